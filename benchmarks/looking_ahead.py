@@ -37,10 +37,10 @@ class Kept(Prospects):
 
 
 class KeepingAhead(LookingAhead):
-    def seen(self, year: int) -> Prospects:
-        found = super().seen(year)
+    def prospects(self, year: int) -> Prospects:
+        found = super().prospects(year)
         if not isinstance(found, Kept):
-            found = self._seen[year] = Kept(
+            found = self._prospects[year] = Kept(
                 **{one.name: getattr(found, one.name) for one in fields(found)}
             )
         return found

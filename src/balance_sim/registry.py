@@ -79,10 +79,10 @@ ROOMS = (
             "doubt": {"posterior": "evidence.posterior.lines:doubt"},
             "section": {"gof": "evidence.goodness.page:section"},
             "evidence": {
-                "calibrate": "evidence.estimation.command:calibrate",
+                "calibrate": "evidence.commands.calibrate:calibrate",
                 "case": "evidence.commands.cases:case",
                 "cases": "evidence.commands.cases:cases",
-                "fit": "evidence.estimation.command:fit",
+                "fit": "evidence.commands.fit:fit",
                 "gof": "evidence.commands.gof:gof",
                 "hindcast": "evidence.commands.hindcast:hindcast",
                 "posterior": "evidence.commands.posterior:posterior",

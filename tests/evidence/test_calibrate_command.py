@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from balance_sim.cli.program import main
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.scenario import load_scenario
@@ -23,15 +24,22 @@ def copy(tmp_path: Path) -> Path:
     return folder / "nolimits_2022.yaml"
 
 
-def test_the_command_that_a_file_names_writes_its_bytes(copy: Path) -> None:
+def test_the_command_that_a_file_names_writes_it_again(copy: Path) -> None:
+    """But for the command's own spelling."""
     path = copy.parent / "nolimits_2022" / "calibration.yaml"
     shipped = path.read_bytes()
     path.unlink()  # it is written anew, and not read to be written
-    done = CliRunner().invoke(main, ["calibrate", str(copy), "--until", "2004-01-01", "--no-card"])
+    done = CliRunner().invoke(main, ["evidence", "calibrate", str(copy), "--until", "2004-01-01", "--no-card"])
     assert done.exit_code == 0, done.output
     assert "203 agreements between two states in 20 years" in done.output
     assert "the scenario names it by `calibration: nolimits_2022/calibration.yaml`" in done.output
-    assert path.read_bytes() == shipped
+    again, before = yaml.safe_load(path.read_bytes()), yaml.safe_load(shipped)
+    assert again["calibrated"].pop("command") == before["calibrated"].pop("command").replace(
+        "balance-sim calibrate", "balance-sim evidence calibrate"
+    )
+    assert again == before
+    ends = [text.split(b"version:")[1] for text in (path.read_bytes(), shipped)]
+    assert ends[0] == ends[1]
     words = " ".join(done.output.split())
     assert b"  USA: {estimate: 1.12469, standard_error: 0.413384}\n" in shipped
     assert "security agreements, most readily: United States +1.12 (0.41)" in words
@@ -40,7 +48,7 @@ def test_the_command_that_a_file_names_writes_its_bytes(copy: Path) -> None:
 
 def test_json_is_one_document(copy: Path, tmp_path: Path) -> None:
     out = tmp_path / "there.yaml"
-    words = ["calibrate", str(copy), "--until", "2004-01-01", "--no-card", "--out", str(out), "--json"]
+    words = ["evidence", "calibrate", str(copy), "--until", "2004-01-01", "--no-card", "--out", str(out), "--json"]
     document = json.loads(CliRunner().invoke(main, words).stdout)
     assert (document["file"], document["skill_card"]) == (str(out), None)
     assert document["calibrated"]["agreements"] == 203
@@ -48,10 +56,10 @@ def test_json_is_one_document(copy: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_calibrated_says_what_to_do(copy: Path) -> None:
-    done = CliRunner().invoke(main, ["calibrate", str(copy), "--no-card"])
+    done = CliRunner().invoke(main, ["evidence", "calibrate", str(copy), "--no-card"])
     assert done.exit_code == 4
     assert "needs 50" in done.output and "base_rate" in done.output and "--until" in done.output
-    late = CliRunner().invoke(main, ["calibrate", str(copy), "--until", "2030-01-01"])
+    late = CliRunner().invoke(main, ["evidence", "calibrate", str(copy), "--until", "2030-01-01"])
     assert late.exit_code == 2
     assert "lies after the scenario's start" in late.output
 
@@ -60,7 +68,7 @@ def test_a_forecast_is_scored_beside_baselines_of_a_scenarios_record(tmp_path: P
     forecast, outcomes = tmp_path / "f.csv", tmp_path / "o.csv"
     forecast.write_text("iso3_a,iso3_b,p\nAUS,JPN,0.2\nCHN,USA,0.01\nIND,JPN,0.1\n")
     outcomes.write_text("iso3_a,iso3_b,kind,stage,date\nAUS,JPN,defence_cooperation,signed,2025-10-01\n")
-    words = ["score", str(forecast), str(outcomes), "--from", "2025-09-04", "--until", "2026-09-03"]
+    words = ["evidence", "score", str(forecast), str(outcomes), "--from", "2025-09-04", "--until", "2026-09-03"]
     alone = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
     assert "earlier_count" not in alone
     scenario = str(SCENARIOS / "beijing_2025.yaml")

@@ -22,8 +22,9 @@ from balance_sim.evidence.estimation.calibration import (
 )
 from balance_sim.evidence.estimation.choices import own_record, scenario_on, signing_day
 from balance_sim.evidence.estimation.likelihood import ConsentDesign, log_likelihood
-from balance_sim.evidence.forecast.baselines import OWN_BASELINES, own_rows, skill_card
 from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
+from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_rows
+from balance_sim.evidence.forecast.skill_card import skill_card
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario

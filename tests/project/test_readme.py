@@ -27,7 +27,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # Commands that a test cannot give, with the reason.
 NOT_RUN = {
-    "./balance-sim-test": "this very run; tests/project/test_launcher.py starts it",
+    "./balance-sim-test": "this very run",
 }
 MAIN_JOB = "./balance-sim run beijing_2025"
 FEW = "2"

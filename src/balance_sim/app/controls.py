@@ -1,8 +1,8 @@
 """What can be moved on the live page, and what a request may ask for.
 
 Of a sweep: its factors. Of a run: how visible the focal event is, who takes part, how
-reliable the patrons are, as in the explorer, and how much each audience heeds
-events."""
+reliable the patrons are, as in the explorer, and how much each audience heeds events.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.app import MOST_RUNS
-from balance_sim.app.explorer import dials_of
+from balance_sim.app.explorer import dials_of, is_number
 from balance_sim.scenario import value_at
 from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.documents import is_plain_text
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from balance_sim.study.sweep_result import SweepResult
 
 AS_IN_THE_FILE = "as in the file"
-STEPS = 20  # equal parts of a range that the page offers
+STEPS = 20
+"""Equal parts of a range that the page offers."""
 MOST_AUDIENCES = 4
 
 
@@ -37,44 +38,45 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class RangeControl:
-    """A control over numbers low..high, both allowed. own: the scenario's value, where
-    it stands at first.
+    """A control over numbers low..high, both allowed.
 
-    paths: the key paths it sets, all to the same value. whole: whole numbers only.
-    offered: what the page offers, in order; a request may ask for any number in the
-    range."""
+    Attributes
+    ----------
+    paths : the key paths it sets, all to the same value
+    scenario_value : where it stands at first
+    offered : what the page offers, in order; a request may ask for any number
+    is_integer : whole numbers only
+    """
 
     name: str
     paths: tuple[str, ...]
     low: float
     high: float
-    own: float
+    scenario_value: float
     offered: tuple[float, ...]
-    whole: bool = False
+    is_integer: bool = False
 
     @property
     def start(self) -> int:
         """Place of the scenario's own value among those offered."""
-        return self.offered.index(self.own)
+        return self.offered.index(self.scenario_value)
 
-    def values(self, given: object) -> dict[str, Any]:
-        """Key paths and values for a number; none at the scenario's own. Raises
+    def values(self, number: object) -> dict[str, Any]:
+        """Return key paths and values for a number; none at the scenario's own. Raises
         BadRequest."""
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            raise BadRequest(f"{self.name}: expected a number, got {_said(given)}")
-        if not self.low <= given <= self.high:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise BadRequest(f"{self.name}: expected a number, got {_shown(number)}")
+        if not self.low <= number <= self.high:
+            bounds = f"{self.low:g} to {self.high:g}"
+            raise BadRequest(f"{self.name}: {_shown(number)} is outside {bounds}")
+        value = float(number)
+        if self.is_integer and not value.is_integer():
             raise BadRequest(
-                f"{self.name}: {_said(given)} is outside {self.low:g} to {self.high:g}"
+                f"{self.name}: expected a whole number, got {_shown(number)}"
             )
-        if self.whole and given != int(given):
-            raise BadRequest(
-                f"{self.name}: expected a whole number, got {_said(given)}"
-            )
-        return (
-            {}
-            if given == self.own
-            else dict.fromkeys(self.paths, int(given) if self.whole else float(given))
-        )
+        if value == self.scenario_value:
+            return {}
+        return dict.fromkeys(self.paths, int(value) if self.is_integer else value)
 
 
 @dataclass(frozen=True)
@@ -90,106 +92,101 @@ class ChoiceControl:
     def offered(self) -> tuple[str, ...]:
         return tuple(word for word, _ in self.choices)
 
-    def values(self, given: object) -> dict[str, Any]:
-        """Key paths and values for a word; none at the start. Raises BadRequest."""
-        found = dict(self.choices).get(given) if isinstance(given, str) else None
-        if found is None:
-            raise BadRequest(
-                f"{self.name}: {_said(given)} is none of: {', '.join(self.offered)}"
-            )
-        return {} if given == self.offered[self.start] else dict(found)
+    def values(self, word: object) -> dict[str, Any]:
+        """Return key paths and values for a word; none at the start. Raises
+        BadRequest."""
+        values = dict(self.choices).get(word) if isinstance(word, str) else None
+        if values is None:
+            words = ", ".join(self.offered)
+            raise BadRequest(f"{self.name}: {_shown(word)} is none of: {words}")
+        return {} if word == self.offered[self.start] else dict(values)
 
 
 PageControl = RangeControl | ChoiceControl
 
 
 def run_controls(scenario: Scenario) -> tuple[PageControl, ...]:
-    """The controls of a study of one scenario: those of the explorer without a sweep,
-    over numbers from 0 to 1, and how much each of the first few audiences heeds events
-    of the kinds it has no own attention for.
+    """Return the controls of a study of one scenario: those of the explorer without a
+    sweep, over numbers from 0 to 1, and how much each of the first few audiences heeds
+    events of the types it has no attention of its own for.
 
     Not of `rest`: a file need not name it, and what it does not name cannot be set."""
-    out: list[PageControl] = []
-    for name, steps, start in dials_of(scenario):
-        words, values = steps[start]
-        if isinstance(words, str):
-            out.append(ChoiceControl(name, tuple(steps), start))
+    controls: list[PageControl] = []
+    for factor in dials_of(scenario):
+        value, settings = factor.steps[factor.start]
+        if isinstance(value, str):
+            steps = tuple(factor.steps)
+            controls.append(ChoiceControl(factor.name, steps, factor.start))
         else:
-            own = float(words)
-            out.append(
-                RangeControl(
-                    name, tuple(values), 0.0, 1.0, own, _between(0.0, 1.0, [own])
-                )
-            )
-    for name in [name for name in scenario.audiences if name != "rest"][
-        :MOST_AUDIENCES
-    ]:
-        heed = scenario.audiences[name].attention.get("default")
-        if heed is not None:
-            low, path = min(0.0, heed), f"audiences.{name}.attention.default"
-            out.append(
-                RangeControl(
-                    f"attention of {name}",
-                    (path,),
-                    low,
-                    1.0,
-                    heed,
-                    _between(low, 1.0, [heed]),
-                )
-            )
-    return tuple(out)
+            paths = tuple(settings)
+            controls.append(_range(factor.name, paths, 0.0, 1.0, float(value)))
+    audiences = [name for name in scenario.audiences if name != "rest"]
+    for name in audiences[:MOST_AUDIENCES]:
+        attention = scenario.audiences[name].attention.get("default")
+        if attention is not None:
+            paths = (f"audiences.{name}.attention.default",)
+            low = min(0.0, attention)
+            controls.append(_range(f"attention of {name}", paths, low, 1.0, attention))
+    return tuple(controls)
+
+
+def _range(
+    name: str, paths: tuple[str, ...], low: float, high: float, value: float
+) -> RangeControl:
+    """Return a control over numbers, in even steps."""
+    offered = _even_steps(low, high, [value])
+    return RangeControl(name, paths, low, high, value, offered)
 
 
 def sweep_controls(sweep: SweepResult) -> tuple[PageControl, ...]:
-    """The factors of a sweep. Numbers: from the least to the greatest of the design and
-    the scenario's own. All else: words, the scenario's own first."""
+    """Return the factors of a sweep. Numbers: from the least to the greatest of the
+    design and the scenario's own. All else: words, the scenario's own first."""
     points = [
         dict(sweep.table.points[number].values) for number in sweep.table.numbers()
     ]
-    return tuple(
-        _of_factor(path, [row[path] for row in points if path in row], sweep.scenario)
-        for path in sweep.paths
-    )
+    controls = []
+    for path in sweep.paths:
+        values = [point[path] for point in points if path in point]
+        controls.append(_factor_control(path, values, sweep.scenario))
+    return tuple(controls)
 
 
-def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> PageControl:
+def _factor_control(
+    path: str, values: Sequence[Any], scenario: Scenario
+) -> PageControl:
+    """Return the control of a factor with these values in the design."""
     try:
-        own = [value_at(scenario, path)]
+        scenario_values = [value_at(scenario, path)]
     except LookupError:
-        own = []
-    every = [*own, *values]
-    if own and all(
-        isinstance(value, int | float) and not isinstance(value, bool)
-        for value in every
-    ):
-        low, high, at = float(min(every)), float(max(every)), float(own[0])
-        whole, held = (
-            all(isinstance(value, int) for value in every),
-            {float(value) for value in every},
-        )
-        offered = _between(
-            low, high, held if len(held) <= STEPS + 1 else {at}, whole=whole
-        )
-        return RangeControl(path, (path,), low, high, at, offered, whole)
-    choices: dict[str, dict[str, Any]] = {} if own else {AS_IN_THE_FILE: {}}
-    for value in every:
+        scenario_values = []
+    values = [*scenario_values, *values]
+    if scenario_values and all(map(is_number, values)):
+        low, high = float(min(values)), float(max(values))
+        start = float(scenario_values[0])
+        is_integer = all(isinstance(value, int) for value in values)
+        levels = {float(value) for value in values}
+        fixed = levels if len(levels) <= STEPS + 1 else {start}
+        offered = _even_steps(low, high, fixed, is_integer=is_integer)
+        return RangeControl(path, (path,), low, high, start, offered, is_integer)
+    choices: dict[str, dict[str, Any]] = {}
+    if not scenario_values:
+        choices[AS_IN_THE_FILE] = {}
+    for value in values:
         choices.setdefault(listed(value), {path: value})
     return ChoiceControl(path, tuple(choices.items()), 0)
 
 
-def _between(
-    low: float, high: float, held: Iterable[float], *, whole: bool = False
+def _even_steps(
+    low: float, high: float, fixed: Iterable[float], *, is_integer: bool = False
 ) -> tuple[float, ...]:
-    """Even steps from low to high, with those that have to be held, in order."""
-    even = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
-    rounded = {
-        float(round(value)) if whole else float(f"{value:.6g}") for value in even
-    }
-    return tuple(
-        sorted(
-            {low, high, *held} | {value for value in rounded if low <= value <= high}
-        )
-    )
+    """Return even steps from low to high, with some that have to be there, in order."""
+    steps = {low, high, *fixed}
+    for step in range(STEPS + 1):
+        value = low + (high - low) * step / STEPS
+        value = float(round(value)) if is_integer else float(f"{value:.6g}")
+        if low <= value <= high:
+            steps.add(value)
+    return tuple(sorted(steps))
 
 
 @dataclass(frozen=True)
@@ -204,87 +201,83 @@ class EnsembleRequest:
 def read_request(
     controls: Sequence[PageControl], runs: int, body: bytes
 ) -> EnsembleRequest:
-    """A request's JSON: `values` by the controls' names, those not named as they are;
-    `runs`, by default `runs`.
+    """Return what a request's JSON asks for: `values` by the controls' names, those not
+    named as they are; `runs`, by default `runs`.
 
     Raises BadRequest for anything else."""
-    try:
-        asked = json.loads(body, parse_constant=_no_number, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        why = (
-            "nested too deeply"
-            if isinstance(error, RecursionError)
-            else shown(str(error), 120)
-        )
-        raise BadRequest(f"the request is not JSON: {why}") from None
-    if not isinstance(asked, dict):
+    request = _document(body)
+    unknown = [key for key in request if key not in ("values", "runs")]
+    if unknown:
+        key = shown(unknown[0])
+        raise BadRequest(f"unknown key `{key}`; there are `values` and `runs`")
+    count = request.get("runs", runs)
+    is_integer = isinstance(count, int) and not isinstance(count, bool)
+    if not is_integer or not 2 <= count <= MOST_RUNS:
         raise BadRequest(
-            f"expected a mapping with `values` and `runs`, got {_said(asked)}"
+            f"runs: expected a whole number from 2 to {MOST_RUNS}, got {_shown(count)}"
         )
-    if unknown := [key for key in asked if key not in ("values", "runs")]:
-        raise BadRequest(
-            f"unknown key `{shown(unknown[0])}`; there are `values` and `runs`"
-        )
-    wanted = asked.get("runs", runs)
-    if (
-        isinstance(wanted, bool)
-        or not isinstance(wanted, int)
-        or not 2 <= wanted <= MOST_RUNS
-    ):
-        raise BadRequest(
-            f"runs: expected a whole number from 2 to {MOST_RUNS}, got {_said(wanted)}"
-        )
-    given = asked.get("values", {})
-    if not isinstance(given, dict):
-        raise BadRequest(f"values: expected a mapping, got {_said(given)}")
+    numbers = request.get("values", {})
+    if not isinstance(numbers, dict):
+        raise BadRequest(f"values: expected a mapping, got {_shown(numbers)}")
     by_name = {control.name: control for control in controls}
     values: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in numbers.items():
         if name not in by_name:
-            near = did_you_mean(name, by_name) or f"there are: {', '.join(by_name)}"
-            raise BadRequest(f"no control `{shown(name)}`; {near}")
+            hint = did_you_mean(name, by_name) or f"there are: {', '.join(by_name)}"
+            raise BadRequest(f"no control `{shown(name)}`; {hint}")
         values |= by_name[name].values(value)
-    fixed = {
-        path: tuple(value) if isinstance(value, list) else value
-        for path, value in values.items()
-    }
-    return EnsembleRequest(tuple(sorted(fixed.items())), wanted)
+    for path, value in values.items():
+        if isinstance(value, list):
+            values[path] = tuple(value)
+    return EnsembleRequest(tuple(sorted(values.items())), count)
 
 
-def _no_number(word: str) -> None:
+def _document(body: bytes) -> dict[str, Any]:
+    """Return the JSON of a request. Raises BadRequest for what is no mapping."""
+    try:
+        document = json.loads(
+            body, parse_constant=_refuse_constant, object_pairs_hook=_each_once
+        )
+    except RecursionError:
+        raise BadRequest("the request is not JSON: nested too deeply") from None
+    except ValueError as error:
+        reason = shown(str(error), 120)
+        raise BadRequest(f"the request is not JSON: {reason}") from None
+    if not isinstance(document, dict):
+        raise BadRequest(
+            f"expected a mapping with `values` and `runs`, got {_shown(document)}"
+        )
+    return document
+
+
+def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise ValueError("a key stands twice")
-    return out
+    return mapping
 
 
-def _said(value: object) -> str:
-    """A refused value as a message shows it."""
+def _shown(value: object) -> str:
+    """Return a refused value as a message shows it."""
     return f"`{shown(json.dumps(value), 40)}`"
 
 
-def as_options(asked: EnsembleRequest, seed: int, *, draws: bool = False) -> str:
-    """The options of `balance-sim run` that give the same numbers, for a shell. draws:
-    runs draw parameters."""
-    words = [
-        "--runs",
-        str(asked.runs),
-        "--seed",
-        str(seed),
-        *(["--draws", "fitted"] if draws else []),
-    ]
-    for path, value in asked.values:
-        # as `--set` reads it: a text in quotes where it would be read as something else
-        # without
-        is_plain = isinstance(value, date) or (
-            isinstance(value, str) and is_plain_text(value)
-        )
-        words += [
-            "--set",
-            f"{path}={value if is_plain else json.dumps(value, ensure_ascii=False)}",
-        ]
+def as_options(request: EnsembleRequest, seed: int, *, draws: bool = False) -> str:
+    """Return the options of `balance-sim run` that give the same numbers, for a shell.
+    draws: runs draw parameters."""
+    words = ["--runs", str(request.runs), "--seed", str(seed)]
+    if draws:
+        words += ["--draws", "fitted"]
+    for path, value in request.values:
+        # as `--set` reads it: a text in quotes where it would be read as something
+        # else without
+        is_plain = isinstance(value, str) and is_plain_text(value)
+        text = value
+        if not (is_plain or isinstance(value, date)):
+            text = json.dumps(value, ensure_ascii=False)
+        words += ["--set", f"{path}={text}"]
     return shlex.join(words)

@@ -1,5 +1,5 @@
 """Ensembles on request: the newest alone is simulated, what was simulated is kept,
-interim results are told first."""
+interim results are reported first."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from balance_sim.app.controls import BadRequest, EnsembleRequest
 from balance_sim.app.workers import EffectQuestion, EnsemblePart, Superseded, Workers
 from balance_sim.effects.expected_effect import ExpectedEffect
 from balance_sim.model.baseline import with_classes
-from balance_sim.scenario import ScenarioError, Variations
+from balance_sim.scenario import ScenarioError, with_values
 from balance_sim.study.arms import reference_key
 from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.result import Result
 from balance_sim.study.store import missing
 
@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.jobs import Values
 
-FIRST_RUNS = 50  # told at once
-MORE = 4  # then so many times as many, until all
-AT_ONCE = 200  # replications of one arm that are soon over: simulated in one go, in fewer and larger parts
-FEWEST = 12  # runs a part, at least
-MOST_KEPT = 256 << 20  # bytes of tables
+FIRST_RUNS = 50
+"""Runs that are reported first; then `GROWTH` times as many, until all."""
+GROWTH = 4
+SOON = 200
+"""Replications of one arm that are soon over: simulated in one go."""
+FEWEST = 12
+"""Runs a part, at least."""
+MOST_BYTES = 256 << 20
+"""Of tables that are kept."""
 SETTINGS_KEPT = 64
 
 
@@ -49,8 +53,13 @@ class Reached:
 
 @dataclass(frozen=True)
 class LiveSetting:
-    """The scenario as the controls have it. packed: the same, pickled; key,
-    reference_key: what its replications and those of its control arm follow from."""
+    """The scenario as the controls have it.
+
+    Attributes
+    ----------
+    packed : the same, pickled
+    key, reference_key : what its replications and those of its control arm follow from
+    """
 
     scenario: Scenario
     packed: bytes
@@ -59,53 +68,58 @@ class LiveSetting:
 
 
 class BlockCache:
-    """Tables of replications by what they follow from, those used last."""
+    """Tables of replications by the arm that they follow from; those used last."""
 
-    def __init__(self, most: int = MOST_KEPT) -> None:
-        self.most = most
-        self._kept: dict[str, dict[Block, ArmTables]] = {}  # used last at the end
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self.most_bytes = most_bytes
+        self._tables: dict[str, dict[Block, ArmTables]] = {}  # used last at the end
 
-    def _used(self, life: str) -> dict[Block, ArmTables]:
-        kept = self._kept[life] = self._kept.pop(life, {})
-        return kept
+    def _of_arm(self, arm_key: str) -> dict[Block, ArmTables]:
+        tables = self._tables.pop(arm_key, {})
+        self._tables[arm_key] = tables
+        return tables
 
-    def blocks(self, life: str) -> list[Block]:
-        return list(self._kept.get(life, ()))
+    def blocks(self, arm_key: str) -> list[Block]:
+        """Return the blocks of an arm that are there."""
+        return list(self._tables.get(arm_key, ()))
 
-    def put(self, life: str, block: Block, tables: ArmTables) -> None:
-        """Keep a block; what was not used for longest goes. A block that is there
-        already stays as it is."""
-        self._used(life).setdefault(block, tables)
-        while (
-            len(self._kept) > 2 and self._bytes() > self.most
-        ):  # the two arms that are being simulated stay
-            del self._kept[next(iter(self._kept))]
+    def put(self, arm_key: str, block: Block, tables: ArmTables) -> None:
+        """Keep a block; what was not used for longest goes, but for the two arms that
+        are being simulated. A block that is there already stays as it is."""
+        self._of_arm(arm_key).setdefault(block, tables)
+        while len(self._tables) > 2 and self._bytes() > self.most_bytes:
+            del self._tables[next(iter(self._tables))]
 
     def _bytes(self) -> int:
-        every = (one for kept in self._kept.values() for one in kept.values())
-        return sum(
-            one.runs.nbytes + one.agreements.nbytes + one.dyads.nbytes for one in every
-        )
+        sizes = [
+            block.runs.nbytes + block.agreements.nbytes + block.dyads.nbytes
+            for tables in self._tables.values()
+            for block in tables.values()
+        ]
+        return sum(sizes)
 
-    def first(self, life: str, runs: int) -> list[ArmTables]:
-        """Tables of the first so many runs, each run once. Blocks of two requests may
-        overlap."""
-        kept, out, at = self._used(life), [], 0
-        for block in sorted(kept, key=lambda one: one.first):
-            if at < min(block.stop, runs):
-                out.append(_cut(kept[block], block, at, runs))
-                at = block.stop
-        return out
+    def first(self, arm_key: str, runs: int) -> list[ArmTables]:
+        """Return tables of the first so many runs, each run once. Blocks of two
+        requests may overlap."""
+        tables = self._of_arm(arm_key)
+        pieces = []
+        next_run = 0
+        for block in sorted(tables, key=lambda block: block.first):
+            if next_run < min(block.stop, runs):
+                pieces.append(_cut(tables[block], block, next_run, runs))
+                next_run = block.stop
+        return pieces
 
 
 def _cut(tables: ArmTables, block: Block, first: int, stop: int) -> ArmTables:
-    def of(table: pa.Table) -> pa.Table:
-        return table.filter(
-            pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop))
-        )
+    """Return the rows of the runs first..stop-1 of a block."""
+
+    def rows(table: pa.Table) -> pa.Table:
+        is_later = pc.greater_equal(table["run"], first)
+        return table.filter(pc.and_(is_later, pc.less(table["run"], stop)))
 
     dyads = tables.dyads[max(first - block.first, 0) : max(stop - block.first, 0)]
-    return ArmTables(of(tables.runs), of(tables.agreements), dyads)
+    return ArmTables(rows(tables.runs), rows(tables.agreements), dyads)
 
 
 class Service:
@@ -123,32 +137,30 @@ class Service:
         self.cache = BlockCache()
         self._settings: LRUCache[Values, LiveSetting] = LRUCache(SETTINGS_KEPT)
         self._effects: LRUCache[str, ExpectedEffect] = LRUCache(SETTINGS_KEPT)
-        self._variations = Variations(self.scenario)
         self._one_at_a_time = threading.Lock()
         self._request = 0
-        self._flying: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def setting(self, asked: EnsembleRequest) -> LiveSetting:
-        """The scenario that a request asks for. Raises BadRequest where it would be
-        refused as a file."""
-        found = self._settings.get(asked.values)
-        if found is None:
-            found = await asyncio.to_thread(self._setting, asked.values)
-            self._settings[asked.values] = found
-        return found
+    async def setting(self, request: EnsembleRequest) -> LiveSetting:
+        """Return the scenario that a request asks for. Raises BadRequest where it would
+        be refused as a file."""
+        setting = self._settings.get(request.values)
+        if setting is None:
+            setting = await asyncio.to_thread(self._setting, request.values)
+            self._settings[request.values] = setting
+        return setting
 
     def _setting(self, values: Values) -> LiveSetting:
+        scenario = self.scenario
         try:
             with self._one_at_a_time:
-                scenario = (
-                    self._variations.with_values(dict(values))
-                    if values
-                    else self.scenario
-                )
+                if values:
+                    scenario = with_values(self.scenario, dict(values))
         except ScenarioError as error:
-            raise BadRequest(
-                "; ".join(f"{one.path}: {one.message}" for one in error.problems)
-            ) from None
+            problems = [
+                f"{problem.path}: {problem.message}" for problem in error.problems
+            ]
+            raise BadRequest("; ".join(problems)) from None
         packed = pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL)
         key = hashlib.sha256(packed).hexdigest()
         return LiveSetting(scenario, packed, key, reference_key(scenario))
@@ -156,150 +168,158 @@ class Service:
     async def answers(
         self, setting: LiveSetting, runs: int
     ) -> AsyncIterator[Reached | ExpectedEffect | Result]:
-        """The expected effect, then few runs, more, and all, each as a study of its
-        own, and how far it is in between.
+        """Yield the expected effect, then few runs, more, and all, each as a study of
+        its own, and how far it is in between.
 
         Raises Superseded as soon as there is a newer request, and PartFailed."""
         self.stop()
-        request, told, said = self._request, 0, 0
+        request = self._request
+        effect = self._effects.get(setting.key)
         expecting: asyncio.Task[ExpectedEffect] | None = None
-        if setting.key in self._effects:
-            yield self._effects[setting.key]
-        else:
+        if effect is None:
             expecting = self._track(self._expected(setting, request))
-        todo = sum(
-            len(gap) for gaps in self._gaps(setting, runs).values() for gap in gaps
-        )
-        ends = list(stages(runs)) if todo > AT_ONCE else [runs]
-        waiting: deque[EnsemblePart] = deque()
-        flying: set[asyncio.Task[Any]] = set()
+        else:
+            yield effect
+        ends = list(stages(runs)) if self._to_do(setting, runs) > SOON else [runs]
+        queue: deque[EnsemblePart] = deque()
+        simulating: set[asyncio.Task[Any]] = set()
+        reported = shown = 0
         while True:
+            # what is expected is reported before anything that is simulated
             if expecting and expecting.done():
                 yield expecting.result()
                 expecting = None
-            have = min(
-                gaps[0].first if gaps else runs
-                for gaps in self._gaps(setting, runs).values()
-            )  # in both arms
-            if have < runs and not waiting and not flying:
-                waiting.extend(self._parts(setting, ends, request))
-            while waiting and len(flying) < self.workers.count:
-                part = waiting.popleft()
-                flying.add(self._track(self._simulated(setting, part)))
-            if not expecting and (
-                reached := max((end for end in ends if told < end <= have), default=0)
-            ):
-                told = said = reached
-                kept = {
-                    arm: self.cache.first(self._life(setting, arm), told)
-                    for arm in self.arms
-                }
-                tables = await asyncio.to_thread(beside, kept, setting.scenario.codes)
-                yield Result(
-                    setting.scenario,
-                    told,
-                    self.seed,
-                    self.arms,
-                    version(),
-                    memory=(tables,),
-                )
-            elif (
-                not expecting and have > said
-            ):  # what is expected is told before anything that is simulated
-                said = have
-                yield Reached(have)
-            if request != self._request:
-                raise Superseded
-            if told == runs:
+            done = self._done(setting, runs)
+            if done < runs and not queue and not simulating:
+                queue.extend(self._parts(setting, ends, request))
+            while queue and len(simulating) < self.workers.count:
+                simulating.add(self._track(self._simulate(setting, queue.popleft())))
+            if not expecting:
+                end = max((end for end in ends if reported < end <= done), default=0)
+                if end:
+                    reported = shown = end
+                    yield await self._result(setting, end)
+                elif done > shown:
+                    shown = done
+                    yield Reached(done)
+            self._refuse_old(request)
+            if reported == runs:
                 return
-            first = {expecting} if expecting else set()
-            done, _ = await asyncio.wait(
-                flying | first, return_when=asyncio.FIRST_COMPLETED
-            )
-            if request != self._request:
-                raise Superseded
-            flying -= done
-            for one in done:
-                one.result()
+            tasks = simulating | ({expecting} if expecting else set())
+            finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._refuse_old(request)
+            simulating -= finished
+            for task in finished:
+                task.result()
 
     def stop(self) -> None:
         """Drop what is under way."""
         self._request += 1
         self.workers.supersede(self._request)
 
-    async def _simulated(self, setting: LiveSetting, part: EnsemblePart) -> None:
-        self.cache.put(
-            self._life(setting, part.arm), part.block, await self.workers.ask(part)
+    def _refuse_old(self, request: int) -> None:
+        if request != self._request:
+            raise Superseded
+
+    async def _result(self, setting: LiveSetting, runs: int) -> Result:
+        """Return the first so many runs as a study."""
+        tables = {
+            arm: self.cache.first(self._arm_key(setting, arm), runs)
+            for arm in self.arms
+        }
+        beside_tables = await asyncio.to_thread(beside, tables, setting.scenario.codes)
+        return Result(
+            setting.scenario,
+            runs,
+            self.seed,
+            self.arms,
+            version(),
+            memory=(beside_tables,),
         )
 
+    async def _simulate(self, setting: LiveSetting, part: EnsemblePart) -> None:
+        tables = await self.workers.ask(part)
+        self.cache.put(self._arm_key(setting, part.arm), part.block, tables)
+
     async def _expected(self, setting: LiveSetting, request: int) -> ExpectedEffect:
-        """Asked for before any runs are, so that it is there before them."""
+        """Ask for the expected effect, before any runs are asked for."""
         question = EffectQuestion(
             setting.key, setting.packed, self.arms, setting.reference_key, request
         )
-        found = ExpectedEffect(
-            setting.scenario, self.arms[1], *await self.workers.ask(question)
-        )
-        self._effects[setting.key] = found
-        return found
+        numbers = await self.workers.ask(question)
+        effect = ExpectedEffect(setting.scenario, self.arms[1], *numbers)
+        self._effects[setting.key] = effect
+        return effect
 
-    def _track[Told](self, work: Coroutine[Any, Any, Told]) -> asyncio.Task[Told]:
+    def _track[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin work that goes on where nobody waits for it any more; then nobody needs
+        to hear of what it raises."""
         task = asyncio.create_task(work)
-        self._flying.add(task)
-        task.add_done_callback(self._flying.discard)
-        # whoever waits for it hears of what it raises; if nobody does any more, nobody
-        # needs to
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    def _life(self, setting: LiveSetting, arm: str) -> str:
-        """What the replications of an arm follow from."""
-        return f"{arm} {setting.reference_key if arm == self.arms[0] else setting.key}"
+    def _arm_key(self, setting: LiveSetting, arm: str) -> str:
+        """Return what the replications of an arm follow from."""
+        is_reference = arm == self.arms[0]
+        return f"{arm} {setting.reference_key if is_reference else setting.key}"
 
     def _gaps(self, setting: LiveSetting, runs: int) -> dict[str, list[Block]]:
-        """By arm, ranges of the first `runs` runs that are not simulated yet."""
-        return {
-            arm: missing(self.cache.blocks(self._life(setting, arm)), runs, runs)
-            for arm in self.arms
-        }
+        """Return, by arm, ranges of the first runs that are not simulated yet."""
+        gaps = {}
+        for arm in self.arms:
+            blocks = self.cache.blocks(self._arm_key(setting, arm))
+            gaps[arm] = missing(blocks, runs, runs)
+        return gaps
+
+    def _to_do(self, setting: LiveSetting, runs: int) -> int:
+        """Return how many replications of one arm are not simulated yet."""
+        gaps = self._gaps(setting, runs).values()
+        return sum(len(block) for blocks in gaps for block in blocks)
+
+    def _done(self, setting: LiveSetting, runs: int) -> int:
+        """Return how many runs are simulated in both arms, from the first on."""
+        gaps = self._gaps(setting, runs).values()
+        return min(blocks[0].first if blocks else runs for blocks in gaps)
 
     def _parts(
         self, setting: LiveSetting, ends: Sequence[int], request: int
     ) -> Iterator[EnsemblePart]:
-        """What is still to be simulated, what is told first first; enough parts for
-        every process."""
-        first = 0
-        most = (
-            batch_runs(len(setting.scenario.states)) * 5 // 4
-        )  # 150 runs at once rather than twice 75
+        """Yield what is still to be simulated, what is reported first first; enough
+        parts for every process."""
+        # 150 runs at once rather than twice 75
+        largest = batch_runs(len(setting.scenario.states)) * 5 // 4
+        start = 0
         for end in ends:
-            todo = [
-                (arm, Block(max(gap.first, first), gap.stop))
+            blocks = [
+                (arm, Block(max(gap.first, start), gap.stop))
                 for arm, gaps in self._gaps(setting, end).items()
                 for gap in gaps
-                if gap.stop > first
+                if gap.stop > start
             ]
-            size = -(-sum(len(block) for _, block in todo) // self.workers.count)
-            for arm, block in todo:
-                for piece in _pieces(block, min(max(size, FEWEST), most)):
+            total = sum(len(block) for _, block in blocks)
+            size = min(max(-(-total // self.workers.count), FEWEST), largest)
+            for arm, block in blocks:
+                for piece in _pieces(block, size):
                     yield EnsemblePart(
                         setting.key, setting.packed, self.arms, arm, piece, request
                     )
-            first = end
+            start = end
 
 
 def stages(runs: int) -> Iterator[int]:
-    """How many runs are told, one after the other: 50, 200, ... and all."""
+    """Yield how many runs are reported, one after the other: 50, 200, ... and all."""
     end = FIRST_RUNS
     while end < runs:
         yield end
-        end *= MORE
+        end *= GROWTH
     yield runs
 
 
 def _pieces(block: Block, most: int) -> Iterator[Block]:
-    """A block in equal pieces of at most so many runs."""
+    """Yield a block in equal pieces of at most so many runs."""
     count = -(-len(block) // most)
-    cuts = [block.first + len(block) * k // count for k in range(count + 1)]
+    cuts = [block.first + len(block) * piece // count for piece in range(count + 1)]
     for first, stop in pairwise(cuts):
         yield Block(first, stop)

@@ -5,10 +5,7 @@ The page asks for ensembles, which are told as they are simulated, a line of JSO
 Other programs and pages of this machine can reach the address, and a page from anywhere
 can make the browser ask it. So each request has to name this server as its host (no
 other name that was made to point here), come from no other origin, and begin with the
-token of this start. A request has HEADER_SECONDS to be whole up to its body, and
-BODY_SECONDS more for that. Of more than MOST_CONNECTIONS those that wait for a request
-are closed, the one that has waited longest first; where all are being answered, and
-only then, a request is put off (503)."""
+token of this start. Of more than MOST_CONNECTIONS requests are put off (503)."""
 
 from __future__ import annotations
 
@@ -37,7 +34,6 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from balance_sim.app.controls import (
     BadRequest,
@@ -74,10 +70,11 @@ CHOICES = (50, 200, 800)
 TOKEN_BYTES = 32
 LARGEST_BODY = 16 << 10
 MOST_CONNECTIONS = 32
-HEADER_SECONDS = 5.0
-BODY_SECONDS = 10.0
-READ_SECONDS = 5.0  # for a body, once its request is being answered
-LAST_SECONDS = 1  # for what is being answered when the server stops
+KEEP_ALIVE_SECONDS = 5
+READ_SECONDS = 5.0
+"""For a body, once its request is being answered."""
+LAST_SECONDS = 1
+"""For what is being answered when the server stops."""
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINES = "application/x-ndjson"
 WITHOUT_TOKEN = "not for this address: open the one that the program has printed\n"
@@ -101,73 +98,72 @@ def serve(
     arm = headline_arm(study.scenario, study.arms)
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")
-    manifest = Store(folder).read_manifest()
-    if manifest and manifest.model:
-        raise WrongRequest(
-            f"{folder} was made with --model, and the live page runs no code of a study's own"
-        )
-    if manifest and isinstance(manifest.draw_parameters, str):
-        raise WrongRequest(
-            f"{folder} has joint draws of all parameters, and the live page simulates one world"
-        )
-    controls = (
-        sweep_controls(study)
-        if isinstance(study, SweepResult)
-        else run_controls(study.scenario)
-    )
+    draws = _drawn_parameters(folder)
+    if isinstance(study, SweepResult):
+        controls = sweep_controls(study)
+    else:
+        controls = run_controls(study.scenario)
     with contextlib.closing(listen(HOST, port)) as listening:
-        drawing = manifest is not None and manifest.draw_parameters is True
-        with contextlib.closing(
-            Workers(workers, study.seed, draws=drawing)
-        ) as processes:
-            live = Live(
-                Service(study.scenario, study.seed, (study.arms[0], arm), processes),
-                controls,
-                runs,
-            )
-            page, policy = live.page()
-            token, port = secrets.token_urlsafe(TOKEN_BYTES), listening.getsockname()[1]
-            auth = AuthMiddleware(live.app(page), port, token, policy)
-            logger = logging.getLogger(
-                "uvicorn"
-            )  # no addresses in logs: they hold the token
-            logger.addHandler(logging.NullHandler())
-            logger.propagate = False
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    auth,
-                    http=Connection,
-                    loop="asyncio",
-                    ws="none",
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    proxy_headers=False,
-                    timeout_graceful_shutdown=LAST_SECONDS,
-                )
-            )
-            stopped = asyncio.run(
-                _served(
-                    live,
-                    server,
-                    listening,
-                    lambda: announce(f"http://{HOST}:{port}/{token}/"),
-                )
-            )
+        processes = Workers(workers, study.seed, draws=draws)
+        with contextlib.closing(processes):
+            arms = (study.arms[0], arm)
+            service = Service(study.scenario, study.seed, arms, processes)
+            stopped = _serve(Live(service, controls, runs), listening, announce)
     if stopped is not None:
         signal.raise_signal(stopped)
 
 
+def _drawn_parameters(folder: Path) -> bool:
+    """Return whether replications of a study draw parameters from the shipped fit.
+    Raises WrongRequest for what the live page does not simulate."""
+    manifest = Store(folder).read_manifest()
+    if manifest is None:
+        return False
+    if manifest.model:
+        reason = "the live page runs no code of a study's own"
+        raise WrongRequest(f"{folder} was made with --model, and {reason}")
+    if isinstance(manifest.draw_parameters, str):
+        reason = "the live page simulates one world"
+        raise WrongRequest(f"{folder} has joint draws of all parameters, and {reason}")
+    return manifest.draw_parameters
+
+
+def _serve(
+    live: Live, listening: socket.socket, announce: Callable[[str], None]
+) -> int | None:
+    """Serve the page; return the signal that ended it."""
+    page, page_policy = live.page()
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    port = listening.getsockname()[1]
+    logger = logging.getLogger("uvicorn")  # no addresses in logs: they hold the token
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    config = uvicorn.Config(
+        AuthMiddleware(live.app(page), port, token, page_policy),
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=LAST_SECONDS,
+    )
+    address = f"http://{HOST}:{port}/{token}/"
+    server = uvicorn.Server(config)
+    return asyncio.run(_served(live, server, listening, lambda: announce(address)))
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises WrongRequest where it cannot."""
+    """Return a socket that listens there. Raises WrongRequest where it cannot."""
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise WrongRequest(
-            f"cannot listen on {host}:{port}: {why}. Give another --port"
-        ) from None
+        place = f"{host}:{port}: {os.strerror(error.errno or 0)}"
+        raise WrongRequest(f"cannot listen on {place}. Give another --port") from None
 
 
 async def _served(
@@ -176,8 +172,8 @@ async def _served(
     listening: socket.socket,
     announce: Callable[[], None],
 ) -> int | None:
-    """The signal that ended it; the first answer is there before anybody is told of the
-    page."""
+    """Return the signal that ended it; the first answer is there before anybody is told
+    of the page."""
     warm = asyncio.create_task(live.warm())
     stopped: list[int] = []
 
@@ -188,7 +184,7 @@ async def _served(
         live.service.stop()
 
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in STOPPING}
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
     for number in STOPPING:
         loop.add_signal_handler(number, stop, number)
     try:
@@ -200,7 +196,7 @@ async def _served(
     except PartFailed as error:
         raise WrongRequest(f"the study as it is cannot be simulated: {error}") from None
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
     return stopped[0] if stopped else None
@@ -215,22 +211,23 @@ class Live:
     runs: int
 
     def page(self) -> tuple[str, str]:
-        """The page and its policy."""
-        controls = [
-            {"name": d.name, "values": list(d.offered), "start": d.start}
-            for d in self.controls
+        """Return the page and its policy."""
+        dials = [
+            {
+                "name": control.name,
+                "values": list(control.offered),
+                "start": control.start,
+            }
+            for control in self.controls
         ]
-        found = heading(self.service.scenario, *self.service.arms, controls)
-        more = {
-            "days": [],
-            "pairs": [],
-            "runs": self.runs,
-            "choices": sorted({*CHOICES, self.runs}),
-        }
-        return live_html(found | more | {"seed": self.service.seed})
+        content = heading(self.service.scenario, *self.service.arms, dials)
+        content |= {"days": [], "pairs": [], "runs": self.runs}
+        content["choices"] = sorted({*CHOICES, self.runs})
+        content["seed"] = self.service.seed
+        return live_html(content)
 
     def app(self, page: str) -> Starlette:
-        """The application behind `AuthMiddleware`."""
+        """Return the application behind `AuthMiddleware`."""
 
         async def failed(_request: Request, error: Exception) -> Response:
             log.error("%s: %s", type(error).__name__, error)
@@ -250,94 +247,83 @@ class Live:
             pass
 
     async def _ensemble(self, request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        """Answer a request of the page, a line of JSON an answer."""
+        content_type = request.headers.get("content-type", "").partition(";")[0]
+        if content_type.strip().lower() != "application/json":
             return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
         try:
             body = await asyncio.wait_for(request.body(), READ_SECONDS)
-            asked = read_request(self.controls, self.runs, body)
-            setting = await self.service.setting(asked)
+            wanted = read_request(self.controls, self.runs, body)
+            setting = await self.service.setting(wanted)
         except TimeoutError:
-            return _refused(
-                HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time"
-            )
+            return _refused(HTTPStatus.REQUEST_TIMEOUT, "the request came too late")
         except TooLarge as error:
             return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
         except ClientDisconnect:
             return Response()
         except BadRequest as error:
             return _refused(HTTPStatus.BAD_REQUEST, str(error))
-        answers = self.service.answers(setting, asked.runs)
-        return StreamingResponse(self._lines(answers, asked), media_type=LINES)
+        answers = self.service.answers(setting, wanted.runs)
+        return StreamingResponse(self._lines(answers, wanted), media_type=LINES)
 
     async def _lines(
         self,
         answers: AsyncIterator[Reached | ExpectedEffect | Result],
-        asked: EnsembleRequest,
+        wanted: EnsembleRequest,
     ) -> AsyncIterator[bytes]:
+        """Yield the answers as lines of JSON, each with the options of `run` that give
+        the same."""
         try:
-            async for one in answers:
-                if isinstance(one, Reached):
-                    yield _line({"lived": one.runs})
+            async for answer in answers:
+                if isinstance(answer, Reached):
+                    yield _line({"lived": answer.runs})
                     continue
-                if isinstance(one, Result):
-                    key, said, runs = (
-                        "answer",
-                        await asyncio.to_thread(told, one),
-                        one.runs,
-                    )
+                if isinstance(answer, Result):
+                    key, runs = "answer", answer.runs
+                    content = await asyncio.to_thread(study_content, answer)
                 else:
-                    key, said, runs = (
-                        "expected",
-                        await asyncio.to_thread(told_expected, one),
-                        asked.runs,
-                    )
-                same = EnsembleRequest(asked.values, runs)
-                options = as_options(
-                    same, self.service.seed, draws=self.service.workers.draws
-                )
-                yield _line({key: said | {"options": options}})
+                    key, runs = "expected", wanted.runs
+                    content = await asyncio.to_thread(effect_content, answer)
+                shown = EnsembleRequest(wanted.values, runs)
+                draws = self.service.workers.draws
+                content["options"] = as_options(shown, self.service.seed, draws=draws)
+                yield _line({key: content})
         except Superseded:
             yield _line({"stopped": "a newer request has taken over"})
         except PartFailed as error:
             yield _line({"failed": str(error)})
 
 
-def told(result: Result) -> dict[str, Any]:
-    """What the page shows of an ensemble: a point of the explorer, and the effect as
-    `run --json` has it."""
-    pairs: dict[tuple[int, int], int] = {}
+def study_content(result: Result) -> dict[str, Any]:
+    """Return what the page shows of an ensemble: a point of the explorer, and the
+    effect as `run --json` has it."""
     table = fan_table(result)
     days, outcome = chosen_days(table), result.headline_outcome
-    row = result.effects[result.effects["outcome"] == outcome].to_dict("records")[0]
-    numbers = rounded({name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")})
-    effect = {"outcome": outcome, "window": result.window, **numbers}
-    return point(result, table, days, pairs) | {
-        "days": days,
-        "pairs": list(pairs),
-        "effect": effect,
-    }
-
-
-def told_expected(found: ExpectedEffect) -> dict[str, Any]:
-    """What the page shows of an expected effect; no interval, since there is no Monte
-    Carlo error."""
+    effects = result.effects
+    row = effects[effects["outcome"] == outcome].to_dict("records")[0]
+    numbers = {name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")}
+    effect = {"outcome": outcome, "window": result.window, **rounded(numbers)}
     pairs: dict[tuple[int, int], int] = {}
-    outcome = Outcome("accords", "counter", found.window).name
-    control, having = (of[outcome] for of in found.outcomes)
+    content = point(result, table, days, pairs)
+    return content | {"days": days, "pairs": list(pairs), "effect": effect}
+
+
+def effect_content(expected: ExpectedEffect) -> dict[str, Any]:
+    """Return what the page shows of an expected effect; no interval, since there is no
+    Monte Carlo error."""
+    outcome = Outcome("accords", "counter", expected.window).name
+    control, arm = (outcomes[outcome] for outcomes in expected.outcomes)
     effect = {
         "outcome": outcome,
-        "window": found.window,
-        "mean": having - control,
+        "window": expected.window,
+        "mean": arm - control,
         "lo": None,
         "hi": None,
     }
-    said = expected_point(found, pairs)
-    return said | {
-        "days": days_of(found.scenario),
-        "pairs": list(pairs),
-        "effect": effect,
-    }
+    pairs: dict[tuple[int, int], int] = {}
+    content = expected_point(expected, pairs)
+    days = days_of(expected.scenario)
+    return content | {"days": days, "pairs": list(pairs), "effect": effect}
 
 
 def _line(content: dict[str, Any]) -> bytes:
@@ -373,11 +359,10 @@ class AuthMiddleware:
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = [
-                    (name.encode(), value.encode())
-                    for name, value in self.headers.items()
-                ]
-                message = {**message, "headers": [*message.get("headers", ()), *given]}
+                headers = [*message.get("headers", ())]
+                for name, value in self.headers.items():
+                    headers.append((name.encode(), value.encode()))
+                message = {**message, "headers": headers}
             await send(message)
 
         async def received() -> Message:
@@ -395,90 +380,21 @@ class AuthMiddleware:
             await self.app({**scope, "root_path": f"/{self.token}"}, received, sent)
 
     def _refusal(self, request: Request) -> str:
-        """Why a request is refused; nothing where it is not."""
+        """Return why a request is refused; nothing where it is not."""
         # A header that may stand once only: if it stands twice, what no check takes.
         if " ".join(request.headers.getlist("host")) != self.host:
             return f"this server answers to {self.host} alone\n"
         origins = request.headers.getlist("origin")
         site = request.headers.get("sec-fetch-site", "none")
+        mode = request.headers.get("sec-fetch-mode")
+        destination = request.headers.get("sec-fetch-dest")
         # a person may follow a link to the page, from whatever page holds it
-        seeks = (
-            request.method,
-            request.headers.get("sec-fetch-mode"),
-            request.headers.get("sec-fetch-dest"),
-        )
-        is_strange = site not in ("none", "same-origin") and seeks != (
-            "GET",
-            "navigate",
-            "document",
-        )
-        if is_strange or (origins and " ".join(origins) != f"http://{self.host}"):
+        follows = (request.method, mode, destination) == ("GET", "navigate", "document")
+        is_foreign = site not in ("none", "same-origin") and not follows
+        if is_foreign or (origins and " ".join(origins) != f"http://{self.host}"):
             return "no other origin is served\n"
-        given = (
-            request.scope["path"].removeprefix("/").partition("/")[0]
-        )  # `OPTIONS *` has no slash
-        return (
-            ""
-            if secrets.compare_digest(given.encode(), self.token.encode())
-            else WITHOUT_TOKEN
-        )
-
-
-class Connection(H11Protocol):
-    """One connection. `since`: when its wait for a request, or for the rest of one,
-    began."""
-
-    since = 0.0
-    ending: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Another one: room is made for it."""
-        super().connection_made(transport)
-        self.limit_concurrency = MOST_CONNECTIONS + 1
-        self._wait(HEADER_SECONDS)
-        every = [one for one in self.connections if isinstance(one, Connection)]
-        waiting = [one for one in every if one is not self and one.waits()]
-        for one in sorted(waiting, key=lambda one: one.since)[
-            : max(len(every) - MOST_CONNECTIONS, 0)
-        ]:
-            one._give_up()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The end of it."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def handle_events(self) -> None:
-        """Whatever has come is read; a request that is whole has no time limit."""
-        before = self.cycle
-        super().handle_events()
-        if self.cycle is not before and self.cycle.more_body:
-            self._wait(BODY_SECONDS)
-        elif not self.waits():
-            self._stop_waiting()
-
-    def on_response_complete(self) -> None:
-        """Answered: the next request is waited for, or what nobody read of this one."""
-        self._wait(HEADER_SECONDS)
-        super().on_response_complete()
-
-    def waits(self) -> bool:
-        """Whether nothing is being answered: there is no request, or one that is not
-        whole."""
-        cycle = getattr(self, "cycle", None)
-        return cycle is None or bool(cycle.response_complete or cycle.more_body)
-
-    def _wait(self, seconds: float) -> None:
-        self._stop_waiting()
-        self.since = self.loop.time()
-        self.ending = self.loop.call_later(seconds, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self.ending is not None:
-            self.ending.cancel()
-            self.ending = None
-
-    def _give_up(self) -> None:
-        self._stop_waiting()
-        self.connections.discard(self)
-        self.transport.abort()
+        # `OPTIONS *` has no slash
+        token = request.scope["path"].removeprefix("/").partition("/")[0]
+        if not secrets.compare_digest(token.encode(), self.token.encode()):
+            return WITHOUT_TOKEN
+        return ""

@@ -1,29 +1,27 @@
-"""Warm processes of the pool that simulate parts of ensembles, and drop what they are
-at once a newer request is in.
+"""Warm processes that simulate parts of ensembles, and drop what they are at once a
+newer request is in.
 
 Each part is given to one worker and waited for in a thread. Where that worker dies the
 part is tried again in another one; no other part is lost with it, and one that kills
-two workers is given up."""
+two workers is given up.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import multiprocessing
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from cachetools import LRUCache
 
 from balance_sim.effects.expected_effect import ExpectedControl, effect_with_parts
-from balance_sim.model.thinning import draw_opportunities
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms
 from balance_sim.study.draws import with_draws
@@ -32,15 +30,15 @@ from balance_sim.study.recorder import focal_recorder
 
 if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
-    from balance_sim.model.core import Opportunities, World
+    from balance_sim.model.core import World
     from balance_sim.model.engine import Observer
     from balance_sim.model.perception import View
     from balance_sim.model.state import BlockState
     from balance_sim.study.recorder import Recorder
 
-TRIES = 2  # of a part whose worker dies
+TRIES = 2
+"""Of a part whose worker dies."""
 SETTINGS_KEPT = 4
-OPPORTUNITIES_KEPT = 64 << 20  # bytes
 
 
 class Superseded(Exception):
@@ -53,8 +51,13 @@ class PartFailed(Exception):
 
 @dataclass(frozen=True)
 class EnsemblePart:
-    """Some runs of one arm of a setting. scenario: pickled; key: names it; request: the
-    number of who asks."""
+    """Some runs of one arm of a setting.
+
+    Attributes
+    ----------
+    key, scenario : the setting's name, and its scenario, pickled
+    request : the number of who asks
+    """
 
     key: str
     scenario: bytes
@@ -84,6 +87,9 @@ class EffectQuestion:
         return f"the expected effect of arm {self.arms[-1]}"
 
 
+Question = EnsemblePart | EffectQuestion
+
+
 class Workers:
     """Up to `count` processes, each started when it is first needed. All is simulated
     with one seed; draws: runs draw their parameters."""
@@ -100,14 +106,14 @@ class Workers:
         self._closed = False
 
     def supersede(self, request: int) -> None:
-        """Parts of requests other than this one are dropped, those under way within a
-        step of theirs."""
+        """Drop parts of requests other than this one, those under way within a step of
+        theirs."""
         self._newest.value = request
 
-    async def ask(self, part: EnsemblePart | EffectQuestion) -> Any:
-        """A part's tables, or outcomes, parts and dyads of an expected effect. Raises
-        Superseded, or PartFailed."""
-        return await asyncio.wrap_future(self._threads.submit(self._done, part))
+    async def ask(self, question: Question) -> Any:
+        """Return a part's tables, or outcomes, parts and dyads of an expected effect.
+        Raises Superseded, or PartFailed."""
+        return await asyncio.wrap_future(self._threads.submit(self._answer, question))
 
     def close(self) -> None:
         """End the processes; what they are at is dropped."""
@@ -120,11 +126,12 @@ class Workers:
         for worker in self._idle:
             worker.close()
 
-    def _done(self, part: EnsemblePart | EffectQuestion) -> Any:
+    def _answer(self, question: Question) -> Any:
+        """Wait for an answer, from a second worker where the first one dies."""
         for _ in range(TRIES):
-            worker = self._taken(part)
+            worker = self._free_worker(question)
             try:
-                worker.send(partial(_simulated, part))
+                worker.send(partial(_answer_here, question))
                 answer = worker.receive()
             except (EOFError, OSError):
                 worker.close()
@@ -137,30 +144,36 @@ class Workers:
                 raise Superseded
             return answer
         raise PartFailed(
-            f"{part.named} killed their process twice: no memory left, or a crash"
+            f"{question.named} killed their process twice: no memory left, or a crash"
         )
 
-    def _taken(self, part: EnsemblePart | EffectQuestion) -> Companion:
-        """A worker for a part: one that has nothing to do and is still there, or a new
-        one."""
+    def _free_worker(self, question: Question) -> Companion:
+        """Return a worker that has nothing to do and is still there, or a new one."""
         with self._guard:
-            if self._closed or self._newest.value != part.request:
+            if self._closed or self._newest.value != question.request:
                 raise Superseded
-            while self._idle:
-                worker = self._idle.pop()
-                if worker.process.is_alive():
-                    break
-                worker.close()
-            else:
-                try:
-                    worker = Companion(_begin, self._seed, self.draws, self._newest)
-                except OSError as error:
-                    raise PartFailed(
-                        f"{part.named}: no process can be started: {error}"
-                    ) from None
+            worker = None
+            while self._idle and worker is None:
+                idle = self._idle.pop()
+                if idle.process.is_alive():
+                    worker = idle
+                else:
+                    idle.close()
+            if worker is None:
+                worker = self._new_worker(question)
             self._busy.add(worker)
             return worker
 
+    def _new_worker(self, question: Question) -> Companion:
+        try:
+            return Companion(_begin, self._seed, self.draws, self._newest)
+        except OSError as error:
+            raise PartFailed(
+                f"{question.named}: no process can be started: {error}"
+            ) from None
+
+
+# -- in the worker ---------------------------------------------------------------------
 
 _simulator: list[_Simulator] = []
 """The one of this process."""
@@ -170,13 +183,13 @@ def _begin(seed: int, draws: bool, newest: Any) -> None:  # noqa: FBT001
     _simulator.append(_Simulator(seed, draws, newest))
 
 
-def _simulated(part: EnsemblePart | EffectQuestion) -> Any:
-    return _simulator[0].do(part)
+def _answer_here(question: Question) -> Any:
+    return _simulator[0].answer(question)
 
 
 class _Simulator:
-    """What a process holds: settings compiled, control arms expected, and opportunities
-    drawn last. newest: the number of the newest request, in memory that all share."""
+    """What a process holds: settings compiled, and control arms expected. newest: the
+    number of the newest request, in memory that all share."""
 
     def __init__(self, seed: int, draws: bool, newest: Any) -> None:  # noqa: FBT001
         self.seed = seed
@@ -184,95 +197,64 @@ class _Simulator:
         self.newest = newest
         self.compiled: LRUCache[str, Worlds] = LRUCache(SETTINGS_KEPT)
         self.controls: LRUCache[str, ExpectedControl] = LRUCache(SETTINGS_KEPT)
-        self.opportunities = OpportunityCache()
 
-    def do(self, part: EnsemblePart | EffectQuestion) -> Any:
-        """What is asked for, or None: superseded. Raises PartFailed."""
+    def answer(self, question: Question) -> Any:
+        """Return what is asked for, or None: superseded. Raises PartFailed."""
 
         def check() -> None:
-            if self.newest.value != part.request:
+            if self.newest.value != question.request:
                 raise Superseded
 
         try:
             check()
-            if (
-                worlds := self.compiled.get(part.key)
-            ) is None:  # a scenario from our own server
-                worlds = self.compiled[part.key] = compile_arms(
-                    pickle.loads(part.scenario), part.arms
-                )
-            if isinstance(
-                part, EffectQuestion
-            ):  # where replications draw parameters: at the parameters as they stand
-                control = ExpectedControl.among(self.controls, part.control, worlds)
-                return effect_with_parts(worlds, part.arms[-1], control, check)
-            numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
-            own = with_draws(worlds, self.seed, numbers) if self.draws else worlds
-            watch = focal_recorder(worlds)
-            look = _Interruptible(watch, check)
-            batch = simulate_arms(
-                own,
-                self.seed,
-                numbers,
-                (part.arm,),
-                watch,
-                look,
-                self.opportunities.draw,
-            )
-            return one_arm_tables(worlds, part.arm, batch)
+            worlds = self._worlds(question)
+            if isinstance(question, EnsemblePart):
+                return self._tables(question, worlds, check)
+            # where replications draw parameters: at the parameters as they stand
+            control = ExpectedControl.among(self.controls, question.control, worlds)
+            return effect_with_parts(worlds, question.arms[-1], control, check)
         except Superseded:
             return None
         except Exception as error:  # noqa: BLE001 - told where the part is waited for
-            raise PartFailed(f"{part.named}: {type(error).__name__}: {error}") from None
+            reason = f"{type(error).__name__}: {error}"
+            raise PartFailed(f"{question.named}: {reason}") from None
+
+    def _worlds(self, question: Question) -> Worlds:
+        """Return the setting's arms, compiled."""
+        worlds = self.compiled.get(question.key)
+        if worlds is None:
+            scenario = pickle.loads(question.scenario)  # from our own server
+            worlds = compile_arms(scenario, question.arms)
+            self.compiled[question.key] = worlds
+        return worlds
+
+    def _tables(
+        self, part: EnsemblePart, worlds: Worlds, check: Callable[[], None]
+    ) -> Any:
+        """Return the tables of some runs of an arm."""
+        block = part.block
+        numbers = np.arange(block.first, block.stop, dtype=np.uint64)
+        drawn = with_draws(worlds, self.seed, numbers) if self.draws else worlds
+        recorder = focal_recorder(worlds)
+        onlooker = _Interruptible(recorder, check)
+        batch = simulate_arms(
+            drawn, self.seed, numbers, (part.arm,), recorder, onlooker
+        )
+        return one_arm_tables(worlds, part.arm, batch)
 
 
 @dataclass(frozen=True)
 class _Interruptible:
-    """Looks on like `watch`; before each step `check` may raise."""
+    """Looks on as the recorder does; before each step `check` may raise."""
 
-    watch: Recorder
-    check: Any
+    recorder: Recorder
+    check: Callable[[], None]
 
     def observer(self, arm: str) -> Observer:
-        seen = self.watch.observer(arm)
+        record = self.recorder.observer(arm)
 
         def look(world: World, state: BlockState, view: View) -> None:
             self.check()
-            seen(world, state, view)
+            record(world, state, view)
 
         return look
-
-
-class OpportunityCache:
-    """Draws as `draw_opportunities` does, and keeps what was asked for last: the very
-    same for the same inputs.
-
-    Controls that move the event alone leave opportunities as they are: an eighth of the
-    next setting's work."""
-
-    def __init__(self, most: int = OPPORTUNITIES_KEPT) -> None:
-        self._kept: LRUCache[str, Opportunities] = LRUCache(most, getsizeof=_size)
-
-    def draw(
-        self,
-        world: World,
-        seed: int,
-        runs: npt.NDArray[np.uint64],
-        most: npt.NDArray[np.float64] | None = None,
-    ) -> Opportunities:
-        """As `draw_opportunities`."""
-        kinds = world.ladder.names, world.ladder.ceiling, world.kind_keys
-        dyads = world.first, world.second, world.dyad_keys, world.frailty
-        key = hashlib.sha256(
-            pickle.dumps((seed, runs, most, world.grid, kinds, dyads))
-        ).hexdigest()
-        if (found := self._kept.get(key)) is None:
-            found = draw_opportunities(world, seed, runs, most)
-            with suppress(ValueError):  # larger than all that is kept
-                self._kept[key] = found
-        return found
-
-
-def _size(drawn: Opportunities) -> int:
-    arrays = (getattr(drawn, one.name) for one in fields(drawn))
-    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))

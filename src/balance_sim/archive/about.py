@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from balance_sim.archive.members import BadArchive
+from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.jobs import Values
 from balance_sim.study.manifest import JointDraws, Name, PlayedBy, outcomes_of_game
@@ -102,6 +103,8 @@ class About(_Strict):
     means: dict[Name, float | None]
     failed: list[FailedAt]
     versions: dict[str, Version]
+    code: Sha256
+    own_code: dict[Name, Sha256] = {}
     cpu: Name
     took: Name
     files: dict[str, str]
@@ -110,6 +113,11 @@ class About(_Strict):
     def version(self) -> str:
         """The balance-sim that made the study."""
         return self.versions["balance_sim"]
+
+    @property
+    def fingerprint(self) -> CodeFingerprint:
+        """The code that made the study."""
+        return CodeFingerprint(self.code, dict(self.own_code))
 
     @property
     def own(self) -> CodeReferences:

@@ -31,7 +31,6 @@ from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.estimates import Estimates, in_chunks
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of
-from balance_sim.study.machine import cpu_type
 from balance_sim.study.shards import row_bytes
 from balance_sim.study.sweep_result import combined, open_sweep
 
@@ -56,7 +55,7 @@ COPIED = (
     "game",
     "draw_parameters",
     "mechanisms",
-    "versions",
+    "own_code",
 )
 """Keys of package.json that stand in the manifest."""
 PointDigest = tuple[str, dict[str, float | None]]
@@ -124,7 +123,9 @@ def files_of(study: StoredStudy) -> dict[str, bytes]:
             "scenario": manifest.scenario.model_dump(exclude_unset=True),
             "runs": study.runs,
             "outcomes": list(manifest.design.outcomes),
-            "cpu": manifest.cpu or cpu_type(),
+            "versions": manifest.versions[-1].programs,
+            "code": manifest.fingerprint.package,
+            "cpu": manifest.cpu,
             "took": duration(timing.get("seconds")),
             "files": {},
         }
@@ -154,11 +155,11 @@ def _run_facts(study: StoredStudy) -> Facts:
 def _sweep_facts(study: StoredStudy) -> Facts:
     """Return what came of a sweep, and its points."""
     sweep = open_sweep(study.store.folder)
-    parts = []
+    digests = []
     rows = []
     for number in sweep.table.numbers():
         point = sweep.table.points[number]
-        parts.append((point.key, part_of(sweep.blocks(number), sweep.arms)))
+        digests.append((point.key, part_of(sweep.blocks(number), sweep.arms)))
         rows.append(
             {
                 "point": number,
@@ -167,7 +168,7 @@ def _sweep_facts(study: StoredStudy) -> Facts:
                 "values": {path: _plain(value) for path, value in point.values},
             }
         )
-    numbers = numbers_of_parts(parts, sweep.digest)
+    numbers = numbers_of_parts(digests, sweep.digest)
     frames = {name: getattr(sweep, name) for name in TABLES["sweep"]}
     facts = _facts(numbers, sweep.failed) | {"factors": sweep.paths}
     points = {"points.json": json_bytes(rows)}

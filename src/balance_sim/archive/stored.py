@@ -19,8 +19,8 @@ from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Values
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.points import PointTable
-from balance_sim.study.shards import FAILED, SUMS, TABLES, FinishedBlock, Shard, noted
-from balance_sim.study.store import Store, came_to_its_end, read_summary
+from balance_sim.study.shards import RECORDS, SUMS, Shard, noted
+from balance_sim.study.store import Store, StoredBlock, came_to_its_end, read_summary
 from balance_sim.study.tables import column_words
 
 Runs = npt.NDArray[np.int64]
@@ -86,7 +86,7 @@ def stored_study(folder: Path) -> StoredStudy:
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
-        if any(store.shards(table) for table in TABLES):
+        if store.record_paths():
             raise StoreDamaged(
                 f"{folder} holds results without a manifest: restore manifest.json."
             )
@@ -107,16 +107,18 @@ def damage_of(study: StoredStudy) -> list[Damage]:
     """Return what is wrong with the shards, and runs that a finished study should hold
     and does not."""
     damage = list(_damaged_shards(study))
-    damaged = {(one.point, one.block) for one in damage}
+    if any(one.block is None for one in damage):
+        return damage  # without its record nobody knows what a shard held
+    damaged = {(item.point, item.block) for item in damage}
     failed: dict[int, list[int]] = {}
-    with suppress(StoreDamaged):  # its shard is named above
-        for row in study.store.failed():
-            failed.setdefault(row["point"], []).append(row["run"])
-    for stored in study.store.kept():
-        if (stored.point, stored.block) not in damaged and stored.runs is not None:
+    for row in study.store.failed():
+        failed.setdefault(row["point"], []).append(row["run"])
+    for stored in study.store.blocks_done():
+        is_sound = (stored.point, stored.block) not in damaged
+        if is_sound and stored.shard.record.files:
             reason = _wrong_rows(study, stored, failed.get(stored.point, []))
             if reason:
-                name = f"runs/{stored.runs.path.name}"
+                name = f"runs/{stored.shard.path('runs').name}"
                 damage.append(Damage(name, reason, stored.point, stored.block))
     if study.finished:
         damage += _missing(study, damage)
@@ -124,57 +126,58 @@ def damage_of(study: StoredStudy) -> list[Damage]:
 
 
 def _damaged_shards(study: StoredStudy) -> Iterator[Damage]:
-    """Yield every shard whose bytes are not those of its name, a second one of a block,
-    one of a point that is not in the design, and blocks that lack a table."""
-    for table in (*TABLES, FAILED):
-        names: dict[tuple[int, int, int], str] = {}
-        for shard in study.store.every_shard(table):
-            reason = ""
-            if not shard.is_sound():
-                reason = "not the bytes it was written with"
-            elif shard.key in names:
-                reason = f"a second file for the same runs as {names[shard.key]}"
-            elif shard.point >= study.known:
-                reason = f"the design has no point {shard.point}"
-            if reason:
-                name = f"{table}/{shard.path.name}"
-                yield Damage(name, reason, shard.point, shard.block)
-            names.setdefault(shard.key, shard.path.name)
-    for table in TABLES:
-        keys = {shard.key for shard in study.store.shards(table)}
-        for shard in study.store.shards("runs"):
-            if shard.key not in keys:
-                reason = f"its table in {table}/ is missing"
-                name = f"runs/{shard.path.name}"
-                yield Damage(name, reason, shard.point, shard.block)
+    """Yield every record that is not sound or of another study, every file whose bytes
+    are not those of its record, and blocks of a point that is not in the design."""
+    for path in study.store.record_paths():
+        name = f"{RECORDS}/{path.name}"
+        try:
+            shard = study.store.shard(path, study.manifest.study_key)
+        except StoreDamaged as error:
+            yield Damage(name, str(error))
+            continue
+        reasons = dict(_damaged_files(shard))
+        for point, first, stop in shard.record.blocks:
+            if point >= study.known:
+                reasons[name] = f"the design has no point {point}"
+            for file, reason in reasons.items():
+                yield Damage(file, reason, point, Block(first, stop))
+
+
+def _damaged_files(shard: Shard) -> Iterator[tuple[str, str]]:
+    """Yield name and damage of each file of a shard that is not sound."""
+    for table in shard.record.files:
+        try:
+            shard.content(table)
+        except StoreDamaged as error:
+            yield f"{table}/{shard.path(table).name}", str(error)
 
 
 def _missing(study: StoredStudy, damage: Iterable[Damage]) -> Iterator[Damage]:
     """Yield the blocks that are in no file, unless their damage is known."""
-    known = [(one.point, one.block) for one in damage if one.block]
+    damaged = [(item.point, item.block) for item in damage if item.block]
     lacking = study.store.lacking(study.points, study.runs)
     for number, blocks in lacking.items():
         for block in blocks:
             is_known = any(
                 point == number
-                and other.first <= block.first
-                and block.stop <= other.stop
-                for point, other in known
+                and whole.first <= block.first
+                and block.stop <= whole.stop
+                for point, whole in damaged
             )
             if not is_known:
                 reason = f"runs {block.first} to {block.stop - 1} of point {number}"
                 yield Damage("runs", f"{reason} are missing", number, block)
 
 
-def _wrong_rows(study: StoredStudy, stored: FinishedBlock, failed: list[int]) -> str:
+def _wrong_rows(study: StoredStudy, stored: StoredBlock, failed: list[int]) -> str:
     """Return what is wrong with the rows of a block whose files are sound: each of its
     runs that did not fail stands there once in every arm, and agreements are of these
     runs alone."""
-    assert stored.runs is not None
     try:
-        runs = stored.runs.table()
+        tables = study.store.tables(stored)
         expected = np.setdiff1d(stored.block.runs, failed)
-        return _wrong_runs(study, runs, expected) or _wrong_agreements(stored, expected)
+        wrong = _wrong_runs(study, tables.runs, expected)
+        return wrong or _wrong_agreements(tables.agreements, expected)
     except (
         pa.ArrowException,
         KeyError,
@@ -200,11 +203,9 @@ def _wrong_runs(study: StoredStudy, runs: pa.Table, expected: Runs) -> str:
     return ""
 
 
-def _wrong_agreements(stored: FinishedBlock, expected: Runs) -> str:
+def _wrong_agreements(agreements: pa.Table, expected: Runs) -> str:
     """Return that an agreement is of a run of another block, where one is."""
-    if stored.agreements is None:
-        return ""
-    numbers = stored.agreements.table()["run"].to_numpy().astype(np.int64)
+    numbers = agreements["run"].to_numpy().astype(np.int64)
     foreign = np.setdiff1d(numbers, expected)
     if len(foreign):
         return f"an agreement of run {foreign[0]}, which does not belong there"
@@ -221,9 +222,10 @@ def unchecked(study: StoredStudy) -> list[str]:
         vouched |= {f"{name}.csv" for name in SWEEP_TABLES}
         points = study.manifest.points
         vouched.add(f"points.{points.sha256}.parquet" if points else "")
-    for table in (*TABLES, FAILED):
-        shards: list[Shard] = study.store.every_shard(table)
-        vouched |= {f"{table}/{shard.path.name}" for shard in shards}
+    with suppress(StoreDamaged):  # named as damage
+        for shard in study.store.shards():
+            paths = (shard.record_path, *shard.paths)
+            vouched |= {path.relative_to(folder).as_posix() for path in paths}
     counts: dict[str, int] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

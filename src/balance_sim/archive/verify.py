@@ -25,6 +25,7 @@ from balance_sim.archive.stored import (
     unchecked,
 )
 from balance_sim.effects.result import open_result
+from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.model.own.terms import reference_of_rule
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import bytes_if_any
@@ -32,17 +33,17 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
-from balance_sim.study.folder import scenario_of, version
+from balance_sim.study.folder import refuse_code, scenario_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Task, TaskResult
-from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.machine import arithmetic, arithmetic_here, version
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.result import Result
 from balance_sim.study.run import import_model, run_tasks
-from balance_sim.study.shards import FAILED, Digest, FinishedBlock, changed
+from balance_sim.study.shards import RECORDS, Digest, changed
 from balance_sim.study.status import command_of
-from balance_sim.study.store import runs_of
+from balance_sim.study.store import StoredBlock, runs_of
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 from balance_sim.study.tables import column_words, summed
 
@@ -65,7 +66,7 @@ class Compared:
     """
 
     file: str
-    stored: FinishedBlock
+    stored: StoredBlock
     block: Block
     why: str = ""
     is_close: bool = False
@@ -110,7 +111,7 @@ class Verified:
             "blocks_rerun": len(self.rerun),
             "runs_rerun": sum(len(compared.block) for compared in self.rerun),
             "rerun": rerun,
-            "damage": [{"file": one.file, "why": one.why} for one in self.damage],
+            "damage": [{"file": item.file, "why": item.why} for item in self.damage],
             "notes": self.notes,
             "unchecked": self.unchecked,
         }
@@ -134,10 +135,11 @@ def verify(
     where not even the manifest can be read."""
     folder = Path(folder)
     study = stored_study(folder)
-    blocks = {shard.key for shard in study.store.shards("runs")}
-    runs = sum(stop - first for _, first, stop in blocks)
-    verified = Verified(folder, study.manifest.study, len(blocks), runs)
+    verified = Verified(folder, study.manifest.study, 0, 0)
     verified.damage = damage_of(study)
+    if all(damage.block is not None for damage in verified.damage):
+        blocks = [stored.block for stored in study.store.blocks_done()]
+        verified.blocks, verified.runs = len(blocks), sum(map(len, blocks))
     verified.unchecked = unchecked(study)
     allowed = AllowedCode(model, outcomes)
     not_allowed = allowed.what_is_missing(study.manifest)
@@ -145,11 +147,11 @@ def verify(
         verified.notes.append("no block was run again (--sample 0)")
     elif not_allowed:
         verified.notes.append(f"no block was run again: {not_allowed}")
-    else:
-        refuse_other_code(study.manifest)
+    elif verified.blocks:
+        refuse_other_version(study.manifest)
         job = job_of(study.manifest, scenario_of(study.manifest), allowed)
-        parts = sample_of(study, sample, verified.damage)
-        verified.rerun = compare(study, job, parts, workers)
+        sampled = sample_of(study, sample, verified.damage)
+        verified.rerun = compare(study, job, sampled, workers)
         _take_differences(study, verified)
     if not verified.damage:
         _check_summary(study, verified)
@@ -161,13 +163,15 @@ def verify(
     return verified
 
 
-def refuse_other_code(made: Manifest | About) -> None:
-    """Raise WrongRequest where other code than this made a study."""
+def refuse_other_version(made: Manifest | About) -> None:
+    """Raise WrongRequest where another version than this made a study, or other text of
+    the package."""
     if made.version != version():
         raise WrongRequest(
             f"made by balance-sim {made.version}, this is {version()}: "
             f"pip install balance-sim=={made.version}"
         )
+    refuse_code(CodeFingerprint(made.fingerprint.package))
 
 
 def _how_far(study: StoredStudy) -> str:
@@ -183,8 +187,8 @@ def _how_far(study: StoredStudy) -> str:
 def _take_differences(study: StoredStudy, verified: Verified) -> None:
     """Note as damage what differs when run again, unless it is but last digits from
     other arithmetic than ours."""
-    manifest = study.manifest
-    made_on = arithmetic(manifest.cpu, manifest.versions["numpy"])
+    machine = study.manifest.versions[0]
+    made_on = arithmetic(machine.cpu, machine.numpy)
     for compared in verified.rerun:
         if compared.revived:
             runs = ", ".join(map(str, compared.revived[:FEW]))
@@ -288,13 +292,14 @@ class AllowedCode:
 
 def job_of(study: Manifest | About, scenario: Scenario, allowed: AllowedCode) -> Job:
     """Return the job that a manifest or an archive describes. Raises WrongRequest if
-    its code is not allowed, or not found."""
+    its code is not allowed, not found, or has another text."""
     not_allowed = allowed.what_is_missing(study)
     if not_allowed:
         raise WrongRequest(not_allowed)
     import_model(study.model)
     for _, reference in study.own:
         function_named(reference)
+    refuse_code(study.fingerprint)
     return Job(
         scenario,
         study.seed,
@@ -307,7 +312,7 @@ def job_of(study: Manifest | About, scenario: Scenario, allowed: AllowedCode) ->
     )
 
 
-Part = tuple[FinishedBlock, Block]
+Part = tuple[StoredBlock, Block]
 """A stored block, and the part of it that is run again."""
 
 
@@ -317,24 +322,24 @@ def sample_of(
     """Return parts of `count` sound blocks, drawn anew each time, by no seed that the
     folder names: who edits a block must not know whether it is looked at. None: all
     blocks, whole."""
-    damaged = {(one.point, one.block) for one in damage}
+    damaged = {(item.point, item.block) for item in damage}
     sound = [
         stored
-        for stored in study.store.kept()
+        for stored in study.store.blocks_done()
         if (stored.point, stored.block) not in damaged and stored.point in study.points
     ]
     if count is None:
         return [(stored, stored.block) for stored in sound]
     rng = np.random.default_rng()
     chosen = rng.permutation(len(sound))[:count]
-    parts = []
+    pieces = []
     for place in sorted(chosen):
         block = sound[place].block
         last_first = max(block.stop - RUNS_OF_A_BLOCK, block.first)
         first = int(rng.integers(block.first, last_first + 1))
         stop = min(first + RUNS_OF_A_BLOCK, block.stop)
-        parts.append((sound[place], Block(first, stop)))
-    return parts
+        pieces.append((sound[place], Block(first, stop)))
+    return pieces
 
 
 def compare(
@@ -347,34 +352,35 @@ def compare(
     compared = []
     for result in run_tasks(job, tasks, workers):
         stored = by_task[result.task.point, result.task.block]
-        compared.append(_compared(stored, result))
+        compared.append(_compared(study, stored, result))
     return sorted(compared, key=lambda one: (one.point, one.block.first))
 
 
-def _compared(stored: FinishedBlock, result: TaskResult) -> Compared:
+def _compared(study: StoredStudy, stored: StoredBlock, result: TaskResult) -> Compared:
     """Return what differs between a stored block and a part of it run again."""
     block, again = result.task.block, result.tables
     runs_again = set() if again is None else set(again.runs["run"].to_pylist())
-    if stored.runs is None or stored.agreements is None:
-        return Compared(FAILED, stored, block, revived=tuple(sorted(runs_again)))
-    file = f"runs/{stored.runs.path.name}"
-    runs = _part(stored.runs.table(), block)
+    if not stored.shard.record.files:
+        file = f"{RECORDS}/{stored.shard.record_path.name}"
+        return Compared(file, stored, block, revived=tuple(sorted(runs_again)))
+    file = f"runs/{stored.shard.path('runs').name}"
+    stored_tables = study.store.tables(stored)
+    runs = _part(stored_tables.runs, block)
     present = set(runs["run"].to_pylist())
     if again is None:
         why = f"run {block.first} fails when run again" if present else ""
         return Compared(file, stored, block, why)
     revived = tuple(sorted(runs_again - present))
-    tables = (runs, _part(stored.agreements.table(), block))
-    made = (_of_runs(again.runs, present), _of_runs(again.agreements, present))
-    arms = sorted({*column_words(runs, "arm"), *column_words(made[0], "arm")})
-    if _digest(tables, arms) != _digest(made, arms):
-        why, is_close = diff_tables(tables, made)
+    tables = (runs, _part(stored_tables.agreements, block))
+    tables_again = (_of_runs(again.runs, present), _of_runs(again.agreements, present))
+    arms = sorted({*column_words(runs, "arm"), *column_words(tables_again[0], "arm")})
+    if _digest(tables, arms) != _digest(tables_again, arms):
+        why, is_close = diff_tables(tables, tables_again)
         return Compared(file, stored, block, why, is_close, revived)
-    if block == stored.block and stored.dyads is not None and not revived:
-        dyads = stored.dyads
-        if summed([dyads.table()]) != summed([again.dyads]):
-            file = f"dyads/{dyads.path.name}"
-            return Compared(file, stored, block, "other sums by dyad")
+    is_complete = block == stored.block and not revived
+    if is_complete and summed([stored_tables.dyads]) != summed([again.dyads]):
+        file = f"dyads/{stored.shard.path('dyads').name}"
+        return Compared(file, stored, block, "other sums by dyad")
     return Compared(file, stored, block, revived=revived)
 
 

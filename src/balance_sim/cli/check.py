@@ -73,7 +73,7 @@ def check(
     refused. Of a scenario the start of the control arm is printed, by the expected
     estimator."""
     from balance_sim.scenario.experiment import names_experiment
-    from balance_sim.scenario.validation import kind_of_file
+    from balance_sim.scenario.plans import kind_of_file
 
     _refuse_folder(file)
     file_type = kind_of_file(file)

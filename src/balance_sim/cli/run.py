@@ -220,12 +220,12 @@ def _print_plan(
 ) -> None:
     """Print to stderr, before it begins, what is to be done and what that takes. Raises
     WrongRequest for too much disk."""
+    from balance_sim.study.plan import plan_of_run, refuse_absurd
     from balance_sim.study.store import Store
-    from balance_sim.study.sweep import plan_of_run, refuse_absurd
 
     finished = []
     if (folder / "manifest.json").is_file():
-        finished = [stored.block for stored in Store(folder).kept()]
+        finished = [stored.block for stored in Store(folder).blocks_done()]
     plan = plan_of_run(job, runs, finished, workers)
     click.echo("\n".join(plan.lines()), err=True)
     refuse_absurd(plan, max_bytes)

@@ -26,7 +26,8 @@ from balance_sim.show.wording import (
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.study.sweep import Standing, SweepPlan
+    from balance_sim.study.plan import SweepPlan
+    from balance_sim.study.sweep import Standing
     from balance_sim.study.sweep_result import SweepResult
 
 MOST_POINTS = 20

@@ -20,6 +20,7 @@ from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.core import Floats
 from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
+from balance_sim.study.differences import leaf_differences
 from balance_sim.study.estimates import (
     Counts,
     Differences,
@@ -27,7 +28,6 @@ from balance_sim.study.estimates import (
     columns_by_arm,
     in_chunks,
 )
-from balance_sim.study.folder import leaf_differences
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.study.points import PointTable
 from balance_sim.study.result import Result, open_result, refuse_other_classes

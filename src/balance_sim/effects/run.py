@@ -12,7 +12,7 @@ from balance_sim.effects.placebos import Placebos, placebos
 from balance_sim.effects.result import AnalysedResult, kept_summary
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.processes import Background
 from balance_sim.study.result import Result
 from balance_sim.study.run import RUNS, PreparedRun, RunOptions, prepare

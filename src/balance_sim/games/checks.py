@@ -9,13 +9,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from balance_sim.games.players import MEASURES_OF_PLAYERS
-from balance_sim.scenario.diagnostics import (
-    Diagnostics,
-    Node,
-    did_you_mean,
-    listed,
-    shown,
-)
+from balance_sim.scenario.diagnostics import Diagnostics, did_you_mean, listed, shown
+from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.schema import Scenario
 
 if TYPE_CHECKING:

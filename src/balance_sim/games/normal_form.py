@@ -143,9 +143,9 @@ def expected_payoffs(payoffs: Floats, mixed: Sequence[Floats], player: int) -> F
     [0.5, -0.5]
     """
     axes, value = LETTERS[: len(mixed)], payoffs[..., player]
-    for other, probabilities in enumerate(mixed):
-        if other != player:
-            letter = LETTERS[other]
+    for opponent, probabilities in enumerate(mixed):
+        if opponent != player:
+            letter = LETTERS[opponent]
             remaining = axes.replace(letter, "")
             subscripts = f"...{axes},...{letter}->...{remaining}"
             value = np.einsum(subscripts, value, probabilities)

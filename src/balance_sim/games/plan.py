@@ -18,16 +18,13 @@ from pydantic import Field, TypeAdapter
 
 from balance_sim.games import checks
 from balance_sim.games.players import Cast, Player, PlayerOutcome, who_fears
-from balance_sim.scenario.assemble import as_tree, assemble
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
     Mark,
-    Node,
     ScenarioError,
     errors_in,
     few_suggestions,
-    from_plain,
     in_order,
     refused,
     shown,
@@ -39,9 +36,11 @@ from balance_sim.scenario.experiment import (
     named_scenario,
 )
 from balance_sim.scenario.files import GAMES, Sources, not_found
-from balance_sim.scenario.load import stem
+from balance_sim.scenario.load import stem, with_arms
+from balance_sim.scenario.nodes import Node, from_plain
+from balance_sim.scenario.plans import refuse_other_kind
 from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weight
-from balance_sim.scenario.validation import read_piece, refuse_other_kind
+from balance_sim.scenario.validation import read_piece
 from balance_sim.study.arms import compile_arms
 
 EXAMPLE = "smallest file: `schema: 1`, `title`, `scenario`, `players`; see games/security_dilemma.yaml"
@@ -291,9 +290,8 @@ def with_profiles(
 ) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every
     one."""
-    whole = as_tree(base)
-    players, of_arms = tree.fields["players"], Diagnostics()
-    arms = {base.reference_arm: whole.below("arms").fields[base.reference_arm]}
+    players, control = tree.fields["players"], base.arms[base.reference_arm]
+    arms = {base.reference_arm: from_plain(control.model_dump(), players.mark)}
     for profile in product(*(one.strategies for one in plan.players.values())):
         played = [*zip(plan.players, profile, strict=True)]
         nodes = [
@@ -305,12 +303,10 @@ def with_profiles(
             for name, one in played
         ]
         arms[checks.arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
-    tree_of_arms = whole.with_fields(
-        {"arms": Node(arms, players.mark, key=players.key)}
-    )
-    scenario = assemble(tree_of_arms, base.name, of_arms, most_arms=len(arms))
+    arm_nodes = Node(arms, players.mark, key=players.key)
+    scenario, of_arms = with_arms(base, arm_nodes, most=len(arms))
     found += _told_once(of_arms, tree, base.reference_arm)
-    return None if scenario is None else scenario.counted_as(base)
+    return scenario
 
 
 def _joint(nodes: Sequence[Node], title: str, mark: Mark) -> Node:

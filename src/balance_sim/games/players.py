@@ -195,10 +195,10 @@ class PlayerMeasures:
             player = players[outcome.player]
             measure = MEASURES_OF_PLAYERS[outcome.measure]
             if measure.read is not None:
-                own = np.array([position[code] for code in player.states], np.int64)
+                states = np.array([position[code] for code in player.states], np.int64)
                 members = [position[code] for code in outcome.members]
                 places = np.array(members, np.int64)
-                self._reads.append((outcome, measure.read, own, places))
+                self._reads.append((outcome, measure.read, states, places))
             if measure.dyads is not None:
                 sides = PlayerSides(
                     own=np.isin(world.codes, player.states),
@@ -243,8 +243,8 @@ class PlayerMeasures:
         """What states feel, (R,) each, by outcome without a window's end: at the moment
         of the scene."""
         return {
-            outcome.outcome(self.longest): read(scene, own, members)
-            for outcome, read, own, members in self._reads
+            outcome.outcome(self.longest): read(scene, states, members)
+            for outcome, read, states, members in self._reads
         }
 
     def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
@@ -280,8 +280,8 @@ def who_fears(
     them, just before the focal event in the control arm."""
     world = worlds.reference
     state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
-    own = tuple(sorted(world.codes.index(code) for code in states))
-    classes = standing(perceive(world, state, step_before(world)), own)
+    positions = tuple(sorted(world.codes.index(code) for code in states))
+    classes = standing(perceive(world, state, step_before(world)), positions)
     codes = np.array(world.codes)
     threatened = codes[np.asarray(classes) == LISTS.index("threatened")]
     wary = codes[np.asarray(classes) == LISTS.index("wary")]

@@ -172,7 +172,7 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         name: tuple(_break_even(game, mean_effects, player))
         for player, name in enumerate(game.players)
     }
-    known = Solution(
+    solution_of_runs = Solution(
         players=dict(zip(game.players, game.strategies, strict=True)),
         observed=dict(game.plan.observed),
         runs=estimated.replications,
@@ -185,9 +185,9 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         break_even=break_even,
     )
     if over is None or drawn is None:
-        return known
+        return solution_of_runs
     return replace(
-        known,
+        solution_of_runs,
         draws=solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256),
         theories=over.theories,
         regret=_minimax_regret(game, over, drawn),
@@ -239,12 +239,14 @@ def _profiles(
     for place, strategies in zip(np.ndindex(*pure.shape), game.profiles, strict=True):
         by_player = {}
         for player, name in enumerate(game.players):
-            at = (*place, player)
+            index = (*place, player)
             by_player[name] = solution.Payoff(
-                mean=float(estimated.mean[at]),
-                mcse=_number(estimated.mcse[at]),
-                expected=float(expected[at]),
-                draws=None if drawn is None else _interval(drawn[(slice(None), *at)]),
+                mean=float(estimated.mean[index]),
+                mcse=_number(estimated.mcse[index]),
+                expected=float(expected[index]),
+                draws=None
+                if drawn is None
+                else _interval(drawn[(slice(None), *index)]),
             )
         regrets = estimated.regret[place]
         yield solution.ProfileResult(

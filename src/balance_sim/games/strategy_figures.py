@@ -148,11 +148,11 @@ def draw_regret(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         _key(axes[0])
         axes = axes[1:]
     for number, (player, rows) in enumerate(players):
-        left, right = axes[2 * number], axes[2 * number + 1]
-        _regret_bars(left, rows)
-        left.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
-        _best_shares(right, rows)
-        right.set(ylim=left.get_ylim(), yticks=[])
+        bars, shares = axes[2 * number], axes[2 * number + 1]
+        _regret_bars(bars, rows)
+        bars.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
+        _best_shares(shares, rows)
+        shares.set(ylim=bars.get_ylim(), yticks=[])
     axes[0].set_title("regret", loc="right", color=style.QUIET)
     head = "is the best reply to what the others did, in"
     axes[1].set_title(head, loc="left", color=style.QUIET)
@@ -346,8 +346,8 @@ def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
     rows = -(-count // wide)
     top, below = 0.75 + 0.27 * strategies, (0.9 + 0.1 * strategies) * rows
     figure = style.new_figure(10.4, 1.75 + top + below)
-    parts = figure.subfigures(2, 1, height_ratios=[top, below])
-    upper, lower = np.ravel(np.asarray(parts, dtype=object))
+    halves = figure.subfigures(2, 1, height_ratios=[top, below])
+    upper, lower = np.ravel(np.asarray(halves, dtype=object))
     grid = lower.add_gridspec(rows, wide)
     payoff = upper.add_subplot()
     places = [grid[divmod(number, wide)] for number in range(count)]
@@ -444,12 +444,12 @@ def _dots(
         dot: dict[str, Any] = {"color": colour, "ms": size, "mec": "white", "mew": 0.7}
         ax.plot(row["effect"], y, mark, **dot)
     values = rows[["effect", "lo", "hi", "draws_lo", "draws_hi"]].to_numpy(float)
-    left, right = style.limits(values, 0.06, flat=1 / 0.06)
+    start, end = style.limits(values, 0.06, flat=1 / 0.06)
     if float(rows["weight"].iloc[0]) < 0:
-        left, right = right, left
-    ax.set_xlim(left, right)
+        start, end = end, start
+    ax.set_xlim(start, end)
     ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
-    ax.axvspan(0, right, color=GAIN, linewidth=0, zorder=0)
+    ax.axvspan(0, end, color=GAIN, linewidth=0, zorder=0)
     if np.nan_to_num(values).any():
         ax.locator_params(axis="x", nbins=5 if size > 7 else 4)
     else:

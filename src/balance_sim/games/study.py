@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +20,12 @@ from balance_sim.games.players import cast_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.folder import Folder, InMemory, manifest_of, version
+from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.jobs import Job, Progress, Task
+from balance_sim.study.machine import version
 from balance_sim.study.run import (
     check_seed,
     own_rules,
-    record_of_code,
     run_tasks,
     runs_a_shard,
 )
@@ -56,8 +56,8 @@ class GameStudy:
 def default_folder(game: Game, seed: int) -> Path:
     """results/game-<name>-<first 8 digits of the sha256 of what decides the
     replications>."""
-    parts = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    inputs = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return Path("results") / f"game-{game.name}-{key[:8]}"
 
 
@@ -110,8 +110,7 @@ def play(
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
         entries = {"files": files or {}, "command": command, "game": as_plain(game)}
-        entries |= record_of_code(None, (), rules)
-        manifest = manifest_of("run", scenario, arms, seed, None, **entries)
+        manifest = manifest_of("run", job, rules, entries)
         sink = Folder(Path(out), manifest)
     report = progress or (lambda *_: None)
     with sink as store:
@@ -119,14 +118,15 @@ def play(
         blocks = missing(store.done().get(0, []), runs, size)
         done = runs - sum(map(len, blocks))
         report(done, runs, len(store.failed()))
-        for outcome in run_tasks(job, map(Task, blocks), workers, client):
-            store.keep(outcome)
-            done += len(outcome.task.block)
-            report(done, runs, len(store.failed()))
+        with closing(run_tasks(job, map(Task, blocks), workers, client)) as results:
+            for result in results:
+                store.keep(result)
+                done += len(result.task.block)
+                report(done, runs, len(store.failed()))
         store.hold(runs)
         failed = tuple(row for row in store.failed() if row["run"] < runs)
         memory = store.tables() if isinstance(store, InMemory) else ()
-    result = AnalysedResult(
+    study = AnalysedResult(
         scenario=scenario,
         runs=runs,
         seed=seed,
@@ -136,7 +136,7 @@ def play(
         memory=memory,
         failed=failed,
     )
-    return GameStudy(game, result)
+    return GameStudy(game, study)
 
 
 def open_game(folder: Path | str) -> GameStudy:

@@ -1,25 +1,24 @@
 """A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with
 file, line and column."""
 
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import new_scenario, parameter_table
 from balance_sim.scenario.diagnostics import Diagnostic, ScenarioError
 from balance_sim.scenario.load import (
-    Variations,
     arm_scenario,
     check_scenario,
     load_scenario,
     scenario_files,
+    seal,
     with_values,
 )
 from balance_sim.scenario.reference.schemas import json_schema
 from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.setter import value_at
 
 __all__ = [
     "Diagnostic",
     "Scenario",
     "ScenarioError",
-    "Variations",
     "arm_scenario",
     "check_scenario",
     "json_schema",
@@ -27,6 +26,7 @@ __all__ = [
     "new_scenario",
     "parameter_table",
     "scenario_files",
+    "seal",
     "value_at",
     "with_values",
 ]

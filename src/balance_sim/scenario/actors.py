@@ -13,42 +13,25 @@ import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
 from balance_sim.scenario.diagnostics import (
-    REFUSED,
     Diagnostics,
-    Node,
-    Refused,
     closest,
     did_you_mean,
-    from_plain,
-    iso_date,
     listed,
-    may_suggest,
     shown,
 )
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.layout import SECTIONS, names_in
+from balance_sim.scenario.nodes import REFUSED, Node, Refused
+from balance_sim.scenario.validation import IDENTIFIERS
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-MOST_REPORTED = 100
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
 _TOTALS = frozenset(
-    (
-        "total",
-        "totals",
-        "grand total",
-        "sum",
-        "all",
-        "world",
-        "average",
-        "mean",
-        "others",
-    )
-)
+    ["total", "totals", "sum", "all", "world", "average", "mean", "others"]
+) | {"grand total"}
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 _WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
 _SUCCESSORS = {
@@ -60,6 +43,10 @@ _SUCCESSORS = {
     "ZAR": "COD",
     "CSK": "CZE",
 }
+_OLDER_COW = {260: "DEU", 678: "YEM"}
+"""Numbers of West Germany and North Yemen, whose codes Germany and Yemen keep."""
+_PAST_COW = {365: "SUN", 345: "YUG"}
+"""Numbers that a state which is gone shares with the one that followed it."""
 
 
 class Code(NamedTuple):
@@ -77,33 +64,30 @@ class Code(NamedTuple):
 
     def existed_in(self, year: int) -> bool:
         """Whether the state existed at some time of that year."""
-        return (self.first is None or self.first <= year) and (
-            self.last is None or year <= self.last
-        )
+        has_begun = self.first is None or self.first <= year
+        return has_begun and (self.last is None or year <= self.last)
 
     @property
     def years(self) -> str:
         """`1922..1991`, `from 2011`."""
-        return (
-            f"from {self.first}" if self.last is None else f"{self.first}..{self.last}"
-        )
+        return f"{self.first}..{self.last}" if self.last else f"from {self.first}"
 
 
 @cache
 def code_table() -> dict[str, Code]:
     """Every known code, by ISO3."""
+    text = shipped_text("balance_sim.scenario", "codes.csv")
     table = {}
-    for row in csv.DictReader(
-        shipped_text("balance_sim.scenario", "codes.csv").splitlines()
-    ):
-        numeric, cow, first, last = (
+    for row in csv.DictReader(text.splitlines()):
+        numeric, cow, first, last = [
             int(row[key]) if row[key] else None
             for key in ("numeric", "cow", "from", "until")
-        )
-        others = tuple(row["other_names"].split(";")) if row["other_names"] else ()
-        table[row["iso3"]] = Code(
+        ]
+        others = tuple(filter(None, row["other_names"].split(";")))
+        code = Code(
             row["iso3"], row["iso2"], numeric, cow, row["name"], others, first, last
         )
+        table[code.iso3] = code
     return table
 
 
@@ -119,26 +103,35 @@ def _by_name() -> dict[str, Code]:
     }
 
 
-def is_invented(code: str) -> bool:
-    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without
-    XX*, ZZA..ZZZ), and words."""
-    return _INVENTED.fullmatch(code) is not None or is_word_of_ones_own(code)
-
-
-def is_word_of_ones_own(code: str) -> bool:
-    """3 to 32 letters, digits and `_`, a small letter among them, that are no real
-    state's code or name."""
-    is_taken = (
-        code.upper() in code_table()
-        or code.casefold() in _TOTALS
-        or named(code) is not None
-    )
-    return _WORD.fullmatch(code) is not None and not is_taken
-
-
 def named(text: str) -> Code | None:
     """The state of that name, in whatever letters."""
     return _by_name().get(text.replace("_", " ").strip().casefold())
+
+
+def of_cow_number(number: int, year: int | None = None) -> str | None:
+    """The ISO3 code of a COW number; in a year in which the Soviet Union or Yugoslavia
+    existed, theirs."""
+    past = code_table().get(_PAST_COW.get(number, ""))
+    if past is not None and year is not None and past.existed_in(year):
+        return past.iso3
+    if number in _OLDER_COW:
+        return _OLDER_COW[number]
+    matches = [entry.iso3 for entry in code_table().values() if entry.cow == number]
+    return matches[0] if matches else None
+
+
+def is_invented(code: str) -> bool:
+    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without
+    XX*, ZZA..ZZZ), and words."""
+    return _INVENTED.fullmatch(code) is not None or is_own_word(code)
+
+
+def is_own_word(code: str) -> bool:
+    """3 to 32 letters, digits and `_`, a small letter among them, that are no real
+    state's code or name."""
+    if _WORD.fullmatch(code) is None or code.casefold() in _TOTALS:
+        return False
+    return code.upper() not in code_table() and named(code) is None
 
 
 def known(code: str, year: int | None = None) -> str | None:
@@ -152,86 +145,113 @@ def known(code: str, year: int | None = None) -> str | None:
     return None
 
 
-Explanation = tuple[str, str, str]
+def codes_at_the_time(code: str, year: int) -> str:
+    """Which codes to write in a year instead of one that was not valid then."""
+    entry = code_table()[code]
+    others = [
+        other.iso3
+        for other in code_table().values()
+        if entry.cow and other.cow == entry.cow and other.existed_in(year)
+    ]
+    if not others and code in _SUCCESSORS:
+        others = [_SUCCESSORS[code]]
+    return f"use {listed(f'`{other}`' for other in others)}" if others else "check it"
+
+
+class Explanation(NamedTuple):
+    """Why something is no state's code: error code, message and next step."""
+
+    code: str
+    message: str
+    suggestion: str
+
+
+class Spelling(NamedTuple):
+    """Another way to write a state: of which kind it is, and the state's code."""
+
+    system: str
+    iso3: str
+
+
+_CODES = {"name": "E302", "COW number": "E303", "ISO number": "E303"}
+"""Error codes by what was written in the place of a code."""
+
+
+@cache
+def _spellings() -> dict[str, list[Spelling]]:
+    """States by what they are called elsewhere, in small letters."""
+    spellings: dict[str, list[Spelling]] = {}
+    for entry in code_table().values():
+        texts = [
+            ("ISO2 code", entry.iso2),
+            ("code in other letters", entry.iso3),
+            ("COW number", str(entry.cow or "")),
+            ("ISO number", str(entry.numeric or "")),
+        ]
+        for system, text in texts:
+            if text:
+                spelling = Spelling(system, entry.iso3)
+                spellings.setdefault(text.casefold(), []).append(spelling)
+    for name, entry in _by_name().items():
+        spellings.setdefault(name, []).append(Spelling("name", entry.iso3))
+    return spellings
 
 
 def explain(written: object, roster: Collection[str]) -> Explanation:
-    """Error code, message and suggestion for something that is no state's code."""
+    """Why something is no state's code, with the one that was probably meant."""
     text = shown(written)
-    exact = explain_exactly(written, roster)
     if text.strip(" :").casefold() in _TOTALS:
-        return "E301", f"`{text}` is not a state", "remove what is a sum of others"
-    if exact or not may_suggest():
-        return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
-    if len(text) > 4 and (name := closest(text, _by_name(), cutoff=0.8)):
-        return _is_a_name(text, _by_name()[name])
+        hint = "remove what is a sum of others"
+        return Explanation("E301", f"`{text}` is not a state", hint)
+    exact = explain_exactly(written, roster)
+    if exact is not None:
+        return exact
+    name = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None
+    if name:
+        return _meaning(text, [Spelling("name", _by_name()[name].iso3)])
     bare = re.sub(r"[^A-Za-z]", "", text).upper()
-    is_code = bare in roster or bare in code_table()
-    near = bare if is_code else closest(text, roster) or closest(text, code_table())
-    return (
-        "E301",
-        f"unknown state `{text}`",
-        f"did you mean `{near}`?" if near else "use ISO3 codes",
-    )
+    near: str | None = bare
+    if bare not in roster and bare not in code_table():
+        near = closest(text, roster) or closest(text, code_table())
+    hint = f"did you mean `{near}`?" if near else "use ISO3 codes, e.g. `USA`"
+    is_number = isinstance(written, int) or text.isdigit()
+    code = "E303" if is_number else "E301"
+    return Explanation(code, f"unknown state `{text}`", hint)
 
 
 def explain_exactly(written: object, roster: Collection[str]) -> Explanation | None:
-    """The same for what is some state's number, ISO2 code, name, or code in other
-    letters; else None."""
+    """The same for what is some state's number, ISO2 code, name or a part of one, or
+    its code in other letters; else None."""
     text = shown(written)
-    if (isinstance(written, int) and not isinstance(written, bool)) or (
-        text.isascii() and text.isdigit()
-    ):
-        return _explain_number(int(str(written)[:9]))
-    upper = text.strip().upper()
-    if upper in code_table() or upper in roster:
-        return "E301", f"unknown state `{text}`", f"did you mean `{upper}`?"
-    for entry in code_table().values():
-        if upper and entry.iso2 == upper:
-            return (
-                "E301",
-                f"`{text}` is the ISO2 code of {entry.name}",
-                f"use ISO3 `{entry.iso3}`",
-            )
-    return _explain_name(text) if may_suggest() else None
-
-
-def _explain_number(number: int) -> Explanation:
-    table = code_table().values()
-    readings = [(one.iso3, "COW numbers") for one in table if one.cow == number]
-    readings += [
-        (one.iso3, "ISO numeric codes") for one in table if one.numeric == number
-    ]
-    spoken = " and ".join(f"{code} in {kind}" for code, kind in readings)
-    is_what = f"is {spoken}, not" if readings else "is not"
-    found = " or ".join(f"`{code}`" for code in dict(readings))
-    hint = f"use ISO3 {found}" if found else "use ISO3 codes, e.g. `USA`"
-    return "E303", f"`{number}` {is_what} an ISO3 code", hint
-
-
-def _explain_name(text: str) -> Explanation | None:
     folded = text.strip().casefold()
+    if folded.upper() in roster:
+        return _meaning(text, [Spelling("code in other letters", folded.upper())])
     word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
-    now = [entry for entry in code_table().values() if entry.last is None]
-    sharing = [
-        entry for entry in now if len(folded) > 3 and word.search(entry.name.casefold())
+    parts = [
+        Spelling("name", entry.iso3)
+        for entry in code_table().values()
+        if entry.last is None and word.search(entry.name.casefold())
     ]
-    if len(sharing) > 1:
-        codes = listed(entry.iso3 for entry in sharing)
-        return (
-            "E305",
-            f"`{text}` is ambiguous: {codes}",
-            "write the ISO3 code that is meant",
-        )
-    entry = named(text) or (sharing[0] if sharing else None)
-    return None if entry is None else _is_a_name(text, entry)
+    is_part = len(folded) > 3 and len(parts) > 1
+    spellings = parts if is_part else _spellings().get(folded)
+    if spellings is None and len(folded) > 3:
+        spellings = parts
+    return _meaning(text, spellings) if spellings else None
 
 
-def _is_a_name(text: str, entry: Code) -> Explanation:
-    return "E302", f"`{text}` is a name, not a code", f"use `{entry.iso3}`"
+def _meaning(text: str, spellings: Sequence[Spelling]) -> Explanation:
+    """The explanation of one or several ways to read a text."""
+    codes = list(dict.fromkeys(spelling.iso3 for spelling in spellings))
+    systems = {spelling.system for spelling in spellings}
+    readings = listed(f"{spelling.system} of {spelling.iso3}" for spelling in spellings)
+    code = _CODES.get(spellings[0].system, "E301")
+    if len(codes) > 1 and systems == {"name"}:
+        code = "E305"
+    hint = f"use {' or '.join(f'`{iso3}`' for iso3 in codes)}"
+    return Explanation(code, f"`{text}` is no ISO3 code: {readings}", hint)
 
 
-# --- the names of a scenario ------------------------------------------------------------------------
+# --- the names of a scenario ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,333 +260,265 @@ class Names:
     roster, sorted.
 
     is_whole: False if a state could not be read; then a known code is not held against
-    anyone. line: where the roster begins, 0 if unknown."""
+    anyone."""
 
     roster: frozenset[str]
     outside: frozenset[str]
-    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    groups: dict[str, tuple[str, ...]]
     kinds: tuple[str, ...]
     event_kinds: tuple[str, ...]
     is_whole: bool = True
-    line: int = 0
-
-    @property
-    def members(self) -> dict[str, tuple[str, ...]]:
-        """Groups by name."""
-        return dict(self.groups)
 
 
-def read_names(tree: Node, found: Diagnostics) -> Names:
-    """The names that a file's tree defines; what is wrong with them goes to `found`."""
-    start = iso_date(child.value) if (child := tree.get("start")) else None
-    year = start.year if isinstance(start, date) else None
-    states, before = tree.get("states"), len(found)
-    roster = _roster(states, year, found)
-    is_whole = (
-        states is not None
-        and len(found) == before
-        and len(roster) == len(states.items) > 1
-    )
-    outside = _outside(tree.get("outside") or from_plain([]), roster, year, found)
-    groups = _groups(tree.below("groups"), roster, found, is_whole=is_whole)
-    kinds, event_kinds = (names_in(tree, head) for head in ("kinds", "event_kinds"))
-    line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
-    return Names(
-        frozenset(roster),
-        frozenset(outside),
-        ordered,
-        kinds,
-        event_kinds,
-        is_whole,
-        line,
-    )
-
-
-def check_identifier(text: object, node: Node, path: str, found: Diagnostics) -> None:
+def check_identifier(
+    text: object, node: Node, path: str, problems: Diagnostics
+) -> None:
     """Ids go into file names and key paths: letters, digits, `_` and `-`, none that a
     system reserves."""
-    if isinstance(text, str) and not IDENTIFIER.fullmatch(text):
-        why, allowed = (
-            f"`{shown(text)}` is not a valid identifier",
-            "[A-Za-z0-9_-], 1 to 64 characters",
-        )
-        found.add(node.at, path, "E106", why, allowed=allowed)
-    elif isinstance(text, str) and _RESERVED.fullmatch(text):
-        found.add(
-            node.at,
-            path,
-            "E106",
-            f"`{text}` is a reserved name on some systems",
-            "take another name",
-        )
+    if not isinstance(text, str):
+        return
+    if not IDENTIFIER.fullmatch(text):
+        why = f"`{shown(text)}` is not a valid identifier"
+        bare = re.sub(r"[^A-Za-z0-9_-]+", "_", text.strip())[:64].strip("_")
+        hint = f"write `{bare}`" if bare else ""
+        problems.add(node.at, path, "E106", why, hint, IDENTIFIERS)
+    elif _RESERVED.fullmatch(text):
+        why = f"`{text}` is a reserved name on some systems"
+        problems.add(node.at, path, "E106", why, "take another name")
 
 
-def _is_word(code: object) -> TypeGuard[str | int]:
+def check_code(
+    node: Node, path: str, problems: Diagnostics, row: Node | None = None
+) -> None:
+    """A code in the tables, or one of those left to users if its row says what it
+    is."""
+    code = node.value
+    if not _can_be_code(code) or (isinstance(code, str) and code in code_table()):
+        return
+    if not (isinstance(code, str) and is_invented(code)):
+        problems.add(node, path, *explain(code, ()))
+    elif row is not None:
+        _check_invented(code, node, path, row.value_of("name"), problems)
+
+
+def _check_invented(
+    code: str, node: Node, path: str, name: object, problems: Diagnostics
+) -> None:
+    """An invented code needs a name, unless it is a word; neither is a real state's."""
+    if not is_own_word(code) and not name:
+        hint = "an invented state needs a `name`; real ones have ISO3 codes"
+        problems.add(node, path, "E301", f"unknown state `{code}`", hint)
+    elif is_own_word(code) and not name:
+        explanation = explain(code, ())
+        if explanation.code in ("E302", "E305"):
+            problems.add(node, path, *explanation)
+    elif is_own_word(code) and (entry := named(str(name))):
+        why = f"`{code}` is not the code of {entry.name}"
+        problems.add(node, path, "E301", why, f"use `{entry.iso3}`")
+
+
+def _can_be_code(code: object) -> bool:
     """Whether a value can be a code at all, right or wrong."""
     return isinstance(code, str | int) and not isinstance(code, bool)
 
 
-def _roster(states: Node | None, year: int | None, found: Diagnostics) -> list[str]:
+def read_roster(states: Node, most: int, problems: Diagnostics) -> list[str]:
+    """Codes of the states that are simulated."""
     roster: dict[str, Node] = {}
-    for row in (states.items if states else ())[: SECTIONS["states"].most]:
+    for row in states.items[:most]:
         child = row.get("id")
         if child is None or child.value is REFUSED or child.value is None:
             continue
         code, path = child.value, f"states.{shown(child.value)}.id"
-        if isinstance(code, str) and code in roster:
+        if code in roster:
             why = f"`{code}` already defined at line {roster[code].mark.line}"
-            found.add(child, path, "E015", why, "remove one")
+            problems.add(child, path, "E015", why, "remove one")
             continue
-        _check_code(child, path, year, found, row)
+        check_code(child, path, problems, row)
         if isinstance(code, str):
             roster[code] = child
     return list(roster)
 
 
-def _check_code(
-    node: Node, path: str, year: int | None, found: Diagnostics, row: Node | None = None
-) -> None:
-    """A code in the tables (in that year), or one of those left to users if its row
-    says what it is."""
-    code = node.value
-    if not _is_word(code):
-        return
-    if isinstance(code, str) and is_invented(code):
-        name = row.get("name") if row is not None else None
-        is_word = is_word_of_ones_own(code)
-        if (
-            is_word and row is not None and not name
-        ):  # the word is the name, unless it looks like a real state's
-            code_or_name = explain(code, ())
-            if code_or_name[0] in ("E302", "E305"):
-                found.add(node, path, *code_or_name)
-        elif code not in code_table() and row is not None and not name:
-            hint = "an invented state needs a `name`; real ones have ISO3 codes"
-            found.add(node, path, "E301", f"unknown state `{code}`", hint)
-        elif name and is_word and (real := named(str(name.value))):
-            found.add(
-                node,
-                path,
-                "E301",
-                f"`{code}` is not the code of {real.name}",
-                f"use `{real.iso3}`",
-            )
-    elif isinstance(code, str) and code in code_table():
-        if why := known(code, year):
-            found.add(node, path, "E304", why, _at_the_time(code_table()[code], year))
-    else:
-        found.add(node, path, *explain(code, ()))
-
-
-def _at_the_time(entry: Code, year: int | None) -> str:
-    alike = [
-        other
-        for other in code_table().values()
-        if other is not entry and other.cow == entry.cow
-    ]
-    others = [
-        other.iso3
-        for other in alike
-        if year is not None and entry.cow and other.existed_in(year)
-    ]
-    others = (
-        others or [_SUCCESSORS[entry.iso3]] if entry.iso3 in _SUCCESSORS else others
-    )
-    return (
-        f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
-    )
-
-
-def _outside(
-    node: Node, roster: Collection[str], year: int | None, found: Diagnostics
+def read_outside(
+    node: Node, roster: Collection[str], problems: Diagnostics
 ) -> list[str]:
+    """Codes of actors that are named and not simulated."""
     if not isinstance(node.value, list | Refused):
-        found.add(node, "outside", "E201", "expected a list of ISO3 codes")
-    outside: dict[str, None] = {}
-    for code, item, path in _words(node, "outside", outside, found):
-        if code in roster:
-            found.add(
-                item,
-                path,
-                "E306",
-                f"`{shown(code)}` is among the states already",
-                "remove it here",
-            )
+        problems.add(node, "outside", "E201", "expected a list of ISO3 codes")
+    outside: list[str] = []
+    for item, path in _codes_in(node, "outside", problems):
+        if item.value in roster:
+            why = f"`{shown(item.value)}` is among the states already"
+            problems.add(item, path, "E306", why, "remove it here")
+            continue
+        check_code(item, path, problems)
+        if isinstance(item.value, str):
+            outside.append(item.value)
+    return outside
+
+
+def _codes_in(
+    node: Node, path: str, problems: Diagnostics
+) -> Iterator[tuple[Node, str]]:
+    """Items of a list that can be codes, each once, with their key paths."""
+    codes: set[object] = set()
+    for position, item in enumerate(node.items):
+        item_path = f"{path}[{position}]"
+        if not _can_be_code(item.value):
+            _no_code(item, item_path, problems)
+        elif item.value in codes:
+            why = f"`{shown(item.value)}` given twice"
+            problems.add(item, item_path, "E015", why, "remove one")
         else:
-            _check_code(item, path, year, found)
-            outside |= {code: None} if isinstance(code, str) else {}
-    return list(outside)
+            codes.add(item.value)
+            yield item, item_path
 
 
-def _words(
-    node: Node, path: str, taken: Collection[object], found: Diagnostics
-) -> Iterator[tuple[str | int, Node, str]]:
-    """What can be a code in a list, and where it stands; taken: those that were taken
-    from it so far."""
-    for at, item in enumerate(node.items):
-        where = f"{path}[{at}]"
-        if not _is_word(item.value):
-            _no_code(item, where, found)
-        elif item.value in taken:
-            found.add(
-                item, where, "E015", f"`{shown(item.value)}` given twice", "remove one"
-            )
-        else:
-            yield item.value, item, where
-
-
-def _no_code(item: Node, path: str, found: Diagnostics) -> None:
+def _no_code(item: Node, path: str, problems: Diagnostics) -> None:
     if item.value is None:
-        found.add(item, path, "E207", "value missing", "write an ISO3 code")
+        problems.add(item, path, "E207", "value missing", "write an ISO3 code")
     elif item.value is not REFUSED:
-        found.add(item, path, "E201", f"expected an ISO3 code, got {item.kind}")
+        problems.add(item, path, "E201", f"expected an ISO3 code, got {item.kind}")
 
 
-def _groups(
-    node: Node, roster: Collection[str], found: Diagnostics, *, is_whole: bool
+def read_groups(
+    node: Node, roster: Collection[str], problems: Diagnostics, *, is_whole: bool
 ) -> dict[str, tuple[str, ...]]:
+    """Members in the roster of each group. is_whole: whether the roster is known
+    whole."""
     if not isinstance(node.value, dict | Refused):
-        found.add(
-            node, "groups", "E201", "expected a mapping of names to lists of codes"
-        )
+        why = "expected a mapping of names to lists of codes"
+        problems.add(node, "groups", "E201", why)
     groups: dict[str, tuple[str, ...]] = {}
-    for name, members in node.fields.items():
+    for name, members in sorted(node.fields.items()):
         path = f"groups.{shown(name)}"
-        check_identifier(name, members, path, found)
+        check_identifier(name, members, path, problems)
         if name in code_table() or name in roster:
-            why = f"`{name}` is the code of a state"
-            found.add(members.at, path, "E015", why, "give the group another name")
-        if isinstance(members.value, list):
-            groups[name] = _group_members(members, path, node.fields, roster, found)
-            if not groups[name] and is_whole:
-                why = f"group `{shown(name)}` has no member among the states"
-                found.add(
-                    members.at, path, "W308", why, "events that name it act on nothing"
-                )
-        elif members.value is not REFUSED:
-            found.add(members, path, "E201", "expected a list of ISO3 codes")
+            why, hint = f"`{name}` is the code of a state", "give it another name"
+            problems.add(members.at, path, "E015", why, hint)
+        if members.value is REFUSED:
+            continue
+        if not isinstance(members.value, list):
+            problems.add(members, path, "E201", "expected a list of ISO3 codes")
+            continue
+        groups[name] = _members(members, path, node.fields, roster, problems)
+        if is_whole and not groups[name]:
+            why = f"group `{shown(name)}` has no member among the states"
+            hint = "events that name it act on nothing"
+            problems.add(members.at, path, "W308", why, hint)
     return groups
 
 
-def _group_members(
+def _members(
     members: Node,
     path: str,
     groups: Collection[str],
     roster: Collection[str],
-    found: Diagnostics,
+    problems: Diagnostics,
 ) -> tuple[str, ...]:
-    codes: set[object] = set()
-    for code, item, where in _words(members, path, codes, found):
-        if code in groups:
+    """Members of a group that are in the roster, sorted."""
+    codes: list[str] = []
+    for item, item_path in _codes_in(members, path, problems):
+        code = item.value
+        if code in roster:
+            codes.append(code)
+        elif code in groups:
             why = f"`{shown(code)}` is a group; groups hold states only"
-            found.add(item, where, "E301", why, "list its members")
-        elif isinstance(code, str) and is_word_of_ones_own(code) and code not in roster:
-            found.add(item, where, *explain(code, roster))
+            problems.add(item, item_path, "E301", why, "list its members")
+        elif isinstance(code, str) and is_own_word(code):
+            problems.add(item, item_path, *explain(code, roster))
         else:
-            if code not in roster:
-                _check_code(item, where, None, found)
-            codes |= {code} if isinstance(code, str) else set()
-    return tuple(sorted(str(code) for code in codes if code in roster))
+            check_code(item, item_path, problems)
+    return tuple(sorted(codes))
 
 
-def one_actor(
-    node: Node, path: str, names: Names, found: Diagnostics, *, outside: bool = False
+# --- actors in rows -------------------------------------------------------------------
+
+
+def check_actor(
+    node: Node,
+    path: str,
+    names: Names,
+    problems: Diagnostics,
+    *,
+    outside: bool = False,
 ) -> None:
     """A field that names one state of the roster (or, where `outside`, an actor outside
     it)."""
     code = node.value
-    if (
-        _is_word(code)
-        and code not in names.roster
-        and not (outside and code in names.outside)
-    ):
-        _not_among(node, path, names, found, groups=False, outside=outside)
+    is_named = code in names.roster if _can_be_code(code) else True
+    if is_named or (outside and code in names.outside):
+        return
+    if code in names.groups:
+        problems.add(node, path, "E307", f"`{code}` is a group", "name one state")
+        return
+    _not_among(node, path, names, problems, outside=outside)
 
 
 def _not_among(
-    node: Node,
-    path: str,
-    names: Names,
-    found: Diagnostics,
-    *,
-    groups: bool,
-    outside: bool = True,
+    node: Node, path: str, names: Names, problems: Diagnostics, *, outside: bool
 ) -> None:
-    """Why the code is refused; nothing if it is a state's and the roster is not known
-    whole."""
+    """Report why the code is refused; nothing if it is a state's and the roster is not
+    known whole."""
     code = node.value
-    if not groups and code in names.members:
-        found.add(node, path, "E307", f"`{code}` is a group", "name one state")
-    elif isinstance(code, str) and not names.is_whole and is_invented(code):
+    is_text = isinstance(code, str)
+    is_state = is_text and (code in code_table() or code in names.outside)
+    if not names.is_whole and (is_state or (is_text and is_invented(code))):
         return
-    elif isinstance(code, str) and (code in code_table() or code in names.outside):
-        if not names.is_whole:
-            return
-        near = closest(code, names.roster)
-        line = f" (line {names.line})" if names.line > 1 else ""
+    if is_state:
+        why = f"`{code}` is not among the {len(names.roster)} states"
         hint = f"add it to `states`{' or to `outside`' if outside else ''}"
+        near = closest(code, names.roster)
         hint = f"did you mean `{near}`? else {hint}" if near else hint
-        found.add(
-            node,
-            path,
-            "E307",
-            f"`{code}` is not among the {len(names.roster)} states{line}",
-            hint,
-        )
+        problems.add(node, path, "E307", why, hint)
+        return
+    exact = explain_exactly(code, names.roster)
+    near_group = did_you_mean(str(code), names.groups) if exact is None else ""
+    if near_group:
+        why = f"unknown state or group `{shown(code)}`"
+        problems.add(node, path, "E301", why, near_group)
     else:
-        exact = explain_exactly(code, names.roster)
-        group = (
-            did_you_mean(str(code), names.members) if groups and exact is None else ""
-        )
-        said = (
-            ("E301", f"unknown state or group `{shown(code)}`", group)
-            if group
-            else exact
-        )
-        found.add(node, path, *(said or explain(code, names.roster)))
+        problems.add(node, path, *(exact or explain(code, names.roster)))
 
 
-def many_actors(
+def expanded(
     node: Node,
     path: str,
     names: Names,
-    found: Diagnostics,
-    taken: Sequence[str] = (),
+    problems: Diagnostics,
+    taken: Collection[object] = (),
     *,
     outside: bool = True,
 ) -> Node:
     """A list of actors with its groups expanded, sorted; actors in `taken` are left out
     of groups.
 
-    What is no list is handed back for the schema to refuse. outside: others than the
-    roster may be named."""
+    What is no list comes back for the schema to refuse. outside: others than the roster
+    may be named."""
     if not isinstance(node.value, list):
         return node
-    wrong, is_known = Diagnostics(), True
-    explicit: dict[str, Node] = {}
-    expanded: dict[str, Node] = {}
-    for at, item in enumerate(node.items):
-        where, code, before = f"{path}[{at}]", item.value, len(wrong)
-        if code is REFUSED:
-            is_known = False
-        elif not _is_word(code):
-            _no_code(item, where, wrong)
-        elif code in names.members:
+    before, is_known = len(problems), True
+    single: dict[str, Node] = {}
+    of_groups: dict[str, Node] = {}
+    for position, item in enumerate(node.items):
+        item_path, code = f"{path}[{position}]", item.value
+        if not _can_be_code(code):
+            _no_code(item, item_path, problems)
+            is_known = is_known and code is not REFUSED
+        elif code in names.groups:
             is_known = is_known and names.is_whole
-            expanded |= {
-                member: item
-                for member in names.members[str(code)]
-                if member not in taken
-            }
-        elif code in explicit:
-            wrong.add(item, where, "E306", f"`{shown(code)}` named twice", "remove one")
+            members = [name for name in names.groups[code] if name not in taken]
+            of_groups |= dict.fromkeys(members, item)
+        elif code in single:
+            why = f"`{shown(code)}` named twice"
+            problems.add(item, item_path, "E306", why, "remove one")
         elif code in names.roster or (outside and code in names.outside):
-            explicit[str(code)] = item
+            single[code] = item
         else:
-            _not_among(item, where, names, wrong, groups=True, outside=outside)
-            is_known = is_known and len(wrong) > before
-    if wrong or not is_known:
-        found += wrong[:MOST_REPORTED]
+            _not_among(item, item_path, names, problems, outside=outside)
+            is_known = False
+    if len(problems) > before or not is_known:
         return node.with_value(REFUSED)
-    both = {**expanded, **explicit}
-    return node.with_value([both[code].with_value(code) for code in sorted(both)])
+    actors = {**of_groups, **single}
+    return node.with_value([actors[code].with_value(code) for code in sorted(actors)])

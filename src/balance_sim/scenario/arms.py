@@ -1,330 +1,293 @@
-"""Single values set in a scenario's own models, without its tree: the short way to an
-arm and to a point of a sweep.
-
-What is set is checked by the schema of its piece; all else is shared with the scenario.
-Of a point only numbers are set here that no rule between pieces (`checks.py`) refuses;
-of an arm whatever it sets, as that was checked when it was read with the scenario. The
-answer is None for all else: then the tree is read as a file's is, and says what is
-wrong."""
+"""The arms of a scenario: read with it, checked with it, and the version of the
+scenario that each one is."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
-from itertools import pairwise
-from operator import attrgetter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
-from pydantic import ValidationError
-
-from balance_sim.scenario.defaults import is_term, presets, weights_under
-from balance_sim.scenario.diagnostics import from_plain
-from balance_sim.scenario.layout import SECTIONS
-from balance_sim.scenario.schema import (
-    MOST_A_YEAR,
-    SIGNAL_ORDER,
-    Arm,
-    Audience,
-    EventKind,
-    Scenario,
-    Theory,
+from balance_sim.scenario.actors import Names, check_identifier
+from balance_sim.scenario.checks import findings_in, rules_due
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
+    Diagnostics,
+    Mark,
+    ScenarioError,
+    listed,
+    near_or,
+    problem,
+    shown,
 )
+from balance_sim.scenario.layout import FIXED_IN_ARMS, SECTIONS
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, from_plain
+from balance_sim.scenario.reading import Places, ValueChange
+from balance_sim.scenario.rows import read_row
+from balance_sim.scenario.schema import Arm, Scenario
+from balance_sim.scenario.setter import Editor, changes_in, value_at
+from balance_sim.scenario.tables import row_path
+from balance_sim.scenario.validation import read_piece, unknown_key
 
-UNREAD: dict[str, tuple[str, ...]] = {
-    "states": ("reliability", "autonomy", "propensity", "propensity_declarations"),
-    "disputes": ("rivalry", "claim", "militarised", "war"),
-    "distances": ("km",),
-    "frailties": ("factor", "shape"),
-    "events": ("visibility",),
-    "provocations": ("visibility",),
-}
-"""Numbers of rows that no rule reads."""
-WARNED: dict[str, tuple[str, ...]] = {
-    "states": ("democracy", "ideal_point"),
-    "provocations": ("rate",),
-}
-"""Numbers of rows that rules read and refuse nothing for: a missing one, or a rate that
-is high, is a warning."""
+MOST_ARMS = 100
 
 
-def tidy(piece: Any) -> Any:
-    """A pair with its first code first; lists and mappings sorted."""
-    changes: dict[str, object] = {}
-    if hasattr(piece, "a") and piece.a > piece.b:
-        changes |= {"a": piece.b, "b": piece.a}
-    for field in ("patrons", "members"):
-        value = getattr(piece, field, ())
-        if tuple(sorted(value)) != value:
-            changes[field] = tuple(sorted(value))
-    for field in ("attention", "weights"):
-        value = getattr(piece, field, None)
-        if value is not None:
-            changes[field] = dict(sorted(value.items()))
-    return piece.model_copy(update=changes) if changes else piece
+def read_arms(
+    node: Node | None,
+    names: Names,
+    places: Places,
+    problems: Diagnostics,
+    most: int = MOST_ARMS,
+) -> dict[str, Arm]:
+    """The arms as written: what they add is read, what they set is kept as text.
+
+    node: of all arms. most: that there may be."""
+    if node is None or node.value is REFUSED:
+        return {}
+    if not isinstance(node.value, dict):
+        why = f"expected a mapping of arms, got {node.kind}"
+        problems.add(node, "arms", "E201", why)
+        return {}
+    if len(node.fields) > most:
+        why = f"{len(node.fields):,} arms, more than {most}"
+        problems.add(node.at, "arms", "E022", why)
+        return {}
+    arms = {
+        name: read_arm(name, arm, names, places, problems)
+        for name, arm in node.fields.items()
+    }
+    if arms:
+        controls = [node.fields[name] for name, arm in arms.items() if arm.reference]
+        check_references(arms, [node, *controls][-1].at, problems)
+    else:
+        problems.add(node, "arms", "E212", "at least 1 arm needed, got 0")
+    return arms
 
 
-def with_numbers(scenario: Scenario, values: Mapping[str, object]) -> Scenario | None:
-    """The scenario with these numbers by key path, or None where the short way cannot
-    tell that all is well.
+def check_references(
+    arms: Mapping[str, Arm], mark: Mark, problems: Diagnostics
+) -> None:
+    """One arm is the control."""
+    count = sum(arm.reference for arm in arms.values())
+    if count != 1:
+        why = f"exactly one arm is the control, got {count}"
+        problems.add(mark, "arms", "E111", why, "write `reference: true` in one arm")
 
-    scenario: as it was assembled, so that whatever is not set is known to be right. Its
-    sha256 is the old one."""
-    changed: Scenario | None = scenario
-    for path in sorted(values):
-        number = from_plain(values[path]).value  # NumPy's become Python's
-        if type(number) not in (float, int) or not _is_free(path) or changed is None:
-            return None
-        changed = _with(changed, path, number)
-    if changed is not None and changed.capability is not scenario.capability:
-        weights = changed.capability
-        if abs(weights.gdp + weights.milex + weights.population - 1.0) > 1e-9:
-            return None
-    if changed is None or changed.event_kinds is scenario.event_kinds:
-        return changed
-    # the order of the signals' weights is the one rule on numbers set here; arms may
-    # set some of them too
-    moved = any(
-        path.startswith("event_kinds.")
-        for arm in changed.arms.values()
-        for path in arm.set
+
+def read_arm(
+    name: str, node: Node, names: Names, places: Places, problems: Diagnostics
+) -> Arm:
+    """One arm as written."""
+    path = f"arms.{shown(name)}"
+    check_identifier(name, node, path, problems)
+    fields = Arm.model_fields
+    for key, child in node.without(*fields).fields.items():
+        unknown_key(problems, child, path, key, fields, "arms.NAME")
+    own = node.without(*(node.fields.keys() - fields.keys()))
+    arm = read_piece(Arm, own, path, problems, skip=("add", "set"))
+    settings = node.below("set")
+    if not isinstance(settings.value, dict | Refused):
+        hint = "write `key.path: value` pairs"
+        problems.add(settings, f"{path}.set", "E201", f"got {settings.kind}", hint)
+    added = _read_added(
+        node.get("add") or from_plain([]), f"{path}.add", names, places, problems
     )
-    return None if moved or any(signals_out_of_order(changed.event_kinds)) else changed
+    arm = arm or Arm()
+    values = dict.fromkeys(sorted(settings.fields))
+    drop = tuple(sorted(arm.drop))
+    return arm.model_copy(update={"drop": drop, "add": added, "set": values})
 
 
-def _is_free(path: str) -> bool:
-    head, *rest = path.split(".")
-    if head in SECTIONS:
-        return len(rest) == 2 and rest[1] in (
-            *UNREAD.get(head, ()),
-            *WARNED.get(head, ()),
-        )
-    free = ("parameters", "capability", "kinds", "event_kinds", "theory", "audiences")
-    return path == "base_rate" or (
-        head in free and rest[-1:] not in (["preset"], ["members"])
+def _read_added(
+    node: Node, path: str, names: Names, places: Places, problems: Diagnostics
+) -> tuple[Any, ...]:
+    """Events that an arm adds."""
+    if not isinstance(node.value, list | Refused):
+        why = f"expected a list of events, got {node.kind}"
+        problems.add(node, path, "E201", why)
+    events = []
+    for position, item in enumerate(node.items):
+        name = row_path("events", item, position).removeprefix("events")
+        event = read_row("events", item, f"{path}{name}", names, problems)
+        if event is not None:
+            places.keep("events", event, item)
+            events.append(event)
+    return SECTIONS["events"].sorted(events)
+
+
+@dataclass(frozen=True)
+class ArmCheck:
+    """One arm of a scenario that is checked: its node, and where the scenario was
+    written."""
+
+    name: str
+    node: Node
+    places: Places
+
+    @property
+    def path(self) -> str:
+        """The key path of the arm."""
+        return f"arms.{shown(self.name)}"
+
+    def check_events(self, scenario: Scenario, problems: Diagnostics) -> None:
+        """Events that are dropped are there, those that are added are not."""
+        ids = {event.id for event in scenario.events}
+        dropped: set[str] = set()
+        for position, item in enumerate(self.node.below("drop").items):
+            item_path = f"{self.path}.drop[{position}]"
+            if item.value not in ids:
+                hint = near_or(str(item.value), ids, "give the id of an event")
+                why = f"no event `{shown(item.value)}`"
+                allowed = listed(sorted(ids))
+                problems.add(item, item_path, "E309", why, hint, allowed)
+            elif item.value in dropped:
+                why = f"`{item.value}` dropped twice"
+                problems.add(item, item_path, "E015", why)
+            dropped.add(item.value)
+        present = ids - dropped
+        for item in self.node.below("add").items:
+            event_id = item.value_of("id")
+            if event_id in present:
+                why, path = f"`{event_id}` already defined", f"events.{event_id}.id"
+                mark = item.fields["id"]
+                problems.add(mark, f"{self.path}: {path}", "E015", why, "remove one")
+            present.add(event_id)
+
+    def version(
+        self,
+        scenario: Scenario,
+        problems: Diagnostics,
+        changed: frozenset[str] | None = None,
+    ) -> Scenario | None:
+        """The scenario as it is in the arm, or None; what is wrong in the arm alone
+        goes to `problems`.
+
+        changed: key paths of the scenario that were changed since the arm was right;
+        None: all of the arm is checked."""
+        of_arm = Diagnostics()
+        self.check_events(scenario, of_arm)
+        changes = changes_in(self.node.below("set"), f"{self.path}.set")
+        editor = Editor(_with_events(scenario, scenario.arms[self.name]))
+        editor.apply(changes, FIXED_IN_ARMS)
+        version = editor.result()
+        problems += [*of_arm, *editor.problems]
+        if of_arm or editor.problems:
+            return None
+        moved = moved_by(scenario.arms[self.name])
+        since = (moved,) if changed is None else (moved, changed)
+        for finding in findings_in(version, rules_due(*since, is_arm=True)):
+            fault = finding.at(self.places, changes)
+            path = f"{self.path}: {fault.path}"
+            problems.append(replace(fault, path=path))
+        return version
+
+
+def moved_by(arm: Arm) -> frozenset[str]:
+    """What an arm changes, as rules read it: key paths without names of rows."""
+    paths = {without_row(path) for path in arm.set}
+    return frozenset(paths | ({"events"} if arm.drop or arm.add else set()))
+
+
+def without_row(path: str) -> str:
+    """A key path as rules read it: `events.date` of `events.parade.date`."""
+    head, _, rest = path.partition(".")
+    return f"{head}.{rest.rpartition('.')[2]}" if head in SECTIONS else head
+
+
+def check_arms(
+    scenario: Scenario,
+    nodes: Mapping[str, Node],
+    places: Places,
+    problems: Diagnostics,
+) -> dict[str, Arm]:
+    """The arms with their values in the form in which the schema holds them; what is
+    wrong in an arm alone goes to `problems`. nodes: of the arms as written."""
+    reported = {_place(problem) for problem in problems}
+    arms, versions = dict(scenario.arms), dict[str, Scenario]()
+    for name, node in nodes.items():
+        of_arm = Diagnostics()
+        version = ArmCheck(name, node, places).version(scenario, of_arm)
+        problems += [item for item in of_arm if _place(item) not in reported]
+        if version is None:
+            continue
+        versions[name] = version
+        settings = {path: _plain(value_at(version, path)) for path in arms[name].set}
+        arms[name] = arms[name].model_copy(update={"set": settings})
+    _check_control(scenario, nodes, problems)
+    problems += _same_arms(versions, nodes)
+    return arms
+
+
+def check_changed_arms(
+    scenario: Scenario, changed: frozenset[str], places: Places, problems: Diagnostics
+) -> None:
+    """The arms of a scenario of which something was changed since they were right."""
+    for name, arm in scenario.arms.items():
+        moved = moved_by(arm)
+        is_due = rules_due(moved, changed, is_arm=True)
+        if is_due or "audiences" in moved & changed:
+            node = from_plain(arm.model_dump(), places.tree.mark)
+            ArmCheck(name, node, places).version(scenario, problems, changed)
+
+
+def resolved(scenario: Scenario, name: str) -> Scenario:
+    """The scenario as it is in one arm, of a scenario that was read and is right. Its
+    sha256 is missing. Raises ScenarioError."""
+    arm = scenario.arms[name]
+    editor = Editor(_with_events(scenario, arm))
+    mark = Mark(scenario.name, 1, 1)
+    editor.apply(
+        ValueChange(path, from_plain(value, mark), mark)
+        for path, value in arm.set.items()
     )
+    if editor.problems:
+        raise ScenarioError(editor.problems)
+    return editor.result()
 
 
-def signals_out_of_order(
-    kinds: Mapping[str, EventKind],
-) -> Iterator[tuple[str, str, str]]:
-    """Costly signals that weigh no more than the next cheaper one: which weight, of
-    which kind, and of which other."""
-    for name in ("alignment", "intent"):
-        known = [kind for kind in SIGNAL_ORDER if kind in kinds]
-        for before, kind in pairwise(known):
-            if abs(getattr(kinds[kind], name)) <= abs(getattr(kinds[before], name)):
-                yield name, kind, before
-
-
-def resolved(scenario: Scenario, arm: str, *, is_checked: bool) -> Scenario | None:
-    """The scenario as it is in one arm, without a sha256, or None where the short way
-    does not know how.
-
-    is_checked: it is as it was assembled, so that whatever its arms set is known to be
-    right."""
-    change = scenario.arms[arm]
-    kept = [event for event in scenario.events if event.id not in change.drop]
-    events = tuple(
-        sorted([*kept, *change.add], key=BY_DATE) if change.add else kept
-    )  # kept in their order
+def _with_events(scenario: Scenario, arm: Arm) -> Scenario:
+    """The scenario without what an arm drops and with what it adds. Its arms keep
+    titles and the reference mark only."""
+    events = scenario.events
+    if arm.drop or arm.add:
+        kept = [event for event in events if event.id not in arm.drop]
+        events = SECTIONS["events"].sorted([*kept, *arm.add])
     bare = {
-        name: Arm(title=one.title, reference=one.reference)
-        for name, one in scenario.arms.items()
+        name: Arm(title=other.title, reference=other.reference)
+        for name, other in scenario.arms.items()
     }
-    version = scenario.model_copy(update={"events": events, "arms": bare, "sha256": ""})
-    version._arms, version._arms_of, version._checked = {}, (), ""
-    return with_settings(version, change.set, is_checked=is_checked)
+    return scenario.model_copy(update={"events": events, "arms": bare, "sha256": ""})
 
 
-def at_hand(scenario: Scenario) -> dict[tuple[str, bool], Scenario]:
-    """The arms that were resolved for this very content, by name and by whether they
-    have a sha256."""
-    pairs = zip(scenario._arms_of, _content(scenario), strict=False)
-    is_same = all(a is b or (type(a) is float and a == b) for a, b in pairs)
-    return scenario._arms if is_same else {}
+def _place(problem: Diagnostic) -> tuple[str, int, int, str]:
+    return (problem.file, problem.line, problem.col, problem.code)
 
 
-def keep_arms(scenario: Scenario, arms: Mapping[tuple[str, bool], Scenario]) -> None:
-    """Have the scenario carry these arms; its copies share them for as long as they are
-    like it."""
-    scenario._arms, scenario._arms_of = dict(arms), _content(scenario)
+def _check_control(
+    scenario: Scenario, nodes: Mapping[str, Node], problems: Diagnostics
+) -> None:
+    """A warning where the control arm keeps the focal event."""
+    for name, node in nodes.items():
+        arm = scenario.arms[name]
+        if len(nodes) > 1 and arm.reference and scenario.focal not in arm.drop:
+            why = f"the control arm keeps the focal event `{shown(scenario.focal)}`"
+            hint = "effects are differences from the control arm, which drops it"
+            problems.add(node.at, f"arms.{name}", "W307", why, hint)
 
 
-def _content(scenario: Scenario) -> tuple[object, ...]:
-    return tuple(
-        [value for name, value in scenario.__dict__.items() if name != "sha256"]
-    )
+def _same_arms(
+    versions: Mapping[str, Scenario], nodes: Mapping[str, Node]
+) -> Iterator[Diagnostic]:
+    """A warning where two arms come to the same: usually a slip."""
+    different: dict[str, Scenario] = {}
+    for name, version in versions.items():
+        same = [key for key, other in different.items() if other == version]
+        different.setdefault(name, version)
+        if same:
+            why = f"arm `{name}` comes to the same as arm `{same[0]}`"
+            yield problem(nodes[name].at, f"arms.{name}", "W302", why)
 
 
-BY_DATE = attrgetter("date", "id")
-"""How events are sorted."""
-IN_EVENTS = ("date", "principals", "guests", "targets", "sign")
-"""What an arm of any scenario may set beside the numbers that are free; an arm of one
-that was checked may set all."""
-
-
-def with_settings(
-    scenario: Scenario, settings: Mapping[str, object], *, is_checked: bool = False
-) -> Scenario | None:
-    """The scenario with what an arm sets, or None where the short way does not know
-    how. Its sha256 is the old one.
-
-    settings: values as the schema holds them; what is dropped and added is out and in
-    already."""
-    changed: Scenario | None = scenario
-    for path in sorted(settings, key=lambda path: (path != "theory.preset", path)):
-        head, _, rest = path.partition(".")
-        is_usual = _is_free(path) or (
-            head == "events" and rest.partition(".")[2] in IN_EVENTS
-        )
-        changed = (
-            _with(changed, path, settings[path])
-            if changed and (is_checked or is_usual)
-            else None
-        )
-    if changed is not None and changed.events is not scenario.events:
-        events = tuple(sorted(changed.events, key=BY_DATE))
-        changed = changed.model_copy(update={"events": events})
-    return changed
-
-
-def _with(scenario: Scenario, path: str, value: object) -> Scenario | None:
-    """One value set; None if the path is none of those that can be set here, or the
-    schema refuses the value."""
-    head, *rest = path.split(".")
-    value = tuple(value) if isinstance(value, list) else value
-    is_term_of_theory = len(rest) == 2 and rest[0] == "weights" and is_term(rest[1])
-    is_heeded = (
-        len(rest) == 3
-        and rest[1] == "attention"
-        and rest[2] in (*scenario.event_kinds, "default")
-    )
-    new: Any = None
-    if path == "base_rate":
-        new = (
-            value
-            if isinstance(value, float | int) and 0 < value <= MOST_A_YEAR
-            else None
-        )
-    elif head in SECTIONS and len(rest) == 2:
-        new = _in_rows(scenario, head, rest[0], rest[1], value)
-    elif path == "theory.preset":
-        new = _theory(scenario.theory, str(value))
-    elif head == "audiences" and rest[1:] == ["members"]:
-        new = _with_members(scenario, rest[0], value)
-    elif (
-        len(rest)
-        == {"parameters": 1, "capability": 1, "kinds": 2, "event_kinds": 2}.get(head)
-        or (
-            head == "theory"
-            and (is_term_of_theory or rest in (["equal_hostility"], ["signal_cost"]))
-        )
-        or (head == "audiences" and is_heeded)
-    ):
-        new = _put(getattr(scenario, head), rest, value)
-    return None if new is None else scenario.model_copy(update={head: new})
-
-
-def _put(here: Any, steps: list[str], value: object) -> Any:
-    """A piece or a mapping with a value at these steps, as it would be read; None if
-    they lead nowhere, or refused."""
-    step, below = steps[0], steps[1:]
-    if below:
-        inner = here.get(step) if isinstance(here, dict) else getattr(here, step, None)
-        value = None if inner is None else _put(inner, below, value)
-        if value is None:
-            return None
-    if isinstance(here, dict):
-        return dict(sorted({**here, step: value}.items()))
-    with suppress(ValidationError):
-        return type(here).model_validate({**here.__dict__, step: value})
-    return None
-
-
-def _theory(theory: Theory, name: str) -> Theory | None:
-    """Another preset. What the scenario says itself stays where the preset says
-    nothing."""
-    if (preset := presets().get(name)) is None:
-        return None
-    below = weights_under(theory.preset)
-    own = {
-        term: weight
-        for term, weight in theory.weights.items()
-        if weight != below.get(term)
-    }
-    weights = dict(
-        sorted({**weights_under(preset.name), **own, **preset.weights}.items())
-    )
-    return theory.model_copy(
-        update={"preset": preset.name, **preset.beside_weights, "weights": weights}
-    )
-
-
-def _with_members(scenario: Scenario, name: str, value: object) -> Any:
-    """Audiences of which one has other members; `rest` takes those that no other
-    names."""
-    old = scenario.audiences
-    if (
-        name not in old
-        or not isinstance(value, tuple)
-        or not _are_actors(value, scenario.codes)
-    ):
-        return None
-    members = {key: one.members for key, one in old.items() if key != "rest"} | {
-        name: value
-    }
-    named = [code for codes in members.values() for code in codes]
-    if len({*named}) < len(named):
-        return None
-    new = {
-        key: one.model_copy(update={"members": members.get(key, ())})
-        for key, one in old.items()
-    }
-    return dict(sorted(with_rest(new, {*scenario.codes} - {*named}).items()))
-
-
-def with_rest(
-    audiences: dict[str, Audience], left: Collection[str]
-) -> dict[str, Audience]:
-    """The audiences, with the states that are left over in `rest`."""
-    if not left:
-        return audiences
-    rest = audiences.get("rest") or Audience(attention={"default": 1.0})
-    return {
-        **audiences,
-        "rest": rest.model_copy(
-            update={"members": tuple(sorted({*rest.members, *left}))}
-        ),
-    }
-
-
-def _are_actors(codes: tuple[object, ...], known: tuple[str, ...]) -> bool:
-    """Whether a list holds what a list of actors holds once it was read: known codes,
-    sorted."""
-    return list(codes) == sorted({one for one in known if one in codes})
-
-
-def _in_rows(
-    scenario: Scenario, head: str, name: str, field: str, value: object
-) -> Any:
-    rows, keys = getattr(scenario, head), SECTIONS[head].keys
-    known = (
-        scenario.codes if field == "patrons" else (*scenario.codes, *scenario.outside)
-    )
-    if field == "kind" and str(value) not in (
-        scenario.kinds if head == "accords" else scenario.event_kinds
-    ):
-        return None
-    if field in keys or (isinstance(value, tuple) and not _are_actors(value, known)):
-        return None
-    words = [name] if len(keys) == 1 else name.split("-")
-    words = words if SECTIONS[head].directed else sorted(words)
-    found = [
-        at
-        for at, row in enumerate(rows)
-        if [getattr(row, key) for key in keys] == words
-    ]
-    new = _put(rows[found[0]], [field], value) if len(found) == 1 else None
-    return (
-        None if new is None else (*rows[: found[0]], tidy(new), *rows[found[0] + 1 :])
-    )
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    return value.isoformat() if isinstance(value, date) else value

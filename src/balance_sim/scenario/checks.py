@@ -1,36 +1,47 @@
 """What must hold between the pieces of a scenario: time, events, states, dyads,
 agreements, theory.
 
-Each rule takes a `Draft` and yields problems; it looks only at pieces that could be
-read."""
+Each rule takes a scenario and yields findings. It names what it reads, so that a rule
+is left out where that could not be read, and runs again only where that was changed."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any, NamedTuple
 
-from balance_sim.scenario.arms import signals_out_of_order
+from balance_sim.scenario.actors import code_table, codes_at_the_time, known
 from balance_sim.scenario.diagnostics import (
-    NOWHERE,
-    REFUSED,
     Diagnostic,
-    Mark,
-    Node,
-    closest,
     listed,
+    near_or,
     problem,
     shown,
 )
-from balance_sim.scenario.draft import Draft, Row
-from balance_sim.scenario.schema import SIGNAL_ORDER, Agreement, Event
+from balance_sim.scenario.layout import SECTIONS
+from balance_sim.scenario.nodes import NOWHERE
+from balance_sim.scenario.reading import Places, ValueChange
+from balance_sim.scenario.schema import (
+    SIGNAL_ORDER,
+    Agreement,
+    Event,
+    EventKind,
+    NoRelations,
+    Scenario,
+    SectionRow,
+    State,
+    Trade,
+)
 
 MOST_STEPS = 20_000
-MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
+MOST_DAYS = 30_000
+"""A thousand of the shortest half-lives of states' agreements: 2^1024 is no number."""
 MOST_WINDOWS = 100
-type OfRows = Callable[[Draft, Sequence[Row]], Iterator[Diagnostic]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
 DONE = ("opened", "signed", "in_force", "ended")
@@ -44,560 +55,621 @@ NOT_WITH = {
 """Dates that an agreement of a status cannot have."""
 
 
-def check(
-    draft: Draft, *, is_arm: bool = False, base: Draft | None = None
-) -> list[Diagnostic]:
-    """Every problem between the pieces of `draft`. is_arm: of one arm's version, which
-    may lack the focal.
+class Finding(NamedTuple):
+    """What a rule finds wrong.
 
-    base: a draft whose problems are known already: those of single rows that it holds
-    are left out."""
-    found = [one for rule in _RULES for one in rule(draft)]
-    for section, (of_rows, beside) in _OF_ROWS.items():
-        is_like = base is not None and beside(draft) == beside(base)
-        known = (
-            {id(row) for row in base.rows[section]}
-            if base is not None and is_like
-            else ()
+    section : of the scenario, or a single value at the top; empty: the whole file
+    row : of the section, if one is at fault
+    steps : from there down to the value
+    place : steps to where to point, if elsewhere
+    """
+
+    code: str
+    section: str
+    steps: tuple[str, ...]
+    message: str
+    suggestion: str = ""
+    allowed: str = ""
+    row: SectionRow | None = None
+    place: tuple[str, ...] | None = None
+
+    @property
+    def path(self) -> str:
+        """The key path of the value."""
+        name = [] if self.row is None else [SECTIONS[self.section].name_of(self.row)]
+        return ".".join([self.section, *name, *self.steps])
+
+    def at(self, places: Places, changes: Iterable[ValueChange] = ()) -> Diagnostic:
+        """The diagnostic where the value was written, in the file or by a change."""
+        texts = (self.message, self.suggestion, self.allowed)
+        for change in changes:
+            if f"{change.path}.".startswith(f"{self.path}."):
+                mark = change.node.mark
+                return problem(mark, self.path, self.code, *texts)
+        node = places.node(self.section, self.row)
+        steps = self.steps if self.place is None else self.place
+        for step in steps:
+            node = node.get(step) or node
+        is_section = self.section in SECTIONS and self.row is None
+        mark = node.at if is_section and not steps else node.mark
+        if mark.file == NOWHERE.file:  # a default stands there
+            mark = places.tree.mark
+        return problem(mark, self.path, self.code, *texts)
+
+
+def _of_row(
+    section: str,
+    row: SectionRow,
+    field: str,
+    code: str,
+    message: str,
+    suggestion: str = "",
+    allowed: str = "",
+    place: str | None = None,
+) -> Finding:
+    """A finding on a row. field: empty for the row as a whole; place: another field to
+    point at."""
+    steps = (field,) if field else ()
+    at = None if place is None else (place,)
+    return Finding(code, section, steps, message, suggestion, allowed, row, at)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule and what it reads.
+
+    reads : key paths without names of rows: `end`, `events.date`
+    row_wise : sections whose rows are right or wrong one by one: those that could be
+        read are checked in any case
+    of_arms : whether it holds of each arm too
+    """
+
+    check: Callable[[Scenario], Iterator[Finding]]
+    reads: tuple[str, ...]
+    row_wise: str = ""
+    of_arms: bool = True
+
+    def is_touched(self, changed: Collection[str]) -> bool:
+        """Whether it reads what was changed: key paths as `reads` has them."""
+        return any(
+            path == read or read.startswith(f"{path}.") or path.startswith(f"{read}.")
+            for path in changed
+            for read in self.reads
         )
-        found += of_rows(
-            draft, [row for row in draft.read(section) if id(row) not in known]
-        )
-    if not is_arm:
-        found += [*_check_focal(draft), *_check_report(draft), *_check_size(draft)]
-    return found
+
+    def can_run(self, incomplete: Collection[str]) -> bool:
+        """Whether all that it reads could be read."""
+        heads = {read.partition(".")[0] for read in self.reads} - {self.row_wise}
+        return heads.isdisjoint(incomplete)
 
 
-def _is_known_whole(draft: Draft, name: str) -> bool:
-    """False if a table of the section could not be read: what it would hold is not
-    missed then."""
-    return all(row.node.value is not REFUSED for row in draft.rows[name])
+@lru_cache(maxsize=256)
+def rules_due(*changes: frozenset[str], is_arm: bool = False) -> tuple[Rule, ...]:
+    """Rules that read what was changed, by each of several changes: paths as `reads`
+    has them. All rules for no changes. is_arm: those that hold of an arm too."""
+    return tuple(
+        rule
+        for rule in RULES
+        if (rule.of_arms or not is_arm)
+        and all(rule.is_touched(changed) for changed in changes)
+    )
+
+
+def findings_in(
+    scenario: Scenario, rules: Iterable[Rule], incomplete: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Everything that is wrong by these rules. incomplete: fields of the scenario that
+    could not be read whole."""
+    for rule in rules:
+        if rule.can_run(incomplete):
+            yield from rule.check(scenario)
 
 
 def _near(word: str, options: Iterable[str], otherwise: str) -> str:
-    near = closest(word, options)
-    return f"did you mean `{near}`?" if near else otherwise
+    return near_or(word, [*options], otherwise)
 
 
-def _line_of(first: Mark, here: Mark) -> str:
-    """`line 3`, or `line 3 of x.csv` from another file."""
-    return f"line {first.line}" + (
-        f" of {first.file}" if first.file != here.file else ""
-    )
+# --- time and the focal event ---------------------------------------------------------
 
 
-# --- time and the focal event -----------------------------------------------------------------------
-
-
-def _check_head(draft: Draft) -> Iterator[Diagnostic]:
-    """From start to end in so many steps, and a stated level of at most one agreement a
-    year and dyad."""
-    head = draft.head
-    if head is None:
-        return
-    start, end, step = draft.node("start"), draft.node("end"), draft.node("step_days")
-    days = (head.end - head.start).days
-    steps = math.ceil(days / head.step_days)
+def _check_span(scenario: Scenario) -> Iterator[Finding]:
+    """From start to end in so many steps."""
+    days = (scenario.end - scenario.start).days
+    steps = math.ceil(days / scenario.step_days)
     if days <= 0:
-        why = f"`end` {head.end} is not after `start` {head.start} (line {start.mark.line})"
-        yield problem(end, "end", "E210", why)
+        why = f"`end` {scenario.end} is not after `start` {scenario.start}"
+        yield Finding("E210", "end", (), why)
     elif days > MOST_DAYS:
         why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
-        yield problem(end, "end", "E203", why, "take a shorter span")
+        yield Finding("E203", "end", (), why, "take a shorter span")
     elif steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
-        at = step if step is not draft.tree else end
-        yield problem(
-            at, "step_days", "E203", why, "take a larger step or a shorter span"
-        )
-    n = len(draft.rows["states"])
-    if head.base_rate is not None and head.base_rate > n * (n - 1) / 2:
-        why = f"{head.base_rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
-        yield problem(draft.node("base_rate"), "base_rate", "E203", why, "give fewer")
+        hint = "take a larger step or a shorter span"
+        yield Finding("E203", "step_days", (), why, hint)
 
 
-def _check_focal(draft: Draft) -> Iterator[Diagnostic]:
-    head = draft.head
-    if head is None or not _is_known_whole(draft, "events"):
-        return
-    ids = [
-        str(child.value)
-        for row in draft.rows["events"]
-        if (child := row.node.get("id"))
-    ]
-    if head.focal not in ids:
-        hint, known = (
-            _near(head.focal, ids, "give the id of one of the events"),
-            listed(sorted({*ids})),
-        )
-        yield problem(
-            draft.node("focal"),
-            "focal",
-            "E309",
-            f"no event `{head.focal}`",
-            hint,
-            known,
-        )
-    for row in draft.read("events"):
-        if row.value.id == head.focal and row.value.date < head.start:
-            why = f"the focal event on {row.value.date} is outside {head.start}..{head.end}"
-            yield row.problem("date", "E203", why, "windows count from its date")
+def _check_base_rate(scenario: Scenario) -> Iterator[Finding]:
+    """A stated level of at most one agreement a year and dyad."""
+    n, rate = len(scenario.states), scenario.base_rate
+    most = n * (n - 1) // 2
+    if rate is not None and rate > most:
+        why = f"{rate:g} agreements a year among {n} states"
+        yield Finding("E203", "base_rate", (), why, "give fewer", f"up to {most}")
 
 
-def _check_report(draft: Draft) -> Iterator[Diagnostic]:
-    if draft.report is None:
-        return
-    groups, roster = draft.names.members, {row.value.id for row in draft.read("states")}
-    for name in draft.report.groups:
-        if name not in groups:
-            hint = _near(name, [*groups], "name one of `groups`")
-            items = draft.node("report", "groups").items
-            node = next((item for item in items if item.value == name), draft.tree)
-            yield problem(
-                node,
-                "report.groups",
-                "E107",
-                f"unknown group `{name}`",
-                hint,
-                listed(groups),
-            )
-    for dyad in draft.report.positions:
-        a, dash, b = dyad.partition("-")
-        if not dash or a == b or not {a, b} <= roster:
+def _check_focal(scenario: Scenario) -> Iterator[Finding]:
+    """The focal event is there, and not before the start."""
+    events = {event.id: event for event in scenario.events}
+    event = events.get(scenario.focal)
+    if event is None:
+        hint = _near(scenario.focal, events, "give the id of one of the events")
+        why = f"no event `{scenario.focal}`"
+        yield Finding("E309", "focal", (), why, hint, listed(sorted(events)))
+    elif event.date < scenario.start:
+        span = f"{scenario.start}..{scenario.end}"
+        why = f"the focal event on {event.date} is outside {span}"
+        yield _of_row("events", event, "date", "E203", why, "windows count from it")
+
+
+def _check_report(scenario: Scenario) -> Iterator[Finding]:
+    """Groups that are reported, and states whose position is coded, are the
+    scenario's."""
+    for name in scenario.report.groups:
+        if name not in scenario.groups:
+            hint = _near(name, scenario.groups, "name one of `groups`")
+            why, allowed = f"unknown group `{name}`", listed(scenario.groups)
+            yield Finding("E107", "report", ("groups",), why, hint, allowed)
+    for dyad in scenario.report.positions:
+        a, _, b = dyad.partition("-")
+        if a == b or not {a, b} <= {*scenario.codes}:
             why = f"`{shown(dyad)}` does not name two states of the roster"
-            yield problem(
-                draft.node("report", "positions"),
-                "report.positions",
-                "E107",
-                why,
-                "as RUS-UKR",
-            )
-    windows, node = draft.report.windows, draft.node("report", "windows")
+            yield Finding("E107", "report", ("positions",), why, "as RUS-UKR")
+
+
+def _check_windows(scenario: Scenario) -> Iterator[Finding]:
+    """Windows differ, and are not too many."""
+    windows, steps = scenario.report.windows, ("windows",)
     if len(set(windows)) < len(windows):
-        yield problem(
-            node, "report.windows", "E015", "a window is given twice", "remove one"
-        )
+        why = "a window is given twice"
+        yield Finding("E015", "report", steps, why, "remove one")
     if not windows:
-        yield problem(node, "report.windows", "E212", "at least 1 needed, got 0")
+        yield Finding("E212", "report", steps, "at least 1 needed, got 0")
     if len(windows) > MOST_WINDOWS:
-        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
-        yield problem(
-            node, "report.windows", "E022", why, "give those that are reported"
-        )
-    head = draft.head
-    focal = [
-        row.value.date
-        for row in draft.read("events")
-        if head and row.value.id == head.focal
-    ]
-    room = (head.end - focal[0]).days if head and focal else 0
-    late = [days for days in windows if days > room > 0]
-    if late and node is not draft.tree:
-        why = f"{listed(map(str, late))} days after {focal[0]} is beyond `end`: {room} days are simulated"
-        yield problem(node, "report.windows", "W306", why)
+        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}"
+        yield Finding("E022", "report", steps, why, "give those that are reported")
 
 
-def _check_size(draft: Draft) -> Iterator[Diagnostic]:
-    states, count = draft.node("states"), len(draft.rows["states"])
-    if (
-        count < 2
-        and isinstance(states.value, list)
-        and _is_known_whole(draft, "states")
-    ):
-        yield problem(
-            states, "states", "E212", f"at least 2 states needed, got {count}"
-        )
-    events, arms = len(draft.rows["events"]), draft.tree.get("arms")
-    few = ["2 states"] if count == 2 and draft.names.is_whole else []
-    few += ["no events"] if not events else []
-    if (
-        draft.head
-        and 0 < (draft.head.end - draft.head.start).days <= draft.head.step_days
-    ):
-        few.append("one step")
-    few += ["1 arm"] if arms is not None and len(arms.fields) == 1 else []
-    if few:
-        yield problem(
-            draft.tree, "", "W301", f"trivial scenario: {listed(few)}", "it still runs"
-        )
+def _check_late_windows(scenario: Scenario) -> Iterator[Finding]:
+    """Windows that end after the simulation does."""
+    dates = [event.date for event in scenario.events if event.id == scenario.focal]
+    room = (scenario.end - dates[0]).days if dates else 0
+    windows = scenario.report.windows
+    late = [str(days) for days in windows if days > room > 0]
+    is_default = windows == type(scenario.report)().windows
+    if late and not is_default:
+        why = f"{listed(late)} days after {dates[0]} is beyond `end`: {room} are left"
+        yield Finding("W306", "report", ("windows",), why)
 
 
-# --- events -----------------------------------------------------------------------------------------
-
-
-def _check_twice(draft: Draft) -> Iterator[Diagnostic]:
-    """Each id once, and each dyad: an undirected one whatever its order."""
-    of_ids = ("accords", "events", "provocations", "targets_alternatives")
-    for name in (*of_ids, "disputes", "distances", "trade", "frailties"):
-        rows, seen = draft.rows[name], dict[str, Node]()
-        if len({row.key for row in rows}) == len(rows):
-            continue  # as nearly always, and for each of many arms
-        for row in rows:
-            at = row.at("id") if name in of_ids else row.node
-            first = seen.setdefault(row.key, at) if row.key else at
-            where = _line_of(first.mark, at.mark)
-            if first is not at and name in of_ids:
-                yield row.problem(
-                    "id",
-                    "E015",
-                    f"`{row.key}` already defined at {where}",
-                    "remove one",
-                )
-            elif first is not at:
-                yield problem(
-                    at,
-                    row.path,
-                    "E308",
-                    f"the dyad conflicts with {where}: each dyad once",
-                    "remove one",
-                )
-
-
-def _check_events(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
-    agreements = {
-        str(child.value)
-        for row in draft.rows["accords"]
-        if (child := row.node.get("id"))
+def _check_size(scenario: Scenario) -> Iterator[Finding]:
+    """A warning for what is trivial."""
+    states, days = len(scenario.states), (scenario.end - scenario.start).days
+    smallness = {
+        "2 states": states == 2,
+        "no events": not scenario.events,
+        "one step": 0 < days <= scenario.step_days,
+        "1 arm": len(scenario.arms) == 1,
     }
-    are_agreements_known, roster, head = (
-        _is_known_whole(draft, "accords"),
-        draft.names.roster,
-        draft.head,
-    )
-    for row in rows:
-        event: Event = row.value
-        yield from check_roles(event, row)
-        if head is not None and head.start < head.end <= event.date:
-            last = head.end - timedelta(days=1)
-            yield row.problem(
-                "date",
-                "E203",
-                f"{event.date} is outside ..{last}: events lie before `end`",
-            )
-        if (
-            event.accord is not None
-            and event.accord not in agreements
-            and are_agreements_known
-        ):
-            hint = _near(
-                str(event.accord),
-                sorted(agreements),
-                "give the id of an agreement, or leave it out",
-            )
-            yield row.problem("accord", "E309", f"no agreement `{event.accord}`", hint)
-        if draft.names.is_whole and roster.isdisjoint(
-            (*event.principals, *event.targets, *event.guests)
-        ):
-            why = "no state of the roster takes part or is a target: the event acts on nothing"
-            yield row.problem("principals", "W305", why)
+    few = [name for name, is_so in smallness.items() if is_so]
+    if few:
+        why = f"trivial scenario: {listed(few)}"
+        yield Finding("W301", "", (), why, "it still runs")
 
 
-def check_roles(event: Event, row: Row) -> Iterator[Diagnostic]:
+# --- events ---------------------------------------------------------------------------
+
+
+def _check_roles(scenario: Scenario) -> Iterator[Finding]:
     """Roles that make sense together."""
-    both = event.guests and sorted({*event.principals} & {*event.guests})
+    for event in scenario.events:
+        yield from roles_at_odds(event)
+
+
+def roles_at_odds(event: Event) -> Iterator[Finding]:
+    """What is wrong with the roles of one event."""
+    both = {*event.principals} & {*event.guests}
     if both:
-        why = f"{listed(f'`{code}`' for code in both)} among the principals already"
-        hint = "guests are seen with the principals; name each actor once"
-        yield row.problem("guests", "E306", why, hint)
-    own = event.targets and sorted(
-        {*event.principals, *event.guests} & {*event.targets}
-    )
+        why = f"{listed(f'`{code}`' for code in sorted(both))} among the principals"
+        yield _of_row("events", event, "guests", "E306", why, "name each actor once")
+    own = ({*event.principals} | {*event.guests}) & {*event.targets}
     if own:
-        why = f"{listed(f'`{code}`' for code in own)} takes part already, and cannot be a target"
-        yield row.problem("targets", "E306", why, "name each actor once")
+        codes = listed(f"`{code}`" for code in sorted(own))
+        why = f"{codes} takes part already, and cannot be a target"
+        yield _of_row("events", event, "targets", "E306", why, "name each actor once")
     company = {*event.principals, *event.guests, *event.targets, event.host} - {None}
     if event.kind in NEED_COMPANY and len(company) < 2:
-        why = f"at least 2 take part in an event of kind `{event.kind}`, got {len(event.principals)}"
-        yield row.problem(
-            "principals", "E212", why, "add a principal, guests or targets"
-        )
+        why = f"at least 2 take part in an event of kind `{event.kind}`"
+        hint = "add a principal, guests or targets"
+        yield _of_row("events", event, "principals", "E212", why, hint)
 
 
-def _check_rates(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
-    step = draft.head.step_days if draft.head else 7.0
-    for row in rows:
-        if row.value.state in row.value.targets:
-            yield row.problem("targets", "E306", f"`{row.value.state}` provokes itself")
-        per_step = row.value.rate * step / 365.25
+def _check_event_dates(scenario: Scenario) -> Iterator[Finding]:
+    """Events lie before the end."""
+    if scenario.end <= scenario.start:
+        return
+    last = scenario.end - timedelta(days=1)
+    for event in scenario.events:
+        if event.date > last:
+            why = f"{event.date} is outside ..{last}: events lie before `end`"
+            yield _of_row("events", event, "date", "E203", why)
+
+
+def _check_event_agreements(scenario: Scenario) -> Iterator[Finding]:
+    """Agreements that events name are on record."""
+    agreements = {agreement.id for agreement in scenario.accords}
+    for event in scenario.events:
+        if event.accord is not None and event.accord not in agreements:
+            otherwise = "give the id of an agreement, or leave it out"
+            hint = _near(event.accord, sorted(agreements), otherwise)
+            why = f"no agreement `{event.accord}`"
+            yield _of_row("events", event, "accord", "E309", why, hint)
+
+
+def _check_idle_events(scenario: Scenario) -> Iterator[Finding]:
+    """Events in which no state that is simulated has a part."""
+    roster = {*scenario.codes}
+    for event in scenario.events:
+        if roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
+            why = "no state of the roster has a part: the event acts on nothing"
+            yield _of_row("events", event, "principals", "W305", why)
+
+
+def _check_provocations(scenario: Scenario) -> Iterator[Finding]:
+    """Nobody provokes itself."""
+    for hazard in scenario.provocations:
+        if hazard.state in hazard.targets:
+            why = f"`{hazard.state}` provokes itself"
+            yield _of_row("provocations", hazard, "targets", "E306", why)
+
+
+def _check_rates(scenario: Scenario) -> Iterator[Finding]:
+    """Rates that look as if they were not per year."""
+    for hazard in scenario.provocations:
+        per_step = hazard.rate * scenario.step_days / 365.25
         if per_step > 1.0:
-            why = f"{row.value.rate:g} per year is {per_step:.3g} in every step of {step:g} days"
-            yield row.problem("rate", "W214", why, "rates are per year")
+            why = f"{hazard.rate:g} per year is {per_step:.3g} in every step"
+            hint = "rates are per year"
+            yield _of_row("provocations", hazard, "rate", "W214", why, hint)
 
 
-# --- states -----------------------------------------------------------------------------------------
+# --- states ---------------------------------------------------------------------------
 
 
-def _check_states(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
-    weights = draft.capability
-    for row in rows:
-        state = row.value
+def _check_years(scenario: Scenario) -> Iterator[Finding]:
+    """States exist in the year of the start."""
+    year = scenario.start.year
+    for state in scenario.states:
+        why = known(state.id, year) if state.id in code_table() else None
+        if why:
+            hint = codes_at_the_time(state.id, year)
+            yield _of_row("states", state, "id", "E304", why, hint)
+    for code in scenario.outside:
+        why = known(code, year) if code in code_table() else None
+        if why:
+            yield Finding("E304", "outside", (), why, codes_at_the_time(code, year))
+
+
+def _check_coordinates(scenario: Scenario) -> Iterator[Finding]:
+    """Latitude and longitude come together."""
+    for state in scenario.states:
+        given, lacking = "latitude", "longitude"
+        if state.latitude is None:
+            given, lacking = lacking, given
         if (state.latitude is None) != (state.longitude is None):
-            given, lacks = (
-                ("latitude", "longitude")
-                if state.longitude is None
-                else ("longitude", "latitude")
-            )
-            why = f"`{lacks}` is required beside `{given}`"
-            yield problem(row.at(given), f"{row.path}.{lacks}", "E103", why)
+            why = f"`{lacking}` is required beside `{given}`"
+            yield _of_row("states", state, lacking, "E103", why, place=given)
+
+
+def _check_patrons(scenario: Scenario) -> Iterator[Finding]:
+    """No state is its own patron."""
+    for state in scenario.states:
         if state.id in state.patrons:
-            yield row.problem("patrons", "E306", f"`{state.id}` is its own patron")
-        missing = [name for name in MEASURES if getattr(state, name) is None]
-        counted = [
-            name
-            for name in missing
-            if weights is None or getattr(weights, MEASURES[name]) > 0
-        ]
-        if state.capability is not None or not counted:
+            why = f"`{state.id}` is its own patron"
+            yield _of_row("states", state, "patrons", "E306", why)
+
+
+def _missing_measures(scenario: Scenario, state: State) -> list[str]:
+    """Measures of capability with a weight that a state lacks."""
+    return [
+        name
+        for name, weight in MEASURES.items()
+        if getattr(state, name) is None and getattr(scenario.capability, weight) > 0
+    ]
+
+
+def _check_measures(scenario: Scenario) -> Iterator[Finding]:
+    """Every state has a measure of capability; a warning where one is missing."""
+    for state in scenario.states:
+        missing = _missing_measures(scenario, state)
+        if state.capability is not None or not missing:
             continue
-        if len(missing) == len(MEASURES):
-            why = "neither `capability` nor any of `gdp_bn`, `milex_bn`, `population_m` is given"
-            yield problem(row.at("id"), row.path, "E216", why, "give one of them")
+        if all(getattr(state, name) is None for name in MEASURES):
+            why = f"neither `capability` nor any of {listed(MEASURES)} is given"
+            hint = "give one of them"
+            yield _of_row("states", state, "", "E216", why, hint, place="id")
         else:
-            why = f"{listed(f'`{name}`' for name in counted)} missing: its capability rests on the others"
-            yield problem(row.at("id"), row.path, "W303", why)
+            names = listed(f"`{name}`" for name in missing)
+            why = f"{names} missing: its capability rests on the others"
+            yield _of_row("states", state, "", "W303", why)
 
 
-def _check_capability(draft: Draft) -> Iterator[Diagnostic]:
+def _check_shares(scenario: Scenario) -> Iterator[Finding]:
     """Shares can be formed: `capability` for all states or for none, and not all of it
     nought."""
-    rows = draft.read("states")
-    if not draft.names.is_whole or len(rows) < len(draft.rows["states"]):
+    states = scenario.states
+    lacking = [state.id for state in states if state.capability is None]
+    given = [state for state in states if state.capability is not None]
+    if lacking and given:
+        why = f"given for {given[0].id} and not for {listed(lacking, 5)}"
+        hint = "for all states or for none"
+        yield _of_row("states", given[0], "capability", "E217", why, hint)
         return
-    lacking = [row.value.id for row in rows if row.value.capability is None]
-    if 0 < len(lacking) < len(rows):
-        given = next(row for row in rows if row.value.capability is not None)
-        whom = f"given for {given.value.id} and not for {listed(lacking, 5)}"
-        yield given.problem(
-            "capability", "E217", f"`capability` is {whom}: for all states or for none"
-        )
-        return
-    fields = [*MEASURES] if lacking else ["capability"]
-    if not any(getattr(row.value, name) for row in rows for name in fields):
+    names = [*MEASURES] if lacking else ["capability"]
+    if states and not any(getattr(row, name) for row in states for name in names):
         hint = "at least one state must have some"
-        yield problem(
-            draft.node("states").at, "states", "E213", "capabilities sum to 0", hint
-        )
+        yield Finding("E213", "states", (), "capabilities sum to 0", hint)
 
 
-def _check_gaps(draft: Draft) -> Iterator[Diagnostic]:
-    states, at = [row.value for row in draft.read("states")], draft.node("states").at
+def _check_gaps(scenario: Scenario) -> Iterator[Finding]:
+    """A warning for ideal points, regimes and distances that are missing."""
     for name in ("ideal_point", "democracy"):
-        missing = [state.id for state in states if getattr(state, name) is None]
-        if missing:
-            whom = listed(missing) if len(missing) < len(states) else "all states"
-            yield problem(at, "states", "W303", f"`{name}` is missing for {whom}")
-    if not draft.names.is_whole:
-        return
-    nowhere = {state.id for state in states if state.latitude is None}
-    known = {frozenset((row.value.a, row.value.b)) for row in draft.read("distances")}
-    lacking = [
-        f"{a}-{b}"
-        for a in sorted(nowhere)
-        for b in sorted(state.id for state in states)
-        if a != b and not (b in nowhere and b < a) and frozenset((a, b)) not in known
-    ]
-    if lacking:
-        hint = "give `latitude` and `longitude`, or a row in `distances`"
-        yield problem(
-            at, "states", "W304", f"no distance known for {listed(lacking, 5)}", hint
-        )
-
-
-def _check_sums(draft: Draft) -> Iterator[Diagnostic]:
-    """Weights of the composite make 1, alternatives to the focal event's targets less,
-    shares of trade 1 at most."""
-    if weights := draft.capability:
-        total = math.fsum((weights.gdp, weights.milex, weights.population))
-        if abs(total - 1.0) > 1e-9:
-            why = f"sum is {total:.12g}; must be 1 +- 1e-9"
-            yield problem(draft.node("capability"), "capability", "E213", why)
-    codings = draft.read("targets_alternatives")
-    if (total := sum(row.value.weight for row in codings)) >= 1.0:
-        why = f"the weights of all alternatives sum to {total:g}: nothing is left for the event's own coding"
-        yield codings[0].problem("weight", "E203", why, "lower them", "a sum below 1")
-    shares: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in draft.read("trade"):
-        shares[row.value.state].append(row)
-    for state, rows in shares.items():
-        if (total := math.fsum(row.value.share for row in rows)) > 1.0 + 1e-9:
-            why = f"the shares of `{state}` sum to {total:.6g}; must be 1 at most"
-            yield rows[-1].problem("share", "E213", why)
-
-
-def _check_signals(draft: Draft) -> Iterator[Diagnostic]:
-    given = draft.tree.below("event_kinds")
-    for name, kind, before in signals_out_of_order(draft.event_kinds):
-        weights = [abs(getattr(draft.event_kinds[one], name)) for one in (kind, before)]
-        written = [
-            node for one in (kind, before) if (node := given.below(one).get(name))
+        missing = [
+            state.id for state in scenario.states if getattr(state, name) is None
         ]
-        node = next(
-            (one for one in written if one.mark.file != NOWHERE.file), draft.tree
-        )
-        why = f"|{name}| of `{kind}` is {weights[0]:g}, not above `{before}` with {weights[1]:g}"
-        hint = "costly signals must rise along this order"
-        yield problem(
-            node,
-            f"event_kinds.{kind}.{name}",
-            "E219",
-            why,
-            hint,
-            " < ".join(SIGNAL_ORDER),
-        )
+        if missing:
+            is_all = len(missing) == len(scenario.states)
+            whom = "all states" if is_all else listed(missing)
+            yield Finding("W303", "states", (), f"`{name}` is missing for {whom}")
+    nowhere = [state.id for state in scenario.states if state.latitude is None]
+    measured = {frozenset((row.a, row.b)) for row in scenario.distances}
+    dyads = {
+        tuple(sorted((a, b)))
+        for a in nowhere
+        for b in scenario.codes
+        if a != b and frozenset((a, b)) not in measured
+    }
+    if dyads:
+        names = listed(["-".join(dyad) for dyad in sorted(dyads)], 5)
+        hint = "give `latitude` and `longitude`, or a row in `distances`"
+        yield Finding("W304", "states", (), f"no distance known for {names}", hint)
 
 
-# --- dyads and agreements ---------------------------------------------------------------------------
+# --- sums and orders ------------------------------------------------------------------
 
 
-def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
-    """Spells that end after they begin, and of one dyad and kind one at a time."""
-    spells: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in draft.read("no_relations"):
-        since, until = row.value.since, row.value.until
-        if row.key is None:
-            continue
+def _check_capability(scenario: Scenario) -> Iterator[Finding]:
+    """Weights of the composite make 1."""
+    weights = scenario.capability
+    total = math.fsum((weights.gdp, weights.milex, weights.population))
+    if abs(total - 1.0) > 1e-9:
+        why = f"sum is {total:.12g}; must be 1 +- 1e-9"
+        yield Finding("E213", "capability", (), why, allowed="1")
+
+
+def _check_codings(scenario: Scenario) -> Iterator[Finding]:
+    """Weights of alternatives to the focal event's targets make less than 1."""
+    codings = scenario.targets_alternatives
+    total = sum(coding.weight for coding in codings)
+    if total >= 1.0:
+        why = f"all weights sum to {total:g}: nothing is left for the event's own"
+        section, allowed = "targets_alternatives", "a sum below 1"
+        code, hint = "E203", "lower them"
+        yield _of_row(section, codings[0], "weight", code, why, hint, allowed)
+
+
+def _check_trade(scenario: Scenario) -> Iterator[Finding]:
+    """A state's shares of trade make 1 at most."""
+    rows_of: defaultdict[str, list[Trade]] = defaultdict(list)
+    for row in scenario.trade:
+        rows_of[row.state].append(row)
+    for state, rows in rows_of.items():
+        total = math.fsum(row.share for row in rows)
+        if total > 1.0 + 1e-9:
+            why = f"the shares of `{state}` sum to {total:.6g}"
+            yield _of_row("trade", rows[-1], "share", "E213", why, allowed="up to 1")
+
+
+def _check_signals(scenario: Scenario) -> Iterator[Finding]:
+    """Costly signals weigh more than cheaper ones."""
+    for name, kind, cheaper in signals_out_of_order(scenario.event_kinds):
+        here, there = [
+            abs(getattr(scenario.event_kinds[key], name)) for key in (kind, cheaper)
+        ]
+        why = f"|{name}| is {here:g}, not above `{cheaper}` with {there:g}"
+        hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
+        yield Finding("E219", "event_kinds", (kind, name), why, hint, order)
+
+
+def signals_out_of_order(
+    kinds: Mapping[str, EventKind],
+) -> Iterator[tuple[str, str, str]]:
+    """Costly signals that weigh no more than the next cheaper one: which weight, of
+    which kind, and of which other."""
+    for name in ("alignment", "intent"):
+        ladder = [kind for kind in SIGNAL_ORDER if kind in kinds]
+        for cheaper, kind in pairwise(ladder):
+            weight = abs(getattr(kinds[kind], name))
+            if weight <= abs(getattr(kinds[cheaper], name)):
+                yield name, kind, cheaper
+
+
+# --- dyads and agreements -------------------------------------------------------------
+
+
+def _check_spells(scenario: Scenario) -> Iterator[Finding]:
+    """Spells end after they begin."""
+    for spell in scenario.no_relations:
+        since, until = spell.since, spell.until
         if since is not None and until is not None and until <= since:
             why = f"`until` {until} is not after `from` {since}"
-            hint = (
-                "`until` is the day on which it ended; leave it blank while it goes on"
-            )
-            yield row.problem("until", "E215", why, hint, "from < until")
-        else:
-            spells[row.key].append(row)
-    for rows in spells.values():
-        rows.sort(key=lambda row: row.value.since or date.min)
-        for earlier, later in pairwise(rows):
-            ended, begun = earlier.value.until, later.value.since
+            hint, order = "leave it blank while it goes on", "from < until"
+            yield _of_row("no_relations", spell, "until", "E215", why, hint, order)
+
+
+def _check_overlaps(scenario: Scenario) -> Iterator[Finding]:
+    """Spells of one dyad and kind follow each other."""
+    spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
+    for spell in scenario.no_relations:
+        spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
+    for spells in spells_of.values():
+        spells.sort(key=lambda spell: spell.since or date.min)
+        for earlier, later in pairwise(spells):
+            ended, begun = earlier.until, later.since
             if ended is None or begun is None or begun < ended:
-                where = _line_of(earlier.node.mark, later.node.mark)
-                why = f"the spell overlaps that of {where}: the same dyad and kind"
-                yield problem(
-                    later.node,
-                    later.path,
-                    "E308",
-                    why,
-                    "join the two, or correct a date",
-                )
+                why = f"the spell overlaps that from {earlier.since}"
+                hint = "join the two, or correct a date"
+                yield _of_row("no_relations", later, "", "E308", why, hint)
 
 
-def _check_agreements(draft: Draft, rows: Sequence[Row]) -> Iterator[Diagnostic]:
-    """Dates in order, what the status says matches the dates given, and what is on
-    record lies before the start."""
-    head = draft.head
-    for row in rows:
-        yield from _order(row)
-        yield from _status(row)
-        if head is not None and head.start < head.end:
-            yield from _against_start(row, head.start)
+def _check_agreements(scenario: Scenario) -> Iterator[Finding]:
+    """Dates in order, and the ones that belong to the status."""
+    for agreement in scenario.accords:
+        yield from _order(agreement)
+        yield from _status(agreement)
 
 
-def _order(row: Row) -> Iterator[Diagnostic]:
-    agreement: Agreement = row.value
-    dates = (
-        agreement.signed or agreement.scheduled_signed,
-        agreement.in_force or agreement.scheduled_in_force,
-        agreement.ended,
-    )
-    given = [
-        (name, day)
-        for name, day in zip(DONE, (agreement.opened, *dates), strict=True)
-        if day is not None
-    ]
-    known = ("year", "month", "day").index(agreement.precision) + 1
-    for (before, early), (after, late) in pairwise(given):
-        if late.timetuple()[:known] < early.timetuple()[:known]:
-            at, why = (
-                row.at(after, f"scheduled_{after}"),
-                f"`{after}` {late} is before `{before}` {early}",
-            )
-            yield problem(
-                at, f"{row.path}.{after}", "E215", why, allowed=" <= ".join(DONE)
-            )
-
-
-def _status(row: Row) -> Iterator[Diagnostic]:
-    agreement: Agreement = row.value
-    for name in NOT_WITH[agreement.status]:
-        if getattr(agreement, name) is not None:
-            is_planned = name in ("signed", "in_force") and agreement.status in (
-                "talks",
-                "signed",
-            )
-            hint = (
-                f"a date fixed beforehand is `scheduled_{name}`"
-                if is_planned
-                else "correct the status or the date"
-            )
-            yield row.problem(
-                name,
-                "E215",
-                f"an agreement with status `{agreement.status}` has no `{name}` date",
-                hint,
-            )
-    at = row.at("status")
-    for status in ("signed", "ended"):
-        if agreement.status == status and getattr(agreement, status) is None:
-            yield problem(
-                at,
-                f"{row.path}.{status}",
-                "E103",
-                f"`{status}` is required with status `{status}`",
-            )
-    if (
-        agreement.status == "in_force"
-        and agreement.signed is None
-        and agreement.in_force is None
-    ):
-        yield problem(
-            at,
-            row.path,
-            "W309",
-            "in force since an unknown date: neither `signed` nor `in_force`",
-        )
-
-
-def _against_start(row: Row, start: date) -> Iterator[Diagnostic]:
-    for name in DONE:
-        day = getattr(row.value, name)
-        if day is not None and day > start:
-            why = f"`{name}` {day} is after `start` {start}: agreements are those on record then"
-            hint = (
-                f"a date fixed beforehand is `scheduled_{name}`"
-                if name in ("signed", "in_force")
-                else ""
-            )
-            yield row.problem(name, "E215", why, hint)
+def _order(agreement: Agreement) -> Iterator[Finding]:
+    """Dates in order, as precisely as they are known."""
+    days = {name: getattr(agreement, name) for name in DONE}
+    planned = {}
     for name in ("signed", "in_force"):
-        planned = f"scheduled_{name}"
-        day = getattr(row.value, planned)
-        if day is not None and day < start:
-            yield row.problem(
-                planned,
-                "E215",
-                f"`{planned}` {day} is before `start` {start}",
-                f"what has happened is `{name}`",
-            )
+        scheduled = f"scheduled_{name}"
+        if days[name] is None and getattr(agreement, scheduled) is not None:
+            days[name] = getattr(agreement, scheduled)
+            planned[name] = scheduled
+    given = [(name, day) for name, day in days.items() if day is not None]
+    digits = ("year", "month", "day").index(agreement.precision) + 1
+    for (before, early), (after, late) in pairwise(given):
+        if late.timetuple()[:digits] < early.timetuple()[:digits]:
+            why = f"`{after}` {late} is before `{before}` {early}"
+            order, place = " <= ".join(DONE), planned.get(after, after)
+            yield _of_agreement(agreement, after, "E215", why, "", order, place)
 
 
-_RULES = (
-    *(
-        _check_head,
-        _check_twice,
-        _check_capability,
+def _of_agreement(
+    agreement: Agreement,
+    field: str,
+    code: str,
+    message: str,
+    suggestion: str = "",
+    allowed: str = "",
+    place: str | None = None,
+) -> Finding:
+    return _of_row(
+        "accords", agreement, field, code, message, suggestion, allowed, place
+    )
+
+
+def _status(agreement: Agreement) -> Iterator[Finding]:
+    """Dates that an agreement of its status has, and no others."""
+    status = agreement.status
+    for name in NOT_WITH[status]:
+        if getattr(agreement, name) is None:
+            continue
+        hint = "correct the status or the date"
+        if name in ("signed", "in_force") and status in ("talks", "signed"):
+            hint = f"a date fixed beforehand is `scheduled_{name}`"
+        why = f"an agreement with status `{status}` has no `{name}` date"
+        yield _of_agreement(agreement, name, "E215", why, hint)
+    if status in ("signed", "ended") and getattr(agreement, status) is None:
+        why = f"`{status}` is required with status `{status}`"
+        yield _of_agreement(agreement, status, "E103", why, place="status")
+    dates = (agreement.signed, agreement.in_force)
+    if status == "in_force" and dates == (None, None):
+        why = "in force since an unknown date: neither `signed` nor `in_force`"
+        yield _of_agreement(agreement, "", "W309", why, place="status")
+
+
+def _check_record(scenario: Scenario) -> Iterator[Finding]:
+    """What is on record lies before the start; what is scheduled does not."""
+    start = scenario.start
+    if start >= scenario.end:
+        return
+    for agreement in scenario.accords:
+        for name in DONE:
+            day = getattr(agreement, name)
+            if day is not None and day > start:
+                why = f"`{name}` {day} is after `start` {start}"
+                hint = "agreements are those on record then"
+                if name in ("signed", "in_force"):
+                    hint = f"a date fixed beforehand is `scheduled_{name}`"
+                yield _of_agreement(agreement, name, "E215", why, hint)
+        for name in ("signed", "in_force"):
+            field = f"scheduled_{name}"
+            day = getattr(agreement, field)
+            if day is not None and day < start:
+                why, hint = f"{day} is before `start` {start}", f"write `{name}`"
+                yield _of_agreement(agreement, field, "E215", why, hint)
+
+
+def _rule(
+    check: Callable[[Scenario], Iterator[Finding]],
+    reads: str,
+    row_wise: str = "",
+    **options: Any,
+) -> Rule:
+    """A rule. reads: key paths with spaces between them."""
+    return Rule(check, tuple(reads.split()), row_wise, **options)
+
+
+RULES = (
+    _rule(_check_span, "start end step_days"),
+    _rule(_check_base_rate, "base_rate states.id"),
+    _rule(_check_focal, "focal events.id events.date start", of_arms=False),
+    _rule(_check_report, "report groups states.id", of_arms=False),
+    _rule(_check_windows, "report", of_arms=False),
+    _rule(_check_late_windows, "report focal events.date end", of_arms=False),
+    _rule(_check_size, "states.id events.id arms start end step_days", of_arms=False),
+    _rule(
+        _check_roles,
+        "events.principals events.guests events.targets events.host events.kind",
+        "events",
+    ),
+    _rule(_check_event_dates, "events.date start end", "events"),
+    _rule(_check_event_agreements, "events.accord accords.id", "events"),
+    _rule(
+        _check_idle_events,
+        "events.principals events.guests events.targets states.id",
+        "events",
+    ),
+    _rule(
+        _check_provocations, "provocations.state provocations.targets", "provocations"
+    ),
+    _rule(_check_rates, "provocations.rate step_days", "provocations"),
+    _rule(_check_years, "states.id outside start", "states"),
+    _rule(_check_coordinates, "states.latitude states.longitude", "states"),
+    _rule(_check_patrons, "states.patrons", "states"),
+    _rule(
+        _check_measures,
+        "states.capability states.gdp_bn states.milex_bn states.population_m "
+        "capability",
+        "states",
+    ),
+    _rule(
+        _check_shares,
+        "states.capability states.gdp_bn states.milex_bn states.population_m",
+    ),
+    _rule(
         _check_gaps,
-        _check_sums,
-        _check_signals,
+        "states.ideal_point states.democracy states.latitude distances.a",
+        of_arms=False,
     ),
-    _check_no_relations,
+    _rule(_check_capability, "capability"),
+    _rule(_check_codings, "targets_alternatives", of_arms=False),
+    _rule(_check_trade, "trade.share"),
+    _rule(_check_signals, "event_kinds"),
+    _rule(_check_spells, "no_relations.from no_relations.until", "no_relations"),
+    _rule(_check_overlaps, "no_relations.from no_relations.until"),
+    _rule(_check_agreements, "accords", "accords"),
+    _rule(_check_record, "accords start end", "accords"),
 )
-_OF_ROWS: dict[str, tuple[OfRows, Callable[[Draft], object]]] = {
-    "events": (
-        _check_events,
-        lambda draft: (draft.head, draft.names, draft.rows["accords"]),
-    ),
-    "states": (_check_states, lambda draft: draft.capability),
-    "provocations": (_check_rates, lambda draft: draft.head),
-    "accords": (_check_agreements, lambda draft: draft.head),
-}
-"""Rules under which a row is right or wrong whatever the other rows of its section are,
-and what else they look at."""

@@ -7,45 +7,34 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from balance_sim.scenario.assemble import ValueChange, value_at
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.diagnostics import (
-    REFUSED,
-    Diagnostics,
-    Mark,
-    Node,
-    Refused,
-    did_you_mean,
-    listed,
-    plain,
-    shown,
-)
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, shown
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, plain
+from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
+from balance_sim.scenario.setter import value_at
+from balance_sim.scenario.validation import read_piece
 
 MOST_STEPS = 10_000
 MOST_FACTORS = 1_000
 EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
-_SORTS = {
+_TYPES: dict[type, str] = {
     bool: "true or false",
-    **dict.fromkeys((int, float), "numbers"),
+    int: "numbers",
+    float: "numbers",
     tuple: "lists",
     dict: "mappings",
+    str: "text",
+    type(None): "nulls",
 }
-_SORTS |= {str: "text", type(None): "nulls"}
-NORMAL_SPREAD = 4.0  # a normal without bounds is cut at so many standard deviations
-_NEEDS = {
-    "uniform": ("min", "max"),
-    "loguniform": ("min", "max"),
-    "triangular": ("min", "mode", "max"),
-    "normal": ("mean", "sd"),
-}
+NORMAL_SPREAD = 4.0
+"""A normal without bounds is cut at so many standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +124,8 @@ class Factor:
         ends, node = self.takes.ends(), self.node
         at = min(at, len(ends) - 1)
         if node.items:
-            return ValueChange(
-                self.path,
-                node.items[at],
-                node.items[at].mark,
-                f"factors.{self.path}[{at}]",
-            )
+            item, label = node.items[at], f"factors.{self.path}[{at}]"
+            return ValueChange(self.path, item, item.mark, label)
         written = node.get("min" if at == 0 else "max") or node
         number = Node(ends[at], written.mark, key=node.at, text=f"{ends[at]:.12g}")
         return ValueChange(self.path, number, written.mark, f"factors.{self.path}")
@@ -229,278 +214,228 @@ class Experiment:
         return (self.design.samples or 0) * a_sample.get(self.design.method, 1)
 
 
-# --- what a file says of factors and points ---------------------------------------------------------
+class Fault(NamedTuple):
+    """What is wrong with a range or a distribution: under which key, error code,
+    message and next step."""
+
+    key: str
+    message: str
+    suggestion: str = ""
+    code: str = "E403"
 
 
-def read_factors(node: Node, found: Diagnostics) -> list[Factor]:
-    """What is varied, one factor a key path."""
+class FactorRange(Strict):
+    """Values from `min` to `max`, even or even in logarithms: `steps` of them, or one
+    every `step`."""
+
+    min: float
+    max: float
+    steps: int | None = None
+    step: float | None = None
+    scale: Literal["linear", "log"] = "linear"
+
+    def fault(self) -> Fault | None:
+        """What is wrong between its numbers."""
+        low, high, step, is_log = self.min, self.max, self.step, self.scale == "log"
+        if low >= high:
+            return Fault("min", f"min {low:g} is not below max {high:g}", "exchange")
+        if is_log and low <= 0:
+            return Fault("min", f"min {low:g} has no logarithm", "write a min above 0")
+        if self.steps is not None and not 2 <= self.steps <= MOST_STEPS:
+            return Fault("steps", f"steps {self.steps} is outside 2..{MOST_STEPS}")
+        if step is None:
+            return None
+        if self.steps is not None:
+            return Fault("step", "give `step` or `steps`, not both")
+        hint = "give `steps`, the number of values"
+        if is_log:
+            return Fault("step", "a log scale has no even step", hint)
+        if step <= 0:
+            return Fault("step", f"step {step:g} is not above 0", hint)
+        count = (high - low) / step
+        is_whole = abs(count - round(count)) <= 1e-6 * max(count, 1.0)
+        if not is_whole or not 1 <= round(count) < MOST_STEPS:
+            why = f"step {step:g} does not lead from {low:g} to {high:g}"
+            return Fault("step", why, hint)
+        return None
+
+    def spread(self) -> Spread:
+        """The range as a distribution with so many steps."""
+        steps = self.steps or 0
+        if self.step is not None:
+            steps = round((self.max - self.min) / self.step) + 1
+        family = "loguniform" if self.scale == "log" else "uniform"
+        return Spread(family, self.min, self.max, steps=steps)
+
+
+class FactorDistribution(Strict):
+    """A distribution by its family and numbers."""
+
+    distribution: Literal["uniform", "loguniform", "triangular", "normal"]
+    min: float | None = None
+    max: float | None = None
+    mode: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+
+    def fault(self) -> Fault | None:
+        """What is wrong between its numbers."""
+        needed, allowed = _NUMBERS[self.distribution]
+        for name in ("min", "max", "mode", "mean", "sd"):
+            is_given = getattr(self, name) is not None
+            if name in needed and not is_given:
+                return Fault("", f"`{name}` is required", code="E103")
+            if is_given and name not in (*needed, *allowed):
+                why = f"a {self.distribution} distribution has no `{name}`"
+                return Fault(name, why, f"it takes {listed(needed)}", "E101")
+        if self.sd is not None and self.sd <= 0:
+            return Fault("", f"sd {self.sd:g} is not above 0")
+        spread = self.spread()
+        low, high, middle = spread.low, spread.high, spread.middle
+        if low >= high:
+            return Fault("", f"min {low:g} is not below max {high:g}")
+        if self.distribution == "loguniform" and low <= 0:
+            return Fault("", f"min {low:g} has no logarithm")
+        if "uniform" not in self.distribution and not low <= middle <= high:
+            return Fault("", f"the middle {middle:g} is not in {low:g}..{high:g}")
+        return None
+
+    def spread(self) -> Spread:
+        """The distribution between its bounds."""
+        middle = self.mean if self.mode is None else self.mode
+        middle, sd = middle or 0.0, self.sd or 0.0
+        low = middle - NORMAL_SPREAD * sd if self.min is None else self.min
+        high = middle + NORMAL_SPREAD * sd if self.max is None else self.max
+        return Spread(self.distribution, low, high, middle, sd)
+
+
+_NUMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "uniform": (("min", "max"), ()),
+    "loguniform": (("min", "max"), ()),
+    "triangular": (("min", "mode", "max"), ()),
+    "normal": (("mean", "sd"), ("min", "max")),
+}
+"""Numbers that a family needs, and those that it takes."""
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+def read_factors(node: Node, problems: Diagnostics) -> list[Factor]:
+    """The factors, one a key path."""
     if not isinstance(node.value, dict | Refused):
         why = f"expected a mapping of key paths, got {node.kind}"
-        found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
-    taken = [
-        (path, child, _read_takes(child, f"factors.{shown(path)}", found))
-        for path, child in node.fields.items()
-    ]
-    return [
-        Factor(path, takes, child) for path, child, takes in taken if takes is not None
-    ]
+        hint = "e.g. parameters.beta: [0.2, 0.4]"
+        problems.add(node, "factors", "E201", why, hint)
+    factors = []
+    for path, child in node.fields.items():
+        takes = _read_takes(child, f"factors.{shown(path)}", problems)
+        if takes is not None:
+            factors.append(Factor(path, takes, child))
+    return factors
 
 
-def _read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
-    """What a factor's node says, or None with every reason why not added to `found`."""
+def _read_takes(node: Node, path: str, problems: Diagnostics) -> Values | Spread | None:
+    """The values of a factor, or None with every reason why not added to
+    `problems`."""
     if REFUSED in (node.value, *(item.value for item in node.items)):
         return None
     if node.value == DRAWN:
         return DRAWN_VALUES
-    takes: Values | Spread | None = None
-    before = len(found)
     if isinstance(node.value, list):
-        takes = _read_values(node, path, found)
-    elif isinstance(node.value, dict):
-        takes = (_read_distribution if "distribution" in node.fields else _read_range)(
-            node, path, found
-        )
+        return _read_values(node, path, problems)
+    if not isinstance(node.value, dict):
+        why = f"expected values, or a mapping with min and max, got {node.kind}"
+        hint = "e.g. [0, 0.5, 1] or {min: 0, max: 1}"
+        problems.add(node, path, "E402", why, hint)
+        return None
+    is_range = "distribution" not in node.fields
+    piece: FactorRange | FactorDistribution | None
+    if is_range:
+        piece = read_piece(FactorRange, node, path, problems)
     else:
-        why = (
-            f"expected a list of values, or a mapping with min and max, got {node.kind}"
-        )
-        found.add(node, path, "E402", why, "e.g. [0, 0.5, 1] or {min: 0, max: 1}")
-    return takes if len(found) == before else None
+        piece = read_piece(FactorDistribution, node, path, problems)
+    fault = piece.fault() if piece is not None else None
+    if fault is not None:
+        place = node.get(fault.key) or node
+        problems.add(place, path, fault.code, fault.message, fault.suggestion)
+    return None if piece is None or fault is not None else piece.spread()
 
 
-def _read_values(node: Node, path: str, found: Diagnostics) -> Values:
+def _read_values(node: Node, path: str, problems: Diagnostics) -> Values | None:
+    """A list of values of one type, each once."""
+    before = len(problems)
     if not node.items:
-        found.add(node, path, "E402", "the list is empty", "give values")
+        problems.add(node, path, "E402", "the list is empty", "give values")
     values = tuple(map(plain, node.items))
-    seen: dict[str, int] = {}
-    for at, (item, value) in enumerate(zip(node.items, values, strict=True), 1):
-        same = repr(float(value) if type(value) is int else value)  # 1 and 1.0 are one
-        if same in seen:
-            why = f"value {shown(item.text or value)} at position {at}: also at position {seen[same]}"
-            found.add(item, path, "E402", why, "remove one")
-        seen.setdefault(same, at)
-    sorts = dict.fromkeys(_SORTS.get(type(value), "dates") for value in values)
-    if len(sorts) > 1:
-        found.add(
-            node,
-            path,
-            "E402",
-            f"the list mixes {listed(sorts)}",
-            "give values of one type",
-        )
-    return Values(values)
-
-
-def _numbers(
-    node: Node,
-    path: str,
-    needed: Sequence[str],
-    allowed: Sequence[str],
-    found: Diagnostics,
-) -> dict[str, float] | None:
-    """The numbers among a mapping's fields; None where one is wrong, missing or of no
-    known name."""
-    out: dict[str, float] = {}
-    known, before = (*needed, *allowed), len(found)
-    for key, child in node.fields.items():
-        where, value = f"{path}.{key}", child.value
-        if key not in known:
-            why = f"unknown key `{shown(key)}`"
-            found.add(
-                child.at, where, "E101", why, did_you_mean(key, known), listed(known)
-            )
-        elif key in ("scale", "distribution") or value is REFUSED:
-            continue
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            found.add(child, where, "E201", f"expected number, got {child.kind}")
-        elif not math.isfinite(value):
-            found.add(child, where, "E204", "must be finite")
-        else:
-            out[key] = float(value)
-    for key in needed:
-        if key not in node.fields:
-            found.add(node, path, "E103", f"`{key}` is required")
-    return out if len(found) == before and {*needed} <= {*out} else None
-
-
-def _read_range(node: Node, path: str, found: Diagnostics) -> Spread | None:
-    got, given = (
-        _numbers(node, path, ("min", "max"), ("steps", "step", "scale"), found),
-        node.fields,
-    )
-    scale = given["scale"].value if "scale" in given else "linear"
-    if scale not in ("linear", "log"):
-        why = f"unknown scale `{shown(scale)}`"
-        found.add(given["scale"], f"{path}.scale", "E211", why, allowed="linear, log")
-    elif got is not None and got["min"] >= got["max"]:
-        why = f"min {got['min']:g} is not below max {got['max']:g}"
-        found.add(given["min"], path, "E403", why, "exchange them")
-    elif got is not None and scale == "log" and got["min"] <= 0:
-        found.add(
-            given["min"],
-            path,
-            "E403",
-            f"min {got['min']:g} has no logarithm",
-            "write a min above 0",
-        )
-    elif got is not None:
-        steps = _steps(node, path, got, found, is_log=scale == "log")
-        return Spread(
-            "loguniform" if scale == "log" else "uniform",
-            got["min"],
-            got["max"],
-            steps=steps,
-        )
-    return None
-
-
-def _steps(
-    node: Node, path: str, got: dict[str, float], found: Diagnostics, *, is_log: bool
-) -> int:
-    """How many values a range has on a grid: from `steps`, or from the width of a
-    `step`; 0 for neither."""
-    low, high = got["min"], got["max"]
-    if "step" in got and "steps" in got:
-        found.add(
-            node.fields["step"].at, path, "E403", "give `step` or `steps`, not both"
-        )
-    elif "steps" in got:
-        number = got["steps"]
-        if number == int(number) and 2 <= number <= MOST_STEPS:
-            return int(number)
-        why = f"steps {number:g} is not a whole number in 2..{MOST_STEPS}"
-        found.add(node.fields["steps"], path, "E403", why)
-    elif "step" in got:
-        at, step = node.fields["step"], got["step"]
-        count = (high - low) / step if step > 0 else 0.0
-        if is_log:
-            found.add(at, path, "E403", "a log scale has no even step", "give `steps`")
-        elif step <= 0:
-            hint = "give a step above 0, or `steps`, the number of values"
-            found.add(at, path, "E403", f"step {step:g} is not above 0", hint)
-        elif (
-            abs(count - round(count)) > 1e-6 * max(count, 1.0)
-            or not 1 <= round(count) < MOST_STEPS
-        ):
-            why = f"step {step:g} does not lead from {low:g} to {high:g}"
-            found.add(at, path, "E403", why, "give `steps`, the number of values")
-        else:
-            return round(count) + 1
-    return 0
-
-
-def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | None:
-    kind = node.fields["distribution"].value
-    if not isinstance(kind, str) or kind not in _NEEDS:
-        why, hint = (
-            f"unknown distribution `{shown(kind)}`",
-            did_you_mean(str(kind), _NEEDS),
-        )
-        found.add(
-            node.fields["distribution"],
-            f"{path}.distribution",
-            "E211",
-            why,
-            hint,
-            listed(_NEEDS),
-        )
-        return None
-    more = ("min", "max", "distribution") if kind == "normal" else ("distribution",)
-    got = _numbers(node, path, _NEEDS[kind], more, found)
-    if got is None:
-        return None
-    middle, sd = got.get("mode", got.get("mean", 0.0)), got.get("sd", 0.0)
-    low = got.get("min", middle - NORMAL_SPREAD * sd)
-    high = got.get("max", middle + NORMAL_SPREAD * sd)
-    if kind == "normal" and sd <= 0:
-        found.add(node, path, "E403", f"sd {sd:g} is not above 0")
-    elif low >= high:
-        found.add(node, path, "E403", f"min {low:g} is not below max {high:g}")
-    elif kind == "loguniform" and low <= 0:
-        found.add(node, path, "E403", f"min {low:g} has no logarithm")
-    elif kind in ("triangular", "normal") and not low <= middle <= high:
-        found.add(
-            node, path, "E403", f"the middle {middle:g} is not in {low:g}..{high:g}"
-        )
-    return Spread(kind, low, high, middle, sd)
+    places: dict[str, int] = {}
+    for place, (item, value) in enumerate(zip(node.items, values, strict=True), 1):
+        key = repr(float(value) if type(value) is int else value)  # 1 and 1.0 are one
+        if places.setdefault(key, place) != place:
+            written = shown(item.text or value)
+            why = f"value {written} at position {place}: also at {places[key]}"
+            problems.add(item, path, "E402", why, "remove one")
+    types = dict.fromkeys(_TYPES.get(type(value), "dates") for value in values)
+    if len(types) > 1:
+        why, hint = f"the list mixes {listed(types)}", "give values of one type"
+        problems.add(node, path, "E402", why, hint)
+    return Values(values) if len(problems) == before else None
 
 
 def read_points(
-    node: Node | None, found: Diagnostics
+    node: Node | None, problems: Diagnostics
 ) -> tuple[list[DesignPoint], list[Node]]:
     """The points of a list design, and their nodes."""
     if node is None or node.value is REFUSED:
         return [], []
     if not node.items:
-        found.add(
-            node,
-            "points",
-            "E402",
-            "expected a list of points, each a mapping of key paths to values",
-        )
+        why = "expected a list of points, each a mapping of key paths to values"
+        problems.add(node, "points", "E402", why)
         return [], []
     points: list[DesignPoint] = []
     rows: list[Node] = []
     wanted = node.items[0].without("label").fields.keys()
-    for at, item in enumerate(node.items):
-        row = item.without("label")
+    for place, item in enumerate(node.items):
+        row, path = item.without("label"), f"points[{place}]"
         if row.fields.keys() != wanted or not wanted:
-            gap = (
-                listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys()))
-                or "a value"
-            )
-            why = f"every point gives the same keys; here {gap} is missing or too much"
-            found.add(item, f"points[{at}]", "E402", why)
+            gap = listed(f"`{key}`" for key in sorted(wanted ^ row.fields.keys()))
+            why = f"every point gives the same keys; here {gap or 'one'} is out of line"
+            problems.add(item, path, "E402", why)
             continue
         values = {key: plain(row.fields[key]) for key in wanted}
         if any(values == point.values for point in points):
-            found.add(
-                item, f"points[{at}]", "E402", "the same values as an earlier point"
-            )
-        points.append(
-            DesignPoint(
-                values, item.fields["label"].text if "label" in item.fields else ""
-            )
-        )
+            problems.add(item, path, "E402", "the same values as an earlier point")
+        label = item.get("label")
+        points.append(DesignPoint(values, label.text if label else ""))
         rows.append(row)
     return points, rows
 
 
-def check_factors(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
+def check_factors(tree: Node, experiment: Experiment, problems: Diagnostics) -> None:
     """Something is varied; designs of joint draws take factors that are drawn, and no
     others do."""
     method, factors = experiment.design.method, experiment.factors
     node = tree.get("factors") or tree.get("points") or tree
-    is_given = (
-        factors
-        or experiment.points
-        or tree.get("points") is not None
-        or tree.below("factors").fields
-    )
-    if not is_given and method not in OF_DRAWS:
-        found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
+    is_drawn, is_listed = method in OF_DRAWS, method in ("grid", "list")
+    is_given = tree.get("points") is not None or tree.below("factors").fields
+    if not (factors or is_given or is_drawn):
+        problems.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
     if len(factors) > MOST_FACTORS:
-        found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
+        problems.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
     for factor in factors:
-        where, takes = f"factors.{factor.path}", factor.takes
-        if (takes == DRAWN_VALUES) != (method in OF_DRAWS):
-            why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and they take nothing else"
-            hint = (
-                f"{factor.path}: {DRAWN}"
-                if method in OF_DRAWS
-                else f"design: {{method: {OF_DRAWS[0]}}}"
-            )
-            found.add(factor.node, where, "E402", why, f"write `{hint}`")
-        if method in ("grid", "list") and isinstance(takes, Spread) and not takes.steps:
-            found.add(
-                factor.node,
-                where,
-                "E403",
-                f"a {method} needs values: give a list, `steps` or `step`",
-            )
+        path, takes = f"factors.{factor.path}", factor.takes
+        if (takes == DRAWN_VALUES) != is_drawn:
+            why = f"`{DRAWN}` belongs to the designs {listed(OF_DRAWS)}, and no other"
+            hint = f"write `design: {{method: {OF_DRAWS[0]}}}`"
+            if is_drawn:
+                hint = f"write `{factor.path}: {DRAWN}`"
+            problems.add(factor.node, path, "E402", why, hint)
+        if is_listed and isinstance(takes, Spread) and not takes.steps:
+            why = f"a {method} needs values: give a list, `steps` or `step`"
+            problems.add(factor.node, path, "E403", why)
 
 
-# --- what `guesses: true` adds ----------------------------------------------------------------------
+# --- what `guesses: true` adds --------------------------------------------------------
 
 
 def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
@@ -510,24 +445,22 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
     capability must sum to 1 and signals must rise in their order, so those cannot be
     drawn one apart from the other: vary them in lists."""
     preset = presets().get(scenario.theory.preset)
-    taken = taken | {
-        f"theory.weights.{term}"
-        for term in (*(preset.weights if preset else ()), *switches())
-    }
-    out = []
+    terms = [*(preset.weights if preset else ()), *switches()]
+    taken = taken | {f"theory.weights.{term}" for term in terms}
+    factors = []
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
         if path not in taken and not _BOUND.match(path) and _has(scenario, path):
-            out.append(
-                Factor(path, Spread("uniform", float(span[0]), float(span[1])), node)
-            )
-    return out
+            spread = Spread("uniform", float(span[0]), float(span[1]))
+            factors.append(Factor(path, spread, node))
+    return factors
 
 
 _BOUND = re.compile(
-    rf"step_days$|capability\.|event_kinds\.(?:{'|'.join(SIGNAL_ORDER)})\.(?:alignment|intent)$"
+    rf"step_days$|capability\."
+    rf"|event_kinds\.(?:{'|'.join(SIGNAL_ORDER)})\.(?:alignment|intent)$"
 )
 """Defaults that are no parameters of the model, or may not move apart from others."""
 

@@ -8,7 +8,6 @@ working copy, nothing is compared."""
 from __future__ import annotations
 
 import base64
-import contextlib
 import errno
 import hashlib
 import importlib.resources
@@ -19,6 +18,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from balance_sim.scenario.diagnostics import (
     Mark,
@@ -41,35 +41,40 @@ in both, in this order."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
 """Errors of a system that has no more of something: they say nothing of the file that
 was to be opened."""
+MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 REINSTALL = (
     "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"
 )
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _YEAR = re.compile(r"_\d{4}$")
 _OUTSIDE = re.compile(r"(?s)[A-Za-z][A-Za-z0-9+.-]*:|[~/]|.*\\")
-_PACKED = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
-    b"\x1f\x8b": "a gzipped file",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture (PNG)",
-    b"\xff\xd8\xff": "a picture (JPEG)",
-    b"PAR1": "a Parquet file",
-    b"SQLite format 3\0": "a SQLite database",
-}
+_BINARY = re.compile(rb".{0,7}[\x00-\x08\x0e-\x1f]", re.DOTALL)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
-class Sources:
-    """The files that one scenario was read from: `files` maps names within its folder
-    to bytes.
+class ReadFile(NamedTuple):
+    """A file named by another: its name within the scenario's folder, as messages show
+    it, and its bytes."""
 
-    A file may extend a scenario of the package by its name from any folder; that one's
-    own files are the package's. included: file, as shown in messages -> the place that
-    extends it. names: file as shown -> its name. of_package: names of those that were
-    found in the package by what extends it. is_shipped: found by its name among the
-    files of the package, not in the working directory. held: files by name to read from
-    instead of the disk, which is then not looked at; `path` is one of the names."""
+    name: str
+    shown: str
+    data: bytes
+
+
+class Sources:
+    """The files that one scenario is read from.
+
+    Attributes
+    ----------
+    files : bytes by name within the scenario's folder
+    held : files by name to read from instead of the disk, which is then not looked at
+    included : by file as messages show it, the place that extends it
+    names : name by file as messages show it
+    of_package : names of files in the package, read by what extends its scenarios. A
+        file may extend a scenario of the package by its name from any folder; that
+        one's own files are the package's.
+    is_shipped : whether the scenario itself is one of the package
+    """
 
     def __init__(
         self, path: str | os.PathLike[str], held: Mapping[str, bytes] | None = None
@@ -77,15 +82,11 @@ class Sources:
         written = os.fspath(path)
         self.held = held
         self.path = find(written) if held is None else Path(posixpath.normpath(written))
-        self.is_shipped = (
-            held is None and self.path.is_absolute() and not os.path.isabs(written)
-        )
+        is_name = self.path.is_absolute() and not os.path.isabs(written)
+        self.is_shipped = held is None and is_name
         self.shown = shown(str(self.path), 200)
-        self.folder = (
-            Path(os.path.realpath(self.path.parent))
-            if held is None
-            else self.path.parent
-        )
+        folder = self.path.parent
+        self.folder = folder if held is not None else Path(os.path.realpath(folder))
         self.files: dict[str, bytes] = {}
         self.included: dict[str, str] = {}
         self.of_package: set[str] = set()
@@ -96,161 +97,123 @@ class Sources:
         its name, if there is one; its own; the working directory for a scenario of the
         package, whose files stay as they were installed."""
         tables = self.path.with_suffix("")
-        return (
-            Path()
-            if self.is_shipped
-            else tables
-            if tables.is_dir()
-            else self.path.parent
-        )
+        if self.is_shipped:
+            return Path()
+        return tables if tables.is_dir() else self.path.parent
 
     def main(self) -> str:
         """The text of the scenario file itself."""
-        data = self._read(
-            self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO, str(self.path)
-        )
+        mark = Mark(self.shown, 1, 1)
+        data = self._read(self.path, mark, "", LARGEST_SCENARIO, str(self.path))
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
-    def name_of(self, written: object, base: str) -> str:
-        """The same for any two ways to write one file; `base` as in `beside`."""
+    def path_of(self, written: object, base: str) -> str:
+        """The path of what a file names; one for all ways to write it."""
         if not isinstance(written, str) or "\0" in written:
             return str(written)
         return os.path.realpath(self.folder / Path(base).parent / written)
 
     def beside(
-        self, written: object, base: str, mark: Mark, path: str, largest: int
-    ) -> tuple[str, str, bytes]:
-        """A file named by another: its name within the folder, as shown in messages,
-        and its bytes.
-
-        `base` is the name within the folder of the file that names it."""
+        self, written: object, base: str, mark: Mark, key: str, largest: int
+    ) -> ReadFile:
+        """The file that another names. base: that one's name; key: under which; mark:
+        where. Raises ScenarioError."""
         hint = "write a path within the folder"
         if not isinstance(written, str) or not written.strip():
-            raise refused(mark, path, "E501", "expected the name of a file", hint)
+            raise refused(mark, key, "E501", "expected the name of a file", hint)
         if _OUTSIDE.match(written):
-            why = (
-                "URLs are not read"
-                if "://" in written
-                else "must stay inside the scenario's folder"
-            )
-            raise refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
-        folder, written = self._home_of(written, base, is_base=path == "extends")
-        from_package = (
-            base in self.of_package or folder == self.folder
-        )  # else the name is of its top
-        inside = folder / (Path(base).parent if from_package else "") / written
-        try:
-            real = Path(
-                os.path.realpath(inside)
-                if self.held is None
-                else posixpath.normpath(inside)
-            )
-            name = real.relative_to(folder).as_posix()
-        except ValueError:
+            why = f"`{shown(written)}`: a file within the scenario's folder is read"
+            raise refused(mark, key, "E501", why, hint)
+        folder, written = self._home_of(written, base, is_base=key == "extends")
+        is_relative = base in self.of_package or folder == self.folder
+        inside = folder / (Path(base).parent if is_relative else "") / written
+        normal = os.path.realpath if self.held is None else posixpath.normpath
+        real = Path(normal(inside))
+        if not real.is_relative_to(folder):
             why = f"`{shown(written)}` resolves outside the scenario's folder"
-            raise refused(
-                mark, path, "E501", why, "copy the file into the folder"
-            ) from None
-        told = os.path.join(os.path.dirname(self.shown), name)
+            raise refused(mark, key, "E501", why, "copy the file into the folder")
+        name = real.relative_to(folder).as_posix()
+        label = os.path.join(os.path.dirname(self.shown), name)
         if folder != self.folder:
             self.of_package.add(name)
-            told = shown(str(real), 200)
-        self.names[told] = name
+            label = shown(str(real), 200)
+        self.names[label] = name
         if name not in self.files:
-            self.files[name] = self._read(real, mark, path, largest, written)
+            self.files[name] = self._read(real, mark, key, largest, written)
             total = sum(map(len, self.files.values()))
             if total > LARGEST_TOGETHER:
-                raise _too_large(
-                    mark, path, "all files together", total, LARGEST_TOGETHER
-                )
-        return name, told, self.files[name]
+                what = "all files together"
+                raise _too_large(mark, key, what, total, LARGEST_TOGETHER)
+        return ReadFile(name, label, self.files[name])
 
     def folder_of(self, name: str) -> Path:
         """The folder that a file's name is relative to."""
         root = shipped_root()
-        return (
-            root / SCENARIOS
-            if name in self.of_package and root is not None
-            else self.folder
-        )
+        is_of_package = name in self.of_package and root is not None
+        return root / SCENARIOS if is_of_package and root else self.folder
 
     def _home_of(self, written: str, base: str, *, is_base: bool) -> tuple[Path, str]:
         """The folder to look in for a file that `base` names, and the file's name: the
         scenario's own, or, for what extends a scenario of the package that does not lie
         here and for that one's own files, the package's."""
         here, root = self.folder / Path(base).parent, shipped_root()
+        names = [written, f"{written}.yaml"] if is_base else [written]
         if self.held is not None:
-            names = [written, f"{written}.yaml"] if is_base else [written]
-            return self.folder, next(
-                (one for one in names if posixpath.normpath(here / one) in self.held),
-                written,
-            )
-        if base in self.of_package and root is not None:
-            return Path(os.path.realpath(root / SCENARIOS)), written
-        if (
-            is_base
-            and not os.path.lexists(here / written)
-            and Path(written).name == written
-        ):
-            written = written if Path(written).suffix else f"{written}.yaml"
-            if (
-                not os.path.lexists(here / written)
-                and root is not None
-                and os.path.isfile(root / SCENARIOS / written)
-            ):
-                return Path(os.path.realpath(root / SCENARIOS)), written
+            paths = {name: posixpath.normpath(here / name) for name in names}
+            present = [name for name in names if paths[name] in self.held]
+            return self.folder, (present or [written])[0]
+        if root is None:
+            return self.folder, written
+        package = Path(os.path.realpath(root / SCENARIOS))
+        if base in self.of_package:
+            return package, written
+        for name in names:
+            if os.path.lexists(here / name):
+                return self.folder, name
+        if is_base and Path(written).name == written:
+            for name in names:
+                if (package / name).is_file():
+                    return package, name
         return self.folder, written
 
     def _read(
-        self, path: Path, mark: Mark, where: str, largest: int, written: str
+        self, path: Path, mark: Mark, key: str, largest: int, written: str
     ) -> bytes:
         name = shown(written, 200)
+        if self.held is not None:
+            data = self.held.get(path.as_posix())
+            if data is None:
+                hint = "it is not among the files given"
+                raise refused(mark, key, "E001", f"not found: `{name}`", hint)
+            if len(data) > largest:
+                raise _too_large(mark, key, name, len(data), largest)
+            return data
         try:
-            data = (
-                self.held.get(path.as_posix())
-                if self.held is not None
-                else regular_bytes(path, largest)
-            )
+            return regular_bytes(path, largest)
         except FileTooLarge as error:
-            raise _too_large(mark, where, name, error.size, largest) from None
+            raise _too_large(mark, key, name, error.size, largest) from None
         except OSError as error:
-            raise _cannot_open(error, path, mark, where, name) from None
-        if data is None:
-            raise refused(
-                mark,
-                where,
-                "E001",
-                f"not found: `{name}`",
-                "it is not among the files given",
-            )
-        if len(data) > largest:
-            raise _too_large(mark, where, name, len(data), largest)
-        return data
+            raise _cannot_open(error, path, mark, key, name) from None
 
 
 def decoded(data: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
-    mark = Mark(file, 1, 1)
-    packed = next(
-        (what for start, what in _PACKED.items() if data.startswith(start)), None
-    )
-    if packed is not None:
-        raise refused(mark, "", "E006", f"{packed} found", "give a text file in UTF-8")
-    if data.startswith(_UTF_16):
-        raise refused(mark, "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
-    if len(data) >= 4 and any(not any(data[at::2][:16]) for at in (0, 1)):
-        raise refused(mark, "", "E006", "UTF-16 found", "save as UTF-8")
+    if data.startswith(_UTF_16) or _BINARY.match(data):
+        why, hint = "this is no text in UTF-8", "save it as text (CSV, YAML) in UTF-8"
+        raise refused(Mark(file, 1, 1), "", "E006", why, hint)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        start = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
-        before = data[:start]
-        line_start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
-        column = len(before[line_start:].decode("utf-8", "replace")) + 1
-        mark = Mark(file, len(re.findall(rb"\r\n|\r|\n", before)) + 1, column)
-        why = f"byte 0x{data[start]:02X} at offset {start} is not UTF-8"
-        raise refused(mark, "", "E006", why, "save as UTF-8") from None
+        offset = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+    lines = re.split(rb"\r\n|\r|\n", data[:offset])
+    column = len(lines[-1].decode("utf-8", "replace")) + 1
+    why = f"byte 0x{data[offset]:02X} at offset {offset} is not UTF-8 text"
+    mark = Mark(file, len(lines), column)
+    raise refused(mark, "", "E006", why, "save it as text in UTF-8")
+
+
+# --- by name --------------------------------------------------------------------------
 
 
 def shipped_root() -> Path | None:
@@ -270,21 +233,12 @@ def shipped_files() -> list[tuple[Path, Path]]:
 
 
 def named_files(root: Path) -> list[tuple[Path, Path]]:
-    """The folder and the path of each file below `root` that is found by its name; see
-    `name_of`."""
-    patterns = ("*.yaml",)
+    """The folder and the path of each file below `root` that is found by its stem."""
     return [
-        (of, path)
-        for of in FOLDERS
-        for pattern in patterns
-        for path in sorted((root / of).glob(pattern))
+        (folder, path)
+        for folder in FOLDERS
+        for path in sorted((root / folder).glob("*.yaml"))
     ]
-
-
-def name_of(path: Path) -> str:
-    """What commands find a file by: its own name, or that of its folder where it is the
-    plan in it."""
-    return path.stem
 
 
 def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
@@ -292,104 +246,60 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
     folders, or of the package.
 
     Raises ScenarioError for what is no path at all."""
-    path = Path(written)
+    path, label = Path(written), shown(written, 200)
     if _URL.match(written):
-        named = shown(written, 200)
-        raise refused(
-            Mark(named, 1, 1),
-            "",
-            "E501",
-            f"`{named}`: URLs are not read",
-            "save the file and give its path",
-        )
+        why, hint = f"`{label}`: URLs are not read", "save the file and give its path"
+        raise refused(Mark(label, 1, 1), "", "E501", why, hint)
     if "\0" in written or not written:
         raise not_found(written)
-    if not os.path.lexists(path) and not path.suffix:
-        bare, root = path.name == written, shipped_root()
-        candidates = [path.with_name(f"{path.name}.yaml")]
-        for folder in folders:
-            here = (folder / f"{path.name}.yaml",)
-            candidates += [
-                *here,
-                *(root / one for one in here if bare and root is not None),
-            ]
-        return next((one for one in candidates if os.path.isfile(one)), path)
-    return path
+    if os.path.lexists(path) or path.suffix:
+        return path
+    name, root = f"{path.name}.yaml", shipped_root()
+    candidates = [path.with_name(name)]
+    for folder in folders:
+        candidates.append(folder / name)
+        if path.name == written and root is not None:
+            candidates.append(root / folder / name)
+    return next((file for file in candidates if os.path.isfile(file)), path)
 
 
 def not_found(written: str, folder: Path | None = None) -> ScenarioError:
-    """What there is instead of a file that is not there. folder: where it was looked
-    for, if in one alone."""
-    named = shown(written, 200)
-    path = Path(written.replace("\0", ""))
-    why, hint = f"not found: `{named}`", _near(path, folder)
-    if not written:
-        why, hint = "no file is named", ""
-    elif written == "-":
-        why, hint = "not found: `-`; standard input is not read", ""
-    elif os.path.islink(path):
-        there = shown(os.readlink(path), 200)
-        why, hint = f"not found: `{named}` is a link to `{there}`, and that is not", ""
-    elif written.startswith("~"):
+    """The error for a file that is not there, with what there is instead. folder: where
+    it was looked for, if in one alone."""
+    label = shown(written, 200)
+    hint = _near(Path(written.replace("\0", "")), folder)
+    if written.startswith("~"):
         hint = "`~` is not replaced here: write the path in full"
-    return refused(
-        Mark(named, 1, 1), "", "E001", why, hint or "give the path of a file"
-    )
+    why, hint = f"not found: `{label}`", hint or "give the path of a file"
+    return refused(Mark(label, 1, 1), "", "E001", why, hint)
 
 
-def _near(path: Path, within: Path | None = None) -> str:
+def _near(path: Path, folder: Path | None = None) -> str:
     """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is
-    near, its year left out or not; else which files there are here, or by which names
-    the package has scenarios."""
-    offered = shipped_files()
-    names = {name_of(of): name_of(of) for _, of in offered}
-    for folder in (
-        EXPERIMENTS,
-        SCENARIOS,
-        path.parent,
-    ):  # of two of one name the one in the folder that was meant
-        with contextlib.suppress(OSError):
-            names |= {
-                one.stem: str(one)
-                for one in sorted(folder.glob("*.yaml"))
-                if one != path
-            }
+    near, its year left out or not; else the names of files that exist."""
+    names: dict[str, str] = {file.stem: file.stem for _, file in shipped_files()}
+    for place in (EXPERIMENTS, SCENARIOS, path.parent):
+        paths = sorted(place.glob("*.yaml")) if place.is_dir() else []
+        names |= {file.stem: str(file) for file in paths if file != path}
     wanted = path.stem if path.suffix in (".yaml", ".yml") else path.name
-    longer = [
-        name
-        for name in names
-        if len(wanted) > 2 and name.casefold().startswith(wanted.casefold())
-    ]
-    near = closest(wanted, names, cutoff=0.75) or (
-        longer[0] if len(longer) == 1 else None
-    )
-    if near is None and wanted.isprintable() and len(wanted) > 2:
+    if len(wanted) > 2 and wanted.isprintable():
         undated = {_YEAR.sub("", name): name for name in names}
-        near = undated.get(closest(wanted, undated, cutoff=0.75) or "")
-    if near:
-        return f"did you mean `{shown(names[near], 200)}`?"
-    if within is not None:
-        here = {
-            name_of(one) for of, one in [*offered, *named_files(Path())] if of == within
-        }
-        return (
-            f"these are known: {listed(sorted(here))} (balance-sim list)"
-            if here
-            else ""
-        )
-    there = [
-        path
-        for path in names.values()
-        if Path(path).parent != EXPERIMENTS and os.path.isfile(path)
-    ]
-    if there:
-        return f"these exist: {listed(there)}"
-    scenarios = [name_of(of) for folder, of in offered if folder is SCENARIOS]
-    return (
-        f"these are shipped: {listed(scenarios)} (balance-sim list)"
-        if scenarios
-        else ""
-    )
+        longer = [name for name in names if name.startswith(wanted.casefold())]
+        near = closest(wanted, names, cutoff=0.75)
+        near = near or undated.get(closest(wanted, undated, cutoff=0.75) or "")
+        if near is None and len(longer) == 1:
+            near = longer[0]
+        if near:
+            return f"did you mean `{shown(names[near], 200)}`?"
+    offered = [*named_files(Path()), *shipped_files()]
+    wanted_folder = folder or SCENARIOS
+    present = {file.stem for place, file in offered if place == wanted_folder}
+    if present:
+        return f"these are known: {listed(sorted(present))} (balance-sim list)"
+    return ""
+
+
+# --- reading --------------------------------------------------------------------------
 
 
 class FileTooLarge(OSError):
@@ -405,11 +315,10 @@ def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> b
     """The whole of a regular file. Opens without blocking, so that no pipe and no
     device is waited for.
 
-    Raises OSError: of EISDIR for whatever is not a regular file, `TooLarge` beyond
+    Raises OSError: of EISDIR for whatever is not a regular file, `FileTooLarge` beyond
     `largest` bytes."""
-    handle = os.open(
-        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    )
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags)
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -417,15 +326,15 @@ def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> b
         if largest is not None and status.st_size > largest:
             raise FileTooLarge(status.st_size, largest)
         with os.fdopen(handle, "rb", closefd=False) as stream:
+            if largest is None:
+                return stream.read()
             # room for as much as is asked for is made at once
-            data = stream.read(-1 if largest is None else status.st_size + 1)
-            if (
-                largest is not None and len(data) > status.st_size
-            ):  # it grows, or does not tell its size
+            data = stream.read(status.st_size + 1)
+            if len(data) > status.st_size:  # it grows, or does not tell its size
                 data += stream.read(largest - status.st_size)
     finally:
         os.close(handle)
-    if largest is not None and len(data) > largest:
+    if len(data) > largest:
         raise FileTooLarge(len(data), largest)
     return data
 
@@ -436,7 +345,7 @@ def bytes_if_any(
     """The same; None where there is no such file, or it may not be read.
 
     Raises OSError where the system has no more files or memory, which says nothing of
-    the file; `TooLarge`."""
+    the file; `FileTooLarge`."""
     try:
         return regular_bytes(path, largest)
     except OSError as error:
@@ -446,51 +355,26 @@ def bytes_if_any(
 
 
 def _cannot_open(
-    error: OSError, path: Path, mark: Mark, where: str, named: str
+    error: OSError, path: Path, mark: Mark, key: str, label: str
 ) -> ScenarioError:
+    """The error for a file that cannot be read, by the number of the system's."""
     code, hint = "E003", "give the path of a readable file"
-    why = f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})"
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-        if not where:
-            return not_found(str(path))
-        code, why, hint = (
-            "E001",
-            f"not found: `{named}`",
-            "paths are relative to the naming file",
-        )
-        if where == "extends":
-            names = {
-                name_of(of) for folder, of in shipped_files() if folder == SCENARIOS
-            }
-            near = closest(
-                Path(named).stem,
-                names | {one.stem for one in path.parent.glob("*.yaml")},
-            )
-            hint = (
-                f"did you mean `{near}`?"
-                if near
-                else f"a file beside this one, or one of {listed(sorted(names))}"
-            )
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        why, hint = f"permission denied: `{named}`", "make the file readable"
+    why = f"cannot be read: `{label}` ({os.strerror(error.errno or 0)})"
+    if error.errno in MISSING and not key:
+        return not_found(str(path))
+    if error.errno in MISSING:
+        code, why = "E001", f"not found: `{label}`"
+        hint = "paths are relative to the naming file"
+        names = {file.stem for folder, file in shipped_files() if folder == SCENARIOS}
+        near = closest(Path(label).stem, names) if key == "extends" else None
+        hint = f"did you mean `{near}`?" if near else hint
     elif error.errno == errno.EISDIR and path.is_dir():
-        code, why, hint = (
-            "E002",
-            f"`{named}` is a folder, not a regular file",
-            _in_folder(path),
-        )
-    elif error.errno == errno.ELOOP:
-        why = f"cannot be read: `{named}` is a link that leads back to itself"
-        hint = "give the path of the file itself"
+        code, why, hint = "E002", f"`{label}` is a folder", _in_folder(path)
     elif error.errno in (errno.ENXIO, errno.EISDIR):
-        code, why, hint = (
-            "E002",
-            f"`{named}` is not a regular file",
-            "give the path of a file",
-        )
+        code, why = "E002", f"`{label}` is not a regular file"
     elif error.errno in EXHAUSTED:
-        hint = "close other files or programs, or raise `ulimit -n`, and give the command again"
-    return refused(mark, where, code, why, hint)
+        hint = "close other files or programs, or raise `ulimit -n`, and try again"
+    return refused(mark, key, code, why, hint)
 
 
 def _in_folder(path: Path) -> str:
@@ -498,25 +382,18 @@ def _in_folder(path: Path) -> str:
     name = shown(str(path), 200)
     if (path / "manifest.json").is_file():
         return f"it holds results: balance-sim verify {name}"
-    if path.name and path.with_name(f"{path.name}.yaml").is_file():
-        return f"did you mean `{name}.yaml`?"
-    try:
-        files = sorted(
-            one.name for one in path.iterdir() if one.suffix in (".yaml", ".yml")
-        )
-    except OSError:
-        files = []
+    files = sorted(file.name for file in path.glob("*.yaml"))
     return f"give the path of a file; it holds {listed(files, 6) or 'no YAML file'}"
 
 
 def _too_large(
-    mark: Mark, where: str, named: str, size: int, largest: int
+    mark: Mark, key: str, label: str, size: int, largest: int
 ) -> ScenarioError:
-    why = f"`{named}`: {size / 2**20:.2f} MiB exceeds {largest >> 20} MiB"
-    return refused(mark, where, "E005", why, "move long lists into CSV tables")
+    why = f"`{label}`: {size / 2**20:.2f} MiB exceeds {largest >> 20} MiB"
+    return refused(mark, key, "E005", why, "move long lists into CSV tables")
 
 
-# --- what comes with the package --------------------------------------------------------------------
+# --- what comes with the package ------------------------------------------------------
 
 
 def shipped(package: str, name: str) -> bytes:
@@ -531,17 +408,11 @@ def shipped(package: str, name: str) -> bytes:
             raise
         why = f"cannot be read: {os.strerror(error.errno or 0)}"
         raise refused(mark, "", "E008", why, REINSTALL) from None
-    digest = (
-        base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-    )
+    binary_digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+    digest = binary_digest.rstrip(b"=").decode()
     if _record().get(os.path.realpath(str(path)), digest) != digest:
-        raise refused(
-            mark,
-            "",
-            "E008",
-            "this file of the package is not as it was installed",
-            REINSTALL,
-        )
+        why = "this file of the package is not as it was installed"
+        raise refused(mark, "", "E008", why, REINSTALL)
     return data
 
 
@@ -554,19 +425,14 @@ def shipped_text(package: str, name: str) -> str:
 def _record() -> dict[str, str]:
     """Path of each installed file that is no code -> its sha256, as wheels write it;
     empty without a record."""
-    from importlib.metadata import PackageNotFoundError, distribution
+    from importlib.metadata import PackageNotFoundError, files
 
     try:
-        here = distribution("balance-sim")
+        installed = files("balance-sim") or []
     except PackageNotFoundError:
         return {}
-    rows = [
-        line.rsplit(",", 2) for line in (here.read_text("RECORD") or "").splitlines()
-    ]
     return {
-        os.path.realpath(str(here.locate_file(row[0].strip('"')))): row[1].removeprefix(
-            "sha256="
-        )
-        for row in rows
-        if len(row) == 3 and row[1].startswith("sha256=") and not row[0].endswith(".py")
+        os.path.realpath(str(file.locate())): file.hash.value
+        for file in installed
+        if file.hash is not None and file.suffix != ".py"
     }

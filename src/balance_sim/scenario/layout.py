@@ -1,48 +1,69 @@
-"""What a scenario file is made of: sections, the fields of each, other names for them,
-and where key paths lead."""
+"""What a scenario file is made of: sections, the fields of each, and other names for
+them."""
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
 from balance_sim.scenario import schema
-from balance_sim.scenario.defaults import REPLACED_TERMS, default_tree, is_term
-from balance_sim.scenario.diagnostics import (
-    Node,
-    closest,
-    descend,
-    did_you_mean,
-    may_suggest,
-    shown,
-)
-from balance_sim.scenario.schema import TERMS, Strict
+from balance_sim.scenario.schema import SectionRow, Strict
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of at most `most` rows. `keys` name one: its id, or its pair (in either
-    order unless `directed`)."""
+    """A list of at most `most` rows. `keys` name one: its id, or its dyad (in either
+    order unless `directed`). `order`: of the fields by which rows are sorted."""
 
-    model: type[Strict]
+    model: type[SectionRow]
     most: int
     keys: tuple[str, ...] = ("id",)
     directed: bool = False
+    order: tuple[str, ...] = ("id",)
+
+    def name(self, words: typing.Iterable[object]) -> str:
+        """What names a row in a key path, by the values of its keys: `JPN`, `parade`,
+        `CHN-JPN`."""
+        texts = [str(word) for word in words]
+        return "-".join(texts if self.directed else sorted(texts))
+
+    def name_of(self, row: SectionRow) -> str:
+        """What names a row in a key path."""
+        if self.keys == ("id",):
+            return str(row.id)  # type: ignore[attr-defined]
+        return self.name(getattr(row, key) for key in self.keys)
+
+    def sorted(self, rows: typing.Iterable[SectionRow]) -> tuple[typing.Any, ...]:
+        """Rows in the order in which a scenario holds them; dates that are blank
+        first."""
+        return tuple(sorted(rows, key=self._place))
+
+    def _place(self, row: SectionRow) -> tuple[object, ...]:
+        return tuple([getattr(row, field) or date.min for field in self.order])
 
 
+_DYAD = ("a", "b")
 SECTIONS = {
     "states": Section(schema.State, 400),
-    "disputes": Section(schema.Dispute, 20_000, ("a", "b")),
-    "no_relations": Section(schema.NoRelations, 20_000, ("a", "b", "kind")),
-    "distances": Section(schema.Distance, 50_000, ("a", "b")),
-    "trade": Section(schema.Trade, 50_000, ("state", "partner"), directed=True),
-    "frailties": Section(schema.Frailty, 80_000, ("a", "b")),
+    "disputes": Section(schema.Dispute, 20_000, _DYAD, order=_DYAD),
+    "no_relations": Section(
+        schema.NoRelations, 20_000, (*_DYAD, "kind"), order=(*_DYAD, "kind", "from")
+    ),
+    "distances": Section(schema.Distance, 50_000, _DYAD, order=_DYAD),
+    "trade": Section(
+        schema.Trade,
+        50_000,
+        ("state", "partner"),
+        directed=True,
+        order=("state", "partner"),
+    ),
+    "frailties": Section(schema.Frailty, 80_000, _DYAD, order=_DYAD),
     "accords": Section(schema.Agreement, 20_000),
-    "events": Section(schema.Event, 5_000),
+    "events": Section(schema.Event, 5_000, order=("date", "id")),
     "provocations": Section(schema.Provocation, 1_000),
     "targets_alternatives": Section(schema.TargetsCoding, 20),
 }
@@ -74,7 +95,7 @@ TOP = (
     *SINGLES,
 )
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
-FIXED_IN_ARMS = {
+FIXED_IN_ARMS = (
     "schema",
     "extends",
     *PLAIN,
@@ -83,10 +104,11 @@ FIXED_IN_ARMS = {
     "report",
     "outside",
     "groups",
-}
-FIXED_IN_ARMS |= {"frailties", "targets_alternatives"}
+    "frailties",
+    "targets_alternatives",
+)
 
-# --- how others name things -------------------------------------------------------------------------
+# --- how others name things -----------------------------------------------------------
 
 
 def _meaning(names: Mapping[str, str]) -> dict[str, str]:
@@ -111,7 +133,7 @@ OTHER_NAMES = _meaning(
         "b": "iso3_b state_b",
         "gdp_bn": "gdp gdp_usd_bn",
         "milex_bn": "milex",
-        "population_m": "population",
+        "population_m": "population pop",
         "latitude": "lat capital_lat",
         "longitude": "lon capital_lon",
         "ideal_point": "ideal",
@@ -132,11 +154,12 @@ OTHER_NAMES = _meaning(
 """Names of fields that others use, and ours: told in the message, not taken."""
 AGREEMENT_KINDS = _meaning(
     {
-        "political_declaration": "strategic_partnership declaration entente consultation",
+        "political_declaration": "strategic_partnership declaration entente "
+        "consultation",
         "information_sharing": "intelligence_sharing information_security",
         "logistics": "acquisition_cross_servicing acsa",
-        "defence_cooperation": "defense_cooperation defense_cooperation_agreement defence_cooperation_agreement"
-        " dca general",
+        "defence_cooperation": "defense_cooperation defense_cooperation_agreement "
+        "defence_cooperation_agreement dca general",
         "access": "reciprocal_access status_of_forces visiting_forces raa sofa sovfa",
         "defence_pact": "defense_pact alliance membership",
         "non_aggression": "nonaggression non_aggression_pact neutrality",
@@ -178,54 +201,35 @@ AGREEMENT_STATUSES = {
 def homes() -> dict[str, tuple[str, ...]]:
     """Where each field belongs, by its name: for `visibility`, `events[]` and
     `provocations[]`."""
-    found: dict[str, list[str]] = {name: ["the top level"] for name in TOP}
-    places = {f"{name}[]": section.model for name, section in SECTIONS.items()}
-    places |= {f"{name}.NAME": model for name, model in TABLES_OF.items()} | SINGLES
-    for place, model in places.items():
+    models: dict[str, type[Strict]] = {
+        **{f"{name}[]": section.model for name, section in SECTIONS.items()},
+        **{f"{name}.NAME": model for name, model in TABLES_OF.items()},
+        **SINGLES,
+    }
+    places: dict[str, list[str]] = {name: ["the top level"] for name in TOP}
+    for place, model in models.items():
         for name in model.model_fields:
-            found.setdefault(name, []).append(place)
-    return {name: tuple(where) for name, where in found.items()}
+            places.setdefault(name, []).append(place)
+    return {name: tuple(place) for name, place in places.items()}
 
 
-def row_key(section: Section, row: Node) -> str | None:
-    """What names a row in a key path: `JPN`, `parade`, `CHN-JPN`; None if its keys are
-    not given as text."""
-    if len(section.keys) == 1:  # asked for in every row, for every arm
-        child = row.get(section.keys[0])
-        return (
-            child.value or None
-            if child is not None and isinstance(child.value, str)
-            else None
-        )
-    words = [child.value if (child := row.get(key)) else None for key in section.keys]
-    if not all(isinstance(word, str) and word for word in words):
-        return None
-    return "-".join(map(str, words) if section.directed else sorted(map(str, words)))
-
-
-def row_path(name: str, row: Node, at: int) -> str:
-    """`events.parade` where the row can be named, else `events[3]`."""
-    key = row_key(SECTIONS[name], row)
-    return f"{name}.{shown(key)}" if key else f"{name}[{at}]"
-
-
-# --- what a field holds -----------------------------------------------------------------------------
+# --- what a field holds ---------------------------------------------------------------
 
 
 def _spread(annotation: object) -> list[object]:
     """An annotation with `Annotated`, unions, tuples and dicts taken apart: its types
     and its constraints."""
     origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        inner, *extra = typing.get_args(annotation)
-        return [*_spread(inner), *extra]
     if origin is None:
         return [annotation]
-    head: list[object] = [] if origin in (typing.Union, types.UnionType) else [origin]
-    return [
-        *head,
-        *(part for arg in typing.get_args(annotation) for part in _spread(arg)),
-    ]
+    arguments = typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return [*_spread(arguments[0]), *arguments[1:]]
+    is_union = origin in (typing.Union, types.UnionType)
+    parts: list[object] = [] if is_union else [origin]
+    for argument in arguments:
+        parts += _spread(argument)
+    return parts
 
 
 @cache
@@ -236,232 +240,36 @@ def parts_of(model: type[Strict], name: str) -> tuple[object, ...]:
 
 
 @cache
-def cell_sort(model: type[Strict], name: str) -> str:
-    """What a table's cell holds for a field: `flag`, `list`, `number`, `whole`,
+def cell_type(model: type[Strict], name: str) -> str:
+    """What a table's cell holds for a field: `flag`, `list`, `number`, `day`,
     `text`."""
     parts = parts_of(model, name)
-    for kind, sort in ((tuple, "list"), (bool, "flag"), (float, "number")):
-        if kind in parts:
-            return sort
-    return "whole" if any(isinstance(part, int) for part in parts) else "text"
-
-
-@cache
-def is_day(model: type[Strict], name: str) -> bool:
-    """Whether a field holds a date."""
-    return date in parts_of(model, name)
+    for python_type, label in (
+        (tuple, "list"),
+        (bool, "flag"),
+        (float, "number"),
+        (date, "day"),
+    ):
+        if python_type in parts:
+            return label
+    return "number" if any(isinstance(part, int) for part in parts) else "text"
 
 
 @cache
 def bounds(model: type[Strict], name: str) -> str:
     """The allowed range of a number, as `0..1` or `>0..92`; empty if there is none."""
-    told: dict[str, str] = {}
+    limits: dict[str, str] = {}
     for part in parts_of(model, name):
-        for item in [part, *getattr(part, "metadata", ())]:
-            for sort in ("ge", "gt", "le"):
-                if (value := getattr(item, sort, None)) is not None:
-                    told[sort] = (
-                        str(value) if isinstance(value, int) else f"{value:.12g}"
-                    )
-    low, high = (
-        f">{told['gt']}" if "gt" in told else told.get("ge", ""),
-        told.get("le", ""),
-    )
-    if low:
-        return f"{low}..{high}" if high else low if "gt" in told else f"{low} or more"
-    return f"up to {high}" if high else ""
-
-
-MOST_SUGGESTED = 3
-MOST_COMPARED_PATHS = 500
-
-# --- key paths --------------------------------------------------------------------------------------
-
-
-class NoSuchPath(LookupError):
-    """A key path that leads nowhere; the text says which part. options: names that the
-    part could be."""
-
-    def __init__(self, part: str, options: Iterable[str], why: str = "") -> None:
-        self.part, self.options = part, tuple(options)
-        super().__init__(why or f"unknown key `{part}`")
-
-
-def names_in(tree: Node, head: str) -> tuple[str, ...]:
-    """Names in a section that is a mapping; of kinds the shipped ones first."""
-    return tuple({**default_tree().below(head).fields, **tree.below(head).fields})
-
-
-def locate(tree: Node, path: str) -> list[str | int]:
-    """The steps from the root of a file's tree to the value that a key path names.
-    Raises NoSuchPath."""
-    head, *rest = path.split(".")
-    if head in SECTIONS:
-        return [head, *_in_rows(tree.get(head), SECTIONS[head], head, rest)]
-    if head in (*PLAIN, "outside"):
-        return [head, *_end(rest)]
-    if head == "theory" and rest[:1] == ["weights"]:
-        if len(rest) == 2 and rest[1] in REPLACED_TERMS:
-            near, why, _ = REPLACED_TERMS[rest[1]]
-            raise NoSuchPath(near, (near,), why)
-        own = [term for term in rest[1:2] if is_term(term)]
-        return ["theory", "weights", *_name(rest[1:], [*TERMS, *own], "theory.weights")]
-    if head in SETTABLE:
-        return [head, *_name(rest, SETTABLE[head].model_fields, head)]
-    if head == "groups":
-        return [head, *_name(rest, names_in(tree, head), head)]
-    if head in TABLES_OF:
-        return [head, *_in_table(tree, head, rest)]
-    if head in ("schema", "extends", "name", *FROM_FILES):
-        raise NoSuchPath(head, (), f"`{head}` cannot be set")
-    raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
-
-
-def _in_table(tree: Node, head: str, rest: list[str]) -> list[str | int]:
-    name = _one(rest, names_in(tree, head), head)
-    where, inner = f"{head}.{name}", rest[1:]
-    if head == "arms" and inner[:1] == ["set"] and len(inner) > 1:
-        return [name, "set", ".".join(inner[1:])]
-    if head == "arms" and inner[:1] == ["add"]:
-        added = descend(tree, ["arms", name]).get("add")
-        return [
-            name,
-            "add",
-            *_in_rows(added, SECTIONS["events"], f"{where}.add", inner[1:]),
-        ]
-    if head == "audiences" and inner[:1] == ["attention"]:
-        return [
-            name,
-            "attention",
-            *_name(
-                inner[1:],
-                (*names_in(tree, "event_kinds"), "default"),
-                f"{where}.attention",
-            ),
-        ]
-    return [name, *_name(inner, TABLES_OF[head].model_fields, where)]
-
-
-def _in_rows(
-    rows: Node | None, section: Section, head: str, rest: list[str]
-) -> list[str | int]:
-    known = (
-        {row_key(section, row): at for at, row in enumerate(rows.items)} if rows else {}
-    )
-    wanted = rest[0] if rest else ""
-    if wanted not in known and len(section.keys) > 1 and not section.directed:
-        wanted = "-".join(sorted(wanted.split("-")))
-    if wanted not in known:
-        why = (
-            f"`{head}` has no `{wanted}`"
-            if wanted
-            else f"`{head}` needs the name of an item, then a field"
-        )
-        raise NoSuchPath(wanted, [key for key in known if key], why)
-    if rest[1:2] and rest[1] in section.keys:
-        raise NoSuchPath(rest[1], (), f"`{rest[1]}` names the item and cannot be set")
-    fields = [name for name in section.model.model_fields if name not in section.keys]
-    return [known[wanted], *_name(rest[1:], fields, f"{head}.{wanted}")]
-
-
-def _one(rest: list[str], options: Collection[str], where: str) -> str:
-    part = rest[0] if rest else ""
-    if part not in options:
-        raise NoSuchPath(
-            part,
-            options,
-            f"`{where}` has no `{part}`" if part else f"`{where}` needs a name",
-        )
-    return part
-
-
-def _name(rest: list[str], options: Collection[str], where: str) -> list[str]:
-    return [_one(rest, options, where), *_end(rest[1:])]
-
-
-def _end(rest: list[str]) -> list[str]:
-    if rest:
-        raise NoSuchPath(
-            rest[0], (), f"nothing lies below: `{'.'.join(rest)}` is one part too many"
-        )
-    return []
-
-
-def what_was_meant(tree: Node, path: str, error: NoSuchPath) -> str:
-    """For a path that leads nowhere the whole path that was meant, or the few; else the
-    part that is nearest, if any.
-
-    >>> from balance_sim.scenario.diagnostics import from_plain
-    >>> tree = from_plain({"events": [{"id": "parade"}], "provocations": [{"id": "drills"}]})
-    >>> what_was_meant(tree, "visibility", NoSuchPath("visibility", TOP))
-    'did you mean `events.parade.visibility` or `provocations.drills.visibility`?'"""
-    is_sought = error.options and error.part not in error.options and may_suggest()
-    meant = _paths_like(tree, path) if is_sought else []
-    if not meant:
-        return did_you_mean(error.part, error.options)
-    *several, final = [f"`{shown(one, 120)}`" for one in meant[:MOST_SUGGESTED]]
-    if len(meant) > MOST_SUGGESTED:
-        several, final = [*several, final], f"one of {len(meant) - MOST_SUGGESTED} more"
-    return f"did you mean {', '.join(several)}{' or ' if several else ''}{final}?"
-
-
-def _paths_like(tree: Node, path: str) -> list[str]:
-    """Paths to a field of the path's last name, or of the nearest to it: those that
-    have the rest of the path in them, else the one that is nearest as a whole."""
-    *front, last = path[:200].split(".")
-    fields = {name for name, where in homes().items() if where != ("the top level",)}
-    fields |= {*PLAIN, *TERMS, "default", *names_in(tree, "event_kinds")}
-    field = last if last in fields else closest(last, fields, cutoff=0.75)
-    if field is None:
-        return []
-    paths = _paths_to(tree, field)
-    holding = [one for one in paths if f".{'.'.join(front)}." in f".{one}"]
-    if holding or not front:
-        return holding if front else paths
-    nearest = closest(path, paths[:MOST_COMPARED_PATHS], cutoff=0.7)
-    return [nearest] if nearest else []
-
-
-def _paths_to(tree: Node, field: str) -> list[str]:
-    """Every path that `locate` takes to a field of that name, the focal event's
-    first."""
-    paths = [field] if field in (*PLAIN, "outside") else []
-    paths += [f"theory.weights.{field}"] if field in TERMS else []
-    paths += [
-        f"{head}.{field}"
-        for head, model in SETTABLE.items()
-        if field in model.model_fields
-    ]
-    focal = tree.get("focal")
-    for head, section in SECTIONS.items():
-        if field in section.model.model_fields and field not in section.keys:
-            keys = [
-                key for row in tree.below(head).items if (key := row_key(section, row))
-            ]
-            keys.sort(key=lambda key: focal is None or key != focal.value)
-            paths += [f"{head}.{key}.{field}" for key in keys]
-    for head, model in TABLES_OF.items():
-        if field in model.model_fields:
-            paths += [f"{head}.{name}.{field}" for name in names_in(tree, head)]
-    if field in ("default", *names_in(tree, "event_kinds")):
-        paths += [
-            f"audiences.{name}.attention.{field}"
-            for name in tree.below("audiences").fields
-        ]
-    return paths
-
-
-def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
-    """The tree with the value at `steps` replaced; missing mappings on the way are
-    made."""
-    if not steps:
-        return new
-    step, below = steps[0], steps[1:]
-    if isinstance(step, int):
-        items = list(tree.items)
-        items[step] = replaced(items[step], below, new)
-        return tree.with_value(items)
-    child = tree.get(step) or Node({}, new.mark)
-    if below and not isinstance(child.value, dict | list):
-        child = Node({}, new.mark)
-    return tree.with_fields({step: replaced(child, below, new)})
+        for constraint in [part, *getattr(part, "metadata", ())]:
+            for side in ("ge", "gt", "le"):
+                limit = getattr(constraint, side, None)
+                if limit is not None:
+                    limits[side] = f"{limit:.12g}"
+    low, high = limits.get("ge", ""), limits.get("le", "")
+    if "gt" in limits:
+        low = f">{limits['gt']}"
+    if low and high:
+        return f"{low}..{high}"
+    if high:
+        return f"up to {high}"
+    return low if not low or "gt" in limits else f"{low} or more"

@@ -3,59 +3,52 @@ and the same with other values."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-import threading
-from collections import deque
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from pathlib import Path
 
-from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
-from balance_sim.scenario.assemble import (
-    EXPANDED,
-    ValueChange,
-    apply_changes,
-    as_tree,
-    assemble,
+from balance_sim.scenario.arms import (
+    check_arms,
+    check_changed_arms,
+    check_references,
+    read_arm,
+    read_arms,
+    resolved,
 )
 from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
+from balance_sim.scenario.checks import findings_in, rules_due
 from balance_sim.scenario.diagnostics import (
-    REFUSED,
     Diagnostic,
     Diagnostics,
     Mark,
-    Node,
     ScenarioError,
     did_you_mean,
     errors_in,
     few_suggestions,
-    from_plain,
     in_order,
     listed,
-    merged,
     refused,
     shown,
 )
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
-from balance_sim.scenario.draft import Reader
-from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
-from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.fingerprint import sealed as sealed_anew
-from balance_sim.scenario.layout import SECTIONS, TOP, row_key
-from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.scenario.files import LARGEST_SCENARIO, LARGEST_TABLE, Sources, decoded
+from balance_sim.scenario.fingerprint import sealed as with_digest
+from balance_sim.scenario.layout import SECTIONS, TOP
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, iso_date, merged
+from balance_sim.scenario.plans import refuse_other_kind
+from balance_sim.scenario.reading import Places, ValueChange, names_in, read_draft
+from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.setter import Editor
 from balance_sim.scenario.tables import read_table
-from balance_sim.scenario.validation import is_misspelt, refuse_other_kind
 
 DEEPEST_EXTENDS = 8
-MOST_READ = 100  # variations whose rows are held on to
-MOST_VARIED = 6  # scenarios whose variations are held on to
-Path = str | os.PathLike[str]
 
 
 def load_scenario(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
@@ -63,8 +56,7 @@ def load_scenario(
     calibrated: bool = True,
     drawn: bool = True,
 ) -> Scenario:
-    """The scenario in a file, complete, with each of its arms: frozen, and checked in
-    every one.
+    """The scenario in a file, complete and frozen, checked in every arm.
 
     Parameters
     ----------
@@ -72,12 +64,18 @@ def load_scenario(
     set : `key.path=value` texts laid over the file
     theory : a preset that replaces the file's
     held : files by name, `path` among them, to read from instead of the disk
-    calibrated : with the calibration that the file names, else as if it named none, and no posterior
+    calibrated : with the calibration that the file names, else as if it named none, and
+        no posterior
     drawn : with the posterior that the file names, else as if it named none
+
+    Returns
+    -------
+    Scenario : every value, states sorted by code, with the sha256 of its content
 
     Raises
     ------
-    ScenarioError : with everything that is wrong: file, line, column, key, value, bound, next step
+    ScenarioError : with everything that is wrong: file, line, column, key, value,
+        bound, next step
 
     Examples
     --------
@@ -93,7 +91,7 @@ def load_scenario(
 
 
 def check_scenario(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
@@ -101,84 +99,135 @@ def check_scenario(
     calibrated: bool = True,
     drawn: bool = True,
 ) -> tuple[Scenario | None, list[Diagnostic]]:
-    """The scenario, or None if it is refused, and all problems and warnings in the
-    order of the file."""
+    """The scenario, or None if it is refused, and all problems and warnings: errors
+    first, in the order of the file."""
+    label = shown(os.fspath(path), 200)
+    sources, problems = None, Diagnostics()
     with few_suggestions():
-        first, sources, found = shown(os.fspath(path), 200), None, Diagnostics()
         try:
             sources = Sources(path, held)
-            first = sources.shown
-            tree = read_files(sources, found, calibrated=calibrated, drawn=drawn)
-            refuse_other_kind(tree, "scenario", first)
+            label = sources.shown
+            tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
+            refuse_other_kind(tree, "scenario", label)
         except ScenarioError as error:
-            problems = (
-                error.problems
-                if sources is None
-                else _from_where(error.problems, sources)
-            )
-            return None, in_order(problems, first)
-        scenario = _read_with(
-            tree,
-            stem(sources.path.name),
-            first,
-            option_changes(set, theory, found),
-            found,
-        )
-        if scenario is not None and held is None:
-            scenario._folder = os.fspath(sources.folder_of(scenario.posterior.file))
-        problems = _from_where(found, sources)
-    return None if errors_in(problems) else scenario, in_order(problems, first)
+            refusals = _with_origin([*problems, *error.problems], sources)
+            return None, in_order(refusals, label)
+        changes = option_changes(set, theory, problems)
+        scenario = _read_tree(tree, sources, changes, problems)
+    problems = Diagnostics(_with_origin(problems, sources))
+    if errors_in(problems) or scenario is None:
+        return None, in_order(problems, label)
+    if held is None:
+        folder = os.fspath(sources.folder_of(scenario.posterior.file))
+        scenario = scenario.model_copy(update={"folder": folder})
+    return scenario, in_order(problems, label)
 
 
-def _read_with(
-    tree: Node,
-    name: str,
-    first: str,
-    changes: Sequence[ValueChange],
-    found: Diagnostics,
+def _read_tree(
+    tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
-    is_table_lost = any(
-        one.file != first and one.line == one.col == 1 for one in errors_in(found)
-    )
-    reader, written = Reader(), None
-    if changes or tree.get("calibration"):
-        written = assemble(tree, name, Diagnostics(), reader)
-    if written is not None:
-        stale(written, tree, first, found)
-    tree = apply_changes(tree, changes, found)
-    scenario = assemble(tree, name, of_scenario := Diagnostics(), reader)
-    for one in of_scenario:  # of a lost table the states are unknown everywhere: only the table itself is worth telling
-        if not (
-            is_table_lost
-            and one.code == "E301"
-            and one.message.startswith("unknown state")
-        ):
-            found.append(one)
-    return None if scenario is None else scenario.counted_as(written or scenario)
+    """The scenario of a tree with changes laid over it, or None."""
+    tree, changes = _with_names(tree, changes)
+    of_tree = Diagnostics()
+    draft = read_draft(tree, of_tree)
+    places, arms = draft.places, tree.get("arms")
+    draft.values["arms"] = read_arms(arms, draft.names, places, of_tree)
+    problems += of_tree
+    written = draft.scenario(stem(sources.path.name))
+    nodes = dict(tree.below("arms").fields)
+    if errors_in(of_tree) or draft.incomplete:
+        findings = findings_in(written, rules_due(), draft.incomplete)
+        problems += [finding.at(places) for finding in findings]
+        return None
+    stale(written, tree, sources.shown, problems)
+    if not changes:
+        return _checked(written, nodes, places, (), problems)
+    editor = Editor(written, arms=nodes)
+    editor.apply(changes)
+    problems += editor.problems
+    changed = _with_arms_read(editor, places, problems)
+    scenario = _checked(changed, nodes, places, changes, problems)
+    own_nodes = tree.below("arms").fields
+    as_written = _checked(written, own_nodes, places, (), Diagnostics())
+    return None if scenario is None else scenario.counted_as(as_written or scenario)
 
 
-def scenario_files(path: Path) -> dict[str, bytes]:
+def _with_names(
+    tree: Node, changes: Sequence[ValueChange]
+) -> tuple[Node, list[ValueChange]]:
+    """The tree with other groups and other actors outside, and the other changes:
+    these are names that a file's rows use, and the rows are read after them."""
+    rest = []
+    for change in changes:
+        head, _, name = change.path.partition(".")
+        groups = tree.below("groups")
+        if head == "groups" and name in groups.fields:
+            tree = tree.with_fields({"groups": groups.with_fields({name: change.node})})
+        elif change.path == "outside":
+            tree = tree.with_fields({"outside": change.node})
+        else:
+            rest.append(change)
+    return tree, rest
+
+
+def _with_arms_read(editor: Editor, places: Places, problems: Diagnostics) -> Scenario:
+    """The changed scenario, its arms read again where they were changed."""
+    scenario = editor.result()
+    names, arms = names_in(scenario), dict(scenario.arms)
+    for name, node in editor.arms.items():
+        if f"arms.{name}" in editor.changed:
+            arms[name] = read_arm(name, node, names, places, problems)
+            check_references(arms, node.mark, problems)
+    return scenario.model_copy(update={"arms": arms})
+
+
+def _checked(
+    scenario: Scenario,
+    arms: Mapping[str, Node],
+    places: Places,
+    changes: Sequence[ValueChange],
+    problems: Diagnostics,
+) -> Scenario | None:
+    """The scenario, by every rule and in every arm, with its sha256; None if it is
+    refused. arms: as they are written."""
+    findings = findings_in(scenario, rules_due())
+    problems += [finding.at(places, changes) for finding in findings]
+    checked_arms = check_arms(scenario, arms, places, problems)
+    if errors_in(problems):
+        return None
+    return with_digest(scenario.model_copy(update={"arms": checked_arms}))
+
+
+def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """Every file the scenario is read from, by its name within the scenario's folder.
 
     Raises ScenarioError if one cannot be read."""
-    sources, found = Sources(path), Diagnostics()
-    read_files(sources, found)
-    if refused := errors_in(found):
-        raise ScenarioError(in_order(refused, sources.shown))
+    sources, problems = Sources(path), Diagnostics()
+    read_files(sources, problems)
+    errors = errors_in(problems)
+    if errors:
+        raise ScenarioError(in_order(errors, sources.shown))
     return dict(sorted(sources.files.items()))
 
 
-# --- values and arms --------------------------------------------------------------------------------
+# --- values and arms ------------------------------------------------------------------
 
 
 def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
-    """The scenario with other values at some key paths, checked in every arm. Its
-    classes stay those as written.
+    """The scenario with other values at some key paths. Its classes stay those as
+    written.
+
+    What is changed is validated, by every rule that reads it and in every arm; without
+    values the whole scenario is.
 
     Parameters
     ----------
     scenario : that is changed; it stays as it is
     values : by key path, as `events.parade.visibility`
+
+    Returns
+    -------
+    Scenario : a new one, with a sha256 of its own
 
     Raises
     ------
@@ -190,171 +239,122 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
     >>> with_values(scenario, {"parameters.beta": 0.5}).parameters.beta
     0.5
     """
-    return _variations(scenario).with_values(values)
+    changes = []
+    for number, (path, value) in enumerate(values.items(), 1):
+        mark = Mark("values", number, 1)
+        changes.append(ValueChange(path, from_plain(value, mark), mark))
+    changed, problems = with_changes(scenario, changes)
+    if changed is None:
+        raise ScenarioError(in_order(errors_in(problems), scenario.name))
+    return changed
 
 
-class Variations:
-    """A scenario whose values are changed again and again: what a change leaves as it
-    is, is read once.
-
-    Numbers that no other value bears on are set in the scenario as it was checked once;
-    any other change is read and checked as a file is. Safe among threads."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self._guard = threading.RLock()
-        self._reader, self._read = Reader(), 0
-
-    def with_values(self, values: Mapping[str, object]) -> Scenario:
-        """What `with_values` gives, and raises, for the scenario."""
-        with self._guard:
-            changed = with_numbers(self.scenario, values)
-            if changed is not None and self._sound is not self.scenario:
-                changed = with_numbers(self._sound, values) if self._sound else None
-            if changed is None:
-                return self._read_with(values)
-            changed = sealed_anew(changed)
-            changed._checked = changed.sha256
-            return changed
-
-    @cached_property
-    def _sound(self) -> Scenario | None:
-        """The scenario as it is when it is read, if it is not refused: itself, where it
-        is as it was checked."""
-        if _is_as_checked(self.scenario):
-            return self.scenario
-        try:
-            return self._read_with({})
-        except ScenarioError:
-            return None
-
-    def _read_with(self, values: Mapping[str, object]) -> Scenario:
-        """The long way: the whole scenario is read as a file with these values."""
-        if self._read == MOST_READ:
-            self._reader, self._read = Reader(), 0
-        self._read += 1
-        found, marks = (
-            Diagnostics(),
-            [Mark("values", at, 1) for at in range(1, len(values) + 1)],
-        )
-        told = zip(values.items(), marks, strict=True)
-        changes = [
-            ValueChange(path, from_plain(value, mark), mark)
-            for (path, value), mark in told
-        ]
-        tree = apply_changes(self._tree, changes, found, EXPANDED)
-        changed = assemble(tree, self.scenario.name, found, self._reader)
-        if changed is None or errors_in(found):
-            raise ScenarioError(in_order(errors_in(found), self.scenario.name))
-        return changed.counted_as(self.scenario)
-
-    @cached_property
-    def _tree(self) -> Node:
-        return as_tree(self.scenario)
+def with_changes(
+    scenario: Scenario, changes: Sequence[ValueChange]
+) -> tuple[Scenario | None, Diagnostics]:
+    """The scenario with some changes, or None if one is refused, and what is wrong."""
+    editor = Editor(scenario)
+    editor.apply(changes)
+    problems = editor.problems
+    places = Places(Node({}, Mark(scenario.name, 1, 1)))
+    if problems:
+        return None, problems
+    changed = _with_arms_read(editor, places, problems)
+    moved = frozenset(editor.changed)
+    findings = findings_in(changed, rules_due(moved) if changes else rules_due())
+    problems += [finding.at(places, changes) for finding in findings]
+    nodes = {name: editor.arms[name] for name in editor.arms}
+    if not changes:
+        nodes = _arm_nodes(scenario)
+    arms = check_arms(changed, nodes, places, problems)
+    if changes:
+        check_changed_arms(changed, moved, places, problems)
+    if errors_in(problems):
+        return None, problems
+    changed = changed.model_copy(update={"arms": arms})
+    return with_digest(changed).counted_as(scenario), problems
 
 
-def _is_as_checked(scenario: Scenario) -> bool:
-    """Whether the content is what was read and found right, to the last value."""
-    return scenario._checked != "" and scenario._checked == content_digest(scenario)
+def with_arms(
+    scenario: Scenario, arms: Node, most: int
+) -> tuple[Scenario | None, Diagnostics]:
+    """The scenario with other arms, or None if one is refused, and what is wrong.
+
+    arms: nodes by name. most: that there may be."""
+    problems, places = Diagnostics(), Places(arms)
+    read = read_arms(arms, names_in(scenario), places, problems, most)
+    if errors_in(problems):
+        return None, problems
+    changed = scenario.model_copy(update={"arms": read})
+    checked = check_arms(changed, arms.fields, places, problems)
+    if errors_in(problems):
+        return None, problems
+    whole = with_digest(changed.model_copy(update={"arms": checked}))
+    return whole.counted_as(scenario), problems
 
 
-_varied: deque[tuple[Scenario, Scenario, Variations]] = deque(maxlen=MOST_VARIED)
-_guard = threading.Lock()
-
-
-def _variations(scenario: Scenario) -> Variations:
-    """Those of this very object; new ones if a mapping in it, which Python code can
-    reach, has changed since."""
-    with _guard:
-        known = next(
-            (one for one in _varied if one[0] is scenario and one[1] == scenario), None
-        )
-        if known is None:
-            mappings = {
-                name: value
-                for name, value in scenario
-                if isinstance(value, dict | Strict)
-            }
-            known = (
-                scenario,
-                scenario.model_copy(update=deepcopy(mappings)),
-                Variations(scenario),
-            )
-            _varied.append(known)
-        return known[2]
+def _arm_nodes(scenario: Scenario) -> dict[str, Node]:
+    """Nodes that would give the scenario's arms."""
+    mark = Mark(scenario.name, 1, 1)
+    arms = {name: arm.model_dump() for name, arm in scenario.arms.items()}
+    return from_plain(arms, mark).fields
 
 
 def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
     """The scenario as it is in one arm: without what the arm drops, with what it adds
-    and sets.
+    and sets. Its `arms` keep titles and the reference mark only.
 
-    A scenario that was loaded has its arms at hand; of any other they are resolved
-    once, in its models. Their `arms` keep titles and the reference mark only. sealed
-    False: its sha256 may be missing, which takes as long to work out as its arrays.
-    Raises ScenarioError for an unknown arm."""
+    sealed: with its sha256, which takes as long to work out as its arrays. Raises
+    ScenarioError for an unknown arm."""
     if arm not in scenario.arms:
-        near = did_you_mean(arm, scenario.arms)
-        why = f"no arm `{shown(arm)}`"
-        raise refused(
-            Mark(scenario.name, 1, 1), "arms", "E107", why, near, listed(scenario.arms)
-        )
-    known = at_hand(scenario)
-    version = known.get((arm, False))
-    if version is None:
-        version = resolved(scenario, arm, is_checked=False)
-        if version is None and _is_as_checked(scenario):
-            version = resolved(scenario, arm, is_checked=True)
-        version = version or at_hand(Variations(scenario)._read_with({}))[
-            arm, False
-        ].counted_as(scenario)
-    whole = known.get((arm, True)) or (sealed_anew(version) if sealed else None)
-    keep_arms(
-        scenario,
-        known | {(arm, False): version} | ({(arm, True): whole} if whole else {}),
-    )
-    return whole if sealed and whole else version
+        hint, allowed = did_you_mean(arm, scenario.arms), listed(scenario.arms)
+        mark, why = Mark(scenario.name, 1, 1), f"no arm `{shown(arm)}`"
+        raise refused(mark, "arms", "E107", why, hint, allowed)
+    version = resolved(scenario, arm)
+    return with_digest(version) if sealed else version
 
 
-# --- files ------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------
 
 
 def stem(name: str) -> str:
     """The scenario's name from its file's: what no identifier may hold becomes `_`."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", os.path.splitext(name)[0])[:64] or "scenario"
+    bare = os.path.splitext(name)[0]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", bare)[:64] or "scenario"
 
 
 def read_files(
-    sources: Sources, found: Diagnostics, *, calibrated: bool = True, drawn: bool = True
+    sources: Sources,
+    problems: Diagnostics,
+    *,
+    calibrated: bool = True,
+    drawn: bool = True,
 ) -> Node:
     """The tree of a scenario file: its tables read in, the files it extends and its
     calibration laid below it.
 
     Raises ScenarioError where there is no tree to speak of."""
-    tree = _read_mapping(sources.main(), sources.shown, found)
-    base = _with_base(tree, sources.path.name, sources, [], found)
-    left_out = (
-        ()
-        if calibrated and drawn
-        else ("posterior",)
-        if calibrated
-        else ("posterior", "calibration")
-    )
-    return with_posterior(
-        with_calibration(base.without(*left_out), sources, found), sources, found
-    )
+    tree = _read_mapping(sources.main(), sources.shown, problems)
+    tree = _with_base(tree, sources.path.name, sources, [], problems)
+    if not (calibrated and drawn):
+        tree = tree.without("posterior")
+    if not calibrated:
+        tree = tree.without("calibration")
+    tree = with_calibration(tree, sources, problems)
+    return with_posterior(tree, sources, problems)
 
 
-def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
-    node, problems = read_document(text, file)
+def _read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
+    """The tree of a file that is a mapping. Raises ScenarioError."""
+    node, of_values = read_document(text, file)
     if isinstance(node.value, dict):
-        found += problems
+        problems += of_values
         return node
     if node.value is None:
         raise refused(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)
-    if isinstance(node.value, str) and (
-        text_of := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)
-    ):
-        raise ScenarioError([no_space(node.mark, text_of[1], text_of[2])])
+    match = re.match(r"([A-Za-z_]\w*):(\S+)", str(node.value))
+    if match:
+        raise ScenarioError([no_space(node.mark, match[1], match[2])])
     why = f"expected a mapping with keys {listed(TOP, 4)}, got {node.kind}"
     raise refused(node, "", "E012", why, EXAMPLE)
 
@@ -364,42 +364,33 @@ def _with_base(
     name: str,
     sources: Sources,
     chain: list[tuple[str, int]],
-    found: Diagnostics,
+    problems: Diagnostics,
 ) -> Node:
-    before = len(found)
-    tree = _with_tables(tree, name, sources, found)
+    """The tree over that of the file that it extends. chain: files from the first on,
+    with the lines that extend."""
+    tree = _with_tables(tree, name, sources, problems)
     extends = tree.get("extends")
     if extends is None or extends.value is REFUSED:
         return tree
-    tree, of_base, chain = (
-        tree.without("extends"),
-        Diagnostics(),
-        [*chain, (name, extends.at.line)],
+    tree, chain = tree.without("extends"), [*chain, (name, extends.at.line)]
+    file = sources.beside(
+        extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
     )
-    try:
-        base_name, base_shown, data = sources.beside(
-            extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
-        )
-        _check_chain(extends, chain, base_name)
-        sources.included.setdefault(
-            base_shown, f"{extends.mark.file}:{extends.at.line}"
-        )
-        base = _read_mapping(decoded(data, base_shown), base_shown, of_base)
-        below = _with_base(base, base_name, sources, chain, of_base)
-    except ScenarioError as error:
-        raise ScenarioError([*found[before:], *error.problems]) from None
-    found += of_base
-    rows = {  # rows with the same key are merged, new ones added
-        key: _rows_over(old, tree.fields[key], key, found)
-        for key, old in below.fields.items()
-        if key in SECTIONS and old.items and isinstance(tree.below(key).value, list)
+    _check_chain(extends, chain, file.name)
+    place = f"{extends.mark.file}:{extends.at.line}"
+    sources.included.setdefault(file.shown, place)
+    base = _read_mapping(decoded(file.data, file.shown), file.shown, problems)
+    below = _with_base(base, file.name, sources, chain, problems)
+    rows = {
+        section: _rows_over(rows, tree.fields[section], section, problems)
+        for section, rows in below.fields.items()
+        if section in SECTIONS and isinstance(tree.below(section).value, list)
     }
     return merged(below, tree).with_fields(rows)
 
 
 def _check_chain(extends: Node, chain: Sequence[tuple[str, int]], base: str) -> None:
-    """Refuse a file that extends itself in the end; chain: files from the first on,
-    with the lines that extend."""
+    """Refuse a file that extends itself in the end."""
     names = [name for name, _ in chain]
     if base in names:
         steps = [f"{name}:{line}" for name, line in chain[names.index(base) :]]
@@ -410,115 +401,195 @@ def _check_chain(extends: Node, chain: Sequence[tuple[str, int]], base: str) -> 
         raise refused(extends, "extends", "E502", why, "merge some of them")
 
 
-def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagnostic]:
-    """Problems of an extended file say by which line it came in. Warnings of one that
-    comes with the package are left out: who extends it cannot mend it, and `check` of
-    it says them."""
-    return [
-        replace(
-            one, message=f"{one.message} (included from {sources.included[one.file]})"
-        )
-        if one.file in sources.included and one.code != "E502"
-        else one
-        for one in problems
-        if not (one.is_warning and sources.names.get(one.file) in sources.of_package)
-    ]
+def _with_origin(
+    problems: Iterable[Diagnostic], sources: Sources | None
+) -> list[Diagnostic]:
+    """Problems of an extended file with the line by which it came in. Warnings of one
+    that comes with the package are left out: who extends it cannot mend it, and `check`
+    of it says them."""
+    if sources is None:
+        return list(problems)
+    kept = []
+    for problem in problems:
+        is_of_package = sources.names.get(problem.file) in sources.of_package
+        if is_of_package and problem.is_warning:
+            continue
+        place = sources.included.get(problem.file)
+        if place is not None and problem.code != "E502":
+            message = f"{problem.message} (included from {place})"
+            problem = replace(problem, message=message)  # noqa: PLW2901
+        kept.append(problem)
+    return kept
 
 
-def _rows_over(below: Node, above: Node, name: str, found: Diagnostics) -> Node:
-    section, rows = SECTIONS[name], list(below.items)
-    at = {
-        key: number for number, row in enumerate(rows) if (key := row_key(section, row))
-    }
+def _rows_over(below: Node, above: Node, section: str, problems: Diagnostics) -> Node:
+    """Rows of a section over those of the extended file: rows with the same key are
+    merged, new ones added."""
+    rows = list(below.items)
+    places = {_key(row, section): place for place, row in enumerate(rows)}
+    places.pop(None, None)
+    names = [name for name in places if name]
     for row in above.items:
-        key = row_key(section, row)
-        if key in at:
-            rows[at[key]] = merged(rows[at[key]], row)
-        elif not is_misspelt(row, key, name, at, found):
+        name = _key(row, section)
+        if name in places:
+            rows[places[name]] = merged(rows[places[name]], row)
+        elif not _is_misspelt(row, name, section, names, problems):
             rows.append(row)
     return above.with_value(rows)
 
 
-def _with_tables(tree: Node, base: str, sources: Sources, found: Diagnostics) -> Node:
+def _key(row: Node, section: str) -> str | None:
+    """What names a row as it is written; None if its keys are not given as text."""
+    keys = [row.value_of(key) for key in SECTIONS[section].keys]
+    is_named = all(isinstance(key, str) and key for key in keys)
+    return SECTIONS[section].name(keys) if is_named else None
+
+
+def _is_misspelt(
+    row: Node,
+    name: str | None,
+    section: str,
+    inherited: Sequence[str],
+    problems: Diagnostics,
+) -> bool:
+    """Whether a new row that lacks required keys has nearly the id of an inherited one,
+    which is then reported."""
+    fields = SECTIONS[section].model.model_fields
+    needs = [key for key, info in fields.items() if info.is_required() and key != "id"]
+    is_complete = all(key in row.fields for key in needs)
+    if name is None or SECTIONS[section].keys != ("id",) or is_complete:
+        return False
+    near = did_you_mean(name, inherited)
+    if near:
+        row_type = section.removesuffix("s")
+        why = f"no {row_type} `{shown(name)}` in the extended file"
+        hint = f"{near} A new {row_type} needs {listed(needs)}"
+        problems.add(row.fields["id"], f"{section}.{name}", "E309", why, hint)
+    return bool(near)
+
+
+def _with_tables(
+    tree: Node, file: str, sources: Sources, problems: Diagnostics
+) -> Node:
     """The tree with every `{table: ...}` item replaced by the rows of that table."""
-    for name in SECTIONS:
-        if node := tree.get(name):
-            tree = tree.with_fields({name: _expanded(node, name, base, sources, found)})
-    for name, arm in tree.below("arms").fields.items():
-        if added := arm.get("add"):
-            whole = arm.with_fields(
-                {"add": _expanded(added, "events", base, sources, found)}
-            )
-            tree = tree.with_fields(
-                {"arms": tree.fields["arms"].with_fields({name: whole})}
-            )
+    start = iso_date(tree.value_of("start"))
+    year = getattr(start, "year", None)
+
+    def expanded(node: Node, section: str) -> Node:
+        """The list with the rows of its tables, each named once."""
+        rows: list[Node] = []
+        lines: dict[str, int] = {}
+        for item in node.items:
+            table = item.get("table")
+            if table is None:
+                rows.append(item)
+                continue
+            path = sources.path_of(table.value, file)
+            if path in lines:
+                why = f"`{shown(table.text)}` already given at line {lines[path]}"
+                problems.add(table, f"{section}[].table", "E015", why, "remove one")
+            else:
+                lines[path] = table.mark.line
+                rows += read_table(item, section, sources, file, problems, year)
+        return node.with_value(rows) if lines else node
+
+    for section in SECTIONS:
+        if section in tree.fields:
+            rows = expanded(tree.fields[section], section)
+            tree = tree.with_fields({section: rows})
+    arms = {
+        name: arm.with_fields({"add": expanded(arm.fields["add"], "events")})
+        for name, arm in tree.below("arms").fields.items()
+        if "add" in arm.fields
+    }
+    if arms:
+        tree = tree.with_fields({"arms": tree.fields["arms"].with_fields(arms)})
     return tree
 
 
-def _expanded(
-    node: Node, name: str, base: str, sources: Sources, found: Diagnostics
-) -> Node:
-    """The list with the rows of its tables, each named once."""
-    if not any("table" in item.fields for item in node.items):
-        return node
-    rows: list[Node] = []
-    seen: dict[str, int] = {}
-    for item in node.items:
-        table = item.get("table")
-        key = sources.name_of(table.value, base) if table else ""
-        if table is None:
-            rows.append(item)
-        elif key in seen:
-            why = f"`{shown(table.text)}` already given at line {seen[key]}"
-            found.add(table, f"{name}[].table", "E015", why, "remove one")
-        else:
-            seen[key] = table.mark.line
-            rows += read_table(item, name, sources, base, found)
-    return node.with_value(rows)
-
-
-# --- options ----------------------------------------------------------------------------------------
+# --- options --------------------------------------------------------------------------
 
 
 def option_changes(
-    settings: Sequence[str], theory: str | None, found: Diagnostics
+    settings: Sequence[str], theory: str | None, problems: Diagnostics
 ) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
-    mark = Mark("--theory", 1, 1)
-    changes = (
-        []
-        if theory is None
-        else [ValueChange("theory.preset", from_plain(theory, mark), mark)]
-    )
-    seen: dict[str, int] = {}
-    for at, text in enumerate(settings):
+    changes: dict[str, ValueChange] = {}
+    for number, text in enumerate(settings):
         path, equals, value = text.partition("=")
-        path, label = path.strip(), f"--set[{at}]"
-        key = Mark(label, 1, 1)
+        path, label = path.strip(), f"--set[{number}]"
+        mark = Mark(label, 1, 1)
         if not equals or not path:
             why = f"expected key.path=value, got `{shown(text)}`"
-            found.add(key, shown(path), "E101", why, "e.g. parameters.beta=0.2")
-        elif path in seen:
-            why = f"`{shown(path)}` already set by --set[{seen[path]}]"
-            found.add(key, shown(path), "E014", why, "give it once")
+            problems.add(mark, shown(path), "E101", why, "e.g. parameters.beta=0.2")
+        elif path in changes:
+            why = f"`{shown(path)}` already set by {changes[path].key.file}"
+            problems.add(mark, shown(path), "E014", why, "give it once")
         else:
-            seen[path] = at
-            node = _option_value(value, label, len(text) - len(value) + 1, found)
-            changes.append(ValueChange(path, node, key))
-    return changes
+            column = len(text) - len(value) + 1
+            node = _option_value(value, Mark(label, 1, column), problems)
+            changes[path] = ValueChange(path, node, mark)
+    mark = Mark("--theory", 1, 1)
+    if theory is not None:
+        preset = ValueChange("theory.preset", from_plain(theory, mark), mark)
+        return [preset, *changes.values()]
+    return [*changes.values()]
 
 
-def _option_value(text: str, label: str, column: int, found: Diagnostics) -> Node:
-    node, moved = from_plain(None, Mark(label, 1, 1)), Mark(label, 1, column)
-    problems: Sequence[Diagnostic] = ()
+def _option_value(text: str, mark: Mark, problems: Diagnostics) -> Node:
+    """The value of an option. mark: where it begins."""
+    if not text.strip():
+        return Node(None, mark)
     try:
-        if text.strip():
-            node, problems = read_document(text, label)
+        node, of_value = read_document(text, mark.file)
     except ScenarioError as error:
-        node, problems = node.with_value(REFUSED), error.problems
-    found += problems
-    return (
-        node
-        if isinstance(node.value, dict | list)
-        else replace(node, mark=moved, key=moved)
-    )
+        problems += error.problems
+        return Node(REFUSED, mark)
+    problems += of_value
+    is_nested = isinstance(node.value, dict | list)
+    return node if is_nested else replace(node, mark=mark, key=mark)
+
+
+# --- sealing --------------------------------------------------------------------------
+
+
+def seal(path: str | os.PathLike[str]) -> list[str]:
+    """Write the sha256 of each table into the scenario file that names it; gives back
+    the names of those tables that lacked one.
+
+    A sha256 that is declared and wrong stays: that is for a person to decide. Raises
+    ScenarioError where the file cannot be read, or its layout is none that a sha256 can
+    be written into."""
+    sources = Sources(path)
+    text = sources.main()
+    lines = text.splitlines(keepends=True)
+    tree, _ = read_document(text, sources.shown)
+    lists = [tree.below(section) for section in SECTIONS]
+    lists += [arm.below("add") for arm in tree.below("arms").fields.values()]
+    items = [item for node in lists for item in node.items]
+    unsealed = [
+        item for item in items if "table" in item.fields and not item.get("sha256")
+    ]
+    names = []
+    for item in sorted(unsealed, key=lambda item: item.mark, reverse=True):
+        written = item.fields["table"]
+        base, mark = sources.path.name, written.mark
+        file = sources.beside(written.value, base, mark, "table", LARGEST_TABLE)
+        digest = hashlib.sha256(file.data).hexdigest()
+        line, key = written.mark.line - 1, written.at
+        before = lines[line][: key.col - 1]
+        if "{" in before:
+            end = written.mark.col - 1 + len(written.text) + 2 * written.quoted
+            rest = lines[line][end:]
+            lines[line] = f"{lines[line][:end]}, sha256: {digest}{rest}"
+        else:
+            indent = " " * len(before)
+            lines[line] = f"{lines[line].rstrip()}\n{indent}sha256: {digest}\n"
+        names.append(written.text)
+    sealed_text = "".join(lines)
+    read_document(sealed_text, sources.shown)
+    if names:
+        part = sources.path.with_name(f".{sources.path.name}.part")
+        Path(part).write_text(sealed_text, encoding="utf-8", newline="")
+        os.replace(part, sources.path)
+    return names[::-1]

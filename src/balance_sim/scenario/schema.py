@@ -15,12 +15,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     create_model,
 )
 
 from balance_sim.scenario.defaults import default_weights
-from balance_sim.scenario.diagnostics import iso_date
+from balance_sim.scenario.nodes import iso_date
 
 SCHEMA_VERSION = 1
 
@@ -70,7 +69,8 @@ class State(SectionRow):
     """One state of the roster. A blank is missing, never 0; what a term does then
     stands in docs/model.md.
 
-    `nuclear_since`: from when it has nuclear weapons; blank: it has none at the start."""
+    `nuclear_since`: from when it has nuclear weapons; blank: it has none at the
+    start."""
 
     id: Identifier
     name: Text = ""
@@ -161,7 +161,8 @@ class Frailty(Dyad):
     """Factor on the rate at which a dyad finds opportunities, of all kinds and in every
     arm; 1 without a row.
 
-    `shape`: of the gamma distribution of which it is the mean; blank where it is taken as known."""
+    `shape`: of the gamma distribution of which it is the mean; blank where it is taken
+    as known."""
 
     factor: Annotated[float, Field(ge=1e-6, le=1e3)]
     shape: Positive | None = None
@@ -172,7 +173,8 @@ class Agreement(SectionRow):
     """An agreement on record at the start: in force, signed, in talks, scheduled, or
     over.
 
-    `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every arm."""
+    `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every
+    arm."""
 
     id: Identifier
     a: Identifier
@@ -197,7 +199,8 @@ class Event(SectionRow):
     """A dated act. Roles: principals act together; guests are seen with them; targets
     are acted at.
 
-    `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody together, whatever the roles."""
+    `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody
+    together, whatever the roles."""
 
     id: Identifier
     date: Day
@@ -250,8 +253,9 @@ class AgreementKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent.
     Lags in days, gamma.
 
-    `security`: a binding agreement on security; one that is not counts as a declaration.
-    `at_once`: share that takes effect at signature; `force_days`, `force_shape`: lag of the others."""
+    `security`: a binding agreement on security; one that is not counts as a
+    declaration. `at_once`: share that takes effect at signature; `force_days`,
+    `force_shape`: lag of the others."""
 
     security: bool = True
     depth: Unit
@@ -309,9 +313,7 @@ class Parameters(Strict):
     change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
-    gain_floor: Annotated[
-        float, Field(ge=1e-9, le=1.0)
-    ]  # ln(gain + floor) spans 21 nats, with the exponent 414
+    gain_floor: Annotated[float, Field(ge=1e-9, le=1.0)]  # ln(gain) spans 21 nats
     d0_km: Positive
     experience_half_life_days: HalfLife
     activity_half_life_days: HalfLife
@@ -343,8 +345,8 @@ class Theory(Strict):
 
 
 class Calibration(Strict):
-    """What `balance-sim evidence calibrate` found from the scenario's own record, beside
-    intercepts, propensities and frailties.
+    """What `balance-sim evidence calibrate` found from the scenario's own record,
+    beside intercepts, propensities and frailties.
 
     weights: of terms, as calibrated. level_variance: of the mean-one gamma factor of a
     year's level. `names` are key paths, `covariance` their posterior covariance, row by
@@ -363,8 +365,8 @@ class Posterior(Strict):
     """Where the joint draws of the scenario's parameters lie, and what they were drawn
     for.
 
-    file: the head that `balance-sim evidence posterior` wrote. draws: the table beside it,
-    gzipped CSV, a line a key path and a column a draw; sha256: of its text.
+    file: the head that `balance-sim evidence posterior` wrote. draws: the table beside
+    it, gzipped CSV, a line a key path and a column a draw; sha256: of its text.
     scenario_sha256, priors_sha256: of what they follow from. headline: what is not
     known of the headline effect, worked out for one form (`effect_draws`). table:
     itself, base64, in a study."""
@@ -394,7 +396,8 @@ class Arm(Strict):
 class Report(Strict):
     """What to count and for whom: windows in days from the focal date, groups by name.
 
-    `positions`: of the focal event's host between two states, as `RUS-UKR: 0`; 1 with the first, -1 the second."""
+    `positions`: of the focal event's host between two states, as `RUS-UKR: 0`; 1 with
+    the first, -1 the second."""
 
     windows: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 90, 365)
     groups: tuple[Identifier, ...] = ()
@@ -455,19 +458,9 @@ class Scenario(Strict):
     base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
     plugins: tuple[Identifier, ...] = ()
     sha256: str = ""
-    _written: Any = PrivateAttr(default=None)
-    _checked: str = PrivateAttr(
-        default=""
-    )  # the sha256 of what was read and found right in every arm
-    _folder: str = PrivateAttr(
-        default=""
-    )  # where the files stand that are read when they are asked for
-    _arms: dict[tuple[str, bool], Scenario] = PrivateAttr(
-        default_factory=dict
-    )  # complete: see arms.py
-    _arms_of: tuple[object, ...] = PrivateAttr(
-        default=()
-    )  # the fields' values from which they were resolved
+    origin: Any = Field(default=None, exclude=True, repr=False)
+    folder: str = Field(default="", exclude=True, repr=False)
+    """Where the files stand that are read when they are asked for."""
 
     @property
     def written(self) -> Any:
@@ -476,31 +469,32 @@ class Scenario(Strict):
 
         It is no part of the content: copies, changed values, arms and points of a
         design keep it. A scenario that was built by hand is its own."""
-        return self if self._written is None else self._written
+        return self if self.origin is None else self.origin
 
     def counted_as(self, written: Any) -> Scenario:
         """A copy whose classes are those of another scenario, or these; None: its
         own."""
-        copy = self.model_copy()
-        copy._folder = copy._folder or (
-            written._folder if isinstance(written, Scenario) else ""
-        )
-        copy._written = written.written if isinstance(written, Scenario) else written
-        copy._arms = {
-            name: version.counted_as(copy._written)
-            for name, version in self._arms.items()
-        }
-        return copy
+        is_scenario = isinstance(written, Scenario)
+        origin = written.written if is_scenario else written
+        folder = self.folder or (written.folder if is_scenario else "")
+        return self.model_copy(update={"origin": origin, "folder": folder})
 
     def __eq__(self, other: object) -> bool:
         """The same content; what it was before it was changed does not count."""
-        return isinstance(other, Scenario) and self.__dict__ == other.__dict__
+        if not isinstance(other, Scenario):
+            return False
+        beside = {"origin": None, "folder": None}
+        return {**self.__dict__, **beside} == {**other.__dict__, **beside}
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        many = f"{len(self.states)} states, {len(self.arms)} arms, {self.start} to {self.end}"
-        return f"<Scenario {self.name}: {many}, sha256 {self.sha256[:8] or 'not worked out'}>"
+        size = f"{len(self.states)} states, {len(self.arms)} arms"
+        digest = self.sha256[:8] or "not worked out"
+        return (
+            f"<Scenario {self.name}: {size}, {self.start} to {self.end}, "
+            f"sha256 {digest}>"
+        )
 
     __str__ = __repr__
 

@@ -12,38 +12,31 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple, TextIO
 
-from balance_sim.scenario.actors import code_table
+from balance_sim.scenario.actors import of_cow_number
 from balance_sim.scenario.diagnostics import (
     CONTROL,
-    NOWHERE,
-    REFUSED,
     Diagnostics,
     Mark,
-    Node,
     ScenarioError,
-    Unclear,
     closest,
-    hint_for_number,
     listed,
-    plain_scalar,
     shown,
 )
-from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
-from balance_sim.scenario.layout import (
-    OTHER_NAMES,
-    SECTIONS,
-    cell_sort,
-    is_day,
-    row_path,
+from balance_sim.scenario.files import LARGEST_TABLE, ReadFile, Sources, decoded
+from balance_sim.scenario.layout import OTHER_NAMES, SECTIONS, cell_type
+from balance_sim.scenario.nodes import (
+    REFUSED,
+    Node,
+    Unclear,
+    hint_for_number,
+    plain_scalar,
 )
 from balance_sim.scenario.schema import State
 
 MOST_COLUMNS = 100
 MOST_LISTED = 1_000
-MOST_TITLE_ROWS = 5
 LONGEST_CELL = 1 << 17  # characters
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
@@ -55,10 +48,11 @@ _OF_STATES = {
 }
 _OF_DYADS = {"ccode1": "a", "ccode2": "b"}
 _YEAR = re.compile(r"[12][0-9]{3}")
-_EARLIER_COW = {260: "DEU", 678: "YEM"}
-"""Numbers of West Germany and North Yemen, whose codes Germany and Yemen keep."""
 _NO_SCORE = {"-66": "foreign interruption", "-77": "interregnum", "-88": "transition"}
 """Codes of Polity5 that are no scores."""
+
+
+# --- CSV ------------------------------------------------------------------------------
 
 
 class CsvRow(NamedTuple):
@@ -95,372 +89,327 @@ def csv_rows(
     [1, 2, 5]"""
     stream = io.StringIO(text, newline="") if isinstance(text, str) else text
     reader = csv.reader(stream, delimiter=delimiter, strict=strict)
-    line, before = 1, csv.field_size_limit()
+    line, limit = 1, csv.field_size_limit()
     while True:
-        csv.field_size_limit(
-            longest
-        )  # one limit for the whole process: others may have moved it
+        csv.field_size_limit(longest)  # one for the whole process: others may move it
         try:
             cells = next(reader, None)
         except csv.Error as error:
             raise CsvFault(max(1, reader.line_num), str(error)) from None
         finally:
-            csv.field_size_limit(before)
+            csv.field_size_limit(limit)
         if cells is None:
             return
-        first, line = line, reader.line_num + 1
-        if cells and not (len(cells) == 1 and not cells[0].strip(blank)):
-            yield CsvRow(first, cells)
+        is_blank = len(cells) < 2 and not "".join(cells).strip(blank)
+        if not is_blank:
+            yield CsvRow(line, cells)
+        line = reader.line_num + 1
 
 
-def delimiter_of(first_line: str) -> str:
+def delimiter_of(header: str) -> str:
     """What separates the columns: a comma, a tab or a semicolon, whichever the header
     has most of."""
-    return max((",", "\t", ";"), key=first_line.count)
+    return max((",", "\t", ";"), key=header.count)
+
+
+# --- tables of a scenario -------------------------------------------------------------
 
 
 def read_table(
-    item: Node, name: str, sources: Sources, base: str, found: Diagnostics
+    item: Node,
+    section: str,
+    sources: Sources,
+    base: str,
+    problems: Diagnostics,
+    year: int | None = None,
 ) -> list[Node]:
     """Rows of the table that `item` (`table`, `sha256`) names; what is wrong with it
-    goes to `found`.
+    goes to `problems`.
 
-    `name` is the section's; `base` the file that holds `item`."""
-    for key, child in item.fields.items():
-        if key not in ("table", "sha256"):
-            hint = "put fields into an item of their own, beside the table"
-            found.add(child.at, f"{name}[].{key}", "E101", f"unknown key `{key}`", hint)
-    written = item.fields["table"]
+    base: the file that holds `item`. year: in which the scenario begins."""
+    for key, child in item.without("table", "sha256").fields.items():
+        hint = "put fields into an item of their own, beside the table"
+        why = f"unknown key `{shown(key)}`"
+        problems.add(child.at, f"{section}[].{shown(key)}", "E101", why, hint)
+    written, before = item.fields["table"], len(problems)
     rows: list[Node] = []
     try:
-        _, file, data = sources.beside(
-            written.value, base, written.mark, f"{name}[].table", LARGEST_TABLE
+        file = sources.beside(
+            written.value, base, written.mark, f"{section}[].table", LARGEST_TABLE
         )
-        _check_digest(item, name, file, data, found)
-        table = _Table(file, name)
-        rows, wrong = table.rows(decoded(data, file)), table.found
+        _check_digest(item, section, file, problems)
+        table = _Table(file.shown, section, year, problems)
+        rows = table.rows(decoded(file.data, file.shown))
     except ScenarioError as error:
-        wrong = Diagnostics(error.problems)
-    found += wrong
-    return rows or [Node(REFUSED, item.mark)] * bool(wrong)
+        problems += error.problems
+    except CsvFault as error:
+        mark, why = Mark(file.shown, error.line, 1), f"not a CSV row: {error}"
+        problems.add(mark, section, "E604", why, "check the quotes")
+    is_lost = not rows and len(problems) > before
+    return [Node(REFUSED, item.mark)] if is_lost else rows
 
 
 def _check_digest(
-    item: Node, name: str, file: str, data: bytes, found: Diagnostics
+    item: Node, section: str, file: ReadFile, problems: Diagnostics
 ) -> None:
-    digest = hashlib.sha256(data).hexdigest()
+    """The sha256 that is declared for a table is the one that it has."""
+    digest = hashlib.sha256(file.data).hexdigest()
     declared = item.get("sha256")
     if declared is None:
-        why = f"no sha256 declared for `{file}`: a changed table would go unnoticed"
-        found.add(item, f"{name}[].table", "W310", why, f"add sha256: {digest}")
+        why = f"no sha256 declared for `{file.shown}`"
+        hint = "`balance-sim check --seal` writes it"
+        problems.add(item, f"{section}[].table", "W310", why, hint)
     elif declared.text.lower() != digest:
-        why = f"`{file}` has another sha256 than the one declared"
-        if not re.fullmatch(r"[0-9a-fA-F]{64}", declared.text):
-            why = f"`{shown(declared.text)}` is not a sha256 (64 hexadecimal digits)"
+        why = f"`{file.shown}` has another sha256 than `{shown(declared.text, 70)}`"
         hint = f"the file's is {digest}; restore the file or declare that"
-        found.add(declared, f"{name}[].sha256", "E610", why, hint)
-
-
-def _no_row(cells: Sequence[str], header: Sequence[str]) -> tuple[str, str] | None:
-    """What is wrong with a row as a whole, and what to do; None if it has a cell for
-    each column."""
-    if len(cells) != len(header):
-        why = f"{len(cells)} cell{'s' * (len(cells) != 1)}, expected {len(header)}"
-        if len(cells) == len(header) + 1 and not cells[-1].strip():
-            return why, "remove the comma at the end of the row"
-        return why, "put cells that hold a comma in double quotes"
-    if not any(cell.strip() for cell in cells):
-        return "a row of blank cells", "remove the row"
-    return (
-        ("the names of the columns again", "remove the row")
-        if list(cells) == list(header)
-        else None
-    )
-
-
-def _is_note(column: str) -> bool:
-    return column.endswith("_note") or column.startswith("x_")
+        problems.add(declared, f"{section}[].sha256", "E610", why, hint)
 
 
 class _Table:
-    """A table of one section. found: what is wrong with its header, which ends it, or
-    with its rows.
+    """Reads the table of one section.
 
     published: columns that hold a field in the way in which it is published, and the
-    field. years: where dates are years alone, by column."""
+    field. fields: that the columns stand for, None for notes. years: where dates are
+    years alone, by field."""
 
-    def __init__(self, file: str, name: str) -> None:
-        self.file, self.name, self.most = file, name, SECTIONS[name].most
-        self.model, self.known = SECTIONS[name].model, SECTIONS[name].model.model_fields
-        of_dyads = _OF_DYADS if {"a", "b"} <= self.known.keys() else {}
-        self.published = _OF_STATES if self.model is State else of_dyads
-        self.header: list[str] = []
+    def __init__(
+        self, file: str, section: str, year: int | None, problems: Diagnostics
+    ) -> None:
+        self.file, self.section, self.year = file, section, year
+        self.model = SECTIONS[section].model
+        self.known = self.model.model_fields
+        self.published = {}
+        if self.model is State:
+            self.published = _OF_STATES
+        elif {"a", "b"} <= self.known.keys():
+            self.published = _OF_DYADS
+        self.columns: list[str] = []
+        self.fields: list[str | None] = []
         self.years: dict[str, list[Mark]] = {}
-        self.found = Diagnostics()
+        self.problems = problems
 
     def refuse(
-        self,
-        mark: Mark,
-        code: str,
-        message: str,
-        suggestion: str = "",
-        allowed: str = "",
+        self, mark: Mark, code: str, message: str, hint: str = "", allowed: str = ""
     ) -> Node:
-        """What stands for a row that is refused."""
-        self.found.add(mark, self.name, code, message, suggestion, allowed)
+        """The node that stands for a row that is refused."""
+        self.problems.add(mark, self.section, code, message, hint, allowed)
         return Node(REFUSED, mark)
 
     def rows(self, text: str) -> list[Node]:
-        """All rows; none where the text or its header is refused."""
+        """All rows; none where the text or its header is refused. Raises CsvFault."""
+        start = Mark(self.file, 1, 1)
         if not text.strip():
-            self.refuse(
-                Mark(self.file, 1, 1), "E004", "the table is empty", "write a header"
-            )
+            self.refuse(start, "E004", "the table is empty", "write a header")
             return []
-        if control := CONTROL.search(text):
-            mark = Mark(self.file, text.count("\n", 0, control.start()) + 1, 1)
-            self.refuse(
-                mark,
-                "E007",
-                f"control character U+{ord(control.group()):04X}",
-                "remove it",
-            )
+        control = CONTROL.search(text)
+        if control is not None:
+            line = text.count("\n", 0, control.start()) + 1
+            why = f"control character U+{ord(control.group()):04X}"
+            self.refuse(Mark(self.file, line, 1), "E007", why, "remove it")
+            return []
+        records = csv_rows(text)
+        line, header = next(records)
+        if not self.read_header(header, Mark(self.file, line, 1)):
             return []
         rows: list[Node] = []
-        records = csv_rows(text)
-        try:
-            for line, cells in records:
-                mark = Mark(self.file, line, 1)
-                if not self.header:
-                    self.read_header(cells, mark, records)
-                    if self.found:
-                        return []
-                elif len(rows) >= self.most:
-                    rows.append(
-                        self.refuse(
-                            mark,
-                            "E022",
-                            f"more than {self.most:,} rows; the rest was not read",
-                        )
-                    )
-                    break
-                elif wrong := _no_row(cells, self.header):
-                    rows.append(self.refuse(mark, "E604", *wrong))
-                else:
-                    rows.append(self.row(cells, mark))
-        except CsvFault as error:
-            self.refuse(
-                Mark(self.file, error.line, 1),
-                "E604",
-                f"not a CSV row: {error}",
-                "check the quotes",
-            )
-        for column, marks in self.years.items():
-            what = (
-                "1 date is a year"
-                if len(marks) == 1
-                else f"{len(marks):,} dates are years"
-            )
-            why, hint = f"{what}, read as 1 January", "write days where they are known"
-            self.found.add(marks[0], f"{self.name}[].{column}", "W313", why, hint)
+        most = SECTIONS[self.section].most
+        for line, cells in records:
+            mark = Mark(self.file, line, 1)
+            if not any(cell.strip() for cell in cells):
+                continue  # Excel leaves such rows
+            if len(rows) >= most:
+                rows.append(self.refuse(mark, "E022", f"more than {most:,} rows"))
+                break
+            rows.append(self.row(cells, mark))
+        for field, marks in self.years.items():
+            why = f"{len(marks):,} dates are years alone, read as 1 January"
+            hint, path = "write days where they are known", f"{self.section}[].{field}"
+            self.problems.add(marks[0], path, "W313", why, hint)
         return rows
 
-    def read_header(
-        self, header: list[str], mark: Mark, below: Iterator[CsvRow]
-    ) -> None:
-        """The first row, which names the columns; below: the rows under it."""
-        self.header = header
-        if len(header) == 1 and (
-            other := next((one for one in _DELIMITERS if one in header[0]), None)
-        ):
-            hint = "save the table with commas between cells"
-            self.refuse(mark, "E606", f"{_DELIMITERS[other]} used as delimiter", hint)
-            return
+    def read_header(self, header: Sequence[str], mark: Mark) -> bool:
+        """Whether the first row names columns that can be read."""
+        separators = [text for text in _DELIMITERS if text in header[0]]
+        if len(header) == 1 and separators:
+            why = f"{_DELIMITERS[separators[0]]} used as delimiter"
+            self.refuse(mark, "E606", why, "save the table with commas between cells")
+            return False
         if len(header) > MOST_COLUMNS:
-            self.refuse(
-                mark, "E602", f"{len(header):,} columns, more than {MOST_COLUMNS}"
-            )
-            return
-        meant = [self.published.get(column) or self.meant(column) for column in header]
-        if not any(meant):
-            self.refuse_first_row(header, mark, below)
-            return
-        for at, (column, near) in enumerate(zip(header, meant, strict=True), 1):
-            where = Mark(mark.file, mark.line, at)
-            if header.index(column) + 1 < at and column.strip():
-                self.refuse(where, "E605", f"column `{shown(column)}` given twice")
-            elif column in self.published and meant.count(near) > 1:
-                why = (
-                    f"column `{column}` stands for `{near}`, which another column holds"
-                )
-                self.refuse(where, "E605", why, "keep one of the two")
-            elif (
-                column not in self.known
-                and column not in self.published
-                and not _is_note(column)
-            ):
-                why, hint = f"column {at} has no name", "name it, or remove it"
-                if column.strip():
-                    why, hint = (
-                        f"unknown column `{shown(column)}`",
-                        "columns for notes end in `_note` or begin with `x_`",
-                    )
-                    if near:
-                        hint = (
-                            f"it is called `{near}` here"
-                            if column in OTHER_NAMES
-                            else f"did you mean `{near}`?"
-                        )
-                elif at == len(header):
-                    hint = "remove the comma at the end of every row"
-                self.refuse(where, "E602", why, hint, listed(self.known, 30))
+            why = f"{len(header):,} columns, more than {MOST_COLUMNS}"
+            self.refuse(mark, "E602", why)
+            return False
+        self.columns = [column.strip(" \t\u00a0\u200b\ufeff") for column in header]
+        self.fields = [self.field_of(column) for column in self.columns]
         missing = [
-            field
-            for field, info in self.known.items()
-            if info.is_required() and field not in meant
+            f"`{name}`"
+            for name, info in self.known.items()
+            if info.is_required() and name not in self.fields
         ]
-        if missing:
-            why = f"missing column {listed(f'`{field}`' for field in missing)}"
-            self.refuse(
-                mark,
-                "E601",
-                why,
-                "the first row must name the columns",
-                listed(self.known, 30),
-            )
+        meant = [closest(column, self.known) for column in self.columns if column]
+        if not any(self.fields) and not any(meant):
+            labels = listed((f"`{shown(cell, 30)}`" for cell in header), 3)
+            why = f"the first row names no column: it holds {labels}"
+            hint = "write a first row with the names of the columns"
+            self.refuse(mark, "E601", why, hint, listed(self.known, 30))
+            return False
+        is_right = [
+            self.check_column(position, mark) for position in range(len(header))
+        ]
+        if all(is_right) and missing:
+            why = f"missing column {listed(missing)}"
+            hint = "the first row must name the columns"
+            self.refuse(mark, "E601", why, hint, listed(self.known, 30))
+        return all(is_right) and not missing
 
-    def meant(self, column: str) -> str | None:
-        """The field that the name of a column stands for, well written or not."""
-        bare = column.strip(" \t\u00a0\u200b\ufeff").casefold()
-        for name in (column, OTHER_NAMES.get(column) or OTHER_NAMES.get(bare) or bare):
-            if name in self.known:
-                return name
-        return None if _is_note(column) or not bare else closest(column, self.known)
+    def field_of(self, column: str) -> str | None:
+        """The field that a column holds, however its name is spelt: `GDP (bn)` is
+        `gdp_bn`."""
+        if column in self.known or column in self.published:
+            return self.published.get(column, column)
+        folded = re.sub(r"\W+", "_", column.casefold()).strip("_")
+        return folded if folded in self.known else None
 
-    def refuse_first_row(
-        self, header: Sequence[str], mark: Mark, below: Iterator[CsvRow]
-    ) -> None:
-        """The first row names no column at all: a title, data, or no table."""
-        why = f"the first row names no column: it holds {listed((f'`{shown(cell, 30)}`' for cell in header), 3)}"
-        hint = "write a first row with the names of the columns"
-        for line, cells in islice(below, MOST_TITLE_ROWS):
-            if sum(self.meant(cell) is not None for cell in cells) > 1:
-                hint = f"the names stand in row {line}: remove what is above"
-                break
-        self.refuse(mark, "E601", why, hint, listed(self.known, 30))
+    def check_column(self, position: int, header: Mark) -> bool:
+        """Whether the column is known, or holds notes, and no other is the same."""
+        column, field = self.columns[position], self.fields[position]
+        mark = Mark(header.file, header.line, position + 1)
+        if field is not None and self.fields.index(field) < position:
+            why, hint = f"`{field}` stands in two columns", "keep one of the two"
+            self.refuse(mark, "E605", why, hint)
+            return False
+        if column and column in self.columns[:position]:
+            self.refuse(mark, "E605", f"column `{shown(column)}` given twice")
+            return False
+        if field is not None or column.endswith("_note") or column.startswith("x_"):
+            return True
+        why = f"unknown column `{shown(column)}`"
+        hint = "columns for notes end in `_note` or begin with `x_`"
+        near = OTHER_NAMES.get(column.casefold()) or closest(column, self.known)
+        if not column:
+            why, hint = f"column {position + 1} has no name", "name it, or remove it"
+        elif near in self.known:
+            hint = f"write `{near}`, if that is meant"
+        self.refuse(mark, "E602", why, hint, listed(self.known, 30))
+        return False
 
-    def row(self, cells: Sequence[str], mark: Mark) -> Node:
+    def row(self, cells: Sequence[str], header: Mark) -> Node:
         """The row as a node. An agreement with a year for a date is known to the year,
         and may not say better."""
+        if len(cells) != len(self.columns):
+            why = f"{len(cells)} cells, expected {len(self.columns)}"
+            hint = "put cells that hold a comma in double quotes"
+            if len(cells) > len(self.columns) and not cells[-1].strip():
+                hint = "remove the comma at the end of the row"
+            return self.refuse(header, "E604", why, hint)
+        if [cell.strip() for cell in cells] == self.columns:
+            why = "the names of the columns again"
+            return self.refuse(header, "E604", why, "remove the row")
         fields: dict[str, Node] = {}
-        wrong: list[tuple[Mark, str, Reading]] = []
+        faults: list[tuple[Mark, str, Fault]] = []
         years: list[Mark] = []
-        for at, (column, cell) in enumerate(zip(self.header, cells, strict=True), 1):
-            if not cell.strip() or _is_note(column):
+        for position, (field, cell) in enumerate(zip(self.fields, cells, strict=True)):
+            if field is None or not cell.strip():
                 continue
-            where, field = (
-                Mark(mark.file, mark.line, at),
-                self.published.get(column, column),
-            )
-            sort = cell_sort(self.model, field)
-            if is_day(self.model, field) and _YEAR.fullmatch(cell):
-                years.append(where)
-                self.years.setdefault(column, []).append(where)
-                read = Reading(f"{cell}-01-01")
-            elif column in self.published:
-                read = _score(cell) if field == "democracy" else _cow(cell)
+            mark = Mark(header.file, header.line, position + 1)
+            cell_kind = cell_type(self.model, field)
+            if cell_kind == "day" and _YEAR.fullmatch(cell):
+                years.append(mark)
+                self.years.setdefault(field, []).append(mark)
+                value: object = f"{cell}-01-01"
             else:
-                read = _typed(cell, sort, where)
-            if read.code:
-                wrong.append((where, column, read))
-            fields[field] = Node(read.value, where, text=cell, quoted=sort == "text")
+                value = self.value(cell, self.columns[position], field, mark)
+            if isinstance(value, Fault):
+                faults.append((mark, self.columns[position], value))
+                value = REFUSED
+            is_text = cell_kind in ("text", "day")
+            fields[field] = Node(value, mark, text=cell, quoted=is_text)
         if years and "status" in fields:
-            said = fields.setdefault(
-                "precision", Node("year", years[0], text="year", quoted=True)
-            )
-            if said.value in ("day", "month"):
-                why = f"a date of the row is a year alone, and `precision` says {said.value}"
-                wrong.append(
-                    (
-                        said.mark,
-                        "precision",
-                        Reading(REFUSED, "E213", why, "write year, or the whole date"),
-                    )
-                )
-        row = Node(fields, mark)
-        path = row_path(self.name, row, len(self.found))
-        for where, column, read in wrong:
-            self.found.add(where, f"{path}.{column}", read.code, read.why, read.hint)
+            year = Node("year", years[0], text="year", quoted=True)
+            precision = fields.setdefault("precision", year)
+            if precision.value in ("day", "month"):
+                why = f"a date is a year alone, `precision` says {precision.value}"
+                fault = Fault("E213", why, "write year, or the whole date")
+                faults.append((precision.mark, "precision", fault))
+                fields["precision"] = precision.with_value(REFUSED)
+        row = Node(fields, header)
+        label = row_path(self.section, row, len(self.problems))
+        for mark, column, fault in faults:
+            self.problems.add(mark, f"{label}.{column}", *fault)
         return row
 
-
-class Reading(NamedTuple):
-    """What a cell holds; error code, message and hint if it is not what it has to
-    be."""
-
-    value: object
-    code: str = ""
-    why: str = ""
-    hint: str = ""
+    def value(self, cell: str, column: str, field: str, mark: Mark) -> object:
+        """The value of a cell, or a Fault."""
+        if column in self.published:
+            return _score(cell) if field == "democracy" else _cow(cell, self.year)
+        return _typed(cell, cell_type(self.model, field), mark)
 
 
-def _cow(cell: str) -> Reading:
+def row_path(section: str, row: Node, position: int) -> str:
+    """`events.parade` where the row can be named, else `events[3]`."""
+    keys = [row.value_of(key) for key in SECTIONS[section].keys]
+    if all(isinstance(key, str) and key for key in keys):
+        return f"{section}.{shown(SECTIONS[section].name(keys))}"
+    return f"{section}[{position}]"
+
+
+class Fault(NamedTuple):
+    """What is wrong with a cell: error code, message and next step."""
+
+    code: str
+    message: str
+    suggestion: str = ""
+
+
+def _cow(cell: str, year: int | None) -> str | Fault:
     """The ISO3 code of a COW number."""
-    number = int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 5 else None
-    if number is None:
+    if not (cell.isascii() and cell.isdigit() and len(cell) < 5):
         why = f"expected a COW number, got `{shown(cell)}`"
-        return Reading(
-            REFUSED, "E603", why, "ISO3 codes stand in a column of their own name"
-        )
-    code = _EARLIER_COW.get(number) or next(
-        (one.iso3 for one in code_table().values() if one.cow == number), None
-    )
+        hint = "ISO3 codes stand in a column of their own name"
+        return Fault("E603", why, hint)
+    code = of_cow_number(int(cell), year)
     if code is None:
-        why = f"`{number}` is no COW number of a state with an ISO3 code"
-        return Reading(REFUSED, "E303", why, "see State System Membership, v2016")
-    return Reading(code)
+        why = f"`{cell}` is no COW number of a state with an ISO3 code"
+        return Fault("E303", why, "see State System Membership, v2016")
+    return code
 
 
-def _score(cell: str) -> Reading:
+def _score(cell: str) -> float | Fault:
     """A regime score 0..1 from a Polity score."""
-    if cell.strip() in _NO_SCORE:
-        why = f"`{cell.strip()}` is no score: it stands for {_NO_SCORE[cell.strip()]} (Polity5)"
-        return Reading(REFUSED, "E203", why, "leave the cell blank, or take polity2")
-    read = _typed(cell, "number", NOWHERE)
-    if not isinstance(read.value, int | float):
-        return read
-    if not -10 <= read.value <= 10:
-        return Reading(REFUSED, "E203", f"{shown(cell)} is outside -10..10")
-    return Reading((read.value + 10) / 20)
+    meaning = _NO_SCORE.get(cell.strip())
+    if meaning is not None:
+        why = f"`{cell.strip()}` is no score: it stands for {meaning} (Polity5)"
+        return Fault("E203", why, "leave the cell blank, or take polity2")
+    score = _number(cell)
+    if isinstance(score, Fault):
+        return score
+    if not -10 <= score <= 10:
+        return Fault("E203", f"{shown(cell)} is outside -10..10")
+    return (score + 10) / 20
 
 
-def _typed(cell: str, sort: str, where: Mark) -> Reading:
-    """A cell as its field holds it; sort: see `cell_sort`."""
-    if sort == "text":
-        return Reading(cell)
-    if sort == "list":
-        if cell.count(";") >= MOST_LISTED:
-            return Reading(
-                REFUSED, "E022", f"more than {MOST_LISTED:,} items in a cell"
-            )
-        return Reading(
-            [Node(part, where, text=part, quoted=True) for part in cell.split(";")]
-        )
-    if sort == "flag":
-        value = _FLAGS.get(cell.casefold())
-        if value is None:
-            return Reading(
-                REFUSED,
-                "E603",
-                f"expected true or false, got `{shown(cell)}`",
-                "write true or false",
-            )
-        return Reading(value)
+def _typed(cell: str, cell_kind: str, mark: Mark) -> object:
+    """A cell as its field holds it, or a Fault; cell_kind: see `cell_type`."""
+    if cell_kind in ("text", "day"):
+        return cell
+    if cell_kind == "list":
+        parts = cell.split(";")
+        if len(parts) > MOST_LISTED:
+            return Fault("E022", f"more than {MOST_LISTED:,} items in a cell")
+        return [Node(part, mark, text=part, quoted=True) for part in parts]
+    if cell_kind == "flag":
+        why = f"expected true or false, got `{shown(cell)}`"
+        fault = Fault("E603", why, "write true or false")
+        return _FLAGS.get(cell.casefold(), fault)
+    return _number(cell)
+
+
+def _number(cell: str) -> int | float | Fault:
+    """The number in a cell."""
     number = plain_scalar(cell)
     if isinstance(number, Unclear):
-        return Reading(REFUSED, "E603", number.message, "write decimal digits")
+        return Fault("E603", number.message, "write decimal digits")
     if isinstance(number, int | float) and not isinstance(number, bool):
-        return Reading(number)
+        return number
     code, hint = hint_for_number(cell)
     why = f"expected number, got `{shown(cell)}`"
-    return Reading(REFUSED, "E604" if code == "E204" else "E603", why, hint)
+    return Fault("E604" if code == "E204" else "E603", why, hint)

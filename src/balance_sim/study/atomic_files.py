@@ -1,25 +1,30 @@
-"""Atomic files: each stands under its name whole, or not at all; and the lock of a
+"""Atomic files: each stands under its name complete, or not at all; and the lock of a
 results folder.
 
-A file is written beside its place, synced and renamed. What a writer that was killed
-leaves is named `.*.partial`; no reader takes it for anything, and the next writer takes
-it away. While it is being written the kernel's lock on it keeps others from writing the
-same file, and from taking it away. Locks fall with the process that holds them."""
+A file is written beside its place under a name of its own, synced and renamed. What a
+writer that was killed leaves is named `.*.partial`: no reader takes it for anything, and
+the next writer of the folder takes it away. The lock is the kernel's, and falls with the
+process that holds it."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, write_fault
 
 LOCK = "lock"
-_TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
+PATIENCE = 0.2
+"""Seconds in which a reader, who looks whether the lock is held, has let go of it."""
+ABANDONED = 60.0
+"""Seconds after which a half written file belongs to nobody any more."""
 
 
 def make_folder(folder: Path) -> None:
@@ -38,91 +43,49 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 @contextmanager
 def atomic_file(path: Path, size: int | None = None) -> Iterator[Path]:
-    """A path beside the place to write to; synced and renamed at the end. Raises
-    CannotWrite, FolderBusy.
+    """A path beside the place to write to; synced and renamed at the end.
 
-    size: how many bytes it will be, for the message."""
-    with suppress(OSError):
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(
-            mode
-        ):  # its place would be taken: `--out /dev/null`
-            raise CannotWrite(
-                f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out."
-            )
-    partial = path.parent / f".{path.name[:50]}.partial"
+    size: how many bytes it will be, for the message. Raises CannotWrite."""
+    _refuse_device(path)
     need = "" if size is None else f"{size:,} bytes"
     try:
-        with _held(partial, path):
-            try:
-                yield partial
-                _sync(partial)
-                os.replace(partial, path)
-            except BaseException:
-                with suppress(OSError):
-                    need = need or f"more than {partial.stat().st_size:,} bytes"
-                with suppress(
-                    OSError
-                ):  # where nothing may be taken away any more either
-                    partial.unlink(missing_ok=True)
-                raise
+        partial = _partial_file(path)
+        try:
+            yield partial
+            _sync(partial)
+            os.replace(partial, path)
+        except BaseException:
+            with suppress(OSError):
+                need = need or f"more than {partial.stat().st_size:,} bytes"
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
         _sync(path.parent)
     except OSError as error:
         raise write_fault(error, path, need) from error
 
 
-@contextmanager
-def _held(partial: Path, path: Path) -> Iterator[None]:
-    """The half written file, empty, is ours for as long as this lasts. Raises
-    FolderBusy where another has it."""
-    while True:
-        _clear_strange(partial)
-        descriptor = os.open(
-            partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666
-        )
-        try:
-            if not _taken(descriptor):
-                raise _busy(path)
-            if not _is_still(
-                partial, descriptor
-            ):  # the one before put it in its place meanwhile
-                continue
-            os.ftruncate(descriptor, 0)
-            yield
-            return
-        finally:
-            os.close(descriptor)
+def _refuse_device(path: Path) -> None:
+    """A device or a pipe would lose its place: `--out /dev/null`."""
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise CannotWrite(
+                f"cannot write {path}: it is a device or a pipe, not a file. "
+                "Choose another --out."
+            )
 
 
-def _busy(path: Path) -> FolderBusy:
-    return FolderBusy(
-        f"{path} is being written by another balance-sim; wait for it, or choose another --out."
+def _partial_file(path: Path) -> Path:
+    """A new empty file beside the place, with the rights that a file has by default."""
+    descriptor, name = tempfile.mkstemp(
+        ".partial", f".{path.name[:50]}.", dir=path.parent
     )
-
-
-def _clear_strange(partial: Path) -> None:
-    """Take away a link or a pipe in the half written file's place: nothing is written
-    through it."""
-    with suppress(FileNotFoundError):
-        if not stat.S_ISREG(os.lstat(partial).st_mode):
-            partial.unlink()
-
-
-def _taken(descriptor: int) -> bool:
-    """Take the kernel's lock on an open file; True also where the file system knows no
-    locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return not isinstance(error, BlockingIOError)
-    return True
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+    mask = os.umask(0)
+    os.umask(mask)
+    os.fchmod(descriptor, 0o666 & ~mask)
+    os.close(descriptor)
+    return Path(name)
 
 
 def _sync(path: Path) -> None:
@@ -134,88 +97,53 @@ def _sync(path: Path) -> None:
 
 
 def half_written(folder: Path) -> list[Path]:
-    """What a writer that was stopped left in a results folder."""
+    """Files that a writer has begun in a results folder, or has left."""
     return sorted([*folder.glob(".*.partial"), *folder.glob("*/.*.partial")])
 
 
 def clear_half_written(folder: Path) -> None:
-    """Take away what writers that were stopped left in a results folder, and nothing
-    that is being written."""
+    """Take away what writers that were stopped left in a results folder."""
     for path in half_written(folder):
-        with suppress(OSError):  # told of by the first write
-            _clear_strange(path)
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                if _taken(descriptor) and _is_still(path, descriptor):
-                    path.unlink()
-            finally:
-                os.close(descriptor)
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > ABANDONED:
+                path.unlink()
 
 
-class Lock:
-    """Who may write into a results folder: one process. Its file stays and says nothing
-    by being there."""
+class FolderLock:
+    """Who may write into a results folder: one process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._descriptor: int | None = None
+        self._lock = FileLock(folder / LOCK, thread_local=False)
 
     def take(self) -> None:
-        """Take it at once, or raise FolderBusy; CannotWrite where there can be no file
-        for it."""
+        """Take it. Raises FolderBusy where another process holds it, CannotWrite where
+        there can be no file for it."""
         try:
-            descriptor = os.open(
-                self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
-            )
+            self._lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise FolderBusy(
+                f"{self.folder} is being written by another balance-sim; wait for it, "
+                "or choose another --out."
+            ) from None
         except OSError as error:
             raise write_fault(error, self.folder) from error
-        for left in reversed(range(_TRIES)):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if left and isinstance(error, BlockingIOError):
-                    time.sleep(0.02)
-                    continue
-                os.close(descriptor)
-                if isinstance(error, BlockingIOError):
-                    raise _busy(self.folder) from None
-                raise write_fault(
-                    error, self.folder / LOCK
-                ) from error  # a file system without locks
-        self._descriptor = descriptor
-
-    def check(self) -> None:
-        """Raise CannotWrite if it was taken here, but the folder holds another lock
-        now, which others may take."""
-        if self._descriptor is None:
-            return
-        with suppress(OSError):
-            if os.path.samestat(
-                os.stat(self.folder / LOCK), os.fstat(self._descriptor)
-            ):
-                return
-        raise CannotWrite(
-            f"cannot write {self.folder}: it was moved, replaced or deleted while it was being written. "
-            "What was finished is where it is now; give the same command to go on."
-        )
 
     def leave(self) -> None:
         """Give it back, if it was taken."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lock.release(force=True)
 
     def is_taken(self) -> bool:
-        """True while some process holds it."""
-        try:
-            descriptor = os.open(self.folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        """Whether some process holds it."""
+        if self._lock.is_locked:
+            return True
+        if not (self.folder / LOCK).exists():
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._lock.acquire(timeout=0)
+        except Timeout:
             return True
-        finally:
-            os.close(descriptor)
+        except (OSError, NotImplementedError):  # a folder that may only be read
+            return False
+        self._lock.release()
         return False

@@ -98,10 +98,12 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
 def _schema(folder: Path, first: pa.Table) -> pa.Schema:
     """The columns of a study's rows: those of its first block, then those that only
     other points have."""
-    schema, store = first.schema, Store(folder)
-    first_of = {shard.point: shard for shard in reversed(store.shards())}
-    for point in sorted(first_of):
-        for name in store.columns(first_of[point]) or ():
+    schema, seen = first.schema, set()
+    for stored in Store(folder).blocks_done():
+        if stored.shard.number in seen or not stored.shard.record.files:
+            continue
+        seen.add(stored.shard.number)
+        for name in stored.shard.outcome_columns():
             if name not in schema.names:
                 schema = schema.append(pa.field(name, pa.float64()))
     return schema

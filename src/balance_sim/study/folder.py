@@ -4,18 +4,19 @@ manifest."""
 from __future__ import annotations
 
 import json
-import operator
-import platform
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.baseline import classes_of
-from balance_sim.model.classes import LISTS
+from balance_sim.model.classes import LISTS, Classes
+from balance_sim.model.own.fingerprint import (
+    CodeFingerprint,
+    code_fingerprint,
+    driver_fingerprint,
+)
 from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED
@@ -23,17 +24,29 @@ from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.atomic_files import LOCK
 from balance_sim.study.blocks import Block
-from balance_sim.study.jobs import TaskResult
-from balance_sim.study.machine import cpu_type
+from balance_sim.study.differences import differences, leaf_differences
+from balance_sim.study.jobs import Job, TaskResult
 from balance_sim.study.manifest import FILE as MANIFEST
-from balance_sim.study.manifest import MANIFEST_VERSION, Manifest
-from balance_sim.study.shards import FAILED, TABLES, Shard, differing_names
-from balance_sim.study.store import Store, refuse_lost
+from balance_sim.study.manifest import MANIFEST_VERSION, MadeWith, Manifest, made_here
+from balance_sim.study.own_outcomes import CodeReferences, meaning
+from balance_sim.study.shards import RECORDS, TABLES
+from balance_sim.study.store import ShardWriter, Store, refuse_lost
 from balance_sim.study.tables import BlockTables
 
 OUR_FILES = {"summary.json", "game.json", "failed.json", "report.html", "figures"}
 OUR_FILES |= {f"{table}.csv" for table in ("codebook", "levels", "effects", "dyads")}
 MOST_NAMED, WIDTH = 4, 78  # lines of differences in a refusal, and columns of each
+IDENTITY = (
+    "study",
+    "arms",
+    "seed",
+    "model",
+    "draw_parameters",
+    "own_outcomes",
+    "own_rules",
+)
+"""Keys of a manifest that decide results, besides scenario, game and code."""
+PROGRAMS = ("balance_sim", "numpy")
 FIRST_NAMED = (
     "title",
     "study",
@@ -43,13 +56,6 @@ FIRST_NAMED = (
     "draw_parameters",
     "parameters",
 )
-
-
-def version(program: str = "balance-sim") -> str:
-    """The installed version of a program."""
-    from importlib.metadata import version as installed
-
-    return installed(program)
 
 
 def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
@@ -63,14 +69,11 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
         if error.errno in EXHAUSTED:
             raise
         return
-    if {MANIFEST, *known} & names or any(
-        Store(folder).every_shard(table) for table in TABLES
-    ):
+    if {MANIFEST, *known} & names or Store(folder).record_paths():
         return
-    ours = {LOCK, FAILED, *TABLES, *OUR_FILES}
-    if strange := sorted(
-        name for name in names - ours if not name.endswith(".partial")
-    ):
+    ours = {LOCK, RECORDS, *TABLES, *OUR_FILES}
+    strange = sorted(name for name in names - ours if not name.endswith(".partial"))
+    if strange:
         raise WrongRequest(
             f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
             "give a new or an empty folder as --out"
@@ -81,7 +84,7 @@ class InMemory:
     """Block tables kept in this process."""
 
     def __init__(self) -> None:
-        self._kept: dict[Block, BlockTables | None] = {}
+        self._tables: dict[Block, BlockTables | None] = {}
         self._failed: list[dict[str, Any]] = []
 
     def __enter__(self) -> InMemory:
@@ -97,26 +100,34 @@ class InMemory:
         """Nothing: what is in memory is not lost."""
 
     def done(self) -> dict[int, list[Block]]:
-        return {0: sorted(self._kept, key=lambda block: block.first)}
+        """Blocks that are done, by point: the only one."""
+        return {0: sorted(self._tables, key=lambda block: block.first)}
 
     def failed(self) -> list[dict[str, Any]]:
+        """Replications that failed."""
         return self._failed
 
-    def keep(self, outcome: TaskResult) -> None:
-        self._failed += outcome.failed
-        self._kept[outcome.task.block] = outcome.tables
+    def keep(self, result: TaskResult) -> None:
+        """Keep what came of a task."""
+        self._failed += result.failed
+        self._tables[result.task.block] = result.tables
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
         """Tables of outcomes kept so far, in the order of runs."""
-        yield from (one.runs for one in self.tables())
+        return (tables.runs for tables in self.tables())
 
     def tables(self) -> tuple[BlockTables, ...]:
-        return tuple(found for block in self.done()[0] if (found := self._kept[block]))
+        """Tables of blocks of which a replication finished, in the order of runs."""
+        tables = (self._tables[block] for block in self.done()[0])
+        return tuple(block for block in tables if block is not None)
 
 
 class Folder:
-    """A results folder under its lock; damaged blocks are simulated again. is_mended:
-    own code was repaired."""
+    """A results folder under its lock.
+
+    As it is opened, damaged shards are taken away, so that their blocks are simulated
+    again. is_mended: code of one's own was repaired. before: the manifest that was
+    there."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, *, is_mended: bool = False
@@ -125,20 +136,16 @@ class Folder:
         self.manifest = manifest
         self.is_mended = is_mended
         self.before: Manifest | None = None
+        self._writer = ShardWriter(self.store, manifest.study_key)
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
-        self._blocks_failed: set[tuple[int, int, int]] = set()
-        self._columns: dict[int, list[str]] = {}  # outcomes of each point
 
     def __enter__(self) -> Folder:
         refuse_strange(self.store.folder)
         self.store.lock()
         try:
             self._agree()
-            self.store.repair()
-            self._failed = {
-                (row["point"], row["run"]): row for row in self.store.failed()
-            }
-            self._blocks_failed = {shard.key for shard in self.store.shards(FAILED)}
+            self.store.discard_damaged()
+            self._note_failed(self.store.failed())
         except BaseException:
             self.store.unlock()
             raise
@@ -146,32 +153,37 @@ class Folder:
 
     def __exit__(self, *_: object) -> None:
         try:
+            self._writer.flush()
             if self._failed:  # all in one file, for people
-                self.store.write_text(
-                    "failed.json", json.dumps(self.failed(), indent=1) + "\n"
-                )
+                text = json.dumps(self.failed(), indent=1) + "\n"
+                self.store.write_text("failed.json", text)
             else:
                 (self.store.folder / "failed.json").unlink(missing_ok=True)
         finally:
             self.store.unlock()
 
     def _agree(self) -> None:
-        folder, self.before = self.store.folder, self.store.read_manifest()
-        kept = self.before
-        if kept is not None and self.is_mended:
-            self.before = kept.model_copy(update={"own_code": self.manifest.own_code})
-        if self.before is None:
-            if any(self.store.shards(table) for table in ("runs", "accords")):
+        """Write the manifest, or hold the study against that which is there."""
+        folder, before = self.store.folder, self.store.read_manifest()
+        self.before = before
+        if before is None:
+            if self.store.record_paths():
                 raise WrongRequest(
                     f"{folder} holds results without a manifest; choose another --out."
                 )
             self.store.write_manifest(self.manifest)
-        elif differences := differing(self.before, self.manifest):
+            return
+        lines = differing(before, self.manifest, is_mended=self.is_mended)
+        if lines:
             raise WrongRequest(
-                f"{folder} holds another study; choose another --out, or delete the folder to start anew.\n"
-                "What differs:\n  " + "\n  ".join(in_short(differences))
+                f"{folder} holds another study; choose another --out, or delete the "
+                "folder to start anew.\nWhat differs:\n  "
+                + "\n  ".join(in_short(lines))
             )
-        elif self.before != kept:
+        here = self.manifest.versions[-1]
+        if before.versions[-1] != here:
+            resumed = {"versions": [*before.versions, here]}
+            self.before = before.model_copy(update=resumed)
             self.store.write_manifest(self.before)
 
     def want(self, runs: int) -> None:
@@ -179,99 +191,85 @@ class Folder:
         whether some are lacking."""
         there = self.store.read_manifest() or self.manifest
         if there.runs != runs or there.game != self.manifest.game:
-            asked = {"runs": runs, "command": self.manifest.command}
-            asked |= {} if self.manifest.game is None else {"game": self.manifest.game}
+            asked: dict[str, Any] = {"runs": runs, "command": self.manifest.command}
+            if self.manifest.game is not None:
+                asked["game"] = self.manifest.game
             self.store.write_manifest(there.model_copy(update=asked))
 
     def hold(self, runs: int) -> None:
-        """Raises StoreDamaged where some of the first so many replications are gone
+        """Raise StoreDamaged where some of the first so many replications are gone
         again."""
+        self._writer.flush()
         refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
+        """Blocks that are done, by point."""
+        self._writer.flush()
         return self.store.done()
 
     def failed(self) -> list[dict[str, Any]]:
+        """Replications that failed, by point and run."""
         return [self._failed[key] for key in sorted(self._failed)]
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:
         """Tables of outcomes of the first so many runs, in their order."""
+        self._writer.flush()
         return self.store.outcomes(0, runs)
 
     def forget_failed(self) -> None:
         """Take blocks with failed replications away, so that they are simulated
         again."""
         self.store.forget_failed()
-        self._failed, self._blocks_failed = {}, set()
+        self._failed = {}
 
-    def keep(self, outcome: TaskResult) -> None:
-        """Keep what came of a task: what failed first, so that no block counts as done
-        without it."""
-        task, rows = outcome.task, [*outcome.failed]
-        key = (task.point, task.block.first, task.block.stop)
-        if rows or key in self._blocks_failed or self._failed:
-            self.store.write_failed(task.point, task.block, rows)
-            for run in task.block.runs:
-                self._failed.pop((task.point, run), None)
-            self._failed |= {(row["point"], row["run"]): row for row in rows}
-        if outcome.tables is not None:
-            self._refuse_other_columns(task.point, outcome.tables.runs.column_names)
-            self.store.write(task.point, task.block, outcome.tables)
+    def keep(self, result: TaskResult) -> None:
+        """Keep what came of a task. Raises CannotWrite."""
+        task = result.task
+        self._note_failed(result.failed)
+        self._writer.add(task.point, task.block, result.tables, result.failed)
 
-    def _refuse_other_columns(self, point: int, names: list[str]) -> None:
-        """Blocks of one point with other outcomes are of another version. Those of two
-        points may differ."""
-        if point not in self._columns:
-            shard = self._found.get(point)
-            self._columns[point] = (shard and self.store.columns(shard)) or names
-        if self._columns[point] != names:
-            raise WrongRequest(
-                f"{self.store.folder} was begun by another version of balance-sim, with other outcomes "
-                f"({differing_names(self._columns[point], names)}); choose another --out."
-            )
+    def flush(self) -> None:
+        """Write what waits to be written. Raises CannotWrite."""
+        self._writer.flush()
 
-    @cached_property
-    def _found(self) -> dict[int, Shard]:
-        """A shard of outcomes of each point that had one when the first block was
-        kept."""
-        return {shard.point: shard for shard in self.store.shards()}
+    def _note_failed(self, rows: Iterable[dict[str, Any]]) -> None:
+        self._failed |= {(row["point"], row["run"]): row for row in rows}
 
 
 # -- what a study is ---------------------------------------------------------------------------------
 
 
 def manifest_of(
-    study: str,
-    scenario: Scenario,
-    arms: tuple[str, ...],
-    seed: int,
-    model: str | None,
-    **more: Any,
+    study: str, job: Job, rules: CodeReferences, entries: Mapping[str, Any]
 ) -> Manifest:
     """What decides a study's results, and what it was made with. Without paths and
-    dates."""
+    dates.
+
+    rules: terms and kinds of event of one's own; entries: further keys. Raises
+    CodeDiffers where code of one's own was edited after it was imported."""
+    scenario = job.scenario
+    references = [*job.references, *(reference for _, reference in rules)]
+    made = made_here(driver_fingerprint(references))
     plain = {
         "manifest_version": MANIFEST_VERSION,
         "study": study,
         "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
         "inputs": inputs_of(scenario),
         "classes": classes_of(scenario).as_dict(),
-        "arms": sorted(arms),
-        "seed": seed,
+        "arms": sorted(job.arms),
+        "seed": job.seed,
         "runs": 0,
-        "model": model,
-        "draw_parameters": False,
-        "versions": {
-            "balance_sim": version(),
-            "numpy": np.__version__,
-            "pandas": version("pandas"),
-            "pyarrow": pa.__version__,
-            "python": platform.python_version(),
-            "scipy": version("scipy"),
-        },
-        "cpu": cpu_type(),
+        "model": job.model,
+        "draw_parameters": job.draws,
+        "mechanisms": job.has_extra_arms,
+        "versions": [made.model_dump()],
     }
-    return Manifest.model_validate(plain | more)
+    if job.own:
+        meanings = {name: meaning(reference) for name, reference in job.own}
+        plain |= {"own_outcomes": dict(job.own), "own_meanings": meanings}
+    if rules:
+        plain["own_rules"] = dict(rules)
+    return Manifest.model_validate(plain | dict(entries))
 
 
 def inputs_of(scenario: Scenario) -> dict[str, Any]:
@@ -301,7 +299,7 @@ def scenario_of(manifest: Manifest) -> Scenario:
             "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
         )
     classes = manifest.class_table
-    if classes is not None and not {*scenario.codes} <= {*classes.list_of}:
+    if not {*scenario.codes} <= {*classes.list_of}:
         raise StoreDamaged(
             "manifest.json: `classes` lacks states of the scenario. Restore it."
         )
@@ -317,46 +315,60 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(child)
 
 
-def differing(before: Manifest, now: Manifest) -> list[str]:
+def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> list[str]:
     """Keys in which two manifests ask for different results, with both values in words:
-    `key: text`."""
-    keys = ("study", "arms", "seed", "model", "draw_parameters")
-    told = {key: [getattr(one, key) for one in (before, now)] for key in keys}
-    told |= {"own_outcomes": [dict(one.own) for one in (before, now)]}
-    told |= {"own_rules": [dict(one.rules) for one in (before, now)]}
-    out = [
-        _both(key, there, here) for key, (there, here) in told.items() if there != here
-    ]
-    out += [
-        f"{module}: its text is another one than it was; run into a new folder; after a repair, `sweep --retry-failed`"
-        for module, text in (before.own_code or {}).items()
-        if (now.own_code or {}).get(module, text) != text
-    ]
-    out += (
-        []
-        if before.further == now.further
-        else ["game: other players, or other outcomes of theirs"]
+    `key: text`. is_mended: other text of one's own modules is what was wanted."""
+    lines = []
+    for key in IDENTITY:
+        there, here = getattr(before, key), getattr(now, key)
+        if there != here:
+            lines.append(_both(key, there, here))
+    if before.further != now.further:
+        lines.append("game: other players, or other outcomes of theirs")
+    lines += _versions_that_differ(before.versions[-1], now.versions[-1])
+    lines += _code_that_differs(
+        before.versions[-1], now.versions[-1], is_mended=is_mended
     )
-    numpy_there, numpy_here = (
-        one.versions["numpy"].split(".")[0] for one in (before, now)
-    )
-    if before.version != now.version or numpy_there != numpy_here:
-        programs = [
-            name
-            for name in ("balance_sim", "numpy")
-            if before.versions[name] != now.versions[name]
-        ]
-        out += [
-            f"version of {name}: {before.versions[name]} there, {now.versions[name]} here"
-            for name in programs
-        ]
     if before.scenario.sha256 != now.scenario.sha256:
-        out += [_both(*found) for found in differences(before.inputs, now.inputs)] or [
-            "scenario: another content"
-        ]
-    elif not out:
-        out += _classes_that_differ(before, now)
-    return out
+        changes = [_both(*change) for change in differences(before.inputs, now.inputs)]
+        lines += changes or ["scenario: another content"]
+    elif not lines:
+        lines += _classes_that_differ(before.class_table, now.class_table)
+    return lines
+
+
+def _versions_that_differ(there: MadeWith, here: MadeWith) -> list[str]:
+    """Versions of balance-sim, or the first part of NumPy's, that differ."""
+    numpy = [made.numpy.split(".")[0] for made in (there, here)]
+    if there.balance_sim == here.balance_sim and numpy[0] == numpy[1]:
+        return []
+    pairs = {name: (there.programs[name], here.programs[name]) for name in PROGRAMS}
+    return [
+        f"version of {name}: {old} there, {new} here"
+        for name, (old, new) in pairs.items()
+        if old != new
+    ]
+
+
+def _code_that_differs(
+    there: MadeWith, here: MadeWith, *, is_mended: bool
+) -> list[str]:
+    """Sources of the package, and modules of one's own, that differ in their text."""
+    old, new = there.fingerprint, here.fingerprint
+    if is_mended:
+        old, new = CodeFingerprint(old.package), CodeFingerprint(new.package)
+    hint = "run into a new folder; after a repair, `sweep --retry-failed`"
+    return [
+        f"code: {name} {mine} there, {theirs} here; {hint}"
+        for name, mine, theirs in old.differences(new)
+    ]
+
+
+def refuse_code(made: CodeFingerprint) -> None:
+    """Raise CodeDiffers, with both values, where the package or a module of one's own
+    has another text here than in the code that made a study."""
+    here = code_fingerprint(made.modules)
+    made.refuse_other(here, "this machine", "Restore the files that made the study")
 
 
 def _both(key: str, there: Any, here: Any) -> str:
@@ -368,31 +380,23 @@ def _both(key: str, there: Any, here: Any) -> str:
 
 def _worded(value: Any, room: int) -> str:
     """A value of a manifest in at most so many columns."""
-    if isinstance(value, dict) and not all(
-        isinstance(one, str) for one in value.values()
-    ):
-        return f"{len(value)} fields"
-    if isinstance(value, dict | list | tuple):
-        texts = [
-            f"{one} {value[one]}" if isinstance(value, dict) else str(one)
-            for one in value
-        ]
-        text = ", ".join(texts)
-        return (
-            shown(
-                text
-                if len(text) <= room
-                else f"{len(texts)} ({text}"[: room - 4] + "...)"
-            )
-            if texts
-            else "none"
-        )
+    if value is None or value in ((), [], {}):
+        return "none"
+    if isinstance(value, dict):
+        if not all(isinstance(item, str) for item in value.values()):
+            return f"{len(value)} fields"
+        value = [f"{key} {item}" for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        text = ", ".join(map(str, value))
+        if len(text) > room:
+            text = f"{len(value)} ({text}"[: room - 4] + "...)"
+        return shown(text)
     if isinstance(value, str) and " " in value:
         return f"'{shown(value, room - 2)}'"
-    return "none" if value is None else shown(value, room)
+    return shown(value, room)
 
 
-def in_short(found: list[str]) -> list[str]:
+def in_short(lines: list[str]) -> list[str]:
     """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the
     study, the title first.
 
@@ -400,101 +404,38 @@ def in_short(found: list[str]) -> list[str]:
     ['seed: 1 there, 2 asked for', 'states: 2 values differ']
     """
     sections: dict[str, list[str]] = {}
-    for line in found:
-        sections.setdefault(line.partition(":")[0].partition(".")[0], []).append(line)
+    for line in lines:
+        head = line.partition(":")[0].partition(".")[0]
+        sections.setdefault(head, []).append(line)
     order = [head for head in FIRST_NAMED if head in sections]
     order += [head for head in sections if head not in FIRST_NAMED]
-    lines = []
-    for head in order:
-        of = sections[head]
-        several = [f"{head}: {len(of):,} values differ"] if len(of) > 1 else of
-        lines.append(
-            next((line for line in of if line.startswith(f"{head}:")), several[0])
-        )
-    if len(lines) > MOST_NAMED:
-        lines[MOST_NAMED - 1 :] = [f"and also: {', '.join(order[MOST_NAMED - 1 :])}"]
+    short = [_section_line(head, sections[head]) for head in order]
+    if len(short) > MOST_NAMED:
+        others = ", ".join(order[MOST_NAMED - 1 :])
+        short[MOST_NAMED - 1 :] = [f"and also: {others}"]
     return [
-        line if len(line) <= WIDTH else line[: WIDTH - 4] + " ..." for line in lines
+        line if len(line) <= WIDTH else f"{line[: WIDTH - 4]} ..." for line in short
     ]
 
 
-def _classes_that_differ(before: Manifest, now: Manifest) -> list[str]:
+def _section_line(head: str, lines: list[str]) -> str:
+    """One line for a section: its own, the only one, or how many there are."""
+    for line in lines:
+        if line.startswith(f"{head}:"):
+            return line
+    return lines[0] if len(lines) == 1 else f"{head}: {len(lines):,} values differ"
+
+
+def _classes_that_differ(there: Classes, here: Classes) -> list[str]:
     """How two studies of one scenario differ in their class tables, which follow from
     the files as written."""
-    there, here = before.class_table, now.class_table
-    assert here is not None  # this version keeps it
-    if there is None and before.is_sweep:
-        return [
-            "classes: none there, whose points were each counted by classes of their own"
-        ]
-    there = there or classes_of(scenario_of(before))
-    if dyads := [
-        f"{a}-{b}: {one} there, {two} asked for"
-        for (a, b), one, two in there.unlike(here)
-    ]:
-        return [
-            f"classes of {len(dyads):,} dyads, of another scenario as written",
-            *dyads,
-        ]
+    pairs = there.unlike(here)
+    if pairs:
+        heading = f"classes of {len(pairs):,} dyads, of another scenario as written"
+        lines = [f"{a}-{b}: {old} there, {new} asked for" for (a, b), old, new in pairs]
+        return [heading, *lines]
     return [
         f"classes.{line}"
         for line in leaf_differences(there.as_dict(), here.as_dict())
         if not line.startswith(("sha256", *LISTS))
     ]
-
-
-def leaf_differences(
-    a: Any, b: Any, words: str = "{a!r} there, {b!r} asked for"
-) -> list[str]:
-    """Key paths at which two trees differ, with both values."""
-    return [
-        f"{path}: {words.format(a=one, b=other)}"
-        for path, one, other in differences(a, b)
-    ]
-
-
-def differences(
-    a: Any,
-    b: Any,
-    path: str = "",
-    *,
-    same: Callable[[Any, Any], bool] = operator.eq,
-    exact: bool = False,
-) -> Iterator[tuple[str, Any, Any]]:
-    """Key paths at which two trees of JSON differ, and both values there.
-
-    same: whether two leaves are. exact: keys have to be the same and lists go by place;
-    else what is missing is null, and items of lists go by their names or ids where they
-    have any."""
-    one, other = a, b
-    if isinstance(a, list) and isinstance(b, list):
-        named = _are_names(a) and _are_names(b) and {*a} != {*b}
-        one, other = (
-            dict(enumerate(of))
-            if exact
-            else {k: k for k in of}
-            if named
-            else _by_id(of)
-            for of in (a, b)
-        )
-    if (
-        isinstance(one, dict)
-        and isinstance(other, dict)
-        and not (exact and one.keys() != other.keys())
-    ):
-        for key in sorted({*one, *other}, key=str):
-            below = f"{path}.{key}" if path else str(key)
-            yield from differences(
-                one.get(key), other.get(key), below, same=same, exact=exact
-            )
-    elif not same(a, b):
-        yield path, a, b
-
-
-def _are_names(items: list[Any]) -> bool:
-    return all(isinstance(item, str) for item in items) and len({*items}) == len(items)
-
-
-def _by_id(items: list[Any]) -> dict[Any, Any]:
-    have_ids = all(isinstance(item, dict) and "id" in item for item in items)
-    return {item["id"] if have_ids else at: item for at, item in enumerate(items)}

@@ -24,9 +24,9 @@ import pyarrow.compute as pc
 from cachetools import LRUCache
 
 from balance_sim.model.core import Floats, Ints, Keys
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import SHARE, fitted_shares
 from balance_sim.scenario.errors import MissingExtra, WrongRequest
+from balance_sim.scenario.setter import value_at
 from balance_sim.study.draws import deviations, distribution_of, joint_draws
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, known_outcome
 

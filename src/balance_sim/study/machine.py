@@ -1,5 +1,5 @@
-"""What kind of processor this is: results are the same to the last bit on one type, not
-across types."""
+"""Versions of programs, and what kind of processor this is: results are the same to the
+last bit on one type, not across types."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from typing import Any
 import numpy as np
 
 CHOSEN = "OPENBLAS_CORETYPE"
+
+
+def version(program: str = "balance-sim") -> str:
+    """The installed version of a program."""
+    from importlib.metadata import version as installed
+
+    return installed(program)
 
 
 def cpu_type() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import platform
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,15 +25,17 @@ from pydantic import (
 )
 
 from balance_sim.model.classes import Classes
+from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.registry import part
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
+from balance_sim.study.machine import cpu_type, version
 from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.recorder import FurtherOutcomes
 
 FILE = "manifest.json"
-MANIFEST_VERSION = 3
+MANIFEST_VERSION = 4
 LARGEST = 64 << 20  # bytes that are read at most, and so written
 
 
@@ -61,12 +64,6 @@ def _is_game(said: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _known(versions: dict[str, str]) -> dict[str, str]:
-    if not {"balance_sim", "numpy"} <= {*versions}:
-        raise ValueError("lacks balance_sim or numpy")
-    return versions
-
-
 Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
 
@@ -75,6 +72,47 @@ class _Part(BaseModel):
     """Keys that another version added are kept as they are."""
 
     model_config = ConfigDict(frozen=True, extra="allow", regex_engine="python-re")
+
+
+class MadeWith(_Part):
+    """What simulated, at the beginning or at one resume of a study: versions of
+    programs, the processor, and the fingerprint of the code."""
+
+    balance_sim: Name
+    numpy: Name
+    pandas: Name
+    pyarrow: Name
+    python: Name
+    scipy: Name
+    cpu: str
+    code: Sha256
+    own_code: dict[Name, Name] = {}
+
+    @property
+    def programs(self) -> dict[str, str]:
+        """Versions by program."""
+        names = ("balance_sim", "numpy", "pandas", "pyarrow", "python", "scipy")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def fingerprint(self) -> CodeFingerprint:
+        """Of the package and of modules of one's own."""
+        return CodeFingerprint(self.code, dict(self.own_code))
+
+
+def made_here(fingerprint: CodeFingerprint) -> MadeWith:
+    """What simulates here: installed versions, this processor, and this code."""
+    return MadeWith(
+        balance_sim=version(),
+        numpy=version("numpy"),
+        pandas=version("pandas"),
+        pyarrow=version("pyarrow"),
+        python=platform.python_version(),
+        scipy=version("scipy"),
+        cpu=cpu_type(),
+        code=fingerprint.package,
+        own_code=fingerprint.modules,
+    )
 
 
 class ScenarioNamed(_Part):
@@ -114,14 +152,17 @@ JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
 
 class Manifest(_Part):
     """What decides a study's results, and what it was made with. What not all studies
-    write has a default."""
+    write has a default.
+
+    versions: what simulated, one entry for the beginning and one for each resume with
+    anything else."""
 
     manifest_version: StrictInt = MANIFEST_VERSION
     study: Literal["run", "sweep"] = Field(description="`run` or `sweep`")
     scenario: ScenarioNamed = Field(description="a name and a sha256")
     inputs: dict[str, Any] = Field(description="the scenario's content")
-    classes: Annotated[dict[str, Any], AfterValidator(_is_table)] | None = Field(
-        default=None, description="a class table with its sha256"
+    classes: Annotated[dict[str, Any], AfterValidator(_is_table)] = Field(
+        description="a class table with its sha256"
     )
     arms: list[Name] = Field(description="a list of names")
     seed: StrictInt = Field(
@@ -132,10 +173,9 @@ class Manifest(_Part):
     draw_parameters: StrictBool | JointDraws = Field(
         default=False, description="true, false, or joint draws"
     )
-    versions: Annotated[dict[str, Name], AfterValidator(_known)] = Field(
-        description="versions by program"
+    versions: list[MadeWith] = Field(
+        min_length=1, description="versions, processor and code, one entry a resume"
     )
-    cpu: str | None = Field(default=None, description="text")
     files: dict[str, str] = Field(default={}, description="texts by name")
     command: str = Field(default="", description="text")
     mechanisms: StrictBool = Field(default=False, description="true or false")
@@ -149,9 +189,6 @@ class Manifest(_Part):
     own_meanings: dict[Name, str] | None = Field(
         default=None, description="a text by the name of an outcome, or null"
     )
-    own_code: dict[Name, Name] | None = Field(
-        default=None, description="a sha256 by module, or null"
-    )
     game: PlayedBy | None = Field(
         default=None, description="a game: its name, its plan and its players' outcomes"
     )
@@ -160,6 +197,25 @@ class Manifest(_Part):
     points: PointsNamed | None = Field(
         default=None, description="a sha256 and counts, or null"
     )
+
+    @property
+    def study_key(self) -> str:
+        """sha256 of what decides replications: the same for every shard of a study."""
+        further = None if self.game is None else self.game["cast"]
+        parts = [
+            self.study,
+            self.scenario.sha256,
+            self.classes.get("sha256"),
+            sorted(self.arms),
+            self.seed,
+            self.model,
+            self.draw_parameters,
+            self.own,
+            self.rules,
+            further,
+        ]
+        text = json.dumps(parts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def own(self) -> CodeReferences:
@@ -188,12 +244,28 @@ class Manifest(_Part):
 
     @property
     def version(self) -> str:
-        return self.versions["balance_sim"]
+        """The balance-sim that made the study."""
+        return self.versions[0].balance_sim
 
     @property
-    def class_table(self) -> Classes | None:
-        """The scenario's class table, if the version kept one."""
-        return None if self.classes is None else Classes.read(self.classes)
+    def cpu(self) -> str:
+        """The processor that the study began on."""
+        return self.versions[0].cpu
+
+    @property
+    def own_code(self) -> dict[str, str]:
+        """sha256 by module of one's own, as last simulated."""
+        return self.versions[-1].own_code
+
+    @property
+    def fingerprint(self) -> CodeFingerprint:
+        """The code that last simulated."""
+        return self.versions[-1].fingerprint
+
+    @property
+    def class_table(self) -> Classes:
+        """The scenario's class table."""
+        return Classes.read(self.classes)
 
     def plain(self) -> dict[str, Any]:
         return self.model_dump(exclude_unset=True)
@@ -216,12 +288,14 @@ def read_manifest(folder: Path) -> Manifest | None:
     damaged = f"{path} is damaged: restore it, or start in a new folder."
     try:
         plain = json.loads(text)
-        version = plain["manifest_version"]
+        made_in = plain["manifest_version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise StoreDamaged(damaged) from None
-    if version != MANIFEST_VERSION:
+    if made_in != MANIFEST_VERSION:
         raise WrongRequest(
-            f"{path} is of version {version}; this balance-sim reads {MANIFEST_VERSION}."
+            f"{path} was made by another version of balance-sim, in format {made_in}; "
+            f"this one reads {MANIFEST_VERSION}. Run the study again into a new folder, "
+            "or install that version"
         )
     declared = plain.pop("sha256", None)
     if declared is not None and declared != _seal(plain):
@@ -237,10 +311,6 @@ def read_manifest(folder: Path) -> Manifest | None:
 def manifest_from(plain: dict[str, Any]) -> Manifest:
     """A manifest of plain data. Raises ValueError with the first key that is missing or
     not of its kind."""
-    if "classes" in plain and plain["classes"] is None:
-        raise ValueError(
-            f"`classes` is not {Manifest.model_fields['classes'].description}"
-        )
     if plain.get("study") == "sweep":
         for key in ("experiment", "design", "points"):
             if key not in plain:

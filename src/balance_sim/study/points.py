@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,12 @@ class SweepPoint:
     values: PointValues
     label: str = ""
     part: str = ""
+    stored_key: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> str:
         """What the point is, whatever its place in the design: sha256 of its values."""
-        return point_key(self.values)
+        return self.stored_key or point_key(self.values)
 
 
 def point_key(values: PointValues) -> str:
@@ -198,6 +199,30 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
 # -- the table ---------------------------------------------------------------------------------------
 
 
+class StoredPoints(Sequence[SweepPoint]):
+    """Points of a table on disk, each made when it is asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        names = table.column_names
+        self._columns = {name: table[name].to_pylist() for name in names}
+        self._paths = [name for name in names if name not in FIXED]
+
+    def __len__(self) -> int:
+        return len(self._columns["key"])
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[place] for place in range(*number.indices(len(self)))]
+        values = [(path, self._columns[path][number]) for path in self._paths]
+        label, part, key = (
+            self._columns[name][number] for name in ("label", "part", "key")
+        )
+        read = tuple(
+            (path, _read(value)) for path, value in values if value is not None
+        )
+        return SweepPoint(read, label, part, key)
+
+
 class PointTable:
     """Every point the folder knows, by number; `place` is its place in the present
     design, -1 outside it."""
@@ -205,7 +230,8 @@ class PointTable:
     def __init__(
         self, points: Sequence[SweepPoint] = (), places: Sequence[int] = ()
     ) -> None:
-        self.points, self.places = list(points), list(places)
+        self.points = points
+        self.places = list(places)
 
     def numbers(self) -> list[int]:
         """Numbers of the present design's points, in its order."""
@@ -233,13 +259,9 @@ class PointTable:
         design in its order."""
         rows = []
         for number in self.numbers():
-            one = self.points[number]
-            front = zip(
-                FIXED,
-                (number, self.places[number], one.key, one.label, one.part),
-                strict=True,
-            )
-            rows.append(dict(front) | dict(one.values))
+            point = self.points[number]
+            row = (number, self.places[number], point.key, point.label, point.part)
+            rows.append(dict(zip(FIXED, row, strict=True)) | dict(point.values))
         return pd.DataFrame(rows, columns=[*FIXED, *self.paths()])
 
     def paths(self) -> list[str]:
@@ -270,20 +292,13 @@ class PointTable:
         content = checked_bytes(
             path, said.sha256, "Restore it, or start in a new folder.", "damaged"
         )
-        found = parquet_table(content, str(path))
-        if found.num_rows > MOST_POINTS:
+        table = parquet_table(content, str(path))
+        if table.num_rows > MOST_POINTS:
             raise StoreDamaged(
-                f"{path}: {found.num_rows:,} points; at most {MOST_POINTS:,} are read. Restore it."
+                f"{path}: {table.num_rows:,} points; at most {MOST_POINTS:,} are read. "
+                "Restore it."
             )
-        points = []
-        for row in found.to_pylist():
-            values = (
-                (key, _read(value))
-                for key, value in row.items()
-                if key not in FIXED and value is not None
-            )
-            points.append(SweepPoint(tuple(values), row["label"], row["part"]))
-        return PointTable(points, found["place"].to_pylist())
+        return PointTable(StoredPoints(table), table["place"].to_pylist())
 
     def _arrow(self) -> pa.Table:
         rows = [dict(point.values) for point in self.points]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -42,9 +42,10 @@ from balance_sim.study.blocks import Block, runs_with_extra
 from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.export import frame_csv
-from balance_sim.study.folder import Folder, InMemory, manifest_of, version
+from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
+from balance_sim.study.machine import version
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.own_outcomes import (
     ArmHistory,
@@ -132,14 +133,14 @@ class PreparedRun:
     job : what every block shares
     runs : replications asked for
     options : as given
-    code : what the manifest says of code of one's own
+    rules : terms and kinds of event of one's own
     began : seconds of the monotonic clock
     """
 
     job: Job
     runs: int
     options: RunOptions
-    code: dict[str, Any]
+    rules: CodeReferences
     began: float
 
     @property
@@ -151,22 +152,18 @@ class PreparedRun:
     @property
     def has_own_code(self) -> bool:
         """Whether blocks take longer than ours do, or one of them may end a process."""
-        return bool(self.job.model or self.job.draws or self.code)
+        job = self.job
+        return bool(job.model or job.draws or job.own or self.rules)
 
     def store(self) -> InMemory | Folder:
         """Where the tables of blocks go."""
         if self.folder is None:
             return InMemory()
-        job = self.job
         entries = {
             "files": self.options.get("files") or {},
             "command": self.options.get("command", ""),
-            "mechanisms": job.has_extra_arms,
-            "draw_parameters": job.draws,
         }
-        manifest = manifest_of(
-            "run", job.scenario, job.arms, job.seed, job.model, **entries, **self.code
-        )
+        manifest = manifest_of("run", self.job, self.rules, entries)
         return Folder(self.folder, manifest)
 
     def simulate(self, *, is_shared: bool = False) -> Result:
@@ -188,10 +185,12 @@ class PreparedRun:
                 simulated += blocks
                 done = runs - sum(len(block) for block in blocks)
                 progress(done, runs, len(store.failed()))
-                for result in run_tasks(job, [Task(b) for b in blocks], workers):
-                    store.keep(result)
-                    done += len(result.task.block)
-                    progress(done, runs, len(store.failed()))
+                tasks = [Task(block) for block in blocks]
+                with closing(run_tasks(job, tasks, workers)) as results:
+                    for result in results:
+                        store.keep(result)
+                        done += len(result.task.block)
+                        progress(done, runs, len(store.failed()))
                 if precision is None:
                     break
                 needed = runs_for(
@@ -275,7 +274,7 @@ def prepare(
         own=own,
     )
     try_own_outcomes(job)
-    return PreparedRun(job, runs, options, record_of_code(model, own, rules), began)
+    return PreparedRun(job, runs, options, rules, began)
 
 
 def simulate(
@@ -330,7 +329,7 @@ def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]
 
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
-) -> Iterator[TaskResult]:
+) -> Generator[TaskResult, None, None]:
     """Outcomes as they finish, in this process for one worker, or one task of our own
     model. client: on its cluster."""
     code = driver_fingerprint([*job.references, *entered_modules()])
@@ -427,22 +426,6 @@ def own_rules(
         for world in worlds.arms.values():
             try_terms(world, worlds.baseline)
     return rules
-
-
-def record_of_code(
-    model: str | None, own: CodeReferences, rules: CodeReferences
-) -> dict[str, Any]:
-    """What a manifest says of code of the user's own; nothing where there is none."""
-    references = [*([model] if model else []), *(place for _, place in (*own, *rules))]
-    code = driver_fingerprint(references).modules
-    told = {name: meaning(reference) for name, reference in own}
-    out = {
-        "own_outcomes": dict(own),
-        "own_rules": dict(rules),
-        "own_meanings": told,
-        "own_code": code,
-    }
-    return {key: value for key, value in out.items() if value}
 
 
 def own_outcomes(

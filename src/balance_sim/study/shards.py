@@ -1,39 +1,40 @@
 """Files of a results folder, and how they are known by their content.
 
-A shard is one file of a block: its name holds the sha256 of its bytes. The digest of a
-result is one number for its tidy tables, whatever the blocks, workers or order of arms.
-Figures and pages have their checksums in SHA256SUMS."""
+A shard holds blocks of one or several points: a Parquet file of each table, and a
+record, written last, with the sha256 of each file. The digest of a result is one number
+for its tidy tables, whatever the blocks, workers or order of arms. Figures and pages
+have their checksums in SHA256SUMS."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
 
 from balance_sim.model.clocks import label
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
-from balance_sim.study.blocks import Block
 from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.tables import coded, of_arms
 
 TABLES = ("dyads", "accords", "runs")  # in the order of writing
-FAILED = "failed"
+RECORDS = "shards"
 SUMS = "SHA256SUMS"
 REPORT = "report.html"
-FEW = 3  # names that a message spells out
 MOST_CELLS = 100_000_000  # ten times those of the largest block
 LARGEST_UNPACKED = 512 << 20
-_NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
 _LINE = re.compile(
     r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)"
 )
@@ -53,76 +54,140 @@ def checked_bytes(path: Path, sha256: str, again: str, unlike: str) -> bytes:
     return content
 
 
-@dataclass(frozen=True, order=True)
-class Shard:
-    """One file: the block of one point of a design (0 for a single run)."""
+class FailedRun(BaseModel):
+    """A replication that did not finish, and why."""
+
+    model_config = ConfigDict(frozen=True)
 
     point: int
-    first: int
-    stop: int
-    sha256: str
-    path: Path
+    run: int
+    seed: int
+    traceback: str
 
-    @property
-    def block(self) -> Block:
-        return Block(self.first, self.stop)
 
-    @property
-    def key(self) -> tuple[int, int, int]:
-        return (self.point, self.first, self.stop)
+class ShardRecord(BaseModel):
+    """What one shard holds: the record that makes its files part of a study.
 
-    def content(self) -> bytes:
-        """The bytes, checked against the name. Raises StoreDamaged."""
-        again = "Give the command that wrote the folder again to re-run that block."
-        return checked_bytes(
-            self.path, self.sha256, again, "its bytes are not those it was written with"
-        )
+    Attributes
+    ----------
+    study : `Manifest.study_key` of the study that it belongs to
+    blocks : (point, first, stop) of each block, in the order of its rows
+    failed : replications of these blocks that did not finish
+    files : sha256 of its tables' bytes, by table; none where no replication finished
+    """
 
-    def is_sound(self) -> bool:
-        """True if the bytes are those the shard was written with. Raises OSError where
-        the system is exhausted."""
-        try:
-            self.content()
-        except StoreDamaged:
-            return False
-        return True
+    model_config = ConfigDict(frozen=True)
 
-    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Its table, the bytes checked against its name. columns: those wanted, where
-        it has them; all if None."""
-        return parquet_table(self.content(), str(self.path), columns)
+    study: str
+    blocks: tuple[tuple[int, int, int], ...]
+    failed: tuple[FailedRun, ...] = ()
+    files: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
-class FinishedBlock:
-    """A block that is done: its shards, or None where all failed; dyads None in folders
-    of earlier versions too."""
+class Shard:
+    """One shard of a results folder: a record, and a Parquet file of each table.
 
-    point: int
-    block: Block
-    runs: Shard | None
-    agreements: Shard | None
-    dyads: Shard | None = None
+    Attributes
+    ----------
+    folder : of the results
+    number : of the shard, in the names of its files
+    record : what it holds
+    """
+
+    folder: Path
+    number: int
+    record: ShardRecord
 
     @property
-    def shards(self) -> list[Shard]:
-        return [
-            one for one in (self.runs, self.agreements, self.dyads) if one is not None
-        ]
+    def record_path(self) -> Path:
+        """The file of the record."""
+        return self.folder / RECORDS / f"{self.number:06d}.json"
 
+    def path(self, table: str) -> Path:
+        """The file of a table."""
+        return self.folder / table / f"{self.number:06d}.parquet"
 
-def shard_name(point: int, block: Block, content: bytes, suffix: str) -> str:
-    """The name of a block's file with that content."""
-    digest = hashlib.sha256(content).hexdigest()
-    return f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.{suffix}"
+    @property
+    def paths(self) -> list[Path]:
+        """Files of its tables."""
+        return [self.path(table) for table in self.record.files]
 
+    @property
+    def missing_paths(self) -> list[Path]:
+        """Files of its tables that are gone."""
+        return [path for path in self.paths if not path.is_file()]
 
-def shard_of(path: Path) -> Shard | None:
-    """The shard that a file's name says it is; None where it is named otherwise."""
-    if not (match := _NAME.fullmatch(path.name)):
+    def content(self, table: str) -> bytes:
+        """The bytes of a table's file. Raises StoreDamaged where they are not those
+        that were written."""
+        return checked_bytes(
+            self.path(table),
+            self.record.files[table],
+            "Give the command that wrote the folder again to simulate its runs again.",
+            "its bytes are not those it was written with",
+        )
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """One of its tables, the bytes checked. columns: those wanted, where it has
+        them, and `point`; all if None."""
+        path = str(self.path(name))
+        wanted = None if columns is None else ["point", *columns]
+        return parquet_table(self.content(name), path, wanted)
+
+    def outcome_columns(self) -> list[str]:
+        """Columns of its table of outcomes, but for the point."""
+        schema = pq.read_schema(pa.BufferReader(self.content("runs")))
+        return [name for name in schema.names if name != "point"]
+
+    def damage(self) -> str | None:
+        """What is wrong with its files, by name; None where all is well. Raises OSError
+        where the system is exhausted."""
+        for table in self.record.files:
+            try:
+                self.content(table)
+            except StoreDamaged as error:
+                return str(error)
         return None
-    point, first, stop, digest, _ = match.groups()
-    return Shard(int(point), int(first), int(stop), digest, path)
+
+    def remove(self) -> None:
+        """Take it away, the record first."""
+        for path in (self.record_path, *self.paths):
+            path.unlink(missing_ok=True)
+
+
+def sha256_of(content: bytes) -> str:
+    """sha256 of bytes, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def record_bytes(record: ShardRecord) -> bytes:
+    """A record as JSON, with its own sha256."""
+    plain = record.model_dump(mode="json")
+    return json.dumps(plain | {"sha256": _seal(plain)}).encode()
+
+
+def _seal(plain: dict[str, Any]) -> str:
+    return sha256_of(json.dumps(plain, sort_keys=True).encode())
+
+
+def read_record(path: Path) -> ShardRecord:
+    """The record in a file. Raises StoreDamaged, with the file's name."""
+    damaged = StoreDamaged(
+        f"{path}: not the record that was written. Give the command that wrote the "
+        "folder again to simulate its runs again."
+    )
+    try:
+        plain = json.loads(regular_bytes(path))
+        if plain.pop("sha256") != _seal(plain):
+            raise damaged
+        return ShardRecord.model_validate(plain)
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        raise damaged from error
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise damaged from error
 
 
 def parquet_table(
@@ -159,17 +224,6 @@ def encode(table: pa.Table) -> bytes:
         whole, sink, compression="zstd", compression_level=1, write_page_checksum=True
     )
     return bytes(sink.getvalue().to_pybytes())
-
-
-def differing_names(there: Sequence[str], here: Sequence[str]) -> str:
-    """What the outcomes there lack of those here, and have besides, a few of each; or
-    that their order differs."""
-    parts = [
-        f"{word} {', '.join(found[:FEW])}{f' and {len(found) - FEW} more' if len(found) > FEW else ''}"
-        for word, one, other in (("without", here, there), ("with", there, here))
-        if (found := [name for name in one if name not in set(other)])
-    ]
-    return "; ".join(parts) or "in another order"
 
 
 # -- the digest of a result --------------------------------------------------------------------------

@@ -1,67 +1,71 @@
-"""The results folder: immutable Parquet shards, one of each table a block, and a
-manifest.
+"""The results folder: shards of Parquet tables, each with a record, and a manifest.
 
-A shard carries the sha256 of its bytes in its name, and every read checks it. The
-driver is the only writer and holds a kernel lock. A block is done when all its shards
-stand, or when every run in it is on record as failed."""
+A record has the sha256 of its tables' files, and every read checks it. The driver is the
+only writer and holds the lock. A block is done when the record that names it and all
+files of that record stand. A damaged, missing or foreign shard is named; whoever writes
+the study next takes it away, and simulates its blocks again."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
-from itertools import groupby
-from operator import attrgetter
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from cachetools import LRUCache
 
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import (
-    CannotWrite,
-    StoreDamaged,
-    StudyError,
-    no_results,
-)
+from balance_sim.scenario.errors import StoreDamaged, no_results
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 from balance_sim.study.atomic_files import (
-    Lock,
+    FolderLock,
     clear_half_written,
     make_folder,
     write_atomic,
 )
 from balance_sim.study.blocks import Block
 from balance_sim.study.manifest import (
-    FILE,
     Manifest,
     read_manifest,
     too_large,
     write_manifest,
 )
-from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.shards import (
-    FAILED,
+    RECORDS,
     TABLES,
-    FinishedBlock,
+    FailedRun,
     Shard,
-    differing_names,
+    ShardRecord,
     encode,
-    shard_name,
-    shard_of,
+    read_record,
+    record_bytes,
+    sha256_of,
 )
 from balance_sim.study.tables import BlockTables
 
 log = logging.getLogger(__name__)
-LARGEST_SUMMARY = (
-    256 << 20
-)  # bytes that are read at most: 100 arms with 100 windows have some 120 MB
-Cut = Callable[[pa.Table], pa.Table]
+LARGEST_SUMMARY = 256 << 20
+"""Bytes that are read at most: 100 arms with 100 windows have some 120 MB."""
+CACHED_BYTES = 64 << 20
+"""Bytes of tables of shards with several blocks that are held at once."""
+FIRST_COLUMN = "first"
+"""Of sums by dyad: the first replication of their block."""
+
+
+@dataclass(frozen=True)
+class StoredBlock:
+    """A block that is done, and the shard that holds it."""
+
+    point: int
+    block: Block
+    shard: Shard
 
 
 class Store:
@@ -69,13 +73,9 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = Lock(folder)
-        self._first: dict[
-            int, tuple[Path, list[str]]
-        ] = {}  # by point: shard read first, its columns
-        self._manifest: Manifest | None = (
-            None  # while the lock is ours: what the folder's manifest holds
-        )
+        self._lock = FolderLock(folder)
+        self._cache: LRUCache[tuple[int, str, tuple[str, ...] | None], pa.Table]
+        self._cache = LRUCache(CACHED_BYTES, getsizeof=lambda table: table.nbytes)
 
     def __enter__(self) -> Store:
         return self
@@ -83,241 +83,127 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.unlock()
 
-    def lock(self, places: Sequence[str] = (*TABLES, FAILED)) -> Store:
-        """Take the kernel lock, or say that the folder is busy. Makes the folder, and
-        `places` in it, if need be."""
+    def lock(self, places: Sequence[str] = (*TABLES, RECORDS)) -> Store:
+        """Take the lock, or raise FolderBusy. Makes the folder, and `places` in it."""
         for place in (".", *places):
             make_folder(self.folder / place)
         self._lock.take()
-        try:
-            clear_half_written(self.folder)
-            with suppress(StudyError):  # told of by who reads it
-                self._manifest = self.read_manifest()
-        except BaseException:
-            self.unlock()
-            raise
+        clear_half_written(self.folder)
         return self
 
     def unlock(self) -> None:
-        with suppress(StudyError, OSError):
-            self._restore_manifest()
-        self._manifest = None
+        """Give the lock back, if it was taken."""
         self._lock.leave()
 
     def is_written(self) -> bool:
+        """Whether some process writes into the folder."""
         return self._lock.is_taken()
 
     def read_manifest(self) -> Manifest | None:
+        """The manifest; None where there is none."""
         return read_manifest(self.folder)
 
     def manifest(self) -> Manifest:
         """The manifest. Raises WrongRequest where there is none."""
-        if (found := self.read_manifest()) is None:
+        manifest = self.read_manifest()
+        if manifest is None:
             raise no_results(self.folder)
-        return found
+        return manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Put the manifest in its place, with its own sha256."""
-        self._lock.check()
         write_manifest(self.folder, manifest.plain())
-        self._manifest = manifest
-
-    def _restore_manifest(self) -> None:
-        """Write the manifest again where it was deleted while the lock is ours: without
-        it nobody could go on."""
-        if self._manifest is not None and not os.path.lexists(self.folder / FILE):
-            self.write_manifest(self._manifest)
-            log.warning(
-                "%s was deleted while the study was written: it is written again",
-                self.folder / FILE,
-            )
 
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
-        self._lock.check()
         write_atomic(self.folder / name, text.encode("utf-8", "backslashreplace"))
 
-    def write(self, point: int, block: Block, tables: BlockTables) -> None:
-        """Keep a block. It counts as done once its `runs` shard has its name."""
-        for name, table in tables.by_name.items():
-            self._write_shard(name, point, block, encode(table), "parquet")
+    # -- what there is -----------------------------------------------------------------
 
-    def write_failed(
-        self, point: int, block: Block, rows: list[dict[str, Any]]
-    ) -> None:
-        """Keep the runs of a block that failed, in the place of those recorded for it
-        before."""
-        for old in self.shards(FAILED):
-            if (
-                old.point == point
-                and block.first <= old.first
-                and old.stop <= block.stop
-            ):
-                old.path.unlink(missing_ok=True)
-        if rows:
-            self._write_shard(
-                FAILED, point, block, json.dumps(rows, indent=1).encode("utf-8"), "json"
-            )
+    def record_paths(self) -> list[Path]:
+        """Files of records, by number."""
+        paths = sorted((self.folder / RECORDS).glob("*.json"))
+        return [path for path in paths if path.stem.isdecimal()]
 
-    def _write_shard(
-        self, table: str, point: int, block: Block, content: bytes, suffix: str
-    ) -> None:
-        self._lock.check()
-        self._restore_manifest()
-        try:
-            write_atomic(
-                self.folder / table / shard_name(point, block, content, suffix), content
-            )
-        except CannotWrite:
-            self._lock.check()  # where the folder went in the middle of it, that is why
-            raise
-
-    # -- what there is ----------------------------------------------------------------------------
-
-    def every_shard(self, table: str = "runs") -> list[Shard]:
-        """Every file of a table that is named as a shard, in the order of names."""
-        try:
-            names = sorted(os.listdir(self.folder / table))
-        except (FileNotFoundError, NotADirectoryError):
+    def shards(self) -> list[Shard]:
+        """Every shard, by number. Raises StoreDamaged for a record that is not sound,
+        or of another study."""
+        paths = self.record_paths()
+        if not paths:
             return []
-        return [
-            shard
-            for name in names
-            if (shard := shard_of(self.folder / table / name)) is not None
-        ]
+        key = self.manifest().study_key
+        return [self.shard(path, key) for path in paths]
 
-    def shards(self, table: str = "runs") -> list[Shard]:
-        """Shards of a table by point and run; of several of a block the first by
-        name."""
-        found = {shard.key: shard for shard in reversed(self.every_shard(table))}
-        return [found[key] for key in sorted(found)]
-
-    def kept(self) -> list[FinishedBlock]:
-        """Every block that is done, by point and run; where one lies within another,
-        the larger."""
-        agreements, dyads = (
-            {shard.key: shard for shard in self.shards(name)}
-            for name in ("accords", "dyads")
-        )
-        done = [
-            FinishedBlock(
-                runs.point, runs.block, runs, agreements[runs.key], dyads.get(runs.key)
+    def shard(self, path: Path, study_key: str) -> Shard:
+        """The shard of a record's file. Raises StoreDamaged for a record that is not
+        sound, or of another study."""
+        record = read_record(path)
+        if record.study != study_key:
+            raise StoreDamaged(
+                f"{path}: the record of another study. Give the command that wrote the "
+                "folder again to take it away."
             )
-            for runs in self.shards("runs")
-            if runs.key in agreements and (runs.key in dyads or not self.has_sums(runs))
-        ]
-        whole = {one.runs.key for one in done if one.runs}
-        done += [
-            FinishedBlock(shard.point, shard.block, None, None)
-            for shard in self.shards(FAILED)
-            if shard.key not in whole
-            and len(self.read_failed(shard)) == len(shard.block)
-        ]
-        out: list[FinishedBlock] = []
-        for one in sorted(
-            done, key=lambda one: (one.point, one.block.first, -one.block.stop)
-        ):
-            if not (
-                out
-                and out[-1].point == one.point
-                and one.block.stop <= out[-1].block.stop
-            ):
-                out.append(one)
-        return out
+        return Shard(self.folder, int(path.stem), record)
 
-    def kept_by_point(self) -> dict[int, list[FinishedBlock]]:
-        """The same, by point."""
-        return {point: [*of] for point, of in groupby(self.kept(), attrgetter("point"))}
+    def blocks_done(self) -> list[StoredBlock]:
+        """Every block whose files are there, by point and run."""
+        names = {table: self._names(table) for table in TABLES}
+        blocks = [
+            StoredBlock(point, Block(first, stop), shard)
+            for shard in self.shards()
+            if all(shard.path(t).name in names[t] for t in shard.record.files)
+            for point, first, stop in shard.record.blocks
+        ]
+        return sorted(blocks, key=lambda stored: (stored.point, stored.block.first))
+
+    def _names(self, table: str) -> set[str]:
+        try:
+            return set(os.listdir(self.folder / table))
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
 
     def done(self) -> dict[int, list[Block]]:
-        return {
-            point: [one.block for one in of]
-            for point, of in self.kept_by_point().items()
-        }
+        """Blocks that are done, by point."""
+        blocks: dict[int, list[Block]] = {}
+        for stored in self.blocks_done():
+            blocks.setdefault(stored.point, []).append(stored.block)
+        return blocks
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
-        """Of the first `runs` replications of each point, those that are neither kept
+        """Of the first `runs` replications of each point, those that are neither there
         nor on record as failed."""
         done = self.done()
-        left = (
-            (number, missing(done.get(number, []), runs, max(runs, 1)))
-            for number in points
-        )
-        return {number: blocks for number, blocks in left if blocks}
+        lacking = {}
+        for point in points:
+            blocks = missing(done.get(point, []), runs, max(runs, 1))
+            if blocks:
+                lacking[point] = blocks
+        return lacking
 
     def failed(self) -> list[dict[str, Any]]:
         """The runs that failed, by point and run: point, run, seed, traceback."""
-        rows = (row for shard in self.shards(FAILED) for row in self.read_failed(shard))
-        by_run = {(row["point"], row["run"]): row for row in rows}
-        return [by_run[key] for key in sorted(by_run)]
+        rows = [
+            failure.model_dump()
+            for shard in self.shards()
+            for failure in shard.record.failed
+        ]
+        return sorted(rows, key=lambda row: (row["point"], row["run"]))
 
-    def read_failed(self, shard: Shard) -> list[dict[str, Any]]:
-        return list(json.loads(shard.content()))
-
-    def unlike_first(self, shard: Shard, names: list[str]) -> str | None:
-        """How a shard's outcomes differ from those of its point's shard asked about
-        first; None: they do not."""
-        first, known = self._first.setdefault(shard.point, (shard.path, names))
-        if known == names:
-            return None
-        return f"other outcomes than {first.name} ({differing_names(names, known)})"
-
-    def has_sums(self, runs: Shard) -> bool:
-        """Whether a table of dyads goes with a block's outcomes: an earlier version
-        wrote none."""
-        return any(name.startswith(FILTERED) for name in self.columns(runs) or ())
-
-    def columns(self, shard: Shard) -> list[str] | None:
-        """Columns of a shard; None where it is not sound."""
-        try:
-            return list(pq.read_schema(pa.BufferReader(shard.content())).names)
-        except StoreDamaged:
-            return None
-
-    # -- reading ----------------------------------------------------------------------------------
-
-    def _whole(
-        self, point: int, runs: int | None, kept: Iterable[FinishedBlock] | None = None
-    ) -> Iterator[tuple[Shard, Shard, Cut]]:
-        """Shards of outcomes and of agreements of a point in the order of runs; what
-        cuts either to the runs that no block before has, of the first `runs`."""
-        at = 0
-        for one in self.kept() if kept is None else kept:
-            if (
-                one.point == point
-                and one.runs
-                and one.agreements
-                and (runs is None or one.block.first < runs)
-            ):
-                stop = one.block.stop if runs is None else min(one.block.stop, runs)
-                yield (
-                    one.runs,
-                    one.agreements,
-                    partial(_cut, block=one.block, first=at, stop=stop),
-                )
-                at = max(at, one.block.stop)
+    # -- reading -----------------------------------------------------------------------
 
     def blocks(
         self,
         point: int = 0,
         runs: int | None = None,
-        kept: Iterable[FinishedBlock] | None = None,
+        stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, agreements) tables of one point in the order of runs, of the first
-        `runs`. kept: the blocks."""
-        for of_runs, of_agreements, cut in self._whole(point, runs, kept):
-            yield cut(self._alike(of_runs)), cut(of_agreements.table())
+        """(outcomes, agreements) of one point in the order of runs, of the first `runs`.
 
-    def _alike(self, shard: Shard) -> pa.Table:
-        """A shard of outcomes. Raises StoreDamaged where it has others than its point's
-        first."""
-        table = shard.table()
-        if (why := self.unlike_first(shard, table.column_names)) is not None:
-            raise StoreDamaged(
-                f"{shard.path} has {why}: two versions wrote into one folder. "
-                "Run the study into a new one."
-            )
-        return table
+        stored: the blocks, where they are known. Raises StoreDamaged."""
+        for block in self._of_point(point, runs, stored):
+            outcomes = self._rows(block, "runs", runs)
+            if len(outcomes):
+                yield outcomes, self._rows(block, "accords", runs)
 
     def outcomes(
         self,
@@ -325,135 +211,233 @@ class Store:
         runs: int | None = None,
         names: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
-        """Tables of outcomes of one point as `blocks` gives them, without the
-        agreements. names: `run`, `arm` and these alone, where the shards have them; all
-        if not given."""
-        for shard, _, cut in self._whole(point, runs):
-            yield cut(
-                self._alike(shard)
-                if names is None
-                else shard.table(("run", "arm", *names))
-            )
+        """Tables of outcomes of one point as `blocks` gives them. names: `run`, `arm`
+        and these alone, where the shards have them; all if None."""
+        columns = None if names is None else ("run", "arm", *names)
+        for block in self._of_point(point, runs):
+            outcomes = self._rows(block, "runs", runs, columns)
+            if len(outcomes):
+                yield outcomes
 
     def dyads(
         self, point: int = 0, runs: int | None = None
     ) -> Iterator[tuple[pa.Table, int]]:
-        """Sums by dyad of the blocks of one point, with the number of runs in each;
-        only of blocks within `runs`."""
-        at = 0
-        for one in self.kept():
-            inside = (
-                one.point == point
-                and (runs is None or one.block.stop <= runs)
-                and one.block.first >= at
-            )
-            if inside and one.runs is not None and one.dyads is not None:
-                at = one.block.stop
-                yield one.dyads.table(), runs_in(one.runs.table())
+        """Sums by dyad of the blocks of one point that lie within the first `runs`,
+        with the number of runs in each."""
+        for block in self._of_point(point, runs):
+            if runs is None or block.block.stop <= runs:
+                count = runs_in(self._rows(block, "runs", runs, ("run",)))
+                if count:
+                    yield self._rows(block, "dyads", None), count
 
-    # -- mending ----------------------------------------------------------------------------------
-
-    def damaged(self) -> list[Shard]:
-        """Shards whose bytes are not those they were written with."""
-        every = (
-            shard for table in (*TABLES, FAILED) for shard in self.every_shard(table)
+    def tables(self, stored: StoredBlock) -> BlockTables:
+        """All tables of a block. Raises StoreDamaged."""
+        runs, agreements, dyads = (
+            self._rows(stored, name, None) for name in ("runs", "accords", "dyads")
         )
-        return [shard for shard in every if not shard.is_sound()]
+        return BlockTables(runs, agreements, dyads)
 
-    def repair(self) -> None:
-        """Take damaged shards away, so that their blocks are run again."""
-        _remove(self.damaged())
+    def columns(self, point: int) -> list[str]:
+        """Columns of a point's outcomes; none where no replication of it finished."""
+        for outcomes in self.outcomes(point):
+            return list(outcomes.column_names)
+        return []
+
+    def _of_point(
+        self, point: int, runs: int | None, stored: Iterable[StoredBlock] | None = None
+    ) -> Iterator[StoredBlock]:
+        for block in self.blocks_done() if stored is None else stored:
+            is_within = runs is None or block.block.first < runs
+            if block.point == point and is_within and block.shard.record.files:
+                yield block
+
+    def _rows(
+        self,
+        stored: StoredBlock,
+        name: str,
+        runs: int | None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """A block's rows of a table, of the first `runs` replications."""
+        table = self._shard_table(stored.shard, name, columns)
+        stop = stored.block.stop if runs is None else min(stored.block.stop, runs)
+        number = table[FIRST_COLUMN if name == "dyads" else "run"].to_numpy()
+        is_of_block = (number >= stored.block.first) & (number < stop)
+        is_of_block &= table["point"].to_numpy() == stored.point
+        rows = np.flatnonzero(is_of_block)
+        front = ["point", FIRST_COLUMN] if name == "dyads" else ["point"]
+        table = table.drop_columns(front)
+        if not len(rows):
+            return table.slice(0, 0)
+        if rows[-1] - rows[0] + 1 == len(rows):
+            return table.slice(rows[0], len(rows))
+        return table.take(rows)
+
+    def _shard_table(
+        self, shard: Shard, name: str, columns: Sequence[str] | None
+    ) -> pa.Table:
+        """A table of a shard, held for the next block where it has several."""
+        if len(shard.record.blocks) == 1:
+            return shard.table(name, columns)
+        key = shard.number, name, None if columns is None else tuple(columns)
+        table = self._cache.get(key)
+        if table is None:
+            table = shard.table(name, columns)
+            if table.nbytes < CACHED_BYTES:
+                self._cache[key] = table
+        return table
+
+    # -- writing -----------------------------------------------------------------------
+
+    def write(
+        self,
+        study_key: str,
+        blocks: Sequence[tuple[int, Block, BlockTables | None]],
+        failed: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Write blocks, each with its point and its tables, as one shard; failed: their
+        replications that did not finish."""
+        paths = self.record_paths()
+        number = int(paths[-1].stem) + 1 if paths else 0
+        contents = {}
+        if any(tables is not None for _, _, tables in blocks):
+            contents = {name: encode(_stacked(blocks, name)) for name in TABLES}
+        record = ShardRecord(
+            study=study_key,
+            blocks=tuple(
+                (point, block.first, block.stop) for point, block, _ in blocks
+            ),
+            failed=tuple(FailedRun.model_validate(row) for row in failed),
+            files={name: sha256_of(content) for name, content in contents.items()},
+        )
+        shard = Shard(self.folder, number, record)
+        for name, content in contents.items():
+            write_atomic(shard.path(name), content)
+        write_atomic(shard.record_path, record_bytes(record))
+
+    def discard_damaged(self) -> None:
+        """Take away shards that are damaged, incomplete or of another study, each named
+        in a warning, so that their blocks are simulated again."""
+        key = self.manifest().study_key
+        for path in self.record_paths():
+            try:
+                shard = self.shard(path, key)
+                damage = shard.damage()
+            except StoreDamaged as error:
+                shard, damage = None, str(error)
+            if damage is None:
+                continue
+            log.warning("%s", damage)
+            if shard is None:
+                path.unlink(missing_ok=True)
+            else:
+                shard.remove()
 
     def forget_failed(self) -> None:
-        """Take the blocks with failed runs away, so that they are run again."""
-        bad = {shard.key for shard in self.shards(FAILED)}
-        every = (shard for table in (*TABLES, FAILED) for shard in self.shards(table))
-        _remove(
-            s
-            for s in every
-            if any(p == s.point and f < s.stop and s.first < e for p, f, e in bad)
-        )
-
-    def compact(self, rows: int) -> None:
-        """Merge neighbouring blocks of a point up to `rows` rows of outcomes."""
-        for group in _mergeable(
-            [one for one in self.kept() if one.runs is not None], rows
-        ):
-            point, whole = (
-                group[0].point,
-                Block(group[0].block.first, group[-1].block.stop),
+        """Take failed blocks out of their shards, so that they are simulated again."""
+        for shard in self.shards():
+            record = shard.record
+            failed = {(failure.point, failure.run) for failure in record.failed}
+            sound = tuple(
+                (point, first, stop)
+                for point, first, stop in record.blocks
+                if not any((point, run) in failed for run in range(first, stop))
             )
-            pairs = [next(iter(self.blocks(point, kept=[one]))) for one in group]
-            sums = [one.dyads.table() for one in group if one.dyads is not None]
-            if len(sums) == len(group):  # an earlier version kept none
-                tables = (*zip(*pairs, strict=True), sums)
-                self.write(point, whole, BlockTables(*map(pa.concat_tables, tables)))
-                _remove(shard for one in group for shard in one.shards)
-        self._drop_covered()
+            if failed and sound:
+                kept = record.model_copy(update={"blocks": sound, "failed": ()})
+                write_atomic(shard.record_path, record_bytes(kept))
+            elif failed:
+                shard.remove()
 
-    def _drop_covered(self) -> None:
-        """Take away shards within a larger one, left by a merger that was killed."""
-        kept = self.kept_by_point()
 
-        def is_covered(shard: Shard) -> bool:
-            of = (
-                one.block for one in kept.get(shard.point, ()) if one.runs is not None
-            )
-            return any(
-                one != shard.block
-                and one.first <= shard.first
-                and shard.stop <= one.stop
-                for one in of
-            )
+class ShardWriter:
+    """Blocks on their way into a store: small ones are written together, so that many
+    points of few replications do not make many files.
 
-        tables = reversed(TABLES)  # a block of runs is never without its agreements
-        _remove(
-            shard
-            for table in tables
-            for shard in self.shards(table)
-            if is_covered(shard)
+    A shard holds as many blocks as are written already, unless it would be large, or
+    has waited for MOST_SECONDS; a stop loses no more."""
+
+    MOST_ROWS = 20_000
+    MOST_BYTES = 48 << 20
+    MOST_SECONDS = 10.0
+
+    def __init__(self, store: Store, study_key: str) -> None:
+        self.store, self.study_key = store, study_key
+        self.blocks: list[tuple[int, Block, BlockTables | None]] = []
+        self.failed: list[Mapping[str, Any]] = []
+        self.rows = self.bytes = self.written = 0
+        self.since = time.monotonic()
+
+    @classmethod
+    def count(cls, blocks: int, rows: int, seconds: float) -> int:
+        """About how many shards so many blocks come to, with so many rows of outcomes,
+        simulated in so many seconds."""
+        doublings = blocks.bit_length() + 1
+        others = max(rows // cls.MOST_ROWS, int(seconds / cls.MOST_SECONDS))
+        return max(min(blocks, doublings + others), 1)
+
+    def add(
+        self,
+        point: int,
+        block: Block,
+        tables: BlockTables | None,
+        failed: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Keep a block. Raises CannotWrite."""
+        if tables is not None and not self._is_alike(tables):
+            self.flush()
+        self.blocks.append((point, block, tables))
+        self.failed += failed
+        if tables is not None:
+            self.rows += len(tables.runs)
+            self.bytes += sum(table.nbytes for table in tables.by_name.values())
+        is_large = self.rows >= self.MOST_ROWS or self.bytes >= self.MOST_BYTES
+        is_old = time.monotonic() - self.since >= self.MOST_SECONDS
+        if is_large or is_old or len(self.blocks) >= self.written:
+            self.flush()
+
+    def _is_alike(self, tables: BlockTables) -> bool:
+        """Whether tables have the columns of those that wait."""
+        others = (waiting for _, _, waiting in self.blocks if waiting is not None)
+        other = next(others, None)
+        return other is None or all(
+            table.schema.equals(other.by_name[name].schema)
+            for name, table in tables.by_name.items()
         )
 
-
-def _remove(shards: Iterable[Shard]) -> None:
-    for shard in [*shards]:
-        shard.path.unlink(missing_ok=True)
-
-
-def _cut(table: pa.Table, block: Block, first: int, stop: int) -> pa.Table:
-    """The rows of the runs first..stop-1 of a block's table."""
-    if block.first >= first and block.stop <= stop:
-        return table
-    return table.filter(
-        pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop))
-    )
+    def flush(self) -> None:
+        """Write what waits as one shard. Raises CannotWrite."""
+        if self.blocks:
+            self.store.write(self.study_key, self.blocks, self.failed)
+        self.written += len(self.blocks)
+        self.blocks, self.failed = [], []
+        self.rows = self.bytes = 0
+        self.since = time.monotonic()
 
 
-def _mergeable(kept: list[FinishedBlock], rows: int) -> Iterator[list[FinishedBlock]]:
-    """Groups of at least two neighbouring blocks that together keep to `rows` rows."""
-    group: list[FinishedBlock] = []
-    total = 0
-    for one in kept:
-        assert one.runs is not None
-        sound = one.runs.is_sound()
-        count = (
-            pq.read_metadata(pa.BufferReader(one.runs.content())).num_rows
-            if sound
-            else rows
-        )
-        neighbour = (
-            group
-            and group[-1].point == one.point
-            and group[-1].block.stop == one.block.first
-        )
-        if not neighbour or total + count > rows:
-            if len(group) > 1:
-                yield group
-            group, total = [], 0
-        group.append(one)
-        total += count
-    if len(group) > 1:
-        yield group
+def _stacked(
+    blocks: Sequence[tuple[int, Block, BlockTables | None]], name: str
+) -> pa.Table:
+    """A table of several blocks, each row with its point in front; sums by dyad with
+    the first replication of their block too."""
+    parts = []
+    for point, block, tables in blocks:
+        if tables is None:
+            continue
+        table = tables.by_name[name]
+        front = {"point": point}
+        if name == "dyads":
+            front[FIRST_COLUMN] = block.first
+        columns = {
+            key: pa.array(np.full(len(table), value, np.int32))
+            for key, value in front.items()
+        }
+        columns |= {key: table[key] for key in table.column_names}
+        parts.append(pa.table(columns))
+    return pa.concat_tables(parts)
+
+
+# -- replications that are there, and those that are not ---------------------------------
 
 
 def runs_in(runs: pa.Table) -> int:
@@ -467,39 +451,46 @@ def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
 
 
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
-    """Warn whoever reads a study with fewer replications than were asked for."""
-    if not (lost := runs_of(store.lacking(points, runs))):
+    """Warn whoever reads a study with fewer replications than were asked for. Raises
+    StoreDamaged where files are gone that a record names."""
+    lost = runs_of(store.lacking(points, runs))
+    if not lost:
         return
-    wanted, why = (
-        len(points) * runs,
-        "the study was interrupted; the same command goes on",
-    )
+    gone = [path for shard in store.shards() for path in shard.missing_paths]
+    if gone:
+        raise StoreDamaged(
+            f"{gone[0]} is gone, and with it a part of the study. Give the command that "
+            "wrote the folder again to simulate its runs again."
+        )
+    wanted = len(points) * runs
+    why = "the study was interrupted; the same command goes on"
     if store.is_written():
         why = "it is being written"
     elif came_to_its_end(read_summary(store.folder), runs, len(points)):
-        why = f"the study was finished, and {lost:,} are gone; the same command simulates them again"
+        why = "the others are gone; the same command simulates them again"
+    name = shown(str(store.folder), 200)
     there = f"{wanted - lost:,} of the {wanted:,} replications asked for"
-    log.warning("%s holds %s: %s", shown(str(store.folder), 200), there, why)
+    log.warning("%s holds %s: %s", name, there, why)
 
 
 def refuse_lost(store: Store, points: Sequence[int], runs: int) -> None:
     """For who has written a study to its end. Raises StoreDamaged where replications
     are not there any more."""
-    if lost := runs_of(store.lacking(points, runs)):
+    lost = runs_of(store.lacking(points, runs))
+    if lost:
         raise StoreDamaged(
-            f"{shown(str(store.folder), 200)}: {lost:,} of {len(points) * runs:,} replications were lost while it was "
-            "written: their files are gone. Give the same command again to simulate them."
+            f"{shown(str(store.folder), 200)}: {lost:,} of {len(points) * runs:,} "
+            "replications were lost while it was written: their files are gone. Give "
+            "the same command again to simulate them."
         )
 
 
 def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -> bool:
     """Whether a summary, if there is one, is that of a study of so many runs a point
     and so many points."""
-    return (
-        summary is not None
-        and summary.get("runs") == runs
-        and summary.get("points", 1) == points
-    )
+    if summary is None or summary.get("runs") != runs:
+        return False
+    return bool(summary.get("points", 1) == points)
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
@@ -507,25 +498,24 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     one that is too large."""
     path = folder / "summary.json"
     try:
-        found = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
+        summary = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
     except FileTooLarge as error:
-        raise too_large(
-            path, error, "remove it, and give the command again that wrote the folder"
-        ) from None
+        hint = "remove it, and give the command again that wrote the folder"
+        raise too_large(path, error, hint) from None
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return summary if isinstance(summary, dict) else None
 
 
 def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
-    """The blocks, of at most `size` runs, that are still to be run to have the first
-    `runs`."""
-    out: list[Block] = []
-    at = 0
-    for block in [*sorted(done, key=lambda b: b.first), Block(runs, runs)]:
-        while at < min(block.first, runs):
-            stop = min(at + size - at % size, block.first, runs)
-            out.append(Block(at, stop))
-            at = stop
-        at = max(at, block.stop)
-    return out
+    """The blocks, of at most `size` runs, that are still to be simulated to have the
+    first `runs`."""
+    blocks: list[Block] = []
+    start = 0
+    for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
+        while start < min(block.first, runs):
+            stop = min(start + size - start % size, block.first, runs)
+            blocks.append(Block(start, stop))
+            start = stop
+        start = max(start, block.stop)
+    return blocks

@@ -6,38 +6,51 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.model.baseline import with_classes
 from balance_sim.model.own.modules import load
 from balance_sim.scenario.design import Experiment, Overrides
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.study import run as of_run
 from balance_sim.study.arms import chosen_arms
-from balance_sim.study.blocks import Block, batch_runs
+from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.jobs import Job, Task, Values, check_outcomes
+from balance_sim.study.jobs import Job, Task, check_outcomes
+from balance_sim.study.own_outcomes import CodeReferences
+from balance_sim.study.plan import (
+    MOST_BYTES,
+    SweepPlan,
+    block_size,
+    plan_of,
+    probe,
+    refuse_absurd,
+    runs_lacking,
+)
 from balance_sim.study.points import (
     PointTable,
     SweepPoint,
     design_points,
     drop_old_tables,
 )
-from balance_sim.study.processes import call_within
-from balance_sim.study.run import SHARD_RUNS, run_tasks, runs_a_shard
-from balance_sim.study.shards import encode
-from balance_sim.study.status import PROGRESS, bytes_spoken, spoken
-from balance_sim.study.store import missing, refuse_lost
+from balance_sim.study.run import (
+    SHARD_RUNS,
+    check_seed,
+    import_model,
+    own_outcomes,
+    own_rules,
+    run_tasks,
+    try_own_outcomes,
+)
+from balance_sim.study.status import PROGRESS
+from balance_sim.study.store import Store, missing, refuse_lost
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 if TYPE_CHECKING:
@@ -45,15 +58,7 @@ if TYPE_CHECKING:
 
     from balance_sim.study.own_outcomes import ArmHistory
 
-COMPACT_ROWS = 20_000
 TELL_EVERY = 1.0  # seconds between two reports
-PROBE_RUNS = 8
-PROBE_MOST = 512
-PROBE_SECONDS = 60.0
-BLOCK_SECONDS = 2.0
-BLOCK_MOST = 8192
-BLOCK_BYTES = 48 << 20
-MOST_BYTES = 10 << 30
 
 
 @dataclass(frozen=True)
@@ -97,58 +102,6 @@ class Standing:
     failed: int
     rate: float
     seconds_left: float
-
-
-@dataclass(frozen=True)
-class SweepPlan:
-    """Points and runs of the whole study, those still to be run, and an estimate of
-    what that takes."""
-
-    points: int
-    runs: int
-    arms: tuple[str, ...]
-    todo_runs: int
-    todo_points: int
-    block: int
-    seconds: float
-    bytes: float
-    workers: int
-
-    def lines(self) -> list[str]:
-        """For a person, on stderr."""
-        whole, every = (
-            f"{self.runs:,} runs x {len(self.arms)} arms ({', '.join(self.arms)})",
-            self.runs * self.points,
-        )
-        if self.points != 1:
-            whole = f"{self.points:,} points x {whole}: {every:,} runs"
-        if not self.todo_runs:
-            return [f"plan: {whole}, all of them done"]
-        left = (
-            ""
-            if self.todo_runs == every
-            else f", {self.todo_runs:,} of them still to do"
-        )
-        takes = (
-            f"about {spoken(self.seconds)} on {self.workers} worker{'s' * (self.workers != 1)}, "
-            f"{bytes_spoken(self.bytes)} on disk; blocks of {self.block:,} runs"
-        )
-        return [
-            f"plan: {whole}{left}",
-            "no estimate: the first runs failed" if math.isnan(self.seconds) else takes,
-        ]
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Seconds to make a point and to simulate a run of all arms, bytes a run on disk
-    and in memory, as measured."""
-
-    point_seconds: float
-    run_seconds: float
-    run_bytes: float
-    run_memory: float
-    outcomes: tuple[str, ...] = ()
 
 
 def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
@@ -213,266 +166,194 @@ def sweep(
     """
     where = where or Where(workers)
     load(where.terms)
-    experiment = (
-        load_experiment(experiment)
-        if isinstance(experiment, Path | str)
-        else experiment
-    )
-    head = experiment.head
-    of_run.check_seed(head.seed)
-    model = of_run.import_model(where.model)
-    arms = chosen_arms(experiment.scenario, head.arms)
-    scenario = with_classes(experiment.scenario)  # one class table for all points
-    own = of_run.own_outcomes(where.outcomes, elsewhere=True)
-    rules = of_run.own_rules(scenario, arms, experiment.paths, elsewhere=True)
-    job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
-    of_run.try_own_outcomes(job)
+    if isinstance(experiment, Path | str):
+        experiment = load_experiment(experiment)
+    job, rules = _job_of(experiment, where)
     design = list(design_points(experiment))
-    folder = Path(out) if out is not None else default_folder(experiment)
+    runs = experiment.head.runs
 
-    def planned(done: Sequence[Sequence[Block]]) -> SweepPlan:
-        left = [_lacking(blocks, head.runs) for blocks in done]
-        found, block, workers = (
-            None,
-            SHARD_RUNS if sum(left) else max(head.runs, 1),
-            where.workers,
-        )
-        if sum(left):
-            found = probe(
-                job,
-                next(
-                    point.values
-                    for point, count in zip(design, left, strict=True)
-                    if count
-                ),
-            )
-        if found is not None:
-            check_outcomes(experiment, found.outcomes)
-            block = block_size(found, head.runs)
-        if where.client is not None:
-            from balance_sim.study.cluster import threads_of
-
-            workers = threads_of(where.client)
-        plan = _plan(job, head.runs, left, where.block or block, workers, found)
+    def plan_for(done: Sequence[Sequence[Block]]) -> SweepPlan:
+        plan = _plan(experiment, job, design, where, done)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
         return plan
 
     if dry_run:
-        planned([[]] * len(design))
+        plan_for([[]] * len(design))
         return None
-    said: dict[str, Any] = {
-        "paths": list(experiment.paths),
-        "outcomes": list(head.outcomes),
-    }
-    said |= {"title": head.title, "question": head.question}
-    more: dict[str, Any] = {
+    entries = {
         "files": files or {},
         "command": command,
         "experiment": experiment.name,
         "points": None,
+        "design": _design_entry(experiment),
     }
-    more["design"] = experiment.design.model_dump() | said
-    manifest = manifest_of(
-        "sweep",
-        scenario,
-        arms,
-        job.seed,
-        model,
-        **more,
-        **of_run.record_of_code(model, own, rules),
-    )
-    with Folder(folder, manifest, is_mended=retry_failed) as sink:
+    manifest = manifest_of("sweep", job, rules, entries)
+    folder = Path(out) if out is not None else default_folder(experiment)
+    with Folder(folder, manifest, is_mended=retry_failed) as results:
         if retry_failed:
-            sink.forget_failed()
-        table = _agree_points(sink, design, head.runs)
-        done, numbers = sink.done(), table.numbers()
-        plan = planned([done.get(number, []) for number in numbers])
-        _simulate(sink, job, table, head.runs, plan.block, where, progress)
-        sink.store.compact(COMPACT_ROWS)
-        refuse_lost(sink.store, numbers, head.runs)
+            results.forget_failed()
+        table = _agree_points(results, design, runs)
+        done, numbers = results.done(), table.numbers()
+        blocks = {number: done.get(number, []) for number in numbers}
+        plan = plan_for(list(blocks.values()))
+        sweeping = _Sweeping(results, table, runs, blocks, progress)
+        sweeping.simulate(job, where, plan.block)
+        refuse_lost(results.store, numbers, runs)
         result = open_sweep(folder)
-        # what a person or a script reads first
-        summary = json.dumps(result.summary(), indent=1, allow_nan=False) + "\n"
-        sink.store.write_text("summary.json", summary)
-        for name in ("levels", "effects", "codebook"):
-            sink.store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
+        _write_numbers(results.store, result)
     return result
 
 
-def _agree_points(sink: Folder, design: Sequence[SweepPoint], runs: int) -> PointTable:
-    """The folder's points with this design's among them, written down before any of
-    them is run."""
-    before = sink.before
-    known = (
-        PointTable.load(sink.store, before.points)
-        if before and before.points
-        else PointTable()
-    )
-    table = known.with_design(design)
-    points = table.save(sink.store)
-    asked = sink.manifest.model_copy(update={"runs": runs, "points": points})
-    if before is None or any(
-        getattr(before, key) != getattr(asked, key)
-        for key in ("points", "runs", "design")
-    ):
-        kept = {} if before is None else {"versions": before.versions}
-        sink.store.write_manifest(asked.model_copy(update=kept))
-    drop_old_tables(sink.store, points.sha256)
-    return table
-
-
-def _simulate(
-    sink: Folder,
-    job: Job,
-    table: PointTable,
-    runs: int,
-    size: int,
-    where: Where,
-    progress: Callable[[Standing], None] | None,
-) -> None:
-    """Run what is missing; every block is kept as it comes, and how far it is told
-    about once a second."""
-    done = {number: sink.done().get(number, []) for number in table.numbers()}
-    left = {number: _lacking(blocks, runs) for number, blocks in done.items()}
-    began = last = time.monotonic()
-    simulated = 0
-    tasks = (
-        Task(block, number, table.points[number].values)
-        for number, blocks in done.items()
-        for block in missing(blocks, runs, size)
-    )
-
-    def tell(*, last_word: bool = False) -> None:
-        seconds, to_go, whole = (
-            time.monotonic() - began,
-            sum(left.values()),
-            len(left) * runs,
-        )
-        rate = simulated / seconds if seconds > 0 else 0.0
-        ahead = to_go / rate if rate > 0 else float("nan")
-        points_done, failed = (
-            sum(not count for count in left.values()),
-            len(sink.failed()),
-        )
-        standing = Standing(
-            points_done, len(left), whole - to_go, whole, failed, rate, ahead
-        )
-        record = asdict(standing) | {
-            "pid": os.getpid(),
-            "updated": time.time(),
-            "finished": last_word,
-        }
-        sink.store.write_text(
-            PROGRESS, json.dumps(record).replace("NaN", "null") + "\n"
-        )
-        if progress:
-            progress(standing)
-
-    tell()
-    for outcome in run_tasks(job, tasks, where.workers, where.client):
-        sink.keep(outcome)
-        left[outcome.task.point] -= len(outcome.task.block)
-        simulated += len(outcome.task.block)
-        if time.monotonic() - last >= TELL_EVERY:
-            last = time.monotonic()
-            tell()
-    tell(last_word=True)
-
-
-def _lacking(done: Sequence[Block], runs: int) -> int:
-    """How many of the first `runs` runs are still to be simulated."""
-    return sum(len(block) for block in missing(done, runs, max(runs, 1)))
-
-
-def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> SweepPlan:
-    """What so many replications of one scenario take, measured on a few of them; done:
-    those there are already."""
-    left = _lacking(done, runs)
-    found = probe(job, ()) if left else None
-    return _plan(job, runs, [left], runs_a_shard(runs, workers), workers, found)
+def _job_of(experiment: Experiment, where: Where) -> tuple[Job, CodeReferences]:
+    """The job of every block, with code of one's own tried once; and terms and kinds of
+    event of one's own."""
+    head = experiment.head
+    check_seed(head.seed)
+    model = import_model(where.model)
+    arms = chosen_arms(experiment.scenario, head.arms)
+    scenario = with_classes(experiment.scenario)  # one class table for all points
+    own = own_outcomes(where.outcomes, elsewhere=True)
+    rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
+    job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
+    try_own_outcomes(job)
+    return job, rules
 
 
 def _plan(
+    experiment: Experiment,
     job: Job,
-    runs: int,
-    left: Sequence[int],
-    block: int,
-    workers: int,
-    found: Probe | None,
+    design: Sequence[SweepPoint],
+    where: Where,
+    done: Sequence[Sequence[Block]],
 ) -> SweepPlan:
-    """left: runs still to do of each point. found: what was measured, None where
-    nothing could be, or is to do."""
-    todo, points = sum(left), sum(1 for count in left if count)
-    seconds = room = math.nan if todo else 0.0
-    if found is not None:
-        seconds = (points * found.point_seconds + todo * found.run_seconds) / max(
-            workers, 1
+    """What the sweep takes, measured on the first point that lacks replications. done:
+    blocks of each point of the design."""
+    runs, workers = experiment.head.runs, where.workers
+    lacking = [runs_lacking(blocks, runs) for blocks in done]
+    measured, block = None, max(runs, 1)
+    pairs = zip(design, lacking, strict=True)
+    first = next((point for point, count in pairs if count), None)
+    if first is not None:
+        measured, block = probe(job, first.values), SHARD_RUNS
+    if measured is not None:
+        check_outcomes(experiment, measured.outcomes)
+        block = block_size(measured, runs)
+    if where.client is not None:
+        from balance_sim.study.cluster import threads_of
+
+        workers = threads_of(where.client)
+    return plan_of(job, runs, lacking, where.block or block, workers, measured)
+
+
+def _design_entry(experiment: Experiment) -> dict[str, Any]:
+    """What the manifest says of the design."""
+    head = experiment.head
+    return experiment.design.model_dump() | {
+        "paths": list(experiment.paths),
+        "outcomes": list(head.outcomes),
+        "title": head.title,
+        "question": head.question,
+    }
+
+
+def _write_numbers(store: Store, result: SweepResult) -> None:
+    """What a person or a script reads first: the summary, and the tables of numbers."""
+    summary = json.dumps(result.summary(), indent=1, allow_nan=False) + "\n"
+    store.write_text("summary.json", summary)
+    for name in ("levels", "effects", "codebook"):
+        store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
+
+
+def _agree_points(
+    results: Folder, design: Sequence[SweepPoint], runs: int
+) -> PointTable:
+    """The folder's points with this design's among them, written down before any of
+    them is run."""
+    before, store = results.before, results.store
+    there = PointTable()
+    if before is not None and before.points is not None:
+        there = PointTable.load(store, before.points)
+    table = there.with_design(design)
+    points = table.save(store)
+    asked = results.manifest.model_copy(update={"runs": runs, "points": points})
+    if before is not None:
+        asked = asked.model_copy(update={"versions": before.versions})
+    keys = ("points", "runs", "design")
+    if before is None or any(getattr(before, k) != getattr(asked, k) for k in keys):
+        store.write_manifest(asked)
+    drop_old_tables(store, points.sha256)
+    return table
+
+
+class _Sweeping:
+    """A sweep under way: what is left of each point, and how far it is."""
+
+    def __init__(
+        self,
+        results: Folder,
+        table: PointTable,
+        runs: int,
+        done: Mapping[int, Sequence[Block]],
+        progress: Callable[[Standing], None] | None,
+    ) -> None:
+        self.results, self.table, self.runs, self.done = results, table, runs, done
+        self.progress = progress
+        self.left = {n: runs_lacking(blocks, runs) for n, blocks in done.items()}
+        self.to_do = sum(self.left.values())
+        self.points_done = sum(not count for count in self.left.values())
+        self.simulated = 0
+        self.began = self.reported = time.monotonic()
+
+    def tasks(self, size: int) -> Iterator[Task]:
+        """What is missing, in the order of points."""
+        for number, blocks in self.done.items():
+            if self.left[number]:
+                values = self.table.points[number].values
+                for block in missing(blocks, self.runs, size):
+                    yield Task(block, number, values)
+
+    def simulate(self, job: Job, where: Where, size: int) -> None:
+        """Simulate what is missing; blocks are kept as they come, and how far it is is
+        reported about once a second."""
+        self.report()
+        with closing(
+            run_tasks(job, self.tasks(size), where.workers, where.client)
+        ) as results:
+            for result in results:
+                self.results.keep(result)
+                self._count(result.task)
+                if time.monotonic() - self.reported >= TELL_EVERY:
+                    self.report()
+        self.results.flush()
+        self.report(is_last=True)
+
+    def _count(self, task: Task) -> None:
+        count = len(task.block)
+        self.left[task.point] -= count
+        self.points_done += not self.left[task.point]
+        self.simulated += count
+        self.to_do -= count
+
+    def report(self, *, is_last: bool = False) -> None:
+        """Write how far the sweep is, and call `progress`."""
+        self.reported = time.monotonic()
+        seconds = self.reported - self.began
+        total = len(self.left) * self.runs
+        rate = self.simulated / seconds if seconds > 0 else 0.0
+        standing = Standing(
+            points_done=self.points_done,
+            points=len(self.left),
+            runs_done=total - self.to_do,
+            runs=total,
+            failed=len(self.results.failed()),
+            rate=rate,
+            seconds_left=self.to_do / rate if rate > 0 else float("nan"),
         )
-        room = todo * found.run_bytes
-    return SweepPlan(
-        len(left), runs, job.arms, todo, points, block, seconds, room, workers
-    )
-
-
-def probe(job: Job, values: Values) -> Probe | None:
-    """Simulate a few runs of one point and measure; None where they fail, which the
-    sweep itself will report. A model of the user's own is tried in a process of its
-    own: it may take the process with it."""
-    if job.model is None:
-        return _measured(job, values)
-    try:
-        return call_within(partial(_measured, job, values), PROBE_SECONDS)
-    except (EOFError, OSError):
-        return None
-
-
-def _measured(job: Job, values: Values) -> Probe | None:
-    """Simulate a few runs of one point here and measure. Their tables are thrown
-    away."""
-    try:
-        began = time.perf_counter()
-        worlds = job.worlds(values)
-        made = time.perf_counter()
-        count = (
-            PROBE_RUNS
-            if job.model
-            else min(PROBE_MOST, max(PROBE_RUNS, batch_runs(worlds.reference.n) // 4))
-        )
-        job.live(Task(Block(0, 1), values=values))  # what is paid once is not counted
-        ready = time.perf_counter()
-        tables = job.live(Task(Block(0, count), values=values))
-        done = time.perf_counter()
-        parts = tables.by_name.values()
-        size, memory = (
-            sum(len(encode(part)) for part in parts),
-            sum(part.nbytes for part in parts),
-        )
-    except Exception:  # noqa: BLE001 - whatever it is: the sweep records it run by run
-        return None
-    names = tuple(
-        name for name in tables.runs.column_names if name not in ("run", "arm")
-    )
-    return Probe(
-        made - began, (done - ready) / count, size / count, memory / count, names
-    )
-
-
-def block_size(found: Probe, runs: int) -> int:
-    """Runs a block: about two seconds of work and bounded tables; a point's runs whole
-    where that fits."""
-    size = int(BLOCK_SECONDS / max(found.run_seconds, 1e-9))
-    size = min(
-        size, BLOCK_MOST, int(BLOCK_BYTES / max(found.run_memory, 1.0)), max(runs, 1)
-    )
-    return runs if size >= runs else max(32, size // 32 * 32)
-
-
-def refuse_absurd(plan: SweepPlan, max_bytes: int) -> None:
-    """Raises WrongRequest for a plan that would fill more disk than allowed."""
-    if plan.bytes > max_bytes:
-        raise WrongRequest(
-            f"about {bytes_spoken(plan.bytes)} on disk exceeds {bytes_spoken(max_bytes)}: "
-            "fewer points or runs, or a larger --max-bytes"
-        )
+        record = asdict(standing)
+        record |= {"pid": os.getpid(), "updated": time.time(), "finished": is_last}
+        text = json.dumps(record).replace("NaN", "null")
+        self.results.store.write_text(PROGRESS, text + "\n")
+        if self.progress:
+            self.progress(standing)

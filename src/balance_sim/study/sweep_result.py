@@ -24,8 +24,8 @@ from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.points import PointTable, SweepPoint, plain_value
 from balance_sim.study.result import Result, StudyResult
-from balance_sim.study.shards import Digest, FinishedBlock
-from balance_sim.study.store import Store, runs_of, warn_lacking
+from balance_sim.study.shards import Digest, digest_of
+from balance_sim.study.store import Store, StoredBlock, runs_of, warn_lacking
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,16 +74,12 @@ class SweepResult(StudyResult):
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: as `Result.codebook`."""
-        first = next(
-            (
-                runs
-                for number in self.table.numbers()
-                for runs, _ in self.blocks(number)
-            ),
-            None,
-        )
-        names = [] if first is None else first.drop_columns(["run", "arm"]).column_names
-        return codebook(names, self.manifest.own_meanings or {})
+        for number in self.numbers_done:
+            columns = self._store.columns(number)
+            if columns:
+                names = [name for name in columns if name not in ("run", "arm")]
+                return codebook(names, self.manifest.own_meanings or {})
+        return codebook([], {})
 
     @property
     def question(self) -> str:
@@ -100,13 +96,27 @@ class SweepResult(StudyResult):
         return self.table.frame()
 
     @cached_property
-    def _kept(self) -> dict[int, list[FinishedBlock]]:
-        return Store(self.folder).kept_by_point()
+    def _store(self) -> Store:
+        return Store(self.folder)
+
+    @cached_property
+    def _stored(self) -> dict[int, list[StoredBlock]]:
+        """Blocks that are done, by point."""
+        stored: dict[int, list[StoredBlock]] = {}
+        for block in self._store.blocks_done():
+            stored.setdefault(block.point, []).append(block)
+        return stored
+
+    @property
+    def numbers_done(self) -> list[int]:
+        """Numbers of the design's points of which a block is done, in its order."""
+        return [number for number in self.table.numbers() if number in self._stored]
 
     def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, agreements) tables of the point of that number, in the order of
         runs."""
-        return Store(self.folder).blocks(number, self.runs, self._kept.get(number, []))
+        stored = self._stored.get(number, [])
+        return self._store.blocks(number, self.runs, stored)
 
     def point(self, number: int) -> Result:
         """One point as the study of a single scenario."""
@@ -116,9 +126,7 @@ class SweepResult(StudyResult):
         """The same, as a kind of result of its own."""
         scenario = with_values(self.scenario, dict(self.table.points[number].values))
         return kind(
-            scenario=scenario.counted_as(None)
-            if self.manifest.classes is None
-            else scenario,
+            scenario=scenario,
             runs=self.runs,
             seed=self.seed,
             arms=self.arms,
@@ -133,11 +141,17 @@ class SweepResult(StudyResult):
     @cached_property
     def _gathered(self) -> PointNumbers:
         """Levels, effects and the digest, in one pass over the shards."""
-        how = self.arms, self.manifest.design.outcomes, self.steps
-        numbers = self.table.numbers()
+        outcomes = self.manifest.design.outcomes
+        nothing = PointNumbers(pd.DataFrame(), pd.DataFrame(), digest_of([], self.arms))
+
+        def numbers(number: int) -> PointNumbers:
+            if number not in self._stored:
+                return nothing
+            return numbers_of(self.blocks(number), self.arms, outcomes, self.steps)
+
         return tables_of(
-            (one, self.table.points[one], numbers_of(self.blocks(one), *how))
-            for one in numbers
+            (number, self.table.points[number], numbers(number))
+            for number in self.table.numbers()
         )
 
     @property
@@ -234,7 +248,9 @@ class PointNumbers:
             "reference": arms[0],
             "arms": list(arms),
             "factors": list(factors),
-            "effects": [_record(row, factors) for row in shown.to_dict("records")],
+            "effects": [
+                effect_record(row, factors) for row in shown.to_dict("records")
+            ],
             "failed_runs": failed,
             "missing_runs": 0,
         }
@@ -287,7 +303,7 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
+def effect_record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as
     null."""
     head = {

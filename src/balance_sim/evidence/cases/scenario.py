@@ -112,43 +112,43 @@ def build_case(
         hint = "Take letters, digits, _ and -, up to 64 of them"
         raise DataError("this is no name for a scenario", hint, value=name)
     series, on = Series(data_dir), case.signal_date
-    actors, left_out = _cast(case)
-    present = {one.code for one in actors}
+    actors, left_out = _actors(case)
     agreements = agreement_rows(series, actors, case.participants, on)
     states = state_rows(series, actors, on, agreements)
     disputes = dispute_rows(series, actors, on)
     distances, by_capitals = distance_rows(series, actors, on)
-    relations = relation_rows(series, actors, on)
-    tables = dict(
-        zip(COLUMNS, (states, disputes, relations, distances, agreements), strict=True)
-    )
-    inside = {*case.participants}
-    targets = _beside([(row["a"], row["b"]) for row in disputes], case) & (
-        present - inside
-    )
-    bloc = (_beside(pacts_in_force(agreements), case) | inside) & (present - targets)
+    tables = {
+        "states": states,
+        "disputes": disputes,
+        "no_relations": relation_rows(series, actors, on),
+        "distances": distances,
+        "accords": agreements,
+    }
+    participants, present = {*case.participants}, {actor.code for actor in actors}
+    rivals = _beside([(row["a"], row["b"]) for row in disputes], participants)
+    targets = rivals & (present - participants)
+    allies = _beside(pacts_in_force(agreements), participants)
     roles = {
-        "participants": sorted(inside & present),
+        "participants": sorted(participants & present),
         "targets": sorted(targets),
-        "bloc": sorted(bloc),
+        "bloc": sorted((allies | participants) & (present - targets)),
     }
     notes = [*left_out, *series.notes, *_gaps(series, case, states, by_capitals)]
-    level, until = _level(series, agreements, on - timedelta(days=1), name, base_rate)
+    start = on - timedelta(days=1)
+    level, until = _level(series, agreements, start, name, base_rate)
     files = {
         f"{name}/{table}.csv": _csv(COLUMNS[table], rows)
         for table, rows in tables.items()
         if rows
     }
     codes = [row["id"] for row in states]
-    return {
-        f"{name}.yaml": _yaml(case, name, codes, files, roles, notes, level),
-        **files,
-    }, until
+    text = _yaml(case, name, codes, files, roles, notes, level)
+    return {f"{name}.yaml": text, **files}, until
 
 
-def _beside(pairs: Iterable[tuple[str, str]], case: Case) -> set[str]:
-    """Both states of the pairs that have a participant."""
-    return {code for dyad in pairs if {*dyad} & {*case.participants} for code in dyad}
+def _beside(dyads: Iterable[tuple[str, str]], participants: set[str]) -> set[str]:
+    """Both states of the dyads that have a participant."""
+    return {code for dyad in dyads if {*dyad} & participants for code in dyad}
 
 
 def _level(
@@ -156,75 +156,78 @@ def _level(
     agreements: Sequence[Row],
     start: date,
     name: str,
-    given: float | None,
+    base_rate: float | None,
 ) -> tuple[list[str], date | None]:
     """Lines that state the level: agreements between two of the states in the twenty
     years before the start, or before the end of the series of agreements, and the day
     on which the record ends if they are enough for a calibration."""
-    if given is not None:
-        return [
-            f"base_rate: {short(given)}    # agreements a year, as given to `balance-sim new`"
-        ], None
+    if base_rate is not None:
+        comment = "# agreements a year, as given to `balance-sim new`"
+        return [f"base_rate: {short(base_rate)}    {comment}"], None
     last = series.last_year("accords")
-    until = min(start, date(last + 1, 1, 1)) if last is not None else start
-    signed = [
-        row["signed"]
-        for row in agreements
-        if row["multilateral"] == "false" and row["signed"]
-    ]
-    count = sum(
-        years_before(until, RECORD_YEARS) <= date.fromisoformat(day) < until
-        for day in signed
-    )
-    said = f"{count} agreements between two of these states are dated in the twenty years before {until}"
+    until = start
+    if last is not None:
+        until = min(start, date(last + 1, 1, 1))
+    first, count = years_before(until, RECORD_YEARS), 0
+    for row in agreements:
+        if row["multilateral"] == "false" and row["signed"]:
+            count += first <= date.fromisoformat(row["signed"]) < until
+    record = f"{count} agreements between two of these states are dated in the"
+    record = f"{record} twenty years before {until}"
     if count >= FEWEST:
-        more = f" --until {until}" if until != start else ""
-        written = f"# Written by `balance-sim evidence calibrate {name}.yaml{more}`."
-        return [f"# {said}.", written, f"calibration: {name}/calibration.yaml"], until
+        command = f"balance-sim evidence calibrate {name}.yaml"
+        if until != start:
+            command += f" --until {until}"
+        lines = [f"# {record}.", f"# Written by `{command}`."]
+        return [*lines, f"calibration: {name}/calibration.yaml"], until
     if count:
-        return [
-            f"# {said}, too few for a calibration.",
-            f"base_rate: {short(count / RECORD_YEARS)}",
-        ], None
-    other = "the level is that of the shipped intercepts. `base_rate: 2` would set it, agreements a year."
-    return [f"# {said}: {other}"], None
+        comment = f"# {record}, too few for a calibration."
+        return [comment, f"base_rate: {short(count / RECORD_YEARS)}"], None
+    level = "the level is that of the shipped intercepts."
+    hint = "`base_rate: 2` would set it, agreements a year."
+    return [f"# {record}: {level} {hint}"], None
 
 
-def _cast(case: Case) -> tuple[list[Actor], list[str]]:
+def _actors(case: Case) -> tuple[list[Actor], list[str]]:
     """The states of the case, sorted by code, and why others are left out.
 
     A state that was none in the year of the signal cannot be in a scenario that starts
     then."""
-    on, found = case.signal_date, dict[str, Actor]()
-    why = [f"Left out: {name} is no state." for name in case.organisations]
-
-    def refused(message: str, hint: str, column: str, value: str) -> DataError:
-        return DataError(message, hint, case.path, case.line, column, value)
-
+    on = case.signal_date
+    year = (on - timedelta(days=1)).year
+    actors: dict[str, Actor] = {}
     absent: dict[str, str] = {}
     for code in (*case.participants, *case.observers):
-        reason = is_state_in(code, (on - timedelta(days=1)).year)
-        one = actor(code, on) if reason is None else None
-        if one is None:
+        column = "participants" if code in case.participants else "observers"
+        reason = is_state_in(code, year)
+        state = actor(code, on) if reason is None else None
+        if state is None:
             absent[code] = reason or f"`{code}` has no COW number"
             continue
-        if same := [other.code for other in found.values() if other.iso3 == one.iso3]:
-            column = "participants" if code in case.participants else "observers"
-            raise refused(
-                f"{same[0]} and {code} are one state", "Name it once", column, code
-            )
-        found[code] = one
-    why += [f"Left out: {reason}." for reason in absent.values()]
-    if missing := [code for code in case.participants if code in absent]:
-        said = f"a participant was no state at the time: {absent[missing[0]]}"
-        raise refused(said, "Correct the code or the date", "participants", missing[0])
-    if len(found) < 3:
-        detail = f" ({'; '.join(why)[:300]})" if why else ""
-        said = f"three states that were there at the time are needed, participants and observers{detail}"
-        raise refused(
-            said, "Name more observers", "observers", ";".join(case.observers)
-        )
-    return [found[code] for code in sorted(found)], why
+        for namesake in actors.values():
+            if namesake.iso3 == state.iso3:
+                message = f"{namesake.code} and {code} are one state"
+                raise _refused(case, message, "Name it once", column, code)
+        actors[code] = state
+    left_out = [f"Left out: {name} is no state." for name in case.organisations]
+    left_out += [f"Left out: {reason}." for reason in absent.values()]
+    for code in case.participants:
+        if code in absent:
+            message = f"a participant was no state at the time: {absent[code]}"
+            hint = "Correct the code or the date"
+            raise _refused(case, message, hint, "participants", code)
+    if len(actors) < 3:
+        message = "three states that were there at the time are needed, participants"
+        message += " and observers"
+        if left_out:
+            message += f" ({'; '.join(left_out)[:300]})"
+        observers = ";".join(case.observers)
+        raise _refused(case, message, "Name more observers", "observers", observers)
+    return [actors[code] for code in sorted(actors)], left_out
+
+
+def _refused(case: Case, message: str, hint: str, column: str, value: str) -> DataError:
+    return DataError(message, hint, case.path, case.line, column, value)
 
 
 def _gaps(
@@ -233,24 +236,28 @@ def _gaps(
     """What the scenario lacks, in words."""
     year = case.signal_date.year
     for name in CARRIED:
-        last, what = (
-            series.last_year(name),
-            TITLES[name] + " and wars" * (name == "disputes"),
-        )
+        last, title = series.last_year(name), TITLES[name]
+        title = title[0].upper() + title[1:]
+        if name == "disputes":
+            title += " and wars"
         if last is not None and last < year - 1:
-            yield f"{what[0].upper()}{what[1:]} are on record to {last}; what went on then is taken to go on."
+            consequence = "what went on then is taken to go on"
+            yield f"{title} are on record to {last}; {consequence}."
     for field in ("democracy", "ideal_point"):
         missing = [row["id"] for row in states if not row[field]]
         if len(missing) == len(states):
             yield f"{field}: missing for all states; no pair differs in it."
         elif missing:
-            yield f"{field}: missing for {', '.join(missing)}; their pairs take the mean of the others."
+            consequence = "their pairs take the mean of the others"
+            yield f"{field}: missing for {', '.join(missing)}; {consequence}."
     for row in states:
-        found = re.search(r"COW NMC (\d{4})", row["source"])
-        if found is None:
-            yield f"Capability of {row['id']}: in no series; the least of the other states stands in."
-        elif int(found[1]) != year - 1:
-            yield f"Capability of {row['id']} is that of {found[1]}."
+        code = row["id"]
+        match = re.search(r"COW NMC (\d{4})", row["source"])
+        if match is None:
+            consequence = "in no series; the least of the other states stands in"
+            yield f"Capability of {code}: {consequence}."
+        elif int(match[1]) != year - 1:
+            yield f"Capability of {code} is that of {match[1]}."
     if by_capitals:
         yield f"{by_capitals} pairs without a minimum distance: between capitals."
 
@@ -266,50 +273,57 @@ def _yaml(
 ) -> str:
     """roles: participants, targets, bloc (the participants and their allies). level:
     lines that state how many agreements a year there are."""
-    apart, heard = (
-        {*roles[one], *roles["targets"]} for one in ("participants", "bloc")
-    )
-    everyone = {**roles, "others": [code for code in codes if code not in apart]}
-    groups = {
-        one: everyone[one]
-        for one in ("participants", "targets", "others")
-        if everyone[one]
-    }
-    readers = {one: roles[one] for one in ("bloc", "targets")}
-    readers["others"] = [code for code in codes if code not in heard]
+    participants, rivals = roles["participants"], roles["targets"]
+    outside = [code for code in codes if code not in {*participants, *rivals}]
+    groups = {"participants": participants, "targets": rivals, "others": outside}
+    groups = {group: members for group, members in groups.items() if members}
+    unaligned = [code for code in codes if code not in {*roles["bloc"], *rivals}]
+    readers = {"bloc": roles["bloc"], "targets": rivals, "others": unaligned}
     days = (case.last_day - case.signal_date).days
-    windows = [
-        str(d) for d in (*(d for d in WINDOWS if d < days - SHORTEST_REST), days)
-    ]
-    question = f"Which accords of others did the signal of {', '.join(case.participants)} call forth?"
+    windows = [str(window) for window in WINDOWS if window < days - SHORTEST_REST]
+    windows.append(str(days))
+    signal = f"the signal of {', '.join(case.participants)}"
+    question = f"Which accords of others did {signal} call forth?"
     tables = []
     for table in COLUMNS:
         path = f"{name}/{table}.csv"
         if path in files:
             digest = hashlib.sha256(files[path].encode()).hexdigest()
             tables += [f"{table}:", f'  - {{table: {path}, sha256: "{digest}"}}']
-    targets = f", targets: {_list(roles['targets'])}" if roles["targets"] else ""
-    audiences = [
-        f"  {audience}:\n    members: {_list(members)}\n"
-        f"    attention: {{default: {short(ATTENTION_OF_OTHERS if audience == 'others' else 1.0)}}}"
-        for audience, members in readers.items()
-        if members
-    ]
+    targets = f", targets: {_list(rivals)}" if rivals else ""
+    audiences = []
+    for audience, members in readers.items():
+        attention = ATTENTION_OF_OTHERS if audience == "others" else 1.0
+        if members:
+            audiences += [f"  {audience}:", f"    members: {_list(members)}"]
+            audiences.append(f"    attention: {{default: {short(attention)}}}")
 
     def block(lines: Iterable[str]) -> str:
         return "".join(f"{line}\n" for line in lines)
 
+    fields = [
+        f"id: {SIGNAL}, date: {case.signal_date}, kind: {case.event_kind}",
+        f"label: {_text(case.label)}, visibility: {short(case.visibility)}",
+        f"principals: {_list(participants)}{targets}",
+        f"source: {_text(f'Table of cases, {case.case_id}')}",
+    ]
+    event = f"  - {{{', '.join(fields)}}}"
+    source = f"Tables beside this file, each row with its source. Case: {case.case_id}"
+    notice = " ".join(notes) or "Nothing is missing that the rules ask for."
+    start, end = case.signal_date - timedelta(days=1), case.last_day + timedelta(days=1)
+    months = f"{case.window_months} months after it, and a day"
     return f"""\
-# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}. Built from its
-# row and the public series by `balance-sim new NAME --from-case`; the rules and the
-# columns: docs/cases.md. Nothing dated on or after the day of the signal is an input.
+# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}.
+# Built from its row and the public series by `balance-sim evidence case`; the rules and
+# the columns: docs/cases.md. Nothing dated on or after the day of the signal is an
+# input.
 schema: 1
 title: {_text(case.label)}
 question: {_text(question)}
-source: {_text("Tables beside this file, each row with its source. Case: " + case.case_id)}
-notes: {_text(" ".join(notes) or "Nothing is missing that the rules ask for.")}
-start: {case.signal_date - timedelta(days=1)}    # the day before the signal
-end: {case.last_day + timedelta(days=1)}      # {case.window_months} months after it, and a day
+source: {_text(source)}
+notes: {_text(notice)}
+start: {start}    # the day before the signal
+end: {end}      # {months}
 step_days: 7
 focal: {SIGNAL}
 {block(level)}
@@ -317,9 +331,7 @@ focal: {SIGNAL}
 # targets: rivalry, claim, war or recent militarised dispute with a participant on
 # record.
 events:
-  - {{id: {SIGNAL}, date: {case.signal_date}, kind: {case.event_kind}, label: {_text(case.label)}, \
-visibility: {short(case.visibility)}, principals: {_list(roles["participants"])}{targets}, \
-source: {_text(f"Table of cases, {case.case_id}")}}}
+{event}
 
 groups:
 {block(f"  {group}: {_list(members)}" for group, members in groups.items())}

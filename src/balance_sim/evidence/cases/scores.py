@@ -41,6 +41,12 @@ class CaseTable:
     weight: Floats
     cluster: NDArray[np.int64]
 
+    def take(self, rows: NDArray[np.int64]) -> CaseTable:
+        """Some rows, each with weight 1 and a cluster of its own."""
+        pairs, count = tuple(self.pairs[row] for row in rows), len(rows)
+        happened = self.happened[rows]
+        return CaseTable(pairs, happened, np.ones(count), np.arange(count))
+
 
 def score_case(
     scenario: Scenario,
@@ -61,87 +67,110 @@ def score_case(
     scored = [row for row in rows if not row.why_not]
     table = scored_table(scenario, scored)
     if not table.pairs:
-        raise DataError(
-            "the scenario has no dyad to score", "Add observers to the case"
-        )
-
-    def of(values: Mapping[Pair, float]) -> Floats:
-        return np.array([float(values.get(dyad, 0.0)) for dyad in table.pairs])
-
-    forecasts = {MODEL: of(p), **baselines(scenario, table)}
-    found = measured(forecasts, table, resamples, seed)
-    pairs = tuple(dict.fromkeys(table.pairs))
-    once, count = np.array([table.pairs.index(dyad) for dyad in pairs]), len(pairs)
-    whole = CaseTable(pairs, table.happened[once], np.ones(count), np.arange(count))
-    each = {name: values[once] for name, values in forecasts.items()}
-    plain = measured(each, whole, 0, seed)
-    out: dict[str, object] = {
-        "pairs": count,
-        "responding_pairs": len(
-            {dyad for dyad, y in zip(table.pairs, table.happened, strict=True) if y}
-        ),
+        message = "the scenario has no dyad to score"
+        raise DataError(message, "Add observers to the case")
+    forecasts = {MODEL: _values(p, table), **baselines(scenario, table)}
+    once = _each_dyad_once(table)
+    dyads = table.take(once)
+    by_dyad = {name: values[once] for name, values in forecasts.items()}
+    scores_by_dyad = measured(by_dyad, dyads, 0, seed)
+    by_pair = {
+        name: {measure: scores[measure] for measure in MEASURES}
+        for name, scores in scores_by_dyad.items()
+    }
+    answered = {dyad for dyad, y in zip(table.pairs, table.happened, strict=True) if y}
+    document: dict[str, object] = {
+        "pairs": len(dyads.pairs),
+        "responding_pairs": len(answered),
         "agreements": len({row.agreement_id for row in scored}),
-        "expected_accords": sum(each[MODEL].tolist()),
-        **found,
-        "by_pair": {name: {m: plain[name][m] for m in MEASURES} for name in forecasts},
+        "expected_accords": sum(by_dyad[MODEL].tolist()),
+        **measured(forecasts, table, resamples, seed),
+        "by_pair": by_pair,
     }
     if excess is not None:
-        ranking = Ranking(of(excess), table.happened)
-        scores = {
-            "average_precision": ranking.average_precision(table.weight),
-            "auc": ranking.auc(table.weight),
-        }
-        out["excess"] = plain_data(scores)
-    by_agreement = []
-    for key in dict.fromkeys(row.agreement_id for row in scored):
-        members = [row for row in scored if row.agreement_id == key]
-        opportunities = [
-            float(p.get((row.state_a, row.state_b), 0.0)) for row in members
-        ]
-        by_agreement.append(
+        ranking = Ranking(_values(excess, table), table.happened)
+        precision = ranking.average_precision(table.weight)
+        scores = {"average_precision": precision, "auc": ranking.auc(table.weight)}
+        document["excess"] = plain_data(scores)
+    document["responses"] = _by_agreement(scored, p, by_dyad[MODEL])
+    left_out = [row for row in rows if row.why_not]
+    document["not_scored"] = [
+        {key: getattr(row, name) for key, name in NOT_SCORED.items()}
+        for row in left_out
+    ]
+    return document
+
+
+NOT_SCORED = {
+    "line": "line",
+    "state_a": "state_a",
+    "state_b": "state_b",
+    "date": "written",
+    "direction": "direction",
+    "agreement_id": "agreement_id",
+    "reason": "why_not",
+}
+"""Keys of a response that is not scored, and the fields they hold."""
+
+
+def _values(p: Mapping[Pair, float], table: CaseTable) -> Floats:
+    """(N,) of each row; 0 for a dyad that is not there."""
+    return np.array([float(p.get(dyad, 0.0)) for dyad in table.pairs])
+
+
+def _each_dyad_once(table: CaseTable) -> NDArray[np.int64]:
+    """The first row of each dyad."""
+    first: dict[Pair, int] = {}
+    for row, dyad in enumerate(table.pairs):
+        first.setdefault(dyad, row)
+    return np.array(list(first.values()))
+
+
+def _by_agreement(
+    scored: Sequence[Response], p: Mapping[Pair, float], by_dyad: Floats
+) -> list[dict[str, object]]:
+    """A row an agreement: its dyads with their probabilities, and the best rank of
+    these among the probabilities of all dyads."""
+    agreements: dict[str, list[Response]] = {}
+    for response in scored:
+        agreements.setdefault(response.agreement_id, []).append(response)
+    rows: list[dict[str, object]] = []
+    for key, members in agreements.items():
+        dyads = [(row.state_a, row.state_b) for row in members]
+        chances = [float(p.get(dyad, 0.0)) for dyad in dyads]
+        first = min(members, key=lambda row: (row.on, row.written))
+        rows.append(
             {
                 "agreement_id": key,
-                "date": min((row.on, row.written) for row in members)[1],
+                "date": first.written,
                 "direction": members[0].direction,
-                "pairs": [f"{row.state_a}-{row.state_b}" for row in members],
-                "p": opportunities,
-                "best_rank": 1 + int((each[MODEL] > max(opportunities)).sum()),
+                "pairs": ["-".join(dyad) for dyad in dyads],
+                "p": chances,
+                "best_rank": 1 + int((by_dyad > max(chances)).sum()),
             }
         )
-    said = {
-        "line": "line",
-        "state_a": "state_a",
-        "state_b": "state_b",
-        "date": "written",
-        "direction": "direction",
-    }
-    said |= {"agreement_id": "agreement_id", "reason": "why_not"}
-    left_out = [row for row in rows if row.why_not]
-    not_scored = [
-        {name: getattr(row, field) for name, field in said.items()} for row in left_out
-    ]
-    return out | {"responses": by_agreement, "not_scored": not_scored}
+    return rows
 
 
 def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
     """The rows to score: agreements' dyads with weight 1/k, then the dyads without a
     response."""
-    inside = {*classes_of(scenario).participants}
+    participants = {*classes_of(scenario).participants}
     agreements: dict[str, dict[Pair, None]] = {}
     for row in scored:
         agreements.setdefault(row.agreement_id, {})[row.state_a, row.state_b] = None
-    answered = {dyad for members in agreements.values() for dyad in members}
-    everyone = [
+    dyads = [dyad for members in agreements.values() for dyad in members]
+    answered = set(dyads)
+    quiet = [
         dyad
         for dyad in combinations(sorted(scenario.codes), 2)
-        if not {*dyad} <= inside
+        if dyad not in answered and not {*dyad} <= participants
     ]
-    quiet = [dyad for dyad in everyone if dyad not in answered]
     sizes = [len(members) for members in agreements.values()]
     clusters = np.array(sizes + [1] * len(quiet), dtype=np.int64)
     return CaseTable(
-        pairs=(*(dyad for members in agreements.values() for dyad in members), *quiet),
-        happened=np.repeat([1.0, 0.0], [sum(sizes), len(quiet)]),
+        pairs=(*dyads, *quiet),
+        happened=np.repeat([1.0, 0.0], [len(dyads), len(quiet)]),
         weight=np.repeat(1.0 / clusters, clusters),
         cluster=np.repeat(np.arange(len(clusters)), clusters),
     )
@@ -149,24 +178,23 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
 
 def baselines(scenario: Scenario, table: CaseTable) -> dict[str, Floats]:
     """Probabilities of the two baselines for each row."""
-    earlier = {
-        (min(agreement.a, agreement.b), max(agreement.a, agreement.b))
-        for agreement in scenario.agreements
-        if agreement.signed is not None or agreement.in_force is not None
-    }
-    has = np.array([dyad in earlier for dyad in table.pairs])
+    earlier = set()
+    for agreement in scenario.agreements:
+        if agreement.signed is not None or agreement.in_force is not None:
+            a, b = sorted((agreement.a, agreement.b))
+            earlier.add((a, b))
+    has_earlier = np.array([dyad in earlier for dyad in table.pairs])
 
     def share(rows: NDArray[np.bool_]) -> float:
         total = table.weight[rows].sum()
-        return (
-            float((table.weight * table.happened)[rows].sum() / total)
-            if total > 0
-            else 0.0
-        )
+        happened = (table.weight * table.happened)[rows].sum()
+        return float(happened / total) if total > 0 else 0.0
 
+    every_row = np.ones(len(has_earlier), dtype=bool)
+    with_earlier, without = share(has_earlier), share(~has_earlier)
     return {
-        "base_rate": np.full(len(has), share(np.ones(len(has), dtype=bool))),
-        "earlier_accords": np.where(has, share(has), share(~has)),
+        "base_rate": np.full(len(has_earlier), share(every_row)),
+        "earlier_accords": np.where(has_earlier, with_earlier, without),
     }
 
 
@@ -175,50 +203,45 @@ def measured(
 ) -> dict[str, dict[str, object]]:
     """Each forecast's measures with intervals, and, but for the model's own, what the
     model gains on it."""
-    clusters = int(table.cluster.max()) + 1
-    carry = carrying(
-        table.happened, table.cluster
-    )  # so few make an interval longer, or none
-    rankings = {
-        name: Ranking(values, table.happened) for name, values in forecasts.items()
-    }
-    losses = {
-        name: (values - table.happened) ** 2 for name, values in forecasts.items()
-    }
+    y, cluster = table.happened, table.cluster
+    clusters = int(cluster.max()) + 1
+    carry = carrying(y, cluster)  # so few make an interval longer, or none
+    rankings = {name: Ranking(values, y) for name, values in forecasts.items()}
+    losses = {name: (values - y) ** 2 for name, values in forecasts.items()}
 
     def measures(times: Floats) -> dict[str, Floats]:
-        weight = table.weight * times[table.cluster]
-        found = {}
+        """Average precision, AUC and Brier score with a weight for each cluster."""
+        weight, values = table.weight * times[cluster], {}
         for name, ranking in rankings.items():
             brier = (weight * losses[name]).sum() / weight.sum()
-            found[name] = np.array(
-                [ranking.average_precision(weight), ranking.auc(weight), brier]
-            )
-        return found
+            precision = ranking.average_precision(weight)
+            values[name] = np.array([precision, ranking.auc(weight), brier])
+        return values
 
-    whole = measures(np.ones(clusters))
-    drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(
-        whole, np.empty((0, 3))
-    )
-
-    def interval(value: float, draws: Floats) -> list[float] | None:
-        low, high = resampled(value, draws[np.isfinite(draws)], carry)
-        return [low, high] if math.isfinite(low) else None
-
-    out: dict[str, dict[str, object]] = {}
+    scores = measures(np.ones(clusters))
+    drawn = cluster_resamples(measures, clusters, resamples, seed)
+    if not drawn:
+        drawn = dict.fromkeys(forecasts, np.empty((0, 3)))
+    document: dict[str, dict[str, object]] = {}
     for name in forecasts:
         row, gains = dict[str, object](), dict[str, object]()
-        for k, (measure, sign) in enumerate(MEASURES.items()):
-            row[measure] = whole[name][k]
-            bounds = interval(whole[name][k], drawn[name][:, k])
-            row[f"{measure}_ci95"] = bounds and [
-                max(bounds[0], 0.0),
-                min(bounds[1], 1.0),
-            ]
-            gain, more = (
-                sign * (whole[MODEL][k] - whole[name][k]),
-                sign * (drawn[MODEL] - drawn[name])[:, k],
-            )
-            gains[measure] = {"value": gain, "ci95": interval(gain, more)}
-        out[name] = plain_data(row if name == MODEL else {**row, "model_gains": gains})
-    return out
+        for column, (measure, sign) in enumerate(MEASURES.items()):
+            value = scores[name][column]
+            bounds = _bounds(value, drawn[name][:, column], carry)
+            if bounds is not None:
+                bounds = [max(bounds[0], 0.0), min(bounds[1], 1.0)]
+            row |= {measure: value, f"{measure}_ci95": bounds}
+            gain = sign * (scores[MODEL][column] - value)
+            drawn_gain = sign * (drawn[MODEL] - drawn[name])[:, column]
+            interval = _bounds(gain, drawn_gain, carry)
+            gains[measure] = {"value": gain, "ci95": interval}
+        if name != MODEL:
+            row["model_gains"] = gains
+        document[name] = plain_data(row)
+    return document
+
+
+def _bounds(value: float, draws: Floats, carry: int) -> list[float] | None:
+    """The 95 % interval of a number from its draws; None where there is none."""
+    low, high = resampled(value, draws[np.isfinite(draws)], carry)
+    return [low, high] if math.isfinite(low) else None

@@ -108,36 +108,26 @@ class Series:
         self.folder = Path(folder)
         self.notes: list[str] = []
         self._read: dict[str, Read | None] = {}
-        if self.folder.is_file():
-            raise DataError(
-                "this is a file, not a folder of data",
-                "Give the folder it lies in",
-                self.folder,
-            )
         if not self.folder.is_dir():
-            raise DataError(
-                "there is no such folder",
-                "Give the folder that holds the series",
-                self.folder,
-            )
+            message = "there is no such folder"
+            if self.folder.is_file():
+                message = "this is a file, not a folder of data"
+            hint = "Give the folder that holds the series"
+            raise DataError(message, hint, self.folder)
 
     def read(self, name: str) -> Read | None:
         """A series by the panel's name for it (`capability`, `atop`, ...), or None with
         a note."""
-        if name not in self._read:
-            path, _ = file_of(self.folder, name)
-            if path is None and name == "capability":
-                wanted = " or ".join(FILES[name])
-                raise DataError(
-                    "there is no file of capabilities",
-                    f"Put {wanted} into the folder",
-                    self.folder,
-                )
-            if path is None:
-                self.notes.append(
-                    f"The data folder has no {TITLES[name]}: missing throughout."
-                )
-            self._read[name] = None if path is None else READERS[name](path)
+        if name in self._read:
+            return self._read[name]
+        path, _ = file_of(self.folder, name)
+        if path is None and name == "capability":
+            hint = f"Put {' or '.join(FILES[name])} into the folder"
+            raise DataError("there is no file of capabilities", hint, self.folder)
+        if path is None:
+            title = TITLES[name]
+            self.notes.append(f"The data folder has no {title}: missing throughout.")
+        self._read[name] = None if path is None else READERS[name](path)
         return self._read[name]
 
     def last_year(self, name: str) -> int | None:
@@ -154,7 +144,8 @@ class Series:
 
 def _placed(frame: pd.DataFrame, actors: Sequence[Actor]) -> pd.DataFrame:
     """Rows of two of the actors, with their codes a < b."""
-    return placed(frame, {cow: one.code for one in actors for cow in one.cows}, str)
+    code = {cow: actor.code for actor in actors for cow in actor.cows}
+    return placed(frame, code, str)
 
 
 def short(value: float) -> str:
@@ -170,61 +161,63 @@ def state_rows(
     nuclear weapons, patrons.
 
     agreements: rows of the case's agreements, for the patrons."""
-    known: dict[str, tuple[float, int]] = {}
-    for one in actors:
-        power = _latest(series, "capability", "cinc", one, on.year)
-        power = power or _latest(
-            series, "capability", "cinc", one, on.year + 1, carry_years=0
-        )
-        known |= {one.code: power} if power else {}
-    least = min((value for value, _ in known.values() if value > 0), default=1.0)
-    share = {one.code: known.get(one.code, (least, 0))[0] for one in actors}
+    capability: dict[str, tuple[float, int]] = {}
+    for actor in actors:
+        value = _latest(series, "capability", "cinc", actor, on.year)
+        if value is None:
+            value = _latest(series, "capability", "cinc", actor, on.year + 1, 0)
+        if value is not None:
+            capability[actor.code] = value
+    positive = [value for value, _ in capability.values() if value > 0]
+    smallest = (min(positive, default=1.0), 0)
+    share = {actor.code: capability.get(actor.code, smallest)[0] for actor in actors}
     patrons = _patrons(share, agreements)
     rows = []
-    for one in sorted(actors, key=lambda each: each.code):
-        code, year = one.code, known.get(one.code, (least, None))[1]
-        said = (
-            f"COW NMC {year}"
-            if year
-            else "no series has it; the least of the other states stands in"
-        )
-        sources, guessed = [f"capability: {said}"], year in (None, on.year)
-        row = {"id": code, "name": one.name, "capability": short(share[code])}
-        for field, name, column, label in (
-            ("democracy", "democracy", "polyarchy", "V-Dem"),
-            (
-                "ideal_point",
-                "ideal",
-                "ideal_fp",
-                "Bailey, Strezhnev, Voeten (final passage)",
-            ),
-        ):
-            found = _latest(series, name, column, one, on.year)
-            row[field] = short(found[0]) if found else ""
-            sources += [f"{field}: {label} {found[1]}"] if found else []
-        row |= _capital(series, one, on, sources)
+    for actor in sorted(actors, key=lambda actor: actor.code):
+        code = actor.code
+        year = capability[code][1] if code in capability else None
+        source = "no series has it; the least of the other states stands in"
+        if year is not None:
+            source = f"COW NMC {year}"
+        sources = [f"capability: {source}"]
+        row = {"id": code, "name": actor.name, "capability": short(share[code])}
+        for field, (name, column, title) in YEARLY.items():
+            value = _latest(series, name, column, actor, on.year)
+            row[field] = ""
+            if value is not None:
+                row[field] = short(value[0])
+                sources.append(f"{field}: {title} {value[1]}")
+        row |= _capital(series, actor, on, sources)
         armed = nuclear_since(code, on)
-        sources += ["nuclear_since: Bleek (nuclear.csv)"] if armed else []
+        if armed:
+            sources.append("nuclear_since: Bleek (nuclear.csv)")
+        guesses = ["reliability"]
+        if year in (None, on.year):
+            guesses.append("capability")
         row |= {
             "reliability": RELIABILITY,
             "autonomy": "0",
             "nuclear_since": str(armed or ""),
-        }
-        row |= {
             "patrons": ";".join(sorted(patrons.get(code, ()))),
             "source": "; ".join(sources),
+            "guesses": ";".join(guesses),
         }
-        rows.append(
-            row | {"guesses": "reliability;capability" if guessed else "reliability"}
-        )
+        rows.append(row)
     return rows
+
+
+YEARLY = {
+    "democracy": ("democracy", "polyarchy", "V-Dem"),
+    "ideal_point": ("ideal", "ideal_fp", "Bailey, Strezhnev, Voeten (final passage)"),
+}
+"""Fields of a state by year: series, column, source."""
 
 
 def _latest(
     series: Series,
     name: str,
     column: str,
-    one: Actor,
+    actor: Actor,
     year: int,
     carry_years: int = CARRY_YEARS,
 ) -> tuple[float, int] | None:
@@ -233,89 +226,89 @@ def _latest(
     read = series.read(name)
     if read is None:
         return None
-    frame = read.frame[(read.frame["cow"] == one.cow) & read.frame[column].notna()]
-    here = frame[frame["year"].between(year - 1 - carry_years, year - 1)].sort_values(
-        "year"
-    )
-    return (
-        None
-        if here.empty
-        else (float(here[column].iloc[-1]), int(here["year"].iloc[-1]))
-    )
+    frame = read.frame
+    is_known = (frame["cow"] == actor.cow) & frame[column].notna()
+    is_recent = frame["year"].between(year - 1 - carry_years, year - 1)
+    rows = frame[is_known & is_recent].sort_values("year")
+    if rows.empty:
+        return None
+    return float(rows[column].iloc[-1]), int(rows["year"].iloc[-1])
 
 
-def _capital(series: Series, one: Actor, on: date, sources: list[str]) -> Row:
+def _capital(series: Series, actor: Actor, on: date, sources: list[str]) -> Row:
     """Latitude and longitude of the capital at the date; else of the first capital on
     record after it, since where a city lies is nothing learnt later; else of the last
     before it."""
     read, day = series.read("capitals"), pd.Timestamp(on)
-    frame = (
-        pd.DataFrame()
-        if read is None
-        else read.frame[read.frame["cow"].isin(one.cows)].sort_values("start")
-    )
+    frame = pd.DataFrame()
+    if read is not None:
+        is_own = read.frame["cow"].isin(actor.cows)
+        frame = read.frame[is_own].sort_values("start")
     if frame.empty:
         return {"latitude": "", "longitude": ""}
-    now = frame[(frame["start"] <= day) & (frame["end"] >= day)]
-    after, before = frame[frame["start"] > day], frame[frame["end"] < day]
-    row = pd.concat([before.tail(1), after.head(1), now.tail(1)]).iloc[-1]
-    sources.append("capital: COW capitals" + ("" if len(now) else ", of another year"))
+    at_date = frame[(frame["start"] <= day) & (frame["end"] >= day)]
+    later, earlier = frame[frame["start"] > day], frame[frame["end"] < day]
+    by_rank = pd.concat([earlier.tail(1), later.head(1), at_date.tail(1)])
+    row = by_rank.iloc[-1]
+    source = "capital: COW capitals"
+    if at_date.empty:
+        source += ", of another year"
+    sources.append(source)
     return {side: short(float(row[side])) for side in ("latitude", "longitude")}
 
 
 def _patrons(share: dict[str, float], agreements: Sequence[Row]) -> dict[str, set[str]]:
     """State -> the states that have a defence pact in force with it and ten times its
     capability."""
-    found: dict[str, set[str]] = {}
-    pacts = pacts_in_force(agreements)
-    for client, power in (*pacts, *((b, a) for a, b in pacts)):
-        if share[power] >= PATRON_RATIO * share[client]:
-            found.setdefault(client, set()).add(power)
-    return found
+    patrons: dict[str, set[str]] = {}
+    for a, b in pacts_in_force(agreements):
+        for client, power in ((a, b), (b, a)):
+            if share[power] >= PATRON_RATIO * share[client]:
+                patrons.setdefault(client, set()).add(power)
+    return patrons
 
 
 def pacts_in_force(agreements: Sequence[Row]) -> list[Pair]:
-    return [
-        (r["a"], r["b"])
-        for r in agreements
-        if (r["kind"], r["status"]) == ("defence_pact", "in_force")
-    ]
+    """Dyads with a defence pact in force, a pact each."""
+    pact = ("defence_pact", "in_force")
+    rows = [row for row in agreements if (row["kind"], row["status"]) == pact]
+    return [(row["a"], row["b"]) for row in rows]
 
 
 def dispute_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
     """One row for each pair with anything between it, each part 0..1."""
     claims, guessed = _claims(series, actors, on)
-    rivals, rivalry = series.between("rivalry", actors), dict[Pair, float]()
-    if rivals is not None:
-        rivals = rivals[
-            (rivals["year_from"] < on.year)
-            & (rivals["year_to"].fillna(9999) >= on.year)
-        ]
-        rivalry = dict.fromkeys(zip(rivals["a"], rivals["b"], strict=True), 1.0)
-    parts = {
-        "rivalry": (rivalry, "Thompson, Sakuwa, Suhas 2021"),
+    wars = wars_under_way(series, actors, on)
+    by_part = {
+        "rivalry": (_rivalries(series, actors, on), "Thompson, Sakuwa, Suhas 2021"),
         "claim": (claims, "ICOW territorial claims (Hensel et al.)"),
         "militarised": (_militarised(series, actors, on), MID),
-        "war": (dict.fromkeys(wars_under_way(series, actors, on), 1.0), MID),
+        "war": (dict.fromkeys(wars, 1.0), MID),
     }
+    dyads = set[Pair]()
+    for values, _ in by_part.values():
+        dyads |= set(values)
     rows = []
-    for a, b in sorted(set().union(*(found for found, _ in parts.values()))):
-        here = {
-            part: short(round(found[a, b], 3))
-            for part, (found, _) in parts.items()
-            if (a, b) in found
-        }
-        source = "; ".join(f"{part}: {parts[part][1]}" for part in here)
-        rows.append(
-            {
-                "a": a,
-                "b": b,
-                **here,
-                "source": source,
-                "x_guesses": "claim" if (a, b) in guessed else "",
-            }
-        )
+    for a, b in sorted(dyads):
+        row, sources = {"a": a, "b": b}, []
+        for part, (values, source) in by_part.items():
+            if (a, b) in values:
+                row[part] = short(round(values[a, b], 3))
+                sources.append(f"{part}: {source}")
+        guesses = "claim" if (a, b) in guessed else ""
+        rows.append(row | {"source": "; ".join(sources), "x_guesses": guesses})
     return rows
+
+
+def _rivalries(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, float]:
+    """1 for each pair in a rivalry at the date."""
+    frame = series.between("rivalry", actors)
+    if frame is None:
+        return {}
+    has_begun = frame["year_from"] < on.year
+    goes_on = frame["year_to"].fillna(9999) >= on.year
+    rivals = frame[has_begun & goes_on]
+    return dict.fromkeys(zip(rivals["a"], rivals["b"], strict=True), 1.0)
 
 
 def _by_dyad(column: pd.Series) -> dict[Pair, Any]:
@@ -330,14 +323,11 @@ def _claims(
     frame, day = series.between("claims", actors), pd.Timestamp(on)
     if frame is None:
         return {}, set()
-    frame = frame[
-        (frame["start"] < day) & (frame["end"].isna() | (frame["end"] >= day))
-    ]
-    pairs = frame.assign(known=frame["salience"].fillna(SALIENCE_GUESS)).groupby(
-        ["a", "b"]
-    )
-    found, coded = pairs["known"].max(), pairs["salience"].count()
-    return _by_dyad(found[found > 0]), set(coded.index[coded == 0])
+    stands = (frame["start"] < day) & (frame["end"].isna() | (frame["end"] >= day))
+    salience = frame["salience"].fillna(SALIENCE_GUESS)
+    pairs = frame.assign(filled=salience)[stands].groupby(["a", "b"])
+    largest, coded = pairs["filled"].max(), pairs["salience"].count()
+    return _by_dyad(largest[largest > 0]), set(coded.index[coded == 0])
 
 
 def _militarised(
@@ -349,10 +339,9 @@ def _militarised(
     if frame is None:
         return {}
     age = (day - frame["end"]).dt.days.clip(lower=0) / 365.25
-    level = (
-        (frame["hostility"].fillna(1.0) - 1) / 4 * 2 ** (-age / MILITARISED_HALF_LIFE)
-    )
-    frame = frame.assign(weight=level.mask(frame["end"] >= day, OPEN_DISPUTE))
+    level = (frame["hostility"].fillna(1.0) - 1) / 4
+    weight = level * 2 ** (-age / MILITARISED_HALF_LIFE)
+    frame = frame.assign(weight=weight.mask(frame["end"] >= day, OPEN_DISPUTE))
     largest = frame.groupby(["a", "b"])["weight"].max()
     return _by_dyad(largest[largest > 0])
 
@@ -365,9 +354,11 @@ def wars_under_way(
     if frame is None:
         return {}
     long = timedelta(days=WAR_DAYS)
-    old = (day - frame["start"] >= long) | (frame["start"] - frame["began"] >= long)
-    wars = frame[(frame["end"] >= day) & frame["war"] & old]
-    return _by_dyad(wars.groupby(["a", "b"])["start"].min().map(pd.Timestamp.date))
+    has_lasted = day - frame["start"] >= long
+    was_joined = frame["start"] - frame["began"] >= long
+    is_war = (frame["end"] >= day) & frame["war"] & (has_lasted | was_joined)
+    since = frame[is_war].groupby(["a", "b"])["start"].min()
+    return _by_dyad(since.map(pd.Timestamp.date))
 
 
 def _recent(
@@ -394,51 +385,46 @@ def distance_rows(
     CShapes of the year, else its last value before, else the bound that COW's direct
     contiguity sets."""
     km: dict[Pair, tuple[float, str]] = {}
-    spells, frame, year = (
-        series.between("distance", actors),
-        series.between("contiguity", actors),
-        on.year,
-    )
+    year = on.year
+    frame = series.between("contiguity", actors)
     if frame is not None:
         last = series.last_year("contiguity") or year
-        frame = frame[
-            (frame["year_from"] < year) & (frame["year_to"] >= min(year, last))
-        ]
-        bound = "COW direct contiguity 3.2: upper bound of its type"
-        nearest = _by_dyad(frame.groupby(["a", "b"])["type"].min())
-        km |= {dyad: (CONTIGUOUS_KM[kind], bound) for dyad, kind in nearest.items()}
+        goes_on = frame["year_to"] >= min(year, last)
+        frame = frame[(frame["year_from"] < year) & goes_on]
+        source = "COW direct contiguity 3.2: upper bound of its type"
+        nearest = frame.groupby(["a", "b"])["type"].min()
+        for dyad, contiguity in _by_dyad(nearest).items():
+            km[dyad] = (CONTIGUOUS_KM[contiguity], source)
+    spells = series.between("distance", actors)
     if spells is not None:
-        spells = spells[spells["year_from"] <= year].sort_values(
-            "year_to", kind="stable"
-        )
-        for a, b, least, until in zip(
-            spells["a"], spells["b"], spells["km"], spells["year_to"], strict=True
-        ):
-            km[a, b] = (
-                float(least),
-                f"CShapes 2.0 (Schvitz et al. 2022), {min(year, int(until))}",
-            )
-    rows = [
-        {"a": a, "b": b, "km": short(round(far, 1)), "source": said}
-        for (a, b), (far, said) in sorted(km.items())
-    ]
+        spells = spells[spells["year_from"] <= year]
+        spells = spells.sort_values("year_to", kind="stable")
+        for spell in spells.to_dict("records"):
+            of_year = min(year, int(spell["year_to"]))
+            source = f"CShapes 2.0 (Schvitz et al. 2022), {of_year}"
+            km[spell["a"], spell["b"]] = (float(spell["km"]), source)
+    rows = []
+    for (a, b), (distance, source) in sorted(km.items()):
+        row = {"a": a, "b": b, "km": short(round(distance, 1)), "source": source}
+        rows.append(row)
     return rows, math.comb(len(actors), 2) - len(rows)
 
 
 def relation_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
     """Rows of a case's no_relations: wars of COW MID 5 under way the day before, and
     the table for the rest."""
-    wars, source = (
-        wars_under_way(series, actors, on),
-        f"{MID}; since the dispute began that became the war",
-    )
-    rows = [
-        {"a": a, "b": b, "from": str(since), "kind": "war", "source": source}
-        for (a, b), since in wars.items()
-    ]
-    known = known_relations([one.code for one in actors], on - timedelta(days=1))
+    wars = wars_under_way(series, actors, on)
+    source = f"{MID}; since the dispute began that became the war"
+    rows = []
+    for (a, b), since in wars.items():
+        row = {"a": a, "b": b, "from": str(since), "kind": "war", "source": source}
+        rows.append(row)
+    day_before = on - timedelta(days=1)
+    relations = known_relations([actor.code for actor in actors], day_before)
     rows += [
-        row for row in known if row["kind"] != "war" or (row["a"], row["b"]) not in wars
+        row
+        for row in relations
+        if row["kind"] != "war" or (row["a"], row["b"]) not in wars
     ]
     return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
 
@@ -450,95 +436,86 @@ def agreement_rows(
     day = pd.Timestamp(on)
     atop = _alliances(series, "atop", "ATOP 5.1", actors, day)
     cow = _alliances(series, "cow_alliances", "COW alliances 4.1", actors, day)
-    found = pd.concat(
-        [atop, _without(cow, atop), _cooperation(series, actors, day)],
-        ignore_index=True,
-    )
-    found = found.assign(ended=_broken(found, series, actors, day))
-    inside = found["a"].isin(participants) & found["b"].isin(participants)
-    found = found[~(inside & (found["signed"] >= day - pd.Timedelta(days=SIGNAL_DAYS)))]
-    found = found[
-        found["ended"].isna()
-        | (found["signed"] >= day - pd.DateOffset(years=MEMORY_YEARS))
-    ]
-    found = found.sort_values(["a", "b", "signed", "kind", "name"], kind="stable")
-    seen = Counter[str]()
+    tables = [atop, _without(cow, atop), _cooperation(series, actors, day)]
+    frame = pd.concat(tables, ignore_index=True)
+    frame = frame.assign(ended=_broken(frame, series, actors, day))
+    signed = frame["signed"]
+    inside = frame["a"].isin(participants) & frame["b"].isin(participants)
+    is_signal = inside & (signed >= day - pd.Timedelta(days=SIGNAL_DAYS))
+    is_remembered = signed >= day - pd.DateOffset(years=MEMORY_YEARS)
+    frame = frame[~is_signal & (frame["ended"].isna() | is_remembered)]
+    order = ["a", "b", "signed", "kind", "name"]
+    counts = Counter[str]()
     rows = []
-    for record in found.to_dict("records"):
-        stem = f"{record['a']}-{record['b']}-{SLUGS.get(record['kind'], 'accord')}-{record['signed'].year}"
-        seen[stem] += 1
-        key = stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"
-        start, length = (
-            str(record["signed"]),
-            {"year": 4, "month": 7}.get(str(record["precision"]), 10),
-        )
-        dates = {name: _iso(record[name]) for name in ("signed", "in_force", "ended")}
-        if (
-            length < 10
-        ):  # scenarios write the first day of the year or month, the readers its middle
-            first = (start[:length] + "-01-01")[:10]
-            dates = {
-                name: first if value == start[:10] else value
-                for name, value in dates.items()
-            }
-        status = (
-            "ended"
-            if dates["ended"]
-            else "signed"
-            if record["in_force"] is None
-            else "in_force"
-        )
-        texts = {
-            name: str(record[name])
-            for name in ("a", "b", "kind", "name", "precision", "source")
-        }
-        multilateral = "true" if record["multilateral"] else "false"
+    for record in frame.sort_values(order, kind="stable").to_dict("records"):
+        slug = SLUGS.get(record["kind"], "accord")
+        stem = f"{record['a']}-{record['b']}-{slug}-{record['signed'].year}"
+        counts[stem] += 1
+        key = stem if counts[stem] == 1 else f"{stem}-{counts[stem]}"
+        dates = _dates(record)
+        status = "signed" if record["in_force"] is None else "in_force"
+        texts = ("a", "b", "kind", "name", "precision", "source")
         rows.append(
             {
                 "id": key,
-                **texts,
+                **{column: str(record[column]) for column in texts},
                 **dates,
-                "status": status,
-                "multilateral": multilateral,
+                "status": "ended" if dates["ended"] else status,
+                "multilateral": "true" if record["multilateral"] else "false",
             }
         )
     return rows
 
 
+def _dates(record: dict[Any, Any]) -> Row:
+    """Dates of an agreement as a scenario writes them: the first day of a year or month
+    where no more is known, of which the readers have the middle."""
+    start = str(record["signed"])
+    length = {"year": 4, "month": 7}.get(str(record["precision"]), 10)
+    first = (start[:length] + "-01-01")[:10]
+    dates = {}
+    for column in ("signed", "in_force", "ended"):
+        value = _iso(record[column])
+        is_middle = length < 10 and value == start[:10]
+        dates[column] = first if is_middle else value
+    return dates
+
+
 def _iso(value: object) -> str:
-    return (
-        value.strftime("%Y-%m-%d")
-        if isinstance(value, pd.Timestamp) and not pd.isna(value)
-        else ""
-    )
+    """A date as text; empty for none."""
+    if isinstance(value, pd.Timestamp) and not pd.isna(value):
+        return value.strftime("%Y-%m-%d")
+    return ""
 
 
 def _broken(
-    found: pd.DataFrame, series: Series, actors: Sequence[Actor], day: pd.Timestamp
+    agreements: pd.DataFrame,
+    series: Series,
+    actors: Sequence[Actor],
+    day: pd.Timestamp,
 ) -> pd.Series:
     """The ends of agreements, with those that disputes tell put in where none is on
     record."""
     clashes = series.between("disputes", actors)
     if clashes is None:
-        return found["ended"]
-    clashes = clashes[
-        (clashes["hostility"] >= SHOW_OF_FORCE) & (clashes["start"] < day)
-    ]
-    starts = {key: sorted(part["start"]) for key, part in clashes.groupby(["a", "b"])}
+        return agreements["ended"]
+    is_forceful = clashes["hostility"] >= SHOW_OF_FORCE
+    clashes = clashes[is_forceful & (clashes["start"] < day)]
+    starts = {}
+    for dyad, part in clashes.groupby(["a", "b"]):
+        starts[dyad] = sorted(part["start"])
     ends: list[object] = []
-    for row in found.itertuples():
-        ended, known_to = row.ended, ENDS_KNOWN_TO.get(str(row.name).split()[0])
-        since = max(pd.Timestamp(str(row.signed)), known_to or pd.Timestamp.min)
-        tells = known_to is not None or (
-            row.kind == "non_aggression" and row.multilateral
-        )
-        if tells and not isinstance(ended, pd.Timestamp):
-            ended = next(
-                (start for start in starts.get((row.a, row.b), []) if start > since),
-                ended,
-            )
+    for row in agreements.itertuples():
+        ended = row.ended
+        closes = ENDS_KNOWN_TO.get(str(row.name).split()[0])
+        is_promise = row.kind == "non_aggression" and row.multilateral
+        may_be_broken = closes is not None or is_promise
+        if may_be_broken and not isinstance(ended, pd.Timestamp):
+            since = max(pd.Timestamp(str(row.signed)), closes or pd.Timestamp.min)
+            later = [start for start in starts.get((row.a, row.b), []) if start > since]
+            ended = later[0] if later else ended
         ends.append(ended)
-    return pd.Series(ends, index=found.index, dtype=object)
+    return pd.Series(ends, index=agreements.index, dtype=object)
 
 
 def _alliances(
@@ -548,29 +525,23 @@ def _alliances(
     if read is None:
         return pd.DataFrame(columns=FIELDS)
     begun = read.frame[read.frame["start"] < day]
-    sides = [
-        begun[["alliance_id", c]].set_axis(["id", "cow"], axis=1)
-        for c in ("cow_a", "cow_b")
-    ]
-    members = pd.concat(sides).groupby("id")["cow"].nunique()
-    frame, keys = (
-        _placed(begun, actors).sort_values("start", kind="stable"),
-        ["alliance_id", "a", "b"],
-    )
+    sides = []
+    for side in ("cow_a", "cow_b"):
+        members = begun[["alliance_id", side]]
+        sides.append(members.set_axis(["id", "cow"], axis=1))
+    sizes = pd.concat(sides).groupby("id")["cow"].nunique()
+    keys = ["alliance_id", "a", "b"]
+    frame = _placed(begun, actors).sort_values("start", kind="stable")
     phases = frame.groupby(keys, sort=False)
-    last = (
-        phases.tail(1)
-        .set_index(keys)
-        .assign(signed=phases["start"].min())
-        .reset_index()
-    )
+    last = phases.tail(1).set_index(keys)
+    last = last.assign(signed=phases["start"].min()).reset_index()
     source = label + " id " + last["alliance_id"].astype(str)
     return last.assign(
         name=source,
         in_force=last["signed"],
         ended=last["end"].where(last["end"] < day),
         precision="day",
-        multilateral=last["alliance_id"].map(members) > 2,
+        multilateral=last["alliance_id"].map(sizes) > 2,
         source=source,
     )[FIELDS]
 
@@ -580,9 +551,9 @@ def _without(cow: pd.DataFrame, atop: pd.DataFrame) -> pd.DataFrame:
     year."""
     if cow.empty or atop.empty:
         return cow
-    both = cow.reset_index().merge(atop, on=["a", "b"])
-    near = (both["signed_x"] - both["signed_y"]).dt.days.abs() <= SAME_TREATY_DAYS
-    return cow.drop(both["index"][near])
+    pairs = cow.reset_index().merge(atop, on=["a", "b"])
+    gap = (pairs["signed_x"] - pairs["signed_y"]).dt.days.abs()
+    return cow.drop(pairs["index"][gap <= SAME_TREATY_DAYS])
 
 
 def _cooperation(
@@ -593,13 +564,13 @@ def _cooperation(
     if frame is None:
         return pd.DataFrame(columns=FIELDS)
     frame = frame[frame["signed"].notna() & (frame["signed"] < day)]
-    later = frame["in_force"].notna() & (frame["in_force"] >= day)
-    begun = frame["in_force"].where(
-        frame["in_force"] >= frame["signed"], frame["signed"]
-    )
+    signed, in_force, ended = frame["signed"], frame["in_force"], frame["ended"]
+    is_later = in_force.notna() & (in_force >= day)
+    begun = in_force.where(in_force >= signed, signed)
+    key = frame["accord_id"].astype(str)
     return frame.assign(
-        ended=frame["ended"].where((frame["ended"] < day) & (frame["ended"] >= begun)),
-        name="DCAD " + frame["accord_id"].astype(str),
-        source="DCAD 1.0 (Kinne 2020) " + frame["accord_id"].astype(str),
-        in_force=begun.astype(object).mask(later, None),
+        ended=ended.where((ended < day) & (ended >= begun)),
+        name="DCAD " + key,
+        source="DCAD 1.0 (Kinne 2020) " + key,
+        in_force=begun.astype(object).mask(is_later, None),
     )[FIELDS]

@@ -23,8 +23,9 @@ from balance_sim.evidence.data.table import Table, declared, open_table
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.actors import code_table, known
 from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Scenario, Strict
-from balance_sim.scenario.validation import read_plan, refusal
+from balance_sim.scenario.validation import refusal
 
 ORGANISATIONS = ("NATO", "EU", "SCO")
 """Named in tables of cases and of responses, and no states."""
@@ -73,11 +74,13 @@ def actor(code: str, on: date) -> Actor | None:
     if spells.empty:
         return None
     day = pd.Timestamp(on)
-    now, before = (
+    at_date, earlier = (
         spells[(spells["start"] <= day) & (spells["end"] >= day)],
         spells[spells["end"] < day],
     )
-    counts = now if len(now) else before.tail(1) if len(before) else spells.head(1)
+    counts = (
+        at_date if len(at_date) else earlier.tail(1) if len(earlier) else spells.head(1)
+    )
     cows = tuple(int(cow) for cow in dict.fromkeys(spells["cow"]))
     return Actor(code, iso3, code_table()[code].name, cows, int(counts["cow"].iloc[-1]))
 
@@ -89,10 +92,10 @@ def state_code(text: str) -> str | None:
     if code in code_table():
         return code
     table = codes.state_codes()
-    found = sorted(
+    matches = sorted(
         {*table.loc[(table["abbreviation"] == code) & (table["iso3"] != ""), "iso3"]}
     )
-    return found[0] if len(found) == 1 and found[0] in code_table() else None
+    return matches[0] if len(matches) == 1 and matches[0] in code_table() else None
 
 
 def is_state_in(code: str, year: int) -> str | None:
@@ -187,8 +190,8 @@ class _CaseRow:
         return DataError(message, hint, self.path, self.line, column, value)
 
     def text(self, column: str) -> str:
-        if found := _CONTROL.search(self.cells[column]):
-            why = f"control character U+{ord(found.group()):04X}"
+        if control := _CONTROL.search(self.cells[column]):
+            why = f"control character U+{ord(control.group()):04X}"
             raise DataError(why, "Remove it", self.path, self.line, column)
         return self.cells[column]
 
@@ -203,18 +206,18 @@ class _CaseRow:
 
     def states(self, column: str, others: Sequence[str] = ()) -> tuple[str, ...]:
         """The codes of a cell; `others` may stand among them as they are."""
-        found: dict[str, None] = {}
+        named: dict[str, None] = {}
         for word in filter(None, re.split(r"[;,|\s]+", self.text(column))):
             code = word.upper() if word.upper() in others else state_code(word)
             if code is None:
                 hint = "Write ISO alpha-3 codes, of former states too (SUN, YUG)"
                 raise self.refused(column, "no state has this code", hint, word)
-            if code in found:
+            if code in named:
                 raise self.refused(
                     column, "this state is named twice", "Name it once", word
                 )
-            found[code] = None
-        return tuple(found)
+            named[code] = None
+        return tuple(named)
 
     def day(self, column: str) -> date:
         try:
@@ -251,9 +254,9 @@ def case_of(
         row.states("observers", ORGANISATIONS),
     )
     observers = tuple(code for code in named if code not in ORGANISATIONS)
-    if both := sorted({*participants} & {*observers}):
+    if twice := sorted({*participants} & {*observers}):
         raise row.refused(
-            "observers", f"{both[0]} is a participant already", "Name each state once"
+            "observers", f"{twice[0]} is a participant already", "Name each state once"
         )
     if not participants:
         raise row.refused(
@@ -311,9 +314,9 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
     table.whole_rows()
     table.text = table.text.apply(lambda column: column.str.strip())
     ids = table.words("case_id")
-    there = list(dict.fromkeys(ids))
-    if there != [""] and not (case_id is None and len(there) == 1):
-        hint = f"The cases found are: {', '.join(there[:20]) or 'none'}"
+    case_ids = list(dict.fromkeys(ids))
+    if case_ids != [""] and not (case_id is None and len(case_ids) == 1):
+        hint = f"The cases found are: {', '.join(case_ids[:20]) or 'none'}"
         if case_id is None:
             raise DataError(
                 "the table has more than one case, or none",
@@ -370,13 +373,13 @@ def _responses(table: Table) -> list[Response]:
 def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
     """The same rows in the scenario's codes, each with the reason why it is not scored,
     if there is one."""
-    own = {codes.current_iso3(code): code for code in scenario.codes}
+    code_of = {codes.current_iso3(code): code for code in scenario.codes}
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     inside = {*classes_of(scenario).participants}
     out = []
     for row in rows:
         sides = [
-            own.get(codes.current_iso3(side), side)
+            code_of.get(codes.current_iso3(side), side)
             for side in (row.state_a, row.state_b)
         ]
         missing, (a, b) = (
@@ -387,12 +390,12 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
         if row.direction not in RESPONSES:
             why = f"direction `{row.direction}`: not a response"
         elif missing:
-            what = (
+            kind_of_side = (
                 "not a state of the scenario"
                 if state_code(missing[0])
                 else "not a state"
             )
-            why = f"{missing[0]}: {what}"
+            why = f"{missing[0]}: {kind_of_side}"
         elif a == b:
             why = "both sides are one state"
         elif {a, b} <= inside:

@@ -65,7 +65,7 @@ def case(
     Never overwrites a file."""
     from balance_sim.evidence.cases.scenario import build_case
     from balance_sim.evidence.cases.tables import case_named
-    from balance_sim.evidence.estimation.command import calibrate
+    from balance_sim.evidence.commands.calibrate import calibrate
 
     target = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and target.name == str(target)
@@ -119,13 +119,16 @@ def cases(
     from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.scenario import load_scenario
 
-    asked = read_cases_plan(plan)
-    seed, runs = asked.seed if seed is None else seed, runs or asked.runs
+    plan_of_cases = read_cases_plan(plan)
+    seed, runs = (
+        plan_of_cases.seed if seed is None else seed,
+        runs or plan_of_cases.runs,
+    )
     scored: list[dict[str, Any]] = []
     failed = 0
-    scenarios = [load_scenario(planned.scenario) for planned in asked.cases]
+    scenarios = [load_scenario(planned.scenario) for planned in plan_of_cases.cases]
     with Steps({scenario.name: 2 + 0.05 * runs for scenario in scenarios}) as steps:
-        for planned, scenario in zip(asked.cases, scenarios, strict=True):
+        for planned, scenario in zip(plan_of_cases.cases, scenarios, strict=True):
             steps.begin(scenario.name)
             arms = []
             for name, arm in scenario.arms.items():
@@ -143,13 +146,13 @@ def cases(
             failed += len(result.failed)
             row = {"scenario": scenario.name, "case": None, "runs": result.runs}
             if planned.case is not None:
-                row = score_result(result, asked.responses, planned.case)
+                row = score_result(result, plan_of_cases.responses, planned.case)
             scored.append(row)
 
     def lines() -> Iterator[str]:
-        return _lines(asked.title, scored, verbose=verbose)
+        return _lines(plan_of_cases.title, scored, verbose=verbose)
 
-    options.answer({"title": asked.title, "cases": scored}, lines, indent=2)
+    options.answer({"title": plan_of_cases.title, "cases": scored}, lines, indent=2)
     leave_if_failed(ctx, failed, "scores")
 
 
@@ -176,9 +179,9 @@ def _lines(
         if row["case"] is None:
             yield f"{row['scenario']}: no responses on record; not scored"
     if scored:
-        rest = "" if verbose else "; --verbose adds the base rate and the Brier score"
+        hint = "" if verbose else "; --verbose adds the base rate and the Brier score"
         meaning = "above 0 where the model ranks better"
-        yield from wrapped(f"gain: the model less past agreements, {meaning}{rest}.")
+        yield from wrapped(f"gain: the model less past agreements, {meaning}{hint}.")
 
 
 def _gains(scored: Sequence[dict[str, Any]]) -> str:

@@ -181,12 +181,12 @@ class GofRequest:
         if self.against is None:
             return None, []
         frame = read_networks(self.against, simulated=False)
-        known = only_known(frame, codes, self.against, simulated=False)
+        in_roster = only_known(frame, codes, self.against, simulated=False)
         notes = []
-        if len(known) < len(frame):
-            count = f"{len(frame) - len(known)} agreements of {self.against.name}"
+        if len(in_roster) < len(frame):
+            count = f"{len(frame) - len(in_roster)} agreements of {self.against.name}"
             notes.append(f"{count} with a state that is not in the roster are left out")
-        return from_table(known, codes), notes
+        return from_table(in_roster, codes), notes
 
     def refuse(self, names: tuple[str, ...], why: str) -> None:
         """Raise click.UsageError where any of these options is given."""
@@ -222,7 +222,7 @@ def _plan_of(subject: Path) -> HindcastPlan | None:
         stored_plan,
     )
     from balance_sim.evidence.forecast.scored_files import FILE, read_scored_forecasts
-    from balance_sim.scenario.validation import plan_kind
+    from balance_sim.scenario.plans import plan_kind
 
     file = subject / FILE
     if file.is_file():
@@ -294,7 +294,7 @@ def _of_hindcast(plan: HindcastPlan, request: GofRequest) -> GoodnessOfFit:
     from balance_sim.evidence.goodness.networks import compare, facts_of
     from balance_sim.evidence.goodness.residuals import residuals_of
     from balance_sim.evidence.goodness.study import RUNS, names_of
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     if request.data is None:
         data = "the folder with the field's files, --data DIR"
@@ -336,7 +336,7 @@ def _of_tables(request: GofRequest, path: Path) -> GoodnessOfFit:
         recorded,
     )
     from balance_sim.evidence.goodness.study import names_of
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     request.refuse(
         ("arm", "data", "outcomes"),
@@ -355,9 +355,9 @@ def _of_tables(request: GofRequest, path: Path) -> GoodnessOfFit:
         frame = read_networks(request.against, simulated=False)
         _refuse_empty(frame, request.against)
         _refuse_empty(simulated, path)
-        both = (frame, simulated)
+        tables = (frame, simulated)
         codes = sorted(
-            {*(code for table in both for code in [*table["a"], *table["b"]])}
+            {*(code for table in tables for code in [*table["a"], *table["b"]])}
         )
         facts, names = StateFacts(tuple(codes)), {code: code for code in codes}
         span = _span_of_tables(request, [*frame["signed"], *simulated["signed"]])

@@ -78,7 +78,7 @@ def hindcast(
     )
     from balance_sim.evidence.forecast.hindcast_plan import read_hindcast_plan
     from balance_sim.evidence.forecast.scored_files import FILE
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
     seed = plan.seed if seed is None else seed

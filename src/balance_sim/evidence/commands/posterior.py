@@ -76,7 +76,7 @@ def posterior(
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.draws import draws_bytes
-    from balance_sim.study.folder import version
+    from balance_sim.study.machine import version
 
     loaded = load_scenario(scenario, drawn=False)
     uncalibrated = load_scenario(scenario, calibrated=False)

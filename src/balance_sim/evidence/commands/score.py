@@ -228,9 +228,9 @@ def _score_case(
 def _score_lines(scored: ScoredForecast) -> Iterator[str]:
     """The scores of a forecast of dyads, for a terminal."""
     model = scored.scores["model"]
-    made = f"{model.events:,} of {model.n:,} dyads made an agreement"
+    count = f"{model.events:,} of {model.n:,} dyads made an agreement"
     yield from wrapped(
-        f"{made}, {model.expected:.1f} were expected to. Skills are over the "
+        f"{count}, {model.expected:.1f} were expected to. Skills are over the "
         f"{scored.reference} (0: no better, 1: perfect); CIs resample dyads.",
         "",
     )

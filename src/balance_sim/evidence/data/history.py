@@ -25,7 +25,7 @@ from balance_sim.evidence.data.errors import NO_FILE, DataError, require_folder
 from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.diagnostics import plain
+from balance_sim.scenario.nodes import plain
 
 Floats = layers.Floats
 

@@ -24,7 +24,7 @@ from balance_sim.evidence.data.history import Floats, History
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, default_weights
-from balance_sim.scenario.diagnostics import plain
+from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.schema import Scenario
 
 Ints = NDArray[np.int64]

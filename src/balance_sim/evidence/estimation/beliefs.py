@@ -103,8 +103,8 @@ class Profile:
     @property
     def gain(self) -> float:
         """Log-likelihood of the peak above that of the value in use."""
-        at = int(np.flatnonzero(self.points == self.shipped)[0])
-        return float(self.height.max() - self.height[at])
+        position = int(np.flatnonzero(self.points == self.shipped)[0])
+        return float(self.height.max() - self.height[position])
 
     @property
     def told(self) -> bool:
@@ -119,21 +119,24 @@ def grid(low: float, shipped: float, high: float, *, log_scale: bool) -> Floats:
     ends = np.array([low, shipped, high])
     scale = np.log(ends) if log_scale else ends
     middles = (scale[:-1] + scale[1:]) / 2
-    return np.unique(np.concatenate([ends, np.exp(middles) if log_scale else middles]))
+    if log_scale:
+        middles = np.exp(middles)
+    return np.unique(np.concatenate([ends, middles]))
 
 
 def vertex(points: Floats, height: Floats, *, log_scale: bool) -> float | None:
     """Where the parabola through the highest point and its neighbours peaks; None at an
     end of the range."""
-    at = int(np.argmax(height))
-    if at in (0, len(points) - 1):
+    top = int(np.argmax(height))
+    if top in (0, len(points) - 1):
         return None
-    x = (np.log(points) if log_scale else points)[at - 1 : at + 2]
-    bend, slope, _ = np.polyfit(x - x[1], height[at - 1 : at + 2], 2)
+    around = slice(top - 1, top + 2)
+    x = (np.log(points) if log_scale else points)[around]
+    bend, slope, _ = np.polyfit(x - x[1], height[around], 2)
     if bend >= 0:
         return None
-    top = float(np.clip(x[1] - slope / (2 * bend), x[0], x[2]))
-    return float(np.exp(top)) if log_scale else top
+    peak = float(np.clip(x[1] - slope / (2 * bend), x[0], x[2]))
+    return float(np.exp(peak)) if log_scale else peak
 
 
 def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float:
@@ -142,16 +145,17 @@ def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float
 
     by_row: (P, N) log-likelihood of each row: along the profile its differences are
     efficient scores, taken here from one side of the peak to the other."""
-    at = int(np.clip(np.argmax(height), 1, len(height) - 2))
-    slope = by_row[at + 1] - by_row[at - 1]
-    apart = float(slope @ slope)
-    together = np.bincount(np.unique(cluster, return_inverse=True)[1], slope)
-    if apart == 0:
+    peak = int(np.clip(np.argmax(height), 1, len(height) - 2))
+    slope = by_row[peak + 1] - by_row[peak - 1]
+    by_row_variance = float(slope @ slope)
+    if by_row_variance == 0:
         return 1.0
-    squares = float(together @ together)
-    carrying = squares**2 / max(float((together**4).sum()), 1e-300)
+    group = np.unique(cluster, return_inverse=True)[1]
+    sums = np.bincount(group, slope)
+    variance = float(sums @ sums)
+    carrying = variance**2 / max(float((sums**4).sum()), 1e-300)
     quantile = float(stdtrit(max(carrying / 2, 1.0), 0.975))
-    return max(squares / apart, 1.0) * quantile**2 / (2 * HALF_CHI2)
+    return max(variance / by_row_variance, 1.0) * quantile**2 / (2 * HALF_CHI2)
 
 
 def profiled(
@@ -168,28 +172,41 @@ def profiled(
     x = np.log(points) if log_scale else points
     fine = np.union1d(np.linspace(x[0], x[-1], FINE), x)
     curve = PchipInterpolator(x, height)(fine)
-    top = int(np.argmax(curve))
-    inside = curve >= curve[top] - HALF_CHI2 * widen
-    first = (
-        top - int(np.argmin(inside[top::-1])) + 1 if not inside[: top + 1].all() else 0
-    )
-    last = (
-        top + int(np.argmin(inside[top:])) - 1
-        if not inside[top:].all()
-        else len(fine) - 1
-    )
-    open_below, open_above = first == 0, last == len(fine) - 1
+    top, end = int(np.argmax(curve)), len(fine) - 1
+    first, last = _interval(curve >= curve[top] - HALF_CHI2 * widen, top)
+    ends = fine[[top, first, last]]
+    best, low, high = (np.exp(ends) if log_scale else ends).tolist()
+    open_below, open_above = first == 0, last == end
     if open_below and open_above:
         verdict = NOT_TOLD
-    elif top in (0, len(fine) - 1):
+    elif top in (0, end):
         verdict = AT_BOUND
     else:
         verdict = ONE_SIDED if open_below or open_above else TOLD
-    best, low, high = (
-        np.exp(fine[[top, first, last]]) if log_scale else fine[[top, first, last]]
-    ).tolist()
-    ends = (best, low, high, open_below, open_above)
-    return Profile(path, shipped, points, height, widen, *ends, verdict)
+    return Profile(
+        path=path,
+        shipped=shipped,
+        points=points,
+        height=height,
+        stretch=widen,
+        best=best,
+        low=low,
+        high=high,
+        open_below=open_below,
+        open_above=open_above,
+        verdict=verdict,
+    )
+
+
+def _interval(is_inside: NDArray[np.bool_], top: int) -> tuple[int, int]:
+    """First and last of the points about a peak that are all inside."""
+    first, last = 0, len(is_inside) - 1
+    below, above = is_inside[top::-1], is_inside[top:]
+    if not below.all():
+        first = top - int(np.argmin(below)) + 1
+    if not above.all():
+        last = top + int(np.argmin(above)) - 1
+    return first, last
 
 
 def traced(
@@ -204,17 +221,20 @@ def traced(
     """The profile, looked at where it matters: at `points`, at the vertex of the
     highest three, and, where it is told, REFINED times at its peak and at both ends,
     since between points far apart its form is a guess."""
-    at = np.unique(points)
-    top = vertex(at, look(at)[0], log_scale=log_scale)
-    at = at if top is None else np.union1d(at, [top])
-    for left in reversed(range(REFINED + 1)):
-        height, rows = look(at)
+    values = np.unique(points)
+    top = vertex(values, look(values)[0], log_scale=log_scale)
+    if top is not None:
+        values = np.union1d(values, [top])
+    for refinements in reversed(range(REFINED + 1)):
+        height, rows = look(values)
         widen = stretch(height, rows, cluster)
-        found = profiled(path, shipped, at, height, log_scale=log_scale, widen=widen)
-        if not found.told or not left:
+        curve = profiled(
+            path, shipped, values, height, log_scale=log_scale, widen=widen
+        )
+        if not curve.told or not refinements:
             break
-        at = np.union1d(at, [found.low, found.best, found.high])
-    return found
+        values = np.union1d(values, [curve.low, curve.best, curve.high])
+    return curve
 
 
 @dataclass(frozen=True)
@@ -232,16 +252,16 @@ class BeliefSetting:
         return self.peak.design.choices
 
 
-def shipped_setting(record: Choices, found: WeightFit) -> BeliefSetting:
-    """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
-    return _setting({}, peak_of(record, found))
+def shipped_setting(record: Choices, fitted: WeightFit) -> BeliefSetting:
+    """The shipped values, at which `fitted` was fitted to `record`. Raises
+    DataError."""
+    return _setting({}, peak_of(record, fitted))
 
 
 def _setting(values: dict[str, float], peak: Peak) -> BeliefSetting:
-    bare = replace(
-        peak, design=replace(peak.design)
-    )  # without the matrices it has worked out
-    return BeliefSetting(values, bare, by_row(peak.design, peak.at))
+    """A setting whose design is free of the matrices that it has worked out."""
+    light = replace(peak, design=replace(peak.design))
+    return BeliefSetting(values, light, by_row(peak.design, peak.at))
 
 
 def moved(
@@ -251,8 +271,8 @@ def moved(
     points = [{**start.values, name: value} for value in values]
     records = variants(history, start.record, MOVES[name], points)
     return [
-        _setting(at, start.peak.moved(there))
-        for at, there in zip(points, records, strict=True)
+        _setting(point, start.peak.moved(record))
+        for point, record in zip(points, records, strict=True)
     ]
 
 
@@ -271,25 +291,27 @@ def profile(
 
     Raises DataError for a parameter that moves no term of the record."""
     if name not in movable(start.record):
-        use = f"Fit one of {', '.join(MOVES[name])}"
-        raise DataError(f"{name} moves no term that is fitted", use, value=name)
+        hint = f"Fit one of {', '.join(MOVES[name])}"
+        raise DataError(f"{name} moves no term that is fitted", hint, value=name)
     path, in_use, low, high = _declared(name)
     log_scale = low > 0
-    here = start.values.get(name, in_use)
+    current = start.values.get(name, in_use)
     points = grid(low, in_use, high, log_scale=log_scale)
-    settings = {here: start} if here in points else {}
+    settings = {current: start} if current in points else {}
 
     def look(values: Floats) -> tuple[Floats, Floats]:
-        away = [float(value) for value in values if float(value) not in settings]
-        if away:
-            settings.update(zip(away, moved(history, start, name, away), strict=True))
-        there = [settings[float(value)] for value in values]
-        return np.array([one.peak.marginal for one in there]), np.stack(
-            [one.by_row for one in there]
-        )
+        wanted = [float(value) for value in values]
+        new = [value for value in wanted if value not in settings]
+        if new:
+            settings.update(zip(new, moved(history, start, name, new), strict=True))
+        height = [settings[value].peak.marginal for value in wanted]
+        rows = [settings[value].by_row for value in wanted]
+        return np.array(height), np.stack(rows)
 
-    found = traced(path, in_use, points, look, start.record.dyad, log_scale=log_scale)
-    return found, settings[float(found.points[int(np.argmax(found.height))])]
+    dyad = start.record.dyad
+    curve = traced(path, in_use, points, look, dyad, log_scale=log_scale)
+    peak = float(curve.points[int(np.argmax(curve.height))])
+    return curve, settings[peak]
 
 
 def joint_peak(
@@ -303,22 +325,23 @@ def joint_peak(
 
     Each is moved to its peak in turn, the others where they are, until a round gains
     next to nothing."""
-    told = [one.path.rpartition(".")[2] for one in profiles if one.told]
-    here, last = start, dict[str, Profile]()
-    for _ in range(ROUNDS if told else 0):
-        before = here.peak.marginal
-        for name in told:
+    names = [curve.path.rpartition(".")[2] for curve in profiles if curve.told]
+    setting, last = start, dict[str, Profile]()
+    for _ in range(ROUNDS if names else 0):
+        height = setting.peak.marginal
+        for name in names:
             say(name)
-            last[name], here = profile(history, here, name)
-        if here.peak.marginal - before < SETTLED:
+            last[name], setting = profile(history, setting, name)
+        if setting.peak.marginal - height < SETTLED:
             break
-    return here, tuple(last.values())
+    return setting, tuple(last.values())
 
 
 def _declared(name: str) -> tuple[str, float, float, float]:
     """Path, value in use and range of a parameter, from the table of defaults."""
-    row = next(row for row in parameter_table() if row["path"] == f"parameters.{name}")
+    path = f"parameters.{name}"
+    row = next(row for row in parameter_table() if row["path"] == path)
     value, span = row["value"], row["range"]
     assert isinstance(value, float)
     assert isinstance(span, list)
-    return str(row["path"]), value, float(span[0]), float(span[1])
+    return path, value, float(span[0]), float(span[1])

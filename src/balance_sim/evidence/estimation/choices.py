@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import compress
 from typing import ClassVar
 
 import numpy as np
@@ -47,7 +46,8 @@ NOT_ON_RECORD = {
 """Terms that the record cannot speak to, and why. They keep their defaults."""
 FITTED = tuple(
     sorted(
-        (n for n in TERMS if n not in NOT_ON_RECORD), key=lambda n: not TERMS[n].by_kind
+        (name for name in TERMS if name not in NOT_ON_RECORD),
+        key=lambda name: not TERMS[name].by_kind,
     )
 )
 """Terms that are fitted, those that depend on the type first."""
@@ -108,29 +108,30 @@ class Choices(DyadYears):
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
-        common, by_kind = (
-            [name in names for name in own]
-            for own in (self.common_names, self.by_kind_names)
-        )
+        common = [k for k, name in enumerate(self.common_names) if name in names]
+        by_kind = [k for k, name in enumerate(self.by_kind_names) if name in names]
         return replace(
             self,
             common=self.common[..., common],
             by_kind=self.by_kind[..., by_kind],
-            common_names=tuple(compress(self.common_names, common)),
-            by_kind_names=tuple(compress(self.by_kind_names, by_kind)),
+            common_names=tuple(self.common_names[k] for k in common),
+            by_kind_names=tuple(self.by_kind_names[k] for k in by_kind),
         )
 
     def with_kinds(self, names: Sequence[str]) -> Choices:
         """Only these types of agreement."""
-        at = [self.kinds.index(name) for name in names]
+        columns = [self.kinds.index(name) for name in names]
         return replace(
             self,
-            signed=self.signed[:, at],
-            by_kind=self.by_kind[:, :, at],
+            signed=self.signed[:, columns],
+            by_kind=self.by_kind[:, :, columns],
             kinds=tuple(names),
-            ceiling=self.ceiling[at],
-            chance_kept=self.chance_kept[at],
+            ceiling=self.ceiling[columns],
+            chance_kept=self.chance_kept[columns],
         )
+
+
+# --- the record of a history ----------------------------------------------------------
 
 
 def choices(
@@ -144,10 +145,11 @@ def choices(
     defaults.
 
     Raises DataError for a year whose past is not on record."""
-    wanted = [int(y) for y in (history.years if years is None else years)]
+    wanted = [int(year) for year in (history.years if years is None else years)]
     history.require_record(max(wanted))
+    changed = dict(parameters or {})
     return Choices.joined(
-        [_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted]
+        [_year(history, year, terms, changed, kinds) for year in wanted]
     )
 
 
@@ -158,23 +160,32 @@ def _year(
     parameters: dict[str, float],
     kinds: Sequence[str],
 ) -> Choices:
-    scenario = scenario_at(
-        history, year, parameters=parameters, weights=dict.fromkeys(TERMS, 0.0)
-    )
-    who = members_at(history, year)
-    exposure = history.exposure(year)[np.ix_(who, who)]
+    scenario = _without_weights(history, year, parameters)
+    members = members_at(history, year)
+    exposure = history.exposure(year)[np.ix_(members, members)]
     i, j = np.nonzero(np.triu(exposure > 0, 1))
-    a, b = who[i], who[j]
-    found = _choices_of(scenario, year, terms, kinds, i, j)
-    known = history.agreement_years[0] <= year <= history.agreement_years[1]
-    some = np.stack(
-        [signed_between(history, year, year, {kind})[a, b] > 0 for kind in kinds],
-        axis=1,
-    )
-    signed = np.where(known, some.astype(np.float64), np.nan)
+    a, b = members[i], members[j]
+    counts = [signed_between(history, year, year, {kind})[a, b] for kind in kinds]
+    first, last = history.agreement_years
+    signed = (np.stack(counts, axis=1) > 0).astype(np.float64)
+    if not first <= year <= last:
+        signed = np.full_like(signed, np.nan)
     return replace(
-        found, a=a, b=b, exposure=exposure[i, j], signed=signed, states=history.iso3
+        _choices_of(scenario, year, terms, kinds, i, j),
+        a=a,
+        b=b,
+        exposure=exposure[i, j],
+        signed=signed,
+        states=history.iso3,
     )
+
+
+def _without_weights(
+    history: History, year: int, parameters: dict[str, float] | None = None
+) -> Scenario:
+    """A year of the record as a scenario, in which no term has any weight."""
+    weights = dict.fromkeys(TERMS, 0.0)
+    return scenario_at(history, year, parameters=parameters, weights=weights)
 
 
 def _choices_of(
@@ -188,30 +199,29 @@ def _choices_of(
     """The choices of dyads i, j (positions in the scenario's codes) at its start,
     nothing signed. Their exposure is what the scenario itself says of how often each
     finds opportunities, beside the ceilings of kinds."""
-    world, weighed = terms_at(scenario, terms, kinds, i, j)
-    place, at = (
-        _places(world, scenario),
-        [world.ladder.names.index(kind) for kind in kinds],
-    )
+    world, values = terms_at(scenario, terms, kinds, i, j)
+    ladder, place = world.ladder, _places(world, scenario)
+    types = [ladder.names.index(kind) for kind in kinds]
     dyad = world.dyad_index[place[i], place[j]]
-    common = tuple(name for name in terms if name not in KIND_TERMS)
-    by_kind = tuple(name for name in terms if name in KIND_TERMS)
+    relative_rate = opportunity_rate(world)[dyad] / ladder.ceiling
+    common_names = tuple(name for name in terms if name not in KIND_TERMS)
+    by_kind_names = tuple(name for name in terms if name in KIND_TERMS)
+    common = [values[name][:, :, 0] for name in common_names]
+    by_kind = [values[name] for name in by_kind_names]
     return Choices(
         year=np.full(len(i), year, dtype=np.int64),
         a=i,
         b=j,
-        exposure=np.asarray(
-            (opportunity_rate(world)[dyad] / world.ladder.ceiling).mean(axis=1)
-        ),
+        exposure=np.asarray(relative_rate.mean(axis=1)),
         openness=openness_at(world, 0.0)[dyad],
         signed=np.zeros((len(i), len(kinds))),
-        common=_stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
-        by_kind=_stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),
-        common_names=common,
-        by_kind_names=by_kind,
+        common=_stacked(common, (len(i), 2)),
+        by_kind=_stacked(by_kind, (len(i), 2, len(kinds))),
+        common_names=common_names,
+        by_kind_names=by_kind_names,
         kinds=tuple(kinds),
-        ceiling=world.ladder.ceiling[at],
-        chance_kept=share_signed(world.ladder, world.rules.collapse_rate)[at],
+        ceiling=ladder.ceiling[types],
+        chance_kept=share_signed(ladder, world.rules.collapse_rate)[types],
         states=scenario.codes,
     )
 
@@ -222,6 +232,9 @@ def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
     return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
 
 
+# --- terms ----------------------------------------------------------------------------
+
+
 def _places(world: World, scenario: Scenario) -> Ints:
     """(n,) where the world has each state of the scenario."""
     return np.array([world.codes.index(code) for code in scenario.codes])
@@ -229,41 +242,26 @@ def _places(world: World, scenario: Scenario) -> Ints:
 
 def first_day(scenario: Scenario) -> Prospects:
     """What states see at a scenario's start, of no dyad yet."""
-    world = compile_world(
-        scenario,
-        scenario.reference_arm,
-        time_grid(scenario, [])[:2],
-        focal_day(scenario),
-    )
-    state, nobody = (
-        begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64)),
-        np.zeros(0, dtype=np.int64),
-    )
-    return Prospects(
-        world,
-        unfrozen(world),
-        perceive(world, state, 0),
-        state,
-        nobody,
-        nobody,
-        nobody,
-        nobody,
-    )
+    days = time_grid(scenario, [])[:2]
+    world = compile_world(scenario, scenario.reference_arm, days, focal_day(scenario))
+    state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
+    view = perceive(world, state, 0)
+    nobody = np.zeros(0, dtype=np.int64)
+    index = (nobody, nobody, nobody, nobody)
+    return Prospects(world, unfrozen(world), view, state, *index)
 
 
-def of_dyads(seen: Prospects, i: Ints, j: Ints, kinds: Sequence[str]) -> Prospects:
+def of_dyads(prospects: Prospects, i: Ints, j: Ints, kinds: Sequence[str]) -> Prospects:
     """N x 2 x M prospects: dyad (positions in the world), who decides, type of
     agreement."""
-    ego, which = (
-        np.stack([i, j], axis=1),
-        np.array([seen.world.ladder.names.index(kind) for kind in kinds]),
-    )
-    shape = (*ego.shape, len(which))
-    ego, alter = (
-        np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, ego[:, ::-1])
-    )
-    kind = np.broadcast_to(which, shape).ravel()
-    return replace(seen, run=np.zeros_like(kind), ego=ego, alter=alter, kind=kind)
+    names = prospects.world.ladder.names
+    types = np.array([names.index(kind) for kind in kinds])
+    sides = np.stack([i, j], axis=1)
+    shape = (*sides.shape, len(types))
+    ego = np.broadcast_to(sides[:, :, None], shape).ravel()
+    alter = np.broadcast_to(sides[:, ::-1][:, :, None], shape).ravel()
+    kind = np.broadcast_to(types, shape).ravel()
+    return replace(prospects, run=np.zeros_like(kind), ego=ego, alter=alter, kind=kind)
 
 
 def terms_at(
@@ -271,18 +269,19 @@ def terms_at(
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides:
     (N, 2, kinds or 1)."""
-    seen = first_day(scenario)
-    world, place = seen.world, _places(seen.world, scenario)
+    prospects = first_day(scenario)
+    world = prospects.world
+    place = _places(world, scenario)
     if "security_gain" in terms:
-        norms = gain_norms(world, seen.baseline, seen.state, seen.view)
-        seen = replace(seen, baseline=replace(seen.baseline, gain_norm=norms))
-    out = {}
+        baseline = prospects.baseline
+        norms = gain_norms(world, baseline, prospects.state, prospects.view)
+        prospects = replace(prospects, baseline=replace(baseline, gain_norm=norms))
+    values = {}
     for name in terms:
-        which = kinds if name in KIND_TERMS else kinds[:1]
-        out[name] = TERMS[name](of_dyads(seen, place[i], place[j], which)).reshape(
-            len(i), 2, len(which)
-        )
-    return world, out
+        types = kinds if name in KIND_TERMS else kinds[:1]
+        term = TERMS[name](of_dyads(prospects, place[i], place[j], types))
+        values[name] = term.reshape(len(i), 2, len(types))
+    return world, values
 
 
 def variants(
@@ -296,28 +295,31 @@ def variants(
     points: parameters of beliefs and reach, laid over the defaults. The past is read
     once a year for all."""
     names = [name for name in record.names if name in terms]
-    parts: list[list[dict[str, Floats]]] = [[] for _ in points]
+    by_point: list[list[dict[str, Floats]]] = [[] for _ in points]
     for year in map(int, np.unique(record.year)):
-        scenario = scenario_at(history, year, weights=dict.fromkeys(TERMS, 0.0))
-        now, who = record.year == year, members_at(history, year)
-        i, j = (np.searchsorted(who, side[now]) for side in (record.a, record.b))
-        for part, point in zip(parts, points, strict=True):
-            moved = scenario.parameters.model_copy(update=dict(point))
-            there = scenario.model_copy(update={"parameters": moved})
-            part.append(terms_at(there, names, record.kinds, i, j)[1])
-    out = []
-    for weighed in parts:
-        new = replace(
-            record, common=record.common.copy(), by_kind=record.by_kind.copy()
-        )
-        for name in names:
-            column = np.concatenate([year[name] for year in weighed])
-            if name in record.common_names:
-                new.common[:, :, record.common_names.index(name)] = column[:, :, 0]
-            else:
-                new.by_kind[..., record.by_kind_names.index(name)] = column
-        out.append(new)
-    return out
+        scenario = _without_weights(history, year)
+        rows, members = record.year == year, members_at(history, year)
+        i = np.searchsorted(members, record.a[rows])
+        j = np.searchsorted(members, record.b[rows])
+        for years, point in zip(by_point, points, strict=True):
+            parameters = scenario.parameters.model_copy(update=dict(point))
+            moved = scenario.model_copy(update={"parameters": parameters})
+            years.append(terms_at(moved, names, record.kinds, i, j)[1])
+    return [_with_values(record, names, years) for years in by_point]
+
+
+def _with_values(
+    record: Choices, names: Sequence[str], years: list[dict[str, Floats]]
+) -> Choices:
+    """The record with other values of some terms, given by year."""
+    common, by_kind = record.common.copy(), record.by_kind.copy()
+    for name in names:
+        column = np.concatenate([values[name] for values in years])
+        if name in record.common_names:
+            common[:, :, record.common_names.index(name)] = column[:, :, 0]
+        else:
+            by_kind[..., record.by_kind_names.index(name)] = column
+    return replace(record, common=common, by_kind=by_kind)
 
 
 def fitted_terms(
@@ -328,40 +330,45 @@ def fitted_terms(
 
     Raises DataError for a term that is unknown, cannot be fitted, or is asked for and
     has no source."""
-    there = history.present.any(axis=0)
-    silent = {
-        name: " or ".join(layers)
-        for name, layers in NEEDS.items()
-        if all(np.isnan(getattr(history, layer)[..., there]).all() for layer in layers)
-    }
-    for name in wanted or ():
-        if name in NOT_ON_RECORD:
-            raise DataError(
-                f"{name} cannot be fitted: {NOT_ON_RECORD[name]}",
-                "Leave it out",
-                value=name,
-            )
-        if name not in FITTED:
-            near = closest(name, FITTED)
-            use = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
-            raise DataError("there is no such term", use, value=name)
-    for name in wanted or ():
-        if name in silent:
-            raise DataError(
-                f"{name} needs {silent[name]}, and the folder has none",
-                "Add a source",
-                value=name,
-            )
-    used = tuple(
-        name
-        for name in FITTED
-        if name not in silent and (wanted is None or name in wanted)
-    )
-    if wanted is not None:
-        return used, ()
-    return used, tuple(
-        f"{name} is left out: no source of {layers}" for name, layers in silent.items()
-    )
+    unsourced = _unsourced_terms(history)
+    if wanted is None:
+        notes = [
+            f"{name} is left out: no source of {layers}"
+            for name, layers in unsourced.items()
+        ]
+        return tuple(name for name in FITTED if name not in unsourced), tuple(notes)
+    for name in wanted:
+        _require_term(name)
+    for name in wanted:
+        if name in unsourced:
+            message = f"{name} needs {unsourced[name]}, and the folder has none"
+            raise DataError(message, "Add a source", value=name)
+    return tuple(name for name in FITTED if name in wanted), ()
+
+
+def _unsourced_terms(history: History) -> dict[str, str]:
+    """By term of which no layer is known of any member at any time, its layers."""
+    is_member = history.present.any(axis=0)
+    terms = {}
+    for name, layers in NEEDS.items():
+        values = [getattr(history, layer)[..., is_member] for layer in layers]
+        if all(np.isnan(layer).all() for layer in values):
+            terms[name] = " or ".join(layers)
+    return terms
+
+
+def _require_term(name: str) -> None:
+    """Raise DataError for a term that is unknown or cannot be fitted."""
+    if name in NOT_ON_RECORD:
+        message = f"{name} cannot be fitted: {NOT_ON_RECORD[name]}"
+        raise DataError(message, "Leave it out", value=name)
+    if name not in FITTED:
+        near = closest(name, FITTED)
+        hint = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
+        raise DataError("there is no such term", hint, value=name)
+
+
+# --- within and between dyads ---------------------------------------------------------
 
 
 def part_of(term: str, part: str) -> str:
@@ -384,40 +391,8 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
     is free of it. A mean over all years would hold the outcome: an agreement changes
     the terms of later years. So terms are predetermined, not strictly exogenous
     (Wooldridge 2005, Journal of Applied Econometrics 20(1): 39-54)."""
-    order = np.lexsort((record.year, record.dyad))
-    dyad = record.dyad[order]
-    fresh = np.concatenate([[True], dyad[1:] != dyad[:-1]])
-    begins = np.flatnonzero(fresh)[np.cumsum(fresh) - 1]  # where each row's dyad begins
-    so_far = np.arange(len(dyad)) - begins + 1
-
-    def mean(column: Floats) -> Floats:
-        deep = (-1, *[1] * (column.ndim - 1))
-        total = np.cumsum(column[order], axis=0)
-        before = np.where(
-            begins.reshape(deep) > 0, total[np.maximum(begins - 1, 0)], 0.0
-        )
-        out = np.empty_like(column)
-        out[order] = (total - before) / so_far.reshape(deep)
-        return out
-
-    def parts(names: Sequence[str], values: Floats) -> tuple[tuple[str, ...], Floats]:
-        new: list[tuple[str, Floats]] = []
-        for k, name in enumerate(names):
-            column = values[..., k]
-            if name in terms:
-                steady = mean(column)
-                new += [
-                    (part_of(name, BETWEEN), steady),
-                    (part_of(name, WITHIN), column - steady),
-                ]
-            else:
-                new.append((name, column))
-        return tuple(name for name, _ in new), _stacked(
-            [column for _, column in new], values.shape[:-1]
-        )
-
-    common_names, common = parts(record.common_names, record.common)
-    names, by_kind = parts(record.by_kind_names, record.by_kind)
+    common_names, common = _in_parts(record, record.common_names, record.common, terms)
+    names, by_kind = _in_parts(record, record.by_kind_names, record.by_kind, terms)
     return replace(
         record,
         common=common,
@@ -425,6 +400,41 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
         common_names=common_names,
         by_kind_names=names,
     )
+
+
+def _in_parts(
+    record: Choices, names: Sequence[str], values: Floats, terms: Sequence[str]
+) -> tuple[tuple[str, ...], Floats]:
+    """Names and columns with those of some terms in two parts."""
+    columns: dict[str, Floats] = {}
+    for k, name in enumerate(names):
+        column = values[..., k]
+        if name in terms:
+            mean = _mean_so_far(record, column)
+            columns[part_of(name, BETWEEN)] = mean
+            columns[part_of(name, WITHIN)] = column - mean
+        else:
+            columns[name] = column
+    return tuple(columns), _stacked([*columns.values()], values.shape[:-1])
+
+
+def _mean_so_far(record: Choices, column: Floats) -> Floats:
+    """Mean of a column over the years of each dyad up to that of the row."""
+    order = np.lexsort((record.year, record.dyad))
+    dyad = record.dyad[order]
+    is_first = np.concatenate([[True], dyad[1:] != dyad[:-1]])
+    start = np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
+    years = np.arange(len(dyad)) - start + 1
+    deep = (-1, *[1] * (column.ndim - 1))
+    total = np.cumsum(column[order], axis=0)
+    total_before = total[np.maximum(start - 1, 0)]
+    earlier = np.where(start.reshape(deep) > 0, total_before, 0.0)
+    mean = np.empty_like(column)
+    mean[order] = (total - earlier) / years.reshape(deep)
+    return mean
+
+
+# --- a scenario's own record ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -442,16 +452,17 @@ class OwnRecord:
 
     @property
     def years(self) -> tuple[int, ...]:
+        """The calendar years in which those of the record begin."""
         return tuple(self.starts)
 
     def within(self, first: int, last: int) -> OwnRecord:
         """Years first..last."""
-        keep = (self.choices.year >= first) & (self.choices.year <= last)
-        starts = {
-            year: day for year, day in self.starts.items() if first <= year <= last
-        }
-        end = self.starts.get(last + 1, self.until)
-        return OwnRecord(self.choices.take(keep), self.counts[keep], starts, end)
+        years = self.choices.year
+        rows = (years >= first) & (years <= last)
+        wanted = range(first, last + 1)
+        starts = {year: day for year, day in self.starts.items() if year in wanted}
+        until = self.starts.get(last + 1, self.until)
+        return OwnRecord(self.choices.take(rows), self.counts[rows], starts, until)
 
 
 def own_record(
@@ -468,19 +479,29 @@ def own_record(
 
     Multilateral agreements are part of the network and no choice of two states, so they
     are not counted."""
-    until, kinds = (
-        until or scenario.start,
-        tuple(kinds) or tuple(sorted(scenario.kinds)),
-    )
-    starts = [years_before(until, back) for back in range(years, 0, -1)] + (
-        [until] if ahead else []
-    )
+    until = until or scenario.start
+    kinds = tuple(kinds) or tuple(sorted(scenario.kinds))
+    starts = [years_before(until, back) for back in range(years, 0, -1)]
+    if ahead:
+        starts.append(until)
     i, j = np.triu_indices(len(scenario.codes), 1)
     terms = tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
-    parts = [
+    by_year = [
         _choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j)
         for day in starts
     ]
+    counts = _signed_counts(scenario, starts, kinds)
+    counts[[start >= until for start in starts]] = np.nan
+    rows = counts[:, i, j].reshape(-1, len(kinds))
+    signed = np.where(np.isnan(rows), rows, rows > 0)
+    record = replace(Choices.joined(by_year), signed=signed)
+    return OwnRecord(record, rows, {day.year: day for day in starts}, until)
+
+
+def _signed_counts(
+    scenario: Scenario, starts: Sequence[date], kinds: Sequence[str]
+) -> Floats:
+    """(T, n, n, M) bilateral agreements signed in each year, upper triangle."""
     place = {code: k for k, code in enumerate(scenario.codes)}
     counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
     for agreement in scenario.agreements:
@@ -491,23 +512,16 @@ def own_record(
         for t, start in enumerate(starts):
             if start <= signed < years_before(start, -1):
                 counts[t, low, high, kinds.index(agreement.kind)] += 1.0
-    counts[[start >= until for start in starts]] = np.nan
-    whole = counts[:, i, j].reshape(-1, len(kinds))
-    record = replace(
-        Choices.joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0)
-    )
-    return OwnRecord(record, whole, {day.year: day for day in starts}, until)
+    return counts
 
 
 def signing_day(agreement: Agreement) -> date | None:
     """The day on which an agreement was signed, or took effect where that alone is
     known; the middle of a span."""
     day = agreement.signed or agreement.in_force
-    return (
-        None
-        if day is None
-        else day + timedelta(days=HALF_SPAN_DAYS[agreement.precision])
-    )
+    if day is None:
+        return None
+    return day + timedelta(days=HALF_SPAN_DAYS[agreement.precision])
 
 
 def years_before(day: date, count: int) -> date:
@@ -529,45 +543,41 @@ def scenario_on(scenario: Scenario, day: date) -> Scenario:
         visibility=0.0,
         principals=(scenario.codes[0],),
     )
-    past = [
+    events = [
         event for event in scenario.events if event.date < day and event.accord is None
     ]
-    return scenario.model_copy(
-        update={
-            "start": day,
-            "end": day + timedelta(days=366),
-            "focal": QUIET,
-            "accords": tuple(
-                filter(
-                    None, (_as_of(agreement, day) for agreement in scenario.agreements)
-                )
-            ),
-            "events": (*past, quiet),
-            "provocations": (),
-            "arms": {"record": Arm(reference=True)},
-            "sha256": "",
-        }
-    )
+    agreements = [_agreement_on(agreement, day) for agreement in scenario.agreements]
+    changes: dict[str, object] = {
+        "start": day,
+        "end": day + timedelta(days=366),
+        "focal": QUIET,
+        "accords": tuple(filter(None, agreements)),
+        "events": (*events, quiet),
+        "provocations": (),
+        "arms": {"record": Arm(reference=True)},
+        "sha256": "",
+    }
+    return scenario.model_copy(update=changes)
 
 
-def _as_of(agreement: Agreement, day: date) -> Agreement | None:
+def _agreement_on(agreement: Agreement, day: date) -> Agreement | None:
+    """An agreement as it stood on a day; None where it was not signed yet."""
     signed = signing_day(agreement)
     if signed is None or signed >= day:
         return None
-    update: dict[str, object] = {
+    changes: dict[str, object] = {
         "opened": None,
         "scheduled_signed": None,
         "scheduled_in_force": None,
     }
-    waits = agreement.in_force is None and agreement.status in ("signed", "collapsed")
-    if (
-        agreement.ended is not None
-        and agreement.ended < day
-        and agreement.status in ("ended", "collapsed")
-    ):
-        update |= {"status": "ended"}
-    elif waits or (agreement.in_force is not None and agreement.in_force >= day):
-        update |= {"status": "signed", "in_force": None, "ended": None}
+    status, in_force, ended = agreement.status, agreement.in_force, agreement.ended
+    is_over = status in ("ended", "collapsed") and ended is not None and ended < day
+    never_entered = in_force is None and status in ("signed", "collapsed")
+    enters_later = in_force is not None and in_force >= day
+    if is_over:
+        changes["status"] = "ended"
+    elif never_entered or enters_later:
+        changes |= {"status": "signed", "in_force": None, "ended": None}
     else:
-        update |= {"status": "in_force", "ended": None}
-    return agreement.model_copy(update=update)
+        changes |= {"status": "in_force", "ended": None}
+    return agreement.model_copy(update=changes)

@@ -16,11 +16,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.history import Floats, History
+from balance_sim.model.core import DAYS_PER_YEAR
 
 Ints = NDArray[np.int64]
 
 DISTANCE_OFFSET_KM = 500.0
 MEMORY_HALF_LIFE = 5.0
+
+SMALLEST_CAPABILITY = 1e-7
 RECENT_YEARS = 3
 
 GRAVITY = ("ln_size", "ln_size_gap", "ln_distance", "contiguous")
@@ -33,12 +36,8 @@ MEMORY = ("ln_earlier", "memory", "recent")
 NETWORK = ("partners", "shared", "activity")
 LOGIT = (*GRAVITY, *REGIME, *ALIGNMENT, *SECURITY, *MEMORY, *NETWORK)
 EXTRA = (
-    *(
-        f"{name}_{end}"
-        for name in ("partners", "activity", "size")
-        for end in ("low", "high")
-    ),
-    "since_last",
+    *("partners_low", "partners_high", "activity_low", "activity_high"),
+    *("size_low", "size_high", "since_last"),
 )
 """Columns that only the trees get, beside those of the logit."""
 
@@ -72,9 +71,10 @@ class DyadYears:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
-        columns: dict[str, Any] = {
-            n: np.concatenate([getattr(p, n) for p in parts]) for n in cls.rows
-        }
+        columns: dict[str, Any] = {}
+        for name in cls.rows:
+            values = [getattr(part, name) for part in parts]
+            columns[name] = np.concatenate(values)
         return replace(parts[0], **columns)
 
 
@@ -96,10 +96,8 @@ class FeatureYears(DyadYears):
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
-        return replace(
-            super().joined(parts),
-            x=pd.concat([part.x for part in parts], ignore_index=True),
-        )
+        x = pd.concat([part.x for part in parts], ignore_index=True)
+        return replace(super().joined(parts), x=x)
 
 
 def feature_years(history: History, kinds: Iterable[str] | None = None) -> FeatureYears:
@@ -110,9 +108,8 @@ def feature_years(history: History, kinds: Iterable[str] | None = None) -> Featu
     DataError."""
     history.require_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
-    return FeatureYears.joined(
-        [_year(history, int(year), wanted) for year in history.years]
-    )
+    years = [_year(history, int(year), wanted) for year in history.years]
+    return FeatureYears.joined(years)
 
 
 def signed_between(
@@ -120,19 +117,18 @@ def signed_between(
 ) -> Floats:
     """(n, n) agreements signed in years first..last, symmetric."""
     agreements = history.agreements
-    keep = agreements["signed"].dt.year.between(first, last)
+    is_counted = agreements["signed"].dt.year.between(first, last)
     if kinds is not None:
-        keep &= agreements["kind"].isin(kinds)
-    return _counted(history, agreements[keep])
+        is_counted &= agreements["kind"].isin(kinds)
+    return _counted(history, agreements[is_counted])
 
 
 def remembered(history: History, year: int) -> Floats:
     """(n, n) agreements signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE),
     age in years on 1 January."""
-    agreements = history.agreements[history.agreements["signed"].dt.year < year]
-    age = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days.to_numpy(
-        np.float64
-    ) / 365.25
+    agreements = _signed_before(history, year)
+    days = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days
+    age = days.to_numpy(np.float64) / DAYS_PER_YEAR
     return _counted(history, agreements, 2.0 ** (-age / MEMORY_HALF_LIFE))
 
 
@@ -140,19 +136,28 @@ def partnered(history: History, year: int) -> Floats:
     """(n, n) 1 where an agreement signed before the year has not ended by then."""
     agreements = history.agreements
     first = pd.Timestamp(f"{year}-01-01")
-    keep = (agreements["signed"] < first) & (
-        agreements["ended"].isna() | (agreements["ended"] >= first)
-    )
-    return (_counted(history, agreements[keep]) > 0).astype(np.float64)
+    has_not_ended = agreements["ended"].isna() | (agreements["ended"] >= first)
+    standing = agreements[(agreements["signed"] < first) & has_not_ended]
+    return (_counted(history, standing) > 0).astype(np.float64)
+
+
+def _signed_before(history: History, year: int) -> pd.DataFrame:
+    years = history.agreements["signed"].dt.year
+    earlier: pd.DataFrame = history.agreements[years < year]
+    return earlier
+
+
+def _sides(agreements: pd.DataFrame) -> tuple[Ints, Ints]:
+    return agreements["a"].to_numpy(), agreements["b"].to_numpy()
 
 
 def _counted(
     history: History, agreements: pd.DataFrame, weight: Floats | float = 1.0
 ) -> Floats:
-    n = len(history.iso3)
-    out = np.zeros((n, n))
-    np.add.at(out, (agreements["a"].to_numpy(), agreements["b"].to_numpy()), weight)
-    return out + out.T
+    """(n, n) weights of agreements, symmetric."""
+    upper = np.zeros((len(history.iso3), len(history.iso3)))
+    np.add.at(upper, _sides(agreements), weight)
+    return upper + upper.T
 
 
 def dyad_columns(
@@ -175,15 +180,16 @@ def dyad_columns(
     capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n)
     agreements signed before, fading, and of late; since_last: (n, n) years; ties: (n,
     n) 1 where an agreement stands. dyadic: (N,) further columns."""
-    size = np.log(np.maximum(capability, 1e-7))
+    size = np.log(np.maximum(capability, SMALLEST_CAPABILITY))
+    ideal_gap = ideal[i] - ideal[j]
     x: dict[str, Floats] = {
         "ln_size": size[i] + size[j],
         "ln_size_gap": np.abs(size[i] - size[j]),
         "size_low": np.minimum(size[i], size[j]),
         "size_high": np.maximum(size[i], size[j]),
-        "ideal_gap": np.abs(ideal[i] - ideal[j]),
+        "ideal_gap": np.abs(ideal_gap),
         "ideal_sum": ideal[i] + ideal[j],
-        "ideal_missing": np.isnan(ideal[i] - ideal[j]).astype(np.float64),
+        "ideal_missing": np.isnan(ideal_gap).astype(np.float64),
         **dyadic,
         "earlier": earlier[i, j],
         "ln_earlier": np.log1p(earlier[i, j]),
@@ -193,40 +199,28 @@ def dyad_columns(
     }
     for name, counts in (("partners", ties), ("activity", memory)):
         logs = np.log1p(counts.sum(axis=1))
-        value = logs - logs[present].mean()
-        x[name] = value[i] + value[j]
-        x[f"{name}_low"] = np.minimum(value[i], value[j])
-        x[f"{name}_high"] = np.maximum(value[i], value[j])
+        relative = logs - logs[present].mean()
+        x[name] = relative[i] + relative[j]
+        x[f"{name}_low"] = np.minimum(relative[i], relative[j])
+        x[f"{name}_high"] = np.maximum(relative[i], relative[j])
     shared = np.log1p((ties @ ties)[i, j])
     x["shared"] = shared - shared.mean()
-    return pd.DataFrame(x).astype(np.float32)
+    columns: pd.DataFrame = pd.DataFrame(x).astype(np.float32)
+    return columns
 
 
 def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
     t = history.at(year)
     exposure = history.exposure(year)
     a, b = np.nonzero(np.triu(exposure > 0, 1))
-    democracy, depth = history.democracy[t], history.alliance_depth[t, a, b]
+    first, last = history.agreement_years
     x = dyad_columns(
         a,
         b,
         capability=history.capability[t],
         ideal=history.ideal[t],
-        dyadic={
-            "ln_distance": np.log(history.distance[t, a, b] + DISTANCE_OFFSET_KM),
-            "joint_democracy": np.minimum(democracy[a], democracy[b]),
-            "democracy_gap": np.abs(democracy[a] - democracy[b]),
-            "democracy_missing": np.isnan(democracy[a] - democracy[b]).astype(
-                np.float64
-            ),
-            "contiguous": (history.contiguity[t, a, b] > 0).astype(np.float64),
-            "pact": (depth >= 1.0).astype(np.float64),
-            "other_alliance": (
-                (depth < 1.0) & (history.alliance_calm[t, a, b] > 0)
-            ).astype(np.float64),
-            **{name: getattr(history, name)[t, a, b] for name in QUARRELS},
-        },
-        earlier=signed_between(history, history.agreement_years[0], year - 1),
+        dyadic=_dyadic_columns(history, t, a, b),
+        earlier=signed_between(history, first, year - 1),
         memory=remembered(history, year),
         recent=signed_between(history, year - RECENT_YEARS, year - 1),
         since_last=_since_last(history, year),
@@ -234,18 +228,38 @@ def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
         present=history.present[t],
     )
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
-    if not history.agreement_years[0] <= year <= history.agreement_years[1]:
+    if not first <= year <= last:
         y = np.full(len(a), np.nan)
-    return FeatureYears(
-        np.full(len(a), year, dtype=np.int64), a, b, y, exposure[a, b], x
-    )
+    years = np.full(len(a), year, dtype=np.int64)
+    return FeatureYears(years, a, b, y, exposure[a, b], x)
+
+
+def _dyadic_columns(history: History, t: int, a: Ints, b: Ints) -> dict[str, Floats]:
+    """(N,) columns of dyads a, b in the t-th year."""
+    democracy = history.democracy[t]
+    democracy_gap = democracy[a] - democracy[b]
+    depth, calm = history.alliance_depth[t, a, b], history.alliance_calm[t, a, b]
+    is_pact = depth >= 1.0
+    is_other_alliance = (depth < 1.0) & (calm > 0)
+    is_contiguous = history.contiguity[t, a, b] > 0
+    quarrels = {name: getattr(history, name)[t, a, b] for name in QUARRELS}
+    return {
+        "ln_distance": np.log(history.distance[t, a, b] + DISTANCE_OFFSET_KM),
+        "joint_democracy": np.minimum(democracy[a], democracy[b]),
+        "democracy_gap": np.abs(democracy_gap),
+        "democracy_missing": np.isnan(democracy_gap).astype(np.float64),
+        "contiguous": is_contiguous.astype(np.float64),
+        "pact": is_pact.astype(np.float64),
+        "other_alliance": is_other_alliance.astype(np.float64),
+        **quarrels,
+    }
 
 
 def _since_last(history: History, year: int) -> Floats:
     """(n, n) years since the last agreement; missing without one."""
-    agreements = history.agreements[history.agreements["signed"].dt.year < year]
+    agreements = _signed_before(history, year)
     last = np.full((len(history.iso3),) * 2, -np.inf)
-    when = agreements["signed"].dt.year.to_numpy(np.float64)
-    np.maximum.at(last, (agreements["a"].to_numpy(), agreements["b"].to_numpy()), when)
+    years = agreements["signed"].dt.year.to_numpy(np.float64)
+    np.maximum.at(last, _sides(agreements), years)
     last = np.maximum(last, last.T)
     return np.where(np.isfinite(last), year - last, np.nan)

@@ -38,6 +38,9 @@ from balance_sim.stats.newton import (
 )
 
 ROUNDS = 40
+STATE_VARIANCE, YEAR_VARIANCE = 0.3, 0.05
+"""Variances of the random intercepts from which the search starts."""
+LEAST_VARIANCE = 1e-4
 SMALL = 0.002
 """Changes of a variance below this end the search: it creeps where there is none to be
 found."""
@@ -48,8 +51,13 @@ that scale (Gelman et al. 2008, Annals of Applied Statistics 2)."""
 COLLINEAR = 0.1
 """Share of a direction's independent information below which its members are called
 collinear: correlations of about 0.9 between two."""
+SMALLEST_LOAD = 0.2
+"""Share of a direction below which a member of it is not named."""
 FLAT = 1e-7
 """The same, below which they are not told apart at all."""
+
+
+EXTREME = "Look for extreme values in the data"
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,9 @@ class Direction:
     left: float
 
     def __str__(self) -> str:
-        parts = " ".join(
-            f"{load:+.2f} {name}"
-            for name, load in zip(self.names, self.loads, strict=True)
-        )
-        return f"{parts} (information left {self.left:.2g})"
+        loads = zip(self.names, self.loads, strict=True)
+        combination = " ".join(f"{load:+.2f} {name}" for name, load in loads)
+        return f"{combination} (information left {self.left:.2g})"
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,9 @@ class WeightFit:
     def of_estimate(self) -> Floats:
         """Covariance of the estimate, clustered by dyad where that was asked for, else
         from the second derivatives."""
-        return (
-            self.covariance
-            if self.cluster_covariance is None
-            else self.cluster_covariance
-        )
+        if self.cluster_covariance is None:
+            return self.covariance
+        return self.cluster_covariance
 
     @property
     def standard_error(self) -> Floats:
@@ -142,18 +146,19 @@ class WeightFit:
     @property
     def weights(self) -> dict[str, float]:
         """Estimate by term, 0 for a term in conflict."""
-        told = {
-            n: float(e)
-            for n, e in zip(self.names, self.estimate, strict=True)
-            if "." not in n
-        }
-        return told | {one.name: 0.0 for one in self.conflicts}
+        estimates = zip(self.names, self.estimate, strict=True)
+        weights = {name: float(value) for name, value in estimates if "." not in name}
+        return weights | {conflict.name: 0.0 for conflict in self.conflicts}
 
     @property
     def intercepts(self) -> dict[str, float]:
         """Estimate by kind, at the mean level of the years fitted with levels."""
-        named = zip(self.names, self.estimate, strict=True)
-        return {name.partition(".")[2]: float(e) for name, e in named if "." in name}
+        intercepts = {}
+        for name, value in zip(self.names, self.estimate, strict=True):
+            _, is_intercept, kind = name.partition(".")
+            if is_intercept:
+                intercepts[kind] = float(value)
+        return intercepts
 
     def on(self, rows: Choices) -> tuple[ConsentDesign, Floats]:
         """The design of other rows, and the fit's parameters on it; states not seen
@@ -191,37 +196,35 @@ def fit(
         years = tuple(map(int, np.unique(record.year))) if levels else ()
         design = _design(record, propensities=propensities, years=years)
         prior = _prior(record.names, ridge=ridge, signs=signs)
-        found, penalty, spread = _searched(design, prior, start or {}, variance)
-        result = replace(
-            _finished(design, found, penalty, spread, cluster=cluster),
-            ridge=ridge,
-            signs=signs,
-        )
-        wrong = _conflicts(result) if signs else []
-        if not wrong:
+        search = _searched(design, prior, start or {}, variance)
+        result = _finished(design, *search, cluster=cluster)
+        result = replace(result, ridge=ridge, signs=signs)
+        against = _conflicts(result) if signs else []
+        if not against:
             return replace(result, conflicts=tuple(conflicts))
-        conflicts.append(wrong[0])
-        record = record.with_terms(
-            [name for name in record.names if name != wrong[0].name]
-        )
+        conflicts.append(against[0])
+        terms = [name for name in record.names if name != against[0].name]
+        record = record.with_terms(terms)
 
 
-def _conflicts(found: WeightFit) -> list[Conflict]:
+def _conflicts(result: WeightFit) -> list[Conflict]:
     """Terms whose sign is not theory's, the furthest from 0 in standard errors
     first."""
-    wrong = [
-        Conflict(n, float(e), float(s))
-        for n, e, s in found.table
-        if term_of(n) in SIGNED and e < 0
+    against = [
+        Conflict(name, float(estimate), float(error))
+        for name, estimate, error in result.table
+        if term_of(name) in SIGNED and estimate < 0
     ]
-    return sorted(wrong, key=lambda one: (one.estimate / one.standard_error, one.name))
+    return sorted(
+        against, key=lambda term: (term.estimate / term.standard_error, term.name)
+    )
 
 
 def _prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
     """(K + B,) 1 / variance of the prior on each weight per standard deviation of its
     term."""
-    held = np.array([signs and term_of(name) in SIGNED for name in names], dtype=float)
-    return np.asarray(ridge + held / SIGN_SPREAD**2)
+    is_signed = [signs and term_of(name) in SIGNED for name in names]
+    return np.asarray(ridge + np.array(is_signed, dtype=float) / SIGN_SPREAD**2)
 
 
 def _searched(
@@ -232,88 +235,93 @@ def _searched(
 ) -> tuple[Maximum, Floats, list[float]]:
     """The maximum of all parameters, with the precision of their prior and the
     variances of states and years."""
-    parts, terms = design.parts, design.parts[1].stop
-    at, penalty = np.zeros(design.size), np.zeros(design.size)
-    at[parts[2]], penalty[:terms] = _level_of(design.choices), prior
+    _, by_kind, intercepts, states, years = design.parts
+    terms = by_kind.stop
+    values, penalty = np.zeros(design.size), np.zeros(design.size)
+    values[intercepts], penalty[:terms] = _intercepts(design.choices), prior
     for k, name in enumerate(design.names):
         if name in start:
-            at[k] = start[name] * (design.scale[k] if k < terms else 1.0)
-    spread = [0.3 if variance is None else variance, 0.05]
+            values[k] = start[name] * (design.scale[k] if k < terms else 1.0)
+    variances = [STATE_VARIANCE if variance is None else variance, YEAR_VARIANCE]
     for _ in range(ROUNDS):
-        penalty[parts[3]], penalty[parts[4]] = 1.0 / spread[0], 1.0 / spread[1]
-        found = _peak(design, at, penalty)
-        at = found.at
-        _refuse_flat(design, found.information)
-        covariance = np.linalg.inv(found.information)
+        penalty[states], penalty[years] = 1.0 / variances[0], 1.0 / variances[1]
+        peak = _peak(design, values, penalty)
+        values = peak.at
+        _refuse_flat(design, peak.information)
+        covariance = np.linalg.inv(peak.information)
         moved = [
-            random_effect_variance(at[part], covariance[part, part])
-            if len(at[part])
-            else old
-            for part, old in zip(parts[3:], spread, strict=True)
+            _moved_variance(values[part], covariance[part, part], variances[k])
+            for k, part in enumerate((states, years))
         ]
         if variance is not None:
             moved[0] = variance
-        close = all(
+        is_settled = all(
             abs(new - old) < max(0.01 * old, SMALL)
-            for new, old in zip(moved, spread, strict=True)
+            for new, old in zip(moved, variances, strict=True)
         )
-        spread = [max(value, 1e-4) for value in moved]
-        if close:
-            return found, penalty, spread
-    raise DataError(
-        f"the variances did not settle in {ROUNDS} rounds",
-        "Give `variance`, or leave a term out",
-    )
+        variances = [max(value, LEAST_VARIANCE) for value in moved]
+        if is_settled:
+            return peak, penalty, variances
+    message = f"the variances did not settle in {ROUNDS} rounds"
+    raise DataError(message, "Give `variance`, or leave a term out")
+
+
+def _moved_variance(effects: Floats, covariance: Floats, variance: float) -> float:
+    """The next variance of random intercepts; as it was where there are none."""
+    return random_effect_variance(effects, covariance) if len(effects) else variance
 
 
 def _finished(
     design: ConsentDesign,
-    found: Maximum,
+    peak: Maximum,
     penalty: Floats,
-    spread: Sequence[float],
+    variances: Sequence[float],
     *,
     cluster: bool,
 ) -> WeightFit:
-    record, parts, fixed, at = design.choices, design.parts, design.fixed, found.at
-    covariance = np.linalg.inv(found.information)
-    back = np.ones(fixed)
-    back[: len(design.scale)] = 1.0 / design.scale
-    whole = clustered(design, at, record.dyad, covariance) if cluster else None
-    states = at[parts[3]] if design.propensities else np.zeros(len(record.states))
-    seen = np.isin(np.arange(len(record.states)), [record.a, record.b])
-    outer = np.outer(back, back)
+    """The fit at a maximum, with the terms in their own units."""
+    record, fixed, values = design.choices, design.fixed, peak.at
+    covariance = np.linalg.inv(peak.information)
+    scale = np.ones(fixed)
+    scale[: len(design.scale)] = 1.0 / design.scale
+    scales = np.outer(scale, scale)
+    by_dyad = None
+    if cluster:
+        by_dyad = clustered(design, values, record.dyad, covariance)
+        by_dyad = by_dyad[:fixed, :fixed] * scales
+    states, levels = values[design.parts[3]], values[design.parts[4]]
+    own = covariance[:fixed, :fixed]
+    information = np.linalg.pinv(own, rcond=1e-15, hermitian=True)
     return WeightFit(
         names=design.names,
-        estimate=at[:fixed] * back,
-        covariance=covariance[:fixed, :fixed] * outer,
-        cluster_covariance=None if whole is None else whole[:fixed, :fixed] * outer,
-        propensity=states,
-        propensity_variance=spread[0] if design.propensities else 0.0,
-        level={
-            year: float(v) for year, v in zip(design.years, at[parts[4]], strict=True)
-        },
-        level_variance=spread[1] if design.years else 0.0,
+        estimate=values[:fixed] * scale,
+        covariance=own * scales,
+        cluster_covariance=by_dyad,
+        propensity=states if design.propensities else np.zeros(len(record.states)),
+        propensity_variance=variances[0] if design.propensities else 0.0,
+        level=dict(zip(design.years, map(float, levels), strict=True)),
+        level_variance=variances[1] if design.years else 0.0,
         states=record.states,
         kinds=record.kinds,
-        log_likelihood=log_likelihood(design, at),
-        marginal=_marginal(design, found, penalty),
+        log_likelihood=log_likelihood(design, values),
+        marginal=_marginal(design, peak, penalty),
         rows=len(record.year),
         agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
-        flat=_directions(
-            np.linalg.pinv(covariance[:fixed, :fixed], rcond=1e-15, hermitian=True),
-            design.names,
-        ),
-        seen=seen,
+        flat=_directions(information, design.names),
+        seen=np.isin(np.arange(len(record.states)), [record.a, record.b]),
     )
 
 
-def _marginal(design: ConsentDesign, found: Maximum, penalty: Floats) -> float:
-    own = slice(design.fixed, None)
-    value = log_likelihood(design, found.at)
-    return laplace_marginal(
-        value, found.at[own], penalty[own], found.information[own, own]
-    )
+def _marginal(design: ConsentDesign, peak: Maximum, penalty: Floats) -> float:
+    """Marginal log-likelihood, the random intercepts integrated out (Laplace)."""
+    shrunk = slice(design.fixed, None)
+    value = log_likelihood(design, peak.at)
+    information = peak.information[shrunk, shrunk]
+    return laplace_marginal(value, peak.at[shrunk], penalty[shrunk], information)
+
+
+# --- the peak with variances held -----------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -332,101 +340,101 @@ class Peak:
         return _peak_from(replace(self.design, choices=record), self.at, self.penalty)
 
 
-def peak_of(record: Choices, found: WeightFit) -> Peak:
-    """The peak that `found`, a fit of `record`, stands at, without terms in conflict.
+def peak_of(record: Choices, result: WeightFit) -> Peak:
+    """The peak that `result`, a fit of `record`, stands at, without terms in conflict.
     Raises DataError."""
-    record = record.with_terms(found.names)
-    design = _design(
-        record, propensities=found.propensity_variance > 0, years=tuple(found.level)
-    )
-    parts, scale = design.parts, design.scale
-    at, penalty = np.zeros(design.size), np.zeros(design.size)
-    at[: design.fixed] = found.estimate
-    at[: len(scale)] *= scale
-    at[parts[3]] = found.propensity if design.propensities else 0.0
-    at[parts[4]] = list(found.level.values())
-    for part, variance in zip(
-        parts[3:], (found.propensity_variance, found.level_variance), strict=True
-    ):
-        penalty[part] = 1.0 / variance if variance > 0 else 0.0
-    penalty[: len(scale)] = _prior(record.names, ridge=found.ridge, signs=found.signs)
-    return _peak_from(design, at, penalty)
+    record = record.with_terms(result.names)
+    has_states = result.propensity_variance > 0
+    design = _design(record, propensities=has_states, years=tuple(result.level))
+    states, years = design.parts[3:]
+    terms = len(design.scale)
+    values, penalty = np.zeros(design.size), np.zeros(design.size)
+    values[: design.fixed] = result.estimate
+    values[:terms] *= design.scale
+    values[states] = result.propensity if design.propensities else 0.0
+    values[years] = list(result.level.values())
+    penalty[states] = _precision(result.propensity_variance)
+    penalty[years] = _precision(result.level_variance)
+    penalty[:terms] = _prior(record.names, ridge=result.ridge, signs=result.signs)
+    return _peak_from(design, values, penalty)
 
 
-def _peak_from(design: ConsentDesign, at: Floats, penalty: Floats) -> Peak:
-    found = _peak(design, at, penalty)
-    return Peak(design, found.at, penalty, _marginal(design, found, penalty))
+def _precision(variance: float) -> float:
+    return 1.0 / variance if variance > 0 else 0.0
 
 
-def _peak(design: ConsentDesign, at: Floats, penalty: Floats) -> Maximum:
-    with told_as_errors(
-        design.names, "fit", "Leave out a term, or give a ridge above 0"
-    ):
+def _peak_from(design: ConsentDesign, values: Floats, penalty: Floats) -> Peak:
+    peak = _peak(design, values, penalty)
+    return Peak(design, peak.at, penalty, _marginal(design, peak, penalty))
+
+
+def _peak(design: ConsentDesign, values: Floats, penalty: Floats) -> Maximum:
+    hint = "Leave out a term, or give a ridge above 0"
+    with search_errors(design.names, "fit", hint):
         return newton(
-            at, partial(derivatives, design), partial(log_likelihood, design), penalty
+            values,
+            partial(derivatives, design),
+            partial(log_likelihood, design),
+            penalty,
         )
 
 
 @contextmanager
-def told_as_errors(names: Sequence[str], what: str, hint: str) -> Iterator[None]:
-    """A search without end as a DataError. what: a fit or a calibration; hint: where it
-    did not settle."""
-    extreme = "Look for extreme values in the data"
+def search_errors(names: Sequence[str], search: str, hint: str) -> Iterator[None]:
+    """A search without end as a DataError. search: a fit or a calibration; hint: where
+    it did not settle."""
     try:
         yield
     except NoMaximum as error:
-        name = (
-            names[error.parameter]
-            if error.parameter < len(names)
-            else "a random intercept"
-        )
-        said = {
-            "steps": (f"the {what} did not settle in 60 steps", hint),
+        is_named = error.parameter < len(names)
+        name = names[error.parameter] if is_named else "a random intercept"
+        reasons = {
+            "steps": (f"the {search} did not settle in 60 steps", hint),
             "step": ("no step raises the likelihood", hint),
-            "value": ("the likelihood is not finite on the way", extreme),
-            "curve": ("the second derivatives are not finite", extreme),
+            "value": ("the likelihood is not finite on the way", EXTREME),
+            "curve": ("the second derivatives are not finite", EXTREME),
             "pull": (f"nothing in the record depends on {name}", "Leave the term out"),
         }
-        raise DataError(*said[error.why]) from None
+        raise DataError(*reasons[error.why]) from None
+
+
+# --- what the record tells ------------------------------------------------------------
 
 
 def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
-    """Directions with little independent information left, the flattest first; loads
-    below 0.2 left out.
+    """Directions with little independent information left, the flattest first; small
+    loads left out.
 
     Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the
     estimates."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    out = []
+    directions = []
     for value, vector in zip(values, vectors.T, strict=True):
         if value >= COLLINEAR:
             break
-        big = np.flatnonzero(np.abs(vector) >= 0.2)
-        big = big[np.argsort(-np.abs(vector[big]))]
-        out.append(
-            Direction(
-                tuple(names[int(k)] for k in big),
-                tuple(map(float, vector[big])),
-                float(max(value, 0.0)),
-            )
+        members = np.flatnonzero(np.abs(vector) >= SMALLEST_LOAD)
+        members = members[np.argsort(-np.abs(vector[members]))]
+        direction = Direction(
+            names=tuple(names[int(k)] for k in members),
+            loads=tuple(map(float, vector[members])),
+            left=float(max(value, 0.0)),
         )
-    return tuple(out)
+        directions.append(direction)
+    return tuple(directions)
 
 
 def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
     """Raise DataError that names what the record leaves open of the weights, with
     random intercepts profiled out."""
     fixed = design.fixed
-    across, own = information[:fixed, fixed:], information[fixed:, fixed:]
-    ways = _directions(
-        information[:fixed, :fixed] - across @ np.linalg.solve(own, across.T),
-        design.names,
-    )
-    if named := "; ".join(str(way) for way in ways if way.left < FLAT):
-        raise DataError(
-            f"the record does not tell these apart: {named}", "Leave one of them out"
-        )
+    across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
+    profiled = information[:fixed, :fixed] - across @ np.linalg.solve(shrunk, across.T)
+    directions = _directions(profiled, design.names)
+    flat = [str(direction) for direction in directions if direction.left < FLAT]
+    if flat:
+        message = f"the record does not tell these apart: {'; '.join(flat)}"
+        raise DataError(message, "Leave one of them out")
 
 
 def _design(
@@ -435,30 +443,25 @@ def _design(
     """The record as a matrix, each term over its standard deviation over both sides.
     Raises DataError."""
     if np.isnan(record.signed).any():
-        raise DataError(
-            "a year has no agreements on record", "End the period before it"
-        )
-    for m, kind in enumerate(record.kinds):
-        if record.signed[:, m].sum() == 0:
-            raise DataError(
-                f"no agreement of type {kind} was signed in these years",
-                "Leave the kind out",
-            )
+        message = "a year has no agreements on record"
+        raise DataError(message, "End the period before it")
+    for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True):
+        if count == 0:
+            message = f"no agreement of type {kind} was signed in these years"
+            raise DataError(message, "Leave the kind out")
     if not (np.isfinite(record.common).all() and np.isfinite(record.by_kind).all()):
-        raise DataError("a term is not finite", "Look for extreme values in the data")
-    spread = np.concatenate(
-        [record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))]
-    )
-    for name, one in zip(record.names, spread, strict=True):
-        if one < 1e-12:
+        raise DataError("a term is not finite", EXTREME)
+    common, by_kind = record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))
+    spread = np.concatenate([common, by_kind])
+    for name, deviation in zip(record.names, spread, strict=True):
+        if deviation < 1e-12:
             raise DataError(f"the term {name} does not vary", "Leave it out")
     return ConsentDesign(record, propensities, years, spread)
 
 
-def _level_of(record: Choices) -> Floats:
+def _intercepts(record: Choices) -> Floats:
     """(M,) intercepts that match the number of agreements with all weights 0."""
-    shown = record.signed.sum(axis=0) / (
-        record.exposure.sum() * record.ceiling * record.chance_kept
-    )
-    consent = np.sqrt(np.clip(shown, 1e-9, 0.81))
+    opportunities_met = record.exposure.sum() * record.ceiling * record.chance_kept
+    share = record.signed.sum(axis=0) / opportunities_met
+    consent = np.sqrt(np.clip(share, 1e-9, 0.81))
     return np.asarray(np.log(consent) - np.log1p(-consent))

@@ -47,42 +47,36 @@ class LookingAhead:
         self, history: History, parameters: Mapping[str, float] | None = None
     ) -> None:
         self.history, self.parameters = history, dict(parameters or {})
-        self._seen: dict[int, Prospects] = {}
+        self._prospects: dict[int, Prospects] = {}
 
-    def of(self, found: WeightFit, record: Choices, names: Sequence[str]) -> Choices:
+    def of(self, fitted: WeightFit, record: Choices, names: Sequence[str]) -> Choices:
         """The record with these terms as they follow from a fit.
 
         record: of the types of agreement of the fit, and with these terms where it has
         them already. Its first year is the first of those that tell what a state has as
         a rule."""
-        foresight, talks = (
-            np.zeros(record.by_kind.shape[:3]),
-            np.zeros(record.common.shape[:2]),
-        )
-        so_far: list[Floats] = []
+        foresight = np.zeros(record.by_kind.shape[:3])
+        talks = np.zeros(record.common.shape[:2])
+        talks_by_year: list[Floats] = []
+        kinds = len(record.kinds)
         for year in map(int, np.unique(record.year)):
-            rows = record.year == year
-            now = record.take(rows)
-            seen = of_dyads(self.seen(year), *self._places(now), now.kinds)
+            is_year = record.year == year
+            rows = record.take(is_year)
+            dyads = self._places(rows)
+            prospects = of_dyads(self.prospects(year), *dyads, rows.kinds)
             if FORESIGHT in names:
-                seen = replace(
-                    seen, baseline=replace(seen.baseline, signs=self._signs(found, now))
-                )
-                foresight[rows] = TERMS[FORESIGHT](seen).reshape(
-                    -1, 2, len(record.kinds)
-                )
+                signs = self._signs(fitted, rows)
+                prospects = _with_baseline(prospects, signs=signs)
+                foresight[is_year] = _by_side(FORESIGHT, prospects, kinds)
             if TALKS in names:
-                so_far.append(self._talks(found, now))
-                place, usual = self._roster(year), _mean_of_known(np.stack(so_far))
-                here = replace(seen.state, talks=so_far[-1][None, place])
-                seen = replace(
-                    seen,
-                    baseline=replace(seen.baseline, talks=usual[place]),
-                    state=here,
-                )
-                talks[rows] = TERMS[TALKS](seen).reshape(-1, 2, len(record.kinds))[
-                    :, :, 0
-                ]
+                talks_by_year.append(self._talks(fitted, rows))
+                place = self._roster(year)
+                usual = _mean_of_known(np.stack(talks_by_year))[place]
+                prospects = _with_baseline(prospects, talks=usual)
+                under_way = talks_by_year[-1][None, place]
+                state = replace(prospects.state, talks=under_way)
+                prospects = replace(prospects, state=state)
+                talks[is_year] = _by_side(TALKS, prospects, kinds)[:, :, 0]
         if FORESIGHT in names:
             record = _with_column(record, FORESIGHT, foresight)
         return _with_column(record, TALKS, talks) if TALKS in names else record
@@ -94,134 +88,141 @@ class LookingAhead:
         *,
         since: int | None = None,
         found: WeightFit | None = None,
-        **how: Any,
+        **options: Any,
     ) -> WeightFit:
-        """Fit all the terms that `record` holds and these, by rounds. how: as for
+        """Fit all the terms that `record` holds and these, by rounds. options: as for
         `fitting.fit`.
 
         since: first year that is fitted; those before it tell what a state has as a
         rule. found: a fit of these rows to begin from, else that of the terms of
         `record`. Raises DataError where `fit` does, and if the weights of these terms
         do not settle."""
-        first, last = (
-            int(record.year.min()) if since is None else since,
-            int(record.year.max()),
-        )
-        found = fit(record.within(first, last), **how) if found is None else found
-        held = (
-            {**how, "variance": found.propensity_variance}
-            if found.propensity_variance > 0
-            else how
-        )
-        weight, step, half = np.zeros(len(names)), np.zeros(len(names)), False
+        first = int(record.year.min()) if since is None else since
+        last = int(record.year.max())
+        fitted = found or fit(record.within(first, last), **options)
+        held = dict(options)
+        if fitted.propensity_variance > 0:
+            held["variance"] = fitted.propensity_variance
+        weights, step = np.zeros(len(names)), np.zeros(len(names))
+        is_relaxed = False
         for _ in range(ROUNDS):
-            new = self.of(found, record, names)
-            if half:  # of the way between two of the same names
-                new = replace(
-                    new,
-                    common=(record.common + new.common) / 2,
-                    by_kind=(record.by_kind + new.by_kind) / 2,
-                )
-            record = new
-            past = record.within(first, last)
-            found = fit(past, start=_start(found), **held)
-            now = np.array([found.weights[name] for name in names])
-            half = half or bool((step * (now - weight) < 0).any())
-            weight, step = now, now - weight
-            error = dict(zip(found.names, found.standard_error, strict=True))
-            if (
-                np.abs(step) < SETTLED * np.array([error[name] for name in names])
-            ).all():
-                return fit(past, start=_start(found), **how)
-        raise DataError(
-            f"{' and '.join(names)} did not settle in {ROUNDS} rounds",
-            "Leave one of them out",
-        )
+            moved = self.of(fitted, record, names)
+            record = _half_way(record, moved) if is_relaxed else moved
+            rows = record.within(first, last)
+            fitted = fit(rows, start=_start(fitted), **held)
+            moved_weights = np.array([fitted.weights[name] for name in names])
+            turns_back = bool((step * (moved_weights - weights) < 0).any())
+            is_relaxed = is_relaxed or turns_back
+            weights, step = moved_weights, moved_weights - weights
+            by_name = dict(zip(fitted.names, fitted.standard_error, strict=True))
+            error = np.array([by_name[name] for name in names])
+            if (np.abs(step) < SETTLED * error).all():
+                return fit(rows, start=_start(fitted), **options)
+        message = f"{' and '.join(names)} did not settle in {ROUNDS} rounds"
+        raise DataError(message, "Leave one of them out")
 
-    def _signs(self, found: WeightFit, now: Choices) -> Floats:
+    def _signs(self, fitted: WeightFit, rows: Choices) -> Floats:
         """(P, M) agreements a year that each dyad of the year's world signs, but for
         what `foresight` adds."""
-        world = self.seen(int(now.year[0])).world
-        out = np.zeros((len(world.first), len(world.ladder.names)))
-        i, j = self._places(now)
-        for m, kind in enumerate(now.kinds):
-            out[world.dyad_index[i, j], world.ladder.names.index(kind)] = _rates(
-                found, now, without=FORESIGHT
-            )[:, m]
-        return out
+        world = self.prospects(int(rows.year[0])).world
+        signs = np.zeros((len(world.first), len(world.ladder.names)))
+        rates = _rates(fitted, rows, without=FORESIGHT)
+        dyad = world.dyad_index[self._places(rows)]
+        for m, kind in enumerate(rows.kinds):
+            signs[dyad, world.ladder.names.index(kind)] = rates[:, m]
+        return signs
 
-    def _talks(self, found: WeightFit, now: Choices) -> Floats:
+    def _talks(self, fitted: WeightFit, rows: Choices) -> Floats:
         """(n,) talks that each state has under way in the steady state of the year's
         rates, NaN for one not there."""
-        world = self.seen(int(now.year[0])).world
-        at = [world.ladder.names.index(kind) for kind in now.kinds]
-        opened = _rates(found, now) / now.chance_kept / DAYS_PER_YEAR
-        chance = -np.expm1(-opened * world.ladder.talks_days[at])
-        of_dyad = (
-            chance * share_lasting(world.ladder, world.rules.collapse_rate)[at]
-        ).sum(axis=1)
-        out = np.full(len(self.history.iso3), np.nan)
-        out[self._roster(int(now.year[0]))] = 0.0
-        for side in (now.a, now.b):
-            np.add.at(out, side, of_dyad)
-        return out
+        year = int(rows.year[0])
+        world = self.prospects(year).world
+        ladder = world.ladder
+        types = [ladder.names.index(kind) for kind in rows.kinds]
+        opened = _rates(fitted, rows) / rows.chance_kept / DAYS_PER_YEAR
+        chance = -np.expm1(-opened * ladder.talks_days[types])
+        lasting = share_lasting(ladder, world.rules.collapse_rate)[types]
+        of_dyad = (chance * lasting).sum(axis=1)
+        talks = np.full(len(self.history.iso3), np.nan)
+        talks[self._roster(year)] = 0.0
+        for side in (rows.a, rows.b):
+            np.add.at(talks, side, of_dyad)
+        return talks
 
     def _roster(self, year: int) -> Ints:
         """(n of the year,) roster position of each state of the year's world."""
         place = {code: k for k, code in enumerate(self.history.iso3)}
-        return np.array([place[code] for code in self.seen(year).world.codes])
+        return np.array([place[code] for code in self.prospects(year).world.codes])
 
-    def _places(self, now: Choices) -> tuple[Ints, Ints]:
+    def _places(self, rows: Choices) -> tuple[Ints, Ints]:
         """Where the year's world has both sides."""
-        where = np.full(len(self.history.iso3), -1)
-        roster = self._roster(int(now.year[0]))
-        where[roster] = np.arange(len(roster))
-        return where[now.a], where[now.b]
+        place = np.full(len(self.history.iso3), -1)
+        roster = self._roster(int(rows.year[0]))
+        place[roster] = np.arange(len(roster))
+        return place[rows.a], place[rows.b]
 
-    def seen(self, year: int) -> Prospects:
+    def prospects(self, year: int) -> Prospects:
         """What states see on the first day of a year."""
-        if year not in self._seen:
+        if year not in self._prospects:
             scenario = scenario_at(
                 self.history,
                 year,
                 parameters=self.parameters,
                 weights=dict.fromkeys(TERMS, 0.0),
             )
-            self._seen[year] = first_day(scenario)
-        return self._seen[year]
+            self._prospects[year] = first_day(scenario)
+        return self._prospects[year]
 
 
-def _start(found: WeightFit) -> dict[str, float]:
-    return dict(zip(found.names, map(float, found.estimate), strict=True))
+def _with_baseline(prospects: Prospects, **values: Floats) -> Prospects:
+    """The prospects with other values of their baseline."""
+    changes: dict[str, Any] = dict(values)
+    return replace(prospects, baseline=replace(prospects.baseline, **changes))
 
 
-def _rates(found: WeightFit, rows: Choices, without: str = "") -> Floats:
+def _by_side(term: str, prospects: Prospects, kinds: int) -> Floats:
+    """(N, 2, M) of a term, by dyad, who decides, and type of agreement."""
+    return np.asarray(TERMS[term](prospects)).reshape(-1, 2, kinds)
+
+
+def _half_way(record: Choices, moved: Choices) -> Choices:
+    """The middle between two records of the same names."""
+    return replace(
+        moved,
+        common=(record.common + moved.common) / 2,
+        by_kind=(record.by_kind + moved.by_kind) / 2,
+    )
+
+
+def _start(fitted: WeightFit) -> dict[str, float]:
+    return dict(zip(fitted.names, map(float, fitted.estimate), strict=True))
+
+
+def _rates(fitted: WeightFit, rows: Choices, without: str = "") -> Floats:
     """(N, M) expected agreements of each dyad and type, under a fit but for one of its
     terms."""
-    design, at = found.on(rows)
-    at = np.where([name == without for name in (*design.names, *rows.states)], 0.0, at)
-    return np.asarray(np.exp(design.log_rate(at)[0]))
+    design, values = fitted.on(rows)
+    is_left_out = [name == without for name in (*design.names, *rows.states)]
+    values = np.where(is_left_out, 0.0, values)
+    return np.asarray(np.exp(design.log_rate(values)[0]))
 
 
 def _with_column(record: Choices, name: str, values: Floats) -> Choices:
     """The record with a term added, or in the place of what it was. values: (N, 2), or
     (N, 2, M) of a term by kind."""
-    of = "by_kind" if TERMS[name].by_kind else "common"
-    known: tuple[str, ...] = getattr(record, f"{of}_names")
-    kept = [k for k, one in enumerate(known) if one != name]
-    columns = np.concatenate(
-        [getattr(record, of)[..., kept], values[..., None]], axis=-1
-    )
-    new: dict[str, Any] = {
-        of: columns,
-        f"{of}_names": (*(known[k] for k in kept), name),
+    field = "by_kind" if TERMS[name].by_kind else "common"
+    names: tuple[str, ...] = getattr(record, f"{field}_names")
+    others = [k for k, term in enumerate(names) if term != name]
+    columns = [getattr(record, field)[..., others], values[..., None]]
+    changes: dict[str, Any] = {
+        field: np.concatenate(columns, axis=-1),
+        f"{field}_names": (*(names[k] for k in others), name),
     }
-    return replace(record, **new)
+    return replace(record, **changes)
 
 
 def _mean_of_known(values: Floats) -> Floats:
     """Mean over the first axis of what is not NaN; 0 where all of it is."""
-    known = ~np.isnan(values)
-    return np.asarray(
-        np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    )
+    is_known = ~np.isnan(values)
+    total = np.where(is_known, values, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(is_known.sum(axis=0), 1))

@@ -42,6 +42,7 @@ before one."""
 LEVEL_VARIANCE = 0.3
 """Of the level beside that of the fit, nats squared: both sides have it, so one
 standard deviation moves rates by a factor of 3."""
+LEAST_VARIANCE = 1e-4
 STEPS, CLOSE, LONGEST = 40, 1e-4, 2.0
 
 
@@ -62,21 +63,21 @@ class DyadFrailty:
 
 
 def dyad_frailty(
-    now: WeightFit, record: Choices, year: int, window: int, variance: float
+    fitted: WeightFit, record: Choices, year: int, window: int, variance: float
 ) -> DyadFrailty:
     """What the `window` years before a year tell of each dyad, under the rates of
-    `now`. variance: above 0."""
-    past = record.within(year - window, year - 1)
-    expected, signed = np.zeros((2, len(past.states), len(past.states)))
-    np.add.at(expected, (past.a, past.b), -np.log1p(-now.opportunities(past)))
-    np.add.at(signed, (past.a, past.b), past.signed.sum(axis=1))
-    return DyadFrailty(
-        1.0 / variance + signed + signed.T, 1.0 / variance + expected + expected.T
-    )
+    `fitted`. variance: above 0."""
+    years = record.within(year - window, year - 1)
+    dyads = (years.a, years.b)
+    expected, signed = np.zeros((2, len(years.states), len(years.states)))
+    np.add.at(expected, dyads, -np.log1p(-fitted.opportunities(years)))
+    np.add.at(signed, dyads, years.signed.sum(axis=1))
+    shape = 1.0 / variance + signed + signed.T
+    return DyadFrailty(shape, 1.0 / variance + expected + expected.T)
 
 
 def chances_ahead(
-    found: WeightFit,
+    fitted: WeightFit,
     record: Choices,
     years: range,
     memory: float,
@@ -85,96 +86,91 @@ def chances_ahead(
 ) -> Floats:
     """Chances of the rows of each year, from the years before it. pair_variance: of
     `dyad_frailty`, 0 for none."""
-    parts = []
+    chances = []
     for year in years:
-        now, rows = (
-            fit_at(found, record, year, memory, window),
-            record.within(year, year),
-        )
-        p = now.opportunities(rows)
+        current = fit_at(fitted, record, year, memory, window)
+        rows = record.within(year, year)
+        p = current.opportunities(rows)
         if pair_variance > 0:
-            factors = dyad_frailty(now, record, year, window, pair_variance)
-            p = factors.opportunities(-np.log1p(-p), rows.a, rows.b)
-        parts.append(p)
-    return np.concatenate(parts)
+            frailty = dyad_frailty(current, record, year, window, pair_variance)
+            p = frailty.opportunities(-np.log1p(-p), rows.a, rows.b)
+        chances.append(p)
+    return np.concatenate(chances)
 
 
 def fit_at(
-    found: WeightFit, record: Choices, year: int, memory: float, window: int
+    fitted: WeightFit, record: Choices, year: int, memory: float, window: int
 ) -> WeightFit:
     """The fit with random intercepts and level as of 1 January of a year, from the
     `window` years before it.
 
     Raises DataError if the search does not settle, or the record has no such years."""
-    past = record.within(year - window, year - 1)
-    if len(past.year) == 0:
-        raise DataError(
-            f"the record has no year before {year}", "Start the history earlier"
-        )
-    design, at = found.on(past)
-    counts: Floats = np.asarray(memory ** (year - 1.0 - past.year), dtype=np.float64)
-    own = 1.0 / max(found.propensity_variance, 1e-4)
-    shrink = np.append(np.full(len(found.states), own), 1.0 / LEVEL_VARIANCE)
-    moved = np.append(found.propensity, 0.0)
+    rows = record.within(year - window, year - 1)
+    if len(rows.year) == 0:
+        message = f"the record has no year before {year}"
+        raise DataError(message, "Start the history earlier")
+    design, values = fitted.on(rows)
+    counts: Floats = np.asarray(memory ** (year - 1.0 - rows.year), dtype=np.float64)
+    precision = 1.0 / max(fitted.propensity_variance, LEAST_VARIANCE)
+    by_state = np.full(len(fitted.states), precision)
+    shrink = np.append(by_state, 1.0 / LEVEL_VARIANCE)
+    effects = np.append(fitted.propensity, 0.0)
     for _ in range(STEPS):
-        slope, curve = _slope_and_curve(design, at, counts)
-        step = np.linalg.solve(curve + np.diag(shrink), slope - shrink * moved)
+        slope, curve = _slope_and_curve(design, values, counts)
+        step = np.linalg.solve(curve + np.diag(shrink), slope - shrink * effects)
         step *= min(1.0, LONGEST / max(float(np.abs(step).max()), 1e-12))
-        moved += step
-        at[design.fixed :] = moved[:-1]
-        at[design.parts[2]] += step[-1]
+        effects += step
+        values[design.fixed :] = effects[:-1]
+        values[design.parts[2]] += step[-1]
         if np.abs(step).max() < CLOSE:
             break
     else:
-        raise DataError(
-            f"the random intercepts of {year} did not settle",
-            "Give a longer history, or `drift: false`",
-        )
-    estimate = found.estimate.copy()
-    estimate[[k for k, name in enumerate(found.names) if "." in name]] += moved[-1]
-    return replace(found, estimate=estimate, propensity=moved[:-1])
+        message = f"the random intercepts of {year} did not settle"
+        raise DataError(message, "Give a longer history, or `drift: false`")
+    estimate = fitted.estimate.copy()
+    intercepts = [k for k, name in enumerate(fitted.names) if "." in name]
+    estimate[intercepts] += effects[-1]
+    return replace(fitted, estimate=estimate, propensity=effects[:-1])
 
 
 def _slope_and_curve(
-    design: ConsentDesign, at: Floats, counts: Floats
+    design: ConsentDesign, values: Floats, counts: Floats
 ) -> tuple[Floats, Floats]:
     """First derivatives by the intercept of each state and by level, and minus the
     second, rows counted."""
     a, b, n = design.choices.a, design.choices.b, len(design.choices.states)
-    _, first, second, s, t = pulls(design, at)
-    mine, theirs = ((first * side).sum(axis=1) * counts for side in (s, t))
-    own, other, across = (
-        part.sum(axis=1) * counts for part in curvature(first, second, s, t)
-    )
-    slope = np.append(
-        np.bincount(a, mine, n) + np.bincount(b, theirs, n), mine.sum() + theirs.sum()
-    )
-    curve = np.zeros((n + 1, n + 1))
+    _, first, second, s, t = pulls(design, values)
+    slope_a = (first * s).sum(axis=1) * counts
+    slope_b = (first * t).sum(axis=1) * counts
+    curves = [part.sum(axis=1) * counts for part in curvature(first, second, s, t)]
+    curve_a, curve_b, across = curves
+    by_state = np.bincount(a, slope_a, n) + np.bincount(b, slope_b, n)
+    slope = np.append(by_state, slope_a.sum() + slope_b.sum())
     dyad = np.bincount(a * n + b, across, n * n).reshape(n, n)
-    curve[:n, :n] = (
-        dyad + dyad.T + np.diag(np.bincount(a, own, n) + np.bincount(b, other, n))
-    )
-    curve[:n, n] = curve[n, :n] = np.bincount(a, own + across, n) + np.bincount(
-        b, other + across, n
-    )
-    curve[n, n] = own.sum() + other.sum() + 2 * across.sum()
+    own = np.bincount(a, curve_a, n) + np.bincount(b, curve_b, n)
+    with_level = np.bincount(a, curve_a + across, n)
+    with_level = with_level + np.bincount(b, curve_b + across, n)
+    curve = np.zeros((n + 1, n + 1))
+    curve[:n, :n] = dyad + dyad.T + np.diag(own)
+    curve[:n, n] = curve[n, :n] = with_level
+    curve[n, n] = curve_a.sum() + curve_b.sum() + 2 * across.sum()
     return slope, curve
 
 
-def memory_of(found: WeightFit, record: Choices, window: int) -> float:
+def memory_of(fitted: WeightFit, record: Choices, window: int) -> float:
     """The memory that would have forecast the last years of the fit best; nothing after
     them is looked at.
 
     1 where the fit has too few years to try any, or no random intercepts of states."""
-    first, last = found.years
-    years = range(max(last - TRIAL_YEARS + 1, first + FEWEST_YEARS), last + 1)
-    past = record.within(last - TRIAL_YEARS - window, last)
-    signed = past.within(years.start, last).any_signed
-    if not years or found.propensity_variance <= 0 or signed.sum() == 0:
+    first, last = fitted.years
+    earliest = max(last - TRIAL_YEARS + 1, first + FEWEST_YEARS)
+    years = range(earliest, last + 1)
+    rows = record.within(last - TRIAL_YEARS - window, last)
+    signed = rows.within(earliest, last).any_signed
+    if not years or fitted.propensity_variance <= 0 or signed.sum() == 0:
         return 1.0
-    return min(
-        MEMORIES,
-        key=lambda memory: log_score(
-            chances_ahead(found, past, years, memory, window), signed
-        ),
-    )
+
+    def score(memory: float) -> float:
+        return log_score(chances_ahead(fitted, rows, years, memory, window), signed)
+
+    return min(MEMORIES, key=score)

@@ -11,7 +11,6 @@ Cameron, Gelbach, Miller 2011, JBES 29: 238-249."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,8 @@ MOST_SIDES = 6000
 FURTHEST = 12.0
 """Logits beyond which a fitted share is held."""
 ROUNDS, TOLERANCE = 60, 1e-9
+START_RHO, RHO_ROUNDS, RHO_TOLERANCE = 0.05, 6, 1e-4
+SMALLEST_VARIANCE = 1e-9
 ROUNDING = 1e-6
 """Share of a column that is rounding: what is left of a column without change within
 dyads is set to 0."""
@@ -41,7 +42,7 @@ class EventPanel:
     conflict, count: (N,) acts of conflict among all; or, where `count` is None,
     `conflict` is a value that is normal. first, second: (N,) roster positions: whose
     acts, towards whom. period: (N,). dyad: (N,) number of the (directed) dyad whose
-    effect is taken out. dyad: (N,) number of the undirected dyad: a cluster. event:
+    effect is taken out. pair: (N,) number of the undirected dyad: a cluster. event:
     (N,) number of the period's acts of one principal, the other cluster. sides: (N, m)
     which effects of sides by period a row has."""
 
@@ -57,22 +58,24 @@ class EventPanel:
 
     @property
     def size(self) -> int:
+        """The number of rows."""
         return len(self.conflict)
 
     def rows(self, keep: NDArray[np.bool_]) -> EventPanel:
         """Those rows alone, groups numbered anew; sides without a row are left out."""
         sides = self.sides[keep]
-        sides = sides[:, np.flatnonzero(np.asarray(sides.sum(axis=0)).ravel())]
-        plain: dict[str, Any] = {
-            name: getattr(self, name)[keep]
-            for name in ("conflict", "first", "second", "period")
-        }
-        groups: dict[str, Any] = {
-            name: _numbered(getattr(self, name)[keep])
-            for name in ("dyad", "pair", "event")
-        }
-        count = None if self.count is None else self.count[keep]
-        return EventPanel(**plain, count=count, **groups, sides=sides.tocsr())
+        has_row = np.asarray(sides.sum(axis=0)).ravel()
+        return EventPanel(
+            conflict=self.conflict[keep],
+            count=None if self.count is None else self.count[keep],
+            first=self.first[keep],
+            second=self.second[keep],
+            period=self.period[keep],
+            dyad=_numbered(self.dyad[keep]),
+            pair=_numbered(self.pair[keep]),
+            event=_numbered(self.event[keep]),
+            sides=sides[:, np.flatnonzero(has_row)].tocsr(),
+        )
 
 
 def panel_of(
@@ -86,18 +89,28 @@ def panel_of(
     """A panel of directed dyads (counts), or of undirected ones (values: first <
     second, one effect a side)."""
     low, high = np.minimum(first, second), np.maximum(first, second)
-    dyad, pair = _numbered(first * states + second), _numbered(low * states + high)
-    n, own, other = len(first), period * states + first, period * states + second
-    event = _numbered(other)
+    actor, target = period * states + first, period * states + second
+    event = _numbered(target)
     if count is not None:
-        other = other + states * (int(period.max(initial=0)) + 1)
-    place = _numbered(np.concatenate([own, other]))
-    rows, width = np.tile(np.arange(n), 2), int(place.max(initial=-1)) + 1
-    sides = sparse.csr_matrix((np.ones(2 * n), (rows, place)), shape=(n, width))
-    return EventPanel(conflict, count, first, second, period, dyad, pair, event, sides)
+        target = target + states * (int(period.max(initial=0)) + 1)
+    columns = _numbered(np.concatenate([actor, target]))
+    size, width = len(first), int(columns.max(initial=-1)) + 1
+    entries = (np.ones(2 * size), (np.tile(np.arange(size), 2), columns))
+    return EventPanel(
+        conflict=conflict,
+        count=count,
+        first=first,
+        second=second,
+        period=period,
+        dyad=_numbered(first * states + second),
+        pair=_numbered(low * states + high),
+        event=event,
+        sides=sparse.csr_matrix(entries, shape=(size, width)),
+    )
 
 
 def _numbered(values: Ints) -> Ints:
+    """Groups numbered from 0 in the order of their values."""
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
@@ -105,27 +118,32 @@ def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
     """Rows whose groups have both conflict and cooperation: an effect of a group with
     one alone is infinite, and its rows say nothing of anything else. dyads: whether
     effects of dyads are taken out. Repeated until no group is left."""
-    keep = np.ones(panel.size, dtype=bool)
+    is_informative = np.ones(panel.size, dtype=bool)
     if panel.count is None:
-        return keep & (np.bincount(panel.dyad)[panel.dyad] > 1 if dyads else keep)
-    groups = [panel.sides] + ([_indicator(panel.dyad)] if dyads else [])
+        if not dyads:
+            return is_informative
+        rows_of_dyad = np.bincount(panel.dyad)[panel.dyad]
+        return is_informative & (rows_of_dyad > 1)
+    groups = [panel.sides]
+    if dyads:
+        groups.append(_indicator(panel.dyad))
     while True:
-        some = panel.count * keep
-        bad = np.zeros(panel.size, dtype=bool)
+        is_lost = np.zeros(panel.size, dtype=bool)
         for group in groups:
-            conflict, count = group.T @ (panel.conflict * keep), group.T @ some
-            alone = ((conflict <= 0) | (conflict >= count)).astype(float)
-            bad |= np.asarray(group @ alone) > 0
-        if not (bad & keep).any():
-            return keep
-        keep &= ~bad
+            conflict = group.T @ (panel.conflict * is_informative)
+            count = group.T @ (panel.count * is_informative)
+            has_one_alone = (conflict <= 0) | (conflict >= count)
+            is_lost |= np.asarray(group @ has_one_alone.astype(float)) > 0
+        if not (is_lost & is_informative).any():
+            return is_informative
+        is_informative &= ~is_lost
 
 
 def _indicator(group: Ints) -> sparse.csr_matrix:
-    n = len(group)
-    return sparse.csr_matrix(
-        (np.ones(n), (np.arange(n), group)), shape=(n, int(group.max(initial=-1)) + 1)
-    )
+    """(N, groups) 1 where a row belongs to a group."""
+    size, width = len(group), int(group.max(initial=-1)) + 1
+    entries = (np.ones(size), (np.arange(size), group))
+    return sparse.csr_matrix(entries, shape=(size, width))
 
 
 class Absorber:
@@ -141,36 +159,42 @@ class Absorber:
         self.panel, self.weights, self.dyads = panel, weights, dyads
         sides = panel.sides
         if sides.shape[1] > MOST_SIDES:
-            why = f"{sides.shape[1]:,} effects of sides by period are more than {MOST_SIDES:,}"
-            raise DataError(why, "Take longer periods, or fewer years")
+            message = (
+                f"{sides.shape[1]:,} effects of sides by period are more than "
+                f"{MOST_SIDES:,}"
+            )
+            raise DataError(message, "Take longer periods, or fewer years")
         weighted = sides.multiply(weights[:, None]).tocsr()
-        left = (sides.T @ weighted).toarray()
+        normal = (sides.T @ weighted).toarray()
         if dyads:
             self.group = _indicator(panel.dyad)
             self.total = np.bincount(panel.dyad, weights)
             self.cross = (self.group.T @ weighted).tocsr()
             scaled = self.cross.multiply(1.0 / self.total[:, None]).tocsr()
-            left -= (self.cross.T @ scaled).toarray()
-        spot = np.arange(len(left))
-        left[spot, spot] += 1e-9 * max(float(np.diag(left).max(initial=0.0)), 1e-300)
-        self.factor = cho_factor(left, lower=True, overwrite_a=True, check_finite=False)
+            normal -= (self.cross.T @ scaled).toarray()
+        diagonal = np.arange(len(normal))
+        largest = float(np.diag(normal).max(initial=0.0))
+        normal[diagonal, diagonal] += 1e-9 * max(largest, 1e-300)
+        self.factor = cho_factor(
+            normal, lower=True, overwrite_a=True, check_finite=False
+        )
 
     def residuals(self, columns: Floats) -> Floats:
         """(N, c) columns without the effects."""
         sides, weighted = self.panel.sides, columns * self.weights[:, None]
         right = sides.T @ weighted
         if not self.dyads:
-            return np.asarray(
-                columns - sides @ cho_solve(self.factor, right, check_finite=False)
-            )
-        means = (self.group.T @ weighted) / self.total[:, None]
-        of_sides = cho_solve(
-            self.factor, right - self.cross.T @ means, check_finite=False
-        )
-        of_dyads = means - (self.cross @ of_sides) / self.total[:, None]
-        left = columns - of_dyads[self.panel.dyad] - sides @ of_sides
-        nothing = np.abs(left).max(axis=0) <= ROUNDING * np.abs(columns).max(axis=0)
-        return np.asarray(np.where(nothing, 0.0, left))
+            of_sides = cho_solve(self.factor, right, check_finite=False)
+            return np.asarray(columns - sides @ of_sides)
+        total = self.total[:, None]
+        means = (self.group.T @ weighted) / total
+        right = right - self.cross.T @ means
+        of_sides = cho_solve(self.factor, right, check_finite=False)
+        of_dyads = means - (self.cross @ of_sides) / total
+        residuals = columns - of_dyads[self.panel.dyad] - sides @ of_sides
+        largest = np.abs(residuals).max(axis=0)
+        is_rounding = largest <= ROUNDING * np.abs(columns).max(axis=0)
+        return np.asarray(np.where(is_rounding, 0.0, residuals))
 
 
 @dataclass(frozen=True)
@@ -202,104 +226,128 @@ def fit_absorbed(
 
     Raises DataError where the iterations do not settle."""
     if panel.count is None:
-        absorber = Absorber(panel, np.ones(panel.size), dyads=dyads)
-        apart = absorber.residuals(np.column_stack([panel.conflict, columns]))
-        slopes = _solve(apart[:, 1:], apart[:, 1:], apart[:, :1])[:, 0]
-        left = apart[:, 0] - apart[:, 1:] @ slopes
-        return _finish(panel, slopes, apart[:, 1:], left, absorber, 0.0)
-    held = 0.05 if rho is None else rho
-    freedom = (
-        panel.size
-        - columns.shape[1]
-        - panel.sides.shape[1]
-        - (int(panel.dyad.max()) + 1 if dyads else 0)
-    )
-    predictor = np.log((panel.conflict + 0.5) / (panel.count - panel.conflict + 0.5))
-    for outer in range(6):
-        predictor, found = _iterate(panel, columns, held, predictor, dyads=dyads)
-        if rho is not None:
-            break
-        new = _moment_rho(panel, 1.0 / (1.0 + np.exp(-predictor)), max(freedom, 1))
-        if abs(new - held) < 1e-4 * max(held, 1e-3) or outer == 5:
+        return _fit_values(panel, columns, dyads=dyads)
+    total, conflict = panel.count, panel.conflict
+    predictor = np.log((conflict + 0.5) / (total - conflict + 0.5))
+    if rho is not None:
+        search = _iterate(panel, columns, rho, predictor, dyads=dyads)
+        return _finish(panel, search, rho)
+    effects = panel.sides.shape[1] + (int(panel.dyad.max()) + 1 if dyads else 0)
+    freedom = max(panel.size - columns.shape[1] - effects, 1)
+    held = START_RHO
+    for number in range(RHO_ROUNDS):
+        search = _iterate(panel, columns, held, predictor, dyads=dyads)
+        predictor = search.predictor
+        new = _moment_rho(panel, _logistic(predictor), freedom)
+        is_settled = abs(new - held) < RHO_TOLERANCE * max(held, 1e-3)
+        if is_settled or number == RHO_ROUNDS - 1:
             break
         held = new
-    return _finish(panel, *found, held)
+    return _finish(panel, search, held)
+
+
+@dataclass(frozen=True)
+class _WeightedFit:
+    """Slopes at the last weights. apart: (N, c) columns without effects; left: (N,)
+    weighted residuals."""
+
+    slopes: Floats
+    apart: Floats
+    left: Floats
+    absorber: Absorber
+    predictor: Floats
+
+
+def _fit_values(panel: EventPanel, columns: Floats, *, dyads: bool) -> AbsorbedFit:
+    """The fit of a panel of values, by least squares."""
+    absorber = Absorber(panel, np.ones(panel.size), dyads=dyads)
+    apart = absorber.residuals(np.column_stack([panel.conflict, columns]))
+    outcome, columns = apart[:, :1], apart[:, 1:]
+    slopes = _solve(columns, columns, outcome)[:, 0]
+    residuals = outcome[:, 0] - columns @ slopes
+    return _finish(
+        panel, _WeightedFit(slopes, columns, residuals, absorber, outcome), 0.0
+    )
+
+
+def _logistic(predictor: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-predictor)))
 
 
 def _iterate(
     panel: EventPanel, columns: Floats, rho: float, predictor: Floats, *, dyads: bool
-) -> tuple[Floats, tuple[Floats, Floats, Floats, Absorber]]:
-    """Iterated weights at one rho: the linear predictor, and estimate, columns,
-    weighted residuals and absorber."""
+) -> _WeightedFit:
+    """Iterated weights at one rho. Raises DataError where they do not settle."""
     assert panel.count is not None
-    share, scale = (
-        panel.conflict / panel.count,
-        panel.count / (1.0 + (panel.count - 1.0) * rho),
-    )
-    before = np.inf
+    share = panel.conflict / panel.count
+    scale = panel.count / (1.0 + (panel.count - 1.0) * rho)
+    loss = np.inf
     for _ in range(ROUNDS):
-        mean = 1.0 / (1.0 + np.exp(-predictor))
-        slack = np.maximum(mean * (1.0 - mean), 1e-9)
-        weights = scale * slack
-        working = predictor + (share - mean) / slack
+        mean = _logistic(predictor)
+        variance = np.maximum(mean * (1.0 - mean), SMALLEST_VARIANCE)
+        weights = scale * variance
+        working = predictor + (share - mean) / variance
         absorber = Absorber(panel, weights, dyads=dyads)
         apart = absorber.residuals(np.column_stack([working, columns]))
-        slopes = _solve(apart[:, 1:], apart[:, 1:] * weights[:, None], apart[:, :1])[
-            :, 0
-        ]
-        left = apart[:, 0] - apart[:, 1:] @ slopes
-        predictor = np.clip(working - left, -FURTHEST, FURTHEST)
-        mean = np.clip(1.0 / (1.0 + np.exp(-predictor)), 1e-12, 1 - 1e-12)
-        value = -float(
-            (scale * (share * np.log(mean) + (1 - share) * np.log(1 - mean))).sum()
-        )
-        if abs(before - value) <= TOLERANCE * (abs(value) + 1.0):
-            return predictor, (slopes, apart[:, 1:], left * weights, absorber)
-        before = value
+        outcome, without = apart[:, :1], apart[:, 1:]
+        slopes = _solve(without, without * weights[:, None], outcome)[:, 0]
+        residuals = outcome[:, 0] - without @ slopes
+        predictor = np.clip(working - residuals, -FURTHEST, FURTHEST)
+        value = _loss(scale, share, _logistic(predictor))
+        if abs(loss - value) <= TOLERANCE * (abs(value) + 1.0):
+            left = residuals * weights
+            return _WeightedFit(slopes, without, left, absorber, predictor)
+        loss = value
     raise DataError("the fit does not settle", "Take a longer period, or fewer columns")
+
+
+def _loss(scale: Floats, share: Floats, mean: Floats) -> float:
+    """Minus the quasi-likelihood."""
+    mean = np.clip(mean, 1e-12, 1 - 1e-12)
+    terms = share * np.log(mean) + (1 - share) * np.log(1 - mean)
+    return -float((scale * terms).sum())
 
 
 def _solve(columns: Floats, weighted: Floats, right: Floats) -> Floats:
     """Weighted least squares of `right` (N, k) on `columns`: (c, k)."""
-    return np.asarray(
-        np.linalg.pinv(columns.T @ weighted, hermitian=True) @ (weighted.T @ right)
-    )
+    inverse = np.linalg.pinv(columns.T @ weighted, hermitian=True)
+    return np.asarray(inverse @ (weighted.T @ right))
 
 
 def _moment_rho(panel: EventPanel, mean: Floats, freedom: int) -> float:
     """rho at which Pearson's chi-square equals its degrees of freedom (Williams 1982,
     procedure III)."""
-    assert panel.count is not None
-    slack = np.maximum(mean * (1 - mean), 1e-9)
-    squares = (panel.conflict - panel.count * mean) ** 2 / (panel.count * slack)
+    count = panel.count
+    assert count is not None
+    variance = np.maximum(mean * (1 - mean), SMALLEST_VARIANCE)
+    squares = (panel.conflict - count * mean) ** 2 / (count * variance)
 
-    def over(rho: float) -> float:
-        return float((squares / (1.0 + (panel.count - 1.0) * rho)).sum()) - freedom  # type: ignore[operator]
+    def excess(rho: float) -> float:
+        return float((squares / (1.0 + (count - 1.0) * rho)).sum()) - freedom
 
-    if over(0.0) <= 0:
+    if excess(0.0) <= 0:
         return 0.0
-    return float(brentq(over, 0.0, 1.0)) if over(1.0) < 0 else 1.0
+    return float(brentq(excess, 0.0, 1.0)) if excess(1.0) < 0 else 1.0
 
 
-def _finish(
-    panel: EventPanel,
-    slopes: Floats,
-    apart: Floats,
-    left: Floats,
-    absorber: Absorber,
-    rho: float,
-) -> AbsorbedFit:
-    bread = np.linalg.pinv(
-        apart.T @ (apart * absorber.weights[:, None]), hermitian=True
-    )
-    meat = clustered(panel, apart * left[:, None])
-    return AbsorbedFit(slopes, bread @ meat @ bread, apart, left, absorber, rho)
+def _finish(panel: EventPanel, search: _WeightedFit, rho: float) -> AbsorbedFit:
+    """The fit with its covariance, clustered two ways."""
+    apart, absorber = search.apart, search.absorber
+    information = apart.T @ (apart * absorber.weights[:, None])
+    bread = np.linalg.pinv(information, hermitian=True)
+    meat = clustered(panel, apart * search.left[:, None])
+    covariance = bread @ meat @ bread
+    return AbsorbedFit(search.slopes, covariance, apart, search.left, absorber, rho)
+
+
+# --- clusters -------------------------------------------------------------------------
 
 
 def _clusters(panel: EventPanel) -> tuple[sparse.csr_matrix, ...]:
     """Rows by dyad, by event, and by both."""
-    both = _numbered(panel.pair * (int(panel.event.max(initial=0)) + 1) + panel.event)
-    return tuple(_indicator(group) for group in (panel.pair, panel.event, both))
+    events = int(panel.event.max(initial=0)) + 1
+    intersection = _numbered(panel.pair * events + panel.event)
+    return tuple(map(_indicator, (panel.pair, panel.event, intersection)))
 
 
 def clustered(panel: EventPanel, scores: Floats) -> Floats:
@@ -309,12 +357,12 @@ def clustered(panel: EventPanel, scores: Floats) -> Floats:
     By dyad plus by event less by both; where that is not positive, negative roots are
     set to 0 (Cameron, Gelbach, Miller 2011, sec. 2.3). Each part has its factor G / (G
     - 1)."""
-    parts = []
+    terms = []
     for group in _clusters(panel):
         sums = np.asarray(group.T @ scores)
         count = max(sums.shape[0], 2)
-        parts.append(sums.T @ sums * (count / (count - 1)))
-    roots, vectors = np.linalg.eigh(parts[0] + parts[1] - parts[2])
+        terms.append(sums.T @ sums * (count / (count - 1)))
+    roots, vectors = np.linalg.eigh(terms[0] + terms[1] - terms[2])
     return np.asarray((vectors * np.maximum(roots, 0.0)) @ vectors.T)
 
 
@@ -324,17 +372,13 @@ def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
     of those clustered one way. The fit's own columns are partialled out too."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    parts = [
-        (np.asarray(group.T @ scores) ** 2).sum(axis=0) for group in _clusters(panel)
-    ]
-    variance = np.maximum(
-        parts[0] + parts[1] - parts[2], np.minimum(parts[0], parts[1])
-    )
-    return np.asarray(
-        np.divide(
-            total, np.sqrt(variance), out=np.zeros_like(total), where=variance > 0
-        )
-    )
+    sums = [np.asarray(group.T @ scores) for group in _clusters(panel)]
+    by_pair, by_event, by_intersection = ((s**2).sum(axis=0) for s in sums)
+    least = np.minimum(by_pair, by_event)
+    variance = np.maximum(by_pair + by_event - by_intersection, least)
+    z = np.zeros_like(total)
+    np.divide(total, np.sqrt(variance), out=z, where=variance > 0)
+    return np.asarray(z)
 
 
 def joint_chi_square(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> float:
@@ -342,9 +386,8 @@ def joint_chi_square(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> f
     clustered two ways."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    return float(
-        total @ np.linalg.pinv(clustered(panel, scores), hermitian=True) @ total
-    )
+    precision = np.linalg.pinv(clustered(panel, scores), hermitian=True)
+    return float(total @ precision @ total)
 
 
 def _scores(null: AbsorbedFit, columns: Floats) -> Floats:

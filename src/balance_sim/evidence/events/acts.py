@@ -14,19 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.data.codes import System, convert, current_iso3
+from balance_sim.evidence.data.codes import convert, current_iso3
 from balance_sim.evidence.data.dyad_series import (
+    ATOP_FIRST_YEAR,
     ATOP_LAST_DAY,
     MID_LAST_YEAR,
     UNKNOWN,
     atop_memberships,
 )
-from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.errors import NO_FILE, DataError
 from balance_sim.evidence.data.table import (
     MISSING_CODES,
+    SECONDS,
     Read,
     ReadReport,
     Table,
@@ -39,6 +40,9 @@ from balance_sim.evidence.events.outcomes import OUTCOMES, read_icews, state_iso
 
 USA, CHINA = 2, 710
 RECORDED_VISITS = ("make a visit", "host a visit", "meet at a 'third' location")
+ROLES = ("principals", "guests", "targets")
+NO_STATES: tuple[int, ...] = ()
+NOT_A_MEMBER = "no member of the state system on that day"
 FIELDS = ("day", "kind", "principals", "guests", "targets", "told")
 EXERCISES_LAST, VISITS_LAST, ARMS_LAST = 2010, 2012, 2014
 """Last years that the sources cover."""
@@ -50,14 +54,16 @@ _PARTICIPANTS = declared(
 _US_VISITS = declared("state!=state_visited start!=start")
 _CHINA_VISITS = declared("year! name! iso3!")
 _TRIPS = declared(
-    "leader!=LeaderCountryISO|LeaderCountryIso visited!=CountryVisitedISO|CountryVisitedIso start!=TripStartDate"
+    "leader!=LeaderCountryISO|LeaderCountryIso "
+    "visited!=CountryVisitedISO|CountryVisitedIso start!=TripStartDate"
 )
 _MEMBERS = declared(
-    "id!=atopid member! entry_day=dayent entry_month=moent entry_year!=yrent exit_day=dayexit exit_month=moexit "
-    "exit_year!=yrexit"
+    "id!=atopid member! entry_day=dayent entry_month=moent entry_year!=yrent "
+    "exit_day=dayexit exit_month=moexit exit_year!=yrexit"
 )
 _DISPUTES = declared(
-    "dispute!=dispnum|dispnum3|dispnum4 cow!=ccode start_day=stday start_month=stmon start_year!=styear side_a!=sidea"
+    "dispute!=dispnum|dispnum3|dispnum4 cow!=ccode start_day=stday "
+    "start_month=stmon start_year!=styear side_a!=sidea"
 )
 _ARMS = declared(
     "year! sender!=ccode_sender|sender_ccode receiver!=ccode_receiver|receiver_ccode"
@@ -65,34 +71,37 @@ _ARMS = declared(
 _GENERIC = declared("date! kind! principals! guests targets")
 
 
-def _rows(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+def _acts(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+    """A tidy frame of rows of `FIELDS`, in a fixed order."""
     frame = pd.DataFrame(list(rows), columns=list(FIELDS))
-    frame["day"] = pd.to_datetime(frame["day"]).astype("datetime64[s]")
-    return frame.sort_values(
-        ["day", "kind", "principals", "guests", "targets"], kind="stable"
-    ).reset_index(drop=True)
+    frame["day"] = pd.to_datetime(frame["day"]).astype(SECONDS)
+    order = ["day", "kind", "principals", "guests", "targets"]
+    return frame.sort_values(order, kind="stable").reset_index(drop=True)
 
 
-def _states(cow: Iterable[Any]) -> tuple[int, ...]:
+def _states(codes: Iterable[Any]) -> tuple[int, ...]:
     """COW numbers, each once, sorted."""
-    return tuple(sorted({int(one) for one in cow}))
+    return tuple(sorted({int(code) for code in codes}))
 
 
 def _joint(
     days: Iterable[object], groups: Iterable[tuple[int, ...]], kind: str
 ) -> pd.DataFrame:
     """Acts that some states commit together, no target told."""
-    pairs = zip(days, groups, strict=True)
-    return _rows(
-        (on, kind, group, (), (), False) for on, group in pairs if len(group) > 1
-    )
+    rows = []
+    for date, group in zip(days, groups, strict=True):
+        if len(group) > 1:
+            rows.append((date, kind, group, NO_STATES, NO_STATES, False))
+    return _acts(rows)
 
 
 def _bilateral(rows: pd.DataFrame, kind: str = "visit") -> pd.DataFrame:
     """Acts that two states commit together, no target told. rows: day, a, b."""
-    return _joint(
-        rows["day"], map(_states, zip(rows["a"], rows["b"], strict=True)), kind
-    )
+    groups = map(_states, zip(rows["a"], rows["b"], strict=True))
+    return _joint(rows["day"], groups, kind)
+
+
+# --- exercises ------------------------------------------------------------------------
 
 
 def read_exercises(path: Path | str) -> Read:
@@ -106,66 +115,66 @@ def read_exercises(path: Path | str) -> Read:
     start = table.dates("start")[0]
     table.drop(start.isna(), "no first day")
     listed = table.kept(id=table.words("id"), day=start).drop_duplicates("id")
-    who = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
-    joined = (
-        pd.DataFrame({"id": who.words("id")})
-        .merge(listed, on="id", how="left")
-        .set_index(who.text.index)
-    )
-    cow = _cow(who, joined["day"])
-    who.drop(joined["day"].isna(), "an exercise that is not in the list, or has no day")
-    who.drop(cow.isna(), "no member of the state system on that day")
-    groups = who.kept(id=joined["id"], cow=cow).groupby("id")["cow"].agg(_states)
-    table.drop(
-        ~table.words("id").isin(groups.index[groups.map(len) > 1]),
-        "fewer than two states that are told",
-    )
+    participants = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
+    groups = _groups_by_exercise(participants, listed)
+    known = groups.index[groups.map(len) > 1]
+    is_lone = ~table.words("id").isin(known)
+    table.drop(is_lone, "fewer than two states that are told")
     listed = listed[listed["id"].isin(table.words("id"))]
     frame = _joint(listed["day"], listed["id"].map(groups), "exercise")
-    notes = [f"participants: {line}" for line in who.read(frame, None).report.losses]
+    losses = participants.read(frame, None).report.losses
+    notes = [f"participants: {line}" for line in losses]
     return table.read(frame, years_of(frame["day"], EXERCISES_LAST), *notes)
+
+
+def _groups_by_exercise(participants: Table, listed: pd.DataFrame) -> pd.Series:
+    """COW numbers of the states of each exercise, by its id."""
+    ids = pd.DataFrame({"id": participants.words("id")})
+    joined = ids.merge(listed, on="id", how="left").set_index(participants.text.index)
+    cow = _cow_numbers(participants, joined["day"])
+    is_unlisted = joined["day"].isna()
+    reason = "an exercise that is not in the list, or has no day"
+    participants.drop(is_unlisted, reason)
+    participants.drop(cow.isna(), NOT_A_MEMBER)
+    members = participants.kept(id=joined["id"], cow=cow)
+    return members.groupby("id")["cow"].agg(_states)
 
 
 def participants_report(path: Path) -> ReadReport:
     """On the file of participants that belongs to a list of exercises. Raises
     DataError."""
-    who = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
-    return who.read(who.text, None).report
+    table = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
+    return table.read(table.text, None).report
 
 
 def _beside(path: Path) -> Path:
     """The file of participants that belongs to a list of exercises."""
     suffixes = "".join(path.suffixes)
     stem = path.name.removesuffix(suffixes)
-    for name in (
-        f"{stem}_participants",
-        f"{stem}-participants",
-        f"{stem}-long",
-        f"{stem.replace('_', '-')}-long",
-    ):
+    dashed = stem.replace("_", "-")
+    names = (f"{stem}_participants", f"{stem}-participants", f"{stem}-long")
+    for name in (*names, f"{dashed}-long"):
         for suffix in (suffixes, ".csv", ".csv.gz"):
-            if (path.parent / f"{name}{suffix}").exists():
-                return path.parent / f"{name}{suffix}"
-    raise DataError(
-        "the exercises have no file of participants",
-        f"Put {stem}_participants.csv beside it",
-        path,
-    )
+            file = path.parent / f"{name}{suffix}"
+            if file.exists():
+                return file
+    message = "the exercises have no file of participants"
+    hint = f"Put {stem}_participants.csv beside it"
+    raise DataError(message, hint, path, code=NO_FILE)
 
 
-def _cow(table: Table, on: pd.Series) -> pd.Series:
+def _cow_numbers(table: Table, days: pd.Series) -> pd.Series:
     """COW numbers of a file's states, by the code that it has: gw, cow, or iso3."""
-    codes: tuple[System, ...] = ("gw", "cow", "iso3")
-    for system in codes:
-        if table.has(system):
-            values = (
-                table.words(system)
-                if system == "iso3"
-                else table.integer(system, MISSING_CODES)
-            )
-            return convert(values, on, system, "cow")
-    table.needs("gw")
-    raise AssertionError
+    if table.has("gw"):
+        return convert(table.integer("gw", MISSING_CODES), days, "gw", "cow")
+    if table.has("cow"):
+        return convert(table.integer("cow", MISSING_CODES), days, "cow", "cow")
+    if not table.has("iso3"):
+        table.needs("gw")
+    return convert(table.words("iso3"), days, "iso3", "cow")
+
+
+# --- visits ---------------------------------------------------------------------------
 
 
 def read_us_visits(path: Path | str) -> Read:
@@ -175,14 +184,9 @@ def read_us_visits(path: Path | str) -> Read:
     start = table.dates("start")[0]
     cow = convert(state_iso3(table.words("state")), start, "iso3", "cow")
     table.drop(start.isna(), "no day")
-    table.drop(
-        cow.isna(), "the place visited is no member of the state system on that day"
-    )
-    frame = (
-        _bilateral(table.kept(day=start, a=table.same(USA), b=cow))
-        .drop_duplicates()
-        .reset_index(drop=True)
-    )
+    table.drop(cow.isna(), f"the place visited is {NOT_A_MEMBER}")
+    visits = _bilateral(table.kept(day=start, a=table.same(USA), b=cow))
+    frame = visits.drop_duplicates().reset_index(drop=True)
     return table.read(frame, years_of(frame["day"], VISITS_LAST))
 
 
@@ -195,8 +199,8 @@ def read_china_visits(path: Path | str) -> Read:
     cow = convert(table.words("iso3"), start, "iso3", "cow")
     table.drop(year.isna(), "no year")
     table.drop(cow.isna(), "no member of the state system in that year")
-    again = table.kept(year=year, name=name, cow=cow).duplicated()
-    table.drop(again, "the same leader, country and year again")
+    is_again = table.kept(year=year, name=name, cow=cow).duplicated()
+    table.drop(is_again, "the same leader, country and year again")
     frame = _bilateral(table.kept(day=start, a=table.same(CHINA), b=cow))
     return table.read(frame, years_of(frame["day"]))
 
@@ -210,20 +214,30 @@ def read_trips(path: Path | str) -> Read:
     TripStartDate; the file itself was not at hand. Raises DataError."""
     table = open_table(path, "COLT trips", *_TRIPS)
     start = table.dates("start")[0]
-    a, b = (
-        convert(state_iso3(table.words(side)), start, "iso3", "cow")
-        for side in ("leader", "visited")
-    )
+    a = convert(state_iso3(table.words("leader")), start, "iso3", "cow")
+    b = convert(state_iso3(table.words("visited")), start, "iso3", "cow")
     table.drop(start.isna(), "no first day")
-    table.drop(
-        a.isna(), "the leader's country is no member of the state system on that day"
-    )
-    table.drop(
-        b.isna(), "the country visited is no member of the state system on that day"
-    )
+    table.drop(a.isna(), f"the leader's country is {NOT_A_MEMBER}")
+    table.drop(b.isna(), f"the country visited is {NOT_A_MEMBER}")
     table.drop(a == b, "a trip at home")
     frame = _bilateral(table.kept(day=start, a=a, b=b))
     return table.read(frame, years_of(frame["day"]))
+
+
+def read_recorded_visits(path: Path | str) -> Read:
+    """Visits and meetings among the events of ICEWS, made or hosted, of a dyad and day
+    once. Raises DataError."""
+    read = read_icews(path)
+    is_visit = read.frame["text"].str.lower().isin(RECORDED_VISITS)
+    rows = read.frame.loc[is_visit, ["day", "cow_a", "cow_b"]]
+    visits = _bilateral(rows.set_axis(["day", "a", "b"], axis=1))
+    frame = visits.drop_duplicates().reset_index(drop=True)
+    source = "visits recorded by ICEWS"
+    report = replace(read.report, source=source, rows_kept=len(frame))
+    return Read(frame, report)
+
+
+# --- treaties, incidents, arms --------------------------------------------------------
 
 
 def read_treaties(path: Path | str) -> Read:
@@ -237,22 +251,14 @@ def read_treaties(path: Path | str) -> Read:
     spells = memberships.agg(start=("start", "min"), end=("end", "last"))
     rows = []
     for _, treaty in spells.groupby("id", sort=True):
-        for on, entrants in treaty.groupby("start", sort=True):
-            there = treaty[
-                (treaty["start"] < on) & (treaty["end"].isna() | (treaty["end"] > on))
-            ]
-            if len(entrants) + len(there) > 1:
-                rows.append(
-                    (
-                        on,
-                        "treaty",
-                        _states(entrants["member"]),
-                        _states(there["member"]),
-                        (),
-                        False,
-                    )
-                )
-    return table.read(_rows(rows), (1815, ATOP_LAST_DAY.year))
+        for date, entrants in treaty.groupby("start", sort=True):
+            has_not_left = treaty["end"].isna() | (treaty["end"] > date)
+            members = treaty[(treaty["start"] < date) & has_not_left]
+            if len(entrants) + len(members) > 1:
+                principals = _states(entrants["member"])
+                guests = _states(members["member"])
+                rows.append((date, "treaty", principals, guests, NO_STATES, False))
+    return table.read(_acts(rows), (ATOP_FIRST_YEAR, ATOP_LAST_DAY.year))
 
 
 def read_incidents(path: Path | str) -> Read:
@@ -265,18 +271,17 @@ def read_incidents(path: Path | str) -> Read:
         dispute="no number of a dispute", cow="no COW number", side_a="no side"
     )
     table.drop(table.parted("start", UNKNOWN)[0].isna(), "no year of the start")
-    columns = {
-        name: table.integer(name).astype(np.int64)
-        for name in ("dispute", "cow", "side_a")
-    }
-    frame = pd.DataFrame({**columns, "day": table.parted("start", UNKNOWN)[0]})
+    columns = {name: table.codes(name) for name in ("dispute", "cow", "side_a")}
+    columns["day"] = table.parted("start", UNKNOWN)[0]
     rows = []
-    for _, own in frame.groupby("dispute", sort=True):
-        a, b = (_states(own.loc[own["side_a"] == side, "cow"]) for side in (1, 0))
-        if a and b:
-            rows.append((own["day"].min(), "incident", a, (), b, True))
-    acts = _rows(rows)
-    return table.read(acts, years_of(acts["day"], MID_LAST_YEAR))
+    for _, dispute in pd.DataFrame(columns).groupby("dispute", sort=True):
+        side_a = _states(dispute.loc[dispute["side_a"] == 1, "cow"])
+        side_b = _states(dispute.loc[dispute["side_a"] == 0, "cow"])
+        if side_a and side_b:
+            first = dispute["day"].min()
+            rows.append((first, "incident", side_a, NO_STATES, side_b, True))
+    frame = _acts(rows)
+    return table.read(frame, years_of(frame["day"], MID_LAST_YEAR))
 
 
 def read_arms(path: Path | str) -> Read:
@@ -284,17 +289,18 @@ def read_arms(path: Path | str) -> Read:
     DataError."""
     table = open_table(path, "arms deliveries", *_ARMS)
     table.drop_blank(year="no year", sender="no sender", receiver="no receiver")
-    table.drop(
-        table.integer("sender") == table.integer("receiver"),
-        "both sides are the same state",
-    )
-    dated = table.kept(
+    is_same = table.integer("sender") == table.integer("receiver")
+    table.drop(is_same, "both sides are the same state")
+    deliveries = table.kept(
         day=day(table.year("year"))[0],
         a=table.integer("sender"),
         b=table.integer("receiver"),
     )
-    frame = _bilateral(dated, "arms_or_basing")
+    frame = _bilateral(deliveries, "arms_or_basing")
     return table.read(frame, years_of(frame["day"], ARMS_LAST))
+
+
+# --- acts of any kind -----------------------------------------------------------------
 
 
 def read_acts(path: Path | str) -> Read:
@@ -305,62 +311,40 @@ def read_acts(path: Path | str) -> Read:
     them to the model's rule. Raises DataError."""
     table = open_table(path, "dated acts", *_GENERIC)
     start, kind = table.dates("date")[0], table.words("kind")
-    table.refuse(
-        "date", start.isna(), "an act needs a date", "Write YYYY-MM-DD, YYYY-MM or YYYY"
-    )
-    roles = {
-        role: _several(table, role, start)
-        for role in ("principals", "guests", "targets")
-    }
+    hint = "Write YYYY-MM-DD, YYYY-MM or YYYY"
+    table.refuse("date", start.isna(), "an act needs a date", hint)
+    roles = {role: _members(table, role, start) for role in ROLES}
     sizes = pd.DataFrame({role: group.map(len) for role, group in roles.items()})
-    table.drop(
-        (sizes["principals"] == 0) | (sizes.sum(axis=1) < 2), "fewer than two states"
-    )
+    is_lone = (sizes["principals"] == 0) | (sizes.sum(axis=1) < 2)
+    table.drop(is_lone, "fewer than two states")
     rows = table.kept(day=start, kind=kind, **roles)
-    frame = _rows((*cells, bool(cells[-1])) for cells in rows.itertuples(index=False))
+    cells = rows.itertuples(index=False, name=None)
+    frame = _acts((*row, bool(row[-1])) for row in cells)
     return table.read(frame, years_of(frame["day"]))
 
 
-def _several(table: Table, column: str, on: pd.Series) -> pd.Series:
+def _members(table: Table, column: str, days: pd.Series) -> pd.Series:
     """The members of the state system that each cell names; a name that is none on its
     date is an error."""
-    words = (
-        table.words(column).str.replace("|", ";").str.split(";").explode().str.strip()
-    )
+    cells = table.words(column).str.replace("|", ";").str.split(";")
+    words = cells.explode().str.strip()
     words = words[words != ""]
-    codes = state_iso3(words).map(current_iso3)
-    days = on.reindex(words.index)
-    place = pd.Series(np.arange(len(words)), index=words.index)
-    cow = convert(codes.set_axis(place), days.set_axis(place), "iso3", "cow").set_axis(
-        words.index
-    )
-    lost = cow.isna().groupby(level=0).any().reindex(table.text.index, fill_value=False)
+    number = pd.RangeIndex(len(words))
+    codes = state_iso3(words).map(current_iso3).set_axis(number)
+    dates = days.reindex(words.index).set_axis(number)
+    cow = convert(codes, dates, "iso3", "cow").set_axis(words.index)
+    index = table.text.index
+    is_lost = cow.isna().groupby(level=0).any().reindex(index, fill_value=False)
+    message = "this names no member of the state system on that date"
     hint = "Write ISO codes of three letters with ; between them"
-    table.refuse(
-        column, lost, "this names no member of the state system on that date", hint
-    )
-    groups = {index: _states(own) for index, own in cow.groupby(level=0)}
-    return pd.Series(
-        [groups.get(index, ()) for index in table.text.index],
-        index=table.text.index,
-        dtype=object,
-    )
+    table.refuse(column, is_lost, message, hint)
+    groups = {row: _states(members) for row, members in cow.groupby(level=0)}
+    members = [groups.get(row, NO_STATES) for row in index]
+    return pd.Series(members, index=index, dtype=object)
 
 
-def read_recorded_visits(path: Path | str) -> Read:
-    """Visits and meetings among the events of ICEWS, made or hosted, of a dyad and day
-    once. Raises DataError."""
-    read = read_icews(path)
-    rows = read.frame[read.frame["text"].str.lower().isin(RECORDED_VISITS)]
-    rows = rows[["day", "cow_a", "cow_b"]].set_axis(["day", "a", "b"], axis=1)
-    frame = _bilateral(rows).drop_duplicates().reset_index(drop=True)
-    return Read(
-        frame,
-        replace(read.report, source="visits recorded by ICEWS", rows_kept=len(frame)),
-    )
-
-
-ACTS: Mapping[str, tuple[Callable[[Path], Read], tuple[str, ...]]] = {
+Source = tuple[Callable[[Path], Read], tuple[str, ...]]
+ACTS: Mapping[str, Source] = {
     "exercises": (read_exercises, ("exercises_mme.csv", "mme_v*.csv")),
     "treaties": (read_treaties, ("atop_members.csv", "atop5*m.csv")),
     "us_visits": (read_us_visits, ("us_defense_visits.csv",)),

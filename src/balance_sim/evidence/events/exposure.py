@@ -10,9 +10,8 @@ no part itself: the acts of k with i's rivals are about i."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,18 @@ from scipy import sparse
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+EPOCH = pd.Timestamp("1970-01-01")
+STALE_HALF_LIVES = 5.0
+FREQUENCIES = {"year": ("YS", "Y"), "quarter": ("QS", "Q"), "month": ("MS", "M")}
+"""By length of a period, pandas' name of its first days and of the period."""
+ROLES = ("principals", "guests", "targets")
+SetKey = tuple[int, tuple[tuple[int, ...], ...], bool]
+"""Of a set of acts: position of the kind, places by role, whether targets are told."""
+
+
+def days_of(dates: pd.Series) -> Floats:
+    """Days since 1970-01-01."""
+    return np.asarray((dates - EPOCH).dt.days, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -36,34 +47,28 @@ class Periods:
     @staticmethod
     def of(first: int, last: int, length: str) -> Periods:
         """Years, quarters or months of the years first..last."""
-        step = {"year": "YS", "quarter": "QS", "month": "MS"}[length]
-        edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq=step)
-        days = (edges - pd.Timestamp("1970-01-01")).days.to_numpy(np.float64)
-        names = (
-            edges[:-1]
-            .to_period({"year": "Y", "quarter": "Q", "month": "M"}[length])
-            .astype(str)
-        )
-        return Periods(days[:-1], days[1:], tuple(names.str.replace("Q", "-q")))
+        first_days, period = FREQUENCIES[length]
+        edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq=first_days)
+        days = (edges - EPOCH).days.to_numpy(np.float64)
+        names = edges[:-1].to_period(period).astype(str).str.replace("Q", "-q")
+        return Periods(days[:-1], days[1:], tuple(names))
 
     def place(self, days: Floats) -> Ints:
         """The period of each day; -1 outside."""
-        at = np.searchsorted(self.starts, days, side="right") - 1
-        return np.where(
-            (days >= self.starts[0]) & (days < self.ends[-1]), at, -1
-        ).astype(np.int64)
+        position = np.searchsorted(self.starts, days, side="right") - 1
+        is_inside = (days >= self.starts[0]) & (days < self.ends[-1])
+        return np.where(is_inside, position, -1).astype(np.int64)
 
 
 def remaining(dates: Floats, periods: Periods, half_lives: Floats) -> Floats:
     """(A, T) mean over each period of 2^(-age / half-life) from an act's date on; 0
     before it. dates, half_lives: (A,)."""
-    begin = np.maximum(periods.starts, dates[:, None]) - dates[:, None]
-    end = np.maximum(periods.ends, dates[:, None]) - dates[:, None]
-    half = half_lives[:, None]
+    date, half = dates[:, None], half_lives[:, None]
+    begin = np.maximum(periods.starts, date) - date
+    end = np.maximum(periods.ends, date) - date
     length = periods.ends - periods.starts
-    return np.asarray(
-        (np.exp2(-begin / half) - np.exp2(-end / half)) * half / (np.log(2.0) * length)
-    )
+    decayed = np.exp2(-begin / half) - np.exp2(-end / half)
+    return np.asarray(decayed * half / (np.log(2.0) * length))
 
 
 @dataclass(frozen=True)
@@ -84,19 +89,30 @@ class ActSets:
     targets: Floats
     told: Bools
 
-    def only(self, of: Bools) -> ActSets:
-        """Some of the sets, with their acts. of: (S,)."""
-        number, keep = np.cumsum(of) - 1, of[self.of]
-        parts = {
-            name: getattr(self, name)[of]
-            for name in ("kind", "principals", "guests", "targets", "told")
-        }
-        return replace(self, date=self.date[keep], of=number[self.of[keep]], **parts)
+    def only(self, sets: Bools) -> ActSets:
+        """Some of the sets, with their acts. sets: (S,)."""
+        number, acts = np.cumsum(sets) - 1, sets[self.of]
+        return ActSets(
+            kinds=self.kinds,
+            date=self.date[acts],
+            of=number[self.of[acts]],
+            kind=self.kind[sets],
+            principals=self.principals[sets],
+            guests=self.guests[sets],
+            targets=self.targets[sets],
+            told=self.told[sets],
+        )
 
     def involving_two(self) -> ActSets:
         """Those in which at least two states of the roster have a part."""
-        part = np.maximum(np.maximum(self.principals, self.guests), self.targets)
-        return self.only((part.sum(axis=1) > 1) & self.principals.any(axis=1))
+        participants = np.maximum(self.principals, self.guests)
+        involved = np.maximum(participants, self.targets).sum(axis=1)
+        return self.only((involved > 1) & self.principals.any(axis=1))
+
+    def _half_lives(self, half_life: Mapping[str, float]) -> Floats:
+        """(A,) of each act."""
+        by_kind = np.array([half_life[kind] for kind in self.kinds])
+        return np.asarray(by_kind[self.kind[self.of]])
 
     def series(
         self,
@@ -109,46 +125,46 @@ class ActSets:
         """(S, T) what is left of the acts of each set, per unit of weight. stale: acts
         as if they were five half-lives later; before: only acts dated before a period
         begins."""
-        half = np.array([half_life[kind] for kind in self.kinds])[self.kind[self.of]]
-        dates = self.date + (5.0 * half if stale else 0.0)
-        left = remaining(dates, periods, half)
-        return self._by_set(
-            np.where(dates[:, None] < periods.starts, left, 0.0) if before else left
-        )
+        half = self._half_lives(half_life)
+        dates = self.date + (STALE_HALF_LIVES * half if stale else 0.0)
+        evidence = remaining(dates, periods, half)
+        if before:
+            is_before = dates[:, None] < periods.starts
+            evidence = np.where(is_before, evidence, 0.0)
+        return self._by_set(evidence)
 
     def future(self, periods: Periods, half_life: Mapping[str, float]) -> Floats:
         """(S, T) the same of acts still to come after a period's end, as if time ran
         backwards."""
-        half = np.array([half_life[kind] for kind in self.kinds])[self.kind[self.of]]
         mirror = Periods(-periods.ends[::-1], -periods.starts[::-1], periods.names)
-        left = remaining(-self.date, mirror, half)
-        left = np.where(-self.date[:, None] <= mirror.starts, left, 0.0)
-        return self._by_set(left[:, ::-1])
+        evidence = remaining(-self.date, mirror, self._half_lives(half_life))
+        is_to_come = -self.date[:, None] <= mirror.starts
+        evidence = np.where(is_to_come, evidence, 0.0)
+        return self._by_set(evidence[:, ::-1])
 
-    def _by_set(self, left: Floats) -> Floats:
-        out = np.zeros((len(self.kind), left.shape[1]))
-        np.add.at(out, self.of, left)
-        return out
+    def _by_set(self, evidence: Floats) -> Floats:
+        """(S, T) sums of (A, T)."""
+        total = np.zeros((len(self.kind), evidence.shape[1]))
+        np.add.at(total, self.of, evidence)
+        return total
 
     def shifted(self, rng: np.random.Generator, first: float, last: float) -> ActSets:
         """The same acts with other dates: all acts of a set are moved by one random
         number of days, around the ends of first..last. How often a set acts, and in
         what rhythm, stays; acts outside first..last stay too."""
         span = last - first
-        by = rng.uniform(0.0, span, len(self.kind))[self.of]
-        inside = (self.date >= first) & (self.date < last)
-        return replace(
-            self,
-            date=np.where(inside, first + (self.date - first + by) % span, self.date),
-        )
+        shift = rng.uniform(0.0, span, len(self.kind))[self.of]
+        is_inside = (self.date >= first) & (self.date < last)
+        moved = first + (self.date - first + shift) % span
+        return replace(self, date=np.where(is_inside, moved, self.date))
 
     def relabelled(self, rng: np.random.Generator) -> ActSets:
         """The same acts of other states: those that ever take part are permuted among
         themselves; told targets stay."""
-        part = self.principals + self.guests
-        there = np.flatnonzero(part.any(axis=0))
-        order = np.arange(part.shape[1])
-        order[there] = rng.permutation(there)
+        participants = self.principals + self.guests
+        acting = np.flatnonzero(participants.any(axis=0))
+        order = np.arange(participants.shape[1])
+        order[acting] = rng.permutation(acting)
         principals = self.principals[:, order]
         return replace(
             self,
@@ -161,62 +177,51 @@ class ActSets:
 def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     """Acts (`acts.FIELDS`) on a roster. position: COW number -> place; states not on it
     are left out of an act."""
-    place = position.to_dict()
+    place: dict[int, int] = {int(cow): int(k) for cow, k in position.items()}  # type: ignore[call-overload]
     kinds = tuple(sorted(set(frame["kind"])))
-    numbers: dict[tuple[Any, ...], int] = {}
-    of = []
-    for kind, *groups, told in frame[
-        ["kind", "principals", "guests", "targets", "told"]
-    ].itertuples(index=False):
-        on_roster = (
-            tuple(sorted({int(place[c]) for c in group if c in place}))
-            for group in groups
-        )
-        of.append(
-            numbers.setdefault(
-                (kinds.index(kind), *on_roster, bool(told)), len(numbers)
-            )
-        )
-    roles = np.zeros((3, len(numbers), states))
-    for s, (_, *groups, _) in enumerate(numbers):
-        for role, who in enumerate(groups):
-            roles[role, s, list(who)] = 1.0
-    days = np.asarray(
-        (frame["day"] - pd.Timestamp("1970-01-01")).dt.days, dtype=np.float64
-    )
-    kind_of = np.array([kind for kind, *_ in numbers], dtype=np.int64)
-    is_told = np.array([told for *_, told in numbers], dtype=bool)
+    numbers: dict[SetKey, int] = {}
+    sets = []
+    for act in frame.itertuples(index=False):
+        by_role = tuple(_places(getattr(act, role), place) for role in ROLES)
+        key = (kinds.index(act.kind), by_role, bool(act.told))
+        sets.append(numbers.setdefault(key, len(numbers)))
+    roles = np.zeros((len(ROLES), len(numbers), states))
+    for number, (_, by_role, _) in enumerate(numbers):
+        for role, members in enumerate(by_role):
+            roles[role, number, list(members)] = 1.0
     principals, guests, targets = roles
     return ActSets(
-        kinds,
-        days,
-        np.array(of, dtype=np.int64),
-        kind_of,
-        principals,
-        guests,
-        targets,
-        is_told,
+        kinds=kinds,
+        date=days_of(frame["day"]),
+        of=np.array(sets, dtype=np.int64),
+        kind=np.array([kind for kind, _, _ in numbers], dtype=np.int64),
+        principals=principals,
+        guests=guests,
+        targets=targets,
+        told=np.array([is_told for _, _, is_told in numbers], dtype=bool),
     )
+
+
+def _places(codes: Iterable[int], place: Mapping[int, int]) -> tuple[int, ...]:
+    """Places of the states that are on the roster, each once, sorted."""
+    return tuple(sorted({place[code] for code in codes if code in place}))
 
 
 def shown(acts: ActSets, series: Floats) -> Floats:
     """(T, n, n) evidence on alignment of each two that are shown together, symmetric,
     per unit of weight. A target of an act is shown with nobody. series: (S, T)."""
-    free = acts.targets == 0
-    principals, guests = (
-        acts.principals * free,
-        acts.guests * free * (acts.principals == 0),
-    )
-    out = np.empty((series.shape[1], principals.shape[1], principals.shape[1]))
-    lead, follow = (
-        sparse.csr_matrix(principals),
-        sparse.csr_matrix(principals * 0.5 + guests),
-    )
-    for t in range(series.shape[1]):
-        one = (lead.T @ sparse.diags(series[:, t]) @ follow).toarray()
-        out[t] = one + one.T
-        np.fill_diagonal(out[t], 0.0)
-    return out
+    is_no_target = acts.targets == 0
+    principals = acts.principals * is_no_target
+    guests = acts.guests * is_no_target * (acts.principals == 0)
+    lead = sparse.csr_matrix(principals)
+    follow = sparse.csr_matrix(principals * 0.5 + guests)
+    periods, states = series.shape[1], principals.shape[1]
+    evidence = np.empty((periods, states, states))
+    for t in range(periods):
+        directed = (lead.T @ sparse.diags(series[:, t]) @ follow).toarray()
+        evidence[t] = directed + directed.T
+        np.fill_diagonal(evidence[t], 0.0)
+    return evidence
 
 
 @dataclass(frozen=True)
@@ -235,31 +240,31 @@ class Aims:
 def aims(acts: ActSets, rivals: Floats) -> Aims:
     """Targets are those told; where none are, the rivals of a participant. rivals: (T,
     n, n) 0 or 1."""
-    part = sparse.csr_matrix(np.minimum(acts.principals + acts.guests, 1.0))
-    by_rule, told = (
-        sparse.diags((~acts.told).astype(float)),
-        sparse.csr_matrix(acts.targets * acts.told[:, None]),
-    )
+    participants = np.minimum(acts.principals + acts.guests, 1.0)
+    part = sparse.csr_matrix(participants)
+    by_rule = sparse.diags((~acts.told).astype(float))
+    told = sparse.csr_matrix(acts.targets * acts.told[:, None])
     hit: list[tuple[sparse.csr_matrix, sparse.csr_matrix]] = []
-    for t, now in enumerate(rivals):
-        if t and np.array_equal(now, rivals[t - 1]):
+    for t, matrix in enumerate(rivals):
+        if t and np.array_equal(matrix, rivals[t - 1]):
             hit.append(hit[-1])
             continue
-        count = by_rule @ part @ sparse.csr_matrix(now)
+        count = by_rule @ part @ sparse.csr_matrix(matrix)
         count = count - count.multiply(part)  # states that take part are no targets
-        once, twice = ((count >= least).astype(float) + told for least in (1, 2))
+        once = (count >= 1).astype(float) + told
+        twice = (count >= 2).astype(float) + told
         hit.append((once.T.tocsr(), twice.T.tocsr()))
     return Aims(sparse.csr_matrix(acts.principals), tuple(hit), rivals > 0)
 
 
-def aimed(of: Aims, series: Floats) -> Floats:
+def aimed(targets: Aims, series: Floats) -> Floats:
     """(T, n, n) evidence on intent of each target (row) about each principal (column),
     per unit of weight. A principal that is itself a rival of i is counted where another
     participant is one, too. series: (S, T)."""
-    out = np.empty(of.quarrel.shape)
-    for t, masks in enumerate(of.hit):
-        scaled = sparse.diags(series[:, t]) @ of.principals
-        once, twice = ((mask @ scaled).toarray() for mask in masks)
-        out[t] = np.where(of.quarrel[t], twice, once)
-        np.fill_diagonal(out[t], 0.0)
-    return out
+    evidence = np.empty(targets.quarrel.shape)
+    for t, (once, twice) in enumerate(targets.hit):
+        scaled = sparse.diags(series[:, t]) @ targets.principals
+        by_one, by_two = (once @ scaled).toarray(), (twice @ scaled).toarray()
+        evidence[t] = np.where(targets.quarrel[t], by_two, by_one)
+        np.fill_diagonal(evidence[t], 0.0)
+    return evidence

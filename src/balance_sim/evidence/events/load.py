@@ -3,22 +3,26 @@ one roster."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import layers
-from balance_sim.evidence.data.errors import DataError, require_folder, require_member
-from balance_sim.evidence.data.sources import READERS, file_of
+from balance_sim.evidence.data.errors import (
+    NO_FILE,
+    DataError,
+    require_folder,
+    require_member,
+)
+from balance_sim.evidence.data.sources import READERS, file_of, is_match
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.estimation.parameter_files import file_record
-from balance_sim.evidence.events.absorbed import EventPanel, panel_of
+from balance_sim.evidence.events.absorbed import EventPanel, Ints, panel_of
 from balance_sim.evidence.events.acts import ACTS, ONLY_IF_NAMED, participants_report
-from balance_sim.evidence.events.exposure import Periods, act_sets
+from balance_sim.evidence.events.exposure import EPOCH, Periods, act_sets, days_of
 from balance_sim.evidence.events.measurement import (
     Study,
     shipped_parameters,
@@ -26,14 +30,17 @@ from balance_sim.evidence.events.measurement import (
 )
 from balance_sim.evidence.events.outcomes import OUTCOMES
 
+YEARLY_OUTCOME = "icews-years"
 PERIODS = ("year", "quarter", "month")
+DAYS_PER_YEAR = 365.25
 BEFORE_YEARS, AFTER_YEARS = 5, 1
 """Years before and after a panel in which acts are moved by a permutation."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A study and where it comes from."""
+class LoadedStudy:
+    """A study and where it comes from. acts: how many of each kind of event are dated
+    within the years."""
 
     study: Study
     outcome: str
@@ -52,7 +59,7 @@ def load_events(
     last: int | None = None,
     sources: Sequence[str] = (),
     audiences: Mapping[str, Collection[str]] | None = None,
-) -> Loaded:
+) -> LoadedStudy:
     """Read a folder's outcome data and acts.
 
     outcome: a name in `OUTCOMES`, the first that is there if none is given. period:
@@ -63,230 +70,256 @@ def load_events(
     require_folder(folder)
     require_member("period", period, PERIODS)
     notes: list[str] = []
-    name, files = _outcome(folder, outcome)
-    reads = [OUTCOMES[name][0](path) for path in files]
-    usual = [source for source in ACTS if source not in ONLY_IF_NAMED]
-    found = {
-        source: _acts(folder, source, notes, needed=bool(sources))
-        for source in sources or usual
-    }
-    acts = {source: read for source, read in found.items() if read}
-    if not acts:
-        hint = f"Put one of {', '.join(ACTS)} into it: docs/evidence.md"
-        raise DataError("no file of dated acts is there", hint, folder)
-    low, high = _span(reads, acts, first, last)
-    frame = pd.concat([read.frame for read in reads])
-    frame = frame[frame["day"].dt.year.between(low, high)]
+    name, files = _outcome_files(folder, outcome)
+    outcomes = [OUTCOMES[name][0](path) for path in files]
+    acts = _read_sources(folder, sources, notes)
+    years = _years(outcomes, acts, first, last)
+    frame = pd.concat([read.frame for read in outcomes])
+    frame = frame[frame["day"].dt.year.between(*years)]
     if frame.empty:
-        raise DataError(f"no outcome is dated {low}-{high}", "Give other years", folder)
-    if period != "year" and name == "icews-years":
-        raise DataError(
-            "counts by year have no shorter periods",
-            "Leave --period out",
-            folder,
-            value=period,
-        )
-    states, periods = layers.roster(low, high), Periods.of(low, high, period)
-    years = np.arange(low, high + 1, dtype=np.int64)
-    rivals, quarrel, used = _quarrels(folder, states, years, notes)
-    of_year = np.array([int(one[:4]) - low for one in periods.names])
-    panel = _panel(frame, states, periods)
+        message = f"no outcome is dated {years[0]}-{years[1]}"
+        raise DataError(message, "Give other years", folder)
+    if period != "year" and name == YEARLY_OUTCOME:
+        message = "counts by year have no shorter periods"
+        raise DataError(message, "Leave --period out", folder, value=period)
+    states, periods = layers.roster(*years), Periods.of(*years, period)
     dated = pd.concat([read.frame for read in acts.values()], ignore_index=True)
-    window = (
-        periods.starts[0] - 365.25 * BEFORE_YEARS,
-        periods.ends[-1] + 365.25 * AFTER_YEARS,
-    )
-    dated = dated[
-        dated["day"] < pd.Timestamp("1970-01-01") + pd.Timedelta(days=window[1])
-    ]
-    sets = act_sets(
-        dated.reset_index(drop=True), states.position, states.size
-    ).involving_two()
-    given = audiences or {}
-    heard = [
-        next((a for a, codes in enumerate(given.values()) if code in codes), -1)
-        for code in states.iso3
-    ]
-    of_states = np.array(heard, dtype=np.int64)
-    study = Study(
-        panel,
-        periods,
-        sets,
-        rivals[of_year],
-        quarrel[of_year],
-        window,
-        tuple(given),
-        of_states,
-    )
-    inside = dated[dated["day"].dt.year.between(low, high)]
-    counts = {
-        str(kind): int(count)
-        for kind, count in inside["kind"].value_counts().sort_index().items()
-    }
-    reports = tuple(read.report for read in [*reads, *acts.values(), *used])
+    quarrels = _quarrels(folder, states, years, notes)
+    groups = audiences or {}
+    study = _study(frame, dated, quarrels, states, periods, groups)
+    is_within = dated["day"].dt.year.between(*years)
+    counts = dated.loc[is_within, "kind"].value_counts().sort_index()
+    reads = [*outcomes, *acts.values(), *quarrels.reads]
+    reports = [read.report for read in reads]
     if "exercises" in acts:
-        reports = (*reports, participants_report(Path(acts["exercises"].report.path)))
-    return Loaded(study, name, period, (low, high), reports, tuple(notes), counts)
+        exercises = Path(acts["exercises"].report.path)
+        reports.append(participants_report(exercises))
+    return LoadedStudy(
+        study=study,
+        outcome=name,
+        period=period,
+        years=years,
+        reports=tuple(reports),
+        notes=tuple(notes),
+        acts={str(kind): int(count) for kind, count in counts.items()},
+    )
 
 
-def files_used(data: Loaded) -> list[dict[str, object]]:
+def files_used(loaded: LoadedStudy) -> list[dict[str, object]]:
     """Every file that was read: source, name, rows, rows left out by reason, sha256."""
-    return [file_record(report) for report in data.reports]
+    return [file_record(report) for report in loaded.reports]
 
 
-def _fits(folder: Path, patterns: Sequence[str]) -> list[Path]:
+# --- files ----------------------------------------------------------------------------
+
+
+def _matches(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """The files that fit the first pattern that any file fits."""
     listing = sorted(path for path in folder.iterdir() if path.is_file())
-    for wanted in patterns:
-        found = [
-            path
-            for path in listing
-            if fnmatch(path.name.lower().removesuffix(".gz"), wanted.lower())
-        ]
-        if found:
-            return found
+    for pattern in patterns:
+        matches = [path for path in listing if is_match(path, pattern)]
+        if matches:
+            return matches
     return []
 
 
-def _outcome(folder: Path, outcome: str | None) -> tuple[str, list[Path]]:
+def _outcome_files(folder: Path, outcome: str | None) -> tuple[str, list[Path]]:
+    """The outcome asked for, or the first that is there, and its files."""
     if outcome is not None:
         require_member("outcome", outcome, tuple(OUTCOMES))
-    for name in [outcome] if outcome else OUTCOMES:
-        if found := _fits(folder, OUTCOMES[name][1]):
-            return name, found
-    wanted = [
-        file
-        for name in ([outcome] if outcome else OUTCOMES)
-        for file in OUTCOMES[name][1]
-    ]
-    raise DataError(
-        "no file of dyadic event data is there",
-        f"Put one of {', '.join(wanted)} into it",
-        folder,
-    )
+    names = list(OUTCOMES) if outcome is None else [outcome]
+    for name in names:
+        matches = _matches(folder, OUTCOMES[name][1])
+        if matches:
+            return name, matches
+    patterns = [pattern for name in names for pattern in OUTCOMES[name][1]]
+    message = "no file of dyadic event data is there"
+    hint = f"Put one of {', '.join(patterns)} into it"
+    raise DataError(message, hint, folder, code=NO_FILE)
 
 
-def _acts(folder: Path, source: str, notes: list[str], *, needed: bool) -> Read | None:
-    require_member("acts", source, tuple(ACTS))
-    reader, patterns = ACTS[source]
-    found = _fits(folder, patterns)
-    if not found:
-        if needed:
-            raise DataError(
-                f"no file of {source} is there",
-                f"Put {' or '.join(patterns)} into it",
-                folder,
-            )
+def _read_sources(
+    folder: Path, sources: Sequence[str], notes: list[str]
+) -> dict[str, Read]:
+    """The sources of acts that are asked for, or all that are there."""
+    usual = [name for name in ACTS if name not in ONLY_IF_NAMED]
+    reads = {}
+    for name in sources or usual:
+        require_member("acts", name, tuple(ACTS))
+        read = _read_source(folder, name, notes)
+        if read is not None:
+            reads[name] = read
+        elif sources:
+            hint = f"Put {' or '.join(ACTS[name][1])} into it"
+            message = f"no file of {name} is there"
+            raise DataError(message, hint, folder, code=NO_FILE)
+    if not reads:
+        hint = f"Put one of {', '.join(ACTS)} into it: docs/evidence.md"
+        message = "no file of dated acts is there"
+        raise DataError(message, hint, folder, code=NO_FILE)
+    return reads
+
+
+def _read_source(folder: Path, name: str, notes: list[str]) -> Read | None:
+    """A source of acts; None where there is no file of it. Raises DataError for a kind
+    of event that there is not."""
+    reader, patterns = ACTS[name]
+    matches = _matches(folder, patterns)
+    if not matches:
         return None
-    if len(found) > 1:
-        notes.append(f"of {', '.join(path.name for path in found)} the last is read")
-    read = reader(found[-1])
+    if len(matches) > 1:
+        names = ", ".join(path.name for path in matches)
+        notes.append(f"of {names} the last is read")
+    read = reader(matches[-1])
     known = shipped_weights()
-    if strange := sorted(set(read.frame["kind"]) - set(known)):
-        why = f"no kind of event is called {strange[0]}"
-        raise DataError(
-            why,
-            f"Use {', '.join(sorted(known))}",
-            found[-1],
-            column="kind",
-            value=strange[0],
-        )
+    unknown = sorted(set(read.frame["kind"]) - set(known))
+    if unknown:
+        message = f"no kind of event is called {unknown[0]}"
+        hint = f"Use {', '.join(sorted(known))}"
+        raise DataError(message, hint, matches[-1], column="kind", value=unknown[0])
     return read
 
 
-def _span(
-    reads: Sequence[Read], acts: dict[str, Read], first: int | None, last: int | None
+def _years(
+    outcomes: Sequence[Read],
+    acts: Mapping[str, Read],
+    first: int | None,
+    last: int | None,
 ) -> tuple[int, int]:
-    began = [
-        read.report.first_year for read in reads if read.report.first_year is not None
-    ]
-    ended = [
-        read.report.last_year for read in reads if read.report.last_year is not None
-    ]
+    """First and last year: those given, else those in which outcome and acts are
+    known."""
+    reports = [read.report for read in outcomes]
+    began = [r.first_year for r in reports if r.first_year is not None]
+    ended = [r.last_year for r in reports if r.last_year is not None]
     if not began:
-        raise DataError(
-            "the outcome data hold no row between two states",
-            "Look at the codes of its states",
-        )
-    covered = [
-        read.report.last_year - AFTER_YEARS
-        for read in acts.values()
-        if read.report.last_year is not None
-    ]
+        message = "the outcome data hold no row between two states"
+        raise DataError(message, "Look at the codes of its states")
+    ends = [read.report.last_year for read in acts.values()]
+    covered = [end - AFTER_YEARS for end in ends if end is not None]
     low = first if first is not None else min(began)
     high = last if last is not None else min([max(ended), *covered])
     if low > high:
-        why = f"no year from {low} on has both outcomes and all acts (to {high})"
-        raise DataError(
-            why, "Leave out a source of acts that ends early (--acts), or give --last"
-        )
+        message = f"no year from {low} on has both outcomes and all acts (to {high})"
+        hint = "Leave out a source of acts that ends early (--acts), or give --last"
+        raise DataError(message, hint)
     return low, high
 
 
+# --- the study ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Quarrels:
+    """rivals: (T, n, n) 0 or 1; nats: (T, n, n) of quarrel; by year from `first`."""
+
+    first: int
+    rivals: layers.Floats
+    nats: layers.Floats
+    reads: tuple[Read, ...]
+
+
 def _quarrels(
-    folder: Path, states: layers.Roster, years: np.ndarray, notes: list[str]
-) -> tuple[layers.Floats, layers.Floats, list[Read]]:
-    """(T, n, n) rivals and nats of quarrel. A source that ends before a year is carried
-    forward from its last."""
-    used, found = [], {}
-    of = {
-        "rivalry": layers.rivalry,
-        "claims": layers.claims,
-        "disputes": lambda *given: layers.disputes(*given)[1],
-    }
-    for name, layer in of.items():
+    folder: Path, states: layers.Roster, span: tuple[int, int], notes: list[str]
+) -> _Quarrels:
+    """Rivals and nats of quarrel. A source that ends before a year is carried forward
+    from its last."""
+    first, last = span
+    years = np.arange(first, last + 1, dtype=np.int64)
+    reads: list[Read] = []
+    values: dict[str, layers.Floats] = {}
+    for name, layer in QUARREL_LAYERS.items():
         path, _ = file_of(folder, name)
         if path is None:
             notes.append(f"no file of {name}: none are known")
-            found[name] = np.zeros((len(years), states.size, states.size))
+            values[name] = states.square(years)
             continue
-        used.append(read := READERS[name](path))
-        end = read.report.last_year or int(years[-1])
+        read = READERS[name](path)
+        reads.append(read)
+        end = read.report.last_year or last
         if (years > end + 1).any():
             notes.append(f"{name} end in {end}: carried forward")
-        found[name] = np.nan_to_num(layer(read, states, np.minimum(years, end + 1)))
-    if not found["rivalry"].any():
-        raise DataError(
-            "no rivalry of these years is known",
-            "Put a file of strategic rivalries into it",
-            folder,
-        )
-    nats = shipped_parameters("eta_rivalry", "eta_claim", "eta_war")
-    quarrel = sum(
-        weight * found[name] for weight, name in zip(nats, found, strict=True)
+        carried = np.minimum(years, end + 1)
+        values[name] = np.nan_to_num(layer(read, states, carried))
+    if not values["rivalry"].any():
+        message = "no rivalry of these years is known"
+        raise DataError(message, "Put a file of strategic rivalries into it", folder)
+    weights = shipped_parameters("eta_rivalry", "eta_claim", "eta_war")
+    weighted = [weights[k] * values[name] for k, name in enumerate(values)]
+    return _Quarrels(first, values["rivalry"], np.asarray(sum(weighted)), tuple(reads))
+
+
+def _wars(read: Read, states: layers.Roster, years: Ints) -> layers.Floats:
+    return layers.disputes(read, states, years)[1]
+
+
+QUARREL_LAYERS: Mapping[str, Callable[[Read, layers.Roster, Ints], layers.Floats]] = {
+    "rivalry": layers.rivalry,
+    "claims": layers.claims,
+    "disputes": _wars,
+}
+
+
+def _study(
+    outcomes: pd.DataFrame,
+    acts: pd.DataFrame,
+    quarrels: _Quarrels,
+    states: layers.Roster,
+    periods: Periods,
+    audiences: Mapping[str, Collection[str]],
+) -> Study:
+    """Outcomes, acts and quarrels on one roster."""
+    window = (
+        periods.starts[0] - DAYS_PER_YEAR * BEFORE_YEARS,
+        periods.ends[-1] + DAYS_PER_YEAR * AFTER_YEARS,
     )
-    return found["rivalry"], np.asarray(quarrel), used
+    is_before_end = acts["day"] < EPOCH + pd.Timedelta(days=window[1])
+    dated = acts[is_before_end].reset_index(drop=True)
+    sets = act_sets(dated, states.position, states.size).involving_two()
+    years = [int(name[:4]) - quarrels.first for name in periods.names]
+    audience = [_audience(code, audiences) for code in states.iso3]
+    return Study(
+        panel=_panel(outcomes, states, periods),
+        periods=periods,
+        acts=sets,
+        rivals=quarrels.rivals[years],
+        quarrel=quarrels.nats[years],
+        window=window,
+        audiences=tuple(audiences),
+        audience=np.array(audience, dtype=np.int64),
+    )
+
+
+def _audience(code: str, audiences: Mapping[str, Collection[str]]) -> int:
+    """Number of the first audience that a state belongs to; -1 for none."""
+    for number, codes in enumerate(audiences.values()):
+        if code in codes:
+            return number
+    return -1
 
 
 def _panel(frame: pd.DataFrame, states: layers.Roster, periods: Periods) -> EventPanel:
     """Rows of dyads and periods: counts added up, or scores, each over the root mean
     square of its dyad's."""
-    days = np.asarray(
-        (frame["day"] - pd.Timestamp("1970-01-01")).dt.days, dtype=np.float64
-    )
-    sides = {
-        side: frame[cow].map(states.position)
-        for side, cow in (("first", "cow_a"), ("second", "cow_b"))
+    keys = ["first", "second", "period"]
+    values = ["conflict", "count"] if "count" in frame else ["score"]
+    columns = {
+        "first": frame["cow_a"].map(states.position),
+        "second": frame["cow_b"].map(states.position),
+        "period": periods.place(days_of(frame["day"])),
     }
-    table = pd.DataFrame({**sides, "period": periods.place(days)})
-    value = ["conflict", "count"] if "count" in frame else ["score"]
-    table[value] = frame[value].to_numpy()
-    table = table[
-        table["first"].notna() & table["second"].notna() & (table["period"] >= 0)
-    ]
-    table = table.groupby(["first", "second", "period"], as_index=False)[value].sum()
-    first, second, period = (
-        table[name].to_numpy().astype(np.int64)
-        for name in ("first", "second", "period")
-    )
+    table = pd.DataFrame(columns)
+    table[values] = frame[values].to_numpy()
+    is_on_roster = table["first"].notna() & table["second"].notna()
+    table = table[is_on_roster & (table["period"] >= 0)]
+    table = table.groupby(keys, as_index=False)[values].sum()
+    first, second, period = (table[key].to_numpy().astype(np.int64) for key in keys)
     if "count" in table:
-        conflict, count = (
-            table["conflict"].to_numpy(float),
-            table["count"].to_numpy(float),
-        )
+        conflict = table["conflict"].to_numpy(float)
+        count = table["count"].to_numpy(float)
         return panel_of(conflict, count, first, second, period, states.size)
     low, high = np.minimum(first, second), np.maximum(first, second)
-    square = (table["score"] ** 2).groupby([low, high]).transform("mean").to_numpy()
-    scale = np.sqrt(np.where(square > 0, square, 1.0))
-    return panel_of(
-        -table["score"].to_numpy() / scale, None, low, high, period, states.size
-    )
+    by_dyad = (table["score"] ** 2).groupby([low, high])
+    squares = by_dyad.transform("mean").to_numpy()
+    scale = np.sqrt(np.where(squares > 0, squares, 1.0))
+    conflict = -table["score"].to_numpy() / scale
+    return panel_of(conflict, None, low, high, period, states.size)

@@ -13,10 +13,11 @@ what, and what one column cannot tell: docs/event_weights.md.
 The rule for the word of an estimate, fixed before any data were fitted
 (docs/decisions/0023-event-weights.md):
 
-* measured: the 95 % CI of the multiplier lies above 0; of permuted dates and of permuted participants at most 5 % have
-  a z as large; and neither leads nor stale acts, fitted beside it, differ from 0 at 5
-  %.
-* bounded: leads and stale acts do not differ from 0, and the CI ends above 0 and below the end of the declared range.
+* measured: the 95 % CI of the multiplier lies above 0; of permuted dates and of
+  permuted participants at most 5 % have a z as large; and neither leads nor stale acts,
+  fitted beside it, differ from 0 at 5 %.
+* bounded: leads and stale acts do not differ from 0, and the CI ends above 0 and below
+  the end of the declared range.
 * not told: anything else.
 
 The CI is clustered by dyad and by event, and stretched by the spread of the permuted z
@@ -31,6 +32,7 @@ import numpy as np
 from scipy.stats import norm
 
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.signals import ORDER
 from balance_sim.evidence.events.absorbed import (
     AbsorbedFit,
     EventPanel,
@@ -48,17 +50,12 @@ from balance_sim.evidence.events.exposure import (
     aims,
     shown,
 )
-from balance_sim.evidence.posterior.parameter_draws import SYMBOLIC
 from balance_sim.scenario.defaults import parameter_table
-from balance_sim.scenario.schema import SIGNAL_ORDER
 
-ORDER = SIGNAL_ORDER
-"""Kinds of events by cost, the least first: each weighs more than the one before it."""
-MATERIAL = tuple(kind for kind in SIGNAL_ORDER if kind not in SYMBOLIC)
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
 CHUNK = 192
-WORDS = ("measured", "bounded", "not told")
+WORDS = MEASURED, BOUNDED, NOT_TOLD = ("measured", "bounded", "not told")
 POWER = float(norm.ppf(0.8)) + QUANTILE
 """Standard errors off 0 at which an estimate is found in four of five samples."""
 
@@ -66,21 +63,24 @@ POWER = float(norm.ppf(0.8)) + QUANTILE
 def shipped_weights() -> dict[str, dict[str, float]]:
     """By kind of event its shipped alignment, intent and half-life, and of the two
     weights the upper end of the declared range."""
-    out: dict[str, dict[str, float]] = {}
+    weights: dict[str, dict[str, float]] = {}
     for row in parameter_table():
         section, *names = str(row["path"]).split(".")
-        if section == "event_kinds":
-            kind, name = names
-            out.setdefault(kind, {})[name] = float(row["value"])  # type: ignore[arg-type]
-            if isinstance(row.get("range"), list | tuple):
-                out[kind][f"{name}_most"] = float(row["range"][1])  # type: ignore[index]
-    return out
+        if section != "event_kinds":
+            continue
+        kind, name = names
+        of_kind = weights.setdefault(kind, {})
+        of_kind[name] = float(str(row["value"]))
+        span = row.get("range")
+        if isinstance(span, list | tuple):
+            of_kind[f"{name}_most"] = float(span[1])
+    return weights
 
 
 def shipped_parameters(*names: str) -> list[float]:
     """Values of the model's parameters, as shipped."""
-    table = {str(row["path"]): row["value"] for row in parameter_table()}
-    return [float(str(table[f"parameters.{name}"])) for name in names]
+    values = {str(row["path"]): row["value"] for row in parameter_table()}
+    return [float(str(values[f"parameters.{name}"])) for name in names]
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,11 @@ class Study:
         """(N,) a matrix (T, n, n), observer and other, at the rows of the panel; of
         undirected dyads the mean of both."""
         panel = self.panel
-        own = matrix[panel.period, panel.first, panel.second]
-        return (
-            own
-            if panel.count is not None
-            else (own + matrix[panel.period, panel.second, panel.first]) / 2
-        )
+        values: Floats = matrix[panel.period, panel.first, panel.second]
+        if panel.count is not None:
+            return values
+        reverse = matrix[panel.period, panel.second, panel.first]
+        return np.asarray((values + reverse) / 2)
 
 
 @dataclass(frozen=True)
@@ -132,28 +131,34 @@ def groups_of(acts: ActSets) -> list[Column]:
     """The pooled columns that the acts allow."""
     joint = {acts.kinds[k] for k in acts.kind[~acts.told]}
     ordered = tuple(kind for kind in ORDER if kind in joint)
-    single = tuple(sorted({acts.kinds[k] for k in acts.kind[acts.told]}))
-    by_group = {"intent": ordered, "alignment": ordered, "incident": single}
+    aimed_kinds = {acts.kinds[k] for k in acts.kind[acts.told]}
+    by_group = {
+        "intent": ordered,
+        "alignment": ordered,
+        "incident": tuple(sorted(aimed_kinds)),
+    }
     return [Column(group, group, kinds) for group, kinds in by_group.items() if kinds]
 
 
 def kinds_of(acts: ActSets) -> list[Column]:
     """A column for each kind of each group."""
     return [
-        Column(f"{c.group}.{kind}", c.group, (kind,))
-        for c in groups_of(acts)
-        for kind in c.kinds
+        Column(f"{pooled.group}.{kind}", pooled.group, (kind,))
+        for pooled in groups_of(acts)
+        for kind in pooled.kinds
     ]
 
 
 def audiences_of(study: Study) -> list[Column]:
     """Intent and alignment as each audience sees them: attention is the ratio of an
     audience's multiplier to another's."""
+    if study.panel.count is None:
+        return []
     return [
-        Column(f"{column.group} ({name})", column.group, column.kinds, name)
-        for column in groups_of(study.acts)
+        Column(f"{pooled.group} ({name})", pooled.group, pooled.kinds, name)
+        for pooled in groups_of(study.acts)
         for name in study.audiences
-        if column.group != "incident" and study.panel.count is not None
+        if pooled.group != "incident"
     ]
 
 
@@ -171,9 +176,8 @@ class Exposures:
         concave: bool = False,
     ) -> None:
         self.study, self.weights, self.concave = study, shipped_weights(), concave
-        self.half = half or {
-            kind: own["half_life_days"] for kind, own in self.weights.items()
-        }
+        shipped = {kind: row["half_life_days"] for kind, row in self.weights.items()}
+        self.half = half or shipped
         self._aims: dict[tuple[str, str], Aims] = {}
 
     def columns(
@@ -182,47 +186,48 @@ class Exposures:
         """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts
         to come) or `stale` (acts five half-lives older)."""
         acts = acts or self.study.acts
-        periods, half = self.study.periods, self.half
-        if when == "lead":
-            series = [acts.future(periods, half)] * 2
-        else:
-            series = [
-                acts.series(periods, half, stale=when == "stale", before=before)
-                for before in (False, True)
-            ]
-        single = {
-            (column.group, kind): self._kind(
-                acts, column, kind, series[column.group != "intent"]
-            )
-            for column in columns
-            for kind in column.kinds
-        }
-        out = np.empty((self.study.panel.size, len(columns)))
+        every_act, earlier_acts = self._series(acts, when)
+        by_kind: dict[tuple[str, str], Floats] = {}
+        for column in columns:
+            series = every_act if column.group == "intent" else earlier_acts
+            for kind in column.kinds:
+                evidence = self._kind(acts, column, kind, series)
+                by_kind[column.group, kind] = evidence
+        panel = self.study.panel
+        values = np.empty((panel.size, len(columns)))
         for c, column in enumerate(columns):
-            out[:, c] = sum(single[column.group, kind] for kind in column.kinds)
+            values[:, c] = sum(by_kind[column.group, kind] for kind in column.kinds)
             if column.audience:
-                heard = self.study.audience == self.study.audiences.index(
-                    column.audience
-                )
-                out[:, c] *= heard[self.study.panel.first]
-        return np.asarray(np.sign(out) * np.log1p(np.abs(out))) if self.concave else out
+                number = self.study.audiences.index(column.audience)
+                is_heard = self.study.audience == number
+                values[:, c] *= is_heard[panel.first]
+        if not self.concave:
+            return values
+        return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+
+    def _series(self, acts: ActSets, when: str) -> tuple[Floats, Floats]:
+        """(S, T) what is left of all acts, and of those before each period."""
+        periods, half, stale = self.study.periods, self.half, when == "stale"
+        if when == "lead":
+            to_come = acts.future(periods, half)
+            return to_come, to_come
+        every_act = acts.series(periods, half, stale=stale)
+        return every_act, acts.series(periods, half, stale=stale, before=True)
 
     def _kind(self, acts: ActSets, column: Column, kind: str, series: Floats) -> Floats:
         """(N,) evidence of one kind, at its shipped weight."""
-        group = column.group
-        of = (acts.kind == acts.kinds.index(kind)) & (
-            acts.told == (group == "incident")
-        )
-        left = series[of] * self.weights[kind][column.weight]
+        group, study = column.group, self.study
+        is_told = acts.told == (group == "incident")
+        sets = (acts.kind == acts.kinds.index(kind)) & is_told
+        weighted = series[sets] * self.weights[kind][column.weight]
         if group == "alignment":
-            return -self.study.rows(shown(acts.only(of), left))
-        known = (
-            acts.principals is self.study.acts.principals
-        )  # the same sets, perhaps on other dates
-        aim = self._aims if known else {}
-        if (group, kind) not in aim:
-            aim[group, kind] = aims(acts.only(of), self.study.rivals)
-        return self.study.rows(aimed(aim[group, kind], left))
+            return -study.rows(shown(acts.only(sets), weighted))
+        # sets of the study itself, perhaps on other dates, have the same aims
+        is_own = acts.principals is study.acts.principals
+        cache = self._aims if is_own else {}
+        if (group, kind) not in cache:
+            cache[group, kind] = aims(acts.only(sets), study.rivals)
+        return study.rows(aimed(cache[group, kind], weighted))
 
 
 @dataclass(frozen=True)
@@ -251,20 +256,18 @@ class EventEstimate:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % CI of the multiplier."""
-        return (
-            self.estimate - QUANTILE * self.error,
-            self.estimate + QUANTILE * self.error,
-        )
+        margin = QUANTILE * self.error
+        return self.estimate - margin, self.estimate + margin
 
     @property
     def word(self) -> str:
         """measured, bounded or not told: the rule at the top of this module."""
         low, high = self.interval
         if max(abs(self.lead_z), abs(self.stale_z)) >= QUANTILE:
-            return WORDS[2]
+            return NOT_TOLD
         if low > 0 and max(self.dates_p, self.participants_p) <= LEVEL:
-            return WORDS[0]
-        return WORDS[1] if 0 < high < self.most else WORDS[2]
+            return MEASURED
+        return BOUNDED if 0 < high < self.most else NOT_TOLD
 
     @property
     def detectable(self) -> float:
@@ -304,35 +307,33 @@ class EventWeights:
 
 def informative_study(study: Study) -> Study:
     """The study on the rows that say anything."""
-    keep = informative(study.panel)
-    if not keep.any():
-        raise DataError(
-            "no dyad has both conflict and cooperation",
-            "Take longer periods, or more of them",
-        )
-    return replace(study, panel=study.panel.rows(keep))
+    is_informative = informative(study.panel)
+    if not is_informative.any():
+        message = "no dyad has both conflict and cooperation"
+        raise DataError(message, "Take longer periods, or more of them")
+    return replace(study, panel=study.panel.rows(is_informative))
 
 
 def slope_between(study: Study) -> tuple[float, float]:
     """Logits a nat of standing quarrel, without effects of dyads, and its clustered
     standard error. Raises DataError."""
-    keep = informative(study.panel, dyads=False)
-    part = replace(study, panel=study.panel.rows(keep))
-    nats = part.rows(part.quarrel)
+    rows = informative(study.panel, dyads=False)
+    between = replace(study, panel=study.panel.rows(rows))
+    nats = between.rows(between.quarrel)
     if not nats.any():
-        raise DataError(
-            "no dyad has a rivalry, a claim or a war",
-            "Put their files into the folder: docs/evidence.md",
-        )
-    found = fit_absorbed(part.panel, nats[:, None], dyads=False)
-    slope, error = float(found.estimate[0]), float(found.errors[0])
+        message = "no dyad has a rivalry, a claim or a war"
+        hint = "Put their files into the folder: docs/evidence.md"
+        raise DataError(message, hint)
+    fit = fit_absorbed(between.panel, nats[:, None], dyads=False)
+    slope, error = float(fit.estimate[0]), float(fit.errors[0])
     if slope < QUANTILE * error:
         unit = "logits" if study.panel.count is not None else "standard deviations"
-        why = f"conflict does not rise with quarrels ({slope:.3g} {unit} a nat, s.e. {error:.3g})"
-        raise DataError(
-            why,
-            "Without that anchor event weights have no scale: use other outcome data",
+        message = (
+            f"conflict does not rise with quarrels ({slope:.3g} {unit} a nat, s.e. "
+            f"{error:.3g})"
         )
+        hint = "Without that anchor event weights have no scale: use other outcome data"
+        raise DataError(message, hint)
     return slope, error
 
 
@@ -347,104 +348,159 @@ def measure(
     """Estimate the multipliers of the shipped weights of events, with their placebos.
     say: told how many permutations of dates and of participants are done. Raises
     DataError."""
-    slope, slope_error = slope_between(whole)
+    slope = slope_between(whole)
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study, concave=concave)
-    nats = study.rows(study.quarrel)[:, None]
-    none = fit_absorbed(panel, nats)
-    fits = []
-    for columns in (groups_of(study.acts), kinds_of(study.acts), audiences_of(study)):
-        now, lead, stale = (
-            exposures.columns(columns, when) for when in ("now", "lead", "stale")
-        )
-        alone = fit_absorbed(panel, np.column_stack([now, nats]), rho=none.rho)
-        beside = (
-            fit_absorbed(panel, np.column_stack([now, lead, stale, nats]), rho=none.rho)
-            if columns
-            else alone
-        )
-        fits.append((columns, (now != 0).sum(axis=0), alone, beside))
-    every = [column for columns, *_ in fits for column in columns]
-    z = one_step(none, panel, exposures.columns(every))
-    drawn = permuted_z(exposures, every, none, permutations, seed, say)
-    estimates: list[list[EventEstimate]] = []
-    for columns, rows, alone, beside in fits:
-        size, at = len(columns), sum(map(len, estimates))
-        tested = beside.estimate / np.maximum(beside.errors, 1e-300)
-        estimates.append([])
-        for c, column in enumerate(columns):
-            placebos = drawn[:, :, at + c]
-            spread = [
-                float(np.sqrt(np.mean(one**2))) if permutations else np.nan
-                for one in placebos
-            ]
-            larger = [
-                1.0 + float((np.abs(one) >= abs(z[at + c]) - 1e-12).sum())
-                for one in placebos
-            ]
-            coefficient, error = (
-                float(alone.estimate[c]),
-                float(alone.errors[c]) * float(np.nanmax([1.0, *spread])),
-            )
-            weights = [exposures.weights[kind] for kind in column.kinds]
-            ends = [
-                own[f"{column.weight}_most"] / own[column.weight]
-                for own in weights
-                if own[column.weight]
-            ]
-            estimates[-1].append(
-                EventEstimate(
-                    column=column,
-                    coefficient=coefficient,
-                    estimate=coefficient / slope,
-                    error=float(
-                        np.hypot(error, coefficient / slope * slope_error) / slope
-                    ),
-                    z=float(z[at + c]),
-                    lead_z=float(tested[size + c]),
-                    stale_z=float(tested[2 * size + c]),
-                    dates_p=larger[0] / (permutations + 1.0),
-                    participants_p=larger[1] / (permutations + 1.0),
-                    spread=(spread[0], spread[1]),
-                    most=float(np.median(ends)),
-                    rows=int(rows[c]),
-                )
-            )
-    columns, _, alone, _ = fits[1]
-    size = len(columns)
-    multipliers = alone.estimate[:size] / slope
-    stretch = np.array([one.error for one in estimates[1]]) * slope
-    plain = np.hypot(alone.errors[:size], multipliers * slope_error)
-    factor = np.divide(stretch, plain, out=np.ones(size), where=plain > 0)
-    covariance = (
-        alone.covariance[:size, :size]
-        + np.outer(multipliers, multipliers) * slope_error**2
-    ) / slope**2
-    pooled, kinds, attention = map(tuple, estimates)
+    null = fit_absorbed(panel, study.rows(study.quarrel)[:, None])
+    sets = [groups_of(study.acts), kinds_of(study.acts), audiences_of(study)]
+    fits = [_fit_columns(exposures, columns, null.rho) for columns in sets]
+    every_column = [column for columns in sets for column in columns]
+    z = one_step(null, panel, exposures.columns(every_column))
+    placebos = permuted_z(exposures, every_column, null, permutations, seed, say)
+    estimates: list[tuple[EventEstimate, ...]] = []
+    first = 0
+    for fit in fits:
+        stop = first + len(fit.columns)
+        own_placebos = _Placebos(z[first:stop], placebos[:, :, first:stop])
+        estimates.append(_estimates(exposures, fit, slope, own_placebos))
+        first = stop
+    pooled, kinds, attention = estimates
+    multipliers, covariance = _multipliers(fits[1], slope, kinds)
+    slope_within = (np.nan, np.nan)
+    if null.apart.any():
+        slope_within = (float(null.estimate[0]), float(null.errors[0]))
     return EventWeights(
         pooled=pooled,
         kinds=kinds,
         attention=attention,
-        slope=slope,
-        slope_error=slope_error,
-        slope_within=(float(none.estimate[0]), float(none.errors[0]))
-        if none.apart.any()
-        else (np.nan, np.nan),
-        rho=none.rho,
+        slope=slope[0],
+        slope_error=slope[1],
+        slope_within=slope_within,
+        rho=null.rho,
         rows=panel.size,
         dyads=int(panel.dyad.max()) + 1,
         acts_counted=float(panel.count.sum()) if panel.count is not None else 0.0,
-        columns=tuple(columns),
+        columns=tuple(fits[1].columns),
         multipliers=multipliers,
-        covariance=covariance * np.outer(factor, factor),
+        covariance=covariance,
         permutations=permutations,
     )
+
+
+@dataclass(frozen=True)
+class _ColumnFit:
+    """Columns fitted alone, and with acts to come and acts long past beside them.
+    rows: of the panel where each is not 0."""
+
+    columns: list[Column]
+    rows: Ints
+    alone: AbsorbedFit
+    beside: AbsorbedFit
+
+
+@dataclass(frozen=True)
+class _Placebos:
+    """z of each column, (c,), and of its permutations, (2, P, c): dates, participants."""
+
+    z: Floats
+    permuted: Floats
+
+    @property
+    def spread(self) -> Floats:
+        """(2, c) standard deviation of the permuted z; NaN without permutations."""
+        if not self.permuted.shape[1]:
+            return np.full((2, len(self.z)), np.nan)
+        columns = range(len(self.z))
+        return np.array(
+            [[np.sqrt(np.mean(z[:, c] ** 2)) for c in columns] for z in self.permuted]
+        )
+
+    @property
+    def p(self) -> Floats:
+        """(2, c) share of permutations with a z as large, the data themselves one of
+        them."""
+        is_larger = np.abs(self.permuted) >= np.abs(self.z) - 1e-12
+        return np.asarray(
+            (1.0 + is_larger.sum(axis=1)) / (self.permuted.shape[1] + 1.0)
+        )
+
+
+def _fit_columns(exposures: Exposures, columns: list[Column], rho: float) -> _ColumnFit:
+    panel, study = exposures.study.panel, exposures.study
+    nats = study.rows(study.quarrel)[:, None]
+    current = exposures.columns(columns)
+    lead = exposures.columns(columns, "lead")
+    stale = exposures.columns(columns, "stale")
+    alone = beside = fit_absorbed(panel, np.column_stack([current, nats]), rho=rho)
+    if columns:
+        stacked = np.column_stack([current, lead, stale, nats])
+        beside = fit_absorbed(panel, stacked, rho=rho)
+    return _ColumnFit(columns, (current != 0).sum(axis=0), alone, beside)
+
+
+def _estimates(
+    exposures: Exposures,
+    fit: _ColumnFit,
+    slope: tuple[float, float],
+    placebos: _Placebos,
+) -> tuple[EventEstimate, ...]:
+    """The multiplier of each column, its error stretched by the spread of the
+    placebos."""
+    size = len(fit.columns)
+    tested = fit.beside.estimate / np.maximum(fit.beside.errors, 1e-300)
+    spread, p = placebos.spread, placebos.p
+    estimates = []
+    for c, column in enumerate(fit.columns):
+        coefficient = float(fit.alone.estimate[c])
+        stretch = float(np.nanmax([1.0, *spread[:, c]]))
+        error = float(fit.alone.errors[c]) * stretch
+        multiplier = coefficient / slope[0]
+        estimate = EventEstimate(
+            column=column,
+            coefficient=coefficient,
+            estimate=multiplier,
+            error=float(np.hypot(error, multiplier * slope[1]) / slope[0]),
+            z=float(placebos.z[c]),
+            lead_z=float(tested[size + c]),
+            stale_z=float(tested[2 * size + c]),
+            dates_p=float(p[0, c]),
+            participants_p=float(p[1, c]),
+            spread=(float(spread[0, c]), float(spread[1, c])),
+            most=_declared_end(exposures.weights, column),
+            rows=int(fit.rows[c]),
+        )
+        estimates.append(estimate)
+    return tuple(estimates)
+
+
+def _declared_end(weights: Mapping[str, Mapping[str, float]], column: Column) -> float:
+    """Upper end of the declared range of a column's weights, as a multiplier."""
+    name = column.weight
+    rows = [weights[kind] for kind in column.kinds]
+    ends = [row[f"{name}_most"] / row[name] for row in rows if row[name]]
+    return float(np.median(ends))
+
+
+def _multipliers(
+    fit: _ColumnFit, slope: tuple[float, float], kinds: Sequence[EventEstimate]
+) -> tuple[Floats, Floats]:
+    """(c,) multipliers of the kinds, and their covariance, stretched as the errors
+    are."""
+    value, error = slope
+    size = len(fit.columns)
+    multipliers = fit.alone.estimate[:size] / value
+    stretched = np.array([estimate.error for estimate in kinds]) * value
+    plain = np.hypot(fit.alone.errors[:size], multipliers * error)
+    factor = np.divide(stretched, plain, out=np.ones(size), where=plain > 0)
+    of_slope = np.outer(multipliers, multipliers) * error**2
+    covariance = (fit.alone.covariance[:size, :size] + of_slope) / value**2
+    return multipliers, covariance * np.outer(factor, factor)
 
 
 def permuted_z(
     exposures: Exposures,
     columns: Sequence[Column],
-    none: AbsorbedFit,
+    null: AbsorbedFit,
     permutations: int,
     seed: int,
     say: Callable[[int], None] | None,
@@ -452,22 +508,21 @@ def permuted_z(
     """(2, P, c) z of each column by its score on the fit without evidence: dates
     permuted, participants permuted."""
     study, size = exposures.study, len(columns)
-    out = np.zeros((2, permutations, size))
-    each = max(CHUNK // max(size, 1), 1)
-    for first in range(0, permutations, each):
-        draws = range(first, min(first + each, permutations))
+    z = np.zeros((2, permutations, size))
+    chunk = max(CHUNK // max(size, 1), 1)
+    for first in range(0, permutations, chunk):
+        numbers = range(first, min(first + chunk, permutations))
         for which in range(2):
             stacked = []
-            for number in draws:
+            for number in numbers:
                 rng = np.random.default_rng([seed, which, number])
-                acts = (
-                    study.acts.relabelled(rng)
-                    if which
-                    else study.acts.shifted(rng, *study.window)
-                )
+                if which:
+                    acts = study.acts.relabelled(rng)
+                else:
+                    acts = study.acts.shifted(rng, *study.window)
                 stacked.append(exposures.columns(columns, acts=acts))
-            found = one_step(none, study.panel, np.column_stack(stacked))
-            out[which, first : draws.stop] = found.reshape(len(draws), size)
+            scores = one_step(null, study.panel, np.column_stack(stacked))
+            z[which, first : numbers.stop] = scores.reshape(len(numbers), size)
         if say is not None:
-            say(draws.stop)
-    return out
+            say(numbers.stop)
+    return z

@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
+from balance_sim.evidence.data.signals import MATERIAL, ORDER, SYMBOLIC
 from balance_sim.evidence.events.absorbed import Floats, fit_absorbed, joint_chi_square
-from balance_sim.evidence.events.load import Loaded
+from balance_sim.evidence.events.load import LoadedStudy, files_used
 from balance_sim.evidence.events.measurement import (
-    MATERIAL,
-    ORDER,
+    MEASURED,
+    NOT_TOLD,
     Column,
     EventEstimate,
     EventWeights,
@@ -40,9 +41,10 @@ from balance_sim.evidence.events.measurement import (
     shipped_parameters,
     shipped_weights,
 )
-from balance_sim.evidence.posterior.parameter_draws import SYMBOLIC
 
 SCALE_SD, INCREMENT_SD = 1.0, 0.5
+HELD_IN_ORDER = ("intent", "alignment")
+"""Groups whose kinds have an order of cost."""
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 DROP, NEEDED = 3.841458820694124, 5.991464547107979
 """Fall of chi-square (1 degree of freedom) at the end of a 95 % interval, and
@@ -67,32 +69,40 @@ class Ladder:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
-def in_order(group: str, found: EventWeights) -> Ladder:
+def ladders_of(weights: EventWeights) -> list[Ladder]:
+    """Of each group whose kinds have an order of cost, where it was measured."""
+    groups = {column.group for column in weights.columns}
+    return [in_order(group, weights) for group in HELD_IN_ORDER if group in groups]
+
+
+def in_order(group: str, weights: EventWeights) -> Ladder:
     """The kinds' multipliers of a group (`intent` or `alignment`), with the order of
     cost kept."""
-    weights = shipped_weights()
-    shipped = np.array([weights[kind][group] for kind in ORDER])
+    by_kind = shipped_weights()
+    shipped = np.array([by_kind[kind][group] for kind in ORDER])
     increments = np.diff(shipped, prepend=0.0)
-    at = [c for c, column in enumerate(found.columns) if column.group == group]
-    place = [ORDER.index(found.columns[c].kinds[0]) for c in at]
-    precision = np.linalg.pinv(found.covariance[np.ix_(at, at)], hermitian=True)
-    root = np.linalg.cholesky(precision + 1e-12 * np.eye(len(at)))
+    columns = [c for c, column in enumerate(weights.columns) if column.group == group]
+    place = [ORDER.index(weights.columns[c].kinds[0]) for c in columns]
+    multipliers = weights.multipliers[columns]
+    covariance = weights.covariance[np.ix_(columns, columns)]
+    precision = np.linalg.pinv(covariance, hermitian=True)
+    root = np.linalg.cholesky(precision + 1e-12 * np.eye(len(columns)))
 
     def log_multipliers(theta: Floats) -> Floats:
-        return np.asarray(
-            np.log(np.cumsum(increments * np.exp(theta[0] + theta[1:])) / shipped)
-        )
+        heights = np.cumsum(increments * np.exp(theta[0] + theta[1:]))
+        return np.asarray(np.log(heights / shipped))
 
     def misfit(theta: Floats) -> Floats:
-        data = root.T @ (np.exp(log_multipliers(theta)[place]) - found.multipliers[at])
-        return np.concatenate([data, theta[:1] / SCALE_SD, theta[1:] / INCREMENT_SD])
+        data = root.T @ (np.exp(log_multipliers(theta)[place]) - multipliers)
+        prior = [theta[:1] / SCALE_SD, theta[1:] / INCREMENT_SD]
+        return np.concatenate([data, *prior])
 
-    best = least_squares(
-        misfit, np.zeros(1 + len(ORDER)), xtol=1e-12, ftol=1e-12, gtol=1e-12
-    )
+    start = np.zeros(1 + len(ORDER))
+    best = least_squares(misfit, start, xtol=1e-12, ftol=1e-12, gtol=1e-12)
     spread = np.linalg.inv(best.jac.T @ best.jac)
-    by = np.exp(best.x[0] + best.x[1:]) * increments
-    share = np.tril(np.ones((len(ORDER), len(ORDER)))) * by / np.cumsum(by)[:, None]
+    steps = np.exp(best.x[0] + best.x[1:]) * increments
+    below = np.tril(np.ones((len(ORDER), len(ORDER))))
+    share = below * steps / np.cumsum(steps)[:, None]
     gradient = np.column_stack([np.ones(len(ORDER)), share])
     return Ladder(group, ORDER, log_multipliers(best.x), gradient @ spread @ gradient.T)
 
@@ -116,21 +126,20 @@ class HalfLives:
         """The rule above."""
         chi = self.chi_square
         peak = max(chi)
-        inside = 0 < chi.index(peak) < len(chi) - 1
+        is_inside = 0 < chi.index(peak) < len(chi) - 1
         falls = peak - max(chi[0], chi[-1]) >= DROP
-        return "measured" if inside and falls and peak >= NEEDED else "not told"
+        return MEASURED if is_inside and falls and peak >= NEEDED else NOT_TOLD
 
     @property
     def log_factor(self) -> tuple[float, float]:
         """Mean and standard error of the log factor, by a parabola through the peak;
         NaN if not told."""
-        if self.word != "measured":
+        if self.word != MEASURED:
             return math.nan, math.nan
         k = int(np.argmax(self.chi_square))
         around = slice(k - 1, k + 2)
-        curve, slope, _ = np.polyfit(
-            np.log(self.factors)[around], self.chi_square[around], 2
-        )
+        logs = np.log(self.factors)[around]
+        curve, slope, _ = np.polyfit(logs, self.chi_square[around], 2)
         return float(-slope / (2 * curve)), float(np.sqrt(-1.0 / curve))
 
 
@@ -138,35 +147,49 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
     """Profiles of the half-lives of symbolic and of material kinds, those of the other
     kinds as shipped."""
     study = informative_study(whole)
-    base = {kind: own["half_life_days"] for kind, own in shipped_weights().items()}
-    nats = study.rows(study.quarrel)[:, None]
-    out = []
+    pooled = [column for column in groups_of(study.acts) if column.group != "incident"]
+    profiles = []
     for name, kinds in (("symbolic", SYMBOLIC), ("material", MATERIAL)):
-        own, others = list[Column](), list[Column]()
-        for column in groups_of(study.acts):
-            if column.group != "incident":
-                inside = tuple(kind for kind in column.kinds if kind in kinds)
-                outside = tuple(kind for kind in column.kinds if kind not in kinds)
-                own += [replace(column, kinds=inside)] if inside else []
-                others += [replace(column, kinds=outside)] if outside else []
-        if not own:
-            continue
-        beside = np.column_stack([nats, Exposures(study).columns(others)])
-        null = fit_absorbed(study.panel, beside, rho=rho)
-        chi = []
-        for factor in FACTORS:
-            half = {
-                kind: days * (factor if kind in kinds else 1.0)
-                for kind, days in base.items()
-            }
-            chi.append(
-                joint_chi_square(null, study.panel, Exposures(study, half).columns(own))
-            )
-        told = tuple(
-            kind for kind in kinds if any(kind in column.kinds for column in own)
-        )
-        out.append(HalfLives(name, told, FACTORS, tuple(chi)))
-    return out
+        columns = _columns_of(pooled, kinds)
+        if columns:
+            elsewhere = [kind for kind in ORDER if kind not in kinds]
+            chi = _profile(study, rho, kinds, columns, _columns_of(pooled, elsewhere))
+            known = {kind for column in columns for kind in column.kinds}
+            measured = tuple(kind for kind in kinds if kind in known)
+            profiles.append(HalfLives(name, measured, FACTORS, chi))
+    return profiles
+
+
+def _columns_of(pooled: Sequence[Column], kinds: Sequence[str]) -> list[Column]:
+    """The columns with some of their kinds alone; those without any are left out."""
+    columns = []
+    for column in pooled:
+        members = tuple(kind for kind in column.kinds if kind in kinds)
+        if members:
+            columns.append(replace(column, kinds=members))
+    return columns
+
+
+def _profile(
+    study: Study,
+    rho: float,
+    kinds: Sequence[str],
+    columns: Sequence[Column],
+    others: Sequence[Column],
+) -> tuple[float, ...]:
+    """Chi-square of columns, beside others, by factor on the half-lives of kinds."""
+    nats = study.rows(study.quarrel)[:, None]
+    beside = np.column_stack([nats, Exposures(study).columns(others)])
+    null = fit_absorbed(study.panel, beside, rho=rho)
+    shipped = {kind: row["half_life_days"] for kind, row in shipped_weights().items()}
+    chi = []
+    for factor in FACTORS:
+        half = dict(shipped)
+        for kind in kinds:
+            half[kind] = shipped[kind] * factor
+        evidence = Exposures(study, half).columns(columns)
+        chi.append(joint_chi_square(null, study.panel, evidence))
+    return tuple(chi)
 
 
 def association(columns: Sequence[Column]) -> float:
@@ -176,25 +199,22 @@ def association(columns: Sequence[Column]) -> float:
     By the model's own equations at a stranger k and a rival j of i: -log(1 - q_ik)
     rises by h_ij f_ik beta a_jk (1 - a_jk) a nat of alignment of j and k, and by 1 / (1
     + e^-eta_ik) a nat of intent. Kinds count alike."""
-    eta0, rivalry, alpha0, beta = shipped_parameters(
-        "eta0", "eta_rivalry", "alpha0", "beta"
-    )
+    names = ("eta0", "eta_rivalry", "alpha0", "beta")
+    eta0, rivalry, alpha0, beta = shipped_parameters(*names)
     intent = math.log1p(math.exp(eta0 + rivalry)) - math.log1p(math.exp(eta0))
     hostile, aligned = 1.0 - math.exp(-intent), 1.0 / (1.0 + math.exp(-alpha0))
     by_alignment = hostile * (1.0 - aligned) * beta * aligned * (1.0 - aligned)
     by_intent = 1.0 / (1.0 + math.exp(-eta0))
-    weights = shipped_weights()
-    kinds = sorted(
-        {
-            kind
-            for column in columns
-            if column.group == "intent"
-            for kind in column.kinds
-        }
-    )
-    ratio = [weights[kind]["alignment"] / weights[kind]["intent"] for kind in kinds]
-    return by_alignment / by_intent * float(np.mean(ratio)) if ratio else 0.0
+    intent_columns = [column for column in columns if column.group == "intent"]
+    kinds = sorted({kind for column in intent_columns for kind in column.kinds})
+    if not kinds:
+        return 0.0
+    weights = [shipped_weights()[kind] for kind in kinds]
+    ratio = [row["alignment"] / row["intent"] for row in weights]
+    return by_alignment / by_intent * float(np.mean(ratio))
 
+
+# --- the file -------------------------------------------------------------------------
 
 FORM = 1
 TARGETS = {
@@ -214,107 +234,115 @@ def _short(value: Any) -> Any:
     """The same with six significant digits in every number with a point; None for what
     is not a number."""
     if isinstance(value, dict):
-        return {key: _short(one) for key, one in value.items()}
+        return {key: _short(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(one) for one in value]
+        return [_short(item) for item in value]
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
 
 
-def _entry(one: EventEstimate) -> dict[str, object]:
-    told = one.word == "measured"
+def _entry(estimate: EventEstimate) -> dict[str, object]:
+    """An estimate as plain values."""
+    column, word = estimate.column, estimate.word
+    log_mean, log_error = None, None
+    if word == MEASURED:
+        log_mean = math.log(estimate.estimate)
+        log_error = estimate.error / estimate.estimate
+    dates, participants = estimate.spread
     return {
-        "word": one.word,
-        "parameters": [
-            f"event_kinds.{kind}.{one.column.weight}" for kind in one.column.kinds
-        ],
-        "targets": TARGETS[one.column.group],
+        "word": word,
+        "parameters": [f"event_kinds.{kind}.{column.weight}" for kind in column.kinds],
+        "targets": TARGETS[column.group],
         "multiplier": {
-            "mean": one.estimate,
-            "standard_error": one.error,
-            "interval": one.interval,
+            "mean": estimate.estimate,
+            "standard_error": estimate.error,
+            "interval": estimate.interval,
         },
-        "log_multiplier": {
-            "mean": math.log(one.estimate) if told else None,
-            "standard_error": one.error / one.estimate if told else None,
+        "log_multiplier": {"mean": log_mean, "standard_error": log_error},
+        "upper_bound": None if word == NOT_TOLD else estimate.interval[1],
+        "declared_end": estimate.most,
+        "detectable": estimate.detectable,
+        "coefficient": estimate.coefficient,
+        "z": estimate.z,
+        "leads_z": estimate.lead_z,
+        "stale_z": estimate.stale_z,
+        "permuted_dates": {"p": estimate.dates_p, "spread": dates},
+        "permuted_participants": {
+            "p": estimate.participants_p,
+            "spread": participants,
         },
-        "upper_bound": one.interval[1] if one.word != "not told" else None,
-        "declared_end": one.most,
-        "detectable": one.detectable,
-        "coefficient": one.coefficient,
-        "z": one.z,
-        "leads_z": one.lead_z,
-        "stale_z": one.stale_z,
-        "permuted_dates": {"p": one.dates_p, "spread": one.spread[0]},
-        "permuted_participants": {"p": one.participants_p, "spread": one.spread[1]},
-        "rows": one.rows,
+        "rows": estimate.rows,
+    }
+
+
+def _entries(estimates: Sequence[EventEstimate]) -> dict[str, object]:
+    return {estimate.column.name: _entry(estimate) for estimate in estimates}
+
+
+def _ladder_entry(ladder: Ladder) -> dict[str, object]:
+    return {
+        "kinds": ladder.kinds,
+        "log_multipliers": ladder.mean.tolist(),
+        "covariance": ladder.covariance.tolist(),
+        "prior": {"scale_sd": SCALE_SD, "increment_sd": INCREMENT_SD},
+    }
+
+
+def _half_lives_entry(profile: HalfLives) -> dict[str, object]:
+    mean, error = profile.log_factor
+    return {
+        "word": profile.word,
+        "kinds": profile.kinds,
+        "factors": profile.factors,
+        "chi_square": profile.chi_square,
+        "log_factor": {"mean": mean, "standard_error": error},
     }
 
 
 def events_record(
-    data: Loaded,
-    found: EventWeights,
-    order: Sequence[Ladder],
+    loaded: LoadedStudy,
+    weights: EventWeights,
+    ladders: Sequence[Ladder],
     halves: Sequence[HalfLives],
     command: str,
     version: str,
-    files: Sequence[dict[str, object]],
 ) -> dict[str, object]:
-    """Everything the file holds, as plain values. files: of the data, with hashes."""
+    """Everything the file holds, as plain values."""
     record: dict[str, object] = {
         "event_weights": {
             "form": FORM,
             "command": command,
             "version": version,
-            "outcome": data.outcome,
-            "period": data.period,
-            "years": data.years,
-            "rows": found.rows,
-            "dyads": found.dyads,
-            "acts_counted": int(found.acts_counted),
-            "rho": found.rho,
-            "permutations": found.permutations,
-            "acts": data.acts,
+            "outcome": loaded.outcome,
+            "period": loaded.period,
+            "years": loaded.years,
+            "rows": weights.rows,
+            "dyads": weights.dyads,
+            "acts_counted": int(weights.acts_counted),
+            "rho": weights.rho,
+            "permutations": weights.permutations,
+            "acts": loaded.acts,
         },
-        "data": files,
+        "data": files_used(loaded),
         "anchor": {
-            "unit": f"{found.unit} a nat",
-            "slope": found.slope,
-            "standard_error": found.slope_error,
-            "within_dyads": found.slope_within,
+            "unit": f"{weights.unit} a nat",
+            "slope": weights.slope,
+            "standard_error": weights.slope_error,
+            "within_dyads": weights.slope_within,
         },
-        "association_share": association(found.columns),
-        "groups": {one.column.name: _entry(one) for one in found.pooled},
-        "kinds": {one.column.name: _entry(one) for one in found.kinds},
+        "association_share": association(weights.columns),
+        "groups": _entries(weights.pooled),
+        "kinds": _entries(weights.kinds),
         "covariance": {
-            "names": [column.name for column in found.columns],
-            "multipliers": found.multipliers.tolist(),
-            "matrix": found.covariance.tolist(),
+            "names": [column.name for column in weights.columns],
+            "multipliers": weights.multipliers.tolist(),
+            "matrix": weights.covariance.tolist(),
         },
-        "ordered": {
-            one.group: {
-                "kinds": one.kinds,
-                "log_multipliers": one.mean.tolist(),
-                "covariance": one.covariance.tolist(),
-                "prior": {"scale_sd": SCALE_SD, "increment_sd": INCREMENT_SD},
-            }
-            for one in order
-        },
-        "half_lives": {
-            one.name: {
-                "word": one.word,
-                "kinds": one.kinds,
-                "factors": one.factors,
-                "chi_square": one.chi_square,
-                "log_factor": dict(
-                    zip(("mean", "standard_error"), one.log_factor, strict=True)
-                ),
-            }
-            for one in halves
-        },
-        "attention": {one.column.name: _entry(one) for one in found.attention},
-        "notes": data.notes,
+        "ordered": {ladder.group: _ladder_entry(ladder) for ladder in ladders},
+        "half_lives": {profile.name: _half_lives_entry(profile) for profile in halves},
+        "attention": _entries(weights.attention),
+        "notes": loaded.notes,
     }
     short: dict[str, object] = _short(record)
     return short

@@ -26,9 +26,8 @@ from balance_sim.evidence.forecast.baselines import (
     WINDOW,
     Predictor,
     fit_baselines,
-    own_predictors,
-    own_rows,
 )
+from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.errors import plain_data
@@ -310,11 +309,11 @@ def score_forecast(
     scores = score_forecasts(forecasts, y, np.arange(len(y)), resamples=resamples)
     bins = reliability_table(p, y)
     known_kinds = (*default_depths(), *kinds)
-    past, hindsight = "base rate of the past", "share that made one, in hindsight"
+    base_rate, hindsight = "base rate of the past", "share that made one, in hindsight"
     return ScoredForecast(
         scores=scores,
         calibration=bins.to_dict("records"),
-        reference=past if is_past else hindsight,
+        reference=base_rate if is_past else hindsight,
         outcomes=happened,
         notes=(
             *unknown_kinds(forecast, happened.report, known_kinds),
@@ -349,8 +348,8 @@ def unknown_kinds(
     for name in forecast.kinds:
         if name not in kinds and name not in in_file:
             hint = _suggestion(name, kinds)
-            what = f"no kind is called so, in {file} neither"
-            notes.append(f"--kind {shown(name)}: {what}{hint}")
+            absence = f"no kind is called so, in {file} neither"
+            notes.append(f"--kind {shown(name)}: {absence}{hint}")
     return notes
 
 
@@ -371,12 +370,12 @@ def _notes(
         notes.append(f"{others} need a history to train on: {hint}")
     elif forecast.stage != "signed":
         notes.append("the baselines are trained on signatures, whatever the stage")
-    made = "dyads made such an agreement"
+    signed = "dyads made such an agreement"
     if not model.events:
         why = "ranks are undefined, only the expected number tells much"
         notes.append(f"no dyad made such an agreement: {why}")
     elif model.events < FEW:
-        count = f"{model.events} of {model.n} {made}"
+        count = f"{model.events} of {model.n} {signed}"
         notes.append(f"{count}: too few to tell forecasts apart")
     if model.clipped:
         count = f"{model.clipped} probabilities of 0 or 1"
@@ -386,7 +385,7 @@ def _notes(
         if len(outcomes.outside) > FEW:
             names += f" and {len(outcomes.outside) - FEW} more"
         why = "are not in the forecast, so not scored"
-        notes.append(f"{len(outcomes.outside)} {made} and {why}: {names}")
+        notes.append(f"{len(outcomes.outside)} {signed} and {why}: {names}")
     if outcomes.partial:
         dates = "dated to the month or year only"
         notes.append(f"{outcomes.partial} of the agreements are {dates}")

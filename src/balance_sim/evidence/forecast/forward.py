@@ -109,16 +109,16 @@ def simulate_forward(
     )
     ahead = _Batches.of(fit, scenario, persistence)
     world, years = ahead.world, np.arange(origin, last + 1)
-    who = {history.iso3[i]: i for i in members_at(history, origin)}
-    place = np.array([who[code] for code in world.codes])
+    member = {history.iso3[i]: i for i in members_at(history, origin)}
+    place = np.array([member[code] for code in world.codes])
     i, j = place[world.first], place[world.second]
     if factors is not None:
         ahead = replace(ahead, gamma=(factors.shape[i, j], factors.inverse[i, j]))
     total, signed = np.zeros((len(years), len(world.first))), np.zeros(len(years))
     for first in range(0, runs, RUNS_TOGETHER):
-        seen, made = ahead.simulated(seed, first, runs)
-        total += seen
-        year = np.searchsorted(ahead.starts, made.signed, side="right") - 1
+        probabilities, agreements = ahead.simulated(seed, first, runs)
+        total += probabilities
+        year = np.searchsorted(ahead.starts, agreements.signed, side="right") - 1
         signed += np.bincount(year, minlength=len(years))
     chance = np.full((len(years), len(history.iso3), len(history.iso3)), np.nan)
     chance[:, i, j] = chance[:, j, i] = total / runs
@@ -138,11 +138,11 @@ def agreements_forward(
 
     scenario: of `scenario_of_fit`. Days count from its start, dyads are those of the
     world."""
-    ahead, every = _Batches.of(fit, scenario, persistence), AgreementRows.none()
+    ahead, agreements = _Batches.of(fit, scenario, persistence), AgreementRows.none()
     for first in range(0, runs, RUNS_TOGETHER):
-        made = ahead.simulated(seed, first, runs)[1]
-        every.add_rows(replace(made, run=made.run + first))
-    return ahead.world, every
+        signed = ahead.simulated(seed, first, runs)[1]
+        agreements.add_rows(replace(signed, run=signed.run + first))
+    return ahead.world, agreements
 
 
 @dataclass(frozen=True)
@@ -168,12 +168,12 @@ class _Batches:
             [float((date(year, 1, 1) - scenario.start).days) for year in years]
         )
         kinds = [worlds.reference.ladder.names.index(kind) for kind in fit.kinds]
-        kept = persistence if fit.propensity_variance > 0 else 1.0
+        persists = persistence if fit.propensity_variance > 0 else 1.0
         return cls(
             worlds.reference,
             worlds.baseline,
             starts,
-            kept,
+            persists,
             fit.propensity_variance,
             kinds,
         )
@@ -181,10 +181,10 @@ class _Batches:
     def expected(self, year: int) -> tuple[World, float]:
         """The world with the propensities expected of a year ahead, and the variance
         about them."""
-        kept = self.persistence**year
+        share = self.persistence**year
         return replace(
-            self.world, propensity=kept * self.world.propensity
-        ), self.variance * (1.0 - kept**2)
+            self.world, propensity=share * self.world.propensity
+        ), self.variance * (1.0 - share**2)
 
     def paths(self, seed: int, first: int) -> list[World]:
         """The world of each year with the propensities of one drawn path, the batch's
@@ -195,11 +195,12 @@ class _Batches:
         )
         worlds = [self.world]
         for _ in self.starts[1:]:
-            kept = self.persistence * worlds[-1].propensity
+            expected = self.persistence * worlds[-1].propensity
             worlds.append(
                 replace(
                     self.world,
-                    propensity=kept + scale * draw.standard_normal(len(kept))[:, None],
+                    propensity=expected
+                    + scale * draw.standard_normal(len(expected))[:, None],
                 )
             )
         return worlds
@@ -213,8 +214,10 @@ class _Batches:
         the margins."""
         numbers = np.arange(first, min(first + RUNS_TOGETHER, runs), dtype=np.uint64)
         worlds = self.paths(seed, first)
-        most = np.stack([world.propensity for world in worlds]).max(axis=0)
-        bound = most_willing(replace(self.world, propensity=most), self.baseline, WIDE)
+        largest = np.stack([world.propensity for world in worlds]).max(axis=0)
+        bound = most_willing(
+            replace(self.world, propensity=largest), self.baseline, WIDE
+        )
         try:
             return self._simulated(worlds, bound, seed, numbers)
         except BoundExceeded:
@@ -231,7 +234,7 @@ class _Batches:
         BoundExceeded."""
         opportunities = draw_opportunities(self.world, seed, numbers, bound)
         thin = thinning(self.world, opportunities, bound)
-        seen = np.zeros((len(self.starts), len(self.world.first)))
+        probabilities = np.zeros((len(self.starts), len(self.world.first)))
         grid = self.world.grid
         state = begin(self.world, self.baseline, seed, numbers)
         for step in range(self.world.steps):
@@ -246,7 +249,7 @@ class _Batches:
                 raise BoundExceeded
             if self.starts[year] == grid[step]:
                 expected, variance = self.expected(year)
-                now = chance_now(
+                chance = chance_now(
                     expected,
                     self.baseline,
                     state,
@@ -255,16 +258,16 @@ class _Batches:
                     variance,
                     self.gamma,
                 )
-                seen[year] = now.sum(axis=0)
+                probabilities[year] = chance.sum(axis=0)
             advance(world, self.baseline, opportunities, thin, state, view, seed)
         turn_of_step(self.world, state)
-        made = state.agreements
-        ours = (
-            np.isin(made.kind, self.kinds)
-            & (made.signed >= 0)
-            & (made.signed < grid[-1])
+        agreements = state.agreements
+        counts = (
+            np.isin(agreements.kind, self.kinds)
+            & (agreements.signed >= 0)
+            & (agreements.signed < grid[-1])
         )
-        return seen, made.take(np.flatnonzero(ours))
+        return probabilities, agreements.take(np.flatnonzero(counts))
 
 
 def mean_consent(u: Floats, variance: float) -> Floats:
@@ -272,11 +275,11 @@ def mean_consent(u: Floats, variance: float) -> Floats:
     quadrature."""
     if variance == 0:
         return consent(u)
-    parts = [
+    means = [
         share * consent(u + np.sqrt(variance) * node)
         for node, share in zip(NODES, SHARES, strict=True)
     ]
-    return np.asarray(sum(parts) / SHARES.sum())
+    return np.asarray(sum(means) / SHARES.sum())
 
 
 class AllDyads(Prospects):

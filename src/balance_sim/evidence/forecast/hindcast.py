@@ -196,8 +196,8 @@ class PlannedFits:
         plan = self.plan
         if not plan.drift:
             return 1.0
-        past = record.within(plan.first, plan.last)
-        return memory_of(weights, past, plan.window)
+        training = record.within(plan.first, plan.last)
+        return memory_of(weights, training, plan.window)
 
     def ahead(
         self, weights: WeightFit, record: Choices, memory: float, years: range
@@ -227,8 +227,8 @@ def hindcast_of(
     weights = fits.fit(plan.last)
     record = fits.as_fitted(weights)
     memory = fits.memory(weights, record)
-    past = rows.within(plan.first, plan.last)
-    baselines = fit_baselines(past, plan.baselines, plan.window)
+    training = rows.within(plan.first, plan.last)
+    baselines = fit_baselines(training, plan.baselines, plan.window)
     years = range(plan.last + 1, plan.until + 1)
     ahead = rows.within(years[0], years[-1])
     scored = partial(score_forecasts, resamples=plan.resamples, seed=plan.seed)
@@ -243,16 +243,18 @@ def hindcast_of(
             forecasts |= {name: predict(ahead) for name, predict in baselines.items()}
         ways["one_year_ahead"] = forecasts, ahead
         if plan.drift or plan.refit == "yearly":
-            held = weights.opportunities(record.within(years[0], years[-1]))
-            pair = {"base_rate": forecasts["base_rate"], "model": held}
+            unchanged = weights.opportunities(record.within(years[0], years[-1]))
+            pair = {"base_rate": forecasts["base_rate"], "model": unchanged}
             as_fitted = scored(pair, ahead.y, ahead.dyad)["model"]
     if "simulated_forward" in plan.ways:
         begin(STEPS[3])
-        model, at_origin, kept = _forward(fits, weights, record, memory, history, rows)
+        model, at_origin, scorable = _forward(
+            fits, weights, record, memory, history, rows
+        )
         forecasts = {"model": model}
         forecasts |= {name: predict(at_origin) for name, predict in baselines.items()}
-        ways["simulated_forward"] = forecasts, kept
-        lost = f"{len(ahead.y) - len(kept.y)} dyads and years"
+        ways["simulated_forward"] = forecasts, scorable
+        lost = f"{len(ahead.y) - len(scorable.y)} dyads and years"
         why = "with a state that joined later left out"
         notes += (f"simulated_forward: {lost} {why}",)
     begin(STEPS[4])

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.scored_files import WAYS, ForecastWay
+from balance_sim.scenario.plans import Refuse, read_plan
 from balance_sim.scenario.schema import Strict, Text
-from balance_sim.scenario.validation import Refuse, read_plan
 
 Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]
 Year = Annotated[int, Field(ge=1816)]

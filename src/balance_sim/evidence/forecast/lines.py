@@ -14,7 +14,7 @@ from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     from balance_sim.evidence.estimation.calibration import CalibrationPosterior
-    from balance_sim.evidence.forecast.baselines import SkillCard
+    from balance_sim.evidence.forecast.skill_card import SkillCard
     from balance_sim.evidence.forecast.theories import TheoryScores
 
 FORECASTS = ("model", "base_rate", "earlier_accords")
@@ -44,8 +44,8 @@ def detectable_lines(model: Scores) -> list[str]:
     """How large a skill would have to be to be seen."""
     lines = []
     if isnan(model.log_skill.low):
-        few = "no CIs: they need eight dyads with an event and eight without one"
-        lines += say.wrapped(few)
+        reason = "no CIs: they need eight dyads with an event and eight without one"
+        lines += say.wrapped(reason)
     if not isnan(model.detectable):
         skill = f"A true log skill of {number(model.detectable)}"
         lines += say.wrapped(f"{skill} would be found in four of five samples.")
@@ -59,11 +59,11 @@ def gain_lines(scores: Mapping[str, Scores]) -> list[str]:
     if best is None:
         return []
     gains = scores[best].model_gains
-    first, *further = (f"{title} {_gain(gains[key])}" for key, title in GAINS.items())
+    first, *others = (f"{title} {_gain(gains[key])}" for key, title in GAINS.items())
     verdict = judged(gains["log_skill"])
     return say.wrapped(
         f"The model is {verdict} the best baseline, {words(best)}: {first}, on the same "
-        f"resamples of dyads. Further gains on it: {', '.join(further)}.",
+        f"resamples of dyads. Further gains on it: {', '.join(others)}.",
         "",
     )
 
@@ -126,20 +126,20 @@ def case_lines(scored: Mapping[str, Any]) -> list[str]:
             rows.append(["  ranked by the event's effect", score, "", "", ""])
     lines = say.table(rows, "<><><")
     if scored["model"]["brier_ci95"] is None:
-        few = "no CIs: they need eight agreements and eight dyads without one"
-        lines += ["", *say.wrapped(few)]
+        reason = "no CIs: they need eight agreements and eight dyads without one"
+        lines += ["", *say.wrapped(reason)]
     return lines
 
 
 def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
     """Of each case the model's score beside that of past agreements, and what it gains
     on them, in two measures."""
-    model, _, past = FORECASTS
-    rows = [["case", "measure", "model", words(past), "gain", "95 % CI"]]
+    model, _, baseline = FORECASTS
+    rows = [["case", "measure", "model", words(baseline), "gain", "95 % CI"]]
     for scored in cases:
         for name, measure in ((scored["scenario"], "average_precision"), ("", "auc")):
-            scores = [say.number(scored[key][measure], 3) for key in (model, past)]
-            gain = _gain_cells(scored[past]["model_gains"][measure])
+            scores = [say.number(scored[key][measure], 3) for key in (model, baseline)]
+            gain = _gain_cells(scored[baseline]["model_gains"][measure])
             rows.append([name, MEASURES[measure], *scores, *gain])
     return say.table(rows, "<<>>><")
 

@@ -96,8 +96,8 @@ def _made(about: Content) -> Rows:
     for key, value in about.get("plan", {}).items():
         if key != "title":
             rows.append([key.replace("_", " "), _words(value)])
-    given = [key for key in MADE if about.get(key) not in (None, [])]
-    return rows + [[key, _words(about[key])] for key in given]
+    keys = [key for key in MADE if about.get(key) not in (None, [])]
+    return rows + [[key, _words(about[key])] for key in keys]
 
 
 def _words(value: object) -> str:

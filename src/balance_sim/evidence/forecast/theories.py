@@ -28,7 +28,7 @@ from balance_sim.evidence.estimation.calibration import (
     prior_of,
 )
 from balance_sim.evidence.estimation.choices import own_record
-from balance_sim.evidence.forecast.baselines import CARD_YEARS
+from balance_sim.evidence.forecast.skill_card import CARD_YEARS
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import fitted_distribution, presets
 from balance_sim.scenario.diagnostics import ScenarioError, in_order

@@ -139,13 +139,13 @@ def draw_gof(
         bottom = height - TOP - PITCH * number - TALL
         room = WIDTH - MARGIN - BESIDE * len(row)
         total = sum(share for _, _, share in row)
-        left = BESIDE  # room for ticks
+        x = BESIDE  # room for ticks
         for group, statistic, share in row:
             wide = room * share / total
-            place = (left / WIDTH, bottom / height, wide / WIDTH, TALL / height)
+            place = (x / WIDTH, bottom / height, wide / WIDTH, TALL / height)
             panel = _rows(table, group, statistic).dropna(subset="mean")
             _draw_panel(page.add_axes(place), panel, simulated, statistic)
-            left += BESIDE + wide
+            x += BESIDE + wide
     title = style.folded(say.first(table, "finding"), 96)
     bold: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top"}
     page.suptitle(title, x=0.012, y=1 - 0.1 / height, ha="left", **bold)

@@ -245,8 +245,8 @@ def _regimes(facts: StateFacts, agreements: Agreements) -> dict[str, float]:
         return dict.fromkeys(REGIMES, UNKNOWN)
     sides = np.stack([facts.democracy[agreements.a], facts.democracy[agreements.b]])
     democracies = (sides >= DEMOCRACY).sum(axis=0)
-    known = democracies[np.isfinite(sides).all(axis=0)].astype(np.float64)
-    return {name: _known(known == count) for name, count in REGIMES.items()}
+    by_agreement = democracies[np.isfinite(sides).all(axis=0)].astype(np.float64)
+    return {name: _known(by_agreement == count) for name, count in REGIMES.items()}
 
 
 def compare(
@@ -319,12 +319,12 @@ def _group(name: str, names: list[str], values: Floats) -> Group:
         low, high = map(float, _quantiles(simulated, (LOW, HIGH)))
         rows.append(Statistic(statistic, observed, _known(simulated), low, high))
         is_known.append(np.isfinite(simulated).any() and np.isfinite(observed))
-    known = np.array(is_known, dtype=bool)
-    unknown = [names[place] for place in np.flatnonzero(~known)]
+    is_tested = np.array(is_known, dtype=bool)
+    unknown = [names[place] for place in np.flatnonzero(~is_tested)]
     why = f"not known on one side: {', '.join(unknown)}" if unknown else None
-    if not known.any():
+    if not is_tested.any():
         return Group(name, tuple(rows), values[1:], None, why)
-    tested = values[:, known]
+    tested = values[:, is_tested]
     tested = np.where(np.isfinite(tested), tested, np.nanmean(tested[1:], axis=0))
     fit = lies_among(tested[0], tested[1:])
     return Group(name, tuple(rows), values[1:], fit, why)
@@ -340,8 +340,8 @@ def facts_of(scenario: Scenario) -> StateFacts:
             a, b = position[row.a], position[row.b]
             hostile[a, b] = hostile[b, a] = True
     democracy = [state.democracy for state in scenario.states]
-    known = np.array([np.nan if value is None else value for value in democracy])
-    return StateFacts(scenario.codes, distances(scenario), known, hostile)
+    polyarchy = np.array([np.nan if value is None else value for value in democracy])
+    return StateFacts(scenario.codes, distances(scenario), polyarchy, hostile)
 
 
 def recorded(scenario: Scenario) -> Agreements:

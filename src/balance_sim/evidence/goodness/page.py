@@ -45,8 +45,8 @@ def page(study: GoodnessOfFit) -> Content:
     title = str(about.get("title") or "Goodness of fit")
     rows = [["span", span_words(comparison)]]
     rows.append(["replications", f"{comparison.replications:,}"])
-    given = [key for key in ABOUT if about.get(key) is not None]
-    rows += [[key, say.printable(str(about[key]))] for key in given]
+    keys = [key for key in ABOUT if about.get(key) is not None]
+    rows += [[key, say.printable(str(about[key]))] for key in keys]
     question = "Does the model make networks of new agreements like the one on record?"
     content = {"title": say.printable(title), "question": question, "made": rows}
     return _content(study) | content

@@ -51,9 +51,9 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
     ]
     agreements = []
     for agreement in in_arm.agreements:
-        known = known_on(agreement, span.first)
-        if known is not None:
-            agreements.append(known)
+        at_start = known_on(agreement, span.first)
+        if at_start is not None:
+            agreements.append(at_start)
     days = min((span.stop - span.first).days, LONGEST_WINDOW)
     update = {
         "start": span.first,

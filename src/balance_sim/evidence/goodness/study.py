@@ -27,7 +27,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
-from balance_sim.study.folder import version
+from balance_sim.study.machine import version
 from balance_sim.study.result import Result
 
 RUNS = 128
@@ -45,8 +45,8 @@ def span_asked(
     ahead: of the scenario's own years, from its start on; else of the years before it.
     Raises WrongRequest."""
     start, end = scenario.start, scenario.end
-    own = Span(start, end) if ahead else own_span(scenario)
-    span = Span(first or own.first, stop or own.stop)
+    usual = Span(start, end) if ahead else own_span(scenario)
+    span = Span(first or usual.first, stop or usual.stop)
     refuse_disorder(span)
     if span.first < start < span.stop or span.stop > end:
         raise WrongRequest(

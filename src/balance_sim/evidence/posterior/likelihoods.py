@@ -223,7 +223,7 @@ def record_points(z: Floats) -> Floats:
 def calibration_span(scenario: Scenario) -> tuple[date, int]:
     """The day before which a calibrated scenario's record is complete, and its years,
     from the calibration's file."""
-    path = Path(scenario._folder) / scenario.calibration.file
+    path = Path(scenario.folder) / scenario.calibration.file
     head = yaml.safe_load(path.read_text(encoding="utf-8"))["calibrated"]
     return date.fromisoformat(str(head["years"][1])), int(head["form"]["window"])
 

@@ -23,10 +23,10 @@ from pathlib import Path
 import annotated_types
 import numpy as np
 
+from balance_sim.evidence.data.signals import SYMBOLIC
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
 from balance_sim.model.streams import PRIOR, stream_label
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import Mark, refused, shown
 from balance_sim.scenario.files import regular_bytes
@@ -39,6 +39,7 @@ from balance_sim.scenario.schema import (
     Parameters,
     Scenario,
 )
+from balance_sim.scenario.setter import value_at
 from balance_sim.study.draws import (
     CAPABILITY,
     CODING,
@@ -52,8 +53,6 @@ from balance_sim.study.draws import (
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20
-SYMBOLIC = SIGNAL_ORDER[:3]
-"""Acts that show a standing; the others of the ladder are material."""
 CALIBRATED_SD = 2.0  # of the prior of an intercept that a scenario's own record tells, nats: that of a calibration
 
 
@@ -336,8 +335,8 @@ def posterior_draws(scenario: Scenario) -> Draws:
         drawn = _read(
             base64.b64decode(named.table), named.sha256, Mark(named.draws, 1, 1), again
         )
-    elif scenario._folder:
-        drawn = read_draws(Path(scenario._folder) / named.draws, named.sha256, again)
+    elif scenario.folder:
+        drawn = read_draws(Path(scenario.folder) / named.draws, named.sha256, again)
     else:
         why = (
             "the table of draws is not at hand: the scenario was not read from a folder"

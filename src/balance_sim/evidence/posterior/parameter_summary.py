@@ -16,10 +16,10 @@ from balance_sim.evidence.posterior.parameter_draws import (
     prior_draws,
 )
 from balance_sim.model.core import Floats
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.setter import value_at
 from balance_sim.study.draws import CODING
 
 
@@ -74,7 +74,7 @@ def _central(values: Floats) -> dict[str, float]:
 def findings(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """What the head of a scenario's draws says of each parameter, by key path."""
     head = yaml.safe_load(
-        regular_bytes(Path(scenario._folder) / scenario.posterior.file, LARGEST_DRAWS)
+        regular_bytes(Path(scenario.folder) / scenario.posterior.file, LARGEST_DRAWS)
     )
     names = ("word", "prior", "likelihood", "pull")
     return {

@@ -52,13 +52,14 @@ class CodeFingerprint:
     package: str
     modules: dict[str, str] = field(default_factory=dict)
 
-    def differences(self, other: CodeFingerprint) -> list[str]:
-        """Where another fingerprint has other text, with both values."""
+    def differences(self, other: CodeFingerprint) -> list[tuple[str, str, str]]:
+        """Where another fingerprint has other text: name, and the first digits of both
+        values."""
         pairs = {"balance_sim": (self.package, other.package)}
         for name in sorted({*self.modules, *other.modules}):
             pairs[name] = self.modules.get(name, ""), other.modules.get(name, "")
         return [
-            f"{name} {mine[:SHOWN] or 'none'} there, {theirs[:SHOWN] or 'none'} here"
+            (name, mine[:SHOWN] or "none", theirs[:SHOWN] or "none")
             for name, (mine, theirs) in pairs.items()
             if mine != theirs
         ]
@@ -67,11 +68,13 @@ class CodeFingerprint:
         """Raise CodeDiffers, with both values, where another fingerprint differs.
 
         place: where the other one was taken; step: what to do next."""
-        different = self.differences(other)
-        if different:
+        lines = [
+            f"{name} {theirs}, not {mine}"
+            for name, mine, theirs in self.differences(other)
+        ]
+        if lines:
             raise CodeDiffers(
-                f"{place} has other code than the study began with: "
-                f"{'; '.join(different)}. {step}"
+                f"{place} has other code than the study: {'; '.join(lines)}. {step}"
             )
 
     def refuse_edited(self) -> None:

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from balance_sim.scenario.assemble import value_at
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.setter import value_at
 from balance_sim.show import wording as say
 from balance_sim.show.headline import ROWS, direction_table
 from balance_sim.study.export import harmless_frame
@@ -308,7 +308,7 @@ def made_rows(study: Result | SweepResult) -> Rows:
             ["theory", scenario.theory.preset],
         ]
     versions = (
-        manifest.versions
+        manifest.versions[-1].programs
         if manifest is not None
         else {"balance_sim": getattr(study, "version", "")}
     )

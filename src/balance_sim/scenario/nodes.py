@@ -1,0 +1,230 @@
+"""A tree of plain values that remembers where each was written, and single values as
+people write them.
+
+Nodes are never changed in place. Scalars follow the core schema of YAML 1.2: `NO` is
+text, and what older readers took for octal, hexadecimal, sexagesimal or grouped numbers
+is refused as ambiguous.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from balance_sim.scenario.diagnostics import Mark, shown
+
+NOWHERE = Mark("defaults.yaml", 1, 1)
+
+
+class Refused:
+    """Stands where a value was that has been reported already; nothing more is said
+    about it."""
+
+
+REFUSED = Refused()
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Node:
+    """A value and its place.
+
+    value : a scalar, a dict of nodes or a list of nodes
+    key : where the key stands that names it
+    text : how a scalar was written; quoted: in quotes
+    """
+
+    value: Any
+    mark: Mark
+    key: Mark | None = None
+    text: str = ""
+    quoted: bool = False
+
+    @property
+    def fields(self) -> dict[str, Node]:
+        """Children by key; empty if this is no mapping."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def items(self) -> list[Node]:
+        """Children of a list; empty if this is no list."""
+        return self.value if isinstance(self.value, list) else []
+
+    def get(self, key: str) -> Node | None:
+        """The child of that name, or None."""
+        return self.fields.get(key)
+
+    def below(self, key: str) -> Node:
+        """The child of that name, or an empty mapping."""
+        return self.fields.get(key) or Node({}, self.mark)
+
+    def value_of(self, key: str) -> Any:
+        """The value of the child of that name; None without one."""
+        child = self.fields.get(key)
+        return None if child is None else child.value
+
+    @property
+    def at(self) -> Mark:
+        """Where to point when the trouble is that this key is here at all."""
+        return self.key or self.mark
+
+    def with_value(self, value: object) -> Node:
+        """The same place with another value."""
+        return Node(value, self.mark, self.key, self.text, self.quoted)
+
+    def with_fields(self, changes: Mapping[str, Node]) -> Node:
+        """This mapping with some children replaced or added."""
+        return self.with_value({**self.fields, **changes})
+
+    def without(self, *keys: str) -> Node:
+        """This mapping without some children."""
+        rest = {key: child for key, child in self.fields.items() if key not in keys}
+        return self.with_value(rest)
+
+    @property
+    def kind(self) -> str:
+        """The value in words, for a message."""
+        if isinstance(self.value, bool):
+            return "boolean"
+        if isinstance(self.value, int | float):
+            number_type = "integer" if isinstance(self.value, int) else "number"
+            return f"{number_type} {shown(self.text or self.value)}"
+        words = {type(None): "nothing", dict: "a mapping", list: "a list"}
+        return words.get(type(self.value), f'text "{shown(self.value)}"')
+
+
+def plain(node: Node) -> Any:
+    """The value without its places: dicts, tuples and scalars."""
+    value = node.value
+    if isinstance(value, dict):
+        return {key: plain(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return tuple([plain(child) for child in value])
+    return value
+
+
+def from_plain(value: object, mark: Mark = NOWHERE) -> Node:
+    """A tree from dicts, lists, tuples and scalars, all at one place. NumPy scalars
+    become Python's."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, Mapping):
+        fields = {str(key): from_plain(child, mark) for key, child in value.items()}
+        return Node(fields, mark)
+    if isinstance(value, list | tuple | set | frozenset):
+        return Node([from_plain(child, mark) for child in value], mark)
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return from_plain(value.tolist(), mark)
+    is_text = isinstance(value, str | date)
+    return Node(value, mark, text=str(value), quoted=is_text)
+
+
+def merged(below: Node, above: Node) -> Node:
+    """`above` laid over `below`: mappings merge key by key, anything else replaces."""
+    if not (isinstance(below.value, dict) and isinstance(above.value, dict)):
+        return above
+    children = dict(below.fields)
+    for key, child in above.fields.items():
+        children[key] = merged(children[key], child) if key in children else child
+    return above.with_value(children)
+
+
+def descend(node: Node, steps: Sequence[object]) -> Node:
+    """The deepest node along the steps that there is."""
+    for step in steps:
+        child = node.get(step) if isinstance(step, str) else None
+        if isinstance(step, int) and step < len(node.items):
+            child = node.items[step]
+        if child is None:
+            return node
+        node = child
+    return node
+
+
+# --- scalars --------------------------------------------------------------------------
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
+_AMBIGUOUS = re.compile(
+    r"[-+]?0(?:[oO][0-7]+|[xX][0-9a-fA-F]+|[bB][01]+)"  # of another base
+    r"|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"  # grouped
+    r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"  # sexagesimal
+)
+_WORDS: dict[str, bool | float | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF"), float("inf")),
+    **dict.fromkeys(("+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_PERCENT = re.compile(r"([-+]?[0-9]*[.,]?[0-9]+) ?%")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
+_INFINITE = ("nan", "inf", "infinity", "na")
+_MISSING = ("null", "none", "n/a", "missing", "-", "?", "..")
+LONGEST_NUMBER = 40
+
+Scalar = bool | int | float | str | None
+
+
+class Unclear(NamedTuple):
+    """A scalar that is refused whatever was wanted: its error code, what is wrong, what
+    to write."""
+
+    code: str
+    message: str
+    suggestion: str
+
+
+def iso_date(value: object) -> object:
+    """A `date` from text YYYY-MM-DD; anything else comes back for the schema to
+    refuse."""
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    return value
+
+
+def plain_scalar(text: str) -> Scalar | Unclear:
+    """The value of unquoted `text`; `Unclear` where two readers would disagree."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
+        return text
+    if _FLOAT.fullmatch(text) and not _LEADING_ZERO.match(text):
+        if len(text) > LONGEST_NUMBER:
+            why = f"number too long ({len(text)} characters)"
+            return Unclear("E024", why, "write fewer digits")
+        return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
+    if _FLOAT.fullmatch(text) or _AMBIGUOUS.fullmatch(text):
+        why = f"ambiguous number `{shown(text, LONGEST_NUMBER)}`"
+        hint = "write decimal digits, or quote it if it is text"
+        return Unclear("E206", why, hint)
+    return text
+
+
+def hint_for_number(text: str) -> tuple[str, str]:
+    """Error code and next step for text that stands where a number is wanted."""
+    bare = text.strip()
+    if percent := _PERCENT.fullmatch(bare):
+        share = float(percent[1].replace(",", ".")) / 100
+        return "E205", f"write {share:g}"
+    if _GROUPED.fullmatch(bare):
+        return "E205", f"write {bare.replace(',', '')}, without commas"
+    if _DECIMAL_COMMA.fullmatch(bare):
+        return "E205", f"use {bare.replace(',', '.')}"
+    if bare.casefold().strip("+-.") in _INFINITE:
+        hint = "a number must be finite; leave it out where it is missing"
+        return "E204", hint
+    if bare.casefold() in _MISSING:
+        return "E201", "leave it out (blank in a table) where it is missing"
+    if bare and isinstance(plain_scalar(bare), int | float):
+        return "E201", "remove the quotes"
+    return "E201", "write decimal digits, with a point"

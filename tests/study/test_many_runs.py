@@ -1,0 +1,115 @@
+"""F32. As many runs as nobody waits for, copied from one block: how much memory is held over them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from balance_sim.study.blocks import Block
+from balance_sim.study.store import Store
+from balance_sim.study.tables import BlockTables
+
+BLOCK = 2_000
+EXPERIMENT = """schema: 1
+scenario: small.yaml
+factors: {events.summit.visibility: [0.5, 1]}
+runs: {runs}
+seed: 1
+outcomes: [accords_all_300, accords_counter_300]
+"""
+MEASURED = """
+import sys
+from balance_sim.cli import main
+try:
+    main(sys.argv[1:])
+finally:  # of this program alone: ru_maxrss would begin with what the process that started it held
+    lines = open("/proc/self/status").read().splitlines()
+    print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+"""
+
+
+def moved(table: pa.Table, by: int) -> pa.Table:
+    """The same rows, of runs so many numbers further on."""
+    at = table.column_names.index("run")
+    return table.set_column(at, table.schema.field(at), pa.array(table["run"].to_numpy() + np.int32(by)))
+
+
+def filled(out: Path, runs: int) -> None:
+    """Fill the folder of a study of one block a point up to so many runs a point."""
+    with Store(out).lock() as store:
+        key = store.manifest().study_key
+        for point in store.done():
+            pairs = list(store.blocks(point))
+            runs_of, agreements = (pa.concat_tables([dyad[k] for dyad in pairs]) for k in (0, 1))
+            dyads = pa.concat_tables([table for table, _ in store.dyads(point)])
+            for at in range(BLOCK, runs, BLOCK):
+                tables = BlockTables(moved(runs_of, at), moved(agreements, at), dyads)
+                store.write(key, [(point, Block(at, at + BLOCK), tables)])
+
+
+def mebibytes(folder: Path, *words: str) -> int:
+    """The most memory that a command held."""
+    env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.split()[-1])
+
+
+def held_by_readers(folder: Path) -> dict[str, int]:
+    """The most memory that each held of those that go over a finished study, by its command."""
+    return {
+        "export": mebibytes(folder, "export", "out", "--out", "all.parquet"),
+        "status": mebibytes(folder, "status", "out"),
+        "verify": mebibytes(folder, "verify", "out", "--sample", "0"),
+    }
+
+
+def sweep_of(bench, runs: int) -> None:
+    """Two points that have so many runs together: what goes on, what reads. None grows with the runs."""
+    text = EXPERIMENT.replace("{runs}", str(BLOCK))
+    (bench.folder / "exp.yaml").write_text(text)
+    words = ("sweep", "exp.yaml", "--workers", "1", "--block", str(BLOCK), "--out", "out")
+    assert bench.ask(*words).returncode == 0
+    filled(bench.folder / "out", runs // 2)
+    (bench.folder / "exp.yaml").write_text(text.replace(f"runs: {BLOCK}", f"runs: {runs // 2}"))
+    held = {"sweep": mebibytes(bench.folder, *words)} | held_by_readers(bench.folder)
+    print(runs, held)
+    assert max(held.values()) < 500, held
+
+
+def run_of(bench, runs: int) -> None:
+    """Outcomes are read some at a time, so that a run and its verification do not hold them all either."""
+    words = bench.run_words(runs=BLOCK)
+    assert bench.ask(*words).returncode == 0
+    filled(bench.folder / "out", runs)
+    held = {"run": mebibytes(bench.folder, *bench.run_words(runs=runs))} | held_by_readers(bench.folder)
+    print(runs, held)
+    assert max(held["export"], held["status"]) < 500, held
+    assert max(held.values()) < (700 if runs > 100_000 else 300), held
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
+@pytest.mark.fault("F32")
+@pytest.mark.parametrize("study", [pytest.param(sweep_of, marks=pytest.mark.long), run_of])
+def test_memory_with_twenty_thousand_runs(bench, study) -> None:
+    study(bench, 20_000)
+
+
+@pytest.mark.long
+@pytest.mark.fault("F32")
+@pytest.mark.parametrize("study", [sweep_of, run_of])
+def test_long_memory_with_a_million_runs(bench, study) -> None:
+    study(bench, 1_000_000)
