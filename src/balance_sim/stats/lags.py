@@ -290,7 +290,10 @@ def mixed_chance(
 
     Examples
     --------
-    >>> mixed_chance(np.array([1.0]), np.array([1.0]), np.array([1.0])).tolist()  # 1 - 1 / 2
+    1 - 1 / 2:
+
+    >>> one = np.array([1.0])
+    >>> mixed_chance(one, one, one).tolist()
     [0.5]
     """
     is_fixed = ~np.isfinite(shape)
