@@ -96,8 +96,8 @@ def test_an_experiment(world, old, new, answer):
 def test_check_seals_tables_that_have_no_sha256(world):
     sealed = world.text
     world.write(re.sub(r", sha256: \w+", "", sealed))
-    code, out, err = invoke("check", "summit.yaml", "--no-world")
+    code, _, err = invoke("check", "summit.yaml", "--no-world")
     assert code == 0 and err.count("W310") == 1 and "--seal" in err
-    code, out, err = invoke("check", "summit.yaml", "--no-world", "--seal")
+    code, _, err = invoke("check", "summit.yaml", "--no-world", "--seal")
     assert (code, err) == (0, "sealed: tables/states.csv\nsealed: tables/accords.csv\n")
     assert world.text == sealed
