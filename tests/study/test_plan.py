@@ -43,7 +43,7 @@ def test_ten_thousand_points_make_few_files() -> None:
 
 
 @pytest.mark.slow
-def test_status_and_sensitivity_of_a_hundred_thousand_points_with_few_done(lab) -> None:
+def test_status_and_sensitivity_of_a_hundred_thousand_points_with_few_done(lab, monkeypatch) -> None:
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
     lab.edit("[0.2, 0.4]", "{min: 0.2, max: 0.4}")
     lab.edit("arms:", "design: {method: lhs, samples: 100000}\narms:")
@@ -60,8 +60,8 @@ def test_status_and_sensitivity_of_a_hundred_thousand_points_with_few_done(lab) 
 
     experiment = load_experiment(lab.path)
     assert len(list(design_points(experiment))) == 100_000
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Enough):
-        patch.setattr(module, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(module, "TELL_EVERY", 0.0)
+    with pytest.raises(Enough):
         sweep(experiment, out=lab.folder / "out", max_bytes=1 << 50, progress=stop)
     assert len(Store(lab.folder / "out").blocks_done()) == 49
     began = time.process_time()
