@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from balance_sim.effects.world_at_start import world_at_start as world_at_start
     from balance_sim.evidence.goodness.study import gof as gof
     from balance_sim.evidence.goodness.study import goodness_of_fit as goodness_of_fit
-    from balance_sim.evidence.posterior.effect_draws import uncertainty as uncertainty
+    from balance_sim.evidence.posterior.uncertainty import uncertainty as uncertainty
     from balance_sim.games.plan import load_game as load_game
     from balance_sim.games.solve import solve as solve
     from balance_sim.games.study import play as play
@@ -70,7 +70,7 @@ _HOMES = {
     "balance_sim.evidence.goodness.study": ("gof", "goodness_of_fit"),
     "balance_sim.effects.result": ("AnalysedResult", "open_result"),
     "balance_sim.effects.expected_effect": ("effect",),
-    "balance_sim.evidence.posterior.effect_draws": ("uncertainty",),
+    "balance_sim.evidence.posterior.uncertainty": ("uncertainty",),
     "balance_sim.effects.compare": ("compare",),
     "balance_sim.effects.explain": ("explain",),
     "balance_sim.effects.sensitivity": ("sensitivity",),
@@ -91,10 +91,10 @@ __all__ = [  # noqa: PLE0604 - names as the table above has them
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
-    found = getattr(import_module(_HOME_OF[name]), name)
+    value = getattr(import_module(_HOME_OF[name]), name)
     if name in ("AnalysedResult", "Result", "open_result", "run"):
         import_module("balance_sim.study.result").Result.card = staticmethod(_card)
-    return found
+    return value
 
 
 def _card(result: Any) -> str:

@@ -68,7 +68,8 @@ def test_verdict(mean: float, lo: float, hi: float, n: int, expected: str) -> No
     ],
 )
 def test_a_change_in_words(numbers: tuple[float, ...], words: str) -> None:
-    assert change_words(*numbers, "treaties") == words  # type: ignore[arg-type]
+    effect = dict(zip(("mean", "lo", "hi", "mcse", "n"), numbers[:5], strict=True))
+    assert change_words(effect, *numbers[5:], "treaties") == words
 
 
 def test_two_levels_show_that_they_differ_and_no_more() -> None:

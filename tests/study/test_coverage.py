@@ -18,15 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from balance_sim.article.mechanisms.agreements import (
-    FEWEST,
-    SAMPLE,
-    elasticity,
-    loop_gains,
-    rates,
-    sampled,
-)
+from balance_sim.article.mechanisms.agreements import FEWEST, elasticity
 from balance_sim.article.mechanisms.data import PairedColumns, jackknifed, ratio
+from balance_sim.article.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
 from balance_sim.effects.run import run
 from balance_sim.effects.sensitivity import _morris_rows, _sobol_rows
 from balance_sim.effects.sweep_matrices import OutcomeMatrices, Quantity, run_matrices

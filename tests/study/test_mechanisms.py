@@ -25,12 +25,11 @@ from balance_sim.article.mechanisms.agreements import (
     elasticity,
     gained,
     guests_of,
-    loop_gains,
-    sampled,
     standardised,
     strata,
 )
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
+from balance_sim.article.mechanisms.spiral import loop_gains, sampled
 from balance_sim.effects.participants import Participants, PlaceboComparison
 from balance_sim.effects.placebos import Placebos
 from balance_sim.effects.run import run

@@ -57,7 +57,7 @@ Change = Callable[[Scenario, float], Scenario]
 
 def _less_visible(scenario: Scenario, focal: Event, share: float) -> Scenario:
     event = focal.model_copy(update={"visibility": focal.visibility * share})
-    events = [other for other in scenario.events if other.id != event.id]
+    events = [event_kept for event_kept in scenario.events if event_kept.id != event.id]
     events = sorted([*events, event], key=lambda event: (event.date, event.id))
     return scenario.model_copy(update={"events": tuple(events)})
 

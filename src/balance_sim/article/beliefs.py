@@ -101,9 +101,9 @@ def audiences_apart(worlds: Worlds, cast: EventRoles) -> tuple[str, str] | None:
     if len(set(attention.values())) < 2:
         return None
     size = {name: len(outsiders(worlds, cast, name)) for name in attention}
-    most = max(attention, key=lambda name: (attention[name], size[name]))
-    least = min(attention, key=lambda name: (attention[name], -size[name]))
-    return most, least
+    most_attentive = max(attention, key=lambda name: (attention[name], size[name]))
+    least_attentive = min(attention, key=lambda name: (attention[name], -size[name]))
+    return most_attentive, least_attentive
 
 
 def outsiders(worlds: Worlds, cast: EventRoles, audience: str) -> list[int]:
@@ -137,12 +137,13 @@ def association(shift: Shift) -> float:
     """M12: share of the change of hostility to the host that comes through its
     partners."""
     drawn = shift.of("drawn_in", "outside_host")
-    own = shift.of("hostility", "outside_host")
-    return drawn / (drawn + own) if drawn + own else NAN
+    hostility = shift.of("hostility", "outside_host")
+    return drawn / (drawn + hostility) if drawn + hostility else NAN
 
 
 def rivalry(shift: Shift) -> float:
-    """M13: change of the host's influence over the junior principal less the third's."""
+    """M13: change of the host's influence over the junior principal less the
+    third's."""
     host = shift.of("influence", "host_junior")
     return host - shift.of("influence", "third_junior")
 
@@ -157,8 +158,10 @@ def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
         attentive audience."""
         if apart is None:
             return NAN
-        most, least = (shift.of("alignment_participants", name) for name in apart)
-        return most - least
+        most_attentive, least_attentive = (
+            shift.of("alignment_participants", name) for name in apart
+        )
+        return most_attentive - least_attentive
 
     return {
         "M3": audiences,

@@ -1,5 +1,5 @@
-"""Figures of the article: its mechanisms as a typeset table, and the stances that states
-take."""
+"""Figures of the article: its mechanisms as a typeset table, and the stances that
+states take."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def _with_sizes_named(rows: pd.DataFrame) -> pd.DataFrame:
     fits=compares,
     typeset=True,
     page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
-    empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
+    empty="No arm to compare, or no replication finished: there is no mechanism to "
+    "measure.",
     follows="pairs",
     columns="id name words found p verdict measure",
     download="id name value lo hi tag found p verdict measure",
@@ -255,7 +256,8 @@ def _stances_change(result: AnalysedResult) -> bool:
     stances_table,
     page=_stances_page,
     fits=_stances_change,
-    empty="No arm to compare, or stances were not observed: there are no stances to show.",
+    empty="No arm to compare, or stances were not observed: there are no stances to "
+    "show.",
     follows="relations",
     columns="group stance share_control share effect lo hi",
     download="group stance share_control share effect lo hi",

@@ -112,8 +112,8 @@ def _how_to_read(result: AnalysedResult) -> Iterator[str]:
         return
     replications = result.extra_by_run.runs
     count = replications * len(arms | {result.reference})
-    few = " So few give wide CIs." if replications < FEW_REPLICATIONS else ""
+    caution = " So few give wide CIs." if replications < FEW_REPLICATIONS else ""
     yield (
         f"Behind M4, M8 and M11: {say.plural(count, 'further replication')}, in every "
-        f"fourth replication ({replications}).{few}"
+        f"fourth replication ({replications}).{caution}"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from balance_sim.article.mechanisms import measured
 from balance_sim.model.landscape import weight_of_dyads
 
@@ -21,10 +23,10 @@ def additions(result: AnalysedResult) -> dict[str, Any]:
 def camps(result: Result) -> dict[str, Any]:
     """The two camps just before the event: codes, energy per unit of weight, and
     whether none has less."""
-    found, world = result.worlds.camps, result.worlds.reference
-    sides = [
-        [code for code, at in zip(world.codes, found.sides, strict=True) if at == side]
-        for side in (1, -1)
-    ]
-    energy = found.energy / weight_of_dyads(world.capability)
-    return {"camps": sides, "energy": energy, "exact": found.exact}
+    world, before_event = result.worlds.reference, result.worlds.camps
+    camps = []
+    for camp in (1, -1):
+        places = np.flatnonzero(before_event.sides == camp)
+        camps.append([world.codes[i] for i in places])
+    energy = before_event.energy / weight_of_dyads(world.capability)
+    return {"camps": camps, "energy": energy, "exact": before_event.exact}

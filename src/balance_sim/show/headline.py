@@ -1,11 +1,11 @@
-"""What a run found, for the terminal: the finding in a sentence, the arms, the dyads,
+"""The finding of a run for the terminal: the effect in a sentence, the arms, the dyads,
 and what was scheduled anyway."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,18 +23,20 @@ from balance_sim.show.wording import (
 from balance_sim.study.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from balance_sim.effects.placebos import PlaceboTest
     from balance_sim.effects.result import AnalysedResult
     from balance_sim.show.study_types import Doubt
     from balance_sim.study.result import Result
 
-TOP, MOST_DYADS = 3, 25  # dyads that are named, and shown with all that is known
-SEEN = 5e-7  # agreements: a smaller effect would print as nought
+type Row = dict[Any, Any]
+
+TOP_DYADS, MOST_DYADS = 3, 25  # named in a sentence, and shown in a table
+SMALLEST = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether
 the scenario allows any."""
+FEWEST_PLACEBOS = 20
+"""Fewer cannot give a p below 0.05, since the event itself counts as one."""
 
 DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
@@ -44,7 +46,15 @@ ROWS = say.DIRECTIONS | DECLARED
 """What the rows of `direction_table` are: security agreements by direction, then
 declarations."""
 NUMBERS = ("expected", "effect", "95 % CI", "MCSE")
+EFFECT = ["effect", "lo", "hi", "mcse"]
 DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
+DEFINITIONS = (
+    "Counter-balancing: neither state takes part in the event, both fear the "
+    "participants, and neither is aligned with them. Security agreements are binding "
+    "and of the depth of information sharing or more; the other types are declarations."
+)
+
+# -- tables ----------------------------------------------------------------------------
 
 
 def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
@@ -56,28 +66,22 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
         Outcome("accords", name, result.window).name: name for name in say.DIRECTIONS
     }
     outcomes |= {f"{name}_{result.window}": name for name in DECLARED}
-    levels = result.levels[result.levels["outcome"].isin(outcomes)]
-    frame = levels[["arm", "outcome", "mean", "n"]].copy()
-    effects = result.effects
-    if effects.empty:
-        frame = frame.assign(
-            **dict.fromkeys(("effect", "lo", "hi", "mcse"), float("nan"))
-        )
+    levels = result.levels
+    levels = levels[levels["outcome"].isin(outcomes) & levels["arm"].isin(arms)]
+    frame = levels[["arm", "outcome", "mean", "n"]]
+    if result.effects.empty:
+        frame = frame.assign(**dict.fromkeys(EFFECT, math.nan))
     else:
-        columns = ["arm", "outcome", "effect", "lo", "hi", "mcse"]
-        frame = frame.merge(
-            effects.rename(columns={"mean": "effect"})[columns],
-            on=["arm", "outcome"],
-            how="left",
-        )
-    frame["direction"] = frame["outcome"].map(outcomes)
-    places = {"arm": [*arms], "direction": [*ROWS]}
-    frame = frame[frame["arm"].isin(arms)].sort_values(
-        [*places], key=lambda of: of.map(places[str(of.name)].index)
+        effects = result.effects.rename(columns={"mean": "effect"})
+        effects = effects[["arm", "outcome", *EFFECT]]
+        frame = frame.merge(effects, on=["arm", "outcome"], how="left")
+    frame = frame.assign(direction=frame["outcome"].map(outcomes))
+    places = {"arm": list(arms), "direction": list(ROWS)}
+    frame = frame.sort_values(
+        ["arm", "direction"],
+        key=lambda column: column.map(places[str(column.name)].index),
     )
-    return frame[
-        ["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]
-    ].reset_index(drop=True)
+    return frame[["arm", "direction", "mean", *EFFECT, "n"]].reset_index(drop=True)
 
 
 def top_dyads(result: Result, arm: str) -> pd.DataFrame:
@@ -86,17 +90,17 @@ def top_dyads(result: Result, arm: str) -> pd.DataFrame:
 
     The columns of DYADS: expected new security agreements within the longest window in
     the control arm and in `arm`, and the effect."""
-    part = result.dyads[result.dyads["arm"] == arm]
-    return by_size(part[clear(part)])[DYADS].reset_index(drop=True)
+    dyads = result.dyads[result.dyads["arm"] == arm]
+    return by_size(dyads[clear(dyads)])[DYADS].reset_index(drop=True)
 
 
-def by_size(frame: pd.DataFrame) -> pd.DataFrame:
+def by_size(dyads: pd.DataFrame) -> pd.DataFrame:
     """Dyads with the effect furthest from zero first, ties in the order of the
     codes."""
-    keyed = frame.assign(far=frame["effect"].abs())
-    return keyed.sort_values(
-        ["far", "a", "b"], ascending=[False, True, True], kind="stable"
-    ).drop(columns="far")
+    keyed = dyads.assign(size=dyads["effect"].abs())
+    order = [False, True, True]
+    ordered = keyed.sort_values(["size", "a", "b"], ascending=order, kind="stable")
+    return ordered.drop(columns="size")
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -104,49 +108,195 @@ def clear(frame: pd.DataFrame) -> pd.Series[bool]:
     return (frame["lo"] > 0) | (frame["hi"] < 0)
 
 
+def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> Row | None:
+    """The row of an arm and an outcome in a tidy table, or None."""
+    if frame.empty:
+        return None
+    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)]
+    return rows.to_dict("records")[0] if len(rows) else None
+
+
+# -- sentences -------------------------------------------------------------------------
+
+
 def finding(result: AnalysedResult) -> str:
     """The effect of the headline arm in a sentence."""
-    reference, arm = result.reference, result.headline_arm
-    outcome = result.headline_outcome
+    arm, outcome = result.headline_arm, result.headline_outcome
     what = f"{say.COUNTER} {say.within(result.window)}"
-    base = _row(result.levels, reference, outcome)
-    if base is None or not base["n"]:
+    control = _row(result.levels, result.reference, outcome)
+    if control is None or not control["n"]:
         return "No replication finished, so there is nothing to report."
     if arm is None:
-        title = say.arm_title(result.scenario, reference)
-        told = f"{title}: {say.number(base['mean'], 1)} expected {what}"
-        return f"{told}. There is no other arm to compare with."
-    row, with_it = _row(result.effects, arm, outcome), _row(result.levels, arm, outcome)
-    if row is None or with_it is None or not row["n"]:
+        title = say.arm_title(result.scenario, result.reference)
+        level = say.number(control["mean"], 1)
+        return (
+            f"{title}: {level} expected {what}. There is no other arm to compare with."
+        )
+    effect = _row(result.effects, arm, outcome)
+    treated = _row(result.levels, arm, outcome)
+    if effect is None or treated is None or not effect["n"]:
         return "No paired replication finished, so there is nothing to report."
-    numbers = (
-        row["mean"],
-        row["lo"],
-        row["hi"],
-        row["mcse"],
-        int(row["n"]),
-        base["mean"],
-        with_it["mean"],
-    )
-    return f"{say.treatment(result, arm)}: {say.change_words(*numbers, what)}."
+    change = say.change_words(effect, control["mean"], treated["mean"], what)
+    return f"{say.treatment(result, arm)}: {change}."
 
 
 def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
     """Where there is next to no effect, or nothing that could count: reasons that
     follow from the scenario, if any."""
-    arm, outcome = result.headline_arm, result.headline_outcome
-    base = _row(result.levels, result.reference, outcome)
-    row = _row(result.effects, arm, outcome)
-    if (
-        not result.finished
-        or base is None
-        or row is None
-        or abs(row["mean"]) > NEXT_TO_NOTHING * base["mean"]
-    ):
+    outcome = result.headline_outcome
+    control = _row(result.levels, result.reference, outcome)
+    effect = _row(result.effects, result.headline_arm, outcome)
+    if not result.finished or control is None or effect is None:
+        return ()
+    if abs(effect["mean"]) > NEXT_TO_NOTHING * control["mean"]:
         return ()
     from balance_sim.effects.world_at_start import world_at_start
 
     return world_at_start(result.scenario).why_nothing
+
+
+def _channels(result: AnalysedResult) -> dict[str, str]:
+    """The channels of the headline effect, what else the arm changes (empty if nothing)
+    and all of it, in digits alike.
+
+    Empty without the focal event."""
+    arm = result.headline_arm
+    if arm is None:
+        return {}
+    channels = result.channels.of(arm, result.headline_outcome)
+    if channels is None:
+        return {}
+    places = say.decimals(abs(channels["total"]) / 50)
+    parts = ("picture", "threat", "rest", "total")
+    words = {part: say.signed(channels[part], places) for part in parts}
+    if abs(channels["rest"]) < 1e-9:
+        words["rest"] = ""
+    return words
+
+
+def channel_words(result: AnalysedResult) -> str:
+    """What the focal event's two channels make of the headline effect, in a sentence;
+    empty without the event."""
+    parts = _channels(result)
+    if not parts:
+        return ""
+    more = f", what else the arm changes {parts['rest']}" if parts["rest"] else ""
+    return (
+        f"Channels: the picture of who stands together adds {parts['picture']}, the "
+        f"threat to its targets {parts['threat']}{more} (exact Shapley values, expected "
+        "estimator)."
+    )
+
+
+def short_channels(result: AnalysedResult) -> str:
+    """The same with the whole, which a simulated effect beside it need not equal."""
+    parts = _channels(result)
+    if not parts:
+        return ""
+    more = f", the arm's other changes {parts['rest']}" if parts["rest"] else ""
+    return (
+        f"Channels: who stands together {parts['picture']}, the threat to its targets "
+        f"{parts['threat']}{more}; {parts['total']} in all, by the expected estimator "
+        "(partners as at the start)."
+    )
+
+
+OTHERS = {"participants": "sets of states", "dates": "dates"}
+"""What placebos of a family have others of."""
+
+
+def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
+    """What the placebo tests say, in one sentence; empty where there are none."""
+    parts = []
+    for family, test in tests.items():
+        count = say.plural(test.placebos, "placebo")
+        parts.append(
+            f"p = {test.p:.3f} against {count} with other {OTHERS[family]} "
+            f"({test.verdict})"
+        )
+    return f"Placebos: {'; '.join(parts)}." if parts else ""
+
+
+def short_placebos(result: AnalysedResult) -> str:
+    """The same without the verdicts."""
+    parts = []
+    for family, test in result.placebos.tests().items():
+        few = test.placebos < FEWEST_PLACEBOS
+        note = " (too few for less than 0.05)" if few else ""
+        count = f"{test.placebos:,} other {OTHERS[family]}"
+        parts.append(f"{test.p:.3f} among {count}{note}")
+    if not parts:
+        return ""
+    return f"Placebos, by the share with an effect as large: p = {', '.join(parts)}."
+
+
+def doubts(result: AnalysedResult) -> list[Doubt]:
+    """How sure the headline effect is, by rooms of the upper storey."""
+    found = [doubt(result) for doubt in registry.parts("doubt").values()]
+    return [doubt for doubt in found if doubt is not None]
+
+
+def _level(result: AnalysedResult, outcome: str, front: str) -> str:
+    """What is expected of an outcome in the control arm, and the headline arm's effect
+    on it; else nothing."""
+    control = _row(result.levels, result.reference, outcome)
+    if control is None:
+        return ""
+    words = front.format(say.number(control["mean"], 1))
+    effect = _row(result.effects, result.headline_arm, outcome)
+    if effect is not None and math.isfinite(effect["mean"]):
+        numbers = (effect[key] for key in ("mean", "lo", "hi", "mcse"))
+        words += f"; effect {say.effect_words(*numbers)}"
+    return f"{words}."
+
+
+def _largest(result: AnalysedResult) -> str:
+    """The dyads whose effect is furthest from zero, of those where it can be detected;
+    that there are none; or "", where there is no arm beside the control arm."""
+    dyads = _detectable(result)
+    if dyads is None:
+        return ""
+    shown = dyads[dyads["effect"].abs() >= SMALLEST].head(TOP_DYADS)
+    if shown.empty:
+        return say.NO_DYAD
+    names = say.state_names(result.scenario)
+    places = max(say.digits(*shown["effect"]), 3)
+    parts = []
+    for row in shown.to_dict("records"):
+        dyad = say.dyad_name(names, row["a"], row["b"])
+        parts.append(f"{dyad} {say.signed(row['effect'], places)}")
+    count = f"{len(dyads):,} of {_count(result):,} detectable"
+    return f"Largest effects on dyads: {', '.join(parts)} agreements ({count})."
+
+
+def _detectable(result: AnalysedResult) -> pd.DataFrame | None:
+    """`top_dyads` of the headline arm; None without an arm beside the control arm."""
+    arm = result.headline_arm
+    if arm is None or result.dyads.empty:
+        return None
+    return top_dyads(result, arm)
+
+
+def _count(result: AnalysedResult) -> int:
+    """How many dyads there are."""
+    return int((result.dyads["arm"] == result.headline_arm).sum())
+
+
+def _scheduled(result: AnalysedResult) -> str:
+    """The agreements that were already scheduled."""
+    names = say.state_names(result.scenario)
+    parts = []
+    for row in result.scheduled.to_dict("records"):
+        name = say.printable(str(row["name"])) or say.arm_words(str(row["kind"]))
+        dyad = say.dyad_name(names, row["a"], row["b"])
+        parts.append(f"{dyad}, {name} ({row['stage']} on {row['date']})")
+    if not parts:
+        return "No agreement was already scheduled."
+    effect = "its effect is" if len(parts) == 1 else "their effects are"
+    return f"Already scheduled, so {effect} zero by construction: {'; '.join(parts)}."
+
+
+# -- lines -----------------------------------------------------------------------------
 
 
 def headline_lines(
@@ -154,12 +304,15 @@ def headline_lines(
 ) -> Iterator[str]:
     """The finding and what belongs to it, in some twenty lines and one for each arm.
 
-    verbose: instead every table there is, and what is needed to repeat the run. width:
-    columns of the page."""
-    runs = f"{say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')}"
+    width : columns of the page
+    verbose : instead every table there is, and what is needed to repeat the run
+    """
+    replications = say.plural(result.runs, "replication")
+    runs = f"{replications} of {say.plural(len(result.arms), 'arm')}"
     title = say.printable(result.scenario.title)
     yield from wrapped(title if verbose else f"{title} ({runs})", "", width)
-    yield from said(say.printable(result.scenario.question) if verbose else "", width)
+    if verbose:
+        yield from said(say.printable(result.scenario.question), width)
     yield from said(finding(result), width)
     for reason in why_nothing(result):
         yield from said(f"Why: {say.printable(reason)}.", width)
@@ -169,25 +322,18 @@ def headline_lines(
     if verbose:
         yield from ("", f"{runs}, seed {result.seed}", f"digest {result.digest}")
     if result.folder is not None:
-        drawn = (result.folder / "report.html").is_file()
-        what = "Results, figures and report.html" if drawn else "Results"
-        what = what if result.finished else "Manifest, summary.json and failed.json"
-        yield f"{what}: {result.folder}{'' if verbose else '; --verbose prints more'}"
-
-
-def doubts(result: AnalysedResult) -> list[Doubt]:
-    """What rooms of the upper storey know of how sure the headline effect is."""
-    found = (doubt(result) for doubt in registry.parts("doubt").values())
-    return [doubt for doubt in found if doubt is not None]
+        what = "Manifest, summary.json and failed.json"
+        if result.finished:
+            has_page = (result.folder / "report.html").is_file()
+            what = "Results, figures and report.html" if has_page else "Results"
+        more = "" if verbose else "; --verbose prints more"
+        yield f"{what}: {result.folder}{more}"
 
 
 def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
     sentences = [say.caveat(result.draws), *(doubt.short for doubt in doubts(result))]
-    for words in (
-        short_channels(result),
-        short_placebos(result),
-        " ".join(sentence for sentence in sentences if sentence),
-    ):
+    sure = " ".join(sentence for sentence in sentences if sentence)
+    for words in (short_channels(result), short_placebos(result), sure):
         yield from said(words, width)
     yield from ("", *_effects_of_arms(result, width), *_own(result, width), "")
     for words in (_largest(result), _scheduled(result)):
@@ -220,84 +366,15 @@ def _doubt_lines(doubt: Doubt, width: int) -> Iterator[str]:
         yield from said(words, width)
 
 
-def _channels(result: AnalysedResult) -> dict[str, str]:
-    """The channels of the headline effect, what else the arm changes (empty if nothing)
-    and all of it, in digits alike.
-
-    Empty without the focal event."""
-    arm = result.headline_arm
-    found = (
-        result.channels.of(arm, result.headline_outcome) if arm is not None else None
-    )
-    if found is None:
-        return {}
-    places = say.decimals(abs(found["total"]) / 50)
-    told = {
-        name: say.signed(found[name], places)
-        for name in ("picture", "threat", "rest", "total")
-    }
-    return told if abs(found["rest"]) >= 1e-9 else told | {"rest": ""}
-
-
-def channel_words(result: AnalysedResult) -> str:
-    """What the focal event's two channels make of the headline effect, in a sentence;
-    empty without the event."""
-    if not (of := _channels(result)):
-        return ""
-    more = of["rest"] and f", what else the arm changes {of['rest']}"
-    return (
-        f"Channels: the picture of who stands together adds {of['picture']}, the threat to its targets "
-        f"{of['threat']}{more} (exact Shapley values, expected estimator)."
-    )
-
-
-def short_channels(result: AnalysedResult) -> str:
-    """The same with the whole, which a simulated effect beside it need not equal."""
-    if not (of := _channels(result)):
-        return ""
-    rest = of["rest"] and f", the arm's other changes {of['rest']}"
-    parts = f"who stands together {of['picture']}, the threat to its targets {of['threat']}{rest}"
-    return f"Channels: {parts}; {of['total']} in all, by the expected estimator (partners as at the start)."
-
-
-FEWEST_PLACEBOS = 20
-"""Fewer cannot give a p below 0.05, since the event itself counts as one."""
-
-
-OTHERS = {"participants": "sets of states", "dates": "dates"}
-"""What placebos of a family have others of."""
-
-
-def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
-    """What the placebo tests say, in one sentence; empty where there are none."""
-    parts = []
-    for family, test in tests.items():
-        count = say.plural(test.placebos, "placebo")
-        parts.append(
-            f"p = {test.p:.3f} against {count} with other {OTHERS[family]} "
-            f"({test.verdict})"
-        )
-    return f"Placebos: {'; '.join(parts)}." if parts else ""
-
-
-def short_placebos(result: AnalysedResult) -> str:
-    """What they say, without the verdicts."""
-    told = [
-        f"{of.p:.3f} among {of.placebos:,} other {OTHERS[name]}"
-        + (" (too few for less than 0.05)" if of.placebos < FEWEST_PLACEBOS else "")
-        for name, of in result.placebos.tests().items()
-    ]
-    return (
-        f"Placebos, by the share with an effect as large: p = {', '.join(told)}."
-        if told
-        else ""
-    )
-
-
 def _counter(result: AnalysedResult) -> pd.DataFrame:
     """Of every arm the counter-balancing security agreements."""
     frame = direction_table(result, result.arms)
     return frame[frame["direction"] == "counter"]
+
+
+def _places(frame: pd.DataFrame) -> int:
+    """Decimals for the effects of a table."""
+    return say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
 
 
 def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
@@ -306,178 +383,89 @@ def _effects_of_arms(result: AnalysedResult, width: int) -> Iterator[str]:
     is_control = frame["arm"] == result.reference
     if is_control.all() or not is_control.any():
         return
-    names, places = say.arm_titles(result.scenario), _places(frame)
-    rows = [
-        (names[row["arm"]], *say.effect_cells(row, places)[:2])
-        for row in frame[~is_control].to_dict("records")
-    ]
+    titles, places = say.arm_titles(result.scenario), _places(frame)
     control = say.number(frame.loc[is_control, "mean"].iloc[0], 2)
-    heads = (f"arm (control arm: {control} agreements)", "effect", "95 % CI")
-    numbers = sum(
-        2 + max(map(len, column)) for column in [*zip(heads, *rows, strict=True)][1:]
-    )
-    cells = [(shortened(title, width - numbers), *told) for title, *told in rows]
-    yield from table_or_lines([heads, *cells], "<>", width)
+    heads = [f"arm (control arm: {control} agreements)", "effect", "95 % CI"]
+    arms = frame[~is_control].to_dict("records")
+    cells = [say.effect_cells(row, places)[:2] for row in arms]
+    columns = zip(heads[1:], *cells, strict=True)
+    taken = sum(2 + max(len(cell) for cell in column) for column in columns)
+    rows = [heads]
+    for row, numbers in zip(arms, cells, strict=True):
+        rows.append([shortened(titles[row["arm"]], width - taken), *numbers])
+    yield from table_or_lines(rows, "<>", width)
+
+
+def _number_cells(row: Row, places: int) -> list[str]:
+    """The cells of NUMBERS; no effect where there is none."""
+    cells = ["", "", ""]
+    if math.isfinite(row["effect"]):
+        cells = say.effect_cells(row, places)
+    return [say.number(row["mean"], min(places, 2)), *cells]
 
 
 def _arms(result: AnalysedResult, width: int) -> Iterator[str]:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
-    frame, names = _counter(result), say.arm_titles(result.scenario)
+    frame, titles = _counter(result), say.arm_titles(result.scenario)
+    places = _places(frame)
     runs = say.plural(result.runs, "replication")
-    yield from said(
-        f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm", width
-    )
-    rows = [
-        (names[arm] + (" (control)" if arm == result.reference else ""), *cells)
-        for arm, cells in zip(frame["arm"], _numbers(frame), strict=True)
-    ]
-    yield from table_or_lines([("arm", *NUMBERS), *rows], "<>", width)
-    paired = "Effects are paired with the control arm. " if len(rows) > 1 else ""
+    window = say.within(result.window)
+    yield from said(f"{say.capital(say.COUNTER)} {window}, {runs} per arm", width)
+    rows = [["arm", *NUMBERS]]
+    for row in frame.to_dict("records"):
+        control = " (control)" if row["arm"] == result.reference else ""
+        rows.append([titles[row["arm"]] + control, *_number_cells(row, places)])
+    yield from table_or_lines(rows, "<>", width)
+    paired = "Effects are paired with the control arm. " if len(frame) > 1 else ""
     yield from said(f"{paired}{say.caveat(result.draws)}", width)
 
 
 def _own(result: AnalysedResult, width: int) -> Iterator[str]:
     """Outcomes of one's own: level in the control arm, and the headline arm's
     effect."""
-    names = [name for name in result.by_run.names if name.startswith("own_")]
-    if not names:
-        return
-    rows = []
-    for name in names:
-        base, row = (
-            _row(result.levels, result.reference, name),
-            _row(result.effects, result.headline_arm, name),
-        )
-        level = None if base is None else base["mean"]
-        cells = (
-            say.effect_cells(row)
-            if row is not None and math.isfinite(row["mean"])
-            else [""] * 3
-        )
-        rows.append(
-            [say.arm_words(name.removeprefix("own_")), say.number(level, 2), *cells]
-        )
-    yield from (
-        "",
-        f"Outcomes of your own, {say.plural(result.runs, 'replication')} per arm",
-    )
-    yield from table_or_lines(
-        [("outcome", "control", "effect", "95 % CI", "MCSE"), *rows], "<>", width
-    )
-
-
-def _numbers(frame: pd.DataFrame) -> Iterator[list[str]]:
-    places = _places(frame)
-    for row in frame.to_dict("records"):
-        cells = (
-            say.effect_cells(row, places) if math.isfinite(row["effect"]) else [""] * 3
-        )
-        yield [say.number(row["mean"], min(places, 2)), *cells]
-
-
-def _places(frame: pd.DataFrame) -> int:
-    """Decimals for the effects of a table."""
-    return say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
-
-
-def _level(result: AnalysedResult, outcome: str, front: str) -> str:
-    """What is expected of an outcome in the control arm, and the headline arm's effect
-    on it; else nothing."""
-    base, row = (
-        _row(result.levels, result.reference, outcome),
-        _row(result.effects, result.headline_arm, outcome),
-    )
-    if base is None:
-        return ""
-    words = front.format(say.number(base["mean"], 1))
-    if row is not None and math.isfinite(row["mean"]):
-        words += f"; effect {say.effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
-    return f"{words}."
-
-
-def _leading(result: AnalysedResult) -> tuple[pd.DataFrame, int] | None:
-    """`top_pairs` of the headline arm, and how many dyads there are; None without an
-    arm beside the control arm."""
-    arm, dyads = result.headline_arm, result.dyads
-    return (
-        None
-        if arm is None or dyads.empty
-        else (top_dyads(result, arm), int((dyads["arm"] == arm).sum()))
-    )
-
-
-def _largest(result: AnalysedResult) -> str:
-    """The dyads whose effect is furthest from zero, of those where it can be detected;
-    that there are none; or "", where there is no arm beside the control arm."""
-    if (leading := _leading(result)) is None:
-        return ""
-    frame, every = leading
-    shown, names = (
-        frame[frame["effect"].abs() >= SEEN].head(TOP),
-        say.state_names(result.scenario),
-    )
-    if shown.empty:
-        return say.NO_DYAD
-    places = max(say.digits(*shown["effect"]), 3)
-    told = [
-        f"{say.dyad_name(names, a, b)} {say.signed(effect, places)}"
-        for a, b, effect in zip(shown["a"], shown["b"], shown["effect"], strict=True)
-    ]
-    return f"Largest effects on dyads: {', '.join(told)} agreements ({len(frame):,} of {every:,} detectable)."
+    rows = [["outcome", "control", "effect", "95 % CI", "MCSE"]]
+    for name in result.by_run.names:
+        if not name.startswith("own_"):
+            continue
+        control = _row(result.levels, result.reference, name)
+        effect = _row(result.effects, result.headline_arm, name)
+        level = None if control is None else control["mean"]
+        cells = ["", "", ""]
+        if effect is not None and math.isfinite(effect["mean"]):
+            cells = say.effect_cells(effect)
+        words = say.arm_words(name.removeprefix("own_"))
+        rows.append([words, say.number(level, 2), *cells])
+    if len(rows) > 1:
+        runs = say.plural(result.runs, "replication")
+        yield from ("", f"Outcomes of your own, {runs} per arm")
+        yield from table_or_lines(rows, "<>", width)
 
 
 def _dyads(result: AnalysedResult, width: int) -> Iterator[str]:
     """The dyads whose effect can be detected, or the one sentence that there is
     none."""
-    if (leading := _leading(result)) is None:
+    dyads = _detectable(result)
+    if dyads is None:
         return
-    frame, every = leading
-    if frame.empty:
+    if dyads.empty:
         yield say.NO_DYAD
         return
-    shown = frame.head(MOST_DYADS)
-    which = (
-        "Dyads"
-        if len(shown) == len(frame)
-        else f"The {len(shown)} largest effects on dyads"
-    )
-    yield from said(
-        f"{which}: expected new security agreements {say.within(result.window)}", width
-    )
-    names, places = (
-        say.state_names(result.scenario),
-        max(say.digits(*shown["effect"]), 3),
-    )
-    rows = []
+    shown = dyads.head(MOST_DYADS)
+    which = "Dyads"
+    if len(shown) < len(dyads):
+        which = f"The {len(shown)} largest effects on dyads"
+    window = say.within(result.window)
+    yield from said(f"{which}: expected new security agreements {window}", width)
+    names = say.state_names(result.scenario)
+    places = max(say.digits(*shown["effect"]), 3)
+    rows = [["dyad", "without", "with", "effect", "95 % CI"]]
     for row in shown.to_dict("records"):
-        expected = [say.number(row[name], places) for name in ("mean_control", "mean")]
-        rows.append(
-            [
-                say.dyad_name(names, row["a"], row["b"]),
-                *expected,
-                *say.effect_cells(row, places)[:2],
-            ]
-        )
-    yield from table_or_lines(
-        [("dyad", "without", "with", "effect", "95 % CI"), *rows], "<>", width
-    )
-    yield from said(
-        f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.",
-        width,
-    )
-
-
-def _scheduled(result: AnalysedResult) -> str:
-    names, told = say.state_names(result.scenario), []
-    for one in result.scheduled.to_dict("records"):
-        name = say.printable(str(one["name"])) or say.arm_words(str(one["kind"]))
-        told.append(
-            f"{say.dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})"
-        )
-    if not told:
-        return "No agreement was already scheduled."
-    its = "its effect is" if len(told) == 1 else "their effects are"
-    return f"Already scheduled, so {its} zero by construction: {'; '.join(told)}."
+        dyad = say.dyad_name(names, row["a"], row["b"])
+        expected = [say.number(row[key], places) for key in ("mean_control", "mean")]
+        rows.append([dyad, *expected, *say.effect_cells(row, places)[:2]])
+    yield from table_or_lines(rows, "<>", width)
+    every = say.plural(_count(result), "dyad")
+    yield from said(f"The 95 % CI of {len(dyads):,} of {every} excludes zero.", width)
 
 
 def _directions(result: AnalysedResult, width: int) -> Iterator[str]:
@@ -485,32 +473,25 @@ def _directions(result: AnalysedResult, width: int) -> Iterator[str]:
     negotiations under way at the start."""
     yield from said(f"New agreements {say.within(result.window)} by direction", width)
     frame = direction_table(result, result.arms)
-    titles, rows, before = (
-        say.arm_titles(result.scenario),
-        [["arm and direction", *NUMBERS]],
-        "",
-    )
-    for arm, way, cells in zip(
-        frame["arm"], frame["direction"], _numbers(frame), strict=True
-    ):
-        rows += [[titles[arm], *[""] * len(NUMBERS)]] if arm != before else []
-        rows.append([f"  {ROWS[way]}", *cells])
-        before = arm
+    titles, places = say.arm_titles(result.scenario), _places(frame)
+    rows = [["arm and direction", *NUMBERS]]
+    for arm, directions in frame.groupby("arm", sort=False):
+        rows.append([titles[str(arm)], "", "", "", ""])
+        for row in directions.to_dict("records"):
+            words = f"  {ROWS[row['direction']]}"
+            rows.append([words, *_number_cells(row, places)])
     yield from table_or_lines(rows, "<>", width)
-    note = (
-        "Counter-balancing: neither state takes part in the event, both fear the participants, and neither is aligned "
-        "with them. Security agreements are binding and of the depth of information sharing or more; the other types "
-        "are declarations."
+    yield from said(DEFINITIONS, width)
+    from_talks = Outcome("from_talks", "", result.window).name
+    front = (
+        "{} of the new security agreements in the control arm come from negotiations "
+        "under way at the start"
     )
-    yield from said(note, width)
-    what = "of the new security agreements in the control arm come from negotiations under way at the start"
-    yield from said(
-        _level(result, Outcome("from_talks", "", result.window).name, f"{{}} {what}"),
-        width,
-    )
+    yield from said(_level(result, from_talks, front), width)
 
 
 def _failed(result: AnalysedResult, width: int) -> Iterator[str]:
+    """The replications that failed, and why the first did."""
     if not result.failed:
         return
     count, first = len(result.failed), result.failed[0]
@@ -518,22 +499,8 @@ def _failed(result: AnalysedResult, width: int) -> Iterator[str]:
     more = f" and {count - 10} more" if count > 10 else ""
     what = say.plural(count, "replication failed and is", "replications failed and are")
     yield from said(f"{what} left out of every number above: {numbers}{more}.", width)
-    if why := [
-        line
-        for line in str(first["traceback"]).splitlines()
-        if line and not line[0].isspace()
-    ]:
-        told = re.sub(r"^(\w+\.)+(?=\w+:)", "", why[-1])
-        yield from said(f"Replication {first['run']}: {say.printable(told)}", width)
-
-
-def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[Any, Any] | None:
-    """One row of a tidy table, or None."""
-    rows = (
-        []
-        if frame.empty
-        else frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict(
-            "records"
-        )
-    )
-    return rows[0] if rows else None
+    lines = str(first["traceback"]).splitlines()
+    reasons = [line for line in lines if line and not line[0].isspace()]
+    if reasons:
+        reason = re.sub(r"^(\w+\.)+(?=\w+:)", "", reasons[-1])
+        yield from said(f"Replication {first['run']}: {say.printable(reason)}", width)

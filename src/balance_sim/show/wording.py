@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from balance_sim.scenario.schema import Scenario
@@ -32,7 +30,10 @@ NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
 """What a study draws parameters from, in words."""
-SHORT = {"us", "eu", "uk", "un", "nato"}
+ABBREVIATIONS = {"us", "eu", "uk", "un", "nato"}
+MOST_DECIMALS = 6
+
+# -- numbers ---------------------------------------------------------------------------
 
 
 def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
@@ -40,10 +41,11 @@ def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a stu
     from."""
     if not draws:
         return CAVEAT
-    source = SOURCES[draws.partition(":")[0] if isinstance(draws, str) else draws]
+    source = draws.partition(":")[0] if isinstance(draws, str) else draws
     return (
-        f"Each replication draws its parameters from {source}: an effect is the mean over them, and its CI says how "
-        "exactly that mean is known, not how far the effect varies over the parameters."
+        f"Each replication draws its parameters from {SOURCES[source]}: an effect is "
+        "the mean over them, and its CI says how exactly that mean is known, not how "
+        "far the effect varies over the parameters."
     )
 
 
@@ -66,20 +68,28 @@ def decimals(error: float, *bounds: float) -> int:
     """Decimals that show one or two significant digits of an error: 0.03 -> 2, 0.004 ->
     3; 1 to 4, or up to 6 where a bound of the interval that is not zero would print as
     zero."""
-    known = math.isfinite(error) and error > 0
-    places = min(max(math.ceil(-math.log10(error) - 1e-9), 1), 4) if known else 2
-    while places < 6 and any(
-        math.isfinite(b) and b != 0 and float(f"{b:.{places}f}") == 0 for b in bounds
-    ):
+    places = 2
+    if math.isfinite(error) and error > 0:
+        places = min(max(math.ceil(-math.log10(error) - 1e-9), 1), 4)
+    far = [bound for bound in bounds if math.isfinite(bound) and bound != 0]
+    while places < MOST_DECIMALS and any(prints_as_zero(b, places) for b in far):
         places += 1
     return places
+
+
+def prints_as_zero(value: float, places: int) -> bool:
+    """Whether a number with so many decimals is written as zero."""
+    return float(f"{value:.{places}f}") == 0
 
 
 def digits(*values: float) -> int:
     """Decimals for some values: two, or where none reaches 0.01 as many as show two
     significant digits of the largest: 0.0062 -> 4; 6 at most."""
-    most = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    return min(1 - math.floor(math.log10(most)), 6) if 0 < most < 0.01 else 2
+    sizes = [abs(value) for value in values if math.isfinite(value)]
+    largest = max(sizes, default=0.0)
+    if not 0 < largest < 0.01:
+        return 2
+    return min(1 - math.floor(math.log10(largest)), MOST_DECIMALS)
 
 
 def number(value: float | None, places: int = 2) -> str:
@@ -98,8 +108,8 @@ def signed(value: float, places: int = 2) -> str:
 
 def interval(lo: float | None, hi: float | None, places: int = 2) -> str:
     """`0.10 to 0.22`; a dash where either is not known."""
-    ends = number(lo, places), number(hi, places)
-    return "-" if "-" in ends else " to ".join(ends)
+    low, high = number(lo, places), number(hi, places)
+    return "-" if "-" in (low, high) else f"{low} to {high}"
 
 
 def ci(lo: float, hi: float, places: int = 2) -> str:
@@ -112,58 +122,60 @@ def effect_cells(row: Any, places: int | None = None) -> list[str]:
     error of a row, as cells of a table. places: decimals; those that its error leaves
     if not given."""
     effect = float(row["effect"] if "effect" in row else row["mean"])
-    lo, hi, mcse = (float(row[name]) for name in ("lo", "hi", "mcse"))
-    places = decimals(mcse, lo, hi) if places is None else places
+    lo, hi, mcse = float(row["lo"]), float(row["hi"]), float(row["mcse"])
+    if places is None:
+        places = decimals(mcse, lo, hi)
     return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]
 
 
 def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     """An effect with its interval: `+0.12; 95 % CI 0.08 to 0.16`."""
     places = decimals(mcse, lo, hi)
-    return (
-        f"{signed(mean, places)}; {ci(lo, hi, places)}"
-        if math.isfinite(lo)
-        else signed(mean, places)
-    )
+    effect = signed(mean, places)
+    return f"{effect}; {ci(lo, hi, places)}" if math.isfinite(lo) else effect
 
 
-def levels(without: float, with_it: float, most: int) -> tuple[str, str]:
+def levels(without: float, with_event: float, most: int) -> tuple[str, str]:
     """Two means with one decimal, or as many (at most `most`) as show how far they are
     apart, to a quarter of it."""
-    gap, places = with_it - without, 1
-    while (
-        places < most
-        and abs(round(with_it, places) - round(without, places) - gap) > abs(gap) / 4
-    ):
+    gap = with_event - without
+    places = 1
+    while places < most:
+        shown = round(with_event, places) - round(without, places)
+        if abs(shown - gap) <= abs(gap) / 4:
+            break
         places += 1
-    return number(without, places), number(with_it, places)
+    return number(without, places), number(with_event, places)
 
 
 def change_words(
-    mean: float,
-    lo: float,
-    hi: float,
-    mcse: float,
-    n: int,
-    without: float,
-    with_it: float,
-    what: str,
+    effect: Mapping[Any, Any], without: float, with_event: float, what: str
 ) -> str:
     """What an effect does to an expected number: `expected agreements rise from 23.5 to
     23.6 (+0.1; ...)`.
 
-    n: paired replications; without, with_it: the number expected in the control arm and
-    in the other."""
-    found = verdict(mean, lo, hi, n)
-    if found == "none":
-        return f"no effect on expected {what}; {number(without, 1)} are expected with and without it"
-    before, after = levels(without, with_it, decimals(mcse, lo, hi))
-    if found == "one run":
-        return f"{before} {what} without it and {after} with it, in one replication, which gives no confidence interval"
-    told = effect_words(mean, lo, hi, mcse)
-    if found == "not detectable":
-        return f"no detectable effect on expected {what} ({told}); {before} are expected without it"
-    return f"expected {what} {'rise' if found == 'more' else 'fall'} from {before} to {after} ({told})"
+    effect : with mean, lo, hi, mcse, and n paired replications
+    without, with_event : the number expected in the control arm and in the other
+    """
+    mean, lo, hi, mcse = (float(effect[key]) for key in ("mean", "lo", "hi", "mcse"))
+    finding = verdict(mean, lo, hi, int(effect["n"]))
+    if finding == "none":
+        level = number(without, 1)
+        return f"no effect on expected {what}; {level} are expected with and without it"
+    before, after = levels(without, with_event, decimals(mcse, lo, hi))
+    if finding == "one run":
+        return (
+            f"{before} {what} without it and {after} with it, in one replication, which "
+            "gives no confidence interval"
+        )
+    size = effect_words(mean, lo, hi, mcse)
+    if finding == "not detectable":
+        return (
+            f"no detectable effect on expected {what} ({size}); {before} are expected "
+            "without it"
+        )
+    verb = "rise" if finding == "more" else "fall"
+    return f"expected {what} {verb} from {before} to {after} ({size})"
 
 
 def within(days: int) -> str:
@@ -181,7 +193,8 @@ def percent(share: float | None) -> str:
         return "under 0.1 %"
     if 99.95 <= value < 100:
         return "over 99.9 %"
-    return f"{value:.{int(value != 0 and (value < 9.95 or 99.5 <= value < 100))}f} %"
+    near_an_end = value < 9.95 or 99.5 <= value < 100
+    return f"{value:.1f} %" if value != 0 and near_an_end else f"{value:.0f} %"
 
 
 def points(share: float, places: int = 1) -> str:
@@ -189,14 +202,19 @@ def points(share: float, places: int = 1) -> str:
     return signed(100 * share, places)
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+# -- words -----------------------------------------------------------------------------
+
+
+def plural(count: int, singular: str, several: str = "") -> str:
     """`1 run`, `2 runs`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    noun = singular if count == 1 else several or singular + "s"
+    return f"{count:,} {noun}"
 
 
 def printable(text: str) -> str:
     """One line without control characters, which a terminal could obey."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(shown.split())
 
 
 def arm_words(arm: str) -> str:
@@ -205,7 +223,7 @@ def arm_words(arm: str) -> str:
 
 
 _COUNTED = {"accords": "security agreements", "declarations": "declarations"}
-_WAYS = {
+_BY_DIRECTION = {
     "counter": "counter-balancing {}",
     "with_participant": "{} with a participant",
     "other": "other {}",
@@ -213,25 +231,26 @@ _WAYS = {
 }
 
 
-def outcome_words(outcome: str) -> str:
+def outcome_words(name: str) -> str:
     """An outcome as it is read aloud: `accords_counter_365` is counter-balancing
     security agreements within a year."""
     from balance_sim.study.outcomes import known_outcome
 
-    found = known_outcome(outcome)
-    if found is None:
-        return arm_words(outcome)
-    if found.measure == "own":
-        return arm_words(outcome.removeprefix("own_"))
-    counted = _COUNTED.get(found.measure) if found.of in _WAYS else None
-    if found.window is None or not (found.kind or counted):
-        return arm_words(outcome)
-    words = (
-        _WAYS[found.of].format(counted)
-        if counted
-        else f"agreements of type {arm_words(found.of)}"
-    )
-    return f"{words} {within(found.window)}"
+    outcome = known_outcome(name)
+    if outcome is None:
+        return arm_words(name)
+    if outcome.measure == "own":
+        return arm_words(name.removeprefix("own_"))
+    counted = _COUNTED.get(outcome.measure)
+    if counted and outcome.of in _BY_DIRECTION:
+        words = _BY_DIRECTION[outcome.of].format(counted)
+    elif outcome.kind:
+        words = f"agreements of type {arm_words(outcome.of)}"
+    else:
+        return arm_words(name)
+    if outcome.window is None:
+        return arm_words(name)
+    return f"{words} {within(outcome.window)}"
 
 
 TERM_WORDS = {
@@ -269,12 +288,11 @@ def factor_words(path: str) -> str:
     visibility."""
     if path == "theory.preset":
         return "theory"
-    head, _, rest = path.partition(".")
-    if head == "theory" and rest.startswith("weights."):
-        return (
-            f"weight of {arm_words(rest.removeprefix('weights.').removeprefix('own_'))}"
-        )
-    return arm_words((rest or head).replace(".", " "))
+    head, _, tail = path.partition(".")
+    if head == "theory" and tail.startswith("weights."):
+        term = tail.removeprefix("weights.").removeprefix("own_")
+        return f"weight of {arm_words(term)}"
+    return arm_words((tail or head).replace(".", " "))
 
 
 def state_names(scenario: Scenario) -> dict[str, str]:
@@ -295,7 +313,8 @@ _TAKES_THE = {
     "Islands",
     "Kingdom",
     "Emirates",
-}  # as last words
+}
+"""Last words of names that have an article."""
 
 
 def state_in_text(names: Mapping[str, str], code: str) -> str:
@@ -306,20 +325,15 @@ def state_in_text(names: Mapping[str, str], code: str) -> str:
     """
     name = names.get(code, code)
     words = name.split()
-    return (
-        f"the {name}"
-        if words and (words[0] == "United" or words[-1] in _TAKES_THE)
-        else name
-    )
+    has_article = bool(words) and (words[0] == "United" or words[-1] in _TAKES_THE)
+    return f"the {name}" if has_article else name
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
-    return (
-        f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-        if words
-        else ""
-    )
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def with_article(words: str) -> str:
@@ -340,13 +354,13 @@ def arm_titles(scenario: Scenario) -> dict[str, str]:
 def treatment(result: Result, arm: str) -> str:
     """What an arm's effect is the effect of: the focal event where the arm is the
     scenario as it is, else its title."""
-    scenario, changed = result.scenario, result.scenario.arms[arm]
-    label = next(event.label for event in scenario.events if event.id == scenario.focal)
-    return (
-        printable(label)
-        if label and not (changed.drop or changed.add or changed.set)
-        else arm_title(scenario, arm)
-    )
+    scenario = result.scenario
+    changes = scenario.arms[arm]
+    labels = {event.id: event.label for event in scenario.events}
+    label = labels[scenario.focal]
+    if label and not (changes.drop or changes.add or changes.set):
+        return printable(label)
+    return arm_title(scenario, arm)
 
 
 def group_words(name: str) -> str:
@@ -354,15 +368,18 @@ def group_words(name: str) -> str:
     Asia."""
     if name.endswith("_others"):
         return f"Others in {group_words(name.removesuffix('_others'))}"
+    words = arm_words(name).split()
     return " ".join(
-        word.upper() if word in SHORT else capital(word)
-        for word in arm_words(name).split()
+        word.upper() if word in ABBREVIATIONS else capital(word) for word in words
     )
 
 
 def capital(words: str) -> str:
     """The same with a capital at the start."""
     return words[:1].upper() + words[1:]
+
+
+# -- tables of figures -----------------------------------------------------------------
 
 
 def role(result: Result, arm: str) -> str:
@@ -394,17 +411,21 @@ def arm_with_role(table: pd.DataFrame, wanted: str) -> str | None:
 
 
 def first(table: pd.DataFrame, column: str) -> str:
-    """What a column says in the first row: of columns that say the same in all."""
+    """The text of a column in the first row: of columns that say the same in all."""
     return str(table[column].iloc[0])
 
 
+# -- terminal --------------------------------------------------------------------------
+
 WIDTH = 80
-WIDEST = (
-    100  # columns that are filled of a wider terminal: longer lines are hard to read
-)
-UNLIMITED = 1000  # columns, where no terminal says how many there are: a line a row, for other programs
-NARROWEST = 16  # columns that the first one of a table keeps
-NARROW = 64  # columns below which a table becomes lines
+WIDEST = 100
+"""Columns that are filled of a wider terminal: longer lines are hard to read."""
+UNLIMITED = 1000
+"""Columns where no terminal says how many there are: a line a row, for programs."""
+NARROWEST = 16
+"""Columns that the first one of a table keeps."""
+NARROW = 64
+"""Columns below which a table becomes lines."""
 
 
 def terminal_width() -> int:
@@ -422,21 +443,22 @@ def shortened(text: str, width: int) -> str:
     """A text of at most `width` characters, or NARROWEST where that is more, cut at a
     word where it is longer."""
     width = max(width, NARROWEST)
-    return (
-        text if len(text) <= width else textwrap.shorten(text, width, placeholder="...")
-    )
+    if len(text) <= width:
+        return text
+    return textwrap.shorten(text, width, placeholder="...")
 
 
 def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
     """Lines of at most `width` characters, all but the first indented; a word that is
     longer stays whole."""
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         text,
         width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
-    ) or [""]
+    )
+    return lines or [""]
 
 
 def said(text: str, width: int = WIDTH) -> list[str]:
@@ -452,36 +474,33 @@ def table(
     width: int = WIDTH,
 ) -> list[str]:
     """Rows of cells, heads among them, in columns with two spaces between them; one
-    where they would be too wide.
+    where they would be too wide. A first cell for which there is still no room stands
+    on a line of its own.
 
-    align: `<` or `>` of each column, the last for those after it. A first cell for
-    which there is still no room stands on a line of its own.
+    align : `<` or `>` of each column, the last for those after it
 
     >>> table([["dyad", "effect"], ["Japan - Australia", "+0.1"]], "<>")
     ['dyad               effect', 'Japan - Australia    +0.1']
     """
     if not rows:
         return []
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    gap = "  " if len(indent) + sum(wide) + 2 * (len(wide) - 1) <= width else " "
-    wide[0] = min(
-        wide[0],
-        max(width - len(indent) - sum(len(gap) + one for one in wide[1:]), NARROWEST),
-    )
-    sides = align.ljust(len(wide), align[-1])
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    sides = align.ljust(len(widths), align[-1])
+    gap = "  "
+    if len(indent) + sum(widths) + len(gap) * (len(widths) - 1) > width:
+        gap = " "
+    room = width - len(indent) - sum(len(gap) + column for column in widths[1:])
+    widths[0] = min(widths[0], max(room, NARROWEST))
     lines = []
-    for row in rows:
-        fits = len(row[0]) <= wide[0]
-        if not fits:
-            lines.append(indent + row[0])
-            if not any(row[1:]):
+    for first, *others in rows:
+        if len(first) > widths[0]:
+            lines.append(indent + first)
+            if not any(others):
                 continue
-        cells = [row[0] if fits else "", *row[1:]]
-        told = gap.join(
-            f"{cell:{side}{size}}"
-            for cell, side, size in zip(cells, sides, wide, strict=True)
-        )
-        lines.append((indent + told).rstrip())
+            first = ""  # noqa: PLW2901
+        cells = zip((first, *others), sides, widths, strict=True)
+        line = gap.join(f"{cell:{side}{columns}}" for cell, side, columns in cells)
+        lines.append((indent + line).rstrip())
     return lines
 
 
@@ -496,12 +515,9 @@ def table_or_lines(
     """
     if width >= NARROW:
         return table(rows, align, width=width)
-    heads, lines = rows[0], []
-    for first, *cells in rows[1:]:
-        told = ", ".join(
-            f"{head} {cell}"
-            for head, cell in zip(heads[1:], cells, strict=True)
-            if cell
-        )
-        lines += wrapped(f"{first}: {told}" if told else first, width=width)
+    lines = []
+    for row in rows[1:]:
+        named = zip(rows[0][1:], row[1:], strict=True)
+        cells = ", ".join(f"{head} {cell}" for head, cell in named if cell)
+        lines += wrapped(f"{row[0]}: {cells}" if cells else row[0], width=width)
     return lines

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from balance_sim.article.mechanisms import agreements, states
+from balance_sim.article.mechanisms import agreements, spiral, states
 from balance_sim.article.mechanisms.data import MechanismEstimate, NoValue, StudyData
 from balance_sim.effects.participants import PlaceboComparison
 from balance_sim.scenario.errors import plain_data
@@ -64,7 +64,8 @@ MECHANISMS = (
         "concentrated",
         1,
         agreements.selective,
-        "rate ratio of the effect per base rate, threatened dyads against others, within strata",
+        "rate ratio of the effect per base rate, threatened dyads against "
+        "others, within strata",
     ),
     Mechanism(
         "M3",
@@ -72,7 +73,8 @@ MECHANISMS = (
         "West up, mixed elsewhere",
         1,
         states.audiences,
-        "rise of the participants' perceived alignment, most against least attentive audience",
+        "rise of the participants' perceived alignment, most against least "
+        "attentive audience",
     ),
     Mechanism(
         "M4",
@@ -112,7 +114,8 @@ MECHANISMS = (
         "up",
         1,
         states.entrapment,
-        "share of the host's later loss of standing that starts with its partners' provocations",
+        "share of the host's later loss of standing that starts with its "
+        "partners' provocations",
     ),
     Mechanism(
         "M9",
@@ -136,7 +139,8 @@ MECHANISMS = (
         "larger at high",
         1,
         agreements.tense,
-        "effect on counter-balancing security agreements at twice the initial tension less that at half of it",
+        "effect on counter-balancing security agreements at twice the initial "
+        "tension less that at half of it",
     ),
     Mechanism(
         "M12",
@@ -175,7 +179,7 @@ MECHANISMS = (
         "security dilemma",
         "up, damped",
         1,
-        agreements.spiral,
+        spiral.spiral,
         "loop gain: further agreements within a year per agreement",
     ),
     Mechanism(
@@ -184,7 +188,8 @@ MECHANISMS = (
         "up",
         1,
         agreements.joined,
-        "effect on new security agreements of guests with participants in the longest window",
+        "effect on new security agreements of guests with participants in the "
+        "longest window",
     ),
 )
 
@@ -226,7 +231,7 @@ def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
 
 
 def _without_values(why: str) -> dict[str, dict[str, Any]]:
-    return {one.id: row_without_value(one, why) for one in MECHANISMS}
+    return {mechanism.id: row_without_value(mechanism, why) for mechanism in MECHANISMS}
 
 
 def row_without_value(mechanism: Mechanism, why: str) -> dict[str, Any]:

@@ -1,16 +1,19 @@
-"""Mechanisms read off the agreements: triggered, selective, visible, tense, hastened,
-joined, and the spiral.
+"""Mechanisms read off the agreements: triggered, selective, visible, tense, hastened
+and joined.
 
 Notes and reasons stand in stored summaries, which `verify` works out again: their words
 are those of that version."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from balance_sim.article.arms import CONTROL, TENSIONS, VISIBILITIES
 from balance_sim.article.mechanisms.data import (
+    NAN,
     ByDyad,
     MechanismEstimate,
     NoValue,
@@ -24,51 +27,49 @@ from balance_sim.article.mechanisms.data import (
     ratio,
 )
 from balance_sim.effects.participants import PlaceboComparison
-from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import members
 from balance_sim.model.core import Bools, Floats, Ints
-from balance_sim.model.engine import begin
-from balance_sim.model.perception import View, perceive
-from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
 from balance_sim.model.streams import SHUFFLED_CLASSES, stream_seed
-from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
-from balance_sim.model.willingness import TERMS, consent, level, parts
-from balance_sim.stats.intervals import mean_interval
+from balance_sim.model.thinning import rates_at_start
 from balance_sim.study.outcomes import ACCELERATED_DAYS
 
 STRATA = 5
 SHUFFLES = 999
 NO_BOUNDS = "no bounds: the effect on other dyads is not distinguishable from none"
-FEWEST = (
-    10  # runs that have to differ at some visibility for an interval of the elasticity
+FEWEST = 10
+"""Runs that have to differ at some visibility for an interval of the elasticity."""
+UNDER_WAY = ("assumed", "talks")
+ONE_CLASS = (
+    "all dyads outside are of one class: either no state is threatened, or each dyad "
+    "has one that is"
 )
-_UNDER_WAY = ("assumed", "talks")
-NETWORK = tuple(name for name, term in TERMS.items() if term.group == "network")
-SAMPLE = 32
-MOST_WORK = 3e7  # states^3 x kinds x agreements looked at
+NO_TENSION = (
+    "no evidence on intent is dated before the start, so there is no initial tension "
+    "to scale"
+)
+NO_GUESTS = "the focal event has no guests, nor has another of its day and host"
+SEEN_WITH_HOST = "the guests are seen with the host in both arms"
 
 
 def triggered(r: StudyData) -> MechanismEstimate:
     """M1: the effect on counter-balancing security agreements in the longest window, as
     in `effects`."""
     effects = r.result.effects
-    row = effects[
-        (effects["arm"] == r.arm) & (effects["outcome"] == r.result.headline_outcome)
-    ].iloc[0]
+    of_headline = effects["outcome"] == r.result.headline_outcome
+    row = effects[(effects["arm"] == r.arm) & of_headline].iloc[0]
     mean, lo, hi = (float(row[name]) for name in ("mean", "lo", "hi"))
     note = "exposure is off" if r.scenario.theory.weights["exposure"] == 0 else ""
-    more = {"by_window": r.by_window("accords_counter")}
-    return MechanismEstimate(mean, lo, hi, int(row["n"]), note=note, detail=more)
+    by_window = {"by_window": r.by_window("accords_counter")}
+    return MechanismEstimate(mean, lo, hi, int(row["n"]), note=note, detail=by_window)
+
+
+# -- M2 --------------------------------------------------------------------------------
 
 
 def strata(rate: Floats, count: int = STRATA) -> Ints:
     """Stratum of each rate, 0 the lowest: as many in each as can be."""
-    return np.asarray(
-        np.argsort(np.argsort(rate, kind="stable"), kind="stable")
-        * count
-        // max(len(rate), 1)
-    )
+    rank = np.argsort(np.argsort(rate, kind="stable"), kind="stable")
+    return np.asarray(rank * count // max(len(rate), 1))
 
 
 def standardised(
@@ -81,62 +82,69 @@ def standardised(
     (Mantel, Haenszel 1959; Rothman, Greenland 1998, ch. 15)."""
     over, under = np.zeros(len(base)), np.zeros(len(base))
     for s in np.unique(stratum):
-        mine, others = (stratum == s) & threatened, (stratum == s) & ~threatened
-        of_mine, of_others = base[mine].sum(), base[others].sum()
-        if of_mine > 0 and of_others > 0:
-            over[mine] = of_others / (of_mine + of_others)
-            under[others] = of_mine / (of_mine + of_others)
+        is_over = (stratum == s) & threatened
+        is_under = (stratum == s) & ~threatened
+        rate_over, rate_under = base[is_over].sum(), base[is_under].sum()
+        if rate_over > 0 and rate_under > 0:
+            over[is_over] = rate_under / (rate_over + rate_under)
+            under[is_under] = rate_over / (rate_over + rate_under)
     return over, under
 
 
 def selective(r: StudyData) -> MechanismEstimate:
     """M2: rate ratio of the effect per base rate, threatened against other dyads,
     within strata of it."""
-    world, cast = r.worlds.reference, r.cast
-    outside = ~(
-        np.isin(world.first, cast.participants)
-        | np.isin(world.second, cast.participants)
-    )
+    world, participants = r.worlds.reference, r.cast.participants
+    outside = ~_has_any(r, participants)
+    rates = rates_at_start(world, r.worlds.baseline.keen)
     security = world.ladder.security  # what effects by dyad count
-    base = rates_at_start(world, r.worlds.baseline.keen)[:, security].sum(axis=1)[
-        outside
-    ]
-    first, second, stratum = world.first[outside], world.second[outside], strata(base)
-    threatened = cast.threatened[first] | cast.threatened[second]
-    why = "all dyads outside are of one class: either no state is threatened, or each dyad has one that is"
-    need(threatened.any() and not threatened.all(), why)
-    of_dyads = r.by_dyad(r.arm)
-    effect = of_dyads.effect[outside]
+    base = rates[:, security].sum(axis=1)[outside]
+    first, second = world.first[outside], world.second[outside]
+
+    def with_one_of(states: Bools) -> Bools:
+        return np.asarray(states[first] | states[second])
+
+    threatened = with_one_of(r.cast.threatened)
+    need(threatened.any() and not threatened.all(), ONE_CLASS)
+    all_dyads = r.by_dyad(r.arm)
+    effect, error = all_dyads.effect[outside], all_dyads.error[outside]
     need(effect.any(), "no run differs in an accord between states that take no part")
-    dyads = ByDyad(
-        effect, of_dyads.error[outside], of_dyads.control[outside], of_dyads.n
-    )
+    dyads = ByDyad(effect, error, all_dyads.control[outside], all_dyads.n)
+    stratum = strata(base)
     over, under = standardised(base, stratum, threatened)
-    found = dyads.ratio(over, under)
-    states = np.setdiff1d(np.arange(world.n), cast.participants)
-    shuffle, others_threatened = (
-        np.random.default_rng(stream_seed(r.result.seed, SHUFFLED_CLASSES)),
-        [],
-    )
+    value, lo, hi = dyads.ratio(over, under)
+    states = np.setdiff1d(np.arange(world.n), participants)
+    rng = np.random.default_rng(stream_seed(r.result.seed, SHUFFLED_CLASSES))
+    shuffled = []
     for _ in range(SHUFFLES):
-        label = np.zeros(world.n, dtype=bool)
-        label[states] = shuffle.permutation(cast.threatened[states])
-        of, others = standardised(base, stratum, label[first] | label[second])
-        others_threatened.append(float(effect @ (of - others)))
+        labels = np.zeros(world.n, dtype=bool)
+        labels[states] = rng.permutation(r.cast.threatened[states])
+        weights = standardised(base, stratum, with_one_of(labels))
+        shuffled.append(float(effect @ (weights[0] - weights[1])))
     totals = {"threatened": dyads.total(over), "others": dyads.total(under)}
+    difference = totals["threatened"][0] - totals["others"][0]
     return MechanismEstimate(
-        *found,
+        value,
+        lo,
+        hi,
         dyads.n,
-        shuffled=PlaceboComparison(
-            float(effect @ (over - under)), np.array(others_threatened)
-        ),
-        note=NO_BOUNDS * (not np.isfinite(found[1])),
+        shuffled=PlaceboComparison(float(effect @ (over - under)), np.array(shuffled)),
+        note="" if np.isfinite(lo) else NO_BOUNDS,
         detail={
-            **{name: detail(*of) for name, of in totals.items()},
-            "difference": {"value": totals["threatened"][0] - totals["others"][0]},
+            **{name: detail(*total) for name, total in totals.items()},
+            "difference": {"value": difference},
             "shuffles": SHUFFLES,
         },
     )
+
+
+def _has_any(r: StudyData, states: Any) -> Bools:
+    """(P,) dyads of which one is among some states."""
+    world = r.worlds.reference
+    return np.isin(world.first, states) | np.isin(world.second, states)
+
+
+# -- M4 and M11: extra arms ------------------------------------------------------------
 
 
 def elasticity(levels: Floats, effects: Floats) -> tuple[float, float, float]:
@@ -150,11 +158,18 @@ def elasticity(levels: Floats, effects: Floats) -> tuple[float, float, float]:
 
     def slope(values: Floats) -> float:
         means = values.mean(axis=0)
-        return float(x @ np.log(means) / (x @ x)) if (means > 0).all() else float("nan")
+        if not (means > 0).all():
+            return NAN
+        return float(x @ np.log(means) / (x @ x))
 
-    if (effects != 0).sum(axis=0).max() < FEWEST:
-        return slope(effects), float("nan"), float("nan")
+    if _most_differing(effects) < FEWEST:
+        return slope(effects), NAN, NAN
     return jackknifed(slope, effects)
+
+
+def _most_differing(effects: Floats) -> int:
+    """Runs that differ at the level at which most do."""
+    return int((effects != 0).sum(axis=0).max())
 
 
 def visible(r: StudyData) -> MechanismEstimate:
@@ -166,29 +181,28 @@ def visible(r: StudyData) -> MechanismEstimate:
     columns = r.columns(outcome, r.reference, *names, r.arm)
     effects, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
     smooth = r.smooth(outcome)
-    means = {
-        f"{level:g}": detail_of(PairedColumns.of(effects[:, k], smooth=smooth))
-        for k, level in enumerate(levels)
-    }
+    means = {}
+    for k, visibility in enumerate(levels):
+        change = PairedColumns.of(effects[:, k], smooth=smooth)
+        means[f"{visibility:g}"] = detail_of(change)
     value, lo, hi = elasticity(levels, effects)
     if not np.isfinite(value):
-        low = ", ".join(
-            f"{name}: {of['value']:+.3g}"
-            for name, of in means.items()
-            if of["value"] <= 0
-        )
-        raise NoValue(
-            f"in {len(effects)} replications the effect is not above zero everywhere ({low}): it has no logarithm"
-        )
-    few = (effects != 0).sum(axis=0).max() < FEWEST
-    why = (
-        f"fewer than {FEWEST} replications differ"
-        if few
-        else "too few replications differ for an interval"
-    )
-    note = "" if np.isfinite(lo) else f"no interval: {why}"
-    return MechanismEstimate(
-        value, lo, hi, len(effects), note=note, detail={"by_visibility": means}
+        raise NoValue(_no_logarithm(means, len(effects)))
+    note = ""
+    if not np.isfinite(lo):
+        note = "no interval: too few replications differ for an interval"
+        if _most_differing(effects) < FEWEST:
+            note = f"no interval: fewer than {FEWEST} replications differ"
+    details = {"by_visibility": means}
+    return MechanismEstimate(value, lo, hi, len(effects), note=note, detail=details)
+
+
+def _no_logarithm(means: dict[str, dict[str, Any]], runs: int) -> str:
+    values = {name: mean["value"] for name, mean in means.items()}
+    low = [f"{name}: {value:+.3g}" for name, value in values.items() if value <= 0]
+    return (
+        f"in {runs} replications the effect is not above zero everywhere "
+        f"({', '.join(low)}): it has no logarithm"
     )
 
 
@@ -197,73 +211,74 @@ def tense(r: StudyData) -> MechanismEstimate:
     that at half of it."""
     low, high = (f"extra.tension_{round(100 * factor)}" for factor in TENSIONS)
     r.need_extra("extra.seen_25")
-    need(
-        r.has_arm(low),
-        "no evidence on intent is dated before the start, so there is no initial tension to scale",
-    )
-    outcome, control = r.result.headline_outcome, CONTROL
+    need(r.has_arm(low), NO_TENSION)
+    outcome = r.result.headline_outcome
+    smooth = r.smooth(outcome)
     arms = {
-        TENSIONS[0]: (low, low + control),
+        TENSIONS[0]: (low, low + CONTROL),
         1.0: (r.arm, r.reference),
-        TENSIONS[1]: (high, high + control),
+        TENSIONS[1]: (high, high + CONTROL),
     }
     effects, by_tension = {}, {}
-    for factor, (arm, base) in arms.items():
-        of_arm, of_base = r.columns(outcome, arm, base, low).T[:2]
-        effects[factor] = PairedColumns(of_arm, of_base, r.smooth(outcome))
-        share, *ends = ratio(
-            effects[factor], PairedColumns.of(of_base, smooth=r.smooth(outcome))
-        )
-        by_tension[f"{factor:g}"] = detail_of(effects[factor]) | {
-            "per_base": share,
-            "per_base_ci95": ends,
-        }
-    least, most = TENSIONS
-    return mean_of(effects[most] - effects[least], detail={"by_tension": by_tension})
+    for factor, (arm, control) in arms.items():
+        having, lacking, _ = r.columns(outcome, arm, control, low).T
+        effect = effects[factor] = PairedColumns(having, lacking, smooth)
+        share, *ends = ratio(effect, PairedColumns.of(lacking, smooth=smooth))
+        per_base = {"per_base": share, "per_base_ci95": ends}
+        by_tension[f"{factor:g}"] = detail_of(effect) | per_base
+    lowest, highest = TENSIONS
+    change = effects[highest] - effects[lowest]
+    return mean_of(change, detail={"by_tension": by_tension})
+
+
+# -- M15 and M17 -----------------------------------------------------------------------
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
     """Run, and days gained on the control arm, of talks under way that both arms sign.
     frame: of agreements."""
-    under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
-    key = np.zeros(len(under_way), np.int64)
+    is_under_way = frame["origin"].isin(UNDER_WAY) & (frame["after"] >= 1)
+    rows = frame[is_under_way]
+    key = np.zeros(len(rows), np.int64)
     for name in ("run", "dyad", "kind", "origin", "occasion"):
-        number, values = pd.factorize(under_way[name])
+        number, values = pd.factorize(rows[name])
         key = key * max(len(values), 1) + number
-    run, after = (under_way[name].to_numpy(np.int64) for name in ("run", "after"))
-    one, other = (np.flatnonzero(under_way["arm"] == name) for name in (arm, reference))
-    _, mine, theirs = np.intersect1d(
-        key[one], key[other], assume_unique=True, return_indices=True
+    run, days_after = (rows[name].to_numpy(np.int64) for name in ("run", "after"))
+    of_arm = np.flatnonzero(rows["arm"] == arm)
+    of_control = np.flatnonzero(rows["arm"] == reference)
+    _, in_arm, in_control = np.intersect1d(
+        key[of_arm], key[of_control], assume_unique=True, return_indices=True
     )
-    mine, theirs = one[mine], other[theirs]
-    return pd.DataFrame({"run": run[mine], "days": after[theirs] - after[mine]})
+    matched, control = of_arm[in_arm], of_control[in_control]
+    days = days_after[control] - days_after[matched]
+    return pd.DataFrame({"run": run[matched], "days": days})
 
 
 def hastened(r: StudyData) -> MechanismEstimate:
     """M15: days gained by agreements under way at the start, per agreement that both
     arms sign."""
-    both = gained(r.agreements, r.arm, r.reference)
-    need(len(both), "no accord under way at the start is signed in both arms")
-    where, many = np.searchsorted(r.runs, both["run"]), len(r.runs)
-    weights = (both["days"], both["days"] >= ACCELERATED_DAYS, np.ones(len(both)))
-    days, long, number = (
-        PairedColumns.of(np.bincount(where, of, minlength=many)) for of in weights
-    )
-    share = detail(*ratio(long, number))
-    more = {
-        "accords": len(both),
-        f"share_{ACCELERATED_DAYS}_days": share,
-        "moved": int((both["days"] != 0).sum()),
+    matched = gained(r.agreements, r.arm, r.reference)
+    need(len(matched), "no accord under way at the start is signed in both arms")
+    rows, runs = np.searchsorted(r.runs, matched["run"]), len(r.runs)
+
+    def by_run(weights: Any) -> PairedColumns:
+        return PairedColumns.of(np.bincount(rows, weights, minlength=runs))
+
+    days, number = by_run(matched["days"]), by_run(np.ones(len(matched)))
+    is_long = by_run(matched["days"] >= ACCELERATED_DAYS)
+    details = {
+        "accords": len(matched),
+        f"share_{ACCELERATED_DAYS}_days": detail(*ratio(is_long, number)),
+        "moved": int((matched["days"] != 0).sum()),
     }
-    return MechanismEstimate(*ratio(days, number), many, detail=more)
+    return MechanismEstimate(*ratio(days, number), runs, detail=details)
 
 
 def guests_of(r: StudyData) -> list[int]:
     """Guests of the focal event, else of the events of the same day and host;
     participants left out."""
-    guests = members(
-        r.worlds.classes.guests, {}, {code: i for i, code in enumerate(r.codes)}
-    )
+    place = {code: i for i, code in enumerate(r.codes)}
+    guests = members(r.worlds.classes.guests, {}, place)
     return [i for i in guests if i not in r.cast.participants]
 
 
@@ -271,142 +286,30 @@ def joined(r: StudyData) -> MechanismEstimate:
     """M17: effect on new agreements between guests and participants in the longest
     window."""
     guests = guests_of(r)
-    need(guests, "the focal event has no guests, nor has another of its day and host")
-    world, cast = r.worlds.reference, r.cast
-    hosting = [np.isin(side, cast.participants) for side in (world.first, world.second)]
-    invited = [np.isin(side, guests) for side in (world.first, world.second)]
-    chosen = (hosting[0] & invited[1]) | (hosting[1] & invited[0])
-    totals = {
-        arm: r.by_dyad(arm).total(chosen.astype(float)) for arm in r.result.arms[1:]
-    }
-    dropped = {
-        one.id for one in r.scenario.events if one.guests and one.date == r.focal.date
-    }
-    kept = dropped.isdisjoint(r.scenario.arms[r.reference].drop)
-    note = (
-        "the guests are seen with the host in both arms"
-        if kept and not r.focal.guests
-        else ""
-    )
-    dyads, by_arm = r.by_dyad(r.arm), {arm: detail(*of) for arm, of in totals.items()}
-    more = {
+    need(guests, NO_GUESTS)
+    world, hosts = r.worlds.reference, r.cast.participants
+    one_way = np.isin(world.first, hosts) & np.isin(world.second, guests)
+    other_way = np.isin(world.second, hosts) & np.isin(world.first, guests)
+    is_joining = one_way | other_way
+    weight = is_joining.astype(float)
+    totals = {arm: r.by_dyad(arm).total(weight) for arm in r.result.arms[1:]}
+    dyads = r.by_dyad(r.arm)
+    details = {
         "guests": [r.codes[i] for i in guests],
-        "base": float(dyads.control[chosen].sum()),
-        "by_arm": by_arm,
+        "base": float(dyads.control[is_joining].sum()),
+        "by_arm": {arm: detail(*total) for arm, total in totals.items()},
     }
-    return MechanismEstimate(*totals[r.arm], dyads.n, note=note, detail=more)
+    note = SEEN_WITH_HOST if _seen_in_both_arms(r) else ""
+    return MechanismEstimate(*totals[r.arm], dyads.n, note=note, detail=details)
 
 
-def spiral(r: StudyData) -> MechanismEstimate:
-    """M16: loop gain, the expected further agreements within a year per agreement
-    signed now."""
-    world = r.worlds.reference
-    size = int(np.clip(MOST_WORK / (world.n**3 * len(world.ladder.names)), 4, SAMPLE))
-    total, frozen = loop_gains(r.worlds, *sampled(r.worlds, size))
-    mean, _, lo, hi = mean_interval(total)
-    note = (
-        f"{size} agreements drawn by rate; the CI is over these, not over replications"
-    )
-    if size < SAMPLE:
-        lo = hi = float("nan")
-        note = f"{size} agreements drawn by rate, where a CI needs {SAMPLE}: fewer states give them"
-    verdict = "as expected" if 0 < mean < 1 else "opposite"
-    if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
-        verdict = "not distinguishable"
-    more = {
-        "network_frozen": {
-            "value": float(frozen.mean()),
-            "ci95": [None, None],
-        },  # few make most of it
-        "accords_looked_at": size,
-        "unit": "talks opened within a year per accord in force now",
+def _seen_in_both_arms(r: StudyData) -> bool:
+    """Whether no event of the day that has guests is dropped in the control arm, and
+    the focal event has none."""
+    with_guests = {
+        event.id
+        for event in r.scenario.events
+        if event.guests and event.date == r.focal.date
     }
-    return MechanismEstimate(
-        mean, lo, hi, len(total), verdict=verdict, note=note, detail=more
-    )
-
-
-def rates(worlds: Worlds) -> Floats:
-    """(P * M,) rate at which each pair opens talks on each kind at the start."""
-    return rates_at_start(worlds.reference, worlds.baseline.keen).reshape(-1)
-
-
-def sampled(worlds: Worlds, size: int, start: float = 0.5) -> tuple[Ints, Ints]:
-    """Pairs and kinds that would sign now, by their rates at the start: a systematic
-    sample.
-
-    start: where in the first of `size` equal shares of the rates it begins, 0..1.
-    Neighbours in the order of pairs are alike, so such a sample varies less than
-    Student's t over its agreements says: docs/statistics.md."""
-    edges = np.cumsum(rates(worlds))
-    marks = (np.arange(size) + start) / size * edges[-1]
-    return np.divmod(np.searchsorted(edges, marks), len(worlds.reference.ladder.names))
-
-
-def loop_gains(worlds: Worlds, dyad: Ints, kind: Ints) -> tuple[Floats, Floats]:
-    """(K,) change of the sum of all pairs' rates, per year, if one more agreement were
-    in force: in total, and with the network's terms held where they are without it.
-
-    One world holds none of the agreements, each other one. Talks that the agreement's
-    clock could open count too."""
-    world, baseline = worlds.reference, worlds.baseline
-    runs = len(dyad) + 1
-    state = begin(world, baseline, 0, np.zeros(runs, dtype=np.uint64))
-    add_in_force(worlds, state, np.arange(1, runs), dyad, kind)
-    view = perceive(world, state, 0)
-    parts = [_terms_of_all(worlds, state, view, run) for run in range(runs)]
-    base = parts[0]
-    whole = np.array([_rate(worlds, sum(of.values())) for of in parts])
-    held = np.array(
-        [
-            _rate(
-                worlds, sum(base[name] if name in NETWORK else of[name] for name in of)
-            )
-            for of in parts
-        ]
-    )
-    return whole[1:] - whole[0], held[1:] - held[0]
-
-
-def add_in_force(
-    worlds: Worlds, state: BlockState, run: Ints, dyad: Ints, kind: Ints
-) -> None:
-    """One more agreement in force, and one more signature of its pair, in each of some
-    runs."""
-    world = worlds.reference
-    rows, count = len(state.agreements.run), len(run)
-    zeros = np.zeros(count, np.int64)
-    few = AgreementRows.begun(
-        0, run, dyad, kind, zeros, zeros.astype(np.uint64), np.zeros(count)
-    )
-    few.stage = np.full(count, 2)
-    state.agreements.add_rows(few)
-    added = np.arange(rows, rows + count)
-    enter(state, added)
-    refresh(world, state, added)
-    np.add.at(state.experience, (run, dyad), 1.0)
-
-
-def _terms_of_all(
-    worlds: Worlds, state: BlockState, view: View, run: int
-) -> dict[str, Floats]:
-    """Terms of every state for every other and kind in one run, (n * n * M,) each, and
-    the constant part."""
-    world = worlds.reference
-    ego, alter, kind = (
-        grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names)))
-    )
-    p = Prospects(
-        world, worlds.baseline, view, state, np.full(len(ego), run), ego, alter, kind
-    )
-    return dict(parts(p)) | {"constant": level(p)}
-
-
-def _rate(worlds: Worlds, u: Floats | int) -> float:
-    """Talks opened a year by all pairs, from everybody's willingness."""
-    world = worlds.reference
-    keen = consent(np.asarray(u)).reshape(world.n, world.n, -1)
-    both = keen[world.first, world.second] * keen[world.second, world.first]
-    return float(
-        (both * opportunity_rate(world) * openness_at(world, 0.0)[:, None]).sum()
-    )
+    dropped = r.scenario.arms[r.reference].drop
+    return with_guests.isdisjoint(dropped) and not r.focal.guests

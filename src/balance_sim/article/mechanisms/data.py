@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 NO_EXTRA = "the extra arms were not run: the folder was begun without them"
+NAN = float("nan")
 NO_HOST = "the focal event names no host in the roster"
 
 
@@ -90,10 +91,12 @@ class PairedColumns:
         return self.arm - self.reference
 
     def __add__(self, other: PairedColumns) -> PairedColumns:
-        smooth, alike = self.smooth and other.smooth, self.alike and other.alike
-        least = max(self.least, other.least)
         return PairedColumns(
-            self.arm + other.arm, self.reference + other.reference, smooth, alike, least
+            self.arm + other.arm,
+            self.reference + other.reference,
+            self.smooth and other.smooth,
+            self.alike and other.alike,
+            max(self.least, other.least),
         )
 
     def __sub__(self, other: PairedColumns) -> PairedColumns:
@@ -101,9 +104,12 @@ class PairedColumns:
 
     def times(self, share: float) -> PairedColumns:
         """The same, of so many units each."""
-        least = abs(share) * self.least
         return PairedColumns(
-            share * self.arm, share * self.reference, self.smooth, self.alike, least
+            share * self.arm,
+            share * self.reference,
+            self.smooth,
+            self.alike,
+            abs(share) * self.least,
         )
 
 
@@ -121,8 +127,8 @@ def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
 
 def detail_of(change: PairedColumns) -> dict[str, Any]:
     """The same as plain data."""
-    found = mean_of(change)
-    return detail(found.value, found.lo, found.hi)
+    mean = mean_of(change)
+    return detail(mean.value, mean.lo, mean.hi)
 
 
 def detail(value: float, lo: float, hi: float, **more: Any) -> dict[str, Any]:
@@ -137,21 +143,20 @@ def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, floa
     Where the upper mean is not a filtered estimate there is room for a run that none
     has shown (`intervals`)."""
     n = len(over.arm)
-    a, b = float(over.values.mean()), float(under.values.mean())
-    if n < 2 or b == 0:
-        return (a / b if b else float("nan")), float("nan"), float("nan")
-    (aa, ab), (_, bb) = np.cov(over.values, under.values) / n
-    low, high = fieller(a, b, float(aa), float(ab), float(bb), t_quantile(0.95, n - 1))
+    top, bottom = float(over.values.mean()), float(under.values.mean())
+    value = top / bottom if bottom else NAN
+    if n < 2 or bottom == 0:
+        return value, NAN, NAN
+    (tt, tb), (_, bb) = np.cov(over.values, under.values) / n
+    quantile = t_quantile(0.95, n - 1)
+    low, high = fieller(top, bottom, float(tt), float(tb), float(bb), quantile)
     if over.smooth or over.alike:
-        return a / b, low, high
-    rest_of = over - under.times(a / b)
-    jump = max(float(spread_over(rest_of.arm, rest_of.reference)), over.least)
-    unseen = NORMAL**2 / n * jump / abs(b)
-    return (
-        a / b,
-        a / b - np.hypot(a / b - low, unseen),
-        a / b + np.hypot(high - a / b, unseen),
-    )
+        return value, low, high
+    residual = over - under.times(value)
+    spread = float(spread_over(residual.arm, residual.reference))
+    unseen = NORMAL**2 / n * max(spread, over.least) / abs(bottom)
+    below, above = np.hypot(value - low, unseen), np.hypot(high - value, unseen)
+    return value, value - below, value + above
 
 
 @dataclass(frozen=True)
@@ -171,21 +176,21 @@ class ByDyad:
         How dyads vary together is not kept; the error of a sum is at most the sum of
         the errors (Minkowski)."""
         value = float(weight @ self.effect)
-        half = (
-            t_quantile(level, self.n - 1) * float(weight @ self.error)
-            if self.n > 1
-            else float("nan")
-        )
+        if self.n < 2:
+            return value, NAN, NAN
+        half = t_quantile(level, self.n - 1) * float(weight @ self.error)
         return value, value - half, value + half
 
     def ratio(self, over: Floats, under: Floats) -> tuple[float, float, float]:
         """Ratio of two such sums with bounds of at least 95 % (Bonferroni); none where
         the lower sum may be nothing."""
-        tops, bottoms = self.total(over, 0.975), self.total(under, 0.975)
-        value = tops[0] / bottoms[0] if bottoms[0] else float("nan")
-        if not bottoms[1] > 0 and not bottoms[2] < 0:
-            return value, float("nan"), float("nan")
-        corners = [top / bottom for top in tops[1:] for bottom in bottoms[1:]]
+        top, *top_bounds = self.total(over, 0.975)
+        bottom, *bottom_bounds = self.total(under, 0.975)
+        value = top / bottom if bottom else NAN
+        is_apart = bottom_bounds[0] > 0 or bottom_bounds[1] < 0
+        if not is_apart:
+            return value, NAN, NAN
+        corners = [t / b for t in top_bounds for b in bottom_bounds]
         return value, min(corners), max(corners)
 
 
@@ -194,13 +199,14 @@ def jackknifed(
 ) -> tuple[float, float, float]:
     """A statistic of (runs, ...) with a 95 % jackknife interval (Efron, Stein 1981,
     Annals of Statistics 9(3))."""
-    n, whole = len(values), statistic(values)
+    n, value = len(values), statistic(values)
     if n < 3:
-        return whole, float("nan"), float("nan")
+        return value, NAN, NAN
     without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
-    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    squares = ((without - without.mean()) ** 2).sum()
+    error = np.sqrt((n - 1) / n * squares)
     half = t_quantile(0.95, n - 1) * float(error)
-    return whole, whole - half, whole + half
+    return value, value - half, value + half
 
 
 class StudyData:
@@ -208,15 +214,17 @@ class StudyData:
     the control arm's world."""
 
     def __init__(self, result: Result, arm: str) -> None:
+        scenario = result.scenario
         self.result, self.arm = result, arm
-        self.scenario, self.reference = result.scenario, result.reference
-        self.windows = sorted(result.scenario.report.windows)
+        self.scenario, self.reference = scenario, result.reference
+        self.windows = sorted(scenario.report.windows)
         self.short, self.long = self.windows[0], self.windows[-1]
         self.worlds = result.worlds  # the control arm alone
         self.codes, self.cast = self.worlds.reference.codes, focal_roles(self.worlds)
-        self.focal = next(
-            event for event in self.scenario.events if event.id == self.scenario.focal
-        )
+        events = (event for event in scenario.events if event.id == scenario.focal)
+        self.focal = next(events)
+
+    # -- outcomes --------------------------------------------------------------------
 
     def named(self, measure: str, of: str, window: int | None = None) -> str:
         """The name of an outcome, by default at the end of the shortest window."""
@@ -226,58 +234,18 @@ class StudyData:
         """Whether the study holds an outcome."""
         return outcome in self.result.by_run.names
 
-    def need_extra(self, *arms: str) -> None:
-        """Raise NoValue where an extra arm was not run."""
-        need(all(map(self.has_arm, arms)), NO_EXTRA)
-
-    def has_arm(self, arm: str) -> bool:
-        return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
-
-    def of(self, arm: str, outcome: str) -> pd.Series[Any]:
-        """An outcome of an arm, extra ones too, by run; its filtered estimate where
-        there is one."""
-        found = (
-            self.result.by_run
-            if arm in self.result.by_run.arms
-            else self.result.extra_by_run
-        )
-        name = FILTERED + outcome if FILTERED + outcome in found.names else outcome
-        need(
-            name in found.names,
-            f"the results lack the outcome `{outcome}`: another version made them",
-        )
-        return found.of(arm, name)
-
-    def columns(self, outcome: str, *arms: str) -> Floats:
-        """(runs, arms) an outcome in several arms, over the runs that all have."""
-        columns = [self.of(arm, outcome) for arm in arms]
-        common = reduce(pd.Index.intersection, [column.index for column in columns])
-        return np.stack(
-            [column.loc[common].to_numpy(float) for column in columns], axis=1
-        )
-
-    def difference(self, outcome: str) -> PairedColumns:
-        """Paired change of an outcome, the headline arm's from the control arm."""
-        arm, against = self.columns(outcome, self.arm, self.reference).T
-        least = least_jump(outcome, self.result.steps)
-        return PairedColumns(
-            arm, against, self.smooth(outcome), self.arm in self.result.alike, least
-        )
-
     def smooth(self, outcome: str) -> bool:
         """Whether the study has a filtered estimate of an outcome, which is then read
         in its place."""
         return self.has(FILTERED + outcome)
 
-    def level(self, outcome: str) -> float:
-        """The mean of an outcome in the control arm."""
-        return float(self.of(self.reference, outcome).mean())
+    def has_arm(self, arm: str) -> bool:
+        """Whether an arm, or an extra arm, was simulated."""
+        return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
 
-    def by_window(self, outcome: str) -> dict[str, Any]:
-        """The effect on an outcome in each window."""
-        return {
-            str(w): detail_of(self.difference(f"{outcome}_{w}")) for w in self.windows
-        }
+    def need_extra(self, *arms: str) -> None:
+        """Raise NoValue where an extra arm was not run."""
+        need(all(map(self.has_arm, arms)), NO_EXTRA)
 
     def need_host(self) -> int:
         """The host's position in the arrays. Raises NoValue where the focal event names
@@ -286,49 +254,41 @@ class StudyData:
             raise NoValue(NO_HOST)
         return self.cast.host
 
-    @cached_property
-    def agreements(self) -> pd.DataFrame:
-        """Agreements that the headline arm and the control arm sign after the focal
-        date: run, arm, pair, kind, origin, occasion, after (days from it). Gathered
-        block by block: the study's own tables are many times larger."""
-        tables = [
-            self._signed_later(agreements) for _, agreements in self.result.blocks()
-        ]
-        frame: pd.DataFrame = (
-            pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
-        )
-        return frame
+    def of(self, arm: str, outcome: str) -> pd.Series[Any]:
+        """An outcome of an arm, extra ones too, by run; its filtered estimate where
+        there is one."""
+        outcomes = self.result.by_run
+        if arm not in outcomes.arms:
+            outcomes = self.result.extra_by_run
+        name = FILTERED + outcome if FILTERED + outcome in outcomes.names else outcome
+        why = f"the results lack the outcome `{outcome}`: another version made them"
+        need(name in outcomes.names, why)
+        return outcomes.of(arm, name)
 
-    def _signed_later(self, agreements: pa.Table) -> pa.Table:
-        arms = pa.array([self.arm, self.reference])
-        after = pc.subtract(
-            agreements["signed"].cast(pa.int32()), self.result.focal_day
-        )
-        kept = pc.and_(
-            pc.is_in(agreements["arm"].cast(pa.string()), arms),
-            pc.greater_equal(after, 1),
-        )
-        few = agreements.append_column("after", after.cast(pa.int32())).filter(kept)
-        a, b = (positions(few, side, self.codes) for side in ("a", "b"))
-        names = ("run", "arm", "kind", "origin", "occasion", "after")
-        dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)
-        return pa.table({name: few[name] for name in names} | {"dyad": dyad})
+    def columns(self, outcome: str, *arms: str) -> Floats:
+        """(runs, arms) an outcome in several arms, over the runs that all have."""
+        columns = [self.of(arm, outcome) for arm in arms]
+        runs = reduce(pd.Index.intersection, [column.index for column in columns])
+        values = [column.loc[runs].to_numpy(float) for column in columns]
+        return np.stack(values, axis=1)
 
-    def by_dyad(self, arm: str) -> ByDyad:
-        """Filtered effects of an arm on new agreements within the longest window, by
-        dyad."""
-        need(
-            not self.result.dyads.empty,
-            "the results lack sums by dyad: another version made them",
-        )
-        rows, place = self.result.dyads, {code: i for i, code in enumerate(self.codes)}
-        rows = rows[rows["arm"] == arm]
-        dyad = self.worlds.reference.dyad_index[
-            rows["a"].map(place), rows["b"].map(place)
-        ]
-        effect, error, control = out = np.zeros((3, len(self.worlds.reference.first)))
-        out[:, dyad] = rows[["effect", "mcse", "mean_control"]].to_numpy(float).T
-        return ByDyad(effect, error, control, int(rows["n"].iloc[0]))
+    def difference(self, outcome: str) -> PairedColumns:
+        """Paired change of an outcome, the headline arm's from the control arm."""
+        having, control = self.columns(outcome, self.arm, self.reference).T
+        is_alike = self.arm in self.result.alike
+        jump = least_jump(outcome, self.result.steps)
+        return PairedColumns(having, control, self.smooth(outcome), is_alike, jump)
+
+    def level(self, outcome: str) -> float:
+        """The mean of an outcome in the control arm."""
+        return float(self.of(self.reference, outcome).mean())
+
+    def by_window(self, outcome: str) -> dict[str, Any]:
+        """The effect on an outcome in each window."""
+        changes = {str(w): self.difference(f"{outcome}_{w}") for w in self.windows}
+        return {window: detail_of(change) for window, change in changes.items()}
+
+    # -- agreements ------------------------------------------------------------------
 
     @cached_property
     def runs(self) -> Ints:
@@ -336,11 +296,48 @@ class StudyData:
         frame = self.result.by_run.frame()
         return frame.loc[frame["arm"] == self.reference, "run"].to_numpy(np.int64)
 
+    @cached_property
+    def agreements(self) -> pd.DataFrame:
+        """Agreements that the headline arm and the control arm sign after the focal
+        date: run, arm, pair, kind, origin, occasion, after (days from it). Gathered
+        block by block: the study's own tables are many times larger."""
+        blocks = self.result.blocks()
+        tables = [self._signed_later(agreements) for _, agreements in blocks]
+        table = pa.concat_tables(tables).unify_dictionaries()
+        frame: pd.DataFrame = table.to_pandas(use_threads=False)
+        return frame
+
+    def _signed_later(self, agreements: pa.Table) -> pa.Table:
+        arms = pa.array([self.arm, self.reference])
+        signed = agreements["signed"].cast(pa.int32())
+        days_after = pc.subtract(signed, self.result.focal_day)
+        is_of_arms = pc.is_in(agreements["arm"].cast(pa.string()), arms)
+        is_later = pc.and_(is_of_arms, pc.greater_equal(days_after, 1))
+        rows = agreements.append_column("after", days_after.cast(pa.int32()))
+        rows = rows.filter(is_later)
+        a, b = (positions(rows, side, self.codes) for side in ("a", "b"))
+        dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)
+        names = ("run", "arm", "kind", "origin", "occasion", "after")
+        return pa.table({name: rows[name] for name in names} | {"dyad": dyad})
+
     def new(self, arm: str) -> pd.DataFrame:
         """run and pair of the new agreements of the headline arm or the control arm in
         the longest window."""
         frame = self.agreements
-        within = frame["after"].between(1, self.long)
-        return frame.loc[
-            (frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "dyad"]
-        ]
+        is_new = frame["origin"].isin(NEW) & frame["after"].between(1, self.long)
+        return frame.loc[(frame["arm"] == arm) & is_new, ["run", "dyad"]]
+
+    def by_dyad(self, arm: str) -> ByDyad:
+        """Filtered effects of an arm on new agreements within the longest window, by
+        dyad."""
+        rows, world = self.result.dyads, self.worlds.reference
+        why = "the results lack sums by dyad: another version made them"
+        need(not rows.empty, why)
+        rows = rows[rows["arm"] == arm]
+        place = {code: i for i, code in enumerate(self.codes)}
+        dyad = world.dyad_index[rows["a"].map(place), rows["b"].map(place)]
+        values = np.zeros((3, len(world.first)))
+        numbers = rows[["effect", "mcse", "mean_control"]].to_numpy(float)
+        values[:, dyad] = numbers.T
+        effect, error, control = values
+        return ByDyad(effect, error, control, int(rows["n"].iloc[0]))

@@ -16,22 +16,19 @@ from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 
 FEW_RUNS = 200  # below this the replications themselves are drawn, not bands
-LEVELS = [
-    "arm",
-    "role",
-    "day",
-    "mean",
-    "q05",
-    "q25",
-    "q50",
-    "q75",
-    "q95",
-    "n",
-    "title",
-    "control",
-    "treatment",
-]
+QUANTILES = ["q05", "q25", "q50", "q75", "q95"]
+WHOSE = ["title", "control", "treatment"]
+LEVELS = ["arm", "role", "day", "mean", *QUANTILES, "n", *WHOSE]
+EFFECT = ["effect", "mcse", "lo", "hi"]
 EFFECTS = ["title", "day", "expected", "effect", "lo", "hi", "mcse"]
+COUNTER_BALANCING = (
+    "Counter-balancing: neither state takes part, both fear those who do, and neither "
+    "is aligned with them."
+)
+TICK_STEPS = (7, 14, 30, 60, 90, 180)
+MOST_TICKS = 14
+
+# -- as they add up --------------------------------------------------------------------
 
 
 def fan_table(result: Result) -> pd.DataFrame:
@@ -48,59 +45,57 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
     error and 95 % CI; filtered where there are filtered numbers."""
     if not result.finished:
         return pd.DataFrame(columns=EFFECTS)
-    levels, effects = (
-        frame.set_index(["arm", "outcome"]) for frame in (result.levels, result.effects)
-    )
-    rows = []
+    levels = result.levels.set_index(["arm", "outcome"])
+    effects = result.effects.set_index(["arm", "outcome"])
+    effects = effects.rename(columns={"mean": "effect"})
+    rows: list[dict[Any, Any]] = []
+    zero = dict.fromkeys(["expected", *EFFECT], 0.0)
     for arm in result.arms:
         n = int(result.levels.loc[result.levels["arm"] == arm, "n"].max())
-        rows.append([arm, 0, *[0.0] * 5, n])
+        rows.append({"arm": arm, "day": 0, **zero, "n": n})
         for day in sorted(result.scenario.report.windows):
             key = (arm, Outcome("accords", "counter", day).name)
-            if key in levels.index:
-                found = (
-                    effects.loc[key, ["mean", "mcse", "lo", "hi"]]
-                    if key in effects.index
-                    else [0.0] * 4
-                )
-                rows.append([arm, day, levels.loc[key, "mean"], *found, n])
-    table = pd.DataFrame(
-        rows, columns=["arm", "day", "expected", "effect", "mcse", "lo", "hi", "n"]
-    )
-    return say.titled(table, result)
+            if key not in levels.index:
+                continue
+            row: dict[Any, Any] = {"arm": arm, "day": day, **zero, "n": n}
+            row["expected"] = levels.loc[key, "mean"]
+            if key in effects.index:
+                row |= effects.loc[key, EFFECT].to_dict()
+            rows.append(row)
+    columns = ["arm", "day", "expected", *EFFECT, "n"]
+    return say.titled(pd.DataFrame(rows, columns=columns), result)
 
 
 def fan_runs_table(result: Result) -> pd.DataFrame:
     """Tidy: run (0, 1, ... in order), day, count in the control arm; empty from 200
     replications on."""
-    counts = (
-        result.curves("counter").get(result.reference)
-        if result.finished < FEW_RUNS
-        else None
-    )
+    if result.finished >= FEW_RUNS:
+        return pd.DataFrame()
+    counts = result.curves("counter").get(result.reference)
     if counts is None or not len(counts):
         return pd.DataFrame()
     days = frames.day_axis(result.horizon)
-    runs = np.repeat(np.arange(len(counts)), len(days))
-    return pd.DataFrame(
-        {"run": runs, "day": np.tile(days, len(counts)), "count": counts.ravel()}
-    )
+    columns = {
+        "run": np.repeat(np.arange(len(counts)), len(days)),
+        "day": np.tile(days, len(counts)),
+        "count": counts.ravel(),
+    }
+    return pd.DataFrame(columns)
 
 
 def fan_title(effects: pd.DataFrame) -> str:
     """The finding at the end of the longest window."""
     last = effects[effects["day"] == effects["day"].max()]
-    base = last[last["role"] == "reference"].iloc[0]
+    control = last[last["role"] == "reference"].to_dict("records")[0]
+    level = float(control["expected"])
     arm = say.arm_with_role(effects, "headline")
     if arm is None:
-        return f"{base['title']}: {say.number(float(base['expected']), 1)} expected {say.COUNTER}"
-    row, what = (
-        last[last["arm"] == arm].iloc[0],
-        f"{say.COUNTER} {say.within(int(base['day']))}",
-    )
-    mean, lo, hi, error = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
-    levels = float(base["expected"]), float(row["expected"])
-    return f"{row['treatment']}: {say.change_words(mean, lo, hi, error, int(row['n']), *levels, what)}"
+        return f"{control['title']}: {say.number(level, 1)} expected {say.COUNTER}"
+    row = last[last["arm"] == arm].to_dict("records")[0]
+    what = f"{say.COUNTER} {say.within(int(control['day']))}"
+    effect = row | {"mean": row["effect"]}
+    change = say.change_words(effect, level, float(row["expected"]), what)
+    return f"{row['treatment']}: {change}"
 
 
 def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -129,23 +124,23 @@ def draw_fan(
     """Above: the spread of replications in the control arm, both medians. Below: the
     effects by window.
 
-    runs: of `fan_runs_table`, drawn instead of the bands where it has rows."""
+    runs : of `fan_runs_table`, drawn instead of the bands where it has rows
+    """
     lines = runs if runs is not None and len(runs) else None
     draw_spread(axes[0], table, lines)
-    last, lower = int(table["day"].max()), axes[-1]
-    step = next((step for step in (7, 14, 30, 60, 90, 180) if last / step <= 14), 365)
-    small = "Counter-balancing: neither state takes part, both fear those who do, and neither is aligned with them."
+    small = COUNTER_BALANCING
     if len(axes) > 1:
-        _effects(axes[1], effects)
+        _draw_effects(axes[1], effects)
         small += f" {say.CAVEAT}"
-    lower.set(
-        xlabel="days after the event",
-        xlim=(0, 1.01 * last),
-        xticks=range(0, last + 1, step),
-    )
-    spread = f"50 % and 90 % of {style.runs_of(table)} (spread, not error)"
-    marks = f"Grey: {say.first(table, 'control')}, {spread if lines is None else 'a line a replication'}"
-    return style.Words(fan_title(effects), marks, small, 88, 130)
+    last = int(table["day"].max())
+    steps = [step for step in TICK_STEPS if last / step <= MOST_TICKS]
+    ticks = range(0, last + 1, steps[0] if steps else 365)
+    axes[-1].set(xlabel="days after the event", xlim=(0, 1.01 * last), xticks=ticks)
+    marks = "a line a replication"
+    if lines is None:
+        marks = f"50 % and 90 % of {style.runs_of(table)} (spread, not error)"
+    under = f"Grey: {say.first(table, 'control')}, {marks}"
+    return style.Words(fan_title(effects), under, small, 88, 130)
 
 
 def draw_spread(
@@ -154,114 +149,92 @@ def draw_spread(
     """Bands of the control arm's replications (or a line each), its median and the
     headline arm's; names at the right.
 
-    table: role, title, day, q05, q25, q50, q75, q95; runs: run, day, count."""
-    from matplotlib.collections import LineCollection
-
+    table : role, title, day, q05, q25, q50, q75, q95
+    runs : run, day, count
+    """
     last = float(table["day"].max())
-    more = table[table["day"] == last].assign(
-        day=1.01 * last
-    )  # so that the last step can be seen
-    table = pd.concat([table.astype({"day": float}), more], ignore_index=True)
-    base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
-    day, labels = base["day"].to_numpy(float), []
-    highest = max(1.0, float(base["q95"].max()), float(table["q50"].max()))
-    if runs is not None:
-        counts = [
-            one[["day", "count"]].to_numpy(float).T for _, one in runs.groupby("run")
-        ]
-        lines = [
-            np.column_stack([np.repeat(at, 2)[1:], np.repeat(count, 2)[:-1]])
-            for at, count in counts
-        ]
-        ax.add_collection(
-            LineCollection(lines, colors=style.BASE, alpha=0.35, linewidths=0.7)
-        )
-        highest = max(highest, float(runs["count"].max()))
+    after = table[table["day"] == last].assign(day=1.01 * last)  # shows the last step
+    table = pd.concat([table.astype({"day": float}), after], ignore_index=True)
+    control = table[table["role"] == "reference"]
+    headline = table[table["role"] == "headline"]
+    highest = max(1.0, float(control["q95"].max()), float(table["q50"].max()))
+    labels: list[style.Label] = []
+    if runs is None:
+        style.bands(ax, control, step="post")
+        for quantile, offset, share in (("q95", 0.02, 95), ("q05", -0.01, 5)):
+            end = float(control[quantile].iloc[-1])
+            labels.append((end + offset, f"{end:.0f}: {share} % at most", style.QUIET))
     else:
-        style.bands(ax, base, step="post")
-        for name, off, share in (("q95", 0.02, 95), ("q05", -0.01, 5)):
-            end = float(base[name].iloc[-1])
-            labels.append((end + off, f"{end:.0f}: {share} % at most", style.QUIET))
-    ax.step(day, base["q50"], where="post", color=style.INK, linewidth=2.6)
-    if len(chosen):
-        ax.step(
-            day,
-            chosen["q50"],
-            where="post",
-            color=style.SKY,
-            linewidth=1.3,
-            linestyle=style.DASHES,
-        )
-    for rows, off, colour in ((base, 0.0, style.INK), (chosen, 0.01, style.BLUE)):
+        _draw_runs(ax, runs)
+        highest = max(highest, float(runs["count"].max()))
+    looks: dict[str, Any] = {"color": style.INK, "linewidth": 2.6}
+    ax.step(control["day"], control["q50"], where="post", **looks)
+    if len(headline):
+        looks = {"color": style.SKY, "linewidth": 1.3, "linestyle": style.DASHES}
+        ax.step(headline["day"], headline["q50"], where="post", **looks)
+    for rows, offset, colour in (
+        (control, 0.0, style.INK),
+        (headline, 0.01, style.BLUE),
+    ):
         if len(rows):
             end = float(rows["q50"].iloc[-1])
-            labels.append(
-                (
-                    end + off,
-                    f"{end:.0f}: median, {_short(say.first(rows, 'title'))}",
-                    colour,
-                )
-            )
+            words = f"{end:.0f}: median, {_short(say.first(rows, 'title'))}"
+            labels.append((end + offset, words, colour))
     ax.set_ylim(0, 1.06 * highest)
     style.whole_ticks(ax.yaxis, 8)
     ax.set_ylabel("agreements in a\nreplication")
-    style.label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
+    style.label_ends(ax, 1.01 * last, labels, 1.06 * highest * 0.075)
 
 
-def _effects(ax: style.Axes, table: pd.DataFrame) -> None:
+def _draw_runs(ax: style.Axes, runs: pd.DataFrame) -> None:
+    """A staircase a replication."""
+    from matplotlib.collections import LineCollection
+
+    lines = []
+    for _, rows in runs.groupby("run"):
+        days, counts = rows["day"].to_numpy(float), rows["count"].to_numpy(float)
+        stairs = [np.repeat(days, 2)[1:], np.repeat(counts, 2)[:-1]]
+        lines.append(np.column_stack(stairs))
+    looks: dict[str, Any] = {"colors": style.BASE, "alpha": 0.35, "linewidths": 0.7}
+    ax.add_collection(LineCollection(lines, **looks))
+
+
+def _draw_effects(ax: style.Axes, table: pd.DataFrame) -> None:
     """Effects at the windows of the report, joined by lines; the headline's with its
     CIs."""
-    every, chosen = (
-        table.loc[table["role"] == "other", "arm"].unique(),
-        say.arm_with_role(table, "headline"),
-    )
+    others = list(table.loc[table["role"] == "other", "arm"].unique())
+    headline = say.arm_with_role(table, "headline")
+    looks: list[tuple[str, str, Any, float]] = []
+    if headline is not None:
+        looks.append((headline, style.BLUE, "-", 2.2))
+    for arm, (colour, dashes) in zip(others, style.OTHERS, strict=False):
+        looks.append((arm, colour, dashes, 1.3))
+    widths = (table["hi"] - table["lo"])[table["arm"] == headline]  # 4 standard errors
+    places = say.decimals(widths.max() / 4) if np.isfinite(widths.max()) else 2
+    labels: list[style.Label] = []
     ax.axhline(0, color=style.INK, linewidth=1)
-    labels: list[tuple[float, str, Any]] = []
-    width_of_ci = (table["hi"] - table["lo"])[
-        table["arm"] == chosen
-    ].max()  # four standard errors
-    places = say.decimals(width_of_ci / 4) if np.isfinite(width_of_ci) else 2
-    looks: list[tuple[str, str, Any, float]] = (
-        [(chosen, style.BLUE, "-", 2.2)] if chosen is not None else []
-    )
-    looks += [
-        (arm, colour, dashes, 1.3)
-        for arm, (colour, dashes) in zip(every, style.OTHERS, strict=False)
-    ]
-    for arm, colour, dashes, width in looks[::-1]:
+    for arm, colour, dashes, width in reversed(looks):
         rows = table[table["arm"] == arm]
-        drawn: dict[str, Any] = {
-            "linestyle": dashes,
-            "linewidth": width,
-            "markersize": 1.6 * width,
-        }
-        ax.plot(rows["day"], rows["effect"], color=colour, marker="o", **drawn)
-        if arm == chosen and np.isfinite(rows["lo"]).all():
+        drawn: dict[str, Any] = {"linestyle": dashes, "linewidth": width}
+        drawn |= {"marker": "o", "markersize": 1.6 * width}
+        ax.plot(rows["day"], rows["effect"], color=colour, **drawn)
+        if arm == headline and np.isfinite(rows["lo"]).all():
             ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
         end = float(rows["effect"].iloc[-1])
-        labels.append(
-            (
-                end,
-                f"{say.signed(end, places)} {_short(say.first(rows, 'title'))}",
-                colour,
-            )
-        )
-    shown = table.loc[
-        table["arm"].isin([arm for arm, *_ in looks]), ["effect", "lo", "hi"]
-    ].to_numpy(float)
-    low, high = style.limits(shown, 0.08)
-    if not np.nanmax(np.abs(shown)) > 1e-12:  # flat
-        low, high = style.limits(np.array([-0.05, 0.05]), 0.08)
-    told = "Effect at the end of each window" + (
-        ", with 95 % CI" if chosen is not None else ""
-    )
-    left = len(every) - len(style.OTHERS)
-    told += (
-        f"; {say.plural(left, 'more arm is', 'more arms are')} in the table"
-        if left > 0
-        else ""
-    )
-    ax.set_title(told, loc="left", color=style.QUIET)
+        words = f"{say.signed(end, places)} {_short(say.first(rows, 'title'))}"
+        labels.append((end, words, colour))
+    drawn_arms = table["arm"].isin([arm for arm, *_ in looks])
+    values = table.loc[drawn_arms, ["effect", "lo", "hi"]].to_numpy(float)
+    is_flat = not np.nanmax(np.abs(values)) > 1e-12
+    low, high = style.limits(np.array([-0.05, 0.05]) if is_flat else values, 0.08)
+    title = "Effect at the end of each window"
+    if headline is not None:
+        title += ", with 95 % CI"
+    undrawn = len(others) - len(style.OTHERS)
+    if undrawn > 0:
+        arms = say.plural(undrawn, "more arm is", "more arms are")
+        title += f"; {arms} in the table"
+    ax.set_title(title, loc="left", color=style.QUIET)
     ax.set(ylim=(low, high), ylabel="effect,\nagreements")
     style.label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low) * 0.1)
 
@@ -271,21 +244,10 @@ def _short(title: str) -> str:
     return textwrap.shorten(title, 46, placeholder=" ...")
 
 
-OUTCOMES = [
-    "arm",
-    "role",
-    "count",
-    "runs",
-    "share",
-    "cumulative",
-    "lo",
-    "hi",
-    "n",
-    "window",
-    "title",
-    "control",
-    "treatment",
-]
+# -- at the end ------------------------------------------------------------------------
+
+COUNTS = ["count", "runs", "share", "cumulative", "lo", "hi"]
+OUTCOMES = ["arm", "role", *COUNTS, "n", "window", *WHOSE]
 
 
 def outcomes_table(result: Result) -> pd.DataFrame:
@@ -297,68 +259,63 @@ def outcomes_table(result: Result) -> pd.DataFrame:
         return pd.DataFrame(columns=OUTCOMES)
     outcome = result.headline_outcome
     frame = result.by_run.frame(outcome)
-    counts = np.arange(int(frame[outcome].min()), int(frame[outcome].max()) + 1)
+    least, most = int(frame[outcome].min()), int(frame[outcome].max())
+    counts = np.arange(least, most + 1)
+    first = (result.reference, result.headline_arm)
     parts = []
-    for arm in sorted(
-        result.arms, key=lambda one: one not in (result.reference, result.headline_arm)
-    ):
+    for arm in sorted(result.arms, key=lambda arm: arm not in first):
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(int)
-        runs = np.bincount(values - counts[0], minlength=len(counts))
-        share = runs / len(values)
-        lo, hi = exact_share(np.rint(share * len(values)), np.array(float(len(values))))
-        columns = {
-            "count": counts,
-            "runs": runs,
-            "share": share,
-            "cumulative": np.cumsum(runs) / len(values),
-        }
-        parts.append(
-            pd.DataFrame(columns | {"lo": lo, "hi": hi}).assign(arm=arm, n=len(values))
-        )
+        n = len(values)
+        runs = np.bincount(values - least, minlength=len(counts))
+        share = runs / n
+        lo, hi = exact_share(np.rint(share * n), np.array(float(n)))
+        columns = [counts, runs, share, np.cumsum(runs) / n, lo, hi]
+        part = pd.DataFrame(dict(zip(COUNTS, columns, strict=True)))
+        parts.append(part.assign(arm=arm, n=n))
     return say.titled(pd.concat(parts, ignore_index=True), result)[OUTCOMES]
 
 
 def middle_half(rows: pd.DataFrame) -> tuple[int, int]:
     """Counts between which at least half of an arm's replications lie: the
     quartiles."""
-    cumulative, counts = rows["share"].cumsum().to_numpy(), rows["count"].to_numpy()
-    low, high = (
-        int(counts[np.searchsorted(cumulative, share - 1e-12)])
-        for share in (0.25, 0.75)
-    )
-    return low, high
+    cumulative = rows["share"].cumsum().to_numpy()
+    places = np.searchsorted(cumulative, np.array([0.25, 0.75]) - 1e-12)
+    low, high = rows["count"].to_numpy()[places]
+    return int(low), int(high)
 
 
 def overlap(table: pd.DataFrame, arm: str, reference: str) -> float:
     """Share that two arms' distributions have in common: the sum of the lesser of the
     two shares, 0 to 1."""
-    one, other = (
-        table.loc[table["arm"] == name, "share"].to_numpy() for name in (arm, reference)
-    )
-    return float(np.minimum(one, other).sum())
+    shares = table.loc[table["arm"] == arm, "share"].to_numpy()
+    control = table.loc[table["arm"] == reference, "share"].to_numpy()
+    return float(np.minimum(shares, control).sum())
 
 
 def outcomes_title(table: pd.DataFrame) -> str:
     """The finding: where the middle half of the replications lies with and without, and
     what they have in common."""
-    base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
-    half = _span(*middle_half(base))
-    if chosen.empty:
-        return f"{base['title'].iloc[0]}: half of the replications have {half} {say.COUNTER}"
-    if int(base["n"].iloc[0]) == 1:
-        return f"One replication: {half} {say.COUNTER} in the control, {middle_half(chosen)[0]} with the event"
-    if np.array_equal(base["runs"].to_numpy(), chosen["runs"].to_numpy()):
-        return f"Half of the replications have {half} {say.COUNTER}; the two distributions are the same"
-    common = say.percent(
-        overlap(table, say.first(chosen, "arm"), say.first(base, "arm"))
-    )
-    now = _span(*middle_half(chosen))
-    both = (
-        "with and without the event"
-        if now == half
-        else f"in the control, {now} with the event"
-    )
-    return f"Half of the replications have {half} {say.COUNTER} {both}; the distributions overlap by {common}"
+    control = table[table["role"] == "reference"]
+    headline = table[table["role"] == "headline"]
+    half = _span(*middle_half(control))
+    what = f"half of the replications have {half} {say.COUNTER}"
+    if headline.empty:
+        return f"{control['title'].iloc[0]}: {what}"
+    if int(control["n"].iloc[0]) == 1:
+        count = middle_half(headline)[0]
+        return (
+            f"One replication: {half} {say.COUNTER} in the control, {count} with the "
+            "event"
+        )
+    if np.array_equal(control["runs"].to_numpy(), headline["runs"].to_numpy()):
+        return f"{say.capital(what)}; the two distributions are the same"
+    arms = say.first(headline, "arm"), say.first(control, "arm")
+    common = say.percent(overlap(table, *arms))
+    with_event = _span(*middle_half(headline))
+    where = "with and without the event"
+    if with_event != half:
+        where = f"in the control, {with_event} with the event"
+    return f"{say.capital(what)} {where}; the distributions overlap by {common}"
 
 
 def _span(low: int, high: int) -> str:
@@ -369,16 +326,14 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     """The other arms whose distribution is further from the control's than the headline
     arm's, the furthest first: by the largest gap between shares with at most so many
     (Kolmogorov, Smirnov); at most so many arms."""
-    share = table.pivot(index="count", columns="arm", values="cumulative")
-    control, headline = (
-        say.arm_with_role(table, role) for role in ("reference", "headline")
-    )
-    gap = share.sub(share[control], axis=0).abs().max()
-    least = gap[headline] if headline is not None else 0.0
+    shares = table.pivot(index="count", columns="arm", values="cumulative")
+    control = say.arm_with_role(table, "reference")
+    headline = say.arm_with_role(table, "headline")
+    gaps = shares.sub(shares[control], axis=0).abs().max()
+    least = gaps[headline] if headline is not None else 0.0
     others = table.loc[table["role"] == "other", "arm"].unique()
-    return sorted(
-        (arm for arm in others if gap[arm] > least + 1e-9), key=lambda arm: -gap[arm]
-    )[:most]
+    far = [arm for arm in others if gaps[arm] > least + 1e-9]
+    return sorted(far, key=lambda arm: -gaps[arm])[:most]
 
 
 @style.figure(
@@ -394,49 +349,38 @@ def draw_outcomes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A step line an arm, the share of replications with at most so many agreements:
     the control, filled, the headline arm, and those further from the control than
     it."""
-    ax, (base, chosen) = (
-        axes[0],
-        (say.arm_with_role(table, role) for role in ("reference", "headline")),
-    )
-    looks: list[tuple[str | None, Any, Any, float]] = [(base, style.INK, "-", 2.4)]
-    looks += [
-        (arm, colour, "-", 1.8)
-        for arm, (colour, _) in zip(furthest(table, 3), style.OTHERS, strict=False)
-    ]
-    looks += [(chosen, style.SKY, style.DASHES, 2.0)] if chosen is not None else []
-    for arm, colour, dashes, width in looks:
-        rows = table[table["arm"] == arm]
-        count, share = rows["count"].to_numpy(float), rows["cumulative"].to_numpy(float)
-        edges, steps = np.r_[count[0] - 1, count, count[-1] + 1], np.r_[0.0, share, 1.0]
-        name = style.folded(
-            say.first(rows, "title") + (" (control)" if arm == base else ""), 34
-        )
-        if arm == base:
+    ax = axes[0]
+    control = say.arm_with_role(table, "reference")
+    headline = say.arm_with_role(table, "headline")
+    looks: list[tuple[str | None, Any, Any, float]] = [(control, style.INK, "-", 2.4)]
+    for arm, (colour, _) in zip(furthest(table, 3), style.OTHERS, strict=False):
+        looks.append((arm, colour, "-", 1.8))
+    if headline is not None:
+        looks.append((headline, style.SKY, style.DASHES, 2.0))
+    for name, colour, dashes, width in looks:
+        rows = table[table["arm"] == name]
+        counts = rows["count"].to_numpy(float)
+        edges = np.r_[counts[0] - 1, counts, counts[-1] + 1]
+        steps = np.r_[0.0, rows["cumulative"].to_numpy(float), 1.0]
+        title = say.first(rows, "title")
+        if name == control:
+            title += " (control)"
             ax.fill_between(edges, steps, step="post", color="#ededed", linewidth=0)
-        ax.step(
-            edges,
-            steps,
-            where="post",
-            color=colour,
-            linestyle=dashes,
-            linewidth=width,
-            label=name,
-        )
+        drawn: dict[str, Any] = {"color": colour, "linestyle": dashes}
+        drawn |= {"linewidth": width, "label": style.folded(title, 34)}
+        ax.step(edges, steps, where="post", **drawn)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
     style.whole_ticks(ax.xaxis, 12)
     span = table["count"].min() - 0.6, table["count"].max() + 0.6
     ax.set(xlim=span, xlabel=f"{say.COUNTER} {style.within(table)}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    left = table["arm"].nunique() - len(looks)
-    more = (
-        f" {say.plural(left, 'more arm is', 'more arms are')} as near to the control or nearer."
-        if left > 0
-        else ""
+    small = (
+        "The spread of replications does not shrink with more of them; the CI of the "
+        "mean does."
     )
-    small = f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}"
-    return style.Words(
-        outcomes_title(table),
-        f"{style.runs_of(table)} per arm; not smoothed",
-        small,
-        wrap=84,
-    )
+    undrawn = table["arm"].nunique() - len(looks)
+    if undrawn > 0:
+        arms = say.plural(undrawn, "more arm is", "more arms are")
+        small += f" {arms} as near to the control or nearer."
+    under = f"{style.runs_of(table)} per arm; not smoothed"
+    return style.Words(outcomes_title(table), under, small, wrap=84)

@@ -3,6 +3,7 @@ replications come in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,8 @@ from balance_sim.show.headline import clear
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
 
-ARMS = [
-    "arm",
-    "title",
-    "control",
-    "role",
-    "effect",
-    "lo",
-    "hi",
-    "mcse",
-    "n",
-    "level",
-    "control_level",
-    "window",
-    "picture",
-    "threat",
-    "rest",
-]
 NAMES = 40  # letters of a title on a line
-FEW = 5  # arms below which there is no corner for a legend
+FEW_ARMS = 5  # below which there is no corner for a legend
 
 
 def compares(result: AnalysedResult) -> bool:
@@ -41,9 +25,22 @@ def compares(result: AnalysedResult) -> bool:
     return result.headline_arm is not None
 
 
-def has_rows(table: Any) -> Any:
+def has_rows(table: style.Table) -> Callable[[Any], bool]:
     """Whether a study has something in the table of a figure."""
     return lambda study: len(table(study)) > 0
+
+
+# -- of each arm -----------------------------------------------------------------------
+
+PARTS = {
+    "picture": ("picture: who stands together", style.BLUE),
+    "threat": ("threat: whom it is aimed at", style.ORANGE),
+    "rest": ("what else the arm changes", style.PALE),
+}
+ARMS = [
+    *("arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n"),
+    *("level", "control_level", "window", *PARTS),
+]
 
 
 def arms_table(result: AnalysedResult) -> pd.DataFrame:
@@ -53,17 +50,19 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     its expected effect (NaN: the arm lacks the focal event), exact Shapley values."""
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
-    table, levels, channels = (
-        frame[frame["outcome"] == result.headline_outcome].set_index("arm")
-        for frame in (result.effects, result.levels, result.channels.table)
+    outcome = result.headline_outcome
+    effects = _by_arm(result.effects, outcome).rename(columns={"mean": "effect"})
+    levels = _by_arm(result.levels, outcome)["mean"]
+    channels = _by_arm(result.channels.table, outcome)[list(PARTS)]
+    table = effects.assign(
+        level=levels, control_level=float(levels[result.reference]), **channels
     )
-    table = table.rename(columns={"mean": "effect"}).assign(
-        level=levels["mean"],
-        control_level=float(levels["mean"][result.reference]),
-        **channels[[*PARTS]],
-    )
-    ordered = table.sort_values("effect", ascending=False, kind="stable").reset_index()
-    return say.titled(ordered, result)[ARMS]
+    ordered = table.sort_values("effect", ascending=False, kind="stable")
+    return say.titled(ordered.reset_index(), result)[ARMS]
+
+
+def _by_arm(frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    return frame[frame["outcome"] == outcome].set_index("arm")
 
 
 def arms_title(table: pd.DataFrame) -> str:
@@ -72,22 +71,19 @@ def arms_title(table: pd.DataFrame) -> str:
         return "One replication gives no confidence interval, so no arm can be compared"
     sure = table[clear(table)]
     if sure.empty:
-        return f"No arm differs detectably from the control ({say.first(table, 'control')})"
+        control = say.first(table, "control")
+        return f"No arm differs detectably from the control ({control})"
     top = sure.iloc[int(sure["effect"].abs().to_numpy().argmax())]
-    effect = say.signed(
-        float(top["effect"]),
-        say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))),
-    )
+    places = say.decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
+    effect = say.signed(float(top["effect"]), places)
     if len(table) == 1:
-        return (
-            f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
-        )
-    some = (
-        f"One of {len(table)} arms differs"
-        if len(sure) == 1
-        else f"{len(sure)} of {len(table)} arms differ"
-    )
-    count = f"All {len(table)} arms differ" if len(sure) == len(table) else some
+        window = say.within(int(top["window"]))
+        return f"{top['title']}: {effect} {say.COUNTER} {window}"
+    count = f"{len(sure)} of {len(table)} arms differ"
+    if len(sure) == len(table):
+        count = f"All {len(table)} arms differ"
+    elif len(sure) == 1:
+        count = f"One of {len(table)} arms differs"
     return f"{count} from the control; largest effect: {top['title']}, {effect}"
 
 
@@ -98,15 +94,27 @@ def channel_title(table: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     row = rows.iloc[0]
-    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
-    parts = abs(row["picture"]) + abs(row["threat"])
-    if row["lo"] <= 0 <= row["hi"] or not parts:
+    sizes = {part: abs(row[part]) for part in ("picture", "threat")}
+    total = sizes["picture"] + sizes["threat"]
+    if row["lo"] <= 0 <= row["hi"] or not total:
         return ""
+    larger, smaller = sorted(sizes, key=lambda part: -sizes[part])
     if row["picture"] * row["threat"] < 0:
-        places = say.digits(float(row[other]))
-        apart = f"the {larger} by {say.signed(row[larger], places)} and the {other} by {say.signed(row[other], places)}"
+        places = say.digits(float(row[smaller]))
+        more, less = (say.signed(row[part], places) for part in (larger, smaller))
+        apart = f"the {larger} by {more} and the {smaller} by {less}"
         return f"{row['title']}: the two channels pull apart, {apart}"
-    return f"{row['title']}: {say.percent(abs(row[larger]) / parts)} of the effect runs through the {larger}"
+    share = say.percent(sizes[larger] / total)
+    return f"{row['title']}: {share} of the effect runs through the {larger}"
+
+
+def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
+    lines = sum(_folded(title).count("\n") + 1 for title in table["title"])
+    return style.panels(10.4, 2.6 + 0.16 * max(lines, 3) + 0.24 * len(table))
+
+
+def _folded(title: str) -> str:
+    return style.folded(title, NAMES)
 
 
 @style.figure(
@@ -114,99 +122,85 @@ def channel_title(table: pd.DataFrame) -> str:
     "How do the arms compare, and through which channels?",
     arms_table,
     fits=compares,
-    page=lambda table: style.panels(
-        10.4, 2.6 + 0.16 * max(_lines(table), 3) + 0.24 * len(table)
-    ),
+    page=_arms_page,
     empty="No arm to compare, or no replication finished: there is no effect to show.",
     columns="title level effect lo hi mcse picture threat rest",
 )
 def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A row an arm: above, a dot with its CI and the numbers beside it; below, on the
     same axis, its parts as a bar."""
-    ax, parted = axes[0], table["picture"].notna().any()
-    heights = draw_effects(
-        ax, table, [style.folded(title, NAMES) for title in table["title"]]
-    )
-    ax.set_xlabel(
-        f"effect on the expected number of {say.COUNTER} {style.within(table)}"
-    )
-    n, level = (
-        style.runs_of(table, "paired replication"),
-        table["control_level"].iloc[0],
-    )
+    ax = axes[0]
+    heights = draw_effects(ax, table, [_folded(title) for title in table["title"]])
+    window = style.within(table)
+    ax.set_xlabel(f"effect on the expected number of {say.COUNTER} {window}")
+    n = style.runs_of(table, "paired replication")
+    level = table["control_level"].iloc[0]
     small = f"{n}; {level:.1f} agreements are expected in the control. {say.CAVEAT}"
-    if parted:
-        _parts(ax, table, heights - 0.3)
-        small += " Bars: the parts of the expected effect, which add up to it (Shapley values, no Monte Carlo error)."
-    channel = channel_title(table)
-    under = f"Relative to the control: {say.first(table, 'control')}. Lines: 95 % CI; open dots: it holds zero"
-    return style.Words(
-        arms_title(table), f"{channel}. {under}" if channel else under, small
+    if table["picture"].notna().any():
+        _draw_parts(ax, table, heights - 0.3)
+        small += (
+            " Bars: the parts of the expected effect, which add up to it (Shapley "
+            "values, no Monte Carlo error)."
+        )
+    control = say.first(table, "control")
+    under = (
+        f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
     )
+    channel = channel_title(table)
+    if channel:
+        under = f"{channel}. {under}"
+    return style.Words(arms_title(table), under, small)
 
 
-def _lines(table: pd.DataFrame) -> int:
-    return sum(style.folded(title, NAMES).count("\n") + 1 for title in table["title"])
-
-
-PARTS = {
-    "picture": ("picture: who stands together", style.BLUE),
-    "threat": ("threat: whom it is aimed at", style.ORANGE),
-    "rest": ("what else the arm changes", style.PALE),
-}
-
-
-def _parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
+def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
     """The parts of each arm's expected effect, stacked from zero, each to its own
     side."""
-    up, down = np.zeros(len(table)), np.zeros(len(table))
+    above, below = np.zeros(len(table)), np.zeros(len(table))
     for part, (label, colour) in PARTS.items():
         width = table[part].fillna(0.0).to_numpy(float)
         if part == "rest" and not width.any():
             continue
-        left = np.where(width >= 0, up, down)
-        ax.barh(
-            heights, width, left=left, height=0.26, color=colour, label=label, zorder=2
-        )
-        up, down = up + np.maximum(width, 0), down + np.minimum(width, 0)
-    ends = [*ax.get_xlim(), up.max(), down.min()]
+        looks: dict[str, Any] = {"height": 0.26, "color": colour, "label": label}
+        left = np.where(width >= 0, above, below)
+        ax.barh(heights, width, left=left, zorder=2, **looks)
+        above = above + np.maximum(width, 0)
+        below = below + np.minimum(width, 0)
+    ends = [*ax.get_xlim(), above.max(), below.min()]
     ax.set(xlim=(min(ends), max(ends)), ylim=(-0.8, len(table) - 0.4))
-    if len(table) < FEW:
+    if len(table) < FEW_ARMS:
         ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.3), frameon=False, ncols=3)
-    else:  # the empty corner
-        ax.legend(
-            loc="lower right" if max(ends) >= -min(ends) else "upper left",
-            frameon=False,
-        )
+        return
+    is_right_longer = max(ends) >= -min(ends)
+    ax.legend(loc="lower right" if is_right_longer else "upper left", frameon=False)
 
 
 def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
     """A row's effect with its CI on a line of its own, and the same in words at the
     right. The heights of the rows.
 
-    table: role, effect, lo, hi, mcse."""
+    table : role, effect, lo, hi, mcse
+    """
     ax.axvline(0, color=style.INK, linewidth=1)
     places = say.decimals(table["mcse"].max(), *table["lo"], *table["hi"])
     heights = style.row_axis(ax, labels)
-    for y, row, sure in zip(
-        heights, table.to_dict("records"), clear(table), strict=True
-    ):
-        colour, ink = (
-            (style.BLUE, style.BLUE)
-            if row["role"] == "headline"
-            else (style.QUIET, style.INK)
-        )
+    rows = table.assign(clear=clear(table)).to_dict("records")
+    for y, row in zip(heights, rows, strict=True):
+        is_headline = row["role"] == "headline"
+        colour = style.BLUE if is_headline else style.QUIET
         looks: dict[str, Any] = {"markersize": 7, "markeredgewidth": 1.6, "zorder": 4}
-        style.whisker(
-            ax, y, row, colour, width=3, face="" if sure else "white", **looks
-        )
+        face = "" if row["clear"] else "white"
+        style.whisker(ax, y, row, colour, width=3, face=face, **looks)
+        words = say.signed(row["effect"], places)
         bounds = say.interval(row["lo"], row["hi"], places)
-        told = say.signed(row["effect"], places) + (
-            f"  ({bounds})" if bounds != "-" else ""
-        )
-        style.beside(ax, y, told, color=ink)
-    ax.set_xlim(style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.06))
+        if bounds != "-":
+            words += f"  ({bounds})"
+        style.beside(ax, y, words, color=style.BLUE if is_headline else style.INK)
+    values = table[["effect", "lo", "hi"]].to_numpy(float)
+    ax.set_xlim(style.limits(values, 0.06))
     return heights
+
+
+# -- how often it shows ----------------------------------------------------------------
 
 
 def difference_table(result: AnalysedResult) -> pd.DataFrame:
@@ -217,11 +211,10 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
         return pd.DataFrame()
     rows = result.effects[result.effects["outcome"] == result.headline_outcome]
     fewer, more = rows["share_negative"], rows["share_positive"]
-    shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
-    table = say.titled(
-        pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result
-    )
-    return table.sort_values("same", kind="stable", ignore_index=True)
+    columns = {"arm": rows["arm"], "fewer": fewer, "same": 1 - fewer - more}
+    table = pd.DataFrame(columns | {"more": more, "n": rows["n"]})
+    ordered = say.titled(table, result).sort_values("same", kind="stable")
+    return ordered.reset_index(drop=True)
 
 
 def difference_title(table: pd.DataFrame) -> str:
@@ -229,16 +222,23 @@ def difference_title(table: pd.DataFrame) -> str:
     row = table[table["role"] == "headline"].iloc[0]
     n, name = int(row["n"]), str(row["treatment"])
     if n == 1:
-        which = (
-            "as many" if row["same"] == 1 else "more" if row["more"] == 1 else "fewer"
-        )
+        words = {"same": "as many", "more": "more", "fewer": "fewer"}
+        which = next(words[part] for part in words if row[part] == 1)
         return f"{name}: {which} agreements in the one replication"
     if row["same"] == 1:
-        return f"{name} changes the number of {say.COUNTER} in none of {say.plural(n, 'replication')}"
-    more, fewer = (
-        f"{100 * row[part]:.1f} %" for part in ("more", "fewer")
-    )  # so that the three add up
+        runs = say.plural(n, "replication")
+        return f"{name} changes the number of {say.COUNTER} in none of {runs}"
+    more = f"{100 * row['more']:.1f} %"  # one decimal: the three shares add up
+    fewer = f"{100 * row['fewer']:.1f} %"
     return f"{name}: {more} of replications have more {say.COUNTER}, {fewer} have fewer"
+
+
+SHARES = {"fewer": style.ORANGE, "same": "#e2e2e2", "more": style.BLUE}
+SHARE_HEADS = (
+    (0, "fewer", "left", style.ORANGE),
+    (50, "the same number", "center", style.QUIET),
+    (100, "more", "right", style.BLUE),
+)
 
 
 @style.figure(
@@ -254,53 +254,33 @@ def difference_title(table: pd.DataFrame) -> str:
 def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A stacked bar an arm, its three shares in words at the right."""
     ax, left = axes[0], np.zeros(len(table))
-    names = [style.folded(title, NAMES) for title in table["title"]]
+    names = [_folded(title) for title in table["title"]]
     heights = style.row_axis(ax, names, -0.6, -0.2, grid=False)
-    for part, colour in (
-        ("fewer", style.ORANGE),
-        ("same", "#e2e2e2"),
-        ("more", style.BLUE),
-    ):
+    for part, colour in SHARES.items():
         width = 100 * table[part].to_numpy(float)
-        looks: dict[str, Any] = {
-            "color": colour,
-            "edgecolor": "white",
-            "linewidth": 0.8,
-            "label": part,
-        }
-        ax.barh(heights, width, left=left, height=0.66, **looks)
+        looks: dict[str, Any] = {"color": colour, "edgecolor": "white", "label": part}
+        ax.barh(heights, width, left=left, height=0.66, linewidth=0.8, **looks)
         left = left + width
     for y, row in zip(heights, table.to_dict("records"), strict=True):
-        told = [
+        shares = [
             f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]
-        ] or ["all the same"]
-        style.beside(
-            ax,
-            y,
-            ", ".join(told),
-            color=style.BLUE if row["role"] == "headline" else style.INK,
-        )
-    heads = (
-        ("fewer", "left", style.ORANGE),
-        ("the same number", "center", style.QUIET),
-        ("more", "right", style.BLUE),
-    )
-    for x, (text, align, colour) in zip((0, 50, 100), heads, strict=True):
-        ax.text(
-            x,
-            len(table) - 0.6,
-            text,
-            ha=align,
-            va="bottom",
-            fontsize=style.SMALL,
-            color=style.readable(colour),
-        )
+        ]
+        colour = style.BLUE if row["role"] == "headline" else style.INK
+        style.beside(ax, y, ", ".join(shares) or "all the same", color=colour)
+    for x, words, align, colour in SHARE_HEADS:
+        looks = {"ha": align, "va": "bottom", "fontsize": style.SMALL}
+        ax.text(x, len(table) - 0.6, words, color=style.readable(colour), **looks)
     ax.set(xlim=(0, 100), xlabel=f"% of replications, by their number of {say.COUNTER}")
-    under = f"Counted {style.within(table)}, replication by replication, beside the paired control run"
-    small = f"{style.runs_of(table, 'paired replication')}. Control: {say.first(table, 'control')}. "
-    small += "The same number need not be the same agreements."
+    under = (
+        f"Counted {style.within(table)}, replication by replication, beside the paired "
+        "control run"
+    )
+    n, control = style.runs_of(table, "paired replication"), say.first(table, "control")
+    small = f"{n}. Control: {control}. The same number need not be the same agreements."
     return style.Words(difference_title(table), under, small)
 
+
+# -- among placebo events --------------------------------------------------------------
 
 FAMILIES = {
     "participants": "other participants on the same day",
@@ -320,28 +300,33 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     if arm is None or not result.finished:
         return pd.DataFrame()
     table = result.placebos.table()[["family", "label", "effect", "is_event"]]
-    table["label"] = table["label"].mask(table["is_event"], say.treatment(result, arm))
+    event = say.treatment(result, arm)
+    table["label"] = table["label"].mask(table["is_event"], event)
     tests = [
-        (of.name, of.window, of.p, of.verdict)
-        for of in result.placebos.families
-        if len(of.placebos)
+        (family.name, family.window, family.p, family.verdict)
+        for family in result.placebos.families
+        if len(family.placebos)
     ]
-    return table.merge(
-        pd.DataFrame(tests, columns=["family", "window", "p", "verdict"]), on="family"
-    )
+    columns = ["family", "window", "p", "verdict"]
+    return table.merge(pd.DataFrame(tests, columns=columns), on="family")
 
 
 def placebos_title(table: pd.DataFrame) -> str:
     """The finding: what each family's test says of the event."""
-    families = table.drop_duplicates("family").to_dict("records")
-    told = [
-        f"{row['family']}: {row['verdict']} (p = {_p(row['p'])})" for row in families
+    parts = [
+        f"{row['family']}: {row['verdict']} (p = {_p(row['p'])})"
+        for row in table.drop_duplicates("family").to_dict("records")
     ]
-    return f"The event among its placebos. {say.capital('; '.join(told))}"
+    return f"The event among its placebos. {say.capital('; '.join(parts))}"
 
 
 def _p(value: float) -> str:
     return f"{value:.2g}" if value >= 0.001 else "under 0.001"
+
+
+def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
+    panels = table["family"].nunique()
+    return style.panels(9.6, 1.6 + 1.6 * panels, panels, sharex=True)
 
 
 @style.figure(
@@ -349,104 +334,85 @@ def _p(value: float) -> str:
     "Is the effect larger than those of placebo events?",
     placebos_table,
     fits=has_rows(placebos_table),
-    page=lambda table: style.panels(
-        9.6,
-        1.6 + 1.6 * table["family"].nunique(),
-        table["family"].nunique(),
-        sharex=True,
-    ),
+    page=_placebos_page,
     empty="No placebo events were simulated: there is no effect to compare with.",
 )
 def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Placebo effects as dots where they fall together, the event as a labelled line; a
     panel a family."""
     span = style.limits(table["effect"].to_numpy(float), 0.06)
-    families = list(table["family"].unique())
-    for ax, (family, rows) in zip(
-        axes, table.groupby("family", sort=False), strict=False
-    ):
+    families = list(table.groupby("family", sort=False))
+    for ax, (family, rows) in zip(axes, families, strict=False):
         _strip(ax, rows, span)
+        name = str(family)
+        window, p = rows["window"].iloc[0], _p(float(rows["p"].iloc[0]))
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
-        found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"
-        what = f"{say.capital(str(family))}: {FAMILIES.get(str(family), str(family))}, {found}"
-        ax.set_title(what, loc="left", color=style.QUIET)
+        test = f"within {window} days, {count}, two-sided p = {p}"
+        title = f"{say.capital(name)}: {FAMILIES.get(name, name)}, {test}"
+        ax.set_title(title, loc="left", color=style.QUIET)
     axes[len(families) - 1].set_xlabel(f"effect on expected {say.COUNTER}")
-    small = "Dots: placebo events. p: share of all, the event among them, whose effect is at least as far from zero"
-    small += (
-        "; of dates also those less than 5 % nearer." if "dates" in families else "."
+    has_dates = (table["family"] == "dates").any()
+    small = (
+        "Dots: placebo events. p: share of all, the event among them, whose effect is "
+        "at least as far from zero"
     )
+    small += "; of dates also those less than 5 % nearer." if has_dates else "."
     return style.Words(placebos_title(table), "", small)
 
 
 def _strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
     """Placebos as stacked dots and the event as a line with its words."""
-    placebo = np.sort(rows.loc[~rows["is_event"], "effect"].to_numpy(float))
-    place = np.floor((placebo - span[0]) / ((span[1] - span[0]) / BINS)).astype(int)
-    rank = np.arange(len(place)) - np.searchsorted(
-        place, place
-    )  # how many share the bin below it
-    middle = [
-        placebo[place == one].mean() for one in place
-    ]  # of a bin, so that its dots stand in a column
-    ax.scatter(
-        middle,
-        rank * STACK,
-        s=30,
-        color="#9a9a9a",
-        edgecolors="white",
-        linewidths=0.5,
-        zorder=2,
-    )
+    low, high = span
+    effects = np.sort(rows.loc[~rows["is_event"], "effect"].to_numpy(float))
+    bins = np.floor((effects - low) / ((high - low) / BINS)).astype(int)
+    ranks = np.arange(len(bins)) - np.searchsorted(bins, bins)  # of each in its bin
+    middles = [effects[bins == place].mean() for place in bins]
+    looks: dict[str, Any] = {"s": 30, "color": "#9a9a9a", "edgecolors": "white"}
+    ax.scatter(middles, ranks * STACK, linewidths=0.5, zorder=2, **looks)
     ax.axvline(0, color=style.INK, linewidth=0.8)
-    top = max(0.6, STACK * (int(rank.max()) + 3)) if len(rank) else 0.6
+    top = 0.6
+    if len(ranks):
+        top = max(top, STACK * (int(ranks.max()) + 3))
     for row in rows[rows["is_event"]].to_dict("records"):
-        ax.axvline(row["effect"], color=style.BLUE, linewidth=2)
-        right = row["effect"] > (span[0] + span[1]) / 2
-        words, looks = (
-            f"{row['label']} {say.signed(row['effect'], 3)}",
-            {"ha": "right" if right else "left"},
-        )
-        style.note(
-            ax,
-            words,
-            (row["effect"], 0.93 * top),
-            (-6 if right else 6, 0),
-            color=style.BLUE,
-            **looks,
-        )
+        effect = row["effect"]
+        ax.axvline(effect, color=style.BLUE, linewidth=2)
+        is_right = effect > (low + high) / 2
+        looks = {"ha": "right" if is_right else "left", "color": style.BLUE}
+        words, offset = f"{row['label']} {say.signed(effect, 3)}", 6
+        if is_right:
+            offset = -6
+        style.note(ax, words, (effect, 0.93 * top), (offset, 0), **looks)
     ax.set(xlim=span, ylim=(-0.6 * STACK, top), yticks=[])
     ax.spines["left"].set_visible(False)
 
 
+# -- as replications come in -----------------------------------------------------------
+
 CONVERGENCE = [
-    "runs",
-    "effect",
-    "mcse",
-    "arm",
-    "title",
-    "control",
-    "treatment",
-    "window",
+    *("runs", "effect", "mcse"),
+    *("arm", "title", "control", "treatment", "window"),
 ]
 TICKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
-MOST = 200
+MOST_POINTS = 200
 
 
 def convergence_table(result: AnalysedResult) -> pd.DataFrame:
     """Tidy: mean paired effect of the headline arm over the first so many replications
     (filtered where there are filtered numbers), and its Monte Carlo standard error.
 
-    From 2 replications to all, at most MOST rows, evenly apart in the logarithm. Failed
-    replications are left out."""
+    From 2 replications to all, at most MOST_POINTS rows, evenly apart in the logarithm.
+    Failed replications are left out."""
     arm = result.headline_arm
     if arm is None or not result.finished:
         return pd.DataFrame()
-    difference = effect_by_run(result, arm, result.headline_outcome)[0].to_numpy(float)
-    if len(difference) < 2:
+    effects, _ = effect_by_run(result, arm, result.headline_outcome)
+    values = effects.to_numpy(float)
+    if len(values) < 2:
         return pd.DataFrame()
-    counts = np.unique(np.round(np.geomspace(2, len(difference), MOST)).astype(int))
-    mean = np.cumsum(difference)[counts - 1] / counts
-    squares = np.cumsum(difference**2)[counts - 1] - counts * mean**2
+    evenly = np.geomspace(2, len(values), MOST_POINTS)
+    counts = np.unique(np.round(evenly).astype(int))
+    mean = np.cumsum(values)[counts - 1] / counts
+    squares = np.cumsum(values**2)[counts - 1] - counts * mean**2
     error = np.sqrt(np.maximum(squares, 0.0) / (counts - 1) / counts)
     table = pd.DataFrame({"runs": counts, "effect": mean, "mcse": error, "arm": arm})
     return say.titled(table, result)[CONVERGENCE]
@@ -463,14 +429,10 @@ def effect_by_run(
 ) -> tuple[pd.Series[float], pd.DataFrame]:
     """The effect by replication, and the outcome of the arm and of the control;
     filtered where it was kept."""
-    outcome = (
-        FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
-    )
-    wide = (
-        result.by_run.frame(outcome)
-        .pivot(index="run", columns="arm", values=outcome)
-        .sort_index()
-    )
+    if FILTERED + outcome in result.by_run.names:
+        outcome = FILTERED + outcome
+    frame = result.by_run.frame(outcome)
+    wide = frame.pivot(index="run", columns="arm", values=outcome).sort_index()
     wide = wide[[arm, result.reference]].dropna()
     return wide[arm] - wide[result.reference], wide
 
@@ -482,13 +444,15 @@ def convergence_title(table: pd.DataFrame) -> str:
     n, effect, error = int(last["runs"]), float(last["effect"]), float(last["mcse"])
     if error == 0:
         return f"All {n:,} replications give the same effect, {say.signed(effect, 0)}"
-    moved, places = (
-        float((table[table["runs"] >= n / 2]["effect"] - effect).abs().max()),
-        say.decimals(error),
-    )
+    second_half = table.loc[table["runs"] >= n / 2, "effect"]
+    moved = float((second_half - effect).abs().max())
+    places = say.decimals(error)
     reached, far = (say.number(value, places + 1) for value in (error, moved))
-    told = f"After {n:,} replications the effect is {say.signed(effect, places)} with a Monte Carlo standard error of "
-    return told + f"{reached}; in the second half it moved by at most {far}"
+    return (
+        f"After {n:,} replications the effect is {say.signed(effect, places)} with a "
+        f"Monte Carlo standard error of {reached}; in the second half it moved by at "
+        f"most {far}"
+    )
 
 
 @style.figure(
@@ -504,30 +468,31 @@ def convergence_title(table: pd.DataFrame) -> str:
 def draw_convergence(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """The running mean with a band of one Monte Carlo error; the final value as a
     line."""
-    ax, (runs, mean, error) = (
-        axes[0],
-        (table[name].to_numpy(float) for name in ("runs", "effect", "mcse")),
-    )
+    ax = axes[0]
+    runs, mean = table["runs"].to_numpy(float), table["effect"].to_numpy(float)
+    error = table["mcse"].to_numpy(float)
+    low, high = mean - error, mean + error
     ax.axhline(0, color=style.INK, linewidth=1)
     ax.axhline(mean[-1], color=style.BLUE, linewidth=1, linestyle=(0, (4, 3)))
-    ax.fill_between(
-        runs, mean - error, mean + error, color=style.BLUE, alpha=0.22, linewidth=0
-    )
+    ax.fill_between(runs, low, high, color=style.BLUE, alpha=0.22, linewidth=0)
     ax.plot(runs, mean, color=style.BLUE, linewidth=2)
     if runs[-1] > runs[0]:
         ax.set(xscale="log", xlim=(runs[0], runs[-1]))
-    ticks = [*(t for t in TICKS if runs[0] <= t < 0.8 * runs[-1]), int(runs[-1])]
-    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    ticks = [tick for tick in TICKS if runs[0] <= tick < 0.8 * runs[-1]]
+    ticks.append(int(runs[-1]))
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.minorticks_off()
     settled = runs >= min(10.0, runs[-1])
-    ax.set_ylim(
-        style.limits(
-            np.concatenate([mean - error, mean + error])[np.tile(settled, 2)], 0.12
-        )
-    )
+    ends = np.concatenate([low[settled], high[settled]])
+    ax.set_ylim(style.limits(ends, 0.12))
     ax.set_xlabel("replications so far, in the order of their numbers (log scale)")
     ax.set_ylabel("effect on expected\nagreements")
-    under = f"Effect on {say.COUNTER} {style.within(table)}. Band: one Monte Carlo standard error each way"
-    small = f"{say.first(table, 'treatment')}. Control: {say.first(table, 'control')}. "
-    small += "Four times the replications halve the error."
+    under = (
+        f"Effect on {say.COUNTER} {style.within(table)}. Band: one Monte Carlo standard "
+        "error each way"
+    )
+    treatment, control = say.first(table, "treatment"), say.first(table, "control")
+    small = (
+        f"{treatment}. Control: {control}. Four times the replications halve the error."
+    )
     return style.Words(convergence_title(table), under, small, 76, 112)

@@ -72,6 +72,7 @@ class Words:
 type Axes = matplotlib.axes.Axes
 type Figure = matplotlib.figure.Figure
 type Table = Callable[[Any], pd.DataFrame]
+type Label = tuple[float, str, Any]
 type Cut = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -304,7 +305,7 @@ def beside(ax: Axes, y: float, words: str, **looks: Any) -> None:
 def label_ends(
     ax: Axes,
     x: float,
-    labels: Sequence[tuple[float, str, Any]],
+    labels: Sequence[Label],
     gap: float,
     away: float = 6,
 ) -> None:
