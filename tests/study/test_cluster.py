@@ -53,6 +53,7 @@ def cluster(tmp_path, request):
         process.wait()
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, undisturbed):
     address, workers = cluster
@@ -73,6 +74,7 @@ def _a_game_too(lab, address: str) -> None:
     assert json.loads(there.stdout)["digest"] == play(load_game(dilemma), 12).result.digest
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", [1], indirect=True, ids=[""])
 @pytest.mark.parametrize("lost", ["scheduler", "workers"])
