@@ -7,16 +7,10 @@ import sys
 from dataclasses import replace
 
 import pytest
-from balance_sim.evidence.posterior.effect_draws import (
-    COLUMNS,
-    DrawnEffect,
-    OverDraws,
-    TheoryEffect,
-    Uncertainty,
-    VarianceShares,
-    stored_record,
-)
+from balance_sim.evidence.posterior.effect_draws import COLUMNS, DrawnEffect, OverDraws
 from balance_sim.evidence.posterior.lines import draws_sentence
+from balance_sim.evidence.posterior.uncertainty import TheoryEffect, Uncertainty, stored_record
+from balance_sim.evidence.posterior.variance import VarianceShares
 from balance_sim.scenario.schema import Posterior
 from balance_sim.show.figures import run_figures
 from balance_sim.show.headline import finding, headline_lines
