@@ -383,7 +383,6 @@ def test_python_m_is_the_same_program(bad):
     assert result.stderr.startswith(f"{bad}:")
 
 
-@pytest.mark.fault("F34")
 def test_a_reader_that_leaves_is_no_error():
     command = [sys.executable, "-m", "balance_sim", "schema"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -393,7 +392,6 @@ def test_a_reader_that_leaves_is_no_error():
         assert (process.wait(), said) == (0, b"")
 
 
-@pytest.mark.fault("F11")
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_ends_with_7():
     with open("/dev/full", "w") as full:
