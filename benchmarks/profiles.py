@@ -34,7 +34,7 @@ def filtered(
     batch = simulate_arms(
         worlds, SEED, runs, game.arms, focal_recorder(worlds, game.cast)
     )
-    return batch.smooth, time.process_time() - began
+    return batch.filtered, time.process_time() - began
 
 
 def by_direct(

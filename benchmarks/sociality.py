@@ -23,7 +23,7 @@ from balance_sim.evidence.forecast.baselines import (
     offset,
     standardise,
 )
-from balance_sim.stats.newton import NoMaximum, newton, random_effect_variance
+from balance_sim.stats.newton import NoMaximum, Search, newton, random_effect_variance
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def fit_propensity_logit(
         penalty = np.concatenate([np.full(p - 1, ridge), [0.0], np.full(states, 1 / v)])
         try:
             b, information = newton(
-                b, derivatives, log_likelihood, penalty, tolerance=1e-7
+                b, derivatives, log_likelihood, penalty, search=Search(1e-7)
             )
         except NoMaximum:
             raise DataError(

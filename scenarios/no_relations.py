@@ -2,7 +2,7 @@
 
     python scenarios/no_relations.py
 
-Scenarios of cases have theirs from `balance-sim new NAME --from-case`, by the same function, and wars from COW MID.
+Scenarios of cases have theirs from `balance-sim evidence case NAME CASE_ID`, by the same function, and wars from COW MID.
 """
 
 from __future__ import annotations

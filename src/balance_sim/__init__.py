@@ -91,10 +91,10 @@ __all__ = [  # noqa: PLE0604 - names as the table above has them
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
-    found = getattr(import_module(_HOME_OF[name]), name)
+    value = getattr(import_module(_HOME_OF[name]), name)
     if name in ("AnalysedResult", "Result", "open_result", "run"):
         import_module("balance_sim.study.result").Result.card = staticmethod(_card)
-    return found
+    return value
 
 
 def _card(result: Any) -> str:

@@ -258,22 +258,6 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
         assert invoke("new", "other", "--out", "-", "--base-rate", none)[0] == 2
 
 
-def test_parameters(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "111")
-    code, out, _ = invoke("parameters")
-    assert code == 0
-    header, first, *_ = out.splitlines()
-    assert header.split() == ["path", "value", "unit", "source", "range"]
-    assert first.split()[:2] == ["step_days", "7"]
-    table = json.loads(invoke("parameters", "--json")[1])
-    assert len(table) == len(out.splitlines()) - 1
-    assert {row["path"] for row in table} >= {
-        "parameters.beta",
-        "theory.weights.closure",
-        "kinds.access.depth",
-    }
-
-
 @pytest.mark.parametrize("width", [80, 110])
 def test_parameters_on_a_narrow_terminal(monkeypatch, width):
     """No line is longer than the terminal, and every path can be read off: what is above, and the name."""

@@ -20,7 +20,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
-from balance_sim.study.spans import Together, course, in_spans, spans, with_event
+from balance_sim.study.spans import course, in_spans, spans, with_event
 from replications import right, simulated, unhurried, windows_of
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -112,7 +112,7 @@ def test_spans_seen_together_are_those_seen_one_by_one(worlds: Worlds, monkeypat
     loud = replace(world, rules=replace(world.rules, effort_slope=np.nan))
     with np.errstate(all="ignore"), pytest.raises(InvalidNumber, match=r"effort of .* is nan on day 0 "):
         course(loud, worlds.baseline)
-    monkeypatch.setattr(Together, "of", lambda *_: None)
+    monkeypatch.setattr("balance_sim.study.spans.ROOM", 0)
     apart = course(world, worlds.baseline)
     assert together.together is not None and apart.together is None
     assert np.array_equal(together.consent, apart.consent) and np.array_equal(together.gain, apart.gain)

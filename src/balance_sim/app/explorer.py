@@ -194,7 +194,7 @@ def dials_of(scenario: Scenario) -> list[Factor]:
         attendance: list[tuple[Any, dict[str, Any]]] = [("all", {})]
         for code in focal.principals:
             if code != focal.host:
-                others = [other for other in focal.principals if other != code]
+                others = [state for state in focal.principals if state != code]
                 attendance.append((f"without {code}", {f"{path}.principals": others}))
         factors.append(Factor(ATTENDANCE, attendance, 0))
     patrons = sorted({code for state in scenario.states for code in state.patrons})

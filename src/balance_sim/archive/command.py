@@ -29,7 +29,13 @@ NEXT_STEP = "give the study's own command again, which simulates damaged blocks 
     help="Blocks of which a part is run again; 0: none.",
 )
 @click.option("--all", "whole", is_flag=True, help="Run every block again, whole.")
-@options.workers_option
+@click.option(
+    "--workers",
+    type=click.IntRange(1, options.MOST_WORKERS),
+    default=1,
+    show_default=True,
+    help="Worker processes.",
+)
 @options.study_model_option
 @options.study_outcomes_option
 @options.json_option

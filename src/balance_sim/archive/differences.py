@@ -3,14 +3,12 @@ tolerance; the first difference, in words."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -63,48 +61,33 @@ def _first_difference(
     """Return the first difference of two files; none where numbers are close."""
     try:
         if name.endswith(".json"):
-            found = _values(json.loads(archived), json.loads(made), tolerance)
-        else:
-            found = _cells(_table(archived), _table(made), tolerance)
-        return [*islice(found, 1)]
-    except (ValueError, csv.Error, RecursionError):
+            unlike = differences(
+                json.loads(archived),
+                json.loads(made),
+                same=lambda a, b: close(a, b, tolerance),
+                exact=True,
+            )
+            for path, a, b in islice(unlike, 1):
+                values = f"{json.dumps(a)[:60]} there, {json.dumps(b)[:60]} here"
+                return [f"{path or 'the whole'}: {values}"]
+            return []
+        tables = [pd.read_csv(io.BytesIO(content)) for content in (archived, made)]
+    except (ValueError, RecursionError):
         return ["is no table of this kind"]
+    line = _unlike(*tables, tolerance=tolerance)
+    return [line] if line else []
 
 
-def _values(archived: object, made: object, tolerance: float) -> Iterator[str]:
-    """Yield where two JSON documents differ."""
-    unlike = differences(
-        archived, made, same=lambda a, b: close(a, b, tolerance), exact=True
-    )
-    for path, a, b in unlike:
-        yield f"{path or 'the whole'}: {_shown(a)} there, {_shown(b)} here"
-
-
-def _table(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode("utf-8"))))
-
-
-def _cells(
-    archived: list[list[str]], made: list[list[str]], tolerance: float
-) -> Iterator[str]:
-    """Yield where two tables differ."""
-    if [len(row) for row in archived] != [len(row) for row in made]:
-        yield f"{len(archived)} rows there, {len(made)} here, or other columns"
-    for number, (row, made_row) in enumerate(zip(archived, made, strict=False), 1):
-        for column, a, b in zip(made[0], row, made_row, strict=False):
-            if a != b and not close(_number(a), _number(b), tolerance):
-                yield f"row {number}, {column}: {_shown(a)} there, {_shown(b)} here"
-
-
-def _number(cell: str) -> float | str:
+def _unlike(left: pd.DataFrame, right: pd.DataFrame, *, tolerance: float) -> str:
+    """Return the first column that differs, with its values; nothing where all are the
+    same, or numbers within a relative difference."""
     try:
-        return float(cell)
-    except ValueError:
-        return cell
-
-
-def _shown(value: object) -> str:
-    return shown(value if isinstance(value, str) else json.dumps(value), 60)
+        pd.testing.assert_frame_equal(
+            left, right, rtol=tolerance, atol=tolerance, check_exact=tolerance == 0
+        )
+    except AssertionError as error:
+        return shown(" ".join(str(error).split()), 300)
+    return ""
 
 
 def diff_tables(stored: Tables, again: Tables) -> tuple[str, bool]:
@@ -112,39 +95,17 @@ def diff_tables(stored: Tables, again: Tables) -> tuple[str, bool]:
     digits of numbers."""
     runs, agreements = stored
     runs_again, agreements_again = again
-    words, _ = _first_unlike("agreement", agreements, agreements_again, AGREEMENT_KEY)
-    if words:
-        return words, False
-    words, is_close = _first_unlike("outcome", runs, runs_again, ["arm", "run"])
-    return words or "rows in another order", is_close
-
-
-def _first_unlike(
-    title: str, stored: pa.Table, again: pa.Table, key: list[str]
-) -> tuple[str, bool]:
-    """Return the first column and row that differ, and whether all that differs is
-    numbers, and close. Nothing where rows are the same."""
-    left, right = _frame(stored, key), _frame(again, key)
-    if list(left.columns) != list(right.columns) or len(left) != len(right):
-        return f"other columns, or {len(left)} rows there, {len(right)} again", False
-    message = ""
-    for name in map(str, left.columns):
-        a, b = left[name], right[name]
-        unlike = ~((a == b) | (a.isna() & b.isna())).to_numpy()
-        if unlike.any():
-            row = int(np.argmax(unlike))
-            place = f"run {left['run'][row]}, arm {left['arm'][row]}"
-            message = f"{name} of an {title} ({place}): {a[row]} there, {b[row]} again"
-            if not _are_close(a, b):
-                return message, False
-    return message, bool(message)
-
-
-def _are_close(a: pd.Series, b: pd.Series) -> bool:
-    """Return whether two columns are numbers that differ in their last digits alone."""
-    if not (pd.api.types.is_float_dtype(a) and pd.api.types.is_float_dtype(b)):
-        return False
-    return np.allclose(a, b, rtol=SAME_DIGITS, atol=SAME_DIGITS, equal_nan=True)
+    line = _unlike(
+        _frame(agreements, AGREEMENT_KEY),
+        _frame(agreements_again, AGREEMENT_KEY),
+        tolerance=0,
+    )
+    if line:
+        return f"agreements: {line}", False
+    frames = [_frame(table, ["arm", "run"]) for table in (runs, runs_again)]
+    line = _unlike(*frames, tolerance=0)
+    is_close = not _unlike(*frames, tolerance=SAME_DIGITS)
+    return f"outcomes: {line or 'rows in another order'}", bool(line) and is_close
 
 
 def _frame(table: pa.Table, key: list[str]) -> pd.DataFrame:

@@ -155,11 +155,11 @@ def _run_facts(study: StoredStudy) -> Facts:
 def _sweep_facts(study: StoredStudy) -> Facts:
     """Return what came of a sweep, and its points."""
     sweep = open_sweep(study.store.folder)
-    parts = []
+    digests = []
     rows = []
     for number in sweep.table.numbers():
         point = sweep.table.points[number]
-        parts.append((point.key, part_of(sweep.blocks(number), sweep.arms)))
+        digests.append((point.key, part_of(sweep.blocks(number), sweep.arms)))
         rows.append(
             {
                 "point": number,
@@ -168,7 +168,7 @@ def _sweep_facts(study: StoredStudy) -> Facts:
                 "values": {path: _plain(value) for path, value in point.values},
             }
         )
-    numbers = numbers_of_parts(parts, sweep.digest)
+    numbers = numbers_of_parts(digests, sweep.digest)
     frames = {name: getattr(sweep, name) for name in TABLES["sweep"]}
     facts = _facts(numbers, sweep.failed) | {"factors": sweep.paths}
     points = {"points.json": json_bytes(rows)}

@@ -108,8 +108,8 @@ def data_sets_of(
     sources = "\n".join(source for _, source, _ in named_sources(scenario))
     rows = yaml.safe_load(shipped_text("balance_sim.archive", "data_sets.yaml"))
     data_sets = [DataSet(**row) for row in rows]
-    named = [one for one in data_sets if re.search(one.pattern, sources)]
-    return [replace(one, files=_naming(one.pattern, files or {})) for one in named]
+    named = [row for row in data_sets if re.search(row.pattern, sources)]
+    return [replace(row, files=_naming(row.pattern, files or {})) for row in named]
 
 
 def _naming(pattern: str, files: Mapping[str, str]) -> tuple[str, ...]:
@@ -136,10 +136,10 @@ def papers(
     """Return every member that follows from the study and the other files.
 
     files: those that the README lists besides: inputs, points and results."""
-    made = derived_files(scenario)
-    made["requirements.txt"] = requirements(about.versions)
-    text = readme(about, scenario, {**files, **made}, points)
-    return made | {"README.md": text}
+    derived = derived_files(scenario)
+    derived["requirements.txt"] = requirements(about.versions)
+    text = readme(about, scenario, {**files, **derived}, points)
+    return derived | {"README.md": text}
 
 
 def readme(

@@ -217,11 +217,11 @@ def _sweep_again(archived: Archived, tables: PointTables) -> Made:
     """Return what came of a sweep here and now."""
     about, arms, points = archived.about, archived.arms, archived.points
     steps = share_steps(archived.scenario)
-    parts = {}
+    digests = {}
     numbers = {}
     for place, blocks in tables:
         pairs = [(block.runs, block.agreements) for block in blocks]
-        parts[place] = part_of(pairs, arms)
+        digests[place] = part_of(pairs, arms)
         numbers[place] = numbers_of(pairs, arms, about.outcomes, steps)
     swept = tables_of(
         (point.number, SweepPoint(point.values, point.label), numbers[place])
@@ -241,7 +241,7 @@ def _sweep_again(archived: Archived, tables: PointTables) -> Made:
             "version": about.version,
         },
     )
-    by_key = [(point.key, parts[place]) for place, point in enumerate(points)]
+    by_key = [(point.key, digests[place]) for place, point in enumerate(points)]
     results = results_of(summary, {"levels": swept.levels, "effects": swept.effects})
     return numbers_of_parts(by_key, swept.digest), results
 
@@ -285,9 +285,9 @@ def _unlike_means(about: About, numbers: StudyNumbers) -> list[str]:
     """Return the means that are not close."""
     lines = []
     for name in sorted({*about.means, *numbers.means}):
-        archived, made = about.means.get(name), numbers.means.get(name)
-        if not close(archived, made, TOLERANCE):
-            lines.append(f"{name}: {archived} there, {made} here")
+        archived, mean = about.means.get(name), numbers.means.get(name)
+        if not close(archived, mean, TOLERANCE):
+            lines.append(f"{name}: {archived} there, {mean} here")
     return lines
 
 

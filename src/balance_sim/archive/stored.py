@@ -109,7 +109,7 @@ def damage_of(study: StoredStudy) -> list[Damage]:
     damage = list(_damaged_shards(study))
     if any(one.block is None for one in damage):
         return damage  # without its record nobody knows what a shard held
-    damaged = {(one.point, one.block) for one in damage}
+    damaged = {(item.point, item.block) for item in damage}
     failed: dict[int, list[int]] = {}
     for row in study.store.failed():
         failed.setdefault(row["point"], []).append(row["run"])
@@ -154,15 +154,15 @@ def _damaged_files(shard: Shard) -> Iterator[tuple[str, str]]:
 
 def _missing(study: StoredStudy, damage: Iterable[Damage]) -> Iterator[Damage]:
     """Yield the blocks that are in no file, unless their damage is known."""
-    known = [(one.point, one.block) for one in damage if one.block]
+    damaged = [(item.point, item.block) for item in damage if item.block]
     lacking = study.store.lacking(study.points, study.runs)
     for number, blocks in lacking.items():
         for block in blocks:
             is_known = any(
                 point == number
-                and other.first <= block.first
-                and block.stop <= other.stop
-                for point, other in known
+                and whole.first <= block.first
+                and block.stop <= whole.stop
+                for point, whole in damaged
             )
             if not is_known:
                 reason = f"runs {block.first} to {block.stop - 1} of point {number}"

@@ -111,7 +111,7 @@ class Verified:
             "blocks_rerun": len(self.rerun),
             "runs_rerun": sum(len(compared.block) for compared in self.rerun),
             "rerun": rerun,
-            "damage": [{"file": one.file, "why": one.why} for one in self.damage],
+            "damage": [{"file": item.file, "why": item.why} for item in self.damage],
             "notes": self.notes,
             "unchecked": self.unchecked,
         }
@@ -150,8 +150,8 @@ def verify(
     elif verified.blocks:
         refuse_other_version(study.manifest)
         job = job_of(study.manifest, scenario_of(study.manifest), allowed)
-        parts = sample_of(study, sample, verified.damage)
-        verified.rerun = compare(study, job, parts, workers)
+        sampled = sample_of(study, sample, verified.damage)
+        verified.rerun = compare(study, job, sampled, workers)
         _take_differences(study, verified)
     if not verified.damage:
         _check_summary(study, verified)
@@ -187,8 +187,8 @@ def _how_far(study: StoredStudy) -> str:
 def _take_differences(study: StoredStudy, verified: Verified) -> None:
     """Note as damage what differs when run again, unless it is but last digits from
     other arithmetic than ours."""
-    made = study.manifest.versions[0]
-    made_on = arithmetic(made.cpu, made.numpy)
+    machine = study.manifest.versions[0]
+    made_on = arithmetic(machine.cpu, machine.numpy)
     for compared in verified.rerun:
         if compared.revived:
             runs = ", ".join(map(str, compared.revived[:FEW]))
@@ -322,7 +322,7 @@ def sample_of(
     """Return parts of `count` sound blocks, drawn anew each time, by no seed that the
     folder names: who edits a block must not know whether it is looked at. None: all
     blocks, whole."""
-    damaged = {(one.point, one.block) for one in damage}
+    damaged = {(item.point, item.block) for item in damage}
     sound = [
         stored
         for stored in study.store.blocks_done()
@@ -332,14 +332,14 @@ def sample_of(
         return [(stored, stored.block) for stored in sound]
     rng = np.random.default_rng()
     chosen = rng.permutation(len(sound))[:count]
-    parts = []
+    pieces = []
     for place in sorted(chosen):
         block = sound[place].block
         last_first = max(block.stop - RUNS_OF_A_BLOCK, block.first)
         first = int(rng.integers(block.first, last_first + 1))
         stop = min(first + RUNS_OF_A_BLOCK, block.stop)
-        parts.append((sound[place], Block(first, stop)))
-    return parts
+        pieces.append((sound[place], Block(first, stop)))
+    return pieces
 
 
 def compare(
@@ -364,21 +364,21 @@ def _compared(study: StoredStudy, stored: StoredBlock, result: TaskResult) -> Co
         file = f"{RECORDS}/{stored.shard.record_path.name}"
         return Compared(file, stored, block, revived=tuple(sorted(runs_again)))
     file = f"runs/{stored.shard.path('runs').name}"
-    kept = study.store.tables(stored)
-    runs = _part(kept.runs, block)
+    stored_tables = study.store.tables(stored)
+    runs = _part(stored_tables.runs, block)
     present = set(runs["run"].to_pylist())
     if again is None:
         why = f"run {block.first} fails when run again" if present else ""
         return Compared(file, stored, block, why)
     revived = tuple(sorted(runs_again - present))
-    tables = (runs, _part(kept.agreements, block))
-    made = (_of_runs(again.runs, present), _of_runs(again.agreements, present))
-    arms = sorted({*column_words(runs, "arm"), *column_words(made[0], "arm")})
-    if _digest(tables, arms) != _digest(made, arms):
-        why, is_close = diff_tables(tables, made)
+    tables = (runs, _part(stored_tables.agreements, block))
+    tables_again = (_of_runs(again.runs, present), _of_runs(again.agreements, present))
+    arms = sorted({*column_words(runs, "arm"), *column_words(tables_again[0], "arm")})
+    if _digest(tables, arms) != _digest(tables_again, arms):
+        why, is_close = diff_tables(tables, tables_again)
         return Compared(file, stored, block, why, is_close, revived)
     is_complete = block == stored.block and not revived
-    if is_complete and summed([kept.dyads]) != summed([again.dyads]):
+    if is_complete and summed([stored_tables.dyads]) != summed([again.dyads]):
         file = f"dyads/{stored.shard.path('dyads').name}"
         return Compared(file, stored, block, "other sums by dyad")
     return Compared(file, stored, block, revived=revived)

@@ -323,6 +323,6 @@ def _dyad_lines(
         yield from table([("dyad", *HEADS[1:]), *rows], "<>>><", "  ")
     if len(moved) > most:
         yield f"  {len(moved) - most} more differ: --dyads {len(moved)}"
-    same = len(dyads) - len(moved)
-    if same:
-        yield f"  the same on both sides: {same} of {len(dyads)} dyads"
+    unmoved = len(dyads) - len(moved)
+    if unmoved:
+        yield f"  the same on both sides: {unmoved} of {len(dyads)} dyads"

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
 
 BASE_RATE = options.FiniteRange(min=0, max=1e4, min_open=True)
-COLUMNS = ("path", "value", "unit", "source", "range")
-WIDE = 105
-"""Columns of a terminal from which a prior is shown with its median."""
 
 
 @click.command("list")
@@ -137,61 +134,56 @@ def parameters(scenario: str | None) -> None:
         options.answer(drawn, lambda: _drawn_lines(loaded, drawn), indent=2)
         return
     defaults = parameter_table()
-    width = terminal_width()
-
-    def lines() -> list[str]:
-        rows = [COLUMNS, *map(_default_cells, defaults)]
-        wide_lines = table(rows, width=UNLIMITED)
-        fits = max(map(len, wide_lines)) <= width
-        return wide_lines if fits else _grouped_lines(rows, width)
-
-    options.answer(defaults, lines, indent=2)
+    options.answer(defaults, lambda: _default_lines(defaults), indent=2)
 
 
 def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line a parameter for a terminal; on a narrow one without values, and a
-    prior is its interval alone."""
-    is_wide = terminal_width() >= WIDE
-    has_posterior = bool(scenario.posterior.count)
-    cells = [["median (95 %)", "in use", "prior", "posterior", "finding"]]
-    cells += [_drawn_cells(row, is_wide=is_wide) for row in rows]
-    columns = [0, 1, 2] if is_wide else [0, 2]
-    columns += [3, 4] if has_posterior else []
-    shown = [[row[column] for column in columns] for row in cells]
-    head, *lines = table(shown, "<><" if is_wide else "<", width=UNLIMITED)
+    """Yield a line a parameter that is drawn, under the path that it shares with
+    others."""
+    width = min(terminal_width(), 120)
     title = (
         f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it"
     )
-    yield from wrapped(title, width=min(terminal_width(), 120))
+    yield from wrapped(title, width=width)
+    has_posterior = bool(scenario.posterior.count)
+    heads = ("median (95 %)", "in use", "prior", "posterior", "finding")
+    cells = [_drawn_cells(row) for row in rows]
+    columns = 5 if has_posterior else 3
+    shown = [row[:columns] for row in [heads, *cells]]
+    head, *lines = table(shown, "<><", width=UNLIMITED)
     yield head
-    group = ""
-    for row, line in zip(rows, lines, strict=True):
-        row_group = str(row["path"]).rpartition(".")[0]
-        if row_group not in ("", group):
-            yield from ["", row_group]
-        group = row_group
-        yield line
+    yield from _under_paths([str(row["path"]) for row in rows], lines)
     yield ""
-    yield from wrapped(
-        _posterior_words(scenario, rows), width=min(terminal_width(), 120)
-    )
+    yield from wrapped(_posterior_words(scenario, rows), width=width)
 
 
-def _drawn_cells(row: dict[str, Any], *, is_wide: bool) -> list[str]:
+def _under_paths(paths: Sequence[str], lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines, with what their paths have in common above them."""
+    group = ""
+    for path, line in zip(paths, lines, strict=True):
+        path_group = path.rpartition(".")[0]
+        if path_group not in ("", group):
+            yield from ["", path_group]
+        group = path_group
+        yield line
+
+
+def _name(path: str) -> str:
+    """Return the last part of a path, indented where it stands under others."""
+    group, _, name = path.rpartition(".")
+    return f"  {name}" if group else name
+
+
+def _drawn_cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Return name, value, prior, posterior and finding of a parameter, as text."""
-    group, _, name = str(row["path"]).rpartition(".")
-    finding = ""
-    if row["posterior"] and row["finding"]:
-        finding = row["finding"]["word"]
-    if not is_wide:
-        finding = finding.removeprefix("in ").removesuffix("-dominated")
-    return [
-        f"  {name}" if group else name,
+    finding = (row["finding"] or {}).get("word", "") if row["posterior"] else ""
+    return (
+        _name(str(row["path"])),
         _number(row["value"]),
-        _interval(row["prior"], is_wide=is_wide, ends_alone=not is_wide),
-        _interval(row["posterior"], is_wide=is_wide),
-        finding,
-    ]
+        _interval(row["prior"]),
+        _posterior(row["posterior"]),
+        finding.removesuffix("-dominated"),
+    )
 
 
 def _posterior_words(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> str:
@@ -207,53 +199,49 @@ def _posterior_words(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> str:
     return f"{draws:,} joint draws; {', '.join(counts)}. See docs/posterior.md."
 
 
-def _interval(
-    quantiles: dict[str, Any] | None, *, is_wide: bool, ends_alone: bool = False
-) -> str:
-    """Return the median and central 95 % as text, or the ends alone."""
+def _interval(quantiles: dict[str, Any] | None) -> str:
+    """Return the central 95 % as text."""
     if quantiles is None:
         return ""
-    digits = 3 if is_wide else 2
-    low, high = (_number(quantiles[name], digits) for name in ("low", "high"))
-    ends = f"{low} to {high}" if is_wide else f"{low}..{high}"
-    return ends if ends_alone else f"{_number(quantiles['median'], digits)} ({ends})"
+    return f"{_number(quantiles['low'])} to {_number(quantiles['high'])}"
 
 
-def _number(value: object, digits: int = 3) -> str:
-    """Return so many digits, without powers of ten where there can be none."""
+def _posterior(quantiles: dict[str, Any] | None) -> str:
+    """Return the median and the central 95 % as text."""
+    if quantiles is None:
+        return ""
+    return f"{_number(quantiles['median'])} ({_interval(quantiles)})"
+
+
+def _number(value: object) -> str:
+    """Return two digits, without powers of ten where there can be none."""
     if not isinstance(value, int | float):
         return "" if value is None else str(value)
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.{digits}g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
+    return f"{value:.2g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
 
 
-def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
-    """Return lines for a narrow terminal: what paths have in common stands above them,
-    units last, folded to fit."""
-    cells = [("name", "value", "range", "source", "|")]
-    groups, units = [""], ["unit"]
-    for path, value, unit, source, spread in rows[1:]:
-        group, _, name = path.rpartition(".")
-        indented = f"  {name}" if group else name
-        cells.append((indented, value, spread, source, "|"))
-        groups.append(group)
-        units.append(unit)
-    lines = ["Paths for --set: the line above and the name, as in parameters.beta", ""]
-    group = ""
-    columns = table(cells, width=UNLIMITED)
-    for row_group, column, unit in zip(groups, columns, units, strict=True):
-        if row_group != group:
-            lines += ["", row_group]
-            group = row_group
-        front = column[:-1]
-        folded = textwrap.wrap(unit, max(width - len(front), 12)) or [""]
-        lines.append(f"{front}{folded[0]}".rstrip())
-        lines += [" " * len(front) + line for line in folded[1:]]
-    return lines
+def _default_lines(defaults: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line a default, under the path that it shares with others; units last,
+    folded to fit."""
+    yield "Paths for --set: the line above and the name, as in parameters.beta"
+    cells = [("name", "value", "range", "source", "|"), *map(_default_cells, defaults)]
+    head, *columns = table(cells, width=UNLIMITED)
+    yield from ["", f"{head[:-1]}unit"]
+    width = max(terminal_width() - len(head), 12)
+    lines = []
+    for column, row in zip(columns, defaults, strict=True):
+        unit = textwrap.wrap(str(row["unit"]), width) or [""]
+        indent = " " * (len(column) - 1)
+        lines.append(
+            f"\n{indent}".join([f"{column[:-1]}{unit[0]}".rstrip(), *unit[1:]])
+        )
+    text = "\n".join(_under_paths([str(row["path"]) for row in defaults], lines))
+    yield from text.splitlines()
 
 
-def _default_cells(row: dict[str, object]) -> tuple[str, ...]:
+def _default_cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Return the text of one line; the range is low..high, or the standard error where
     that is given."""
     bounds, error, value = row["range"], row["standard_error"], row["value"]
@@ -261,7 +249,7 @@ def _default_cells(row: dict[str, object]) -> tuple[str, ...]:
     if error is not None:
         spread = f"s.e. {error:g}"
     number = f"{value:g}" if isinstance(value, int | float) else str(value)
-    return (str(row["path"]), number, str(row["unit"]), str(row["source"]), spread)
+    return (_name(str(row["path"])), number, spread, str(row["source"]), "|")
 
 
 @click.command()

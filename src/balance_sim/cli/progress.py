@@ -75,7 +75,7 @@ class Steps:
     def __init__(self, plan: Mapping[str, float]) -> None:
         self.plan = dict(plan)
         self.is_shown = sys.stderr.isatty()
-        self._began = self._step_began = self._reported = time.monotonic()
+        self._step_began = time.monotonic()
         self._step = 0  # place of the step that is under way
         self._done_before = 0.0  # of this step, by an earlier command
         self._share = 0.0  # of this step that is done, 0 to 1
@@ -99,7 +99,7 @@ class Steps:
         self._step = [*self.plan].index(name)
         self._share = 0.0
         self._words = ""
-        self._step_began = self._reported = time.monotonic()
+        self._step_began = time.monotonic()
         if seconds is not None:
             self.plan[name] = seconds
 
@@ -112,7 +112,6 @@ class Steps:
         to_do = max(wanted - self._done_before, 1e-9)
         self._share = (done - self._done_before) / to_do
         self._words = words
-        self._reported = time.monotonic()
 
     def counter(self, unit: str) -> Callable[..., None]:
         """Return what work calls that says how many of a unit it has done, of how many,
@@ -143,19 +142,14 @@ class Steps:
         return self._shown_share
 
     def seconds_left(self) -> float:
-        """Return about how long all that is left takes."""
+        """Return about how long all that is left takes: of this step at its own pace,
+        once it has told of itself, and of the next ones as planned."""
         seconds = [*self.plan.values()]
         elapsed = time.monotonic() - self._step_began
-        planned = sum(seconds[: self._step])
-        pace = 1.0
-        if planned > 1:
-            pace = (self._step_began - self._began) / planned
-        this_step = seconds[self._step] * pace - elapsed
+        this_step = max(seconds[self._step] - elapsed, 0.0)
         if self._share:
-            took = self._reported - self._step_began
-            to_do = took / self._share * (1 - self._share)
-            this_step = to_do - (time.monotonic() - self._reported)
-        return max(this_step, 0.0) + sum(seconds[self._step + 1 :]) * pace
+            this_step = elapsed / self._share * (1 - self._share)
+        return this_step + sum(seconds[self._step + 1 :])
 
     def line(self) -> str:
         """Return `about 25 s left: 2/5 simulation, 160/400 replications`."""

@@ -226,15 +226,15 @@ class PlayerMeasures:
         in the longest window."""
         return {name: dyads[:, rows].sum(axis=1) for name, rows in self._dyads.items()}
 
-    def counts(self, made: AgreementRows, runs: int) -> dict[str, Floats]:
+    def counts(self, agreements: AgreementRows, runs: int) -> dict[str, Floats]:
         """New security agreements in the longest window, (R,) by outcome."""
         world = self.worlds.reference
-        days = days_after(made.signed, world.focal_day)
-        new = is_new(made.origin, days, self.longest)
-        new &= world.ladder.security[made.kind]
+        days = days_after(agreements.signed, world.focal_day)
+        new = is_new(agreements.origin, days, self.longest)
+        new &= world.ladder.security[agreements.kind]
         numbers = {}
         for name, dyads in self._dyads.items():
-            replications = made.run[new & dyads[made.dyad]]
+            replications = agreements.run[new & dyads[agreements.dyad]]
             count = np.bincount(replications, minlength=runs)
             numbers[name] = count.astype(float)
         return numbers

@@ -1,9 +1,9 @@
 """The Mesa face: one replication as agents, who follow the same rules on the same
 arrays.
 
-`BalanceModel` is a `mesa.Model` of `StateAgent`s. The step's matrices are worked out once, as in the block
-engine; each agent perceives its own rows, assesses them and decides. Nothing is drawn
-through Mesa.
+`BalanceModel` is a `mesa.Model` of `StateAgent`s. The step's matrices are worked out
+once, as in the block engine; each agent perceives its own rows, assesses them and
+decides. Nothing is drawn through Mesa.
 """
 
 from __future__ import annotations
@@ -45,20 +45,26 @@ class StateAgent(mesa.Agent):
     and answers opportunities.
 
     Subclass it and override `willingness` (or `consents`, `effort_after`) for another
-    way to decide;
-    `balance-sim run --model module:Class` runs it through the same studies, arms and random numbers.
+    way to decide; `balance-sim run --model module:Class` runs it through the same
+    studies, arms and random numbers.
 
     Parameters
     ----------
-    model : the BalanceModel that it belongs to
-    code : the state's code, as in the scenario
+    model : BalanceModel
+        to which it belongs
+    code : str
+        the state's code, as in the scenario
 
     Attributes
     ----------
-    index : place of the state in the order of `model.world.codes`
-    against, hostility, adversaries, threats, support, backing : (n,) its row of the step's view
-    insecurity : share of the balance against it, 0 to 1
-    effort : internal balancing, a change of capability as a share of it
+    index : int
+        place of the state in the order of `model.world.codes`
+    against, hostility, adversaries, threats, support, backing : (n,)
+        its row of the step's view
+    insecurity : float
+        share of the balance against it, 0 to 1
+    effort : float
+        internal balancing, a change of capability as a share of it
 
     Examples
     --------
@@ -107,7 +113,7 @@ class StateAgent(mesa.Agent):
         if type(self).consents is StateAgent.consents:
             self.chances = self.probabilities(prospects)
             self.answers = needs < self.chances
-        else:  # decides in a way of its own: the chance of what it did is all that is known
+        else:  # of a way of its own the answer is all that is known
             self.answers = self.consents(prospects, needs)
             self.chances = self.answers.astype(float)
         self.effort = self.effort_after(self.model.share_of_effort)
@@ -132,28 +138,19 @@ class StateAgent(mesa.Agent):
             alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
             day = self.model.day
             raise InvalidNumber(
-                f"willingness of {self.code} for {alter} is nan on day {day:g} after the start"
+                f"willingness of {self.code} for {alter} is nan on day {day:g} after "
+                "the start"
             )
         return consent(wanted)
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with
         insecurity."""
-        rules, start = (
-            self.model.world.rules,
-            self.model.worlds.baseline.insecurity[self.index],
-        )
-        now, at_start = np.array(self.insecurity), np.array(start)
-        return float(
-            effort_change(
-                np.array(self.effort),
-                now,
-                at_start,
-                rules.effort_slope,
-                rules.effort_max,
-                share,
-            )
-        )
+        rules = self.model.world.rules
+        slope, bound = rules.effort_slope, rules.effort_max
+        effort, insecure = np.array(self.effort), np.array(self.insecurity)
+        at_start = np.array(self.model.worlds.baseline.insecurity[self.index])
+        return float(effort_change(effort, insecure, at_start, slope, bound, share))
 
 
 class BalanceModel(mesa.Model):
@@ -162,17 +159,25 @@ class BalanceModel(mesa.Model):
 
     Parameters
     ----------
-    scenario : a complete Scenario
-    arm : its name; the control arm if not given
-    seed, run : which random numbers; run k is the block engine's replication k
-    worlds : arrays compiled before, to save time
-    agent_class : StateAgent or a subclass
+    scenario : Scenario
+        a complete one
+    arm : str, optional
+        its name; the control arm if not given
+    seed, run : int
+        which random numbers; run k is the block engine's replication k
+    worlds : Worlds, optional
+        arrays compiled before, to save time
+    agent_class : type
+        StateAgent or a subclass
 
     Attributes
     ----------
-    day : days since the scenario's start
-    agreements : the agreements under way or made, a table
-    why_ended : why the replication is over, or None
+    day : float
+        days since the scenario's start
+    agreements : DataFrame
+        the agreements under way or made
+    why_ended : str or None
+        why the replication is over
 
     Raises
     ------
@@ -182,7 +187,8 @@ class BalanceModel(mesa.Model):
     Examples
     --------
     >>> import balance_sim as bs
-    >>> model = bs.BalanceModel(bs.load_scenario("scenarios/beijing_2025.yaml"), arm="parade", seed=1)
+    >>> scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
+    >>> model = bs.BalanceModel(scenario, arm="parade", seed=1)
     >>> model.step()
     >>> model.day, len(model.agents), model.why_ended
     (1.0, 50, None)
@@ -243,8 +249,8 @@ class BalanceModel(mesa.Model):
     @property
     def agreements_signed(self) -> int:
         """Agreements signed during the replication so far."""
-        made = self.state.agreements
-        return int(((made.signed >= 0) & (made.signed < self.state.day)).sum())
+        signed = self.state.agreements.signed
+        return int(((signed >= 0) & (signed < self.state.day)).sum())
 
     @property
     def agreements(self) -> pd.DataFrame:
@@ -318,24 +324,16 @@ class BalanceModel(mesa.Model):
     def opportunities_of(self, index: int) -> tuple[Prospects, Floats]:
         """This step's opportunities that a state has to answer: its prospects, and the
         uniforms it must exceed."""
-        mine, other, which = self._sides(index)
+        side, alter, which = self._sides(index)
         rows = self._rows[which]
         run, ego, kind = (
             np.zeros_like(rows),
             np.full(len(rows), index),
             self.opportunities.kind[rows],
         )
-        prospects = Prospects(
-            self.world,
-            self.worlds.baseline,
-            self.view,
-            self.state,
-            run,
-            ego,
-            other,
-            kind,
-        )
-        return prospects, self.opportunities.needs[rows, mine]
+        moment = self.world, self.worlds.baseline, self.view, self.state
+        prospects = Prospects(*moment, run, ego, alter, kind)
+        return prospects, self.opportunities.needs[rows, side]
 
     def _answers(self) -> tuple[Bools, Floats]:
         """(K,) whether both sides consent at each of this step's opportunities, and
@@ -354,18 +352,17 @@ class BalanceModel(mesa.Model):
         first = self.world.first[self.opportunities.dyad[self._rows]]
         second = self.world.second[self.opportunities.dyad[self._rows]]
         which = np.flatnonzero((first == index) | (second == index))
-        mine = np.where(first[which] == index, 0, 1)
-        return mine, np.where(mine == 0, second[which], first[which]), which
+        side = np.where(first[which] == index, 0, 1)
+        return side, np.where(side == 0, second[which], first[which]), which
 
     @property
     def simulated(self) -> Simulated:
         """What the replication leaves behind so far, as `engine.simulate` returns
         it."""
-        rest = len(self.opportunities.day) - sum(map(len, self.consent))
-        consent = np.concatenate([*self.consent, np.zeros(rest)])
-        return Simulated(
-            self.state.agreements, consent, Hastened.joined(self.state.hastened)
-        )
+        remaining = len(self.opportunities.day) - sum(map(len, self.consent))
+        consent = np.concatenate([*self.consent, np.zeros(remaining)])
+        hastened = Hastened.joined(self.state.hastened)
+        return Simulated(self.state.agreements, consent, hastened)
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)
@@ -385,10 +382,11 @@ def agent_class_named(name: str) -> type[StateAgent]:
     module, _, attribute = reference.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise WrongRequest(
-            f"--model {name}: not of the form module:Class, as `my_states:Cautious` or `mine.states:Cautious`; "
-            "the module is looked for in the working directory and on PYTHONPATH"
+            f"--model {name}: not of the form module:Class, as `my_states:Cautious` or "
+            "`mine.states:Cautious`; the module is looked for in the working directory "
+            "and on PYTHONPATH"
         )
-    found = object_named(reference, "--model")
-    if not (isinstance(found, type) and issubclass(found, StateAgent)):
+    agent_class = object_named(reference, "--model")
+    if not (isinstance(agent_class, type) and issubclass(agent_class, StateAgent)):
         raise WrongRequest(f"--model {name}: not a subclass of balance_sim.StateAgent")
-    return found
+    return agent_class

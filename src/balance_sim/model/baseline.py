@@ -63,7 +63,9 @@ def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
     world: the scenario's own control arm where that is at hand; taken where the
     scenario is as it was written.
 
-    >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
+    >>> from balance_sim.scenario import load_scenario
+    >>> table = classes_of(load_scenario("scenarios/beijing_2025.yaml"))
+    >>> table.direction("AUS", "JPN")
     'counter'"""
     written = scenario.written
     if isinstance(written, Classes):
@@ -306,8 +308,8 @@ def compile_worlds(
     these, the reference among them. versions: the scenario as it is in each arm that
     has a say in the grid, by name, and in `arms`; all arms if None."""
     if versions is None:
-        every = sorted(scenario.arms)
-        versions = {name: arm_scenario(scenario, name) for name in every}
+        names = sorted(scenario.arms)
+        versions = {name: arm_scenario(scenario, name) for name in names}
     grid, day = time_grid(scenario, list(versions.values())), focal_day(scenario)
     worlds = {}
     for name in sorted(versions if arms is None else arms):

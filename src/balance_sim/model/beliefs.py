@@ -115,8 +115,8 @@ def members(
 def attention_to(scenario: Scenario, audience: str, kind: str) -> float:
     """How much an audience heeds a kind of event, -1..1; 1 where the scenario does not
     say."""
-    given = scenario.audiences[audience].attention
-    return given.get(kind, given.get("default", 1.0))
+    attention = scenario.audiences[audience].attention
+    return attention.get(kind, attention.get("default", 1.0))
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def audiences_of(scenario: Scenario) -> Audiences:
     reading = np.full(len(roster), -1)
     for index, (names, _) in enumerate(readings):
         for name in names:
-            who = scenario.audiences[name].members
-            reading[members(who, scenario.groups, roster)] = index
+            codes = scenario.audiences[name].members
+            reading[members(codes, scenario.groups, roster)] = index
     if (reading < 0).any():
         without = [scenario.codes[index] for index in np.flatnonzero(reading < 0)]
         raise ValueError(
@@ -207,15 +207,15 @@ def odds_by_step(
     (S, n, n), and reliability (S, n)."""
     p, n = scenario.parameters, len(scenario.codes)
     middles = (grid[:-1] + grid[1:]) / 2
-    told = evidence(scenario, middles, grid[:-1], dyad_index)
+    nats = evidence(scenario, middles, grid[:-1], dyad_index)
     alignment = np.empty(n * (n - 1) // 2)
     dyads = dyad_index >= 0
     alignment[dyad_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
     intent = prior_intent(gap, quarrels, p.eta0, p.eta_x)
     reliability = np.array([state.reliability for state in scenario.states])
-    odds_against = _odds(-alignment, -told.align, told.dyads)
-    intent_odds = _odds(intent.ravel(), told.intent, told.places).reshape(-1, n, n)
-    return odds_against, intent_odds, reliability * np.exp(-told.lost)
+    odds_against = _odds(-alignment, -nats.align, nats.dyads)
+    intent_odds = _odds(intent.ravel(), nats.intent, nats.places).reshape(-1, n, n)
+    return odds_against, intent_odds, reliability * np.exp(-nats.lost)
 
 
 def _odds(prior: Floats, nats: Floats, entries: Ints) -> Floats:
@@ -374,17 +374,17 @@ def hazards_of(scenario: Scenario, audiences: Audiences) -> Hazards | None:
         intent = signal_weights(scenario, provocation.kind)[1]
         attention = audiences.attention[provocation.kind]
         state = roster[provocation.state]
-        for target in members(provocation.targets, scenario.groups, roster):
-            if target != state:
+        for aim in members(provocation.targets, scenario.groups, roster):
+            if aim != state:
                 acts.append(act)
-                targets.append(target)
+                targets.append(aim)
                 states.append(state)
-                heed = attention[audiences.of[target]]
+                heed = attention[audiences.of[aim]]
                 doses.append(intent * provocation.visibility * heed)
     if not acts:
         return None
-    seen_by, seen = _positions(targets), _positions(states)
-    distinct = np.unique(seen_by * n + seen)
+    target, actor = _positions(targets), _positions(states)
+    distinct = np.unique(target * n + actor)
     column = np.full(n * n, len(distinct))
     column[distinct] = np.arange(len(distinct))
     ids = [clocks.label(provocation.id) for provocation in provocations]
@@ -394,8 +394,8 @@ def hazards_of(scenario: Scenario, audiences: Audiences) -> Hazards | None:
         rate=np.array([provocation.rate for provocation in provocations]),
         half_life_days=tuple(event_type.half_life_days for event_type in types),
         act=_positions(acts),
-        target=seen_by,
-        state=seen,
+        target=target,
+        state=actor,
         dose=np.array(doses),
         column=column,
     )
@@ -420,11 +420,11 @@ def provoke(world: World, state: BlockState, seed: int) -> None:
     run, act = np.indices((len(state.runs), len(hazards.rate))).reshape(2, -1)
     stream_key = stream_keys(seed, state.runs, PROVOCATION)
     key = clocks.absorb(stream_key[:, None], hazards.keys).reshape(-1)
-    every = DAYS_PER_YEAR / hazards.rate
+    mean_wait = DAYS_PER_YEAR / hazards.rate
     day, count, columns = np.zeros(len(run)), 0, []
     while len(run):
         wait = clocks.exponential(clocks.absorb(key, count))
-        day = day + wait * every[act]
+        day = day + wait * mean_wait[act]
         on_time = np.flatnonzero(day < world.grid[-1])
         run, act, key, day = run[on_time], act[on_time], key[on_time], day[on_time]
         columns.append((run, act, day))

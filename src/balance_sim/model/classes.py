@@ -64,12 +64,13 @@ class Classes:
         >>> table = Classes(("CHN",), ("JPN",), ("CHE",), ("AUS",))
         >>> table.direction("AUS", "JPN"), table.direction("CHE", "JPN")
         ('counter', 'other')"""
-        of = {self.list_of.get(a), self.list_of.get(b)}
-        if None in of:
+        lists = {self.list_of.get(a), self.list_of.get(b)}
+        if None in lists:
             return None
-        if "participants" in of:
+        if "participants" in lists:
             return "with_participant"
-        return "counter" if "threatened" in of and "others" not in of else "other"
+        is_counter = "threatened" in lists and "others" not in lists
+        return "counter" if is_counter else "other"
 
     def unlike(self, other: Classes) -> list[tuple[Dyad, str | None, str | None]]:
         """Dyads whose class differs, with the class here and there; None where a table
@@ -77,10 +78,8 @@ class Classes:
         if all(getattr(self, name) == getattr(other, name) for name in LISTS):
             return []
         dyads = combinations(sorted({*self.list_of, *other.list_of}), 2)
-        found = (
-            (dyad, self.direction(*dyad), other.direction(*dyad)) for dyad in dyads
-        )
-        return [one for one in found if one[1] != one[2]]
+        rows = [(dyad, self.direction(*dyad), other.direction(*dyad)) for dyad in dyads]
+        return [row for row in rows if row[1] != row[2]]
 
     @cached_property
     def sha256(self) -> str:
@@ -101,9 +100,9 @@ class Classes:
             "sha256",
         }:
             raise ValueError("keys are missing or too many")
-        told = {name: value for name, value in said.items() if name != "sha256"}
+        fields = {name: value for name, value in said.items() if name != "sha256"}
         try:
-            table = TypeAdapter(Classes).validate_python(told)
+            table = TypeAdapter(Classes).validate_python(fields)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise ValueError(
@@ -117,5 +116,5 @@ class Classes:
 
 
 def _plain(table: Classes) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(json.dumps(asdict(table)))
-    return said
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(table)))
+    return plain

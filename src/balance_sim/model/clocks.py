@@ -1,8 +1,8 @@
 """Keyed random numbers: a draw depends on what it is for, never on when or where it is
 drawn.
 
-A key absorbs what its draw is for, field by field (`model/streams.py` has the table). The
-mixing function is the finaliser of SplitMix64
+A key absorbs what its draw is for, field by field (`model/streams.py` has the table).
+The mixing function is the finaliser of SplitMix64
 (Steele, Lea, Flood 2014, OOPSLA, fig. 16); its published outputs are in the tests. All
 functions broadcast over `uint64` arrays.
 """
@@ -88,7 +88,7 @@ def gamma(
     u = uniform(key)
     survival = gammaincc(shape, start)
     tail = survival < 1e-250
-    whole = np.where(
+    length = np.where(
         tail, start - np.log(u), gammainccinv(shape, np.where(tail, 1.0, survival) * u)
     )
-    return np.where(scale > 0, np.maximum(whole, start) * safe, 0.0)
+    return np.where(scale > 0, np.maximum(length, start) * safe, 0.0)

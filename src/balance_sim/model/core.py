@@ -1,12 +1,15 @@
 """The contract of the model, on one screen. Read this first.
 
-    world    = compile_world(scenario)             what one arm fixes: arrays, read-only
-    chances  = draw_opportunities(...)             when dyads could open talks, and the uniforms of both sides
-    state    = begin(world, baseline, ...)         what a block of replications carries
-    view     = perceive(world, state, step)        what states see and feel in this step
-    advance(world, ..., state, view, seed)         talks open, advance, are signed, lapse; returns how likely they
-                                                   were to open: what filtered estimates
-                                                   are made of
+    world = compile_world(scenario)          what one arm fixes: arrays, read-only
+    opportunities = draw_opportunities(...)  when dyads could open talks, and the
+                                             uniforms of both sides
+    state = begin(world, baseline, ...)      what a block of replications carries
+    for step in range(world.steps):
+        turn_of_step(world, state)           what is due comes into force, or ends
+        view = perceive(world, state, step)  what states see and feel in this step
+        advance(world, ..., state, view)     talks open, go on, are signed, fail; returns
+                                             how likely they were to open, of which
+                                             filtered estimates are made
 
 R replications at once, n states in the order of audience and code, P = n (n - 1) / 2
 dyads, M agreement types. Here stands what is fixed. What is carried (`State`, state.py)
@@ -117,12 +120,11 @@ class Baseline:
     shared_mean: float
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
-    keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
-    talks: Floats  # (n,), or (R, n): talks under way that a state has as a rule, at that consent
-    signs: Floats  # (P, M) agreements a year that each dyad signs at that consent, but for what `foresight` adds to it
-    first: dict[str, Floats] = field(
-        default_factory=dict
-    )  # changing and kept terms at the start, (n, n) or (n, n, M)
+    keen: Floats  # (P, 2, M), or (R, P, 2, M): consent of both sides at the start
+    talks: Floats  # (n,), or (R, n): talks that a state has as a rule, at that consent
+    signs: Floats  # (P, M) signed a year at that consent, but for `foresight`
+    first: dict[str, Floats] = field(default_factory=dict)
+    """Changing and kept terms at the start, (n, n) or (n, n, M), by name."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class Hazards:
     target: Ints  # (T,) whose view of
     state: Ints  # (T,) whom
     dose: Floats  # (T,) nats, with visibility and the target's attention
-    column: Ints  # (n * n,) which of the T stands at a place of an (n, n) matrix, T where none does
+    column: Ints  # (n * n,) which of the T stands at a place of (n, n); T: none
 
 
 @dataclass(frozen=True)
@@ -179,13 +181,10 @@ class Openness:
 class Drawn:
     """Parameters of their own for each run of a block, the same in every arm."""
 
-    weights: dict[
-        str, Floats
-    ]  # (R,) by term; a term not named keeps the world's weight
+    weights: dict[str, Floats]  # (R,) by term; else the world's weight holds
     level: Floats  # (R, M) added to the intercepts
-    shares: dict[str, Floats] = field(
-        default_factory=dict
-    )  # (R,) by term, of its change since the start
+    shares: dict[str, Floats] = field(default_factory=dict)
+    """(R,) by term, of its change since the start."""
 
 
 @dataclass(frozen=True)
@@ -215,18 +214,14 @@ class World:
     trade: Floats  # share of i's trade with k, 0 where missing
     trade_partners: Ints  # columns of `trade` that hold anything
     autonomy: Floats
-    propensity: (
-        Floats  # (n, M) random intercept of a state, for agreements of each kind
-    )
+    propensity: Floats  # (n, M) random intercept of a state, by agreement type
     frailty: Floats  # (P,) factor on the dyad's rate of opportunities
     patron_of: Bools  # patron_of[i, P]
     patrons: Ints  # states that are anybody's patron
-    audience: Ints  # (n,) which reading of the news is i's; audiences that heed all alike share one
+    audience: Ints  # (n,) which reading of the news is i's; alike audiences share one
     audience_names: tuple[str, ...]
     audience_rows: tuple[slice, ...]  # where each audience's states stand
-    odds_against: (
-        Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence), before agreements
-    )
+    odds_against: Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence)
     intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before agreements
     reliability: Floats  # (S, n)
     at_start: AtStart
@@ -268,9 +263,7 @@ class Opportunities:
     needs: Floats  # (C, 2)
     bars: Floats  # (C,)
     starts: Ints  # (S + 1,) where each step begins
-    thinned: (
-        bool  # opportunities that could not lead to consent in any arm were left out
-    )
+    thinned: bool  # those that could not lead to consent in any arm were left out
 
 
 @dataclass(frozen=True)

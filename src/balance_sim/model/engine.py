@@ -1,5 +1,5 @@
-"""The loop over time, for blocks of replications as arrays: begin, perceive, advance. No
-loop over replications or states."""
+"""The loop over time, for blocks of replications as arrays: begin, perceive, advance.
+No loop over replications or states."""
 
 from __future__ import annotations
 

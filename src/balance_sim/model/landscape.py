@@ -56,13 +56,15 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
 
     Parameters
     ----------
-    propensity : (n, n), symmetric, the diagonal is not read; positive where two want to be together
-    size : (n,), >= 0; n from 1 to 20
+    propensity : array_like, (n, n)
+        symmetric, the diagonal is not read; positive where two want to be together
+    size : array_like, (n,)
+        at least 0; n from 1 to 20
 
     Returns
     -------
-    A `Minimum` each: `energy`, `camps` (positions of the states on either side),
-    `basin`.
+    list of Minimum
+        with `energy`, `camps` (positions of the states on either side) and `basin`
 
     Raises
     ------
@@ -73,8 +75,8 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     --------
     Two friends and an enemy of both:
 
-    >>> [found] = landscape([[0, 1, -1], [1, 0, -1], [-1, -1, 0]], [1, 1, 1])
-    >>> found.energy, found.camps, found.basin
+    >>> [minimum] = landscape([[0, 1, -1], [1, 0, -1], [-1, -1, 0]], [1, 1, 1])
+    >>> minimum.energy, minimum.camps, minimum.basin
     (-4.0, ((0, 1), (2,)), 4)
     """
     terms = _terms(propensity, size)
@@ -83,11 +85,11 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     close = _CLOSE * max(float(np.abs(terms).sum()), 1e-300)
     end = _followed(_steepest(energy, n, close))
     places, basins = np.unique(end, return_counts=True)
-    found = [
-        Minimum(float(energy[at]), _camps(int(at), n), int(count))
-        for at, count in zip(places, basins, strict=True)
+    minima = [
+        Minimum(float(energy[number]), _camps(int(number), n), int(count))
+        for number, count in zip(places, basins, strict=True)
     ]
-    return sorted(found, key=lambda one: (one.energy, one.camps))
+    return sorted(minima, key=lambda minimum: (minimum.energy, minimum.camps))
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,10 @@ def camps(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Camps:
     n = len(terms)
     if n <= MOST_STATES:
         energies = _energies(terms)
-        at = int(energies.argmin())
-        second = _camps(at, n)[1]
+        lowest = int(energies.argmin())
+        second = _camps(lowest, n)[1]
         sides = np.where(np.isin(np.arange(n), second), -1.0, 1.0)
-        return Camps(sides, float(energies[at]), exact=True)
+        return Camps(sides, float(energies[lowest]), exact=True)
     sides = searched(terms)
     return Camps(sides, float(energy_of(terms, sides)), exact=False)
 
@@ -161,19 +163,19 @@ def settled(terms: Floats, sides: Floats) -> Floats:
 
     terms: (R, n, n) s_i s_j p_ij, symmetric, the diagonal zero; sides: (R, n), 1 and
     -1. Returns (R, n)."""
-    sides, here = sides.copy(), np.arange(len(sides))
+    sides, moving = sides.copy(), np.arange(len(sides))
     close = _CLOSE * np.maximum(np.abs(terms).sum(axis=(-2, -1)), 1e-300)
     pull = np.einsum("rij,rj->ri", terms, sides)
-    while len(here):
-        gain = (
-            2.0 * sides[here] * pull[here]
-        )  # change of the energy if a state changes sides
-        least = gain.min(axis=1)
-        who = (gain <= (least + close[here])[:, None]).argmax(axis=1)
-        moves = least < -close[here]
-        here, who = here[moves], who[moves]
-        sides[here, who] *= -1.0
-        pull[here] += 2.0 * terms[here, who] * sides[here, who][:, None]
+    while len(moving):
+        # change of the energy if a state changes sides
+        change = 2.0 * sides[moving] * pull[moving]
+        lowest = change.min(axis=1)
+        state = (change <= (lowest + close[moving])[:, None]).argmax(axis=1)
+        lowers = lowest < -close[moving]
+        moving, state = moving[lowers], state[lowers]
+        sides[moving, state] *= -1.0
+        moved = terms[moving, state] * sides[moving, state][:, None]
+        pull[moving] += 2.0 * moved
     return sides
 
 
@@ -244,26 +246,26 @@ def _energies(terms: Floats) -> Floats:
 def _steepest(energy: Floats, n: int, close: float) -> Ints:
     """The configuration that each one moves to; itself if no single change lowers its
     energy."""
-    here = np.arange(len(energy))
-    to, lowest = here.copy(), energy - close
+    numbers = np.arange(len(energy))
+    to, lowest = numbers.copy(), energy - close
     for flips in [
         len(energy) - 1,
         *(1 << k for k in range(n - 1)),
     ]:  # the first state's move is all others'
-        there = energy[here ^ flips]
-        lower = there < lowest
-        to[lower] = (here ^ flips)[lower]
-        lowest = np.where(lower, there - close, lowest)
+        changed = numbers ^ flips
+        lower = energy[changed] < lowest
+        to[lower] = changed[lower]
+        lowest = np.where(lower, energy[changed] - close, lowest)
     return to
 
 
 def _followed(to: Ints) -> Ints:
     """Where each configuration ends: steps doubled until nothing moves."""
     while True:
-        further = to[to]
-        if np.array_equal(further, to):
+        doubled = to[to]
+        if np.array_equal(doubled, to):
             return to
-        to = further
+        to = doubled
 
 
 def _camps(at: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -186,10 +186,10 @@ def unobserved_negotiations(
     lasted = lifetime > age * rules.collapse_rate
     rows = np.flatnonzero(lasted & ~busy[run, dyad, kind])
     run, dyad, kind, age = run[rows], dyad[rows], kind[rows], age[rows]
-    own = np.full(len(rows), _OF_ASSUMED)
-    own_key = agreement_keys(world, runs, seed, run, dyad, kind, own)
+    row = np.full(len(rows), _OF_ASSUMED)
+    row_key = agreement_keys(world, runs, seed, run, dyad, kind, row)
     count = np.zeros_like(run)
-    agreements = AgreementRows.begun(ASSUMED, run, dyad, kind, count, own_key, -age)
+    agreements = AgreementRows.begun(ASSUMED, run, dyad, kind, count, row_key, -age)
     agreements.length, agreements.progress = length[rows], age
     agreements.fails = wait(key[rows], AgreementDraw.FAIL_IN_TALKS, rules.collapse_rate)
     agreements.plain_signed = at_speed_one(agreements, np.arange(len(rows)))
@@ -287,8 +287,8 @@ def open_talks(
     rows = rows[np.sort(earliest)]
     run, dyad = opportunities.run[rows], opportunities.dyad[rows]
     kind, count = opportunities.kind[rows], opportunities.count[rows]
-    own = count.astype(np.uint64)
-    key = agreement_keys(world, state.runs, seed, run, dyad, kind, own)
+    number = count.astype(np.uint64)
+    key = agreement_keys(world, state.runs, seed, run, dyad, kind, number)
     opened = opportunities.day[rows]
     agreements = AgreementRows.begun(NEW, run, dyad, kind, count, key, opened)
     agreements.length = talks_length(world, key, kind)

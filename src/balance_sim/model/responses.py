@@ -117,9 +117,9 @@ def stances(acts: Acts) -> Ints:
     it is threatened and others acted: buck_pass; else abstain. Walt 1987; Schweller
     1994; Christensen, Snyder 1990; Kuik 2008, Contemporary Southeast Asia 30(2)."""
     against = acts.counter | (acts.effort > EFFORT_ACT)
-    both = against & (acts.joined | (acts.tie >= TIE))
+    hedging = against & (acts.joined | (acts.tie >= TIE))
     passing = acts.threatened & acts.others_acted
-    rule = [both, against, acts.joined, passing]
+    rule = [hedging, against, acts.joined, passing]
     names = ("hedge", "balance", "bandwagon", "buck_pass")
     return np.asarray(
         np.select(
@@ -131,7 +131,7 @@ def stances(acts: Acts) -> Ints:
 class InCamps(NamedTuple):
     """How a set of states falls into two camps. Arrays (...,)."""
 
-    energy: Floats  # per unit of weight: the mean mutual relation across, of all dyads; below 0: apart
+    energy: Floats  # mean mutual relation across, per unit of weight; below 0: apart
     frustration: Floats  # share of dyads on the wrong side: friends across, foes within
     moved: Floats  # states that stand elsewhere than in the configuration it began from
 

@@ -294,19 +294,19 @@ def draw_opportunities(
     most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in every arm;
     opportunities at which a side could not consent even then are left out, which
     changes no result. None keeps them all."""
-    every = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
+    mean_wait = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
     stream_key = stream_keys(seed, runs, OPPORTUNITY)
     bound = None
     if most is not None:
-        bound = np.broadcast_to(_sides(world, most), (len(runs), 2, len(every)))
+        bound = np.broadcast_to(_sides(world, most), (len(runs), 2, len(mean_wait)))
     arrivals: list[_Arrivals] = []
     for start in range(0, len(runs), FEW):
-        few = slice(start, start + FEW)
+        rows = slice(start, start + FEW)
         stream = _Stream(
-            key=clock_keys(world, stream_key[few]),
-            every=every,
+            key=clock_keys(world, stream_key[rows]),
+            mean_wait=mean_wait,
             horizon=world.grid[-1],
-            bound=None if bound is None else bound[few],
+            bound=None if bound is None else bound[rows],
             first_run=start,
         )
         arrivals += stream.arrivals()
@@ -348,7 +348,7 @@ class _Stream:
     """Poisson streams of every dyad and type, for a few replications."""
 
     key: Keys  # (R, P * M)
-    every: Floats  # (P * M,) mean days between two opportunities
+    mean_wait: Floats  # (P * M,) mean days between two opportunities
     horizon: float
     bound: Floats | None  # (R, 2, P * M) upper bound of consent of either side
     first_run: int
@@ -356,13 +356,13 @@ class _Stream:
     def arrivals(self) -> Iterator[_Arrivals]:
         """Opportunities, the first of each stream, then the second, until all are past
         the horizon."""
-        streams = len(self.every)
+        streams = len(self.mean_wait)
         place, key = np.arange(self.key.size), self.key.reshape(-1)
         stream, day, count = place % streams, np.zeros(self.key.size), 0
         while len(place):
             this = clocks.absorb(key, count)
             wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
-            day = day + wait * self.every[stream]
+            day = day + wait * self.mean_wait[stream]
             on_time = np.flatnonzero(day < self.horizon)
             place, stream = place[on_time], stream[on_time]
             key, day, this = key[on_time], day[on_time], this[on_time]
@@ -384,7 +384,7 @@ class _Stream:
         rows = np.arange(len(place))
         if self.bound is None:
             return rows
-        run = place // len(self.every)
+        run = place // len(self.mean_wait)
         for side in (0, 1):
             bound = self.bound[run[rows], side, stream[rows]]
             number = OpportunityDraw.CONSENT_A + side

@@ -422,13 +422,13 @@ def summed(parts: Mapping[str, Floats]) -> Floats:
 def levels(p: Prospects) -> dict[str, Floats]:
     """What comes before any term, (C,) nats each: the type's intercept, ego's random
     intercept, what was drawn."""
-    parts = {
+    by_name = {
         INTERCEPT: p.world.ladder.intercept[p.kind],
         PROPENSITY: p.world.propensity[p.ego, p.kind],
     }
     if p.world.drawn is not None:
-        parts[DRAWN] = p.world.drawn.level[p.run, p.kind]
-    return parts
+        by_name[DRAWN] = p.world.drawn.level[p.run, p.kind]
+    return by_name
 
 
 def level(p: Prospects) -> Floats:

@@ -285,9 +285,9 @@ def propensities(states: Sequence[State], security: Bools) -> Floats:
     declarations what it adds for them.
 
     security: (M,) whether a kind is a security agreement."""
-    own = np.array([s.propensity for s in states])
-    added = np.array([s.propensity_declarations for s in states])
-    return np.asarray(own[:, None] + np.where(security, 0.0, added[:, None]))
+    general = np.array([state.propensity for state in states])[:, None]
+    declarations = np.array([state.propensity_declarations for state in states])
+    return np.asarray(general + np.where(security, 0.0, declarations[:, None]))
 
 
 def offence(states: Sequence[State], on: date, nuclear: float) -> Floats:

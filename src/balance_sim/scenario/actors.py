@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -166,6 +166,37 @@ class Explanation(NamedTuple):
     suggestion: str
 
 
+class Spelling(NamedTuple):
+    """Another way to write a state: of which kind it is, and the state's code."""
+
+    system: str
+    iso3: str
+
+
+_CODES = {"name": "E302", "COW number": "E303", "ISO number": "E303"}
+"""Error codes by what was written in the place of a code."""
+
+
+@cache
+def _spellings() -> dict[str, list[Spelling]]:
+    """States by what they are called elsewhere, in small letters."""
+    spellings: dict[str, list[Spelling]] = {}
+    for entry in code_table().values():
+        texts = [
+            ("ISO2 code", entry.iso2),
+            ("code in other letters", entry.iso3),
+            ("COW number", str(entry.cow or "")),
+            ("ISO number", str(entry.numeric or "")),
+        ]
+        for system, text in texts:
+            if text:
+                spelling = Spelling(system, entry.iso3)
+                spellings.setdefault(text.casefold(), []).append(spelling)
+    for name, entry in _by_name().items():
+        spellings.setdefault(name, []).append(Spelling("name", entry.iso3))
+    return spellings
+
+
 def explain(written: object, roster: Collection[str]) -> Explanation:
     """Why something is no state's code, with the one that was probably meant."""
     text = shown(written)
@@ -175,65 +206,49 @@ def explain(written: object, roster: Collection[str]) -> Explanation:
     exact = explain_exactly(written, roster)
     if exact is not None:
         return exact
-    if len(text) > 4 and (name := closest(text, _by_name(), cutoff=0.8)):
-        return _is_a_name(text, _by_name()[name])
+    name = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None
+    if name:
+        return _meaning(text, [Spelling("name", _by_name()[name].iso3)])
     bare = re.sub(r"[^A-Za-z]", "", text).upper()
     near: str | None = bare
     if bare not in roster and bare not in code_table():
         near = closest(text, roster) or closest(text, code_table())
-    hint = f"did you mean `{near}`?" if near else "use ISO3 codes"
-    return Explanation("E301", f"unknown state `{text}`", hint)
+    hint = f"did you mean `{near}`?" if near else "use ISO3 codes, e.g. `USA`"
+    is_number = isinstance(written, int) or text.isdigit()
+    code = "E303" if is_number else "E301"
+    return Explanation(code, f"unknown state `{text}`", hint)
 
 
 def explain_exactly(written: object, roster: Collection[str]) -> Explanation | None:
-    """The same for what is some state's number, ISO2 code, name, or code in other
-    letters; else None."""
+    """The same for what is some state's number, ISO2 code, name or a part of one, or
+    its code in other letters; else None."""
     text = shown(written)
-    is_number = isinstance(written, int) and not isinstance(written, bool)
-    if is_number or (text.isascii() and text.isdigit()):
-        return _explain_number(int(str(written)[:9]))
-    upper = text.strip().upper()
-    if upper in code_table() or upper in roster:
-        hint = f"did you mean `{upper}`?"
-        return Explanation("E301", f"unknown state `{text}`", hint)
-    for entry in code_table().values():
-        if upper and entry.iso2 == upper:
-            why = f"`{text}` is the ISO2 code of {entry.name}"
-            return Explanation("E301", why, f"use ISO3 `{entry.iso3}`")
-    return _explain_name(text)
-
-
-def _explain_number(number: int) -> Explanation:
-    """A number that may be one of the Correlates of War, or of ISO 3166-1."""
-    table = code_table().values()
-    readings = {entry.iso3: "COW" for entry in table if entry.cow == number}
-    readings |= {entry.iso3: "ISO" for entry in table if entry.numeric == number}
-    spoken = " and ".join(f"{code} in {source}" for code, source in readings.items())
-    is_what = f"is {spoken}, not" if readings else "is not"
-    codes = " or ".join(f"`{code}`" for code in readings)
-    hint = f"use ISO3 {codes}" if codes else "use ISO3 codes, e.g. `USA`"
-    return Explanation("E303", f"`{number}` {is_what} an ISO3 code", hint)
-
-
-def _explain_name(text: str) -> Explanation | None:
-    """A state's name, or a part of one or several."""
     folded = text.strip().casefold()
+    if folded.upper() in roster:
+        return _meaning(text, [Spelling("code in other letters", folded.upper())])
     word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
-    present = [entry for entry in code_table().values() if entry.last is None]
-    sharing = [entry for entry in present if word.search(entry.name.casefold())]
-    if len(folded) < 4:
-        sharing = []
-    if len(sharing) > 1:
-        codes = listed(entry.iso3 for entry in sharing)
-        why = f"`{text}` is ambiguous: {codes}"
-        return Explanation("E305", why, "write the ISO3 code that is meant")
-    entry = named(text) or (sharing[0] if sharing else None)
-    return None if entry is None else _is_a_name(text, entry)
+    parts = [
+        Spelling("name", entry.iso3)
+        for entry in code_table().values()
+        if entry.last is None and word.search(entry.name.casefold())
+    ]
+    is_part = len(folded) > 3 and len(parts) > 1
+    spellings = parts if is_part else _spellings().get(folded)
+    if spellings is None and len(folded) > 3:
+        spellings = parts
+    return _meaning(text, spellings) if spellings else None
 
 
-def _is_a_name(text: str, entry: Code) -> Explanation:
-    why = f"`{text}` is a name, not a code"
-    return Explanation("E302", why, f"use `{entry.iso3}`")
+def _meaning(text: str, spellings: Sequence[Spelling]) -> Explanation:
+    """The explanation of one or several ways to read a text."""
+    codes = list(dict.fromkeys(spelling.iso3 for spelling in spellings))
+    systems = {spelling.system for spelling in spellings}
+    readings = listed(f"{spelling.system} of {spelling.iso3}" for spelling in spellings)
+    code = _CODES.get(spellings[0].system, "E301")
+    if len(codes) > 1 and systems == {"name"}:
+        code = "E305"
+    hint = f"use {' or '.join(f'`{iso3}`' for iso3 in codes)}"
+    return Explanation(code, f"`{text}` is no ISO3 code: {readings}", hint)
 
 
 # --- the names of a scenario ----------------------------------------------------------

@@ -1,5 +1,5 @@
-"""The calibration and the posterior that a scenario names, as `balance-sim evidence calibrate`
-and `posterior` wrote them.
+"""The calibration and the posterior that a scenario names, as `balance-sim evidence
+calibrate` and `posterior` wrote them.
 
 What a calibration holds goes where it would stand in a scenario: intercepts under
 `kinds`, propensities in `states`, weights under `theory`, factors of dyads in
@@ -10,9 +10,9 @@ record is refused. A posterior is the head of a table of joint draws;
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -20,15 +20,15 @@ from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
-    did_you_mean,
     errors_in,
-    listed,
+    near_or,
     problem,
     shown,
 )
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
+from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import TERMS, Scenario, Strict
 from balance_sim.scenario.validation import read_piece
@@ -117,220 +117,197 @@ INTERCEPTS_OF_STATES = {
 fills."""
 
 
+class NamedFile(NamedTuple):
+    """A file that a scenario names: its tree, its name, and what is wrong with it."""
+
+    tree: Node
+    name: str
+    problems: Diagnostics
+
+
+def _beside(tree: Node, key: str, sources: Sources) -> NamedFile | None:
+    """The file that a key names; None where it names none. Raises ScenarioError for a
+    file that is no YAML."""
+    node = tree.get(key)
+    if node is None or node.value in (None, REFUSED) or node.fields:
+        return None
+    base = sources.names.get(node.mark.file, sources.path.name)
+    file = sources.beside(node.value, base, node.mark, key, LARGEST_SCENARIO)
+    read, problems = read_document(decoded(file.data, file.shown), file.shown)
+    return NamedFile(read, file.name, problems)
+
+
+def _without_name(tree: Node, key: str) -> Node:
+    """The tree without a key that names no file."""
+    return tree.without(key) if tree.value_of(key) is None else tree
+
+
+def _with_hint(problems: Diagnostics, hint: str) -> Diagnostics:
+    """What is wrong with a file that a command wrote, with what to do, unless a name is
+    misspelt."""
+    return Diagnostics(
+        problem
+        if problem.suggestion.startswith("did you mean")
+        else replace(problem, suggestion=hint)
+        for problem in problems
+    )
+
+
+def with_calibration(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
+    """The tree with the calibration that it names laid below it. Raises ScenarioError
+    for a file that is no YAML."""
+    file = _beside(tree, "calibration", sources)
+    if file is None:
+        return _without_name(tree, "calibration")
+    of_file = file.problems
+    calibration = read_piece(
+        CalibrationFile, file.tree, "", of_file, folder=sources.folder
+    )
+    if calibration is not None:
+        of_file += _strangers(file.tree, calibration, tree)
+    problems += _with_hint(of_file, _again(sources.shown))
+    if calibration is None or errors_in(of_file):
+        return tree.without("calibration")
+    return _laid(tree.without("calibration"), file.tree, file.name)
+
+
 def _again(file: str) -> str:
     return f"write it again: balance-sim evidence calibrate {file}"
 
 
-def _beside(
-    tree: Node, key: str, sources: Sources
-) -> tuple[Node, tuple[Node, str, Diagnostics] | None]:
-    """The tree without a key that names a file beside it, and of the file its tree, its
-    name and what is wrong with it.
-
-    The tree as it is, and None, where no file is named. Raises ScenarioError for a file
-    that is no YAML."""
-    named = tree.get(key)
-    if named is None or named.value is REFUSED or isinstance(named.value, dict):
-        return tree, None
-    if named.value is None:
-        return tree.without(key), None
-    base = sources.names.get(named.mark.file, sources.path.name)
-    name, shown_as, data = sources.beside(
-        named.value, base, named.mark, key, LARGEST_SCENARIO
-    )
-    read, problems = read_document(decoded(data, shown_as), shown_as)
-    return tree.without(key), (read, name, problems)
-
-
-def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
-    """The tree with the calibration that it names laid below it. Raises ScenarioError
-    for a file that is no YAML."""
-    tree, document = _beside(tree, "calibration", sources)
-    if document is None:
-        return tree
-    read, name, problems = document
-    hint = _again(sources.shown)
-    if isinstance(read.value, dict):
-        of_file = Diagnostics()
-        read_piece(CalibrationFile, read, "", of_file, folder=sources.folder)
-        problems += _with_hint([*of_file, *_against(read, tree)], hint)
-    else:
-        problems.add(read, "calibration", "E012", "this is not a calibration", hint)
-    found += problems
-    return tree if errors_in(problems) else _laid(tree, read, name)
-
-
-def _with_hint(problems: Iterable[Diagnostic], hint: str) -> list[Diagnostic]:
-    """What is wrong with a file that a command wrote, with what to do, unless a name is
-    misspelt."""
-    return [
-        one
-        if one.suggestion.startswith("did you mean")
-        else replace(one, suggestion=hint)
-        for one in problems
-    ]
-
-
-def with_posterior(tree: Node, sources: Sources, found: Diagnostics) -> Node:
+def with_posterior(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
     """The tree with what the head of draws says that it names. Raises ScenarioError for
     a file that is no YAML."""
-    tree, document = _beside(tree, "posterior", sources)
-    if document is None:
-        return tree
-    read, name, problems = document
+    file = _beside(tree, "posterior", sources)
+    if file is None:
+        return _without_name(tree, "posterior")
+    tree, of_file = tree.without("posterior"), file.problems
+    head = read_piece(PosteriorFile, file.tree, "", of_file, folder=sources.folder)
+    if head is not None and ({"/", "\\"} & {*head.draws} or not head.draws):
+        why = "expected the name of a file beside this one"
+        of_file.add(file.tree.fields["draws"], "draws", "E501", why)
     hint = f"write it again: balance-sim evidence posterior {sources.shown}"
-    of_file = Diagnostics()
-    head = read_piece(PosteriorFile, read, "", of_file, folder=sources.folder)
     problems += _with_hint(of_file, hint)
-    if head is not None and ("/" in head.draws or "\\" in head.draws or not head.draws):
-        problems.add(
-            read.fields["draws"],
-            "draws",
-            "E501",
-            "expected the name of a file beside this one",
-            hint,
-        )
-    found += problems
-    if head is None or errors_in(problems):
+    if head is None or errors_in(of_file):
         return tree
-    said = head.model_dump(exclude={"version", "method", "informed"}) | {"file": name}
-    said["draws"] = posixpath.join(posixpath.dirname(name), head.draws)
-    return tree.with_fields({"posterior": from_plain(said, read.mark)})
+    values = head.model_dump(exclude={"version", "method", "informed"})
+    draws = posixpath.join(posixpath.dirname(file.name), head.draws)
+    values |= {"file": file.name, "draws": draws}
+    return tree.with_fields({"posterior": from_plain(values, file.tree.mark)})
 
 
-def stale(scenario: Scenario, tree: Node, file: str, found: Diagnostics) -> None:
-    """What is wrong if the scenario as written is not the one that was calibrated.
-    tree: with the calibration laid."""
-    given, said = tree.below("calibration"), scenario.calibration
-    data, weights = given.get("data_sha256"), given.get("weights_sha256")
-    if not said.data_sha256:
+def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> None:
+    """Report it if the scenario as written is not the one that was calibrated. tree:
+    with the calibration laid below."""
+    given, calibration = tree.below("calibration"), scenario.calibration
+    if not calibration.data_sha256:
         return
-    if data is not None and said.data_sha256 != record_digest(scenario):
+    if calibration.data_sha256 != record_digest(scenario):
         why = "the scenario's states or record are not those that were calibrated"
-        found.add(
-            data,
-            "calibration",
-            "E505",
-            why,
-            f"{_again(file)}, or leave `calibration` out",
-        )
-    elif weights is not None and said.weights_sha256 != weights_digest():
+        hint = f"{_again(file)}, or leave `calibration` out"
+        node = given.get("data_sha256") or given
+        problems.add(node, "calibration", "E505", why, hint)
+    elif calibration.weights_sha256 not in ("", weights_digest()):
         why = "calibrated from other fitted weights than this version's"
-        found.add(weights, "calibration", "W311", why, _again(file))
+        node = given.get("weights_sha256") or given
+        problems.add(node, "calibration", "W311", why, _again(file))
 
 
-def _against(read: Node, tree: Node) -> Iterator[Diagnostic]:
+def _strangers(
+    read: Node, calibration: CalibrationFile, tree: Node
+) -> Iterator[Diagnostic]:
     """What the file names that the scenario does not have."""
-    roster = {
-        str(child.value)
-        for row in tree.below("states").items
-        if (child := row.get("id")) is not None
+    roster = {str(row.value_of("id")) for row in tree.below("states").items}
+    kinds = {**default_tree().below("kinds").fields, **tree.below("kinds").fields}
+    known = {
+        "states": ("E301", roster),
+        "declarations": ("E301", roster),
+        "weights": ("E211", {*TERMS}),
+        "intercepts": ("E211", {*kinds}),
     }
-    for part in INTERCEPTS_OF_STATES:
-        for code, node in read.below(part).without(*roster).fields.items():
-            why, near = f"unknown state `{shown(code)}`", did_you_mean(code, roster)
-            yield problem(node.at, f"{part}.{shown(code)}", "E301", why, near)
-    for key, node in read.below("dyads").fields.items():
-        a, _, b = key.partition("-")
-        if a not in roster or b not in roster or a >= b:
-            why = f"`{shown(key)}` is not a dyad of the roster, lesser code first"
-            yield problem(node.at, f"dyads.{shown(key)}", "E301", why)
-    kinds = sorted(
-        {**default_tree().below("kinds").fields, **tree.below("kinds").fields}
-    )
-    for part, known, what in (
-        ("weights", list(TERMS), "term"),
-        ("intercepts", kinds, "kind"),
-    ):
-        for name, node in read.below(part).without(*known).fields.items():
-            where, why = f"{part}.{shown(name)}", f"unknown {what} `{shown(name)}`"
-            yield problem(node.at, where, "E211", why, allowed=listed(known, 30))
-    names, matrix = (read.below("covariance").get(key) for key in ("names", "matrix"))
-    if names is not None and matrix is not None:
-        count = len(names.items)
-        if [len(row.items) for row in matrix.items] != [count] * count:
-            yield problem(
-                matrix,
-                "covariance.matrix",
-                "E201",
-                f"expected {count} rows of {count} numbers",
-            )
+    for part, (code, names) in known.items():
+        for name, node in read.below(part).without(*names).fields.items():
+            why, path = f"unknown name `{shown(name)}`", f"{part}.{shown(name)}"
+            yield problem(node.at, path, code, why, near_or(name, names, ""))
+    for name, node in read.below("dyads").fields.items():
+        a, _, b = name.partition("-")
+        if not {a, b} <= roster or a >= b:
+            why = f"`{shown(name)}` is not a dyad of the roster, lesser code first"
+            yield problem(node.at, f"dyads.{shown(name)}", "E301", why)
+    count = len(calibration.covariance.names)
+    if [len(row) for row in calibration.covariance.matrix] != [count] * count:
+        node, why = read.below("covariance"), f"expected {count} rows of {count}"
+        yield problem(node.below("matrix"), "covariance.matrix", "E201", why)
 
 
 def _laid(tree: Node, read: Node, name: str) -> Node:
-    """The scenario's tree over what the calibration says."""
+    """The scenario's tree over what the calibration says. name: of its file."""
     estimates = {
         part: {
             key: node.fields["estimate"]
-            for key, node in read.fields[part].fields.items()
+            for key, node in read.below(part).fields.items()
         }
         for part in ("weights", "intercepts", *INTERCEPTS_OF_STATES)
     }
-    intercepts = {
-        kind: {"intercept": node} for kind, node in estimates["intercepts"].items()
+    head, covariance = read.below("calibrated"), read.below("covariance")
+    matrix = covariance.below("matrix")
+    below = {
+        "kinds": {
+            kind: {"intercept": node} for kind, node in estimates["intercepts"].items()
+        },
+        "theory": {
+            "weights": _free_weights(tree.below("theory"), estimates["weights"])
+        },
+        "calibration": {
+            "file": name,
+            "data_sha256": head.fields["data_sha256"],
+            "weights_sha256": head.fields["weights_sha256"],
+            "weights": estimates["weights"],
+            "level_variance": read.below("variances").fields["level"],
+            "names": covariance.fields["names"],
+            "covariance": [node for row in matrix.items for node in row.items],
+        },
     }
-    rows = [_with_intercepts(row, estimates) for row in tree.below("states").items]
-    given = tree.get("frailties") or from_plain([], read.mark)
-    known = {
-        "-".join(
-            sorted(str(child.value) for key in ("a", "b") if (child := row.get(key)))
-        )
-        for row in given.items
-    }
-    dyads = []
-    for key, node in read.fields["dyads"].fields.items():
-        if key not in known:
-            a, b = (
-                Node(code, node.at, text=key, quoted=True) for code in key.split("-", 1)
-            )
-            dyads.append(
-                node.with_value(
-                    {"a": a, "b": b, "factor": node.items[0], "shape": node.items[1]}
-                )
-            )
-    head, matrix = read.fields["calibrated"], read.fields["covariance"].fields["matrix"]
-    calibration = {
-        "file": Node(name, read.mark, text=name, quoted=True),
-        "data_sha256": head.fields["data_sha256"],
-        "weights_sha256": head.fields["weights_sha256"],
-        "weights": read.fields["weights"].with_value(estimates["weights"]),
-        "level_variance": read.fields["variances"].fields["level"],
-        "names": read.fields["covariance"].fields["names"],
-        "covariance": matrix.with_value(
-            [one for row in matrix.items for one in row.items]
-        ),
-    }
-    whole = {
-        "kinds": merged(from_plain(intercepts), tree.below("kinds").with_fields({})),
-        "states": (tree.get("states") or from_plain([])).with_value(rows),
-        "frailties": given.with_value([*given.items, *dyads]),
-        "theory": _with_weights(tree.below("theory"), estimates["weights"]),
-        "calibration": read.with_value(calibration),
-    }
-    return tree.with_fields(whole)
+    states = tree.below("states")
+    rows = [_with_intercepts(row, estimates) for row in states.items]
+    given = tree.get("frailties") or Node([], read.mark)
+    frailties = [*given.items, *_new_frailties(given, read.below("dyads"))]
+    return merged(from_plain(below, read.mark), tree).with_fields(
+        {
+            "states": states.with_value(rows),
+            "frailties": given.with_value(frailties),
+        }
+    )
+
+
+def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
+    """Weights that the preset does not name, if it is another than the default."""
+    preset = theory.get("preset")
+    name = str(preset.value or preset.text) if preset else DEFAULT_PRESET
+    if name == DEFAULT_PRESET or name not in presets():
+        return weights
+    named = presets()[name].weights
+    return {term: node for term, node in weights.items() if term not in named}
 
 
 def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
-    code = row.get("id")
-    for part, field in INTERCEPTS_OF_STATES.items():
-        value, given = (
-            estimates[part].get(str(code.value)) if code is not None else None,
-            row.get(field),
-        )
-        if value is not None and (given is None or given.value is None):
-            row = row.with_fields({field: value})
-    return row
+    """A state with the random intercepts that its row does not give."""
+    code = str(row.value_of("id"))
+    given = {
+        field: estimates[part][code]
+        for part, field in INTERCEPTS_OF_STATES.items()
+        if code in estimates[part] and row.value_of(field) is None
+    }
+    return row.with_fields(given) if given else row
 
 
-def _with_weights(theory: Node, weights: dict[str, Node]) -> Node:
-    """Weights that neither the file nor its preset, if it is another than the default,
-    names."""
-    preset, given = theory.get("preset"), theory.below("weights")
-    if not isinstance(theory.value, dict) or not isinstance(given.value, dict):
-        return theory
-    name = str(preset.value or preset.text) if preset is not None else DEFAULT_PRESET
-    named = (
-        presets()[name].weights if name in presets() and name != DEFAULT_PRESET else {}
-    )
-    below = {term: node for term, node in weights.items() if term not in named}
-    return theory.with_fields({"weights": given.with_value({**below, **given.fields})})
+def _new_frailties(given: Node, dyads: Node) -> Iterator[Node]:
+    """Rows of dyads that the scenario gives no factor itself."""
+    name = SECTIONS["frailties"].name
+    known = {name((row.value_of("a"), row.value_of("b"))) for row in given.items}
+    for dyad, node in dyads.fields.items():
+        a, _, b = dyad.partition("-")
+        if name((a, b)) not in known:
+            factor, shape = node.items
+            fields = {"a": a, "b": b, "factor": factor, "shape": shape}
+            yield from_plain(fields, node.at)

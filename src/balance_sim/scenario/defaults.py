@@ -82,8 +82,8 @@ event, outcomes."""
 REPLACED_TERMS = {
     "distrust": (
         "hostility",
-        "`distrust` read all that speaks against a partner, what it is drawn into included, and is gone",
-        "write `hostility`, which reads the partner's own hostile intent; its weight is another one",
+        "`distrust` read all that speaks against a partner, and is gone",
+        "write `hostility`, which reads the partner's own hostile intent",
     )
 }
 """A term of earlier versions -> the one in its place, what became of it, and what to
@@ -112,13 +112,11 @@ def switches() -> tuple[str, ...]:
 @cache
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
-    told, fields = (
-        shipped_yaml("defaults.yaml")["theories"],
-        ("weights", "equal_hostility", "signal_cost"),
-    )
+    theories = shipped_yaml("defaults.yaml")["theories"]
+    fields = ("weights", "equal_hostility", "signal_cost")
     return {
-        name: Preset(name, **{key: of[key] for key in fields if key in of})
-        for name, of in told.items()
+        name: Preset(name, **{key: theory[key] for key in fields if key in theory})
+        for name, theory in theories.items()
     }
 
 
@@ -172,38 +170,33 @@ def fitted_shares() -> Distribution:
     A share in conflict with theory stands with what the record said: its weight within
     dyads over that between."""
     loaded = shipped_yaml("fitted.yaml")
-    told = {
-        path: entry
-        for path, entry in loaded["parameters"].items()
-        if path.startswith(SHARE)
-    }
-    paths, estimate, variance = tuple(told), [], []
-    for path, entry in told.items():
+    parameters = loaded["parameters"]
+    paths = tuple(path for path in parameters if path.startswith(SHARE))
+    estimates, covariance = [], []
+    for place, path in enumerate(paths):
         weight = f"theory.weights.{path.removeprefix(SHARE)}"
-        against = loaded["in_conflict"].get(f"{weight} (within)")
-        between = loaded["parameters"][weight]["estimate"]
-        estimate.append(
-            float(
-                entry["estimate"] if against is None else against["estimate"] / between
-            )
-        )
-        variance.append(float(entry["standard_error"]) ** 2)
-    rows = tuple(
-        tuple(v if k == j else 0.0 for j in range(len(paths)))
-        for k, v in enumerate(variance)
-    )
-    return Distribution(paths, tuple(estimate), rows, paths)
+        estimate = parameters[path]["estimate"]
+        conflict = loaded["in_conflict"].get(f"{weight} (within)")
+        if conflict is not None:
+            estimate = conflict["estimate"] / parameters[weight]["estimate"]
+        estimates.append(float(estimate))
+        row = [0.0] * len(paths)
+        row[place] = float(parameters[path]["standard_error"]) ** 2
+        covariance.append(tuple(row))
+    return Distribution(paths, tuple(estimates), tuple(covariance), paths)
 
 
 @dataclass(frozen=True)
 class ParameterPrior:
     """A prior distribution and the source of its spread.
 
-    family: `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above
-    `lower`; below 0 for a negative median); `half-normal` (sd, above `lower`, 0 if not
-    given, or below `upper`); `beta` (mean, sd). `ladder` and
-    `multiple` follow from factors that parameters have in common (`priors.`): weights of acts; half-lives and rates
-    of opportunities. numbers: of the family, by name."""
+    family : `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above
+        `lower`; below 0 for a negative median); `half-normal` (sd, above `lower`, 0 if
+        not given, or below `upper`); `beta` (mean, sd). `ladder` and `multiple` follow
+        from factors that parameters have in common (`priors.`): weights of acts;
+        half-lives and rates of opportunities
+    numbers : of the family, by name
+    """
 
     family: str
     numbers: dict[str, float]
@@ -214,15 +207,13 @@ class ParameterPrior:
 def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`.
     With the values in use."""
-    told = {
-        path: {"value": entry["value"], **entry["prior"]}
-        for path, entry in _leaves()
-        if "prior" in entry
-    }
-    return told | {
-        f"priors.{name}": entry
-        for name, entry in shipped_yaml("defaults.yaml")["priors"].items()
-    }
+    priors_by_path = {}
+    for path, entry in _leaves():
+        if "prior" in entry:
+            priors_by_path[path] = {"value": entry["value"], **entry["prior"]}
+    for name, entry in shipped_yaml("defaults.yaml")["priors"].items():
+        priors_by_path[f"priors.{name}"] = entry
+    return priors_by_path
 
 
 def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
@@ -234,52 +225,49 @@ def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
 def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
     """What data tell of parameters, as far as draws are made from it: the fit,
     evaluations, multipliers of acts."""
-    fit, beliefs, events = (
-        shipped_yaml(f"{name}.yaml") for name in ("fitted", "beliefs", "event_weights")
-    )
+    fit, beliefs = shipped_yaml("fitted.yaml"), shipped_yaml("beliefs.yaml")
+    events = shipped_yaml("event_weights.yaml")
+    of_fit = ("parameters", "in_conflict", "at_least_zero", "covariance")
+    of_beliefs = ("names", "stretch", "weights", "scales", "points")
     words = {name: kind["word"] for name, kind in events["kinds"].items()}
     return (
-        {
-            name: fit[name]
-            for name in ("parameters", "in_conflict", "at_least_zero", "covariance")
-        },
-        {
-            name: beliefs[name]
-            for name in ("names", "stretch", "weights", "scales", "points")
-        },
+        {name: fit[name] for name in of_fit},
+        {name: beliefs[name] for name in of_beliefs},
         {"covariance": events["covariance"], "words": words},
     )
+
+
+_TEXTS = ("family", "source", "value")
+"""Keys of a prior that are no numbers of its family."""
 
 
 @cache
 def priors() -> dict[str, ParameterPrior]:
     """Prior by key path, and of what parameters have in common by `priors.` and its
     name."""
-    found = {}
+    priors_by_path = {}
     for path, entry in shipped_priors().items():
-        numbers = {
-            name: float(v)
-            for name, v in entry.items()
-            if name not in ("family", "source", "value")
-        }
-        found[path] = ParameterPrior(entry["family"], numbers, entry["source"])
-    return found
+        numbers = {name: float(entry[name]) for name in entry if name not in _TEXTS}
+        prior = ParameterPrior(entry["family"], numbers, entry["source"])
+        priors_by_path[path] = prior
+    return priors_by_path
 
 
 def parameter_table() -> list[dict[str, object]]:
-    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`,
-    `standard_error`, `cite`,
-    `prior`.
+    """Every default as a row, by the key path that `--set` takes.
 
-    `range` is [low, high] or None, `standard_error` a number or None: one of both is given. `prior`: its family,
-    numbers and source, or None for what is not drawn."""
-    blank = dict.fromkeys(
-        ("path", "value", "unit", "source", "range", "standard_error", "prior")
-    ) | {"cite": ""}
-    return [
-        {key: {**entry, "path": path}.get(key, blank[key]) for key in blank}
-        for path, entry in _leaves()
-    ]
+    Returns
+    -------
+    list of dict : `path`, `value`, `unit`, `source`, `cite`; `range` [low, high] or
+        `standard_error`, the other is None; `prior`: family, numbers and source, or
+        None for what is not drawn
+    """
+    keys = ("value", "unit", "source", "range", "standard_error", "prior")
+    rows = []
+    for path, entry in _leaves():
+        row = {"path": path, **{key: entry.get(key) for key in keys}}
+        rows.append({**row, "cite": entry.get("cite", "")})
+    return rows
 
 
 @cache
@@ -290,13 +278,10 @@ def units() -> dict[str, str]:
 
 def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
     shipped = shipped_yaml("defaults.yaml")
-    parts = {
-        name: part
-        for name, part in shipped.items()
-        if name not in ("weights", "theories", "priors")
-    }
-    for name, part in (parts | {"theory.weights": shipped["weights"]}).items():
-        yield from _leaves_below(part, name)
+    for name, part in shipped.items():
+        if name not in ("weights", "theories", "priors"):
+            yield from _leaves_below(part, name)
+    yield from _leaves_below(shipped["weights"], "theory.weights")
 
 
 def _leaves_below(entry: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -317,14 +302,11 @@ def new_scenario(name: str, base_rate: float | None = None) -> str:
     Raises ScenarioError for an unusable name."""
     from balance_sim.scenario.actors import check_identifier
 
-    found = Diagnostics()
-    check_identifier(name, Node(name, Mark("NAME", 1, 1)), "", found)
-    if found:
-        raise ScenarioError(found)
+    problems = Diagnostics()
+    check_identifier(name, Node(name, Mark("NAME", 1, 1)), "", problems)
+    if problems:
+        raise ScenarioError(problems)
     text = shipped_text("balance_sim.scenario", "starter.yaml")
-    stated = (
-        text
-        if base_rate is None
-        else text.replace(BASE_RATE, f"base_rate: {base_rate:g}")
-    )
-    return stated.replace("NAME", name)
+    if base_rate is not None:
+        text = text.replace(BASE_RATE, f"base_rate: {base_rate:g}")
+    return text.replace("NAME", name)

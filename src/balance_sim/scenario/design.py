@@ -435,7 +435,7 @@ def check_factors(tree: Node, experiment: Experiment, problems: Diagnostics) -> 
             problems.add(factor.node, path, "E403", why)
 
 
-# --- what `guesses: true` adds ----------------------------------------------------------------------
+# --- what `guesses: true` adds --------------------------------------------------------
 
 
 def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:

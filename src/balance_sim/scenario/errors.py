@@ -6,13 +6,14 @@ Numbers as JSON knows them; dataclasses as a notebook shows them.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
 from pathlib import Path
 from typing import Any
 
-from balance_sim.scenario.diagnostics import BalanceSimError, shown
+from balance_sim.scenario.diagnostics import BalanceSimError, listed, shown
 
 
 class StudyError(BalanceSimError):
@@ -31,28 +32,17 @@ class WrongRequest(StudyError):
 def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest; names the folders inside or beside it
     that have one."""
-    path, named = Path(folder), shown(str(folder), 200)
+    path, label = Path(folder), shown(str(folder), 200)
     if os.path.isfile(path):
-        return WrongRequest(
-            f"{named} is a file: give the results folder, the one that holds manifest.json"
-        )
-    places = (path, path.parent, Path("results"))
-    try:
-        there = next(
-            (
-                found
-                for place in places
-                if (found := sorted(place.glob("*/manifest.json")))
-            ),
-            [],
-        )
-    except OSError:  # a name too long, or a folder that may not be read
-        there = []
-    names = [shown(str(one.parent), 200) for one in there[:8]] + (
-        ["..."] if len(there) > 8 else []
-    )
-    nearby = f"; results are in: {', '.join(names)}" if names else ""
-    return WrongRequest(f"{named} holds no results: there is no manifest.json{nearby}")
+        hint = "give the results folder, the one that holds manifest.json"
+        return WrongRequest(f"{label} is a file: {hint}")
+    manifests: list[Path] = []
+    for place in (path, path.parent, Path("results")):
+        with contextlib.suppress(OSError):  # a name too long, or it may not be read
+            manifests = manifests or sorted(place.glob("*/manifest.json"))
+    names = listed((str(manifest.parent) for manifest in manifests), 8)
+    nearby = f"; results are in: {names}" if names else ""
+    return WrongRequest(f"{label} holds no results: there is no manifest.json{nearby}")
 
 
 class LacksOutcome(WrongRequest):
@@ -60,8 +50,8 @@ class LacksOutcome(WrongRequest):
 
     def __init__(self, outcome: str, version: str) -> None:
         super().__init__(
-            f"these results, made by balance-sim {version}, have no outcome `{outcome}`: "
-            "run the scenario again into a new folder"
+            f"these results, made by balance-sim {version}, have no outcome "
+            f"`{outcome}`: run the scenario again into a new folder"
         )
 
 
@@ -140,11 +130,11 @@ def plain_data(value: Any) -> Any:
     {'p': None, 'ci95': [0.5, 1.0]}
     """
     if isinstance(value, dict):
-        return {key: plain_data(of) for key, of in value.items()}
+        return {key: plain_data(child) for key, child in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [plain_data(of) for of in value]
+        return [plain_data(child) for child in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -162,14 +152,12 @@ class OneLine:
     """
 
     def __repr__(self) -> str:
-        said = []
+        parts = []
         for name, value in vars(self).items():
-            if isinstance(value, str | int | float):
-                said += (
-                    [f"{name} {shown(value, 40)}"]
-                    if value != "" and not name.startswith("_")
-                    else []
-                )
-            elif hasattr(value, "__len__") and not name.startswith("_"):
-                said += [f"{len(value):,} {name}"] if len(value) else []
-        return f"<{type(self).__name__}: {shown(', '.join(said), 160)}>"
+            if name.startswith("_"):
+                continue
+            if isinstance(value, str | int | float) and value != "":
+                parts.append(f"{name} {shown(value, 40)}")
+            elif not isinstance(value, str) and hasattr(value, "__len__") and value:
+                parts.append(f"{len(value):,} {name}")
+        return f"<{type(self).__name__}: {shown(', '.join(parts), 160)}>"

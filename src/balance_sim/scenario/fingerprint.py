@@ -31,45 +31,46 @@ class RecentResults[Value]:
     """
 
     def __init__(self, most: int) -> None:
-        self._found: LRUCache[object, tuple[Sequence[object], Value]] = LRUCache(most)
+        self._cache: LRUCache[object, tuple[Sequence[object], Value]] = LRUCache(most)
         self._guard = threading.Lock()
 
-    def get(self, given: Sequence[object], make: Callable[[], Value]) -> Value:
-        """What `make` gives, or gave when the same was `given`. `given`: all that the
-        result follows from."""
-        key = _identity(tuple(given))
+    def get(self, arguments: Sequence[object], make: Callable[[], Value]) -> Value:
+        """The result of `make`, or what it was for the same arguments before.
+
+        arguments: all that the result follows from; they are held as long as it is."""
+        key = _identity(tuple(arguments))
         with self._guard:
-            found = self._found.get(key)
-        if found is None:
-            found = given, make()
+            entry = self._cache.get(key)
+        if entry is None:
+            entry = arguments, make()
             with self._guard:
-                self._found[key] = found
-        return found[1]
+                self._cache[key] = entry
+        return entry[1]
 
     def clear(self) -> None:
+        """Forget all results."""
         with self._guard:
-            self._found.clear()
+            self._cache.clear()
 
 
-def _identity(one: object) -> object:
-    if isinstance(one, SectionRow):
-        return id(one)
-    if not isinstance(one, tuple):
-        return repr(one)
-    return (
-        tuple(map(id, one))
-        if _is_section(one)
-        else tuple([_identity(item) for item in one])
-    )
+def _identity(value: object) -> object:
+    """What tells a value apart from others."""
+    if isinstance(value, SectionRow):
+        return id(value)
+    if not isinstance(value, tuple):
+        return repr(value)
+    if _is_section(value):
+        return tuple(map(id, value))
+    return tuple([_identity(item) for item in value])
 
 
 def _is_section(value: object) -> bool:
     """Whether these are rows of a section, one at least."""
-    kinds = {*map(type, value)} if type(value) is tuple else ()
-    return bool(kinds) and all(issubclass(kind, SectionRow) for kind in kinds)
+    types = {*map(type, value)} if type(value) is tuple else set()
+    return bool(types) and all(issubclass(row_type, SectionRow) for row_type in types)
 
 
-# --- contents ---------------------------------------------------------------------------------------
+# --- contents -------------------------------------------------------------------------
 
 LEFT_OUT = (
     "folder",
@@ -84,18 +85,17 @@ LEFT_OUT = (
 WHERE_GIVEN = ("frailties", "calibration", "base_rate")
 """Parts that count where they say something, so that a scenario without them keeps the
 number it had."""
-_TEXTS = RecentResults[bytes](
-    most=16
-)  # sections of the scenarios at hand and of their versions
+_TEXTS = RecentResults[bytes](most=16)
+"""Of the sections of the scenarios at hand and of their versions."""
 
 
 def canonical(value: Any) -> Any:
     """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for
     tuples."""
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
+    value_type = type(value)
+    if value_type is str or value_type is bool or value is None:
         return value
-    if kind is float or isinstance(value, int | float):
+    if value_type is float or isinstance(value, int | float):
         return float(value) + 0.0  # no negative zero
     if isinstance(value, dict | SectionRow):
         fields = value if isinstance(value, dict) else value.__dict__
@@ -109,23 +109,22 @@ def content_digest(scenario: Scenario) -> str:
     """sha256 of the canonical JSON of everything but the name and the digest itself.
 
     The text of a section is kept: it is made again only where a row was changed."""
-    silent = [
-        name
-        for name in WHERE_GIVEN
-        if getattr(scenario, name) == Scenario.model_fields[name].default
-    ]
-    names = sorted({*Scenario.model_fields} - {*LEFT_OUT, *silent})
+    fields = Scenario.model_fields
+    silent = {
+        name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
+    }
+    names = sorted({*fields} - {*LEFT_OUT} - silent)
     sections = {name for name in names if _is_section(getattr(scenario, name))}
-    rest = scenario.model_dump(include={*names} - sections)
-    digest = hashlib.sha256()
-    for name in names:
+    rest_of_fields = scenario.model_dump(include={*names} - sections)
+    digest = hashlib.sha256(b"{")
+    for number, name in enumerate(names):
         if name in sections:
-            text = _TEXTS.get(
-                (name, getattr(scenario, name)), partial(_text, getattr(scenario, name))
-            )
+            rows = getattr(scenario, name)
+            text = _TEXTS.get((name, rows), partial(_text, rows))
         else:
-            text = _text(_as_counted(name, rest[name]))
-        digest.update(f'{"," if name != names[0] else "{"}"{name}":'.encode("ascii"))
+            text = _text(_as_counted(name, rest_of_fields[name]))
+        comma = "," if number else ""
+        digest.update(f'{comma}"{name}":'.encode("ascii"))
         digest.update(text)
     digest.update(b"}")
     return digest.hexdigest()
@@ -145,20 +144,16 @@ def _as_counted(name: str, value: Any) -> Any:
 
 
 def _text(value: Any) -> bytes:
-    content = canonical(value)
+    """The canonical JSON of a value."""
     text = json.dumps(
-        content,
-        sort_keys=True,
-        ensure_ascii=True,
-        allow_nan=False,
-        separators=(",", ":"),
+        canonical(value), sort_keys=True, allow_nan=False, separators=(",", ":")
     )
     return text.encode("ascii")
 
 
 def sealed(scenario: Scenario) -> Scenario:
-    """The scenario with the sha256 of what it holds: a copy that Python code has
-    changed carries an old one."""
+    """The scenario with the sha256 of its content: a copy that Python code has changed
+    carries an old one."""
     return scenario.model_copy(update={"sha256": content_digest(scenario)})
 
 
@@ -177,14 +172,13 @@ NOT_DATA = (
 def record_digest(scenario: Scenario) -> str:
     """sha256 of what a calibration is told: start, states, quarrels, distances, trade
     and agreements, without texts."""
-    rows = {
-        section: [
+    record: dict[str, Any] = {"start": scenario.start}
+    for section in RECORD:
+        record[section] = [
             {name: value for name, value in row if name not in NOT_DATA}
             for row in getattr(scenario, section)
         ]
-        for section in RECORD
-    }
-    return hashlib.sha256(_text({"start": scenario.start, **rows})).hexdigest()
+    return hashlib.sha256(_text(record)).hexdigest()
 
 
 def weights_digest() -> str:
@@ -192,36 +186,37 @@ def weights_digest() -> str:
     return hashlib.sha256(shipped("balance_sim.scenario", "fitted.yaml")).hexdigest()
 
 
+OF_DRAWS = (
+    "calibration",
+    "base_rate",
+    "theory",
+    "parameters",
+    "capability",
+    "kinds",
+    "event_kinds",
+    "audiences",
+)
+
+
 def posterior_digest(scenario: Scenario) -> str:
     """sha256 of what a scenario's draws are drawn for: its record, calibration, level,
     theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
     the table of draws itself are left out."""
-    parts = (
-        "calibration",
-        "base_rate",
-        "theory",
-        "parameters",
-        "capability",
-        "kinds",
-        "event_kinds",
-        "audiences",
-    )
-    said = {
-        name: _as_counted(name, part)
-        for name, part in scenario.model_dump(include={*parts}).items()
-    }
-    said["states"] = [
-        (one.id, one.propensity, one.propensity_declarations) for one in scenario.states
+    dumped = scenario.model_dump(include={*OF_DRAWS})
+    content = {name: _as_counted(name, part) for name, part in dumped.items()}
+    content["states"] = [
+        (state.id, state.propensity, state.propensity_declarations)
+        for state in scenario.states
     ]
-    said["frailties"] = [
-        (one.a, one.b, one.factor, one.shape) for one in scenario.frailties
+    content["frailties"] = [
+        (row.a, row.b, row.factor, row.shape) for row in scenario.frailties
     ]
-    return hashlib.sha256(record_digest(scenario).encode() + _text(said)).hexdigest()
+    record = record_digest(scenario).encode()
+    return hashlib.sha256(record + _text(content)).hexdigest()
 
 
 def priors_digest() -> str:
     """sha256 of the priors, and of what the shipped fits say: what the draws of every
     scenario follow from."""
-    return hashlib.sha256(
-        b"".join(map(_text, (shipped_priors(), *shipped_likelihoods())))
-    ).hexdigest()
+    texts = map(_text, (shipped_priors(), *shipped_likelihoods()))
+    return hashlib.sha256(b"".join(texts)).hexdigest()

@@ -69,7 +69,8 @@ class State(SectionRow):
     """One state of the roster. A blank is missing, never 0; what a term does then
     stands in docs/model.md.
 
-    `nuclear_since`: from when it has nuclear weapons; blank: it has none at the start."""
+    `nuclear_since`: from when it has nuclear weapons; blank: it has none at the
+    start."""
 
     id: Identifier
     name: Text = ""
@@ -160,7 +161,8 @@ class Frailty(Dyad):
     """Factor on the rate at which a dyad finds opportunities, of all kinds and in every
     arm; 1 without a row.
 
-    `shape`: of the gamma distribution of which it is the mean; blank where it is taken as known."""
+    `shape`: of the gamma distribution of which it is the mean; blank where it is taken
+    as known."""
 
     factor: Annotated[float, Field(ge=1e-6, le=1e3)]
     shape: Positive | None = None
@@ -171,7 +173,8 @@ class Agreement(SectionRow):
     """An agreement on record at the start: in force, signed, in talks, scheduled, or
     over.
 
-    `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every arm."""
+    `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every
+    arm."""
 
     id: Identifier
     a: Identifier
@@ -196,7 +199,8 @@ class Event(SectionRow):
     """A dated act. Roles: principals act together; guests are seen with them; targets
     are acted at.
 
-    `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody together, whatever the roles."""
+    `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody
+    together, whatever the roles."""
 
     id: Identifier
     date: Day
@@ -249,8 +253,9 @@ class AgreementKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent.
     Lags in days, gamma.
 
-    `security`: a binding agreement on security; one that is not counts as a declaration.
-    `at_once`: share that takes effect at signature; `force_days`, `force_shape`: lag of the others."""
+    `security`: a binding agreement on security; one that is not counts as a
+    declaration. `at_once`: share that takes effect at signature; `force_days`,
+    `force_shape`: lag of the others."""
 
     security: bool = True
     depth: Unit
@@ -340,8 +345,8 @@ class Theory(Strict):
 
 
 class Calibration(Strict):
-    """What `balance-sim evidence calibrate` found from the scenario's own record, beside
-    intercepts, propensities and frailties.
+    """What `balance-sim evidence calibrate` found from the scenario's own record,
+    beside intercepts, propensities and frailties.
 
     weights: of terms, as calibrated. level_variance: of the mean-one gamma factor of a
     year's level. `names` are key paths, `covariance` their posterior covariance, row by
@@ -360,8 +365,8 @@ class Posterior(Strict):
     """Where the joint draws of the scenario's parameters lie, and what they were drawn
     for.
 
-    file: the head that `balance-sim evidence posterior` wrote. draws: the table beside it,
-    gzipped CSV, a line a key path and a column a draw; sha256: of its text.
+    file: the head that `balance-sim evidence posterior` wrote. draws: the table beside
+    it, gzipped CSV, a line a key path and a column a draw; sha256: of its text.
     scenario_sha256, priors_sha256: of what they follow from. headline: what is not
     known of the headline effect, worked out for one form (`effect_draws`). table:
     itself, base64, in a study."""
@@ -391,7 +396,8 @@ class Arm(Strict):
 class Report(Strict):
     """What to count and for whom: windows in days from the focal date, groups by name.
 
-    `positions`: of the focal event's host between two states, as `RUS-UKR: 0`; 1 with the first, -1 the second."""
+    `positions`: of the focal event's host between two states, as `RUS-UKR: 0`; 1 with
+    the first, -1 the second."""
 
     windows: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 90, 365)
     groups: tuple[Identifier, ...] = ()

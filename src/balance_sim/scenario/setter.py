@@ -413,7 +413,8 @@ def value_at(scenario: Scenario, path: str) -> Any:
     there is none.
 
     >>> from balance_sim.scenario import load_scenario
-    >>> value_at(load_scenario("scenarios/beijing_2025.yaml"), "events.parade.visibility")
+    >>> scenario = load_scenario("scenarios/beijing_2025.yaml")
+    >>> value_at(scenario, "events.parade.visibility")
     1.0"""
     value: Any = scenario
     parts = path.split(".")

@@ -140,6 +140,8 @@ def _settle(figure: Figure) -> None:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
+        for ax in figure.axes:  # the solver's last digits are not the same every time
+            ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
 
 
 def write_figures(

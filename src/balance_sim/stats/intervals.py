@@ -21,9 +21,11 @@ import numpy as np
 from balance_sim.stats import Floats, Ints
 
 NORMAL = 1.959963984540054  # 97.5 % quantile
-NORMAL_SIZES = (
-    np.pi / 2
-)  # of n normal distances from their median 2 n / pi are `effective`
+NORMAL_SIZES = np.pi / 2
+"""Of n normal distances from their median 2 n / pi are `effective`."""
+NAN = float("nan")
+Interval = tuple[float, float, float, float]
+"""A mean, its Monte Carlo standard error, and both ends of its 95 % interval."""
 
 
 def t_quantile(confidence: float, freedom: int) -> float:
@@ -36,9 +38,9 @@ def t_quantile(confidence: float, freedom: int) -> float:
     """
     from scipy.special import stdtrit
 
-    return (
-        float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
-    )
+    if freedom <= 0:
+        return float("inf")
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ class Sides:
         for, one if not given."""
         weight = np.ones(len(values)) if times is None else times.astype(float)
         up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
-        parts = (up, up**2, down, down**2, up > 0.0, down > 0.0)
-        sums = (
-            weight @ part if part.ndim == 1 else np.tensordot(weight, part, axes=1)
-            for part in parts
-        )
-        return Sides(*(np.asarray(one, dtype=float) for one in sums))
+        sums = []
+        for part in (up, up**2, down, down**2, up > 0.0, down > 0.0):
+            is_flat = part.ndim == 1
+            total = weight @ part if is_flat else np.tensordot(weight, part, axes=1)
+            sums.append(np.asarray(total, dtype=float))
+        return Sides(*sums)
 
 
 def spread_over(arm: Floats, reference: Floats) -> Floats:
@@ -104,11 +106,9 @@ def student_half_width(sd: Floats, n: int) -> Floats:
     >>> round(float(student_half_width(np.array(1.0), 10)), 3)
     0.715
     """
-    return (
-        np.asarray(t_quantile(0.95, n - 1) * sd / np.sqrt(n))
-        if n > 1
-        else np.full_like(sd, np.nan)
-    )
+    if n < 2:
+        return np.full_like(sd, np.nan)
+    return np.asarray(t_quantile(0.95, n - 1) * sd / np.sqrt(n))
 
 
 def paired_half_widths(
@@ -138,30 +138,21 @@ def paired_half_widths(
     if n < 2:
         return np.full_like(sd, np.nan), np.full_like(sd, np.nan)
     t, squares = t_quantile(0.95, n - 1), sides.gained2 + sides.lost2
-    half = t * sd * np.sqrt(n)  # all of the sum; divided by n in the end
+    student = t * sd * np.sqrt(n)  # all of the sum; divided by n in the end
     size = np.sqrt(squares / np.maximum(sides.differing, 1.0))
     gained_below, gained_above = _score(sides.gained, sides.gained2, size)
     lost_below, lost_above = _score(sides.lost, sides.lost2, size)
     doubt = _doubt_of_sizes(sides)
-    # events that are rare vary by the sum of their squares; this is how much less these
-    # do
-    less = (
-        np.where(
-            squares > 0, sd * np.sqrt(n / np.where(squares > 0, squares, 1.0)), 1.0
-        )
-        * t
-        / NORMAL
-    )
-    alike = np.maximum(1.0 - NORMAL_SIZES * sides.effective / n, 0.0) ** 2
-    below = half + alike * np.maximum(
-        less * np.sqrt(gained_below**2 + lost_above**2 + doubt) - half, 0.0
-    )
-    above = half + alike * np.maximum(
-        less * np.sqrt(gained_above**2 + lost_below**2 + doubt) - half, 0.0
-    )
-    unseen = NORMAL**2 * np.asarray(
-        spread
-    )  # Wilson's bound for none of n, times the size
+    # rare events vary by the sum of their squares: how much less these vary
+    some = np.where(squares > 0, squares, 1.0)
+    relative = np.where(squares > 0, sd * np.sqrt(n / some), 1.0) * t / NORMAL
+    rarity = np.maximum(1.0 - NORMAL_SIZES * sides.effective / n, 0.0) ** 2
+    score_below = relative * np.sqrt(gained_below**2 + lost_above**2 + doubt)
+    score_above = relative * np.sqrt(gained_above**2 + lost_below**2 + doubt)
+    below = student + rarity * np.maximum(score_below - student, 0.0)
+    above = student + rarity * np.maximum(score_above - student, 0.0)
+    # Wilson's bound for none of n, times the size
+    unseen = NORMAL**2 * np.asarray(spread)
     return np.hypot(below, unseen) / n, np.hypot(above, unseen) / n
 
 
@@ -171,29 +162,32 @@ def _doubt_of_sizes(sides: Sides) -> Floats:
     their sign. Nothing where all of a sign are of one size."""
     from scipy.special import stdtrit
 
-    apart = sides.gained2 - sides.gained**2 / np.maximum(sides.up, 1.0)
-    apart = apart + sides.lost2 - sides.lost**2 / np.maximum(sides.down, 1.0)
+    spread = sides.gained2 - sides.gained**2 / np.maximum(sides.up, 1.0)
+    spread = spread + sides.lost2 - sides.lost**2 / np.maximum(sides.down, 1.0)
     freedom = sides.differing - (sides.up > 0) - (sides.down > 0)
-    uneven = (freedom > 0) & (apart > 1e-9 * (sides.gained2 + sides.lost2))
-    if not np.any(uneven):
-        return np.zeros_like(apart)
-    known = np.where(uneven, freedom, 1.0)
-    more = stdtrit(known, 0.975) ** 2 - NORMAL**2
-    return np.asarray(more * np.where(uneven, apart * sides.differing / known, 0.0))
+    rounding = 1e-9 * (sides.gained2 + sides.lost2)
+    is_uneven = (freedom > 0) & (spread > rounding)
+    if not np.any(is_uneven):
+        return np.zeros_like(spread)
+    freedom = np.where(is_uneven, freedom, 1.0)
+    excess = stdtrit(freedom, 0.975) ** 2 - NORMAL**2
+    variance = spread * sides.differing / freedom
+    return np.asarray(excess * np.where(is_uneven, variance, 0.0))
 
 
 def _score(total: Floats, squares: Floats, size: Floats) -> tuple[Floats, Floats]:
     """How far the score interval of a sum of rare events reaches below and above it: of
     equal events, as many and as large as give its square and its variance; `size` where
     there was none."""
-    seen = total > 0
-    each = np.where(seen, squares / np.where(seen, total, 1.0), size)
-    events = np.where(seen, total / np.where(seen, each, 1.0), 0.0)
-    half = NORMAL * np.sqrt(events + NORMAL**2 / 4)
-    return each * (half - NORMAL**2 / 2), each * (half + NORMAL**2 / 2)
+    has_events = total > 0
+    mean_size = squares / np.where(has_events, total, 1.0)
+    event_size = np.where(has_events, mean_size, size)
+    count = total / np.where(has_events, event_size, 1.0)
+    half = NORMAL * np.sqrt(np.where(has_events, count, 0.0) + NORMAL**2 / 4)
+    return event_size * (half - NORMAL**2 / 2), event_size * (half + NORMAL**2 / 2)
 
 
-def mean_interval(values: Floats) -> tuple[float, float, float, float]:
+def mean_interval(values: Floats) -> Interval:
     """Mean over runs, its Monte Carlo standard error, and Student's 95 % interval; NaN
     but for the mean with one run.
 
@@ -202,11 +196,12 @@ def mean_interval(values: Floats) -> tuple[float, float, float, float]:
     >>> [round(x, 3) for x in mean_interval(np.array([1.0, 2.0, 3.0]))]
     [2.0, 0.577, -0.484, 4.484]
     """
-    of = Sample.of(values)
-    if of.n < 2:
-        return of.mean, float("nan"), float("nan"), float("nan")
-    half = float(student_half_width(np.asarray(of.sd), of.n))
-    return of.mean, float(of.sd / np.sqrt(of.n)), of.mean - half, of.mean + half
+    sample = Sample.of(values)
+    mean, n = sample.mean, sample.n
+    if n < 2:
+        return mean, NAN, NAN, NAN
+    half = float(student_half_width(np.asarray(sample.sd), n))
+    return mean, float(sample.sd / np.sqrt(n)), mean - half, mean + half
 
 
 def paired_interval(
@@ -216,7 +211,7 @@ def paired_interval(
     smooth: bool = False,
     alike: bool = False,
     least: float = 0.0,
-) -> tuple[float, float, float, float]:
+) -> Interval:
     """The same of the difference of two arms, (runs,) each, run by run.
 
     Parameters
@@ -235,23 +230,20 @@ def paired_interval(
     difference = arm - reference
     if smooth or len(arm) < 2:
         return mean_interval(difference)
-    return drawn_interval(
-        difference, 0.0 if alike else max(float(spread_over(arm, reference)), least)
-    )
+    spread = 0.0 if alike else max(float(spread_over(arm, reference)), least)
+    return drawn_interval(difference, spread)
 
 
-def drawn_interval(
-    difference: Floats, spread: float
-) -> tuple[float, float, float, float]:
+def drawn_interval(difference: Floats, spread: float) -> Interval:
     """The same of differences that were drawn. spread: of the outcome, as in
     `paired_half_widths`."""
     mean, error, low, high = mean_interval(difference)
-    if len(difference) < 2:
+    n = len(difference)
+    if n < 2:
         return mean, error, low, high
     sides = Sides.of(difference - np.median(difference))
-    below, above = paired_half_widths(
-        np.asarray(difference.std(ddof=1)), len(difference), sides, spread
-    )
+    sd = np.asarray(difference.std(ddof=1))
+    below, above = paired_half_widths(sd, n, sides, spread)
     return mean, error, mean - float(below), mean + float(above)
 
 
@@ -266,16 +258,17 @@ def fieller(
 
     Examples
     --------
-    >>> [round(x, 4) for x in fieller(2.0, 4.0, 0.04, 0.0, 0.0, 2.0)]  # b known
+    With b known:
+
+    >>> [round(x, 4) for x in fieller(2.0, 4.0, 0.04, 0.0, 0.0, 2.0)]
     [0.4, 0.6]
     """
-    square, cross, rest = b**2 - t**2 * bb, a * b - t**2 * ab, a**2 - t**2 * aa
+    square, cross = b**2 - t**2 * bb, a * b - t**2 * ab
     if square <= 0:
-        return float("nan"), float("nan")
-    inside = max(cross**2 - square * rest, 0.0)
-    return float((cross - np.sqrt(inside)) / square), float(
-        (cross + np.sqrt(inside)) / square
-    )
+        return NAN, NAN
+    constant = a**2 - t**2 * aa
+    root = np.sqrt(max(cross**2 - square * constant, 0.0))
+    return float((cross - root) / square), float((cross + root) / square)
 
 
 @dataclass(frozen=True)
@@ -295,7 +288,7 @@ class Sample:
         return Sample(n, float(values.mean()) if n else float("nan"), sd)
 
 
-def welch(left: Sample, right: Sample) -> tuple[float, float, float, float]:
+def welch(left: Sample, right: Sample) -> Interval:
     """Difference right - left of two means that share no random numbers, its error and
     95 % interval.
 
@@ -309,14 +302,14 @@ def welch(left: Sample, right: Sample) -> tuple[float, float, float, float]:
     """
     mean = right.mean - left.mean
     if min(left.n, right.n) < 2 or not np.isfinite(left.sd + right.sd):
-        return mean, float("nan"), float("nan"), float("nan")
-    one, two = left.sd**2 / left.n, right.sd**2 / right.n
-    error = float(np.sqrt(one + two))
-    freedom = (
-        (one + two) ** 2 / (one**2 / (left.n - 1) + two**2 / (right.n - 1))
-        if error > 0
-        else 1.0
-    )
+        return mean, NAN, NAN, NAN
+    of_left, of_right = left.sd**2 / left.n, right.sd**2 / right.n
+    variance = of_left + of_right
+    error = float(np.sqrt(variance))
+    freedom = 1.0
+    if error > 0:
+        squares = of_left**2 / (left.n - 1) + of_right**2 / (right.n - 1)
+        freedom = variance**2 / squares
     half = t_quantile(0.95, max(int(freedom), 1)) * error
     return mean, error, mean - half, mean + half
 
@@ -338,27 +331,28 @@ def runs_wanted(
     68
     """
     runs = y.shape[1]
-    typical = worst = need = more = float("nan")
+    typical = worst = wanted = missing = NAN
     if runs > 1:
-        sd = y.std(axis=1, ddof=1)
-        if spread is None:
-            half = student_half_width(sd, runs)
-        else:
-            half = np.maximum(
-                *paired_half_widths(
-                    sd, runs, Sides.of(y.T - np.median(y, axis=1)), spread
-                )
-            )
+        half = _half_widths_of(y, spread)
         typical, worst = float(np.median(half)), float(half.max())
-        need = max(int(np.ceil(runs * (worst / precision) ** 2)), 1)
-        more = max(need - runs, 0)
+        wanted = max(int(np.ceil(runs * (worst / precision) ** 2)), 1)
+        missing = max(wanted - runs, 0)
     return {
         "runs": runs,
         "half_width": typical,
         "half_width_worst": worst,
         "wanted": precision,
-        "runs_wanted": need,
-        "more_runs": more,
+        "runs_wanted": wanted,
+        "more_runs": missing,
         "points": len(y),
         "points_alike": int((y == y[:, :1]).all(axis=1).sum()),
     }
+
+
+def _half_widths_of(y: Floats, spread: Floats | None) -> Floats:
+    """(points,) half-widths over the runs of each point, the longer side."""
+    sd, runs = y.std(axis=1, ddof=1), y.shape[1]
+    if spread is None:
+        return student_half_width(sd, runs)
+    sides = Sides.of(y.T - np.median(y, axis=1))
+    return np.maximum(*paired_half_widths(sd, runs, sides, spread))

@@ -21,44 +21,44 @@ import numpy as np
 from balance_sim.stats import Floats
 
 MOST_WHOLE = 12  # shapes summed in closed form
-MOST_COLLAPSES = 600.0  # expected collapses so far above which e to their number is too large to be told
-TINY = (
-    1e-250  # chances of having lasted so long below which the remainder is exponential
-)
+MOST_COLLAPSES = 600.0
+"""Expected collapses so far above which e to their number is too large."""
+TINY = 1e-250
+"""Chances of having lasted so long below which the remainder is exponential."""
 CELLS = 8192  # of the grid for two lags in a row
 POINTS = 40  # of equal probability at which a level is integrated over
 
 
-def gamma_survival(shape: Floats, at: Floats) -> Floats:
+def gamma_survival(shape: Floats, x: Floats) -> Floats:
     """P(X > x) of a gamma variable of scale 1: the regularised upper incomplete gamma
     function Q(k, x), x >= 0.
 
     A whole shape is summed in closed form, e^-x sum_j<k x^j / j!, in a tenth of the
     time. Each value depends on its own shape alone, to the last digit, whatever others
     come with it."""
-    shape, at = np.asarray(shape, dtype=float), np.asarray(at, dtype=float)
-    kinds = np.unique(shape)
-    if len(kinds) == 1:
-        return _survival(float(kinds[0]), at + np.zeros(shape.shape))
-    shape, at = np.broadcast_arrays(shape, at)
-    out = np.empty(at.shape)
-    for kind in kinds:
-        rows = shape == kind
-        out[rows] = _survival(float(kind), at[rows])
-    return out
+    shape, x = np.asarray(shape, dtype=float), np.asarray(x, dtype=float)
+    shapes = np.unique(shape)
+    if len(shapes) == 1:
+        return _survival(float(shapes[0]), x + np.zeros(shape.shape))
+    shape, x = np.broadcast_arrays(shape, x)
+    survival = np.empty(x.shape)
+    for value in shapes:
+        rows = shape == value
+        survival[rows] = _survival(float(value), x[rows])
+    return survival
 
 
-def _survival(shape: float, at: Floats) -> Floats:
+def _survival(shape: float, x: Floats) -> Floats:
     from scipy.special import gammaincc
 
     if not (shape.is_integer() and 1 <= shape <= MOST_WHOLE):
-        return np.asarray(gammaincc(shape, at))
-    part = np.exp(-at)
-    out = part.copy()
+        return np.asarray(gammaincc(shape, x))
+    term = np.exp(-x)
+    survival = term.copy()
     for j in range(1, int(shape)):
-        part = part * at / j
-        out = out + part
-    return np.asarray(out)
+        term = term * x / j
+        survival = survival + term
+    return np.asarray(survival)
 
 
 def signed_within(days: Floats, shape: Floats, mean: Floats, collapse: float) -> Floats:
@@ -73,15 +73,14 @@ def signed_within(days: Floats, shape: Floats, mean: Floats, collapse: float) ->
     Exponential talks (shape 1) of mean 100 days that never collapse: 1 - e^-1 within
     100 days.
 
-    >>> round(float(signed_within(np.array(100.0), np.array(1.0), np.array(100.0), 0.0)), 6)
+    >>> one, hundred = np.array(1.0), np.array(100.0)
+    >>> round(float(signed_within(hundred, one, hundred, 0.0)), 6)
     0.632121
     """
     scale = mean / shape
     faster = 1.0 + collapse * scale
-    return np.asarray(
-        faster**-shape
-        * (1.0 - gamma_survival(shape, np.maximum(days, 0.0) * faster / scale))
-    )
+    lasting = gamma_survival(shape, np.maximum(days, 0.0) * faster / scale)
+    return np.asarray(faster**-shape * (1.0 - lasting))
 
 
 def signed_integral(
@@ -95,7 +94,8 @@ def signed_integral(
     --------
     Exponential talks of mean 100 over 100 days: 100 - 100 (1 - e^-1).
 
-    >>> round(float(signed_integral(np.array(100.0), np.array(1.0), np.array(100.0), 0.0)), 6)
+    >>> one, hundred = np.array(1.0), np.array(100.0)
+    >>> round(float(signed_integral(hundred, one, hundred, 0.0)), 6)
     36.787944
     """
     days, scale = np.maximum(days, 0.0), mean / shape
@@ -118,7 +118,8 @@ def signed_from_age(
     --------
     Exponential talks have no memory, whatever their age.
 
-    >>> round(float(signed_from_age(np.array(100.0), np.array(40.0), np.array(1.0), np.array(100.0), 0.0)), 6)
+    >>> one, age, hundred = np.array(1.0), np.array(40.0), np.array(100.0)
+    >>> round(float(signed_from_age(hundred, age, one, hundred, 0.0)), 6)
     0.632121
     """
     return _reached(np.maximum(age, 0.0), np.maximum(days, 0.0), shape, mean, collapse)
@@ -131,14 +132,15 @@ def _reached(
     per day of their length."""
     scale = mean / shape
     faster = 1.0 + rate * scale
+    collapses = rate * progress
     lasted = gamma_survival(shape, progress / scale)
-    tail = (lasted < TINY) | (rate * progress > MOST_COLLAPSES)
-    between = gamma_survival(shape, progress * faster / scale)
-    between = between - gamma_survival(shape, (progress + further) * faster / scale)
-    weight = np.exp(np.where(tail, 0.0, rate * progress)) / np.where(tail, 1.0, lasted)
-    within = faster**-shape * weight * between
+    is_tail = (lasted < TINY) | (collapses > MOST_COLLAPSES)
+    at_progress = gamma_survival(shape, progress * faster / scale)
+    later = gamma_survival(shape, (progress + further) * faster / scale)
+    weight = np.exp(np.where(is_tail, 0.0, collapses)) / np.where(is_tail, 1.0, lasted)
+    reached = faster**-shape * weight * (at_progress - later)
     limit = -np.expm1(-further * faster / scale) / faster
-    return np.asarray(np.where(tail, limit, within))
+    return np.asarray(np.where(is_tail, limit, reached))
 
 
 def gained_by_haste(
@@ -170,19 +172,17 @@ def gained_by_haste(
     left = np.maximum(left, 0.0)
     fast = np.minimum(days, left)
     slow = left - fast
-    plain = _reached(progress, left, shape, mean, collapse)
-    within = _reached(progress, pace * fast, shape, mean, collapse / pace)
+    at_speed_1 = _reached(progress, left, shape, mean, collapse)
+    while_fast = _reached(progress, pace * fast, shape, mean, collapse / pace)
     scale = mean / shape
-    before, after = (
-        gamma_survival(shape, x / scale) for x in (progress, progress + pace * fast)
-    )
-    alive = np.where(
-        before < TINY,
-        np.exp(-pace * fast / scale),
-        after / np.where(before < TINY, 1.0, before),
-    )
-    rest = _reached(progress + pace * fast, slow, shape, mean, collapse)
-    return np.asarray(within + np.exp(-collapse * fast) * alive * rest - plain)
+    lasted = gamma_survival(shape, progress / scale)
+    lasting = gamma_survival(shape, (progress + pace * fast) / scale)
+    is_tail = lasted < TINY
+    ratio = lasting / np.where(is_tail, 1.0, lasted)
+    alive = np.where(is_tail, np.exp(-pace * fast / scale), ratio)
+    afterwards = _reached(progress + pace * fast, slow, shape, mean, collapse)
+    surviving = np.exp(-collapse * fast) * alive * afterwards
+    return np.asarray(while_fast + surviving - at_speed_1)
 
 
 def signed_from_steady_state(
@@ -200,15 +200,15 @@ def signed_from_steady_state(
     Exponential talks of mean 100 days that never collapse: the remainder is again
     exponential.
 
-    >>> round(float(signed_from_steady_state(np.array(100.0), np.array(1.0), np.array(100.0), 0.0)), 6)
+    >>> one, hundred = np.array(1.0), np.array(100.0)
+    >>> round(float(signed_from_steady_state(hundred, one, hundred, 0.0)), 6)
     0.632121
     """
     scale = mean / shape
-    in_all = (1.0 + collapse * scale) ** -shape
+    ever = (1.0 + collapse * scale) ** -shape
     days = np.maximum(days, 0.0)
-    return np.asarray(
-        (days * in_all - signed_integral(days, shape, mean, collapse)) / mean
-    )
+    signed = signed_integral(days, shape, mean, collapse)
+    return np.asarray((days * ever - signed) / mean)
 
 
 def in_force_within(
@@ -235,7 +235,8 @@ def in_force_within(
     --------
     Two exponential lags of mean 100 and no collapse: a gamma of shape 2.
 
-    >>> round(float(in_force_within(np.array(100.0), (1.0, 100.0), (1.0, 100.0), 0.0, 0.0, 400.0)), 6)
+    >>> lag, days = (1.0, 100.0), np.array(100.0)
+    >>> round(float(in_force_within(days, lag, lag, 0.0, 0.0, 400.0)), 6)
     0.264241
     """
     shape, mean = np.asarray(talks[0]), np.asarray(talks[1])
@@ -257,75 +258,24 @@ def _in_force(
     """The integral, as a function of r. It is symmetric in the two lags: the one that
     varies less gives its mass to the knots, what lies between two of them to both so
     that its mean stays; the other's probability is taken there."""
+    from scipy.interpolate import CubicSpline
     from scipy.special import gammainc
 
     knots = np.linspace(0.0, longest, CELLS + 1)
-    (shape, mean), wide = sorted(
-        (talks, force), key=lambda lag: lag[1] / np.sqrt(lag[0])
-    )
+    narrow, wide = sorted((talks, force), key=lambda lag: lag[1] / np.sqrt(lag[0]))
+    shape, mean = narrow
     scale = mean / shape
     faster = 1.0 + collapse * scale
     mass = np.diff(signed_within(knots, np.asarray(shape), np.asarray(mean), collapse))
-    moment = (
-        shape
-        * scale
-        * faster ** (-shape - 1.0)
-        * gammainc(shape + 1.0, knots * faster / scale)
-    )
+    moment_share = gammainc(shape + 1.0, knots * faster / scale)
+    moment = shape * scale * faster ** (-shape - 1.0) * moment_share
     up = np.clip((np.diff(moment) - mass * knots[:-1]) / knots[1], 0.0, mass)
     at_knots = np.append(mass - up, 0.0)
     at_knots[1:] += up
-    both = np.convolve(
-        at_knots,
-        signed_within(knots, np.asarray(wide[0]), np.asarray(wide[1]), collapse),
-    )
-    return spline(knots, both[: CELLS + 1])
-
-
-def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
-    """The cubic spline through values at knots, not-a-knot at both ends: a function of
-    points from first to last knot.
-
-    knots: (K,), K >= 4, increasing; values: (K,). To the last bit
-    `scipy.interpolate.CubicSpline` (de Boor 1978, A Practical Guide to Splines, ch. 4),
-    whose package takes a tenth of a second to import."""
-    from scipy.linalg import solve_banded
-
-    width = np.diff(knots)
-    slope = np.diff(values) / width
-    bands, right = np.zeros((3, len(knots))), np.empty(len(knots))
-    bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
-    bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
-    right[1:-1] = 3 * (width[1:] * slope[:-1] + width[:-1] * slope[1:])
-    first, last = knots[2] - knots[0], knots[-1] - knots[-3]
-    bands[1, 0], bands[0, 1], bands[1, -1], bands[2, -2] = (
-        width[1],
-        first,
-        width[-2],
-        last,
-    )
-    right[0] = (
-        (width[0] + 2 * first) * width[1] * slope[0] + width[0] ** 2 * slope[1]
-    ) / first
-    right[-1] = (
-        width[-1] ** 2 * slope[-2] + (2 * last + width[-1]) * width[-2] * slope[-1]
-    ) / last
-    at_knots = solve_banded((1, 1), bands, right, check_finite=False)
-    bend = (at_knots[:-1] + at_knots[1:] - 2 * slope) / width
-    third, second = bend / width, (slope - at_knots[:-1]) / width - bend
-
-    def laid(at: Floats) -> Floats:
-        piece = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(width) - 1)
-        x = at - knots[piece]
-        out = (
-            values[piece]
-            + at_knots[piece] * x
-            + second[piece] * (x * x)
-            + third[piece] * (x * x * x)
-        )
-        return np.asarray(out)
-
-    return laid
+    wide_shape, wide_mean = np.asarray(wide[0]), np.asarray(wide[1])
+    other_lag = signed_within(knots, wide_shape, wide_mean, collapse)
+    probability = np.convolve(at_knots, other_lag)[: CELLS + 1]
+    return CubicSpline(knots, probability)  # type: ignore[no-any-return]
 
 
 def mixed_chance(
@@ -340,16 +290,20 @@ def mixed_chance(
 
     Examples
     --------
-    >>> mixed_chance(np.array([1.0]), np.array([1.0]), np.array([1.0])).tolist()  # 1 - 1 / 2
+    1 - 1 / 2:
+
+    >>> one = np.array([1.0])
+    >>> mixed_chance(one, one, one).tolist()
     [0.5]
     """
-    known = ~np.isfinite(shape)
-    a, b = np.where(known, 1.0, shape), np.where(known, 1.0, inverse)
-    rates = [level * rate for level in level_points(variance)]
-    return np.mean(
-        [-np.expm1(-np.where(known, one, a * np.log1p(one / b))) for one in rates],
-        axis=0,
-    )
+    is_fixed = ~np.isfinite(shape)
+    a, b = np.where(is_fixed, 1.0, shape), np.where(is_fixed, 1.0, inverse)
+    chances = []
+    for level in level_points(variance):
+        hazard = level * rate
+        mixed = np.where(is_fixed, hazard, a * np.log1p(hazard / b))
+        chances.append(-np.expm1(-mixed))
+    return np.mean(chances, axis=0)
 
 
 def level_points(variance: float) -> Floats:
@@ -359,7 +313,6 @@ def level_points(variance: float) -> Floats:
 
     if variance <= 0:
         return np.ones(1)
-    points = gammaincinv(
-        1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS
-    )  # but for the scale, the mean below
+    shares = (np.arange(POINTS) + 0.5) / POINTS
+    points = gammaincinv(1.0 / variance, shares)  # but for the scale, the mean below
     return np.asarray(points / points.mean())

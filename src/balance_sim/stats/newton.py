@@ -1,7 +1,9 @@
 """Newton's method for a log-posterior with random effects, and the variance of the
 random effects.
 
-    b <- b + (I + P)^-1 (score - P (b - m)),   halved until the log-posterior does not fall
+    b <- b + (I + P)^-1 (score - P (b - m)),
+
+halved until the log-posterior does not fall
 
 I: minus the second derivatives of the log-likelihood, P: precision of the normal prior,
 m: its mean. A random effect is a parameter whose prior has mean 0 and precision 1 / v;
@@ -45,38 +47,52 @@ class Maximum(NamedTuple):
     information: Floats
 
 
+class Search(NamedTuple):
+    """How `newton` searches.
+
+    Attributes
+    ----------
+    tolerance : it ends when the next step promises a gain, times two, below this
+    steps : at most
+    slack : how far a step may fall, for rounding
+    step_of : information and score -> step; `uphill_step` if not given
+    """
+
+    tolerance: float = 1e-6
+    steps: int = 60
+    slack: float = 1e-9
+    step_of: Callable[[Floats, Floats], Floats] | None = None
+
+
+SEARCH = Search()
+
+
 def newton(
-    at: Floats,
+    start: Floats,
     derivatives: Callable[[Floats], tuple[float, Floats, Floats]],
     log_likelihood: Callable[[Floats], float],
     precision: Floats,
     mean: Floats | float = 0.0,
-    *,
-    tolerance: float = 1e-6,
-    steps: int = 60,
-    slack: float = 1e-9,
-    step_of: Callable[[Floats, Floats], Floats] | None = None,
+    search: Search = SEARCH,
 ) -> Maximum:
-    r"""Maximise a log-likelihood plus a normal log-prior by Newton's method with step halving.
+    r"""Maximise a log-likelihood plus a normal log-prior by Newton's method with step
+    halving.
 
     .. math:: \ell(b) - \tfrac12 (b - m)^\top P (b - m)
 
-    Nocedal, Wright 2006, Numerical Optimization, ch. 3. Raises NoMaximum if there is none, or it is not found.
+    Nocedal, Wright 2006, Numerical Optimization, ch. 3. Raises NoMaximum if there is
+    none, or it is not found.
 
     Parameters
     ----------
-    at : (K,) start
-    derivatives : b -> log-likelihood, score (K,) and minus the second derivatives (K,
-        K)
+    start : (K,)
+    derivatives : b -> log-likelihood, score (K,) and minus the second derivatives
+        (K, K)
     log_likelihood : the first of these alone: asked for where a step is tried
     precision : P, (K,) where it is diagonal, else (K, K); 0 for a parameter without a
         prior
     mean : m, (K,) or one number
-    tolerance : the search ends when the next step promises a gain, times two, below
-        this
-    steps : at most
-    slack : how far a step may fall, for rounding
-    step_of : information and score -> step; `uphill_step` if not given
+    search : its tolerance and steps
 
     Examples
     --------
@@ -84,35 +100,40 @@ def newton(
 
     >>> def derivatives(b):
     ...     p = 1 / (1 + np.exp(-b))
-    ...     return float(7 * b[0] - 10 * np.log1p(np.exp(b[0]))), 7 - 10 * p, np.diag(10 * p * (1 - p))
-    >>> found = newton(np.zeros(1), derivatives, lambda b: derivatives(b)[0], np.ones(1))
-    >>> found.at.round(4), found.information.round(4)
+    ...     value = float(7 * b[0] - 10 * np.log1p(np.exp(b[0])))
+    ...     return value, 7 - 10 * p, np.diag(10 * p * (1 - p))
+    >>> def log_likelihood(b):
+    ...     return derivatives(b)[0]
+    >>> maximum = newton(np.zeros(1), derivatives, log_likelihood, np.ones(1))
+    >>> maximum.at.round(4), maximum.information.round(4)
     (array([0.5828]), array([[3.2992]]))
     """
-    step_of = step_of or uphill_step
-    flat = precision.ndim == 1
+    step_of, is_diagonal = search.step_of or uphill_step, precision.ndim == 1
+    point = start
 
     def prior(b: Floats) -> float:
         away = b - mean
-        return 0.5 * float(precision @ away**2 if flat else away @ precision @ away)
+        square = precision @ away**2 if is_diagonal else away @ precision @ away
+        return 0.5 * float(square)
 
-    for _ in range(steps):
-        value, score, information = derivatives(at)
-        value -= prior(at)
-        score = score - (precision * (at - mean) if flat else precision @ (at - mean))
-        information = information + (np.diag(precision) if flat else precision)
+    for _ in range(search.steps):
+        value, score, information = derivatives(point)
+        value -= prior(point)
+        away = point - mean
+        score = score - (precision * away if is_diagonal else precision @ away)
+        information = information + (np.diag(precision) if is_diagonal else precision)
         step = step_of(information, score)
         if not np.isfinite(step).all() or not np.isfinite(value):
             raise NoMaximum("value")
-        if score @ step < tolerance:
-            return Maximum(at, information)
-        tried = (at + step * 0.5**halving for halving in range(HALVINGS))
-        uphill = next(
-            (b for b in tried if log_likelihood(b) - prior(b) >= value - slack), None
-        )
-        if uphill is None:
+        if score @ step < search.tolerance:
+            return Maximum(point, information)
+        lowest = value - search.slack
+        candidates = (point + step * 0.5**halving for halving in range(HALVINGS))
+        uphill = (b for b in candidates if log_likelihood(b) - prior(b) >= lowest)
+        best = next(uphill, None)
+        if best is None:
             raise NoMaximum("step")
-        at = uphill
+        point = best
     raise NoMaximum("steps")
 
 
@@ -177,7 +198,8 @@ def laplace_marginal(
 
     Examples
     --------
-    One effect drawn to 0 with precision 1, of a likelihood with information 3; the mode is 0:
+    One effect drawn to 0 with precision 1, of a likelihood with information 3; the mode
+    is 0:
 
     >>> laplace_marginal(-2.0, np.zeros(1), np.ones(1), np.array([[4.0]]))
     -2.6931471805599454

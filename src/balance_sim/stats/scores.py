@@ -55,8 +55,8 @@ def log_score(p: ArrayLike, y: ArrayLike) -> float:
 
 def surprise(p: Floats, y: Floats) -> Floats:
     """(N,) -ln of the probability given to what happened, kept FLOOR away from 0."""
-    kept = np.clip(p, FLOOR, 1 - FLOOR)
-    return np.asarray(-np.where(y > 0, np.log(kept), np.log1p(-kept)))
+    bounded = np.clip(p, FLOOR, 1 - FLOOR)
+    return np.asarray(-np.where(y > 0, np.log(bounded), np.log1p(-bounded)))
 
 
 class Ranking:
@@ -67,7 +67,8 @@ class Ranking:
 
     Examples
     --------
-    >>> ranking = Ranking(np.array([0.9, 0.6, 0.6, 0.1]), np.array([1.0, 1.0, 0.0, 0.0]))
+    >>> p, y = np.array([0.9, 0.6, 0.6, 0.1]), np.array([1.0, 1.0, 0.0, 0.0])
+    >>> ranking = Ranking(p, y)
     >>> ranking.auc(np.ones(4)), round(ranking.average_precision(np.ones(4)), 4)
     (0.875, 0.8333)
     """
@@ -76,11 +77,8 @@ class Ranking:
         self.order = np.argsort(-p, kind="stable")
         ranked = p[self.order]
         self.y = y[self.order]
-        self.last = (
-            np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-            if len(p)
-            else np.empty(0, int)
-        )
+        ends_tie = np.append(ranked[1:] != ranked[:-1], [True] * min(len(p), 1))
+        self.last = np.flatnonzero(ends_tie)
 
     def _counts(self, weight: Floats) -> tuple[Floats, Floats]:
         w = weight[self.order]
@@ -94,9 +92,8 @@ class Ranking:
         if len(hits) == 0 or hits[-1] == 0 or misses[-1] == 0:
             return float("nan")
         h, m = np.append(0.0, hits), np.append(0.0, misses)
-        return float(
-            ((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum() / (hits[-1] * misses[-1])
-        )
+        area = ((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum()
+        return float(area / (hits[-1] * misses[-1]))
 
     def average_precision(self, weight: Floats) -> float:
         """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN
@@ -133,7 +130,8 @@ def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
 
     Examples
     --------
-    >>> reliability_table([0.1, 0.15, 0.7], [0, 1, 1])[["low", "n", "expected", "happened"]].values.tolist()
+    >>> table = reliability_table([0.1, 0.15, 0.7], [0, 1, 1])
+    >>> table[["low", "n", "expected", "happened"]].values.tolist()
     [[0.1, 2.0, 0.25, 1.0], [0.5, 1.0, 0.7, 1.0]]
     """
     import pandas as pd
@@ -142,7 +140,8 @@ def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     edges = np.array(EDGES)
     place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
     n, expected, happened = (
-        np.bincount(place, of, len(edges) - 1) for of in (np.ones_like(p), p, y)
+        np.bincount(place, weights, len(edges) - 1)
+        for weights in (np.ones_like(p), p, y)
     )
     low, high = exact_share(happened, n)
     frame = pd.DataFrame(
@@ -173,13 +172,11 @@ def exact_share(happened: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     happened, n = np.broadcast_arrays(
         np.asarray(happened, np.float64), np.asarray(n, np.float64)
     )
-    some, not_all = happened > 0, happened < n
-    low = betaincinv(np.where(some, happened, 1.0), n - happened + 1, 0.025)
-    high = betaincinv(happened + 1, np.where(not_all, n - happened, 1.0), 0.975)
-    known = n > 0
-    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(
-        known, np.where(not_all, high, 1.0), np.nan
-    )
+    has_events, has_others = happened > 0, happened < n
+    low = betaincinv(np.where(has_events, happened, 1.0), n - happened + 1, 0.025)
+    high = betaincinv(happened + 1, np.where(has_others, n - happened, 1.0), 0.975)
+    low, high = np.where(has_events, low, 0.0), np.where(has_others, high, 1.0)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def carrying(y: Floats, cluster: Ints) -> int:
@@ -212,7 +209,9 @@ def cluster_resamples(
 
     Examples
     --------
-    >>> cluster_resamples(lambda times: {"rows": np.array([times.sum()])}, 3, 2, seed=1)["rows"].tolist()
+    >>> def rows(times):
+    ...     return {"rows": np.array([times.sum()])}
+    >>> cluster_resamples(rows, 3, 2, seed=1)["rows"].tolist()
     [[3.0], [3.0]]
     """
     rng = np.random.default_rng(seed)
@@ -294,10 +293,10 @@ def stacking_weights(chance: Floats) -> Floats:
     weights = np.full(chance.shape[1], 1.0 / chance.shape[1])
     for _ in range(STEPS):
         mixed = np.einsum("nk,k->n", scaled, weights)
-        before, weights = (
-            weights,
-            weights * np.einsum("nk,n->k", scaled, 1.0 / mixed) / len(scaled),
-        )
-        if np.abs(weights - before).max() < SETTLED:
+        gains = np.einsum("nk,n->k", scaled, 1.0 / mixed)
+        updated = weights * gains / len(scaled)
+        change = np.abs(updated - weights).max()
+        weights = updated
+        if change < SETTLED:
             break
     return weights

@@ -59,18 +59,18 @@ def shapley_effects(walks: Floats, order: Ints) -> ShapleyEffects:
     >>> shapley_effects(walks, order).share.round(1).tolist()
     [0.8, 0.2]
     """
-    count = walks.shape[1] - 1
-    step, whole = np.diff(walks, axis=1), walks[:, -1] - walks[:, 0]
-    found = np.zeros((len(walks), count))
-    np.put_along_axis(found, order, step * whole[:, None] / 2, axis=1)
-    variance = float((whole**2).mean() / 2)
+    step, change = np.diff(walks, axis=1), walks[:, -1] - walks[:, 0]
+    by_group = np.zeros(step.shape)
+    np.put_along_axis(by_group, order, step * change[:, None] / 2, axis=1)
+    variance = float((change**2).mean() / 2)
     if not variance > 0:
-        return ShapleyEffects(np.zeros(count), np.zeros(count))
-    share = found.mean(axis=0) / variance
-    apart = found - share * (whole**2)[:, None] / 2  # a ratio of means, to first order
-    return ShapleyEffects(
-        share, np.asarray(apart.std(axis=0, ddof=1) / np.sqrt(len(walks)) / variance)
-    )
+        nothing = np.zeros(step.shape[1])
+        return ShapleyEffects(nothing, nothing)
+    share = by_group.mean(axis=0) / variance
+    # a ratio of means, to first order
+    deviation = by_group - share * (change**2)[:, None] / 2
+    error = deviation.std(axis=0, ddof=1) / np.sqrt(len(walks)) / variance
+    return ShapleyEffects(share, np.asarray(error))
 
 
 def known_alone(y: Floats, x: Floats) -> Floats:
@@ -99,13 +99,15 @@ def explained(y: Floats, features: Floats) -> float:
     features: (N, F) besides a constant. Residuals of draws left out are e / (1 - h),
     with h the leverages (Allen 1974, Technometrics 16: 125-127, PRESS).
 
-    >>> explained(np.array([0.0, 1.0, 2.0, 4.0]), np.array([[0.0], [1.0], [2.0], [4.0]]))
+    >>> y = np.array([0.0, 1.0, 2.0, 4.0])
+    >>> explained(y, y[:, None])
     1.0
     """
     basis, leverage = orthonormal(features)
-    out = (y - basis @ (basis.T @ y)) / (1.0 - leverage)
-    apart = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
-    return max(1.0 - float(out @ out) / max(float(apart @ apart), 1e-300), 0.0)
+    residual = (y - basis @ (basis.T @ y)) / (1.0 - leverage)
+    of_mean = (y - y.mean()) * len(y) / (len(y) - 1)  # the same of the mean alone
+    total = max(float(of_mean @ of_mean), 1e-300)
+    return max(1.0 - float(residual @ residual) / total, 0.0)
 
 
 def orthonormal(features: Floats) -> tuple[Floats, Floats]:
@@ -122,9 +124,8 @@ def orthonormal(features: Floats) -> tuple[Floats, Floats]:
     """
     design = np.column_stack([np.ones(len(features)), features])
     size, directions = np.linalg.eigh(design.T @ design)
-    basis = design @ (
-        directions / np.sqrt(np.where(size > 1e-12 * size[-1], size, np.inf))
-    )
+    sizes = np.where(size > 1e-12 * size[-1], size, np.inf)
+    basis = design @ (directions / np.sqrt(sizes))
     return basis, np.minimum((basis**2).sum(axis=1), 1.0 - 1e-9)
 
 
@@ -148,16 +149,15 @@ def shapley(worth: Floats) -> Floats:
         raise ValueError(f"{worth.shape[-1]} coalitions: not a power of two")
     coalitions = np.arange(1 << players)
     size = np.bitwise_count(coalitions).astype(int)
-    out = np.empty((*worth.shape[:-1], players))
+    values = np.empty((*worth.shape[:-1], players))
     for player in range(players):
-        without = coalitions[coalitions & (1 << player) == 0]
-        weight = np.array(
-            [1.0 / (players * comb(players - 1, s)) for s in size[without]]
-        )
-        out[..., player] = (
-            worth[..., without | (1 << player)] - worth[..., without]
-        ) @ weight
-    return out
+        bit = 1 << player
+        without = coalitions[coalitions & bit == 0]
+        orders = [players * comb(players - 1, count) for count in size[without]]
+        weight = np.array([1.0 / count for count in orders])
+        gain = worth[..., without | bit] - worth[..., without]
+        values[..., player] = gain @ weight
+    return values
 
 
 def alone_and_last(worth: Floats) -> tuple[Floats, Floats]:

@@ -29,32 +29,32 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
     """The control arm first, then the others in the scenario's order. Unknown names are
     refused."""
     reference = scenario.reference_arm
-    if unknown := next((arm for arm in arms or () if arm not in scenario.arms), None):
-        near = f"{said} " if (said := did_you_mean(unknown, scenario.arms)) else ""
-        raise WrongRequest(
-            f"unknown arm `{shown(unknown)}`; {near}the scenario has: {listed(scenario.arms)}"
-        )
     wanted = scenario.arms if arms is None else arms
-    return (
-        reference,
-        *(arm for arm in scenario.arms if arm in wanted and arm != reference),
-    )
+    for arm in wanted:
+        if arm not in scenario.arms:
+            near = did_you_mean(arm, scenario.arms)
+            hint = f"{near} " if near else ""
+            raise WrongRequest(
+                f"unknown arm `{shown(arm)}`; {hint}the scenario has: "
+                f"{listed(scenario.arms)}"
+            )
+    others = [arm for arm in scenario.arms if arm in wanted and arm != reference]
+    return (reference, *others)
 
 
 def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
     """The arm that answers the question: after the control arm the first that changes
     nothing, else the first."""
-    plain = (
-        a
-        for a in arms[1:]
-        if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set)
-    )
-    return next(iter([*plain, *arms[1:]]), None)
+    for name in arms[1:]:
+        arm = scenario.arms[name]
+        if not (arm.drop or arm.add or arm.set):
+            return name
+    return arms[1] if len(arms) > 1 else None
 
 
 def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
-    """What `compile_worlds` gives for these arms, the control arm among them, on the
-    grid of all arms."""
+    """The arrays of these arms, the control arm among them, on the grid of all
+    arms."""
     return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
@@ -65,23 +65,20 @@ def reference_key(scenario: Scenario) -> str:
     Two scenarios with one key simulate that arm alike. Left out are the other arms, but
     for the dates of their events, and how visible the focal event is where the control
     arm drops it: nobody there can see it."""
-    reference, events = scenario.reference_arm, scenario.events
+    reference, events = scenario.reference_arm, list(scenario.events)
     if scenario.focal in scenario.arms[reference].drop:
-        events = tuple(
-            event.model_copy(update={"visibility": 1.0})
-            if event.id == scenario.focal
-            else event
-            for event in events
-        )
-    rest = scenario.model_copy(
-        update={"events": events, "arms": {reference: scenario.arms[reference]}}
-    )
+        for place, event in enumerate(events):
+            if event.id == scenario.focal:
+                events[place] = event.model_copy(update={"visibility": 1.0})
+    arms = {reference: scenario.arms[reference]}
+    update = {"events": tuple(events), "arms": arms}
+    control = scenario.model_copy(update=update)
     grid = time_grid(scenario, list(versions_for(scenario, []).values()))
-    parts = [content_digest(rest), grid.tolist(), classes_of(scenario).sha256]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    contents = [content_digest(control), grid.tolist(), classes_of(scenario).sha256]
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
-# -- extra arms -------------------------------------------------------------------------------------
+# -- extra arms
 
 
 @dataclass(frozen=True)

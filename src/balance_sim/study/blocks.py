@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -46,18 +46,16 @@ from balance_sim.study.tables import (
     runs_table,
 )
 
-if TYPE_CHECKING:
-    from balance_sim.model.agents import StateAgent
-
 Draw = Callable[[World, int, Keys, Floats | None], Opportunities]
+"""`thinning.draw_opportunities`, or what remembers its results."""
 
-BATCH = 256  # replications simulated together; more would not be faster, fewer would; changes no result
-BATCH_MOST = (
-    2048  # for few states, so that a step's work outweighs its calls; changes no result
-)
-BATCH_LEAST = (
-    16  # for many states, so that their matrices take no more room; changes no result
-)
+BATCH = 256
+"""Replications simulated together; more would not be faster, fewer would not either;
+changes no result."""
+BATCH_MOST = 2048
+"""For few states, so that a step's work outweighs its calls; changes no result."""
+BATCH_LEAST = 16
+"""For many states, so that their matrices take no more room; changes no result."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,32 @@ class Block:
 
     @property
     def runs(self) -> range:
+        """Their numbers."""
         return range(self.first, self.stop)
+
+    @property
+    def numbers(self) -> Keys:
+        """Their numbers, as streams of random numbers take them."""
+        return np.arange(self.first, self.stop, dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class BlockOptions:
+    """How a block is simulated, and what is measured beside our outcomes.
+
+    draws: each replication draws parameters from the fit. model: `module:Class` of a
+    StateAgent subclass that decides, one replication at a time, as Mesa agents.
+    further: outcomes that a plug-in measures; own: outcomes of the user's own, as
+    `module:function`."""
+
+    draws: bool = False
+    model: str | None = None
+    further: FurtherOutcomes | None = None
+    own: CodeReferences = ()
+
+    def recorder(self, worlds: Worlds) -> Recorder:
+        """What looks on while the arms of these worlds are simulated."""
+        return focal_recorder(worlds, self.further, self.own)
 
 
 @dataclass(frozen=True)
@@ -82,11 +105,11 @@ class Batch:
 
     numbers: Keys
     recorder: Recorder
-    made: dict[str, AgreementRows] = field(default_factory=dict)
-    smooth: dict[str, dict[str, Floats]] = field(default_factory=dict)
+    agreements: dict[str, AgreementRows] = field(default_factory=dict)
+    filtered: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
 
-    def keep(
+    def add_arm(
         self,
         worlds: Worlds,
         arm: str,
@@ -95,23 +118,20 @@ class Batch:
         prospect: Prospect,
     ) -> None:
         """Put an arm's agreements into the batch, with its filtered estimates."""
-        windows, direction = focal_windows(worlds), self.recorder.cast.direction
-        found = FilteredSums(
+        sums = FilteredSums(
             worlds.arms[arm],
             opportunities,
             simulated,
             prospect,
-            windows,
-            direction,
+            focal_windows(worlds),
+            self.recorder.cast.direction,
             len(self.numbers),
         )
-        self.made[arm] = simulated.agreements
-        self.smooth[arm], self.dyads[arm] = (
-            filtered_outcomes(found),
-            found.by_dyad(windows.longest),
-        )
-        if (further := self.recorder.further) is not None:
-            self.smooth[arm] |= further.filtered(self.dyads[arm])
+        self.agreements[arm] = simulated.agreements
+        self.filtered[arm] = filtered_outcomes(sums)
+        self.dyads[arm] = sums.by_dyad(sums.windows.longest)
+        if self.recorder.further is not None:
+            self.filtered[arm] |= self.recorder.further.filtered(self.dyads[arm])
 
     def rows(
         self,
@@ -121,20 +141,18 @@ class Batch:
         names: Sequence[str] | None = None,
     ) -> pa.Table:
         """Outcomes of an arm. control: its paired control arm, if known; names: those
-        drawn, all if None."""
-        made, count = self.made[arm], len(self.numbers)
-        outcomes = outcomes_of(
-            worlds, made, None if control is None else self.made[control], count
-        )
-        outcomes |= self.recorder.columns(arm, made, count)
+        wanted, all if None."""
+        agreements, count = self.agreements[arm], len(self.numbers)
+        paired = None if control is None else self.agreements[control]
+        outcomes = outcomes_of(worlds, agreements, paired, count)
+        outcomes |= self.recorder.columns(arm, agreements, count)
         if self.recorder.own:
-            outcomes |= measured(
-                worlds, arm, made, self.numbers, outcomes, self.recorder.own
-            )
+            runs, functions = self.numbers, self.recorder.own
+            outcomes |= measured(worlds, arm, agreements, runs, outcomes, functions)
         if names is not None:
             missing = np.full(count, np.nan)
             outcomes = {name: outcomes.get(name, missing) for name in names}
-        return runs_table(self.numbers, arm, outcomes, self.smooth[arm])
+        return runs_table(self.numbers, arm, outcomes, self.filtered[arm])
 
 
 def simulate_block(
@@ -143,65 +161,28 @@ def simulate_block(
     block: Block,
     arms: Sequence[str],
     extra: ExtraArms | None = None,
-    *,
-    draws: bool = False,
-    model: str | None = None,
-    further: FurtherOutcomes | None = None,
-    own: CodeReferences = (),
+    options: BlockOptions | None = None,
 ) -> BlockTables:
-    """All arms of a block's replications. `arms` holds the control arm too.
-
-    extra: arms that a part of the replications is simulated in too. draws: each
-    replication has parameters of its own. model: `module:Class` of a StateAgent
-    subclass that decides, one replication at a time, as Mesa agents. further:
-    outcomes that a plug-in measures too. own: outcomes of the user's own, as
-    `module:function`."""
-    numbers = np.arange(block.first, block.stop, dtype=np.uint64)
-
-    def batches(worlds: Worlds, numbers: Keys, arms: Sequence[str]) -> list[Batch]:
-        if model is not None:
-            from balance_sim.model.agents import agent_class_named
-
-            agent_class = agent_class_named(model)
-            of_each = (
-                (numbers[[k]], focal_recorder(worlds, further, own))
-                for k in range(len(numbers))
-            )
-            return [
-                _simulate_agents(worlds, seed, Batch(*one), arms, agent_class)
-                for one in of_each
-            ]
-        size, out = batch_runs(worlds.reference.n), []
-        for some in (
-            numbers[first : first + size] for first in range(0, len(numbers), size)
-        ):
-            drawn = with_draws(worlds, seed, some) if draws else worlds
-            out.append(
-                simulate_arms(
-                    drawn, seed, some, arms, focal_recorder(worlds, further, own)
-                )
-            )
-        return out
-
-    tables = tabulate(worlds, batches(worlds, numbers, arms))
+    """All arms of a block's replications. `arms` holds the control arm too. extra: arms
+    that a part of the replications is simulated in too."""
+    options = options or BlockOptions()
+    batches = simulate_batches(worlds, seed, block.numbers, arms, options)
+    tables = tabulate(worlds, batches)
     if extra is None:
         return tables
-    known = tables.runs.drop_columns(["run", "arm"]).column_names
-    drawn = [name for name in known if not name.startswith(FILTERED)]
-    rows = [
-        batch.rows(extra.worlds, arm, control, drawn)
-        for batch in batches(extra.worlds, runs_with_extra(block), extra.arms)
-        for arm, control in extra.controls.items()
-    ]
-    return BlockTables(
-        pa.concat_tables([tables.runs, *rows]), tables.agreements, tables.dyads
-    )
+    columns = tables.runs.drop_columns(["run", "arm"]).column_names
+    counted = [name for name in columns if not name.startswith(FILTERED)]
+    runs, numbers = [tables.runs], runs_with_extra(block)
+    for batch in simulate_batches(extra.worlds, seed, numbers, extra.arms, options):
+        for arm, control in extra.controls.items():
+            runs.append(batch.rows(extra.worlds, arm, control, counted))
+    return BlockTables(pa.concat_tables(runs), tables.agreements, tables.dyads)
 
 
 def runs_with_extra(block: Block) -> Keys:
     """The replications of a block that are simulated in the extra arms too: every
     fourth, whatever the block."""
-    numbers = np.arange(block.first, block.stop, dtype=np.uint64)
+    numbers = block.numbers
     return np.asarray(numbers[numbers % np.uint64(EXTRA_EVERY) == 0])
 
 
@@ -211,30 +192,57 @@ def batch_runs(states: int) -> int:
     return max(BATCH_LEAST, min(BATCH_MOST, BATCH * 2500 // states**2))
 
 
-def _simulate_agents(
+def simulate_batches(
     worlds: Worlds,
     seed: int,
-    batch: Batch,
+    numbers: Keys,
     arms: Sequence[str],
-    agent_class: type[StateAgent],
-) -> Batch:
-    """The batch, of one replication, with every arm in it."""
-    from balance_sim.model.agents import BalanceModel
+    options: BlockOptions,
+) -> list[Batch]:
+    """Replications of several arms, as many at a time as fit into the cache."""
+    if options.model is not None:
+        return _agent_batches(worlds, seed, numbers, arms, options)
+    size, batches = batch_runs(worlds.reference.n), []
+    for start in range(0, len(numbers), size):
+        runs = numbers[start : start + size]
+        drawn = with_draws(worlds, seed, runs) if options.draws else worlds
+        recorder = options.recorder(worlds)
+        batches.append(simulate_arms(drawn, seed, runs, arms, recorder))
+    return batches
 
-    run, prospect = int(batch.numbers[0]), None
-    for arm in arms:
-        model = BalanceModel(
-            worlds.scenario, arm, seed, run=run, worlds=worlds, agent_class=agent_class
-        )
-        look = batch.recorder.observer(arm)
-        while model.why_ended is None:
-            look(model.world, model.state, model.view)
-            model.step()
-        prospect = prospect or prospect_of(
-            worlds, model.opportunities, focal_windows(worlds)
-        )
-        batch.keep(worlds, arm, model.opportunities, model.simulated, prospect)
-    return batch
+
+def _agent_batches(
+    worlds: Worlds,
+    seed: int,
+    numbers: Keys,
+    arms: Sequence[str],
+    options: BlockOptions,
+) -> list[Batch]:
+    """Replications one at a time, as Mesa agents of the user's own class."""
+    from balance_sim.model.agents import BalanceModel, agent_class_named
+
+    agent_class, batches = agent_class_named(str(options.model)), []
+    for run in numbers.tolist():
+        own_number = np.array([run], dtype=np.uint64)
+        batch, prospect = Batch(own_number, options.recorder(worlds)), None
+        for arm in arms:
+            model = BalanceModel(
+                worlds.scenario,
+                arm,
+                seed,
+                run=run,
+                worlds=worlds,
+                agent_class=agent_class,
+            )
+            look, windows = batch.recorder.observer(arm), focal_windows(worlds)
+            while model.why_ended is None:
+                look(model.world, model.state, model.view)
+                model.step()
+            opportunities = model.opportunities
+            prospect = prospect or prospect_of(worlds, opportunities, windows)
+            batch.add_arm(worlds, arm, opportunities, model.simulated, prospect)
+        batches.append(batch)
+    return batches
 
 
 class Onlooker(Protocol):
@@ -255,18 +263,17 @@ def simulate_arms(
 ) -> Batch:
     """Some replications of several arms on common random numbers.
 
-    look: looks on in the place of `recorder`, which it leads to. draw: gives what
-    `draw_opportunities` gives, drawn now or kept from before. Opportunities that cannot
+    look: looks on in the place of `recorder`, which it leads to. draw: as
+    `draw_opportunities`, drawn now or stored from before. Opportunities that cannot
     lead to consent are thinned while that is safe; what was recorded of a replication
     that is simulated again is overwritten, and its numbers are the same either way."""
 
     def simulated(most: Floats | None) -> Batch:
         opportunities = draw(worlds.reference, seed, numbers, most)
         prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
-        batch = Batch(numbers, recorder)
+        batch, baseline = Batch(numbers, recorder), worlds.baseline
         begun: dict[bytes, AgreementRows] = {}
         thinned: dict[bytes, Thinning] = {}
-        baseline = worlds.baseline
         for arm in arms:
             world, bounds = worlds.arms[arm], worlds.bounds[arm]
             start_key, bounds_key = content_key(world, AFTER_START), content_key(bounds)
@@ -274,13 +281,12 @@ def simulate_arms(
                 begun[start_key] = agreements_at_start(world, baseline, seed, numbers)
             if bounds_key not in thinned:
                 thinned[bounds_key] = thinning(world, opportunities, bounds)
-            thin = thinned[bounds_key]
-            observe = (look or recorder).observer(arm)
+            thin, observe = thinned[bounds_key], (look or recorder).observer(arm)
             state = begin(world, baseline, seed, numbers, begun[start_key])
-            simulated_arm = simulate_from(
+            ended = simulate_from(
                 state, world, baseline, opportunities, thin, seed, observe
             )
-            batch.keep(worlds, arm, opportunities, simulated_arm, prospect)
+            batch.add_arm(worlds, arm, opportunities, ended, prospect)
         return batch
 
     try:
@@ -293,30 +299,26 @@ def simulate_runs(
     worlds: Worlds, seed: int, numbers: Keys, arms: Sequence[str]
 ) -> dict[str, AgreementRows]:
     """The agreements of some replications in every arm."""
-    return simulate_arms(worlds, seed, numbers, arms, focal_recorder(worlds)).made
+    recorder = focal_recorder(worlds)
+    return simulate_arms(worlds, seed, numbers, arms, recorder).agreements
 
 
-# -- tables -----------------------------------------------------------------------------------------
+# -- tables
 
 
 def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
     """Tables of some batches of replications."""
     control, world = worlds.scenario.reference_arm, worlds.reference
-    of_each = [(batch, arm) for batch in batches for arm in sorted(batch.made)]
-    by_arm = {
-        arm: np.concatenate([batch.dyads[arm] for batch in batches])
-        for arm in batches[0].dyads
-    }
-    return BlockTables(
-        pa.concat_tables([batch.rows(worlds, arm, control) for batch, arm in of_each]),
-        pa.concat_tables(
-            [
-                agreement_table(worlds, arm, batch.made[arm], batch.numbers)
-                for batch, arm in of_each
-            ]
-        ),
-        dyad_table(by_arm, control, world.codes, world.first, world.second),
-    )
+    runs, agreements, dyads = [], [], {}
+    for batch in batches:
+        for arm in sorted(batch.agreements):
+            rows = batch.agreements[arm]
+            runs.append(batch.rows(worlds, arm, control))
+            agreements.append(agreement_table(worlds, arm, rows, batch.numbers))
+    for arm in batches[0].dyads:
+        dyads[arm] = np.concatenate([batch.dyads[arm] for batch in batches])
+    by_dyad = dyad_table(dyads, control, world.codes, world.first, world.second)
+    return BlockTables(pa.concat_tables(runs), pa.concat_tables(agreements), by_dyad)
 
 
 @dataclass(frozen=True)
@@ -332,10 +334,10 @@ class ArmTables:
 def one_arm_tables(worlds: Worlds, arm: str, batch: Batch) -> ArmTables:
     """Tables of one arm simulated alone: no outcome that compares it with the control
     arm, and new agreements only."""
-    made, world = batch.made[arm], worlds.arms[arm]
-    after = days_after(made.signed, world.focal_day)
-    new = np.flatnonzero(is_new(made.origin, after, world.grid[-1] - world.focal_day))
-    agreements = agreement_table(worlds, arm, made.take(new), batch.numbers)
+    rows, world = batch.agreements[arm], worlds.arms[arm]
+    days = days_after(rows.signed, world.focal_day)
+    new = np.flatnonzero(is_new(rows.origin, days, world.grid[-1] - world.focal_day))
+    agreements = agreement_table(worlds, arm, rows.take(new), batch.numbers)
     return ArmTables(batch.rows(worlds, arm, None), agreements, batch.dyads[arm])
 
 
@@ -344,13 +346,11 @@ def beside(
 ) -> BlockTables:
     """One block of the same replications of several arms. parts: by arm, the control
     arm first."""
-    numbers = numbered(tuple(codes))
-    every = [one for of in parts.values() for one in of]
-    dyads = {
-        arm: np.concatenate([one.dyads for one in of]) for arm, of in parts.items()
-    }
-    return BlockTables(
-        pa.concat_tables([one.runs for one in every]),
-        pa.concat_tables([one.agreements for one in every]),
-        dyad_table(dyads, next(iter(parts)), codes, numbers.first, numbers.second),
-    )
+    numbers, control = numbered(tuple(codes)), next(iter(parts))
+    runs, agreements, dyads = [], [], {}
+    for arm, tables in parts.items():
+        runs += [table.runs for table in tables]
+        agreements += [table.agreements for table in tables]
+        dyads[arm] = np.concatenate([table.dyads for table in tables])
+    by_dyad = dyad_table(dyads, control, codes, numbers.first, numbers.second)
+    return BlockTables(pa.concat_tables(runs), pa.concat_tables(agreements), by_dyad)

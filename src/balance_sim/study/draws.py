@@ -25,7 +25,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from balance_sim.model import clocks
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import NO_RUN, Worlds
 from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
@@ -53,7 +53,9 @@ STANDS_FOR_OTHERS = "defence_cooperation"
 FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"
 SOURCES = (POSTERIOR, PRIOR, FITTED)
 SHORT = 16  # digits of the sha256 of joint draws by which a study names them
-MOST_DRAWS = 200  # so often a run draws at the most: estimates are above 0, so that a few in a hundred draw twice
+MOST_DRAWS = 200
+"""So often a replication draws at the most: estimates are above 0, so that a few in a
+hundred draw twice."""
 LADDERS = ("alignment", "intent")
 CODING = "targets_alternatives"
 """The column of which coding of the focal event's targets a draw has: 0 for the event's
@@ -88,10 +90,9 @@ class Draws:
 
     def without(self, paths: set[str]) -> Draws:
         """The same draws without some columns."""
-        kept = [k for k, path in enumerate(self.paths) if path not in paths]
-        return replace(
-            self, paths=tuple(self.paths[k] for k in kept), values=self.values[:, kept]
-        )
+        columns = [k for k, path in enumerate(self.paths) if path not in paths]
+        remaining = tuple(self.paths[k] for k in columns)
+        return replace(self, paths=remaining, values=self.values[:, columns])
 
 
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
@@ -102,7 +103,7 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
 
     >>> from balance_sim.scenario import load_scenario
     >>> scenario = load_scenario("scenarios/solomon_2022.yaml")
-    >>> draws = prior_draws(scenario, 10)
+    >>> draws = part("draws", "prior")(scenario, 10)
     >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
     True
     """
@@ -115,25 +116,21 @@ def with_coding(scenario: Scenario, which: int) -> Scenario:
     counted from 1; 0 leaves it."""
     if which == 0:
         return scenario
-    event = next(one for one in scenario.events if one.id == scenario.focal)
-    own = {*event.principals, *event.guests}
-    targets = tuple(
-        code
-        for code in scenario.targets_alternatives[which - 1].targets
-        if code not in own
-    )
-    made_of, coded = _CODED.get((scenario.sha256, targets), (None, scenario))
+    event = next(event for event in scenario.events if event.id == scenario.focal)
+    participants = {*event.principals, *event.guests}
+    alternative = scenario.targets_alternatives[which - 1].targets
+    targets = tuple(code for code in alternative if code not in participants)
+    key = scenario.sha256, targets
+    made_of, coded = _CODED.get(key, (None, scenario))
     if made_of is not scenario:
-        coded = with_values(
-            scenario, {f"events.{scenario.focal}.targets": list(targets)}
-        )
-        _CODED[scenario.sha256, targets] = scenario, coded
+        path = f"events.{scenario.focal}.targets"
+        coded = with_values(scenario, {path: list(targets)})
+        _CODED[key] = scenario, coded
     return coded
 
 
-_CODED: LRUCache[tuple[str, tuple[str, ...]], tuple[Scenario | None, Scenario]] = (
-    LRUCache(8)
-)
+Coding = tuple[str, tuple[str, ...]]
+_CODED: LRUCache[Coding, tuple[Scenario | None, Scenario]] = LRUCache(8)
 """The last scenarios with another coding, each with the very one that it was made
 of."""
 
@@ -149,8 +146,8 @@ shares sum to 1."""
 
 def with_its_company(paths: Iterable[str]) -> set[str]:
     """These key paths, and all that one of them fixes."""
-    found = set(paths)
-    return found.union(*(company for company in COMPANIES if company & found))
+    fixed = set(paths)
+    return fixed.union(*(company for company in COMPANIES if company & fixed))
 
 
 def as_draws(
@@ -161,23 +158,14 @@ def as_draws(
 
     told: paths of which data say something; the others are held to one digit less.
     None: all alike."""
-    paths = tuple(sorted(columns))
-    fewer = [
-        told is not None and path not in told and path not in CAPABILITY
-        for path in paths
-    ]
-    digits = [DIGITS - one for one in fewer]
-    values = np.stack(
-        [
-            rounded(columns[path], keep)
-            for path, keep in zip(paths, digits, strict=True)
-        ],
-        axis=1,
-    )
-    bare = Draws(paths, values, source, "")
-    return replace(
-        bare, sha256=hashlib.sha256(draws_text(bare).encode("ascii")).hexdigest()
-    )
+    paths, rounded_columns = tuple(sorted(columns)), []
+    for path in paths:
+        is_told = told is None or path in told or path in CAPABILITY
+        digits = DIGITS if is_told else DIGITS - 1
+        rounded_columns.append(rounded(columns[path], digits))
+    draws = Draws(paths, np.stack(rounded_columns, axis=1), source, "")
+    text = draws_text(draws).encode("ascii")
+    return replace(draws, sha256=hashlib.sha256(text).hexdigest())
 
 
 def rounded(values: Floats, digits: int = DIGITS) -> Floats:
@@ -188,11 +176,11 @@ def rounded(values: Floats, digits: int = DIGITS) -> Floats:
 
 def draws_text(draws: Draws) -> str:
     """CSV without a head: a line a parameter, its key path and then its draws."""
-    lines = zip(draws.paths, draws.values.T.tolist(), strict=True)
-    return "".join(
-        f"{path},{','.join([f'{value:.{DIGITS}g}' for value in row])}\n"
-        for path, row in lines
-    )
+    lines = []
+    for path, row in zip(draws.paths, draws.values.T.tolist(), strict=True):
+        cells = [f"{value:.{DIGITS}g}" for value in row]
+        lines.append(f"{path},{','.join(cells)}\n")
+    return "".join(lines)
 
 
 def draws_bytes(draws: Draws) -> bytes:
@@ -219,17 +207,22 @@ def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str
         raise WrongRequest(
             f"the {source} of this version is another one than that of the study"
         )
-    if (
-        source == POSTERIOR and not scenario.posterior.table
-    ):  # without what was set: a study has no file to compare
-        table = base64.b64encode(draws_bytes(draws)).decode("ascii")
+    if source == POSTERIOR and not scenario.posterior.table:
+        scenario = _with_table(scenario, draws)
         draws = as_draws({path: draws.column(path) for path in draws.paths}, source)
-        update = {"table": table, "sha256": draws.sha256}
-        changed = scenario.model_copy(
-            update={"posterior": scenario.posterior.model_copy(update=update)}
-        )
-        scenario = changed.counted_as(scenario.written)
     return scenario, f"{source}:{draws.sha256[:SHORT]}"
+
+
+def _with_table(scenario: Scenario, draws: Draws) -> Scenario:
+    """The scenario with the draws themselves, but for what was set: a study has no file
+    to compare."""
+    columns = {path: draws.column(path) for path in draws.paths}
+    sha256 = as_draws(columns, draws.source).sha256
+    table = base64.b64encode(draws_bytes(draws)).decode("ascii")
+    update = {"table": table, "sha256": sha256}
+    posterior = scenario.posterior.model_copy(update=update)
+    changed = scenario.model_copy(update={"posterior": posterior})
+    return changed.counted_as(scenario.written)
 
 
 def joint_draws(scenario: Scenario, source: str) -> Draws:
@@ -244,54 +237,50 @@ def own_worlds(worlds: Worlds, seed: int, runs: Keys, draws: bool | str) -> Worl
     """The worlds of some replications of a study. Raises WrongRequest for joint draws:
     there each has its own."""
     if isinstance(draws, str):
+        source = draws.partition(":")[0]
         raise WrongRequest(
-            f"each replication of this study has all its parameters from a draw of the {draws.partition(':')[0]}; "
-            "this can be told of studies with --draws fitted, or without draws"
+            "each replication of this study has all its parameters from a draw of the "
+            f"{source}; this can be told of studies with --draws fitted, or without "
+            "draws"
         )
     return with_draws(worlds, seed, runs) if draws else worlds
 
 
-def deviations(found: Distribution, seed: int, runs: Keys) -> dict[str, Floats]:
+def deviations(fit: Distribution, seed: int, runs: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, cut off where
-    a weight whose sign a prior holds would pass 0: a run draws again, on another key,
-    until none does."""
+    a weight whose sign a prior holds would pass 0: a replication draws again, on
+    another key, until none does."""
     key = stream_keys(seed, runs, PARAMETERS)
-    moved = _normal(found, key)
-    held = [
-        (path, found.estimate[found.paths.index(path)]) for path in found.at_least_zero
-    ]
-    for again in range(1, MOST_DRAWS):
-        over = np.flatnonzero(
-            np.any([moved[path] < -estimate for path, estimate in held], axis=0)
-        )
-        if not len(over):
+    moved = _normal(fit, key)
+    estimates = dict(zip(fit.paths, fit.estimate, strict=True))
+    for attempt in range(1, MOST_DRAWS):
+        below = [moved[path] < -estimates[path] for path in fit.at_least_zero]
+        again = np.flatnonzero(np.any(below, axis=0))
+        if not len(again):
             break
-        for path, values in _normal(
-            found, clocks.absorb(key[over], np.uint64(again))
-        ).items():
-            moved[path][over] = values
+        redrawn = _normal(fit, clocks.absorb(key[again], np.uint64(attempt)))
+        for path, values in redrawn.items():
+            moved[path][again] = values
     return moved
 
 
-def _normal(found: Distribution, key: Keys) -> dict[str, Floats]:
+def _normal(fit: Distribution, key: Keys) -> dict[str, Floats]:
     """(R,) by key path: normal with mean 0 and the covariance of the fit, one draw a
     key."""
     from scipy.special import ndtri
 
-    names = np.array([clocks.label(path) for path in found.paths])
-    standard = ndtri(clocks.uniform(clocks.absorb(key[:, None], names)))
-    values, vectors = np.linalg.eigh(np.array(found.covariance))
-    root = (
-        vectors * np.sqrt(np.maximum(values, 0.0))
-    ) @ vectors.T  # symmetric: no order of names in it
+    labels = np.array([clocks.label(path) for path in fit.paths])
+    standard = ndtri(clocks.uniform(clocks.absorb(key[:, None], labels)))
+    values, vectors = np.linalg.eigh(np.array(fit.covariance))
+    # symmetric: no order of names in it
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     moved = {}
-    for k, path in enumerate(
-        found.paths
-    ):  # summed in a fixed order: a product's bits depend on its shape
-        total = np.zeros(len(key))
-        for other in range(len(found.paths)):
-            total += standard[:, other] * root[other, k]
-        moved[path] = total
+    for column, path in enumerate(fit.paths):
+        # summed in a fixed order: a product's bits depend on its shape
+        deviation = np.zeros(len(key))
+        for row in range(len(fit.paths)):
+            deviation += standard[:, row] * root[row, column]
+        moved[path] = deviation
     return moved
 
 
@@ -299,127 +288,110 @@ def distribution_of(scenario: Scenario) -> Distribution:
     """Of the shipped fit; where the scenario is calibrated, that of the calibration for
     what it moved, and the fit's for the weights that it held, the two independent.
     Estimates of weights are the scenario's own."""
-    fitted, found = fitted_distribution(), scenario.calibration
-    if not found.names:
+    fitted, calibration = fitted_distribution(), scenario.calibration
+    names, count = calibration.names, len(calibration.names)
+    if not count:
         return fitted
-    count = len(found.names)
-    held = [
+    held_weights = [
         k
         for k, path in enumerate(fitted.paths)
-        if path not in found.names and ".weights." in path
+        if path not in names and ".weights." in path
     ]
-    whole = np.zeros((count + len(held),) * 2)
-    whole[:count, :count] = np.array(found.covariance).reshape(count, count)
-    whole[count:, count:] = np.array(fitted.covariance)[np.ix_(held, held)]
-    paths = (*found.names, *(fitted.paths[k] for k in held))
-    estimate = {
-        path: float(scenario.theory.weights.get(path.rpartition(".")[2], 0.0))
-        for path in paths
-    }
-    signed = tuple(
+    covariance = np.zeros((count + len(held_weights),) * 2)
+    covariance[:count, :count] = np.array(calibration.covariance).reshape(count, count)
+    fitted_covariance = np.array(fitted.covariance)
+    covariance[count:, count:] = fitted_covariance[np.ix_(held_weights, held_weights)]
+    paths = (*names, *(fitted.paths[k] for k in held_weights))
+    weights = scenario.theory.weights
+    estimates = [float(weights.get(path.rpartition(".")[2], 0.0)) for path in paths]
+    signed = [
         path
-        for path, value in estimate.items()
-        if path in fitted.at_least_zero and value > 0
-    )
-    return Distribution(
-        paths, tuple(estimate.values()), tuple(map(tuple, whole.tolist())), signed
-    )
+        for path, estimate in zip(paths, estimates, strict=True)
+        if path in fitted.at_least_zero and estimate > 0
+    ]
+    rows = tuple(map(tuple, covariance.tolist()))
+    return Distribution(paths, tuple(estimates), rows, tuple(signed))
 
 
 def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
-    """(R,) mean-one gamma level of each run's time, on a key of its own; 1 without
-    variance."""
+    """(R,) mean-one gamma level of each replication's time, on a key of its own; 1
+    without variance."""
     if variance <= 0:
         return np.ones(len(runs))
     from scipy.special import gammaincinv
 
-    key = stream_keys(seed, runs, LEVEL)
-    return np.asarray(gammaincinv(1.0 / variance, clocks.uniform(key)) * variance)
+    uniform = clocks.uniform(stream_keys(seed, runs, LEVEL))
+    return np.asarray(gammaincinv(1.0 / variance, uniform) * variance)
 
 
 def drawn_for(
     world: World, moved: dict[str, Floats], levels: Floats | None = None
 ) -> Drawn:
-    """Each run's weights and levels in one arm. levels: (R,) factors; half of ln of it
-    goes to either side, which makes it a factor on rates where consent is rare."""
-    weights = {
-        name: weight + moved[f"theory.weights.{name}"]
-        for name, weight in world.rules.weights.items()
-        if weight != 0 and f"theory.weights.{name}" in moved
-    }
-    shares = {}
-    for path, estimate in zip(
-        fitted_shares().paths, fitted_shares().estimate, strict=True
-    ):
+    """Each replication's weights and levels in one arm. levels: (R,) factors; half of
+    ln of it goes to either side, which makes it a factor on rates where consent is
+    rare."""
+    weights, shares, stated = {}, {}, world.rules.weights
+    for name, weight in stated.items():
+        path = f"theory.weights.{name}"
+        if weight != 0 and path in moved:
+            weights[name] = weight + moved[path]
+    fit = fitted_shares()
+    for path, estimate in zip(fit.paths, fit.estimate, strict=True):
         name = path.removeprefix(SHARE)
-        if path in moved and world.rules.weights[name] != 0:
-            changed = getattr(world.rules, f"change_{name}") - max(
-                estimate, 0.0
-            )  # by the scenario
-            shares[name] = np.maximum(estimate + moved[path] + changed, 0.0)
-    stands = f"kinds.{STANDS_FOR_OTHERS}.intercept"
-    others = moved.get(stands, np.zeros_like(next(iter(moved.values()))))
-    level = [
-        moved.get(f"kinds.{kind}.intercept", others) for kind in world.ladder.names
-    ]
+        if path in moved and stated[name] != 0:
+            share = getattr(world.rules, f"change_{name}")
+            by_scenario = share - max(estimate, 0.0)
+            shares[name] = np.maximum(estimate + moved[path] + by_scenario, 0.0)
+    still = np.zeros_like(next(iter(moved.values())))
+    others = moved.get(f"kinds.{STANDS_FOR_OTHERS}.intercept", still)
+    types = world.ladder.names
+    level = [moved.get(f"kinds.{kind}.intercept", others) for kind in types]
     added = np.zeros(1) if levels is None else np.log(np.maximum(levels, 1e-6)) / 2
     return Drawn(weights, np.stack(level, axis=1) + added[:, None], shares)
 
 
 def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
-    """The worlds of a block of runs with each run's own parameters, consent at the
-    start and bound included."""
-    moved = deviations(distribution_of(worlds.scenario), seed, runs) | deviations(
-        fitted_shares(), seed, runs
-    )
-    level = drawn_levels(worlds.scenario.calibration.level_variance, seed, runs)
-    arms = {
-        name: replace(world, drawn=drawn_for(world, moved, level))
-        for name, world in worlds.arms.items()
-    }
-    reference = arms[worlds.scenario.reference_arm]
+    """The worlds of a block of replications with each one's own parameters, consent at
+    the start and bound included."""
+    scenario = worlds.scenario
+    moved = deviations(distribution_of(scenario), seed, runs)
+    moved |= deviations(fitted_shares(), seed, runs)
+    level = drawn_levels(scenario.calibration.level_variance, seed, runs)
+    arms = {}
+    for name, world in worlds.arms.items():
+        arms[name] = replace(world, drawn=drawn_for(world, moved, level))
+    reference = arms[scenario.reference_arm]
     keen = keen_at_start(reference, worlds.baseline, runs)
-    baseline = replace(worlds.baseline, keen=keen, talks=usual_talks(reference, keen))
+    talks = usual_talks(reference, keen)
+    baseline = replace(worlds.baseline, keen=keen, talks=talks)
     bounds = {name: most_willing(world, baseline) for name, world in arms.items()}
     return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)
 
 
 def keen_at_start(world: World, baseline: Baseline, runs: Keys) -> Floats:
-    """(R, P, 2, M) probability to consent at the start, with each run's own
+    """(R, P, 2, M) probability to consent at the start, with each replication's own
     parameters."""
-    one = np.zeros(1, dtype=np.uint64)
-    still = replace(world, drawn=None)
-    state = begin(still, baseline, 0, one)
-    view = perceive(still, state, 0)
+    drawn, undrawn = world.drawn, replace(world, drawn=None)
+    assert drawn is not None
+    state = begin(undrawn, baseline, 0, NO_RUN)
+    view = perceive(undrawn, state, 0)
     sides = np.stack([world.first, world.second], axis=1)
     shape = (*sides.shape, len(world.ladder.names))
-    at = [
-        np.broadcast_to(side[:, :, None], shape).ravel()
-        for side in (sides, sides[:, ::-1])
-    ]
+    ego = np.broadcast_to(sides[:, :, None], shape).ravel()
+    alter = np.broadcast_to(sides[:, ::-1, None], shape).ravel()
     kind = np.broadcast_to(np.arange(shape[2]), shape).ravel()
-    seen = Prospects(
-        still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind
-    )
-    used = [
-        name
-        for name, weight in world.rules.weights.items()
-        if weight != 0 and name in terms_at_start(world)
-    ]
-    weighed = {name: terms_of(world)[name](seen) for name in used}
-    steady, drawn = level(seen), world.drawn
-    assert drawn is not None
-    weights = {
-        name: np.broadcast_to(
-            drawn.weights.get(name, world.rules.weights[name]), len(runs)
-        )
-        for name in used
-    }
-    out = np.empty((len(runs), *shape))
+    places = np.zeros_like(kind), ego, alter, kind
+    prospects = Prospects(undrawn, baseline, view, state, *places)
+    values, weights = {}, {}
+    for name, weight in world.rules.weights.items():
+        if weight != 0 and name in terms_at_start(world):
+            values[name] = terms_of(world)[name](prospects)
+            by_run = drawn.weights.get(name, weight)
+            weights[name] = np.broadcast_to(by_run, len(runs))
+    steady = level(prospects)
+    keen = np.empty((len(runs), *shape))
     for run in range(len(runs)):
-        u = total(
-            steady + drawn.level[run, kind],
-            (weights[name][run] * weighed[name] for name in used),
-        )
-        out[run] = consent(u).reshape(shape)
-    return out
+        u = steady + drawn.level[run, kind]
+        weighed = [weights[name][run] * values[name] for name in values]
+        keen[run] = consent(total(u, weighed)).reshape(shape)
+    return keen

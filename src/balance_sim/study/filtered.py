@@ -5,9 +5,11 @@ At every opportunity of an idle clock the run knows the probability that talks o
 from then on the lags of signature and entry into force depend on nothing that it knows.
 So
 
-    sum over opportunities of  P(talks open | past) P(signed within the window | opened then, talks at speed 1)
+    sum over opportunities of  P(talks open | past)
+                               P(signed within the window | opened then, at speed 1)
     + P(signed within the window at speed 1 | under way at the start)
-    + sum over talks under way and steps of  what running faster in this step adds to the probability of signature
+    + sum over talks under way and steps of  what running faster in this step adds to
+                                             the probability of signature
 
 has the expectation of the number of agreements signed within the window, and far less
 variance: Glasserman 1993, Filtered Monte Carlo, Mathematics of Operations Research
@@ -33,7 +35,7 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.state import Simulated
+from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import chance_under_way, share_lasting
 from balance_sim.stats.lags import (
     gained_by_haste,
@@ -94,38 +96,27 @@ def prospect_of(
     worlds: Worlds, opportunities: Opportunities, windows: Windows
 ) -> Prospect:
     """The probabilities that filtered estimates of these replications need."""
-    world = worlds.reference
+    world, day = worlds.reference, opportunities.day
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
-    shape, mean = (
-        ladder.talks_shape[opportunities.kind],
-        ladder.talks_days[opportunities.kind],
-    )
-
-    def between(first: float, stop: float) -> Floats:
-        late = signed_within(stop - opportunities.day, shape, mean, collapse)
-        if first <= opportunities.day.min(initial=np.inf):
-            return late
-        return np.asarray(
-            late - signed_within(first - opportunities.day, shape, mean, collapse)
-        )
-
+    shape = ladder.talks_shape[opportunities.kind]
+    mean = ladder.talks_days[opportunities.kind]
     under_way, longest = TalksAtStart(worlds), windows.bounds(windows.longest)
-    in_force = np.empty(len(opportunities.day))
+    signed, talks = {}, {}
+    for window in windows.days:
+        first, stop = windows.bounds(window)
+        chance = signed_within(stop - day, shape, mean, collapse)
+        if first > day.min(initial=np.inf):
+            chance = chance - signed_within(first - day, shape, mean, collapse)
+        signed[window] = np.asarray(chance)
+        talks[window] = under_way.signed(first, stop)
+    in_force = np.empty(len(day))
     for kind in range(len(ladder.names)):
         rows = np.flatnonzero(opportunities.kind == kind)
-        days = [moment - opportunities.day[rows] for moment in longest]
-        early, late = (
-            in_force_of(ladder, kind, collapse, since, world.grid[-1]) for since in days
-        )
+        first, stop = longest
+        early = in_force_of(ladder, kind, collapse, first - day[rows], world.grid[-1])
+        late = in_force_of(ladder, kind, collapse, stop - day[rows], world.grid[-1])
         in_force[rows] = late - early
-    return Prospect(
-        signed={window: between(*windows.bounds(window)) for window in windows.days},
-        in_force=in_force,
-        talks={
-            window: under_way.signed(*windows.bounds(window)) for window in windows.days
-        },
-        talks_in_force=under_way.in_force(*longest),
-    )
+    return Prospect(signed, in_force, talks, under_way.in_force(*longest))
 
 
 def in_force_of(
@@ -133,14 +124,10 @@ def in_force_of(
 ) -> Floats:
     """Probability that an agreement of a kind is in force within so many days of the
     opening of its talks."""
-    return in_force_within(
-        days,
-        (float(ladder.talks_shape[kind]), float(ladder.talks_days[kind])),
-        (float(ladder.force_shape[kind]), float(ladder.force_days[kind])),
-        float(ladder.at_once[kind]),
-        collapse,
-        float(longest),
-    )
+    talks = float(ladder.talks_shape[kind]), float(ladder.talks_days[kind])
+    force = float(ladder.force_shape[kind]), float(ladder.force_days[kind])
+    at_once = float(ladder.at_once[kind])
+    return in_force_within(days, talks, force, at_once, collapse, float(longest))
 
 
 class TalksAtStart:
@@ -163,29 +150,27 @@ class TalksAtStart:
     def under_way(self) -> Floats:
         """(R or 1, P, M) expected number of talks under way at the start, but for those
         with a fixed date."""
-        initial = self.world.initial
-        out = self.chance * share_lasting(
-            self.world.ladder, self.world.rules.collapse_rate
-        )
-        out[:, initial.dyad[self.on_record], initial.kind[self.on_record]] += 1.0
-        return np.asarray(out)
+        initial, world = self.world.initial, self.world
+        lasting = share_lasting(world.ladder, world.rules.collapse_rate)
+        number = self.chance * lasting
+        rows = self.on_record
+        number[:, initial.dyad[rows], initial.kind[rows]] += 1.0
+        return np.asarray(number)
 
     def signed(self, first: float, stop: float) -> Floats:
         """(R or 1, P, M) expected number signed between two moments, talks at speed
         1."""
-        return self._of_clocks(
-            *(np.diff(by)[:, 0] for by in self._by(np.array([first, stop])))
-        )
+        unobserved, recorded = self._signed_by(np.array([first, stop]))
+        return self._expected(np.diff(unobserved)[:, 0], np.diff(recorded)[:, 0])
 
     def signed_by(self, days: Floats) -> Floats:
         """(D, P, M) expected number signed from the start to each of D days, of the
         first replication."""
-        since_start = [
-            (by[:, 1:] - by[:, :1]).T for by in self._by(np.concatenate([[0.0], days]))
-        ]
-        return np.stack(
-            [self._of_clocks(*of_day)[0] for of_day in zip(*since_start, strict=True)]
-        )
+        unobserved, recorded = self._signed_by(np.concatenate([[0.0], days]))
+        by_day = (unobserved[:, 1:] - unobserved[:, :1]).T
+        recorded_by_day = (recorded[:, 1:] - recorded[:, :1]).T
+        days_apart = zip(by_day, recorded_by_day, strict=True)
+        return np.stack([self._expected(*chances)[0] for chances in days_apart])
 
     def in_force(self, first: float, stop: float) -> Floats:
         """The same in force between two moments, by the midpoint rule over the day of
@@ -193,63 +178,54 @@ class TalksAtStart:
         first = min(max(first, 0.0), stop)
         days = np.unique(np.concatenate([_nodes(0.0, first), _nodes(first, stop)]))
         middle, kinds = (days[1:] + days[:-1]) / 2, range(len(self.world.ladder.names))
-        late, early = (
-            np.stack([self._after_signature(kind, day - middle) for kind in kinds])
-            for day in (stop, first)
-        )
-        unobserved, recorded = (np.diff(by) for by in self._by(days))
-        lag, on_record = late - early, self.world.initial.kind[self.on_record]
-        return self._of_clocks(
-            (unobserved * lag).sum(axis=1), (recorded * lag[on_record]).sum(axis=1)
+        late = [self._after_signature(kind, stop - middle) for kind in kinds]
+        early = [self._after_signature(kind, first - middle) for kind in kinds]
+        lag = np.stack(late) - np.stack(early)
+        unobserved, recorded = self._signed_by(days)
+        lag_on_record = lag[self.world.initial.kind[self.on_record]]
+        return self._expected(
+            (np.diff(unobserved) * lag).sum(axis=1),
+            (np.diff(recorded) * lag_on_record).sum(axis=1),
         )
 
     def _after_signature(self, kind: int, days: Floats) -> Floats:
         """Probability that an agreement is in force within so many days of its
         signature."""
-        ladder, now = self.world.ladder, (days > 0).astype(float)
+        ladder, is_signed = self.world.ladder, (days > 0).astype(float)
         at_once, mean = float(ladder.at_once[kind]), float(ladder.force_days[kind])
         if mean == 0.0:
-            return now
-        late = signed_within(
-            days, ladder.force_shape[kind], np.asarray(mean), self.collapse
-        )
-        return np.asarray(at_once * now + (1.0 - at_once) * late)
+            return is_signed
+        shape = ladder.force_shape[kind]
+        late = signed_within(days, shape, np.asarray(mean), self.collapse)
+        return np.asarray(at_once * is_signed + (1.0 - at_once) * late)
 
-    def _by(self, days: Floats) -> tuple[Floats, Floats]:
+    def _signed_by(self, days: Floats) -> tuple[Floats, Floats]:
         """Probability to be signed by each of D days: (M, D) of unobserved
         negotiations, (K, D) of talks on record."""
         ladder, initial, rows = self.world.ladder, self.world.initial, self.on_record
-        shape, mean, kind = (
-            ladder.talks_shape[:, None],
-            ladder.talks_days[:, None],
-            initial.kind[rows],
-        )
+        shape, mean = ladder.talks_shape[:, None], ladder.talks_days[:, None]
+        kind, collapse = initial.kind[rows], self.collapse
         age = np.maximum(-np.nan_to_num(initial.opened[rows]), 0.0)[:, None]
-        return (
-            signed_from_steady_state(days, shape, mean, self.collapse),
-            signed_from_age(days, age, shape[kind], mean[kind], self.collapse),
-        )
+        unobserved = signed_from_steady_state(days, shape, mean, collapse)
+        recorded = signed_from_age(days, age, shape[kind], mean[kind], collapse)
+        return unobserved, recorded
 
-    def _of_clocks(self, unobserved: Floats, recorded: Floats) -> Floats:
-        """(R or 1, P, M) from the probability of each kind, (M,), and of each of the
+    def _expected(self, unobserved: Floats, recorded: Floats) -> Floats:
+        """(R or 1, P, M) from the probability of each type, (M,), and of each of the
         talks on record, (K,)."""
-        out, initial, rows = (
-            self.chance * unobserved,
-            self.world.initial,
-            self.on_record,
-        )
-        for dyad, kind, chance in zip(
-            initial.dyad[rows], initial.kind[rows], recorded, strict=True
-        ):
-            out[:, dyad, kind] += chance
-        return np.asarray(out)
+        number, initial = self.chance * unobserved, self.world.initial
+        for row, chance in zip(self.on_record, recorded, strict=True):
+            number[:, initial.dyad[row], initial.kind[row]] += chance
+        return np.asarray(number)
 
 
-EVERY_DAYS = 4.0  # between two nodes of the rule at most
+EVERY_DAYS = 4.0
+"""Between two nodes of the rule, at most."""
 
 
 def _nodes(first: float, stop: float) -> Floats:
-    return np.linspace(first, stop, int(np.ceil((stop - first) / EVERY_DAYS)) + 1)
+    intervals = int(np.ceil((stop - first) / EVERY_DAYS))
+    return np.linspace(first, stop, intervals + 1)
 
 
 @dataclass(frozen=True)
@@ -268,174 +244,155 @@ class FilteredSums:
     def _haste(self) -> dict[int, Floats]:
         """By window, (H,) what each row of `hastened` adds to the probability of being
         signed within it."""
-        h, ladder = self.simulated.hastened, self.world.ladder
-        counted = np.isin(h.origin, NEW_ORIGINS)
+        gained = {}
+        for window in self.windows.days:
+            first, stop = self.windows.bounds(window)
+            gained[window] = self._gained_by(stop) - self._gained_by(first)
+        return gained
 
-        def gained(moment: float) -> Floats:
-            out = np.zeros(len(h.run))
-            rows = np.flatnonzero(counted & (h.since < moment))
-            if len(rows):
-                since, kind = h.since[rows], h.kind[rows]
-                speed = (
-                    h.progress[rows],
-                    h.stop[rows] - since,
-                    h.pace[rows],
-                    moment - since,
-                )
-                lag = ladder.talks_shape[kind], ladder.talks_days[kind], self._collapse
-                out[rows] = gained_by_haste(*speed, *lag)
-            return out
-
-        bounds = {window: self.windows.bounds(window) for window in self.windows.days}
-        return {
-            window: gained(stop) - gained(first)
-            for window, (first, stop) in bounds.items()
-        }
+    def _gained_by(self, moment: float) -> Floats:
+        """(H,) what each row of `hastened` adds to the probability of being signed by a
+        moment."""
+        hastened, ladder = self.simulated.hastened, self.world.ladder
+        gained = np.zeros(len(hastened.run))
+        counted = np.isin(hastened.origin, NEW_ORIGINS) & (hastened.since < moment)
+        rows = np.flatnonzero(counted)
+        if len(rows):
+            since, kind = hastened.since[rows], hastened.kind[rows]
+            gained[rows] = gained_by_haste(
+                hastened.progress[rows],
+                hastened.stop[rows] - since,
+                hastened.pace[rows],
+                moment - since,
+                ladder.talks_shape[kind],
+                ladder.talks_days[kind],
+                self._collapse,
+            )
+        return gained
 
     @property
     def _collapse(self) -> float:
+        """Collapses a day."""
         return self.world.rules.collapse_rate / DAYS_PER_YEAR
-
-    def _talk_runs(self, by_clock: Floats, mask: Floats) -> Floats:
-        """(R,) sum over the clocks of talks at the start, each with a weight (P,) or
-        (M,)."""
-        return np.broadcast_to((by_clock * mask).sum(axis=(-2, -1)), (self.runs,))
 
     @property
     def security(self) -> Bools:
+        """(M,) which types are security agreements."""
         return self.world.ladder.security
+
+    def _opened(self, window: int) -> Floats:
+        """(C,) talks that open at each opportunity and are signed within a window."""
+        return self.simulated.consent * self.prospect.signed[window]
 
     @cached_property
     def _by_class(self) -> dict[int, Floats]:
-        """By window, (R, M, D) number of new agreements by kind and direction."""
-        shape = (self.runs, len(self.world.ladder.names), len(DIRECTIONS))
-        opened, haste = (  # where each counts in a flat (R, M, D)
-            (of.run * shape[1] + of.kind) * shape[2] + self.direction[of.dyad]
-            for of in (self.opportunities, self.simulated.hastened)
-        )
-        of_direction = (self.direction[:, None] == np.arange(shape[-1])).astype(float)
-        return {
-            window: (
-                np.bincount(
-                    opened,
-                    self.simulated.consent * self.prospect.signed[window],
-                    np.prod(shape),
-                )
-                + np.bincount(haste, self._haste[window], np.prod(shape))
-            ).reshape(shape)
-            + np.einsum("rpm,pd->rmd", self.prospect.talks[window], of_direction)
-            for window in self.windows.days
-        }
+        """By window, (R, M, D) number of new agreements by type and direction."""
+        kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
+        shape = (self.runs, kinds, directions)
+        size = self.runs * kinds * directions
+
+        def place(rows: Opportunities | Hastened) -> Ints:
+            cell = (rows.run * kinds + rows.kind) * directions
+            return cell + self.direction[rows.dyad]
+
+        opened, hastened = place(self.opportunities), place(self.simulated.hastened)
+        is_direction = (self.direction[:, None] == np.arange(directions)).astype(float)
+        by_window = {}
+        for window in self.windows.days:
+            at_start = np.einsum(
+                "rpm,pd->rmd", self.prospect.talks[window], is_direction
+            )
+            number = np.bincount(opened, self._opened(window), size)
+            number = number + np.bincount(hastened, self._haste[window], size)
+            by_window[window] = number.reshape(shape) + at_start
+        return by_window
 
     def by_direction(self, window: int, kinds: Bools | None = None) -> Floats:
-        """(R, D) number of new agreements of some kinds, of security agreements if not
+        """(R, D) number of new agreements of some types, of security agreements if not
         given, by direction."""
-        return self._by_class[window][:, self.security if kinds is None else kinds].sum(
-            axis=1
-        )
+        counted = self.security if kinds is None else kinds
+        return self._by_class[window][:, counted].sum(axis=1)
 
     def by_kind(self, window: int) -> Floats:
-        """(R, M) the same by kind."""
+        """(R, M) the same by type."""
         return self._by_class[window].sum(axis=2)
 
     def by_dyad(self, window: int) -> Floats:
         """(R, P) number of new security agreements by dyad."""
-        of_kind, count = self.security.astype(float), len(self.world.first)
-        opportunities, haste = self.opportunities, self.simulated.hastened
-        at = opportunities.run * count + opportunities.dyad
-        opened = (
-            self.simulated.consent
-            * self.prospect.signed[window]
-            * of_kind[opportunities.kind]
-        )
-        counted = np.bincount(at, opened, minlength=self.runs * count)
-        out = counted.astype(float).reshape(
-            self.runs, count
-        )  # of no opportunity it counts in integers
-        out = out + (self.prospect.talks[window] * of_kind).sum(axis=-1)
-        np.add.at(
-            out, (haste.run, haste.dyad), self._haste[window] * of_kind[haste.kind]
-        )
-        return np.asarray(out)
+        is_security, dyads = self.security.astype(float), len(self.world.first)
+        opportunities, hastened = self.opportunities, self.simulated.hastened
+        place = opportunities.run * dyads + opportunities.dyad
+        opened = self._opened(window) * is_security[opportunities.kind]
+        number = np.bincount(place, opened, minlength=self.runs * dyads)
+        # of no opportunity it counts in integers
+        number = number.astype(float).reshape(self.runs, dyads)
+        number = number + (self.prospect.talks[window] * is_security).sum(axis=-1)
+        gained = self._haste[window] * is_security[hastened.kind]
+        np.add.at(number, (hastened.run, hastened.dyad), gained)
+        return np.asarray(number)
 
     def from_talks(self, window: int) -> Floats:
         """(R,) new security agreements whose talks were under way at the start."""
-        of_kind = self.security.astype(float)
-        out = self._talk_runs(self.prospect.talks[window], of_kind).copy()
-        haste = self.simulated.hastened
-        under_way = np.isin(haste.origin, FROM_TALKS) & self.security[haste.kind]
-        np.add.at(out, haste.run, np.where(under_way, self._haste[window], 0.0))
-        return out
+        talks = self.prospect.talks[window] * self.security.astype(float)
+        hastened = self.simulated.hastened
+        number = np.broadcast_to(talks.sum(axis=(-2, -1)), (self.runs,)).copy()
+        under_way = np.isin(hastened.origin, FROM_TALKS) & self.security[hastened.kind]
+        np.add.at(number, hastened.run, np.where(under_way, self._haste[window], 0.0))
+        return number
 
     def in_force(self) -> Floats:
         """(R,) agreements that came into force within the longest window, whatever
         their origin but in force before."""
         first, stop = self.windows.bounds(self.windows.longest)
-        out = np.bincount(
-            self.opportunities.run,
-            self.simulated.consent * self.prospect.in_force,
-            minlength=self.runs,
-        )
-        out = out + self._talk_runs(self.prospect.talks_in_force, np.ones(1))
-        haste, a = self.simulated.hastened, self.simulated.agreements
-        np.add.at(
-            out,
-            haste.run,
-            self.world.ladder.at_once[haste.kind] * self._haste[self.windows.longest],
-        )
+        opened = self.simulated.consent * self.prospect.in_force
+        number = np.bincount(self.opportunities.run, opened, minlength=self.runs)
+        talks = self.prospect.talks_in_force.sum(axis=(-2, -1))
+        number = number + np.broadcast_to(talks, (self.runs,))
+        hastened, agreements = self.simulated.hastened, self.simulated.agreements
+        at_once = self.world.ladder.at_once[hastened.kind]
+        np.add.at(number, hastened.run, at_once * self._haste[self.windows.longest])
+        is_new = np.isin(agreements.origin, NEW_ORIGINS)
         moved = (
-            np.isin(a.origin, NEW_ORIGINS)
-            & np.isfinite(a.signed)
-            & (a.plain_signed != a.signed)
+            is_new
+            & np.isfinite(agreements.signed)
+            & (agreements.plain_signed != agreements.signed)
         )
-        change = self._later(a.signed[moved], a.kind[moved]) - self._later(
-            a.plain_signed[moved], a.kind[moved]
-        )
-        np.add.at(out, a.run[moved], change)
-        known = ~np.isin(a.origin, (*NEW_ORIGINS, ORIGINS.index("in_force")))
-        np.add.at(
-            out,
-            a.run[known],
-            ((a.in_force[known] >= first) & (a.in_force[known] < stop)).astype(float),
-        )
-        return np.asarray(out)
+        kind = agreements.kind[moved]
+        at_speed_one = self._later(agreements.plain_signed[moved], kind)
+        change = self._later(agreements.signed[moved], kind) - at_speed_one
+        np.add.at(number, agreements.run[moved], change)
+        others = ~np.isin(agreements.origin, (*NEW_ORIGINS, ORIGINS.index("in_force")))
+        in_force = agreements.in_force[others]
+        came = (in_force >= first) & (in_force < stop)
+        np.add.at(number, agreements.run[others], came.astype(float))
+        return np.asarray(number)
 
     def _later(self, signed: Floats, kind: Ints) -> Floats:
         """Probability that agreements signed on a day come into force later, within the
         longest window."""
-        ladder, (first, stop) = (
-            self.world.ladder,
-            self.windows.bounds(self.windows.longest),
-        )
+        ladder = self.world.ladder
+        first, stop = self.windows.bounds(self.windows.longest)
         signed = np.minimum(signed, stop)  # never: later than any window
-        lag = (
-            ladder.force_shape[kind],
-            np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kind],
-            self._collapse,
-        )
-        late, early = (signed_within(moment - signed, *lag) for moment in (stop, first))
-        later = np.where(
-            ladder.force_days[kind] > 0,
-            late - early,
-            (signed >= first) & (signed < stop),
-        )
+        has_lag = ladder.force_days > 0
+        shape = ladder.force_shape[kind]
+        mean = np.where(has_lag, ladder.force_days, 1.0)[kind]
+        late = signed_within(stop - signed, shape, mean, self._collapse)
+        early = signed_within(first - signed, shape, mean, self._collapse)
+        in_window = (signed >= first) & (signed < stop)
+        later = np.where(has_lag[kind], late - early, in_window)
         return np.asarray((1.0 - ladder.at_once[kind]) * later)
 
 
-def filtered_outcomes(found: FilteredSums) -> dict[str, Floats]:
+def filtered_outcomes(sums: FilteredSums) -> dict[str, Floats]:
     """(R,) each: filtered estimates of the numbers of agreements that
     `outcomes.outcomes_of` counts, by its names."""
-    security, longest, windows = (
-        found.security,
-        found.windows.longest,
-        found.windows.days,
-    )
-    by_direction = {
-        w: (found.by_direction(w, security), found.by_direction(w, ~security))
-        for w in windows
-    }
-    out = numbers_of_agreements(
-        by_direction, found.by_kind(longest), found.world.ladder.names, longest
-    )
-    more = {"from_talks": found.from_talks(longest), "in_force": found.in_force()}
-    return out | {Outcome(name, "", longest).name: of for name, of in more.items()}
+    security, longest = sums.security, sums.windows.longest
+    by_direction = {}
+    for window in sums.windows.days:
+        accords = sums.by_direction(window, security)
+        by_direction[window] = accords, sums.by_direction(window, ~security)
+    types = sums.world.ladder.names
+    numbers = numbers_of_agreements(by_direction, sums.by_kind(longest), types, longest)
+    numbers[Outcome("from_talks", "", longest).name] = sums.from_talks(longest)
+    numbers[Outcome("in_force", "", longest).name] = sums.in_force()
+    return numbers

@@ -3,8 +3,8 @@ says what it is.
 
 New agreements are those signed after the focal date that were neither signed nor
 scheduled at the start; those already in talks are counted among them and shown apart.
-Security agreements, the kinds with `security: true`, are the outcomes
-`accords_*`; all other kinds are declarations, and have outcomes `declarations_*` of their own.
+Security agreements, the kinds with `security: true`, are the outcomes `accords_*`; all
+other kinds are declarations, and have outcomes `declarations_*` of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
 """Measures of new agreements by direction: security agreements, and the agreements of
 all other kinds."""
-FILTERED = "filtered_"  # begins the name of the column with the filtered estimate of a number of agreements
+FILTERED = "filtered_"
+"""Begins the name of the column with the filtered estimate of a number of
+agreements."""
 NEW = ("new", "assumed", "talks")
 NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
 FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
@@ -81,7 +83,8 @@ MEASURES = {
     "days_without_counter": Measure(
         _SCALE,
         "days",
-        "Days to the first counter-balancing security agreement, cut at the window's end",
+        "Days to the first counter-balancing security agreement, cut at the window's "
+        "end",
     ),
     "states": Measure(_COUNT, "states", "States with a stance: {of}", _STANCE),
     "coalition": Measure(
@@ -181,8 +184,10 @@ class Outcome:
     kind, a group and the host); window: days from the focal date, None for the one that
     has none.
 
-    >>> Outcome("accords", "counter", 365).name, Outcome("relations", "europe_host", 90).group
-    ('accords_counter_365', 'europe')"""
+    >>> Outcome("accords", "counter", 365).name
+    'accords_counter_365'
+    >>> Outcome("relations", "europe_host", 90).group
+    'europe'"""
 
     measure: str
     of: str = ""
@@ -192,8 +197,9 @@ class Outcome:
     @property
     def name(self) -> str:
         """The column of tables and the key in JSON."""
-        parts = (self.measure, self.of, "" if self.window is None else str(self.window))
-        return FILTERED * (self.estimator == "filtered") + "_".join(filter(None, parts))
+        window = "" if self.window is None else str(self.window)
+        words = "_".join(filter(None, (self.measure, self.of, window)))
+        return f"{FILTERED}{words}" if self.estimator == "filtered" else words
 
     def within(self, window: int) -> Outcome:
         """The same at the end of a window."""
@@ -219,10 +225,10 @@ class Outcome:
         """The stance of the states that are counted."""
         if self.measure != "states":
             return None
-        return next(
-            (one for one in STANCES if self.of == one or self.of.startswith(f"{one}_")),
-            None,
-        )
+        for stance in STANCES:
+            if self.of == stance or self.of.startswith(f"{stance}_"):
+                return stance
+        return None
 
     @property
     def group(self) -> str | None:
@@ -240,17 +246,13 @@ class Outcome:
     @property
     def sentence(self) -> str:
         """What it is, for a reader."""
-        kind = (
-            f"of type {self.of.replace('_', ' ')}"
-            if self.kind
-            else self.of.replace("_", " ")
-        )
-        said = self.declared.sentence.format(of=_WHOM.get(self.of, kind))
-        return (
-            f"{said}, {self.window} days after the event."
-            if self.window is not None
-            else f"{said}."
-        )
+        whom = self.of.replace("_", " ")
+        if self.kind:
+            whom = f"of type {whom}"
+        text = self.declared.sentence.format(of=_WHOM.get(self.of, whom))
+        if self.window is None:
+            return f"{text}."
+        return f"{text}, {self.window} days after the event."
 
 
 @cache
@@ -261,14 +263,14 @@ def outcome_named(name: str) -> Outcome:
     >>> outcome_named("filtered_accords_defence_pact_365").kind
     'defence_pact'"""
     plain = name.removeprefix(FILTERED)
+    estimator: Literal["count", "filtered"] = "count" if plain == name else "filtered"
     for measure in _LONGEST_FIRST:
         if plain == measure or plain.startswith(f"{measure}_"):
-            of, _, days = plain[len(measure) + 1 :].rpartition("_")
-            window = int(days) if days.isdecimal() else None
-            rest = of if window is not None else "_".join(filter(None, (of, days)))
-            return Outcome(
-                measure, rest, window, "count" if plain == name else "filtered"
-            )
+            whom, _, days = plain[len(measure) + 1 :].rpartition("_")
+            if days.isdecimal():
+                return Outcome(measure, whom, int(days), estimator)
+            whom = "_".join(filter(None, (whom, days)))
+            return Outcome(measure, whom, None, estimator)
     raise LookupError(
         f"`{name}` is no outcome whose type is declared in study/outcomes.py"
     )
@@ -288,15 +290,17 @@ def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
     nothing on a scale or of an outcome of another version. steps: of shares, by measure
     (`recorder.share_steps`).
 
-    >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition": 0.2}), least_jump("effort_host_90")
-    (1.0, 0.2, 0.0)"""
-    if (found := known_outcome(outcome)) is None:
+    >>> steps = {"coalition": 0.2}
+    >>> least_jump("camps_moved_365"), least_jump("coalition_365", steps)
+    (1.0, 0.2)
+    >>> least_jump("effort_host_90")
+    0.0"""
+    declared = known_outcome(outcome)
+    if declared is None:
         return 0.0
-    return (
-        1.0
-        if found.declared.type is OutcomeType.COUNT
-        else (steps or {}).get(found.measure, 0.0)
-    )
+    if declared.declared.type is OutcomeType.COUNT:
+        return 1.0
+    return (steps or {}).get(declared.measure, 0.0)
 
 
 def fixed_beforehand(outcome: str) -> bool:
@@ -336,33 +340,29 @@ class NewAgreements:
 
     def by_direction(self, window: int) -> tuple[Floats, Floats]:
         """(rows, D) how many are signed within a window, of each measure of COUNTS."""
-        within, shape = self.after <= window, (self.rows, len(DIRECTIONS))
-        place = self.row * len(DIRECTIONS) + self.direction
-        security, declared = (
-            np.bincount(place[within & of], minlength=shape[0] * shape[1])
-            .reshape(shape)
-            .astype(float)
-            for of in (self.security, ~self.security)
-        )
-        return security, declared
+        is_in = self.after <= window
+        security = self._counted(is_in & self.security)
+        return security, self._counted(is_in & ~self.security)
+
+    def _counted(self, rows: Bools) -> Floats:
+        """(rows, D) how many of some agreements, by direction."""
+        directions = len(DIRECTIONS)
+        cell = self.row[rows] * directions + self.direction[rows]
+        count = np.bincount(cell, minlength=self.rows * directions)
+        return count.reshape(self.rows, directions).astype(float)
 
     def first_counter(self, window: int, horizon: float) -> dict[str, Floats]:
         """Days to the first counter-balancing security agreement by the horizon, as it
         is and cut at the window."""
+        counter = self.security & (self.direction == DIRECTIONS.index("counter"))
+        counter &= self.after <= horizon
         first = np.full(self.rows, np.inf)
-        counter = (
-            self.security
-            & (self.direction == DIRECTIONS.index("counter"))
-            & (self.after <= horizon)
-        )
         np.minimum.at(first, self.row[counter], self.after[counter])
+        days = np.where(np.isfinite(first), first, np.nan)
+        without = np.minimum(first, float(window))
         return {
-            Outcome("first_counter_days").name: np.where(
-                np.isfinite(first), first, np.nan
-            ),
-            Outcome("days_without_counter", "", window).name: np.minimum(
-                first, float(window)
-            ),
+            Outcome("first_counter_days").name: days,
+            Outcome("days_without_counter", "", window).name: without,
         }
 
 
@@ -377,20 +377,16 @@ def numbers_of_agreements(
 
     by_direction: by window, of each measure of COUNTS, (..., D); by_kind: (..., M),
     within the longest window."""
-    out: dict[str, Floats] = {}
-    for window, of_both in by_direction.items():
-        for what, of in zip(COUNTS, of_both, strict=True):
-            parts = {
-                **dict(zip(DIRECTIONS, np.moveaxis(of, -1, 0), strict=True)),
-                "all": of.sum(axis=-1),
-            }
-            out |= {
-                Outcome(what, name, window).name: part for name, part in parts.items()
-            }
-    of_kind = zip(kinds, np.moveaxis(by_kind, -1, 0), strict=True)
-    return out | {
-        Outcome("accords", kind, longest).name: part for kind, part in of_kind
-    }
+    numbers: dict[str, Floats] = {}
+    for window, measures in by_direction.items():
+        for measure, values in zip(COUNTS, measures, strict=True):
+            for place, direction in enumerate(DIRECTIONS):
+                name = Outcome(measure, direction, window).name
+                numbers[name] = values[..., place]
+            numbers[Outcome(measure, "all", window).name] = values.sum(axis=-1)
+    for place, kind in enumerate(kinds):
+        numbers[Outcome("accords", kind, longest).name] = by_kind[..., place]
+    return numbers
 
 
 def outcomes_of(
@@ -399,73 +395,64 @@ def outcomes_of(
     """(R,) each outcome that is counted. control: the same runs there; None leaves out
     what compares with it."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
-    day, horizon, longest = (
-        world.focal_day,
-        world.grid[-1] - world.focal_day,
-        windows[-1],
-    )
-    after, security = days_after(made.signed, day), world.ladder.security[made.kind]
-    new = np.flatnonzero(is_new(made.origin, after, max(horizon, longest)))
+    day, end, longest = world.focal_day, world.grid[-1], windows[-1]
+    horizon, days = end - day, days_after(made.signed, day)
+    security = world.ladder.security[made.kind]
+    rows = np.flatnonzero(is_new(made.origin, days, max(horizon, longest)))
     direction = worlds.baseline.direction[made.dyad]
-    found = NewAgreements(
-        made.run[new], security[new], direction[new], after[new], runs
+    new = NewAgreements(
+        made.run[rows], security[rows], direction[rows], days[rows], runs
     )
-    within = is_new(made.origin, after, longest)
+    in_window = is_new(made.origin, days, longest)
 
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
-    by_kind = np.stack(
-        [count(within & (made.kind == k)) for k in range(len(world.ladder.names))],
-        axis=-1,
-    )
-    by_direction = {window: found.by_direction(window) for window in windows}
-    out = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
+    types = range(len(world.ladder.names))
+    by_kind = np.stack([count(in_window & (made.kind == k)) for k in types], axis=-1)
+    by_direction = {window: new.by_direction(window) for window in windows}
+    numbers = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
+    from_talks = in_window & security & np.isin(made.origin, FROM_TALKS)
+    came = made.in_force >= day + 1.0
+    came &= made.in_force < min(day + 1.0 + longest, end)
+    came &= made.origin != ORIGINS.index("in_force")
     effective = days_after(made.in_force, day)
-    came = (made.in_force >= day + 1.0) & (
-        made.in_force < min(day + 1.0 + longest, world.grid[-1])
-    )
     scheduled = made.origin == ORIGINS.index("scheduled")
-    more = {
-        "from_talks": within & security & np.isin(made.origin, FROM_TALKS),
-        "in_force": came & (made.origin != ORIGINS.index("in_force")),
-        "scheduled": scheduled & (effective >= 1) & (effective <= longest),
-    }
-    out |= {Outcome(name, "", longest).name: count(rows) for name, rows in more.items()}
-    out |= found.first_counter(longest, horizon)
+    scheduled &= (effective >= 1) & (effective <= longest)
+    numbers[Outcome("from_talks", "", longest).name] = count(from_talks)
+    numbers[Outcome("in_force", "", longest).name] = count(came)
+    numbers[Outcome("scheduled", "", longest).name] = count(scheduled)
+    numbers |= new.first_counter(longest, horizon)
     if control is not None:
         sooner = earlier_than_control(made, control, ACCELERATED_DAYS)
-        out[Outcome("accelerated", "", longest).name] = count(
-            sooner & within & security
-        )
-    return out
+        name = Outcome("accelerated", "", longest).name
+        numbers[name] = count(sooner & in_window & security)
+    return numbers
 
 
 def earlier_than_control(
-    made: AgreementRows, control: AgreementRows, days: int
+    arm: AgreementRows, control: AgreementRows, days: int
 ) -> Bools:
     """(K,) agreements signed at least `days` days earlier than the same one in the
     paired control run.
 
     The same: of the same run, dyad, kind, origin and opportunity, signed by the horizon
     there too."""
-    mine, theirs = _identity(made), _identity(control)
-    order = np.argsort(theirs)
+    in_arm, in_control = _identity(arm), _identity(control)
+    order = np.argsort(in_control)
     if not len(order):
-        return np.zeros(len(mine), dtype=bool)
-    match = order[np.minimum(np.searchsorted(theirs[order], mine), len(order) - 1)]
-    both = (
-        (theirs[match] == mine)
-        & np.isfinite(made.signed)
-        & np.isfinite(control.signed[match])
-    )
-    lead = np.floor(np.where(both, control.signed[match], 0.0)) - np.floor(
-        np.where(both, made.signed, 0.0)
-    )
-    return np.asarray(both & (lead >= days))
+        return np.zeros(len(in_arm), dtype=bool)
+    place = np.searchsorted(in_control[order], in_arm)
+    match = order[np.minimum(place, len(order) - 1)]
+    signed, control_signed = arm.signed, control.signed[match]
+    paired = in_control[match] == in_arm
+    paired &= np.isfinite(signed) & np.isfinite(control_signed)
+    day = np.floor(np.where(paired, signed, 0.0))
+    control_day = np.floor(np.where(paired, control_signed, 0.0))
+    return np.asarray(paired & (control_day - day >= days))
 
 
-def _identity(a: AgreementRows) -> Ints:
-    return (
-        ((a.run * 100_000 + a.dyad) * 100 + a.kind) * 10 + a.origin
-    ) * 1_000 + a.count
+def _identity(agreements: AgreementRows) -> Ints:
+    """One number for a run, dyad, type, origin and opportunity."""
+    clock = (agreements.run * 100_000 + agreements.dyad) * 100 + agreements.kind
+    return (clock * 10 + agreements.origin) * 1_000 + agreements.count

@@ -39,7 +39,12 @@ from balance_sim.model.own.modules import (
 )
 from balance_sim.model.own.terms import numbers_of
 from balance_sim.model.state import AgreementRows
-from balance_sim.scenario.diagnostics import did_you_mean, refused
+from balance_sim.scenario.diagnostics import (
+    Mark,
+    ScenarioError,
+    did_you_mean,
+    refused,
+)
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 
@@ -48,8 +53,9 @@ if TYPE_CHECKING:
 
 CodeReferences = tuple[tuple[str, str], ...]
 """Names of outcomes, and `module:function` of each."""
+Function = Callable[["ArmHistory"], Any]
 LOCAL = "<here>"
-_here: dict[str, Callable[[ArmHistory], Any]] = {}
+_of_this_process: dict[str, Function] = {}
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,26 @@ class ArmHistory:
 
     Attributes
     ----------
-    arm : its name
-    runs : (R,) numbers of the replications
-    states : codes of all states
-    horizon : days from the focal date to the scenario's end
-    outcomes : our own outcomes by name, (R,) each, to be read; missing where that did not come by the horizon
+    arm : str
+        its name
+    runs : (R,)
+        numbers of the replications
+    states : tuple of str
+        codes of all states
+    horizon : float
+        days from the focal date to the scenario's end
+    outcomes : mapping of (R,)
+        our own outcomes by name, to be read; missing where that did not come by the
+        horizon
 
     Examples
     --------
     >>> import balance_sim as bs
     >>> def pacts(history):
-    ...     return history.count(history.agreements["new"] & (history.agreements["kind"] == "defence_pact"))
-    >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=2, outcomes={"pacts": pacts})
+    ...     made = history.agreements
+    ...     return history.count(made["new"] & (made["kind"] == "defence_pact"))
+    >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
+    >>> result = bs.run(scenario, runs=2, outcomes={"pacts": pacts})
     >>> "own_pacts" in result.outcomes
     True
     """
@@ -80,101 +94,79 @@ class ArmHistory:
     horizon: float
     outcomes: Mapping[str, Floats]
     worlds: Worlds
-    made: AgreementRows
+    rows: AgreementRows
 
     @cached_property
     def agreements(self) -> pd.DataFrame:
-        """Every agreement under way or made, a row each: `row` (which of the R
-        replications), `a`, `b`, `kind`,
-        `security`, `direction`, `origin`, `new` (signed after the focal date, neither signed nor scheduled at the
-        start), and `signed`, `in_force`, `ended` in days from the focal date; missing
-        where not by the horizon."""
+        """Every agreement under way or made, a row each.
+
+        Columns: `row` (which of the R replications), `a`, `b`, `kind`, `security`,
+        `direction`, `origin`, `new` (signed after the focal date, neither signed nor
+        scheduled at the start), and `signed`, `in_force`, `ended` in days from the
+        focal date; missing where not by the horizon."""
         import pandas as pd  # whoever has no outcomes of their own does without
 
-        world, made, codes = (
+        world, rows, codes = (
             self.worlds.arms[self.arm],
-            self.made,
+            self.rows,
             np.array(self.states),
         )
-        days = {
-            name: getattr(made, name) - world.focal_day
-            for name in ("signed", "in_force", "ended")
-        }
+        direction = self.worlds.baseline.direction[rows.dyad]
+        days_to = days_after(rows.signed, world.focal_day)
         columns = {
-            "row": made.run,
-            "a": codes[world.first[made.dyad]],
-            "b": codes[world.second[made.dyad]],
-            "kind": np.array(world.ladder.names)[made.kind],
-            "security": world.ladder.security[made.kind],
-            "direction": np.array(DIRECTIONS)[
-                self.worlds.baseline.direction[made.dyad]
-            ],
-            "origin": np.array(ORIGINS)[made.origin],
-            "new": is_new(
-                made.origin, days_after(made.signed, world.focal_day), self.horizon
-            ),
+            "row": rows.run,
+            "a": codes[world.first[rows.dyad]],
+            "b": codes[world.second[rows.dyad]],
+            "kind": np.array(world.ladder.names)[rows.kind],
+            "security": world.ladder.security[rows.kind],
+            "direction": np.array(DIRECTIONS)[direction],
+            "origin": np.array(ORIGINS)[rows.origin],
+            "new": is_new(rows.origin, days_to, self.horizon),
         }
-        return pd.DataFrame(
-            columns
-            | {
-                name: np.where(of < self.horizon, of, np.nan)
-                for name, of in days.items()
-            }
-        )
+        for name in ("signed", "in_force", "ended"):
+            days = getattr(rows, name) - world.focal_day
+            columns[name] = np.where(days < self.horizon, days, np.nan)
+        return pd.DataFrame(columns)
 
     def count(self, rows: Any) -> Floats:
         """(R,) how many agreements of a mask over `agreements`."""
-        return np.bincount(
-            self.made.run[np.asarray(rows, dtype=bool)], minlength=len(self.runs)
-        ).astype(float)
+        run = self.rows.run[np.asarray(rows, dtype=bool)]
+        return np.bincount(run, minlength=len(self.runs)).astype(float)
 
     def first(self, rows: Any, date: str = "signed") -> Floats:
         """(R,) days from the focal date to the first of these agreements; missing where
         there is none."""
-        out, days = np.full(len(self.runs), np.inf), self.agreements[date].to_numpy()
-        known = np.asarray(rows, dtype=bool) & np.isfinite(days)
-        np.minimum.at(out, self.made.run[known], days[known])
-        return np.where(np.isfinite(out), out, np.nan)
+        days = self.agreements[date].to_numpy()
+        dated = np.asarray(rows, dtype=bool) & np.isfinite(days)
+        earliest = np.full(len(self.runs), np.inf)
+        np.minimum.at(earliest, self.rows.run[dated], days[dated])
+        return np.where(np.isfinite(earliest), earliest, np.nan)
 
 
 def measured(
     worlds: Worlds,
     arm: str,
-    made: AgreementRows,
+    rows: AgreementRows,
     runs: Keys,
-    known: Mapping[str, Floats],
+    outcomes: Mapping[str, Floats],
     own: CodeReferences,
 ) -> dict[str, Floats]:
-    """Each outcome of one's own, (R,). Raises ScenarioError, with file and line, for a
-    function that gives none."""
+    """Each outcome of one's own, (R,). outcomes: ours. Raises ScenarioError, with file
+    and line, for a function that returns none."""
     world = worlds.arms[arm]
-    horizon, closed = (
-        float(world.grid[-1] - world.focal_day),
-        {name: _closed(of) for name, of in known.items()},
-    )
-    out = {}
-    for (
-        name,
-        reference,
-    ) in (
-        own
-    ):  # each has a history of its own, so that none finds what another did to it
-        history = ArmHistory(
-            arm,
-            _closed(runs.astype(np.int64)),
-            world.codes,
-            horizon,
-            closed,
-            worlds,
-            made,
-        )
-        out[Outcome("own", name).name] = _evaluated(
-            name, function_named(reference), history
-        )
-    return out
+    horizon = float(world.grid[-1] - world.focal_day)
+    numbers = _closed(runs.astype(np.int64))
+    closed = {name: _closed(values) for name, values in outcomes.items()}
+    values = {}
+    for name, reference in own:
+        # a history for each, so that none sees what another did to it
+        history = ArmHistory(arm, numbers, world.codes, horizon, closed, worlds, rows)
+        function = function_named(reference)
+        values[Outcome("own", name).name] = _evaluated(name, function, history)
+    return values
 
 
-def _closed[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+def _closed[Number: np.generic](array: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """The array, for reading alone."""
     view = array.view()
     view.flags.writeable = False
@@ -182,80 +174,73 @@ def _closed[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
 
 
 def refuse_unsteady(
-    own: CodeReferences, alone: Mapping[str, float], beside: Mapping[str, float]
+    own: CodeReferences, alone: Mapping[str, float], together: Mapping[str, float]
 ) -> None:
     """Raises ScenarioError where an outcome of one replication depends on whether
-    another is measured beside it: where it counts replications, keeps something from
+    another is measured with it: where it counts replications, stores something from
     call to call, or draws random numbers."""
     for name, reference in own:
-        one, two = (values[Outcome("own", name).name] for values in (alone, beside))
-        if not (one == two or (np.isnan(one) and np.isnan(two))):
-            why = f"gave {one} for a replication alone, and {two} beside another"
-            hint = "what it gives of a replication has to follow from that replication alone"
-            raise refused(
+        column = Outcome("own", name).name
+        values = np.array([alone[column], together[column]], dtype=float)
+        if not np.array_equal(values[:1], values[1:], equal_nan=True):
+            raise _fault(
                 place_of(function_named(reference)),
-                f"outcome `{name}`",
-                "E310",
-                why,
-                hint,
+                name,
+                f"gave {alone[column]} for a replication alone, and "
+                f"{together[column]} beside another",
+                "what it gives of a replication has to follow from that replication "
+                "alone",
             )
 
 
-def _evaluated(
-    name: str, function: Callable[[ArmHistory], Any], history: ArmHistory
-) -> Floats:
-    at, path, count = place_of(function), f"outcome `{name}`", len(history.runs)
+def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:
+    """(R,) what a function returns of a history, checked."""
+    mark, count = place_of(function), len(history.runs)
     try:
-        found = numbers_of(function(history))
-    except TimeoutError:
-        raise  # the time limit of a replication
+        values = numbers_of(function(history))
     except (Exception, SystemExit) as error:
-        is_key = isinstance(error, KeyError) and error.args
-        near = (
-            did_you_mean(str(error.args[0]), history.agreements.columns)
-            if is_key
-            else ""
-        )
+        hint = "repair the function"
+        if isinstance(error, KeyError) and error.args:
+            columns = history.agreements.columns
+            hint = did_you_mean(str(error.args[0]), columns) or hint
         why = f"ends in {type(error).__name__}: {error}"
-        raise refused(
-            where_raised(error, at), path, "E310", why, near or "repair the function"
-        ) from error
-    if found.shape != (count,):
-        several = (
-            f"numbers of shape {found.shape}"
-            if found.ndim > 1
-            else f"{found.size} numbers"
-        )
-        given = several if found.ndim else "a bare number, no array,"
-        why = f"gave {given} for {count} replication{'s' * (count > 1)}"
-        raise refused(
-            at,
-            path,
-            "E310",
-            why,
+        raise _fault(where_raised(error, mark), name, why, hint) from error
+    if values.shape != (count,):
+        shape = f"numbers of shape {values.shape}"
+        if values.ndim < 2:
+            shape = (
+                f"{values.size} numbers" if values.ndim else "a bare number, no array,"
+            )
+        raise _fault(
+            mark,
+            name,
+            f"gave {shape} for {count} replication{'s' * (count > 1)}",
             "return one number a replication: an array of len(history.runs)",
         )
-    if np.isinf(found).any():
-        raise refused(
-            at, path, "E310", "gave an infinite number", "what is missing is NaN"
-        )
-    return found
+    if np.isinf(values).any():
+        raise _fault(mark, name, "gave an infinite number", "what is missing is NaN")
+    return values
 
 
-def function_named(reference: str) -> Callable[[ArmHistory], Any]:
+def _fault(at: Mark, name: str, why: str, hint: str) -> ScenarioError:
+    return refused(at, f"outcome `{name}`", "E310", why, hint)
+
+
+def function_named(reference: str) -> Function:
     """What `module:function` names, imported. Raises WrongRequest where it is not there
     or cannot be imported."""
     module, _, name = reference.partition(":")
     if module == LOCAL:
-        if name not in _here:
+        if name not in _of_this_process:
             raise WrongRequest(
-                f"outcome `{name}` is a function of another process: put it into a module"
+                f"outcome `{name}` is a function of another process: put it into a "
+                "module"
             )
-        return _here[name]
-    found = object_named(reference, "--outcomes")
-    if not isinstance(found, FunctionType):
+        return _of_this_process[name]
+    function = object_named(reference, "--outcomes")
+    if not isinstance(function, FunctionType):
         raise WrongRequest(f"--outcomes {module}: `{name}` is no function")
-    return found
+    return function
 
 
 def functions_of(name: str) -> CodeReferences:
@@ -264,46 +249,45 @@ def functions_of(name: str) -> CodeReferences:
     module, _, function = (plugin("outcomes", name) or name).partition(":")
     if function:
         return ((name, f"{module}:{function}"),)
-    there = sorted(vars(module_named(module, "--outcomes")).items())
-    own = [
-        key
-        for key, one in there
-        if isinstance(one, FunctionType) and one.__module__ == module and key[0] != "_"
-    ]
-    if not own:
+    functions = []
+    for key, value in sorted(vars(module_named(module, "--outcomes")).items()):
+        is_own = isinstance(value, FunctionType) and value.__module__ == module
+        if is_own and not key.startswith("_"):
+            functions.append((key, f"{module}:{key}"))
+    if not functions:
         raise WrongRequest(
-            f"--outcomes {module}: it defines no function; write `def name(history): ...`"
+            f"--outcomes {module}: it defines no function; write "
+            "`def name(history): ...`"
         )
-    return tuple((key, f"{module}:{key}") for key in own)
+    return tuple(functions)
 
 
-def references(
-    functions: Mapping[str, Callable[[ArmHistory], Any]], *, elsewhere: bool
-) -> CodeReferences:
+def references(functions: Mapping[str, Function], *, elsewhere: bool) -> CodeReferences:
     """`module:function` of each; of what is in no module a name that is good in this
     process alone.
 
     elsewhere: other processes are to find them too. Raises WrongRequest where they
     could not, or a name is none."""
-    out = []
-    for name, one in sorted(functions.items()):
+    named = []
+    for name, function in sorted(functions.items()):
         if not name.isidentifier():
             raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
-        module, of = (
-            getattr(one, "__module__", "") or "",
-            getattr(one, "__qualname__", ""),
-        )
-        if module in NOWHERE or getattr(sys.modules.get(module), of, None) is not one:
+        module = getattr(function, "__module__", "") or ""
+        attribute = getattr(function, "__qualname__", "")
+        importable = getattr(sys.modules.get(module), attribute, None) is function
+        if module in NOWHERE or not importable:
             if elsewhere:
                 raise WrongRequest(in_no_module("outcome", name))
-            _here[name], module, of = one, LOCAL, name
-        out.append((name, f"{module}:{of}"))
-    return tuple(out)
+            _of_this_process[name] = function
+            module, attribute = LOCAL, name
+        named.append((name, f"{module}:{attribute}"))
+    return tuple(named)
 
 
 def meaning(reference: str) -> str:
     """The first line of the function's docstring, as far as it can be imported."""
     try:
-        return (function_named(reference).__doc__ or "").strip().partition("\n")[0]
+        text = function_named(reference).__doc__ or ""
     except WrongRequest:
         return ""
+    return text.strip().partition("\n")[0]

@@ -7,6 +7,7 @@ depend on how replications are cut into blocks."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
 
@@ -37,7 +38,7 @@ class FurtherMeasures(Protocol):
     def seen(self, scene: StateMetrics) -> dict[Outcome, Floats]:
         """(R,) each, at the end of the longest window."""
 
-    def counts(self, made: AgreementRows, runs: int) -> dict[str, Floats]:
+    def counts(self, agreements: AgreementRows, runs: int) -> dict[str, Floats]:
         """(R,) each, of the agreements of an arm's replications."""
 
     def filtered(self, dyads: Floats) -> dict[str, Floats]:
@@ -52,8 +53,16 @@ class FurtherOutcomes(Protocol):
     def measures(self, worlds: Worlds) -> FurtherMeasures: ...
 
 
+@dataclass(frozen=True)
+class AtEnd:
+    """What stances rest on at the end of the longest window. Arrays (R, n)."""
+
+    effort: Floats
+    tie: Floats  # depth of the deepest agreement in force with a participant
+
+
 class Recorder:
-    """Looks at replications of several arms for the event's cast. `observer(arm)` goes
+    """Looks at replications of several arms for the event's roles. `observer(arm)` goes
     into `simulate`."""
 
     def __init__(
@@ -65,22 +74,18 @@ class Recorder:
     ) -> None:
         self.worlds, self.cast, self.further, self.own = worlds, cast, further, own
         self.windows = sorted(worlds.scenario.report.windows)
-        self._found: dict[str, dict[str, Floats]] = {}
-        self._held: dict[
-            str, tuple[Floats, Floats]
-        ] = {}  # longest window, (R, n): effort, deepest tie
-        self._ends = {
-            window: step_at(worlds.reference.grid, cast.day, window)
-            for window in self.windows
-        }
+        self._seen: dict[str, dict[str, Floats]] = {}
+        self._at_end: dict[str, AtEnd] = {}
+        grid = worlds.reference.grid
+        ends = {window: step_at(grid, cast.day, window) for window in self.windows}
+        self._ends = {window: step for window, step in ends.items() if step is not None}
 
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
 
         def look(world: World, state: BlockState, view: View) -> None:
-            if due := [
-                window for window, step in self._ends.items() if step == view.step
-            ]:
+            due = [window for window, step in self._ends.items() if step == view.step]
+            if due:
                 scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
@@ -88,53 +93,56 @@ class Recorder:
         return look
 
     def _look(self, arm: str, window: int, scene: StateMetrics) -> None:
-        found = state_metrics(scene, self.cast, apart=window == self.windows[0])
+        """Record a scene at the end of a window."""
+        metrics = state_metrics(scene, self.cast, apart=window == self.windows[0])
         if window == self.windows[-1]:
-            world = scene.world
-            relation = responses.relations(scene.view.own, scene.view.against)
-            found[Outcome("polarisation")] = responses.polarisation(
-                relation, world.capability
-            )
-            settled = responses.in_camps(
-                relation, world.capability, self.worlds.camps.sides
-            )
-            found |= {
-                Outcome(f"camps_{part}"): of for part, of in settled._asdict().items()
-            }
-            found |= self.further.seen(scene) if self.further is not None else {}
-            tie = scene.state.depth[:, :, list(self.cast.participants)].max(axis=-1)
-            self._held[arm] = scene.state.effort.copy(), tie
-        of_arm = self._found.setdefault(arm, {})
-        of_arm |= {
-            outcome.within(window).name: np.round(of, DECIMALS)
-            for outcome, of in found.items()
+            metrics |= self._network_metrics(scene)
+            if self.further is not None:
+                metrics |= self.further.seen(scene)
+            depth = scene.state.depth[:, :, list(self.cast.participants)]
+            self._at_end[arm] = AtEnd(scene.state.effort.copy(), depth.max(axis=-1))
+        columns = self._seen.setdefault(arm, {})
+        for outcome, values in metrics.items():
+            columns[outcome.within(window).name] = np.round(values, DECIMALS)
+
+    def _network_metrics(self, scene: StateMetrics) -> dict[Outcome, Floats]:
+        """Polarisation and camps of all states."""
+        capability, start = scene.world.capability, self.worlds.camps.sides
+        relation = responses.relations(scene.view.own, scene.view.against)
+        camps = responses.in_camps(relation, capability, start)
+        spread = responses.polarisation(relation, capability)
+        return {
+            Outcome("polarisation"): spread,
+            Outcome("camps_energy"): camps.energy,
+            Outcome("camps_frustration"): camps.frustration,
+            Outcome("camps_moved"): camps.moved,
         }
 
-    def columns(self, arm: str, made: AgreementRows, runs: int) -> dict[str, Floats]:
+    def columns(
+        self, arm: str, agreements: AgreementRows, runs: int
+    ) -> dict[str, Floats]:
         """All that was seen in an arm, and the stances and the coalition that its
         agreements tell of."""
         cast, world, longest = self.cast, self.worlds.reference, self.windows[-1]
-        out = dict(self._found.get(arm, {}))
+        columns = dict(self._seen.get(arm, {}))
         inside = np.isin(np.arange(world.n), cast.participants)
-        for window in (
-            window for window, step in self._ends.items() if step is not None
-        ):
-            counter = signers(world, cast, made, runs, window, "counter")
-            out[Outcome("coalition", "", window).name] = coalition(
-                counter, world.capability, inside
-            )
-        if arm in self._held:
-            effort, tie = self._held[arm]
-            stance = stances(world, cast, made, effort, tie, longest)
+        for window in self._ends:
+            counter = signers(world, cast, agreements, runs, window, "counter")
+            name = Outcome("coalition", "", window).name
+            columns[name] = coalition(counter, world.capability, inside)
+        if arm in self._at_end:
+            effort, tie = self._at_end[arm].effort, self._at_end[arm].tie
+            stance = stances(world, cast, agreements, effort, tie, longest)
             for index, word in enumerate(responses.STANCES):
-                for group, who in cast.groups.items():
-                    of = word if group == "outside" else f"{word}_{group}"
-                    out[Outcome("states", of, longest).name] = (
-                        (stance[:, who] == index).sum(axis=1).astype(float)
+                for group, states in cast.groups.items():
+                    whose = word if group == "outside" else f"{word}_{group}"
+                    count = (stance[:, states] == index).sum(axis=1)
+                    columns[Outcome("states", whose, longest).name] = count.astype(
+                        float
                     )
-        return out | (
-            self.further.counts(made, runs) if self.further is not None else {}
-        )
+        if self.further is not None:
+            columns |= self.further.counts(agreements, runs)
+        return columns
 
 
 def focal_recorder(
@@ -142,21 +150,16 @@ def focal_recorder(
 ) -> Recorder:
     """A recorder of the focal event's roles. further: what a plug-in measures too; own:
     outcomes of the user's own."""
-    return Recorder(
-        worlds,
-        focal_roles(worlds),
-        None if further is None else further.measures(worlds),
-        own,
-    )
+    measures = None if further is None else further.measures(worlds)
+    return Recorder(worlds, focal_roles(worlds), measures, own)
 
 
 def coalition(counter: Bools, capability: Floats, inside: Bools) -> Floats:
     """(R,) capability of outside states that signed a counter-balancing agreement, (R,
     n), over the participants'."""
     outside = np.where(inside, 0.0, capability)
-    return np.asarray(
-        np.round((counter * outside).sum(axis=1) / capability[inside].sum(), DECIMALS)
-    )
+    share = (counter * outside).sum(axis=1) / capability[inside].sum()
+    return np.asarray(np.round(share, DECIMALS))
 
 
 def share_steps(scenario: Scenario) -> dict[str, float]:
@@ -165,66 +168,63 @@ def share_steps(scenario: Scenario) -> dict[str, float]:
     The coalition: by what the two signers of a counter-balancing agreement weigh beside
     the participants, the root mean square over dyads that can sign one. Frustration: by
     one dyad."""
-    table, n = classes_of(scenario), len(scenario.codes)
+    table, n, joint = classes_of(scenario), len(scenario.codes), []
     weight = dict(zip(scenario.codes, capabilities(scenario), strict=True))
     against = sum(weight[code] for code in table.participants if code in weight)
-    joint = [
-        (weight[a] + weight[b]) / against
-        for a, b in combinations(scenario.codes, 2)
-        if against and table.direction(a, b) == "counter"
-    ]
-    return {
-        "coalition": float(np.sqrt(np.mean(np.square(joint)))) if joint else 0.0,
-        "camps_frustration": 2.0 / (n * (n - 1)),
-    }
+    for a, b in combinations(scenario.codes, 2):
+        if against and table.direction(a, b) == "counter":
+            joint.append((weight[a] + weight[b]) / against)
+    step = float(np.sqrt(np.mean(np.square(joint)))) if joint else 0.0
+    return {"coalition": step, "camps_frustration": 2.0 / (n * (n - 1))}
 
 
 def step_at(grid: Floats, day: float, window: int) -> int | None:
     """The step in which a window from a day on ends; None where the scenario ends
     before.
 
-    >>> step_at(np.array([0.0, 7.0, 14.0, 21.0]), 2.0, 5), step_at(np.array([0.0, 7.0]), 2.0, 6)
+    >>> grid = np.array([0.0, 7.0, 14.0, 21.0])
+    >>> step_at(grid, 2.0, 5), step_at(grid[:2], 2.0, 6)
     (1, None)
     """
     if day + window > grid[-1]:
         return None
-    return min(
-        int(np.searchsorted(grid, day + window, side="right")) - 1, len(grid) - 2
-    )
+    step = int(np.searchsorted(grid, day + window, side="right")) - 1
+    return min(step, len(grid) - 2)
 
 
 def signers(
     world: World,
     cast: EventRoles,
-    made: AgreementRows,
+    agreements: AgreementRows,
     runs: int,
     window: float,
     direction: str,
 ) -> Bools:
     """(R, n) who signed a new security agreement of a direction within a window."""
-    rows = is_new(made.origin, days_after(made.signed, cast.day), window)
-    rows &= (
-        cast.direction[made.dyad] == DIRECTIONS.index(direction)
-    ) & world.ladder.security[made.kind]
-    out = np.zeros((runs, world.n), dtype=bool)
-    for side in (world.first, world.second):
-        out[made.run[rows], side[made.dyad[rows]]] = True
-    return out
+    days = days_after(agreements.signed, cast.day)
+    rows = is_new(agreements.origin, days, window)
+    rows &= cast.direction[agreements.dyad] == DIRECTIONS.index(direction)
+    rows &= world.ladder.security[agreements.kind]
+    run, dyad = agreements.run[rows], agreements.dyad[rows]
+    signed = np.zeros((runs, world.n), dtype=bool)
+    signed[run, world.first[dyad]] = True
+    signed[run, world.second[dyad]] = True
+    return signed
 
 
 def stances(
     world: World,
     cast: EventRoles,
-    made: AgreementRows,
+    agreements: AgreementRows,
     effort: Floats,
     tie: Floats,
     window: float,
 ) -> Ints:
     """(R, n) stance of each state at the end of a window, an index into STANCES.
     effort, tie: (R, n) at its end."""
-    counter = signers(world, cast, made, len(effort), window, "counter")
+    runs = len(effort)
+    counter = signers(world, cast, agreements, runs, window, "counter")
+    joined = signers(world, cast, agreements, runs, window, "with_participant")
     others_acted = counter.sum(axis=1, keepdims=True) - counter > 0
-    joined = signers(world, cast, made, len(effort), window, "with_participant")
-    return responses.stances(
-        responses.Acts(counter, joined, effort, tie, cast.threatened, others_acted)
-    )
+    acts = responses.Acts(counter, joined, effort, tie, cast.threatened, others_acted)
+    return responses.stances(acts)

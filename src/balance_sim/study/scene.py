@@ -49,60 +49,56 @@ class EventRoles:
 
 
 def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
-    """The cast that a class table gives in these worlds; groups, audiences and
+    """The roles that a class table fixes in these worlds; groups, audiences and
     positions are the scenario's."""
     world, scenario = worlds.reference, worlds.scenario
     roster = {code: i for i, code in enumerate(world.codes)}
     threatened, direction = sorted_into(world, classes)
 
-    def at(codes: Iterable[str]) -> list[int]:
+    def positions(codes: Iterable[str]) -> list[int]:
         return sorted(roster[code] for code in codes if code in roster)
 
-    participants = tuple(at(classes.participants))
-    host, junior, third = (
-        roster.get(code or "") for code in (classes.host, classes.junior, classes.third)
-    )
-    fighting = {
-        (roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster
-    }
-    positions = sorted(
-        (dyad.split("-"), position)
-        for dyad, position in scenario.report.positions.items()
-    )
-    known = {
-        **scenario.groups,
-        **classes.groups,
-    }  # a group that is new to the table is the scenario's
-    of_group = {
-        name: at(known.get(name, (name,))) for name in scenario.report.groups
-    } | {"outside": [*range(world.n)]}
-    groups = {
-        name: np.array([i for i in who if i not in participants])
-        for name, who in of_group.items()
-    }
+    participants = tuple(positions(classes.participants))
+    host = roster.get(classes.host or "")
+    wars = set()
+    for a, b in classes.wars:
+        if a in roster and b in roster:
+            wars.add((roster[a], roster[b]))
+    at_war = {state for war in wars for state in war}
+    partners_at_war = [i for i in participants if i != host and i in at_war]
+    declared = []
+    for dyad, position in sorted(scenario.report.positions.items()):
+        codes = dyad.split("-")
+        first, second = roster[codes[0]], roster[codes[1]]
+        if host not in (first, second):
+            declared.append((first, second, position))
+    # a group that is new to the table is the scenario's
+    members_by_name = {**scenario.groups, **classes.groups}
+    groups = {}
+    for name in (*scenario.report.groups, "outside"):
+        inside = positions(members_by_name.get(name, (name,)))
+        states = range(world.n) if name == "outside" else inside
+        others = [i for i in states if i not in participants]
+        if others:
+            groups[name] = np.array(others)
+    audiences = {}
+    for name in sorted(scenario.audiences):
+        states = audience_members(worlds, name, classes)
+        if states:
+            audiences[name] = int(world.audience[states[0]])
     return EventRoles(
         day=day,
         participants=participants,
         host=host,
-        junior=junior,
-        third=third,
+        junior=roster.get(classes.junior or ""),
+        third=roster.get(classes.third or ""),
         threatened=threatened,
         direction=direction,
-        wars=tuple(sorted(dyad for dyad in fighting if host not in dyad)),
-        war_parties=tuple(
-            i for i in participants if i != host and any(i in dyad for dyad in fighting)
-        ),
-        declared=tuple(
-            (roster[a], roster[b], position)
-            for (a, b), position in positions
-            if host not in (roster[a], roster[b])
-        ),
-        groups={name: who for name, who in groups.items() if len(who)},
-        audiences={
-            name: int(world.audience[who[0]])
-            for name in sorted(scenario.audiences)
-            if (who := audience_members(worlds, name, classes))
-        },
+        wars=tuple(sorted(war for war in wars if host not in war)),
+        war_parties=tuple(partners_at_war),
+        declared=tuple(declared),
+        groups=groups,
+        audiences=audiences,
     )
 
 
@@ -113,12 +109,10 @@ def audience_members(
     the audience is new."""
     table, scenario = classes or worlds.classes, worlds.scenario
     roster = {code: i for i, code in enumerate(worlds.reference.codes)}
-    who = (
-        table.audiences[name]
-        if name in table.audiences
-        else scenario.audiences[name].members
-    )
-    return members(who, scenario.groups, roster)
+    if name in table.audiences:
+        return members(table.audiences[name], scenario.groups, roster)
+    named = scenario.audiences[name].members
+    return members(named, scenario.groups, roster)
 
 
 def focal_roles(worlds: Worlds) -> EventRoles:
@@ -127,68 +121,66 @@ def focal_roles(worlds: Worlds) -> EventRoles:
     return roles_of(worlds, worlds.classes, worlds.reference.focal_day)
 
 
-def kept[Told](work_out: Callable[..., Told]) -> Callable[..., Told]:
+def remembered[Values](measure: Callable[..., Values]) -> Callable[..., Values]:
     """A measure of a scene that is worked out once for each of its arguments, and
     shared: nobody may change it."""
 
-    @wraps(work_out)
-    def found(scene: StateMetrics, *of: Any) -> Any:
-        key = work_out, *of
-        if key not in scene.known:
-            scene.known[key] = work_out(scene, *of)
-        return scene.known[key]
+    @wraps(measure)
+    def once(scene: StateMetrics, *arguments: Any) -> Any:
+        key = measure, *arguments
+        if key not in scene.values:
+            scene.values[key] = measure(scene, *arguments)
+        return scene.values[key]
 
-    return found
+    return once
 
 
 class StateMetrics:
-    """One view, and what several casts read of it. Good as long as the view. What is
-    read is kept by state."""
+    """One view, and what several roles read of it. Good as long as the view. What is
+    read is remembered by state."""
 
     def __init__(
         self, world: World, baseline: Baseline, state: BlockState, view: View
     ) -> None:
         self.world, self.baseline, self.state, self.view = world, baseline, state, view
-        self.known: dict[object, Any] = {}
+        self.values: dict[object, Any] = {}
 
-    @kept
+    @remembered
     def beside(self, k: int) -> Floats:
         """(R, A, n) a_jk: how far each j is thought to stand with k, as each audience
         reads it; a_kk = 1."""
         world, view = self.world, self.view
         others = np.delete(np.arange(world.n), k)
-        pairs = world.dyad_index[others, k]
-        news = view.announced[:, None, pairs] * world.signature_attention[:, None]
+        dyads, attention = world.dyad_index[others, k], world.signature_attention
+        news = view.announced[:, None, dyads] * attention[:, None]
         agreement = world.rules.alpha_acc * view.depth[:, None, others, k] + news
-        out = np.ones((len(view.depth), len(world.signature_attention), world.n))
-        out[:, :, others] = alignment_with(
-            world.odds_against[view.step][:, pairs], agreement
-        )
-        return out
+        against = world.odds_against[view.step][:, dyads]
+        alignment = np.ones((len(view.depth), len(attention), world.n))
+        alignment[:, :, others] = alignment_with(against, agreement)
+        return alignment
 
     def own(self, k: int) -> Floats:
         """(R, n) a_ik as each i reads it."""
-        return np.asarray(
-            self.beside(k)[:, self.world.audience, np.arange(self.world.n)]
-        )
+        states = np.arange(self.world.n)
+        return np.asarray(self.beside(k)[:, self.world.audience, states])
 
-    @kept
+    @remembered
     def relation(self, k: int) -> Floats:
         """(R, n) R_ik: how each i sees k."""
         return responses.relations(self.own(k), 1.0 - self.view.unopposed[:, :, k])
 
-    @kept
+    @remembered
     def relation_of(self, i: int) -> Floats:
         """(R, n) R_ik: how i sees each k."""
         seen_by_i = self.beside(i)[:, self.world.audience[i]]
         return responses.relations(seen_by_i, 1.0 - self.view.unopposed[:, i])
 
-    @kept
+    @remembered
     def hostility(self, k: int) -> Floats:
         """(R, n) L_ik: hostility of k as each i sees it; 0 on itself."""
         return hostility_toward(self.world, self.state, self.view.step, k)
 
-    @kept
+    @remembered
     def drawn_in(self, k: int) -> Floats:
         """(R, n) f_ik sum_j h_ij lend_jk: what k would lend to i's other adversaries,
         in nats."""
@@ -197,29 +189,22 @@ class StateMetrics:
 
     def drawn_in_through(self, k: int, partners: tuple[int, ...]) -> Floats:
         """(R, n) the part of it that comes through some partners."""
-        with_k = self.beside(k)[
-            :, self.world.audience
-        ]  # (R, n, n): i's reading of each j
-        parts = [
-            self.view.hostility[:, :, j] * self.world.rules.beta * with_k[:, :, j]
-            for j in partners
-            if j != k
+        view, beta = self.view, self.world.rules.beta
+        with_k = self.beside(k)[:, self.world.audience]  # (R, n, n): i's reading of j
+        lent = [
+            view.hostility[:, :, j] * beta * with_k[:, :, j] for j in partners if j != k
         ]
-        return np.asarray(
-            threat.unallied(self.view.depth[:, :, k], self.own(k)) * sum(parts)
-        )
+        free = threat.unallied(view.depth[:, :, k], self.own(k))
+        return np.asarray(free * sum(lent))
 
-    @kept
+    @remembered
     def credibility(self, a: int, b: int) -> Floats:
         """(R, n) of each state as a mediator between a and b."""
         against = 1.0 - self.view.unopposed
         reach = np.minimum(self.world.reach[a], self.world.reach[b])
+        relation_a, relation_b = self.relation_of(a), self.relation_of(b)
         return responses.credibility(
-            against[:, a],
-            against[:, b],
-            self.relation_of(a),
-            self.relation_of(b),
-            reach,
+            against[:, a], against[:, b], relation_a, relation_b, reach
         )
 
     def support(self, k: int) -> Floats:
@@ -230,15 +215,14 @@ class StateMetrics:
 
     def backing(self, k: int) -> Floats:
         """(R, n) b_kj: the share of it that each j lends."""
-        own = self.beside(k)[:, self.world.audience[k]]
-        return threat.backing(self.view.depth[:, k], own, self.world.rules.beta)
+        alignment = self.beside(k)[:, self.world.audience[k]]
+        return threat.backing(self.view.depth[:, k], alignment, self.world.rules.beta)
 
-    @kept
+    @remembered
     def influence(self, k: int) -> Floats:
         """(R, n) of each i over k."""
-        return responses.influence(
-            self.backing(k), self.support(k), self.view.defence[:, k, None]
-        )
+        defence = self.view.defence[:, k, None]
+        return responses.influence(self.backing(k), self.support(k), defence)
 
     def neutrality_gap(
         self, host: int, declared: tuple[tuple[int, int, float], ...]
@@ -253,70 +237,62 @@ class StateMetrics:
             gaps.append(responses.neutrality_gap(perceived, position))
         return np.asarray(np.mean(gaps, axis=0))
 
-    @kept
+    @remembered
     def room(self, i: int) -> tuple[Floats, Floats]:
         """(R,) i's room for manoeuvre: partners worth having that would agree; and how
         often all who are worth having would, a year."""
         world, view = self.world, self.view
-        added = (
-            np.maximum(world.ladder.depth - self.backing(i)[..., None], 0.0)
-            * self.support(i)[..., None]
-        )
-        gain = threat.marginal_gain(
-            view.insecurity[:, i, None, None], view.balance[:, i, None, None], added
-        )
+        backing, support = self.backing(i)[..., None], self.support(i)[..., None]
+        added = np.maximum(world.ladder.depth - backing, 0.0) * support
+        insecurity = view.insecurity[:, i, None, None]
+        gain = threat.marginal_gain(insecurity, view.balance[:, i, None, None], added)
         gain[:, i] = 0.0
-        rate = np.zeros(gain.shape)
         run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
-        asked = Prospects(
-            world,
-            self.baseline,
-            view,
-            self.state,
-            run,
-            partner,
-            np.full(len(run), i),
-            kind,
-        )
+        moment = world, self.baseline, view, self.state
+        asked_by = np.full(len(run), i)
+        prospects = Prospects(*moment, run, partner, asked_by, kind)
         dyad = world.dyad_index[partner, i]
-        often = opportunity_rate(world)[dyad, kind] * openness_at(world, view.day)[dyad]
-        rate[run, partner, kind] = often * consent(willingness(asked))
-        return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
+        openness = openness_at(world, view.day)[dyad]
+        opportunities = opportunity_rate(world)[dyad, kind] * openness
+        rate = np.zeros(gain.shape)
+        rate[run, partner, kind] = opportunities * consent(willingness(prospects))
+        partners = responses.room(gain, rate).astype(float)
+        return partners, rate.max(axis=-1).sum(axis=-1)
 
 
 def state_metrics(
     scene: StateMetrics, cast: EventRoles, *, apart: bool
 ) -> dict[Outcome, Floats]:
-    """What a scene holds of a cast, (R,) each, by outcome without the window. apart:
-    with the parts of hostility."""
-    out = {}
-    if cast.threatened.any():
-        out[Outcome("insecurity", "threatened")] = scene.view.insecurity[
-            :, cast.threatened
-        ].mean(axis=1)
-        out[Outcome("effort", "threatened")] = scene.state.effort[
-            :, cast.threatened
-        ].mean(axis=1)
-    pairs = [(i, j) for i in cast.participants for j in cast.participants if i < j]
-    if pairs:
+    """What a scene holds of an event's roles, (R,) each, by outcome without the window.
+    apart: with the parts of hostility."""
+    metrics = {}
+    threatened = cast.threatened
+    if threatened.any():
+        insecurity = scene.view.insecurity[:, threatened]
+        effort = scene.state.effort[:, threatened]
+        metrics[Outcome("insecurity", "threatened")] = insecurity.mean(axis=1)
+        metrics[Outcome("effort", "threatened")] = effort.mean(axis=1)
+    dyads = [(i, j) for i in cast.participants for j in cast.participants if i < j]
+    if dyads:
         for name, reading in cast.audiences.items():
-            of = np.stack([scene.beside(j)[:, reading, i] for i, j in pairs], axis=1)
-            out[Outcome("alignment_participants", name)] = of.mean(axis=1)
+            alignment = [scene.beside(j)[:, reading, i] for i, j in dyads]
+            mean = np.stack(alignment, axis=1).mean(axis=1)
+            metrics[Outcome("alignment_participants", name)] = mean
     if cast.host is not None:
-        out |= metrics_of_host(scene, cast, cast.host, apart=apart)
-    return out
+        metrics |= metrics_of_host(scene, cast, cast.host, apart=apart)
+    return metrics
 
 
 def metrics_of_host(
     scene: StateMetrics, cast: EventRoles, host: int, *, apart: bool
 ) -> dict[Outcome, Floats]:
-    """What a scene holds of the cast's host."""
+    """What a scene holds of the event's host."""
     view = scene.view
     room, agreeing = scene.room(host)
     lent = scene.influence(host).copy()
     lent[:, host] = 0.0
     partners = [i for i in cast.participants if i != host]
-    out = {
+    metrics = {
         Outcome("insecurity_host"): view.insecurity[:, host],
         Outcome("defence", "host"): view.defence[:, host],
         Outcome("room", "host"): room,
@@ -325,33 +301,31 @@ def metrics_of_host(
         Outcome("dependence", "host_partners"): lent[:, partners].sum(axis=1),
     }
     if cast.declared:
-        out[Outcome("neutrality_gap", "host")] = scene.neutrality_gap(
-            host, cast.declared
-        )
-    parts = {"relations": scene.relation(host)}
+        gap = scene.neutrality_gap(host, cast.declared)
+        metrics[Outcome("neutrality_gap", "host")] = gap
+    by_state = {"relations": scene.relation(host)}
     if apart:
-        parts |= {"hostility": scene.hostility(host), "drawn_in": scene.drawn_in(host)}
+        by_state["hostility"] = scene.hostility(host)
+        by_state["drawn_in"] = scene.drawn_in(host)
         if cast.war_parties:
-            parts["drawn_in_war"] = scene.drawn_in_through(host, cast.war_parties)
-    for name, who in cast.groups.items():
-        others = who[who != host]
+            by_state["drawn_in_war"] = scene.drawn_in_through(host, cast.war_parties)
+    for name, states in cast.groups.items():
+        others = states[states != host]
         if len(others):
-            out |= {
-                Outcome(part, f"{name}_host"): of[:, others].mean(axis=1)
-                for part, of in parts.items()
-            }
+            for measure, values in by_state.items():
+                mean = values[:, others].mean(axis=1)
+                metrics[Outcome(measure, f"{name}_host")] = mean
     if cast.wars:
-        of_all = {dyad: scene.credibility(*dyad) for dyad in cast.wars}
-        out[Outcome("credibility", "host")] = np.mean(
-            [one[:, host] for one in of_all.values()], axis=0
-        )
-        rivals = [
-            np.delete(one, [*dyad, host], axis=1).mean(axis=1)
-            for dyad, one in of_all.items()
-        ]
-        out[Outcome("credibility", "rivals")] = np.mean(rivals, axis=0)
+        of_host, of_rivals = [], []
+        for war in cast.wars:
+            credibility = scene.credibility(*war)
+            rivals = np.delete(credibility, [*war, host], axis=1)
+            of_host.append(credibility[:, host])
+            of_rivals.append(rivals.mean(axis=1))
+        metrics[Outcome("credibility", "host")] = np.mean(of_host, axis=0)
+        metrics[Outcome("credibility", "rivals")] = np.mean(of_rivals, axis=0)
     if cast.junior is not None and cast.third is not None and cast.junior != cast.third:
-        over_junior = scene.influence(cast.junior)
-        out[Outcome("influence", "host_junior")] = over_junior[:, host]
-        out[Outcome("influence", "third_junior")] = over_junior[:, cast.third]
-    return out
+        influence = scene.influence(cast.junior)
+        metrics[Outcome("influence", "host_junior")] = influence[:, host]
+        metrics[Outcome("influence", "third_junior")] = influence[:, cast.third]
+    return metrics

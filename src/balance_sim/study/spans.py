@@ -3,7 +3,6 @@ numbers: beliefs, threat, effort and consent in some spans of the scenario's tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import threat
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import NO_RUN, Worlds
 from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step, effort_after
@@ -31,10 +30,12 @@ from balance_sim.model.willingness import consent, steady_terms, terms_of, willi
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
 
-SCARCE = "talks_budget"  # the term that reads talks under way
-EVIDENCE = ("odds_against", "intent_odds", "reliability")  # arrays of a world by step
-SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
-NO_RUN = np.zeros(1, dtype=np.uint64)
+SCARCE = "talks_budget"
+"""The term that reads talks under way."""
+EVIDENCE = ("odds_against", "intent_odds", "reliability")
+"""Arrays of a world by step."""
+SPANS = 20
+"""Of the scenario's length, at least: dates at which beliefs are looked at."""
 
 
 @dataclass(frozen=True)
@@ -52,35 +53,41 @@ class WillingnessOverTime:
     def of(self, dyads: Ints) -> WillingnessOverTime:
         """Of some of the dyads. dyads: sorted."""
         rows = np.searchsorted(self.dyads, dyads)
-        some = {
-            name: getattr(self, name)[:, rows] for name in ("consent", "gain", "steady")
-        }
-        return replace(self, dyads=dyads, **some)
+        return replace(
+            self,
+            dyads=dyads,
+            consent=self.consent[:, rows],
+            gain=self.gain[:, rows],
+            steady=self.steady[:, rows],
+        )
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
     """(K + 1,) steps at which spans begin, and the number of steps: even, cut at the
     dates of all arms' events."""
     world, days = worlds.reference, set(event_days(worlds.scenario))
-    even, edges = world.grid[-1] / least, [0]
+    longest, edges = world.grid[-1] / least, [0]
     for step in range(1, world.steps):
-        if (
-            world.grid[step] in days
-            or world.grid[step + 1] - world.grid[edges[-1]] > even
-        ):
+        is_long = world.grid[step + 1] - world.grid[edges[-1]] > longest
+        if world.grid[step] in days or is_long:
             edges.append(step)
     return np.array([*edges, world.steps])
+
+
+def _with_evidence(world: World, **changed: Any) -> World:
+    """The world with other evidence, and nothing of what was worked out from its
+    own."""
+    return replace(world, at_start=replace(world.at_start, shared={}), **changed)
 
 
 def in_spans(world: World, edges: Ints) -> World:
     """The world with a few long steps: in each span, its evidence is that of the step
     in the middle."""
     grid = world.grid[edges]
-    steps = np.searchsorted(world.grid, (grid[1:] + grid[:-1]) / 2, side="right") - 1
-    told: dict[str, Any] = {name: getattr(world, name)[steps] for name in EVIDENCE}
-    return replace(
-        world, grid=grid, at_start=replace(world.at_start, shared={}), **told
-    )
+    middles = (grid[1:] + grid[:-1]) / 2
+    steps = np.searchsorted(world.grid, middles, side="right") - 1
+    arrays = {name: getattr(world, name)[steps] for name in EVIDENCE}
+    return _with_evidence(world, grid=grid, **arrays)
 
 
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
@@ -89,12 +96,16 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
     alone = ordered.model_copy(update={"events": (event,)})
-    more = evidence(alone, moments, starts, world.dyad_index)
-    told: dict[str, Any] = {name: getattr(world, name).copy() for name in EVIDENCE}
-    told["odds_against"][..., more.dyads] *= np.exp(-more.align)
-    told["intent_odds"].reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
-    told["reliability"] = world.reliability * np.exp(-more.lost)
-    return replace(world, at_start=replace(world.at_start, shared={}), **told)
+    nats = evidence(alone, moments, starts, world.dyad_index)
+    odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
+    odds_against[..., nats.dyads] *= np.exp(-nats.align)
+    intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
+    return _with_evidence(
+        world,
+        odds_against=odds_against,
+        intent_odds=intent_odds,
+        reliability=world.reliability * np.exp(-nats.lost),
+    )
 
 
 def at_start(world: World) -> BlockState:
@@ -120,120 +131,173 @@ def course(
     world: in spans; start: as `at_start` gives it for the same record. beside: the
     course, of these dyads among others and from the same start, of the world that
     `with_event` made this one of: what comes before the event is its."""
-    scarce = world.rules.weights[SCARCE] != 0
-    if scarce and dyads is not None:
+    is_scarce = world.rules.weights[SCARCE] != 0
+    if is_scarce and dyads is not None:
         return course(world, baseline, start=start).of(dyads)
-    dyads = np.arange(len(world.first)) if dyads is None else dyads
-    state, kinds, pairs = (
-        replace(start or at_start(world)),
-        len(world.ladder.names),
-        len(dyads),
-    )
-    first, second = world.first[dyads], world.second[dyads]
-    ego = np.repeat(np.concatenate([first, second]), kinds).reshape(2, -1)
-    kind = np.tile(np.arange(kinds), 2 * pairs).reshape(2, -1)
-    unmoved = steady_terms(world)
-    later = [name for name in terms_of(world) if name not in unmoved]
-    both, gains, states = [], [], []
-    steady: Floats | None = None
-    known: Together | None = None
-    if beside is not None and (before := _alike(world, beside.world)):
-        rows = np.searchsorted(beside.dyads, dyads)
-        both, gains = [beside.consent[:before, rows]], [beside.gain[:before, rows]]
-        steady, states = (
-            beside.steady[:, rows].reshape(2, -1),
-            list(beside.states[:before]),
-        )
-        state = replace(beside.states[before]) if before < world.steps else state
-        known = beside.together
-
-    def of_both_sides(view: View, state: BlockState, runs: Ints) -> Prospects:
-        run = np.tile(np.repeat(runs, pairs * kinds), 2)
-        mine, theirs, which = (_each(of, runs).ravel() for of in (ego, ego[::-1], kind))
-        return Prospects(
-            world,
-            baseline,
-            view,
-            state,
-            run,
-            mine,
-            theirs,
-            which,
-            kinds_each=kinds,
-            mirrored=True,
-        )
-
-    def wanted_in(view: View, state: BlockState, runs: Ints) -> Floats:
-        """(2, runs, P, M) consent of either side."""
-        nonlocal steady
-        if steady is None:
-            steady = willingness(of_both_sides(view, state, NO_STEP), unmoved).reshape(
-                2, -1
-            )
-        seen, shape = of_both_sides(view, state, runs), (2, len(runs), pairs, kinds)
-        wanted = consent(willingness(seen, later, _each(steady, runs).ravel())).reshape(
-            shape
-        )
-        both.append(wanted[0] * wanted[1])
-        gains.append(seen.log_gain.reshape(shape).sum(axis=0))
-        return wanted
-
-    steps: Sequence[int] = range(len(states), world.steps)
-    apart = (
-        scarce
-        or world.drawn is not None
-        or any(term.reads != "facts" for term in world.own_terms.values())
-    )
-    apart = apart or not 0 < len(steps) * world.n**2 <= ROOM
-    together = (
-        None if apart else Together.of(world, baseline, state, np.array(steps), known)
-    )
-    if together is not None:
-        at_once = max(1, AT_ONCE // max(kinds * pairs, 1))
-        for begin in range(0, len(steps), at_once):
-            wanted_in(
-                together.view,
-                together.state,
-                np.arange(begin, min(begin + at_once, len(steps))),
-            )
-        states += together.states(state)
-        steps = steps[:0]
-    for step in steps:
-        if scarce and state.talks is None:
-            state.talks = baseline.talks.reshape(-1, world.n)[:1]
-        states.append(replace(state))
-        view = perceive(world, state, step)
-        wanted = wanted_in(view, state, NO_STEP)
-        if scarce:
-            state.talks = _talks_after(world, baseline, state, wanted[:, 0], step)
-        close_step(world, baseline, state, view)
-    assert steady is not None  # there is a span at least
-    of_both = (
-        np.concatenate(both),
-        np.concatenate(gains),
-        steady.reshape(2, pairs, kinds),
-    )
-    return WillingnessOverTime(world, dyads, *of_both, tuple(states), together)
+    if dyads is None:
+        dyads = np.arange(len(world.first))
+    walk = _Course(world, baseline, dyads, replace(start or at_start(world)))
+    if beside is not None:
+        walk.take_over(beside)
+    steps = np.arange(len(walk.states), world.steps)
+    terms = world.own_terms.values()
+    has_own = any(term.reads != "facts" for term in terms)
+    fits = 0 < len(steps) * world.n**2 <= ROOM
+    if is_scarce or has_own or world.drawn is not None or not fits:
+        walk.look_in_turn(steps, is_scarce=is_scarce)
+    else:
+        walk.look_together(steps)
+    return walk.result
 
 
 NO_STEP = np.zeros(1, dtype=np.int64)
-ROOM = (
-    2**18
-)  # entries of a matrix for each span, of those seen together; more would take much memory
-AT_ONCE = (
-    2**14
-)  # prospects of one side looked at together, to stay in the cache; changes no result
+ROOM = 2**18
+"""Entries of a matrix for each span, of those seen together; more would take much
+memory."""
+AT_ONCE = 2**14
+"""Prospects of one side looked at together, to stay in the cache; changes no result."""
 
 
-def _each[Kind: np.generic](of: npt.NDArray[Kind], runs: Ints) -> npt.NDArray[Kind]:
-    """(2, C) of one run, for each run: (2, runs, C)."""
-    return np.repeat(of[:, None], len(runs), axis=1)
+class _Course:
+    """`course` under way: what has been seen so far, span by span."""
+
+    def __init__(
+        self, world: World, baseline: Baseline, dyads: Ints, state: BlockState
+    ) -> None:
+        self.world, self.baseline, self.dyads, self.state = (
+            world,
+            baseline,
+            dyads,
+            state,
+        )
+        self.kinds, self.pairs = len(world.ladder.names), len(dyads)
+        sides = np.stack([world.first[dyads], world.second[dyads]])
+        self.ego = np.repeat(sides, self.kinds, axis=1)
+        self.kind = np.tile(np.arange(self.kinds), (2, self.pairs))
+        self.steady_names = steady_terms(world)
+        names = terms_of(world)
+        self.later_names = [name for name in names if name not in self.steady_names]
+        self.consent: list[Floats] = []
+        self.gain: list[Floats] = []
+        self.states: list[BlockState] = []
+        self.steady: Floats | None = None
+        self.together: Together | None = None
+        self.control_together: Together | None = None
+
+    @property
+    def result(self) -> WillingnessOverTime:
+        """The course, once all spans have been looked at."""
+        assert self.steady is not None  # there is a span at least
+        return WillingnessOverTime(
+            world=self.world,
+            dyads=self.dyads,
+            consent=np.concatenate(self.consent),
+            gain=np.concatenate(self.gain),
+            steady=self.steady.reshape(2, self.pairs, self.kinds),
+            states=tuple(self.states),
+            together=self.together,
+        )
+
+    def take_over(self, beside: WillingnessOverTime) -> None:
+        """What comes before the evidence differs from that of another course's world is
+        that course's."""
+        count = _alike(self.world, beside.world)
+        if not count:
+            return
+        rows = np.searchsorted(beside.dyads, self.dyads)
+        self.consent = [beside.consent[:count, rows]]
+        self.gain = [beside.gain[:count, rows]]
+        self.steady = beside.steady[:, rows].reshape(2, -1)
+        self.states = list(beside.states[:count])
+        if count < self.world.steps:
+            self.state = replace(beside.states[count])
+        self.control_together = beside.together
+
+    def prospects(self, view: View, state: BlockState, runs: Ints) -> Prospects:
+        """Both sides of all dyads in some replications of a view."""
+        run = np.tile(np.repeat(runs, self.pairs * self.kinds), 2)
+        ego, kind = _each(self.ego, runs), _each(self.kind, runs)
+        alter = _each(self.ego[::-1], runs)
+        return Prospects(
+            self.world,
+            self.baseline,
+            view,
+            state,
+            run,
+            ego.ravel(),
+            alter.ravel(),
+            kind.ravel(),
+            kinds_each=self.kinds,
+            mirrored=True,
+        )
+
+    def look(self, view: View, state: BlockState, runs: Ints) -> Floats:
+        """(2, runs, P, M) consent of either side; adds to the course."""
+        if self.steady is None:
+            at_first = self.prospects(view, state, NO_STEP)
+            self.steady = willingness(at_first, self.steady_names).reshape(2, -1)
+        prospects = self.prospects(view, state, runs)
+        shape = (2, len(runs), self.pairs, self.kinds)
+        steady = _each(self.steady, runs).ravel()
+        u = willingness(prospects, self.later_names, steady)
+        wanted = consent(u).reshape(shape)
+        self.consent.append(wanted[0] * wanted[1])
+        self.gain.append(prospects.log_gain.reshape(shape).sum(axis=0))
+        return wanted
+
+    def look_together(self, steps: Ints) -> None:
+        """All spans at once."""
+        together = Together.of(
+            self.world, self.baseline, self.state, steps, self.control_together
+        )
+        at_once = max(1, AT_ONCE // max(self.kinds * self.pairs, 1))
+        for start in range(0, len(steps), at_once):
+            rows = np.arange(start, min(start + at_once, len(steps)))
+            self.look(together.view, together.state, rows)
+        self.states += together.states(self.state)
+        self.together = together
+
+    def look_in_turn(self, steps: Ints, *, is_scarce: bool) -> None:
+        """Span by span. is_scarce: talks under way count."""
+        world, baseline, state = self.world, self.baseline, self.state
+        for step in steps.tolist():
+            if is_scarce and state.talks is None:
+                state.talks = baseline.talks.reshape(-1, world.n)[:1]
+            self.states.append(replace(state))
+            view = perceive(world, state, step)
+            wanted = self.look(view, state, NO_STEP)
+            if is_scarce:
+                wanted_now = wanted[:, 0]
+                state.talks = _talks_after(world, baseline, state, wanted_now, step)
+            close_step(world, baseline, state, view)
+
+
+def _each[Number: np.generic](
+    values: npt.NDArray[Number], runs: Ints
+) -> npt.NDArray[Number]:
+    """(2, C) of one replication, for each replication: (2, runs, C)."""
+    return np.repeat(values[:, None], len(runs), axis=1)
+
+
+BY_SPAN = (
+    "depth",
+    "announced",
+    "unopposed",
+    "hostility",
+    "total",
+    "sided",
+    "roots",
+    "defence",
+    "balance",
+    "insecurity",
+)
+"""Arrays of a view whose first axis is replications, or here spans."""
 
 
 @dataclass(frozen=True)
 class Together:
-    """Several spans seen together, each as if it were a run: but for effort nothing in
-    one changes the next.
+    """Several spans seen together, each as if it were a replication: but for effort
+    nothing in one changes the next.
 
     state: by span what terms read that are not steady; the rest of it is the
     start's."""
@@ -251,84 +315,72 @@ class Together:
         steps: Ints,
         beside: Together | None = None,
     ) -> Together:
-        """begun: as the first span finds it. beside: the same of a world that tells the
-        states other things, with as many spans at least. Raises InvalidNumber as these
-        spans one by one would."""
-        count, n = len(steps), world.n
-        lay = Workspace.lay(count, len(world.audience_rows), n, at_once=count)
-        carried = ("depth", "experience", "engaged", "active", "effort")
-        of_each: dict[str, Any] = {
-            name: np.repeat(getattr(begun, name), count, axis=0) for name in carried
-        }
-        state = replace(
-            begun, runs=np.zeros(count, dtype=np.uint64), workspace=lay, **of_each
-        )
+        """begun: as the first span finds it. beside: the same of a world in which
+        states hear other things, with as many spans at least. Raises InvalidNumber as
+        these spans one by one would."""
+        state = _repeated(begun, world, len(steps))
         if beside is None or beside.steps[0] > steps[0]:
+            control = None
             middles = (world.grid[steps] + world.grid[steps + 1]) / 2
-            announced, known = (
-                np.concatenate([announcements(world, begun, day) for day in middles]),
-                None,
-            )
+            by_span = [announcements(world, begun, day) for day in middles]
+            announced = np.concatenate(by_span)
         else:
             first = int(np.searchsorted(beside.steps, steps[0]))
-            rows = slice(first, first + count)
-            announced, known = (
-                beside.view.announced[rows],
-                (beside.world, beside.state.workspace.beliefs[:, rows]),
-            )
-        reliable, workspace, s0 = (
-            perceive_steps(world, state, steps, announced, known),
-            state.workspace,
-            world.rules.s0,
-        )
-        for row, step in enumerate(steps.tolist()):
-            workspace.defence[row] += world.capability * (1.0 + state.effort[row])
-            insecurity = threat.insecurity(
-                workspace.total[row], workspace.defence[row], s0
-            )
-            after = effort_after(world, baseline, state.effort[row], insecurity, step)
-            if not all(
-                np.isfinite(of).all()
-                for of in (workspace.total[row], workspace.defence[row], after)
-            ):
-                one_by_one = replace(begun)
-                for each in steps.tolist():
-                    close_step(
-                        world, baseline, one_by_one, perceive(world, one_by_one, each)
-                    )
-            if row + 1 < count:
-                state.effort[row + 1] = after
-        return Together(
-            world, steps, state, view_of(world, state, steps, announced, reliable)
-        )
+            rows = slice(first, first + len(steps))
+            control = beside.world, beside.state.workspace.beliefs[:, rows]
+            announced = beside.view.announced[rows]
+        reliable = perceive_steps(world, state, steps, announced, control)
+        if not _add_efforts(world, baseline, state, steps):
+            one_by_one = replace(begun)
+            for step in steps.tolist():
+                view = perceive(world, one_by_one, step)
+                close_step(world, baseline, one_by_one, view)
+        view = view_of(world, state, steps, announced, reliable)
+        return Together(world, steps, state, view)
 
     def seen(self, row: int) -> View:
-        """The view of one span, as `perceive` gives it."""
-        some, of = slice(row, row + 1), self.view
-        names = (
-            "depth",
-            "announced",
-            "unopposed",
-            "hostility",
-            "total",
-            "sided",
-            "roots",
-            "defence",
-            "balance",
-        )
-        mine = {name: getattr(of, name)[some] for name in (*names, "insecurity")}
-        mine |= {
-            name: getattr(of, name)[row]
-            for name in ("step", "day", "reliability", "reliable")
-        }
-        return replace(of, **mine)
+        """The view of one span, as of `perceive`."""
+        view, rows = self.view, slice(row, row + 1)
+        arrays: dict[str, Any] = {name: getattr(view, name)[rows] for name in BY_SPAN}
+        for name in ("step", "day", "reliability", "reliable"):
+            arrays[name] = getattr(view, name)[row]
+        return replace(view, **arrays)
 
     def states(self, begun: BlockState) -> list[BlockState]:
         """As each span finds them."""
-        of_each = zip(
-            self.state.effort[:, None], self.world.grid[self.steps], strict=True
-        )
-        return [replace(begun, effort=effort, day=day) for effort, day in of_each]
+        days = self.world.grid[self.steps]
+        efforts = zip(self.state.effort[:, None], days, strict=True)
+        return [replace(begun, effort=effort, day=day) for effort, day in efforts]
+
+
+def _repeated(state: BlockState, world: World, count: int) -> BlockState:
+    """The state of one replication as that of so many, each to be a span."""
+    n, audiences = world.n, len(world.audience_rows)
+    names = ("depth", "experience", "engaged", "active", "effort")
+    arrays: dict[str, Any] = {
+        name: np.repeat(getattr(state, name), count, axis=0) for name in names
+    }
+    workspace = Workspace.lay(count, audiences, n, at_once=count)
+    runs = np.zeros(count, dtype=np.uint64)
+    return replace(state, runs=runs, workspace=workspace, **arrays)
+
+
+def _add_efforts(
+    world: World, baseline: Baseline, state: BlockState, steps: Ints
+) -> bool:
+    """Adds own strength to the defence of each span, and effort to the next. False:
+    a number is none."""
+    workspace, s0, all_finite = state.workspace, world.rules.s0, True
+    for row, step in enumerate(steps.tolist()):
+        total, defence = workspace.total[row], workspace.defence[row]
+        defence += world.capability * (1.0 + state.effort[row])
+        insecurity = threat.insecurity(total, defence, s0)
+        effort = effort_after(world, baseline, state.effort[row], insecurity, step)
+        values = np.stack([total, defence, effort])
+        all_finite = all_finite and bool(np.isfinite(values).all())
+        if row + 1 < len(steps):
+            state.effort[row + 1] = effort
+    return all_finite
 
 
 def _talks_after(
@@ -336,25 +388,21 @@ def _talks_after(
 ) -> Floats:
     """(1, n) expected talks under way at the end of a span, on the way to the steady
     state of the span's consent, (2, P, M), as fast as talks end at the start's."""
-    at_start = baseline.keen.reshape(-1, *wanted.swapaxes(0, 1).shape)[0]
-    steady, usual = (
-        usual_talks(world, keen) for keen in (wanted.swapaxes(0, 1), at_start)
-    )
-    ends = (
-        over(by_state(world, rates_at_start(world, at_start).sum(axis=-1)), usual)
-        / DAYS_PER_YEAR
-    )
-    left = np.exp(-ends * (world.grid[step + 1] - world.grid[step]))
     assert state.talks is not None
-    return np.asarray(steady + (state.talks - steady) * left)
+    keen = wanted.swapaxes(0, 1)
+    at_start = baseline.keen.reshape(-1, *keen.shape)[0]
+    steady, usual = usual_talks(world, keen), usual_talks(world, at_start)
+    opened = by_state(world, rates_at_start(world, at_start).sum(axis=-1))
+    ends = over(opened, usual) / DAYS_PER_YEAR
+    remaining = np.exp(-ends * (world.grid[step + 1] - world.grid[step]))
+    return np.asarray(steady + (state.talks - steady) * remaining)
 
 
 def _alike(world: World, other: World) -> int:
     """How many spans go by before the evidence in two worlds differs."""
     differ = np.zeros(world.steps, dtype=bool)
     for name in EVIDENCE:
-        mine, theirs = (
-            getattr(one, name).reshape(world.steps, -1) for one in (world, other)
-        )
-        differ |= (mine != theirs).any(axis=1)
+        array = getattr(world, name).reshape(world.steps, -1)
+        others = getattr(other, name).reshape(world.steps, -1)
+        differ |= (array != others).any(axis=1)
     return int(differ.argmax()) if differ.any() else world.steps

@@ -52,30 +52,32 @@ class BlockTables:
         return {"dyads": self.dyads, "accords": self.agreements, "runs": self.runs}
 
 
-def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
-    """Tables of several blocks as one; None for none."""
-    of = (
-        [part.runs for part in parts],
-        [part.agreements for part in parts],
-        [part.dyads for part in parts],
+def joined(blocks: Sequence[BlockTables]) -> BlockTables:
+    """Tables of several blocks, one at least, as one."""
+    return BlockTables(
+        runs=pa.concat_tables([block.runs for block in blocks]),
+        agreements=pa.concat_tables([block.agreements for block in blocks]),
+        dyads=pa.concat_tables([block.dyads for block in blocks]),
     )
-    return BlockTables(*map(pa.concat_tables, of)) if parts else None
 
 
-# -- columns ----------------------------------------------------------------------------------------
+# -- columns
 
 
 def numbers(values: npt.NDArray[Any]) -> pa.Array:
     """A column of numbers; NaN stays NaN."""
     values = np.ascontiguousarray(values)
+    buffers = [None, pa.py_buffer(values)]
     return pa.Array.from_buffers(
-        pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)]
+        pa.from_numpy_dtype(values.dtype), len(values), buffers
     )
 
 
-def words(index: npt.NDArray[np.integer[Any]], of: Sequence[str]) -> pa.DictionaryArray:
-    """A column of words, each given by its place among `of`."""
-    encoded = [word.encode() for word in of]
+def words(
+    index: npt.NDArray[np.integer[Any]], vocabulary: Sequence[str]
+) -> pa.DictionaryArray:
+    """A column of words, each given by its place in the vocabulary."""
+    encoded = [word.encode() for word in vocabulary]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
     dictionary = pa.Array.from_buffers(pa.string(), len(encoded), buffers)
@@ -86,12 +88,9 @@ def coded(
     column: pa.ChunkedArray, code: Callable[[str], Any], dtype: npt.DTypeLike
 ) -> npt.NDArray[Any]:
     """What stands for each word of a dictionary column."""
-    whole = column.unify_dictionaries().combine_chunks()
-    return np.asarray(
-        np.array([code(word) for word in whole.dictionary.to_pylist()], dtype)[
-            whole.indices.to_numpy()
-        ]
-    )
+    chunk = column.unify_dictionaries().combine_chunks()
+    codes = [code(word) for word in chunk.dictionary.to_pylist()]
+    return np.asarray(np.array(codes, dtype)[chunk.indices.to_numpy()])
 
 
 def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
@@ -102,9 +101,8 @@ def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
 def positions(table: pa.Table, name: str, words: Sequence[str]) -> Ints:
     """Position of each row's word among `words`. Raises KeyError for one that is not
     among them."""
-    return coded(
-        table[name], {word: k for k, word in enumerate(words)}.__getitem__, np.int64
-    )
+    place = {word: k for k, word in enumerate(words)}
+    return coded(table[name], place.__getitem__, np.int64)
 
 
 def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa.Table:
@@ -113,49 +111,36 @@ def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa
     return table.filter(pc.invert(inside) if others else inside)
 
 
-# -- rows -------------------------------------------------------------------------------------------
+# -- rows
 
 
 def runs_table(
-    runs: Keys, arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]
+    runs: Keys, arm: str, outcomes: Mapping[str, Floats], filtered: Mapping[str, Floats]
 ) -> pa.Table:
-    """One row a replication. smooth: filtered estimates, in columns of their own,
-    rounded as the recorder's are."""
-    for name in outcomes:
-        outcome_named(name)  # whoever makes an outcome declares what it is
+    """One row a replication. filtered: estimates in columns of their own, rounded as
+    the recorder's are."""
     columns = {
-        **outcomes,
-        **{FILTERED + name: np.round(of, DECIMALS) for name, of in smooth.items()},
-    }
-    front = {
         "run": numbers(runs.astype(np.int32)),
         "arm": words(np.zeros(len(runs), int), (arm,)),
     }
-    return pa.table(front | {name: numbers(values) for name, values in columns.items()})
+    for name, values in outcomes.items():
+        outcome_named(name)  # whoever makes an outcome declares what it is
+        columns[name] = numbers(values)
+    for name, values in filtered.items():
+        columns[FILTERED + name] = numbers(np.round(values, DECIMALS))
+    return pa.table(columns)
 
 
 def agreement_table(
-    worlds: Worlds, arm: str, made: AgreementRows, runs: Keys
+    worlds: Worlds, arm: str, agreements: AgreementRows, runs: Keys
 ) -> pa.Table:
     """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not
     by the horizon."""
-    world = worlds.arms[arm]
-    a = made.take(
-        np.lexsort(
-            (made.count, made.origin, made.opened, made.kind, made.dyad, made.run)
-        )
-    )
+    world, a = worlds.arms[arm], agreements
+    order = np.lexsort((a.count, a.origin, a.opened, a.kind, a.dyad, a.run))
+    a = a.take(order)
     epoch = np.int32(worlds.scenario.start.toordinal() - EPOCH)
-
-    def dates(days: Floats) -> pa.Array:
-        known = np.isfinite(days) & (days < world.grid[-1])
-        whole = np.floor(np.where(known, days, 0.0)).astype(np.int32) + epoch
-        bits = pa.py_buffer(np.packbits(known, bitorder="little"))
-        unknown = len(known) - int(known.sum())
-        return pa.Array.from_buffers(
-            pa.date32(), len(days), [bits, pa.py_buffer(whole)], null_count=unknown
-        )
-
+    horizon, direction = world.grid[-1], worlds.baseline.direction[a.dyad]
     columns = {
         "run": numbers(runs[a.run].astype(np.int32)),
         "arm": words(np.zeros(len(a.run), int), (arm,)),
@@ -163,16 +148,22 @@ def agreement_table(
         "b": words(world.second[a.dyad], world.codes),
         "kind": words(a.kind, world.ladder.names),
         "origin": words(a.origin, ORIGINS),
-        "direction": words(worlds.baseline.direction[a.dyad], DIRECTIONS),
+        "direction": words(direction, DIRECTIONS),
         "occasion": numbers(a.count.astype(np.int32)),
     }
-    return pa.table(
-        columns
-        | {
-            name: dates(getattr(a, name))
-            for name in ("opened", "signed", "in_force", "ended")
-        }
-    )
+    for name in ("opened", "signed", "in_force", "ended"):
+        columns[name] = _dates(getattr(a, name), horizon, epoch)
+    return pa.table(columns)
+
+
+def _dates(days: Floats, horizon: float, epoch: np.int32) -> pa.Array:
+    """A column of dates; null from the horizon on. epoch: day 0, counted from 1970."""
+    is_dated = np.isfinite(days) & (days < horizon)
+    dates = np.floor(np.where(is_dated, days, 0.0)).astype(np.int32) + epoch
+    bits = pa.py_buffer(np.packbits(is_dated, bitorder="little"))
+    nulls = len(days) - int(is_dated.sum())
+    buffers = [bits, pa.py_buffer(dates)]
+    return pa.Array.from_buffers(pa.date32(), len(days), buffers, null_count=nulls)
 
 
 def days_to_signature(agreements: pa.Table, focal_day: int) -> Ints:
@@ -185,26 +176,17 @@ def days_to_signature(agreements: pa.Table, focal_day: int) -> Ints:
 def new_rows(agreements: pa.Table, focal_day: int, window: float = np.inf) -> Bools:
     """(K,) which rows of a table of agreements are new, and signed within a window
     after the focal date."""
-    return is_new(
-        positions(agreements, "origin", ORIGINS),
-        days_to_signature(agreements, focal_day),
-        window,
-    )
+    origin = positions(agreements, "origin", ORIGINS)
+    return is_new(origin, days_to_signature(agreements, focal_day), window)
 
 
-# -- sums by dyad -----------------------------------------------------------------------------------
+# -- sums by dyad
 
 SUM = 2.0**36  # quanta of a number
-COARSE, FINE = 2.0**20, 2.0**40  # quanta of a square, and of what is left of one
-SUMS = (
-    "sum",
-    "squares",
-    "squares_rest",
-    "effect",
-    "effect_squares",
-    "effect_squares_rest",
-)
-NONE = [0] * len(SUMS)
+COARSE, FINE = 2.0**20, 2.0**40  # quanta of a square, and of what coarse ones leave
+_OF_EFFECT = ("effect", "effect_squares", "effect_squares_rest")
+SUMS = ("sum", "squares", "squares_rest", *_OF_EFFECT)
+NO_SUMS = [0] * len(SUMS)
 COLUMNS = [
     "a",
     "b",
@@ -228,11 +210,12 @@ def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
     >>> total, squares, rest = quanta(np.array([[0.5], [1.5]]))
     >>> float(total[0] / SUM), float(squares[0] / COARSE + rest[0] / (COARSE * FINE))
     (2.0, 2.5)"""
-    total = np.round(values * SUM).astype(np.int64).sum(axis=0)
+    total = np.round(values * SUM).astype(np.int64)
     scaled = values**2 * COARSE
     coarse = np.floor(scaled)
-    rest = np.round((scaled - coarse) * FINE)
-    return total, coarse.astype(np.int64).sum(axis=0), rest.astype(np.int64).sum(axis=0)
+    fine = np.round((scaled - coarse) * FINE).astype(np.int64)
+    squares = coarse.astype(np.int64)
+    return total.sum(axis=0), squares.sum(axis=0), fine.sum(axis=0)
 
 
 def dyad_table(
@@ -248,49 +231,47 @@ def dyad_table(
     by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions
     in `codes`."""
     names, n = (*codes, ""), len(codes)
-    sides = {"a": np.append(first, np.arange(n)), "b": np.append(second, np.full(n, n))}
+    side_a = np.append(first, np.arange(n))
+    side_b = np.append(second, np.full(n, n))
     baseline = with_states(by_arm[control], first, second, n)
-    parts = []
+    tables = []
     for arm in sorted(by_arm):
         level = with_states(by_arm[arm], first, second, n)
         sums = np.stack([*quanta(level), *quanta(level - baseline)])
         rows = np.flatnonzero((sums != 0).any(axis=0))
-        runs, of_arm = (
-            np.full(len(rows), len(level), np.int32),
-            np.zeros(len(rows), int),
-        )
-        columns = {"runs": numbers(runs), "arm": words(of_arm, (arm,))}
-        columns |= {name: words(of[rows], names) for name, of in sides.items()}
-        parts.append(
-            pa.table(
-                columns
-                | {name: numbers(of[rows]) for name, of in zip(SUMS, sums, strict=True)}
-            )
-        )
-    return pa.concat_tables(parts)
+        count = len(rows)
+        columns = {
+            "runs": numbers(np.full(count, len(level), np.int32)),
+            "arm": words(np.zeros(count, int), (arm,)),
+            "a": words(side_a[rows], names),
+            "b": words(side_b[rows], names),
+        }
+        for name, values in zip(SUMS, sums, strict=True):
+            columns[name] = numbers(values[rows])
+        tables.append(pa.table(columns))
+    return pa.concat_tables(tables)
 
 
 def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floats:
     """(R, P + n): the dyads' numbers, then each state's, the sum over its dyads."""
-    out = np.concatenate([by_dyad, np.zeros((len(by_dyad), states))], axis=1)
+    runs, dyads = by_dyad.shape
+    sums = np.concatenate([by_dyad, np.zeros((runs, states))], axis=1)
     for side in (first, second):
-        np.add.at(out.T, by_dyad.shape[1] + side, by_dyad.T)
-    return out
+        np.add.at(sums.T, dyads + side, by_dyad.T)
+    return sums
 
 
 def summed(tables: Iterable[pa.Table]) -> dict[tuple[str, str, str], list[int]]:
-    """Whole sums by arm, a and b, over tables of several blocks: lists in the order of
+    """Sums by arm, a and b, over tables of several blocks: lists in the order of
     SUMS."""
-    whole: dict[tuple[str, str, str], list[int]] = {}
+    sums: dict[tuple[str, str, str], list[int]] = {}
     for table in tables:
-        keys = zip(
-            *(column_words(table, name).tolist() for name in ("arm", "a", "b")),
-            strict=True,
-        )
-        values = zip(*(table[name].to_pylist() for name in SUMS), strict=True)
-        for key, sums in zip(keys, values, strict=True):
-            whole[key] = [*map(add, whole.get(key, NONE), sums)]
-    return whole
+        names = [column_words(table, name).tolist() for name in ("arm", "a", "b")]
+        columns = [table[name].to_pylist() for name in SUMS]
+        keys, rows = zip(*names, strict=True), zip(*columns, strict=True)
+        for key, row in zip(keys, rows, strict=True):
+            sums[key] = [*map(add, sums.get(key, NO_SUMS), row)]
+    return sums
 
 
 def dyad_effects(
@@ -305,19 +286,21 @@ def dyad_effects(
     where both are 0."""
     import pandas as pd  # a worker has no use for it, and waits half a second for it
 
-    kept = [*tables]
-    whole, n = summed(table for table, _ in kept), sum(runs for _, runs in kept)
-    rows = []
+    blocks = [*tables]
+    sums, n = summed(table for table, _ in blocks), sum(runs for _, runs in blocks)
+    dyads, rows = sorted({(a, b) for _, a, b in sums}), []
     for arm in arms:
-        for a, b in sorted({key[1:] for key in whole}):
-            here, there = whole.get((arm, a, b), NONE), whole.get((arms[0], a, b), NONE)
-            level, effect = _mean_and_error(here[:3], n), _mean_and_error(here[3:], n)
-            rows.append((a, b, arm, *level, there[0] / SUM / n, *effect, n))
-    given = [name for name in COLUMNS if name not in ("lo", "hi", "z")]
-    frame = pd.DataFrame(rows, columns=given)
+        for a, b in dyads:
+            row = sums.get((arm, a, b), NO_SUMS)
+            control = sums.get((arms[0], a, b), NO_SUMS)
+            level, effect = _mean_and_error(row[:3], n), _mean_and_error(row[3:], n)
+            rows.append((a, b, arm, *level, control[0] / SUM / n, *effect, n))
+    computed = ("lo", "hi", "z")
+    columns = [name for name in COLUMNS if name not in computed]
+    frame = pd.DataFrame(rows, columns=columns)
     half = t_quantile(0.95, n - 1) * frame["mcse"] if n > 1 else np.nan
     frame["lo"], frame["hi"] = frame["effect"] - half, frame["effect"] + half
-    size, error = (frame[name].to_numpy(float) for name in ("effect", "mcse"))
+    size, error = frame["effect"].to_numpy(float), frame["mcse"].to_numpy(float)
     frame["z"] = np.divide(size, error, out=np.zeros(len(frame)), where=error > 0)
     return frame[COLUMNS]
 
@@ -326,7 +309,8 @@ def _mean_and_error(sums: Sequence[int], n: int) -> tuple[float, float]:
     """Mean over n runs and its Monte Carlo standard error, from the sums of
     `quanta`."""
     mean = sums[0] / SUM / n
+    if n < 2:
+        return mean, float("nan")
     squares = sums[1] / COARSE + sums[2] / (COARSE * FINE)
-    return mean, float(
-        np.sqrt(max(squares - n * mean**2, 0.0) / (n - 1) / n)
-    ) if n > 1 else float("nan")
+    variance = max(squares - n * mean**2, 0.0) / (n - 1)
+    return mean, float(np.sqrt(variance / n))

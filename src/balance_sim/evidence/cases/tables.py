@@ -1,9 +1,9 @@
 """What users write of cases: the table of cases, the table of what is on record as an
 answer to a signal, a plan of cases. Columns: docs/cases.md.
 
-`counter` and `bandwagon` rows are responses. Every other row is kept and reported, and not scored: `other` rows, rows
-with a side that is no state of the scenario (NATO, EU, SCO), rows outside the
-window."""
+`counter` and `bandwagon` rows are responses. Every other row is kept and reported, and
+not scored: `other` rows, rows with a side that is no state of the scenario (NATO, EU,
+SCO), rows outside the window."""
 
 from __future__ import annotations
 
@@ -38,18 +38,20 @@ DEFAULT_WINDOW_MONTHS = 24
 LONGEST_WINDOW_MONTHS = 119
 """Windows count days from the focal date, up to 3650."""
 _TREATY = re.compile(
-    "(?<![a-z])(accord|agreement|alliance|convention|covenant|entente|pact|protocol|treaty)(?![a-z])"
+    "(?<![a-z])(accord|agreement|alliance|convention|covenant|entente|pact|protocol"
+    "|treaty)(?![a-z])"
 )
 """A label with one of these words names a `treaty`; any other signal is a
 `joint_summit`."""
 RESPONSES = ("counter", "bandwagon")
 DIRECTIONS = (*RESPONSES, "other")
 _CASES = declared(
-    "case_id! label=label|title|name signal_date!=signal_date|date participants! observers visibility window_months "
-    "notes=notes|note kind"
+    "case_id! label=label|title|name signal_date!=signal_date|date participants! "
+    "observers visibility window_months notes=notes|note kind"
 )
 _RESPONSES = declared(
-    "case_id=case_id|case state_a!=state_a|iso3_a|a state_b!=state_b|iso3_b|b date!=date|signed direction! agreement_id"
+    "case_id=case_id|case state_a!=state_a|iso3_a|a state_b!=state_b|iso3_b|b "
+    "date!=date|signed direction! agreement_id"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -74,15 +76,15 @@ def actor(code: str, on: date) -> Actor | None:
     if spells.empty:
         return None
     day = pd.Timestamp(on)
-    at_date, earlier = (
-        spells[(spells["start"] <= day) & (spells["end"] >= day)],
-        spells[spells["end"] < day],
-    )
-    counts = (
-        at_date if len(at_date) else earlier.tail(1) if len(earlier) else spells.head(1)
-    )
+    at_date = spells[(spells["start"] <= day) & (spells["end"] >= day)]
+    earlier = spells[spells["end"] < day]
+    spell = spells.iloc[0]
+    if len(at_date):
+        spell = at_date.iloc[-1]
+    elif len(earlier):
+        spell = earlier.iloc[-1]
     cows = tuple(int(cow) for cow in dict.fromkeys(spells["cow"]))
-    return Actor(code, iso3, code_table()[code].name, cows, int(counts["cow"].iloc[-1]))
+    return Actor(code, iso3, code_table()[code].name, cows, int(spell["cow"]))
 
 
 def state_code(text: str) -> str | None:
@@ -92,25 +94,28 @@ def state_code(text: str) -> str | None:
     if code in code_table():
         return code
     table = codes.state_codes()
-    matches = sorted(
-        {*table.loc[(table["abbreviation"] == code) & (table["iso3"] != ""), "iso3"]}
-    )
-    return matches[0] if len(matches) == 1 and matches[0] in code_table() else None
+    is_match = (table["abbreviation"] == code) & (table["iso3"] != "")
+    matches = {*table.loc[is_match, "iso3"]}
+    iso3 = matches.pop() if len(matches) == 1 else None
+    return iso3 if iso3 in code_table() else None
 
 
 def is_state_in(code: str, year: int) -> str | None:
     """None if the code's state existed in that year, else why not, in words."""
-    wrong = known(code, year)
-    if wrong is not None:
-        return wrong
+    reason = known(code, year)
+    if reason is not None:
+        return reason
     table = codes.state_codes()
     spells = table[table["iso3"] == codes.current_iso3(code)]
     last = spells[spells["start"].dt.year <= year]["end"].max()
     first = spells[spells["end"].dt.year >= year]["start"].min()
     if pd.isna(last) or pd.isna(first) or not last.year < year < first.year:
         return None
-    gone = f"`{code}` ({code_table()[code].name}) was no member of the state system from {last.year} to {first.year}"
-    return gone if first.year - last.year >= LONG_GAP else None
+    if first.year - last.year < LONG_GAP:
+        return None
+    state = f"`{code}` ({code_table()[code].name})"
+    years = f"from {last.year} to {first.year}"
+    return f"{state} was no member of the state system {years}"
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,8 @@ class _CaseRow:
         return DataError(message, hint, self.path, self.line, column, value)
 
     def text(self, column: str) -> str:
-        if control := _CONTROL.search(self.cells[column]):
+        control = _CONTROL.search(self.cells[column])
+        if control:
             why = f"control character U+{ord(control.group()):04X}"
             raise DataError(why, "Remove it", self.path, self.line, column)
         return self.cells[column]
@@ -254,7 +260,8 @@ def case_of(
         row.states("observers", ORGANISATIONS),
     )
     observers = tuple(code for code in named if code not in ORGANISATIONS)
-    if twice := sorted({*participants} & {*observers}):
+    twice = sorted({*participants} & {*observers})
+    if twice:
         raise row.refused(
             "observers", f"{twice[0]} is a participant already", "Name each state once"
         )
@@ -327,46 +334,45 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
         if table.text.empty:
             message = "no response is recorded for this case"
             raise DataError(message, hint, path, column="case_id", value=case_id)
-    wrong = ~table.text["direction"].str.lower().isin(DIRECTIONS)
-    table.refuse(
-        "direction",
-        wrong,
-        "this is no direction",
-        f"Write one of {', '.join(DIRECTIONS)}",
-    )
+    is_unknown = ~table.text["direction"].str.lower().isin(DIRECTIONS)
+    hint = f"Write one of {', '.join(DIRECTIONS)}"
+    table.refuse("direction", is_unknown, "this is no direction", hint)
     return _responses(table)
+
+
+SIDES = ("state_a", "state_b")
 
 
 def _responses(table: Table) -> list[Response]:
     days, precision = table.dates("date")
     latest, _ = table.dates("date", end=True)
     table.refuse("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
-    for side in ("state_a", "state_b"):
-        table.refuse(
-            side,
-            table.text[side] == "",
-            "a side is missing",
-            "Name a state or an organisation",
-        )
-    rows = []
-    cells = table.text.reindex(columns=list(_RESPONSES[0]), fill_value="").to_dict(
-        "records"
-    )
+    for side in SIDES:
+        hint = "Name a state or an organisation"
+        table.refuse(side, table.text[side] == "", "a side is missing", hint)
+    cells = table.text.reindex(columns=list(_RESPONSES[0]), fill_value="")
+    records = cells.to_dict("records")
     lines = table.lines([int(row) for row in table.text.index])
-    for cell, line, when, known_to, last in zip(
-        cells, lines, days, precision, latest, strict=True
+    rows = []
+    for record, line, when, unit, last in zip(
+        records, lines, days, precision, latest, strict=True
     ):
         day = when.date()
-        first = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}.get(
-            known_to, day
+        starts = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}
+        sides = [state_code(record[side]) or record[side].upper() for side in SIDES]
+        rows.append(
+            Response(
+                line=line,
+                case_id=record["case_id"],
+                state_a=sides[0],
+                state_b=sides[1],
+                on=starts.get(unit, day),
+                direction=record["direction"].lower(),
+                agreement_id=record["agreement_id"] or f"line-{line}",
+                written=record["date"],
+                latest=last.date(),
+            )
         )
-        sides = [
-            state_code(cell[side]) or cell[side].upper()
-            for side in ("state_a", "state_b")
-        ]
-        agreement = cell["agreement_id"] or f"line-{line}"
-        told = (first, cell["direction"].lower(), agreement, cell["date"], last.date())
-        rows.append(Response(line, cell["case_id"], sides[0], sides[1], *told))
     return rows
 
 
@@ -374,46 +380,48 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
     """The same rows in the scenario's codes, each with the reason why it is not scored,
     if there is one."""
     code_of = {codes.current_iso3(code): code for code in scenario.codes}
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    inside = {*classes_of(scenario).participants}
-    out = []
+    participants = {*classes_of(scenario).participants}
+    responses = []
     for row in rows:
         sides = [
             code_of.get(codes.current_iso3(side), side)
             for side in (row.state_a, row.state_b)
         ]
-        missing, (a, b) = (
-            [side for side in sides if side not in scenario.codes],
-            sorted(sides),
-        )
-        why = ""
-        if row.direction not in RESPONSES:
-            why = f"direction `{row.direction}`: not a response"
-        elif missing:
-            kind_of_side = (
-                "not a state of the scenario"
-                if state_code(missing[0])
-                else "not a state"
-            )
-            why = f"{missing[0]}: {kind_of_side}"
-        elif a == b:
-            why = "both sides are one state"
-        elif {a, b} <= inside:
+        a, b = sorted(sides)
+        response = replace(row, state_a=a, state_b=b)
+        absent = [side for side in sides if side not in scenario.codes]
+        why = _not_scored(response, absent)
+        if not why and {a, b} <= participants:
             why = "both sides are participants"
-        elif row.latest < focal.date or row.on >= scenario.end:
-            why = f"outside the window {focal.date}..{scenario.end}"
-        out.append(replace(row, state_a=a, state_b=b, why_not=why))
-    return out
+        responses.append(replace(response, why_not=why or _outside(row, scenario)))
+    return responses
+
+
+def _not_scored(row: Response, absent: Sequence[str]) -> str:
+    """Why a row is no response of two states of the scenario; empty if it is one.
+    absent: its sides that are none."""
+    if row.direction not in RESPONSES:
+        return f"direction `{row.direction}`: not a response"
+    if absent:
+        is_state = state_code(absent[0])
+        end = "not a state of the scenario" if is_state else "not a state"
+        return f"{absent[0]}: {end}"
+    return "both sides are one state" if row.state_a == row.state_b else ""
+
+
+def _outside(row: Response, scenario: Scenario) -> str:
+    """Why a row is not of the scenario's window; empty if it is."""
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    if row.latest >= focal.date and row.on < scenario.end:
+        return ""
+    return f"outside the window {focal.date}..{scenario.end}"
 
 
 def _beside(value: object, info: ValidationInfo) -> Path:
     """A path from the plan's folder."""
     if not isinstance(value, str):
-        raise refusal(
-            "E501",
-            "expected the name of a file",
-            "write its path from this file's folder",
-        )
+        hint = "write its path from this file's folder"
+        raise refusal("E501", "expected the name of a file", hint)
     return Path((info.context or {}).get("folder", "")) / value
 
 

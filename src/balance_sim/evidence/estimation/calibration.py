@@ -44,7 +44,7 @@ from balance_sim.evidence.estimation.likelihood import (
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import mixed_chance
-from balance_sim.stats.newton import Maximum, newton
+from balance_sim.stats.newton import Maximum, Search, newton
 
 Ints = NDArray[np.int64]
 
@@ -586,7 +586,7 @@ def _peak(
             joint.log_likelihood,
             precision,
             mean,
-            tolerance=CLOSE,
+            Search(tolerance=CLOSE),
         )
 
 

@@ -28,7 +28,7 @@ from balance_sim.evidence.estimation.features import (
     LOGIT,
     FeatureYears,
 )
-from balance_sim.stats.newton import NoMaximum, newton
+from balance_sim.stats.newton import NoMaximum, Search, newton
 
 WINDOW = 10
 RIDGE = 1.0
@@ -89,10 +89,7 @@ def fit_logit(
             derivatives,
             log_likelihood,
             penalty,
-            tolerance=1e-9,
-            steps=ROUNDS,
-            slack=0.0,
-            step_of=np.linalg.solve,
+            search=Search(1e-9, ROUNDS, slack=0.0, step_of=np.linalg.solve),
         )
     except NoMaximum:
         hint = "Leave out a column, or raise the ridge"

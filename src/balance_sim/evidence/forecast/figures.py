@@ -274,7 +274,7 @@ def _reliability_page(table: pd.DataFrame) -> list[style.Axes]:
     "Does it happen as often as was forecast?",
     reliability_table,
     page=_reliability_page,
-    empty="No probability was forecast: there is nothing to compare with what happened.",
+    empty="No probability was forecast: there is nothing to compare.",
 )
 def draw_reliability(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a way, both axes logarithmic: forecast against share that happened; rows

@@ -104,23 +104,23 @@ def simulate_forward(
 
     persistence: of propensities from year to year. factors: of the dyads, for the
     probabilities alone."""
-    scenario = scenario_of_fit(
-        fit, history, origin, last - origin + 1, parameters or {}
-    )
+    years = last - origin + 1
+    scenario = scenario_of_fit(fit, history, origin, years, parameters or {})
     ahead = _Batches.of(fit, scenario, persistence)
-    world, years = ahead.world, np.arange(origin, last + 1)
+    world = ahead.world
     member = {history.iso3[i]: i for i in members_at(history, origin)}
     place = np.array([member[code] for code in world.codes])
     i, j = place[world.first], place[world.second]
     if factors is not None:
         ahead = replace(ahead, gamma=(factors.shape[i, j], factors.inverse[i, j]))
-    total, signed = np.zeros((len(years), len(world.first))), np.zeros(len(years))
+    total, signed = np.zeros((years, len(world.first))), np.zeros(years)
     for first in range(0, runs, RUNS_TOGETHER):
         probabilities, agreements = ahead.simulated(seed, first, runs)
         total += probabilities
         year = np.searchsorted(ahead.starts, agreements.signed, side="right") - 1
-        signed += np.bincount(year, minlength=len(years))
-    chance = np.full((len(years), len(history.iso3), len(history.iso3)), np.nan)
+        signed += np.bincount(year, minlength=years)
+    states = len(history.iso3)
+    chance = np.full((years, states, states), np.nan)
     chance[:, i, j] = chance[:, j, i] = total / runs
     return ForwardForecast(chance, signed / runs)
 
@@ -140,7 +140,7 @@ def agreements_forward(
     world."""
     ahead, agreements = _Batches.of(fit, scenario, persistence), AgreementRows.none()
     for first in range(0, runs, RUNS_TOGETHER):
-        signed = ahead.simulated(seed, first, runs)[1]
+        _, signed = ahead.simulated(seed, first, runs)
         agreements.add_rows(replace(signed, run=signed.run + first))
     return ahead.world, agreements
 
@@ -164,45 +164,35 @@ class _Batches:
         """Without factors of dyads. A year begins on each 1 January of the scenario."""
         worlds = compile_worlds(scenario)
         years = range(scenario.start.year, scenario.end.year)
-        starts = np.array(
-            [float((date(year, 1, 1) - scenario.start).days) for year in years]
-        )
-        kinds = [worlds.reference.ladder.names.index(kind) for kind in fit.kinds]
-        persists = persistence if fit.propensity_variance > 0 else 1.0
+        starts = [float((date(year, 1, 1) - scenario.start).days) for year in years]
+        names = worlds.reference.ladder.names
+        variance = fit.propensity_variance
         return cls(
-            worlds.reference,
-            worlds.baseline,
-            starts,
-            persists,
-            fit.propensity_variance,
-            kinds,
+            world=worlds.reference,
+            baseline=worlds.baseline,
+            starts=np.array(starts),
+            persistence=persistence if variance > 0 else 1.0,
+            variance=variance,
+            kinds=[names.index(kind) for kind in fit.kinds],
         )
 
     def expected(self, year: int) -> tuple[World, float]:
         """The world with the propensities expected of a year ahead, and the variance
         about them."""
         share = self.persistence**year
-        return replace(
-            self.world, propensity=share * self.world.propensity
-        ), self.variance * (1.0 - share**2)
+        world = replace(self.world, propensity=share * self.world.propensity)
+        return world, self.variance * (1.0 - share**2)
 
     def paths(self, seed: int, first: int) -> list[World]:
         """The world of each year with the propensities of one drawn path, the batch's
         from replication `first` on."""
-        draw, scale = (
-            np.random.default_rng((seed, first)),
-            np.sqrt(self.variance * (1.0 - self.persistence**2)),
-        )
+        rng = np.random.default_rng((seed, first))
+        scale = np.sqrt(self.variance * (1.0 - self.persistence**2))
         worlds = [self.world]
         for _ in self.starts[1:]:
             expected = self.persistence * worlds[-1].propensity
-            worlds.append(
-                replace(
-                    self.world,
-                    propensity=expected
-                    + scale * draw.standard_normal(len(expected))[:, None],
-                )
-            )
+            change = scale * rng.standard_normal(len(expected))[:, None]
+            worlds.append(replace(self.world, propensity=expected + change))
         return worlds
 
     def simulated(
@@ -215,9 +205,8 @@ class _Batches:
         numbers = np.arange(first, min(first + RUNS_TOGETHER, runs), dtype=np.uint64)
         worlds = self.paths(seed, first)
         largest = np.stack([world.propensity for world in worlds]).max(axis=0)
-        bound = most_willing(
-            replace(self.world, propensity=largest), self.baseline, WIDE
-        )
+        world = replace(self.world, propensity=largest)
+        bound = most_willing(world, self.baseline, WIDE)
         try:
             return self._simulated(worlds, bound, seed, numbers)
         except BoundExceeded:
@@ -242,32 +231,26 @@ class _Batches:
             world = worlds[year]
             turn_of_step(world, state)
             view = perceive(world, state, step)
-            if (
-                opportunities.thinned
-                and not within_margins(world, self.baseline, state, WIDE).all()
-            ):
-                raise BoundExceeded
+            if opportunities.thinned:
+                is_within = within_margins(world, self.baseline, state, WIDE)
+                if not is_within.all():
+                    raise BoundExceeded
             if self.starts[year] == grid[step]:
-                expected, variance = self.expected(year)
-                chance = chance_now(
-                    expected,
-                    self.baseline,
-                    state,
-                    view,
-                    self.kinds,
-                    variance,
-                    self.gamma,
-                )
-                probabilities[year] = chance.sum(axis=0)
+                probabilities[year] = self._chance(year, state, view).sum(axis=0)
             advance(world, self.baseline, opportunities, thin, state, view, seed)
         turn_of_step(self.world, state)
         agreements = state.agreements
-        counts = (
-            np.isin(agreements.kind, self.kinds)
-            & (agreements.signed >= 0)
-            & (agreements.signed < grid[-1])
-        )
+        signed = agreements.signed
+        counts = np.isin(agreements.kind, self.kinds)
+        counts &= (signed >= 0) & (signed < grid[-1])
         return probabilities, agreements.take(np.flatnonzero(counts))
+
+    def _chance(self, year: int, state: BlockState, view: View) -> Floats:
+        """(R, P) probabilities of a year, from how things stand as it begins."""
+        world, variance = self.expected(year)
+        return chance_now(
+            world, self.baseline, state, view, self.kinds, variance, self.gamma
+        )
 
 
 def mean_consent(u: Floats, variance: float) -> Floats:
@@ -292,10 +275,8 @@ class AllDyads(Prospects):
         run = int(self.run[0])
         root = np.sqrt(threat(self.world.offensive, self.view.unopposed[run]))
         balance = np.sqrt(self.view.balance[run])
-        return over(
-            (root @ root.T)[self.ego, self.alter],
-            balance[self.ego] * balance[self.alter],
-        )
+        common = (root @ root.T)[self.ego, self.alter]
+        return over(common, balance[self.ego] * balance[self.alter])
 
 
 def chance_now(
@@ -312,45 +293,32 @@ def chance_now(
 
     variance: of each side's propensity about the world's. gamma: of the dyads'
     factors."""
-    out = np.empty((len(state.runs), len(world.first)))
+    chance = np.empty((len(state.runs), len(world.first)))
     openness = openness_at(world, float(world.grid[view.step]))
-    kept, ladder = share_signed(world.ladder, world.rules.collapse_rate), world.ladder
+    ladder = world.ladder
+    survival = share_signed(ladder, world.rules.collapse_rate)
     sides = ((world.first, world.second), (world.second, world.first))
 
-    def seen(run: int, side: int, kind: int) -> AllDyads:
+    def prospects(run: int, side: int, kind: int) -> AllDyads:
         ego, alter = sides[side]
-        return AllDyads(
-            world,
-            baseline,
-            view,
-            state,
-            np.full(len(ego), run),
-            ego,
-            alter,
-            np.full(len(ego), kind),
-        )
+        runs, kinds = np.full(len(ego), run), np.full(len(ego), kind)
+        return AllDyads(world, baseline, view, state, runs, ego, alter, kinds)
 
     for run in range(len(state.runs)):
         rate = np.zeros(len(world.first))
-        common = [
-            willingness(seen(run, side, 0), COMMON, world.propensity[ego, 0])
-            for side, (ego, _) in enumerate(sides)
-        ]
+        common = []
+        for side, (ego, _) in enumerate(sides):
+            intercept = world.propensity[ego, 0]
+            common.append(willingness(prospects(run, side, 0), COMMON, intercept))
         for m in kinds:
-            both = [
-                mean_consent(
-                    willingness(seen(run, side, m), BY_KIND, u + ladder.intercept[m]),
-                    variance,
-                )
-                for side, u in enumerate(common)
-            ]
-            rate += (
-                world.frailty
-                * ladder.ceiling[m]
-                * kept[m]
-                * openness
-                * both[0]
-                * both[1]
-            )
-        out[run] = -np.expm1(-rate) if gamma is None else mixed_chance(rate, *gamma)
-    return out
+            consents = []
+            for side, u in enumerate(common):
+                by_kind = prospects(run, side, m)
+                u_of_kind = willingness(by_kind, BY_KIND, u + ladder.intercept[m])
+                consents.append(mean_consent(u_of_kind, variance))
+            opening = world.frailty * ladder.ceiling[m] * survival[m] * openness
+            rate += opening * consents[0] * consents[1]
+        chance[run] = -np.expm1(-rate)
+        if gamma is not None:
+            chance[run] = mixed_chance(rate, *gamma)
+    return chance

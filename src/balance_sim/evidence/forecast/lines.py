@@ -59,11 +59,11 @@ def gain_lines(scores: Mapping[str, Scores]) -> list[str]:
     if best is None:
         return []
     gains = scores[best].model_gains
-    first, *others = (f"{title} {_gain(gains[key])}" for key, title in GAINS.items())
+    gain_words = [f"{title} {_gain(gains[key])}" for key, title in GAINS.items()]
     verdict = judged(gains["log_skill"])
     return say.wrapped(
-        f"The model is {verdict} the best baseline, {words(best)}: {first}, on the same "
-        f"resamples of dyads. Further gains on it: {', '.join(others)}.",
+        f"The model is {verdict} the best baseline, {words(best)}: {gain_words[0]}, on the "
+        f"same resamples of dyads. Further gains on it: {', '.join(gain_words[1:])}.",
         "",
     )
 

@@ -2,12 +2,12 @@
 and stacked.
 
 Each preset is calibrated on what was known at each origin, as the skill card does it
-(`baselines.skill_card`), with the weights that the theory names held, so that all stand
-at one base rate: the record's. The probabilities that they gave to what came in the
-years after are stacked (`stats.stacking`). Theories that differ in how acts weigh
-alone, as
-`signalling` does, forecast alike here: the record of agreements holds few acts and cannot tell them apart, and they
-share one weight."""
+(`skill_card`), with the weights that the theory names held, so that all stand at one
+base rate: the record's. The probabilities that they gave to what came in the years
+after are stacked (`stats.stacking`). Theories that differ in how acts weigh alone, as
+`signalling` does, forecast alike here: the record of agreements holds few acts and
+cannot tell them apart, and they share one weight.
+"""
 
 from __future__ import annotations
 
@@ -59,28 +59,25 @@ class TheoryScores:
     def weights(self) -> dict[str, float]:
         """Stacking weights; theories whose forecasts are the same share theirs
         equally."""
-        came = [
-            np.clip(np.where(self.y > 0, p, 1.0 - p), FLOOR, 1.0)
-            for p in self.p.values()
-        ]
-        return dict(
-            zip(
-                self.p, map(float, stacking_weights(np.column_stack(came))), strict=True
-            )
-        )
+        likelihoods = []
+        for p in self.p.values():
+            likelihood = np.where(self.y > 0, p, 1.0 - p)
+            likelihoods.append(np.clip(likelihood, FLOOR, 1.0))
+        weights = stacking_weights(np.column_stack(likelihoods))
+        return dict(zip(self.p, map(float, weights), strict=True))
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """By theory: stacking weight, log score (nats a dyad and year, lower is
         better), average precision."""
-        weights = self.weights
-        return {
-            name: {
+        weights, scores = self.weights, {}
+        for name, p in self.p.items():
+            log_score = float(surprise(p, self.y).mean())
+            scores[name] = {
                 "weight": round(weights[name], 6),
-                "log_score": round(float(surprise(p, self.y).mean()), 8),
+                "log_score": round(log_score, 8),
                 "average_precision": round(average_precision(p, self.y), 6),
             }
-            for name, p in self.p.items()
-        }
+        return scores
 
 
 class TheoryScore(Strict):
@@ -114,24 +111,25 @@ HEAD = """\
 
 
 def theories_text(
-    scenario: Scenario, found: TheoryScores, command: str, version: str
+    scenario: Scenario, scores: TheoryScores, command: str, version: str
 ) -> str:
     """The file as text."""
-    said = TheoriesFile(
+    theories = {}
+    for name, score in scores.as_dict().items():
+        theories[name] = TheoryScore(**score)
+    file = TheoriesFile(
         command=command,
         version=version,
-        origins=found.origins,
-        dyad_years=len(found.y),
+        origins=scores.origins,
+        dyad_years=len(scores.y),
         record_sha256=record_digest(scenario),
         weights_sha256=weights_digest(),
-        theories={name: TheoryScore(**of) for name, of in found.as_dict().items()},
+        theories=theories,
     )
-    return HEAD + yaml.safe_dump(
-        said.model_dump(mode="json"),
-        sort_keys=False,
-        width=100,
-        default_flow_style=None,
-    )
+    plain = file.model_dump(mode="json")
+    layout: dict[str, Any] = {"width": 100, "default_flow_style": None}
+    text: str = yaml.safe_dump(plain, sort_keys=False, **layout)
+    return HEAD + text
 
 
 def stacking_weights_beside(
@@ -145,20 +143,15 @@ def stacking_weights_beside(
     if not path.is_file():
         return None
     sources = Sources(path)
-    tree, found = read_document(sources.main(), sources.shown)
-    held = read_piece(TheoriesFile, tree, "", found, folder=folder)
-    if held is None or found:
-        raise ScenarioError(in_order(found, sources.shown))
-    is_current = (held.record_sha256, held.weights_sha256) == (
-        record_digest(scenario),
-        weights_digest(),
-    )
-    whole = {*held.theories} == {*presets()}
-    return (
-        {name: of.weight for name, of in held.theories.items()}
-        if is_current and whole
-        else {}
-    )
+    tree, problems = read_document(sources.main(), sources.shown)
+    file = read_piece(TheoriesFile, tree, "", problems, folder=folder)
+    if file is None or problems:
+        raise ScenarioError(in_order(problems, sources.shown))
+    is_current = file.record_sha256 == record_digest(scenario)
+    is_current &= file.weights_sha256 == weights_digest()
+    if not is_current or {*file.theories} != {*presets()}:
+        return {}
+    return {name: score.weight for name, score in file.theories.items()}
 
 
 def score_theories(
@@ -170,21 +163,22 @@ def score_theories(
     """Forecast the last years of a scenario's own record under each theory. until: day
     before which the record is complete; the scenario's start if not given. Raises
     DataError where the record holds too little."""
-    made: dict[str, Floats] = {}
+    forecasts: dict[str, Floats] = {}
     y, origins = np.empty(0), tuple[int, ...]()
-    for name in presets():
-        scenario = load_scenario(path, theory=name, calibrated=False)
+    for theory in presets():
+        scenario = load_scenario(path, theory=theory, calibrated=False)
         prior = prior_of(scenario, fitted_distribution())
-        record = own_record(
-            scenario, form.window + CARD_YEARS, until=until or scenario.start
-        )
-        origins, parts = record.years[-CARD_YEARS:], []
+        end = until or scenario.start
+        record = own_record(scenario, form.window + CARD_YEARS, until=end)
+        origins, years, p = record.years[-CARD_YEARS:], [], []
         for origin in origins:
-            say(f"{name}: forecast of the year that begins on {record.starts[origin]}")
-            parts.append(forecast_from(record, prior, form, origin))
-        made[name] = np.concatenate([p for _, p in parts])
-        y = np.concatenate([now.any_signed for now, _ in parts])
-    return TheoryScores(origins, made, y)
+            start = record.starts[origin]
+            say(f"{theory}: forecast of the year that begins on {start}")
+            choices, probabilities = forecast_from(record, prior, form, origin)
+            years.append(choices.any_signed)
+            p.append(probabilities)
+        forecasts[theory], y = np.concatenate(p), np.concatenate(years)
+    return TheoryScores(origins, forecasts, y)
 
 
 def why_unscored(path: str) -> str:

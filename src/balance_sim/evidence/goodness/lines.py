@@ -156,8 +156,8 @@ def _row(statistic: Statistic, name: str) -> list[str]:
     places = 2
     if largest >= 10:
         places = 0 if largest >= 100 else 1
-    observed, mean, low, high = (
+    observed, mean, low, high = [
         say.number(number, places) for number in statistic.numbers
-    )
+    ]
     mark = "*" if statistic.outside else ""
     return [label, observed, mean, f"{low} to {high}", mark]

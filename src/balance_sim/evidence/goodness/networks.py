@@ -316,8 +316,8 @@ def _group(name: str, names: list[str], values: Floats) -> Group:
     is_known = []
     for statistic, column in zip(names, values.T, strict=True):
         observed, simulated = float(column[0]), column[1:]
-        low, high = map(float, _quantiles(simulated, (LOW, HIGH)))
-        rows.append(Statistic(statistic, observed, _known(simulated), low, high))
+        mean, band = _known(simulated), _quantiles(simulated, (LOW, HIGH)).tolist()
+        rows.append(Statistic(statistic, observed, mean, band[0], band[1]))
         is_known.append(np.isfinite(simulated).any() and np.isfinite(observed))
     is_tested = np.array(is_known, dtype=bool)
     unknown = [names[place] for place in np.flatnonzero(~is_tested)]

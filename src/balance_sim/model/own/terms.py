@@ -11,9 +11,10 @@ function under `@bs.term`.
         speaks = np.isin(now.states, ["ESP", "MEX", "ARG"])
         return speaks[:, None] & speaks
 
-`balance-sim run SCENARIO --terms languages --set theory.weights.own_shared_language=0.8` adds 0.8 nats to the
-willingness of both sides of such dyads, as if the term were built in. A term that reads
-what changes in a replication says the least and the most that it can be,
+`balance-sim run SCENARIO --terms languages --set WEIGHT=0.8`, with the weight
+`theory.weights.own_shared_language`, adds 0.8 nats to the willingness of both sides of
+such dyads, as if the term were built in. A term that reads what changes in a
+replication says the least and the most that it can be,
 `@bs.term(between=(0, 1))`: thinning rests on it (`model/thinning.py`), and a value
 beyond is an error, so that paired arms stay exact.
 
@@ -66,24 +67,39 @@ class Situation:
 
     Attributes
     ----------
-    states : (n,) codes
-    capability : (n,) shares
-    distance_km, ideal_point_gap, democracy, democracy_gap : (n, n) distance; difference of ideal points; the lesser of
-        the two scores of democracy, and their difference
-    trade : (n, n) share of the row's trade with the column
-    day : days from the focal date. This and all that follows changes: see `term`
-    depth : (R, n, n) support promised by the agreements in force between the two, 0 to 1
-    partners : (R, n) states with which a state has a security agreement in force
-    hostility : (R, n, n) hostile intent of the column as the row sees it, 0 to 1
-    alignment : (R, n, n) probability that the column stands with the row, as the row sees it
-    against : (R, n, n) how far the column is against the row, with whom it is aligned taken into account, 0 to 1
-    threat : (R, n, n) threat to the row by the column, capability shares
-    insecurity, effort : (R, n) share of the balance against a state; rise of its capability by its own effort
+    states : (n,)
+        codes
+    capability : (n,)
+        shares
+    distance_km, ideal_point_gap : (n, n)
+        distance; difference of ideal points
+    democracy, democracy_gap : (n, n)
+        the lesser of the two scores of democracy, and their difference
+    trade : (n, n)
+        share of the row's trade with the column
+    day : float
+        days from the focal date. This and all that follows changes: see `term`
+    depth : (R, n, n)
+        support promised by the agreements in force between the two, 0 to 1
+    partners : (R, n)
+        states with which a state has a security agreement in force
+    hostility : (R, n, n)
+        hostile intent of the column as the row sees it, 0 to 1
+    alignment : (R, n, n)
+        probability that the column stands with the row, as the row sees it
+    against : (R, n, n)
+        how far the column is against the row, with whom it is aligned taken into
+        account, 0 to 1
+    threat : (R, n, n)
+        threat to the row by the column, capability shares
+    insecurity, effort : (R, n)
+        share of the balance against a state; rise of its capability by its own effort
 
     Examples
     --------
     >>> import balance_sim as bs
-    >>> now = Situation(bs.BalanceModel(bs.load_scenario("experiments/smoke/five_states.yaml")).world)
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> now = Situation(bs.BalanceModel(scenario).world)
     >>> now.trade.shape, [str(code) for code in now.states[now.distance_km[0] < 500]]
     ((5, 5), ['XAR', 'XEL'])
     """
@@ -209,18 +225,21 @@ def term(
 
     Parameters
     ----------
-    name : of the term; the function's name if not given
-    between : the least and the most that the term can be, for one that reads what changes in a replication: what is
-        signed, beliefs, threat, the day. A value beyond them is an error. Without it
-        the term is computed once for each arm, from facts alone
-    symmetric : refuse a matrix that says other things of the two sides of a dyad
+    name : str, optional
+        of the term; the function's name if not given
+    between : (float, float), optional
+        the least and the most that the term can be, for one that reads what changes in
+        a replication: what is signed, beliefs, threat, the day. A value beyond them is
+        an error. Without it the term is computed once for each arm, from facts alone
+    symmetric : bool
+        refuse a matrix that says other things of the two sides of a dyad
 
     Returns
     -------
     callable
-        the decorated function. It takes a `Situation` and gives an (n, n) array of
+        the decorated function. It takes a `Situation` and returns an (n, n) array of
         finite numbers, or what broadcasts to it, or (R, n, n) where it is a changing
-        one; nats before the weight, the diagonal is not read. What it gives of a
+        one; nats before the weight, the diagonal is not read. What it returns of a
         replication has to follow from that replication alone
 
     Raises
@@ -234,8 +253,9 @@ def term(
     >>> @bs.term
     ... def nearness(now):
     ...     return (now.distance_km < 1000) * 1.0
-    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml", set=["theory.weights.own_nearness=0.5"])
-    >>> bs.run(scenario, runs=2).runs
+    >>> weight = ["theory.weights.own_nearness=0.5"]
+    >>> file = "experiments/smoke/five_states.yaml"
+    >>> bs.run(bs.load_scenario(file, set=weight), runs=2).runs
     2
     """
     if between is not None:
@@ -343,8 +363,8 @@ class OwnTerm:
             values = numbers_of(self.function(situation))
         except (Exception, SystemExit) as error:
             why = f"ends in {type(error).__name__}: {error}"
-            at = where_raised(error, place_of(self.function))
-            raise self._fault(why, "repair the function", at=at) from error
+            mark = where_raised(error, place_of(self.function))
+            raise self._fault(why, "repair the function", mark=mark) from error
         lacks = (
             f"gives an array of {values.shape}, not of {shape[-2:]} states by states"
         )
@@ -360,10 +380,17 @@ class OwnTerm:
         return values
 
     def _fault(
-        self, why: str, hint: str, allowed: str = "", at: Mark | None = None
+        self, why: str, hint: str, allowed: str = "", mark: Mark | None = None
     ) -> ScenarioError:
-        mark, path = at or place_of(self.function), f"theory.weights.{self.name}"
-        return refused(mark, path, "E310", f"the term {why}", hint, allowed)
+        path = f"theory.weights.{self.name}"
+        return refused(
+            mark or place_of(self.function),
+            path,
+            "E310",
+            f"the term {why}",
+            hint,
+            allowed,
+        )
 
 
 def numbers_of(values: Any) -> Floats:
@@ -406,8 +433,7 @@ def own_terms(world: World, scenario: str) -> dict[str, OwnTerm]:
 def with_own_terms(world: World, scenario: str) -> World:
     """The world with the terms of the user's own that have a weight in it. scenario:
     its name, for messages. Raises ScenarioError as `own_term`."""
-    own = own_terms(world, scenario)
-    terms = {name: term.as_term() for name, term in own.items()}
+    terms = {name: term.as_term() for name, term in own_terms(world, scenario).items()}
     return replace(world, own_terms=terms) if terms else world
 
 

@@ -28,6 +28,7 @@ from balance_sim.scenario.layout import (
     TABLES_OF,
 )
 from balance_sim.scenario.schema import SCHEMA_VERSION, TERMS, Strict
+from balance_sim.scenario.validation import LAID_OVER
 
 Plain = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -60,7 +61,7 @@ def json_schema() -> Plain:
     )
     defs["Table"] = _closed(_TABLE, ["table"])
     head = defs.pop("ScenarioHead")["properties"]
-    whole = _open_up(defs)
+    required = _open_up(defs)
     head["step_days"]["default"] = plain(default_tree().fields["step_days"])
     texts: Plain = {"type": "array", "items": TEXT}
     properties: Plain = {
@@ -69,7 +70,7 @@ def json_schema() -> Plain:
         **head,
         "outside": texts | {"default": []},
         "groups": MAPPING | {"additionalProperties": texts, "default": {}},
-        **{name: _rows_of(one.model) for name, one in SECTIONS.items()},
+        **{name: _rows_of(section.model) for name, section in SECTIONS.items()},
         **{
             name: MAPPING | {"additionalProperties": ref(model)}
             for name, model in TABLES_OF.items()
@@ -81,12 +82,12 @@ def json_schema() -> Plain:
         },
     }
     rows = {
-        name: {"items": _whole(whole[one.model.__name__])}
-        for name, one in SECTIONS.items()
+        name: {"items": _row_or_table(required[section.model.__name__])}
+        for name, section in SECTIONS.items()
     }
-    rest = {"required": list(REQUIRED), "properties": rows}
-    of_file = file_schema("Scenario", properties, ["schema"], defs)
-    return of_file | {"if": {"required": ["extends"]}, "then": {}, "else": rest}
+    alone = {"required": list(REQUIRED), "properties": rows}
+    file = file_schema("Scenario", properties, ["schema"], defs)
+    return file | {"if": {"required": ["extends"]}, "then": {}, "else": alone}
 
 
 def experiment_schema() -> Plain:
@@ -112,7 +113,7 @@ def experiment_schema() -> Plain:
     defs["FactorDistribution"] = _closed(drawn, ["distribution"])
     takes = [{"type": "array"}, {"const": "drawn"}, {"$ref": f"{_REF}FactorRange"}]
     factor = {"anyOf": [*takes, {"$ref": f"{_REF}FactorDistribution"}]}
-    own = {
+    properties = {
         "schema": {"const": 1},
         "scenario": TEXT,
         "set": MAPPING | {"default": {}},
@@ -120,12 +121,8 @@ def experiment_schema() -> Plain:
         "factors": MAPPING | {"additionalProperties": factor, "default": {}},
         "points": {"type": "array", "items": MAPPING, "default": []},
     }
-    return file_schema(
-        "Experiment",
-        own | head["properties"],
-        ["schema", "scenario", *head["required"]],
-        defs,
-    )
+    required = ["schema", "scenario", *head["required"]]
+    return file_schema("Experiment", properties | head["properties"], required, defs)
 
 
 def file_schema(
@@ -152,13 +149,12 @@ def definitions(models: Iterable[type[Strict]]) -> Plain:
     which repeat the keys."""
     from pydantic.json_schema import models_json_schema
 
-    _, whole = models_json_schema(
-        [(model, "validation") for model in models], ref_template=_REF + "{model}"
-    )
-    defs: Plain = whole["$defs"]
+    inputs: Any = [(model, "validation") for model in models]
+    _, schemas = models_json_schema(inputs, ref_template=_REF + "{model}")
+    defs: Plain = schemas["$defs"]
     for definition in defs.values():
-        for one in (definition, *definition.get("properties", {}).values()):
-            one.pop("title", None)
+        for part in (definition, *definition.get("properties", {}).values()):
+            part.pop("title", None)
     return defs
 
 
@@ -167,41 +163,38 @@ def ref(model: type[Strict]) -> Plain:
     return {"$ref": _REF + model.__name__}
 
 
-def unit_of(key: str, said: Plain) -> str:
+def unit_of(key: str, text: Plain) -> str:
     """Unit of a key: its own, else that of the default of this name; empty where it
     holds no number."""
     from balance_sim.scenario.defaults import units
 
-    return str(said.get("unit") or units().get(key, ""))
+    return str(text.get("unit") or units().get(key, ""))
 
 
 def _describe(parts: Plain) -> None:
     """Text, unit and example of every definition and key. A key without a text stays as
     it is: tests find it."""
-    told = key_texts()
+    texts = key_texts()
     for name, definition in parts.items():
-        of = told.get(name, {})
-        definition["description"] = of.get("about", {}).get("text", "")
-        for table, key in [
-            (one, key) for one in TABLES_OF_KEYS for key in definition.get(one, {})
-        ]:
-            field, said = definition[table][key], of.get(PATTERNS.get(key, key))
-            if said is None:
-                continue
-            unit, example = (
-                unit_of(key, said),
-                said.get("example", field.get("default")),
-            )
-            as_json = json.loads(json.dumps(example, default=str))  # dates as text
-            text = (
-                f"{said['text']} Unit: {unit}."
-                if unit not in ("", "none")
-                else said["text"]
-            )
-            definition[table][key] = field | {
-                "description": text,
-                "examples": [as_json],
-            }
+        of_keys = texts.get(name, {})
+        definition["description"] = of_keys.get("about", {}).get("text", "")
+        for table in TABLES_OF_KEYS:
+            fields = definition.get(table, {})
+            for key, field in fields.items():
+                text = of_keys.get(PATTERNS.get(key, key))
+                if text is not None:
+                    fields[key] = field | _described(key, field, text)
+
+
+def _described(key: str, field: Plain, text: Plain) -> Plain:
+    """Description and example of one key."""
+    unit = unit_of(key, text)
+    example = text.get("example", field.get("default"))
+    as_json = json.loads(json.dumps(example, default=str))  # dates as text
+    description = text["text"]
+    if unit not in ("", "none"):
+        description = f"{description} Unit: {unit}."
+    return {"description": description, "examples": [as_json]}
 
 
 def _rows_of(model: type[Strict]) -> Plain:
@@ -212,8 +205,8 @@ def _rows_of(model: type[Strict]) -> Plain:
     }
 
 
-def _whole(required: Sequence[str]) -> Plain:
-    """What a row has that is not laid over another."""
+def _row_or_table(required: Sequence[str]) -> Plain:
+    """A table, or a row with all that it needs where it is laid over no other."""
     return {"anyOf": [{"required": ["table"]}, {"required": list(required)}]}
 
 
@@ -225,17 +218,11 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     require what names it."""
     from balance_sim.scenario.defaults import default_tree, default_weights, presets
 
-    for name, of in (("Parameters", "parameters"), ("CapabilityWeights", "capability")):
-        for key, field in defs[name]["properties"].items():
-            field["default"] = default_tree().fields[of].fields[key].value
-    for name in (
-        "AgreementKind",
-        "EventKind",
-        "Parameters",
-        "CapabilityWeights",
-        "Theory",
-    ):
-        defs[name].pop("required", None)
+    for name in ("parameters", "capability"):
+        for key, field in defs[SINGLES[name].__name__]["properties"].items():
+            field["default"] = default_tree().fields[name].fields[key].value
+    for model in (*LAID_OVER, schema.Theory):
+        defs[model.__name__].pop("required", None)
     defs["Theory"]["properties"]["preset"] = {
         "enum": list(presets()),
         "default": "balance_of_threat",
@@ -249,29 +236,25 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
         "additionalProperties": False,
     }
     defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}
-    of_acts = ("event_kinds", EVENT_KINDS)
-    for model, (of, others) in (
-        ("Agreement", ("kinds", AGREEMENT_KINDS)),
-        ("Event", of_acts),
-        ("Provocation", of_acts),
+    for model_name, section, others in (
+        ("Agreement", "kinds", AGREEMENT_KINDS),
+        ("Event", "event_kinds", EVENT_KINDS),
+        ("Provocation", "event_kinds", EVENT_KINDS),
     ):
-        names = [
-            *default_tree().fields[of].fields,
-            *others,
-        ]  # offered: a scenario may add kinds of its own
-        defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, TEXT]}
+        # offered: a scenario may add kinds of its own
+        names = [*default_tree().fields[section].fields, *others]
+        defs[model_name]["properties"]["kind"] = {"anyOf": [{"enum": names}, TEXT]}
     statuses = defs["Agreement"]["properties"]["status"]
     statuses["enum"] = [*statuses["enum"], *AGREEMENT_STATUSES]
-    whole = {
-        one.model.__name__: list(defs[one.model.__name__]["required"])
-        for one in SECTIONS.values()
-    }
-    for section in SECTIONS.values():
-        defs[section.model.__name__]["required"] = list(section.keys)
+    required = {}
+    for rows in SECTIONS.values():
+        definition = defs[rows.model.__name__]
+        required[rows.model.__name__] = list(definition["required"])
+        definition["required"] = list(rows.keys)
     added = _rows_of(schema.Event)
-    added["items"] = {"allOf": [added["items"], _whole(whole["Event"])]}
+    added["items"] = {"allOf": [added["items"], _row_or_table(required["Event"])]}
     defs["Arm"]["properties"]["add"] = added
-    return whole
+    return required
 
 
 NAMES = {
@@ -281,21 +264,23 @@ NAMES = {
 }
 HEAD = """# Reference: every key of scenario, experiment and game files
 
-<!-- Written by `balance-sim schema --markdown`, from the texts in src/balance_sim/scenario/reference. -->
+<!-- Written by `balance-sim schema --markdown`. -->
 
-How to begin: [tutorial.md](tutorial.md). What the numbers do: [model.md](model.md). Where they come from:
-`balance-sim parameters`. A file is checked by `balance-sim check FILE`, every problem in one pass, with line and next
-step.
+How to begin: [tutorial.md](tutorial.md). What the numbers do: [model.md](model.md).
+Where they come from: `balance-sim parameters`. A file is checked by `balance-sim check
+FILE`, every problem in one pass, with line and next step.
 
-A key path names one value: `parameters.beta`, `events.summit.visibility`, `states.JPN.democracy`,
-`disputes.CHN-JPN.claim`. `--set PATH=VALUE`, the `set` of an arm and the factors of an experiment take them. Dates
-are written 2025-09-03 and years have 365.25 days. A nat is a unit of log-odds. In the column of defaults *required*
-must be given and *missing* stays unknown, which is not 0; what a file that `extends` another leaves out is what the
-other has.
+A key path names one value: `parameters.beta`, `events.summit.visibility`,
+`states.JPN.democracy`, `disputes.CHN-JPN.claim`. `--set PATH=VALUE`, the `set` of an
+arm and the factors of an experiment take them. Dates are written 2025-09-03 and years
+have 365.25 days. A nat is a unit of log-odds. In the column of defaults *required* must
+be given and *missing* stays unknown, which is not 0; what a file that `extends` another
+leaves out is what the other has.
 
-An editor completes keys and checks values while one types, by the JSON Schema of the file: `balance-sim schema >
-balance-sim.schema.json` writes that of scenarios (`balance-sim schema experiment` and `balance-sim schema game` have
-the others), and a first line names it:
+An editor completes keys and checks values while one types, by the JSON Schema of the
+file: `balance-sim schema > balance-sim.schema.json` writes that of scenarios
+(`balance-sim schema experiment` and `balance-sim schema game` have the others), and a
+first line names it:
 
     # yaml-language-server: $schema=balance-sim.schema.json
 """
@@ -311,157 +296,137 @@ def reference_page(schemas: Mapping[str, Plain]) -> str:
     >>> from balance_sim.scenario.reference.schemas import json_schema
     >>> "`events.summit.visibility`" in reference_page({"Scenario": json_schema()})
     True"""
-    return (
-        "\n".join(
-            [
-                HEAD,
-                *(line for name, of in schemas.items() for line in _of_file(name, of)),
-            ]
-        ).rstrip()
-        + "\n"
-    )
+    lines = [HEAD]
+    for name, definition in schemas.items():
+        lines += _lines_of_file(name, definition)
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def _of_file(name: str, schema: Plain) -> Iterator[str]:
-    told = key_texts()
+def _lines_of_file(name: str, schema: Plain) -> Iterator[str]:
+    """Tables of one kind of file."""
+    texts = key_texts()
     yield from (f"## {NAMES[name]}", "")
-    required = schema.get("else", schema).get("required", [])
-    yield from _table(name, schema, [*required], told)
-    needed = {}  # by definition of a section's rows
+    alone = schema.get("else", schema)
+    yield from _table(schema, alone.get("required", []), texts[name])
+    required = {}  # by definition of a section's rows
     for key, rows in schema.get("else", {}).get("properties", {}).items():
-        part = schema["properties"][key]["items"]["anyOf"][0]["$ref"].rpartition("/")[2]
-        needed[part] = rows["items"]["anyOf"][1]["required"]
+        reference = schema["properties"][key]["items"]["anyOf"][0]["$ref"]
+        required[_name_in(reference)] = rows["items"]["anyOf"][1]["required"]
     places = _places(schema)
-    for part in (one for one in told if one in schema["$defs"]):
-        definition = schema["$defs"][part]
-        yield from (f"### {_heading(part, places)}", "")
-        yield from _table(
-            part, definition, needed.get(part, definition.get("required", [])), told
-        )
+    for part in texts:
+        if part in schema["$defs"]:
+            definition = schema["$defs"][part]
+            needed = required.get(part, definition.get("required", []))
+            yield from (f"### {_heading(part, places)}", "")
+            yield from _table(definition, needed, texts[part])
+
+
+def _name_in(reference: str) -> str:
+    """The name of the definition that a reference names."""
+    return reference.rpartition("/")[2]
 
 
 def _heading(part: str, places: Mapping[str, list[str]]) -> str:
     """Where a definition is used, as key paths: `events[]`, `arms.NAME`."""
     if part == "Table":
         return "A table, instead of rows"
-    where = ", ".join(f"`{place}`" for place in places[part])
-    return where + {
-        "FactorRange": ", a range",
-        "FactorDistribution": ", a distribution",
-    }.get(part, "")
+    paths = ", ".join(f"`{place}`" for place in places[part])
+    endings = {"FactorRange": ", a range", "FactorDistribution": ", a distribution"}
+    return paths + endings.get(part, "")
 
 
 def _places(schema: Plain) -> dict[str, list[str]]:
     """Key paths at which each definition stands."""
-    found: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
 
     def walk(node: Any, path: str) -> None:
-        if isinstance(node, list):
-            for child in node:
+        """Follow all references below a node."""
+        if not isinstance(node, dict):
+            for child in node or ():
                 walk(child, path)
-        elif isinstance(node, dict):
-            if "$ref" in node:
-                part = node["$ref"].rpartition("/")[2]
-                if part not in found:
-                    found[part] = []
-                    walk(schema["$defs"][part], path)
-                found[part] += [] if path in found[part] else [path]
-            for key, child in node.get("properties", {}).items():
-                walk(child, f"{path}.{key}" if path else key)
-            for key in ("anyOf", "allOf"):
-                walk(node.get(key), path)
-            walk(node.get("items"), f"{path}[]")
-            walk(
-                [
-                    node.get("additionalProperties"),
-                    *node.get("patternProperties", {}).values(),
-                ],
-                f"{path}.NAME",
-            )
+            return
+        if "$ref" in node:
+            part = _name_in(node["$ref"])
+            if part not in places:
+                places[part] = []
+                walk(schema["$defs"][part], path)
+            if path not in places[part]:
+                places[part].append(path)
+        for key, child in node.get("properties", {}).items():
+            walk(child, f"{path}.{key}" if path else key)
+        walk(node.get("anyOf"), path)
+        walk(node.get("allOf"), path)
+        walk(node.get("items"), f"{path}[]")
+        named = node.get("additionalProperties")
+        if isinstance(named, dict):
+            walk(named, f"{path}.NAME")
+        walk([*node.get("patternProperties", {}).values()], f"{path}.NAME")
 
     walk(schema, "")
-    return found
+    return places
 
 
 def _table(
-    name: str, definition: Plain, required: list[str], told: dict[str, dict[str, Plain]]
+    definition: Plain, required: Sequence[str], texts: Mapping[str, Plain]
 ) -> Iterator[str]:
+    """The table of the keys of one definition."""
     yield from (definition["description"], "")
-    yield from (
-        "| " + " | ".join(COLUMNS) + " |",
-        "| " + " | ".join(["---"] * len(COLUMNS)) + " |",
-    )
-    patterns = {
-        PATTERNS[key]: field
-        for key, field in definition.get("patternProperties", {}).items()
-    }
-    for key, field in (definition["properties"] | patterns).items():
-        said = told[name][key]
-        unit = unit_of(key, said).replace("none", "")
-        cells = [f"`{key}`", said["text"], unit, _default(key, field, required, said)]
-        cells += [_range(field), _code(field["examples"][0])]
+    yield "| " + " | ".join(COLUMNS) + " |"
+    yield "| " + " | ".join(["---"] * len(COLUMNS)) + " |"
+    fields = dict(definition["properties"])
+    for pattern, field in definition.get("patternProperties", {}).items():
+        fields[PATTERNS[pattern]] = field
+    for key, field in fields.items():
+        text = texts[key]
+        unit = unit_of(key, text).replace("none", "")
+        default = "required" if key in required else _default(field, text)
+        example = _code(field["examples"][0])
+        cells = [f"`{key}`", text["text"], unit, default, _range(field), example]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
 
 
-def _default(key: str, field: Plain, required: list[str], said: Plain) -> str:
-    if key in required:
-        return "required"
-    if "default" in said or "default" not in field:
-        return str(said.get("default", "none"))
+def _default(field: Plain, text: Plain) -> str:
+    """What a key has where a file does not give it."""
+    if "default" in text or "default" not in field:
+        return str(text.get("default", "none"))
     default = field["default"]
-    return (
-        "missing"
-        if default is None
-        else "empty"
-        if default in ("", [], {})
-        else _code(default)
-    )
+    if default is None:
+        return "missing"
+    return "empty" if default in ("", [], {}) else _code(default)
 
 
 def _range(field: Plain) -> str:
     """Bounds of a number, or the words that are allowed."""
-    for one in (
-        field,
-        *field.get("anyOf", ()),
-        field.get("items", {}),
-        field.get("additionalProperties", {}),
-    ):
-        if not isinstance(one, dict):
+    nested = (field.get("items", {}), field.get("additionalProperties", {}))
+    for part in (field, *field.get("anyOf", ()), *nested):
+        if not isinstance(part, dict):
             continue
-        if "enum" in one or "const" in one:
+        if "enum" in part or "const" in part:
             return ", ".join(
-                _code(value) for value in one.get("enum", [one.get("const")])
+                _code(value) for value in part.get("enum", [part.get("const")])
             )
-        low, above = one.get("minimum"), one.get("exclusiveMinimum")
-        high, below = one.get("maximum"), one.get("exclusiveMaximum")
-        low, above = (
-            (None, 0) if low == TINY else (None if low == -HUGE else low, above)
-        )
-        high = None if high is not None and high >= HUGE else high
-        least = (
-            f"{low:,.12g}"
-            if low is not None
-            else f"above {above:,.12g}"
-            if above is not None
-            else ""
-        )
-        most = (
-            f"{high:,.12g}"
-            if high is not None
-            else f"below {below:,.12g}"
-            if below is not None
-            else ""
-        )
-        if least or most:
-            return (
-                f"{least} to {most}"
-                if least and most
-                else f"{least} or more"
-                if least
-                else f"up to {most}"
-            )
+        limits = _limits(part)
+        if limits:
+            return limits
     return ""
+
+
+def _limits(part: Plain) -> str:
+    """Bounds of a number in words; those that mean "above 0" and "any" are said so."""
+    low, above = part.get("minimum"), part.get("exclusiveMinimum")
+    high, below = part.get("maximum"), part.get("exclusiveMaximum")
+    if low == TINY:
+        low, above = None, 0
+    lower = "" if low in (None, -HUGE) else f"{low:,.12g}"
+    lower = lower or ("" if above is None else f"above {above:,.12g}")
+    upper = "" if high is None or high >= HUGE else f"{high:,.12g}"
+    upper = upper or ("" if below is None else f"below {below:,.12g}")
+    if lower and upper:
+        return f"{lower} to {upper}"
+    if upper:
+        return f"up to {upper}"
+    return f"{lower} or more" if lower else ""
 
 
 def _code(value: Any) -> str:
@@ -470,18 +435,11 @@ def _code(value: Any) -> str:
 
 
 def _flow(value: Any) -> str:
+    """A value in the flow style of YAML."""
     if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(f"{key}: {_flow(child)}" for key, child in value.items())
-            + "}"
-        )
+        return "{" + ", ".join(f"{key}: {_flow(value[key])}" for key in value) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
-    if isinstance(value, str):
-        return (
-            value
-            if value and not set(value) & set(",:[]{}#'\"")
-            else json.dumps(value, ensure_ascii=False)
-        )
-    return json.dumps(value)
+    if isinstance(value, str) and value and not set(value) & set(",:[]{}#'\""):
+        return value
+    return json.dumps(value, ensure_ascii=False)
