@@ -30,7 +30,7 @@ from balance_sim.evidence.estimation.choices import (
 from balance_sim.evidence.estimation.fitting import fit, peak_of
 from balance_sim.evidence.estimation.likelihood import by_row
 from balance_sim.evidence.posterior.parameter_draws import limits, quantile
-from balance_sim.evidence.posterior.statistics import SmoothProcess, fit_process
+from balance_sim.evidence.posterior.surrogate import SmoothProcess, fit_process
 from balance_sim.scenario.defaults import priors
 
 NAMES = tuple(MOVES)

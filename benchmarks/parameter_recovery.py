@@ -177,7 +177,7 @@ def of_acts(seed: int, found: Found, proposals: int = 4000) -> None:
     centre = np.array([at_truth[path][0] / used[path][0] for path in record.paths])
     data = rng.multivariate_normal(centre, record.covariance)
     record = type(record)(record.paths, data, record.covariance)
-    z, _, _ = joint._block(
+    z, _, _ = joint.importance_draws(
         "recovery",
         lambda at: record.log_likelihood(from_factors(scenario, columns(at))),
         len(names),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from balance_sim.effects.world_at_start import world_at_start as world_at_start
     from balance_sim.evidence.goodness.study import gof as gof
     from balance_sim.evidence.goodness.study import goodness_of_fit as goodness_of_fit
-    from balance_sim.evidence.posterior.effect_draws import uncertainty as uncertainty
+    from balance_sim.evidence.posterior.uncertainty import uncertainty as uncertainty
     from balance_sim.games.plan import load_game as load_game
     from balance_sim.games.solve import solve as solve
     from balance_sim.games.study import play as play
@@ -70,7 +70,7 @@ _HOMES = {
     "balance_sim.evidence.goodness.study": ("gof", "goodness_of_fit"),
     "balance_sim.effects.result": ("AnalysedResult", "open_result"),
     "balance_sim.effects.expected_effect": ("effect",),
-    "balance_sim.evidence.posterior.effect_draws": ("uncertainty",),
+    "balance_sim.evidence.posterior.uncertainty": ("uncertainty",),
     "balance_sim.effects.compare": ("compare",),
     "balance_sim.effects.explain": ("explain",),
     "balance_sim.effects.sensitivity": ("sensitivity",),

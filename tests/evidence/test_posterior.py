@@ -14,11 +14,12 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
-from balance_sim.evidence.posterior.effect_draws import stored_uncertainty
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
 from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws, quantile
-from balance_sim.evidence.posterior.statistics import IN_CONFLICT, INFORMED, PRIOR_DOMINATED, covariance
+from balance_sim.evidence.posterior.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
+from balance_sim.evidence.posterior.surrogate import covariance
+from balance_sim.evidence.posterior.uncertainty import stored_uncertainty
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
@@ -69,7 +70,7 @@ def test_importance_draws_have_the_moments_of_a_normal_posterior() -> None:
     noise = np.array([[0.5, 0.2, 0.0], [0.2, 1.0, 0.3], [0.0, 0.3, 2.0]])
     inverse, y = np.linalg.inv(noise), np.array([1.5, -1.0, 0.5])
     covariance = np.linalg.inv(np.eye(3) + inverse)
-    z, shape, size = joint._block(
+    z, shape, size = joint.importance_draws(
         "test", lambda at: -0.5 * np.einsum("dk,kj,dj->d", at - y, inverse, at - y), 3, seed=1
     )
     assert z.mean(axis=0) == pytest.approx(covariance @ inverse @ y, abs=0.02)
@@ -79,7 +80,7 @@ def test_importance_draws_have_the_moments_of_a_normal_posterior() -> None:
 
 def test_a_curved_likelihood_is_followed_where_laplace_is_wrong() -> None:
     """Likelihood of z^2 = 1 with error 0.5: two modes, moments by quadrature; Laplace at one mode has neither."""
-    z, _, _ = joint._block("test", lambda at: -0.5 * ((at[:, 0] ** 2 - 1.0) / 0.5) ** 2, 1, seed=1)
+    z, _, _ = joint.importance_draws("test", lambda at: -0.5 * ((at[:, 0] ** 2 - 1.0) / 0.5) ** 2, 1, seed=1)
     grid = np.linspace(-4, 4, 4001)
     weight = np.exp(-0.5 * grid**2 - 0.5 * ((grid**2 - 1.0) / 0.5) ** 2)
     second = float((weight * grid**2).sum() / weight.sum())
@@ -129,8 +130,10 @@ def test_the_same_draws_the_same_bytes_and_another_seed_others(small: JointPoste
     again = drawn()
     assert again.draws.sha256 == small.draws.sha256
     assert {**again.scaling} == {**small.scaling}
-    z, _, _ = joint._block("beliefs", shipped_record().log_likelihood, len(shipped_record().names), 2, 500)
-    other, _, _ = joint._block("beliefs", shipped_record().log_likelihood, len(shipped_record().names), 1, 500)
+    z, _, _ = joint.importance_draws("beliefs", shipped_record().log_likelihood, len(shipped_record().names), 2, 500)
+    other, _, _ = joint.importance_draws(
+        "beliefs", shipped_record().log_likelihood, len(shipped_record().names), 1, 500
+    )
     assert not np.isin(z, other).any()
 
 

@@ -12,18 +12,13 @@ from balance_sim.evidence.posterior import effect_draws
 from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
     DrawnEffect,
-    Uncertainty,
     effect_of,
     effects_over,
-    grouped,
-    stored_record,
-    stored_uncertainty,
-    uncertainty,
-    variance_shares,
-    walks_between,
 )
 from balance_sim.evidence.posterior.lines import uncertainty_lines
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record, stored_uncertainty, uncertainty
+from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.errors import WrongRequest

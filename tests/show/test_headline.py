@@ -7,16 +7,10 @@ import sys
 from dataclasses import replace
 
 import pytest
-from balance_sim.evidence.posterior.effect_draws import (
-    COLUMNS,
-    DrawnEffect,
-    OverDraws,
-    TheoryEffect,
-    Uncertainty,
-    VarianceShares,
-    stored_record,
-)
+from balance_sim.evidence.posterior.effect_draws import COLUMNS, DrawnEffect, OverDraws
 from balance_sim.evidence.posterior.lines import draws_sentence
+from balance_sim.evidence.posterior.uncertainty import TheoryEffect, Uncertainty, stored_record
+from balance_sim.evidence.posterior.variance import VarianceShares
 from balance_sim.scenario.schema import Posterior
 from balance_sim.show.figures import run_figures
 from balance_sim.show.headline import finding, headline_lines
@@ -78,7 +72,6 @@ def test_the_finding_is_of_the_focal_event_where_it_has_a_label() -> None:
     assert finding(replace(result, scenario=named)).startswith("Two meet on the quay: no detectable effect")
 
 
-@pytest.mark.fault("F31")
 def test_finding_of_the_degenerate() -> None:
     assert "which gives no confidence interval" in finding(CASES["one run"]())
     assert finding(CASES["reference only"]()) == (

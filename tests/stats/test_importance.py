@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.evidence.posterior.statistics import (
+from balance_sim.evidence.posterior.importance import (
     effective_size,
     laplace,
     pareto_shape,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.evidence.posterior.statistics import PowerScaling, distance, power_scaling
+from balance_sim.evidence.posterior.power_scaling import PowerScaling, distance, power_scaling
 from scipy.stats import norm
 
 U = (np.arange(4000) + 0.5) / 4000

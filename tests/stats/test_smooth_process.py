@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.evidence.posterior.statistics import fit_process, kernel, process_at
+from balance_sim.evidence.posterior.surrogate import fit_process, kernel, process_at
 
 
 def made(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -65,13 +65,13 @@ def posterior(
     whenever it is written."""
     use_one_thread()
     from balance_sim.evidence.forecast.theories import stacking_weights_beside
-    from balance_sim.evidence.posterior.effect_draws import (
-        stored_record,
-        uncertainty,
-    )
     from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
     from balance_sim.evidence.posterior.joint import posterior_of
     from balance_sim.evidence.posterior.lines import draws_sentence
+    from balance_sim.evidence.posterior.uncertainty import (
+        stored_record,
+        uncertainty,
+    )
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
@@ -142,14 +142,14 @@ def _command(path: Path, draws: int, seed: int) -> str:
 
 def _counts(joint: JointPosterior) -> dict[str, int]:
     """The number of parameters by what power scaling finds of them."""
-    from balance_sim.evidence.posterior.statistics import FINDINGS
+    from balance_sim.evidence.posterior.power_scaling import FINDINGS
 
     counts = Counter(scaling.word for scaling in joint.scaling.values())
     return {finding: counts[finding] for finding in FINDINGS}
 
 
 def _counts_sentence(joint: JointPosterior, counts: dict[str, int]) -> str:
-    from balance_sim.evidence.posterior.statistics import (
+    from balance_sim.evidence.posterior.power_scaling import (
         IN_CONFLICT,
         INFORMED,
         PRIOR_DOMINATED,

@@ -3,13 +3,15 @@ which channel, and placebos."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior import lines as words
+from balance_sim.evidence.posterior import lines
+from balance_sim.evidence.posterior.uncertainty import Uncertainty
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
@@ -22,79 +24,97 @@ COLOURS = {
     "theory": style.PURPLE,
     "placebo": style.ORANGE,
 }
-FAR = 1.6  # times the posterior's reach, beyond which a bar ends in an arrow
+FAR = 1.6
+"""Times the posterior's reach, beyond which a bar ends in an arrow."""
+NAN = float("nan")
+LABEL_WIDTH = 42
+EXPLANATION = (
+    "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo "
+    "events. Arrows: the bar goes on. Theories stand at the values in use and at one "
+    "base rate; a dot's size is its stacking weight, by forecasts of held-back years."
+)
+Row = tuple[str, str, float, float, float, float]
 
 
 def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect,
     lo and hi (NaN for a dot), weight (of a theory, else NaN), told: in words. Empty
     where the scenario's posterior holds nothing of this form of it."""
-    found, arm = result.uncertainty, result.headline_arm
-    if found is None or found.why or arm is None or not result.finished:
+    uncertainty, arm = result.uncertainty, result.headline_arm
+    if uncertainty is None or uncertainty.why or arm is None or not result.finished:
         return pd.DataFrame()
-    nan = float("nan")
-    row: Any = result.effects.set_index(["arm", "outcome"]).loc[
-        arm, result.headline_outcome
+    rows = [
+        _simulated_row(result, arm),
+        *_drawn_rows(uncertainty),
+        *_theory_rows(uncertainty),
+        *_placebo_rows(result),
     ]
-    simulated = f"simulated, {say.plural(int(row['n']), 'replication')}"
-    rows: list[tuple[Any, ...]] = [
-        ("replications", simulated, *row[["mean", "lo", "hi"]], nan)
-    ]
-    for name, of in (("posterior", found.posterior), ("prior", found.prior)):
-        if of is not None:
-            spread = of.of["total"]
-            rows.append(
-                (name, f"{name}, {of.draws:,} draws", spread.median, *spread.ci95, nan)
-            )
-    over = found.posterior or found.prior
-    if over is not None:
-        for name in ("picture", "threat"):
-            spread = over.of[name]
-            rows.append(
-                ("channel", words.ROWS[name].strip(), spread.median, *spread.ci95, nan)
-            )
-    for one in found.theories:
-        weight = nan if one.weight is None else one.weight
-        rows.append(
-            (
-                "theory",
-                f"theory: {say.arm_words(one.name)}",
-                one.total,
-                nan,
-                nan,
-                weight,
-            )
-        )
-    for family in (one for one in result.placebos.families if len(one.placebos)):
-        low, middle, high = np.quantile(family.placebos, [0.025, 0.5, 0.975])
-        label = f"{say.plural(len(family.placebos), 'placebo')}, {family.name} (p = {family.p:.2g})"
-        rows.append(("placebo", label, middle, low, high, nan))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    places = words.places_of(found)
-    return table.assign(told=[_told(one, places) for one in table.to_dict("records")])
+    places = lines.places_of(uncertainty)
+    words = [_words(row, places) for row in table.to_dict("records")]
+    return table.assign(told=words)
 
 
-def _told(row: dict[Any, Any], places: int) -> str:
-    told = say.signed(row["effect"], places)
+def _simulated_row(result: AnalysedResult, arm: str) -> Row:
+    by_outcome = result.effects.set_index(["arm", "outcome"])
+    row: Any = by_outcome.loc[arm, result.headline_outcome]
+    label = f"simulated, {say.plural(int(row['n']), 'replication')}"
+    return "replications", label, row["mean"], row["lo"], row["hi"], NAN
+
+
+def _drawn_rows(uncertainty: Uncertainty) -> Iterator[Row]:
+    """The effect over each distribution of the parameters, then both channels over the
+    first."""
+    for name, drawn in uncertainty.sources.items():
+        effect = drawn.of["total"]
+        label = f"{name}, {drawn.draws:,} draws"
+        yield name, label, effect.median, *effect.ci95, NAN
+    first = next(iter(uncertainty.sources.values()), None)
+    if first is not None:
+        for name in ("picture", "threat"):
+            channel = first.of[name]
+            label = lines.ROWS[name].strip()
+            yield "channel", label, channel.median, *channel.ci95, NAN
+
+
+def _theory_rows(uncertainty: Uncertainty) -> Iterator[Row]:
+    for theory in uncertainty.theories:
+        weight = NAN if theory.weight is None else theory.weight
+        label = f"theory: {say.arm_words(theory.name)}"
+        yield "theory", label, theory.total, NAN, NAN, weight
+
+
+def _placebo_rows(result: AnalysedResult) -> Iterator[Row]:
+    for family in result.placebos.families:
+        count = len(family.placebos)
+        if count:
+            quantiles = np.quantile(family.placebos, [0.025, 0.5, 0.975])
+            low, middle, high = map(float, quantiles)
+            plural = say.plural(count, "placebo")
+            label = f"{plural}, {family.name} (p = {family.p:.2g})"
+            yield "placebo", label, middle, low, high, NAN
+
+
+def _words(row: dict[Any, Any], places: int) -> str:
+    """The effect of a row with its interval or weight."""
+    words = say.signed(row["effect"], places)
     if np.isfinite(row["lo"]):
-        told += f" ({say.signed(row['lo'], places)} to {say.signed(row['hi'], places)})"
-    return told + (
-        f", weight {row['weight']:.2f}" if np.isfinite(row["weight"]) else ""
-    )
+        low, high = say.signed(row["lo"], places), say.signed(row["hi"], places)
+        words += f" ({low} to {high})"
+    if np.isfinite(row["weight"]):
+        words += f", weight {row['weight']:.2f}"
+    return words
 
 
 def uncertainty_title(table: pd.DataFrame) -> str:
     """The finding: the widest honest interval, and whether it has one sign."""
     row = table[table["part"].isin(["posterior", "prior"])].iloc[0]
-    sign = (
-        "all but certainly above zero"
-        if row["lo"] > 0
-        else "all but certainly below zero"
-        if row["hi"] < 0
-        else ""
-    )
-    told = f"Given what is known of the parameters, the effect is {row['told']}"
-    return f"{told}: {sign}" if sign else f"{told}, and may be zero"
+    title = f"Given what is known of the parameters, the effect is {row['told']}"
+    if row["lo"] > 0:
+        return f"{title}: all but certainly above zero"
+    if row["hi"] < 0:
+        return f"{title}: all but certainly below zero"
+    return f"{title}, and may be zero"
 
 
 @style.figure(
@@ -103,66 +123,54 @@ def uncertainty_title(table: pd.DataFrame) -> str:
     uncertainty_table,
     fits=lambda result: not uncertainty_table(result).empty,
     page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
-    empty="Intervals over the parameters were not worked out for this form of the scenario: there are none to show.",
+    empty="Intervals over the parameters were not worked out for this form of the "
+    "scenario: there are none to show.",
     follows="placebos",
 )
 def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those
     that reach far end in an arrow."""
     ax = axes[0]
-    heights = style.row_axis(
-        ax, [style.folded(str(label), 42) for label in table["label"]]
-    )
-    inner = table[table["part"] != "prior"]
-    low, high = (
-        FAR * end
-        for end in style.limits(inner[["effect", "lo", "hi"]].to_numpy(float), 0.0)
-    )
+    labels = [style.folded(str(label), LABEL_WIDTH) for label in table["label"]]
+    heights = style.row_axis(ax, labels)
+    without_prior = table[table["part"] != "prior"]
+    reach = without_prior[["effect", "lo", "hi"]].to_numpy(float)
+    low, high = (FAR * end for end in style.limits(reach, 0.0))
     low = min(low, -0.06 * (high - low))
     ax.axvline(0, color=style.INK, linewidth=1)
-    for y, row in zip(heights, table.to_dict("records"), strict=True):
-        colour = COLOURS[row["part"]]
+    for height, row in zip(heights, table.to_dict("records"), strict=True):
         if np.isfinite(row["lo"]):
-            ax.hlines(
-                y,
-                max(row["lo"], low),
-                min(row["hi"], high),
-                colors=colour,
-                linewidth=5,
-                alpha=0.45,
-            )
-            for end, mark in ((row["lo"], "<"), (row["hi"], ">")):
-                if not low <= end <= high:
-                    ax.plot(
-                        np.clip(end, low, high),
-                        y,
-                        mark,
-                        color=colour,
-                        markersize=7,
-                        clip_on=False,
-                    )
-        size = (
-            6.0
-            if not np.isfinite(row["weight"])
-            else 4.0 + 9.0 * np.sqrt(row["weight"])
-        )
+            _draw_bar(ax, height, row, (low, high))
+        size = 6.0
+        if np.isfinite(row["weight"]):
+            size = 4.0 + 9.0 * np.sqrt(row["weight"])
         ax.plot(
             np.clip(row["effect"], low, high),
-            y,
+            height,
             "o",
-            color=colour,
+            color=COLOURS[row["part"]],
             markersize=size,
             markeredgecolor="white",
         )
-        style.beside(ax, y, row["told"])
+        style.beside(ax, height, row["told"])
     edge = 0.015 * (high - low)
     ax.set(xlim=(low - edge, high + edge), xlabel=f"effect on expected {say.COUNTER}")
-    small = (
-        "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo events. Arrows: the bar goes on. "
-        "Theories stand at the values in use and at one base rate; a dot's size is its stacking weight, by forecasts "
-        "of held-back years."
-    )
-    return style.Words(uncertainty_title(table), "", small)
+    return style.Words(uncertainty_title(table), "", EXPLANATION)
+
+
+def _draw_bar(
+    ax: style.Axes, height: float, row: dict[Any, Any], limits: tuple[float, float]
+) -> None:
+    """An interval, with an arrow at an end that lies beyond the limits."""
+    low, high = limits
+    colour = COLOURS[row["part"]]
+    left, right = max(row["lo"], low), min(row["hi"], high)
+    ax.hlines(height, left, right, colors=colour, linewidth=5, alpha=0.45)
+    for end, mark in ((row["lo"], "<"), (row["hi"], ">")):
+        if not low <= end <= high:
+            place = np.clip(end, low, high)
+            arrow: dict[str, Any] = {"color": colour, "markersize": 7, "clip_on": False}
+            ax.plot(place, height, mark, **arrow)
 
 
 FIGURES = {draw_uncertainty.name: draw_uncertainty}

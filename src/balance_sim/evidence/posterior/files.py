@@ -8,6 +8,7 @@ import yaml
 
 from balance_sim.evidence.posterior.joint import JointPosterior
 from balance_sim.evidence.posterior.likelihoods import shipped_record
+from balance_sim.evidence.posterior.power_scaling import PowerScaling
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.schema import Scenario
 
@@ -22,52 +23,55 @@ TABLE = "posterior.csv.gz"
 
 
 def posterior_head(
-    scenario: Scenario, found: JointPosterior, command: str, version: str
+    scenario: Scenario, joint: JointPosterior, command: str, version: str
 ) -> dict[str, Any]:
     """The head as plain data. scenario: as its file has it."""
-    record = shipped_record()
-    method: dict[str, Any] = {
-        "record_of_agreements": {
-            "evaluations": len(record.marginal.points),
-            "temper": _short(found.temper),
-        },
-        "pareto_k": _short(found.pareto_k),
-        "trusted_below": _short(found.trusted),
-        "effective_draws": round(found.effective),
-    }
-    if found.checked is not None:
-        error, spread = map(_short, found.checked)
-        method["own_record"] = {
-            "evaluations": found.evaluated,
-            "error": error,
-            "deviation": spread,
-        }
+    scaling = sorted(joint.scaling.items())
     return {
         "command": command,
         "version": version,
         "draws": TABLE,
-        "count": len(found.draws),
-        "sha256": found.draws.sha256,
+        "count": len(joint.draws),
+        "sha256": joint.draws.sha256,
         "scenario_sha256": posterior_digest(scenario),
         "priors_sha256": priors_digest(),
-        "method": method,
-        "informed": {
-            path: [
-                one.word,
-                _short(one.prior),
-                _short(one.likelihood),
-                _short(one.pull),
-            ]
-            for path, one in sorted(found.scaling.items())
-        },
+        "method": _method(joint),
+        "informed": {path: _finding(of_path) for path, of_path in scaling},
     }
+
+
+def _method(joint: JointPosterior) -> dict[str, Any]:
+    """How the draws were made, and how far they can be trusted."""
+    points = shipped_record().marginal.points
+    method: dict[str, Any] = {
+        "record_of_agreements": {
+            "evaluations": len(points),
+            "temper": _short(joint.temper),
+        },
+        "pareto_k": _short(joint.pareto_k),
+        "trusted_below": _short(joint.trusted),
+        "effective_draws": round(joint.effective),
+    }
+    if joint.checked is not None:
+        error, deviation = joint.checked
+        method["own_record"] = {
+            "evaluations": joint.evaluated,
+            "error": _short(error),
+            "deviation": _short(deviation),
+        }
+    return method
+
+
+def _finding(scaling: PowerScaling) -> list[Any]:
+    """What power scaling finds of a parameter: word, sensitivities, pull."""
+    numbers = (scaling.prior, scaling.likelihood, scaling.pull)
+    return [scaling.word, *map(_short, numbers)]
 
 
 def head_text(head: dict[str, Any]) -> str:
     """The head as YAML."""
-    return HEAD + yaml.safe_dump(
-        head, sort_keys=False, width=200, default_flow_style=None
-    )
+    text = yaml.safe_dump(head, sort_keys=False, width=200, default_flow_style=None)
+    return HEAD + text
 
 
 def _short(value: float) -> float:

@@ -6,7 +6,7 @@ through evaluations at some hundred points each: the terms are worked out anew b
 model's own rules, and weights, intercepts of types, states and years are fitted again,
 their variances held (`estimation/beliefs.py`, `estimation/calibration.py`). A Gaussian
 process about a plane takes the marginal log-likelihood from there to all other points,
-one more each weight at its peak (`evidence/posterior/statistics.py`). Coordinates z are
+one more each weight at its peak (`evidence/posterior/surrogate.py`). Coordinates z are
 those in which the priors are standard normal."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from balance_sim.evidence.estimation.calibration import calibrate, peak_given, p
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.parameter_files import key_path
 from balance_sim.evidence.posterior.parameter_draws import limits, normals, quantile
-from balance_sim.evidence.posterior.statistics import (
+from balance_sim.evidence.posterior.surrogate import (
     SmoothProcess,
     fit_process,
     process_at,
@@ -68,13 +68,17 @@ class BeliefsFile(Strict):
 
 
 def values_at(
-    names: Sequence[str], told: dict[str, ParameterPrior], z: Floats
+    names: Sequence[str], prior: Mapping[str, ParameterPrior], z: Floats
 ) -> dict[str, Floats]:
     """(D,) values by key path at coordinates z (D, P)."""
-    return {
-        name: np.clip(quantile(told[name], ndtr(z[:, k])), *limits(name))
-        for k, name in enumerate(names)
-    }
+    columns = {}
+    for k, name in enumerate(names):
+        values = quantile(prior[name], ndtr(z[:, k]))
+        columns[name] = np.clip(values, *limits(name))
+    return columns
+
+
+# --- the record of agreements ---------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -98,34 +102,40 @@ class AgreementRecord:
         constant."""
         return self.temper * self.marginal(z)
 
-    def weights_at(self, z: Floats, found: Distribution) -> Floats:
+    def weights_at(self, z: Floats, fitted: Distribution) -> Floats:
         """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's
         own at the values in use, moved by what the evaluations say."""
-        out = np.tile(np.array(found.estimate), (len(z), 1))
-        for k, path in enumerate(found.paths):
+        peaks = np.tile(np.array(fitted.estimate), (len(z), 1))
+        for k, path in enumerate(fitted.paths):
             process = self.weights.get(path.removeprefix(WEIGHT))
             if process is not None:
-                out[:, k] = process(z)
-        return out
+                peaks[:, k] = process(z)
+        return peaks
 
 
 def shipped_record() -> AgreementRecord:
     """From the table that is shipped."""
-    said = BeliefsFile.model_validate(shipped_yaml("beliefs.yaml"), strict=False)
-    rows, count = np.array(said.points), len(said.names)
+    table = BeliefsFile.model_validate(shipped_yaml("beliefs.yaml"), strict=False)
+    rows, count = np.array(table.points), len(table.names)
     z = rows[:, :count]
 
     def process(name: str, column: int) -> SmoothProcess:
-        return process_at(z, rows[:, column], np.array(said.scales[name]))
+        return process_at(z, rows[:, column], np.array(table.scales[name]))
 
     weights = {
-        name: process(name, count + 1 + k) for k, name in enumerate(said.weights)
+        name: process(name, count + 1 + k) for k, name in enumerate(table.weights)
     }
-    temper = 1.0 / float(np.mean([max(one, 1.0) for one in said.stretch.values()]))
-    names = tuple(f"parameters.{name}" for name in said.names)
+    stretch = [max(value, 1.0) for value in table.stretch.values()]
     return AgreementRecord(
-        names, temper, process("marginal", count), weights, said.command
+        names=tuple(f"parameters.{name}" for name in table.names),
+        temper=1.0 / float(np.mean(stretch)),
+        marginal=process("marginal", count),
+        weights=weights,
+        command=table.command,
     )
+
+
+# --- a scenario's own record ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -153,9 +163,7 @@ class ScenarioRecord:
     @cached_property
     def processes(self) -> list[SmoothProcess]:
         """Of each calibrated weight and intercept."""
-        return [
-            fit_process(self.points, self.peaks[:, k]) for k in range(len(self.names))
-        ]
+        return [fit_process(self.points, peak) for peak in self.peaks.T]
 
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) marginal log-likelihood at (D, P) coordinates, up to a constant."""
@@ -167,7 +175,7 @@ class ScenarioRecord:
 
 
 def scenario_record(
-    raw: Scenario, until: date, window: int, told: AgreementRecord, points: Floats
+    raw: Scenario, until: date, window: int, record: AgreementRecord, points: Floats
 ) -> ScenarioRecord:
     """Evaluate a scenario's own record at draws from the posterior under the record of
     agreements.
@@ -177,34 +185,50 @@ def scenario_record(
     the last fifth is left out once, to check the surrogate. Raises DataError where the
     record holds too little, or a search does not settle."""
     fitted = fitted_distribution()
-    found = calibrate(own_record(raw, window, until=until), prior_of(raw, fitted))
-    values = values_at(told.names, priors(), points)
-    centres = told.weights_at(points, fitted)
-    evaluated = []
+    own = own_record(raw, window, until=until)
+    calibrated = calibrate(own, prior_of(raw, fitted))
+    values = values_at(record.names, priors(), points)
+    centres = record.weights_at(points, fitted)
+    heights, peaks, covariances = [], [], []
     for k in range(len(points)):
-        here: dict[str, Any] = {
+        point: dict[str, Any] = {
             path: float(column[k]) for path, column in values.items()
         }
-        weights = {}
-        for path, centre in zip(fitted.paths, map(float, centres[k]), strict=True):
-            if path.startswith(WEIGHT):
-                value = max(centre, 0.0) if path in fitted.at_least_zero else centre
-                weights[path.removeprefix(WEIGHT)] = value
-        moved = with_values(raw, here)
-        prior = prior_of(moved, fitted).at_weights(weights)
-        evaluated.append(
-            peak_given(own_record(moved, window, until=until), prior, found)
-        )
-    heights, peaks, covariances = zip(*evaluated, strict=True)
-    kept = len(points) - len(points) // 5
-    y, at_peaks = np.array(heights), np.stack(peaks)
-    partial = fit_process(points[:kept], y[:kept])
-    away = partial(points[kept:]) - y[kept:]
-    checked = (float(np.sqrt((away**2).mean())), float(y[kept:].std()))
-    paths = tuple(key_path(name) for name in found.names)
+        moved = with_values(raw, point)
+        prior = prior_of(moved, fitted).at_weights(_held_weights(fitted, centres[k]))
+        own = own_record(moved, window, until=until)
+        height, peak, covariance = peak_given(own, prior, calibrated)
+        heights.append(height)
+        peaks.append(peak)
+        covariances.append(covariance)
+    height_at = np.array(heights)
     return ScenarioRecord(
-        paths, np.mean(covariances, axis=0), points, y, at_peaks, checked
+        names=tuple(key_path(name) for name in calibrated.names),
+        covariance=np.mean(covariances, axis=0),
+        points=points,
+        heights=height_at,
+        peaks=np.stack(peaks),
+        checked=_checked(points, height_at),
     )
+
+
+def _held_weights(fitted: Distribution, centre: Floats) -> dict[str, float]:
+    """Weights by term at a fit's peak, those that theory signs no lower than 0."""
+    weights = {}
+    for path, value in zip(fitted.paths, map(float, centre), strict=True):
+        if path.startswith(WEIGHT):
+            is_signed = path in fitted.at_least_zero
+            weights[path.removeprefix(WEIGHT)] = max(value, 0.0) if is_signed else value
+    return weights
+
+
+def _checked(points: Floats, heights: Floats) -> tuple[float, float]:
+    """Error of a surrogate from four fifths of the points at the last fifth, and the
+    standard deviation there."""
+    first = len(points) - len(points) // 5
+    surrogate = fit_process(points[:first], heights[:first])
+    error = surrogate(points[first:]) - heights[first:]
+    return float(np.sqrt((error**2).mean())), float(heights[first:].std())
 
 
 def record_points(z: Floats) -> Floats:
@@ -212,12 +236,9 @@ def record_points(z: Floats) -> Floats:
     priors' centre."""
     few = POINTS // 10
     chosen = z[np.linspace(0, len(z) - 1, POINTS - few).astype(int)]
-    around = np.stack(
-        [normals(f"points.{k}", few, 1) for k in range(z.shape[1])], axis=1
-    )
-    return np.concatenate([around, chosen])[
-        np.argsort(normals("order", POINTS, 1), kind="stable")
-    ]
+    columns = [normals(f"points.{k}", few, 1) for k in range(z.shape[1])]
+    points = np.concatenate([np.stack(columns, axis=1), chosen])
+    return points[np.argsort(normals("order", POINTS, 1), kind="stable")]
 
 
 def calibration_span(scenario: Scenario) -> tuple[date, int]:
@@ -226,6 +247,9 @@ def calibration_span(scenario: Scenario) -> tuple[date, int]:
     path = Path(scenario.folder) / scenario.calibration.file
     head = yaml.safe_load(path.read_text(encoding="utf-8"))["calibrated"]
     return date.fromisoformat(str(head["years"][1])), int(head["form"]["window"])
+
+
+# --- event data -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -240,38 +264,33 @@ class EventRecord:
     multiplier: Floats
     covariance: Floats
 
-    def of(self, told: Collection[str]) -> EventRecord:
+    def of(self, paths: Collection[str]) -> EventRecord:
         """Of these key paths alone."""
-        at = [k for k, path in enumerate(self.paths) if path in told]
+        columns = [k for k, path in enumerate(self.paths) if path in paths]
         return EventRecord(
-            tuple(self.paths[k] for k in at),
-            self.multiplier[at],
-            self.covariance[np.ix_(at, at)],
+            tuple(self.paths[k] for k in columns),
+            self.multiplier[columns],
+            self.covariance[np.ix_(columns, columns)],
         )
 
     def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
         """(D,) up to a constant, of weights by key path."""
-        used = {
-            str(row["path"]): float(str(row["value"]))
-            for row in parameter_table()
-            if row["path"] in self.paths
-        }
-        away = (
-            np.stack([columns[path] / used[path] for path in self.paths], axis=1)
-            - self.multiplier
-        )
-        return np.asarray(
-            -0.5 * np.einsum("dk,kj,dj->d", away, np.linalg.inv(self.covariance), away)
-        )
+        in_use = {str(row["path"]): row["value"] for row in parameter_table()}
+        ratios = [columns[path] / float(str(in_use[path])) for path in self.paths]
+        away = np.stack(ratios, axis=1) - self.multiplier
+        precision = np.linalg.inv(self.covariance)
+        return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, precision, away))
 
 
 def shipped_events() -> EventRecord:
     """From the shipped measurement; kinds that it calls not told are left out."""
-    said = shipped_yaml("event_weights.yaml")
-    names = said["covariance"]["names"]
-    told = [
-        k for k, name in enumerate(names) if said["kinds"][name]["word"] != NOT_TOLD
-    ]
-    paths = tuple(said["kinds"][names[k]]["parameters"][0] for k in told)
-    matrix = np.array(said["covariance"]["matrix"])[np.ix_(told, told)]
-    return EventRecord(paths, np.array(said["covariance"]["multipliers"])[told], matrix)
+    table = shipped_yaml("event_weights.yaml")
+    covariance, kinds = table["covariance"], table["kinds"]
+    names = covariance["names"]
+    columns = [k for k, name in enumerate(names) if kinds[name]["word"] != NOT_TOLD]
+    matrix = np.array(covariance["matrix"])
+    return EventRecord(
+        paths=tuple(kinds[names[k]]["parameters"][0] for k in columns),
+        multiplier=np.array(covariance["multipliers"])[columns],
+        covariance=matrix[np.ix_(columns, columns)],
+    )

@@ -14,10 +14,7 @@ from balance_sim.show.wording import said, table, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.evidence.posterior.effect_draws import (
-        DrawnEffect,
-        Uncertainty,
-    )
+    from balance_sim.evidence.posterior.uncertainty import Uncertainty
 
 ROWS = {
     "total": "effect",
@@ -28,109 +25,119 @@ ROWS = {
 }
 """What is told over draws, by its name in `effect_draws.COLUMNS`."""
 MOST_GROUPS = 4
+SMALLEST_SHARE = 0.01
+"""Of the variance, for a group that is named."""
 TOO_SHORT = "The scenario's record is too short to score them."
 NOT_WORKED_OUT = (
-    "Doubt about the parameters is not in these numbers. For intervals over prior and posterior: "
-    "balance-sim effect SCENARIO --draws 200"
+    "Doubt about the parameters is not in these numbers. For intervals over prior and "
+    "posterior: balance-sim effect SCENARIO --draws 200"
 )
 
 
-def places_of(found: Uncertainty) -> int:
+def places_of(uncertainty: Uncertainty) -> int:
     """Decimals for effects: two significant digits of the value in use, at least
     four."""
-    return max(say.digits(found.estimate["total"]), 4)
+    return max(say.digits(uncertainty.estimate["total"]), 4)
 
 
 def doubt(result: AnalysedResult) -> Doubt:
     """How sure the headline effect of a run is over draws of the parameters."""
-    found = result.uncertainty
-    if found is None:
+    uncertainty = result.uncertainty
+    if uncertainty is None:
         return Doubt(missing=NOT_WORKED_OUT)
-    if found.why:
+    if uncertainty.why:
         return Doubt()
-    heads, *rows = interval_rows(found)
-    sentences = (draws_words(found), width_words(found), theories_words(found))
+    heads, *rows = interval_rows(uncertainty)
+    paragraphs = (
+        draws_words(uncertainty),
+        width_words(uncertainty),
+        theories_words(uncertainty),
+    )
     return Doubt(
-        short=draws_sentence(found),
-        sentences=tuple(sentence for sentence in sentences if sentence),
+        short=draws_sentence(uncertainty),
+        sentences=tuple(filter(None, paragraphs)),
         heads=tuple(heads),
-        rows=tuple(tuple(row) for row in rows),
+        rows=tuple(map(tuple, rows)),
     )
 
 
-def draws_sentence(found: Uncertainty | None) -> str:
+def draws_sentence(uncertainty: Uncertainty | None) -> str:
     """How sure the effect is over the posterior of the parameters, else the prior;
     empty where neither is known."""
-    if found is None or not (over := _sources(found)):
+    if uncertainty is None or not uncertainty.sources:
         return ""
-    name, drawn = over[0]
-    places, of = places_of(found), drawn.of["total"]
-    used, (low, high) = found.estimate["total"], of.ci95
-    outside = f"; the values in use, which give {say.signed(used, places)}, lie outside of their {name}"
+    name, drawn = next(iter(uncertainty.sources.items()))
+    places, effect = places_of(uncertainty), drawn.of["total"]
+    in_use, (low, high) = uncertainty.estimate["total"], effect.ci95
+    outside = ""
+    if not low <= in_use <= high:
+        outside = (
+            f"; the values in use, which give {say.signed(in_use, places)}, lie "
+            f"outside of their {name}"
+        )
     return (
-        f"Over the {name} of the parameters the effect is above 0 in {say.percent(of.positive)} of draws (95 % "
-        f"interval {say.interval(low, high, places)} agreements){'' if low <= used <= high else outside}."
+        f"Over the {name} of the parameters the effect is above 0 in "
+        f"{say.percent(effect.positive)} of draws (95 % interval "
+        f"{say.interval(low, high, places)} agreements){outside}."
     )
 
 
-def _sources(found: Uncertainty) -> list[tuple[str, DrawnEffect]]:
-    """What the effect is known over."""
-    return [
-        (name, of)
-        for name, of in (("posterior", found.posterior), ("prior", found.prior))
-        if of is not None
-    ]
-
-
-def theories_words(found: Uncertainty, unscored: str = TOO_SHORT) -> str:
+def theories_words(uncertainty: Uncertainty, unscored: str = TOO_SHORT) -> str:
     """Each theory's effect with its stacking weight, and the effect averaged by them.
     unscored: why there are none."""
-    places = places_of(found)
-    order = sorted(found.theories, key=lambda one: (-(one.weight or 0.0), one.name))
-    told = ", ".join(
-        f"{say.arm_words(one.name)} {say.signed(one.total, places)}"
-        + (f" (weight {one.weight:.2f})" if one.weight is not None else "")
-        for one in (found.theories if found.stacked is None else order)
-    )
-    if not told:
+    places, theories = places_of(uncertainty), list(uncertainty.theories)
+    if not theories:
         return ""
-    if found.stacked is None:
-        return f"Theories, at one base rate: {told}. {unscored}"
-    together = say.signed(found.stacked, places)
-    return f"Theories, at one base rate, stacked by forecasts of held-back years: {told}; together {together}."
+    if uncertainty.stacked is not None:
+        theories.sort(key=lambda theory: (-(theory.weight or 0.0), theory.name))
+    effects = []
+    for theory in theories:
+        effect = f"{say.arm_words(theory.name)} {say.signed(theory.total, places)}"
+        if theory.weight is not None:
+            effect += f" (weight {theory.weight:.2f})"
+        effects.append(effect)
+    listed = ", ".join(effects)
+    if uncertainty.stacked is None:
+        return f"Theories, at one base rate: {listed}. {unscored}"
+    together = say.signed(uncertainty.stacked, places)
+    return (
+        "Theories, at one base rate, stacked by forecasts of held-back years: "
+        f"{listed}; together {together}."
+    )
 
 
-def width_words(found: Uncertainty) -> str:
+def width_words(uncertainty: Uncertainty) -> str:
     """Which groups of parameters carry the width, and what knowing the one parameter
     worth most would leave of it."""
-    of = found.variance
-    if of is None or not of.sd > 0:
+    variance = uncertainty.variance
+    if variance is None or not variance.sd > 0:
         return ""
-    order = sorted(of.shares.items(), key=lambda item: (-item[1], item[0]))
-    shown = [
+    order = sorted(variance.shares.items(), key=lambda item: (-item[1], item[0]))
+    shares = [
         f"{name} {say.percent(share)}"
         for name, share in order[:MOST_GROUPS]
-        if share > 0.01
+        if share > SMALLEST_SHARE
     ]
-    told = f"What carries the width of the {of.source}: {', '.join(shown)}"
-    if not of.sd_if_known:
-        return f"{told}."
-    best, left = min(of.sd_if_known.items(), key=lambda item: item[1])
-    places = max(say.digits(of.sd), 3)
+    carriers = f"What carries the width of the {variance.source}: {', '.join(shares)}"
+    if not variance.sd_if_known:
+        return f"{carriers}."
+    path, sd = min(variance.sd_if_known.items(), key=lambda item: item[1])
+    places = max(say.digits(variance.sd), 3)
     return (
-        f"{told}. Of single parameters {say.factor_words(best)} is worth most to know: it would cut the standard "
-        f"deviation from {say.number(of.sd, places)} to {say.number(left, places)} on average."
+        f"{carriers}. Of single parameters {say.factor_words(path)} is worth most to "
+        "know: it would cut the standard deviation from "
+        f"{say.number(variance.sd, places)} to {say.number(sd, places)} on average."
     )
 
 
-def sentences(found: Uncertainty) -> list[str]:
-    """Return what draws and placebos say of the effect, in a sentence each."""
-    words = (draws_sentence(found), placebo_words(found.placebos))
-    return [sentence for sentence in words if sentence]
+def sentences(uncertainty: Uncertainty) -> list[str]:
+    """What draws and placebos say of the effect, in a sentence each."""
+    words = (draws_sentence(uncertainty), placebo_words(uncertainty.placebos))
+    return list(filter(None, words))
 
 
 def uncertainty_lines(
-    found: Uncertainty | None,
+    uncertainty: Uncertainty | None,
     width: int = 80,
     *,
     placebos: bool = False,
@@ -138,51 +145,52 @@ def uncertainty_lines(
 ) -> Iterator[str]:
     """For a terminal. placebos: with theirs, where nothing else says them; unscored:
     why theories have no weights."""
-    if found is None:
+    if uncertainty is None:
         yield from said(NOT_WORKED_OUT, width)
-    elif not found.why:
-        yield from table(interval_rows(found), "<>", width=width)
-        yield from said(draws_words(found), width)
-        of_placebos = placebo_words(found.placebos) if placebos else ""
-        for words in filter(
-            None, (width_words(found), theories_words(found, unscored), of_placebos)
-        ):
-            yield from wrapped(words, width=width)
+        return
+    if uncertainty.why:
+        return
+    yield from table(interval_rows(uncertainty), "<>", width=width)
+    yield from said(draws_words(uncertainty), width)
+    paragraphs = [width_words(uncertainty), theories_words(uncertainty, unscored)]
+    if placebos:
+        paragraphs.append(placebo_words(uncertainty.placebos))
+    for paragraph in filter(None, paragraphs):
+        yield from wrapped(paragraph, width=width)
 
 
-def interval_rows(found: Uncertainty) -> list[list[str]]:
+def interval_rows(uncertainty: Uncertainty) -> list[list[str]]:
     """Heads, then a row a number of ROWS: the value in use, and the 95 % interval over
     each distribution."""
-    places, over = places_of(found), _sources(found)
-    rows = [
-        ["doubt about the parameters", "in use", *(f"{name} 95 %" for name, _ in over)]
-    ]
+    places, sources = places_of(uncertainty), uncertainty.sources
+    heads = [f"{name} 95 %" for name in sources]
+    rows = [["doubt about the parameters", "in use", *heads]]
     for name, label in ROWS.items():
-        used, spans = found.estimate[name], [of.of[name].ci95 for _, of in over]
+        in_use = uncertainty.estimate[name]
+        spans = [drawn.of[name].ci95 for drawn in sources.values()]
         if name == "level":
-            rows.append(
-                [
-                    label,
-                    say.number(used, 2),
-                    *(say.interval(*of, places=1) for of in spans),
-                ]
-            )
-        elif not (name == "rest" and abs(used) < 1e-12):
-            ends = [
-                f"{say.signed(low, places)} to {say.signed(high, places)}"
-                for low, high in spans
-            ]
-            rows.append([label, say.signed(used, places), *ends])
+            ends = [say.interval(*span, places=1) for span in spans]
+            rows.append([label, say.number(in_use, 2), *ends])
+        elif name != "rest" or abs(in_use) >= 1e-12:
+            ends = [_signed_ends(span, places) for span in spans]
+            rows.append([label, say.signed(in_use, places), *ends])
     return rows
 
 
-def draws_words(found: Uncertainty) -> str:
+def _signed_ends(span: tuple[float, float], places: int) -> str:
+    low, high = span
+    return f"{say.signed(low, places)} to {say.signed(high, places)}"
+
+
+def draws_words(uncertainty: Uncertainty) -> str:
     """How many draws, in how many of them the effect is above zero."""
-    over = _sources(found)
-    shares = " and ".join(
-        f"{say.percent(of.of['total'].positive)} of {name} draws" for name, of in over
-    )
-    counts = " and ".join(dict.fromkeys(f"{of.draws:,}" for _, of in over))
+    shares, counts = [], []
+    for name, drawn in uncertainty.sources.items():
+        positive = say.percent(drawn.of["total"].positive)
+        shares.append(f"{positive} of {name} draws")
+        counts.append(f"{drawn.draws:,}")
+    different = " and ".join(dict.fromkeys(counts))
     return (
-        f"{counts} draws each, expected estimator; the effect is above 0 in {shares}."
+        f"{different} draws each, expected estimator; the effect is above 0 in "
+        f"{' and '.join(shares)}."
     )

@@ -50,13 +50,21 @@ from balance_sim.study.draws import (
     with_its_company,
 )
 
+ABSENT = "none"
+"""Stands for the value of a parameter that a scenario has not."""
 COUNT = 2000
 SEED = 1
 LARGEST_DRAWS = 16 << 20
-CALIBRATED_SD = 2.0  # of the prior of an intercept that a scenario's own record tells, nats: that of a calibration
+CALIBRATED_SD = 2.0
+"""Of the prior of an intercept that a scenario's own record tells, nats: that of a
+calibration."""
+WIDEST_GUESS = 0.6
+"""Standard deviation of a guess at a share, over the most that its mean allows."""
+BOUNDED = {"parameters": Parameters, "kinds": AgreementKind, "event_kinds": EventKind}
+Priors = Mapping[str, ParameterPrior]
 
 
-# --- priors -----------------------------------------------------------------------------------------
+# --- priors ---------------------------------------------------------------------------
 
 
 def quantile(prior: ParameterPrior, u: Floats) -> Floats:
@@ -64,32 +72,31 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
     `multiple`, which have none."""
     from scipy.special import betaincinv, ndtri
 
-    of = prior.numbers
-    lower = of.get("lower", 0.0)
+    numbers = prior.numbers
+    lower = numbers.get("lower", 0.0)
     match prior.family:
         case "normal":
-            found = of["mean"] + of["sd"] * ndtri(u)
+            values = numbers["mean"] + numbers["sd"] * ndtri(u)
         case "log-normal":
-            away = of["median"] - lower
-            found = lower + away * np.exp(of["sd"] * np.sign(away) * ndtri(u))
-        case "half-normal" if "upper" in of:
-            found = of["upper"] - of["sd"] * ndtri(1.0 - u / 2.0)
+            median = numbers["median"] - lower
+            spread = numbers["sd"] * np.sign(median)
+            values = lower + median * np.exp(spread * ndtri(u))
+        case "half-normal" if "upper" in numbers:
+            values = numbers["upper"] - numbers["sd"] * ndtri(1.0 - u / 2.0)
         case "half-normal":
-            found = lower + of["sd"] * ndtri((1.0 + u) / 2.0)
+            values = lower + numbers["sd"] * ndtri((1.0 + u) / 2.0)
         case "coding":
-            edges = np.cumsum(list(of.values()))
-            found = np.searchsorted(edges, 1.0 - u, side="right") % (len(edges) + 1)
+            edges = np.cumsum(list(numbers.values()))
+            places = np.searchsorted(edges, 1.0 - u, side="right")
+            values = places % (len(edges) + 1)
         case "beta":
-            mean, size = (
-                of["mean"],
-                of["mean"] * (1.0 - of["mean"]) / of["sd"] ** 2 - 1.0,
-            )
-            found = betaincinv(mean * size, (1.0 - mean) * size, u)
+            mean = numbers["mean"]
+            size = mean * (1.0 - mean) / numbers["sd"] ** 2 - 1.0
+            values = betaincinv(mean * size, (1.0 - mean) * size, u)
         case _:
-            raise ValueError(
-                f"a prior of the family {prior.family} has no quantiles of its own"
-            )
-    return np.asarray(found, dtype=np.float64)
+            message = f"a prior of the family {prior.family} has no quantiles"
+            raise ValueError(message)
+    return np.asarray(values, dtype=np.float64)
 
 
 def uniforms(path: str, count: int, seed: int) -> Floats:
@@ -110,40 +117,53 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
 
     Acts on the ladder have common factors (`priors.*`), and each step its own
     (`priors.alignment_steps.visit`)."""
-    told, used = priors(), _default_values()
-    found = {
-        path: prior
-        for path, prior in told.items()
-        if path in used and _is_default(scenario, path, used[path])
+    declared, values = priors(), _default_values()
+    free = {
+        path: _calibrated_prior(scenario, path, prior)
+        for path, prior in declared.items()
+        if path in values and _is_default(scenario, path, values[path])
     }
-    for path in [
+    in_common = {
         path
-        for path in found
-        if path.endswith(".intercept") and path in scenario.calibration.names
-    ]:
-        numbers = {**found[path].numbers, "sd": CALIBRATED_SD}
-        found[path] = ParameterPrior(
-            "normal", numbers, "as of `calibrate`: both sides have it, so wide"
-        )
-    common = {
-        path for path, prior in told.items() if prior.family in ("ladder", "multiple")
+        for path, prior in declared.items()
+        if prior.family in ("ladder", "multiple")
     }
-    fixed = with_its_company(told.keys() - found.keys())
-    out = {path: prior for path, prior in found.items() if path not in common | fixed}
-    for path in common - fixed:
+    fixed = with_its_company(declared.keys() - free.keys())
+    drawn = {
+        path: prior for path, prior in free.items() if path not in in_common | fixed
+    }
+    for path in in_common - fixed:
         _, kind, field = path.split(".")
         if field in LADDERS:
-            out[f"priors.{field}_steps.{kind}"] = told[f"priors.{field}_steps"]
-        name = f"priors.{field}_scale" if field in LADDERS else factor_of(kind, field)
-        out[name] = told[name]
-    return dict(sorted({**out, **_of_the_scenario(scenario, told)}.items()))
+            drawn[f"priors.{field}_steps.{kind}"] = declared[f"priors.{field}_steps"]
+            name = f"priors.{field}_scale"
+        else:
+            name = factor_of(kind, field)
+        drawn[name] = declared[name]
+    drawn |= _guesses(scenario, declared)
+    return dict(sorted(drawn.items()))
+
+
+def _calibrated_prior(
+    scenario: Scenario, path: str, prior: ParameterPrior
+) -> ParameterPrior:
+    """The prior of a parameter: of an intercept that the scenario's own record tells, a
+    wide one about it."""
+    is_calibrated = path in scenario.calibration.names
+    if not (is_calibrated and path.endswith(".intercept")):
+        return prior
+    numbers = {**prior.numbers, "sd": CALIBRATED_SD}
+    source = "as of `calibrate`: both sides have it, so wide"
+    return ParameterPrior("normal", numbers, source)
 
 
 def factor_of(kind: str, field: str) -> str:
     """The factor that a half-life has in common with acts of its sort, and a rate of
     opportunities with all types."""
+    if field == "ceiling":
+        return "priors.ceiling"
     sort = "symbolic" if kind in SYMBOLIC else "material"
-    return "priors.ceiling" if field == "ceiling" else f"priors.half_life_{sort}"
+    return f"priors.half_life_{sort}"
 
 
 def _default_values() -> dict[str, float]:
@@ -157,51 +177,47 @@ def _is_default(scenario: Scenario, path: str, default: float) -> bool:
         value = value_at(scenario, path)
     except LookupError:
         return False
+    calibration = scenario.calibration
     if path.startswith("theory.weights."):
         name = path.rpartition(".")[2]
-        return value != 0 and value in (
-            default,
-            scenario.calibration.weights.get(name, default),
-        )
-    if path.endswith(".intercept") and scenario.calibration.names:
-        return path in scenario.calibration.names
+        calibrated = calibration.weights.get(name, default)
+        return value != 0 and value in (default, calibrated)
+    if path.endswith(".intercept") and calibration.names:
+        return path in calibration.names
     return bool(value == default)
 
 
-def _of_the_scenario(
-    scenario: Scenario, told: Mapping[str, ParameterPrior]
-) -> dict[str, ParameterPrior]:
-    """What a scenario guesses itself: attention, how visible its focal event is, and
-    its level."""
-    out = {}
+def _guesses(scenario: Scenario, declared: Priors) -> dict[str, ParameterPrior]:
+    """What a scenario guesses itself: attention, how visible its focal event is, whom
+    it is aimed at, and its level."""
+    guesses = {}
     for name, audience in scenario.audiences.items():
-        value = audience.attention.get("default")
-        if value is not None and 0 < value < 1:
-            out[f"audiences.{name}.attention.default"] = _about(
-                told["priors.attention"], value
-            )
-    focal = next((one for one in scenario.events if one.id == scenario.focal), None)
-    if focal is not None and focal.confidence == "guess" and 0 < focal.visibility < 1:
-        out[f"events.{focal.id}.visibility"] = _about(
-            told["priors.visibility"], focal.visibility
-        )
+        attention = audience.attention.get("default")
+        if attention is not None and 0 < attention < 1:
+            path = f"audiences.{name}.attention.default"
+            guesses[path] = _about(declared["priors.attention"], attention)
+    for event in scenario.events:
+        is_guess = event.id == scenario.focal and event.confidence == "guess"
+        if is_guess and 0 < event.visibility < 1:
+            path = f"events.{event.id}.visibility"
+            guesses[path] = _about(declared["priors.visibility"], event.visibility)
     if scenario.targets_alternatives:
-        shares = {one.id: one.weight for one in scenario.targets_alternatives}
-        out[CODING] = ParameterPrior(
-            "coding", shares, "weights of `targets_alternatives`"
-        )
-    if (level := level_of(scenario)) is not None:
-        prior = told["priors.base_rate"]
-        out["base_rate"] = ParameterPrior(
-            "log-normal", {"median": level, "sd": prior.numbers["sd"]}, prior.source
-        )
-    return out
+        shares = {coding.id: coding.weight for coding in scenario.targets_alternatives}
+        source = "weights of `targets_alternatives`"
+        guesses[CODING] = ParameterPrior("coding", shares, source)
+    level = level_of(scenario)
+    if level is not None:
+        prior = declared["priors.base_rate"]
+        numbers = {"median": level, "sd": prior.numbers["sd"]}
+        guesses["base_rate"] = ParameterPrior("log-normal", numbers, prior.source)
+    return guesses
 
 
 def _about(prior: ParameterPrior, value: float) -> ParameterPrior:
     """A beta distribution about a guess, narrower where the guess is near an end."""
-    sd = min(prior.numbers["sd"], 0.6 * float(np.sqrt(value * (1 - value))))
-    return ParameterPrior("beta", {"mean": value, "sd": sd}, prior.source)
+    most = WIDEST_GUESS * float(np.sqrt(value * (1 - value)))
+    numbers = {"mean": value, "sd": min(prior.numbers["sd"], most)}
+    return ParameterPrior("beta", numbers, prior.source)
 
 
 def level_of(scenario: Scenario) -> float | None:
@@ -215,53 +231,61 @@ def level_of(scenario: Scenario) -> float | None:
     return float(f"{expected_a_year(worlds.reference, worlds.baseline):.4g}")
 
 
+# --- from factors to parameters -------------------------------------------------------
+
+
 def from_factors(
     scenario: Scenario, factors: Mapping[str, Floats]
 ) -> dict[str, Floats]:
     """(D,) values by key path from what was drawn independently: the ladder is put
     together. Raises KeyError."""
-    used = _default_values()
-    out = {
+    defaults = _default_values()
+    columns = {
         path: values
         for path, values in factors.items()
         if not path.startswith("priors.")
     }
     for field in LADDERS:
-        name = f"priors.{field}_"
-        kinds = [kind for kind in SIGNAL_ORDER if f"{name}steps.{kind}" in factors]
-        if not kinds:
-            continue
-        weights = [used[f"event_kinds.{kind}.{field}"] for kind in kinds]
-        steps = np.diff(weights, prepend=0.0)[:, None] * [
-            factors[f"{name}steps.{kind}"] for kind in kinds
-        ]
-        heights = np.cumsum(steps, axis=0)
-        most = limits(f"event_kinds.{kinds[-1]}.{field}")[1]
-        scale = np.minimum(
-            factors[f"{name}scale"], most / heights[-1]
-        )  # the whole ladder stays below the bound
-        out |= {
-            f"event_kinds.{kind}.{field}": of * scale
-            for kind, of in zip(kinds, heights, strict=True)
-        }
+        columns |= _ladder(field, factors, defaults)
     for path, prior in priors().items():
-        name = factor_of(*path.split(".")[1:]) if prior.family == "multiple" else ""
-        if name in factors and _is_default(scenario, path, used[path]):
-            out[path] = used[path] * factors[name]
-    if out.keys() >= {*CAPABILITY}:
-        whole = sum(out[path] for path in CAPABILITY)
-        first, second = (np.round(out[path] / whole, DIGITS) for path in CAPABILITY[:2])
-        out |= dict(
-            zip(
-                CAPABILITY,
-                (first, second, np.round(1.0 - first - second, DIGITS)),
-                strict=True,
-            )
-        )
-    return {path: np.clip(out[path], *limits(path)) for path in sorted(out)}
+        if prior.family == "multiple":
+            _, kind, field = path.split(".")
+            name = factor_of(kind, field)
+            if name in factors and _is_default(scenario, path, defaults[path]):
+                columns[path] = defaults[path] * factors[name]
+    if columns.keys() >= {*CAPABILITY}:
+        columns |= _capability_shares(columns)
+    return {path: np.clip(columns[path], *limits(path)) for path in sorted(columns)}
 
 
-BOUNDED = {"parameters": Parameters, "kinds": AgreementKind, "event_kinds": EventKind}
+def _ladder(
+    field: str, factors: Mapping[str, Floats], defaults: Mapping[str, float]
+) -> dict[str, Floats]:
+    """Weights of acts as sums of steps; the whole ladder stays below the bound."""
+    prefix = f"priors.{field}_"
+    kinds = [kind for kind in SIGNAL_ORDER if f"{prefix}steps.{kind}" in factors]
+    if not kinds:
+        return {}
+    weights = [defaults[f"event_kinds.{kind}.{field}"] for kind in kinds]
+    increments = np.diff(weights, prepend=0.0)[:, None]
+    steps = increments * [factors[f"{prefix}steps.{kind}"] for kind in kinds]
+    heights = np.cumsum(steps, axis=0)
+    _, most = limits(f"event_kinds.{kinds[-1]}.{field}")
+    scale = np.minimum(factors[f"{prefix}scale"], most / heights[-1])
+    return {
+        f"event_kinds.{kind}.{field}": height * scale
+        for kind, height in zip(kinds, heights, strict=True)
+    }
+
+
+def _capability_shares(columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The three weights of capability, rounded, so that their sum is 1."""
+    gdp, milex, population = CAPABILITY
+    total = sum(columns[path] for path in CAPABILITY)
+    first = np.round(columns[gdp] / total, DIGITS)
+    second = np.round(columns[milex] / total, DIGITS)
+    third = np.round(1.0 - first - second, DIGITS)
+    return {gdp: first, milex: second, population: third}
 
 
 def limits(path: str) -> tuple[float, float]:
@@ -270,9 +294,11 @@ def limits(path: str) -> tuple[float, float]:
     head, name = path.partition(".")[0], path.rpartition(".")[2]
     low, high = -np.inf, np.inf
     for part in parts_of(BOUNDED[head], name) if head in BOUNDED else ():
-        for one in getattr(part, "metadata", [part]):
-            low = float(str(one.ge)) if isinstance(one, annotated_types.Ge) else low
-            high = float(str(one.le)) if isinstance(one, annotated_types.Le) else high
+        for bound in getattr(part, "metadata", [part]):
+            if isinstance(bound, annotated_types.Ge):
+                low = float(str(bound.ge))
+            elif isinstance(bound, annotated_types.Le):
+                high = float(str(bound.le))
     return low, high
 
 
@@ -284,18 +310,19 @@ def prior_draws(scenario: Scenario, count: int = COUNT, seed: int = SEED) -> Dra
 
     >>> from balance_sim.scenario import load_scenario
     >>> draws = prior_draws(load_scenario("scenarios/solomon_2022.yaml"), 4)
-    >>> draws.values.shape[0], bool((draws.column("event_kinds.treaty.intent") > 0).all())
-    (4, True)
+    >>> draws.values.shape[0]
+    4
+    >>> bool((draws.column("event_kinds.treaty.intent") > 0).all())
+    True
     """
-    told = drawn_priors(scenario)
     factors = {
         path: quantile(prior, uniforms(path, count, seed))
-        for path, prior in told.items()
+        for path, prior in drawn_priors(scenario).items()
     }
     return as_draws(from_factors(scenario, factors), "prior")
 
 
-# --- files ------------------------------------------------------------------------------------------
+# --- the posterior that a scenario names ----------------------------------------------
 
 
 def posterior_draws(scenario: Scenario) -> Draws:
@@ -305,92 +332,94 @@ def posterior_draws(scenario: Scenario) -> Draws:
     Raises ScenarioError, with the command that writes it again, where it names none, or
     the file is not there, another one, or drawn for another record, other priors or
     another fit."""
-    named, again = (
+    named, command = (
         scenario.posterior,
-        f"write it again: balance-sim evidence posterior {scenario.name}",
+        f"balance-sim evidence posterior {scenario.name}",
     )
-    here, file = Mark(scenario.name, 1, 1), Mark(named.file, 1, 1)
+    again, here = f"write it again: {command}", Mark(scenario.name, 1, 1)
     if not named.draws:
-        why = "the scenario names no posterior"
-        hint = f"write one: balance-sim evidence posterior {scenario.name}; then name it by `posterior:`"
-        raise refused(here, "posterior", "E107", why, hint)
+        message = "the scenario names no posterior"
+        hint = f"write one: {command}; then name it by `posterior:`"
+        raise refused(here, "posterior", "E107", message, hint)
     written = scenario.written if isinstance(scenario.written, Scenario) else None
-    if written is not None and posterior_digest(written) != named.scenario_sha256:
-        raise refused(
-            file,
-            "scenario_sha256",
-            "E505",
-            "drawn for another form of this scenario",
-            again,
-        )
-    if priors_digest() != named.priors_sha256:
-        raise refused(
-            file,
-            "priors_sha256",
-            "E505",
-            "drawn from other priors, or other fits",
-            again,
-        )
+    _refuse_stale(scenario, written, again)
     if named.table:
-        drawn = _read(
-            base64.b64decode(named.table), named.sha256, Mark(named.draws, 1, 1), again
-        )
+        place, content = Mark(named.draws, 1, 1), base64.b64decode(named.table)
+        drawn = _read_table(content, named.sha256, place, again)
     elif scenario.folder:
         drawn = read_draws(Path(scenario.folder) / named.draws, named.sha256, again)
     else:
-        why = (
+        message = (
             "the table of draws is not at hand: the scenario was not read from a folder"
         )
-        raise refused(here, "posterior", "E001", why, "load the scenario from its file")
+        hint = "load the scenario from its file"
+        raise refused(here, "posterior", "E001", message, hint)
     return drawn.without(_changed(scenario, written or scenario, drawn.paths))
+
+
+def _refuse_stale(scenario: Scenario, written: Scenario | None, again: str) -> None:
+    """Raise ScenarioError where the draws are of another form of the scenario, or of
+    other priors or fits."""
+    named = scenario.posterior
+    file = Mark(named.file, 1, 1)
+    if written is not None and posterior_digest(written) != named.scenario_sha256:
+        message = "drawn for another form of this scenario"
+        raise refused(file, "scenario_sha256", "E505", message, again)
+    if priors_digest() != named.priors_sha256:
+        message = "drawn from other priors, or other fits"
+        raise refused(file, "priors_sha256", "E505", message, again)
 
 
 def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> set[str]:
     """Parameters that the scenario has no more, or that have another value than in the
     file as written."""
-
-    def value(of: Scenario, path: str) -> object:
-        try:
-            return value_at(of, path)
-        except LookupError:
-            return "none"
-
-    aimed = f"events.{scenario.focal}.targets"
-    changed = {
-        path
-        for path in paths
-        if value(scenario, path) != value(written, path)
-        or (path != "base_rate" and value(scenario, path) == "none")
-        or (path == CODING and value(scenario, aimed) != value(written, aimed))
-    }
+    targets = f"events.{scenario.focal}.targets"
+    changed = set()
+    for path in paths:
+        value = _value_or_none(scenario, path)
+        is_gone = path != "base_rate" and value == ABSENT
+        watched = (path, targets) if path == CODING else (path,)
+        is_other = any(
+            _value_or_none(scenario, name) != _value_or_none(written, name)
+            for name in watched
+        )
+        if is_gone or is_other:
+            changed.add(path)
     return with_its_company(changed)
+
+
+def _value_or_none(scenario: Scenario, path: str) -> object:
+    """The value at a key path, or ABSENT."""
+    try:
+        return value_at(scenario, path)
+    except LookupError:
+        return ABSENT
 
 
 def read_draws(path: Path, sha256: str, again: str) -> Draws:
     """A table of draws, held to the sha256 of its text. Raises ScenarioError, with
     `again` as the next step."""
-    named = Mark(shown(os.fspath(path), 200), 1, 1)
+    place = Mark(shown(os.fspath(path), 200), 1, 1)
     try:
-        data = regular_bytes(path, LARGEST_DRAWS)
+        content = regular_bytes(path, LARGEST_DRAWS)
     except FileNotFoundError:
-        raise refused(
-            named, "", "E001", "the table of draws is not there", again
-        ) from None
+        message = "the table of draws is not there"
+        raise refused(place, "", "E001", message, again) from None
     except OSError as error:
-        raise refused(named, "", "E003", f"cannot be read: {error}", again) from None
-    return _read(data, sha256, named, again)
+        raise refused(place, "", "E003", f"cannot be read: {error}", again) from None
+    return _read_table(content, sha256, place, again)
 
 
-def _read(data: bytes, sha256: str, named: Mark, again: str) -> Draws:
+def _read_table(content: bytes, sha256: str, place: Mark, again: str) -> Draws:
     try:
-        text = gzip.decompress(data)
+        text = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise refused(
-            named, "", "E003", f"cannot be read as a gzipped table: {error}", again
-        ) from None
+        message = f"cannot be read as a gzipped table: {error}"
+        raise refused(place, "", "E003", message, again) from None
     if hashlib.sha256(text).hexdigest() != sha256:
-        raise refused(named, "", "E503", "not the table of the head's sha256", again)
-    paths, *rows = zip(
-        *(line.split(",") for line in text.decode("ascii").splitlines()), strict=True
-    )
-    return Draws(paths, np.array(rows, dtype=np.float64), "posterior", sha256)
+        raise refused(place, "", "E503", "not the table of the head's sha256", again)
+    lines = [line.split(",") for line in text.decode("ascii").splitlines()]
+    paths = tuple(cells[0] for cells in lines)
+    columns = [[float(cell) for cell in cells[1:]] for cells in lines]
+    values = np.ascontiguousarray(np.array(columns, dtype=np.float64).T)
+    return Draws(paths, values, "posterior", sha256)

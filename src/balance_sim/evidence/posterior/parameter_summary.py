@@ -27,57 +27,50 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
     """What is drawn for a scenario, by key path: the keys of `parameter_table`, and
     more.
 
-    `prior`: family and numbers as declared, where the parameter has a prior of its own, `source`, and `median`, `low`,
-    `high` of the central 95 % of the draws. `posterior`: the same of its draws, or None. `finding`: `word` (informed,
-    prior-dominated or in conflict), `prior`, `likelihood` (sensitivities) and `pull`,
-    or None. Raises ScenarioError where the scenario names a posterior and it is
-    refused."""
+    `prior`: family and numbers as declared, where the parameter has a prior of its own,
+    `source`, and `median`, `low`, `high` of the central 95 % of the draws. `posterior`:
+    the same of its draws, or None. `finding`: `word` (informed, prior-dominated or in
+    conflict), `prior`, `likelihood` (sensitivities) and `pull`, or None. Raises
+    ScenarioError where the scenario names a posterior and it is refused."""
     table = {str(row["path"]): row for row in parameter_table()}
-    before = prior_draws(scenario)
-    after = posterior_draws(scenario) if scenario.posterior.draws else None
-    found = findings(scenario) if after is not None else {}
-    declared, order = drawn_priors(scenario), [*table]
+    prior, posterior = prior_draws(scenario), None
+    by_path: dict[str, dict[str, Any]] = {}
+    if scenario.posterior.draws:
+        posterior = posterior_draws(scenario)
+        by_path = findings(scenario)
+    declared, order = drawn_priors(scenario), {path: k for k, path in enumerate(table)}
+    blank = dict.fromkeys(table["step_days"])
     rows = []
-    for path in sorted(
-        before.paths,
-        key=lambda path: (order.index(path) if path in order else -1, path),
-    ):
-        row: dict[str, Any] = {
-            **table.get(
-                path,
-                dict.fromkeys(table["step_days"])
-                | {"path": path, "source": "scenario"},
-            )
-        }
-        said = row["prior"] or {}
-        if (prior := declared.get(path)) is not None:
-            said = {"family": prior.family, **prior.numbers, "source": prior.source}
+    for path in sorted(prior.paths, key=lambda path: (order.get(path, -1), path)):
+        of_scenario = {**blank, "path": path, "source": "scenario"}
+        row: dict[str, Any] = {**table.get(path, of_scenario)}
+        numbers = row["prior"] or {}
+        if path in declared:
+            own = declared[path]
+            numbers = {"family": own.family, **own.numbers, "source": own.source}
         row["value"] = 0 if path == CODING else value_at(scenario, path)
-        row["prior"] = said | _central(before.column(path))
-        row["posterior"] = (
-            _central(after.column(path))
-            if after is not None and path in after.paths
-            else None
-        )
-        rows.append(row | {"finding": found.get(path)})
+        row["prior"] = numbers | _central(prior.column(path))
+        row["posterior"] = None
+        if posterior is not None and path in posterior.paths:
+            row["posterior"] = _central(posterior.column(path))
+        row["finding"] = by_path.get(path)
+        rows.append(row)
     return rows
 
 
 def _central(values: Floats) -> dict[str, float]:
-    found = np.quantile(values, [0.5, 0.025, 0.975])
-    return {
-        name: float(f"{value:.4g}")
-        for name, value in zip(("median", "low", "high"), found, strict=True)
-    }
+    """Median and ends of the central 95 %, four digits each."""
+    median, low, high = np.quantile(values, [0.5, 0.025, 0.975])
+    numbers = {"median": median, "low": low, "high": high}
+    return {name: float(f"{value:.4g}") for name, value in numbers.items()}
 
 
 def findings(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """What the head of a scenario's draws says of each parameter, by key path."""
-    head = yaml.safe_load(
-        regular_bytes(Path(scenario.folder) / scenario.posterior.file, LARGEST_DRAWS)
-    )
+    path = Path(scenario.folder) / scenario.posterior.file
+    head = yaml.safe_load(regular_bytes(path, LARGEST_DRAWS))
     names = ("word", "prior", "likelihood", "pull")
     return {
-        path: dict(zip(names, said, strict=True))
-        for path, said in head["informed"].items()
+        path: dict(zip(names, finding, strict=True))
+        for path, finding in head["informed"].items()
     }

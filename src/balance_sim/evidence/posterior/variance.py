@@ -1,0 +1,147 @@
+"""What carries the spread of the effect over draws of the parameters: Shapley effects
+of groups of them, and what knowing a single one would leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balance_sim.evidence.posterior.effect_draws import Progress, effects_over
+from balance_sim.model.core import Floats, Ints
+from balance_sim.scenario import Scenario
+from balance_sim.stats.variance import known_alone, shapley_effects
+from balance_sim.study.draws import CODING, Draws
+
+MOST_NAMED = 5
+"""Single parameters that are named."""
+OTHER = "other"
+GROUPS: dict[str, tuple[str, ...]] = {
+    "event weights": (".alignment", ".intent", ".reliability"),
+    "half-lives of events": (".half_life_days",),
+    "attention, visibility and targets": ("audiences.", "events.", CODING),
+    "beliefs": ("parameters.alpha", "parameters.eta", "parameters.prior_tension"),
+    "capability and reach": (
+        *("capability.", "parameters.delta_km", "parameters.gamma", "parameters.beta"),
+        *("parameters.nuclear_offence", "parameters.s0", "parameters.gain_floor"),
+    ),
+    "weights of consent": (
+        *("theory.weights.", "parameters.change_", "parameters.d0_km"),
+        *("parameters.experience", "parameters.activity"),
+    ),
+    "level of agreements": (".intercept", ".ceiling", "base_rate", "states."),
+    "talks and entry into force": (
+        *(".talks_days", ".talks_shape", ".at_once", ".force_days", ".force_shape"),
+        *("parameters.talks_", "parameters.collapse_rate", "parameters.end_rate"),
+        *(".depth", ".calm", "parameters.factor_"),
+    ),
+    "effort": ("parameters.effort",),
+}
+"""Groups of parameters, by what their key paths begin or end with."""
+
+
+@dataclass(frozen=True)
+class VarianceShares:
+    """What carries the spread of the effect over draws.
+
+    shares: Shapley effects by group, of the variance of the effect's place among all
+    draws, so that no single far draw decides; their sum is 1. sd_if_known: what would
+    be left of the effect's sd, on average, if a single parameter were known, for those
+    of which that is least."""
+
+    source: str
+    walks: int
+    shares: Mapping[str, float]
+    errors: Mapping[str, float]
+    sd: float
+    sd_if_known: Mapping[str, float]
+
+
+def walks_between(
+    draws: Draws, groups: Mapping[str, Sequence[int]], count: int
+) -> tuple[Draws, Ints]:
+    """The draws between pairs of draws, and (count, G) the order in which groups, taken
+    as independent, are exchanged.
+
+    Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one
+    group more of the second."""
+    columns, rng = list(groups.values()), np.random.default_rng(len(draws))
+    order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
+    rows = []
+    for walk in range(count):
+        start, end = draws.values[2 * walk], draws.values[2 * walk + 1]
+        row = start.copy()
+        for group in order[walk, :-1]:
+            row[columns[group]] = end[columns[group]]
+            rows.append(row.copy())
+    values = np.array(rows).reshape(-1, len(draws.paths))
+    return Draws(draws.paths, values, draws.source, ""), order
+
+
+def variance_shares(
+    scenario: Scenario,
+    draws: Draws,
+    total: Floats,
+    arm: str,
+    walks: int,
+    *,
+    workers: int = 1,
+    progress: Progress = None,
+) -> VarianceShares:
+    """What carries the spread of an arm's effect. total: (D,) effect of each draw;
+    walks: at most half of the draws."""
+    groups = grouped(draws.paths)
+    between, order = walks_between(draws, groups, walks)
+    effects = effects_over(scenario, between, arm, workers=workers, progress=progress)
+    inner = effects[:, -1].reshape(walks, -1)
+    ends = total[: 2 * walks].reshape(-1, 2)
+    along_walks = np.column_stack([ends[:, 0], inner, ends[:, 1]])
+    shapley = shapley_effects(_places_among(total, along_walks), order)
+    return VarianceShares(
+        source=draws.source,
+        walks=walks,
+        shares=dict(zip(groups, map(float, shapley.share), strict=True)),
+        errors=dict(zip(groups, map(float, shapley.error), strict=True)),
+        sd=float(total.std()),
+        sd_if_known=_sd_if_known(draws, total),
+    )
+
+
+def _places_among(total: Floats, values: Floats) -> Floats:
+    """The share of all draws below each value, those equal to it counted half."""
+    ordered = np.sort(total)
+    below = np.searchsorted(ordered, values)
+    up_to = np.searchsorted(ordered, values, side="right")
+    return np.asarray((below + up_to) / (2 * len(total)))
+
+
+def _sd_if_known(draws: Draws, total: Floats) -> dict[str, float]:
+    """What is left of the sd, for the parameters of which that is least."""
+    sd, single = float(total.std()), known_alone(total, draws.values)
+    best = np.argsort(-single, kind="stable")[:MOST_NAMED]
+    return {
+        draws.paths[k]: sd * float(np.sqrt(1.0 - single[k]))
+        for k in best
+        if single[k] > 0
+    }
+
+
+def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
+    """Columns of each group of GROUPS that has any; the first that fits counts. Others
+    stand under `other`.
+
+    >>> grouped(["parameters.beta", "event_kinds.visit.intent", "parameters.alpha0"])
+    {'event weights': [1], 'beliefs': [2], 'capability and reach': [0]}
+    """
+    columns: dict[str, list[int]] = {name: [] for name in (*GROUPS, OTHER)}
+    for k, path in enumerate(paths):
+        columns[_group_of(path)].append(k)
+    return {name: of_group for name, of_group in columns.items() if of_group}
+
+
+def _group_of(path: str) -> str:
+    for name, ends in GROUPS.items():
+        if path.startswith(ends) or path.endswith(ends):
+            return name
+    return OTHER
