@@ -94,10 +94,12 @@ def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     """A figure as a PNG or an SVG file, without a date or a version in it."""
     if file_format == "png":
         return png_bytes(pixels_of(figure))
-    if figure.get_layout_engine() is not None:
-        pixels_of(figure)  # parts that move as they are drawn first stand still then
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        pixels_of(figure)  # a colour bar moves as it is drawn first
 
     with style(), io.BytesIO() as sink:
         canvas = FigureCanvasSVG(figure)
