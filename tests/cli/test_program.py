@@ -95,7 +95,8 @@ def test_check_as_json(bad):
 
 
 def test_check_with_changes(bad):
-    assert invoke("check", str(bad), "--set", "parameters.beta=0.5")[0] == 0
+    assert invoke("check", str(SUMMIT), "--set", "parameters.beta=0.5")[0] == 0
+    assert invoke("check", str(bad), "--set", "parameters.beta=0.5")[0] == 4  # the file has to hold by itself
     code, _, err = invoke("check", str(SUMMIT), "--set", "parameters.beta=abc")
     assert code == 4 and "--set[0]:1:17: error[E201] parameters.beta" in err
     assert invoke("check", str(SUMMIT), "--theory", "nul")[0] == 4
