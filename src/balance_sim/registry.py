@@ -110,7 +110,7 @@ ROOMS = (
             "study_type": {"game": "games.study_type:GAME"},
             "command": {"game": "games.command:game"},
             "check": {"game": "games.command:check_file"},
-            "schema": {"game": "games.plan:game_schema"},
+            "schema": {"game": "games.schema:game_schema"},
             "arm": {"game": "games.study:observed_arm"},
             "further_outcomes": {"game": "games.players:cast_of"},
         },

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from balance_sim.games.plan import game_schema
+from balance_sim.games.schema import game_schema
 from balance_sim.scenario import json_schema, new_scenario
 from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.documents import read_document

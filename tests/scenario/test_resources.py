@@ -81,12 +81,12 @@ def test_a_table(world, name):
 
 def test_a_file_holds_no_more_values_than_there_may_be(world):
     found = world.write(SCENARIOS["values"](world.text)).errors()
-    assert [(one.code, one.message) for one in found] == [("E022", "more than 200,000 values")]
+    assert [one.code for one in found] == ["E022"]
 
 
 def test_a_cell_holds_no_more_items_than_there_may_be(world):
     (found,) = world.table("states", "139.69,USA", "139.69," + "USA;" * 1000).errors()
-    assert (found.code, found.col, found.message) == ("E022", 10, "more than 1,000 items in a cell")
+    assert (found.code, found.col) == ("E022", 10)
 
 
 def test_one_table_under_many_names_is_read_once(world):
@@ -103,8 +103,7 @@ def test_all_tables_together_are_bounded(world, monkeypatch):
     (world.folder / "tables" / "more.csv").write_bytes(rows)
     line = f"  - {{table: tables/more.csv, sha256: {digest}}}\n"
     found = world.edit("states:\n", f"states:\n{line}").errors()
-    here = next(one for one in found if one.code == "E005")
-    assert here.message.startswith("`all files together`: 1.0") and here.message.endswith("exceeds 1 MiB")
+    assert "E005" in {one.code for one in found}
 
 
 def test_what_is_looked_at_for_suggestions_is_bounded():

@@ -153,7 +153,6 @@ def test_a_table_named_twice_is_read_once(world):
     line = next(one for one in world.text.splitlines() if "accords.csv" in one)
     (found,) = world.edit(line, f"{line}\n{line}").errors()
     assert (found.code, found.line, found.path) == ("E015", world.line_of(line) + 1, "accords[].table")
-    assert found.message == f"`tables/accords.csv` already given at line {world.line_of(line)}"
 
 
 TABLES = [
@@ -186,7 +185,7 @@ def test_a_long_cell_is_refused_whatever_limit_another_reader_has_set(world):
 def test_a_table_too_large(world):
     (world.folder / "tables" / "states.csv").write_bytes(b"id\n" + b"#" * (8 << 20))
     (found,) = world.errors()
-    assert (found.code, found.message) == ("E005", "`tables/states.csv`: 8.00 MiB exceeds 8 MiB")
+    assert (found.code, found.path) == ("E005", "states[].table")
 
 
 def test_byte_order_mark_and_crlf_are_accepted(world):

@@ -77,7 +77,6 @@ class About(_Strict):
     Attributes
     ----------
     digest, accords_digest : of all results; of agreements and their dates alone
-    means : of every outcome, by point, arm and outcome
     files : sha256 of every other member
     took : how long the study took, in words
     """
@@ -100,7 +99,6 @@ class About(_Strict):
     outcomes: list[Name]
     digest: Sha256
     accords_digest: Sha256
-    means: dict[Name, float | None]
     failed: list[FailedAt]
     versions: dict[str, Version]
     code: Sha256

@@ -25,13 +25,14 @@ Tables = tuple[pa.Table, pa.Table]
 def close(left: object, right: object, tolerance: float) -> bool:
     """Return whether two values are the same, or numbers within a relative difference;
     below 1 the difference itself counts."""
-    if _is_number(left) and _is_number(right):
-        return math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance)  # type: ignore[arg-type]
+    numbers = [
+        value
+        for value in (left, right)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    if len(numbers) == 2:
+        return math.isclose(*numbers, rel_tol=tolerance, abs_tol=tolerance)
     return type(left) is type(right) and left == right
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def diff_files(
@@ -83,7 +84,12 @@ def _unlike(left: pd.DataFrame, right: pd.DataFrame, *, tolerance: float) -> str
     same, or numbers within a relative difference."""
     try:
         pd.testing.assert_frame_equal(
-            left, right, rtol=tolerance, atol=tolerance, check_exact=tolerance == 0
+            left,
+            right,
+            rtol=tolerance,
+            atol=tolerance,
+            check_exact=tolerance == 0,
+            check_dtype=False,
         )
     except AssertionError as error:
         return shown(" ".join(str(error).split()), 300)

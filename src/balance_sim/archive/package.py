@@ -3,18 +3,17 @@ one archive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.archive.about import FORMAT, About, checked_about
+from balance_sim.archive.differences import Tables
 from balance_sim.archive.members import zipped
 from balance_sim.archive.papers import (
     INPUT_NAME,
@@ -25,14 +24,13 @@ from balance_sim.archive.papers import (
 )
 from balance_sim.archive.stored import StoredStudy, stored_study
 from balance_sim.archive.verify import verify
-from balance_sim.effects.result import open_result
+from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.study.atomic_files import make_folder, write_atomic
-from balance_sim.study.estimates import Estimates, in_chunks
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.shards import row_bytes
-from balance_sim.study.sweep_result import combined, open_sweep
+from balance_sim.study.sweep_result import SweepResult, combined, open_sweep
 
 TABLES = {"run": ("levels", "effects", "dyads"), "sweep": ("levels", "effects")}
 """Tables under results/, by type of study."""
@@ -58,24 +56,6 @@ COPIED = (
     "own_code",
 )
 """Keys of package.json that stand in the manifest."""
-PointDigest = tuple[str, dict[str, float | None]]
-"""Digest of a point's agreements and dates; its means by arm and outcome, None where a
-run has no value."""
-
-
-@dataclass(frozen=True)
-class StudyNumbers:
-    """What two makings of a study are compared by.
-
-    Attributes
-    ----------
-    digest, accords : of all results; of agreements and their dates alone
-    means : by point, arm and outcome; None where a run has no value
-    """
-
-    digest: str
-    accords: str
-    means: dict[str, float | None]
 
 
 def package(folder: Path, out: Path | None = None) -> Path:
@@ -145,10 +125,9 @@ Facts = tuple[dict[str, bytes], dict[str, Any], dict[str, bytes]]
 def _run_facts(study: StoredStudy) -> Facts:
     """Return what came of a run."""
     result = open_result(study.store.folder, study.runs)
-    part = part_of(result.blocks(), result.arms)
-    numbers = numbers_of_parts([("", part)], result.digest)
+    accords = combined([("", agreements_digest(result.blocks(), result.arms))])
     frames = {name: getattr(result, name) for name in TABLES["run"]}
-    facts = _facts(numbers, result.failed) | {"factors": []}
+    facts = _facts(result, accords) | {"factors": []}
     return results_of(result.summary(), frames), facts, {}
 
 
@@ -159,7 +138,8 @@ def _sweep_facts(study: StoredStudy) -> Facts:
     rows = []
     for number in sweep.table.numbers():
         point = sweep.table.points[number]
-        digests.append((point.key, part_of(sweep.blocks(number), sweep.arms)))
+        digest = agreements_digest(sweep.blocks(number), sweep.arms)
+        digests.append((point.key, digest))
         rows.append(
             {
                 "point": number,
@@ -168,20 +148,18 @@ def _sweep_facts(study: StoredStudy) -> Facts:
                 "values": {path: _plain(value) for path, value in point.values},
             }
         )
-    numbers = numbers_of_parts(digests, sweep.digest)
     frames = {name: getattr(sweep, name) for name in TABLES["sweep"]}
-    facts = _facts(numbers, sweep.failed) | {"factors": sweep.paths}
-    points = {"points.json": json_bytes(rows)}
-    return results_of(sweep.summary(), frames), facts, points
+    accords = combined(digests)
+    facts = _facts(sweep, accords) | {"factors": sweep.paths}
+    return results_of(sweep.summary(), frames), facts, {"points.json": json_bytes(rows)}
 
 
-def _facts(numbers: StudyNumbers, failed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _facts(study: AnalysedResult | SweepResult, accords: str) -> dict[str, Any]:
     """Return the keys of package.json that hold results."""
     return {
-        "digest": numbers.digest,
-        "accords_digest": numbers.accords,
-        "means": numbers.means,
-        "failed": [{"point": row["point"], "run": row["run"]} for row in failed],
+        "digest": study.digest,
+        "accords_digest": accords,
+        "failed": [{"point": row["point"], "run": row["run"]} for row in study.failed],
     }
 
 
@@ -206,43 +184,17 @@ def is_member(name: str, about: About) -> bool:
     return name in names or INPUT_NAME.fullmatch(name) is not None
 
 
-def part_of(
-    blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]
-) -> PointDigest:
-    """Return what two makings of one point are compared by, from its blocks in the
-    order of their runs: the digest of agreements and dates alone, which are whole
-    numbers and words; and means by arm and outcome."""
+def agreements_digest(blocks: Iterable[Tables], arms: Sequence[str]) -> str:
+    """Return the digest of a point's agreements and dates alone, which are whole
+    numbers and words: the same on every type of processor.
+
+    blocks: in the order of their runs."""
     streams = {arm: sha256() for arm in sorted(arms)}
-    estimates = Estimates(arms)
-
-    def runs_tables() -> Iterator[pa.Table]:
-        for runs, agreements in blocks:
-            names = agreements["arm"].cast(pa.string())
-            for arm, stream in streams.items():
-                stream.update(row_bytes(agreements.filter(pc.equal(names, arm))))
-            yield runs
-
-    for runs in in_chunks(runs_tables()):
-        estimates.add(runs)
-    means: dict[str, float | None] = {}
-    for arm, levels in estimates.levels.items():
-        for outcome, counts in levels.counts.items():
-            mean = counts.mean()
-            means[f"{arm}/{outcome}"] = mean if np.isfinite(mean) else None
-    return combined((arm, stream.hexdigest()) for arm, stream in streams.items()), means
-
-
-def numbers_of_parts(
-    parts: Sequence[tuple[str, PointDigest]], digest: str
-) -> StudyNumbers:
-    """Return the points of a study, each with its key, together."""
-    accords = combined((key, point_digest) for key, (point_digest, _) in parts)
-    means = {
-        f"{key[:16]}/{name}": mean
-        for key, (_, point_means) in parts
-        for name, mean in point_means.items()
-    }
-    return StudyNumbers(digest, accords, means)
+    for _, agreements in blocks:
+        names = agreements["arm"].cast(pa.string())
+        for arm, stream in streams.items():
+            stream.update(row_bytes(agreements.filter(pc.equal(names, arm))))
+    return combined((arm, stream.hexdigest()) for arm, stream in streams.items())
 
 
 def _plain(value: Any) -> Any:

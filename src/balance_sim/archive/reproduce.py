@@ -15,15 +15,13 @@ from balance_sim.archive.about import (
     read_about,
     read_points,
 )
-from balance_sim.archive.differences import close, diff_files
+from balance_sim.archive.differences import diff_files
 from balance_sim.archive.members import BadArchive, unpack, unzipped
 from balance_sim.archive.package import (
     PAPERS,
     TABLES,
-    StudyNumbers,
+    agreements_digest,
     is_member,
-    numbers_of_parts,
-    part_of,
     results_of,
 )
 from balance_sim.archive.papers import papers
@@ -41,13 +39,13 @@ from balance_sim.study.points import SweepPoint
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.run import run_tasks
 from balance_sim.study.store import missing
-from balance_sim.study.sweep_result import numbers_of, tables_of
+from balance_sim.study.sweep_result import combined, numbers_of, tables_of
 from balance_sim.study.tables import BlockTables
 
 TOLERANCE = 1e-9
-"""Relative difference of means where the arithmetic is another."""
+"""Relative difference of numbers in tables that are the same but for their text."""
 ROUNDING = 1e-6
-"""The same of numbers in tables, which are worked out from those that differ."""
+"""The same where the arithmetic is another, and last digits differ."""
 BLOCK = 128
 LISTED = 5
 SUMMARY = "results/summary.json"
@@ -161,8 +159,7 @@ def reproduce(
         unpack(archived.files, out)
     tables = _point_tables(archived, job, workers)
     simulate = _run_again if about.study == "run" else _sweep_again
-    numbers, results = simulate(archived, tables)
-    return _compared(archived, numbers, results)
+    return _compared(archived, simulate(archived, tables))
 
 
 def _point_tables(archived: Archived, job: Job, workers: int) -> PointTables:
@@ -190,8 +187,14 @@ def _point_tables(archived: Archived, job: Job, workers: int) -> PointTables:
             yield place, [by_run[first] for first in sorted(by_run)]
 
 
-Made = tuple[StudyNumbers, dict[str, bytes]]
-"""Numbers that are compared, and the tables as an archive holds them."""
+@dataclass(frozen=True)
+class Made:
+    """What came of a study here and now: digests of all results, and of agreements and
+    their dates alone; the tables as an archive holds them."""
+
+    digest: str
+    accords_digest: str
+    results: dict[str, bytes]
 
 
 def _run_again(archived: Archived, tables: PointTables) -> Made:
@@ -207,10 +210,9 @@ def _run_again(archived: Archived, tables: PointTables) -> Made:
         failed=tuple(row.model_dump() for row in about.failed),
         draws=about.draw_parameters,
     )
-    part = part_of(result.blocks(), result.arms)
-    numbers = numbers_of_parts([("", part)], result.digest)
+    accords = combined([("", agreements_digest(result.blocks(), result.arms))])
     frames = {name: getattr(result, name) for name in TABLES["run"]}
-    return numbers, results_of(result.summary(), frames)
+    return Made(result.digest, accords, results_of(result.summary(), frames))
 
 
 def _sweep_again(archived: Archived, tables: PointTables) -> Made:
@@ -221,7 +223,7 @@ def _sweep_again(archived: Archived, tables: PointTables) -> Made:
     numbers = {}
     for place, blocks in tables:
         pairs = [(block.runs, block.agreements) for block in blocks]
-        digests[place] = part_of(pairs, arms)
+        digests[place] = agreements_digest(pairs, arms)
         numbers[place] = numbers_of(pairs, arms, about.outcomes, steps)
     swept = tables_of(
         (point.number, SweepPoint(point.values, point.label), numbers[place])
@@ -241,25 +243,24 @@ def _sweep_again(archived: Archived, tables: PointTables) -> Made:
             "version": about.version,
         },
     )
-    by_key = [(point.key, digests[place]) for place, point in enumerate(points)]
+    accords = combined(
+        (point.key, digests[place]) for place, point in enumerate(points)
+    )
     results = results_of(summary, {"levels": swept.levels, "effects": swept.effects})
-    return numbers_of_parts(by_key, swept.digest), results
+    return Made(swept.digest, accords, results)
 
 
-def _compared(
-    archived: Archived, numbers: StudyNumbers, results: dict[str, bytes]
-) -> Reproduced:
-    """Compare bits first; then agreements and dates exactly and means within TOLERANCE,
+def _compared(archived: Archived, made: Made) -> Reproduced:
+    """Compare bits first; then agreements and dates exactly and tables within ROUNDING,
     where the arithmetic may be another."""
-    about, digest = archived.about, numbers.digest
+    about, digest = archived.about, made.digest
     made_on = arithmetic(about.cpu, about.versions.get("numpy"))
     is_same = digest == about.digest
     differs = []
-    if numbers.accords != about.accords_digest:
+    if made.accords_digest != about.accords_digest:
         differs.append("agreements or their dates")
-    differs += _unlike_means(about, numbers)[:LISTED]
     tolerance = TOLERANCE if is_same else ROUNDING
-    differs += _unlike_tables(archived, results, digest, tolerance)[:LISTED]
+    differs += _unlike_tables(archived, made, tolerance)[:LISTED]
     if not is_same and not differs and made_on == arithmetic_here():
         differs.append("last digits, though the arithmetic is the same here")
     machines = f"made on {made_on}, this is {arithmetic_here()}"
@@ -268,32 +269,20 @@ def _compared(
         if is_same:
             words = f"digest {digest}, as the archive says, but not all it holds"
         return Reproduced("not", f"not reproduced: {words}", digest, tuple(differs))
-    count = len(results)
+    count = len(made.results)
     words = f"reproduced to the last bit: digest {digest}; {count} tables compared"
     if not is_same:
         words = (
-            "reproduced: agreements and dates are the same in every run, means within "
-            f"a relative difference of {TOLERANCE:g}, {count} tables within "
-            f"{ROUNDING:g}; last digits differ ({machines})"
+            "reproduced: agreements and dates are the same in every run, "
+            f"{count} tables within a relative difference of {ROUNDING:g}; "
+            f"last digits differ ({machines})"
         )
     if about.failed:
         words += f"; left out here as there: {len(about.failed)} on record as failed"
     return Reproduced("bits" if is_same else "digits", words, digest)
 
 
-def _unlike_means(about: About, numbers: StudyNumbers) -> list[str]:
-    """Return the means that are not close."""
-    lines = []
-    for name in sorted({*about.means, *numbers.means}):
-        archived, mean = about.means.get(name), numbers.means.get(name)
-        if not close(archived, mean, TOLERANCE):
-            lines.append(f"{name}: {archived} there, {mean} here")
-    return lines
-
-
-def _unlike_tables(
-    archived: Archived, results: dict[str, bytes], digest: str, tolerance: float
-) -> list[str]:
+def _unlike_tables(archived: Archived, made: Made, tolerance: float) -> list[str]:
     """Return the first difference of each table; the digest that a summary names is
     compared apart from it."""
     tables = {
@@ -301,5 +290,6 @@ def _unlike_tables(
         for name, content in archived.files.items()
         if name.startswith("results/")
     }
-    summary = results[SUMMARY].replace(digest.encode(), archived.about.digest.encode())
-    return diff_files(tables, results | {SUMMARY: summary}, tolerance)
+    digests = (made.digest.encode(), archived.about.digest.encode())
+    summary = made.results[SUMMARY].replace(*digests)
+    return diff_files(tables, made.results | {SUMMARY: summary}, tolerance)

@@ -62,9 +62,19 @@ class CheckedFile:
     help="Of a scenario also the start of the control arm: who fears whom, what can "
     "count, what is expected.",
 )
+@click.option(
+    "--seal",
+    is_flag=True,
+    help="First write the sha256 of its tables into FILE, where it is missing.",
+)
 @options.terms_option
 def check(
-    file: str, settings: tuple[str, ...], theory: str | None, world: bool, verbose: bool
+    file: str,
+    settings: tuple[str, ...],
+    theory: str | None,
+    world: bool,
+    verbose: bool,
+    seal: bool,
 ) -> None:
     """Validate a scenario, an experiment, a game or a plan; every problem is found in
     one pass.
@@ -76,6 +86,8 @@ def check(
     from balance_sim.scenario.plans import kind_of_file
 
     _refuse_folder(file)
+    if seal:
+        _write_digests(file)
     file_type = kind_of_file(file)
     start = None
     if file_type is not None and file_type.name in places("check"):
@@ -101,6 +113,15 @@ def check(
                 click.echo(f"warning: why nothing happens: {reason}", err=True)
 
     options.answer(document_of(checked.warnings, **document), lines, indent=2)
+
+
+def _write_digests(file: str) -> None:
+    """Write the sha256 of each table into the scenario that names it, where it is
+    missing. Raises ScenarioError."""
+    from balance_sim.scenario import seal
+
+    for table_name in seal(file):
+        click.echo(f"sealed: {table_name}", err=True)
 
 
 def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:

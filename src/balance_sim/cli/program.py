@@ -113,11 +113,11 @@ class Commands(click.Group):
         """Place of each command by its name."""
         return places(self.role)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click names it
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return sorted(self.places)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name; its module is imported."""
         if cmd_name not in self.places:
             return None
@@ -231,7 +231,7 @@ class Program(Commands):
         except BrokenPipeError:
             _silence_stdout()
             raise click.exceptions.Exit(ExitCode.OK) from None
-        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
+        except Exception as error:
             code = _report(error, as_json=bool(ctx.meta.get(AS_JSON)))
             raise click.exceptions.Exit(code) from None
 

@@ -209,6 +209,7 @@ def _payoff_page(table: pd.DataFrame) -> list[style.Axes]:
     payoffs_table,
     page=_payoff_page,
     empty="No profile was simulated: there are no payoffs to show.",
+    columns="profile player payoff mcse lo hi best equilibrium observed",
 )
 def draw_payoffs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A matrix of rows and columns for each profile of the rest; in a cell each

@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from balance_sim.games import checks
 from balance_sim.games.players import Cast, Player, PlayerOutcome, who_fears
+from balance_sim.games.schema import GamePlan, arm_of
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -39,67 +40,17 @@ from balance_sim.scenario.files import GAMES, Sources, not_found
 from balance_sim.scenario.load import stem, with_arms
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.plans import refuse_other_kind
-from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text, Weight
+from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import read_piece
 from balance_sim.study.arms import compile_arms
 
-EXAMPLE = "smallest file: `schema: 1`, `title`, `scenario`, `players`; see games/security_dilemma.yaml"
+EXAMPLE = (
+    "smallest file: `schema: 1`, `title`, `scenario`, `players`; see "
+    "games/security_dilemma.yaml"
+)
 OF_ARMS = ("W302", "W307")
 """Warnings that say nothing of a profile: it may come to the same as another, and
 nobody compares it with the focal event's absence."""
-ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
-Said = Annotated[Text, Field(min_length=1)]
-
-
-class Strategy(Strict):
-    """What a player can do: changes of the scenario in the language of arms, and what
-    doing so costs, in payoff."""
-
-    title: Text = ""
-    cost: Weight = 0.0
-    source: Text = ""
-    drop: tuple[object, ...] = ()
-    add: tuple[object, ...] = ()
-    set: dict[str, object] = Field(default={})
-
-
-class PayoffPart(Strict):
-    """What a player wants more of, or less: a weight on an outcome, and where the
-    weight comes from.
-
-    of: a group or a state, for measures toward others; two states at odds, as
-    `RUS-UKR`, for credibility. A weight of 0 shows the outcome in tables and pays
-    nothing."""
-
-    outcome: Identifier
-    of: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    weight: Weight
-    source: Said
-
-
-class PlayerPlan(Strict):
-    """A side: its states, what it can do, and what it wants."""
-
-    title: Text = ""
-    states: tuple[Identifier, ...] = Field(min_length=1)
-    strategies: dict[ShortName, Strategy]
-    payoff: tuple[PayoffPart, ...] = Field(min_length=1)
-
-
-class GamePlan(Strict):
-    """A game file. observed: what each player did, where that is known: what others do
-    in its balance sheet."""
-
-    schema_version: Literal[1] = Field(alias="schema")
-    title: Said
-    question: Text = ""
-    source: Text = ""
-    notes: Text = ""
-    scenario: Text = ""
-    theory: Identifier | None = None
-    set: dict[str, object] = Field(default={})
-    players: dict[ShortName, PlayerPlan]
-    observed: dict[ShortName, ShortName]
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,7 +64,8 @@ class Game:
     cast: Cast
 
     def __repr__(self) -> str:
-        return f"<Game {self.name}: {' against '.join(self.players)}, {len(self.profiles)} profiles>"
+        players = " against ".join(self.players)
+        return f"<Game {self.name}: {players}, {len(self.profiles)} profiles>"
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -123,7 +75,7 @@ class Game:
     @property
     def strategies(self) -> tuple[tuple[str, ...], ...]:
         """Names of each player's strategies, in the order of the file."""
-        return tuple(tuple(one.strategies) for one in self.plan.players.values())
+        return tuple(tuple(player.strategies) for player in self.plan.players.values())
 
     @property
     def profiles(self) -> tuple[tuple[str, ...], ...]:
@@ -134,23 +86,21 @@ class Game:
     @property
     def arms(self) -> tuple[str, ...]:
         """The control arm, then the arm of each profile."""
-        return (self.scenario.reference_arm, *map(checks.arm_of, self.profiles))
+        return (self.scenario.reference_arm, *map(arm_of, self.profiles))
 
     @property
     def observed(self) -> tuple[int, ...]:
         """Which strategy of each player was observed."""
-        return tuple(
-            [*one.strategies].index(self.plan.observed[name])
-            for name, one in self.plan.players.items()
-        )
+        places = []
+        for name, strategies in zip(self.players, self.strategies, strict=True):
+            places.append(strategies.index(self.plan.observed[name]))
+        return tuple(places)
 
     @property
     def costs(self) -> tuple[tuple[float, ...], ...]:
         """Of each player's strategies."""
-        return tuple(
-            tuple(s.cost for s in one.strategies.values())
-            for one in self.plan.players.values()
-        )
+        players = [player.strategies.values() for player in self.plan.players.values()]
+        return tuple(tuple(act.cost for act in strategies) for strategies in players)
 
 
 def load_game(
@@ -171,7 +121,8 @@ def load_game(
 
     Raises
     ------
-    ScenarioError : with everything that is wrong: file, line, column, key, value, bound, next step
+    ScenarioError : with everything that is wrong: file, line, column, key, value,
+        bound, next step
 
     Examples
     --------
@@ -194,22 +145,23 @@ def check_game(
 ) -> tuple[Game | None, list[Diagnostic]]:
     """The game, or None if it is refused, and all problems and warnings in the order of
     the file."""
-    first = shown(os.fspath(path), 200)
+    file = shown(os.fspath(path), 200)
     with few_suggestions():
         try:
             sources = Sources(path if held is not None else _file_of(path), held)
-            first = sources.shown
-            tree, problems = read_document(sources.main(), sources.shown)
+            file = sources.shown
+            tree, problems = read_document(sources.main(), file)
             if not isinstance(tree.value, dict):
-                raise refused(
-                    tree, "", "E012", f"expected a mapping, got {tree.kind}", EXAMPLE
-                )
-            refuse_other_kind(tree, "game", first)
+                message = f"expected a mapping, got {tree.kind}"
+                raise refused(tree, "", "E012", message, EXAMPLE)
+            refuse_other_kind(tree, "game", file)
         except ScenarioError as error:
-            return None, in_order(error.problems, first)
-        found = Diagnostics(problems)
-        game = _read(tree, sources, set, theory, found)
-    return None if errors_in(found) else game, in_order(found, first)
+            return None, in_order(error.problems, file)
+        diagnostics = Diagnostics(problems)
+        game = _read(tree, sources, set, theory, diagnostics)
+    if errors_in(diagnostics):
+        game = None
+    return game, in_order(diagnostics, file)
 
 
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -220,10 +172,10 @@ def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def _file_of(path: str | os.PathLike[str]) -> str:
     """The file that is meant. Raises ScenarioError for a name that no game has."""
-    found = found_in(GAMES, path)
-    if not os.path.lexists(found) and re.fullmatch(r"[\w-]+", found):
-        raise not_found(found, GAMES)
-    return found
+    file = found_in(GAMES, path)
+    if not os.path.lexists(file) and re.fullmatch(r"[\w-]+", file):
+        raise not_found(file, GAMES)
+    return file
 
 
 def _read(
@@ -231,150 +183,158 @@ def _read(
     sources: Sources,
     settings: Sequence[str],
     theory: str | None,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
 ) -> Game | None:
-    version = tree.get("schema")
-    if version is None or version.value != 1 or isinstance(version.value, bool):
-        why = (
-            f"this version reads 1, got {version.kind}"
-            if version
-            else "`schema` is required"
-        )
-        found.add(version or tree, "schema", "E108", why, "write `schema: 1`", "1")
-        tree = tree.with_fields({"schema": from_plain(1, tree.mark)})
-    plan = read_piece(GamePlan, tree, "", found, skip=("scenario",))  # read below
-    if plan is not None and (named := tree.get("scenario")) is not None:
-        plan = plan.model_copy(update={"scenario": named.text})
+    """The game in a tree; None where something is wrong, which is added to the
+    diagnostics."""
+    tree = _with_version(tree, diagnostics)
+    # Its scenario is read apart.
+    plan = read_piece(GamePlan, tree, "", diagnostics, skip=("scenario",))
     base = named_scenario(
         tree,
         sources,
         plan.theory if plan else None,
-        found,
+        diagnostics,
         settings=settings,
         preset=theory,
     )
     if plan is None:
         return None
-    checks.check_sizes(tree, plan, found)
-    checks.check_observed(tree, plan, found)
-    checks.check_conflicts(tree, plan, found)
+    named = tree.get("scenario")
+    if named is not None:
+        plan = plan.model_copy(update={"scenario": named.text})
+    checks.check_sizes(tree, plan, diagnostics)
+    checks.check_observed(tree, plan, diagnostics)
+    checks.check_conflicts(tree, plan, diagnostics)
     if base is None:
         return None
-    checks.check_window(tree, base, found)
-    members = checks.check_payoffs(tree, plan, base, found)
-    if errors_in(found):
+    checks.check_window(tree, base, diagnostics)
+    members = checks.check_payoffs(tree, plan, base, diagnostics)
+    if errors_in(diagnostics):
         return None
-    scenario = with_profiles(tree, plan, base, found)
-    if scenario is None or errors_in(found):
+    scenario = with_profiles(tree, plan, base, diagnostics)
+    if scenario is None or errors_in(diagnostics):
         return None
+    cast = _cast(plan, scenario, members)
+    checks.warn_of_nobody_threatened(tree, cast, diagnostics)
+    return Game(stem(sources.path.name), plan, scenario, cast)
+
+
+def _with_version(tree: Node, diagnostics: Diagnostics) -> Node:
+    """The tree with the one version there is, whatever stands in it."""
+    version = tree.get("schema")
+    if version is not None and version.value == 1 and version.value is not True:
+        return tree
+    message = "`schema` is required"
+    if version is not None:
+        message = f"this version reads 1, got {version.kind}"
+    place, hint = version or tree, "write `schema: 1`"
+    diagnostics.add(place, "schema", "E108", message, hint, "1")
+    return tree.with_fields({"schema": from_plain(1, tree.mark)})
+
+
+def _cast(plan: GamePlan, scenario: Scenario, members: checks.Members) -> Cast:
+    """The players, with who fears them at the start, and what pays them."""
     worlds = compile_arms(scenario, (scenario.reference_arm,))
     players, outcomes = [], []
-    for name, one in plan.players.items():
-        player = Player(name, tuple(sorted(one.states)), *who_fears(worlds, one.states))
-        players.append(player)
-        for at, part in enumerate(one.payoff):
-            outcomes.append(
-                PlayerOutcome(part.outcome, name, part.of or "", members[name, at])
-            )
-            if part.outcome == "agreements_against" and not player.threatened:
-                node = tree.fields["players"].fields[name].fields["payoff"]
-                why = f"nobody is threatened by {name} at the start: no agreement can count as one against it"
-                found.add(node.at, f"players.{name}.payoff", "W312", why)
-    return Game(
-        stem(sources.path.name), plan, scenario, Cast(tuple(players), tuple(outcomes))
-    )
+    for name, player in plan.players.items():
+        threatened, wary = who_fears(worlds, player.states)
+        states = tuple(sorted(player.states))
+        players.append(Player(name, states, threatened, wary))
+        for number, part in enumerate(player.payoff):
+            of, toward = part.of or "", members[name, number]
+            outcomes.append(PlayerOutcome(part.outcome, name, of, toward))
+    return Cast(tuple(players), tuple(outcomes))
 
 
 def with_profiles(
-    tree: Node, plan: GamePlan, base: Scenario, found: Diagnostics
+    tree: Node, plan: GamePlan, base: Scenario, diagnostics: Diagnostics
 ) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every
     one."""
     players, control = tree.fields["players"], base.arms[base.reference_arm]
     arms = {base.reference_arm: from_plain(control.model_dump(), players.mark)}
-    for profile in product(*(one.strategies for one in plan.players.values())):
-        played = [*zip(plan.players, profile, strict=True)]
-        nodes = [
-            players.fields[name].fields["strategies"].fields[strategy]
-            for name, strategy in played
-        ]
-        titles = [
-            plan.players[name].strategies[one].title or one.replace("_", " ")
-            for name, one in played
-        ]
-        arms[checks.arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
+    for profile in product(*(player.strategies for player in plan.players.values())):
+        nodes, titles = [], []
+        for name, strategy in zip(plan.players, profile, strict=True):
+            strategies = players.fields[name].fields["strategies"]
+            nodes.append(strategies.fields[strategy])
+            title = plan.players[name].strategies[strategy].title
+            titles.append(title or strategy.replace("_", " "))
+        arms[arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
     arm_nodes = Node(arms, players.mark, key=players.key)
     scenario, of_arms = with_arms(base, arm_nodes, most=len(arms))
-    found += _told_once(of_arms, tree, base.reference_arm)
+    diagnostics += _once(of_arms, tree, base.reference_arm)
     return scenario
 
 
 def _joint(nodes: Sequence[Node], title: str, mark: Mark) -> Node:
-    """The arm of a profile from the strategies' nodes."""
+    """The arm of a profile from the strategies' nodes.
+
+    What two players drop is dropped once; what one drops twice is a slip."""
     dropped: list[Node] = []
-    for (
-        node
-    ) in nodes:  # what two players drop is dropped once; what one drops twice is a slip
-        known = {str(item.value) for item in dropped}
-        dropped += [
-            item for item in node.below("drop").items if str(item.value) not in known
-        ]
+    added: list[Node] = []
+    changed: dict[str, Node] = {}
+    for node in nodes:
+        by_others = {str(item.value) for item in dropped}
+        items = node.below("drop").items
+        dropped += [item for item in items if str(item.value) not in by_others]
+        added += node.below("add").items
+        changed |= node.below("set").fields
     fields = {
         "title": from_plain(title, mark),
         "drop": Node(dropped, mark),
-        "add": Node([row for node in nodes for row in node.below("add").items], mark),
-        "set": Node(
-            {
-                path: child
-                for node in nodes
-                for path, child in node.below("set").fields.items()
-            },
-            mark,
-        ),
+        "add": Node(added, mark),
+        "set": Node(changed, mark),
     }
     return Node({name: child for name, child in fields.items() if child.value}, mark)
 
 
-def _told_once(
+def _once(
     of_arms: Sequence[Diagnostic], tree: Node, control: str
 ) -> Iterator[Diagnostic]:
     """What is wrong with profiles, under the key path of the strategy at fault; once
     for all the profiles it is in."""
-    homes: dict[tuple[int, int], str] = {}
-    for name, player in tree.fields["players"].fields.items():
-        for strategy, node in player.below("strategies").fields.items():
-            for part in _all_nodes(node):
-                for mark in (part.mark, part.at):
-                    homes.setdefault(
-                        (mark.line, mark.col), f"players.{name}.strategies.{strategy}"
-                    )
-    seen: set[tuple[int, int, str, str]] = set()
-    file = tree.mark.file
-    for one in of_arms:
-        if one.path.startswith(f"arms.{control}") or (
-            one.is_warning and (one.file != file or one.code in OF_ARMS)
-        ):
+    file, players = tree.mark.file, tree.fields["players"]
+    strategies = _strategy_of_places(players)
+    reported: set[tuple[int, int, str, str]] = set()
+    for diagnostic in of_arms:
+        is_here = diagnostic.file == file
+        is_idle = not is_here or diagnostic.code in OF_ARMS
+        is_control = diagnostic.path.startswith(f"arms.{control}")
+        if is_control or (diagnostic.is_warning and is_idle):
             continue
-        home = homes.get((one.line, one.col)) if one.file == file else None
-        place = tree.fields["players"].at
-        _, _, rest = one.path.removeprefix("arms.").partition(
-            ": " if ": " in one.path else "."
-        )
-        told = (
-            replace(one, path=f"{home}.{rest}" if rest else home)
-            if home is not None
-            else replace(one, file=file, line=place.line, col=place.col)
-        )
-        key = (told.line, told.col, told.code, told.message)
-        if key not in seen:
-            seen.add(key)
-            yield told
+        strategy = strategies.get((diagnostic.line, diagnostic.col))
+        place: dict[str, Any] = {"file": file}
+        if is_here and strategy is not None:
+            path = diagnostic.path.removeprefix("arms.")
+            _, _, key = path.partition(": " if ": " in diagnostic.path else ".")
+            place["path"] = f"{strategy}.{key}" if key else strategy
+        else:
+            place |= {"line": players.at.line, "col": players.at.col}
+        placed = replace(diagnostic, **place)
+        identity = (placed.line, placed.col, placed.code, placed.message)
+        if identity not in reported:
+            reported.add(identity)
+            yield placed
 
 
-def _all_nodes(node: Node) -> Iterator[Node]:
+def _strategy_of_places(players: Node) -> dict[tuple[int, int], str]:
+    """By line and column, the key path of the strategy that stands there."""
+    strategies: dict[tuple[int, int], str] = {}
+    for name, player in players.fields.items():
+        for strategy, node in player.below("strategies").fields.items():
+            path = f"players.{name}.strategies.{strategy}"
+            for descendant in _descendants(node):
+                for mark in (descendant.mark, descendant.at):
+                    strategies.setdefault((mark.line, mark.col), path)
+    return strategies
+
+
+def _descendants(node: Node) -> Iterator[Node]:
     yield node
     for child in (*node.fields.values(), *node.items):
-        yield from _all_nodes(child)
+        yield from _descendants(child)
 
 
 _CAST = TypeAdapter(Cast)
@@ -382,26 +342,8 @@ _CAST = TypeAdapter(Cast)
 
 def as_plain(game: Game) -> dict[str, Any]:
     """For a manifest: the plan and what is measured."""
-    plan = game.plan.model_dump(mode="json", by_alias=True)
     return {
         "name": game.name,
-        "plan": plan,
+        "plan": game.plan.model_dump(mode="json", by_alias=True),
         "cast": _CAST.dump_python(game.cast, mode="json"),
     }
-
-
-def game_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a game file, looser than `load_game`.
-
-    Examples
-    --------
-    >>> sorted(game_schema()["required"])
-    ['observed', 'players', 'scenario', 'schema', 'title']
-    """
-    from balance_sim.scenario.reference.schemas import definitions, file_schema
-
-    defs = definitions([GamePlan])
-    whole = defs.pop("GamePlan")
-    return file_schema(
-        "GamePlan", whole["properties"], [*whole["required"], "scenario"], defs
-    )

@@ -14,7 +14,7 @@ from balance_sim.show.report.tables import changes, listed, made_rows
 
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
-    from balance_sim.games.plan import Strategy
+    from balance_sim.games.schema import Strategy
 
 
 def game_page(played: PlayedGame) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What a game comes to: payoffs with their errors, best replies, equilibria, regret,
 and what knowing more is worth.
 
-`as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back. Players
-and strategies stand in it by their ids. Everything holds *under these payoffs*: they
-are the file's, and nothing here is advice.
+`as_dict` is the JSON of `balance-sim game`, and `Solution.of_plain` reads it back.
+Players and strategies stand in it by their ids. Everything holds *under these payoffs*:
+they are the file's, and nothing here is advice.
 """
 
 from __future__ import annotations

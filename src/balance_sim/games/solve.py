@@ -20,11 +20,11 @@ import numpy as np
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
 from balance_sim.games import solution
-from balance_sim.games.checks import arm_of
 from balance_sim.games.equilibria import nash_equilibria
 from balance_sim.games.normal_form import best_replies, pure_equilibria, sequential
 from balance_sim.games.plan import Game
 from balance_sim.games.players import PlayerMeasures
+from balance_sim.games.schema import arm_of
 from balance_sim.games.solution import Solution
 from balance_sim.games.study import GameStudy
 from balance_sim.games.uncertain import (

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
-from balance_sim.games.plan import Game, GamePlan, as_plain
+from balance_sim.games.plan import Game, as_plain
 from balance_sim.games.players import cast_of
+from balance_sim.games.schema import GamePlan
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest

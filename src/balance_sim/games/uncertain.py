@@ -16,7 +16,8 @@ together, and keeps that (Efron 1979, Annals of Statistics 7: 1-26).
 A regret is the largest of many differences, and that of the noisiest is estimated too
 high. The upper bounds here hold for all profiles, players and deviations at once:
 
-    difference + c x standard error,   c: 95 % quantile of the largest |error| / standard error
+    difference + c x standard error,
+    c: 95 % quantile of the largest |error| / standard error
 
 (max-t: Romano, Wolf 2005, Econometrica 73: 1237-1282; Chernozhukov, Chetverikov, Kato
 2013, Annals of Statistics 41: 2786-2819). Other uniform bounds, for payoffs of known

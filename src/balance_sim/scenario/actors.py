@@ -111,9 +111,9 @@ def named(text: str) -> Code | None:
 def of_cow_number(number: int, year: int | None = None) -> str | None:
     """The ISO3 code of a COW number; in a year in which the Soviet Union or Yugoslavia
     existed, theirs."""
-    past = code_table().get(_PAST_COW.get(number, ""))
-    if past is not None and year is not None and past.existed_in(year):
-        return past.iso3
+    past_state = code_table().get(_PAST_COW.get(number, ""))
+    if past_state is not None and year is not None and past_state.existed_in(year):
+        return past_state.iso3
     if number in _OLDER_COW:
         return _OLDER_COW[number]
     matches = [entry.iso3 for entry in code_table().values() if entry.cow == number]
@@ -148,14 +148,14 @@ def known(code: str, year: int | None = None) -> str | None:
 def codes_at_the_time(code: str, year: int) -> str:
     """Which codes to write in a year instead of one that was not valid then."""
     entry = code_table()[code]
-    others = [
-        other.iso3
-        for other in code_table().values()
-        if entry.cow and other.cow == entry.cow and other.existed_in(year)
+    codes = [
+        iso3.iso3
+        for iso3 in code_table().values()
+        if entry.cow and iso3.cow == entry.cow and iso3.existed_in(year)
     ]
-    if not others and code in _SUCCESSORS:
-        others = [_SUCCESSORS[code]]
-    return f"use {listed(f'`{other}`' for other in others)}" if others else "check it"
+    if not codes and code in _SUCCESSORS:
+        codes = [_SUCCESSORS[code]]
+    return f"use {listed(f'`{iso3}`' for iso3 in codes)}" if codes else "check it"
 
 
 class Explanation(NamedTuple):
@@ -227,15 +227,15 @@ def explain_exactly(written: object, roster: Collection[str]) -> Explanation | N
     if folded.upper() in roster:
         return _meaning(text, [Spelling("code in other letters", folded.upper())])
     word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
-    parts = [
+    partial_names = [
         Spelling("name", entry.iso3)
         for entry in code_table().values()
         if entry.last is None and word.search(entry.name.casefold())
     ]
-    is_part = len(folded) > 3 and len(parts) > 1
-    spellings = parts if is_part else _spellings().get(folded)
+    is_part = len(folded) > 3 and len(partial_names) > 1
+    spellings = partial_names if is_part else _spellings().get(folded)
     if spellings is None and len(folded) > 3:
-        spellings = parts
+        spellings = partial_names
     return _meaning(text, spellings) if spellings else None
 
 
@@ -498,7 +498,7 @@ def expanded(
     may be named."""
     if not isinstance(node.value, list):
         return node
-    before, is_known = len(problems), True
+    problem_count, is_known = len(problems), True
     single: dict[str, Node] = {}
     of_groups: dict[str, Node] = {}
     for position, item in enumerate(node.items):
@@ -518,7 +518,7 @@ def expanded(
         else:
             _not_among(item, item_path, names, problems, outside=outside)
             is_known = False
-    if len(problems) > before or not is_known:
+    if len(problems) > problem_count or not is_known:
         return node.with_value(REFUSED)
     actors = {**of_groups, **single}
     return node.with_value([actors[code].with_value(code) for code in sorted(actors)])

@@ -83,8 +83,8 @@ def read_arm(
     fields = Arm.model_fields
     for key, child in node.without(*fields).fields.items():
         unknown_key(problems, child, path, key, fields, "arms.NAME")
-    own = node.without(*(node.fields.keys() - fields.keys()))
-    arm = read_piece(Arm, own, path, problems, skip=("add", "set"))
+    arm_node = node.without(*(node.fields.keys() - fields.keys()))
+    arm = read_piece(Arm, arm_node, path, problems, skip=("add", "set"))
     settings = node.below("set")
     if not isinstance(settings.value, dict | Refused):
         hint = "write `key.path: value` pairs"
@@ -190,8 +190,8 @@ def moved_by(arm: Arm) -> frozenset[str]:
 
 def without_row(path: str) -> str:
     """A key path as rules read it: `events.date` of `events.parade.date`."""
-    head, _, rest = path.partition(".")
-    return f"{head}.{rest.rpartition('.')[2]}" if head in SECTIONS else head
+    head, _, steps = path.partition(".")
+    return f"{head}.{steps.rpartition('.')[2]}" if head in SECTIONS else head
 
 
 def check_arms(
@@ -250,11 +250,11 @@ def _with_events(scenario: Scenario, arm: Arm) -> Scenario:
     titles and the reference mark only."""
     events = scenario.events
     if arm.drop or arm.add:
-        kept = [event for event in events if event.id not in arm.drop]
-        events = SECTIONS["events"].sorted([*kept, *arm.add])
+        kept_events = [event for event in events if event.id not in arm.drop]
+        events = SECTIONS["events"].sorted([*kept_events, *arm.add])
     bare = {
-        name: Arm(title=other.title, reference=other.reference)
-        for name, other in scenario.arms.items()
+        name: Arm(title=declared.title, reference=declared.reference)
+        for name, declared in scenario.arms.items()
     }
     return scenario.model_copy(update={"events": events, "arms": bare, "sha256": ""})
 
@@ -281,10 +281,10 @@ def _same_arms(
     """A warning where two arms come to the same: usually a slip."""
     different: dict[str, Scenario] = {}
     for name, version in versions.items():
-        same = [key for key, other in different.items() if other == version]
+        equal_arms = [key for key, compared in different.items() if compared == version]
         different.setdefault(name, version)
-        if same:
-            why = f"arm `{name}` comes to the same as arm `{same[0]}`"
+        if equal_arms:
+            why = f"arm `{name}` comes to the same as arm `{equal_arms[0]}`"
             yield problem(nodes[name].at, f"arms.{name}", "W302", why)
 
 

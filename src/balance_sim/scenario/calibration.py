@@ -199,17 +199,17 @@ def with_posterior(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
 def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> None:
     """Report it if the scenario as written is not the one that was calibrated. tree:
     with the calibration laid below."""
-    given, calibration = tree.below("calibration"), scenario.calibration
+    node_of_file, calibration = tree.below("calibration"), scenario.calibration
     if not calibration.data_sha256:
         return
     if calibration.data_sha256 != record_digest(scenario):
         why = "the scenario's states or record are not those that were calibrated"
         hint = f"{_again(file)}, or leave `calibration` out"
-        node = given.get("data_sha256") or given
+        node = node_of_file.get("data_sha256") or node_of_file
         problems.add(node, "calibration", "E505", why, hint)
     elif calibration.weights_sha256 not in ("", weights_digest()):
         why = "calibrated from other fitted weights than this version's"
-        node = given.get("weights_sha256") or given
+        node = node_of_file.get("weights_sha256") or node_of_file
         problems.add(node, "calibration", "W311", why, _again(file))
 
 
@@ -219,13 +219,13 @@ def _strangers(
     """What the file names that the scenario does not have."""
     roster = {str(row.value_of("id")) for row in tree.below("states").items}
     kinds = {**default_tree().below("kinds").fields, **tree.below("kinds").fields}
-    known = {
+    names_of_parts = {
         "states": ("E301", roster),
         "declarations": ("E301", roster),
         "weights": ("E211", {*TERMS}),
         "intercepts": ("E211", {*kinds}),
     }
-    for part, (code, names) in known.items():
+    for part, (code, names) in names_of_parts.items():
         for name, node in read.below(part).without(*names).fields.items():
             why, path = f"unknown name `{shown(name)}`", f"{part}.{shown(name)}"
             yield problem(node.at, path, code, why, near_or(name, names, ""))
@@ -270,12 +270,12 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
     }
     states = tree.below("states")
     rows = [_with_intercepts(row, estimates) for row in states.items]
-    given = tree.get("frailties") or Node([], read.mark)
-    frailties = [*given.items, *_new_frailties(given, read.below("dyads"))]
+    given_rows = tree.get("frailties") or Node([], read.mark)
+    frailties = [*given_rows.items, *_new_frailties(given_rows, read.below("dyads"))]
     return merged(from_plain(below, read.mark), tree).with_fields(
         {
             "states": states.with_value(rows),
-            "frailties": given.with_value(frailties),
+            "frailties": given_rows.with_value(frailties),
         }
     )
 
@@ -293,21 +293,21 @@ def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
 def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
     """A state with the random intercepts that its row does not give."""
     code = str(row.value_of("id"))
-    given = {
+    intercepts = {
         field: estimates[part][code]
         for part, field in INTERCEPTS_OF_STATES.items()
         if code in estimates[part] and row.value_of(field) is None
     }
-    return row.with_fields(given) if given else row
+    return row.with_fields(intercepts) if intercepts else row
 
 
 def _new_frailties(given: Node, dyads: Node) -> Iterator[Node]:
     """Rows of dyads that the scenario gives no factor itself."""
     name = SECTIONS["frailties"].name
-    known = {name((row.value_of("a"), row.value_of("b"))) for row in given.items}
+    given_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in given.items}
     for dyad, node in dyads.fields.items():
         a, _, b = dyad.partition("-")
-        if name((a, b)) not in known:
+        if name((a, b)) not in given_dyads:
             factor, shape = node.items
             fields = {"a": a, "b": b, "factor": factor, "shape": shape}
             yield from_plain(fields, node.at)

@@ -110,8 +110,8 @@ def _of_row(
     """A finding on a row. field: empty for the row as a whole; place: another field to
     point at."""
     steps = (field,) if field else ()
-    at = None if place is None else (place,)
-    return Finding(code, section, steps, message, suggestion, allowed, row, at)
+    place_steps = None if place is None else (place,)
+    return Finding(code, section, steps, message, suggestion, allowed, row, place_steps)
 
 
 @dataclass(frozen=True)
@@ -191,10 +191,10 @@ def _check_span(scenario: Scenario) -> Iterator[Finding]:
 def _check_base_rate(scenario: Scenario) -> Iterator[Finding]:
     """A stated level of at most one agreement a year and dyad."""
     n, rate = len(scenario.states), scenario.base_rate
-    most = n * (n - 1) // 2
-    if rate is not None and rate > most:
+    dyad_count = n * (n - 1) // 2
+    if rate is not None and rate > dyad_count:
         why = f"{rate:g} agreements a year among {n} states"
-        yield Finding("E203", "base_rate", (), why, "give fewer", f"up to {most}")
+        yield Finding("E203", "base_rate", (), why, "give fewer", f"up to {dyad_count}")
 
 
 def _check_focal(scenario: Scenario) -> Iterator[Finding]:
@@ -260,9 +260,9 @@ def _check_size(scenario: Scenario) -> Iterator[Finding]:
         "one step": 0 < days <= scenario.step_days,
         "1 arm": len(scenario.arms) == 1,
     }
-    few = [name for name, is_so in smallness.items() if is_so]
-    if few:
-        why = f"trivial scenario: {listed(few)}"
+    trivial = [name for name, is_so in smallness.items() if is_so]
+    if trivial:
+        why = f"trivial scenario: {listed(trivial)}"
         yield Finding("W301", "", (), why, "it still runs")
 
 
@@ -277,13 +277,13 @@ def _check_roles(scenario: Scenario) -> Iterator[Finding]:
 
 def roles_at_odds(event: Event) -> Iterator[Finding]:
     """What is wrong with the roles of one event."""
-    both = {*event.principals} & {*event.guests}
-    if both:
-        why = f"{listed(f'`{code}`' for code in sorted(both))} among the principals"
+    twice_named = {*event.principals} & {*event.guests}
+    if twice_named:
+        why = f"{listed(f'`{code}`' for code in sorted(twice_named))} among the principals"
         yield _of_row("events", event, "guests", "E306", why, "name each actor once")
-    own = ({*event.principals} | {*event.guests}) & {*event.targets}
-    if own:
-        codes = listed(f"`{code}`" for code in sorted(own))
+    own_targets = ({*event.principals} | {*event.guests}) & {*event.targets}
+    if own_targets:
+        codes = listed(f"`{code}`" for code in sorted(own_targets))
         why = f"{codes} takes part already, and cannot be a target"
         yield _of_row("events", event, "targets", "E306", why, "name each actor once")
     company = {*event.principals, *event.guests, *event.targets, event.host} - {None}
@@ -362,12 +362,12 @@ def _check_years(scenario: Scenario) -> Iterator[Finding]:
 def _check_coordinates(scenario: Scenario) -> Iterator[Finding]:
     """Latitude and longitude come together."""
     for state in scenario.states:
-        given, lacking = "latitude", "longitude"
+        present, lacking = "latitude", "longitude"
         if state.latitude is None:
-            given, lacking = lacking, given
+            present, lacking = lacking, present
         if (state.latitude is None) != (state.longitude is None):
-            why = f"`{lacking}` is required beside `{given}`"
-            yield _of_row("states", state, lacking, "E103", why, place=given)
+            why = f"`{lacking}` is required beside `{present}`"
+            yield _of_row("states", state, lacking, "E103", why, place=present)
 
 
 def _check_patrons(scenario: Scenario) -> Iterator[Finding]:
@@ -408,11 +408,11 @@ def _check_shares(scenario: Scenario) -> Iterator[Finding]:
     nought."""
     states = scenario.states
     lacking = [state.id for state in states if state.capability is None]
-    given = [state for state in states if state.capability is not None]
-    if lacking and given:
-        why = f"given for {given[0].id} and not for {listed(lacking, 5)}"
+    with_capability = [state for state in states if state.capability is not None]
+    if lacking and with_capability:
+        why = f"given for {with_capability[0].id} and not for {listed(lacking, 5)}"
         hint = "for all states or for none"
-        yield _of_row("states", given[0], "capability", "E217", why, hint)
+        yield _of_row("states", with_capability[0], "capability", "E217", why, hint)
         return
     names = [*MEASURES] if lacking else ["capability"]
     if states and not any(getattr(row, name) for row in states for name in names):
@@ -482,10 +482,10 @@ def _check_trade(scenario: Scenario) -> Iterator[Finding]:
 def _check_signals(scenario: Scenario) -> Iterator[Finding]:
     """Costly signals weigh more than cheaper ones."""
     for name, kind, cheaper in signals_out_of_order(scenario.event_kinds):
-        here, there = [
+        weight, cheaper_weight = [
             abs(getattr(scenario.event_kinds[key], name)) for key in (kind, cheaper)
         ]
-        why = f"|{name}| is {here:g}, not above `{cheaper}` with {there:g}"
+        why = f"|{name}| is {weight:g}, not above `{cheaper}` with {cheaper_weight:g}"
         hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
         yield Finding("E219", "event_kinds", (kind, name), why, hint, order)
 
@@ -547,13 +547,13 @@ def _order(agreement: Agreement) -> Iterator[Finding]:
         if days[name] is None and getattr(agreement, scheduled) is not None:
             days[name] = getattr(agreement, scheduled)
             planned[name] = scheduled
-    given = [(name, day) for name, day in days.items() if day is not None]
+    dates = [(name, day) for name, day in days.items() if day is not None]
     digits = ("year", "month", "day").index(agreement.precision) + 1
-    for (before, early), (after, late) in pairwise(given):
-        if late.timetuple()[:digits] < early.timetuple()[:digits]:
-            why = f"`{after}` {late} is before `{before}` {early}"
-            order, place = " <= ".join(DONE), planned.get(after, after)
-            yield _of_agreement(agreement, after, "E215", why, "", order, place)
+    for (earlier_name, earlier_day), (later_name, later_day) in pairwise(dates):
+        if later_day.timetuple()[:digits] < earlier_day.timetuple()[:digits]:
+            why = f"`{later_name}` {later_day} is before `{earlier_name}` {earlier_day}"
+            order, place = " <= ".join(DONE), planned.get(later_name, later_name)
+            yield _of_agreement(agreement, later_name, "E215", why, "", order, place)
 
 
 def _of_agreement(

@@ -118,16 +118,18 @@ class Factor:
     takes: Values | Spread
     node: Node
 
-    def change(self, at: int) -> ValueChange:
+    def change(self, place: int) -> ValueChange:
         """Its value at that place of the list, or at that end of the range, as a
         change; else its last one."""
         ends, node = self.takes.ends(), self.node
-        at = min(at, len(ends) - 1)
+        place = min(place, len(ends) - 1)
         if node.items:
-            item, label = node.items[at], f"factors.{self.path}[{at}]"
+            item, label = node.items[place], f"factors.{self.path}[{place}]"
             return ValueChange(self.path, item, item.mark, label)
-        written = node.get("min" if at == 0 else "max") or node
-        number = Node(ends[at], written.mark, key=node.at, text=f"{ends[at]:.12g}")
+        written = node.get("min" if place == 0 else "max") or node
+        number = Node(
+            ends[place], written.mark, key=node.at, text=f"{ends[place]:.12g}"
+        )
         return ValueChange(self.path, number, written.mark, f"factors.{self.path}")
 
 
@@ -191,8 +193,8 @@ class Experiment:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        many = f"{self.count():,} points, {self.head.runs} replications each"
-        return f"<Experiment {self.name}: {', '.join(self.paths)}; {many}>"
+        size = f"{self.count():,} points, {self.head.runs} replications each"
+        return f"<Experiment {self.name}: {', '.join(self.paths)}; {size}>"
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -364,7 +366,7 @@ def _read_takes(node: Node, path: str, problems: Diagnostics) -> Values | Spread
 
 def _read_values(node: Node, path: str, problems: Diagnostics) -> Values | None:
     """A list of values of one type, each once."""
-    before = len(problems)
+    problem_count = len(problems)
     if not node.items:
         problems.add(node, path, "E402", "the list is empty", "give values")
     values = tuple(map(plain, node.items))
@@ -379,7 +381,7 @@ def _read_values(node: Node, path: str, problems: Diagnostics) -> Values | None:
     if len(types) > 1:
         why, hint = f"the list mixes {listed(types)}", "give values of one type"
         problems.add(node, path, "E402", why, hint)
-    return Values(values) if len(problems) == before else None
+    return Values(values) if len(problems) == problem_count else None
 
 
 def read_points(

@@ -190,20 +190,20 @@ def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic
 def report(problems: Sequence[Diagnostic]) -> str:
     """All problems as text: at most five a table column and code, twenty in all, then
     counts."""
-    kept: list[Diagnostic] = []
+    shown_problems: list[Diagnostic] = []
     counts: Counter[tuple[str, int, str]] = Counter()
     for problem in problems:
         column = (problem.file, problem.col, problem.code)
         counts[column] += problem.file.endswith(".csv")
         if counts[column] <= SHOWN_PER_COLUMN:
-            kept.append(problem)
-    lines = [problem.text() for problem in kept[:SHOWN_AT_ONCE]]
+            shown_problems.append(problem)
+    lines = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
     for (file, col, code), count in counts.items():
-        rest = count - SHOWN_PER_COLUMN
-        if rest > 0:
-            lines.append(f"{file}: {rest} more [{code}] in column {col}")
-    if len(kept) > SHOWN_AT_ONCE:
-        lines.append(f"... and {len(kept) - SHOWN_AT_ONCE} more")
+        hidden = count - SHOWN_PER_COLUMN
+        if hidden > 0:
+            lines.append(f"{file}: {hidden} more [{code}] in column {col}")
+    if len(shown_problems) > SHOWN_AT_ONCE:
+        lines.append(f"... and {len(shown_problems) - SHOWN_AT_ONCE} more")
     return "\n".join(lines)
 
 
@@ -231,8 +231,8 @@ def escaped(text: str) -> str:
 def listed(names: Iterable[str], limit: int = 12) -> str:
     """Names with commas between them, clipped to the first `limit`."""
     names = list(names)
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(shown(name) for name in names[:limit]) + more
+    ending = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(shown(name) for name in names[:limit]) + ending
 
 
 _comparisons_left: ContextVar[int] = ContextVar("comparisons left", default=1 << 62)
@@ -252,11 +252,11 @@ def few_suggestions() -> Iterator[None]:
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option that was probably meant, or None. cutoff: how much alike they are at
     least, 0..1."""
-    left = _comparisons_left.get()
-    if left <= 0:
+    comparisons_left = _comparisons_left.get()
+    if comparisons_left <= 0:
         return None
     folded = {option.casefold(): option for option in sorted(set(options))}
-    _comparisons_left.set(left - len(folded))
+    _comparisons_left.set(comparisons_left - len(folded))
     wanted = word[:80].casefold()
     if wanted in folded:
         return folded[wanted]

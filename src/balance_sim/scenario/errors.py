@@ -152,12 +152,12 @@ class OneLine:
     """
 
     def __repr__(self) -> str:
-        parts = []
+        texts = []
         for name, value in vars(self).items():
             if name.startswith("_"):
                 continue
             if isinstance(value, str | int | float) and value != "":
-                parts.append(f"{name} {shown(value, 40)}")
+                texts.append(f"{name} {shown(value, 40)}")
             elif not isinstance(value, str) and hasattr(value, "__len__") and value:
-                parts.append(f"{len(value):,} {name}")
-        return f"<{type(self).__name__}: {shown(', '.join(parts), 160)}>"
+                texts.append(f"{len(value):,} {name}")
+        return f"<{type(self).__name__}: {shown(', '.join(texts), 160)}>"

@@ -212,21 +212,26 @@ def _scenario_path(node: Node, sources: Sources) -> Path | str:
     be one of ./scenarios."""
     written = str(node.value)
     folder = sources.path.parent
-    beside = folder / written
+    sibling = folder / written
     if sources.held is not None:
-        return beside
+        return sibling
     if "\0" in written:
         return written
-    path = beside if os.path.lexists(beside) else Path(written)
-    real, own = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
-    here = Path(os.path.realpath("."))
-    if any(root.parent != root and real.is_relative_to(root) for root in (own, here)):
-        return path if path is beside else written
-    parts = Path(os.path.normpath(written)).parts
-    is_sibling = parts[0] == ".." and parts[1:2] not in ((), ("..",))
-    is_file = real.suffix in (".yaml", ".yml") and real.is_relative_to(own.parent)
-    if is_sibling and is_file and own.parent.parent != own.parent:
-        return beside
+    path = sibling if os.path.lexists(sibling) else Path(written)
+    real, own_folder = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    working_folder = Path(os.path.realpath("."))
+    if any(
+        root.parent != root and real.is_relative_to(root)
+        for root in (own_folder, working_folder)
+    ):
+        return path if path is sibling else written
+    steps = Path(os.path.normpath(written)).parts
+    is_sibling = steps[0] == ".." and steps[1:2] not in ((), ("..",))
+    is_file = real.suffix in (".yaml", ".yml") and real.is_relative_to(
+        own_folder.parent
+    )
+    if is_sibling and is_file and own_folder.parent.parent != own_folder.parent:
+        return sibling
     why = f"`{shown(node.text)}` lies outside this file's folder and the working one"
     hint = "copy the scenario beside it, or work in a folder that holds both"
     raise refused(node, "scenario", "E501", why, hint)
@@ -305,12 +310,12 @@ class _ExperimentReader:
         self, tree: Node, sources: Sources, over: Overrides, problems: Diagnostics
     ) -> None:
         options = {"runs": over.runs, "seed": over.seed}
-        given = {
+        overrides = {
             name: from_plain(value, Mark(f"--{name}", 1, 1))
             for name, value in options.items()
             if value is not None
         }
-        self.tree = tree.with_fields(given)
+        self.tree = tree.with_fields(overrides)
         self.sources, self.over, self.problems = sources, over, problems
 
     def place(self, *keys: str) -> Node:
@@ -384,8 +389,8 @@ class _ExperimentReader:
                 why = f"`{shown(change.path)}` is varied by the experiment"
                 hint = "leave it out, or change the factor"
                 self.problems.add(change.key, change.path, "E404", why, hint)
-        rest = [change for change in changes if change.path not in varied]
-        return changed_scenario(scenario, rest, self.problems)
+        free_changes = [change for change in changes if change.path not in varied]
+        return changed_scenario(scenario, free_changes, self.problems)
 
     def check_design(self, experiment: Experiment) -> None:
         """The method of the design fits factors and points."""
@@ -440,7 +445,7 @@ class _ExperimentReader:
     ) -> None:
         """Every key path is one of the scenario, once; every value (of a range: both
         ends) is one it may take."""
-        before = len(self.problems)
+        problem_count = len(self.problems)
         marks: dict[str, Mark] = {}
         keys = [(factor.path, factor.node.at) for factor in factors]
         for row in rows[:1]:
@@ -457,7 +462,7 @@ class _ExperimentReader:
             for factor in factors
             for place, item in enumerate(factor.node.items, 1)
         }
-        rounds = _rounds(factors, rows) if len(self.problems) == before else ()
+        rounds = _rounds(factors, rows) if len(self.problems) == problem_count else ()
         for changes in rounds:
             of_round = Diagnostics()
             changed_scenario(scenario, changes, of_round)
@@ -466,7 +471,7 @@ class _ExperimentReader:
                 where = "" if place is None else f"at position {place}: "
                 message = where + problem.message
                 self.problems.append(replace(problem, message=message))
-            if len(self.problems) - before > MOST_REFUSED:
+            if len(self.problems) - problem_count > MOST_REFUSED:
                 break
 
 
@@ -477,6 +482,6 @@ def _rounds(
     if rows:
         yield from map(changes_in, rows)
         return
-    most = max((len(factor.takes.ends()) for factor in factors), default=0)
-    for place in range(most):
+    round_count = max((len(factor.takes.ends()) for factor in factors), default=0)
+    for place in range(round_count):
         yield [factor.change(place) for factor in factors]

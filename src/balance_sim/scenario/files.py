@@ -143,8 +143,8 @@ class Sources:
             self.files[name] = self._read(real, mark, key, largest, written)
             total = sum(map(len, self.files.values()))
             if total > LARGEST_TOGETHER:
-                what = "all files together"
-                raise _too_large(mark, key, what, total, LARGEST_TOGETHER)
+                subject = "all files together"
+                raise _too_large(mark, key, subject, total, LARGEST_TOGETHER)
         return ReadFile(name, label, self.files[name])
 
     def folder_of(self, name: str) -> Path:
@@ -157,10 +157,10 @@ class Sources:
         """The folder to look in for a file that `base` names, and the file's name: the
         scenario's own, or, for what extends a scenario of the package that does not lie
         here and for that one's own files, the package's."""
-        here, root = self.folder / Path(base).parent, shipped_root()
+        naming_folder, root = self.folder / Path(base).parent, shipped_root()
         names = [written, f"{written}.yaml"] if is_base else [written]
         if self.held is not None:
-            paths = {name: posixpath.normpath(here / name) for name in names}
+            paths = {name: posixpath.normpath(naming_folder / name) for name in names}
             present = [name for name in names if paths[name] in self.held]
             return self.folder, (present or [written])[0]
         if root is None:
@@ -169,7 +169,7 @@ class Sources:
         if base in self.of_package:
             return package, written
         for name in names:
-            if os.path.lexists(here / name):
+            if os.path.lexists(naming_folder / name):
                 return self.folder, name
         if is_base and Path(written).name == written:
             for name in names:

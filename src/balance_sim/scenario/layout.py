@@ -16,11 +16,11 @@ from balance_sim.scenario.schema import SectionRow, Strict
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of at most `most` rows. `keys` name one: its id, or its dyad (in either
+    """A list of at most `row_limit` rows. `keys` name one: its id, or its dyad (in either
     order unless `directed`). `order`: of the fields by which rows are sorted."""
 
     model: type[SectionRow]
-    most: int
+    row_limit: int
     keys: tuple[str, ...] = ("id",)
     directed: bool = False
     order: tuple[str, ...] = ("id",)
@@ -113,7 +113,7 @@ FIXED_IN_ARMS = (
 
 def _meaning(names: Mapping[str, str]) -> dict[str, str]:
     """Our name for each of the others, which stand with spaces between them."""
-    return {other: ours for ours, others in names.items() for other in others.split()}
+    return {alias: name for name, aliases in names.items() for alias in aliases.split()}
 
 
 OTHER_NAMES = _meaning(
@@ -226,10 +226,10 @@ def _spread(annotation: object) -> list[object]:
     if origin is typing.Annotated:
         return [*_spread(arguments[0]), *arguments[1:]]
     is_union = origin in (typing.Union, types.UnionType)
-    parts: list[object] = [] if is_union else [origin]
+    pieces: list[object] = [] if is_union else [origin]
     for argument in arguments:
-        parts += _spread(argument)
-    return parts
+        pieces += _spread(argument)
+    return pieces
 
 
 @cache
@@ -243,16 +243,16 @@ def parts_of(model: type[Strict], name: str) -> tuple[object, ...]:
 def cell_type(model: type[Strict], name: str) -> str:
     """What a table's cell holds for a field: `flag`, `list`, `number`, `day`,
     `text`."""
-    parts = parts_of(model, name)
+    types = parts_of(model, name)
     for python_type, label in (
         (tuple, "list"),
         (bool, "flag"),
         (float, "number"),
         (date, "day"),
     ):
-        if python_type in parts:
+        if python_type in types:
             return label
-    return "number" if any(isinstance(part, int) for part in parts) else "text"
+    return "number" if any(isinstance(part, int) for part in types) else "text"
 
 
 @cache

@@ -157,7 +157,7 @@ def _with_names(
 ) -> tuple[Node, list[ValueChange]]:
     """The tree with other groups and other actors outside, and the other changes:
     these are names that a file's rows use, and the rows are read after them."""
-    rest = []
+    kept_changes = []
     for change in changes:
         head, _, name = change.path.partition(".")
         groups = tree.below("groups")
@@ -166,8 +166,8 @@ def _with_names(
         elif change.path == "outside":
             tree = tree.with_fields({"outside": change.node})
         else:
-            rest.append(change)
-    return tree, rest
+            kept_changes.append(change)
+    return tree, kept_changes
 
 
 def _with_arms_read(editor: Editor, places: Places, problems: Diagnostics) -> Scenario:
@@ -289,8 +289,8 @@ def with_arms(
     checked = check_arms(changed, arms.fields, places, problems)
     if errors_in(problems):
         return None, problems
-    whole = with_digest(changed.model_copy(update={"arms": checked}))
-    return whole.counted_as(scenario), problems
+    sealed_scenario = with_digest(changed.model_copy(update={"arms": checked}))
+    return sealed_scenario.counted_as(scenario), problems
 
 
 def _arm_nodes(scenario: Scenario) -> dict[str, Node]:
@@ -409,7 +409,7 @@ def _with_origin(
     of it says them."""
     if sources is None:
         return list(problems)
-    kept = []
+    placed = []
     for problem in problems:
         is_of_package = sources.names.get(problem.file) in sources.of_package
         if is_of_package and problem.is_warning:
@@ -418,8 +418,8 @@ def _with_origin(
         if place is not None and problem.code != "E502":
             message = f"{problem.message} (included from {place})"
             problem = replace(problem, message=message)  # noqa: PLW2901
-        kept.append(problem)
-    return kept
+        placed.append(problem)
+    return placed
 
 
 def _rows_over(below: Node, above: Node, section: str, problems: Diagnostics) -> Node:
@@ -577,13 +577,13 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
         file = sources.beside(written.value, base, mark, "table", LARGEST_TABLE)
         digest = hashlib.sha256(file.data).hexdigest()
         line, key = written.mark.line - 1, written.at
-        before = lines[line][: key.col - 1]
-        if "{" in before:
+        line_start = lines[line][: key.col - 1]
+        if "{" in line_start:
             end = written.mark.col - 1 + len(written.text) + 2 * written.quoted
-            rest = lines[line][end:]
-            lines[line] = f"{lines[line][:end]}, sha256: {digest}{rest}"
+            line_end = lines[line][end:]
+            lines[line] = f"{lines[line][:end]}, sha256: {digest}{line_end}"
         else:
-            indent = " " * len(before)
+            indent = " " * len(line_start)
             lines[line] = f"{lines[line].rstrip()}\n{indent}sha256: {digest}\n"
         names.append(written.text)
     sealed_text = "".join(lines)

@@ -81,8 +81,8 @@ class Node:
 
     def without(self, *keys: str) -> Node:
         """This mapping without some children."""
-        rest = {key: child for key, child in self.fields.items() if key not in keys}
-        return self.with_value(rest)
+        fields = {key: child for key, child in self.fields.items() if key not in keys}
+        return self.with_value(fields)
 
     @property
     def kind(self) -> str:

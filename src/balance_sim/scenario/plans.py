@@ -23,12 +23,12 @@ PlanKind = Literal["cases", "hindcast"]
 
 
 class FileKind(NamedTuple):
-    """A kind of file: one of `keys` at the top level tells it; `what` in words;
+    """A kind of file: one of `keys` at the top level tells it; `description` in words;
     `command` takes it."""
 
     name: Kind
     keys: tuple[str, ...]
-    what: str
+    description: str
     command: str
 
 
@@ -123,7 +123,10 @@ def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
         return  # it is meant as this kind, with a key too many
     of_folder = kind.name in ("manifest", "summary")
     argument = (file.rpartition("/")[0] or ".") if of_folder else file
-    why, hint = f"this is {kind.what}, not {meant.what}", f"{kind.command} {argument}"
+    why, hint = (
+        f"this is {kind.description}, not {meant.description}",
+        f"{kind.command} {argument}",
+    )
     raise refused(tree, "", "E012", why, hint)
 
 
@@ -190,8 +193,8 @@ def read_plan[Plan: Strict](
     def refuse(
         key_path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
     ) -> None:
-        parts = [part for part in re.split(r"[.\[\]]+", key_path) if part]
-        steps = [int(part) if part.isdigit() else part for part in parts]
+        words = [part for part in re.split(r"[.\[\]]+", key_path) if part]
+        steps = [int(part) if part.isdigit() else part for part in words]
         node = descend(tree, steps)
         problems.add(node, key_path, code, message, suggestion, allowed)
 

@@ -174,14 +174,14 @@ def names_in(scenario: Scenario) -> Names:
 
 def _read_names(tree: Node, problems: Diagnostics) -> Names:
     """The names that a file's tree defines."""
-    states, before = tree.below("states"), len(problems)
-    roster = read_roster(states, SECTIONS["states"].most, problems)
+    states, problem_count = tree.below("states"), len(problems)
+    roster = read_roster(states, SECTIONS["states"].row_limit, problems)
     count = len(states.items)
     is_read = all(item.value is not REFUSED for item in states.items)
     if isinstance(states.value, list) and count < 2 and is_read:
         why = f"at least 2 states needed, got {count}"
         problems.add(states, "states", "E212", why)
-    is_whole = len(problems) == before and len(roster) == len(states.items) > 1
+    is_whole = len(problems) == problem_count and len(roster) == len(states.items) > 1
     year = getattr(iso_date(tree.value_of("start")), "year", None)
     is_whole = is_whole and not any(
         known(code, year) for code in roster if code in code_table()
@@ -250,14 +250,14 @@ def _read_section(section: str, draft: Draft, problems: Diagnostics) -> list[Any
     keys: dict[str, Node] = {}
     refused_rows = 0
     for position, item in enumerate(node.items):
-        before, path = len(problems), row_path(section, item, position)
+        problem_count, path = len(problems), row_path(section, item, position)
         row = read_row(section, item, path, draft.names, problems)
         if row is not None:
             draft.places.keep(section, row, item)
             _check_twice(section, row, item, keys, problems)
             rows.append(row)
-        refused_rows += len(problems) > before
-        if refused_rows > MOST_REFUSED or position >= SECTIONS[section].most:
+        refused_rows += len(problems) > problem_count
+        if refused_rows > MOST_REFUSED or position >= SECTIONS[section].row_limit:
             why = f"the rest of `{section}` after {position:,} rows was not read"
             problems.add(item, section, "E022", why)
             break
@@ -322,15 +322,17 @@ def _read_kinds[Kind: Strict](
     tree: Node, name: str, model: type[Kind], problems: Diagnostics
 ) -> dict[str, Kind] | None:
     """Kinds by name, the shipped ones among them; None where one is refused."""
-    given, before = tree.below(name), len(problems)
-    if not isinstance(given.value, dict | Refused):
-        why = f"expected a mapping of kinds, got {given.kind}"
-        problems.add(given, name, "E201", why)
-    if len(given.fields) > MOST_KINDS:
-        why = f"{len(given.fields):,} kinds, more than {MOST_KINDS}"
-        problems.add(given, name, "E022", why)
+    section, problem_count = tree.below(name), len(problems)
+    if not isinstance(section.value, dict | Refused):
+        why = f"expected a mapping of kinds, got {section.kind}"
+        problems.add(section, name, "E201", why)
+    if len(section.fields) > MOST_KINDS:
+        why = f"{len(section.fields):,} kinds, more than {MOST_KINDS}"
+        problems.add(section, name, "E022", why)
         return None
-    nodes = merged(default_tree().fields[name], given.with_value(given.fields)).fields
+    nodes = merged(
+        default_tree().fields[name], section.with_value(section.fields)
+    ).fields
     kinds: dict[str, Kind] = {}
     for kind, node in sorted(nodes.items()):
         path = f"{name}.{shown(kind)}"
@@ -338,7 +340,7 @@ def _read_kinds[Kind: Strict](
         piece = read_piece(model, node, path, problems)
         if piece is not None:
             kinds[kind] = piece
-    return kinds if len(problems) == before else None
+    return kinds if len(problems) == problem_count else None
 
 
 # --- audiences ------------------------------------------------------------------------
@@ -349,7 +351,7 @@ def read_audiences(
 ) -> dict[str, Audience] | None:
     """Audiences by name, each state in exactly one; `rest` takes those that no other
     names. None where one is refused."""
-    before = len(problems)
+    problem_count = len(problems)
     if not isinstance(given.value, dict | Refused):
         why = f"expected a mapping, got {given.kind}"
         problems.add(given, "audiences", "E201", why)
@@ -359,7 +361,7 @@ def read_audiences(
         audience = _read_audience(name, node, names, audience_of, problems)
         if audience is not None:
             audiences[name] = audience
-    if len(problems) > before:
+    if len(problems) > problem_count:
         return None
     return with_rest(audiences, names.roster)
 
@@ -383,9 +385,9 @@ def _read_audience(
         kind_path = f"{path}.attention.{shown(kind)}"
         problems.add(child.at, kind_path, "E211", why, hint, listed(kinds, 30))
     for item in node.below("members").items:
-        other = audience_of.setdefault(str(item.value), name)
-        if other != name:
-            why = f"`{item.value}` is in audience `{other}` already"
+        audience_name = audience_of.setdefault(str(item.value), name)
+        if audience_name != name:
+            why = f"`{item.value}` is in audience `{audience_name}` already"
             allowed = "each state in one audience"
             problems.add(item, f"{path}.members", "E306", why, allowed=allowed)
     audience = read_piece(Audience, node, path, problems)
@@ -401,12 +403,14 @@ def with_rest(
     """The audiences, sorted, with the states that none of them names in `rest`."""
     named = {code for audience in audiences.values() for code in audience.members}
     members = audiences["rest"].members if "rest" in audiences else ()
-    whole = dict(audiences)
+    all_audiences = dict(audiences)
     if roster - named:
-        rest = whole.get("rest") or Audience(attention={"default": 1.0})
+        rest_audience = all_audiences.get("rest") or Audience(
+            attention={"default": 1.0}
+        )
         members = tuple(sorted({*members, *(roster - named)}))
-        whole["rest"] = rest.model_copy(update={"members": members})
-    return dict(sorted(whole.items()))
+        all_audiences["rest"] = rest_audience.model_copy(update={"members": members})
+    return dict(sorted(all_audiences.items()))
 
 
 # --- theory ---------------------------------------------------------------------------
@@ -433,10 +437,10 @@ def read_theory(given: Node, problems: Diagnostics) -> Theory | None:
     for term, child in given.below("weights").fields.items():
         check_term(term, child, f"theory.weights.{shown(term)}", problems)
     chosen = presets().get(str(name))
-    beside = chosen.beside_weights if chosen else {}
-    below = from_plain({**beside, "weights": weights_under(str(name))})
-    whole = merged(below, given).with_fields({"preset": preset})
-    theory = read_piece(Theory, whole, "theory", problems)
+    of_preset = chosen.beside_weights if chosen else {}
+    below = from_plain({**of_preset, "weights": weights_under(str(name))})
+    theory_node = merged(below, given).with_fields({"preset": preset})
+    theory = read_piece(Theory, theory_node, "theory", problems)
     return None if theory is None else tidy(theory)
 
 

@@ -48,7 +48,7 @@ class RowReader:
 
     def identifier(self) -> None:
         """The row's `id` can be one; without one the next step names one."""
-        child, before = self.node.get("id"), len(self.problems)
+        child, problem_count = self.node.get("id"), len(self.problems)
         path = f"{self.path}.id"
         if child is None:
             dyad = [str(self.node.value_of(key) or "") for key in ("a", "b")]
@@ -58,7 +58,7 @@ class RowReader:
             self.node = self.node.with_fields({"id": Node(REFUSED, self.node.mark)})
         else:
             check_identifier(child.value, child, path, self.problems)
-        if child is not None and len(self.problems) > before:
+        if child is not None and len(self.problems) > problem_count:
             self.put("id", REFUSED)
 
     def kind(self, options: tuple[str, ...], others: Mapping[str, str]) -> None:
@@ -79,12 +79,12 @@ class RowReader:
 
     def actor(self, role: str, *, outside: bool = False) -> None:
         """A state of the roster, or, where `outside`, another actor."""
-        child, before = self.node.get(role), len(self.problems)
+        child, problem_count = self.node.get(role), len(self.problems)
         if child is None:
             return
         path = f"{self.path}.{role}"
         check_actor(child, path, self.names, self.problems, outside=outside)
-        if len(self.problems) > before:
+        if len(self.problems) > problem_count:
             self.put(role, REFUSED)
 
     def actors(self, role: str, *apart: str, outside: bool = True) -> None:
@@ -94,8 +94,8 @@ class RowReader:
         if child is None:
             return
         taken: set[object] = set()
-        for other in apart:
-            node = self.node.below(other)
+        for other_role in apart:
+            node = self.node.below(other_role)
             items = node.items or [node]
             taken |= {item.value for item in items if isinstance(item.value, str)}
         path = f"{self.path}.{role}"
@@ -118,11 +118,11 @@ def read_row(
 ) -> Any:
     """The row as its section's model, or None with every reason why not added to
     `problems`."""
-    reader, before = RowReader(node, path, names, problems), len(problems)
+    reader, problem_count = RowReader(node, path, names, problems), len(problems)
     if isinstance(node.value, dict):
         _TRANSLATE[section](reader)
     row: Any = read_piece(SECTIONS[section].model, reader.node, path, problems)
-    if row is None or len(problems) > before:
+    if row is None or len(problems) > problem_count:
         return None
     if hasattr(row, "a") and row.a > row.b:
         return row.model_copy(update={"a": row.b, "b": row.a})

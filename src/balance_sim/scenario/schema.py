@@ -483,8 +483,8 @@ class Scenario(Strict):
         """The same content; what it was before it was changed does not count."""
         if not isinstance(other, Scenario):
             return False
-        beside = {"origin": None, "folder": None}
-        return {**self.__dict__, **beside} == {**other.__dict__, **beside}
+        not_content = {"origin": None, "folder": None}
+        return {**self.__dict__, **not_content} == {**other.__dict__, **not_content}
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -58,7 +58,6 @@ from balance_sim.scenario.schema import (
 from balance_sim.scenario.validation import read_piece
 
 MOST_SUGGESTED = 3
-MOST_COMPARED_PATHS = 500
 NAMES_OF_FILES = ("groups", "outside")
 """What a file's rows are read with: it is changed in the file, or by --set."""
 TRANSLATED = (
@@ -163,28 +162,28 @@ class Editor:
 
     def _set(self, change: ValueChange) -> None:
         """One change. Raises NoSuchPath."""
-        head, *rest = change.path.split(".")
+        head, *steps = change.path.split(".")
         node = change.node
         if head in SECTIONS:
-            self._set_in_row(head, rest, node)
+            self._set_in_row(head, steps, node)
         elif head in PLAIN:
-            _refuse_rest(rest)
+            _refuse_rest(steps)
             values = {name: self.piece(name) for name in ScenarioHead.model_fields}
-            whole = self._validated(ScenarioHead, values, head, node, "")
-            self._keep(head, getattr(whole, head, None), head)
+            changed_head = self._validated(ScenarioHead, values, head, node, "")
+            self._keep(head, getattr(changed_head, head, None), head)
         elif head == "theory":
-            self._keep(head, self._theory(rest, node), head)
+            self._keep(head, self._theory(steps, node), head)
         elif head in SETTABLE:
-            name = _only(rest, SETTABLE[head].model_fields, head)
+            name = _only(steps, SETTABLE[head].model_fields, head)
             values = self.piece(head).__dict__
             piece = self._validated(SETTABLE[head], values, name, node, head)
             self._keep(head, None if piece is None else tidy(piece), head)
         elif head == "audiences":
-            self._keep(head, self._audiences(rest, node), head)
+            self._keep(head, self._audiences(steps, node), head)
         elif head == "arms":
-            self._set_in_arm(rest, node)
+            self._set_in_arm(steps, node)
         elif head in TABLES_OF:
-            self._keep(head, self._kinds(head, rest, node), head)
+            self._keep(head, self._kinds(head, steps, node), head)
         elif head in ("schema", "extends", "name", *FROM_FILES):
             raise NoSuchPath(head, (), f"`{head}` cannot be set")
         else:
@@ -211,8 +210,8 @@ class Editor:
             return model.model_validate({**values, name: plain(node)})
         except ValidationError:
             fields = {key: from_plain(value) for key, value in values.items()}
-            whole = Node({**fields, name: node}, node.mark)
-            return read_piece(model, whole, path, self.problems)
+            model_node = Node({**fields, name: node}, node.mark)
+            return read_piece(model, model_node, path, self.problems)
 
     # rows
 
@@ -245,9 +244,9 @@ class Editor:
             for key, value in row.__dict__.items()
             if value is not None
         }
-        whole = Node({**fields, name: node}, node.mark)
+        row_node = Node({**fields, name: node}, node.mark)
         new: SectionRow | None = read_row(
-            section, whole, path, self.names, self.problems
+            section, row_node, path, self.names, self.problems
         )
         return new
 
@@ -276,20 +275,22 @@ class Editor:
         """Another theory. What the scenario says itself stays where the new one says
         nothing."""
         below = weights_under(theory.preset)
-        own = {
+        own_weights = {
             term: weight
             for term, weight in theory.weights.items()
             if weight != below.get(term)
         }
         name = node.value if node.value is not None else node.text
         preset = presets().get(str(name))
-        kept = {
+        kept_weights = {
             term: weight
-            for term, weight in own.items()
+            for term, weight in own_weights.items()
             if preset is None or term not in preset.weights
         }
-        whole = Node({"preset": node, "weights": from_plain(kept)}, node.mark)
-        return read_theory(whole, self.problems)
+        theory_node = Node(
+            {"preset": node, "weights": from_plain(kept_weights)}, node.mark
+        )
+        return read_theory(theory_node, self.problems)
 
     def _kinds(
         self, head: str, rest: Sequence[str], node: Node
@@ -401,11 +402,11 @@ def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:
 
 def canonical_path(path: str) -> str:
     """One spelling for all key paths to a value: undirected dyads sorted."""
-    head, *rest = path.split(".")
+    head, *steps = path.split(".")
     section = SECTIONS.get(head)
-    if section is None or len(section.keys) == 1 or not rest:
+    if section is None or len(section.keys) == 1 or not steps:
         return path
-    return ".".join([head, section.name(rest[0].split("-")), *rest[1:]])
+    return ".".join([head, section.name(steps[0].split("-")), *steps[1:]])
 
 
 def value_at(scenario: Scenario, path: str) -> Any:
@@ -417,17 +418,17 @@ def value_at(scenario: Scenario, path: str) -> Any:
     >>> value_at(scenario, "events.parade.visibility")
     1.0"""
     value: Any = scenario
-    parts = path.split(".")
-    while parts:
-        part = parts.pop(0)
-        if isinstance(value, Mapping) and part not in value and part != "set":
-            part, parts = ".".join([part, *parts]), []  # a key path in an arm's `set`
+    steps = path.split(".")
+    while steps:
+        step = steps.pop(0)
+        if isinstance(value, Mapping) and step not in value and step != "set":
+            step, steps = ".".join([step, *steps]), []  # a key path in an arm's `set`
         if isinstance(value, Mapping):
-            value = value[part]
+            value = value[step]
         elif isinstance(value, tuple):
-            value = _row_named(value, part)
-        elif isinstance(value, Strict) and part in type(value).model_fields:
-            value = getattr(value, part)
+            value = _row_named(value, step)
+        elif isinstance(value, Strict) and step in type(value).model_fields:
+            value = getattr(value, step)
         else:
             raise LookupError(f"nothing at `{path}`")
     return value
@@ -446,31 +447,21 @@ def _row_named(rows: tuple[Any, ...], name: str) -> Any:
 
 
 def path_meant(scenario: Scenario, path: str, error: NoSuchPath) -> str:
-    """For a path that leads nowhere the whole path that was meant, or the few; else the
-    part that is nearest, if any."""
-    is_sought = error.options and error.part not in error.options
-    matches = _paths_like(scenario, path) if is_sought else []
-    if not matches:
+    """For a path that leads nowhere the whole path that was meant, or the few: one part
+    is misspelt, or the front of the path is missing."""
+    near = closest(error.part, error.options, cutoff=0.75)
+    if near is not None and near != error.part:
+        matches = [path.replace(error.part, near, 1)]
+    else:
+        front, _, last = path[:200].rpartition(".")
+        fields = {*homes(), *TERMS, *scenario.event_kinds}
+        name = last if last in fields else closest(last, fields, cutoff=0.75)
+        paths = _paths_to(scenario, name or "")
+        matches = [match for match in paths if f".{front}." in f".{match}" or not front]
+    if not matches or not error.options:
         return did_you_mean(error.part, error.options)
     several = listed((f"`{match}`" for match in matches), MOST_SUGGESTED)
     return f"did you mean {several.replace(', ', ' or ')}?"
-
-
-def _paths_like(scenario: Scenario, path: str) -> list[str]:
-    """Paths to a field of the path's last name, or of the nearest to it: those that
-    have the rest of the path in them, else the one that is nearest as a whole."""
-    front, _, last = path[:200].rpartition(".")
-    fields = {name for name, places in homes().items() if places != ("the top level",)}
-    fields |= {*PLAIN, *TERMS, "default", *scenario.event_kinds}
-    name = last if last in fields else closest(last, fields, cutoff=0.75)
-    if name is None:
-        return []
-    paths = [*_paths_to(scenario, name)]
-    holding = [option for option in paths if f".{front}." in f".{option}"]
-    if holding or not front:
-        return holding if front else paths
-    nearest = closest(path, paths[:MOST_COMPARED_PATHS], cutoff=0.7)
-    return [nearest] if nearest else []
 
 
 def _paths_to(scenario: Scenario, name: str) -> Iterator[str]:

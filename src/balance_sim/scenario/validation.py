@@ -112,13 +112,13 @@ def unknown_key(
 
     place: as `homes` spells it, for keys of another level; None: not in a scenario."""
     meant, label, key_path = OTHER_NAMES.get(key), shown(key), joined(path, [key])
-    name, colon, rest = key.partition(":")
+    name, colon, value_text = key.partition(":")
     elsewhere = [] if place is None else [*homes().get(key, ())]
     if meant in options:
         why, hint = f"`{label}` is called `{meant}` here", f"write `{meant}`"
         problems.add(node.at, key_path, "E104", why, hint)
     elif colon and name in options:
-        hint = f"write `{name}: {shown(rest)}`"
+        hint = f"write `{name}: {shown(value_text)}`"
         problems.add(node.at, key_path, "E011", f"got text `{label}`", hint)
     elif elsewhere and place not in elsewhere:
         why = f"`{label}` belongs in {listed(elsewhere)}, found in {path or place}"
@@ -165,8 +165,8 @@ def _report(
     place = joined(path, steps)
     unit = "" if is_plan else UNITS.get(name) or units().get(name, "")
     limits = bounds(owner, name) if name else ""
-    parts = [unit if unit not in UNITLESS else "", limits]
-    need = ", ".join(part for part in parts if part) if name else ""
+    limits_with_unit = [unit if unit not in UNITLESS else "", limits]
+    need = ", ".join(part for part in limits_with_unit if part) if name else ""
     if error_type == "missing":
         why = f"`{steps[-1]}` is required" + (f" ({need})" if need else "")
         problems.add(node, place, "E103", why)
@@ -224,8 +224,8 @@ def _refused_value(
         limit = f"at most {context['max_length']:,} characters"
         return "E203", f"{len(node.text):,} characters are too many", "", limit
     if error_type == "too_short":
-        least, count = context["min_length"], context["actual_length"]
-        return "E212", f"at least {least} needed, got {count}", "", ""
+        minimum, count = context["min_length"], context["actual_length"]
+        return "E212", f"at least {minimum} needed, got {count}", "", ""
     return "E203", shown(entry["msg"], 120), "", ""
 
 

@@ -130,9 +130,9 @@ def file_schema(
 ) -> Plain:
     """A whole file of the kind that the texts call `name`, described to the last
     key."""
-    parts: Plain = {name: _closed(properties, required), **defs}
-    _describe(parts)
-    return {"$schema": DRAFT, "title": name, **parts.pop(name), "$defs": parts}
+    schemas: Plain = {name: _closed(properties, required), **defs}
+    _describe(schemas)
+    return {"$schema": DRAFT, "title": name, **schemas.pop(name), "$defs": schemas}
 
 
 def _closed(properties: Plain, required: Sequence[str]) -> Plain:
@@ -229,10 +229,10 @@ def _open_up(defs: Plain) -> dict[str, list[str]]:
     }
     weight = {"type": "number"}
     terms = {term: weight | {"default": default_weights()[term]} for term in TERMS}
-    own = dict.fromkeys(PATTERNS, weight | {"default": 0.0})
+    own_terms = dict.fromkeys(PATTERNS, weight | {"default": 0.0})
     defs["Weights"] = MAPPING | {
         "properties": terms,
-        "patternProperties": own,
+        "patternProperties": own_terms,
         "additionalProperties": False,
     }
     defs["Theory"]["properties"]["weights"] = {"$ref": _REF + "Weights"}

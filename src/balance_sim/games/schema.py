@@ -1,0 +1,87 @@
+"""The keys of a game file: players, what they can do, what they want."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from balance_sim.scenario.schema import Identifier, Strict, Text, Weight
+
+ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
+RequiredText = Annotated[Text, Field(min_length=1)]
+
+
+class Strategy(Strict):
+    """What a player can do: changes of the scenario in the language of arms, and what
+    doing so costs, in payoff."""
+
+    title: Text = ""
+    cost: Weight = 0.0
+    source: Text = ""
+    drop: tuple[object, ...] = ()
+    add: tuple[object, ...] = ()
+    set: dict[str, object] = Field(default={})
+
+
+class PayoffPart(Strict):
+    """What a player wants more of, or less: a weight on an outcome, and where the
+    weight comes from.
+
+    of: a group or a state, for measures toward others; two states at odds, as
+    `RUS-UKR`, for credibility. A weight of 0 shows the outcome in tables and pays
+    nothing."""
+
+    outcome: Identifier
+    of: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    weight: Weight
+    source: RequiredText
+
+
+class PlayerPlan(Strict):
+    """A side: its states, what it can do, and what it wants."""
+
+    title: Text = ""
+    states: tuple[Identifier, ...] = Field(min_length=1)
+    strategies: dict[ShortName, Strategy]
+    payoff: tuple[PayoffPart, ...] = Field(min_length=1)
+
+
+class GamePlan(Strict):
+    """A game file. observed: what each player did, where that is known: what others do
+    in its balance sheet."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    title: RequiredText
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
+    scenario: Text = ""
+    theory: Identifier | None = None
+    set: dict[str, object] = Field(default={})
+    players: dict[ShortName, PlayerPlan]
+    observed: dict[ShortName, ShortName]
+
+
+def arm_of(profile: tuple[str, ...]) -> str:
+    """The name of a profile's arm.
+
+    >>> arm_of(("all_three", "nothing"))
+    'all_three-nothing'"""
+    return "-".join(profile)
+
+
+def game_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a game file, looser than `load_game`.
+
+    Examples
+    --------
+    >>> sorted(game_schema()["required"])
+    ['observed', 'players', 'scenario', 'schema', 'title']
+    """
+    from balance_sim.scenario.reference.schemas import definitions, file_schema
+
+    types = definitions([GamePlan])
+    plan = types.pop("GamePlan")
+    required = [*plan["required"], "scenario"]
+    return file_schema("GamePlan", plan["properties"], required, types)
