@@ -16,7 +16,7 @@ import time
 from collections import defaultdict
 from statistics import median
 
-from balance_sim.study.worker import set_surroundings
+from balance_sim.study.processes import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 

@@ -325,7 +325,6 @@ def test_gof_of_a_plan_and_of_its_results(
     assert (late.exit_code, "--from does not apply to a hindcast" in late.stderr) == (2, True)
 
 
-@pytest.mark.fault("F20")
 @pytest.mark.slow
 def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

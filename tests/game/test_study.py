@@ -114,7 +114,6 @@ def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game
         play(load_game(tmp_path / "more.yaml"), 4, 3, out=tmp_path / "g")
 
 
-@pytest.mark.fault("F16")
 def test_payoffs_that_were_changed_on_disk_are_worked_out_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One digit in game.json: `game` and `report` gave it as the payoff, and `verify` had not looked."""
     monkeypatch.chdir(tmp_path)

@@ -2,35 +2,24 @@
 
     uv run python tests/golden/golden.py
 
-writes them anew, beside this file, and with them the stored results of the present manifest version (tests/faults), if
-they are no longer what the model gives. A change of the model's results shows in the difference of these texts, line by
+writes them anew, beside this file. A change of the model's results shows in the difference of these texts, line by
 line; whoever means it makes them again and reads what has changed. `test_golden.py` compares."""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from balance_sim.archive.verify import verify
 from balance_sim.effects.explain.timeline import Trace, rows_of_talks, traced
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
-from balance_sim.scenario import Scenario, load_scenario, new_scenario
-from balance_sim.scenario.errors import StoreDamaged
+from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.manifest import MANIFEST_VERSION
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
@@ -147,38 +136,7 @@ def path_of(name: str) -> Path:
     return HERE / f"{name}.txt"
 
 
-def stored_results() -> Path | None:
-    """The archive of tests/faults/test_old_results.py made anew where it does not hold; None where it does.
-
-    `run` and `sweep`, four replications of the starting scenario in steps of thirty days."""
-    archive = HERE.parent / "faults" / f"results_of_version_{MANIFEST_VERSION}.zip"
-    with tempfile.TemporaryDirectory() as folder:
-        if archive.exists():
-            zipfile.ZipFile(archive).extractall(folder)
-            with suppress(StoreDamaged):  # scenarios have other keys by now
-                if not any(verify(Path(folder) / study, sample=None).damage for study in ("run", "sweep")):
-                    return None
-            shutil.rmtree(folder)
-            os.mkdir(folder)
-        text = new_scenario("small").replace("focal: summit", "step_days: 30\nfocal: summit", 1)
-        (Path(folder) / "small.yaml").write_text(text, encoding="utf-8")
-        factors = "schema: 1\nscenario: small.yaml\nfactors: {events.summit.visibility: [0, 1]}\nruns: 4\n"
-        (Path(folder) / "exp.yaml").write_text(factors, encoding="utf-8")
-        ours = [sys.executable, "-m", "balance_sim"]
-        plain = ["--workers", "1", "--no-figures"]
-        subprocess.run([*ours, "run", "small.yaml", "--runs", "4", *plain, "--out", "run"], cwd=folder, check=True)
-        subprocess.run([*ours, "sweep", "exp.yaml", "--workers", "1", "--out", "sweep"], cwd=folder, check=True)
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
-            for path in sorted(Path(folder).glob("*/**/*")):
-                if path.suffix in (".parquet", ".csv", ".json"):
-                    name = zipfile.ZipInfo(path.relative_to(folder).as_posix())
-                    made.writestr(name, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    return archive
-
-
 if __name__ == "__main__":
     for scenario_name in NAMES:
         path_of(scenario_name).write_text(golden(scenario_name), encoding="utf-8")
         print(f"written: tests/golden/{scenario_name}.txt")
-    if stored_results():
-        print("made anew: the stored results in tests/faults")

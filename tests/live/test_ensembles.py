@@ -147,7 +147,6 @@ class Deadly:
         return os._exit, (9,)
 
 
-@pytest.mark.fault("F03")
 @pytest.mark.slow
 def test_a_part_that_kills_its_process_takes_no_other_part_with_it() -> None:
     """All that is under way dies with it, twice if they go on together; it alone is to blame."""

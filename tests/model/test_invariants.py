@@ -147,7 +147,6 @@ def test_the_unit_of_capability_changes_no_accord(before: str, power: int) -> No
 # --- blocks, arms, workers, steps -------------------------------------------------------------------
 
 
-@pytest.mark.fault("F27")
 @given(st.sets(st.integers(1, RUNS - 1), max_size=4), st.permutations(ARMS))
 @few
 def test_blocks_of_any_cut_and_arms_of_any_order(before: str, cuts: set[int], arms: list[str]) -> None:
@@ -157,7 +156,6 @@ def test_blocks_of_any_cut_and_arms_of_any_order(before: str, cuts: set[int], ar
     assert digest_of(((one.runs, one.agreements) for one in tables), ARMS) == before
 
 
-@pytest.mark.fault("F26", "F42")
 def test_more_workers_and_more_arms_change_nothing(before: str) -> None:
     """Two processes and one; all arms and two of them; 24 of 150 runs and 24."""
     whole = run(SUMMIT, 150, 5, workers=2)

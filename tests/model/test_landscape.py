@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.landscape import camps, energy_of, frustration, landscape, searched, settled
+from balance_sim.model.landscape import camps, energy_of, landscape, searched, settled
 from balance_sim.model.responses import in_camps, relations
 from balance_sim.scenario import load_scenario
 
@@ -220,49 +220,6 @@ def test_twenty_states():
 def test_what_is_refused(propensity, size, message):
     with pytest.raises(ValueError, match=message):
         landscape(propensity, size)
-
-
-def plain_frustration(signs):
-    n = len(signs)
-    return min(
-        sum(
-            signs[i][j] * (1 if a[i] == a[j] else -1) < 0
-            for i in range(n)
-            for j in range(i)
-        )
-        for a in product((0, 1), repeat=n)
-    )  # fmt: skip
-
-
-def test_frustration_of_triads():
-    """Heider 1946: a triad is balanced if the product of its signs is positive."""
-    for signs in product((-1, 1), repeat=3):
-        a, b, c = signs
-        triad = [[0, a, b], [a, 0, c], [b, c, 0]]
-        assert frustration(triad) == int(a * b * c < 0)
-
-
-def test_frustration_of_a_hostile_complete_graph():
-    """All negative: the best split is even, and what is left within is C(n/2, 2) twice."""
-    assert [frustration(hostile(n)) for n in (4, 5, 6, 7)] == [2, 4, 6, 9]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_frustration_as_by_counting(seed):
-    rng = np.random.default_rng(seed)
-    upper = np.triu(rng.choice([-1, 0, 1], size=(8, 8)), 1)
-    assert frustration(upper + upper.T) == plain_frustration((upper + upper.T).tolist())
-
-
-def test_a_graph_of_two_camps_is_balanced():
-    """Cartwright, Harary 1956, structure theorem."""
-    sides = np.array([1, 1, -1, 1, -1, -1])
-    assert frustration(np.outer(sides, sides)) == 0
-
-
-def test_a_sign_is_a_sign():
-    with pytest.raises(ValueError, match="-1, 0, 1"):
-        frustration([[0, 0.5], [0.5, 0]])
 
 
 def test_it_is_among_the_names_of_the_package():

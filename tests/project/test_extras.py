@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from balance_sim.registry import EXTRAS, ROOMS
+from balance_sim.registry import EXTRAS, ROOMS, load
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT = """
@@ -67,3 +67,11 @@ def test_every_extra_is_declared_and_every_room_has_its_own() -> None:
     named = {room.name: room.extra for room in ROOMS}
     assert {extra for extra in named.values() if extra} <= {*extras}
     assert all(extra in (None, name) for name, extra in named.items())
+
+
+PLACES = [place for room in ROOMS for names in room.parts.values() for place in names.values()]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_place_in_the_registry_is_there(place: str) -> None:
+    assert load(place) is not None

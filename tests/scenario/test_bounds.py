@@ -163,7 +163,6 @@ def test_half_lives_spans_and_windows_have_bounds_that_fit_each_other(tmp_path) 
             load_scenario(path, set=settings)
 
 
-@pytest.mark.fault("F30")
 @pytest.mark.filterwarnings("error")
 def test_an_overflow_all_the_same_names_variable_state_and_day(small: Scenario) -> None:
     """A scenario that was changed by hand, so that nobody has checked it: told in the run, and by no warning."""

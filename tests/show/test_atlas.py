@@ -24,7 +24,6 @@ def test_the_file_is_the_published_one_with_its_licence() -> None:
     assert "Permission to use, copy, modify" in (folder / "LICENSE").read_text()
 
 
-@pytest.mark.fault("F38")
 def test_a_damaged_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     atlas.countries.cache_clear()
     monkeypatch.setattr(atlas, "SHA256", "0" * 64)

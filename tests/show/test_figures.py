@@ -113,7 +113,6 @@ def test_titles_state_the_finding() -> None:
     assert "none of 30 replications" in difference_title(difference_table(alike()))
 
 
-@pytest.mark.fault("F31")
 def test_one_run_and_no_difference_are_told_in_words() -> None:
     assert outcomes_title(outcomes_table(alike())).endswith("the two distributions are the same")
     one = CASES["one run"]()
@@ -204,8 +203,7 @@ def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
     assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "fan.svg").read_bytes()
 
 
-@pytest.mark.long  # in every run: a run with figures, faults/test_disks; the same bytes elsewhere, test_report
-@pytest.mark.fault("F36")
+@pytest.mark.long  # in every run: a run with figures, the same bytes elsewhere, test_report
 def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     """In a process of its own whose HOME cannot be written: the same bytes, and no file left behind."""
     home, temporary, out = (tmp_path / name for name in ("home", "tmp", "out"))

@@ -72,7 +72,6 @@ def test_the_finding_is_of_the_focal_event_where_it_has_a_label() -> None:
     assert finding(replace(result, scenario=named)).startswith("Two meet on the quay: no detectable effect")
 
 
-@pytest.mark.fault("F31")
 def test_finding_of_the_degenerate() -> None:
     assert "which gives no confidence interval" in finding(CASES["one run"]())
     assert finding(CASES["reference only"]()) == (

@@ -145,7 +145,6 @@ def test_figures_written_by_a_process_of_their_own_have_the_same_bytes(
     assert (tmp_path / "apart" / "report.html").read_text() == text
 
 
-@pytest.mark.fault("F31")
 @pytest.mark.parametrize("case", CASES)
 def test_every_case_is_a_whole_page(case: str) -> None:
     text = drawn(case)

@@ -53,15 +53,12 @@ def cluster(tmp_path, request):
         process.wait()
 
 
-@pytest.mark.fault("F03", "F27")
+@pytest.mark.fault("F13")
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, undisturbed):
     address, workers = cluster
     process = lab.start("sweep", "exp.yaml", "--out", "there", "--scheduler", address, "--block", "4")
-    folder = lab.folder / "there" / "runs"
-    until = time.monotonic() + 120
-    while time.monotonic() < until and not (folder.is_dir() and len(list(folder.glob("*.parquet"))) >= 2):
-        time.sleep(0.01)
+    lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
     os.kill(workers[0].pid, signal.SIGKILL)
     assert process.wait(timeout=180) == 0
     assert lab.digest("there") == undisturbed
@@ -77,7 +74,7 @@ def _a_game_too(lab, address: str) -> None:
     assert json.loads(there.stdout)["digest"] == play(load_game(dilemma), 12).result.digest
 
 
-@pytest.mark.fault("F03")
+@pytest.mark.fault("F14")
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", [1], indirect=True, ids=[""])
 @pytest.mark.parametrize("lost", ["scheduler", "workers"])

@@ -126,7 +126,7 @@ def test_a_runs_own_share_of_change_counts(worlds: Worlds) -> None:
     def hostility(p: object) -> np.ndarray:
         return np.full(3, 0.7)
 
-    counted = Term(hostility, lambda x: (-np.ones(()), np.zeros(())), changing=True)(p)
+    counted = Term("hostility", hostility, lambda x: (-np.ones(()), np.zeros(())), changing=True)(p)
     np.testing.assert_allclose(counted, [0.4, 0.7, 1.0])
     own = with_draws(worlds, 1, RUNS[:3])
     for name, world in own.arms.items():

@@ -84,7 +84,6 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
     assert json.loads((lab.folder / "r" / "summary.json").read_text())["runs"] == 6
 
 
-@pytest.mark.fault("F41")
 @pytest.mark.parametrize("reader", ["status", "verify"])
 def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> None:
     assert lab.ask("sweep", "exp.yaml", "--out", "r", "--workers", "1").returncode == 0

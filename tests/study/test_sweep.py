@@ -87,7 +87,6 @@ def test_what_the_experiment_varies_cannot_be_set(lab):
     assert done.returncode == 4 and "did you mean `parameters.gamma`?" in done.stderr
 
 
-@pytest.mark.fault("F26", "F27")
 def test_blocks_and_the_order_of_points_change_nothing(lab, undisturbed):
     lab.edit("[0, 0.5, 1]", "[1, 0, 0.5]")
     turned = swept(lab, "b", where=Where(block=5))
@@ -144,7 +143,6 @@ def test_points_may_have_outcomes_that_others_lack(lab):
     assert not verify(result.folder).damage
 
 
-@pytest.mark.fault("F27", "F28", "F42")
 @pytest.mark.slow
 def test_workers_language_and_time_zone_change_nothing(lab, undisturbed):
     done = lab.call(
@@ -155,7 +153,6 @@ def test_workers_language_and_time_zone_change_nothing(lab, undisturbed):
     assert lab.digest("b") == undisturbed
 
 
-@pytest.mark.fault("F26")
 def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
     swept(lab, "grown")
     before = {path.name: path.read_bytes() for path in (lab.folder / "grown" / "runs").iterdir()}
@@ -175,7 +172,6 @@ def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
     assert longer.digest != wider.digest
 
 
-@pytest.mark.fault("F26")
 def test_an_arm_left_out_changes_no_other_arm(small):
     every = compile_arms(small, list(small.arms))
     one = compile_arms(small, ["no_summit"])
@@ -188,7 +184,6 @@ def test_an_arm_left_out_changes_no_other_arm(small):
     pd.testing.assert_frame_equal(left[names], right[names], check_exact=True)
 
 
-@pytest.mark.fault("F27")
 @pytest.mark.parametrize("sizes", [(40,), (7, 33), (1, 1, 38)])
 def test_a_run_is_the_same_in_any_block(small, sizes):
     worlds = compile_arms(small, list(small.arms))
@@ -216,7 +211,6 @@ def test_few_files_hold_many_points(lab):
     assert pieces.digest == swept(lab, "calm").digest == open_sweep(lab.folder / "out").digest
 
 
-@pytest.mark.fault("F17")
 def test_a_manifest_changed_by_hand_is_damage(lab):
     swept(lab, "out")
     path = lab.folder / "out" / "manifest.json"
@@ -234,7 +228,6 @@ def test_status_of_a_finished_and_of_a_cut_sweep(lab):
     assert (cut["points_done"], cut["runs_done"], cut["finished"]) == (5, 120, False)
 
 
-@pytest.mark.fault("F33")
 def test_absurd_plans_are_refused(lab):
     with pytest.raises(WrongRequest, match=r"on disk exceeds 10 bytes.*--max-bytes"):
         swept(lab, "out", max_bytes=10)
@@ -289,7 +282,6 @@ def test_sensitivity_of_a_sampled_sweep(lab, method, points):
     assert by_factor["parameters.beta"] > 0
 
 
-@pytest.mark.fault("F37")
 def test_without_salib_a_morris_design_names_the_extra(lab, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "SALib.sample", None)
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -409,7 +401,6 @@ def test_prim_of_the_ema_workbench_finds_the_box_on_an_export(lab):
     assert box.peeling_trajectory["density"].iloc[-1] > 0.6
 
 
-@pytest.mark.fault("F33")
 def test_the_plan_is_told_before_anything_is_run(lab):
     told = []
     assert swept(lab, "never", told=told.append, dry_run=True) is None

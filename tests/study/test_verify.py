@@ -222,7 +222,6 @@ def test_the_same_command_simulates_damaged_runs_again(small, sound, tmp_path) -
     assert call(tmp_path / "run", "--all")[0] == 0
 
 
-@pytest.mark.fault("F18")
 def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -> None:
     """Right names, right keys, right counts, another seed."""
     for seed, name in ((4, "mine"), (5, "other")):
@@ -236,7 +235,6 @@ def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -
     assert call(tmp_path / "mine", "--sample", "0")[0] == 0
 
 
-@pytest.mark.fault("F17")
 def test_a_summary_that_cannot_be_read_is_named(folder: Path) -> None:
     expected = summary_broken(folder)
     code, said = call(folder)
@@ -322,7 +320,6 @@ def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     write_manifest(folder, plain)
 
 
-@pytest.mark.fault("F16", "F17")
 def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
     """Every 997th byte of every file that holds results, one at a time."""
     copy = tmp_path / "run"
@@ -343,7 +340,6 @@ def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
     assert call(copy, "--all")[0] == 0
 
 
-@pytest.mark.fault("F19")
 def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)

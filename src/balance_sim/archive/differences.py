@@ -84,7 +84,12 @@ def _unlike(left: pd.DataFrame, right: pd.DataFrame, *, tolerance: float) -> str
     same, or numbers within a relative difference."""
     try:
         pd.testing.assert_frame_equal(
-            left, right, rtol=tolerance, atol=tolerance, check_exact=tolerance == 0
+            left,
+            right,
+            rtol=tolerance,
+            atol=tolerance,
+            check_exact=tolerance == 0,
+            check_dtype=False,
         )
     except AssertionError as error:
         return shown(" ".join(str(error).split()), 300)

@@ -15,13 +15,10 @@ from balance_sim.cli.progress import Steps
 from balance_sim.registry import part
 from balance_sim.show.explain import (
     attribution_answer,
-    attribution_lines,
     dyad_answer,
     dyad_lines,
     dyads_answer,
     replication_answer,
-    timeline_lines,
-    top_dyad_lines,
 )
 from balance_sim.show.wording import page_width
 
@@ -238,8 +235,6 @@ def _replications(result: Result, number: int | None, request: Request) -> Answe
             everything=request.verbose,
             why=reason,
         )
-        if request.verbose:
-            lines += ["", *timeline_lines(timeline, result.scenario, everything=True)]
         lines.append("")
     return document, lines[:-1]
 
@@ -264,11 +259,13 @@ def _attribution(
             workers=workers,
             progress=steps.counter("replications"),
         )
-    rows, scenario = attribution.table, result.scenario
-    if request.verbose:
-        lines = attribution_lines(attribution, rows, scenario)
-    else:
-        lines = attribution_answer(attribution, rows, scenario, page_width())
+    lines = attribution_answer(
+        attribution,
+        attribution.table,
+        result.scenario,
+        page_width(),
+        verbose=request.verbose,
+    )
     return {"attribution": attribution.summary()}, lines
 
 
@@ -280,9 +277,5 @@ def _top_dyads(result: Result, request: Request) -> Answer:
     arm = compared_arm(result, request.arm)
     dyads = leading_dyads(result, arm, TOP_DYADS)
     explanations = explain_dyads(result, dyads, arm=arm, runs=request.runs)
-    if request.verbose:
-        lines = top_dyad_lines(explanations, TOP_MOMENT, result.scenario)
-    else:
-        width = page_width()
-        lines = dyads_answer(explanations, TOP_MOMENT, result.scenario, width)
+    lines = dyads_answer(explanations, TOP_MOMENT, result.scenario, page_width())
     return {"pairs": _by_dyad(explanations)}, lines

@@ -79,11 +79,12 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     worlds = compile_arms(scenario, arms)
     estimator, direction = Estimator(worlds), worlds.baseline.direction
     control = estimator.of(worlds.reference).outcomes(direction)
+    control_key = content_key(worlds.reference, ("arm",))
 
     def expected(world: World) -> dict[str, float]:
         """Expected numbers by outcome; with neither channel most arms are the control
         arm."""
-        if content_key(world, ("arm",)) == content_key(worlds.reference, ("arm",)):
+        if content_key(world, ("arm",)) == control_key:
             return control
         return estimator.of(world).outcomes(direction)
 

@@ -198,12 +198,13 @@ def effect_with_parts(
     windows = replace(estimator.windows, days=(longest,))
     dyads = np.flatnonzero(direction == COUNTER)
     level = float(control.expected.by_direction(direction, longest)[COUNTER])
+    control_key = content_key(control.world, ("arm",))
 
     def worth(world: World) -> float:
         """Expected counter-balancing agreements of a form of the arm."""
         if world is worlds.arms[arm]:
             return float(having.by_direction(direction, longest)[COUNTER])
-        if content_key(world, ("arm",)) == content_key(control.world, ("arm",)):
+        if content_key(world, ("arm",)) == control_key:
             return level
         between()
         expected = estimator.of(world, dyads, windows)

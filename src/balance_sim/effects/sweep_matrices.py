@@ -3,7 +3,7 @@ have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
@@ -56,11 +56,11 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
     some points lack."""
     points: dict[int, _Point] = {}
     outcome_names: dict[str, None] = {}  # outcomes that some point has
-    for number in result.table.numbers():
-        point = _point(result, number)
+    for number in result.numbers_done:
+        point = _point(result, number, outcomes)
         if point is not None:
             points[number] = point
-            outcome_names |= dict.fromkeys(point.columns[result.reference])
+            outcome_names |= dict.fromkeys(point.names)
     if not points:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
     del outcome_names["run"]
@@ -89,9 +89,10 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
 
 @dataclass(frozen=True)
 class _Point:
-    """Columns of a point by arm and name. alike: arms that are the control arm there,
-    in every number."""
+    """Columns of a point by arm and name: runs, and the outcomes asked for. names: of
+    all its columns. alike: arms that are the control arm there, in every number."""
 
+    names: tuple[str, ...]
     columns: ByArm
     alike: set[str]
 
@@ -109,23 +110,29 @@ class _Point:
         return columns.get(name, np.full(len(columns["run"]), np.nan))
 
 
-def _point(result: SweepResult, number: int) -> _Point | None:
+def _point(result: SweepResult, number: int, outcomes: Sequence[str]) -> _Point | None:
     """The columns of a point; None where it has no runs."""
     blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
     if not blocks:
         return None
-    columns = {arm: _joined([block[arm] for block in blocks]) for arm in result.arms}
+    names = tuple(blocks[0][result.reference])
+    asked_for = {"run", *outcomes, *(FILTERED + name for name in outcomes)}
+    columns = {
+        arm: _joined([block[arm] for block in blocks], asked_for) for arm in result.arms
+    }
     alike = {arm for arm in result.arms[1:] if _is_control(result, blocks, arm)}
-    return _Point(columns, alike)
+    return _Point(names, columns, alike)
 
 
-def _joined(parts: Sequence[Columns]) -> Columns:
+def _joined(parts: Sequence[Columns], asked_for: Collection[str]) -> Columns:
     """Columns of blocks one after the other; NaN where a block lacks one."""
-    names = parts[0]
     joined = {}
-    for name in names:
-        columns = [part.get(name, np.full(len(part["run"]), np.nan)) for part in parts]
-        joined[name] = np.concatenate(columns)
+    for name in parts[0]:
+        if name in asked_for:
+            columns = [
+                part.get(name, np.full(len(part["run"]), np.nan)) for part in parts
+            ]
+            joined[name] = np.concatenate(columns)
     return joined
 
 

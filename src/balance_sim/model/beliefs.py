@@ -264,7 +264,8 @@ def evidence(
     dyad_index: (n, n), as in World."""
     audiences = audiences_of(scenario)
     events = [event for event in scenario.events if event.accord is None]
-    reaches = [event_reach(scenario, event) for event in events]
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    reaches = [event_reach(scenario, event, roster) for event in events]
     steps, n = len(moments), len(scenario.codes)
     dyads_shown = [dyad_index.take(reach.shown) for reach in reaches]
     dyads, dyad_column = _columns(dyads_shown, int(dyad_index.max(initial=0)) + 1)
@@ -308,10 +309,13 @@ def _remaining(
     return np.asarray(np.where(starts >= dates, shares, 0.0) * visibility)
 
 
-def event_reach(scenario: Scenario, event: Event) -> EventReach:
-    """Whom an event moves. Raises ScenarioError for a kind of the user's own that is
+def event_reach(
+    scenario: Scenario, event: Event, roster: Mapping[str, int]
+) -> EventReach:
+    """Whom an event moves. roster: position of each state.
+
+    Raises ScenarioError for a kind of the user's own that is
     registered nowhere, and as `shifts_of`."""
-    roster = {code: i for i, code in enumerate(scenario.codes)}
     n = len(roster)
     if is_own(event.kind):
         entry = REGISTERED.find(event.kind.removeprefix(OWN))

@@ -65,8 +65,26 @@ def begin(
     runs: Keys,
     agreements: AgreementRows | None = None,
 ) -> BlockState:
-    """The state of R replications at day 0. agreements: of an arm that begins alike,
-    else worked out here."""
+    """The state of R replications at day 0.
+
+    Parameters
+    ----------
+    world : World
+        of the arm
+    baseline : Baseline
+        frozen from the control arm at the start, the same for all arms
+    seed : int
+        of the study
+    runs : (R,)
+        numbers of the replications
+    agreements : AgreementRows, optional
+        what an arm that begins alike begins with; worked out here if not given
+
+    Returns
+    -------
+    BlockState
+        with the record, unobserved negotiations and provocations
+    """
     if agreements is None:
         agreements = agreements_at_start(world, baseline, seed, runs)
     state = begin_network(world, runs)
@@ -92,9 +110,35 @@ def simulate(
     runs: Keys,
     observe: Observer | None = None,
 ) -> Simulated:
-    """R replications of one arm, start to end; `observe` sees each step.
+    """R replications of one arm, start to end.
 
-    thin: of this arm, from `thinning.thinning`. BoundExceeded: see `watch_margins`."""
+    Parameters
+    ----------
+    world : World
+        of the arm
+    baseline : Baseline
+        frozen from the control arm at the start, the same for all arms
+    opportunities : Opportunities
+        of these replications, the same for all arms
+    thin : Thinning
+        of this arm, from `thinning.thinning`
+    seed : int
+        of the study
+    runs : (R,)
+        numbers of the replications
+    observe : callable, optional
+        sees each step, after it has been perceived
+
+    Returns
+    -------
+    Simulated
+        agreements, filtered consent and hastened talks
+
+    Raises
+    ------
+    BoundExceeded
+        see `watch_margins`
+    """
     state = begin(world, baseline, seed, runs)
     return simulate_from(state, world, baseline, opportunities, thin, seed, observe)
 
@@ -156,7 +200,19 @@ def advance(
     """One step: talks open and go on, agreements are signed; then effort follows
     insecurity.
 
-    Returns (K,) the step's part of `Simulated.consent`."""
+    Parameters
+    ----------
+    view : View
+        what `perceive` found in this step
+    world, baseline, opportunities, thin, state, seed
+        as in `simulate` and `begin`
+
+    Returns
+    -------
+    (K,)
+        the step's part of `Simulated.consent`: for each of its opportunities the
+        probability that talks opened, over the probability that it was kept
+    """
     first, stop = opportunities.starts[view.step : view.step + 2]
     rows = open_to_consent(world, opportunities, thin, state, first, stop)
     sides = consents(world, baseline, opportunities, state, view, rows)
@@ -222,6 +278,10 @@ def filtered(
     """(K,) probability that talks open at each opportunity, over the probability that
     it was kept. sides: (K, 2) probability that each side consents.
 
+        openness_ij(day) sigma(u_ij) sigma(u_ji) / (bound_ij bound_ji)
+
+    Its sum over opportunities has the expectation of the number of talks opened
+    (filtered Monte Carlo: Glasserman 1993, Mathematics of Operations Research 18(3)).
     Of two opportunities of one dyad and type in one step the earlier counts: a later
     one has its talks only where the earlier ones have none. Past the margins a bound no
     longer holds, and nothing is thinned."""

@@ -1,5 +1,4 @@
-"""Two camps: the landscape of Axelrod and Bennett, and how far a signed graph is from
-balance.
+"""Two camps: the landscape of Axelrod and Bennett.
 
 Axelrod, Bennett 1993, "A Landscape Theory of Aggregation", British Journal of Political
 Science 23(2): 211-233. A configuration puts each of n states on one of two sides. A
@@ -177,32 +176,6 @@ def settled(terms: Floats, sides: Floats) -> Floats:
         moved = terms[moving, state] * sides[moving, state][:, None]
         pull[moving] += 2.0 * moved
     return sides
-
-
-def frustration(signs: npt.ArrayLike) -> int:
-    """Fewest edges to remove (or to turn round) so that a signed graph is balanced; 0
-    if it is.
-
-    signs: (n, n) symmetric with entries -1, 0 (no edge), 1; n up to 20. A graph is
-    balanced if it falls into two camps, positive edges within and negative across:
-    Heider 1946, Journal of Psychology 21: 107-112; Cartwright, Harary 1956,
-    Psychological Review 63: 277-293. The number is the line index of balance: Harary
-    1959, Behavioral Science 4: 316-323. Exact, by all 2^(n - 1) partitions. Raises
-    ValueError.
-
-    Examples
-    --------
-    >>> frustration([[0, 1, 1], [1, 0, -1], [1, -1, 0]])  # a friend of two enemies
-    1
-    """
-    edges = np.asarray(signs, dtype=np.float64)
-    if not np.isin(edges, (-1.0, 0.0, 1.0)).all():
-        raise ValueError("a sign is none of -1, 0, 1. Give 0 where there is no edge.")
-    terms = _terms(edges, np.ones(len(edges)))
-    # Broken edges = positive across + negative within = all negative + (positive across
-    # - negative across).
-    across = _energies(terms).min() / 2
-    return round(float((terms < 0).sum() / 2 + across))
 
 
 def _terms(

@@ -60,7 +60,9 @@ def wait(key: Keys, purpose: AgreementDraw, rate_per_year: float) -> Floats:
 def talks_length(
     world: World, key: Keys, kind: Ints, elapsed: Floats | float = 0.0
 ) -> Floats:
-    """Gamma length of talks at speed 1, days, given that some have elapsed."""
+    """(K,) gamma length of talks at speed 1, days, given that some have elapsed.
+
+    key: (K,) of the agreements; kind: (K,) agreement types."""
     shape, mean = world.ladder.talks_shape[kind], world.ladder.talks_days[kind]
     draw = clocks.absorb(key, AgreementDraw.TALKS)
     return clocks.gamma(draw, shape, mean, elapsed=elapsed)
@@ -232,8 +234,13 @@ def clock_of(world: World, run: Ints, dyad: Ints, kind: Ints) -> Ints:
 
 
 def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
-    """Agreements due by the state's day come into force, collapse or end. Returns rows
-    (entered, ended)."""
+    """Agreements due by the state's day come into force, collapse or end.
+
+    Returns
+    -------
+    entered, ended : (K,)
+        rows of those that came into force, and of those that were and are no more
+    """
     agreements, day = state.agreements, state.day
     is_due = np.minimum(agreements.in_force, agreements.fails) <= day
     due = np.flatnonzero((agreements.stage == 1) & is_due)
@@ -351,7 +358,10 @@ def sign_talks(
 
 def _sign(world: World, state: BlockState, rows: Ints) -> None:
     """What follows from signature: entry into force or failure, and the experience of
-    both sides."""
+    both sides.
+
+    Experience and activity are stored as of day 0, 2^(day / half-life), so that they
+    fade by one factor for all: Butts 2008, Sociological Methodology 38."""
     agreements, rules = state.agreements, world.rules
     signed = agreements.take(rows)
     fixed = np.full(len(rows), np.nan)

@@ -125,9 +125,10 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     days = np.array(sorted(edges))
     factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
     begins = np.maximum(days, 0.0)
+    parameters = scenario.parameters.model_dump(include={*FACTORS.values()})
     for spell, since, until in spells:
         dyad = dyad_index[roster[spell.a], roster[spell.b]]
-        of_class = float(getattr(scenario.parameters, FACTORS[spell.kind]))
+        of_class = float(parameters[FACTORS[spell.kind]])
         holds = (since <= begins) & (begins < until)
         factor[holds, dyad] = np.minimum(factor[holds, dyad], of_class)
     return Openness(days, factor)
@@ -280,8 +281,9 @@ def _upper_bound(
 
 
 def clock_keys(world: World, stream_key: Keys) -> Keys:
-    """(R, P * M) one key for each replication, dyad and agreement type of a stream, (R,)
-    (`streams.stream_keys`)."""
+    """(R, P * M) one key for each replication, dyad and agreement type of a stream.
+
+    stream_key: (R,) from `streams.stream_keys`."""
     by_clock = clocks.absorb(world.dyad_keys[:, None], world.kind_keys)
     return clocks.absorb(stream_key[:, None], by_clock.reshape(-1))
 

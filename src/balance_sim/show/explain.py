@@ -1,32 +1,24 @@
-"""What `explain` answers first: a few sentences and one table, with states, terms and
-arms in words.
-
-All that `explain --verbose` says: terms in nats, coalitions, and who was asked at each
-opening of talks.
-"""
+"""The answers of `explain`: a few sentences and one table, with states, terms and arms
+in words; with `--verbose` every term of a dyad in nats."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.show import wording as say
 from balance_sim.show.diary import diary, fear_words, kind_words, mean_sentence
-from balance_sim.show.wording import UNLIMITED, WIDTH, said, shortened, table, wrapped
+from balance_sim.show.wording import UNLIMITED, said, shortened, table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.effects.explain.attribution import Attribution
     from balance_sim.effects.explain.pairs import DyadTerms
-    from balance_sim.effects.explain.timeline import (
-        AskedDyad,
-        AskedState,
-        Entry,
-        Timeline,
-    )
+    from balance_sim.effects.explain.timeline import Timeline
     from balance_sim.scenario.schema import Scenario
+
+type Names = Mapping[str, str]
 
 GROUP_WORDS = {
     "gain": "what a partner adds to one's security",
@@ -40,66 +32,90 @@ GROUP_WORDS = {
     "feedback": "agreements that differ, and the pace of talks",
 }
 """Groups of terms as they are read; a group of the user's own has its name."""
-SMALL = 0.00005  # nats: a change of willingness that is none
+SMALL = 0.00005  # nats: a change of willingness that rounds to none
 MAIN = 0.9  # share of a change from which on one term is nearly all of it
+SECOND = 0.05  # share of a change from which on a second term is named
+METHOD = (
+    "Shapley values of groups of terms, by the direct estimator: what a group adds to "
+    "expected agreements along the control arm's replications, averaged over all orders "
+    "in which the groups could come in. A group is out where its terms are those of the "
+    "control arm at the same opportunity. alone: all other groups out; last: all others "
+    "in. Agreements that differ, and the pace of talks: the effect less the direct "
+    "effect. The rows sum to the effect."
+)
+
+# -- the effect ------------------------------------------------------------------------
 
 
 def attribution_answer(
-    found: Attribution, parts: pd.DataFrame, scenario: Scenario, width: int
-) -> Iterator[str]:
-    """Through which groups of terms the effect of an arm goes. parts: `found.table`."""
-    rows, effect, places = attribution_rows(parts)
-    told = f"{say.signed(effect['value'], places)} ({say.ci(effect['lo'], effect['hi'], places)})"
-    title = say.arm_titles(scenario)[found.arm]
-    runs = (
-        f"{len(found.runs):,} of {found.of_runs:,}"
-        if len(found.runs) < found.of_runs
-        else f"{found.of_runs:,}"
-    )
-    what = f"the effect on expected {say.outcome_words(found.outcome)} is {told}, in {runs} replications."
-    yield from said(f"{title}: {what}", width)
-    rows.sort(key=lambda row: -abs(row["value"]))
-    if (main := rows[0])["value"]:
-        most = f"Most of it is {_group(main['group'])}: {say.signed(main['value'], places)} agreements."
-        if main["group"] == "feedback":
-            most += " The channels that `run` prints count this to the picture or the threat that set it off."
-        yield from said(most, width)
-    cells = [["part of the effect", "agreements", "95 % CI"]]
-    cells += [
-        [
-            _group(row["group"]),
-            say.signed(row["value"], places),
-            say.interval(row["lo"], row["hi"], places),
-        ]
-        for row in rows
-        if row["value"] or row["mcse"]
-    ]
-    yield from ["", *table(cells, "<>", width=width)]
-    none = [
-        _group(row["group"])
-        for row in rows
-        if not (row["value"] or row["mcse"]) and row["group"] != "outside"
-    ]
-    if none:
-        yield from said(f"No part: {'; '.join(none)}.", width)
-
-
-def attribution_rows(
+    attribution: Attribution,
     parts: pd.DataFrame,
-) -> tuple[list[dict[Any, Any]], dict[Any, Any], int]:
-    """Of the table of an attribution the groups, the whole effect, and how many
-    decimals to show."""
+    scenario: Scenario,
+    width: int,
+    *,
+    verbose: bool = False,
+) -> Iterator[str]:
+    """Through which groups of terms the effect of an arm goes.
+
+    parts : the attribution's `table`
+    verbose : with what each group adds alone and last, and which terms it holds
+    """
     *rows, effect = parts.to_dict("records")
-    least = min(
-        (row["mcse"] for row in [*rows, effect] if row["mcse"] > 0),
-        default=float("nan"),
+    errors = [row["mcse"] for row in [*rows, effect] if row["mcse"] > 0]
+    least = min(errors, default=float("nan"))
+    places = say.decimals(least, effect["lo"], effect["hi"])
+    title = say.arm_titles(scenario)[attribution.arm]
+    runs = f"{attribution.of_runs:,}"
+    if len(attribution.runs) < attribution.of_runs:
+        runs = f"{len(attribution.runs):,} of {runs}"
+    size = say.signed(effect["value"], places)
+    bounds = say.ci(effect["lo"], effect["hi"], places)
+    outcome = say.outcome_words(attribution.outcome)
+    yield from said(
+        f"{title}: the effect on expected {outcome} is {size} ({bounds}), in {runs} "
+        "replications.",
+        width,
     )
-    return rows, effect, say.decimals(least, effect["lo"], effect["hi"])
+    rows.sort(key=lambda row: -abs(row["value"]))
+    main = rows[0]
+    if main["value"]:
+        part = say.signed(main["value"], places)
+        words = f"Most of it is {_group(main['group'])}: {part} agreements."
+        if main["group"] == "feedback":
+            words += (
+                " The channels that `run` prints count this to the picture or the "
+                "threat that set it off."
+            )
+        yield from said(words, width)
+    heads = ["part of the effect", "agreements", "95 % CI"]
+    cells = [[*heads, "MCSE", "alone", "last"] if verbose else heads]
+    nothing = []
+    for row in rows:
+        if row["value"] or row["mcse"]:
+            cells.append(_part_cells(row, places, verbose=verbose))
+        elif row["group"] != "outside":
+            nothing.append(_group(row["group"]))
+    yield from ["", *table(cells, "<>", width=UNLIMITED if verbose else width)]
+    if nothing:
+        yield from said(f"No part: {'; '.join(nothing)}.", width)
+    if verbose:
+        yield ""
+        for group, terms in attribution.groups.items():
+            yield from wrapped(f"{_group(group)}: {', '.join(terms)}", "  ", width)
+        yield from ["", *said(METHOD, width)]
 
 
-def effect_places(row: Mapping[Any, Any]) -> int:
-    """Decimals for the effect of a row."""
-    return say.decimals(row["mcse"], row["lo"], row["hi"])
+def _part_cells(row: Mapping[Any, Any], places: int, *, verbose: bool) -> list[str]:
+    """A group's part of the effect as cells."""
+    cells = [
+        _group(row["group"]),
+        say.signed(row["value"], places),
+        say.interval(row["lo"], row["hi"], places),
+    ]
+    if verbose:
+        cells.append(say.number(row["mcse"], places + 1))
+        cells += [say.signed(row[name], places) for name in ("alone", "last")]
+    return cells
 
 
 def _group(name: str) -> str:
@@ -107,261 +123,165 @@ def _group(name: str) -> str:
 
 
 def dyads_answer(
-    pairs: Sequence[DyadTerms], moment: str, scenario: Scenario, width: int
+    dyads: Sequence[DyadTerms], moment: str, scenario: Scenario, width: int
 ) -> Iterator[str]:
     """The dyads with the largest effects in a line each: what moved the side that
     changed more."""
-    if not pairs:
+    if not dyads:
         yield say.NO_DYAD
         return
-    names, cells = (
-        say.state_names(scenario),
-        [["largest effects on dyads", "effect", "whose mind changed, and why"]],
-    )
-    for dyad in pairs:
-        sides = [
-            (*dyad.main_difference(moment, side), side) for side in (dyad.a, dyad.b)
-        ]
-        change, term, _, side = max(sides, key=lambda one: abs(one[0]))
-        moved = abs(change) >= SMALL and term
-        why = (
-            f"{names[side]}: {say.term_words(term)}"
-            if moved
-            else "nobody's: the pace of talks"
-        )
+    names = say.state_names(scenario)
+    rows = [["largest effects on dyads", "effect", "whose mind changed, and why"]]
+    for dyad in dyads:
+        changes = {
+            side: dyad.main_difference(moment, side) for side in (dyad.a, dyad.b)
+        }
+        side = max(changes, key=lambda side: abs(changes[side][0]))
+        change, term, _ = changes[side]
+        why = "nobody's: the pace of talks"
+        if abs(change) >= SMALL and term:
+            why = f"{names[side]}: {say.term_words(term)}"
         effect = say.effect_cells(dyad.shares.to_dict("records")[0])[0]
-        cells.append([say.dyad_name(names, dyad.a, dyad.b), effect, why])
-    yield from table(cells, "<><", width=width)
+        rows.append([say.dyad_name(names, dyad.a, dyad.b), effect, why])
+    yield from table(rows, "<><", width=width)
+
+
+# -- a dyad ----------------------------------------------------------------------------
 
 
 def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str]:
     """Three sentences: what the two do with and without, what changed their minds, whom
     they fear; then by date how likely either consents, and how often they open
     talks."""
-    names, titles, frame = (
-        say.state_names(scenario),
-        say.arm_titles(scenario),
-        dyad.table,
-    )
-    dates = dict(zip(frame["moment"], frame["date"], strict=True))
-    after = next((name for name in dates if name.startswith("+")), [*dates][-1])
-    for words in (
-        _what(dyad, names),
-        _why(dyad, frame, after, names),
-        _feared(dyad, after, scenario),
-    ):
-        yield from said(words, width)
-    yield from [
-        "",
-        *said(f"With: {titles[dyad.arm]}. Without: {titles[dyad.reference]}.", width),
+    names, titles = say.state_names(scenario), say.arm_titles(scenario)
+    dates = _dates(dyad)
+    later = [moment for moment in dates if moment.startswith("+")]
+    moment = later[0] if later else list(dates)[-1]
+    sentences = [
+        _signing_words(dyad, names),
+        _minds_words(dyad, moment, names),
+        _feared_words(dyad, moment, scenario),
     ]
-    one, other = (f"{shortened(names[side], 12)}:" for side in (dyad.a, dyad.b))
-    cells = [
-        ["", one, "", other, "", "talks/year:", ""],
+    for sentence in sentences:
+        yield from said(sentence, width)
+    yield ""
+    with_event, without = titles[dyad.arm], titles[dyad.reference]
+    yield from said(f"With: {with_event}. Without: {without}.", width)
+    name_a, name_b = (f"{shortened(names[side], 12)}:" for side in (dyad.a, dyad.b))
+    rows = [
+        ["", name_a, "", name_b, "", "talks/year:", ""],
         ["probability of consent", *["without", "with"] * 3],
     ]
-    rates = dyad.rates[dyad.rates["kind"] == dyad.kind].set_index(["moment", "arm"])[
-        "rate"
-    ]
-    for moment, day in dates.items():
+    of_kind = dyad.rates[dyad.rates["kind"] == dyad.kind]
+    rates = of_kind.set_index(["moment", "arm"])["rate"]
+    for name, date in dates.items():
         numbers = [
-            of
-            for side in (dyad.a, dyad.b)
-            for of in _of_side(frame, moment, side)["consent"][:2]
+            *_parts(dyad, name, dyad.a)["consent"][:2],
+            *_parts(dyad, name, dyad.b)["consent"][:2],
+            rates[name, dyad.reference],
+            rates[name, dyad.arm],
         ]
-        numbers += [rates[moment, arm] for arm in (dyad.reference, dyad.arm)]
-        words = moment if moment in ("start", "before") else f"{moment} days"
-        cells.append([f"{day} {words}", *(f"{of:.4f}" for of in numbers)])
-    yield from table(cells, "<>", width=width)
+        words = name if name in ("start", "before") else f"{name} days"
+        rows.append([f"{date} {words}", *(f"{value:.4f}" for value in numbers)])
+    yield from table(rows, "<>", width=width)
 
 
-def _of_side(
-    frame: pd.DataFrame, moment: str, side: str
+def _dates(dyad: DyadTerms) -> dict[str, Any]:
+    """The date of each moment at which the two are looked at."""
+    frame = dyad.table
+    return dict(zip(frame["moment"], frame["date"], strict=True))
+
+
+def _parts(
+    dyad: DyadTerms, moment: str, side: str
 ) -> dict[str, tuple[float, float, float]]:
     """By part of a side's willingness at a moment: in the control arm, in the arm, and
     the difference."""
+    frame = dyad.table
     rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
-    columns = (rows[name].tolist() for name in ("reference", "arm", "difference"))
-    return dict(zip(rows["part"], zip(*columns, strict=True), strict=True))
+    parts = {}
+    for row in rows.to_dict("records"):
+        parts[str(row["part"])] = (row["reference"], row["arm"], row["difference"])
+    return parts
 
 
-def _what(dyad: DyadTerms, names: dict[str, str]) -> str:
-    what, of = f"a new security agreement {say.within(dyad.window)}", dyad.signing
-    counts = mean_sentence(names, dyad.a, dyad.b, of.arm, of.control, of.of, what=what)
+def _expected_cells(row: Mapping[Any, Any]) -> list[str]:
+    """Agreements expected of a dyad in the control arm and in the arm."""
+    places = max(say.decimals(row["mcse"], row["lo"], row["hi"]), 2)
+    return [say.number(row[name], places) for name in ("mean_control", "mean")]
+
+
+def _signing_words(dyad: DyadTerms, names: Names) -> str:
+    """How often the two sign with and without."""
+    signing = dyad.signing
+    what = f"a new security agreement {say.within(dyad.window)}"
+    counts = (signing.arm, signing.control, signing.of)
+    words = mean_sentence(names, dyad.a, dyad.b, *counts, what=what)
     if dyad.shares.empty:
-        return f"{counts}."
+        return f"{words}."
     row = dyad.shares.to_dict("records")[0]
-    before, after = (
-        say.number(row[name], max(effect_places(row), 2))
-        for name in ("mean_control", "mean")
+    before, after = _expected_cells(row)
+    effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
+    return f"{words}; expected are {after} agreements instead of {before} ({effect})."
+
+
+def _minds_words(dyad: DyadTerms, moment: str, names: Names) -> str:
+    """How much readier either is, and by which terms."""
+    sides = [_mind_words(dyad, moment, side, names) for side in (dyad.a, dyad.b)]
+    when = "At the start"
+    if moment.startswith("+"):
+        when = f"{moment.removeprefix('+')} days after the event"
+    return f"{when}, asked for {kind_words(dyad.kind)}, {'; '.join(sides)}."
+
+
+def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
+    """How much readier a side is, and by which terms."""
+    parts, state = _parts(dyad, moment, side), say.state_in_text(names, side)
+    without, with_event, _ = parts.pop("consent")
+    _, _, change = parts.pop("u")
+    if abs(change) < SMALL:
+        return f"{state} is as ready as without the change"
+    verb = "readier" if change > 0 else "less ready"
+    before, after = say.percent(without), say.percent(with_event)
+    consent = f"{before} to {after}"
+    if before == after:
+        consent = f"{100 * without:.2f} to {100 * with_event:.2f} %"
+    shares = sorted(
+        ((difference / change, term) for term, (_, _, difference) in parts.items()),
+        reverse=True,
     )
-    told = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-    return f"{counts}; expected are {after} agreements instead of {before} ({told})."
+    (share, term), (second_share, second) = shares[:2]
+    if share >= MAIN:
+        terms = f"nearly all of it by {say.term_words(term)}"
+    else:
+        terms = f"{say.percent(share)} of it by {say.term_words(term)}"
+        if second_share > SECOND:
+            terms += f", {say.percent(second_share)} by {say.term_words(second)}"
+    return f"{state} is {verb} ({consent}), {terms}"
 
 
-def _why(
-    dyad: DyadTerms, frame: pd.DataFrame, moment: str, names: dict[str, str]
-) -> str:
-    told = []
-    for side in (dyad.a, dyad.b):
-        parts, who = _of_side(frame, moment, side), say.state_in_text(names, side)
-        (without, with_it, _), (_, _, change) = parts.pop("consent"), parts.pop("u")
-        if abs(change) < SMALL:
-            told.append(f"{who} is as ready as without the change")
-            continue
-        verb = "readier" if change > 0 else "less ready"
-        before, after = say.percent(without), say.percent(with_it)
-        points = (
-            f"{before} to {after}"
-            if before != after
-            else f"{100 * without:.2f} to {100 * with_it:.2f} %"
-        )
-        (share, first), *others = sorted(
-            ((by / change, name) for name, (_, _, by) in parts.items()), reverse=True
-        )
-        terms = f"{say.percent(share) if share < MAIN else 'nearly all'} of it by {say.term_words(first)}"
-        if share < MAIN and others[0][0] > 0.05:
-            terms += f", {say.percent(others[0][0])} by {say.term_words(others[0][1])}"
-        told.append(f"{who} is {verb} ({points}), {terms}")
-    when = (
-        f"{moment.removeprefix('+')} days after the event"
-        if moment.startswith("+")
-        else "At the start"
-    )
-    return f"{when}, asked for {kind_words(dyad.kind)}, {'; '.join(told)}."
-
-
-def _feared(dyad: DyadTerms, moment: str, scenario: Scenario) -> str:
+def _feared_words(dyad: DyadTerms, moment: str, scenario: Scenario) -> str:
     """Whom either fears most, and what the two have already."""
-    rows = dyad.adversaries[
-        (dyad.adversaries["arm"] == dyad.arm) & (dyad.adversaries["moment"] == moment)
-    ]
-    first = {row["side"]: row["adversary"] for row in reversed(rows.to_dict("records"))}
-    feared = (first.get(dyad.a, ""), first.get(dyad.b, ""))
-    told = say.capital(fear_words(say.state_names(scenario), dyad.a, dyad.b, feared))
-    kinds = [
-        str(row["kind"])
-        for row in dyad.record.to_dict("records")
-        if row["status"] == "in_force"
-    ]
-    if not kinds:
-        return f"{told}; at the start they have no agreement in force."
-    deepest = kind_words(max(kinds, key=lambda kind: scenario.kinds[kind].depth))
-    have = (
-        f"{len(kinds)} agreements in force, the deepest {deepest}"
-        if len(kinds) > 1
-        else f"{deepest} in force"
-    )
-    return f"{told}; at the start they have {have}."
-
-
-def replication_answer(
-    told: Timeline, scenario: Scenario, width: int, *, everything: bool, why: str = ""
-) -> Iterator[str]:
-    """A replication as a diary. why: of three that were chosen by rule, which it is;
-    then only what differs between the arms is told."""
-    what = f"Replication {told.run}{f', of {why} effect' if why else ''}"
-    words = say.outcome_words(told.outcome)
-    counts = f"{say.number(told.value, 0)} {words.replace('agreements', 'agreement') if told.value == 1 else words}"
-    there = (
-        f"{counts}, {say.number(told.value_reference, 0)} in its paired control run."
-    )
-    yield from said(f"{what}: {say.arm_titles(scenario)[told.arm]}. {there}", width)
-    days = diary(
-        told, scenario, everything=everything, differing=bool(why) and not everything
-    )
-    lines = [
-        line
-        for day, words in days
-        for line in wrapped(f"{day}  {words}", " " * 12, width)
-    ]
-    yield from lines or ["  nothing differs between the two arms"]
-
-
-SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
-MARKS = {
-    "both": " ",
-    "arm only": "+",
-    "reference only": "-",
-    "earlier": "<",
-    "later": ">",
-    "changed": "~",
-}
-
-
-def attribution_lines(
-    found: Attribution, parts: pd.DataFrame, scenario: Scenario
-) -> Iterator[str]:
-    """The part of each group of terms. parts: `found.table`."""
-    titles = say.arm_titles(scenario)
-    rows, total, places = attribution_rows(parts)
-    used = len(found.runs)
-    runs = say.plural(found.of_runs, "replication")
-    of = (
-        runs
-        if used == found.of_runs
-        else f"the first {used:,} of {runs}, so not the effect over all of them"
-    )
-    yield from _wrapped(
-        f"Which terms the effect of an arm goes through: {titles[found.arm]}, against {titles[found.reference]}"
-    )
-    yield from _wrapped(
-        f"{say.capital(say.outcome_words(found.outcome))}: {say.signed(total['value'], places)} "
-        f"({say.ci(total['lo'], total['hi'], places)}), {of}."
-    )
-    cells = [["group", "value", "95 % CI", "MCSE", "alone", "last"]]
-    cells += [
-        [
-            row["group"],
-            say.signed(row["value"], places),
-            say.interval(row["lo"], row["hi"], places)
-            if row["mcse"] != 0
-            else "no run differs",
-            say.number(row["mcse"], places + 1),
-            *(say.signed(row[name], places) for name in ("alone", "last")),
-        ]
-        for row in [*rows, total]
-        if row["group"] != "outside" or row["value"] != 0 or row["mcse"] != 0
-    ]
-    yield from ["", *_columns(cells), ""]
-    for group, terms in found.groups.items():
-        yield from _wrapped(f"{group}: {', '.join(terms)}", "  ")
-    yield ""
-    yield from _wrapped(
-        f"Shapley values of {say.plural(len(found.groups), 'group')} of terms, by the direct estimator: what a group "
-        "adds to expected agreements along the control arm's replications, averaged over all orders in which the "
-        "groups could come in. A group is out where its terms are those of the control arm at the same opportunity. "
-        "alone: all other groups out; last: all others in. feedback: the effect less the direct effect, which is "
-        "what agreements that differ and the pace of talks do. The rows sum to the effect."
-    )
-
-
-def top_dyad_lines(
-    pairs: Sequence[DyadTerms], moment: str, scenario: Scenario
-) -> Iterator[str]:
-    """For the dyads with the largest effects: what moved each side, at one moment."""
+    adversaries = dyad.adversaries
+    at_moment = adversaries["moment"] == moment
+    rows = adversaries[(adversaries["arm"] == dyad.arm) & at_moment]
+    most = rows.drop_duplicates("side").set_index("side")["adversary"].to_dict()
+    feared = (str(most.get(dyad.a, "")), str(most.get(dyad.b, "")))
     names = say.state_names(scenario)
-    if not pairs:
-        yield say.NO_DYAD
-        return
-    runs = say.plural(len(pairs[0].runs), "run")
-    yield from _wrapped(
-        f"Dyads with the largest effect on expected new security agreements {say.within(pairs[0].window)}, and what "
-        f"moved them ({_moment(moment)}, {runs})"
-    )
-    for dyad in pairs:
-        for row in dyad.shares.to_dict("records"):
-            places = effect_places(row)
-            levels = " to ".join(
-                say.number(row[name], max(places, 2))
-                for name in ("mean_control", "mean")
-            )
-            told = f"{say.signed(row['effect'], places)} ({say.ci(row['lo'], row['hi'], places)})"
-            yield f"{say.dyad_name(names, dyad.a, dyad.b)}: {levels}; effect {told}"
-        for side in (dyad.a, dyad.b):
-            change, most, by = dyad.main_difference(moment, side)
-            why = f"most by {most} {say.signed(by, 4)}" if most else "no term differs"
-            yield f"    {names[side]} in {dyad.kind}: willingness {say.signed(change, 4)} nats, {why}"
+    words = say.capital(fear_words(names, dyad.a, dyad.b, feared))
+    record = dyad.record
+    kinds = list(record.loc[record["status"] == "in_force", "kind"])
+    if not kinds:
+        return f"{words}; at the start they have no agreement in force."
+    depths = {kind: scenario.kinds[kind].depth for kind in kinds}
+    deepest = kind_words(max(depths, key=lambda kind: depths[kind]))
+    have = f"{deepest} in force"
+    if len(kinds) > 1:
+        have = f"{len(kinds)} agreements in force, the deepest {deepest}"
+    return f"{words}; at the start they have {have}."
+
+
+# -- every term of a dyad --------------------------------------------------------------
 
 
 def dyad_lines(dyad: DyadTerms, scenario: Scenario) -> Iterator[str]:
@@ -369,227 +289,147 @@ def dyad_lines(dyad: DyadTerms, scenario: Scenario) -> Iterator[str]:
     what is on record."""
     titles, names = say.arm_titles(scenario), say.state_names(scenario)
     arm, reference = titles[dyad.arm], titles[dyad.reference]
-    yield from _wrapped(
-        f"Why in {arm}, and why in {reference}: {kind_words(dyad.kind)}"
-    )
     count = len(dyad.runs)
-    one = f"mean of {say.plural(count, 'run')}" if count > 1 else f"run {dyad.runs[0]}"
-    yield from _wrapped(
-        f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability 1 / (1 + e^-u)."
+    runs = f"run {dyad.runs[0]}"
+    if count > 1:
+        runs = f"mean of {say.plural(count, 'run')}"
+    dates = _dates(dyad)
+    steps = ", ".join(f"{_moment(name)} {date}" for name, date in dates.items())
+    yield from said(f"Why in {arm}, and why in {reference}: {kind_words(dyad.kind)}")
+    yield from said(
+        f"Parts of willingness in nats, {runs}. They sum to u; a side consents with "
+        "probability 1 / (1 + e^-u)."
     )
-    frame = dyad.table
-    dates = dict(zip(frame["moment"], frame["date"], strict=True))
-    yield from _wrapped(
-        "Steps beginning: "
-        + ", ".join(f"{_moment(m)} {day}" for m, day in dates.items())
-        + "."
-    )
-    for side, towards in ((dyad.a, dyad.b), (dyad.b, dyad.a)):
-        who = f"{names[side]} towards {say.state_in_text(names, towards)}"
-        parts = [["part", *map(_moment, dates)]]
-        changed = [["part", *map(_moment, dates)]]
-        for part, rows in frame[frame["side"] == side].groupby("part", sort=False):
-            by_moment = rows.set_index("moment").loc[[*dates]]
-            parts.append(
-                [str(part), *(say.number(value, 3) for value in by_moment["arm"])]
-            )
-            if by_moment["difference"].abs().max() >= SHOWN:
-                changed.append(
-                    [
-                        str(part),
-                        *(say.signed(value, 4) for value in by_moment["difference"]),
-                    ]
-                )
-        yield from ["", *_wrapped(f"{who}: {arm}"), *_columns(parts), ""]
-        if len(changed) > 1:
-            yield from _wrapped(
-                f"{who}: the same less {reference}; parts that differ by 0.0001"
-            )
-            yield from _columns(changed)
-        else:
-            yield from _wrapped(f"{who}: nothing differs from {reference}")
-    yield ""
-    yield from _adversaries(dyad, names)
-    yield "Talks opened a year if nothing is under way, and how often something is"
-    cells = [["", *map(_moment, dates)]]
-    for name in (dyad.reference, dyad.arm):
-        of = dyad.rates[
-            (dyad.rates["arm"] == name) & (dyad.rates["kind"] == dyad.kind)
-        ].set_index("moment")
-        rates = of.loc[[*dates]]
-        cells.append(
-            [
-                shortened(titles[name], 28),
-                *(say.number(rate, 4) for rate in rates["rate"]),
-            ]
+    yield from said(f"Steps beginning: {steps}.")
+    heads = ["part", *map(_moment, dates)]
+    for side, partner in ((dyad.a, dyad.b), (dyad.b, dyad.a)):
+        who = f"{names[side]} towards {say.state_in_text(names, partner)}"
+        values, changes = [heads], [heads]
+        of_side = dyad.table[dyad.table["side"] == side]
+        for part, moments in of_side.groupby("part", sort=False):
+            by_moment = moments.set_index("moment").loc[list(dates)]
+            shown = [say.number(value, 3) for value in by_moment["arm"]]
+            values.append([str(part), *shown])
+            if by_moment["difference"].abs().max() >= SMALL:
+                shown = [say.signed(value, 4) for value in by_moment["difference"]]
+                changes.append([str(part), *shown])
+        yield from ["", *said(f"{who}: {arm}"), *_columns(values), ""]
+        if len(changes) == 1:
+            yield from said(f"{who}: nothing differs from {reference}")
+            continue
+        yield from said(
+            f"{who}: the same less {reference}; parts that differ by 0.0001"
         )
-        cells.append(["  under way", *map(say.percent, rates["busy"])])
-    yield from [*_columns(cells), ""]
-    yield from _expected(dyad)
+        yield from _columns(changes)
+    yield from ["", *_adversary_lines(dyad, names)]
+    yield "Talks opened a year if nothing is under way, and how often something is"
+    rows = [["", *map(_moment, dates)]]
+    of_kind = dyad.rates[dyad.rates["kind"] == dyad.kind]
+    for name in (dyad.reference, dyad.arm):
+        rates = of_kind[of_kind["arm"] == name].set_index("moment").loc[list(dates)]
+        shown = [say.number(rate, 4) for rate in rates["rate"]]
+        rows.append([shortened(titles[name], 28), *shown])
+        rows.append(["  under way", *map(say.percent, rates["busy"])])
+    yield from [*_columns(rows), "", *_share_lines(dyad), "", *_record_lines(dyad)]
+
+
+def _adversary_lines(dyad: DyadTerms, names: Names) -> Iterator[str]:
+    """Whom either side fears, in the control arm at the start."""
+    adversaries = dyad.adversaries[dyad.adversaries["arm"] == dyad.reference]
+    if adversaries.empty:
+        return
+    start = adversaries["moment"].iloc[0]
+    for side in (dyad.a, dyad.b):
+        is_side = (adversaries["side"] == side) & (adversaries["moment"] == start)
+        parts = [
+            f"{names[row['adversary']]} {say.percent(row['share'])}"
+            for row in adversaries[is_side].to_dict("records")
+        ]
+        if parts:
+            state = say.state_in_text(names, side)
+            yield from said(
+                f"Whom {state} fears at the start, of all that threatens it: "
+                f"{', '.join(parts)}."
+            )
+    yield from said(
+        "An adversary brings its own strength and what those who stand with it would "
+        "lend its quarrels."
+    )
     yield ""
+
+
+def _share_lines(dyad: DyadTerms) -> Iterator[str]:
+    """The dyad's effect."""
+    window = say.within(dyad.window)
+    if dyad.shares.empty:
+        yield (
+            f"No new security agreement of the two is expected {window} of the event."
+        )
+        return
+    yield f"Expected new security agreements of the two {window} of the event"
+    rows = [["control arm", "arm", "effect", "95 % CI", "MCSE"]]
+    rows += [
+        [*_expected_cells(row), *say.effect_cells(row)]
+        for row in dyad.shares.to_dict("records")
+    ]
+    yield from _columns(rows)
+
+
+def _record_lines(dyad: DyadTerms) -> Iterator[str]:
+    """The agreements of the two on record at the start."""
     if dyad.record.empty:
         yield "On record at the start: nothing between the two."
         return
     yield "On record at the start"
     for row in dyad.record.to_dict("records"):
-        days = [f"{say.arm_words(str(n))} {row[n]}" for n in list(row)[4:] if row[n]]
-        known = say.printable(str(row["name"])) or row["id"]
-        yield from _wrapped(
-            f"{row['kind']}: {known}; {say.arm_words(row['status'])}; {', '.join(days)}",
-            "  ",
-        )
-
-
-def _adversaries(dyad: DyadTerms, names: dict[str, str]) -> Iterator[str]:
-    """Whom either side fears, in the control arm at the start."""
-    first = dyad.adversaries[dyad.adversaries["arm"] == dyad.reference]
-    if first.empty:
-        return
-    first = first[first["moment"] == first["moment"].iloc[0]]
-    for side in (dyad.a, dyad.b):
-        rows = first[first["side"] == side].to_dict("records")
-        if rows:
-            named = ", ".join(
-                f"{names[row['adversary']]} {say.percent(row['share'])}" for row in rows
-            )
-            yield from _wrapped(
-                f"Whom {say.state_in_text(names, side)} fears at the start, of all that threatens it: {named}."
-            )
-    yield from _wrapped(
-        "An adversary brings its own strength and what those who stand with it would lend its quarrels.",
-        "  ",
-    )
-    yield ""
-
-
-def _expected(dyad: DyadTerms) -> Iterator[str]:
-    if dyad.shares.empty:
-        yield f"No new security agreement of the two is expected {say.within(dyad.window)} of the event."
-        return
-    yield f"Expected new security agreements of the two {say.within(dyad.window)} of the event"
-    cells = [["arm", "control arm", "effect", "95 % CI", "MCSE"]]
-    for row in dyad.shares.to_dict("records"):
-        places = effect_places(row)
-        expected = [
-            say.number(row[name], max(places, 2)) for name in ("mean", "mean_control")
+        days = [
+            f"{say.arm_words(str(key))} {row[key]}" for key in list(row)[4:] if row[key]
         ]
-        cells.append(
-            [
-                *expected,
-                *say.effect_cells(row, places)[:2],
-                say.number(row["mcse"], places),
-            ]
-        )
-    yield from _columns(cells)
-
-
-def timeline_lines(
-    told: Timeline, scenario: Scenario, *, everything: bool = False
-) -> Iterator[str]:
-    """One run day by day. Without `everything`: events, counter-agreements, what
-    differs between the arms."""
-    yield from _wrapped(
-        "Marks: + in the arm alone, - in the control arm alone, < earlier than there, > later, ~ in another form; no "
-        "mark: the same day in both."
-    )
-    names = say.state_names(scenario)
-    yield ""
-    hidden = 0
-    for entry in told.entries:
-        is_counter = entry.direction == "counter" and entry.what in ("talks", "signed")
-        if (
-            everything
-            or is_counter
-            or entry.mark != "both"
-            or entry.what in ("event", "provocation")
-        ):
-            yield from _entry_lines(told, entry, names)
-        else:
-            hidden += 1
-    if hidden:
-        yield ""
-        yield from _wrapped(
-            f"{say.plural(hidden, 'further line')}, the same in both arms and no counter-agreement: see --all."
-        )
-
-
-def _entry_lines(told: Timeline, entry: Entry, names: dict[str, str]) -> Iterator[str]:
-    head = f"{entry.date} {MARKS[entry.mark]} "
-    inside = " " * len(head)
-    if entry.what in ("event", "provocation"):
-        yield from _wrapped(
-            say.printable(f"{head}{entry.what}: {entry.text}"), rest=inside
-        )
-        return
-    late = entry.days_later
-    when = (
-        f", {say.plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'}"
-        if late
-        else ""
-    )
-    origin = (
-        "" if entry.origin == "new" else f", {say.arm_words(entry.origin)} at the start"
-    )
-    words = "talks open" if entry.what == "talks" else entry.what
-    text = f"{say.dyad_name(names, entry.a, entry.b)}, {say.arm_words(entry.kind)}: {words}{when}"
-    yield from _wrapped(f"{head}{text} ({entry.direction}{origin})", rest=inside)
-    by_arm = {asked.arm: asked for asked in entry.asked}
-    if entry.what != "talks" or not by_arm:
-        return
-    opened, other = by_arm[told.arm], by_arm[told.reference]
-    if entry.mark == "reference only":
-        opened, other = other, opened
-    yield from _wrapped(
-        "; ".join(_side(side, names) for side in opened.sides) + ".", inside
-    )
-    if entry.mark in ("arm only", "reference only"):
-        where = "the arm" if other.arm == told.arm else "the control arm"
-        yield from _wrapped(f"in {where}: {_otherwise(other, told, names)}.", inside)
-
-
-def _side(side: AskedState, names: dict[str, str]) -> str:
-    """`Japan consents at 0.310 against 0.283`, with digits enough to tell the two
-    apart."""
-    places = 3
-    while places < 8 and f"{side.consent:.{places}f}" == f"{side.needs:.{places}f}":
-        places += 1
-    verb = "consents" if side.agrees else "refuses"
-    return f"{names[side.state]} {verb} at {side.consent:.{places}f} against {side.needs:.{places}f}"
-
-
-def _otherwise(asked: AskedDyad, told: Timeline, names: dict[str, str]) -> str:
-    if asked.busy:
-        return "nobody is asked, as something of that kind is under way"
-    if asked.barred:
-        return "the opportunity is passed, as the two have no relations"
-    said = []
-    for side in asked.sides:
-        words = _side(side, names)
-        if not side.agrees and side.main_part:
-            by = (
-                side.main_difference if asked.arm == told.arm else -side.main_difference
-            )
-            words += f" (most by {side.main_part}, {say.signed(by, 4)} nats there)"
-        said.append(words)
-    return "; ".join(said)
+        name = say.printable(str(row["name"])) or row["id"]
+        words = [name, say.arm_words(row["status"]), ", ".join(days)]
+        yield from wrapped(f"  {row['kind']}: {'; '.join(words)}", "    ")
 
 
 def _moment(name: str) -> str:
     return {"start": "at start", "before": "before"}.get(name, f"{name} d")
 
 
-def _columns(cells: list[list[str]]) -> list[str]:
-    return table(cells, "<>", width=UNLIMITED)
+def _columns(rows: list[list[str]]) -> list[str]:
+    return table(rows, "<>", width=UNLIMITED)
 
 
-def _wrapped(text: str, indent: str = "", rest: str = "") -> list[str]:
-    """Lines that may break at a hyphen, the first indented and those after it two
-    further in, or by `rest`."""
-    later = indent + "  " if indent else rest
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=later,
-        break_long_words=False,
+# -- a replication ---------------------------------------------------------------------
+
+
+def replication_answer(
+    timeline: Timeline,
+    scenario: Scenario,
+    width: int,
+    *,
+    everything: bool,
+    why: str = "",
+) -> Iterator[str]:
+    """A replication as a diary.
+
+    why : of three that were chosen by rule, which it is; then only what differs between
+        the arms is told
+    """
+    what = f"Replication {timeline.run}"
+    if why:
+        what += f", of {why} effect"
+    words = say.outcome_words(timeline.outcome)
+    if timeline.value == 1:
+        words = words.replace("agreements", "agreement")
+    value, control = (
+        say.number(number, 0) for number in (timeline.value, timeline.value_reference)
     )
+    counts = f"{value} {words}, {control} in its paired control run."
+    yield from said(
+        f"{what}: {say.arm_titles(scenario)[timeline.arm]}. {counts}", width
+    )
+    only_differing = bool(why) and not everything
+    entries = diary(timeline, scenario, everything=everything, differing=only_differing)
+    lines = []
+    for day, sentence in entries:
+        lines += wrapped(f"{day}  {sentence}", " " * 12, width)
+    yield from lines or ["  nothing differs between the two arms"]

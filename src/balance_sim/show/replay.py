@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.effects.explain.timeline import tell
+from balance_sim.effects.explain.timeline import Entry, tell
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import arc_path, in_page, layout_of, shapes
@@ -24,14 +24,11 @@ if TYPE_CHECKING:
     from balance_sim.show.atlas import Layout
     from balance_sim.study.result import Result
 
-AMONG = (
-    100  # replications, the first ones, among which the one that is replayed is chosen
-)
-LETTER, ROW = (
-    0.0092,
-    0.0225,
-)  # of names, of the width of the map: they are larger in a page than in print
-WAYS = {
+AMONG = 100
+"""Replications, the first ones, among which the one that is replayed is chosen."""
+LETTER, ROW = 0.0092, 0.0225
+"""Of names, of the width of the map: they are larger in a page than in print."""
+CHANGES = {
     "arm only": "more",
     "earlier": "more",
     "later": "fewer",
@@ -43,14 +40,13 @@ def typical_run(result: Result) -> tuple[int, int]:
     """Of the first AMONG replications the one whose number of counter-balancing
     agreements in the headline arm is nearest to their mean, the earliest of several;
     and how many there were to choose from."""
-    frame = result.by_run.frame(result.headline_outcome)
-    of_arm = frame[
-        (frame["arm"] == result.headline_arm) & (frame["run"] < AMONG)
-    ].sort_values("run")
-    counts = of_arm[result.headline_outcome].to_numpy(float)
-    return int(of_arm["run"].iloc[int(np.abs(counts - counts.mean()).argmin())]), len(
-        counts
-    )
+    outcome = result.headline_outcome
+    frame = result.by_run.frame(outcome)
+    is_first = (frame["arm"] == result.headline_arm) & (frame["run"] < AMONG)
+    rows = frame[is_first].sort_values("run")
+    counts = rows[outcome].to_numpy(float)
+    nearest = int(np.abs(counts - counts.mean()).argmin())
+    return int(rows["run"].iloc[nearest]), len(counts)
 
 
 def replay_of(result: Result) -> dict[str, Any] | None:
@@ -61,107 +57,119 @@ def replay_of(result: Result) -> dict[str, Any] | None:
     own, another machine."""
     if result.model or result.headline_arm is None or not result.finished:
         return None
-    run, of = typical_run(result)
+    run, candidates = typical_run(result)
+    few = replace(result, runs=min(result.runs, AMONG))
     try:
-        told = tell(replace(result, runs=min(result.runs, AMONG)), run)
+        timeline = tell(few, run)
     except (WrongRequest, StoreDamaged):
         return None
-    layout, names, kinds = (
-        layout_of(result.scenario),
-        say.state_names(result.scenario),
-        result.scenario.kinds,
-    )
+    scenario = result.scenario
+    names, layout = say.state_names(scenario), layout_of(scenario)
     entries = []
-    for entry in told.entries:
-        if entry.actors or (entry.what == "signed" and kinds[entry.kind].security):
-            placed = entry.a in layout.spots and entry.b in layout.spots
-            entries.append(
-                {
-                    "date": entry.date.isoformat(),
-                    "day": (entry.date - told.start).days,
-                    "words": entry_sentence(entry, names, entry.asked),
-                    "path": arc_path(layout, entry.a, entry.b) if placed else "",
-                    "way": WAYS.get(entry.mark, "") if entry.a else "",
-                }
-            )
-    days = (told.end - told.start).days
+    for entry in timeline.entries:
+        is_signature = entry.what == "signed" and scenario.kinds[entry.kind].security
+        if entry.actors or is_signature:
+            row = {
+                "date": entry.date.isoformat(),
+                "day": (entry.date - timeline.start).days,
+                "words": entry_sentence(entry, names, entry.asked),
+                "path": _entry_path(entry, layout),
+                "way": CHANGES.get(entry.mark, "") if entry.a else "",
+            }
+            entries.append(row)
     return {
         "run": run,
-        "of": of,
-        "days": days,
-        "start": told.start.isoformat(),
+        "of": candidates,
+        "days": (timeline.end - timeline.start).days,
+        "start": timeline.start.isoformat(),
         "entries": entries,
     }
+
+
+def _entry_path(entry: Entry, layout: Layout) -> str:
+    """The arc of an agreement; empty where a state has no place."""
+    is_placed = entry.a in layout.spots and entry.b in layout.spots
+    return arc_path(layout, entry.a, entry.b) if is_placed else ""
 
 
 def map_content(result: Result) -> dict[str, Any]:
     """What the template of the map is filled with: shapes, states and arcs with what
     they say, names, replay."""
-    from matplotlib.colors import to_hex
-
-    states, table, layout = (
-        states_table(result),
-        map_table(result),
-        layout_of(result.scenario),
-    )
-    found, reach, arcs = shapes(result.scenario), reach_of(states), table[table["arc"]]
-    fills = [
-        "" if shade is None else to_hex(shade) for shade in shades_of(states).values()
-    ]
-    rows = states.to_dict("records")
+    states, table = states_table(result), map_table(result)
+    layout, shape = layout_of(result.scenario), shapes(result.scenario)
+    reach, arcs = reach_of(states), table[table["arc"]]
+    names = []
+    for name, x, y, bold in named_spots(arcs, states, layout, LETTER, ROW):
+        names.append((name, *in_page(layout, x, y), bold))
     replay = replay_of(result)
-    data = (
-        None
-        if replay is None
-        else {name: replay[name] for name in ("days", "start", "entries")}
-    )
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace(
-        "<", "\\u003c"
-    )
     return {
-        **{name: found[name] for name in ("box", "land", "caption")},
+        "box": shape["box"],
+        "land": shape["land"],
+        "caption": shape["caption"],
         "invented": layout.kind != "world",
-        "states": [
-            {
-                "path": path,
-                "dot": dot,
-                "fill": fill,
-                "words": _words(str(row["name"]), row),
-                "participant": bool(row["participant"]),
-            }
-            for path, dot, fill, row in zip(
-                found["paths"], found["dots"], fills, rows, strict=True
-            )
-            if path or dot
-        ],
+        "states": _states(states, shape),
         "arcs": _arcs(arcs, layout),
-        "names": [
-            (name, *in_page(layout, x, y), bold)
-            for name, x, y, bold in named_spots(arcs, states, layout, LETTER, ROW)
-        ],
+        "names": names,
         "reach": say.number(reach, say.digits(reach)),
         "replay": replay,
-        "data": text,
+        "data": _script_data(replay),
     }
+
+
+def _script_data(replay: dict[str, Any] | None) -> str:
+    """What the script of the map reads, as JSON that ends no element."""
+    keys = ("days", "start", "entries")
+    data = None if replay is None else {key: replay[key] for key in keys}
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c")
+
+
+def _states(states: pd.DataFrame, shape: dict[str, Any]) -> list[dict[str, Any]]:
+    """The states with a place, with shape, colour and words."""
+    from matplotlib.colors import to_hex
+
+    shades = shades_of(states)
+    drawn = zip(states.to_dict("records"), shape["paths"], shape["dots"], strict=True)
+    rows = []
+    for state, path, dot in drawn:
+        if not (path or dot):
+            continue
+        shade = shades[state["code"]]
+        row = {
+            "path": path,
+            "dot": dot,
+            "fill": "" if shade is None else to_hex(shade),
+            "words": _words(str(state["name"]), state),
+            "participant": bool(state["participant"]),
+        }
+        rows.append(row)
+    return rows
 
 
 def _words(name: str, row: dict[Any, Any]) -> str:
     """A state or a dyad with its effect and CI."""
-    places = say.digits(*(float(row[key]) for key in ("effect", "lo", "hi")))
-    told = f"{name}: {say.signed(float(row['effect']), places)}"
-    bounds = say.interval(float(row["lo"]), float(row["hi"]), places)
-    known = f"{told} (95 % CI {bounds})" if bounds != "-" else told
-    return known if row["clear"] else f"{known}, not detectable"
+    effect, lo, hi = (float(row[key]) for key in ("effect", "lo", "hi"))
+    places = say.digits(effect, lo, hi)
+    words = f"{name}: {say.signed(effect, places)}"
+    bounds = say.interval(lo, hi, places)
+    if bounds != "-":
+        words += f" (95 % CI {bounds})"
+    return words if row["clear"] else f"{words}, not detectable"
 
 
 def _arcs(arcs: pd.DataFrame, layout: Layout) -> list[dict[str, Any]]:
-    most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
-    return [
-        {
-            "path": arc_path(layout, row["a"], row["b"]),
-            "width": f"{1.2 + 3 * abs(row['effect']) / most:.1f}",
-            "way": "more" if row["effect"] > 0 else "fewer",
-            "words": _words(say.dyad_name({}, row["name_a"], row["name_b"]), row),
+    """The arcs with their words, those that change least first."""
+    largest = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
+    ordered = arcs.sort_values("effect", key=abs, kind="stable")
+    rows = []
+    for dyad in ordered.to_dict("records"):
+        effect = dyad["effect"]
+        name = say.dyad_name({}, dyad["name_a"], dyad["name_b"])
+        row = {
+            "path": arc_path(layout, dyad["a"], dyad["b"]),
+            "width": f"{1.2 + 3 * abs(effect) / largest:.1f}",
+            "way": "more" if effect > 0 else "fewer",
+            "words": _words(name, dyad),
         }
-        for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records")
-    ]
+        rows.append(row)
+    return rows

@@ -96,9 +96,12 @@ def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
         return png_bytes(pixels_of(figure))
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        pixels_of(figure)  # a colour bar moves as it is drawn first
 
     with style(), io.BytesIO() as sink:
-        _settle(figure)
         canvas = FigureCanvasSVG(figure)
         no_stamp = {"Date": None, "Creator": None}
         canvas.print_svg(sink, metadata=no_stamp)  # type: ignore[no-untyped-call]

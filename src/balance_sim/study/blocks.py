@@ -163,8 +163,28 @@ def simulate_block(
     extra: ExtraArms | None = None,
     options: BlockOptions | None = None,
 ) -> BlockTables:
-    """All arms of a block's replications. `arms` holds the control arm too. extra: arms
-    that a part of the replications is simulated in too."""
+    """All arms of a block's replications.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    seed : int
+        of the study
+    block : Block
+        which replications
+    arms : sequence of str
+        their names, the control arm among them
+    extra : ExtraArms, optional
+        arms that every fourth replication is simulated in too
+    options : BlockOptions, optional
+        own agents, parameters drawn for each replication, further outcomes
+
+    Returns
+    -------
+    BlockTables
+        the same whatever the worker, the order, or other blocks
+    """
     options = options or BlockOptions()
     batches = simulate_batches(worlds, seed, block.numbers, arms, options)
     tables = tabulate(worlds, batches)
@@ -263,10 +283,32 @@ def simulate_arms(
 ) -> Batch:
     """Some replications of several arms on common random numbers.
 
-    look: looks on in the place of `recorder`, which it leads to. draw: as
-    `draw_opportunities`, drawn now or stored from before. Opportunities that cannot
-    lead to consent are thinned while that is safe; what was recorded of a replication
-    that is simulated again is overwritten, and its numbers are the same either way."""
+    Opportunities that cannot lead to consent are thinned while that is safe; what was
+    recorded of a replication that is simulated again is overwritten, and its numbers
+    are the same either way.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    seed : int
+        of the study
+    numbers : (R,)
+        of the replications
+    arms : sequence of str
+        their names
+    recorder : Recorder
+        records the states at the ends of the report's windows
+    look : Onlooker, optional
+        looks on in the place of the recorder, which it leads to
+    draw : callable
+        as `draw_opportunities`: draws now, or returns what it stored before
+
+    Returns
+    -------
+    Batch
+        agreements and filtered estimates by arm
+    """
 
     def simulated(most: Floats | None) -> Batch:
         opportunities = draw(worlds.reference, seed, numbers, most)

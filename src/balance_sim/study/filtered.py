@@ -95,7 +95,10 @@ class Prospect:
 def prospect_of(
     worlds: Worlds, opportunities: Opportunities, windows: Windows
 ) -> Prospect:
-    """The probabilities that filtered estimates of these replications need."""
+    """The probabilities that filtered estimates of these replications need.
+
+    They depend on the day of an opportunity and on the agreement type alone: neither on
+    the arm nor on what happens in it, so they are worked out once for all arms."""
     world, day = worlds.reference, opportunities.day
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     shape = ladder.talks_shape[opportunities.kind]

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
@@ -122,7 +122,7 @@ def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> Swe
     """What so many replications of one scenario take, measured on a few of them; done:
     those there are already."""
     lacking = runs_lacking(done, runs)
-    measured = probe(job, ()) if lacking else None
+    measured = probe(job, (), runs) if lacking else None
     block = runs_a_shard(runs, workers)
     return plan_of(job, runs, [lacking], block, workers, measured)
 
@@ -150,19 +150,19 @@ def plan_of(
     )
 
 
-def probe(job: Job, values: Values) -> Probe | None:
+def probe(job: Job, values: Values, runs: int) -> Probe | None:
     """Simulate a few runs of one point and measure; None where they fail, which the
     study itself will report. A model of one's own is tried in a process of its own: it
-    may take the process with it."""
+    may take the process with it. runs: that the point will have."""
     if job.model is None:
-        return _measured(job, values)
+        return _measured(job, values, runs)
     try:
-        return call_within(partial(_measured, job, values), PROBE_SECONDS)
+        return call_within(partial(_measured, job, values, runs), PROBE_SECONDS)
     except (EOFError, OSError):
         return None
 
 
-def _measured(job: Job, values: Values) -> Probe | None:
+def _measured(job: Job, values: Values, runs: int) -> Probe | None:
     """Simulate a few runs of one point here and measure. Their tables are thrown
     away."""
     try:
@@ -177,7 +177,8 @@ def _measured(job: Job, values: Values) -> Probe | None:
         ready = time.perf_counter()
         tables = job.live(Task(Block(0, count), values=values))
         done = time.perf_counter()
-        disk = _disk_use(job, values, first, tables, count)
+        disk = _disk_use(first, tables, count)
+        point = _point_bytes(job, values, first if runs == 1 else tables)
     except Exception:  # noqa: BLE001 - whatever it is: the study records it run by run
         return None
     columns = tables.runs.column_names
@@ -185,16 +186,13 @@ def _measured(job: Job, values: Values) -> Probe | None:
         compiled - began,
         (done - ready) / count,
         sum(table.nbytes for table in tables.by_name.values()) / count,
-        disk,
+        replace(disk, point=point),
         tuple(name for name in columns if name not in ("run", "arm")),
     )
 
 
-def _disk_use(
-    job: Job, values: Values, first: BlockTables, tables: BlockTables, count: int
-) -> DiskUse:
-    """Bytes of what is written of one point, from its tables of one replication and of
-    several."""
+def _disk_use(first: BlockTables, tables: BlockTables, count: int) -> DiskUse:
+    """Bytes of what is written, from the tables of one replication and of several."""
     sizes = [
         (len(encode(one)), len(encode(several)))
         for one, several in (
@@ -207,9 +205,8 @@ def _disk_use(
     no_sums = len(encode(tables.dyads.slice(0, 0)))
     shard = sum(one for one, _ in sizes) - run + no_sums
     book = frame_csv(codebook(tables.runs.column_names))
-    point = _point_bytes(job, values, tables)
     rows = len(first.runs)
-    return DiskUse(len(book), point, shard, sums - no_sums, run, rows)
+    return DiskUse(len(book), 0.0, shard, sums - no_sums, run, rows)
 
 
 def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:

@@ -62,8 +62,23 @@ class AtEnd:
 
 
 class Recorder:
-    """Looks at replications of several arms for the event's roles. `observer(arm)` goes
-    into `simulate`."""
+    """Looks at replications of several arms for the event's roles.
+
+    `observer(arm)` goes into `simulate`; `columns(arm, ...)` returns what was seen,
+    once the arm has been simulated. A window that ends after the scenario has no
+    values.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    cast : EventRoles
+        of the focal event
+    further : FurtherMeasures, optional
+        what a plug-in measures too
+    own : sequence of (name, reference)
+        outcomes of the user's own
+    """
 
     def __init__(
         self,

@@ -49,8 +49,23 @@ class EventRoles:
 
 
 def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
-    """The roles that a class table fixes in these worlds; groups, audiences and
-    positions are the scenario's."""
+    """The roles that a class table fixes in these worlds.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    classes : Classes
+        of the focal event, or of a placebo with other participants
+    day : float
+        of the event, from the scenario's start
+
+    Returns
+    -------
+    EventRoles
+        positions in the order of the arrays; groups, audiences and positions between
+        disputants are the scenario's
+    """
     world, scenario = worlds.reference, worlds.scenario
     roster = {code: i for i, code in enumerate(world.codes)}
     threatened, direction = sorted_into(world, classes)
@@ -263,8 +278,23 @@ class StateMetrics:
 def state_metrics(
     scene: StateMetrics, cast: EventRoles, *, apart: bool
 ) -> dict[Outcome, Floats]:
-    """What a scene holds of an event's roles, (R,) each, by outcome without the window.
-    apart: with the parts of hostility."""
+    """What a scene holds of an event's roles, (R,) each.
+
+    Parameters
+    ----------
+    scene : StateMetrics
+        one moment of R replications of one arm
+    cast : EventRoles
+        of the focal event, or of a placebo
+    apart : bool
+        with the parts of hostility: the host's own, and what it would lend others
+
+    Returns
+    -------
+    dict
+        by outcome, without the window; what a scenario lacks (a host, threatened
+        states, wars) has no entry
+    """
     metrics = {}
     threatened = cast.threatened
     if threatened.any():

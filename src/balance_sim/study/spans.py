@@ -110,7 +110,9 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
 
 def at_start(world: World) -> BlockState:
     """The state of one replication at day 0 with the record alone: no talks but those
-    on record, no provocations."""
+    on record, no provocations.
+
+    What is announced at the start is touched, so that states hear of it."""
     state = begin_network(world, NO_RUN)
     state.agreements = initial_agreements(world, 0, NO_RUN)
     announced = state.agreements.stage == 1
@@ -128,9 +130,25 @@ def course(
 ) -> WillingnessOverTime:
     """What the states of some dyads, or of all, want in each span.
 
-    world: in spans; start: as `at_start` gives it for the same record. beside: the
-    course, of these dyads among others and from the same start, of the world that
-    `with_event` made this one of: what comes before the event is its."""
+    Parameters
+    ----------
+    world : World
+        in spans, from `in_spans` or `with_event`
+    baseline : Baseline
+        of the study
+    dyads : (P,), optional
+        which, sorted; all if not given
+    start : BlockState, optional
+        from `at_start` for the same record, to save time
+    beside : WillingnessOverTime, optional
+        the course, of these dyads among others and from the same start, of the world
+        that `with_event` made this one of: what comes before the event is its
+
+    Returns
+    -------
+    WillingnessOverTime
+        consent, gain and states by span
+    """
     is_scarce = world.rules.weights[SCARCE] != 0
     if is_scarce and dyads is not None:
         return course(world, baseline, start=start).of(dyads)
@@ -368,8 +386,10 @@ def _repeated(state: BlockState, world: World, count: int) -> BlockState:
 def _add_efforts(
     world: World, baseline: Baseline, state: BlockState, steps: Ints
 ) -> bool:
-    """Adds own strength to the defence of each span, and effort to the next. False:
-    a number is none."""
+    """Adds own strength to the defence of each span, and effort to the next span.
+
+    Spans are independent but for effort, which each hands to the next, so that it is
+    the only thing worked out in turn. Returns False where a number is none."""
     workspace, s0, all_finite = state.workspace, world.rules.s0, True
     for row, step in enumerate(steps.tolist()):
         total, defence = workspace.total[row], workspace.defence[row]

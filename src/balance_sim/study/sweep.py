@@ -236,7 +236,7 @@ def _plan(
     pairs = zip(design, lacking, strict=True)
     first = next((point for point, count in pairs if count), None)
     if first is not None:
-        measured, block = probe(job, first.values), SHARD_RUNS
+        measured, block = probe(job, first.values, runs), SHARD_RUNS
     if measured is not None:
         check_outcomes(experiment, measured.outcomes)
         block = block_size(measured, runs)

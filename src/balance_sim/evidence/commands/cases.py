@@ -198,8 +198,8 @@ def _gains(scored: Sequence[dict[str, Any]]) -> str:
     precision = f"{above['average_precision']} of {len(scored)} cases"
     return (
         "The model is better than past agreements of the dyads in average precision in "
-        f"{precision} (with a 95 % CI above 0 in {clear}), in AUC in {above['auc']}, in "
-        f"the Brier score in {above['brier']}."
+        f"{precision} (with a 95 % CI above 0 in {clear}), in AUC in {above['auc']}, "
+        f"in the Brier score in {above['brier']}."
     )
 
 

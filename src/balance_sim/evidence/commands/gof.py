@@ -1,4 +1,5 @@
-"""`balance-sim evidence gof SCENARIO`: does the model make networks like the one on record?"""
+"""`balance-sim evidence gof SCENARIO`: does the model make networks like the one on
+record?"""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     type=options.PATH,
-    help="Table of what was signed: a, b, date, kind  [default: the scenario's own record]",
+    help="Table of what was signed: a, b, date, kind  "
+    "[default: the scenario's own record]",
 )
 @click.option(
     "--simulated",
@@ -40,14 +42,16 @@ if TYPE_CHECKING:
 @click.option(
     "--runs",
     type=click.IntRange(2, 100_000),
-    help="Replications; with --simulated, how many there are, if some signed nothing  [default: 128]",
+    help="Replications; with --simulated, how many there are, if some signed "
+    "nothing  [default: 128]",
 )
 @click.option("--seed", type=options.SHORT_SEED, default=1, show_default=True)
 @click.option(
     "--from",
     "first",
     type=options.Day(),
-    help="First day  [default: 1 January, three years before that of the scenario's start]",
+    help="First day  [default: 1 January, three years before that of the "
+    "scenario's start]",
 )
 @click.option(
     "--until",
@@ -77,7 +81,8 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=options.FOLDER,
-    help="Folder for gof.json, figures and report  [default: RESULTS/gof, or results/<name>-gof]",
+    help="Folder for gof.json, figures and report  [default: RESULTS/gof, or "
+    "results/<name>-gof]",
 )
 @options.figures_option
 @options.verbose_option

@@ -1,5 +1,5 @@
-"""`balance-sim evidence hindcast EXPERIMENT`: fit on the past, forecast the years after,
-score against what happened."""
+"""`balance-sim evidence hindcast EXPERIMENT`: fit on the past, forecast the years
+after, score against what happened."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--outcomes",
     type=options.PATH,
-    help="Agreements of the years forecast, in DCAD's columns or the generic ones, if DATA lacks them.",
+    help="Agreements of the years forecast, in DCAD's columns or the generic ones, "
+    "if DATA lacks them.",
 )
 @click.option(
     "--runs",

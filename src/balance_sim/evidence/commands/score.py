@@ -55,7 +55,8 @@ INAPPLICABLE = {
 @click.option(
     "--scenario",
     type=options.PATH,
-    help="Scenario on whose own record baselines are trained  [default: that of a results folder]",
+    help="Scenario on whose own record baselines are trained  "
+    "[default: that of a results folder]",
 )
 @click.option(
     "--kind",
@@ -81,7 +82,8 @@ INAPPLICABLE = {
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
-    help="Of a results folder: replications simulated again, those it holds at most  [default: 32]",
+    help="Of a results folder: replications simulated again, those it holds at "
+    "most  [default: 32]",
 )
 @click.option("--from", "first", type=options.Day(), help="First day, for a CSV.")
 @click.option("--until", type=options.Day(), help="Last day, for a CSV.")

@@ -62,8 +62,9 @@ def gain_lines(scores: Mapping[str, Scores]) -> list[str]:
     gain_words = [f"{title} {_gain(gains[key])}" for key, title in GAINS.items()]
     verdict = judged(gains["log_skill"])
     return say.wrapped(
-        f"The model is {verdict} the best baseline, {words(best)}: {gain_words[0]}, on the "
-        f"same resamples of dyads. Further gains on it: {', '.join(gain_words[1:])}.",
+        f"The model is {verdict} the best baseline, {words(best)}: {gain_words[0]}, on "
+        "the same resamples of dyads. Further gains on it: "
+        f"{', '.join(gain_words[1:])}.",
         "",
     )
 

@@ -8,7 +8,7 @@ agreement in time with the probability S_m(t) of `balance_sim.stats.lags`, at sp
 So
 
     Lambda = sum over steps and types
-             ceiling_m sigma(u_ij) sigma(u_ji) free_m  integral over the step of S_m(t) dt
+             lambda_m sigma(u_ij) sigma(u_ji) free_m x integral over the step of S_m
     P(agreement) = mean over replications of  1 - (1 - P_start) exp(-Lambda)
 
 with P_start the probability that talks under way at the start lead to one. A clock that
@@ -239,11 +239,11 @@ def both_consent(
     for first in range(0, len(probability), together):
         runs = np.arange(first, min(first + together, len(probability)))
         shape = (len(runs), dyads, types)
-        run, dyad, kind = (grid.ravel() for grid in np.indices(shape))
-        both = Prospects.of_both_sides(
+        run, dyad, kind = np.indices(shape).reshape(3, -1)
+        prospects = Prospects.of_both_sides(
             world, baseline, view, state, runs[run], dyad, kind
         )
-        wanted = willingness(replace(both, kinds_each=types))
+        wanted = willingness(replace(prospects, kinds_each=types))
         sides = consent(wanted.reshape(2, *shape))
         probability[runs] = sides[0] * sides[1]
     return probability
@@ -280,7 +280,8 @@ def dyad_probabilities(
 
     Raises
     ------
-    WrongRequest : for a study that decides by code of its own, or of which no replication finished
+    WrongRequest : for a study that decides by code of its own, or of which no
+        replication finished
     """
     if result.model is not None:
         raise WrongRequest(

@@ -296,12 +296,13 @@ def gof_states_title(table: pd.DataFrame) -> str:
     above, below = table.iloc[int(gap.argmax())], table.iloc[int(gap.argmin())]
     outside = int(_outside(table).sum())
     count = f"{outside} of {say.plural(len(table), 'state')}"
-    return (
-        f"{above['name']}: {say.number(above['observed'], 1)} agreements a year, "
-        f"{say.number(above['mean'], 1)} simulated; {below['name']}: "
-        f"{say.number(below['observed'], 1)}, {say.number(below['mean'], 1)} simulated. "
-        f"{count} lie outside the 5-95 % band"
-    )
+    sides = []
+    for row in (above, below):
+        observed = f"{say.number(row['observed'], 1)} agreements a year"
+        sides.append(
+            f"{row['name']}: {observed}, {say.number(row['mean'], 1)} simulated"
+        )
+    return f"{'; '.join(sides)}. {count} lie outside the 5-95 % band"
 
 
 @style.figure(
@@ -389,7 +390,8 @@ def draw_gof_residuals(axes: list[style.Axes], table: pd.DataFrame) -> style.Wor
         ax.set_xlim(days[0], days[-1])
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     lower.xaxis.set_major_locator(locator)
-    lower.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    dates = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    lower.xaxis.set_major_formatter(dates)
     small = (
         "The hazard is integrated along the record itself: beliefs, partners and "
         "experience are those of each day. Band: 95 % at each single date, if the "

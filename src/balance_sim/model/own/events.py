@@ -13,9 +13,12 @@ under `@bs.event_kind`.
                 yield "alignment", target, principal, -0.5
 
 A scenario declares the kind as it does any other, with the weights of its evidence at
-1.0,
-`event_kinds: {own_embargo: {alignment: 0.4, intent: 1.0, half_life_days: 180}}`, and has events of
-`kind: own_embargo`. Visibility, attention and fading are the engine's.
+1.0, and has events of it:
+
+    event_kinds: {own_embargo: {alignment: 0.4, intent: 1.0, half_life_days: 180}}
+    events: [{id: oil, kind: own_embargo, ...}]
+
+Visibility, attention and fading are the engine's.
 """
 
 from __future__ import annotations
@@ -41,19 +44,29 @@ class EventFields:
 
     Attributes
     ----------
-    id, label, kind, date : as in the scenario
-    principals, guests, targets : codes of those among the scenario's states
-    host : code, or None
-    visibility : 0 to 1; the engine counts it, the function need not
-    states : codes of all states
-    groups : codes of the members of the scenario's groups, by name
+    id, label, kind : str
+        as in the scenario
+    date : date
+        as in the scenario
+    principals, guests, targets : tuple of str
+        codes of those among the scenario's states
+    host : str or None
+        code
+    visibility : float
+        0 to 1; the engine counts it, the function need not
+    states : tuple of str
+        codes of all states
+    groups : mapping of tuples
+        codes of the members of the scenario's groups, by name
 
     Examples
     --------
     A kind of event that only members of a group heed:
 
     >>> def seen_by_north(event):
-    ...     return [("intent", one, other, 1.0) for one in event.groups["North"] for other in event.principals]
+    ...     for member in event.groups["North"]:
+    ...         for principal in event.principals:
+    ...             yield "intent", member, principal, 1.0
     """
 
     id: str
@@ -95,7 +108,8 @@ def event_kind(
 
     Parameters
     ----------
-    name : of the kind; the function's name if not given. In a scenario it is `own_<name>`
+    name : str, optional
+        of the kind; the function's name if not given. In a scenario it is `own_<name>`
 
     Returns
     -------
@@ -133,104 +147,84 @@ def shifts_of(function: EventFunction, event: Event, scenario: Scenario) -> Shif
     scenario are left out.
 
     Raises ScenarioError, with the function's file and line, for rows that are none."""
+    fields = event_fields(event, scenario)
+    try:
+        rows, again = list(function(fields)), list(function(fields))
+    except (Exception, SystemExit) as error:
+        why = f"ends in {type(error).__name__}: {error}"
+        raise _fault(function, event, why, "repair the function") from error
+    shifts: dict[str, dict[Any, float]] = {channel: {} for channel in CHANNELS}
+    for row in rows:
+        channel, codes, factor = _read(function, event, row)
+        if {*codes} <= {*fields.states}:
+            key: Any = tuple(sorted(codes)) if channel == "alignment" else codes
+            if channel == "reliability":
+                key = codes[0]
+            factors = shifts[channel]
+            factors[key] = factors.get(key, 0.0) + factor
+    if again != rows:
+        hint = "let them follow from `event` alone"
+        raise _fault(function, event, "gives other rows when asked again", hint)
+    return Shifts(**shifts)
+
+
+def event_fields(event: Event, scenario: Scenario) -> EventFields:
+    """What a function of the user's own reads of an event."""
     codes, groups = scenario.codes, scenario.groups
-    known = {*codes}
 
     def members(actors: Iterable[str]) -> tuple[str, ...]:
-        return tuple(
-            sorted(
-                {code for actor in actors for code in groups.get(actor, (actor,))}
-                & known
-            )
-        )
+        named = {code for actor in actors for code in groups.get(actor, (actor,))}
+        return tuple(sorted(named & {*codes}))
 
-    given = EventFields(
-        event.id,
-        event.label,
-        event.kind,
-        event.date,
-        members(event.principals),
-        members(event.guests),
-        members(event.targets),
-        event.host,
-        event.visibility,
-        codes,
-        groups,
+    return EventFields(
+        id=event.id,
+        label=event.label,
+        kind=event.kind,
+        date=event.date,
+        principals=members(event.principals),
+        guests=members(event.guests),
+        targets=members(event.targets),
+        host=event.host,
+        visibility=event.visibility,
+        states=codes,
+        groups=groups,
     )
-    try:
-        rows, again = list(function(given)), list(function(given))
-    except (Exception, SystemExit) as error:
-        raise _fault(
-            function,
-            event,
-            f"ends in {type(error).__name__}: {error}",
-            "repair the function",
-        ) from error
-    found: dict[str, dict[Any, float]] = {
-        "alignment": {},
-        "intent": {},
-        "reliability": {},
-    }
-    for row in rows:
-        what, who, factor = _read(function, event, row)
-        if {*who} <= known:
-            key = (
-                who[0]
-                if what == "reliability"
-                else who
-                if what == "intent"
-                else tuple(sorted(who))
-            )
-            found[what][key] = found[what].get(key, 0.0) + factor
-    if again != rows:
-        raise _fault(
-            function,
-            event,
-            "gives other rows when asked again",
-            "let them follow from `event` alone",
-        )
-    return Shifts(**found)
+
+
+CHANNELS = {"alignment": 4, "intent": 4, "reliability": 3}
+"""What a row may be about, and how long it is then."""
 
 
 def _read(
     function: EventFunction, event: Event, row: Any
 ) -> tuple[str, tuple[str, ...], float]:
-    shapes = {"alignment": 4, "intent": 4, "reliability": 3}
-    hint = 'give ("alignment", a, b, factor), ("intent", who, of_whom, factor) or ("reliability", state, factor)'
+    """Channel, states and factor of a row."""
     try:
-        what, *who, factor = row
-        is_good = shapes[what] == len(row) and isfinite(float(factor))
+        channel, *codes, factor = row
+        is_good = CHANNELS[channel] == len(row) and isfinite(float(factor))
     except (TypeError, ValueError, KeyError):
         is_good = False
     if not is_good:
+        hint = (
+            'give ("alignment", a, b, factor), ("intent", who, of_whom, factor) or '
+            '("reliability", state, factor)'
+        )
         raise _fault(function, event, f"gives {shown(repr(row), 80)}", hint)
     if abs(factor) > MOST:
-        raise _fault(
-            function,
-            event,
-            f"gives the factor {factor:g}",
-            "change the weight of the kind",
-            f"-{MOST:g} to {MOST:g}",
-        )
-    if len({*who}) < len(who):
-        raise _fault(
-            function, event, f"gives {shown(repr(row), 80)}", "name two states"
-        )
-    return what, tuple(map(str, who)), float(factor)
+        why, allowed = f"gives the factor {factor:g}", f"-{MOST:g} to {MOST:g}"
+        raise _fault(function, event, why, "change the weight of the kind", allowed)
+    if len({*codes}) < len(codes):
+        why = f"gives {shown(repr(row), 80)}"
+        raise _fault(function, event, why, "name two states")
+    return channel, tuple(map(str, codes)), float(factor)
 
 
 def _fault(
     function: EventFunction, event: Event, why: str, hint: str, allowed: str = ""
 ) -> ScenarioError:
     path = f"event_kinds.{event.kind}"
-    return refused(
-        place_of(function),
-        path,
-        "E310",
-        f"of event `{event.id}` the function {why}",
-        hint,
-        allowed,
-    )
+    text = f"of event `{event.id}` the function {why}"
+    return refused(place_of(function), path, "E310", text, hint, allowed)
 
 
 def is_own(kind: str) -> bool:
@@ -242,5 +236,8 @@ def not_registered(named: str, path: str, what: str, name: str) -> ScenarioError
     """The fault of a scenario that names a rule of the user's own which nothing here
     has registered."""
     why = f"no {what} of your own is loaded under the name `{name.removeprefix(OWN)}`"
-    hint = "name the module that has it: --terms mine for mine.py, bs.run(..., terms='mine'); its code runs"
+    hint = (
+        "name the module that has it: --terms mine for mine.py, "
+        "bs.run(..., terms='mine'); its code runs"
+    )
     return refused(Mark(named, 1, 1), path, "E311", why, hint)

@@ -17,21 +17,11 @@ from balance_sim.study.outcomes import Outcome, known_outcome
 from balance_sim.study.result import Result
 
 RELATIONS = [
-    "group",
-    "day",
-    "change",
-    "lo",
-    "hi",
-    "level",
-    "n",
-    "estimator",
-    "at",
-    "arm",
-    "title",
-    "control",
-    "treatment",
-    "host",
+    *("group", "day", "change", "lo", "hi", "level", "n", "estimator", "at"),
+    *("arm", "title", "control", "treatment", "host"),
 ]
+BEFORE = -14.0  # days at which the axis begins
+TICKS = (0, 30, 60, 90, 120, 180, 240, 300, 360)
 
 
 def relations_table(result: Result) -> pd.DataFrame:
@@ -42,93 +32,87 @@ def relations_table(result: Result) -> pd.DataFrame:
     report, with 95 % CI; level: its mean in the control arm; at: the day on the axis,
     the middle of the step in which the window ends. `expected`: by week, without random
     numbers, at its first day."""
-    arm, known = result.headline_arm, result.by_run.names
-    outcomes = [
-        one
-        for name in known
-        if (one := known_outcome(str(name))) and one.measure == "relations"
-    ]
-    names = dict.fromkeys(str(one.group) for one in outcomes)
-    if arm is None or not result.finished or not names:
+    arm, groups = result.headline_arm, _groups(result)
+    if arm is None or not result.finished or not groups:
         return pd.DataFrame()
-    weeks, at = relations_by_week(result.scenario, result.reference, arm)
-    rows: list[dict[str, Any]] = []
-    for group in names:
+    weeks, places = relations_by_week(result.scenario, result.reference, arm)
+    rows = []
+    for group in groups:
         for day in sorted(result.scenario.report.windows):
             outcome = Outcome("relations", f"{group}_host", day).name
-            if outcome not in known:
-                continue
-            wide = result.by_run.frame(outcome).pivot(
-                index="run", columns="arm", values=outcome
-            )
-            of_arm, base = wide[[arm, result.reference]].dropna().to_numpy(float).T
-            change, _, low, high = paired_interval(
-                of_arm, base, alike=arm in result.alike
-            )
-            level = float(base.mean()) if len(base) else np.nan
-            found = {
-                "change": change,
-                "lo": low,
-                "hi": high,
-                "level": level,
-                "n": len(base),
-            }
-            rows.append(
-                {
-                    "group": group,
-                    "day": day,
-                    "estimator": "simulated",
-                    "at": at.get(day, float(day)),
-                }
-                | found
-            )
+            if outcome in result.by_run.names:
+                row = {"group": group, "day": day, "at": places.get(day, float(day))}
+                rows.append(row | _change(result, arm, outcome))
+    last = max(places.values(), default=0.0)
+    shown = weeks["group"].isin(groups) & (weeks["day"] <= last)
+    weeks = weeks[shown].assign(estimator="expected")
+    simulated = pd.DataFrame(rows).assign(estimator="simulated")
+    parts = [simulated, weeks.assign(at=weeks["day"])]
     code = classes_of(result.scenario).host or ""
     host = say.state_names(result.scenario).get(code, code)
-    weeks = weeks[
-        weeks["group"].isin(list(names))
-        & (weeks["day"] <= max(at.values(), default=0.0))
+    table = pd.concat(parts, ignore_index=True).assign(arm=arm, host=host)
+    return say.titled(table, result).reindex(columns=RELATIONS)
+
+
+def _groups(result: Result) -> list[str]:
+    """The groups whose relations are measured."""
+    outcomes = [known_outcome(str(name)) for name in result.by_run.names]
+    groups = [
+        str(outcome.group)
+        for outcome in outcomes
+        if outcome is not None and outcome.measure == "relations"
     ]
-    table = pd.concat(
-        [pd.DataFrame(rows), weeks.assign(estimator="expected", at=weeks["day"])],
-        ignore_index=True,
-    )
-    return say.titled(table.assign(arm=arm, host=host), result).reindex(
-        columns=RELATIONS
-    )
+    return list(dict.fromkeys(groups))
+
+
+def _change(result: Result, arm: str, outcome: str) -> dict[str, Any]:
+    """The mean paired change of an outcome with its CI, and its level in the control
+    arm."""
+    frame = result.by_run.frame(outcome)
+    wide = frame.pivot(index="run", columns="arm", values=outcome)
+    wide = wide[[arm, result.reference]].dropna()
+    values, control = wide.to_numpy(float).T
+    change, _, lo, hi = paired_interval(values, control, alike=arm in result.alike)
+    level = float(control.mean()) if len(control) else np.nan
+    return {"change": change, "lo": lo, "hi": hi, "level": level, "n": len(control)}
 
 
 def relations_title(table: pd.DataFrame) -> str:
     """The finding: whose relations fall most at once; at the last day how many groups'
     are worse, and whose most."""
-    weeks, found = (
-        table[table["estimator"] == one] for one in ("expected", "simulated")
-    )
-    last = found[found["day"] == found["day"].max()]
-    host, day, n = (
-        say.first(table, "host") or "the host",
-        int(last["day"].iloc[0]),
-        int(last["n"].iloc[0]),
-    )
-    worse, better = last[last["hi"] < 0], last[last["lo"] > 0]
+    weeks = table[table["estimator"] == "expected"]
+    simulated = table[table["estimator"] == "simulated"]
+    last = simulated[simulated["day"] == simulated["day"].max()]
+    host = say.first(table, "host") or "the host"
+    day, n = int(last["day"].iloc[0]), int(last["n"].iloc[0])
     if last["change"].isna().all() or n < 2:
-        return f"One replication gives no confidence interval for the change of relations with {host}"
-    if not found[["change", "lo", "hi"]].to_numpy(float).any():
-        return f"Relations with {host} change in no group, in none of {say.plural(n, 'replication')}"
+        return (
+            "One replication gives no confidence interval for the change of relations "
+            f"with {host}"
+        )
+    if not simulated[["change", "lo", "hi"]].to_numpy(float).any():
+        runs = say.plural(n, "replication")
+        return f"Relations with {host} change in no group, in none of {runs}"
+    worse, better = last[last["hi"] < 0], last[last["lo"] > 0]
     words = f"worse in {len(worse)} of {say.plural(len(last), 'group')}"
-    words += f", better in {len(better)}" if len(better) else ""
-    words += f", most in {_most(worse)}" if len(worse) else ""
-    first = weeks[(weeks["day"] == weeks["day"].min()) & (weeks["change"] < 0)]
-    if len(first):
-        return f"Relations with {host} fall at once, most in {_most(first)}; by day {day} they are {words}"
-    return f"By day {day} relations with {host} are {words}"
+    if len(better):
+        words += f", better in {len(better)}"
+    if len(worse):
+        words += f", most in {_lowest(worse)}"
+    at_once = weeks[(weeks["day"] == weeks["day"].min()) & (weeks["change"] < 0)]
+    if at_once.empty:
+        return f"By day {day} relations with {host} are {words}"
+    return (
+        f"Relations with {host} fall at once, most in {_lowest(at_once)}; by day {day} "
+        f"they are {words}"
+    )
 
 
-def _most(rows: pd.DataFrame) -> str:
+def _lowest(rows: pd.DataFrame) -> str:
     """The group with the largest fall, and how large it is."""
     row = rows.sort_values("change", kind="stable").iloc[0]
-    return (
-        f"{say.group_words(str(row['group']))} ({say.signed(float(row['change']), 3)})"
-    )
+    change = say.signed(float(row["change"]), 3)
+    return f"{say.group_words(str(row['group']))} ({change})"
 
 
 @style.figure(
@@ -145,48 +129,45 @@ def _most(rows: pd.DataFrame) -> str:
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A staircase of weeks a group; what was simulated at the windows as dots with
     their CI; names at the right."""
-    ax = axes[0]
+    ax, last = axes[0], float(table["at"].max())
     ax.axhline(0, color=style.INK, linewidth=1)
     looks = [(style.BLUE, "-"), *style.OTHERS, (style.SKY, "-"), (style.BASE, "--")]
-    labels: list[tuple[float, str, Any]] = []
-    last = float(table["at"].max())
-    for (group, rows), (colour, dashes) in zip(
-        table.groupby("group", sort=True), looks * 9, strict=False
-    ):
-        weeks, found = (
-            rows[rows["estimator"] == one] for one in ("expected", "simulated")
-        )
+    labels: list[style.Label] = []
+    groups = table.groupby("group", sort=True)
+    for (group, rows), (colour, dashes) in zip(groups, looks * 9, strict=False):
+        weeks = rows[rows["estimator"] == "expected"]
+        simulated = rows[rows["estimator"] == "simulated"]
         if len(weeks):
-            day = [-14.0, *weeks["at"], last]
+            days = [BEFORE, *weeks["at"], last]
             change = [0.0, *weeks["change"], weeks["change"].iloc[-1]]
-            ax.step(
-                day, change, where="post", color=colour, linestyle=dashes, linewidth=1.6
-            )
-        ax.plot(found["at"], found["change"], "o", color=colour, markersize=4.5)
-        if np.isfinite(found["lo"]).all():
-            ax.vlines(
-                found["at"], found["lo"], found["hi"], color=colour, linewidth=1.4
-            )
-        end = float(found["change"].iloc[-1])
-        told = say.signed(
-            end, say.decimals(0.001, end)
-        )  # more decimals where it would print as none
-        labels.append((end, f"{told} {say.group_words(str(group))}", colour))
-    low, high = style.limits(
-        table[["change", "lo", "hi"]].to_numpy(float), 0.08, 0.12, flat=0.02
-    )
+            line: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.6}
+            ax.step(days, change, where="post", color=colour, **line)
+        x, lo, hi = (simulated[name] for name in ("at", "lo", "hi"))
+        ax.plot(x, simulated["change"], "o", color=colour, markersize=4.5)
+        if np.isfinite(lo).all():
+            ax.vlines(x, lo, hi, color=colour, linewidth=1.4)
+        end = float(simulated["change"].iloc[-1])
+        places = say.decimals(0.001, end)  # more where it would print as none
+        words = f"{say.signed(end, places)} {say.group_words(str(group))}"
+        labels.append((end, words, colour))
+    values = table[["change", "lo", "hi"]].to_numpy(float)
+    low, high = style.limits(values, 0.08, 0.12, flat=0.02)
     style.label_ends(ax, last, labels, 0.052 * (high - low), 9)
     ax.set(
-        xlim=(-14, last * 1.01),
-        xticks=[day for day in (0, 30, 60, 90, 120, 180, 240, 300, 360) if day <= last],
+        xlim=(BEFORE, last * 1.01),
+        xticks=[day for day in TICKS if day <= last],
         ylim=(low, high),
         xlabel="days after the event",
         ylabel="change of the group's\nmean relation, -1 to 1",
     )
-    marks = f"Paired difference from the control ({say.first(table, 'control')}). Lines: expected, by week. "
-    marks += f"Dots: {say.plural(int(table['n'].max()), 'replication')}, with 95 % CI"
-    small = (
-        "Relation: how far a state thinks the host stands with it less how far against it. Groups may overlap. Dots "
-        "stand in the middle of the step in which a window of the report ends."
+    runs = say.plural(int(table["n"].max()), "replication")
+    under = (
+        f"Paired difference from the control ({say.first(table, 'control')}). Lines: "
+        f"expected, by week. Dots: {runs}, with 95 % CI"
     )
-    return style.Words(relations_title(table), marks, small, small_wrap=120)
+    small = (
+        "Relation: how far a state thinks the host stands with it less how far against "
+        "it. Groups may overlap. Dots stand in the middle of the step in which a window "
+        "of the report ends."
+    )
+    return style.Words(relations_title(table), under, small, small_wrap=120)

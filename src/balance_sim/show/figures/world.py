@@ -3,6 +3,7 @@ dyads that change most."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,16 @@ from balance_sim.show.figures.dyads import NONE, dyads_table, has_dyads, states_
 from balance_sim.show.headline import by_size
 from balance_sim.study.result import Result
 
-LAND, SEA = "#d3d3d3", "#f3f6f8"
+LAND, SEA, NAVY = "#d3d3d3", "#f3f6f8", "#00304D"
 MOST_ARCS, MOST_NAMES = 12, 24
-LETTER, ROW = (
-    0.0064,
-    0.0165,
-)  # width of a letter and height of a line, of the width of the map
-REACH = 0.9  # quantile of the effects on states at which the colours end: few larger ones must not leave the rest pale
+LETTER, ROW = 0.0064, 0.0165
+"""Width of a letter and height of a line, of the width of the map."""
+REACH = 0.9
+"""Quantile of the effects on states at which the colours end: few larger ones must not
+leave the others pale."""
+FEWER_DASHES = (0, (3, 1.5))
+
+# -- tables ----------------------------------------------------------------------------
 
 
 def map_table(result: Result) -> pd.DataFrame:
@@ -34,10 +38,10 @@ def map_table(result: Result) -> pd.DataFrame:
     if dyads.empty:
         return dyads
     layout = layout_of(result.scenario)
-    placed = dyads["a"].isin(list(layout.spots)) & dyads["b"].isin(list(layout.spots))
-    dyads = dyads.assign(
-        arc=dyads.index.isin(by_size(dyads[dyads["clear"] & placed]).index[:MOST_ARCS])
-    )
+    places = list(layout.spots)
+    placed = dyads["a"].isin(places) & dyads["b"].isin(places)
+    arcs = by_size(dyads[dyads["clear"] & placed]).index[:MOST_ARCS]
+    dyads = dyads.assign(arc=dyads.index.isin(arcs))
     dyads.attrs["layout"] = layout
     return dyads
 
@@ -47,23 +51,23 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     name, sure = say.first(table, "treatment"), states[states["clear"]]
     if sure.empty:
         return f"{name}: no state's expected security agreements change detectably"
-    sides = [(sure[sure["effect"] > 0], "gain"), (sure[sure["effect"] < 0], "lose")]
-    tops = [
-        (part, way, part.iloc[int(part["effect"].abs().to_numpy().argmax())])
-        for part, way in sides
-        if len(part)
+    gains, losses = sure[sure["effect"] > 0], sure[sure["effect"] < 0]
+    sides = [
+        (rows, verb, rows.iloc[int(rows["effect"].abs().to_numpy().argmax())])
+        for rows, verb in ((gains, "gain"), (losses, "lose"))
+        if len(rows)
     ]
-    places = max(say.digits(float(top["effect"])) for _, _, top in tops)
-    told = []
-    for part, way, top in tops:
+    places = max(say.digits(float(top["effect"])) for _, _, top in sides)
+    parts = []
+    for rows, verb, top in sides:
         size = say.signed(float(top["effect"]), places)
-        several = f"{say.plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
-        told.append(
-            several
-            if len(part) > 1
-            else f"{top['name']} {way}s security agreements ({size})"
-        )
-    return f"{name}: {'; '.join(told)}"
+        if len(rows) == 1:
+            parts.append(f"{top['name']} {verb}s security agreements ({size})")
+        else:
+            count = say.plural(len(rows), "state")
+            most = f"{top['name']} most ({size})"
+            parts.append(f"{count} {verb} security agreements, {most}")
+    return f"{name}: {'; '.join(parts)}"
 
 
 def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
@@ -77,20 +81,19 @@ def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
 
 def reach_of(states: pd.DataFrame) -> float:
     """The effect at which the colours end."""
-    sure = states.loc[states["clear"], "effect"].abs()
-    return float(sure.quantile(REACH)) if len(sure) else 1.0
+    sizes = states.loc[states["clear"], "effect"].abs()
+    return float(sizes.quantile(REACH)) if len(sizes) else 1.0
 
 
 def shades_of(states: pd.DataFrame) -> dict[str, Any]:
     """The colour of each state by its code; None where its CI holds zero."""
-    at = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
-    rows = zip(
-        states["code"],
-        style.effect_colours()(at.to_numpy(float)),
-        states["clear"],
-        strict=True,
-    )
+    places = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
+    shades = style.effect_colours()(places.to_numpy(float))
+    rows = zip(states["code"], shades, states["clear"], strict=True)
     return {code: tuple(shade) if sure else None for code, shade, sure in rows}
+
+
+# -- drawing ---------------------------------------------------------------------------
 
 
 def _page(table: pd.DataFrame) -> list[style.Axes]:
@@ -115,161 +118,139 @@ def draw_map(
 ) -> style.Words:
     """States coloured by their effect where its CI excludes zero, participants
     outlined, arcs of `map_table`; dots for states too small for the atlas, and for
-    invented ones. states: of `states_table`."""
-    ax, layout, shades = axes[0], table.attrs["layout"], shades_of(states)
-    colour = {
+    invented ones.
+
+    states : of `states_table`
+    """
+    ax, layout = axes[0], table.attrs["layout"]
+    colours = {
         code: style.UNCLEAR if shade is None else shade
-        for code, shade in shades.items()
+        for code, shade in shades_of(states).items()
     }
-    known, marked = (
-        states[states["code"].isin(list(layout.spots))],
-        states.loc[states["participant"], "code"],
-    )
-    world = layout.kind == "world"
-    if world:
-        draw_land(ax, layout, colour, set(marked))
-    dots = known[~known["code"].isin(list(atlas.by_iso3()))] if world else known
+    placed = states[states["code"].isin(list(layout.spots))]
+    is_world = layout.kind == "world"
+    dots = placed
+    if is_world:
+        participants = set(states.loc[states["participant"], "code"])
+        draw_land(ax, layout, colours, participants)
+        dots = placed[~placed["code"].isin(list(atlas.by_iso3()))]
     if len(dots):
-        x, y = zip(*(layout.spots[code] for code in dots["code"]), strict=True)
-        edges = [2.4 if code in set(marked) else 0.8 for code in dots["code"]]
-        fills = [colour[code] for code in dots["code"]]
-        ax.scatter(
-            x,
-            y,
-            s=60 if world else 420,
-            c=fills,
-            edgecolors=style.INK,
-            linewidths=edges,
-            zorder=4.5,
-        )
+        _draw_dots(ax, dots, layout, colours)
     arcs = table[table["arc"]]
     draw_arcs(ax, arcs, layout)
     left, right, bottom, top = layout.box
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    draw_names(ax, arcs, known, layout)
+    draw_names(ax, arcs, placed, layout)
     ax.set_axis_off()
-    _key(ax, reach_of(states), world=world)
-    under = f"Effects on expected new security agreements {style.within(table)}. "
-    under += "Black outline, bold: participants of the event"
+    _draw_key(ax, reach_of(states), is_world=is_world)
+    under = (
+        f"Effects on expected new security agreements {style.within(table)}. Black "
+        "outline, bold: participants of the event"
+    )
     if len(arcs):
         under += f". Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
-    lost = sorted(set(states["name"]) - set(known["name"]))
-    where = (
-        atlas.CAPTION
-        if world
-        else "The places are invented: where they stand here means nothing."
-    )
-    told = (
-        f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. {say.CAVEAT} {where}"
-        + (f" Without a place: {', '.join(lost)}." if lost else "")
-    )
-    return style.Words(map_title(table, states), under, told, 96, 160)
+    places = "The places are invented: where they stand here means nothing."
+    if is_world:
+        places = atlas.CAPTION
+    runs, control = style.runs_of(table), say.first(table, "control")
+    small = f"{runs}. Control: {control}. {say.CAVEAT} {places}"
+    missing = sorted(set(states["name"]) - set(placed["name"]))
+    if missing:
+        small += f" Without a place: {', '.join(missing)}."
+    return style.Words(map_title(table, states), under, small, 96, 160)
 
 
-def _key(ax: style.Axes, reach: float, *, world: bool) -> None:
+def _draw_dots(
+    ax: style.Axes, states: pd.DataFrame, layout: Layout, colours: Mapping[str, Any]
+) -> None:
+    """A dot a state, participants with a wide edge."""
+    spots = np.array([layout.spots[code] for code in states["code"]])
+    fills = [colours[code] for code in states["code"]]
+    widths = [2.4 if marked else 0.8 for marked in states["participant"]]
+    size = 60 if layout.kind == "world" else 420
+    looks: dict[str, Any] = {"c": fills, "edgecolors": style.INK, "zorder": 4.5}
+    ax.scatter(spots[:, 0], spots[:, 1], s=size, linewidths=widths, **looks)
+
+
+def _draw_key(ax: style.Axes, reach: float, *, is_world: bool) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.ticker import MaxNLocator
 
     scale = ScalarMappable(Normalize(-reach, reach), style.effect_colours())
-    bar = style.owner(ax).colorbar(
-        scale,
-        ax=ax,
-        location="bottom",
-        shrink=0.4,
-        aspect=45,
-        pad=0.01,
-        extend="both",
-        extendfrac=0.03,
-    )
+    sizing: dict[str, Any] = {"shrink": 0.4, "aspect": 45, "pad": 0.01}
+    sizing |= {"extend": "both", "extendfrac": 0.03}
+    bar = style.owner(ax).colorbar(scale, ax=ax, location="bottom", **sizing)
     bar.locator = MaxNLocator(5)
     bar.outline.set_edgecolor("#999999")
-    grey = "light grey: the 95 % CI holds zero" + (
-        "; dark grey: not in the model" if world else ""
-    )
-    told = f"effect on a state's expected new security agreements ({grey})"
-    bar.set_label(told, fontsize=style.SMALL, color=style.QUIET)
+    greys = "light grey: the 95 % CI holds zero"
+    if is_world:
+        greys += "; dark grey: not in the model"
+    label = f"effect on a state's expected new security agreements ({greys})"
+    bar.set_label(label, fontsize=style.SMALL, color=style.QUIET)
 
 
 def draw_land(
-    ax: style.Axes, layout: Layout, colour: dict[str, Any], outlined: set[str]
+    ax: style.Axes,
+    layout: Layout,
+    colours: Mapping[str, Any],
+    outlined: Collection[str],
 ) -> None:
     """Every country of the atlas but Antarctica; grey where it is not in the roster.
     outlined: codes in black lines."""
     from matplotlib.patches import PathPatch, Rectangle
-    from matplotlib.path import Path
 
     left, right, bottom, top = layout.box
-    ax.add_patch(
-        Rectangle(
-            (left, bottom),
-            right - left,
-            top - bottom,
-            facecolor=SEA,
-            linewidth=0,
-            zorder=0,
-        )
-    )
-    iso3 = {
-        of.numeric: code for code, of in code_table().items() if of.numeric is not None
-    }
+    looks: dict[str, Any] = {"facecolor": SEA, "linewidth": 0, "zorder": 0}
+    ax.add_patch(Rectangle((left, bottom), right - left, top - bottom, **looks))
+    codes = {row.numeric: code for code, row in code_table().items()}
+    codes.pop(None, None)
     for country in atlas.countries():
-        if country.numeric == atlas.ANTARCTICA:
+        rings = rings_inside(country, layout)
+        if country.numeric == atlas.ANTARCTICA or not rings:
             continue
-        corners, codes = [], []
-        for px, py in rings_inside(country, layout):
-            corners += [*zip(px, py, strict=True), (px[0], py[0])]
-            codes += [Path.MOVETO, *[Path.LINETO] * (len(px) - 1), Path.CLOSEPOLY]
-        code = iso3.get(country.numeric, "") if country.numeric is not None else ""
-        in_roster, marked = code in colour, code in outlined
-        looks: dict[str, Any] = {
-            "facecolor": colour.get(code, LAND),
-            "zorder": 1 + in_roster + 0.5 * marked,
-        }
-        looks |= (
-            {"edgecolor": style.INK, "linewidth": 1.5} if marked else {"linewidth": 0.5}
-        )
-        looks.setdefault("edgecolor", "#8a8a8a" if in_roster else "white")
-        if corners:
-            ax.add_artist(
-                PathPatch(
-                    Path(corners, codes), gid=f"land-{code or country.name}", **looks
-                )
-            )
+        code = codes.get(country.numeric, "")
+        in_roster, is_outlined = code in colours, code in outlined
+        looks = {"facecolor": colours.get(code, LAND), "linewidth": 0.5}
+        looks["edgecolor"] = "#8a8a8a" if in_roster else "white"
+        if is_outlined:
+            looks |= {"edgecolor": style.INK, "linewidth": 1.5}
+        height = 1 + in_roster + 0.5 * is_outlined
+        gid = f"land-{code or country.name}"
+        ax.add_artist(PathPatch(_path(rings), gid=gid, zorder=height, **looks))
+
+
+def _path(rings: list[tuple[Any, Any]]) -> Any:
+    """Closed rings as one path."""
+    from matplotlib.path import Path
+
+    corners, commands = [], []
+    for x, y in rings:
+        ring = np.column_stack([x, y])
+        corners.append(np.concatenate([ring, ring[:1]]))
+        lines = [Path.LINETO] * (len(ring) - 1)
+        commands += [Path.MOVETO, *lines, Path.CLOSEPOLY]
+    return Path(np.concatenate(corners), commands)
 
 
 def draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
     """Great circles, or bent lines: wider where the effect is further from zero, dashed
     where it is below."""
-    most = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
-    for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
-        width = 0.9 + 2.8 * abs(row["effect"]) / most
-        colour, dashes = (
-            ("#00304D", "-") if row["effect"] > 0 else (style.VERMILION, (0, (3, 1.5)))
-        )
+    largest = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
+    ordered = arcs.sort_values("effect", key=abs, kind="stable")
+    halo: dict[str, Any] = {"color": "white", "alpha": 0.75, "zorder": 3}
+    for row in ordered.to_dict("records"):
+        width = 0.9 + 2.8 * abs(row["effect"]) / largest
+        looks: dict[str, Any] = {"color": NAVY, "linestyle": "-"}
+        if row["effect"] <= 0:
+            looks = {"color": style.VERMILION, "linestyle": FEWER_DASHES}
         for x, y in layout.arc(row["a"], row["b"]):
-            ax.plot(
-                x,
-                y,
-                color="white",
-                linewidth=width + 1.4,
-                alpha=0.75,
-                zorder=3,
-                solid_capstyle="round",
-            )
-            ax.plot(
-                x,
-                y,
-                color=colour,
-                linestyle=dashes,
-                linewidth=width,
-                alpha=0.9,
-                zorder=4,
-            )
+            ax.plot(x, y, linewidth=width + 1.4, solid_capstyle="round", **halo)
+            ax.plot(x, y, linewidth=width, alpha=0.9, zorder=4, **looks)
 
 
 def draw_names(
-    ax: style.Axes, arcs: pd.DataFrame, known: pd.DataFrame, layout: Layout
+    ax: style.Axes, arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout
 ) -> None:
     """Names where `named_spots` has them; dots at the ends of arcs."""
     ends = sorted({*arcs["a"], *arcs["b"]})
@@ -277,15 +258,13 @@ def draw_names(
         spots = np.array([layout.spots[code] for code in ends])
         ax.plot(spots[:, 0], spots[:, 1], "o", color=style.INK, markersize=3, zorder=5)
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
-    looks: dict[str, Any] = {
-        "fontsize": style.SMALL,
-        "ha": "center",
-        "va": "center",
-        "bbox": box,
-        "zorder": 6,
-    }
-    for name, x, y, bold in named_spots(arcs, known, layout, LETTER, ROW):
+    looks: dict[str, Any] = {"fontsize": style.SMALL, "bbox": box, "zorder": 6}
+    looks |= {"ha": "center", "va": "center"}
+    for name, x, y, bold in named_spots(arcs, states, layout, LETTER, ROW):
         ax.text(x, y, name, fontweight="bold" if bold else "normal", **looks)
+
+
+# -- names -----------------------------------------------------------------------------
 
 
 def named_spots(
@@ -295,51 +274,60 @@ def named_spots(
     ends of arcs, then of those that change most, none on top of another; in a layout of
     invented places of all that have room.
 
-    letter, row: width of a letter and height of a line, of the width of the map."""
+    letter, row : width of a letter and height of a line, of the width of the map
+    """
     left, right, bottom, top = layout.box
-    wide, ends = (
-        right - left,
-        pd.concat([arcs["a"], arcs["b"]]).value_counts(sort=False),
-    )
-    known = states[states["code"].isin(list(layout.spots))]
-    rows = known.assign(
-        ends=[int(ends.get(code, 0)) for code in known["code"]],
-        far=known["effect"].abs(),
-    )
-    rows = rows.sort_values(
-        ["participant", "ends", "clear", "far", "code"],
-        ascending=[False, False, False, False, True],
-        kind="stable",
-    )
-    world = layout.kind == "world"
-    taken: list[
-        tuple[float, float, float]
-    ] = []  # middle, and half the width of the words
-    out: list[tuple[str, float, float, bool]] = []
-    for one in rows.head(MOST_NAMES if world else len(rows)).to_dict("records"):
-        x, y = layout.spots[one["code"]]
-        bold = bool(one["participant"])
-        half = 0.5 * letter * wide * len(str(one["name"])) * (1.1 if bold else 1.0)
-        high, across = 0.9 * row * wide, half + 0.009 * wide
-        down = high if world else 2 * high
-        for dx, dy in (
-            (0.0, -down),
-            (0.0, down),
-            (across, 0.0),
-            (-across, 0.0),
-            (across, -high),
-            (-across, -high),
-        ):
+    width = right - left
+    line, is_world = row * width, layout.kind == "world"
+    taken: list[tuple[float, float, float]] = []  # middle, and half the width of words
+    names: list[tuple[str, float, float, bool]] = []
+    candidates = _by_rank(arcs, states[states["code"].isin(list(layout.spots))])
+    if is_world:
+        candidates = candidates.head(MOST_NAMES)
+    for state in candidates.to_dict("records"):
+        name, bold = str(state["name"]), bool(state["participant"])
+        half = 0.5 * letter * width * len(name) * (1.1 if bold else 1.0)
+        x, y = layout.spots[state["code"]]
+        for dx, dy in _offsets(half + 0.009 * width, 0.9 * line, is_world=is_world):
             u, v = x + dx, y + dy
-            inside = (
+            is_inside = (
                 left + half < u < right - half
-                and bottom + 0.5 * high < v < top - 0.5 * high
+                and bottom + 0.45 * line < v < top - 0.45 * line
             )
-            if inside and all(
-                abs(u - p) > half + other or abs(v - q) > 1.02 * row * wide
-                for p, q, other in taken
-            ):
-                out.append((str(one["name"]), u, v, bold))
+            is_free = all(
+                abs(u - other_u) > half + other_half or abs(v - other_v) > 1.02 * line
+                for other_u, other_v, other_half in taken
+            )
+            if is_inside and is_free:
+                names.append((name, u, v, bold))
                 taken.append((u, v, half))
                 break
-    return out
+    return names
+
+
+def _by_rank(arcs: pd.DataFrame, states: pd.DataFrame) -> pd.DataFrame:
+    """States in the order in which they are named: participants, those at the ends of
+    most arcs, those that change most."""
+    ends = pd.concat([arcs["a"], arcs["b"]]).value_counts(sort=False)
+    ranked = states.assign(
+        ends=[int(ends.get(code, 0)) for code in states["code"]],
+        size=states["effect"].abs(),
+    )
+    order = ["participant", "ends", "clear", "size", "code"]
+    ascending = [False, False, False, False, True]
+    return ranked.sort_values(order, ascending=ascending, kind="stable")
+
+
+def _offsets(
+    across: float, height: float, *, is_world: bool
+) -> list[tuple[float, float]]:
+    """Where a name may stand, from its state: below, above, beside, aslant."""
+    down = height if is_world else 2 * height
+    return [
+        (0.0, -down),
+        (0.0, down),
+        (across, 0.0),
+        (-across, 0.0),
+        (across, -height),
+        (-across, -height),
+    ]

@@ -3,7 +3,9 @@ side by side."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from balance_sim import registry
 from balance_sim.effects.result import AnalysedResult
@@ -27,10 +29,9 @@ from balance_sim.show.report.tables import Rows, cell
 from balance_sim.show.study_types import Content, Section, registered_type
 from balance_sim.study.sweep_result import SweepResult
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MOST_INPUTS, MOST_LETTERS = 60, 160
+MOST_INPUTS, MOST_LETTERS, MOST_VALUES = 60, 160, 8
+OF_THE_PROGRAM = ("versions", "runs", "scenario.")
+"""How the paths of inputs begin that are no values of a scenario."""
 
 
 def page_of(study: Any) -> tuple[str, Content]:
@@ -46,163 +47,146 @@ def page_of(study: Any) -> tuple[str, Content]:
 
 
 def _run(result: AnalysedResult) -> Content:
-    sections = sections_of(result)
-    compared = [
-        arm for arm in result.arms if arm in (result.reference, result.headline_arm)
-    ]
+    """What the page of a run says."""
+    pair = (result.reference, result.headline_arm)
+    compared = [arm for arm in result.arms if arm in pair]
+    has_runs, sections = bool(result.finished), sections_of(result)
     return {
         "title": say.printable(result.scenario.title),
         "result": result,
         "scenario": result.scenario,
         "answer": finding(result),
-        "agreements": tables.agreement_rows(result, compared)
-        if result.finished
-        else [],
+        "agreements": tables.agreement_rows(result, compared) if has_runs else [],
         "others": [arm for arm in result.arms if arm not in compared],
-        "own": tables.own_rows(result) if result.finished else [],
+        "own": tables.own_rows(result) if has_runs else [],
         "sections": sections,
         "section_links": [(section.place, section.title) for section in sections],
-        "sure": _sentences(result),
-        "doubts": doubts(result) if result.finished else [],
+        "sure": _sentences(result) if has_runs else [],
+        "doubts": doubts(result) if has_runs else [],
     }
 
 
 def _sentences(result: AnalysedResult) -> list[str]:
     """What channels and placebos say of the headline effect."""
-    if not result.finished:
-        return []
     sentences = [channel_words(result), placebo_words(result.placebos.tests())]
     return [sentence for sentence in sentences if sentence]
 
 
 def sections_of(result: AnalysedResult) -> list[Section]:
     """The sections of a run's report that rooms of the upper storey bring."""
-    found = (section(result) for section in registry.parts("section").values())
+    found = [section(result) for section in registry.parts("section").values()]
     return [section for section in found if section is not None]
 
 
+# -- a sweep ---------------------------------------------------------------------------
+
+
 def _sweep(sweep: SweepResult) -> Content:
-    found, title = headline_effects(sweep), say.printable(sweep.scenario.title)
+    """What the page of a sweep says."""
+    effects = headline_effects(sweep)
+    scenario = say.printable(sweep.scenario.title)
+    if not scenario.endswith(("?", ".")):
+        scenario += "."
+    factors = [say.factor_words(path) for path in sweep.paths]
     return {
         "sweep": sweep,
         "title": say.printable(str(sweep.manifest.design.title or sweep.name)),
-        "question": f"{title}{'' if title.endswith(('?', '.')) else '.'} {say.printable(sweep.question)}",
-        "answer": _sweep_answer(sweep, found),
-        "heads": [
-            *map(say.factor_words, sweep.paths),
-            "effect",
-            "low",
-            "high",
-            "MCSE",
-            "replications",
-        ],
-        "numeric": [False] * len(sweep.paths) + [True] * 5,
-        "points": _point_rows(sweep, found),
-        "count": len(found),
+        "question": f"{scenario} {say.printable(sweep.question)}",
+        "answer": _sweep_answer(sweep, effects),
+        "heads": [*factors, "effect", "low", "high", "MCSE", "replications"],
+        "numeric": [False] * len(factors) + [True] * 5,
+        "points": _point_rows(sweep, effects),
+        "count": len(effects),
         "factors": _factor_rows(sweep),
     }
 
 
-def _sweep_answer(sweep: SweepResult, found: pd.DataFrame) -> str:
+def _sweep_answer(sweep: SweepResult, effects: pd.DataFrame) -> str:
     """The range of the effect over the points, at how many of them it can be detected,
     and which way."""
-    if found.empty:
+    if effects.empty:
         return "No arm to compare, or no point finished, so there is nothing to report."
-    sure = found[clear(found)]
-    more, fewer = int((sure["mean"] > 0).sum()), int((sure["mean"] < 0).sum())
-    told = (
-        f" Of the detectable ones {more} are above zero and {fewer} below."
-        if len(sure)
-        else ""
-    )
-    arm, control = (
-        say.arm_title(sweep.scenario, one)
-        for one in (str(sweep.headline_arm), sweep.reference)
-    )
-    runs = f"{say.plural(sweep.runs, 'replication')} a point"
-    return f"{multiples_title(multiples_table(sweep))}.{told} {arm}, relative to {control}; {runs}."
+    sure = effects.loc[clear(effects), "mean"]
+    words = f"{multiples_title(multiples_table(sweep))}."
+    if len(sure):
+        more, fewer = int((sure > 0).sum()), int((sure < 0).sum())
+        words += f" Of the detectable ones {more} are above zero and {fewer} below."
+    arm = say.arm_title(sweep.scenario, str(sweep.headline_arm))
+    control = say.arm_title(sweep.scenario, sweep.reference)
+    runs = say.plural(sweep.runs, "replication")
+    return f"{words} {arm}, relative to {control}; {runs} a point."
 
 
-def _point_rows(sweep: SweepResult, found: pd.DataFrame) -> Rows:
+def _point_rows(sweep: SweepResult, effects: pd.DataFrame) -> Rows:
     """The points with the largest and the smallest effect, in that order."""
-    if found.empty:
+    if effects.empty:
         return []
-    order = found.sort_values(["mean", "point"], ascending=[False, True], kind="stable")
-    half = tables.MOST_ROWS // 2
-    part = (
-        order
-        if len(order) <= tables.MOST_ROWS
-        else order.iloc[[*range(half), *range(-half, 0)]]
-    )
+    order = [False, True]
+    points = effects.sort_values(["mean", "point"], ascending=order, kind="stable")
+    if len(points) > tables.MOST_ROWS:
+        half = tables.MOST_ROWS // 2
+        points = pd.concat([points.head(half), points.tail(half)])
     columns = [*sweep.paths, "mean", "lo", "hi", "mcse", "n"]
-    return [[cell(row[name]) for name in columns] for row in part.to_dict("records")]
+    rows = points.to_dict("records")
+    return [[cell(row[name]) for name in columns] for row in rows]
 
 
 def _factor_rows(sweep: SweepResult) -> Rows:
     """Each factor: key path, how many values, the least and the most, or the words."""
     rows = []
     for path in sweep.paths:
-        distinct = sweep.points[path].unique().tolist()
-        numbers = sorted(one for one in distinct if isinstance(one, int | float))
-        values = [
-            *numbers,
-            *sorted(
-                (one for one in distinct if not isinstance(one, int | float)), key=str
-            ),
-        ]
-        ends = f"{cell(values[0])} to {cell(values[-1])}"
-        rows.append(
-            [
-                path,
-                str(len(values)),
-                ", ".join(map(cell, values)) if len(values) <= 8 else ends,
-            ]
-        )
+        values = sweep.points[path].unique().tolist()
+        numbers = sorted(value for value in values if isinstance(value, int | float))
+        words = [value for value in values if not isinstance(value, int | float)]
+        ordered = [*numbers, *sorted(words, key=str)]
+        shown = f"{cell(ordered[0])} to {cell(ordered[-1])}"
+        if len(ordered) <= MOST_VALUES:
+            shown = ", ".join(map(cell, ordered))
+        rows.append([path, str(len(ordered)), shown])
     return rows
 
 
+# -- several studies -------------------------------------------------------------------
+
+
 def _comparison(several: Comparison) -> Content:
-    names = several.names
-    scenarios = dict.fromkeys(
-        say.printable(study.scenario.title) for study in several.studies
-    )
+    """What the page of several studies says."""
+    names, studies = several.names, several.studies
+    titles = dict.fromkeys(say.printable(study.scenario.title) for study in studies)
     title = f"{len(names)} studies side by side: {', '.join(names)}"
+    if len(names) == 2:
+        title = " and ".join(names)
+    inputs = []
+    for name, lines in zip(names[1:], several.differences, strict=True):
+        inputs.append((f"{name}, against {names[0]}", input_rows(lines), len(lines)))
+    made = [tables.made_rows(study) for study in studies]
     return {
-        "title": " and ".join(names) if len(names) == 2 else title,
-        "question": "; ".join(scenarios),
+        "title": title,
+        "question": "; ".join(titles),
         "answer": _comparison_answer(several),
-        "inputs": [
-            (f"{name}, against {names[0]}", input_rows(lines), len(lines))
-            for name, lines in zip(names[1:], several.differences, strict=True)
-        ],
-        "made": [
-            (name, tables.made_rows(study))
-            for name, study in zip(names, several.studies, strict=True)
-        ],
-        "failed_count": sum(len(study.failed) for study in several.studies),
+        "inputs": inputs,
+        "made": list(zip(names, made, strict=True)),
+        "failed_count": sum(len(study.failed) for study in studies),
     }
 
 
 def _comparison_answer(several: Comparison) -> str:
-    """Two sentences: what is found, and in how many inputs the sides differ."""
-    studies, differences = (
-        comparison.studies_table(several),
-        comparison.differences_table(several),
-    )
+    """Two sentences: the finding, and in how many inputs the sides differ."""
+    studies = comparison.studies_table(several)
+    differences = comparison.differences_table(several)
+    words = "No outcome is in both, so there is nothing to report"
     if len(studies):
-        found = comparison.studies_title(studies)
+        words = comparison.studies_title(studies)
     elif len(differences):
-        found = comparison.differences_title(differences)
-    else:
-        found = "No outcome is in both, so there is nothing to report"
-    count = [len(lines) for lines in several.differences]
-    if not any(count):
-        return f"{found}. The inputs are the same."
-    least, most = min(count), max(count)
-    values = (
-        say.plural(most, "value") if least == most else f"{least:,} to {most:,} values"
-    )
-    return f"{found}. Their inputs differ in {values}, listed below."
+        words = comparison.differences_title(differences)
+    counts = [len(lines) for lines in several.differences]
+    if not any(counts):
+        return f"{words}. The inputs are the same."
+    least, most = min(counts), max(counts)
+    values = say.plural(most, "value")
+    if least < most:
+        values = f"{least:,} to {most:,} values"
+    return f"{words}. Their inputs differ in {values}, listed below."
 
 
 def input_rows(lines: list[str]) -> Rows:
@@ -213,14 +197,13 @@ def input_rows(lines: list[str]) -> Rows:
         path, _, values = line.partition(": ")
         left, _, right = values.removesuffix(" right").rpartition(" left, ")
         rows.append([path, _input(left), _input(right)])
-    rows.sort(
-        key=lambda row: (row[0].startswith(("versions", "runs", "scenario.")), row[0])
-    )
+    rows.sort(key=lambda row: (row[0].startswith(OF_THE_PROGRAM), row[0]))
     return rows[:MOST_INPUTS]
 
 
-def _input(text: str) -> str:
-    text = "not there" if text == "None" else say.printable(text)
+def _input(value: str) -> str:
+    """A value of an input; words stand without their quotes."""
+    text = "not there" if value == "None" else say.printable(value)
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1]  # words stand without their quotes
+        text = text[1:-1]
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."

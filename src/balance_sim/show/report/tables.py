@@ -87,93 +87,91 @@ def data_uri(table: pd.DataFrame) -> str:
     0, no cell a formula."""
     rounded = harmless_frame(table)
     for column in rounded.select_dtypes("float"):
-        values = rounded[column]
-        rounded[column] = [
-            f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in values
-        ]
+        rounded[column] = [_four_digits(value) for value in rounded[column]]
     for column in rounded.select_dtypes("bool"):
         rounded[column] = rounded[column].astype(int)
     text = rounded.to_csv(index=False, lineterminator="\n")
     return "data:text/csv;charset=utf-8," + quote(text, safe=",.:-_ ")
 
 
+def _four_digits(value: float) -> str:
+    if not np.isfinite(value):
+        return ""
+    return f"{float(f'{value:.4g}') + 0.0:.10g}"
+
+
+# -- a run -----------------------------------------------------------------------------
+
+
 def scheduled_rows(result: Result) -> Rows:
     """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
     names = say.state_names(result.scenario)
-    return [
-        [
-            say.dyad_name(names, row["a"], row["b"]),
-            *(str(row[key]) for key in ("name", "kind", "stage", "date")),
-        ]
-        for row in result.scheduled.to_dict("records")
-    ]
+    rows = []
+    for row in result.scheduled.to_dict("records"):
+        dyad = say.dyad_name(names, row["a"], row["b"])
+        cells = [str(row[key]) for key in ("name", "kind", "stage", "date")]
+        rows.append([dyad, *cells])
+    return rows
 
 
 def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
     """Per arm and direction: expected number, effect, CI, Monte Carlo standard error;
     the longest window."""
+    titles = say.arm_titles(result.scenario)
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
-        told = (
-            ["control", "", ""]
-            if row["arm"] == result.reference
-            else say.effect_cells(row)
-        )
-        title, way = (
-            say.arm_title(result.scenario, str(row["arm"])),
-            ROWS[str(row["direction"])],
-        )
-        rows.append([title, way, say.number(float(row["mean"]), 2), *told])
+        is_control = row["arm"] == result.reference
+        effect = ["control", "", ""] if is_control else say.effect_cells(row)
+        expected = say.number(float(row["mean"]), 2)
+        rows.append([titles[row["arm"]], ROWS[row["direction"]], expected, *effect])
     return rows
 
 
 def own_rows(result: Result) -> Rows:
     """Of each outcome of the user's own and arm: level, effect, CI, Monte Carlo
     standard error."""
+    titles = say.arm_titles(result.scenario)
     effects = {
         (row["outcome"], row["arm"]): row for row in result.effects.to_dict("records")
     }
+    levels = result.levels[result.levels["outcome"].str.startswith("own_")]
     rows = []
-    for level in result.levels[result.levels["outcome"].str.startswith("own_")].to_dict(
-        "records"
-    ):
+    for level in levels.to_dict("records"):
         name, arm = level["outcome"], level["arm"]
-        found = effects.get((name, arm))
-        cells = [
-            "control" if found is None else "not known: missing in some replications",
-            "",
-            "",
-        ]
-        if found is not None and np.isfinite(found["mean"]):
-            cells = say.effect_cells(found)
-        front = [
-            say.capital(say.outcome_words(name)),
-            say.arm_title(result.scenario, arm),
-        ]
-        rows.append([*front, say.number(level["mean"], 2), *cells])
+        effect = effects.get((name, arm))
+        if effect is None:
+            cells = ["control", "", ""]
+        elif np.isfinite(effect["mean"]):
+            cells = say.effect_cells(effect)
+        else:
+            cells = ["not known: missing in some replications", "", ""]
+        words = say.capital(say.outcome_words(name))
+        rows.append([words, titles[arm], say.number(level["mean"], 2), *cells])
     return sorted(rows, key=lambda row: row[0])
 
 
 def own_meanings(result: Result) -> list[str]:
     """What each outcome of the user's own is, in its author's words."""
-    told = result.codebook[result.codebook["outcome"].str.startswith("own_")]
-    return [
-        f"{say.capital(say.outcome_words(row['outcome']))}: {say.printable(row['meaning'])}"
-        for row in told.to_dict("records")
-    ]
+    own = result.codebook[result.codebook["outcome"].str.startswith("own_")]
+    lines = []
+    for row in own.to_dict("records"):
+        words = say.capital(say.outcome_words(row["outcome"]))
+        lines.append(f"{words}: {say.printable(row['meaning'])}")
+    return lines
+
+
+# -- inputs ----------------------------------------------------------------------------
 
 
 def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
     """Name, title, and what an arm changes."""
-    of = {name: scenario.arms[name] for name in arms}
-    return [
-        [
-            say.arm_words(name),
-            arm.title,
-            changes(arm.drop, [(one.id, one.date) for one in arm.add], arm.set),
-        ]
-        for name, arm in of.items()
-    ]
+    rows = []
+    for name in arms:
+        arm = scenario.arms[name]
+        added = [(event.id, event.date) for event in arm.add]
+        change = changes(arm.drop, added, arm.set)
+        rows.append([say.arm_words(name), arm.title, change])
+    return rows
 
 
 def changes(
@@ -181,42 +179,38 @@ def changes(
     added: Iterable[tuple[object, object]],
     values: Mapping[str, object],
 ) -> str:
-    """What an arm changes of the scenario. added: events with their dates; values: by
-    key path."""
-    told = [f"without {event}" for event in drop]
-    told += [f"with {event} ({date})" for event, date in added]
-    told += [f"{path} = {listed(value)}" for path, value in values.items()]
-    return "; ".join(told) or "nothing"
+    """What an arm changes of the scenario.
+
+    added : events with their dates
+    values : by key path
+    """
+    parts = [f"without {event}" for event in drop]
+    parts += [f"with {event} ({date})" for event, date in added]
+    parts += [f"{path} = {listed(value)}" for path, value in values.items()]
+    return "; ".join(parts) or "nothing"
 
 
 def listed(value: object) -> str:
     """A value of a scenario; of a list its members."""
-    return (
-        ", ".join(map(str, value)) or "none"
-        if isinstance(value, list | tuple)
-        else str(value)
-    )
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def event_rows(scenario: Scenario) -> Rows:
     """Events by date: date, kind, label, who, visibility, confidence, source."""
-    rows = []
-    for event in sorted(scenario.events, key=lambda event: (event.date, event.id)):
-        front = [
+    return [
+        [
             str(event.date),
             say.arm_words(event.kind),
             event.label or event.id,
             " ".join(event.principals),
+            cell(event.visibility),
+            say.arm_words(event.confidence),
+            event.source,
         ]
-        rows.append(
-            [
-                *front,
-                cell(event.visibility),
-                say.arm_words(event.confidence),
-                event.source,
-            ]
-        )
-    return rows
+        for event in sorted(scenario.events, key=lambda event: (event.date, event.id))
+    ]
 
 
 def parameter_rows(scenario: Scenario) -> Rows:
@@ -224,109 +218,89 @@ def parameter_rows(scenario: Scenario) -> Rows:
     differs, unit, range, source."""
     rows = []
     for row in parameter_table():
-        path, used, bounds, error = (
-            row[name] for name in ("path", "value", "range", "standard_error")
-        )
+        path, value = str(row["path"]), row["value"]
         with suppress(LookupError):  # a scenario without, say, this type of agreement
-            used = value_at(scenario, str(path))
+            value = value_at(scenario, path)
+        bounds, error = row["range"], row["standard_error"]
         spread = f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
-        spread = f"s.e. {error:g}" if error is not None else spread
-        other = "" if used == row["value"] else cell(row["value"])
-        rows.append(
-            [str(path), cell(used), other, str(row["unit"]), spread, str(row["source"])]
-        )
+        if error is not None:
+            spread = f"s.e. {error:g}"
+        default = "" if value == row["value"] else cell(row["value"])
+        unit, source = str(row["unit"]), str(row["source"])
+        rows.append([path, cell(value), default, unit, spread, source])
     return rows
+
+
+STATE_VALUES = ("gdp_bn", "milex_bn", "population_m", "democracy", "ideal_point")
 
 
 def state_rows(scenario: Scenario) -> Rows:
     """The roster: code, name, values, guessed columns, source."""
     rows = []
     for state in scenario.states:
-        values = (
-            state.gdp_bn,
-            state.milex_bn,
-            state.population_m,
-            state.democracy,
-            state.ideal_point,
-        )
+        values = [getattr(state, name) for name in STATE_VALUES]
         cells = [cell("-" if value is None else value) for value in values]
-        rows.append(
-            [
-                state.id,
-                state.name,
-                *cells,
-                state.guesses.replace(";", ", "),
-                state.source,
-            ]
-        )
+        guesses = state.guesses.replace(";", ", ")
+        rows.append([state.id, state.name, *cells, guesses, state.source])
     return rows
+
+
+# -- how it was made -------------------------------------------------------------------
 
 
 def failed_and_missing(study: Result | SweepResult) -> str:
     """What a number of replications is to be read with: nothing where all are there."""
+    words = f"; {len(study.failed):,} failed" if study.failed else ""
     missing = study.missing_runs
-    lost = (
-        f"; {missing:,} of all that were asked for are missing, and in no number here"
-        if missing
-        else ""
-    )
-    return (f"; {len(study.failed):,} failed" if study.failed else "") + lost
+    if missing:
+        words += f"; {missing:,} of all that were asked for are missing, and in no number here"
+    return words
 
 
 def made_rows(study: Result | SweepResult) -> Rows:
     """How a run or a sweep was made, in a form that can be repeated."""
     scenario = study.scenario
-    rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
+    sha256 = ["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]
     if isinstance(study, SweepResult):
         manifest: Manifest | None = study.manifest
-        of_every = "every arm and point"
-        rows = [
-            ["experiment", study.name],
-            *rows,
-            ["design", study.manifest.design.method or ""],
-        ]
+        method = study.manifest.design.method or ""
+        rows = [["experiment", study.name], sha256, ["design", method]]
         rows.append(["points", f"{len(study.table.numbers()):,}"])
+        each = "every arm and point"
     else:
-        manifest = (
-            Store(study.folder).read_manifest() if study.folder is not None else None
-        )
-        of_every = "every arm"
-        states, events = (
-            say.plural(len(scenario.states), "state"),
-            say.plural(len(scenario.events), "event"),
-        )
-        rows += [
-            [
-                "time",
-                f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days",
-            ],
-            ["focal event", scenario.focal],
-            [
-                "roster",
-                f"{states}, {say.plural(len(scenario.agreements), 'agreement')} on record, {events}",
-            ],
-            ["theory", scenario.theory.preset],
-        ]
-    versions = (
-        manifest.versions[-1].programs
-        if manifest is not None
-        else {"balance_sim": getattr(study, "version", "")}
-    )
+        folder = study.folder
+        manifest = None if folder is None else Store(folder).read_manifest()
+        rows = [sha256, *_scenario_rows(scenario)]
+        each = "every arm"
+    versions = {"balance_sim": getattr(study, "version", "")}
+    if manifest is not None:
+        versions = manifest.versions[-1].programs
+    shown = ", ".join(f"{name} {number}" for name, number in versions.items())
     rows += [
         ["arms", ", ".join(study.arms)],
-        ["replications", f"{study.runs:,} of {of_every}{failed_and_missing(study)}"],
+        ["replications", f"{study.runs:,} of {each}{failed_and_missing(study)}"],
         ["seed", str(study.seed)],
         ["digest", study.digest],
-        [
-            "versions",
-            ", ".join(f"{name} {version}" for name, version in versions.items()),
-        ],
+        ["versions", shown],
     ]
-    rows += (
-        [["agents", manifest.model]]
-        if manifest and manifest.model and not manifest.is_sweep
-        else []
-    )
-    return rows + (
-        [["command", manifest.command]] if manifest and manifest.command else []
-    )
+    if manifest is None:
+        return rows
+    if manifest.model and not manifest.is_sweep:
+        rows.append(["agents", manifest.model])
+    if manifest.command:
+        rows.append(["command", manifest.command])
+    return rows
+
+
+def _scenario_rows(scenario: Scenario) -> Rows:
+    """What a scenario holds."""
+    states = say.plural(len(scenario.states), "state")
+    events = say.plural(len(scenario.events), "event")
+    agreements = say.plural(len(scenario.agreements), "agreement")
+    steps = f"steps of {scenario.step_days:g} days"
+    return [
+        ["time", f"{scenario.start} to {scenario.end}, {steps}"],
+        ["focal event", scenario.focal],
+        ["roster", f"{states}, {agreements} on record, {events}"],
+        ["theory", scenario.theory.preset],
+    ]

@@ -1,0 +1,71 @@
+"""What a study will take on disk, told before it begins; and large designs, of which little is done."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from balance_sim.effects.sensitivity import sensitivity
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.points import design_points
+from balance_sim.study.status import status_of
+from balance_sim.study.store import ShardWriter, Store
+from balance_sim.study.sweep import sweep
+from balance_sim.study.sweep_result import open_sweep
+
+
+def written(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("points", "runs"), [(40, 1), (10, 1000)])
+def test_the_estimate_is_within_a_factor_of_what_is_written(lab, points: int, runs: int) -> None:
+    """A file has a fixed cost, and so has a point; `max_bytes` stops what would exceed it."""
+    values = ", ".join(f"{0.2 + number / 100:.2f}" for number in range(points))
+    lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "")
+    lab.edit("[0.2, 0.4]", f"[{values}]")
+    lab.edit("runs: 24", f"runs: {runs}")
+    lab.edit("outcomes: [accords_all_300]\n", "")
+    plans = []
+    sweep(load_experiment(lab.path), out=lab.folder / "out", told=plans.append)
+    assert 1 / 1.3 < plans[0].bytes / written(lab.folder / "out") < 1.3
+    with pytest.raises(WrongRequest, match="--max-bytes"):
+        sweep(load_experiment(lab.path), out=lab.folder / "b", max_bytes=int(plans[0].bytes) - 1)
+    assert not list((lab.folder / "b" / "runs").iterdir())
+
+
+def test_ten_thousand_points_make_few_files() -> None:
+    assert ShardWriter.count(10_000, 20_000, 200.0) < 40
+    assert ShardWriter.count(1, 2, 0.1) == 1
+
+
+@pytest.mark.slow
+def test_status_and_sensitivity_of_a_hundred_thousand_points_with_few_done(lab, monkeypatch) -> None:
+    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
+    lab.edit("[0.2, 0.4]", "{min: 0.2, max: 0.4}")
+    lab.edit("arms:", "design: {method: lhs, samples: 100000}\narms:")
+    lab.edit("runs: 24", "runs: 1")
+
+    class Enough(Exception):
+        pass
+
+    def stop(standing) -> None:
+        if standing.runs_done >= 49:
+            raise Enough
+
+    import balance_sim.study.sweep as module
+
+    experiment = load_experiment(lab.path)
+    assert len(list(design_points(experiment))) == 100_000
+    monkeypatch.setattr(module, "TELL_EVERY", 0.0)
+    with pytest.raises(Enough):
+        sweep(experiment, out=lab.folder / "out", max_bytes=1 << 50, progress=stop)
+    assert len(Store(lab.folder / "out").blocks_done()) == 49
+    began = time.process_time()
+    assert status_of(lab.folder / "out")["points_done"] == 49
+    middle = time.process_time()
+    assert "accords_all_300" in set(sensitivity(open_sweep(lab.folder / "out")).convergence["outcome"])
+    assert middle - began < 10 and time.process_time() - middle < 10
