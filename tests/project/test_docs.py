@@ -78,7 +78,7 @@ def test_every_outcome_is_documented(result: bs.Result) -> None:
 
 def test_columns_of_the_accords(result: bs.Result) -> None:
     table = page("json.md").split("`accords/`, one row")[1].split("Agreements in force at the start")[0]
-    assert first_cells(table) == set(result.agreements.columns)
+    assert first_cells(table) == {*result.agreements.columns, "point"}
 
 
 def test_base_rate_page_holds_the_intercepts_in_force() -> None:

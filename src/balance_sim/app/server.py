@@ -94,11 +94,11 @@ def serve(
     port: 0 for any that is free. announce: called with the page's address once it can
     be opened. Raises WrongRequest for a study without arms to compare, code of one's
     own or a port in use."""
+    draws = _drawn_parameters(folder)
     study = open_run_or_sweep(folder)
     arm = headline_arm(study.scenario, study.arms)
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")
-    draws = _drawn_parameters(folder)
     if isinstance(study, SweepResult):
         controls = sweep_controls(study)
     else:

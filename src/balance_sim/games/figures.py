@@ -18,6 +18,7 @@ from balance_sim.show.figures import style
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
     from balance_sim.games.solution import DrawsInterval
+    from balance_sim.games.titles import Titles
 
 PLAYER_COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
 """In the order of the file."""
@@ -50,14 +51,14 @@ def axes_of(played: PlayedGame) -> tuple[list[str], list[str]]:
     return inside, [name for name in sizes if name in apart]
 
 
-def payoffs_table(played: PlayedGame) -> pd.DataFrame:
+def payoffs_table(played: PlayedGame, titles: Titles | None = None) -> pd.DataFrame:
     """One row a profile and player: payoff over the control arm with its Monte Carlo
     standard error, lo and hi over draws (central 95 %, NaN without), whether its
     strategy is a best reply, and not told apart from one at 95 %; whether the profile
     is an equilibrium in pure strategies and what was observed; where it stands in a
     matrix; places: decimals; probability and over_draws: of the profile being an
     equilibrium, over Monte Carlo error and over draws."""
-    solution, titles = played.solution, titles_of(played.game)
+    solution, titles = played.solution, titles or titles_of(played.game)
     inside, apart = axes_of(played)
     down, across = inside[0], inside[1] if len(inside) > 1 else None
     replies = {}
@@ -76,7 +77,7 @@ def payoffs_table(played: PlayedGame) -> pd.DataFrame:
             low, high = bounds_of(payoff.draws)
             rows.append(
                 {
-                    "profile": " / ".join(cell.values()),
+                    "profile": titles.acts(strategies),
                     "player": titles.players[player],
                     "payoff": payoff.mean,
                     "mcse": or_nan(payoff.mcse),

@@ -13,6 +13,8 @@ from balance_sim.games.titles import Titles, short_titles_of
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from balance_sim.games.keep import PlayedGame
 
 MOST_EQUILIBRIA = 4
@@ -52,17 +54,25 @@ def game_lines(played: PlayedGame, *, verbose: bool = False) -> Iterator[str]:
 
 def _verbose_tables(played: PlayedGame, titles: Titles) -> Iterator[tables.Table]:
     """Regret, what knowing more is worth, every outcome, and every profile."""
-    columns = "player title worst mean q95 where"
-    yield tables.frame_table("Regret", figures.regret_table(played), columns)
+    regret = figures.regret_table(played, titles)
+    columns = ["player", "title", "worst", "mean", "q95", "where"]
+    yield tables.frame_table("Regret", regret[columns])
     yield tables.information_table(played, titles)
     for player in played.game.players:
         title = f"{titles.players[player]}'s balance sheet, the others as observed"
-        columns = "outcome title weight effect lo hi draws_lo draws_hi"
-        frame = figures.balance_table(played, player)
-        yield tables.frame_table(title, frame, columns)
+        sheet = figures.balance_table(played, player, titles)
+        yield tables.frame_table(title, _wide(sheet, "outcome", "title", "effect"))
         yield tables.break_even_table(played, titles, player)
-    columns = "profile player payoff mcse best equilibrium"
-    yield tables.frame_table("Every profile", payoffs_table(played), columns)
+    payoffs = payoffs_table(played, titles)
+    wide = _wide(payoffs, "profile", "player", "payoff")
+    yield tables.frame_table("Payoffs of every profile", wide)
+
+
+def _wide(frame: pd.DataFrame, row: str, column: str, value: str) -> pd.DataFrame:
+    """A column's values beside each other, in their order."""
+    wide = frame.pivot(index=row, columns=column, values=value)
+    ordered = wide.reindex(index=frame[row].unique(), columns=frame[column].unique())
+    return ordered.rename_axis(columns=None).reset_index()
 
 
 def _table_lines(table: tables.Table, most: int | None = None) -> Iterator[str]:

@@ -21,6 +21,7 @@ from balance_sim.study.outcomes import MEASURES
 
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
+    from balance_sim.games.titles import Titles
 
 LOOKS = (
     (style.BLUE, "o"),
@@ -68,13 +69,14 @@ SHARES: dict[str, dict[str, Any]] = {
 """Of the shares of bootstrap samples and of draws in which a strategy is best."""
 
 
-def regret_table(played: PlayedGame) -> pd.DataFrame:
+def regret_table(played: PlayedGame, titles: Titles | None = None) -> pd.DataFrame:
     """One row a strategy: its worst regret over draws, theories and the others' play,
     where that is and what the others play there; its mean, and the 95 % quantile over
     draws and theories of the worst; choice: whether its worst is the smallest;
     probability and over_draws: of being the best reply to what the others were observed
     to do, over Monte Carlo error and over draws. Empty where nothing was drawn."""
-    solution, titles, rows = played.solution, titles_of(played.game), []
+    solution, rows = played.solution, []
+    titles = titles or titles_of(played.game)
     for player, regrets in (solution.regret or {}).items():
         reply = solution.reply_to_observed(player)
         for name, regret in regrets.strategies.items():
@@ -241,7 +243,9 @@ BALANCE = [
 ]
 
 
-def balance_table(played: PlayedGame, player: str | None = None) -> pd.DataFrame:
+def balance_table(
+    played: PlayedGame, player: str | None = None, titles: Titles | None = None
+) -> pd.DataFrame:
     """The balance sheet of a player, the first one if none is named: one row an outcome
     and strategy, the others doing what was observed, and of the whole payoff first.
 
@@ -251,7 +255,7 @@ def balance_table(played: PlayedGame, player: str | None = None) -> pd.DataFrame
     one at 95 %."""
     solution, game = played.solution, played.game
     player = player or game.players[0]
-    titles, reply = titles_of(game), solution.reply_to_observed(player)
+    titles, reply = titles or titles_of(game), solution.reply_to_observed(player)
     rows = [*_payoff_rows(played, player), *_outcome_rows(played, player)]
     table = pd.DataFrame(rows)
     strategy = table.pop("strategy")

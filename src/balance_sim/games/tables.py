@@ -14,7 +14,6 @@ from pandas.api.types import is_numeric_dtype
 
 from balance_sim.games.titles import Titles, outcome_titles, places_for
 from balance_sim.show import wording as say
-from balance_sim.show.report.tables import cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +118,7 @@ def leaders_table(played: PlayedGame, titles: Titles) -> Table:
     solution = played.solution
     orders: dict[tuple[str, ...], list[str]] = {}
     for leader in solution.leader:
-        outcomes = [titles.profile(outcome) for outcome in leader.outcomes]
+        outcomes = [titles.acts(outcome) for outcome in leader.outcomes]
         payoffs = [_payoffs(solution, payoff) for payoff in leader.payoffs]
         cells = [
             say.listed([*dict.fromkeys(by_outcome)], "or")
@@ -167,13 +166,16 @@ def break_even_table(played: PlayedGame, titles: Titles, player: str) -> Table:
     return Table(title, ("against, outcome", "weight", "pays more"), "<>>", rows)
 
 
-def frame_table(title: str, frame: pd.DataFrame, columns: str) -> Table:
-    """Some columns of a figure's table, as words."""
-    part = frame[columns.split()]
-    heads = tuple(name.replace("_", " ") for name in part.columns)
-    sides = [">" if is_numeric_dtype(dtype) else "<" for dtype in part.dtypes]
-    rows = [[cell(value) for value in row] for row in part.itertuples(index=False)]
-    return Table(title, heads, "".join(sides), rows)
+def frame_table(title: str, frame: pd.DataFrame) -> Table:
+    """A table of a figure in words, numbers with two significant digits."""
+    rows = []
+    sides = [">" if is_numeric_dtype(dtype) else "<" for dtype in frame.dtypes]
+    for values in frame.itertuples(index=False):
+        cells = [
+            value if isinstance(value, str) else f"{value:.2g}" for value in values
+        ]
+        rows.append(cells)
+    return Table(title, tuple(frame.columns), "".join(sides), rows)
 
 
 def gap_table(played: PlayedGame, titles: Titles) -> Table:

@@ -47,6 +47,12 @@ class Titles:
             for player, strategy in strategies.items()
         )
 
+    def acts(self, strategies: Mapping[str, str]) -> str:
+        """`stays at home / holds manoeuvres`: without the players."""
+        return " / ".join(
+            self.strategies[player][strategy] for player, strategy in strategies.items()
+        )
+
     def any_of(self, player: str, strategies: Iterable[str]) -> str:
         """`stays at home or holds manoeuvres`."""
         return say.listed([self.strategies[player][name] for name in strategies], "or")
