@@ -281,8 +281,9 @@ def _upper_bound(
 
 
 def clock_keys(world: World, stream_key: Keys) -> Keys:
-    """(R, P * M) one key for each replication, dyad and agreement type of a stream, (R,)
-    (`streams.stream_keys`)."""
+    """(R, P * M) one key for each replication, dyad and agreement type of a stream.
+
+    stream_key: (R,) from `streams.stream_keys`."""
     by_clock = clocks.absorb(world.dyad_keys[:, None], world.kind_keys)
     return clocks.absorb(stream_key[:, None], by_clock.reshape(-1))
 
