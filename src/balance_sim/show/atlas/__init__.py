@@ -98,8 +98,8 @@ def by_iso3() -> dict[str, Country]:
 def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
     """Arcs laid end to end; ~n is arc n backwards. The point two arcs share is kept
     once."""
-    parts = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
-    return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+    pieces = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
+    return np.concatenate([pieces[0], *(part[1:] for part in pieces[1:])])
 
 
 def unwrapped(ring: Ring) -> Ring:
@@ -188,13 +188,13 @@ def rings_on_map(country: Country, middle: float) -> tuple[tuple[Line, Line], ..
 def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
     """A ring without the points nearer than `apart` to the last one kept; at least
     three points stay."""
-    kept = [0]
+    places_kept = [0]
     for k in range(1, len(x)):
-        if max(abs(x[k] - x[kept[-1]]), abs(y[k] - y[kept[-1]])) >= apart:
-            kept.append(k)
-    if len(kept) < 3:
-        kept = [0, len(x) // 3, 2 * len(x) // 3]
-    return x[kept], y[kept]
+        if max(abs(x[k] - x[places_kept[-1]]), abs(y[k] - y[places_kept[-1]])) >= apart:
+            places_kept.append(k)
+    if len(places_kept) < 3:
+        places_kept = [0, len(x) // 3, 2 * len(x) // 3]
+    return x[places_kept], y[places_kept]
 
 
 CUTS = (
@@ -229,14 +229,14 @@ class Layout:
         margin = 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
         if self.kind == "world":
             margin = MARGIN
-        left, right = float(x.min()) - margin, float(x.max()) + margin
+        left_edge, right = float(x.min()) - margin, float(x.max()) + margin
         bottom, top = float(y.min()) - margin, float(y.max()) + margin
         if self.kind == "world":
             top = max(top, NORTH)
-        missing = max(0.45 * (right - left) - (top - bottom), 0.0)
+        missing = max(0.45 * (right - left_edge) - (top - bottom), 0.0)
         bottom, top = bottom - missing / 2, top + missing / 2
-        missing = max((top - bottom) - (right - left), 0.0)
-        return left - missing / 2, right + missing / 2, bottom, top
+        missing = max((top - bottom) - (right - left_edge), 0.0)
+        return left_edge - missing / 2, right + missing / 2, bottom, top
 
     def arc(self, a: str, b: str) -> list[tuple[Line, Line]]:
         """The line between two states, in one part, or in two where the map's edge cuts
@@ -245,8 +245,8 @@ class Layout:
             way = great_circle(self.places[a], self.places[b])
             longitude = _from_middle(way[:, 0], self.middle)
             cuts = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0) + 1
-            parts = np.split(np.arange(len(way)), cuts)
-            return [equal_earth(longitude[part], way[part, 1]) for part in parts]
+            pieces = np.split(np.arange(len(way)), cuts)
+            return [equal_earth(longitude[part], way[part, 1]) for part in pieces]
         start, end = np.array(self.spots[a]), np.array(self.spots[b])
         shares = np.linspace(0.0, 1.0, 30)[:, None]
         aside = BEND * np.array([start[1] - end[1], end[0] - start[0]])
@@ -301,8 +301,8 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     or a dot [x, y] (null: none), the place where its arcs end; and how many units of
     the page one of the layout is."""
     layout = layout_of(scenario)
-    left, right, bottom, top = layout.box
-    height = (top - bottom) * (WIDTH / (right - left))
+    left_edge, right, bottom, top = layout.box
+    height = (top - bottom) * (WIDTH / (right - left_edge))
     places = []
     for code in scenario.codes:
         spot = layout.spots.get(code)
@@ -311,9 +311,9 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     paths: list[str | None] = [None] * len(places)
     if layout.kind == "world":
         by_code, caption = by_iso3(), CAPTION
-        own = [by_code.get(code) for code in scenario.codes]
-        paths = [path_of(country, layout) if country else None for country in own]
-        inside = {ANTARCTICA, *(country.numeric for country in own if country)}
+        own_names = [by_code.get(code) for code in scenario.codes]
+        paths = [path_of(country, layout) if country else None for country in own_names]
+        inside = {ANTARCTICA, *(country.numeric for country in own_names if country)}
         others = [country for country in countries() if country.numeric not in inside]
         land = "".join(path_of(country, layout) for country in others)
     dots = [None if path else place for path, place in zip(paths, places, strict=True)]
@@ -329,38 +329,41 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
 
 def in_page(layout: Layout, x: float, y: float) -> list[float]:
     """A spot in the page's units, y downwards."""
-    left, right, _, top = layout.box
-    unit = WIDTH / (right - left)
-    return [round((float(x) - left) * unit, 1), round((top - float(y)) * unit, 1)]
+    left_edge, right, _, top = layout.box
+    unit = WIDTH / (right - left_edge)
+    return [round((float(x) - left_edge) * unit, 1), round((top - float(y)) * unit, 1)]
 
 
 def arc_path(layout: Layout, a: str, b: str) -> str:
     """The line between two states as an SVG path in the page's units."""
-    parts = []
+    pieces = []
     for x, y in layout.arc(a, b):
         few_x, few_y = np.append(x[::2], x[-1]), np.append(y[::2], y[-1])
         corners = [in_page(layout, *spot) for spot in zip(few_x, few_y, strict=True)]
-        parts.append("M" + "L".join(f"{u:g} {v:g}" for u, v in corners))
-    return "".join(parts)
+        pieces.append("M" + "L".join(f"{u:g} {v:g}" for u, v in corners))
+    return "".join(pieces)
 
 
 def path_of(country: Country, layout: Layout) -> str:
     """A country as an SVG path, cut at the map's edge; empty where none of it is in the
     picture."""
-    left, right, _, top = layout.box
-    unit = WIDTH / (right - left)
-    parts = []
+    left_edge, right, _, top = layout.box
+    unit = WIDTH / (right - left_edge)
+    pieces = []
     for x, y in rings_inside(country, layout):
-        corners = zip((x - left) * unit, (top - y) * unit, strict=True)
-        parts.append("M" + "L".join(f"{u:.1f} {v:.1f}" for u, v in corners) + "z")
-    return "".join(parts)
+        corners = zip((x - left_edge) * unit, (top - y) * unit, strict=True)
+        pieces.append("M" + "L".join(f"{u:.1f} {v:.1f}" for u, v in corners) + "z")
+    return "".join(pieces)
 
 
 def rings_inside(country: Country, layout: Layout) -> list[tuple[Line, Line]]:
     """A country's rings that are in the picture, in part at least."""
-    left, right, bottom, top = layout.box
+    left_edge, right, bottom, top = layout.box
     return [
         (x, y)
         for x, y in rings_on_map(country, layout.middle)
-        if x.max() >= left and x.min() <= right and y.max() >= bottom and y.min() <= top
+        if x.max() >= left_edge
+        and x.min() <= right
+        and y.max() >= bottom
+        and y.min() <= top
     ]
