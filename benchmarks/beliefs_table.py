@@ -103,7 +103,7 @@ def main() -> None:
         ).with_terms(found.names)
         peak = start.moved(there)
         if keep:
-            by_dyad.append(by_row(peak.design, peak.at))
+            by_dyad.append(by_row(peak.design, peak.values))
         scale = peak.design.scale
         at = dict(
             zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True)

@@ -56,12 +56,12 @@ def invented_acts(
     return ActSets(
         kinds=KINDS,
         date=np.array(date),
-        of=np.array(of),
+        act_set=np.array(of),
         kind=np.array([KINDS.index(kind) for kind, *_ in rows]),
         principals=principals,
         guests=np.zeros_like(principals),
         targets=targets,
-        told=np.array([kind == "incident" for kind, *_ in rows]),
+        has_named_targets=np.array([kind == "incident" for kind, *_ in rows]),
     )
 
 

@@ -155,7 +155,7 @@ def test_states_and_dyads_that_differ_are_found_again(beijing: Scenario) -> None
         np.mean([found.level[y] for y in found.level if (y >= 2015) == is_late]) for is_late in (False, True)
     )
     assert early / late == pytest.approx(0.5, rel=0.2)
-    assert joint.rates(found.at).sum() == pytest.approx(joint.rates(at).sum(), rel=0.25)
+    assert joint.rates(found.values).sum() == pytest.approx(joint.rates(at).sum(), rel=0.25)
 
 
 def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:

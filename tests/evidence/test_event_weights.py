@@ -180,7 +180,7 @@ def test_permutations_keep_what_they_should() -> None:
     study = small()
     rng = np.random.default_rng(4)
     moved = study.acts.shifted(rng, *study.window)
-    assert (moved.of == study.acts.of).all()
+    assert (moved.act_set == study.acts.act_set).all()
     assert moved.date.min() >= study.window[0]
     assert moved.date.max() < study.window[1]
     assert not np.allclose(moved.date, study.acts.date)
@@ -193,7 +193,13 @@ def test_permutations_keep_what_they_should() -> None:
 def estimate(**given: float) -> EventEstimate:
     plain = {"estimate": 1.0, "error": 0.2, "lead_z": 0.0, "stale_z": 0.0, "dates_p": 0.01, "participants_p": 0.01}
     return EventEstimate(
-        Column("intent", "intent", ("visit",)), 0.3, **(plain | given), z=5.0, spread=(1.0, 1.0), most=2.5, rows=9
+        Column("intent", "intent", ("visit",)),
+        0.3,
+        **(plain | given),
+        z=5.0,
+        spread=(1.0, 1.0),
+        declared_end=2.5,
+        rows=9,
     )
 
 
@@ -222,7 +228,7 @@ def test_known_weights_are_found() -> None:
         assert found[name].word == "measured"
         assert found[name].interval[0] < 1.0 < found[name].interval[1]
     assert found["incident"].word == "not told"  # too few of them: 2.6 is its standard error
-    assert found["incident"].detectable > found["incident"].most
+    assert found["incident"].detectable > found["incident"].declared_end
 
 
 def test_weights_that_are_not_there_are_not_found() -> None:

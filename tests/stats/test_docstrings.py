@@ -14,7 +14,7 @@ SOURCES = ROOT / "src"
 MODULES = [
     ".".join(path.relative_to(SOURCES).with_suffix("").parts).removesuffix(".__init__")
     for path in sorted(SOURCES.rglob("*.py"))
-    if ">>> " in path.read_text(encoding="utf-8")
+    if "    >>> " in path.read_text(encoding="utf-8")
 ]
 
 

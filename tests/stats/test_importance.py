@@ -56,7 +56,7 @@ def test_laplace_is_exact_for_a_normal_density() -> None:
     covariance = np.array([[1.0, 0.6, 0.0], [0.6, 2.0, -0.3], [0.0, -0.3, 0.5]])
     inverse, middle = np.linalg.inv(covariance), np.array([1.0, -2.0, 0.5])
     found = laplace(lambda z: -0.5 * np.einsum("dk,kj,dj->d", z - middle, inverse, z - middle), np.zeros(3))
-    assert found.at == pytest.approx(middle, abs=1e-3)
+    assert found.mode == pytest.approx(middle, abs=1e-3)
     assert found.covariance == pytest.approx(covariance, abs=1e-3)
 
 

@@ -64,7 +64,7 @@ def test_no_rows_at_all() -> None:
 @pytest.mark.parametrize("held", [0, 1 << 30])
 def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """One column at a time, of which two are held, or all at once: the same frames, whatever is asked first."""
-    monkeypatch.setattr(frames, "HELD", held)
+    monkeypatch.setattr(frames, "CACHED_BYTES", held)
     names = [f"x_{number}" for number in range(5)]
     rng = np.random.default_rng(1)
     whole = [

@@ -158,6 +158,8 @@ class OneLine:
                 continue
             if isinstance(value, str | int | float) and value != "":
                 texts.append(f"{name} {shown(value, 40)}")
-            elif not isinstance(value, str) and hasattr(value, "__len__") and value:
+            elif (
+                not isinstance(value, str) and hasattr(value, "__len__") and len(value)
+            ):
                 texts.append(f"{len(value):,} {name}")
         return f"<{type(self).__name__}: {shown(', '.join(texts), 160)}>"

@@ -12,8 +12,8 @@ def leaf_differences(
 ) -> list[str]:
     """Key paths at which two trees differ, with both values."""
     return [
-        f"{path}: {words.format(a=one, b=other)}"
-        for path, one, other in differences(a, b)
+        f"{path}: {words.format(a=left, b=right)}"
+        for path, left, right in differences(a, b)
     ]
 
 
@@ -30,29 +30,26 @@ def differences(
     same: whether two leaves are. exact: keys have to be the same and lists go by place;
     else what is missing is null, and items of lists go by their names or ids where they
     have any."""
-    one, other = a, b
-    if isinstance(a, list) and isinstance(b, list):
-        named = _are_names(a) and _are_names(b) and {*a} != {*b}
-        one, other = (
-            dict(enumerate(of))
-            if exact
-            else {k: k for k in of}
-            if named
-            else _by_id(of)
-            for of in (a, b)
-        )
-    if (
-        isinstance(one, dict)
-        and isinstance(other, dict)
-        and not (exact and one.keys() != other.keys())
-    ):
-        for key in sorted({*one, *other}, key=str):
+    left, right = _as_mappings(a, b, exact=exact)
+    are_mappings = isinstance(left, dict) and isinstance(right, dict)
+    if are_mappings and not (exact and left.keys() != right.keys()):
+        for key in sorted({*left, *right}, key=str):
             below = f"{path}.{key}" if path else str(key)
-            yield from differences(
-                one.get(key), other.get(key), below, same=same, exact=exact
-            )
+            pair = left.get(key), right.get(key)
+            yield from differences(*pair, below, same=same, exact=exact)
     elif not same(a, b):
         yield path, a, b
+
+
+def _as_mappings(a: Any, b: Any, *, exact: bool) -> tuple[Any, Any]:
+    """Two lists as mappings by name, id or place; anything else as it is."""
+    if not (isinstance(a, list) and isinstance(b, list)):
+        return a, b
+    if exact:
+        return dict(enumerate(a)), dict(enumerate(b))
+    if _are_names(a) and _are_names(b) and {*a} != {*b}:
+        return {name: name for name in a}, {name: name for name in b}
+    return _by_id(a), _by_id(b)
 
 
 def _are_names(items: list[Any]) -> bool:
@@ -60,5 +57,6 @@ def _are_names(items: list[Any]) -> bool:
 
 
 def _by_id(items: list[Any]) -> dict[Any, Any]:
-    have_ids = all(isinstance(item, dict) and "id" in item for item in items)
-    return {item["id"] if have_ids else at: item for at, item in enumerate(items)}
+    if all(isinstance(item, dict) and "id" in item for item in items):
+        return {item["id"]: item for item in items}
+    return dict(enumerate(items))

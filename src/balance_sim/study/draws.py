@@ -104,7 +104,8 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     >>> from balance_sim.scenario import load_scenario
     >>> scenario = load_scenario("scenarios/solomon_2022.yaml")
     >>> draws = part("draws", "prior")(scenario, 10)
-    >>> at(scenario, draws, 3).parameters.beta == draws.column("parameters.beta")[3]
+    >>> beta = draws.column("parameters.beta")[3]
+    >>> at(scenario, draws, 3).parameters.beta == float(beta)
     True
     """
     row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))

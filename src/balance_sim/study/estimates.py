@@ -55,8 +55,10 @@ EFFECTS = [
     "share_negative",
     "n",
 ]
-CHUNK = 128  # runs added up at a time
-MOST_VALUES = 8192  # distinct values held as they are; beyond, neighbours are merged
+CHUNK = 128
+"""Runs added up at a time."""
+MOST_VALUES = 8192
+"""Distinct values held as they are; beyond, neighbours are merged."""
 
 
 @dataclass
@@ -70,16 +72,15 @@ class Moments:
     squares: float = 0.0  # sum of squared distances from the mean
 
     def add(self, new: Floats) -> None:
-        """Chan, Golub, LeVeque 1983, The American Statistician 37, eq. 1.5."""
-        known = new[~np.isnan(new)]
-        self.missing += len(new) - len(known)
-        n, m = self.known, len(known)
+        """Add values: Chan, Golub, LeVeque 1983, The American Statistician 37, eq.
+        1.5."""
+        values = new[~np.isnan(new)]
+        self.missing += len(new) - len(values)
+        n, m = self.known, len(values)
         if not m:
             return
-        middle, squares = (
-            float(known.mean()),
-            float(((known - known.mean()) ** 2).sum()),
-        )
+        middle = float(values.mean())
+        squares = float(((values - values.mean()) ** 2).sum())
         gap = middle - self.middle
         self.squares += squares + gap**2 * n * m / (n + m)
         self.middle += gap * m / (n + m)
@@ -87,18 +88,18 @@ class Moments:
 
     @property
     def n(self) -> int:
+        """How many values there are, missing ones among them."""
         return self.known + self.missing
 
     def mean(self) -> float:
-        """NaN where a value is missing: a day that never came has no mean."""
+        """The mean; NaN where a value is missing: a day that never came has no mean."""
         return float("nan") if self.missing or not self.n else self.middle
 
     def sd(self) -> float:
-        return (
-            float("nan")
-            if self.missing or self.n < 2
-            else float(np.sqrt(self.squares / (self.n - 1)))
-        )
+        """The standard deviation; NaN where a value is missing, or there is but one."""
+        if self.missing or self.n < 2:
+            return float("nan")
+        return float(np.sqrt(self.squares / (self.n - 1)))
 
     def error(self) -> float:
         """Monte Carlo standard error of the mean."""
@@ -106,11 +107,9 @@ class Moments:
 
     def interval(self) -> tuple[float, float]:
         """Student's 95 % interval of the mean."""
-        half = (
-            float(student_half_width(np.asarray(self.sd()), self.n))
-            if self.n > 1
-            else float("nan")
-        )
+        half = float("nan")
+        if self.n > 1:
+            half = float(student_half_width(np.asarray(self.sd()), self.n))
         return self.mean() - half, self.mean() + half
 
     def sample(self) -> Sample:
@@ -131,13 +130,11 @@ class Counts(Moments):
 
     def add(self, new: Floats) -> None:
         super().add(new)
-        found, times = np.unique(new[~np.isnan(new)], return_counts=True)
-        self.values, place = np.unique(
-            np.concatenate([self.values, found]), return_inverse=True
-        )
-        self.times = np.bincount(
-            place, np.concatenate([self.times, times]), len(self.values)
-        ).astype(np.int64)
+        values, times = np.unique(new[~np.isnan(new)], return_counts=True)
+        both = np.concatenate([self.values, values])
+        self.values, place = np.unique(both, return_inverse=True)
+        weights = np.concatenate([self.times, times])
+        self.times = np.bincount(place, weights, len(self.values)).astype(np.int64)
         if len(self.values) > MOST_VALUES:
             self._merge()
 
@@ -159,9 +156,8 @@ class Counts(Moments):
         """The same of several shares."""
         need = np.maximum(np.ceil(np.array(shares) * self.n - 1e-9), 1)
         values = np.append(self.values, np.nan)
-        return [
-            float(values[at]) for at in np.searchsorted(np.cumsum(self.times), need)
-        ]
+        places = np.searchsorted(np.cumsum(self.times), need)
+        return [float(value) for value in values[places]]
 
     def around(self, spread: float) -> tuple[float, float]:
         """95 % interval of the mean of differences that were drawn, as
@@ -178,22 +174,18 @@ class Counts(Moments):
     def spread_with(self, other: Counts) -> float:
         """Standard deviation of both together, as `intervals.spread_over`; NaN where a
         value is missing."""
-        of, n = (self, other), self.n + other.n
+        arms, n = (self, other), self.n + other.n
         if not n or self.missing or other.missing:
             return float("nan")
-        middle = sum(one.n * one.middle for one in of) / n
-        return float(
-            np.sqrt(
-                sum(one.squares + one.n * (one.middle - middle) ** 2 for one in of) / n
-            )
-        )
+        middle = sum(arm.n * arm.middle for arm in arms) / n
+        squares = sum(arm.squares + arm.n * (arm.middle - middle) ** 2 for arm in arms)
+        return float(np.sqrt(squares / n))
 
     def _median(self) -> float:
         """The mean of the two values in the middle where their number is even."""
-        at = np.searchsorted(
-            np.cumsum(self.times), [(self.known + 1) // 2, self.known // 2 + 1]
-        )
-        return float(self.values[at].mean())
+        ranks = [(self.known + 1) // 2, self.known // 2 + 1]
+        places = np.searchsorted(np.cumsum(self.times), ranks)
+        return float(self.values[places].mean())
 
 
 @dataclass
@@ -210,11 +202,13 @@ class PairedDifference:
         """Missing counts as later than any day in the numbers of runs with more and
         with fewer."""
         self.drawn.add(arm - reference)
-        late_arm, late = (np.where(np.isnan(of), np.inf, of) for of in (arm, reference))
+        late_arm = np.where(np.isnan(arm), np.inf, arm)
+        late = np.where(np.isnan(reference), np.inf, reference)
         self.more += int((late_arm > late).sum())
         self.fewer += int((late_arm < late).sum())
 
     def add_filtered(self, difference: Floats) -> None:
+        """Add paired differences of the filtered estimate."""
         self.filtered = self.filtered or Moments()
         self.filtered.add(difference)
 
@@ -222,18 +216,15 @@ class PairedDifference:
         """Its columns of an effects table. spread: of the outcome over both arms; 0: no
         run could show a difference."""
         smooth = self.filtered
-        of, bounds = (
-            (smooth, smooth.interval())
-            if smooth
-            else (self.drawn, self.drawn.around(spread))
-        )
+        moments = smooth or self.drawn
+        low, high = smooth.interval() if smooth else self.drawn.around(spread)
         n = max(self.drawn.n, 1)
         return {
             "estimator": "filtered" if smooth else "count",
-            "mean": of.mean(),
-            "mcse": of.error(),
-            "lo": bounds[0],
-            "hi": bounds[1],
+            "mean": moments.mean(),
+            "mcse": moments.error(),
+            "lo": low,
+            "hi": high,
             "share_positive": self.more / n,
             "share_negative": self.fewer / n,
             "n": self.drawn.n,
@@ -249,11 +240,11 @@ class Levels:
     filtered: dict[str, Moments] = field(default_factory=dict)
 
     def add(self, columns: Mapping[str, Floats]) -> None:
+        """Add outcomes by name, over some runs."""
         for name, values in columns.items():
             if name.startswith(FILTERED):
-                self.filtered.setdefault(name.removeprefix(FILTERED), Moments()).add(
-                    values
-                )
+                outcome = name.removeprefix(FILTERED)
+                self.filtered.setdefault(outcome, Moments()).add(values)
             else:
                 self.counts.setdefault(name, Counts()).add(values)
 
@@ -284,11 +275,11 @@ class Differences:
             )
             outcome = name.removeprefix(FILTERED)
             if not only or outcome in only:
-                found = self.of.setdefault(outcome, PairedDifference())
+                effect = self.of.setdefault(outcome, PairedDifference())
                 if name == outcome:
-                    found.add(arm[name], control[name])
+                    effect.add(arm[name], control[name])
                 else:
-                    found.add_filtered(arm[name] - control[name])
+                    effect.add_filtered(arm[name] - control[name])
 
 
 class Estimates:
@@ -308,50 +299,38 @@ class Estimates:
     @property
     def alike(self) -> set[str]:
         """Arms that are the control arm to the last digit so far."""
-        return {arm for arm, of in self.effects.items() if of.alike}
+        return {arm for arm, effect in self.effects.items() if effect.alike}
 
     @property
     def outcomes(self) -> list[str]:
+        """Names of outcomes, without those of filtered estimates."""
         return list(self.levels[self.arms[0]].counts)
 
     def add(self, runs: pa.Table) -> None:
         """One block of outcomes by run and arm."""
-        wanted = (
-            {*self.only, *(FILTERED + name for name in self.only)}
-            if self.only
-            else {*runs.column_names}
-        )
+        wanted = {*runs.column_names}
+        if self.only:
+            wanted = {*self.only, *(FILTERED + name for name in self.only)}
         if not self.alike:
-            runs = runs.select(
-                [name for name in runs.column_names if name in wanted | {"run", "arm"}]
-            )
+            names = wanted | {"run", "arm"}
+            runs = runs.select([name for name in runs.column_names if name in names])
         by_arm = columns_by_arm(runs, self.arms)
         for arm, columns in by_arm.items():
             del columns["run"]
-            self.levels[arm].add(
-                {name: of for name, of in columns.items() if name in wanted}
-            )
+            levels = {name: columns[name] for name in columns if name in wanted}
+            self.levels[arm].add(levels)
         for arm, effect in self.effects.items():
             effect.add(by_arm[arm], by_arm[self.arms[0]], self.only)
 
     def levels_frame(self) -> pd.DataFrame:
+        """Tidy: the columns of LEVELS."""
         rows = []
         for arm, levels in self.levels.items():
             for name in self.outcomes:
-                c, of = levels.counts[name], levels.of(name)
-                estimator = "count" if of is c else "filtered"
-                rows.append(
-                    (
-                        arm,
-                        name,
-                        estimator,
-                        of.mean(),
-                        c.sd(),
-                        *c.quantiles(QUANTILES),
-                        of.error(),
-                        c.n,
-                    )
-                )
+                counts, moments = levels.counts[name], levels.of(name)
+                estimator = "count" if moments is counts else "filtered"
+                level = moments.mean(), counts.sd(), *counts.quantiles(QUANTILES)
+                rows.append((arm, name, estimator, *level, moments.error(), counts.n))
         return pd.DataFrame(rows, columns=LEVELS)
 
     def spread(self, arm: str, outcome: str) -> float:
@@ -359,10 +338,10 @@ class Estimates:
         jump at least; 0 where no run could show a difference."""
         if self.effects[arm].alike or fixed_beforehand(outcome):
             return 0.0
-        one, other = (self.levels[name].counts[outcome] for name in (arm, self.arms[0]))
-        return float(
-            np.maximum(one.spread_with(other), least_jump(outcome, self.steps))
-        )
+        counts = self.levels[arm].counts[outcome]
+        control = self.levels[self.arms[0]].counts[outcome]
+        least = least_jump(outcome, self.steps)
+        return float(np.maximum(counts.spread_with(control), least))
 
     def effects_frame(self) -> pd.DataFrame:
         """Tidy: the columns of EFFECTS; paired by run."""
@@ -381,10 +360,10 @@ def estimates_of(
     steps: Mapping[str, float] | None = None,
 ) -> Estimates:
     """Estimates from tables of outcomes given in the order of runs."""
-    out = Estimates(arms, only, steps)
-    for part in in_chunks(tables):
-        out.add(part)
-    return out
+    estimates = Estimates(arms, only, steps)
+    for chunk in in_chunks(tables):
+        estimates.add(chunk)
+    return estimates
 
 
 def in_chunks(tables: Iterable[pa.Table], size: int = CHUNK) -> Iterator[pa.Table]:
@@ -394,37 +373,39 @@ def in_chunks(tables: Iterable[pa.Table], size: int = CHUNK) -> Iterator[pa.Tabl
     def chunk(run: pa.Scalar) -> int:
         return int(run.as_py()) // size
 
-    rest: pa.Table | None = None
+    waiting: pa.Table | None = None
     for table in tables:
-        rest = table if rest is None else pa.concat_tables([rest, table])
-        while rest.num_rows and chunk(pc.max(rest["run"])) > (
-            first := chunk(pc.min(rest["run"]))
-        ):
+        waiting = table if waiting is None else pa.concat_tables([waiting, table])
+        while waiting.num_rows:
+            run = waiting["run"]
+            first = chunk(pc.min(run))
+            if chunk(pc.max(run)) == first:
+                break
             edge = (first + 1) * size
-            yield rest.filter(pc.less(rest["run"], edge))
-            rest = rest.filter(pc.greater_equal(rest["run"], edge))
-    if rest is not None and rest.num_rows:
-        yield rest
+            yield waiting.filter(pc.less(run, edge))
+            waiting = waiting.filter(pc.greater_equal(run, edge))
+    if waiting is not None and waiting.num_rows:
+        yield waiting
 
 
 def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, Floats]]:
     """Outcome columns of each arm, sorted by run and cut to the runs that every arm
     has; `run` among them."""
     words = runs["arm"].cast(pa.string())
-    parts: dict[str, dict[str, Floats]] = {}
+    names = [name for name in runs.column_names if name != "arm"]
+    by_arm: dict[str, dict[str, Floats]] = {}
     for arm in arms:
-        part = runs.filter(pc.equal(words, arm)).sort_by("run")
-        parts[arm] = {
-            name: part[name].to_numpy(zero_copy_only=False).astype(float)
-            for name in part.column_names
-            if name != "arm"
+        rows = runs.filter(pc.equal(words, arm)).sort_by("run")
+        by_arm[arm] = {
+            name: rows[name].to_numpy(zero_copy_only=False).astype(float)
+            for name in names
         }
-    common = reduce(np.intersect1d, (columns["run"] for columns in parts.values()))
-    for arm, columns in parts.items():
+    common = reduce(np.intersect1d, (columns["run"] for columns in by_arm.values()))
+    for arm, columns in by_arm.items():
         if len(columns["run"]) != len(common):
-            keep = np.isin(columns["run"], common)
-            parts[arm] = {name: values[keep] for name, values in columns.items()}
-    return parts
+            is_common = np.isin(columns["run"], common)
+            by_arm[arm] = {name: columns[name][is_common] for name in columns}
+    return by_arm
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -436,7 +417,7 @@ def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
 
 def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
     """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds."""
-    out = {
+    values = {
         name: [row["lo"], row["hi"]] if name == "ci95" else row[name] for name in names
     }
-    return {name: plain_data(value) for name, value in out.items()}
+    return {name: plain_data(value) for name, value in values.items()}

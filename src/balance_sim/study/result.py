@@ -115,11 +115,9 @@ class Result(StudyResult):
     def missing_runs(self) -> int:
         """Of the replications asked for, those that are neither there nor on record as
         failed."""
-        return (
-            runs_of(Store(self.folder).lacking([self.point], self.runs))
-            if self.folder is not None
-            else 0
-        )
+        if self.folder is None:
+            return 0
+        return runs_of(Store(self.folder).lacking([self.point], self.runs))
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, agreements) tables in the order of runs, of the study's own arms."""
@@ -163,13 +161,13 @@ class Result(StudyResult):
     @property
     def extra(self) -> pd.DataFrame:
         """Outcomes of the extra arms; the columns that mechanisms read."""
-        known = {
-            name: of for name in self.extra_by_run.names if (of := known_outcome(name))
-        }
-        read = (("relations", None), ("accords", "counter"))
-        return self.extra_by_run.frame(
-            *(name for name, of in known.items() if (of.measure, of.direction) in read)
-        )
+        names = []
+        for name in self.extra_by_run.names:
+            outcome = known_outcome(name)
+            measure = outcome and (outcome.measure, outcome.direction)
+            if measure in (("relations", None), ("accords", "counter")):
+                names.append(name)
+        return self.extra_by_run.frame(*names)
 
     @property
     def finished(self) -> int:
@@ -189,13 +187,16 @@ class Result(StudyResult):
         tables = [agreements for _, agreements in self.blocks()]
         if not tables:
             return pd.DataFrame()
-        whole = pa.concat_tables(tables)
-        words = [
-            of.with_type(pa.string()) if pa.types.is_dictionary(of.type) else of
-            for of in whole.schema
+        agreements = pa.concat_tables(tables)
+        fields = [
+            column.with_type(pa.string())
+            if pa.types.is_dictionary(column.type)
+            else column
+            for column in agreements.schema
         ]
-        plain: pd.DataFrame = whole.cast(pa.schema(words)).to_pandas(use_threads=False)
-        return plain
+        table = agreements.cast(pa.schema(fields))
+        frame: pd.DataFrame = table.to_pandas(use_threads=False)
+        return frame
 
     @property
     def accords(self) -> pd.DataFrame:
@@ -290,7 +291,7 @@ class Result(StudyResult):
         >>> result.to_xarray()["accords_all_300"].dims
         ('arm', 'replication')
         """
-        from balance_sim.study.frames import dataset
+        from balance_sim.study.labelled import dataset
 
         return dataset(self)
 
@@ -307,7 +308,7 @@ class Result(StudyResult):
         >>> dict(result.to_inference_data()["posterior"].sizes)
         {'chain': 1, 'draw': 3}
         """
-        from balance_sim.study.frames import inference_data
+        from balance_sim.study.labelled import inference_data
 
         return inference_data(self)
 
@@ -420,10 +421,8 @@ class Result(StudyResult):
             raise WrongRequest(
                 f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))"
             )
-        scenario, timing = (
-            scenario_of(manifest),
-            (read_summary(store.folder) or {}).get("timing"),
-        )
+        scenario = scenario_of(manifest)
+        timing = (read_summary(store.folder) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
         warn_lacking(store, [0], wanted)
         return cls(
@@ -454,11 +453,11 @@ def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> Non
         other = classes_of(result.scenario)
         pairs = first.unlike(other)
         if pairs:
-            (a, b), here, there = pairs[0]
+            (a, b), direction, other_direction = pairs[0]
             raise WrongRequest(
                 f"{names[0]} and {name} count agreements by different class tables: "
                 f"{len(pairs):,} dyads differ, e.g. {a}-{b} "
-                f"({here or 'none'} left, {there or 'none'} right). "
+                f"({direction or 'none'} left, {other_direction or 'none'} right). "
                 "Compare results of one scenario file: `--set` moves no class"
             )
         if first.sha256 != other.sha256:

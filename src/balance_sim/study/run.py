@@ -333,25 +333,21 @@ def run_tasks(
     """Outcomes as they finish, in this process for one worker, or one task of our own
     model. client: on its cluster."""
     code = driver_fingerprint([*job.references, *entered_modules()])
-    if client is not None:
+    remaining = iter(tasks)
+    first = list(islice(remaining, 2))
+    tasks = chain(first, remaining)
+    is_alone = workers <= 1 or (len(first) < 2 and job.model is None)
+    # a replication that hangs has to be killed: not in this process
+    is_here = client is None and is_alone and job.run_timeout is None
+    if is_here:
+        yield from map(job.do, tasks)
+    elif client is None:
+        yield from run_in_processes(job, tasks, workers)
+    else:
         from balance_sim.study.cluster import run_on_cluster
 
         yield from run_on_cluster(job, tasks, client)
-    else:
-        yield from _run_here(job, tasks, workers)
-    code.refuse_edited()
-
-
-def _run_here(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[TaskResult]:
-    """Outcomes from this process, or from worker processes: for a time limit too, as
-    one that hangs has to be killed."""
-    remaining = iter(tasks)
-    first = list(islice(remaining, 2))
-    is_alone = workers <= 1 or (len(first) < 2 and job.model is None)
-    if is_alone and job.run_timeout is None:
-        yield from map(job.do, chain(first, remaining))
-    else:
-        yield from run_in_processes(job, chain(first, remaining), workers)
+    code.refuse_edited(others_read=not is_here)
 
 
 def runs_for(

@@ -201,15 +201,15 @@ def parquet_table(
     file = pq.ParquetFile(
         pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False
     )
-    told = file.metadata
-    cells = told.num_rows * told.num_columns
-    size = sum(
-        told.row_group(at).total_byte_size for at in range(told.num_row_groups)
-    )  # before packing
+    shape = file.metadata
+    cells = shape.num_rows * shape.num_columns
+    groups = (shape.row_group(number) for number in range(shape.num_row_groups))
+    size = sum(group.total_byte_size for group in groups)  # before packing
     if cells > MOST_CELLS or size > LARGEST_UNPACKED:
         raise StoreDamaged(
-            f"{name}: {told.num_rows:,} rows of {told.num_columns:,} columns in {size:,} bytes; at most "
-            f"{MOST_CELLS:,} cells and {LARGEST_UNPACKED:,} bytes are read. No balance-sim wrote it: restore it."
+            f"{name}: {shape.num_rows:,} rows of {shape.num_columns:,} columns in "
+            f"{size:,} bytes; at most {MOST_CELLS:,} cells and {LARGEST_UNPACKED:,} "
+            "bytes are read. No balance-sim wrote it: restore it."
         )
     return file.read(
         columns=None if columns is None else list(columns), use_threads=False
@@ -287,61 +287,61 @@ def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
     """Put down the sha256 of files just written into a results folder, if `folder` is
     one. Raises CannotWrite."""
     if (folder / MANIFEST).is_file():
-        new = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
-        _write_sums(
-            folder,
-            noted(folder)
-            | {name: said for name, said in new.items() if said is not None},
-        )
+        sums = noted(folder)
+        for path in paths:
+            sha256 = _sha256(path)
+            if sha256 is not None:
+                sums[path.relative_to(folder).as_posix()] = sha256
+        _write_sums(folder, sums)
 
 
 def noted(folder: Path) -> dict[str, str]:
     """sha256 by name, of figures, pages and what `game` and `explain` keep, as put
     down. Lines of any other form are left out: a stranger's file may name what it
     likes, and `take_away` removes what is named."""
-    lines = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace").splitlines()
-    found = {match[2]: match[1] for line in lines if (match := _LINE.fullmatch(line))}
-    linked = (folder / "figures").is_symlink()
-    return {name: said for name, said in found.items() if not (linked and "/" in name)}
+    text = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace")
+    is_linked = (folder / "figures").is_symlink()
+    sums = {}
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if match and not (is_linked and "/" in match[2]):
+            sums[match[2]] = match[1]
+    return sums
 
 
 def changed(folder: Path) -> list[str]:
     """Files that are there, and not with the bytes that were put down."""
     return sorted(
         name
-        for name, said in noted(folder).items()
-        if _sha256(folder / name) not in (None, said)
+        for name, sha256 in noted(folder).items()
+        if _sha256(folder / name) not in (None, sha256)
     )
 
 
 def is_changed(path: Path) -> bool:
     """Whether a file of a results folder is there, and not with the bytes that were put
     down."""
-    said = noted(path.parent).get(path.name)
-    return said is not None and _sha256(path) not in (None, said)
+    sha256 = noted(path.parent).get(path.name)
+    return sha256 is not None and _sha256(path) not in (None, sha256)
 
 
 def is_drawn(folder: Path) -> bool:
     """Whether the report stands in the folder with all the figures that were put down,
     each with the bytes it had."""
     names = noted(folder)
-    return (
-        REPORT in names
-        and not changed(folder)
-        and all((folder / name).is_file() for name in names)
-    )
+    if REPORT not in names or changed(folder):
+        return False
+    return all((folder / name).is_file() for name in names)
 
 
 def take_away(folder: Path, names: Iterable[str]) -> None:
     """Remove files that were put down, and their lines: `plot` and `report` make them
     again. Raises CannotWrite."""
-    gone, kept = {*names}, noted(folder)
-    for name in gone & {*kept}:
-        (folder / name).unlink(missing_ok=True)
-    if gone:
-        _write_sums(
-            folder, {name: said for name, said in kept.items() if name not in gone}
-        )
+    sums = noted(folder)
+    for name in names:
+        if sums.pop(name, None) is not None:
+            (folder / name).unlink(missing_ok=True)
+    _write_sums(folder, sums)
 
 
 def _sha256(path: Path) -> str | None:

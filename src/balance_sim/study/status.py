@@ -82,48 +82,34 @@ def status_of(folder: Path) -> dict[str, Any]:
     if manifest is None:
         raise no_results(folder)
     running, runs = store.is_written(), manifest.runs
+    numbers = [0]
     if manifest.is_sweep and manifest.points:
         from balance_sim.study.points import PointTable
 
         numbers = PointTable.load(store, manifest.points).numbers()
-    else:
-        numbers = [0]
     lacking = store.lacking(numbers, runs)
-    left = runs_of(lacking)
-    ended = came_to_its_end(read_summary(folder), runs, len(numbers))
-    rate = seconds_left = None
-    if running:
-        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
-            found = json.loads(regular_bytes(folder / PROGRESS, 1 << 20))
-            said = found["rate"], found["seconds_left"]
-            if all(one is None or isinstance(one, int | float) for one in said):
-                rate, seconds_left = said
+    to_do = runs_of(lacking)
+    is_ended = came_to_its_end(read_summary(folder), runs, len(numbers))
+    rate, seconds_left = _progress(folder) if running else (None, None)
     command = command_of(manifest, folder) or ""
     failed, lacks = len(store.failed()), ""
-    if command and not running and not left:
-        draws = (
-            manifest.study == "run"
-            and "--no-figures" not in manifest.command
-            and failed < runs
-        )
-        lacks = (
-            "summary"
-            if not ended
-            else "figures"
-            if draws and not is_drawn(folder)
-            else ""
-        )
+    if command and not running and not to_do:
+        has_figures = "--no-figures" not in manifest.command and failed < runs
+        if not is_ended:
+            lacks = "summary"
+        elif manifest.study == "run" and has_figures and not is_drawn(folder):
+            lacks = "figures"
     return {
         "study": manifest.study,
         "scenario": manifest.scenario.name,
         "experiment": manifest.experiment,
         "running": running,
-        "finished": not left and not running and runs > 0,
-        "lost": left if ended and not running else 0,
+        "finished": not to_do and not running and runs > 0,
+        "lost": to_do if is_ended and not running else 0,
         "points": len(numbers),
         "points_done": len(numbers) - len(lacking),
         "runs": len(numbers) * runs,
-        "runs_done": len(numbers) * runs - left,
+        "runs_done": len(numbers) * runs - to_do,
         "failed_runs": failed,
         "rate": rate,
         "seconds_left": seconds_left,
@@ -132,70 +118,70 @@ def status_of(folder: Path) -> dict[str, Any]:
     }
 
 
-def status_lines(found: dict[str, Any]) -> list[str]:
+def _progress(folder: Path) -> tuple[float | None, float | None]:
+    """Runs a second and seconds left, as a sweep under way last reported them."""
+    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+        report = json.loads(regular_bytes(folder / PROGRESS, 1 << 20))
+        rate, seconds = report["rate"], report["seconds_left"]
+        if all(
+            value is None or isinstance(value, int | float) for value in (rate, seconds)
+        ):
+            return rate, seconds
+    return None, None
+
+
+NOT_WRITTEN = {
+    "summary": "its summary is not written",
+    "figures": "its figures or its report are not written",
+}
+
+
+def status_lines(status: dict[str, Any]) -> list[str]:
     """The same for a person."""
-    done = f"{found['runs_done']:,} of {found['runs']:,} replications"
-    if found["lost"]:
-        state = f"damaged, {found['lost']:,} replications that were finished are gone"
-    elif found["running"]:
+    done = f"{status['runs_done']:,} of {status['runs']:,} replications"
+    is_finished = status["finished"] and not status["lacks"]
+    state = f"finished, {done}" if is_finished else f"interrupted after {done}"
+    if status["lost"]:
+        state = f"damaged, {status['lost']:,} replications that were finished are gone"
+    elif status["running"]:
         state = f"running, {done}"
-    elif found["lacks"]:
-        written = {
-            "summary": "its summary is",
-            "figures": "its figures or its report are",
-        }[found["lacks"]]
-        state = f"interrupted after {done}, {written} not written"
-    else:
-        state = (
-            f"finished, {done}" if found["finished"] else f"interrupted after {done}"
-        )
-    points = (
-        f", {found['points_done']:,} of {found['points']:,} points"
-        if found["points"] > 1
-        else ""
-    )
-    lines = [f"{found['experiment'] or found['scenario']}: {state}{points}"]
-    if found["failed_runs"]:
-        lines.append(f"failed: {found['failed_runs']:,} replications, see failed.json")
-    if found["rate"]:
-        left = found["seconds_left"]
-        ahead = f", about {spoken(left)} left" if left is not None else ""
-        lines.append(f"{found['rate']:,.0f} replications a second{ahead}")
-    is_done = found["finished"] and not found["lacks"]
-    if not found["running"] and not is_done and found["command"]:
-        lines.append(f"to go on: {escaped(found['command'])}")
+    elif status["lacks"]:
+        state = f"{state}, {NOT_WRITTEN[status['lacks']]}"
+    if status["points"] > 1:
+        state += f", {status['points_done']:,} of {status['points']:,} points"
+    lines = [f"{status['experiment'] or status['scenario']}: {state}"]
+    if status["failed_runs"]:
+        lines.append(f"failed: {status['failed_runs']:,} replications, see failed.json")
+    if status["rate"]:
+        line = f"{status['rate']:,.0f} replications a second"
+        if status["seconds_left"] is not None:
+            line += f", about {spoken(status['seconds_left'])} left"
+        lines.append(line)
+    if not status["running"] and not is_finished and status["command"]:
+        lines.append(f"to go on: {escaped(status['command'])}")
     return lines
 
 
 def spoken(seconds: float) -> str:
     """A length of time in words."""
-    sizes = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
-    return next(
-        (
-            f"{seconds / size:.1f} {name}"
-            for size, name in sizes
-            if seconds >= 1.5 * size
-        ),
-        f"{seconds:.0f} s",
-    )
+    for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def bytes_spoken(size: float) -> str:
     """A number of bytes in words."""
-    units = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
-    return next(
-        (f"{size / unit:.1f} {name}" for unit, name in units if size >= unit),
-        f"{size:.0f} bytes",
-    )
+    for unit, name in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 1 << unit:
+            return f"{size / (1 << unit):.1f} {name}"
+    return f"{size:.0f} bytes"
 
 
 def command_of(manifest: Manifest, folder: Path) -> str | None:
     """What to run next for the study in `folder`; None where its manifest tells of no
     command that made it."""
-    study, model = (
-        "game" if manifest.game is not None else manifest.study,
-        manifest.model,
-    )
+    study = "game" if manifest.game is not None else manifest.study
     try:
         words = shlex.split(manifest.command)
     except ValueError:
@@ -203,27 +189,31 @@ def command_of(manifest: Manifest, folder: Path) -> str | None:
     if words[:2] != ["balance-sim", study]:
         return None
     options, arguments = _known(words[2:], study)
-    file, given = next(iter(arguments), ""), {word.partition("=")[0] for word in words}
-    named = {
-        "run": manifest.scenario.name,
-        "game": (manifest.game or {}).get("name"),
-    }.get(study, manifest.experiment)
-    suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
-    if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
+    file = arguments[0] if arguments else ""
+    if not _is_plain(file) or not _names_study(file, study, manifest):
         return None
-    if study in ("run", "game") or "--seed" in given:
+    options_given = {word.partition("=")[0] for word in words}
+    if study in ("run", "game") or "--seed" in options_given:
         options += ["--seed", str(manifest.seed)]
-    if (
-        study == "run"
-        and "--arms" in given
-        and all(re.fullmatch(_IDENTIFIER, arm) for arm in manifest.arms)
-    ):
+    are_plain = all(re.fullmatch(_IDENTIFIER, arm) for arm in manifest.arms)
+    if study == "run" and "--arms" in options_given and are_plain:
         options += ["--arms", ",".join(manifest.arms)]
-    if model is not None:
-        if re.fullmatch(_MODEL, model, re.ASCII) is None:
+    if manifest.model is not None:
+        if re.fullmatch(_MODEL, manifest.model, re.ASCII) is None:
             return None
-        options += ["--model", model]
+        options += ["--model", manifest.model]
     return shlex.join(["balance-sim", study, file, *options, "--out", str(folder)])
+
+
+def _names_study(file: str, study: str, manifest: Manifest) -> bool:
+    """Whether a file is named as the study's scenario, game or experiment is."""
+    name: object = manifest.experiment
+    if study == "run":
+        name = manifest.scenario.name
+    elif manifest.game is not None:
+        name = manifest.game.get("name")
+    suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
+    return stem(Path(file).name) == name and suffix is not None
 
 
 def _known(words: Sequence[str], study: str) -> tuple[list[str], list[str]]:
@@ -231,19 +221,17 @@ def _known(words: Sequence[str], study: str) -> tuple[list[str], list[str]]:
     else is passed over."""
     options: list[str] = []
     arguments: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    remaining = iter(words)
+    for word in remaining:
         option, equals, value = word.partition("=")
         if not option.startswith("-"):
             arguments.append(word)
         elif option in _OPTIONS[study]:
-            value = value if equals else next(rest, "")
-            kind = _OPTIONS[study][option]
-            if (
-                kind is not None
-                and _is_plain(value)
-                and re.fullmatch(kind, value, re.ASCII)
-            ):
+            value = value if equals else next(remaining, "")
+            pattern = _OPTIONS[study][option]
+            if pattern is None or not _is_plain(value):
+                continue
+            if re.fullmatch(pattern, value, re.ASCII):
                 options += [option, value]
         elif option in _FLAGS[study] and not equals:
             options.append(option)

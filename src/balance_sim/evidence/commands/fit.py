@@ -1,5 +1,5 @@
-"""`balance-sim evidence fit DATA`: maximum likelihood for the model's weights from dated
-agreements and covariates; with `--events`, for the weights of events."""
+"""`balance-sim evidence fit DATA`: maximum likelihood for the model's weights from
+dated agreements and covariates; with `--events`, for the weights of events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ OF_BOTH = ("data", "events", "first", "last", "out", "verbose", "json", None)
 @click.option(
     "--events",
     is_flag=True,
-    help="Fit the weights of events to dyadic event data instead: docs/event_weights.md.",
+    help="Fit the weights of events to dyadic event data instead: "
+    "docs/event_weights.md.",
 )
 @click.option(
     "--first",
@@ -241,17 +242,17 @@ def _fit_agreements(
         terms, left_out = fitted_terms(history, _names(given["terms"]))
         record = _with_signed_kinds(choices(history, terms), data)
         fits = _fits(history, record, given, steps)
-    shown, whole = fits.weights, None
+    shown, in_one_piece = fits.weights, None
     if fits.in_parts is not None:
-        shown, whole = fits.in_parts, fits.weights
+        shown, in_one_piece = fits.in_parts, fits.weights
     command = options.command_line()
     written = fitted_record(
-        shown, history, command, version(), fits.profiles, fits.joint, whole
+        shown, history, command, version(), fits.profiles, fits.joint, in_one_piece
     )
     write_atomic(out, fitted_text(written).encode())
 
     def lines() -> Iterator[str]:
-        yield from fit_lines(shown, history, whole, verbose=verbose)
+        yield from fit_lines(shown, history, in_one_piece, verbose=verbose)
         for reason in left_out:
             yield from wrapped(f"note: {reason}")
         if fits.profiles:
@@ -269,7 +270,7 @@ def _seconds(given: Mapping[str, Any], years: int) -> dict[str, float]:
         seconds["beliefs"] = 900.0
     if given["parts"]:
         seconds["threat in parts"] = 40.0
-    return {step: decades * each for step, each in seconds.items()}
+    return {step: decades * step_seconds for step, step_seconds in seconds.items()}
 
 
 def _names(terms: str | None) -> list[str] | None:

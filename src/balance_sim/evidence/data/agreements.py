@@ -233,8 +233,8 @@ def _cow_numbers(table: Table, side: str, dates: pd.Series) -> pd.Series:
 def _iso3_codes(table: Table, column: str) -> pd.Series:
     """Current ISO alpha-3 codes. Raises DataError for a code that no state has had."""
     current = table.words(column).str.upper().map(codes.current_iso3)
-    known = set(codes.state_codes()["iso3"])
-    is_unknown = ~current.isin(known) | (current == "")
+    iso3_codes = set(codes.state_codes()["iso3"])
+    is_unknown = ~current.isin(iso3_codes) | (current == "")
     message = "no state has this ISO alpha-3 code"
     table.refuse(column, is_unknown, message, "Correct the code")
     return current

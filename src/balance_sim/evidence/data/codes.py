@@ -79,13 +79,13 @@ def convert(
     positions = np.arange(len(values))
     codes = _comparable(values, source).to_numpy()
     days = pd.to_datetime(on).to_numpy()
-    asked = pd.DataFrame({"row": positions, "key": codes, "day": days})
-    is_given = asked["key"].notna() & asked["day"].notna()
-    asked = asked[is_given & (asked["key"].astype("string") != "")]
-    asked["key"] = asked["key"].astype(str if source == "iso3" else np.int64)
+    rows = pd.DataFrame({"row": positions, "key": codes, "day": days})
+    is_given = rows["key"].notna() & rows["day"].notna()
+    rows = rows[is_given & (rows["key"].astype("string") != "")]
+    rows["key"] = rows["key"].astype(str if source == "iso3" else np.int64)
     spells = _table()[[source, target, "start", "end"]]
     spells = spells.set_axis(["key", "code", "start", "end"], axis=1)
-    joined = asked.merge(spells, on="key")
+    joined = rows.merge(spells, on="key")
     is_member = joined["day"].between(joined["start"], joined["end"])
     joined = joined[is_member & (joined["code"] != "")]
     first = joined.drop_duplicates("row").set_index("row")["code"]

@@ -221,11 +221,11 @@ def read_territorial_claims(path: Path | str) -> Read:
 def _month(table: Table, column: str, *, end: bool = False) -> pd.Series:
     """Dates of a column of months, YYYYMM: the middle, or the last day, of each."""
     cells = table.words(column)
-    parts = cells.str.extract(r"^(\d{4})(\d{1,2})$")
-    is_bad = parts[0].isna() & ~cells.isin(NO_TEXT)
+    year_and_month = cells.str.extract(r"^(\d{4})(\d{1,2})$")
+    is_bad = year_and_month[0].isna() & ~cells.isin(NO_TEXT)
     hint = "Write YYYYMM, with 99 for an unknown month"
     table.refuse(column, is_bad, "this is not a month", hint)
-    return day(parts[0], parts[1], end=end)[0]
+    return day(year_and_month[0], year_and_month[1], end=end)[0]
 
 
 def read_mid_participants(path: Path | str) -> Read:

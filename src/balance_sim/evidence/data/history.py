@@ -220,11 +220,11 @@ def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int
     DataError."""
     reads = [_Folder(Path(data_dir)).needed("accords"), *map(read_outcomes, more)]
     last_years = [read.report.last_year for read in reads]
-    known = [year for year in last_years if year is not None]
-    if not known:
+    years = [year for year in last_years if year is not None]
+    if not years:
         message = "there is no agreement in the data"
         raise DataError(message, "Give a file with agreements", path=data_dir)
-    return max(known)
+    return max(years)
 
 
 def _agreements(

@@ -99,8 +99,8 @@ def state_years(read: Read | None, column: str, states: Roster, years: Ints) -> 
     span = np.arange(first, int(years[-1]) + 1)
     values = _by_year(read.frame, column, states, span)
     filled = values[CARRY_YEARS:-1]
-    for back in range(1, CARRY_YEARS + 1):
-        earlier = values[CARRY_YEARS - back : -1 - back]
+    for years_back in range(1, CARRY_YEARS + 1):
+        earlier = values[CARRY_YEARS - years_back : -1 - years_back]
         filled = np.where(np.isnan(filled), earlier, filled)
     joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
     is_new = joined[None, :] >= years[:, None] - 1
@@ -169,8 +169,8 @@ def _capital_distances(capitals: Read | None, states: Roster, last: int) -> Floa
     place = capitals.frame["cow"].map(states.position)
     frame = capitals.frame.assign(place=place).sort_values("start")
     has_begun = frame["start"] <= f"{last}-12-31"
-    known = frame[frame["place"].notna() & has_begun]
-    capital = known.groupby("place").last().reindex(np.arange(states.size))
+    located = frame[frame["place"].notna() & has_begun]
+    capital = located.groupby("place").last().reindex(np.arange(states.size))
     latitude = capital["latitude"].to_numpy(float)
     return great_circle(latitude, capital["longitude"].to_numpy(float))
 

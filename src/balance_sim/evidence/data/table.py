@@ -117,10 +117,10 @@ def declared(columns: str) -> Columns:
     names: dict[str, tuple[str, ...]] = {}
     required: list[str] = []
     for word in columns.split():
-        ours, _, theirs = word.partition("=")
-        name = ours.rstrip("!")
-        names[name] = tuple((theirs or name).split("|"))
-        if ours.endswith("!"):
+        spelled, _, published = word.partition("=")
+        name = spelled.rstrip("!")
+        names[name] = tuple((published or name).split("|"))
+        if spelled.endswith("!"):
             required.append(name)
     return names, tuple(required)
 
@@ -211,7 +211,8 @@ class Table:
 
     def same(self, value: object, dtype: Any = None) -> pd.Series:
         """A column with one value."""
-        return pd.Series(value, index=self.text.index, dtype=dtype)  # type: ignore[no-any-return]
+        column: pd.Series = pd.Series(value, index=self.text.index, dtype=dtype)
+        return column
 
     def number(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
         """A column as float64; blanks and the source's codes for missing become NaN."""
@@ -294,15 +295,15 @@ class Table:
         """ISO dates, whole or partial (YYYY, YYYY-MM), also YYYY/MM/DD and YYYYMMDD,
         with or without a time of day; and their precision; see `day`."""
         cells = self.words(column)
-        parts = cells.str.extract(_DATE)
+        fields = cells.str.extract(_DATE)
         compact = cells.str.extract(_COMPACT_DATE)
-        parts[[0, 1, 2]] = parts[[0, 1, 2]].where(parts[0].notna(), compact)
-        dates, precision = day(parts[0], parts[1], parts[2], end=end)
-        is_bad = parts[0].isna() | _is_impossible(parts, precision)
+        fields[[0, 1, 2]] = fields[[0, 1, 2]].where(fields[0].notna(), compact)
+        dates, precision = day(fields[0], fields[1], fields[2], end=end)
+        is_bad = fields[0].isna() | _is_impossible(fields, precision)
         hint = "Write YYYY-MM-DD, YYYY-MM or YYYY"
         is_blank = cells.isin(MISSING_TEXT)
         self.refuse(column, is_bad & ~is_blank, "this is not a date", hint)
-        hour, minute, second = (pd.to_numeric(parts[k]).fillna(0) for k in (3, 4, 5))
+        hour, minute, second = (pd.to_numeric(fields[k]).fillna(0) for k in (3, 4, 5))
         is_late = (hour > 23) | (minute > 59) | (second > 59)
         hint = "Write YYYY-MM-DD HH:MM:SS"
         self.refuse(column, is_late, "this is not a time of day", hint)
@@ -396,10 +397,10 @@ def open_table(
     head = read_header(path)
     headings = _by_lower_case(head, path)
     published: dict[str, str] = {}
-    for ours, theirs in names.items():
-        matches = [name.lower() for name in theirs if name.lower() in headings]
+    for our_name, their_names in names.items():
+        matches = [name.lower() for name in their_names if name.lower() in headings]
         if matches:
-            published[ours] = headings[matches[0]]
+            published[our_name] = headings[matches[0]]
     is_complete = all(name in published for name in required)
     text = pd.DataFrame()
     if is_complete:

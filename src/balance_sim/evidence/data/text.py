@@ -72,12 +72,12 @@ def read_text(path: Path) -> io.StringIO:
 def _unpacked(packed: bytes, path: Path) -> bytes:
     """The content of a gzipped file. Never much more is unpacked than a table holds."""
     source = io.BytesIO(packed)
-    parts: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
     try:
         with gzip.GzipFile(fileobj=source) as stream:
             while part := stream.read(PART):
-                parts.append(part)
+                chunks.append(part)
                 size += len(part)
                 if size > max(SMALL, MOST_RATIO * source.tell()) or size > LARGEST:
                     message = f"{source.tell():,} bytes unpack to {size:,} and more"
@@ -85,7 +85,7 @@ def _unpacked(packed: bytes, path: Path) -> bytes:
                     raise DataError(message, hint, path, code=NO_TABLE)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise OSError(f"the compressed data are damaged ({error})") from None
-    return b"".join(parts)
+    return b"".join(chunks)
 
 
 def _stata_text(content: bytes) -> io.StringIO:
@@ -152,7 +152,10 @@ def read_columns(path: Path, published: Mapping[str, str], width: int) -> pd.Dat
         message = f"rows have {width + extra} cells, the header {width}"
         hint = "Name every column, and put a cell that holds a comma in quotes"
         raise DataError(message, hint, path, 2, code=NO_TABLE)
-    columns = {ours: frame[theirs].to_numpy() for ours, theirs in published.items()}
+    columns = {
+        our_name: frame[their_name].to_numpy()
+        for our_name, their_name in published.items()
+    }
     return pd.DataFrame(columns)
 
 

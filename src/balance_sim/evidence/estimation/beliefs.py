@@ -261,7 +261,7 @@ def shipped_setting(record: Choices, fitted: WeightFit) -> BeliefSetting:
 def _setting(values: dict[str, float], peak: Peak) -> BeliefSetting:
     """A setting whose design is free of the matrices that it has worked out."""
     light = replace(peak, design=replace(peak.design))
-    return BeliefSetting(values, light, by_row(peak.design, peak.at))
+    return BeliefSetting(values, light, by_row(peak.design, peak.values))
 
 
 def moved(

@@ -7,18 +7,18 @@ given the fitted weights.
     weights ~ N(fitted, discount * fitted covariance)
     (s_i1, s_i2) ~ N(0, V)   lambda_ij ~ Gamma(mean 1, variance v_d)
 
-c is the class of kind m, security agreement or declaration. r is that of `likelihood`, from the same `ConsentDesign`, with L_t lambda_ij as its
-exposure. `HELD_TERMS` keep the fitted weights; for the others the fit is a power prior
-(Ibrahim, Chen 2000, Statistical Science 15: 46-60), its covariance times `discount`.
-Intercepts have a wide prior about the scenario's own. A state has two random
-intercepts, one for each class of kinds, with a covariance V of their own. V and v_d
-maximise the marginal likelihood: EM with Laplace's covariance as in `fitting.fit`, less
-what unknown factors leave open (Louis 1982), and the gamma mixture of Poissons in
-closed form (Greenwood, Yule 1920, JRSS 83: 255-279). A year's level L_t is free; the
-level now is the mean of the years' with each year back counting `level_memory` of the
-next, and intercepts are those at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance
-v_l), v_l from how yearly counts fell about what the years before them let expect
-(negative binomial)."""
+c is the class of kind m, security agreement or declaration. r is that of `likelihood`,
+from the same `ConsentDesign`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
+fitted weights; for the others the fit is a power prior (Ibrahim, Chen 2000, Statistical
+Science 15: 46-60), its covariance times `discount`. Intercepts have a wide prior about
+the scenario's own. A state has two random intercepts, one for each class of kinds, with
+a covariance V of their own. V and v_d maximise the marginal likelihood: EM with
+Laplace's covariance as in `fitting.fit`, less what unknown factors leave open (Louis
+1982), and the gamma mixture of Poissons in closed form (Greenwood, Yule 1920, JRSS 83:
+255-279). A year's level L_t is free; the level now is the mean of the years' with each
+year back counting `level_memory` of the next, and intercepts are those at L = 1. Of a
+year ahead, L ~ Gamma(mean 1, variance v_l), v_l from how yearly counts fell about what
+the years before them let expect (negative binomial)."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ class CalibrationPosterior:
     level: dict[int, float]
     level_variance: float
     agreements: int
-    at: Floats
+    values: Floats
 
     @property
     def gamma(self) -> tuple[Floats, Floats]:
@@ -362,8 +362,8 @@ class _Search:
         self.year = np.searchsorted(years, choices.year)
         counts = record.counts.sum(axis=1)
         self.yearly = np.bincount(self.year, counts, len(years))
-        back = np.arange(len(years) - 1.0, -1.0, -1.0)
-        self.year_weight = form.level_memory**back
+        years_back = np.arange(len(years) - 1.0, -1.0, -1.0)
+        self.year_weight = form.level_memory**years_back
         mean = self.year_weight @ self.yearly / self.year_weight.sum()
         self.level = self.yearly / mean
         self.signed = self.expected = self.by_dyad(counts)
@@ -408,9 +408,9 @@ class _Search:
     def _peak_covariance(self) -> Floats:
         """(size, size) covariance at the peak with all else held; the parameters move
         there."""
-        own = self.joint.own
+        state_columns = self.joint.own
         by_state = np.kron(np.linalg.inv(self.spread), np.eye(self.states))
-        self.precision[own, own] = by_state
+        self.precision[state_columns, state_columns] = by_state
         factor = self.factor[self.choices.a, self.choices.b]
         exposed = self.joint.exposed(self.level[self.year] * factor)
         peak = _peak(exposed, self.values, self.mean, self.precision)
@@ -423,10 +423,10 @@ class _Search:
 
     def _state_effects(self, covariance: Floats) -> tuple[Floats, Floats]:
         """(C, n) random intercepts of states, and their covariance (C, C, n)."""
-        own = self.joint.own
+        state_columns = self.joint.own
         shape = (self.classes, self.states)
-        among = covariance[own, own].reshape(*shape, *shape)
-        return self.values[own].reshape(shape), np.einsum("aibi->abi", among)
+        among = covariance[state_columns, state_columns].reshape(*shape, *shape)
+        return self.values[state_columns].reshape(shape), np.einsum("aibi->abi", among)
 
     def _move_variances(
         self, effects: Floats, of_states: Floats, upper: tuple[Ints, Ints]
@@ -477,7 +477,7 @@ class _Search:
             level=dict(zip(years, map(float, self.level), strict=True)),
             level_variance=level_variance(self.yearly, of_year, memory),
             agreements=self.total,
-            at=self.values,
+            values=self.values,
         )
 
 
@@ -489,15 +489,15 @@ def peak_given(
     and the intercepts in the order of `posterior.names`, and their covariance. record:
     of the same years, its terms worked out anew."""
     joint = JointLikelihood(record.choices, posterior.classes)
-    held = [name for name in prior.free if name not in posterior.names]
-    mean, precision = _prior_moments(joint, prior.without(held), FORM)
+    held_terms = [name for name in prior.free if name not in posterior.names]
+    mean, precision = _prior_moments(joint, prior.without(held_terms), FORM)
     inverse = np.linalg.inv(posterior.state_variance)
     by_state = np.kron(inverse, np.eye(len(posterior.states)))
     precision[joint.own, joint.own] = by_state
     levels = [posterior.level[int(year)] for year in record.choices.year]
     joint = joint.exposed(np.array(levels))
     start = mean.copy()
-    start[joint.kinds.start :] = posterior.at[joint.kinds.start :]
+    start[joint.kinds.start :] = posterior.values[joint.kinds.start :]
     values, information = _peak(joint, start, mean, precision)
     away = values - mean
     height = joint.log_likelihood(values) - 0.5 * float(away @ precision @ away)
@@ -565,8 +565,8 @@ def _prior_moments(
     names, kinds = joint.choices.names, joint.choices.kinds
     mean, precision = np.zeros(joint.size), np.zeros((joint.size, joint.size))
     mean[joint.terms] = [prior.weights[name] for name in names]
-    held = [0.0 if name in prior.free else HELD for name in names]
-    precision[joint.terms, joint.terms] = np.diag(held)
+    term_precision = [0.0 if name in prior.free else HELD for name in names]
+    precision[joint.terms, joint.terms] = np.diag(term_precision)
     free = [names.index(name) for name in prior.free]
     precision[np.ix_(free, free)] = np.linalg.inv(prior.covariance * form.discount)
     mean[joint.kinds] = [prior.intercepts[kind] for kind in kinds]
@@ -669,7 +669,7 @@ def forecast_from(
 def forecast(posterior: CalibrationPosterior, ahead: Choices) -> Floats:
     """(N,) probability that each dyad signs anything in the year: factors and level
     integrated over."""
-    rate = JointLikelihood(ahead, posterior.classes).rates(posterior.at)
+    rate = JointLikelihood(ahead, posterior.classes).rates(posterior.values)
     shape, inverse_scale = posterior.gamma
     dyads = (ahead.a, ahead.b)
     variance = posterior.level_variance

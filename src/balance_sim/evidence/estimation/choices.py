@@ -481,7 +481,7 @@ def own_record(
     are not counted."""
     until = until or scenario.start
     kinds = tuple(kinds) or tuple(sorted(scenario.kinds))
-    starts = [years_before(until, back) for back in range(years, 0, -1)]
+    starts = [years_before(until, years_back) for years_back in range(years, 0, -1)]
     if ahead:
         starts.append(until)
     i, j = np.triu_indices(len(scenario.codes), 1)

@@ -72,18 +72,18 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Direction:
-    """A combination of parameters that the record tells badly. left: smallest
+    """A combination of parameters that the record tells badly. independence: smallest
     eigenvalue of the correlation matrix of the estimates' information, 1 when all are
     independent, 0 when the direction is flat."""
 
     names: tuple[str, ...]
     loads: tuple[float, ...]
-    left: float
+    independence: float
 
     def __str__(self) -> str:
         loads = zip(self.names, self.loads, strict=True)
         combination = " ".join(f"{load:+.2f} {name}" for name, load in loads)
-        return f"{combination} (information left {self.left:.2g})"
+        return f"{combination} (information left {self.independence:.2g})"
 
 
 @dataclass(frozen=True)
@@ -290,12 +290,12 @@ def _finished(
         by_dyad = clustered(design, values, record.dyad, covariance)
         by_dyad = by_dyad[:fixed, :fixed] * scales
     states, levels = values[design.parts[3]], values[design.parts[4]]
-    own = covariance[:fixed, :fixed]
-    information = np.linalg.pinv(own, rcond=1e-15, hermitian=True)
+    fixed_covariance = covariance[:fixed, :fixed]
+    information = np.linalg.pinv(fixed_covariance, rcond=1e-15, hermitian=True)
     return WeightFit(
         names=design.names,
         estimate=values[:fixed] * scale,
-        covariance=own * scales,
+        covariance=fixed_covariance * scales,
         cluster_covariance=by_dyad,
         propensity=states if design.propensities else np.zeros(len(record.states)),
         propensity_variance=variances[0] if design.propensities else 0.0,
@@ -330,14 +330,16 @@ class Peak:
     terms, their penalty, and the marginal log-likelihood."""
 
     design: ConsentDesign
-    at: Floats
+    values: Floats
     penalty: Floats
     marginal: float
 
     def moved(self, record: Choices) -> Peak:
         """The peak when the terms are those of `record`: same rows, same names. Raises
         DataError."""
-        return _peak_from(replace(self.design, choices=record), self.at, self.penalty)
+        return _peak_from(
+            replace(self.design, choices=record), self.values, self.penalty
+        )
 
 
 def peak_of(record: Choices, result: WeightFit) -> Peak:
@@ -418,7 +420,7 @@ def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, .
         direction = Direction(
             names=tuple(names[int(k)] for k in members),
             loads=tuple(map(float, vector[members])),
-            left=float(max(value, 0.0)),
+            independence=float(max(value, 0.0)),
         )
         directions.append(direction)
     return tuple(directions)
@@ -431,7 +433,7 @@ def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
     across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
     profiled = information[:fixed, :fixed] - across @ np.linalg.solve(shrunk, across.T)
     directions = _directions(profiled, design.names)
-    flat = [str(direction) for direction in directions if direction.left < FLAT]
+    flat = [str(direction) for direction in directions if direction.independence < FLAT]
     if flat:
         message = f"the record does not tell these apart: {'; '.join(flat)}"
         raise DataError(message, "Leave one of them out")

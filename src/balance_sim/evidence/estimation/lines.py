@@ -73,10 +73,10 @@ def fit_lines(
         yield from _notes_in_full(notes)
         return
     count = say.plural(len(notes), "note on rows left out", "notes on rows left out")
-    more = f" and {count}" if notes else ""
+    notes_count = f" and {count}" if notes else ""
     kinds = len(fit.kinds)
     yield from wrapped(
-        f"--verbose prints intercepts of {kinds} types of agreement{more}."
+        f"--verbose prints intercepts of {kinds} types of agreement{notes_count}."
     )
 
 

@@ -1,13 +1,13 @@
 """Terms that follow from a fit: what an agreement would call forth, and how many talks
 a state has under way.
 
-`foresight` and `talks_budget` (model/willingness.py) read the model's own rates, which depend on the weights that are
-to be fitted. So the other terms are fitted first; their rates give the two terms; all
-are fitted with these; and so on until the new weights settle: nested pseudo-likelihood
-(Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53). Its fixed point is a quantal
-response equilibrium (McKelvey, Palfrey 1995, Games and Economic Behavior 10: 6-38).
-Once a weight turns back, terms move half way (relaxation: Kasahara, Shimotsu 2012,
-Econometrica 80(5)).
+`foresight` and `talks_budget` (model/willingness.py) read the model's own rates, which
+depend on the weights that are to be fitted. So the other terms are fitted first; their
+rates give the two terms; all are fitted with these; and so on until the new weights
+settle: nested pseudo-likelihood (Aguirregabiria, Mira 2007, Econometrica 75(1): 1-53).
+Its fixed point is a quantal response equilibrium (McKelvey, Palfrey 1995, Games and
+Economic Behavior 10: 6-38). Once a weight turns back, terms move half way (relaxation:
+Kasahara, Shimotsu 2012, Econometrica 80(5)).
 
 For talks, which are not on record, stands their expected number on the first day of the
 year, and for what a state has as a rule the mean over its years so far."""
@@ -100,16 +100,16 @@ class LookingAhead:
         first = int(record.year.min()) if since is None else since
         last = int(record.year.max())
         fitted = found or fit(record.within(first, last), **options)
-        held = dict(options)
+        held_options = dict(options)
         if fitted.propensity_variance > 0:
-            held["variance"] = fitted.propensity_variance
+            held_options["variance"] = fitted.propensity_variance
         weights, step = np.zeros(len(names)), np.zeros(len(names))
         is_relaxed = False
         for _ in range(ROUNDS):
             moved = self.of(fitted, record, names)
             record = _half_way(record, moved) if is_relaxed else moved
             rows = record.within(first, last)
-            fitted = fit(rows, start=_start(fitted), **held)
+            fitted = fit(rows, start=_start(fitted), **held_options)
             moved_weights = np.array([fitted.weights[name] for name in names])
             turns_back = bool((step * (moved_weights - weights) < 0).any())
             is_relaxed = is_relaxed or turns_back

@@ -39,8 +39,8 @@ from balance_sim.scenario.schema import Scenario
 
 FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
 CALIBRATION_HEAD = """\
-# Written by `balance-sim evidence calibrate`. Posterior means of the scenario's own record,
-# nats; dyads: [mean factor on the rate, shape of its gamma posterior]. See
+# Written by `balance-sim evidence calibrate`. Posterior means of the scenario's own
+# record, nats; dyads: [mean factor on the rate, shape of its gamma posterior]. See
 # docs/evidence.md. After a change of the record or of the fitted weights, run it again.
 """
 FITTED_DIGITS, CALIBRATED_DIGITS = 8, 6
@@ -122,8 +122,8 @@ def fitted_record(
 
 def _weight_columns(fit: WeightFit) -> list[int]:
     """Positions of the parameters without parts within dyads."""
-    within = f" ({WITHIN})"
-    return [k for k, name in enumerate(fit.names) if not name.endswith(within)]
+    suffix = f" ({WITHIN})"
+    return [k for k, name in enumerate(fit.names) if not name.endswith(suffix)]
 
 
 def _summary(fit: WeightFit) -> dict[str, object]:
@@ -203,16 +203,16 @@ def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
         term = name.removesuffix(f" ({BETWEEN})")
         if term == name:
             continue
-        between, within = float(fit.estimate[k]), part_of(term, WITHIN)
-        if within in conflicts:
-            error = conflicts[within].standard_error
-            shares[term] = (0.0, error / abs(between))
+        between_weight, within_name = float(fit.estimate[k]), part_of(term, WITHIN)
+        if within_name in conflicts:
+            error = conflicts[within_name].standard_error
+            shares[term] = (0.0, error / abs(between_weight))
             continue
-        w = fit.names.index(within)
-        share = float(fit.estimate[w]) / between
+        w = fit.names.index(within_name)
+        share = float(fit.estimate[w]) / between_weight
         squares = covariance[w, w] + share**2 * covariance[k, k]
         variance = squares - 2.0 * share * covariance[w, k]
-        shares[term] = (share, float(np.sqrt(variance)) / abs(between))
+        shares[term] = (share, float(np.sqrt(variance)) / abs(between_weight))
     return shares
 
 

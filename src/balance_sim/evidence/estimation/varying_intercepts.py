@@ -12,7 +12,8 @@ is chosen on forecasts of the last years of the fit, each from the years before 
 Dyads differ in ways that no term says: a frailty on the rate of each, told by what it
 signed and did not.
 
-    lambda ~ Gamma(mean 1, variance v)       agreements signed in the window, given lambda ~ Poisson(lambda E)
+    lambda ~ Gamma(mean 1, variance v)
+    agreements signed in the window, given lambda ~ Poisson(lambda E)
     P(the dyad signs) = 1 - (b / (b + r))^a        a = 1/v + N,  b = 1/v + E
 
 E: agreements that the model expected of the dyad in the window, N: those that it
@@ -147,11 +148,11 @@ def _slope_and_curve(
     by_state = np.bincount(a, slope_a, n) + np.bincount(b, slope_b, n)
     slope = np.append(by_state, slope_a.sum() + slope_b.sum())
     dyad = np.bincount(a * n + b, across, n * n).reshape(n, n)
-    own = np.bincount(a, curve_a, n) + np.bincount(b, curve_b, n)
+    state_curve = np.bincount(a, curve_a, n) + np.bincount(b, curve_b, n)
     with_level = np.bincount(a, curve_a + across, n)
     with_level = with_level + np.bincount(b, curve_b + across, n)
     curve = np.zeros((n + 1, n + 1))
-    curve[:n, :n] = dyad + dyad.T + np.diag(own)
+    curve[:n, :n] = dyad + dyad.T + np.diag(state_curve)
     curve[:n, n] = curve[n, :n] = with_level
     curve[n, n] = curve_a.sum() + curve_b.sum() + 2 * across.sum()
     return slope, curve

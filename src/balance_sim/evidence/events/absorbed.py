@@ -202,14 +202,14 @@ class AbsorbedFit:
     """Coefficients of columns beside absorbed effects.
 
     estimate: (c,); covariance: (c, c) clustered two ways; apart: (N, c) the columns
-    without effects; left: (N,) weighted residuals (derivatives of the quasi-likelihood
-    by the linear predictor); absorber: with the last weights; rho: of the
-    beta-binomial, 0 for values."""
+    without effects; residuals: (N,) weighted residuals (derivatives of the
+    quasi-likelihood by the linear predictor); absorber: with the last weights; rho: of
+    the beta-binomial, 0 for values."""
 
     estimate: Floats
     covariance: Floats
     apart: Floats
-    left: Floats
+    residuals: Floats
     absorber: Absorber
     rho: float
 
@@ -234,16 +234,16 @@ def fit_absorbed(
         return _finish(panel, search, rho)
     effects = panel.sides.shape[1] + (int(panel.dyad.max()) + 1 if dyads else 0)
     freedom = max(panel.size - columns.shape[1] - effects, 1)
-    held = START_RHO
+    current_rho = START_RHO
     for number in range(RHO_ROUNDS):
-        search = _iterate(panel, columns, held, predictor, dyads=dyads)
+        search = _iterate(panel, columns, current_rho, predictor, dyads=dyads)
         predictor = search.predictor
         new = _moment_rho(panel, _logistic(predictor), freedom)
-        is_settled = abs(new - held) < RHO_TOLERANCE * max(held, 1e-3)
+        is_settled = abs(new - current_rho) < RHO_TOLERANCE * max(current_rho, 1e-3)
         if is_settled or number == RHO_ROUNDS - 1:
             break
-        held = new
-    return _finish(panel, search, held)
+        current_rho = new
+    return _finish(panel, search, current_rho)
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class _WeightedFit:
 
     slopes: Floats
     apart: Floats
-    left: Floats
+    residuals: Floats
     absorber: Absorber
     predictor: Floats
 
@@ -295,8 +295,10 @@ def _iterate(
         predictor = np.clip(working - residuals, -FURTHEST, FURTHEST)
         value = _loss(scale, share, _logistic(predictor))
         if abs(loss - value) <= TOLERANCE * (abs(value) + 1.0):
-            left = residuals * weights
-            return _WeightedFit(slopes, without, left, absorber, predictor)
+            weighted_residuals = residuals * weights
+            return _WeightedFit(
+                slopes, without, weighted_residuals, absorber, predictor
+            )
         loss = value
     raise DataError("the fit does not settle", "Take a longer period, or fewer columns")
 
@@ -335,9 +337,11 @@ def _finish(panel: EventPanel, search: _WeightedFit, rho: float) -> AbsorbedFit:
     apart, absorber = search.apart, search.absorber
     information = apart.T @ (apart * absorber.weights[:, None])
     bread = np.linalg.pinv(information, hermitian=True)
-    meat = clustered(panel, apart * search.left[:, None])
+    meat = clustered(panel, apart * search.residuals[:, None])
     covariance = bread @ meat @ bread
-    return AbsorbedFit(search.slopes, covariance, apart, search.left, absorber, rho)
+    return AbsorbedFit(
+        search.slopes, covariance, apart, search.residuals, absorber, rho
+    )
 
 
 # --- clusters -------------------------------------------------------------------------
@@ -374,8 +378,8 @@ def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
     total = scores.sum(axis=0)
     sums = [np.asarray(group.T @ scores) for group in _clusters(panel)]
     by_pair, by_event, by_intersection = ((s**2).sum(axis=0) for s in sums)
-    least = np.minimum(by_pair, by_event)
-    variance = np.maximum(by_pair + by_event - by_intersection, least)
+    lower_bound = np.minimum(by_pair, by_event)
+    variance = np.maximum(by_pair + by_event - by_intersection, lower_bound)
     z = np.zeros_like(total)
     np.divide(total, np.sqrt(variance), out=z, where=variance > 0)
     return np.asarray(z)
@@ -397,4 +401,4 @@ def _scores(null: AbsorbedFit, columns: Floats) -> Floats:
     if null.apart.shape[1]:
         weighted = null.apart * null.absorber.weights[:, None]
         apart = apart - null.apart @ _solve(null.apart, weighted, apart)
-    return np.asarray(apart * null.left[:, None])
+    return np.asarray(apart * null.residuals[:, None])

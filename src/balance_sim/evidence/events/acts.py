@@ -117,8 +117,8 @@ def read_exercises(path: Path | str) -> Read:
     listed = table.kept(id=table.words("id"), day=start).drop_duplicates("id")
     participants = open_table(_beside(path), "MME participants", *_PARTICIPANTS)
     groups = _groups_by_exercise(participants, listed)
-    known = groups.index[groups.map(len) > 1]
-    is_lone = ~table.words("id").isin(known)
+    joint_ids = groups.index[groups.map(len) > 1]
+    is_lone = ~table.words("id").isin(joint_ids)
     table.drop(is_lone, "fewer than two states that are told")
     listed = listed[listed["id"].isin(table.words("id"))]
     frame = _joint(listed["day"], listed["id"].map(groups), "exercise")

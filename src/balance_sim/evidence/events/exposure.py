@@ -76,31 +76,31 @@ class ActSets:
     """Acts grouped by who takes part: sets of the same kind, principals, guests and
     targets.
 
-    date, of: (A,) day and set of each act; kind: (S,) position among `kinds`;
-    principals, guests, targets: (S, n) 0 or 1; told: (S,) whether targets are those of
-    the source."""
+    date, act_set: (A,) day and set of each act; kind: (S,) position among `kinds`;
+    principals, guests, targets: (S, n) 0 or 1; has_named_targets: (S,) whether targets
+    are those of the source."""
 
     kinds: tuple[str, ...]
     date: Floats
-    of: Ints
+    act_set: Ints
     kind: Ints
     principals: Floats
     guests: Floats
     targets: Floats
-    told: Bools
+    has_named_targets: Bools
 
     def only(self, sets: Bools) -> ActSets:
         """Some of the sets, with their acts. sets: (S,)."""
-        number, acts = np.cumsum(sets) - 1, sets[self.of]
+        number, acts = np.cumsum(sets) - 1, sets[self.act_set]
         return ActSets(
             kinds=self.kinds,
             date=self.date[acts],
-            of=number[self.of[acts]],
+            act_set=number[self.act_set[acts]],
             kind=self.kind[sets],
             principals=self.principals[sets],
             guests=self.guests[sets],
             targets=self.targets[sets],
-            told=self.told[sets],
+            has_named_targets=self.has_named_targets[sets],
         )
 
     def involving_two(self) -> ActSets:
@@ -112,7 +112,7 @@ class ActSets:
     def _half_lives(self, half_life: Mapping[str, float]) -> Floats:
         """(A,) of each act."""
         by_kind = np.array([half_life[kind] for kind in self.kinds])
-        return np.asarray(by_kind[self.kind[self.of]])
+        return np.asarray(by_kind[self.kind[self.act_set]])
 
     def series(
         self,
@@ -145,7 +145,7 @@ class ActSets:
     def _by_set(self, evidence: Floats) -> Floats:
         """(S, T) sums of (A, T)."""
         total = np.zeros((len(self.kind), evidence.shape[1]))
-        np.add.at(total, self.of, evidence)
+        np.add.at(total, self.act_set, evidence)
         return total
 
     def shifted(self, rng: np.random.Generator, first: float, last: float) -> ActSets:
@@ -153,7 +153,7 @@ class ActSets:
         number of days, around the ends of first..last. How often a set acts, and in
         what rhythm, stays; acts outside first..last stay too."""
         span = last - first
-        shift = rng.uniform(0.0, span, len(self.kind))[self.of]
+        shift = rng.uniform(0.0, span, len(self.kind))[self.act_set]
         is_inside = (self.date >= first) & (self.date < last)
         moved = first + (self.date - first + shift) % span
         return replace(self, date=np.where(is_inside, moved, self.date))
@@ -177,7 +177,8 @@ class ActSets:
 def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     """Acts (`acts.FIELDS`) on a roster. position: COW number -> place; states not on it
     are left out of an act."""
-    place: dict[int, int] = {int(cow): int(k) for cow, k in position.items()}  # type: ignore[call-overload]
+    numbers_of_states = map(int, position.index)
+    place = dict(zip(numbers_of_states, map(int, position), strict=True))
     kinds = tuple(sorted(set(frame["kind"])))
     numbers: dict[SetKey, int] = {}
     sets = []
@@ -193,12 +194,12 @@ def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     return ActSets(
         kinds=kinds,
         date=days_of(frame["day"]),
-        of=np.array(sets, dtype=np.int64),
+        act_set=np.array(sets, dtype=np.int64),
         kind=np.array([kind for kind, _, _ in numbers], dtype=np.int64),
         principals=principals,
         guests=guests,
         targets=targets,
-        told=np.array([is_told for _, _, is_told in numbers], dtype=bool),
+        has_named_targets=np.array([is_told for _, _, is_told in numbers], dtype=bool),
     )
 
 
@@ -242,8 +243,8 @@ def aims(acts: ActSets, rivals: Floats) -> Aims:
     n, n) 0 or 1."""
     participants = np.minimum(acts.principals + acts.guests, 1.0)
     part = sparse.csr_matrix(participants)
-    by_rule = sparse.diags((~acts.told).astype(float))
-    told = sparse.csr_matrix(acts.targets * acts.told[:, None])
+    by_rule = sparse.diags((~acts.has_named_targets).astype(float))
+    named_targets = sparse.csr_matrix(acts.targets * acts.has_named_targets[:, None])
     hit: list[tuple[sparse.csr_matrix, sparse.csr_matrix]] = []
     for t, matrix in enumerate(rivals):
         if t and np.array_equal(matrix, rivals[t - 1]):
@@ -251,8 +252,8 @@ def aims(acts: ActSets, rivals: Floats) -> Aims:
             continue
         count = by_rule @ part @ sparse.csr_matrix(matrix)
         count = count - count.multiply(part)  # states that take part are no targets
-        once = (count >= 1).astype(float) + told
-        twice = (count >= 2).astype(float) + told
+        once = (count >= 1).astype(float) + named_targets
+        twice = (count >= 2).astype(float) + named_targets
         hit.append((once.T.tocsr(), twice.T.tocsr()))
     return Aims(sparse.csr_matrix(acts.principals), tuple(hit), rivals > 0)
 

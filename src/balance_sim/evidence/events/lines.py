@@ -43,8 +43,8 @@ def event_lines(
     yield from ["", *_multipliers("multiplier of", pooled)]
     yield from ["", *_multipliers("by kind of event", weights.kinds), ""]
     count = weights.permutations
-    least = f", so none below {1 / (count + 1):.2g}" if count < 99 else ""
-    yield from said(READING.format(permutations=count, least=least))
+    lowest_p = f", so none below {1 / (count + 1):.2g}" if count < 99 else ""
+    yield from said(READING.format(permutations=count, least=lowest_p))
     words = ", ".join(f"{half.name} acts {half.word}" for half in halves)
     yield from said(f"Half-lives: {words}.")
     if verbose:
@@ -85,9 +85,9 @@ def _scale_sentence(weights: EventWeights) -> str:
     change = "no quarrel begins or ends"
     if math.isfinite(slope):
         change = f"within dyads {with_interval(slope, error)}"
-    between = with_interval(weights.slope, weights.slope_error)
+    slope_between = with_interval(weights.slope, weights.slope_error)
     return (
-        f"Scale: {between} {weights.unit} of conflict a nat of standing quarrel, "
+        f"Scale: {slope_between} {weights.unit} of conflict a nat of standing quarrel, "
         f"between dyads; {change}. That dated acts act on the same scale is assumed."
     )
 
@@ -135,7 +135,8 @@ def _in_full(
         profile = zip(half.factors, half.chi_square, strict=True)
         shown = ", ".join(f"x{factor:g} {chi:.1f}" for factor, chi in profile)
         yield from wrapped(
-            f"Half-lives of {half.name} acts: chi-square by factor {shown}: {half.word}."
+            f"Half-lives of {half.name} acts: chi-square by factor {shown}: "
+            f"{half.word}."
         )
     for ladder in ladders:
         by_kind = zip(ladder.kinds, ladder.mean, ladder.errors, strict=True)

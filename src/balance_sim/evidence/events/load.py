@@ -171,11 +171,11 @@ def _read_source(folder: Path, name: str, notes: list[str]) -> Read | None:
         names = ", ".join(path.name for path in matches)
         notes.append(f"of {names} the last is read")
     read = reader(matches[-1])
-    known = shipped_weights()
-    unknown = sorted(set(read.frame["kind"]) - set(known))
+    kinds = shipped_weights()
+    unknown = sorted(set(read.frame["kind"]) - set(kinds))
     if unknown:
         message = f"no kind of event is called {unknown[0]}"
-        hint = f"Use {', '.join(sorted(known))}"
+        hint = f"Use {', '.join(sorted(kinds))}"
         raise DataError(message, hint, matches[-1], column="kind", value=unknown[0])
     return read
 

@@ -1,7 +1,8 @@
 """The measurement model: the share of conflict among i's acts towards k is an indicator
 of what i believes about k.
 
-    y_ikt ~ beta-binomial(n_ikt, m_ikt)      logit m_ikt = a_ik + b_it + c_kt + slope (eta_ikt - alpha_ikt)
+    y_ikt ~ beta-binomial(n_ikt, m_ikt)
+    logit m_ikt = a_ik + b_it + c_kt + slope (eta_ikt - alpha_ikt)
 
 eta is the log-odds of hostile intent and alpha that of alignment, in nats, with the
 model's own evidence inside (`exposure`). Values without counts are normal about the
@@ -129,9 +130,9 @@ class Column:
 
 def groups_of(acts: ActSets) -> list[Column]:
     """The pooled columns that the acts allow."""
-    joint = {acts.kinds[k] for k in acts.kind[~acts.told]}
+    joint = {acts.kinds[k] for k in acts.kind[~acts.has_named_targets]}
     ordered = tuple(kind for kind in ORDER if kind in joint)
-    aimed_kinds = {acts.kinds[k] for k in acts.kind[acts.told]}
+    aimed_kinds = {acts.kinds[k] for k in acts.kind[acts.has_named_targets]}
     by_group = {
         "intent": ordered,
         "alignment": ordered,
@@ -217,7 +218,7 @@ class Exposures:
     def _kind(self, acts: ActSets, column: Column, kind: str, series: Floats) -> Floats:
         """(N,) evidence of one kind, at its shipped weight."""
         group, study = column.group, self.study
-        is_told = acts.told == (group == "incident")
+        is_told = acts.has_named_targets == (group == "incident")
         sets = (acts.kind == acts.kinds.index(kind)) & is_told
         weighted = series[sets] * self.weights[kind][column.weight]
         if group == "alignment":
@@ -237,8 +238,8 @@ class EventEstimate:
     estimate, error: of the multiplier, the error of the slope included and stretched by
     the spread of the placebos; lead_z, stale_z: of acts to come and of acts long past,
     fitted beside it; dates_p, participants_p: share of permutations with a z as large;
-    spread: standard deviation of their z; most: upper end of the declared range, as a
-    multiplier; rows: of the panel where the column is not 0."""
+    spread: standard deviation of their z; declared_end: upper end of the declared
+    range, as a multiplier; rows: of the panel where the column is not 0."""
 
     column: Column
     coefficient: float
@@ -250,7 +251,7 @@ class EventEstimate:
     dates_p: float
     participants_p: float
     spread: tuple[float, float]
-    most: float
+    declared_end: float
     rows: int
 
     @property
@@ -267,7 +268,7 @@ class EventEstimate:
             return NOT_TOLD
         if low > 0 and max(self.dates_p, self.participants_p) <= LEVEL:
             return MEASURED
-        return BOUNDED if 0 < high < self.most else NOT_TOLD
+        return BOUNDED if 0 < high < self.declared_end else NOT_TOLD
 
     @property
     def detectable(self) -> float:
@@ -318,13 +319,13 @@ def slope_between(study: Study) -> tuple[float, float]:
     """Logits a nat of standing quarrel, without effects of dyads, and its clustered
     standard error. Raises DataError."""
     rows = informative(study.panel, dyads=False)
-    between = replace(study, panel=study.panel.rows(rows))
-    nats = between.rows(between.quarrel)
+    dyads = replace(study, panel=study.panel.rows(rows))
+    nats = dyads.rows(dyads.quarrel)
     if not nats.any():
         message = "no dyad has a rivalry, a claim or a war"
         hint = "Put their files into the folder: docs/evidence.md"
         raise DataError(message, hint)
-    fit = fit_absorbed(between.panel, nats[:, None], dyads=False)
+    fit = fit_absorbed(dyads.panel, nats[:, None], dyads=False)
     slope, error = float(fit.estimate[0]), float(fit.errors[0])
     if slope < QUANTILE * error:
         unit = "logits" if study.panel.count is not None else "standard deviations"
@@ -395,12 +396,13 @@ class _ColumnFit:
     columns: list[Column]
     rows: Ints
     alone: AbsorbedFit
-    beside: AbsorbedFit
+    with_placebos: AbsorbedFit
 
 
 @dataclass(frozen=True)
 class _Placebos:
-    """z of each column, (c,), and of its permutations, (2, P, c): dates, participants."""
+    """z of each column, (c,), and of its permutations of dates and of participants, (2,
+    P, c)."""
 
     z: Floats
     permuted: Floats
@@ -431,11 +433,13 @@ def _fit_columns(exposures: Exposures, columns: list[Column], rho: float) -> _Co
     current = exposures.columns(columns)
     lead = exposures.columns(columns, "lead")
     stale = exposures.columns(columns, "stale")
-    alone = beside = fit_absorbed(panel, np.column_stack([current, nats]), rho=rho)
+    alone = with_placebos = fit_absorbed(
+        panel, np.column_stack([current, nats]), rho=rho
+    )
     if columns:
         stacked = np.column_stack([current, lead, stale, nats])
-        beside = fit_absorbed(panel, stacked, rho=rho)
-    return _ColumnFit(columns, (current != 0).sum(axis=0), alone, beside)
+        with_placebos = fit_absorbed(panel, stacked, rho=rho)
+    return _ColumnFit(columns, (current != 0).sum(axis=0), alone, with_placebos)
 
 
 def _estimates(
@@ -447,7 +451,7 @@ def _estimates(
     """The multiplier of each column, its error stretched by the spread of the
     placebos."""
     size = len(fit.columns)
-    tested = fit.beside.estimate / np.maximum(fit.beside.errors, 1e-300)
+    tested = fit.with_placebos.estimate / np.maximum(fit.with_placebos.errors, 1e-300)
     spread, p = placebos.spread, placebos.p
     estimates = []
     for c, column in enumerate(fit.columns):
@@ -466,7 +470,7 @@ def _estimates(
             dates_p=float(p[0, c]),
             participants_p=float(p[1, c]),
             spread=(float(spread[0, c]), float(spread[1, c])),
-            most=_declared_end(exposures.weights, column),
+            declared_end=_declared_end(exposures.weights, column),
             rows=int(fit.rows[c]),
         )
         estimates.append(estimate)

@@ -299,9 +299,9 @@ def _headless_table(path: Path, names: Mapping[str, tuple[str, ...]]) -> Table:
             hint = "Download the file again"
             raise DataError(message, hint, path, number, code=NO_TABLE)
     columns = {}
-    for ours, theirs in _GDELT.items():
-        position = GDELT.index(theirs)
-        columns[ours] = [cells[position] for cells in rows]
+    for our_name, their_name in _GDELT.items():
+        position = GDELT.index(their_name)
+        columns[our_name] = [cells[position] for cells in rows]
     text = pd.DataFrame(columns)
     return HeadlessTable(path, "GDELT events", text, _GDELT, names, GDELT)
 
@@ -310,7 +310,7 @@ def read_gdelt(path: Path | str) -> Read:
     """GDELT events: the daily files without a header, or rows with GDELT's column
     names. Raises DataError."""
     path = Path(path)
-    names = {ours: (theirs,) for ours, theirs in _GDELT.items()}
+    names = {our_name: (their_name,) for our_name, their_name in _GDELT.items()}
     if _is_headless(path):
         table = _headless_table(path, names)
     else:

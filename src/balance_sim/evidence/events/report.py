@@ -154,8 +154,8 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
         if columns:
             elsewhere = [kind for kind in ORDER if kind not in kinds]
             chi = _profile(study, rho, kinds, columns, _columns_of(pooled, elsewhere))
-            known = {kind for column in columns for kind in column.kinds}
-            measured = tuple(kind for kind in kinds if kind in known)
+            measured_kinds = {kind for column in columns for kind in column.kinds}
+            measured = tuple(kind for kind in kinds if kind in measured_kinds)
             profiles.append(HalfLives(name, measured, FACTORS, chi))
     return profiles
 
@@ -179,8 +179,8 @@ def _profile(
 ) -> tuple[float, ...]:
     """Chi-square of columns, beside others, by factor on the half-lives of kinds."""
     nats = study.rows(study.quarrel)[:, None]
-    beside = np.column_stack([nats, Exposures(study).columns(others)])
-    null = fit_absorbed(study.panel, beside, rho=rho)
+    other_evidence = np.column_stack([nats, Exposures(study).columns(others)])
+    null = fit_absorbed(study.panel, other_evidence, rho=rho)
     shipped = {kind: row["half_life_days"] for kind, row in shipped_weights().items()}
     chi = []
     for factor in FACTORS:
@@ -261,7 +261,7 @@ def _entry(estimate: EventEstimate) -> dict[str, object]:
         },
         "log_multiplier": {"mean": log_mean, "standard_error": log_error},
         "upper_bound": None if word == NOT_TOLD else estimate.interval[1],
-        "declared_end": estimate.most,
+        "declared_end": estimate.declared_end,
         "detectable": estimate.detectable,
         "coefficient": estimate.coefficient,
         "z": estimate.z,

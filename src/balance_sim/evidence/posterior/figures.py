@@ -1,5 +1,5 @@
-"""The headline effect in one picture: what is not known of the parameters, which theory,
-which channel, and placebos."""
+"""The headline effect in one picture: what is not known of the parameters, which
+theory, which channel, and placebos."""
 
 from __future__ import annotations
 
@@ -164,8 +164,8 @@ def _draw_bar(
     """An interval, with an arrow at an end that lies beyond the limits."""
     low, high = limits
     colour = COLOURS[row["part"]]
-    left, right = max(row["lo"], low), min(row["hi"], high)
-    ax.hlines(height, left, right, colors=colour, linewidth=5, alpha=0.45)
+    start, right = max(row["lo"], low), min(row["hi"], high)
+    ax.hlines(height, start, right, colors=colour, linewidth=5, alpha=0.45)
     for end, mark in ((row["lo"], "<"), (row["hi"], ">")):
         if not low <= end <= high:
             place = np.clip(end, low, high)

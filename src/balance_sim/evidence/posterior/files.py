@@ -13,8 +13,8 @@ from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.schema import Scenario
 
 HEAD = """\
-# Written by `balance-sim evidence posterior`. Joint draws of the scenario's parameters lie in
-# the table `draws`, a line a key path. informed: what is found of each by power
+# Written by `balance-sim evidence posterior`. Joint draws of the scenario's parameters
+# lie in the table `draws`, a line a key path. informed: what is found of each by power
 # scaling, its sensitivity to prior and to likelihood, and the pull of the prior in
 # standard deviations. See docs/posterior.md. After a change of the scenario or of the
 # priors, run it again.

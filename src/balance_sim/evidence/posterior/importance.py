@@ -28,7 +28,7 @@ class Approximation(NamedTuple):
     """A normal approximation: where the density is highest, and the covariance from its
     second derivatives there."""
 
-    at: Floats
+    mode: Floats
     covariance: Floats
 
 

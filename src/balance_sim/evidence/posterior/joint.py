@@ -154,12 +154,16 @@ def posterior_of(
     Raises DataError where the scenario's own record cannot be evaluated."""
     prior = drawn_priors(scenario)
     record = shipped_record()
-    own: ScenarioRecord | None = None
+    own_record: ScenarioRecord | None = None
 
     def log_likelihood(z: Floats) -> Floats:
         """Of beliefs and reach."""
         of_record = record.log_likelihood(z)
-        return of_record if own is None else of_record + own.log_likelihood(z)
+        return (
+            of_record
+            if own_record is None
+            else of_record + own_record.log_likelihood(z)
+        )
 
     say("record of agreements")
     size = len(record.names)
@@ -167,7 +171,7 @@ def posterior_of(
     if scenario.calibration.names:
         say("the scenario's own record")
         span = calibration_span(scenario)
-        own = scenario_record(raw, *span, record, record_points(beliefs.z))
+        own_record = scenario_record(raw, *span, record, record_points(beliefs.z))
         beliefs = importance_draws("beliefs", log_likelihood, size, seed)
     z = beliefs.z[:count]
     columns = _Columns()
@@ -175,7 +179,7 @@ def posterior_of(
     for name, values in values_at(record.names, prior, z).items():
         if name in prior:
             columns.add(name, values, of_beliefs)
-    _draw_weights(columns, prior, record, own, z, seed)
+    _draw_weights(columns, prior, record, own_record, z, seed)
     for path in columns.values.keys() - set(record.names):
         columns.likelihood[path] = columns.likelihood[path] + of_beliefs
     _draw_apart(columns, scenario, prior, count, seed)
@@ -195,8 +199,8 @@ def posterior_of(
         effective=min(beliefs.effective, effective),
         temper=record.temper,
         by_logarithm=_log_normal_paths(draws.paths, prior),
-        checked=None if own is None else own.checked,
-        evaluated=0 if own is None else len(own.points),
+        checked=None if own_record is None else own_record.checked,
+        evaluated=0 if own_record is None else len(own_record.points),
     )
 
 

@@ -185,8 +185,8 @@ def scenario_record(
     the last fifth is left out once, to check the surrogate. Raises DataError where the
     record holds too little, or a search does not settle."""
     fitted = fitted_distribution()
-    own = own_record(raw, window, until=until)
-    calibrated = calibrate(own, prior_of(raw, fitted))
+    years = own_record(raw, window, until=until)
+    calibrated = calibrate(years, prior_of(raw, fitted))
     values = values_at(record.names, priors(), points)
     centres = record.weights_at(points, fitted)
     heights, peaks, covariances = [], [], []
@@ -196,8 +196,8 @@ def scenario_record(
         }
         moved = with_values(raw, point)
         prior = prior_of(moved, fitted).at_weights(_held_weights(fitted, centres[k]))
-        own = own_record(moved, window, until=until)
-        height, peak, covariance = peak_given(own, prior, calibrated)
+        years = own_record(moved, window, until=until)
+        height, peak, covariance = peak_given(years, prior, calibrated)
         heights.append(height)
         peaks.append(peak)
         covariances.append(covariance)
@@ -234,9 +234,9 @@ def _checked(points: Floats, heights: Floats) -> tuple[float, float]:
 def record_points(z: Floats) -> Floats:
     """(POINTS, P) of many draws: every so many-th, and a tenth as many about the
     priors' centre."""
-    few = POINTS // 10
-    chosen = z[np.linspace(0, len(z) - 1, POINTS - few).astype(int)]
-    columns = [normals(f"points.{k}", few, 1) for k in range(z.shape[1])]
+    around_prior = POINTS // 10
+    chosen = z[np.linspace(0, len(z) - 1, POINTS - around_prior).astype(int)]
+    columns = [normals(f"points.{k}", around_prior, 1) for k in range(z.shape[1])]
     points = np.concatenate([np.stack(columns, axis=1), chosen])
     return points[np.argsort(normals("order", POINTS, 1), kind="stable")]
 

@@ -215,8 +215,8 @@ def _guesses(scenario: Scenario, declared: Priors) -> dict[str, ParameterPrior]:
 
 def _about(prior: ParameterPrior, value: float) -> ParameterPrior:
     """A beta distribution about a guess, narrower where the guess is near an end."""
-    most = WIDEST_GUESS * float(np.sqrt(value * (1 - value)))
-    numbers = {"mean": value, "sd": min(prior.numbers["sd"], most)}
+    largest_sd = WIDEST_GUESS * float(np.sqrt(value * (1 - value)))
+    numbers = {"mean": value, "sd": min(prior.numbers["sd"], largest_sd)}
     return ParameterPrior("beta", numbers, prior.source)
 
 
@@ -270,8 +270,8 @@ def _ladder(
     increments = np.diff(weights, prepend=0.0)[:, None]
     steps = increments * [factors[f"{prefix}steps.{kind}"] for kind in kinds]
     heights = np.cumsum(steps, axis=0)
-    _, most = limits(f"event_kinds.{kinds[-1]}.{field}")
-    scale = np.minimum(factors[f"{prefix}scale"], most / heights[-1])
+    _, upper_bound = limits(f"event_kinds.{kinds[-1]}.{field}")
+    scale = np.minimum(factors[f"{prefix}scale"], upper_bound / heights[-1])
     return {
         f"event_kinds.{kind}.{field}": height * scale
         for kind, height in zip(kinds, heights, strict=True)
@@ -336,11 +336,11 @@ def posterior_draws(scenario: Scenario) -> Draws:
         scenario.posterior,
         f"balance-sim evidence posterior {scenario.name}",
     )
-    again, here = f"write it again: {command}", Mark(scenario.name, 1, 1)
+    again, scenario_mark = f"write it again: {command}", Mark(scenario.name, 1, 1)
     if not named.draws:
         message = "the scenario names no posterior"
         hint = f"write one: {command}; then name it by `posterior:`"
-        raise refused(here, "posterior", "E107", message, hint)
+        raise refused(scenario_mark, "posterior", "E107", message, hint)
     written = scenario.written if isinstance(scenario.written, Scenario) else None
     _refuse_stale(scenario, written, again)
     if named.table:
@@ -353,7 +353,7 @@ def posterior_draws(scenario: Scenario) -> Draws:
             "the table of draws is not at hand: the scenario was not read from a folder"
         )
         hint = "load the scenario from its file"
-        raise refused(here, "posterior", "E001", message, hint)
+        raise refused(scenario_mark, "posterior", "E001", message, hint)
     return drawn.without(_changed(scenario, written or scenario, drawn.paths))
 
 

@@ -46,8 +46,12 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
         row: dict[str, Any] = {**table.get(path, of_scenario)}
         numbers = row["prior"] or {}
         if path in declared:
-            own = declared[path]
-            numbers = {"family": own.family, **own.numbers, "source": own.source}
+            own_prior = declared[path]
+            numbers = {
+                "family": own_prior.family,
+                **own_prior.numbers,
+                "source": own_prior.source,
+            }
         row["value"] = 0 if path == CODING else value_at(scenario, path)
         row["prior"] = numbers | _central(prior.column(path))
         row["posterior"] = None

@@ -75,8 +75,8 @@ class Uncertainty(OneLine):
     def sources(self) -> dict[str, DrawnEffect]:
         """The distributions that the effect is known over, by name, the posterior
         first."""
-        both = {"posterior": self.posterior, "prior": self.prior}
-        return {name: effect for name, effect in both.items() if effect is not None}
+        effects = {"posterior": self.posterior, "prior": self.prior}
+        return {name: effect for name, effect in effects.items() if effect is not None}
 
     @property
     def stacked(self) -> float | None:
@@ -233,8 +233,8 @@ def _over_sources(
     where its draws are many."""
     last = sources[-1]
     walks = len(last) // DRAWS_A_WALK if len(last) >= FEWEST else 0
-    between = walks * (len(grouped(last.paths)) - 1)
-    total, done = sum(map(len, sources)) + between, 0
+    walk_draws = walks * (len(grouped(last.paths)) - 1)
+    total, done = sum(map(len, sources)) + walk_draws, 0
 
     def tell(of_source: int, _: int) -> None:
         if progress is not None:

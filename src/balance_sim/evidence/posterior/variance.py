@@ -92,8 +92,10 @@ def variance_shares(
     """What carries the spread of an arm's effect. total: (D,) effect of each draw;
     walks: at most half of the draws."""
     groups = grouped(draws.paths)
-    between, order = walks_between(draws, groups, walks)
-    effects = effects_over(scenario, between, arm, workers=workers, progress=progress)
+    walk_draws, order = walks_between(draws, groups, walks)
+    effects = effects_over(
+        scenario, walk_draws, arm, workers=workers, progress=progress
+    )
     inner = effects[:, -1].reshape(walks, -1)
     ends = total[: 2 * walks].reshape(-1, 2)
     along_walks = np.column_stack([ends[:, 0], inner, ends[:, 1]])

@@ -77,11 +77,14 @@ class CodeFingerprint:
                 f"{place} has other code than the study: {'; '.join(lines)}. {step}"
             )
 
-    def refuse_edited(self) -> None:
-        """Raise CodeDiffers where a file holds another text by now."""
-        now = CodeFingerprint(
-            _package_sha256(), {name: _file_sha256(name) for name in self.modules}
-        )
+    def refuse_edited(self, *, others_read: bool) -> None:
+        """Raise CodeDiffers where a file holds another text by now.
+
+        others_read: other processes read the package's sources too; this one has loaded
+        what it runs."""
+        package = _package_sha256() if others_read else self.package
+        modules = {name: _file_sha256(name) for name in self.modules}
+        now = CodeFingerprint(package, modules)
         self.refuse_other(
             now,
             "the disk",
