@@ -158,10 +158,9 @@ def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
         attentive audience."""
         if apart is None:
             return NAN
-        most_attentive, least_attentive = (
-            shift.of("alignment_participants", name) for name in apart
-        )
-        return most_attentive - least_attentive
+        most_attentive, least_attentive = apart
+        rise = shift.of("alignment_participants", most_attentive)
+        return rise - shift.of("alignment_participants", least_attentive)
 
     return {
         "M3": audiences,
@@ -190,6 +189,6 @@ def placebo_measures(
     ]
     comparisons = {}
     for name, measure in measures(participants.worlds).items():
-        event, *placebos = (measure(shift) for shift in shifts)
-        comparisons[name] = PlaceboComparison(event, np.array(placebos))
+        values = [measure(shift) for shift in shifts]
+        comparisons[name] = PlaceboComparison(values[0], np.array(values[1:]))
     return comparisons

@@ -60,7 +60,8 @@ def mechanisms_title(table: pd.DataFrame) -> str:
     """The finding: of the mechanisms with an open sign how many are as the article
     expects; of those with placebos how many stand out from them."""
     open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
-    expected, opposite = (int((open_sign["found"] == word).sum()) for word in COLOURS)
+    expected = int((open_sign["found"] == "as expected").sum())
+    opposite = int((open_sign["found"] == "opposite").sum())
     unclear = len(open_sign) - expected - opposite
     title = (
         f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {expected} "
@@ -175,11 +176,9 @@ def stances_table(result: Result) -> pd.DataFrame:
     outcomes = _stance_outcomes(result)
     if arm is None or not result.finished or not outcomes:
         return pd.DataFrame()
-    frame = result.by_run.frame(*outcomes)
-    of_arm, of_control = (
-        frame[frame["arm"] == name].set_index("run").sort_index()
-        for name in (arm, result.reference)
-    )
+    frame = result.by_run.frame(*outcomes).set_index("run").sort_index()
+    of_arm = frame[frame["arm"] == arm]
+    of_control = frame[frame["arm"] == result.reference]
     rows = []
     for group in dict.fromkeys(outcome.group or "" for outcome in outcomes.values()):
         columns = {
@@ -270,9 +269,8 @@ def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     names = [say.group_words(group) if group else "All states" for group in groups]
     for ax, stance in zip(axes, stances, strict=False):
         rows = table[table["stance"] == stance].set_index("group").reindex(groups)
-        effect, lo, hi = (
-            100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi")
-        )
+        columns = rows[["effect", "lo", "hi"]].to_numpy(float)
+        effect, lo, hi = 100 * columns.T
         is_clear = (lo > 0) | (hi < 0)
         edge = np.where(is_clear, style.BLUE, style.BASE).tolist()
         face = np.where(is_clear, style.BLUE, "white").tolist()

@@ -22,7 +22,6 @@ from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain
 from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import leaf_differences
 from balance_sim.study.estimates import (
-    Counts,
     Differences,
     Levels,
     columns_by_arm,
@@ -384,9 +383,9 @@ def _outcome_row(
 ) -> dict[str, Any]:
     """An outcome's row: mean of both sides, and the difference with its interval."""
     is_filtered = all(name in side.filtered for side in levels)
-    left_level, right_level = (
-        (side.filtered if is_filtered else side.counts)[name] for side in levels
-    )
+    left, right = levels
+    left_level = left.filtered[name] if is_filtered else left.counts[name]
+    right_level = right.filtered[name] if is_filtered else right.counts[name]
     row: dict[str, Any] = {
         "outcome": name,
         "left": left_level.mean(),
@@ -395,10 +394,10 @@ def _outcome_row(
     if name not in differences.of:
         difference, mcse, lo, hi = welch(left_level.sample(), right_level.sample())
         row |= {"difference": difference, "mcse": mcse, "lo": lo, "hi": hi}
-        estimator = "count" if isinstance(left_level, Counts) else "filtered"
+        estimator = "filtered" if is_filtered else "count"
         return row | {"n": min(left_level.n, right_level.n), "estimator": estimator}
     jumps = [least_jump(name, study.steps) for study in (pair.left, pair.right)]
-    spread = levels[0].counts[name].spread_with(levels[1].counts[name])
+    spread = left.counts[name].spread_with(right.counts[name])
     spread = float(np.maximum(spread, max(jumps)))
     if is_alike or fixed_beforehand(name):
         spread = 0.0
@@ -432,10 +431,8 @@ def _dyads_frame(pair: ArmPair, *, is_alike: bool) -> pd.DataFrame:
     Expected new agreements by dyad, filtered. A folder keeps sums over its runs, not
     the runs, so the interval takes the two sides as independent: where seeds match it
     is too wide. is_alike: nothing differs in any run."""
-    columns = ["a", "b", "mean", "error", "n"]
-    left_dyads, right_dyads = (
-        study.dyads.loc[study.dyads["arm"] == arm, columns] for study, arm in pair.sides
-    )
+    left_dyads = _dyads_of(pair.left, pair.left_arm)
+    right_dyads = _dyads_of(pair.right, pair.right_arm)
     if left_dyads.empty or right_dyads.empty:
         return pd.DataFrame(columns=DYAD_COLUMNS)
     merged = left_dyads.merge(
@@ -457,3 +454,9 @@ def _dyads_frame(pair: ArmPair, *, is_alike: bool) -> pd.DataFrame:
         }
     )
     return largest_first(frame, difference)
+
+
+def _dyads_of(study: Result, arm: str) -> pd.DataFrame:
+    """Means and errors of an arm by dyad, over n replications."""
+    columns = ["a", "b", "mean", "error", "n"]
+    return study.dyads.loc[study.dyads["arm"] == arm, columns]

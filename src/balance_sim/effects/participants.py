@@ -138,11 +138,8 @@ class PlaceboComparison:
     @staticmethod
     def of_plain(document: dict[str, Any]) -> PlaceboComparison:
         """From its JSON. Raises KeyError, TypeError for another document."""
-        event, *placebos = (
-            np.nan if value is None else float(value)
-            for value in (document["value"], *document["values"])
-        )
-        return PlaceboComparison(event, np.array(placebos))
+        values = np.array([document["value"], *document["values"]], dtype=float)
+        return PlaceboComparison(float(values[0]), values[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,7 +256,8 @@ class Participants:
         strata = max(len(sets) // most, 1)
         place = sets.index(tuple(sorted(self.real)))
         stratum = int(np.flatnonzero(order == place)[0]) * strata // len(sets)
-        first, stop = (-(-k * len(sets) // strata) for k in (stratum, stratum + 1))
+        first = -(-stratum * len(sets) // strata)
+        stop = -(-(stratum + 1) * len(sets) // strata)
         stratum_sets = [sets[k] for k in order[first:stop]]
         alike = [
             states for states in stratum_sets if self._is_different(states, size // 2)

@@ -71,7 +71,8 @@ class AnalysedResult(Result):
     def channels(self) -> Channels:
         """What the picture and the threat of the focal event add to each arm that has
         it, by exact Shapley values."""
-        if stored := self._kept.get("channels"):
+        stored = self._kept.get("channels")
+        if stored:
             return Channels.of_plain(stored)
         return self.ahead()[1] if self.ahead else channels_of(self.scenario, self.arms)
 
@@ -79,7 +80,8 @@ class AnalysedResult(Result):
     def placebos(self) -> Placebos:
         """The headline arm's effect among those of the same event with other
         participants, and on other dates."""
-        if stored := self._kept.get("placebos"):
+        stored = self._kept.get("placebos")
+        if stored:
             return Placebos.of_plain(stored)
         if self.ahead:
             return self.ahead()[0]

@@ -226,8 +226,10 @@ def _sobol_rows(
     ]
     if len(complete) < 2:
         return []
-    a, b, *ab = (y[[parts[f"{front}{row}"] for row in complete]] for front in fronts)
-    estimates = sobol_indices(a, b, np.stack(ab), boots, seed)
+    rows_of_y = [[parts[f"{front}{row}"] for row in complete] for front in fronts]
+    matrices = y[np.array(rows_of_y)]
+    a, b, ab = matrices[0], matrices[1], matrices[2:]
+    estimates = sobol_indices(a, b, ab, boots, seed)
     rows = []
     for path, first, total in zip(paths, estimates.first, estimates.total, strict=True):
         columns = _columns(first=first, total=total)

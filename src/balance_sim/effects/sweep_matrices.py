@@ -178,11 +178,9 @@ def _spread(
 ) -> Floats:
     """(points,) standard deviation of an outcome over the runs of both arms; 0 where no
     run can show a difference."""
-    having, control = (
-        matrices[Quantity("mean", arm, effect.outcome)].T
-        for arm in (effect.arm, result.reference)
-    )
+    having = matrices[Quantity("mean", effect.arm, effect.outcome)]
+    control = matrices[Quantity("mean", result.reference, effect.outcome)]
     jump = least_jump(effect.outcome, result.steps)
-    spread = np.maximum(spread_over(having, control), jump)
+    spread = np.maximum(spread_over(having.T, control.T), jump)
     alike = np.array([effect.arm in point.alike for point in points])
     return np.where(alike | fixed_beforehand(effect.outcome), 0.0, spread)

@@ -312,7 +312,9 @@ def _remaining(
 def event_reach(
     scenario: Scenario, event: Event, roster: Mapping[str, int]
 ) -> EventReach:
-    """Whom an event moves. roster: position of each state. Raises ScenarioError for a kind of the user's own that is
+    """Whom an event moves. roster: position of each state.
+
+    Raises ScenarioError for a kind of the user's own that is
     registered nowhere, and as `shifts_of`."""
     n = len(roster)
     if is_own(event.kind):

@@ -7,9 +7,9 @@
     for step in range(world.steps):
         turn_of_step(world, state)           what is due comes into force, or ends
         view = perceive(world, state, step)  what states see and feel in this step
-        advance(world, ..., state, view)     talks open, go on, are signed, fail; returns
-                                             how likely they were to open, of which
-                                             filtered estimates are made
+        advance(world, ..., state, view)     talks open, go on, are signed, fail;
+                                             returns how likely they were to open, of
+                                             which filtered estimates are made
 
 R replications at once, n states in the order of audience and code, P = n (n - 1) / 2
 dyads, M agreement types. Here stands what is fixed. What is carried (`State`, state.py)

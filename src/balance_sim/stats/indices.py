@@ -433,7 +433,7 @@ def variance_split(y: Floats) -> VarianceSplit:
     if points < 2 or runs < 2:
         unknown = Index(NAN)
         return VarianceSplit(unknown, unknown, unknown, points, runs)
-    of_points, of_runs = (float(variance) for variance in _split(y))
+    of_points, of_runs = _split(y).tolist()
     total = of_points + of_runs
     share = of_points / total if total > 0 else NAN
     if points < FEW_POINTS or runs < 3:

@@ -139,10 +139,9 @@ def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     p, y = checked(p, y)
     edges = np.array(EDGES)
     place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
-    n, expected, happened = (
-        np.bincount(place, weights, len(edges) - 1)
-        for weights in (np.ones_like(p), p, y)
-    )
+    bins = len(edges) - 1
+    n = np.bincount(place, np.ones_like(p), bins)
+    expected, happened = np.bincount(place, p, bins), np.bincount(place, y, bins)
     low, high = exact_share(happened, n)
     frame = pd.DataFrame(
         {

@@ -189,7 +189,10 @@ def draws_bytes(draws: Draws) -> bytes:
     return gzip.compress(draws_text(draws).encode("ascii"), compresslevel=9, mtime=0)
 
 
-def drawing(scenario: Scenario, asked: bool | str) -> tuple[Scenario, bool | str]:  # noqa: FBT001
+def drawing(
+    scenario: Scenario,
+    asked: bool | str,  # noqa: FBT001
+) -> tuple[Scenario, bool | str]:
     """What a study draws, and the scenario with what is needed for it at hand.
 
     asked: True or `fitted`, False, `prior`, `posterior`, or one of these two as
@@ -234,7 +237,12 @@ def joint_draws(scenario: Scenario, source: str) -> Draws:
     return draws
 
 
-def own_worlds(worlds: Worlds, seed: int, runs: Keys, draws: bool | str) -> Worlds:  # noqa: FBT001
+def own_worlds(
+    worlds: Worlds,
+    seed: int,
+    runs: Keys,
+    draws: bool | str,  # noqa: FBT001
+) -> Worlds:
     """The worlds of some replications of a study. Raises WrongRequest for joint draws:
     there each has its own."""
     if isinstance(draws, str):

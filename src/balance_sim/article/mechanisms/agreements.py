@@ -57,7 +57,7 @@ def triggered(r: StudyData) -> MechanismEstimate:
     effects = r.result.effects
     of_headline = effects["outcome"] == r.result.headline_outcome
     row = effects[(effects["arm"] == r.arm) & of_headline].iloc[0]
-    mean, lo, hi = (float(row[name]) for name in ("mean", "lo", "hi"))
+    mean, lo, hi = float(row["mean"]), float(row["lo"]), float(row["hi"])
     note = "exposure is off" if r.scenario.theory.weights["exposure"] == 0 else ""
     by_window = {"by_window": r.by_window("accords_counter")}
     return MechanismEstimate(mean, lo, hi, int(row["n"]), note=note, detail=by_window)
@@ -209,15 +209,17 @@ def _no_logarithm(means: dict[str, dict[str, Any]], runs: int) -> str:
 def tense(r: StudyData) -> MechanismEstimate:
     """M11: effect on counter-balancing agreements at twice the initial tension less
     that at half of it."""
-    low, high = (f"extra.tension_{round(100 * factor)}" for factor in TENSIONS)
+    lowest, highest = TENSIONS
+    low = f"extra.tension_{round(100 * lowest)}"
+    high = f"extra.tension_{round(100 * highest)}"
     r.need_extra("extra.seen_25")
     need(r.has_arm(low), NO_TENSION)
     outcome = r.result.headline_outcome
     smooth = r.smooth(outcome)
     arms = {
-        TENSIONS[0]: (low, low + CONTROL),
+        lowest: (low, low + CONTROL),
         1.0: (r.arm, r.reference),
-        TENSIONS[1]: (high, high + CONTROL),
+        highest: (high, high + CONTROL),
     }
     effects, by_tension = {}, {}
     for factor, (arm, control) in arms.items():
@@ -226,7 +228,6 @@ def tense(r: StudyData) -> MechanismEstimate:
         share, *ends = ratio(effect, PairedColumns.of(lacking, smooth=smooth))
         per_base = {"per_base": share, "per_base_ci95": ends}
         by_tension[f"{factor:g}"] = detail_of(effect) | per_base
-    lowest, highest = TENSIONS
     change = effects[highest] - effects[lowest]
     return mean_of(change, detail={"by_tension": by_tension})
 
@@ -243,7 +244,7 @@ def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
     for name in ("run", "dyad", "kind", "origin", "occasion"):
         number, values = pd.factorize(rows[name])
         key = key * max(len(values), 1) + number
-    run, days_after = (rows[name].to_numpy(np.int64) for name in ("run", "after"))
+    run, days_after = rows[["run", "after"]].to_numpy(np.int64).T
     of_arm = np.flatnonzero(rows["arm"] == arm)
     of_control = np.flatnonzero(rows["arm"] == reference)
     _, in_arm, in_control = np.intersect1d(

@@ -315,7 +315,7 @@ class StudyData:
         is_later = pc.and_(is_of_arms, pc.greater_equal(days_after, 1))
         rows = agreements.append_column("after", days_after.cast(pa.int32()))
         rows = rows.filter(is_later)
-        a, b = (positions(rows, side, self.codes) for side in ("a", "b"))
+        a, b = positions(rows, "a", self.codes), positions(rows, "b", self.codes)
         dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)
         names = ("run", "arm", "kind", "origin", "occasion", "after")
         return pa.table({name: rows[name] for name in names} | {"dyad": dyad})

@@ -114,7 +114,7 @@ def _terms_of_all(
     the constant part."""
     world, baseline = worlds.reference, worlds.baseline
     shape = (world.n, world.n, len(world.ladder.names))
-    ego, alter, kind = (grid.ravel() for grid in np.indices(shape))
+    ego, alter, kind = np.indices(shape).reshape(3, -1)
     runs = np.full(len(ego), run)
     prospects = Prospects(world, baseline, view, state, runs, ego, alter, kind)
     return dict(parts(prospects)) | {"constant": level(prospects)}

@@ -69,9 +69,8 @@ def _agreements_per_state(r: StudyData, audience: str) -> PairedColumns:
     """Change of new agreements per state of an audience."""
     members = outsiders(r.worlds, r.cast, audience)
     is_member = np.isin(np.arange(r.worlds.reference.n), members)
-    having, control = (
-        _agreements_of(r, arm, is_member) for arm in (r.arm, r.reference)
-    )
+    having = _agreements_of(r, r.arm, is_member)
+    control = _agreements_of(r, r.reference, is_member)
     is_alike = r.arm in r.result.alike
     change = PairedColumns(having, control, alike=is_alike, least=1.0)
     return change.times(1 / max(int(is_member.sum()), 1))

@@ -88,7 +88,8 @@ def parse_groups(text: str) -> Groups:
     groups: dict[str, tuple[str, ...]] = {}
     group_of: dict[str, str] = {}
     for part in text.split(","):
-        name, _, names = (piece.strip() for piece in part.partition("="))
+        name, _, names = part.partition("=")
+        name = name.strip()
         members = tuple(term.strip() for term in names.split("+") if term.strip())
         if not (name and members):
             raise WrongRequest(f"--groups: `{part.strip()}` is not NAME=TERM+TERM")
@@ -212,18 +213,17 @@ class Coalitions:
             self._signed = self.signed(opportunities)
             self.worth = np.zeros((runs, 1 << len(self.groups)))
         probabilities = consent(mixed(self._own_parts, terms, self.groups))
-        *opens, reference = (
-            filtered(
-                step.world,
-                opportunities,
-                step.thin,
-                step.state,
-                rows,
-                sides.reshape(2, -1).T,
+
+        def opening(sides: Floats) -> Floats:
+            """Probability that talks open, from the consent of both sides."""
+            consents = sides.reshape(2, -1).T
+            return filtered(
+                step.world, opportunities, step.thin, step.state, rows, consents
             )
-            for sides in probabilities
-        )
-        for coalition, opened in enumerate(opens):
+
+        reference = opening(probabilities[-1])
+        for coalition, sides in enumerate(probabilities[:-1]):
+            opened = opening(sides)
             gained = (opened - reference) * self._signed[rows]
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
 
@@ -316,7 +316,8 @@ class Attribution:
         After the groups: `outside`, terms in no group; `feedback`, the filtered effect
         of the study less the direct effect; and their sum, `effect`. alone: what a
         group adds when no other is the arm's; last: when all are."""
-        alone, last = (values.mean(axis=0) for values in alone_and_last(self.worth))
+        by_run_alone, by_run_last = alone_and_last(self.worth)
+        alone, last = by_run_alone.mean(axis=0), by_run_last.mean(axis=0)
         rows: list[tuple[Any, ...]] = []
         for k, (name, terms) in enumerate(self.groups.items()):
             interval = mean_interval(self.by_run[:, k])

@@ -107,13 +107,11 @@ class DyadTerms:
         """moment, date, side, part, reference, arm, difference; parts in the order of
         the sum."""
         keys = ["moment", "date", "side", "part"]
-        control, arm = (
-            self.terms[self.terms["arm"] == name][[*keys, "value"]]
-            for name in (self.reference, self.arm)
-        )
-        control = control.rename(columns={"value": "reference"})
-        arm = arm.rename(columns={"value": "arm"})
-        frame = control.merge(arm, on=keys, how="outer", sort=False)
+        by_arm = []
+        for column, name in (("reference", self.reference), ("arm", self.arm)):
+            rows = self.terms[self.terms["arm"] == name]
+            by_arm.append(rows[[*keys, "value"]].rename(columns={"value": column}))
+        frame = by_arm[0].merge(by_arm[1], on=keys, how="outer", sort=False)
         arms = ["reference", "arm"]
         frame[arms] = frame[arms].fillna(0.0)  # a term of weight 0 in one arm
         own_terms = sorted({*frame["part"]} - {*ORDER, U, CONSENT})
@@ -289,7 +287,7 @@ class _Readings:
         """Parts, `u` and `consent` of one side, each (R, M)."""
         world = view.world
         shape = (len(state.runs), len(world.ladder.names))
-        run, kind = (grid.ravel() for grid in np.indices(shape))
+        run, kind = np.indices(shape).reshape(2, -1)
         i = np.full(run.shape, world.codes.index(ego))
         j = np.full(run.shape, world.codes.index(alter))
         baseline = self.worlds.baseline

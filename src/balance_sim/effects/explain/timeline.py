@@ -355,24 +355,21 @@ class _Answers:
         world = self.worlds.reference
         dyad = int(world.dyad_index[world.codes.index(a), world.codes.index(b)])
         row = self.rows[dyad, world.ladder.names.index(kind), count]
-        return self._asked(self.control, row, (a, b)), self._asked(
-            self.arm, row, (a, b)
-        )
+        in_control = self._asked(self.control, row, (a, b))
+        return in_control, self._asked(self.arm, row, (a, b))
 
     def _asked(self, trace: Trace, row: int, states: tuple[str, str]) -> AskedDyad:
         needs = self.opportunities.needs[row].tolist()
-        first, second = (
-            AskedState(
-                states[side],
-                float(trace.consent[row, side]),
-                needs[side],
-                *self._main_part(side, row),
-            )
-            for side in (0, 1)
-        )
+        asked_states = []
+        for side, state in enumerate(states):
+            part, difference = self._main_part(side, row)
+            consent = float(trace.consent[row, side])
+            answer = AskedState(state, consent, needs[side], part, difference)
+            asked_states.append(answer)
         world = self.worlds.arms[trace.arm]
         is_open = unbarred(world, self.opportunities, np.array([row]))[0]
-        return AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), not is_open)
+        sides = (asked_states[0], asked_states[1])
+        return AskedDyad(trace.arm, bool(trace.busy[row]), sides, not is_open)
 
     def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
         """Whom the two fear most on a day of an arm."""
@@ -380,7 +377,8 @@ class _Answers:
         days = (day - self.worlds.scenario.start).days
         step = int(np.searchsorted(world.grid[1:-1], days, side="right"))
         codes = (*world.codes, "")  # the last, at -1: nobody
-        of_a, of_b = (trace.feared[step, world.codes.index(code)] for code in (a, b))
+        of_a = trace.feared[step, world.codes.index(a)]
+        of_b = trace.feared[step, world.codes.index(b)]
         return codes[of_a], codes[of_b]
 
     def _main_part(self, side: int, row: int) -> tuple[str, float]:
@@ -422,10 +420,8 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
 def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
     """Events of either arm within the run. `changed`: the arms have it in different
     form."""
-    control, having = (
-        {arm_event.id: arm_event for arm_event in arm_scenario(scenario, name).events}
-        for name in (reference, arm)
-    )
+    control = {event.id: event for event in arm_scenario(scenario, reference).events}
+    having = {event.id: event for event in arm_scenario(scenario, arm).events}
     for name, shown in (control | having).items():
         is_within = scenario.start <= shown.date < scenario.end
         if not is_within or shown.accord is not None:
@@ -496,7 +492,7 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
     identity = {key: row[key] for key in AGREEMENT_KEYS}
     identity["occasion"] = int(row["occasion"])
     a, b, kind = row["a"], row["b"], row["kind"]
-    control, arm = (_dated(row, suffix, start) for suffix in ("_reference", "_arm"))
+    control, arm = _dated(row, "_reference", start), _dated(row, "_arm", start)
     for step, date in (control | arm).items():
         control_date, arm_date = control.get(step), arm.get(step)
         trace, suffix = answers.arm, "_arm"
@@ -520,9 +516,8 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
 
 def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
     """The dated steps of one agreement within the run, by name."""
-    opened, signed, in_force, ended = (
-        row[name + suffix] for name in ("opened", "signed", "in_force", "ended")
-    )
+    opened, signed = row["opened" + suffix], row["signed" + suffix]
+    in_force, ended = row["in_force" + suffix], row["ended" + suffix]
     end: What = "talks collapse"
     if in_force is not None or row["origin"] == "in_force":
         end = "ended"
