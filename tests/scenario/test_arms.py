@@ -121,6 +121,17 @@ def test_an_arm_with_signals_of_its_own_is_asked_too():
         with_values(scenario, {"event_kinds.arms_or_basing.alignment": 1.0})
 
 
+def test_an_arm_and_what_it_bears_on_may_change_at_once(summit):
+    values = {
+        "arms.half.set.event_kinds.treaty.alignment": 1.9,
+        "event_kinds.arms_or_basing.alignment": 1.1,
+    }
+    changed = with_values(summit, values)
+    assert arm_scenario(changed, "half").event_kinds["treaty"].alignment == 1.9
+    with pytest.raises(ScenarioError, match="E219"):
+        with_values(summit, values | {"arms.half.set.event_kinds.treaty.alignment": 1.05})
+
+
 def test_an_arm_and_the_scenario_may_not_put_a_state_in_two_audiences(world):
     world.edit("audiences:\n", "audiences:\n  east: {members: [CHN]}\n")
     world.edit("events.summit.visibility: 0.5", "audiences.east.members: [CHN, RUS]")

@@ -132,7 +132,7 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("drop: [summit]", "drop: [sumit]", "E309", "arms.no_summit.drop[0]", 0),
     ("drop: [summit]", "drop: [summit, summit]", "E015", "arms.no_summit.drop[1]", 0),
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {events.summit.visiblity: 0.5}}", "E101", "arms.half.set.events.summit.visiblity", 0),
-    ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {events.summit.visibility: 1.5}}", "E203", "events.summit.visibility", 0),
+    ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {events.summit.visibility: 1.5}}", "E203", "arms.half: events.summit.visibility", 0),
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {start: 2025-01-01}}", "E110", "arms.half.set.start", 0),
     ("{id: reassurance,", "{id: aid,", "E015", "arms.reassured: events.aid.id", 0),
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {groups.EU: [FRA]}}", "E110", "arms.half.set.groups.EU", 0),

@@ -32,6 +32,7 @@ def suggestions(*settings: str) -> list[str]:
         ("preset", "theory.preset"),
         ("window", "report.windows"),
         ("base_rte", "base_rate"),
+        ("sumit.visibility", "events.summit.visibility"),
     ],
 )
 def test_the_whole_path_is_named_and_can_be_set(written, meant):

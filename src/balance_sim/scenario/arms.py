@@ -153,6 +153,13 @@ class ArmCheck:
                 problems.add(mark, f"{self.path}: {path}", "E015", why, "remove one")
             present.add(event_id)
 
+    def report(self, problem: Diagnostic, problems: Diagnostics) -> None:
+        """Add a problem of this arm, under the key path of the arm."""
+        path = problem.path
+        if not path.startswith(self.path):
+            path = f"{self.path}: {path}"
+        problems.append(replace(problem, path=path))
+
     def version(
         self,
         scenario: Scenario,
@@ -170,15 +177,15 @@ class ArmCheck:
         editor = Editor(_with_events(scenario, scenario.arms[self.name]))
         editor.apply(changes, FIXED_IN_ARMS)
         version = editor.result()
-        problems += [*of_arm, *editor.problems]
+        problems += of_arm
+        for fault in editor.problems:
+            self.report(fault, problems)
         if of_arm or editor.problems:
             return None
         moved = moved_by(scenario.arms[self.name])
         since = (moved,) if changed is None else (moved, changed)
         for finding in findings_in(version, rules_due(*since, is_arm=True)):
-            fault = finding.at(self.places, changes)
-            path = f"{self.path}: {fault.path}"
-            problems.append(replace(fault, path=path))
+            self.report(finding.at(self.places, changes), problems)
         return version
 
 

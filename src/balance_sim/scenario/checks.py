@@ -98,8 +98,10 @@ class Finding(NamedTuple):
         return problem(mark, self.path, self.code, *texts)
 
 
+SECTION_OF = {section.model: name for name, section in SECTIONS.items()}
+
+
 def _of_row(
-    section: str,
     row: SectionRow,
     field: str,
     code: str,
@@ -112,7 +114,9 @@ def _of_row(
     point at."""
     steps = (field,) if field else ()
     place_steps = None if place is None else (place,)
-    return Finding(code, section, steps, message, suggestion, allowed, row, place_steps)
+    section = SECTION_OF[type(row)]
+    texts = (message, suggestion, allowed)
+    return Finding(code, section, steps, *texts, row=row, place=place_steps)
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,7 @@ def _check_focal(scenario: Scenario) -> Iterator[Finding]:
     elif event.date < scenario.start:
         span = f"{scenario.start}..{scenario.end}"
         why = f"the focal event on {event.date} is outside {span}"
-        yield _of_row("events", event, "date", "E203", why, "windows count from it")
+        yield _of_row(event, "date", "E203", why, "windows count from it")
 
 
 def _check_plugins(scenario: Scenario) -> Iterator[Finding]:
@@ -291,17 +295,17 @@ def roles_at_odds(event: Event) -> Iterator[Finding]:
     twice_named = {*event.principals} & {*event.guests}
     if twice_named:
         why = f"{listed(f'`{code}`' for code in sorted(twice_named))} among the principals"
-        yield _of_row("events", event, "guests", "E306", why, "name each actor once")
+        yield _of_row(event, "guests", "E306", why, "name each actor once")
     own_targets = ({*event.principals} | {*event.guests}) & {*event.targets}
     if own_targets:
         codes = listed(f"`{code}`" for code in sorted(own_targets))
         why = f"{codes} takes part already, and cannot be a target"
-        yield _of_row("events", event, "targets", "E306", why, "name each actor once")
+        yield _of_row(event, "targets", "E306", why, "name each actor once")
     company = {*event.principals, *event.guests, *event.targets, event.host} - {None}
     if event.kind in NEED_COMPANY and len(company) < 2:
         why = f"at least 2 take part in an event of kind `{event.kind}`"
         hint = "add a principal, guests or targets"
-        yield _of_row("events", event, "principals", "E212", why, hint)
+        yield _of_row(event, "principals", "E212", why, hint)
 
 
 def _check_event_dates(scenario: Scenario) -> Iterator[Finding]:
@@ -312,7 +316,7 @@ def _check_event_dates(scenario: Scenario) -> Iterator[Finding]:
     for event in scenario.events:
         if event.date > last:
             why = f"{event.date} is outside ..{last}: events lie before `end`"
-            yield _of_row("events", event, "date", "E203", why)
+            yield _of_row(event, "date", "E203", why)
 
 
 def _check_event_agreements(scenario: Scenario) -> Iterator[Finding]:
@@ -323,7 +327,7 @@ def _check_event_agreements(scenario: Scenario) -> Iterator[Finding]:
             otherwise = "give the id of an agreement, or leave it out"
             hint = _near(event.accord, sorted(agreements), otherwise)
             why = f"no agreement `{event.accord}`"
-            yield _of_row("events", event, "accord", "E309", why, hint)
+            yield _of_row(event, "accord", "E309", why, hint)
 
 
 def _check_idle_events(scenario: Scenario) -> Iterator[Finding]:
@@ -332,7 +336,7 @@ def _check_idle_events(scenario: Scenario) -> Iterator[Finding]:
     for event in scenario.events:
         if roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
             why = "no state of the roster has a part: the event acts on nothing"
-            yield _of_row("events", event, "principals", "W305", why)
+            yield _of_row(event, "principals", "W305", why)
 
 
 def _check_provocations(scenario: Scenario) -> Iterator[Finding]:
@@ -340,7 +344,7 @@ def _check_provocations(scenario: Scenario) -> Iterator[Finding]:
     for hazard in scenario.provocations:
         if hazard.state in hazard.targets:
             why = f"`{hazard.state}` provokes itself"
-            yield _of_row("provocations", hazard, "targets", "E306", why)
+            yield _of_row(hazard, "targets", "E306", why)
 
 
 def _check_rates(scenario: Scenario) -> Iterator[Finding]:
@@ -350,7 +354,7 @@ def _check_rates(scenario: Scenario) -> Iterator[Finding]:
         if per_step > 1.0:
             why = f"{hazard.rate:g} per year is {per_step:.3g} in every step"
             hint = "rates are per year"
-            yield _of_row("provocations", hazard, "rate", "W214", why, hint)
+            yield _of_row(hazard, "rate", "W214", why, hint)
 
 
 # --- states ---------------------------------------------------------------------------
@@ -363,7 +367,7 @@ def _check_years(scenario: Scenario) -> Iterator[Finding]:
         why = known(state.id, year) if state.id in code_table() else None
         if why:
             hint = codes_at_the_time(state.id, year)
-            yield _of_row("states", state, "id", "E304", why, hint)
+            yield _of_row(state, "id", "E304", why, hint)
     for code in scenario.outside:
         why = known(code, year) if code in code_table() else None
         if why:
@@ -378,7 +382,7 @@ def _check_coordinates(scenario: Scenario) -> Iterator[Finding]:
             present, lacking = lacking, present
         if (state.latitude is None) != (state.longitude is None):
             why = f"`{lacking}` is required beside `{present}`"
-            yield _of_row("states", state, lacking, "E103", why, place=present)
+            yield _of_row(state, lacking, "E103", why, place=present)
 
 
 def _check_patrons(scenario: Scenario) -> Iterator[Finding]:
@@ -386,7 +390,7 @@ def _check_patrons(scenario: Scenario) -> Iterator[Finding]:
     for state in scenario.states:
         if state.id in state.patrons:
             why = f"`{state.id}` is its own patron"
-            yield _of_row("states", state, "patrons", "E306", why)
+            yield _of_row(state, "patrons", "E306", why)
 
 
 def _missing_measures(scenario: Scenario, state: State) -> list[str]:
@@ -407,11 +411,11 @@ def _check_measures(scenario: Scenario) -> Iterator[Finding]:
         if all(getattr(state, name) is None for name in MEASURES):
             why = f"neither `capability` nor any of {listed(MEASURES)} is given"
             hint = "give one of them"
-            yield _of_row("states", state, "", "E216", why, hint, place="id")
+            yield _of_row(state, "", "E216", why, hint, place="id")
         else:
             names = listed(f"`{name}`" for name in missing)
             why = f"{names} missing: its capability rests on the others"
-            yield _of_row("states", state, "", "W303", why)
+            yield _of_row(state, "", "W303", why)
 
 
 def _check_shares(scenario: Scenario) -> Iterator[Finding]:
@@ -423,7 +427,7 @@ def _check_shares(scenario: Scenario) -> Iterator[Finding]:
     if lacking and with_capability:
         why = f"given for {with_capability[0].id} and not for {listed(lacking, 5)}"
         hint = "for all states or for none"
-        yield _of_row("states", with_capability[0], "capability", "E217", why, hint)
+        yield _of_row(with_capability[0], "capability", "E217", why, hint)
         return
     names = [*MEASURES] if lacking else ["capability"]
     if states and not any(getattr(row, name) for row in states for name in names):
@@ -473,9 +477,8 @@ def _check_codings(scenario: Scenario) -> Iterator[Finding]:
     total = sum(coding.weight for coding in codings)
     if total >= 1.0:
         why = f"all weights sum to {total:g}: nothing is left for the event's own"
-        section, allowed = "targets_alternatives", "a sum below 1"
-        code, hint = "E203", "lower them"
-        yield _of_row(section, codings[0], "weight", code, why, hint, allowed)
+        hint, allowed = "lower them", "a sum below 1"
+        yield _of_row(codings[0], "weight", "E203", why, hint, allowed)
 
 
 def _check_trade(scenario: Scenario) -> Iterator[Finding]:
@@ -487,7 +490,7 @@ def _check_trade(scenario: Scenario) -> Iterator[Finding]:
         total = math.fsum(row.share for row in rows)
         if total > 1.0 + 1e-9:
             why = f"the shares of `{state}` sum to {total:.6g}"
-            yield _of_row("trade", rows[-1], "share", "E213", why, allowed="up to 1")
+            yield _of_row(rows[-1], "share", "E213", why, allowed="up to 1")
 
 
 def _check_signals(scenario: Scenario) -> Iterator[Finding]:
@@ -524,7 +527,7 @@ def _check_spells(scenario: Scenario) -> Iterator[Finding]:
         if since is not None and until is not None and until <= since:
             why = f"`until` {until} is not after `from` {since}"
             hint, order = "leave it blank while it goes on", "from < until"
-            yield _of_row("no_relations", spell, "until", "E215", why, hint, order)
+            yield _of_row(spell, "until", "E215", why, hint, order)
 
 
 def _check_overlaps(scenario: Scenario) -> Iterator[Finding]:
@@ -539,7 +542,7 @@ def _check_overlaps(scenario: Scenario) -> Iterator[Finding]:
             if ended is None or begun is None or begun < ended:
                 why = f"the spell overlaps that from {earlier.since}"
                 hint = "join the two, or correct a date"
-                yield _of_row("no_relations", later, "", "E308", why, hint)
+                yield _of_row(later, "", "E308", why, hint)
 
 
 def _check_agreements(scenario: Scenario) -> Iterator[Finding]:
@@ -564,21 +567,7 @@ def _order(agreement: Agreement) -> Iterator[Finding]:
         if later_day.timetuple()[:digits] < earlier_day.timetuple()[:digits]:
             why = f"`{later_name}` {later_day} is before `{earlier_name}` {earlier_day}"
             order, place = " <= ".join(DONE), planned.get(later_name, later_name)
-            yield _of_agreement(agreement, later_name, "E215", why, "", order, place)
-
-
-def _of_agreement(
-    agreement: Agreement,
-    field: str,
-    code: str,
-    message: str,
-    suggestion: str = "",
-    allowed: str = "",
-    place: str | None = None,
-) -> Finding:
-    return _of_row(
-        "accords", agreement, field, code, message, suggestion, allowed, place
-    )
+            yield _of_row(agreement, later_name, "E215", why, "", order, place)
 
 
 def _status(agreement: Agreement) -> Iterator[Finding]:
@@ -591,14 +580,14 @@ def _status(agreement: Agreement) -> Iterator[Finding]:
         if name in ("signed", "in_force") and status in ("talks", "signed"):
             hint = f"a date fixed beforehand is `scheduled_{name}`"
         why = f"an agreement with status `{status}` has no `{name}` date"
-        yield _of_agreement(agreement, name, "E215", why, hint)
+        yield _of_row(agreement, name, "E215", why, hint)
     if status in ("signed", "ended") and getattr(agreement, status) is None:
         why = f"`{status}` is required with status `{status}`"
-        yield _of_agreement(agreement, status, "E103", why, place="status")
+        yield _of_row(agreement, status, "E103", why, place="status")
     dates = (agreement.signed, agreement.in_force)
     if status == "in_force" and dates == (None, None):
         why = "in force since an unknown date: neither `signed` nor `in_force`"
-        yield _of_agreement(agreement, "", "W309", why, place="status")
+        yield _of_row(agreement, "", "W309", why, place="status")
 
 
 def _check_record(scenario: Scenario) -> Iterator[Finding]:
@@ -614,13 +603,13 @@ def _check_record(scenario: Scenario) -> Iterator[Finding]:
                 hint = "agreements are those on record then"
                 if name in ("signed", "in_force"):
                     hint = f"a date fixed beforehand is `scheduled_{name}`"
-                yield _of_agreement(agreement, name, "E215", why, hint)
+                yield _of_row(agreement, name, "E215", why, hint)
         for name in ("signed", "in_force"):
             field = f"scheduled_{name}"
             day = getattr(agreement, field)
             if day is not None and day < start:
                 why, hint = f"{day} is before `start` {start}", f"write `{name}`"
-                yield _of_agreement(agreement, field, "E215", why, hint)
+                yield _of_row(agreement, field, "E215", why, hint)
 
 
 def _rule(

@@ -244,10 +244,12 @@ def _explain(error: yaml.YAMLError, text: str, file: str) -> Diagnostic:
             return no_space(key_mark, match["key"], match["value"])
     if "depth" in reason or "nesting" in reason:
         return problem(place, "", "E021", f"nesting deeper than {DEEPEST}")
-    opened = getattr(error, "context_mark", None)
-    since = f" (opened at line {opened.line + 1})" if opened else ""
-    why = f"YAML cannot be read here{since}: {shown(reason, 120)}"
-    return problem(place, "", "E010", why, "close brackets and quotes; indent evenly")
+    opened, context = getattr(error, "context_mark", None), str(error)
+    if opened is not None and ("flow" in context or "quoted scalar" in context):
+        why = f"opened at line {opened.line + 1}, never closed"
+        return problem(place, "", "E010", why, "close the bracket or quote")
+    why = f"YAML cannot be read here: {shown(reason, 120)}"
+    return problem(place, "", "E010", why, "check indentation, brackets and quotes")
 
 
 def no_space(mark: Mark, key: str, value: str) -> Diagnostic:

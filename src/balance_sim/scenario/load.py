@@ -267,11 +267,11 @@ def with_changes(
     if not changes:
         nodes = _arm_nodes(scenario)
     arms = check_arms(changed, nodes, places, problems)
+    changed = changed.model_copy(update={"arms": arms})
     if changes:
         check_changed_arms(changed, moved, places, problems)
     if errors_in(problems):
         return None, problems
-    changed = changed.model_copy(update={"arms": arms})
     return with_digest(changed).counted_as(scenario), problems
 
 

@@ -456,8 +456,10 @@ def path_meant(scenario: Scenario, path: str, error: NoSuchPath) -> str:
         front, _, last = path[:200].rpartition(".")
         fields = {*homes(), *TERMS, *scenario.event_kinds}
         name = last if last in fields else closest(last, fields, cutoff=0.75)
-        paths = _paths_to(scenario, name or "")
+        paths = [*_paths_to(scenario, name or "")]
         matches = [match for match in paths if f".{front}." in f".{match}" or not front]
+        nearest = None if matches else closest(path, paths, cutoff=0.7)
+        matches = [nearest] if nearest else matches
     if not matches or not error.options:
         return did_you_mean(error.part, error.options)
     several = listed((f"`{match}`" for match in matches), MOST_SUGGESTED)

@@ -213,8 +213,8 @@ def _refused_value(
         return "E204", f"{written} must be finite", "", need
     if error_type == "literal_error":
         options = re.findall(r"[^',\s]+", context["expected"].replace(" or ", ", "))
-        why, hint = f"`{written}` is none of these", did_you_mean(written, options)
-        return "E211", why, hint, listed(options)
+        allowed, hint = listed(options), did_you_mean(written, options)
+        return "E211", f"`{written}` is none of {allowed}", hint, allowed
     if error_type == "string_pattern_mismatch":
         label = shown(entry["input"], 80)
         return "E106", f"`{label}` is not a valid identifier", "", IDENTIFIERS

@@ -160,27 +160,31 @@ def _counted(
     return upper + upper.T
 
 
+@dataclass(frozen=True)
+class NetworkMoment:
+    """What is known of states and of their agreements at one moment.
+
+    capability, ideal, present: (n,) of states. earlier, memory, recent: (n, n)
+    agreements signed before, fading, and of late; since_last: (n, n) years; ties: (n,
+    n) 1 where an agreement stands."""
+
+    capability: Floats
+    ideal: Floats
+    present: NDArray[np.bool_]
+    earlier: Floats
+    memory: Floats
+    recent: Floats
+    since_last: Floats
+    ties: Floats
+
+
 def dyad_columns(
-    i: Ints,
-    j: Ints,
-    *,
-    capability: Floats,
-    ideal: Floats,
-    dyadic: Mapping[str, Floats],
-    earlier: Floats,
-    memory: Floats,
-    recent: Floats,
-    since_last: Floats,
-    ties: Floats,
-    present: NDArray[np.bool_],
+    i: Ints, j: Ints, moment: NetworkMoment, dyadic: Mapping[str, Floats]
 ) -> pd.DataFrame:
     """The columns of the baselines for dyads i, j at one moment, of the panel and of a
-    scenario's own record alike.
-
-    capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n)
-    agreements signed before, fading, and of late; since_last: (n, n) years; ties: (n,
-    n) 1 where an agreement stands. dyadic: (N,) further columns."""
-    size = np.log(np.maximum(capability, SMALLEST_CAPABILITY))
+    scenario's own record alike. dyadic: (N,) further columns."""
+    size = np.log(np.maximum(moment.capability, SMALLEST_CAPABILITY))
+    ideal, earlier = moment.ideal, moment.earlier[i, j]
     ideal_gap = ideal[i] - ideal[j]
     x: dict[str, Floats] = {
         "ln_size": size[i] + size[j],
@@ -191,19 +195,19 @@ def dyad_columns(
         "ideal_sum": ideal[i] + ideal[j],
         "ideal_missing": np.isnan(ideal_gap).astype(np.float64),
         **dyadic,
-        "earlier": earlier[i, j],
-        "ln_earlier": np.log1p(earlier[i, j]),
-        "memory": np.log1p(memory[i, j]),
-        "recent": (recent[i, j] > 0).astype(np.float64),
-        "since_last": since_last[i, j],
+        "earlier": earlier,
+        "ln_earlier": np.log1p(earlier),
+        "memory": np.log1p(moment.memory[i, j]),
+        "recent": (moment.recent[i, j] > 0).astype(np.float64),
+        "since_last": moment.since_last[i, j],
     }
-    for name, counts in (("partners", ties), ("activity", memory)):
+    for name, counts in (("partners", moment.ties), ("activity", moment.memory)):
         logs = np.log1p(counts.sum(axis=1))
-        relative = logs - logs[present].mean()
+        relative = logs - logs[moment.present].mean()
         x[name] = relative[i] + relative[j]
         x[f"{name}_low"] = np.minimum(relative[i], relative[j])
         x[f"{name}_high"] = np.maximum(relative[i], relative[j])
-    shared = np.log1p((ties @ ties)[i, j])
+    shared = np.log1p((moment.ties @ moment.ties)[i, j])
     x["shared"] = shared - shared.mean()
     columns: pd.DataFrame = pd.DataFrame(x).astype(np.float32)
     return columns
@@ -214,19 +218,17 @@ def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
     exposure = history.exposure(year)
     a, b = np.nonzero(np.triu(exposure > 0, 1))
     first, last = history.agreement_years
-    x = dyad_columns(
-        a,
-        b,
+    moment = NetworkMoment(
         capability=history.capability[t],
         ideal=history.ideal[t],
-        dyadic=_dyadic_columns(history, t, a, b),
+        present=history.present[t],
         earlier=signed_between(history, first, year - 1),
         memory=remembered(history, year),
         recent=signed_between(history, year - RECENT_YEARS, year - 1),
         since_last=_since_last(history, year),
         ties=partnered(history, year),
-        present=history.present[t],
     )
+    x = dyad_columns(a, b, moment, _dyadic_columns(history, t, a, b))
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
     if not first <= year <= last:
         y = np.full(len(a), np.nan)

@@ -22,6 +22,7 @@ from balance_sim.evidence.estimation.features import (
     QUARRELS,
     RECENT_YEARS,
     FeatureYears,
+    NetworkMoment,
     dyad_columns,
 )
 from balance_sim.evidence.forecast.baselines import (
@@ -100,21 +101,18 @@ def _columns(scenario: Scenario, start: date) -> pd.DataFrame:
         a, b = place[agreement.a], place[agreement.b]
         since[a, b] = since[b, a] = np.fmin(since[a, b], age)
     ideal_points = [state.ideal_point for state in scenario.states]
-    return dyad_columns(
-        i,
-        j,
+    fading = [2.0 ** (-age / MEMORY_HALF_LIFE) for age in ages]
+    moment = NetworkMoment(
         capability=capabilities(scenario),
         ideal=np.array([np.nan if x is None else x for x in ideal_points]),
-        dyadic=_dyadic(scenario, standing),
+        present=np.ones(len(place), dtype=bool),
         earlier=_table(place, signed),
-        memory=_table(
-            place, signed, [2.0 ** (-age / MEMORY_HALF_LIFE) for age in ages]
-        ),
+        memory=_table(place, signed, fading),
         recent=_table(place, recent),
         since_last=since,
         ties=(_table(place, standing) > 0).astype(np.float64),
-        present=np.ones(len(place), dtype=bool),
     )
+    return dyad_columns(i, j, moment, _dyadic(scenario, standing))
 
 
 def _dyadic(scenario: Scenario, standing: Sequence[Agreement]) -> dict[str, Floats]:
