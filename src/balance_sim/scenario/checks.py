@@ -294,7 +294,8 @@ def roles_at_odds(event: Event) -> Iterator[Finding]:
     """What is wrong with the roles of one event."""
     twice_named = {*event.principals} & {*event.guests}
     if twice_named:
-        why = f"{listed(f'`{code}`' for code in sorted(twice_named))} among the principals"
+        codes = listed(f"`{code}`" for code in sorted(twice_named))
+        why = f"{codes} among the principals"
         yield _of_row(event, "guests", "E306", why, "name each actor once")
     own_targets = ({*event.principals} | {*event.guests}) & {*event.targets}
     if own_targets:

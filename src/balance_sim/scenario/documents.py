@@ -123,7 +123,8 @@ class _Composer:
         if anchor is not None:
             is_alias = isinstance(event, yaml.AliasEvent)
             event_type = "aliases" if is_alias else "anchors"
-            why = f"{event_type} are not allowed (`{'*' if is_alias else '&'}{shown(anchor)}`)"
+            sigil = "*" if is_alias else "&"
+            why = f"{event_type} are not allowed (`{sigil}{shown(anchor)}`)"
             raise self.stop(mark, path, "E020", why, "repeat the value")
         if tag is not None:
             why = f"YAML tags are not allowed (`{shown(tag)}`)"

@@ -16,8 +16,8 @@ from balance_sim.scenario.schema import SectionRow, Strict
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of at most `row_limit` rows. `keys` name one: its id, or its dyad (in either
-    order unless `directed`). `order`: of the fields by which rows are sorted."""
+    """A list of at most `row_limit` rows. `keys` name one: its id, or its dyad (in
+    either order unless `directed`). `order`: of the fields by which rows are sorted."""
 
     model: type[SectionRow]
     row_limit: int
