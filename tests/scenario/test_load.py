@@ -381,6 +381,15 @@ def test_loading_twice_gives_equal_scenarios(world):
     assert load_scenario(str(world.path)) == load_scenario(Path(world.path))
 
 
+def test_a_copy_that_code_has_changed_keeps_what_was_written(world):
+    """Classes of dyads are fixed from the file, whatever Python code changes later."""
+    scenario = world.load()
+    copy = scenario.model_copy(update={"events": scenario.events[:-1]})
+    assert copy.written == scenario and copy.counted_as(None).written == copy
+    assert with_values(copy, {"parameters.beta": 0.3}).written == scenario
+    assert world.load(set=["parameters.beta=0.3"]).written == scenario
+
+
 def test_a_scenario_is_frozen(world):
     with pytest.raises(ValueError, match="frozen"):
         world.load().title = "x"

@@ -141,7 +141,8 @@ def _read_tree(
         return None
     stale(written, tree, sources.shown, problems)
     if not changes:
-        return _checked(written, nodes, places, (), problems)
+        scenario = _checked(written, nodes, places, (), problems)
+        return None if scenario is None else scenario.counted_as(scenario)
     editor = Editor(written, arms=nodes)
     editor.apply(changes)
     problems += editor.problems
