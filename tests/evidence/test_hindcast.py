@@ -144,7 +144,7 @@ def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hind
     """On 1 January of the first year nothing has happened yet: the engine's chances are the likelihood's."""
     from balance_sim.evidence.estimation.choices import choices
 
-    ahead = simulate_forward(found.fit, made, 2000, 2001, runs=2)
+    ahead = simulate_forward(found.fit, made, range(2000, 2002), runs=2)
     rows = choices(made, PLAN.terms, years=[2000]).with_kinds(found.fit.kinds)
     np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], found.fit.opportunities(rows), rtol=1e-10)
     assert not np.allclose(ahead.chance[1, rows.a, rows.b], ahead.chance[0, rows.a, rows.b], rtol=1e-6)
@@ -152,7 +152,7 @@ def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hind
 
 def test_run_forward_uses_nothing_after_the_origin(made: History, found: Hindcast) -> None:
     cut = replace(made, agreements=made.agreements[made.agreements["signed"] < "2000-01-01"])
-    first, second = (simulate_forward(found.fit, h, 2000, 2001, runs=3) for h in (made, cut))
+    first, second = (simulate_forward(found.fit, h, range(2000, 2002), runs=3) for h in (made, cut))
     np.testing.assert_array_equal(first.chance, second.chance)
 
 
@@ -197,15 +197,15 @@ def test_a_yearly_refit_is_a_hindcast_of_each_year(made: History, found: Hindcas
 def test_runs_forward_sign_as_often_as_the_chances_say(made: History, found: Hindcast) -> None:
     """Accords a year in runs against the sum of chances, within 5 standard errors of the mean and a tenth for
     pairs that sign twice, that pass occasions over while in talks, and for what changes within the year."""
-    ahead = simulate_forward(found.fit, made, 2000, 2001, runs=40)
+    ahead = simulate_forward(found.fit, made, range(2000, 2002), runs=40)
     expected = np.nansum(np.triu(ahead.chance[1], 1))
     assert ahead.signed[1] == pytest.approx(expected, abs=5 * np.sqrt(expected / 40) + 0.1 * expected)
 
 
 def test_the_agreements_of_runs_forward_are_those_that_are_counted(made: History, found: Hindcast) -> None:
-    scenario = scenario_of_fit(found.fit, made, 2000, 2, {})
+    scenario = scenario_of_fit(found.fit, made, range(2000, 2002))
     for persistence in (1.0, 0.5):
-        ahead = simulate_forward(found.fit, made, 2000, 2001, runs=25, persistence=persistence)
+        ahead = simulate_forward(found.fit, made, range(2000, 2002), runs=25, persistence=persistence)
         _, signed = agreements_forward(found.fit, scenario, runs=25, seed=1, persistence=persistence)
         years = [
             int((signed.signed < 366.0).sum()),
@@ -405,19 +405,19 @@ def test_the_shipped_plan_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("runs: many", r"1:7: error\[E201\] runs: expected integer, got text"),
-        ("runs: 0", "1:7.* runs: 0 is outside 1 or more"),
-        ("widow: 3", "1:1.*unknown key `widow`\n.*did you mean `window`"),
-        ("ways: [sideways]", r"1:8.*ways\[0\]: `sideways` is none of one_year_ahead, simulated_forward"),
-        ("baselines: [logit]", "skills are against the base rate"),
-        ("until: 1990", "not in order"),
-        ("title: 3", "title: expected text, got integer 3\n.*quotes"),
-        ("- 1", "expected a mapping with keys title"),
-        ("propensities: 3", "propensities: expected true or false"),
-        ("refit: daily", "refit: `daily` is none of once, yearly"),
-        ("persistence: 1.5", "persistence: 1.5 is outside 0..1"),
-        ("persistence: yes", "persistence: expected number, got text"),
-        ("pair_variance: -1", "pair_variance: -1 is outside 0..4"),
+        ("runs: many", r"1:7: error\[E201\] runs"),
+        ("runs: 0", r"1:7: error\[E203\] runs"),
+        ("widow: 3", r"1:1: error\[E101\] widow"),
+        ("ways: [sideways]", r"1:8: error\[E211\] ways\[0\].*\n.*one_year_ahead, simulated_forward"),
+        ("baselines: [logit]", r"error\[E211\] baselines"),
+        ("until: 1990", r"error\[E210\] until"),
+        ("title: 3", r"error\[E201\] title"),
+        ("- 1", r"1:1: error\["),
+        ("propensities: 3", r"error\[E201\] propensities"),
+        ("refit: daily", r"1:8: error\[E211\] refit.*\n.*once, yearly"),
+        ("persistence: 1.5", r"error\[E203\] persistence"),
+        ("persistence: yes", r"error\[E201\] persistence"),
+        ("pair_variance: -1", r"error\[E203\] pair_variance"),
     ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -437,7 +437,7 @@ def test_a_plan_of_results_is_read_again_or_refused(tmp_path: Path) -> None:
 def test_a_plan_is_read_as_carefully_as_a_scenario(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     for text, said in (
-        ("a: [", "E010.*never closed"),
+        ("a: [", "E010"),
         ("runs: &a 1", "E020"),
         ("a: !!python/name:os.system x", "E023"),
     ):

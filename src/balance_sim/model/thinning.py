@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
@@ -111,26 +110,23 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     A spell holds from 00:00 of `from` to 00:00 of `until`: on its last day, the day it
     ended, no more."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-
-    def days_from_start(day: date | None, unknown: float) -> float:
-        return unknown if day is None else float((day - scenario.start).days)
-
-    horizon = days_from_start(scenario.end, np.inf)
-    edges, spells = {-np.inf}, []
+    start, spells = scenario.start, []
     for spell in scenario.no_relations:
-        since = days_from_start(spell.since, -np.inf)
-        until = days_from_start(spell.until, np.inf)
+        since = -np.inf if spell.since is None else float((spell.since - start).days)
+        until = np.inf if spell.until is None else float((spell.until - start).days)
         spells.append((spell, since, until))
-        edges |= {day for day in (since, until) if 0.0 < day < horizon}
-    days = np.array(sorted(edges))
+    horizon = float((scenario.end - start).days)
+    edges = {day for spell in spells for day in spell[1:] if 0.0 < day < horizon}
+    days = np.array([-np.inf, *sorted(edges)])
     factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
     begins = np.maximum(days, 0.0)
-    parameters = scenario.parameters.model_dump(include={*FACTORS.values()})
+    parameters = scenario.parameters
+    of_classes = {kind: getattr(parameters, name) for kind, name in FACTORS.items()}
     for spell, since, until in spells:
         dyad = dyad_index[roster[spell.a], roster[spell.b]]
-        of_class = float(parameters[FACTORS[spell.kind]])
         holds = (since <= begins) & (begins < until)
-        factor[holds, dyad] = np.minimum(factor[holds, dyad], of_class)
+        lowest = np.minimum(factor[holds, dyad], of_classes[spell.kind])
+        factor[holds, dyad] = lowest
     return Openness(days, factor)
 
 

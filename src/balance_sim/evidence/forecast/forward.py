@@ -67,60 +67,51 @@ class ForwardForecast:
     signed: Floats
 
 
-def scenario_of_fit(
-    fit: WeightFit,
-    history: History,
-    year: int,
-    years: int,
-    parameters: dict[str, float],
-) -> Scenario:
-    """The record on 1 January of a year with a fit's weights, intercepts and
-    propensities."""
+def scenario_of_fit(fit: WeightFit, history: History, years: range) -> Scenario:
+    """The record on 1 January of the first year with a fit's weights, intercepts and
+    propensities, to be simulated over the years."""
     return scenario_at(
         history,
-        year,
-        parameters=parameters,
+        years[0],
+        parameters={},
         weights={name: fit.weights.get(name, 0.0) for name in TERMS},
         intercepts=fit.intercepts,
         propensity=fit.propensity,
-        years=years,
+        years=len(years),
     )
 
 
 def simulate_forward(
     fit: WeightFit,
     history: History,
-    origin: int,
-    last: int,
+    years: range,
     *,
     runs: int = 200,
     seed: int = 1,
-    parameters: dict[str, float] | None = None,
     persistence: float = 1.0,
     factors: DyadFrailty | None = None,
 ) -> ForwardForecast:
-    """Years origin..last from 1 January of `origin`. Only the history before that day
-    is used.
+    """The years from 1 January of the first one. Only the history before that day is
+    used.
 
     persistence: of propensities from year to year. factors: of the dyads, for the
     probabilities alone."""
-    years = last - origin + 1
-    scenario = scenario_of_fit(fit, history, origin, years, parameters or {})
+    scenario = scenario_of_fit(fit, history, years)
     ahead = _Batches.of(fit, scenario, persistence)
     world = ahead.world
-    member = {history.iso3[i]: i for i in members_at(history, origin)}
+    member = {history.iso3[i]: i for i in members_at(history, years[0])}
     place = np.array([member[code] for code in world.codes])
     i, j = place[world.first], place[world.second]
     if factors is not None:
         ahead = replace(ahead, gamma=(factors.shape[i, j], factors.inverse[i, j]))
-    total, signed = np.zeros((years, len(world.first))), np.zeros(years)
+    total, signed = np.zeros((len(years), len(world.first))), np.zeros(len(years))
     for first in range(0, runs, RUNS_TOGETHER):
         probabilities, agreements = ahead.simulated(seed, first, runs)
         total += probabilities
         year = np.searchsorted(ahead.starts, agreements.signed, side="right") - 1
-        signed += np.bincount(year, minlength=years)
+        signed += np.bincount(year, minlength=len(years))
     states = len(history.iso3)
-    chance = np.full((years, states, states), np.nan)
+    chance = np.full((len(years), states, states), np.nan)
     chance[:, i, j] = chance[:, j, i] = total / runs
     return ForwardForecast(chance, signed / runs)
 

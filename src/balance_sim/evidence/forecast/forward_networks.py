@@ -51,7 +51,7 @@ def forward_networks(
         memory = fits.memory(weights, record)
         weights = fit_at(weights, record, origin, memory, plan.window)
         persistence = plan.persistence
-    scenario = scenario_of_fit(weights, history, origin, plan.until - plan.last, {})
+    scenario = scenario_of_fit(weights, history, range(origin, plan.until + 1))
     world, rows = agreements_forward(
         weights, scenario, runs=runs, seed=seed, persistence=persistence
     )

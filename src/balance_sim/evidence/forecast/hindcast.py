@@ -304,6 +304,7 @@ def _forward(
     """The model's chances run forward; the rows with what was known at the origin; and
     the rows to score."""
     plan, origin = fits.plan, fits.plan.last + 1
+    years = range(origin, plan.until + 1)
     options: dict[str, Any] = {"runs": plan.runs, "seed": plan.seed}
     if plan.drift:
         weights = fit_at(weights, record, origin, memory, plan.window)
@@ -312,7 +313,7 @@ def _forward(
             options["factors"] = dyad_frailty(
                 weights, record, origin, plan.window, plan.pair_variance
             )
-    forecast = simulate_forward(weights, history, origin, plan.until, **options)
+    forecast = simulate_forward(weights, history, years, **options)
     ahead, at_origin = rows.within(origin, plan.until), rows.within(origin, origin)
     chance = forecast.chance[ahead.year - origin, ahead.a, ahead.b]
     place = {int(dyad): row for row, dyad in enumerate(at_origin.dyad)}
