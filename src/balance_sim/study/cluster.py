@@ -82,14 +82,14 @@ def job_queue(kind: str, options: dict[str, Any]) -> Any:
         raise WrongRequest(
             f"unknown cluster `{kind}`; dask-jobqueue has: {', '.join(sorted(kinds))}"
         )
-    asked = {
+    settings = {
         "cores": 1,
         "memory": "2GB",
         "processes": 1,
         "walltime": "01:00:00",
     } | options
     try:
-        return getattr(dask_jobqueue, kinds[kind])(n_workers=0, **asked)
+        return getattr(dask_jobqueue, kinds[kind])(n_workers=0, **settings)
     except (TypeError, ValueError) as error:
         raise WrongRequest(f"--cluster-option: {error}") from error
 
@@ -191,21 +191,21 @@ class _Watch:
         with self.lost_as_gone():
             if self.client.status != "running":
                 raise OSError("no longer connected")
-            there = sum(self.client.nthreads().values())  # type: ignore[no-untyped-call]
-        now = time.monotonic()
-        if there:
+            threads = sum(self.client.nthreads().values())  # type: ignore[no-untyped-call]
+        clock = time.monotonic()
+        if threads:
             self.since = None
         elif self.since is None:
-            self.since = now
+            self.since = clock
             log.warning(
                 "the Dask cluster has no worker left: waiting %d s for one",
                 WORKERLESS_SECONDS,
             )
-        elif now - self.since > WORKERLESS_SECONDS:
+        elif clock - self.since > WORKERLESS_SECONDS:
             raise ClusterGone(
                 f"the Dask cluster has had no worker for {WORKERLESS_SECONDS} s. {KEPT}"
             )
-        return max(there, 1)
+        return max(threads, 1)
 
     def first_of(self, flying: Iterable[Future[TaskResult]]) -> set[Future[TaskResult]]:
         """Those that are done, once one is. Raises ClusterGone."""

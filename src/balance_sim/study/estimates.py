@@ -131,8 +131,8 @@ class Counts(Moments):
     def add(self, new: Floats) -> None:
         super().add(new)
         values, times = np.unique(new[~np.isnan(new)], return_counts=True)
-        both = np.concatenate([self.values, values])
-        self.values, place = np.unique(both, return_inverse=True)
+        all_values = np.concatenate([self.values, values])
+        self.values, place = np.unique(all_values, return_inverse=True)
         weights = np.concatenate([self.times, times])
         self.times = np.bincount(place, weights, len(self.values)).astype(np.int64)
         if len(self.values) > MOST_VALUES:
@@ -340,8 +340,8 @@ class Estimates:
             return 0.0
         counts = self.levels[arm].counts[outcome]
         control = self.levels[self.arms[0]].counts[outcome]
-        least = least_jump(outcome, self.steps)
-        return float(np.maximum(counts.spread_with(control), least))
+        jump = least_jump(outcome, self.steps)
+        return float(np.maximum(counts.spread_with(control), jump))
 
     def effects_frame(self) -> pd.DataFrame:
         """Tidy: the columns of EFFECTS; paired by run."""

@@ -52,11 +52,10 @@ def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with harmless text, in cells and in the header; numbers stay as they
     are."""
     safe = frame.rename(columns=lambda name: harmless(str(name)))
-    for at, (_, column) in enumerate(frame.items()):
+    for place, (_, column) in enumerate(frame.items()):
         if not pd.api.types.is_numeric_dtype(column):
-            safe.isetitem(
-                at, [harmless(one) if isinstance(one, str) else one for one in column]
-            )
+            cells = [harmless(c) if isinstance(c, str) else c for c in column]
+            safe.isetitem(place, cells)
     return safe
 
 
@@ -74,8 +73,8 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     agreements: a row an agreement. The file takes its name when it is whole."""
     if out.suffix not in (".csv", ".parquet"):
         raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
-    parts = _tables(folder, table)
-    first = next(parts, None)
+    tables = _tables(folder, table)
+    first = next(tables, None)
     if first is None:
         raise WrongRequest(f"{folder} holds no finished runs yet")
     schema = _schema(folder, first) if table == "runs" else first.schema
@@ -86,24 +85,23 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
         open(partial, "wb") as file,
         _writer(file, out.suffix, schema) as writer,
     ):
-        for part in chain((first,), parts):
-            whole = pa.concat_tables(
-                [schema.empty_table(), part], promote_options="default"
-            )
-            writer.write_table(whole.select(schema.names).cast(schema))
-            rows += part.num_rows
+        for block in chain((first,), tables):
+            pair = [schema.empty_table(), block]
+            filled = pa.concat_tables(pair, promote_options="default")
+            writer.write_table(filled.select(schema.names).cast(schema))
+            rows += block.num_rows
     return rows
 
 
 def _schema(folder: Path, first: pa.Table) -> pa.Schema:
     """The columns of a study's rows: those of its first block, then those that only
     other points have."""
-    schema, seen = first.schema, set()
-    for stored in Store(folder).blocks_done():
-        if stored.shard.number in seen or not stored.shard.record.files:
-            continue
-        seen.add(stored.shard.number)
-        for name in stored.shard.outcome_columns():
+    schema = first.schema
+    stored = Store(folder).blocks_done()
+    shards = {block.shard.number: block.shard for block in reversed(stored)}
+    for number in dict.fromkeys(block.shard.number for block in stored):
+        shard = shards[number]
+        for name in shard.outcome_columns() if shard.record.files else ():
             if name not in schema.names:
                 schema = schema.append(pa.field(name, pa.float64()))
     return schema
@@ -126,8 +124,8 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
     manifest = Store(folder).manifest()
     place = 0 if table == "runs" else 1
     if not manifest.is_sweep:
-        for dyad in open_result(folder).blocks():
-            yield _plain(dyad[place])
+        for tables in open_result(folder).blocks():
+            yield _plain(tables[place])
         return
     sweep = open_sweep(folder)
     points = {
@@ -139,8 +137,8 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
         for path in sweep.paths
     }
     for number, values in points.items():
-        for dyad in sweep.blocks(number):
-            yield _fronted(_plain(dyad[place]), number, values, numeric)
+        for tables in sweep.blocks(number):
+            yield _fronted(_plain(tables[place]), number, values, numeric)
 
 
 def _is_number(value: Any) -> bool:
@@ -148,16 +146,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    for at, field in enumerate(table.schema):
+    """The table with text as text, and nulls for what is missing."""
+    for place, field in enumerate(table.schema):
+        column = table[field.name]
         if pa.types.is_dictionary(field.type):
-            table = table.set_column(
-                at, field.name, table[field.name].cast(pa.string())
-            )
+            table = table.set_column(place, field.name, column.cast(pa.string()))
         elif pa.types.is_floating(field.type):
-            column = table[field.name]
-            table = table.set_column(
-                at, field.name, pc.if_else(pc.is_nan(column), None, column)
-            )
+            plain = pc.if_else(pc.is_nan(column), None, column)
+            table = table.set_column(place, field.name, plain)
     return table
 
 
@@ -228,13 +224,14 @@ def export_ema(folder: Path, out: Path) -> int:
     if not out.name.endswith(".tar.gz"):
         raise WrongRequest(f"{out}: the name must end in .tar.gz")
     experiments, outcomes = ema_frames(open_sweep(folder))
-    types = {name: column.dtype for name, column in experiments.items()}
+    types = {
+        name: str(column.dtype) if column.dtype.kind in "if" else "object"
+        for name, column in experiments.items()
+    }
     metadata = {
         "version": 0.1,
         "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
-        "experiments": {
-            name: str(of) if of.kind in "if" else "object" for name, of in types.items()
-        },
+        "experiments": types,
     }
     texts = {"experiments.csv": experiments.to_csv(index=False, lineterminator="\n")}
     for name, values in outcomes.items():

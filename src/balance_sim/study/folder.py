@@ -71,8 +71,8 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
         return
     if {MANIFEST, *known} & names or Store(folder).record_paths():
         return
-    ours = {LOCK, RECORDS, *TABLES, *OUR_FILES}
-    strange = sorted(name for name in names - ours if not name.endswith(".partial"))
+    results = {LOCK, RECORDS, *TABLES, *OUR_FILES}
+    strange = sorted(name for name in names - results if not name.endswith(".partial"))
     if strange:
         raise WrongRequest(
             f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
@@ -164,37 +164,37 @@ class Folder:
 
     def _agree(self) -> None:
         """Write the manifest, or hold the study against that which is there."""
-        folder, before = self.store.folder, self.store.read_manifest()
-        self.before = before
-        if before is None:
+        folder, stored = self.store.folder, self.store.read_manifest()
+        self.before = stored
+        if stored is None:
             if self.store.record_paths():
                 raise WrongRequest(
                     f"{folder} holds results without a manifest; choose another --out."
                 )
             self.store.write_manifest(self.manifest)
             return
-        lines = differing(before, self.manifest, is_mended=self.is_mended)
+        lines = differing(stored, self.manifest, is_mended=self.is_mended)
         if lines:
             raise WrongRequest(
                 f"{folder} holds another study; choose another --out, or delete the "
                 "folder to start anew.\nWhat differs:\n  "
                 + "\n  ".join(in_short(lines))
             )
-        here = self.manifest.versions[-1]
-        if before.versions[-1] != here:
-            resumed = {"versions": [*before.versions, here]}
-            self.before = before.model_copy(update=resumed)
+        made = self.manifest.versions[-1]
+        if stored.versions[-1] != made:
+            resumed = {"versions": [*stored.versions, made]}
+            self.before = stored.model_copy(update=resumed)
             self.store.write_manifest(self.before)
 
     def want(self, runs: int) -> None:
         """Put down how many replications are asked for, so that every reader knows
         whether some are lacking."""
-        there = self.store.read_manifest() or self.manifest
-        if there.runs != runs or there.game != self.manifest.game:
-            asked: dict[str, Any] = {"runs": runs, "command": self.manifest.command}
+        stored = self.store.read_manifest() or self.manifest
+        if stored.runs != runs or stored.game != self.manifest.game:
+            update: dict[str, Any] = {"runs": runs, "command": self.manifest.command}
             if self.manifest.game is not None:
-                asked["game"] = self.manifest.game
-            self.store.write_manifest(there.model_copy(update=asked))
+                update["game"] = self.manifest.game
+            self.store.write_manifest(stored.model_copy(update=update))
 
     def hold(self, runs: int) -> None:
         """Raise StoreDamaged where some of the first so many replications are gone
@@ -320,9 +320,9 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     `key: text`. is_mended: other text of one's own modules is what was wanted."""
     lines = []
     for key in IDENTITY:
-        there, here = getattr(before, key), getattr(now, key)
-        if there != here:
-            lines.append(_both(key, there, here))
+        pair = getattr(before, key), getattr(now, key)
+        if pair[0] != pair[1]:
+            lines.append(_both(key, *pair))
     if before.further != now.further:
         lines.append("game: other players, or other outcomes of theirs")
     lines += _versions_that_differ(before.versions[-1], now.versions[-1])
@@ -359,16 +359,16 @@ def _code_that_differs(
         old, new = CodeFingerprint(old.package), CodeFingerprint(new.package)
     hint = "run into a new folder; after a repair, `sweep --retry-failed`"
     return [
-        f"code: {name} {mine} there, {theirs} here; {hint}"
-        for name, mine, theirs in old.differences(new)
+        f"code: {name} {stored} there, {present} here; {hint}"
+        for name, stored, present in old.differences(new)
     ]
 
 
 def refuse_code(made: CodeFingerprint) -> None:
     """Raise CodeDiffers, with both values, where the package or a module of one's own
     has another text here than in the code that made a study."""
-    here = code_fingerprint(made.modules)
-    made.refuse_other(here, "this machine", "Restore the files that made the study")
+    present = code_fingerprint(made.modules)
+    made.refuse_other(present, "this machine", "Restore the files that made the study")
 
 
 def _both(key: str, there: Any, here: Any) -> str:

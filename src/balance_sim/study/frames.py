@@ -108,8 +108,8 @@ class Outcomes:
                 raise KeyError(name)
         start = self.names.index(lacking[0])
         in_turn = self.names[start:] + self.names[:start]
-        there = {*self._cache, *lacking}
-        following = [name for name in in_turn if name not in there]
+        cached = {*self._cache, *lacking}
+        following = [name for name in in_turn if name not in cached]
         room = self._fits if len(self.names) <= self._fits else self._fits // 2
         following = following[: max(room - len(lacking), 0)]
         wanted = list(dict.fromkeys([*lacking, *following]))

@@ -34,10 +34,9 @@ def cpu_type() -> str:
     machine = platform.machine() or "unknown"
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        found = re.search(
-            r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$", text, re.MULTILINE
-        )
-        model = found[1].strip() if found else ""
+        pattern = r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$"
+        match = re.search(pattern, text, re.MULTILINE)
+        model = match[1].strip() if match else ""
     except OSError:
         model = platform.processor()
     about: Any = np.show_config(mode="dicts")

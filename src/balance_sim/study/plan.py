@@ -193,17 +193,12 @@ def _measured(job: Job, values: Values, runs: int) -> Probe | None:
 
 def _disk_use(first: BlockTables, tables: BlockTables, count: int) -> DiskUse:
     """Bytes of what is written, from the tables of one replication and of several."""
-    sizes = [
-        (len(encode(one)), len(encode(several)))
-        for one, several in (
-            (first.runs, tables.runs),
-            (first.agreements, tables.agreements),
-        )
-    ]
-    run = sum(several - one for one, several in sizes) / (count - 1)
+    of_first = len(encode(first.runs)) + len(encode(first.agreements))
+    of_several = len(encode(tables.runs)) + len(encode(tables.agreements))
+    run = (of_several - of_first) / (count - 1)
     sums = len(encode(tables.dyads))
     no_sums = len(encode(tables.dyads.slice(0, 0)))
-    shard = sum(one for one, _ in sizes) - run + no_sums
+    shard = of_first - run + no_sums
     book = frame_csv(codebook(tables.runs.column_names))
     rows = len(first.runs)
     return DiskUse(len(book), 0.0, shard, sums - no_sums, run, rows)

@@ -78,25 +78,21 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
         for point in experiment.points:
             yield SweepPoint(tuple(point.values.items()), point.label)
         return
-    paths, method, every = (
-        experiment.paths,
-        experiment.design.method,
-        [one.takes for one in experiment.factors],
-    )
+    paths, method = experiment.paths, experiment.design.method
+    ranges = [factor.takes for factor in experiment.factors]
     if method in ("grid", "list"):
-        columns = [takes.grid() for takes in every]
-        for row in (
-            itertools.product(*columns)
-            if method == "grid"
-            else zip(*columns, strict=True)
-        ):
+        columns = [takes.grid() for takes in ranges]
+        is_grid = method == "grid"
+        rows = itertools.product(*columns) if is_grid else zip(*columns, strict=True)
+        for row in rows:
             yield SweepPoint(tuple(zip(paths, row, strict=True)))
     elif method in OF_DRAWS:
         yield from _drawn(experiment)
     else:
         for part, shares in _samples(experiment):
-            taken = [takes.at(float(u)) for takes, u in zip(every, shares, strict=True)]
-            yield SweepPoint(tuple(zip(paths, taken, strict=True)), part=part)
+            pairs = zip(ranges, shares, strict=True)
+            values = [takes.at(float(share)) for takes, share in pairs]
+            yield SweepPoint(tuple(zip(paths, values, strict=True)), part=part)
 
 
 def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
@@ -113,33 +109,26 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
     else:
         source = part("draws", "prior")
         draws = source(scenario, count, experiment.design.seed)
-    if unknown := next(
-        (factor for factor in experiment.factors if factor.path not in draws.paths),
-        None,
-    ):
-        why, near = (
-            "no parameter that is drawn",
-            did_you_mean(unknown.path, draws.paths),
-        )
-        raise refused(unknown.node, f"factors.{unknown.path}", "E401", why, near)
+    for factor in experiment.factors:
+        if factor.path not in draws.paths:
+            why = "no parameter that is drawn"
+            near = did_you_mean(factor.path, draws.paths)
+            raise refused(factor.node, f"factors.{factor.path}", "E401", why, near)
     wanted = experiment.paths or draws.paths
-    if company := sorted(with_its_company({*wanted}) & {*draws.paths} - {*wanted}):
-        why, node = (
-            "drawn together with others, whose order or sum it could break",
-            experiment.factors[0].node,
-        )
-        raise refused(
-            node, "factors", "E402", why, f"add {listed(company)}, each `drawn`"
-        )
+    company = sorted(with_its_company({*wanted}) & {*draws.paths} - {*wanted})
+    if company:
+        node = experiment.factors[0].node
+        why = "drawn together with others, whose order or sum it could break"
+        step = f"add {listed(company)}, each `drawn`"
+        raise refused(node, "factors", "E402", why, step)
     columns = {path: draws.column(path).tolist() for path in wanted}
     aimed = f"events.{scenario.focal}.targets"
     for k in range(len(draws)):
         values: dict[str, Any] = {path: column[k] for path, column in columns.items()}
         if CODING in values:
             coded = with_coding(scenario, int(values.pop(CODING)))
-            values[aimed] = next(
-                one.targets for one in coded.events if one.id == scenario.focal
-            )
+            events = {event.id: event for event in coded.events}
+            values[aimed] = events[scenario.focal].targets
         yield SweepPoint(tuple(values.items()), part=f"D{k}")
 
 
@@ -150,10 +139,9 @@ def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:
     if design.method == "lhs":
         from scipy.stats import qmc
 
-        for at, row in enumerate(
-            qmc.LatinHypercube(k, rng=np.random.default_rng(design.seed)).random(n)
-        ):
-            yield f"L{at}", row
+        sampler = qmc.LatinHypercube(k, rng=np.random.default_rng(design.seed))
+        for number, row in enumerate(sampler.random(n)):
+            yield f"L{number}", row
     elif design.method == "sobol":
         yield from sobol_rows(k, n, design.seed)
     else:
@@ -190,10 +178,10 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
         "names": [f"x{i}" for i in range(k)],
         "bounds": [[0.0, 1.0]] * k,
     }
-    for at, row in enumerate(
-        np.asarray(morris.sample(problem, n, num_levels=levels, seed=seed))
-    ):
-        yield f"T{at // (k + 1)}.{at % (k + 1)}", row
+    rows = morris.sample(problem, n, num_levels=levels, seed=seed)
+    for number, row in enumerate(np.asarray(rows)):
+        trajectory, step = divmod(number, k + 1)
+        yield f"T{trajectory}.{step}", row
 
 
 # -- the table ---------------------------------------------------------------------------------------
@@ -246,8 +234,9 @@ class PointTable:
             free.setdefault(point.key, []).append(number)
         points, places = list(self.points), [-1] * len(self.points)
         for place, point in enumerate(design):
-            if mine := free.get(point.key):
-                number = mine.pop(0)
+            numbers = free.get(point.key)
+            if numbers:
+                number = numbers.pop(0)
                 points[number], places[number] = point, place
             else:
                 points.append(point)
@@ -302,14 +291,12 @@ class PointTable:
 
     def _arrow(self) -> pa.Table:
         rows = [dict(point.values) for point in self.points]
-        numbers = {"point": range(len(rows)), "place": self.places}
         columns: dict[str, Any] = {
-            name: pa.array(of, pa.int32()) for name, of in numbers.items()
+            "point": pa.array(range(len(rows)), pa.int32()),
+            "place": pa.array(self.places, pa.int32()),
         }
-        columns |= {
-            name: [getattr(point, name) for point in self.points]
-            for name in ("key", "label", "part")
-        }
+        for name in ("key", "label", "part"):
+            columns[name] = [getattr(point, name) for point in self.points]
         for path in dict.fromkeys(path for row in rows for path in row):
             column = [row.get(path, _ABSENT) for row in rows]
             if all(type(value) is float for value in column):

@@ -166,11 +166,11 @@ class _Worker[T, R]:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """A process that is started here never hears Ctrl-C."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class _Pool[T, R]:
@@ -293,22 +293,22 @@ class _Pool[T, R]:
             return
         cut.outcomes[attempt.place] = outcome
         if len(cut.outcomes) == cut.pieces:
-            parts = [cut.outcomes[place] for place in range(cut.pieces)]
-            yield self.job.whole(cut.task, parts)
+            outcomes = [cut.outcomes[place] for place in range(cut.pieces)]
+            yield self.job.whole(cut.task, outcomes)
 
     def _mind_time(self) -> None:
         """Kill workers that are overdue. Time in which this process did not look, as it
         was stopped or busy, does not count."""
-        now = time.monotonic()
-        away = max(now - self.seen - 2 * PATIENCE, 0.0)
-        self.seen = now
+        clock = time.monotonic()
+        away = max(clock - self.seen - 2 * PATIENCE, 0.0)
+        self.seen = clock
         for worker in self.workers:
             if not worker.held or not worker.ready.done():
                 continue
-            worker.since = now if worker.since is None else worker.since + away
+            worker.since = clock if worker.since is None else worker.since + away
             attempt, future = worker.held[0]
             limit = self.job.limit(attempt.task)
-            is_late = limit is not None and now - worker.since > limit
+            is_late = limit is not None and clock - worker.since > limit
             if is_late and not future.done() and worker.process is not None:
                 worker.is_overdue = True
                 worker.process.kill()
@@ -426,13 +426,13 @@ class Companion:
         """Start the process. Raises OSError where none can be started."""
         set_surroundings()
         context = multiprocessing.get_context("spawn")
-        self.conn, theirs = context.Pipe()
+        self.conn, far_end = context.Pipe()
         self.process = context.Process(
-            target=_answer, args=(theirs, begin, given), daemon=True
+            target=_answer, args=(far_end, begin, given), daemon=True
         )
         with _interrupts_held():
             self.process.start()
-        theirs.close()
+        far_end.close()
 
     def send(self, function: Callable[[], Any]) -> None:
         """Begin a call. Raises OSError where the process is gone."""

@@ -253,18 +253,13 @@ class Result(StudyResult):
     def scheduled(self) -> pd.DataFrame:
         """Agreements whose date was fixed beforehand: a, b, kind, name, stage, date;
         the same in every arm."""
-        rows = [
-            (
-                one.a,
-                one.b,
-                one.kind,
-                one.name,
-                "in force" if one.scheduled_in_force else "signed",
-                day,
-            )
-            for one in self.scenario.agreements
-            if (day := one.scheduled_in_force or one.scheduled_signed)
-        ]
+        rows = []
+        for agreement in self.scenario.agreements:
+            day = agreement.scheduled_in_force or agreement.scheduled_signed
+            stage = "in force" if agreement.scheduled_in_force else "signed"
+            if day:
+                dyad = agreement.a, agreement.b
+                rows.append((*dyad, agreement.kind, agreement.name, stage, day))
         return pd.DataFrame(rows, columns=["a", "b", "kind", "name", "stage", "date"])
 
     @cached_property
@@ -277,8 +272,9 @@ class Result(StudyResult):
         arms = (
             f"{len(self.arms)} arms" if len(self.arms) > 1 else "its control arm alone"
         )
-        where = "in memory" if self.folder is None else f"in {self.folder}"
-        return f"<Result of {self.scenario.name}: {self.runs} replications of {arms}, seed {self.seed}, {where}>"
+        place = "in memory" if self.folder is None else f"in {self.folder}"
+        runs = f"{self.runs} replications of {arms}, seed {self.seed}"
+        return f"<Result of {self.scenario.name}: {runs}, {place}>"
 
     def to_xarray(self) -> xr.Dataset:
         """An xarray Dataset, as `results.labelled.dataset` has it. Needs the extra
@@ -364,7 +360,7 @@ class Result(StudyResult):
 
     @cached_property
     def _ties(self) -> pd.DataFrame:
-        sums = iter([(one.dyads, runs_in(one.runs)) for one in self.memory])
+        sums = iter([(block.dyads, runs_in(block.runs)) for block in self.memory])
         if self.folder is not None:
             sums = Store(self.folder).dyads(self.point, self.runs)
         return dyad_effects(sums, self.arms)
@@ -372,10 +368,10 @@ class Result(StudyResult):
     def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
         """(runs, days) counts of new security agreements by day after the focal date,
         an array an arm."""
-        parts = [*self._curves(direction)]
+        blocks = list(self._curves(direction))
         nothing = np.zeros((0, len(frames.day_axis(self.horizon))), np.int16)
         return {
-            arm: np.concatenate([nothing, *(part[arm] for part in parts)])
+            arm: np.concatenate([nothing, *(curves[arm] for curves in blocks)])
             for arm in self.arms
         }
 
@@ -393,10 +389,8 @@ class Result(StudyResult):
             )
             if direction is not None:
                 new &= column_words(agreements, "direction") == direction
-            numbers, arm_of = (
-                np.unique(runs["run"].to_numpy()),
-                column_words(agreements, "arm"),
-            )
+            numbers = np.unique(runs["run"].to_numpy())
+            arm_of = column_words(agreements, "arm")
             row = np.searchsorted(numbers, agreements["run"].to_numpy())
             day = np.searchsorted(days, days_to_signature(agreements, self.focal_day))
             out = {
@@ -450,8 +444,8 @@ def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> Non
     measure outcomes on states in different roles."""
     first = classes_of(results[0].scenario)
     for result, name in zip(results[1:], names[1:], strict=True):
-        other = classes_of(result.scenario)
-        pairs = first.unlike(other)
+        table = classes_of(result.scenario)
+        pairs = first.unlike(table)
         if pairs:
             (a, b), direction, other_direction = pairs[0]
             raise WrongRequest(
@@ -460,7 +454,7 @@ def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> Non
                 f"({direction or 'none'} left, {other_direction or 'none'} right). "
                 "Compare results of one scenario file: `--set` moves no class"
             )
-        if first.sha256 != other.sha256:
+        if first.sha256 != table.sha256:
             raise WrongRequest(
                 f"{names[0]} and {name} measure outcomes on states in different roles: "
                 "the host, the participants, a war, a group or an audience. "

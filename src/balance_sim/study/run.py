@@ -41,7 +41,6 @@ from balance_sim.study.arms import (
 from balance_sim.study.blocks import Block, runs_with_extra
 from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
-from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
@@ -90,20 +89,16 @@ def default_folder(
     """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario
     with overrides, arms, seed, own code, whether runs draw their parameters, and the
     class table where changes would give another one."""
-    drawn = ["draws"] if draws is True else [draws] if draws else []
-    parts = [
-        scenario.sha256,
-        sorted(arms),
-        seed,
-        *([model] if model else []),
-        *drawn,
-        *map(list, own),
-    ]
+    identity: list[Any] = [scenario.sha256, sorted(arms), seed]
+    if model:
+        identity.append(model)
+    if draws:
+        identity.append("draws" if draws is True else draws)
+    identity += [list(pair) for pair in own]
     classes = classes_of(scenario).sha256
-    parts += (
-        [classes] if classes != classes_of(scenario.counted_as(None)).sha256 else []
-    )
-    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    if classes != classes_of(scenario.counted_as(None)).sha256:
+        identity.append(classes)
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     return Path("results") / f"{scenario.name}-{key[:8]}"
 
 
@@ -261,7 +256,7 @@ def prepare(
             "parameters are not drawn for a model of one's own: leave out one of the two"
         )
     elsewhere = options.get("workers", 1) > 1 or options.get("out") is not None
-    own = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
+    outcomes = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
     rules = own_rules(scenario, arms, elsewhere=elsewhere)
     job = Job(
         scenario,
@@ -271,7 +266,7 @@ def prepare(
         options.get("run_timeout"),
         wants_extra_arms(scenario),
         draws,
-        own=own,
+        own=outcomes,
     )
     try_own_outcomes(job)
     return PreparedRun(job, runs, options, rules, began)
@@ -292,6 +287,8 @@ def keep_codebook(result: Result | SweepResult) -> None:
     """Put the codebook into the folder, if there is one, and it is not there yet."""
     if result.folder is None or not len(result.codebook):
         return
+    from balance_sim.study.export import frame_csv
+
     text, path = frame_csv(result.codebook), result.folder / CODEBOOK
     if bytes_if_any(path) != text.encode():
         with Store(result.folder).lock() as store:
@@ -363,12 +360,11 @@ def runs_for(
     outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
     if arm is None:
         return 0
-    found = (
-        estimates_of(tables, (arms[0], arm), (outcome,)).effects[arm].of.get(outcome)
-    )
-    if found is None:
+    estimates = estimates_of(tables, (arms[0], arm), (outcome,))
+    effect = estimates.effects[arm].of.get(outcome)
+    if effect is None:
         return 0
-    have, error = found.drawn.n, (found.filtered or found.drawn).error()
+    have, error = effect.drawn.n, (effect.filtered or effect.drawn).error()
     if not error > precision:
         return have
     need = have * min((error / precision) ** 2, 3.0)

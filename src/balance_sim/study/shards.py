@@ -241,15 +241,17 @@ class Digest:
         }
 
     def add(self, runs: pa.Table, agreements: pa.Table) -> None:
+        """Feed one block."""
         tables = {"runs": runs, "accords": agreements}
         for (arm, name), stream in self._streams.items():
             stream.update(row_bytes(of_arms(tables[name], [arm])))
 
     def hexdigest(self) -> str:
-        whole = hashlib.sha256()
+        """One digest of all streams, in the order of arms' names."""
+        digest = hashlib.sha256()
         for (arm, name), stream in sorted(self._streams.items()):
-            whole.update(f"{arm}\0{name}\0{stream.hexdigest()}\n".encode())
-        return whole.hexdigest()
+            digest.update(f"{arm}\0{name}\0{stream.hexdigest()}\n".encode())
+        return digest.hexdigest()
 
 
 def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> str:

@@ -344,8 +344,9 @@ class Store:
                 if not any((point, run) in failed for run in range(first, stop))
             )
             if failed and sound:
-                kept = record.model_copy(update={"blocks": sound, "failed": ()})
-                write_atomic(shard.record_path, record_bytes(kept))
+                update = {"blocks": sound, "failed": ()}
+                content = record_bytes(record.model_copy(update=update))
+                write_atomic(shard.record_path, content)
             elif failed:
                 shard.remove()
 
@@ -398,12 +399,13 @@ class ShardWriter:
 
     def _is_alike(self, tables: BlockTables) -> bool:
         """Whether tables have the columns of those that wait."""
-        others = (waiting for _, _, waiting in self.blocks if waiting is not None)
-        other = next(others, None)
-        return other is None or all(
-            table.schema.equals(other.by_name[name].schema)
-            for name, table in tables.by_name.items()
-        )
+        for _, _, waiting in self.blocks:
+            if waiting is not None:
+                return all(
+                    table.schema.equals(waiting.by_name[name].schema)
+                    for name, table in tables.by_name.items()
+                )
+        return True
 
     def flush(self) -> None:
         """Write what waits as one shard. Raises CannotWrite."""
@@ -420,7 +422,7 @@ def _stacked(
 ) -> pa.Table:
     """A table of several blocks, each row with its point in front; sums by dyad with
     the first replication of their block too."""
-    parts = []
+    stacked = []
     for point, block, tables in blocks:
         if tables is None:
             continue
@@ -433,8 +435,8 @@ def _stacked(
             for key, value in front.items()
         }
         columns |= {key: table[key] for key in table.column_names}
-        parts.append(pa.table(columns))
-    return pa.concat_tables(parts)
+        stacked.append(pa.table(columns))
+    return pa.concat_tables(stacked)
 
 
 # -- replications that are there, and those that are not ---------------------------------
@@ -456,10 +458,10 @@ def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     lost = runs_of(store.lacking(points, runs))
     if not lost:
         return
-    gone = [path for shard in store.shards() for path in shard.missing_paths]
-    if gone:
+    paths = [path for shard in store.shards() for path in shard.missing_paths]
+    if paths:
         raise StoreDamaged(
-            f"{gone[0]} is gone, and with it a part of the study. Give the command that "
+            f"{paths[0]} is gone, and with it a part of the study. Give the command that "
             "wrote the folder again to simulate its runs again."
         )
     wanted = len(points) * runs
@@ -469,8 +471,8 @@ def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     elif came_to_its_end(read_summary(store.folder), runs, len(points)):
         why = "the others are gone; the same command simulates them again"
     name = shown(str(store.folder), 200)
-    there = f"{wanted - lost:,} of the {wanted:,} replications asked for"
-    log.warning("%s holds %s: %s", name, there, why)
+    count = f"{wanted - lost:,} of the {wanted:,} replications asked for"
+    log.warning("%s holds %s: %s", name, count, why)
 
 
 def refuse_lost(store: Store, points: Sequence[int], runs: int) -> None:

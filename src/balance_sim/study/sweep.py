@@ -214,9 +214,9 @@ def _job_of(experiment: Experiment, where: Where) -> tuple[Job, CodeReferences]:
     model = import_model(where.model)
     arms = chosen_arms(experiment.scenario, head.arms)
     scenario = with_classes(experiment.scenario)  # one class table for all points
-    own = own_outcomes(where.outcomes, elsewhere=True)
+    outcomes = own_outcomes(where.outcomes, elsewhere=True)
     rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
-    job = Job(scenario, head.seed, arms, model, where.run_timeout, own=own)
+    job = Job(scenario, head.seed, arms, model, where.run_timeout, own=outcomes)
     try_own_outcomes(job)
     return job, rules
 
@@ -271,18 +271,20 @@ def _agree_points(
 ) -> PointTable:
     """The folder's points with this design's among them, written down before any of
     them is run."""
-    before, store = results.before, results.store
-    there = PointTable()
-    if before is not None and before.points is not None:
-        there = PointTable.load(store, before.points)
-    table = there.with_design(design)
+    stored, store = results.before, results.store
+    table = PointTable()
+    if stored is not None and stored.points is not None:
+        table = PointTable.load(store, stored.points)
+    table = table.with_design(design)
     points = table.save(store)
-    asked = results.manifest.model_copy(update={"runs": runs, "points": points})
-    if before is not None:
-        asked = asked.model_copy(update={"versions": before.versions})
+    manifest = results.manifest.model_copy(update={"runs": runs, "points": points})
+    if stored is not None:
+        manifest = manifest.model_copy(update={"versions": stored.versions})
     keys = ("points", "runs", "design")
-    if before is None or any(getattr(before, k) != getattr(asked, k) for k in keys):
-        store.write_manifest(asked)
+    if stored is None or any(
+        getattr(stored, key) != getattr(manifest, key) for key in keys
+    ):
+        store.write_manifest(manifest)
     drop_old_tables(store, points.sha256)
     return table
 

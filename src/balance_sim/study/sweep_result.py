@@ -68,8 +68,9 @@ class SweepResult(StudyResult):
     failed: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:
-        many = f"{len(self.table.points)} points, {self.runs} replications of {len(self.arms)} arms each"
-        return f"<SweepResult of {self.name}: {many}, in {self.folder}>"
+        points = f"{len(self.table.points)} points"
+        runs = f"{self.runs} replications of {len(self.arms)} arms each"
+        return f"<SweepResult of {self.name}: {points}, {runs}, in {self.folder}>"
 
     @cached_property
     def codebook(self) -> pd.DataFrame:
@@ -192,23 +193,22 @@ class SweepResult(StudyResult):
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `sweep --json`."""
-        what = (
-            self.name,
-            self.scenario,
-            self.arms,
-            self.paths,
-            self.outcome_names,
-            len(self.failed),
-        )
         study = {
             "points": len(self.table.numbers()),
             "runs": self.runs,
             "seed": self.seed,
             "version": self.version,
         }
-        return self._gathered.summary(*what, study) | {
-            "missing_runs": self.missing_runs
-        }
+        summary = self._gathered.summary(
+            self.name,
+            self.scenario,
+            self.arms,
+            self.paths,
+            self.outcome_names,
+            len(self.failed),
+            study,
+        )
+        return summary | {"missing_runs": self.missing_runs}
 
 
 @dataclass(frozen=True)
@@ -271,30 +271,35 @@ def numbers_of(
             digest.add(runs, agreements)
             yield runs
 
-    found = estimates_of(digested(), arms, asked, steps)
-    return PointNumbers(found.levels_frame(), found.effects_frame(), digest.hexdigest())
+    estimates = estimates_of(digested(), arms, asked, steps)
+    levels, effects = estimates.levels_frame(), estimates.effects_frame()
+    return PointNumbers(levels, effects, digest.hexdigest())
 
 
 def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNumbers:
-    """All points together: number, what it is, what it found."""
-    kept: dict[str, list[pd.DataFrame]] = {"levels": [], "effects": []}
+    """The numbers of all points together, from the number of each, what it is, and its
+    own."""
+    levels: list[pd.DataFrame] = []
+    effects: list[pd.DataFrame] = []
     digests: list[tuple[str, str]] = []
-    for number, point, found in points:
-        digests.append((point.key, found.digest))
-        for name, frames in kept.items():
-            if len(frame := getattr(found, name)):
-                front = {
-                    path: [value] * len(frame)
-                    for path, value in [("point", number), *point.values]
-                }
-                frames.append(
-                    pd.concat([pd.DataFrame(front, index=frame.index), frame], axis=1)
-                )
-    whole = {
-        name: pd.concat(of, ignore_index=True) if of else pd.DataFrame()
-        for name, of in kept.items()
-    }
-    return PointNumbers(**whole, digest=combined(digests))
+    for number, point, numbers in points:
+        digests.append((point.key, numbers.digest))
+        if len(numbers.levels):
+            levels.append(_with_point(numbers.levels, number, point))
+        if len(numbers.effects):
+            effects.append(_with_point(numbers.effects, number, point))
+    return PointNumbers(_stacked(levels), _stacked(effects), combined(digests))
+
+
+def _with_point(frame: pd.DataFrame, number: int, point: SweepPoint) -> pd.DataFrame:
+    """A frame with the point and its factors in front."""
+    front = {"point": [number] * len(frame)}
+    front |= {path: [value] * len(frame) for path, value in point.values}
+    return pd.concat([pd.DataFrame(front, index=frame.index), frame], axis=1)
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def combined(digests: Iterable[tuple[str, str]]) -> str:

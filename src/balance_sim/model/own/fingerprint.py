@@ -59,9 +59,9 @@ class CodeFingerprint:
         for name in sorted({*self.modules, *other.modules}):
             pairs[name] = self.modules.get(name, ""), other.modules.get(name, "")
         return [
-            (name, mine[:SHOWN] or "none", theirs[:SHOWN] or "none")
-            for name, (mine, theirs) in pairs.items()
-            if mine != theirs
+            (name, wanted[:SHOWN] or "none", present[:SHOWN] or "none")
+            for name, (wanted, present) in pairs.items()
+            if wanted != present
         ]
 
     def refuse_other(self, other: CodeFingerprint, place: str, step: str) -> None:
@@ -69,8 +69,8 @@ class CodeFingerprint:
 
         place: where the other one was taken; step: what to do next."""
         lines = [
-            f"{name} {theirs}, not {mine}"
-            for name, mine, theirs in self.differences(other)
+            f"{name} {present}, not {wanted}"
+            for name, wanted, present in self.differences(other)
         ]
         if lines:
             raise CodeDiffers(
@@ -84,9 +84,9 @@ class CodeFingerprint:
         what it runs."""
         package = _package_sha256() if others_read else self.package
         modules = {name: _file_sha256(name) for name in self.modules}
-        now = CodeFingerprint(package, modules)
+        present = CodeFingerprint(package, modules)
         self.refuse_other(
-            now,
+            present,
             "the disk",
             "It was edited while the study ran: give the command again into a new folder",
         )

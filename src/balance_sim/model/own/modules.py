@@ -30,30 +30,29 @@ def module_named(module: str, option: str) -> ModuleType:
 
     Raises WrongRequest where there is none, and where its code ends in whatever
     exception, SystemExit too."""
-    said = f"{option} {module}:"
+    place = f"{option} {module}:"
     if not all(part.isidentifier() for part in module.split(".")):
         raise WrongRequest(
-            f"{said} not the name of a module, as `mine` for mine.py in the working directory"
+            f"{place} not the name of a module, as `mine` for mine.py in the working "
+            "directory"
         )
     try:
         return import_module(module)
     except (Exception, SystemExit) as error:
-        why = (
-            str(error)
-            if isinstance(error, ImportError)
-            else f"{type(error).__name__}: {error}"
-        )
+        why = str(error)
+        if not isinstance(error, ImportError):
+            why = f"{type(error).__name__}: {error}"
         raise WrongRequest(
-            f"{said} cannot be imported ({why}); repair it, and try `import {module}`"
+            f"{place} cannot be imported ({why}); repair it, and try `import {module}`"
         ) from error
 
 
 def object_named(reference: str, option: str) -> Any:
     """What `module:name` names. Raises WrongRequest where there is no such thing."""
-    module, _, name = reference.partition(":")
-    found = module_named(module, option)
+    name_of_module, _, name = reference.partition(":")
+    module = module_named(name_of_module, option)
     try:
-        return getattr(found, name)
+        return getattr(module, name)
     except AttributeError as error:
         raise WrongRequest(
             f"{option} {reference}: cannot be imported ({error})"
@@ -67,12 +66,14 @@ def plugin(group: str, name: str) -> str:
     Raises WrongRequest where two packages have one of that name."""
     from importlib.metadata import entry_points
 
-    found = {one.value for one in entry_points(group=f"balance_sim.{group}", name=name)}
-    if len(found) > 1:
+    points = entry_points(group=f"balance_sim.{group}", name=name)
+    places = {point.value for point in points}
+    if len(places) > 1:
         raise WrongRequest(
-            f"two installed packages have {group} named `{name}`: {', '.join(sorted(found))}"
+            f"two installed packages have {group} named `{name}`: "
+            f"{', '.join(sorted(places))}"
         )
-    return found.pop() if found else ""
+    return places.pop() if places else ""
 
 
 def place_of(function: Callable[..., Any]) -> Mark:
@@ -81,20 +82,20 @@ def place_of(function: Callable[..., Any]) -> Mark:
     code = getattr(function, "__code__", None)
     if code is None:
         return Mark(getattr(function, "__module__", "") or "?", 1, 1)
-    near = os.path.relpath(code.co_filename)
-    return Mark(
-        code.co_filename if near.startswith("..") else near, code.co_firstlineno, 1
-    )
+    file = os.path.relpath(code.co_filename)
+    if file.startswith(".."):
+        file = code.co_filename
+    return Mark(file, code.co_firstlineno, 1)
 
 
 def where_raised(error: BaseException, at: Mark) -> Mark:
     """The line of the user's own file at which an exception came up; that of the
     function if there is none."""
-    steps = [
-        (step.f_code.co_filename, line) for step, line in walk_tb(error.__traceback__)
-    ]
-    own = [line for file, line in steps if file.endswith(at.file)]
-    return at._replace(line=own[-1] if own else at.line)
+    line = at.line
+    for frame, number in walk_tb(error.__traceback__):
+        if frame.f_code.co_filename.endswith(at.file):
+            line = number
+    return at._replace(line=line)
 
 
 @dataclass(frozen=True)
@@ -112,25 +113,23 @@ class Registry[Entry]:
         Raises ValueError for a name that is none, or that another function has."""
         if not name.isidentifier():
             raise ValueError(f"{self.what} `{name}`: a name is letters, digits and _")
-        before = self.entries.get(name)
-        if before is not None and reference_of(before[0]) != reference_of(function):
-            there, here = (
-                f"{at.file}:{at.line}" for at in map(place_of, (before[0], function))
-            )
+        entered = self.entries.get(name)
+        if entered is not None and reference_of(entered[0]) != reference_of(function):
+            marks = [place_of(entered[0]), place_of(function)]
+            places = " and ".join(f"{mark.file}:{mark.line}" for mark in marks)
             raise ValueError(
-                f"two {self.group} are named `{name}`: {there} and {here}; rename one of them"
+                f"two {self.group} are named `{name}`: {places}; rename one of them"
             )
         self.entries[name] = function, entry
-        if (module := function.__module__) not in NOWHERE:
-            _entered[module] = None
+        if function.__module__ not in NOWHERE:
+            _entered[function.__module__] = None
 
     def find(self, name: str) -> tuple[Callable[..., Any], Entry] | None:
         """What has that name, here or in an installed package; else None."""
-        if name not in self.entries and (reference := plugin(self.group, name)):
-            module_named(
-                reference.partition(":")[0],
-                f"{self.what} `{name}` of an installed package,",
-            )
+        if name not in self.entries:
+            module = plugin(self.group, name).partition(":")[0]
+            if module:
+                module_named(module, f"{self.what} `{name}` of an installed package,")
         return self.entries.get(name)
 
 
@@ -142,8 +141,9 @@ def reference_of(function: Callable[..., Any]) -> str:
 def in_no_module(what: str, name: str) -> str:
     """What is wrong with a function that other processes are to find, and cannot."""
     return (
-        f"{what} `{name}` is defined in no module that workers and readers of the folder could import: put it "
-        "into a file of its own, or run with workers=1 and without a folder"
+        f"{what} `{name}` is defined in no module that workers and readers of the "
+        "folder could import: put it into a file of its own, or run with workers=1 and "
+        "without a folder"
     )
 
 
@@ -156,13 +156,12 @@ def load(name: str | None) -> None:
     if name is None:
         return
     module = (plugin("terms", name) or plugin("events", name) or name).partition(":")[0]
-    found = vars(module_named(module, "--terms"))
-    if not _entered.keys() & {
-        module,
-        *(getattr(value, "__module__", None) for value in found.values()),
-    }:
+    values = vars(module_named(module, "--terms")).values()
+    homes = {module, *(getattr(value, "__module__", None) for value in values)}
+    if not _entered.keys() & homes:
         raise WrongRequest(
-            f"--terms {name}: it has no term and no kind of event; write @bs.term or @bs.event_kind above a function"
+            f"--terms {name}: it has no term and no kind of event; write @bs.term or "
+            "@bs.event_kind above a function"
         )
 
 
