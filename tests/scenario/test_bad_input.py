@@ -60,6 +60,7 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("beta: 0.2", "beta: 12:30:45", "E206", "parameters.beta", 0),
     ("beta: 0.2", "beta: ", "E207", "parameters.beta", 0),
     ("outside: [EGY, ETH]", "outside: [EGY, ]\ndisputes2:", "E101", "disputes2", 1),
+    ("focal: summit", "focal: summit\nplugins: [artikel]", "E309", "plugins", 1),
     ("[CHN, RUS]", "[NO, RUS]", "E301", "events.summit.principals[0]", 0),
     ("[CHN, RUS]", "[UKR1, RUS]", "E301", "events.summit.principals[0]", 0),
     ("[CHN, RUS]", "[XXX, RUS]", "E301", "events.summit.principals[0]", 0),

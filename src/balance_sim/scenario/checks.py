@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from balance_sim import registry
 from balance_sim.scenario.actors import code_table, codes_at_the_time, known
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -213,6 +214,16 @@ def _check_focal(scenario: Scenario) -> Iterator[Finding]:
         span = f"{scenario.start}..{scenario.end}"
         why = f"the focal event on {event.date} is outside {span}"
         yield _of_row(event, "date", "E203", why, "windows count from it")
+
+
+def _check_plugins(scenario: Scenario) -> Iterator[Finding]:
+    """Plug-ins that there are."""
+    known = sorted(registry.places("summary"))
+    for name in scenario.plugins:
+        if name not in known:
+            hint = _near(name, known, "give the name of one")
+            why = f"no plug-in `{name}`"
+            yield Finding("E309", "plugins", (), why, hint, listed(known))
 
 
 def _check_report(scenario: Scenario) -> Iterator[Finding]:
@@ -615,6 +626,7 @@ RULES = (
     _rule(_check_span, "start end step_days"),
     _rule(_check_base_rate, "base_rate states.id"),
     _rule(_check_focal, "focal events.id events.date start", of_arms=False),
+    _rule(_check_plugins, "plugins", of_arms=False),
     _rule(_check_report, "report groups states.id", of_arms=False),
     _rule(_check_windows, "report", of_arms=False),
     _rule(_check_late_windows, "report focal events.date end", of_arms=False),

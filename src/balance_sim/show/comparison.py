@@ -63,25 +63,32 @@ class Comparison:
         and arm."""
         folders = [side.folder.resolve().name for side in self.sides]
         theories = [arm_words(study.scenario.theory.preset) for study in self.studies]
-        parts = [
+        pieces = [
             (f"@{s.point}" if s.point is not None else "")
             + (f":{s.arm}" if s.arm else "")
             for s in self.sides
         ]
         names = [side.text for side in self.sides]
-        if len(set(parts)) > 1:
-            names = [folder + part for folder, part in zip(folders, parts, strict=True)]
-        found = next(
-            (of for of in (theories, folders) if len(set(of)) == len(of)), names
+        if len(set(pieces)) > 1:
+            names = [
+                folder + part for folder, part in zip(folders, pieces, strict=True)
+            ]
+        results = next(
+            (
+                chosen
+                for chosen in (theories, folders)
+                if len(set(chosen)) == len(chosen)
+            ),
+            names,
         )
-        return tuple(printable(name) for name in found)
+        return tuple(printable(name) for name in results)
 
     @cached_property
     def differences(self) -> tuple[list[str], ...]:
         """Inputs in which each of the others differs from the first; the scenario's
         sha256 follows from the rest."""
-        found = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
+        results = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
         return tuple(
             [line for line in lines if not line.startswith("scenario.sha256:")]
-            for lines in found
+            for lines in results
         )

@@ -69,12 +69,12 @@ def listed(names: Names, codes: Sequence[str]) -> str:
     >>> listed({"JPN": "Japan", "USA": "United States"}, ["ARM", "JPN", "USA"])
     'Japan, the United States and 1 other'
     """
-    known = [code for code in codes if code in names]
-    shown = known if len(codes) <= SEVERAL else known[: SEVERAL - 1]
-    told = [say.state_in_text(names, code) for code in shown]
+    listed_codes = [code for code in codes if code in names]
+    shown = listed_codes if len(codes) <= SEVERAL else listed_codes[: SEVERAL - 1]
+    words = [say.state_in_text(names, code) for code in shown]
     if len(shown) < len(codes):
-        told.append(say.plural(len(codes) - len(shown), "other" if told else "state"))
-    return say.listed(told)
+        words.append(say.plural(len(codes) - len(shown), "other" if words else "state"))
+    return say.listed(words)
 
 
 def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
@@ -90,11 +90,11 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
         return "neither fears anyone"
     if feared[0] == feared[1]:
         return f"both fear {say.state_in_text(names, feared[0])} more than anyone"
-    one, other = (
+    first_state, second_state = (
         f"{say.state_in_text(names, side)} fears {say.state_in_text(names, whom) + ' most' if whom else 'nobody'}"
         for side, whom in zip((a, b), feared, strict=True)
     )
-    return f"{one}, {other}"
+    return f"{first_state}, {second_state}"
 
 
 def since_words(day: dt.date, now: dt.date) -> str:
@@ -119,9 +119,11 @@ def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) 
             clauses.append("already scheduled, in every arm")
         elif entry.what in ("talks", "signed"):
             clauses.append(fear_words(names, entry.a, entry.b, entry.feared))
-    told = "; ".join([*clauses, *_beside(entry, names, asked)])
+    words = "; ".join([*clauses, *_beside(entry, names, asked)])
     return say.capital(
-        f"in the control arm alone, {told}" if entry.mark == "reference only" else told
+        f"in the control arm alone, {words}"
+        if entry.mark == "reference only"
+        else words
     )
 
 
@@ -142,8 +144,8 @@ def mean_sentence(
     'Australia and Japan sign a new security agreement in 31 of 100 replications, in 30
     of the control arm'
     """
-    told = f"{both_states(names, a, b)} sign {what} in {signed:,} of {say.plural(of, 'replication')}"
-    return say.capital(f"{told}, in {signed_control:,} of the control arm")
+    words = f"{both_states(names, a, b)} sign {what} in {signed:,} of {say.plural(of, 'replication')}"
+    return say.capital(f"{words}, in {signed_control:,} of the control arm")
 
 
 def diary(
@@ -180,22 +182,22 @@ def of_interest(entry: Entry, scenario: Scenario) -> bool:
 
 
 def _event(entry: Entry, names: Names) -> str:
-    what = entry.kind.replace("_", " ")
-    at = f", aimed at {listed(names, entry.targets)}" if entry.targets else ""
-    by = listed(names, entry.actors)
-    by += f" with {listed(names, entry.guests)}" if entry.guests else ""
+    subject = entry.kind.replace("_", " ")
+    aim = f", aimed at {listed(names, entry.targets)}" if entry.targets else ""
+    actors = listed(names, entry.actors)
+    actors += f" with {listed(names, entry.guests)}" if entry.guests else ""
     return (
-        f"{say.printable(entry.label)}: {what} of {by}{at}"
+        f"{say.printable(entry.label)}: {subject} of {actors}{aim}"
         if entry.label
-        else f"{by}: {what}{at}"
+        else f"{actors}: {subject}{aim}"
     )
 
 
 def _agreement(entry: Entry, names: Names) -> str:
-    both = both_states(names, entry.a, entry.b)
+    pair = both_states(names, entry.a, entry.b)
     if entry.what in _STATES_DO:
-        return f"{both} {_STATES_DO[entry.what]} {kind_words(entry.kind)}"
-    return f"the {kind_words(entry.kind, article=False)} of {both} {_AGREEMENT_DOES[entry.what]}"
+        return f"{pair} {_STATES_DO[entry.what]} {kind_words(entry.kind)}"
+    return f"the {kind_words(entry.kind, article=False)} of {pair} {_AGREEMENT_DOES[entry.what]}"
 
 
 def _since(entry: Entry) -> list[str]:
@@ -226,14 +228,16 @@ def _beside(entry: Entry, names: Names, asked: Sequence[AskedDyad]) -> list[str]
         return ["in another form in the control arm"]
     if entry.mark not in ("arm only", "reference only") or entry.actors:
         return ["not in the control arm"] if entry.mark == "arm only" else []
-    here = {"arm only": "the control arm", "reference only": "this arm"}[entry.mark]
+    own_value = {"arm only": "the control arm", "reference only": "this arm"}[
+        entry.mark
+    ]
     why = (
         _refusal(asked[0 if entry.mark == "arm only" else 1], names)
         if len(asked) == 2
         else ""
     )
     return (
-        [f"not in {here}{why and ', where ' + why}"]
+        [f"not in {own_value}{why and ', where ' + why}"]
         if entry.mark == "arm only" or why
         else []
     )

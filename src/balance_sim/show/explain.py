@@ -62,8 +62,8 @@ def attribution_answer(
     """
     *rows, effect = parts.to_dict("records")
     errors = [row["mcse"] for row in [*rows, effect] if row["mcse"] > 0]
-    least = min(errors, default=float("nan"))
-    places = say.decimals(least, effect["lo"], effect["hi"])
+    smallest = min(errors, default=float("nan"))
+    places = say.decimals(smallest, effect["lo"], effect["hi"])
     title = say.arm_titles(scenario)[attribution.arm]
     runs = f"{attribution.of_runs:,}"
     if len(attribution.runs) < attribution.of_runs:
@@ -199,10 +199,10 @@ def _parts(
     the difference."""
     frame = dyad.table
     rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
-    parts = {}
+    pieces = {}
     for row in rows.to_dict("records"):
-        parts[str(row["part"])] = (row["reference"], row["arm"], row["difference"])
-    return parts
+        pieces[str(row["part"])] = (row["reference"], row["arm"], row["difference"])
+    return pieces
 
 
 def _expected_cells(row: Mapping[Any, Any]) -> list[str]:
@@ -214,15 +214,15 @@ def _expected_cells(row: Mapping[Any, Any]) -> list[str]:
 def _signing_words(dyad: DyadTerms, names: Names) -> str:
     """How often the two sign with and without."""
     signing = dyad.signing
-    what = f"a new security agreement {say.within(dyad.window)}"
+    subject = f"a new security agreement {say.within(dyad.window)}"
     counts = (signing.arm, signing.control, signing.of)
-    words = mean_sentence(names, dyad.a, dyad.b, *counts, what=what)
+    words = mean_sentence(names, dyad.a, dyad.b, *counts, what=subject)
     if dyad.shares.empty:
         return f"{words}."
     row = dyad.shares.to_dict("records")[0]
-    before, after = _expected_cells(row)
+    earlier_value, later_value = _expected_cells(row)
     effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-    return f"{words}; expected are {after} agreements instead of {before} ({effect})."
+    return f"{words}; expected are {later_value} agreements instead of {earlier_value} ({effect})."
 
 
 def _minds_words(dyad: DyadTerms, moment: str, names: Names) -> str:
@@ -236,18 +236,18 @@ def _minds_words(dyad: DyadTerms, moment: str, names: Names) -> str:
 
 def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
     """How much readier a side is, and by which terms."""
-    parts, state = _parts(dyad, moment, side), say.state_in_text(names, side)
-    without, with_event, _ = parts.pop("consent")
-    _, _, change = parts.pop("u")
+    pieces, state = _parts(dyad, moment, side), say.state_in_text(names, side)
+    without, with_event, _ = pieces.pop("consent")
+    _, _, change = pieces.pop("u")
     if abs(change) < SMALL:
         return f"{state} is as ready as without the change"
     verb = "readier" if change > 0 else "less ready"
-    before, after = say.percent(without), say.percent(with_event)
-    consent = f"{before} to {after}"
-    if before == after:
+    earlier_value, later_value = say.percent(without), say.percent(with_event)
+    consent = f"{earlier_value} to {later_value}"
+    if earlier_value == later_value:
         consent = f"{100 * without:.2f} to {100 * with_event:.2f} %"
     shares = sorted(
-        ((difference / change, term) for term, (_, _, difference) in parts.items()),
+        ((difference / change, term) for term, (_, _, difference) in pieces.items()),
         reverse=True,
     )
     (share, term), (second_share, second) = shares[:2]
@@ -265,8 +265,8 @@ def _feared_words(dyad: DyadTerms, moment: str, scenario: Scenario) -> str:
     adversaries = dyad.adversaries
     at_moment = adversaries["moment"] == moment
     rows = adversaries[(adversaries["arm"] == dyad.arm) & at_moment]
-    most = rows.drop_duplicates("side").set_index("side")["adversary"].to_dict()
-    feared = (str(most.get(dyad.a, "")), str(most.get(dyad.b, "")))
+    largest = rows.drop_duplicates("side").set_index("side")["adversary"].to_dict()
+    feared = (str(largest.get(dyad.a, "")), str(largest.get(dyad.b, "")))
     names = say.state_names(scenario)
     words = say.capital(fear_words(names, dyad.a, dyad.b, feared))
     record = dyad.record
@@ -303,7 +303,7 @@ def dyad_lines(dyad: DyadTerms, scenario: Scenario) -> Iterator[str]:
     yield from said(f"Steps beginning: {steps}.")
     heads = ["part", *map(_moment, dates)]
     for side, partner in ((dyad.a, dyad.b), (dyad.b, dyad.a)):
-        who = f"{names[side]} towards {say.state_in_text(names, partner)}"
+        title = f"{names[side]} towards {say.state_in_text(names, partner)}"
         values, changes = [heads], [heads]
         of_side = dyad.table[dyad.table["side"] == side]
         for part, moments in of_side.groupby("part", sort=False):
@@ -313,12 +313,12 @@ def dyad_lines(dyad: DyadTerms, scenario: Scenario) -> Iterator[str]:
             if by_moment["difference"].abs().max() >= SMALL:
                 shown = [say.signed(value, 4) for value in by_moment["difference"]]
                 changes.append([str(part), *shown])
-        yield from ["", *said(f"{who}: {arm}"), *_columns(values), ""]
+        yield from ["", *said(f"{title}: {arm}"), *_columns(values), ""]
         if len(changes) == 1:
-            yield from said(f"{who}: nothing differs from {reference}")
+            yield from said(f"{title}: nothing differs from {reference}")
             continue
         yield from said(
-            f"{who}: the same less {reference}; parts that differ by 0.0001"
+            f"{title}: the same less {reference}; parts that differ by 0.0001"
         )
         yield from _columns(changes)
     yield from ["", *_adversary_lines(dyad, names)]
@@ -341,15 +341,15 @@ def _adversary_lines(dyad: DyadTerms, names: Names) -> Iterator[str]:
     start = adversaries["moment"].iloc[0]
     for side in (dyad.a, dyad.b):
         is_side = (adversaries["side"] == side) & (adversaries["moment"] == start)
-        parts = [
+        pieces = [
             f"{names[row['adversary']]} {say.percent(row['share'])}"
             for row in adversaries[is_side].to_dict("records")
         ]
-        if parts:
+        if pieces:
             state = say.state_in_text(names, side)
             yield from said(
                 f"Whom {state} fears at the start, of all that threatens it: "
-                f"{', '.join(parts)}."
+                f"{', '.join(pieces)}."
             )
     yield from said(
         "An adversary brings its own strength and what those who stand with it would "
@@ -414,9 +414,9 @@ def replication_answer(
     why : of three that were chosen by rule, which it is; then only what differs between
         the arms is told
     """
-    what = f"Replication {timeline.run}"
+    subject = f"Replication {timeline.run}"
     if why:
-        what += f", of {why} effect"
+        subject += f", of {why} effect"
     words = say.outcome_words(timeline.outcome)
     if timeline.value == 1:
         words = words.replace("agreements", "agreement")
@@ -425,7 +425,7 @@ def replication_answer(
     )
     counts = f"{value} {words}, {control} in its paired control run."
     yield from said(
-        f"{what}: {say.arm_titles(scenario)[timeline.arm]}. {counts}", width
+        f"{subject}: {say.arm_titles(scenario)[timeline.arm]}. {counts}", width
     )
     only_differing = bool(why) and not everything
     entries = diary(timeline, scenario, everything=everything, differing=only_differing)

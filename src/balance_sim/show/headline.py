@@ -122,21 +122,19 @@ def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> Row | None:
 def finding(result: AnalysedResult) -> str:
     """The effect of the headline arm in a sentence."""
     arm, outcome = result.headline_arm, result.headline_outcome
-    what = f"{say.COUNTER} {say.within(result.window)}"
+    subject = f"{say.COUNTER} {say.within(result.window)}"
     control = _row(result.levels, result.reference, outcome)
     if control is None or not control["n"]:
         return "No replication finished, so there is nothing to report."
     if arm is None:
         title = say.arm_title(result.scenario, result.reference)
         level = say.number(control["mean"], 1)
-        return (
-            f"{title}: {level} expected {what}. There is no other arm to compare with."
-        )
+        return f"{title}: {level} expected {subject}. There is no other arm to compare with."
     effect = _row(result.effects, arm, outcome)
     treated = _row(result.levels, arm, outcome)
     if effect is None or treated is None or not effect["n"]:
         return "No paired replication finished, so there is nothing to report."
-    change = say.change_words(effect, control["mean"], treated["mean"], what)
+    change = say.change_words(effect, control["mean"], treated["mean"], subject)
     return f"{say.treatment(result, arm)}: {change}."
 
 
@@ -167,8 +165,8 @@ def _channels(result: AnalysedResult) -> dict[str, str]:
     if channels is None:
         return {}
     places = say.decimals(abs(channels["total"]) / 50)
-    parts = ("picture", "threat", "rest", "total")
-    words = {part: say.signed(channels[part], places) for part in parts}
+    pieces = ("picture", "threat", "rest", "total")
+    words = {part: say.signed(channels[part], places) for part in pieces}
     if abs(channels["rest"]) < 1e-9:
         words["rest"] = ""
     return words
@@ -177,26 +175,26 @@ def _channels(result: AnalysedResult) -> dict[str, str]:
 def channel_words(result: AnalysedResult) -> str:
     """What the focal event's two channels make of the headline effect, in a sentence;
     empty without the event."""
-    parts = _channels(result)
-    if not parts:
+    pieces = _channels(result)
+    if not pieces:
         return ""
-    more = f", what else the arm changes {parts['rest']}" if parts["rest"] else ""
+    suffix = f", what else the arm changes {pieces['rest']}" if pieces["rest"] else ""
     return (
-        f"Channels: the picture of who stands together adds {parts['picture']}, the "
-        f"threat to its targets {parts['threat']}{more} (exact Shapley values, expected "
+        f"Channels: the picture of who stands together adds {pieces['picture']}, the "
+        f"threat to its targets {pieces['threat']}{suffix} (exact Shapley values, expected "
         "estimator)."
     )
 
 
 def short_channels(result: AnalysedResult) -> str:
     """The same with the whole, which a simulated effect beside it need not equal."""
-    parts = _channels(result)
-    if not parts:
+    pieces = _channels(result)
+    if not pieces:
         return ""
-    more = f", the arm's other changes {parts['rest']}" if parts["rest"] else ""
+    suffix = f", the arm's other changes {pieces['rest']}" if pieces["rest"] else ""
     return (
-        f"Channels: who stands together {parts['picture']}, the threat to its targets "
-        f"{parts['threat']}{more}; {parts['total']} in all, by the expected estimator "
+        f"Channels: who stands together {pieces['picture']}, the threat to its targets "
+        f"{pieces['threat']}{suffix}; {pieces['total']} in all, by the expected estimator "
         "(partners as at the start)."
     )
 
@@ -207,33 +205,33 @@ OTHERS = {"participants": "sets of states", "dates": "dates"}
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     """What the placebo tests say, in one sentence; empty where there are none."""
-    parts = []
+    pieces = []
     for family, test in tests.items():
         count = say.plural(test.placebos, "placebo")
-        parts.append(
+        pieces.append(
             f"p = {test.p:.3f} against {count} with other {OTHERS[family]} "
             f"({test.verdict})"
         )
-    return f"Placebos: {'; '.join(parts)}." if parts else ""
+    return f"Placebos: {'; '.join(pieces)}." if pieces else ""
 
 
 def short_placebos(result: AnalysedResult) -> str:
     """The same without the verdicts."""
-    parts = []
+    pieces = []
     for family, test in result.placebos.tests().items():
-        few = test.placebos < FEWEST_PLACEBOS
-        note = " (too few for less than 0.05)" if few else ""
+        is_few = test.placebos < FEWEST_PLACEBOS
+        note = " (too few for less than 0.05)" if is_few else ""
         count = f"{test.placebos:,} other {OTHERS[family]}"
-        parts.append(f"{test.p:.3f} among {count}{note}")
-    if not parts:
+        pieces.append(f"{test.p:.3f} among {count}{note}")
+    if not pieces:
         return ""
-    return f"Placebos, by the share with an effect as large: p = {', '.join(parts)}."
+    return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
 
 
 def doubts(result: AnalysedResult) -> list[Doubt]:
     """How sure the headline effect is, by rooms of the upper storey."""
-    found = [doubt(result) for doubt in registry.parts("doubt").values()]
-    return [doubt for doubt in found if doubt is not None]
+    results = [doubt(result) for doubt in registry.parts("doubt").values()]
+    return [doubt for doubt in results if doubt is not None]
 
 
 def _level(result: AnalysedResult, outcome: str, front: str) -> str:
@@ -261,12 +259,12 @@ def _largest(result: AnalysedResult) -> str:
         return say.NO_DYAD
     names = say.state_names(result.scenario)
     places = max(say.digits(*shown["effect"]), 3)
-    parts = []
+    pieces = []
     for row in shown.to_dict("records"):
         dyad = say.dyad_name(names, row["a"], row["b"])
-        parts.append(f"{dyad} {say.signed(row['effect'], places)}")
+        pieces.append(f"{dyad} {say.signed(row['effect'], places)}")
     count = f"{len(dyads):,} of {_count(result):,} detectable"
-    return f"Largest effects on dyads: {', '.join(parts)} agreements ({count})."
+    return f"Largest effects on dyads: {', '.join(pieces)} agreements ({count})."
 
 
 def _detectable(result: AnalysedResult) -> pd.DataFrame | None:
@@ -285,15 +283,15 @@ def _count(result: AnalysedResult) -> int:
 def _scheduled(result: AnalysedResult) -> str:
     """The agreements that were already scheduled."""
     names = say.state_names(result.scenario)
-    parts = []
+    pieces = []
     for row in result.scheduled.to_dict("records"):
         name = say.printable(str(row["name"])) or say.arm_words(str(row["kind"]))
         dyad = say.dyad_name(names, row["a"], row["b"])
-        parts.append(f"{dyad}, {name} ({row['stage']} on {row['date']})")
-    if not parts:
+        pieces.append(f"{dyad}, {name} ({row['stage']} on {row['date']})")
+    if not pieces:
         return "No agreement was already scheduled."
-    effect = "its effect is" if len(parts) == 1 else "their effects are"
-    return f"Already scheduled, so {effect} zero by construction: {'; '.join(parts)}."
+    effect = "its effect is" if len(pieces) == 1 else "their effects are"
+    return f"Already scheduled, so {effect} zero by construction: {'; '.join(pieces)}."
 
 
 # -- lines -----------------------------------------------------------------------------
@@ -322,12 +320,12 @@ def headline_lines(
     if verbose:
         yield from ("", f"{runs}, seed {result.seed}", f"digest {result.digest}")
     if result.folder is not None:
-        what = "Manifest, summary.json and failed.json"
+        subject = "Manifest, summary.json and failed.json"
         if result.finished:
             has_page = (result.folder / "report.html").is_file()
-            what = "Results, figures and report.html" if has_page else "Results"
-        more = "" if verbose else "; --verbose prints more"
-        yield f"{what}: {result.folder}{more}"
+            subject = "Results, figures and report.html" if has_page else "Results"
+        suffix = "" if verbose else "; --verbose prints more"
+        yield f"{subject}: {result.folder}{suffix}"
 
 
 def _in_short(result: AnalysedResult, width: int) -> Iterator[str]:
@@ -464,8 +462,8 @@ def _dyads(result: AnalysedResult, width: int) -> Iterator[str]:
         expected = [say.number(row[key], places) for key in ("mean_control", "mean")]
         rows.append([dyad, *expected, *say.effect_cells(row, places)[:2]])
     yield from table_or_lines(rows, "<>", width)
-    every = say.plural(_count(result), "dyad")
-    yield from said(f"The 95 % CI of {len(dyads):,} of {every} excludes zero.", width)
+    total = say.plural(_count(result), "dyad")
+    yield from said(f"The 95 % CI of {len(dyads):,} of {total} excludes zero.", width)
 
 
 def _directions(result: AnalysedResult, width: int) -> Iterator[str]:
@@ -496,9 +494,13 @@ def _failed(result: AnalysedResult, width: int) -> Iterator[str]:
         return
     count, first = len(result.failed), result.failed[0]
     numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
-    more = f" and {count - 10} more" if count > 10 else ""
-    what = say.plural(count, "replication failed and is", "replications failed and are")
-    yield from said(f"{what} left out of every number above: {numbers}{more}.", width)
+    suffix = f" and {count - 10} more" if count > 10 else ""
+    subject = say.plural(
+        count, "replication failed and is", "replications failed and are"
+    )
+    yield from said(
+        f"{subject} left out of every number above: {numbers}{suffix}.", width
+    )
     lines = str(first["traceback"]).splitlines()
     reasons = [line for line in lines if line and not line[0].isspace()]
     if reasons:

@@ -58,9 +58,9 @@ def replay_of(result: Result) -> dict[str, Any] | None:
     if result.model or result.headline_arm is None or not result.finished:
         return None
     run, candidates = typical_run(result)
-    few = replace(result, runs=min(result.runs, AMONG))
+    is_few = replace(result, runs=min(result.runs, AMONG))
     try:
-        timeline = tell(few, run)
+        timeline = tell(is_few, run)
     except (WrongRequest, StoreDamaged):
         return None
     scenario = result.scenario

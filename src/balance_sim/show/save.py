@@ -101,6 +101,8 @@ def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         pixels_of(figure)  # a colour bar moves as it is drawn first
 
+    for ax in figure.axes:  # the solver's last digits are not the same every time
+        ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
     with style(), io.BytesIO() as sink:
         canvas = FigureCanvasSVG(figure)
         no_stamp = {"Date": None, "Creator": None}
@@ -143,8 +145,6 @@ def _settle(figure: Figure) -> None:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
-        for ax in figure.axes:  # the solver's last digits are not the same every time
-            ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
 
 
 def write_figures(

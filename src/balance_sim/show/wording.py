@@ -162,20 +162,20 @@ def change_words(
     if finding == "none":
         level = number(without, 1)
         return f"no effect on expected {what}; {level} are expected with and without it"
-    before, after = levels(without, with_event, decimals(mcse, lo, hi))
+    earlier_value, later_value = levels(without, with_event, decimals(mcse, lo, hi))
     if finding == "one run":
         return (
-            f"{before} {what} without it and {after} with it, in one replication, which "
+            f"{earlier_value} {what} without it and {later_value} with it, in one replication, which "
             "gives no confidence interval"
         )
     size = effect_words(mean, lo, hi, mcse)
     if finding == "not detectable":
         return (
-            f"no detectable effect on expected {what} ({size}); {before} are expected "
+            f"no detectable effect on expected {what} ({size}); {earlier_value} are expected "
             "without it"
         )
     verb = "rise" if finding == "more" else "fall"
-    return f"expected {what} {verb} from {before} to {after} ({size})"
+    return f"expected {what} {verb} from {earlier_value} to {later_value} ({size})"
 
 
 def within(days: int) -> str:

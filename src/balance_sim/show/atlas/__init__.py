@@ -50,8 +50,12 @@ class Country:
 
 @cache
 def countries() -> tuple[Country, ...]:
-    """All shapes of the atlas. Raises DamagedAtlas if the file is not the expected
-    one."""
+    """All shapes of the atlas.
+
+    Raises
+    ------
+    DamagedAtlas : where the file is not the expected one
+    """
     data = (files("balance_sim.show.atlas") / FILE).read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise DamagedAtlas(
@@ -59,74 +63,68 @@ def countries() -> tuple[Country, ...]:
         )
     topology = json.loads(data)
     # Differences of whole numbers to degrees: TopoJSON specification, 2.1.2 and 4.
-    scale, translate = (
-        np.array(topology["transform"][name]) for name in ("scale", "translate")
-    )
+    scale = np.array(topology["transform"]["scale"])
+    translate = np.array(topology["transform"]["translate"])
     arcs = [
-        np.asarray(np.cumsum(np.array(arc), axis=0) * scale + translate)
-        for arc in topology["arcs"]
+        np.cumsum(np.array(steps), axis=0) * scale + translate
+        for steps in topology["arcs"]
     ]
-    out = []
+    shapes = []
     for shape in topology["objects"]["countries"]["geometries"]:
-        polygons = shape["arcs"] if shape["type"] == "MultiPolygon" else [shape["arcs"]]
-        rings = tuple(
+        polygons = shape["arcs"]
+        if shape["type"] != "MultiPolygon":
+            polygons = [polygons]
+        rings = [
             unwrapped(_ring(ring, arcs)) for polygon in polygons for ring in polygon
-        )
-        numeric = int(shape["id"]) if shape.get("id") is not None else None
-        out.append(Country(numeric, shape["properties"]["name"], rings))
-    return tuple(out)
+        ]
+        number = shape.get("id")
+        numeric = None if number is None else int(number)
+        shapes.append(Country(numeric, shape["properties"]["name"], tuple(rings)))
+    return tuple(shapes)
 
 
 def by_iso3() -> dict[str, Country]:
     """The shapes that have a code, by ISO3."""
-    shapes = {
-        country.numeric: country
-        for country in countries()
-        if country.numeric is not None
-    }
+    by_number = {country.numeric: country for country in countries()}
+    by_number.pop(None, None)
+    codes = {code: row.numeric for code, row in code_table().items()}
     return {
-        code: shapes[of.numeric]
-        for code, of in code_table().items()
-        if of.numeric in shapes
+        code: by_number[numeric]
+        for code, numeric in codes.items()
+        if numeric in by_number
     }
 
 
 def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
     """Arcs laid end to end; ~n is arc n backwards. The point two arcs share is kept
     once."""
-    parts = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
-    return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+    pieces = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
+    return np.concatenate([pieces[0], *(part[1:] for part in pieces[1:])])
 
 
 def unwrapped(ring: Ring) -> Ring:
     """The same ring with no jump across the antimeridian: longitudes go on past 180."""
     steps = np.diff(ring[:, 0])
-    turns = np.concatenate(
-        [
-            [0.0],
-            np.cumsum(
-                np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0))
-            ),
-        ]
-    )
+    turns = np.zeros(len(ring))
+    turns[1:] = np.cumsum(360.0 * (steps < -180) - 360.0 * (steps > 180))
     return np.column_stack([ring[:, 0] + turns, ring[:, 1]])
 
 
 def between(ring: Ring, low: float, high: float) -> Ring:
-    """What of a ring lies between two longitudes: Sutherland and Hodgman 1974, CACM 17.
-    May be empty."""
+    """The part of a ring between two longitudes, which may be empty: Sutherland and
+    Hodgman 1974, CACM 17."""
     for bound, sign in ((low, 1.0), (high, -1.0)):
-        after = np.roll(ring, -1, axis=0)
-        inside, next_inside = (sign * (of[:, 0] - bound) >= 0 for of in (ring, after))
-        crosses = inside != next_inside
-        (x0, y0), (x1, y1) = ring[crosses].T, after[crosses].T
-        both = np.stack(
-            [ring, ring], axis=1
-        )  # each point, and where the side that follows it crosses the bound
-        both[crosses, 1] = np.column_stack(
-            [np.full(len(x0), bound), y0 + (bound - x0) / (x1 - x0) * (y1 - y0)]
-        )
-        ring = np.asarray(both[np.stack([inside, crosses], axis=1)])
+        following = np.roll(ring, -1, axis=0)
+        inside = sign * (ring[:, 0] - bound) >= 0
+        crosses = inside != (sign * (following[:, 0] - bound) >= 0)
+        start, end = ring[crosses], following[crosses]
+        shares = (bound - start[:, 0]) / (end[:, 0] - start[:, 0])
+        crossing = np.full(start.shape, bound)
+        crossing[:, 1] = start[:, 1] + shares * (end[:, 1] - start[:, 1])
+        # Each point, and where the side that follows it crosses the bound.
+        points = np.stack([ring, ring], axis=1)
+        points[crosses, 1] = crossing
+        ring = points[np.stack([inside, crosses], axis=1)]
     return ring
 
 
@@ -135,22 +133,21 @@ def great_circle(
 ) -> Ring:
     """(points, 2) longitudes and latitudes along the shortest way; longitudes go on
     past 180."""
-    a, b = (
-        np.array([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)])
-        for x, y in np.radians([start, end])
-    )
+    a, b = _unit_vector(*start), _unit_vector(*end)
     angle = float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
-    share = np.linspace(0.0, 1.0, points)[:, None]
     if angle < 1e-9:
         return np.tile(np.array(start, dtype=float), (points, 1))
-    x, y, z = (
-        (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
-    ).T
-    return unwrapped(
-        np.degrees(
-            np.column_stack([np.arctan2(y, x), np.arcsin(np.clip(z, -1.0, 1.0))])
-        )
-    )
+    shares = np.linspace(0.0, 1.0, points)[:, None]
+    way = np.sin((1 - shares) * angle) * a + np.sin(shares * angle) * b
+    x, y, z = (way / np.sin(angle)).T
+    latitude = np.arcsin(np.clip(z, -1.0, 1.0))
+    return unwrapped(np.degrees(np.column_stack([np.arctan2(y, x), latitude])))
+
+
+def _unit_vector(longitude: float, latitude: float) -> Line:
+    """A place in degrees as a point of the unit sphere."""
+    x, y = np.radians([longitude, latitude])
+    return np.array([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)])
 
 
 def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:
@@ -160,42 +157,44 @@ def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:
     t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(latitude)))
     slope = 9 * a4 * t**8 + 7 * a3 * t**6 + 3 * a2 * t**2 + a1
     x = 2 * np.sqrt(3) / 3 * np.radians(longitude) * np.cos(t) / slope
-    return np.asarray(x), np.asarray(t * (a1 + a2 * t**2 + a3 * t**6 + a4 * t**8))
+    y = t * (a1 + a2 * t**2 + a3 * t**6 + a4 * t**8)
+    return np.asarray(x), np.asarray(y)
 
 
 def on_map(longitude: float, latitude: float, middle: float) -> tuple[float, float]:
     """Where a place in degrees is; middle: the longitude in the middle of the map."""
-    x, y = equal_earth((longitude - middle + 180.0) % 360.0 - 180.0, latitude)
+    x, y = equal_earth(_from_middle(longitude, middle), latitude)
     return float(x), float(y)
+
+
+def _from_middle(longitude: Any, middle: float) -> Any:
+    """Degrees from the middle of the map, from -180 to 180."""
+    return (longitude - middle + 180.0) % 360.0 - 180.0
 
 
 @cache
 def rings_on_map(country: Country, middle: float) -> tuple[tuple[Line, Line], ...]:
     """A country's rings, cut at the map's edge, without points too near to be told
     apart."""
-    turned = (
-        ring + np.array([turn - middle, 0.0])
-        for ring in country.rings
-        for turn in (-720.0, -360.0, 0.0, 360.0)
-    )
-    parts = (between(ring, -180.0, 180.0) for ring in turned)
-    return tuple(
-        thinned(*equal_earth(part[:, 0], part[:, 1]))
-        for part in parts
-        if len(part) >= 3
-    )
+    rings = []
+    for ring in country.rings:
+        for turn in (-720.0, -360.0, 0.0, 360.0):
+            part = between(ring + np.array([turn - middle, 0.0]), -180.0, 180.0)
+            if len(part) >= 3:
+                rings.append(thinned(*equal_earth(part[:, 0], part[:, 1])))
+    return tuple(rings)
 
 
 def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
     """A ring without the points nearer than `apart` to the last one kept; at least
     three points stay."""
-    kept = [0]
+    places_kept = [0]
     for k in range(1, len(x)):
-        if max(abs(x[k] - x[kept[-1]]), abs(y[k] - y[kept[-1]])) >= apart:
-            kept.append(k)
-    if len(kept) < 3:
-        kept = [0, len(x) // 3, 2 * len(x) // 3]
-    return x[kept], y[kept]
+        if max(abs(x[k] - x[places_kept[-1]]), abs(y[k] - y[places_kept[-1]])) >= apart:
+            places_kept.append(k)
+    if len(places_kept) < 3:
+        places_kept = [0, len(x) // 3, 2 * len(x) // 3]
+    return x[places_kept], y[places_kept]
 
 
 CUTS = (
@@ -226,38 +225,32 @@ class Layout:
         readable."""
         if not self.spots:
             return -2.7, 2.7, -1.1, 1.3
-        x, y = (np.array([spot[k] for spot in self.spots.values()]) for k in (0, 1))
-        margin = (
-            MARGIN
-            if self.kind == "world"
-            else 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
-        )
-        left, right, bottom, top = (
-            x.min() - margin,
-            x.max() + margin,
-            y.min() - margin,
-            y.max() + margin,
-        )
-        top = max(top, NORTH) if self.kind == "world" else top
-        short = max(0.45 * (right - left) - (top - bottom), 0.0)
-        bottom, top = bottom - short / 2, top + short / 2
-        narrow = max((top - bottom) - (right - left), 0.0)
-        left, right = left - narrow / 2, right + narrow / 2
-        return float(left), float(right), float(bottom), float(top)
+        x, y = np.array(list(self.spots.values())).T
+        margin = 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
+        if self.kind == "world":
+            margin = MARGIN
+        left_edge, right = float(x.min()) - margin, float(x.max()) + margin
+        bottom, top = float(y.min()) - margin, float(y.max()) + margin
+        if self.kind == "world":
+            top = max(top, NORTH)
+        missing = max(0.45 * (right - left_edge) - (top - bottom), 0.0)
+        bottom, top = bottom - missing / 2, top + missing / 2
+        missing = max((top - bottom) - (right - left_edge), 0.0)
+        return left_edge - missing / 2, right + missing / 2, bottom, top
 
     def arc(self, a: str, b: str) -> list[tuple[Line, Line]]:
         """The line between two states, in one part, or in two where the map's edge cuts
         it."""
         if self.kind == "world":
             way = great_circle(self.places[a], self.places[b])
-            longitude = (way[:, 0] - self.middle + 180.0) % 360.0 - 180.0
+            longitude = _from_middle(way[:, 0], self.middle)
             cuts = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0) + 1
-            parts = np.split(np.arange(len(way)), cuts)
-            return [equal_earth(longitude[part], way[part, 1]) for part in parts]
+            pieces = np.split(np.arange(len(way)), cuts)
+            return [equal_earth(longitude[part], way[part, 1]) for part in pieces]
         start, end = np.array(self.spots[a]), np.array(self.spots[b])
-        share = np.linspace(0.0, 1.0, 30)[:, None]
+        shares = np.linspace(0.0, 1.0, 30)[:, None]
         aside = BEND * np.array([start[1] - end[1], end[0] - start[0]])
-        way = start + share * (end - start) + 4 * share * (1 - share) * aside
+        way = start + shares * (end - start) + 4 * shares * (1 - shares) * aside
         return [(way[:, 0], way[:, 1])]
 
 
@@ -271,38 +264,36 @@ def layout_of(scenario: Scenario) -> Layout:
     Beijing is seen on a map of the Pacific."""
     states = scenario.states
     places = {
-        s.id: (s.longitude, s.latitude)
-        for s in states
-        if s.longitude is not None and s.latitude is not None
+        state.id: (state.longitude, state.latitude)
+        for state in states
+        if state.longitude is not None and state.latitude is not None
     }
     real = [code for code in places if code in code_table()]
     if 2 * len(real) >= len(states):
         middle = middle_of(scenario, places)
-        spots = {code: on_map(*at, middle) for code, at in places.items()}
+        spots = {code: on_map(*place, middle) for code, place in places.items()}
         return Layout("world", middle, spots, places)
     if len(places) == len(states):
         return Layout("plane", 0.0, dict(places), places)
     turn = 2 * np.pi / len(states)
-    ring = {
-        s.id: (float(np.sin(k * turn)), float(np.cos(k * turn)))
-        for k, s in enumerate(states)
-    }
+    ring = {}
+    for number, state in enumerate(states):
+        ring[state.id] = (float(np.sin(number * turn)), float(np.cos(number * turn)))
     return Layout("ring", 0.0, ring, {})
 
 
 def middle_of(scenario: Scenario, places: dict[str, tuple[float, float]]) -> float:
     """The longitude in the middle of the map."""
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    where = (focal.host,) if focal.host in places else focal.principals
-    shown = [places[code][0] for code in where if code in places]
-    turned = np.exp(
-        1j * np.radians(shown or [place[0] for place in places.values()])
-    ).sum()
-    wanted = float(np.degrees(np.angle(turned)))
+    events = {event.id: event for event in scenario.events}
+    focal = events[scenario.focal]
+    codes = (focal.host,) if focal.host in places else focal.principals
+    longitudes = [places[code][0] for code in codes if code in places]
+    if not longitudes:
+        longitudes = [longitude for longitude, _ in places.values()]
+    directions = np.exp(1j * np.radians(longitudes))
+    wanted = float(np.degrees(np.angle(directions.sum())))
     middles = [cut + 180.0 for cut in CUTS]
-    return min(
-        middles, key=lambda middle: abs((middle - wanted + 180.0) % 360.0 - 180.0)
-    )
+    return min(middles, key=lambda middle: abs(_from_middle(middle, wanted)))
 
 
 def shapes(scenario: Scenario) -> dict[str, Any]:
@@ -310,66 +301,69 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     or a dot [x, y] (null: none), the place where its arcs end; and how many units of
     the page one of the layout is."""
     layout = layout_of(scenario)
-    left, right, bottom, top = layout.box
-    world = layout.kind == "world"
-    by_code = by_iso3() if world else {}
-    of_state = [by_code.get(code) for code in scenario.codes]
-    spots = [layout.spots.get(code) for code in scenario.codes]
-    places = [None if spot is None else in_page(layout, *spot) for spot in spots]
-    inside = {ANTARCTICA, *(shape.numeric for shape in of_state if shape)}
-    others = (
-        [country for country in countries() if country.numeric not in inside]
-        if world
-        else []
-    )
-    paths = [path_of(shape, layout) if shape else None for shape in of_state]
+    left_edge, right, bottom, top = layout.box
+    height = (top - bottom) * (WIDTH / (right - left_edge))
+    places = []
+    for code in scenario.codes:
+        spot = layout.spots.get(code)
+        places.append(None if spot is None else in_page(layout, *spot))
+    land, caption = "", "The places are invented: where they stand here means nothing."
+    paths: list[str | None] = [None] * len(places)
+    if layout.kind == "world":
+        by_code, caption = by_iso3(), CAPTION
+        own_names = [by_code.get(code) for code in scenario.codes]
+        paths = [path_of(country, layout) if country else None for country in own_names]
+        inside = {ANTARCTICA, *(country.numeric for country in own_names if country)}
+        others = [country for country in countries() if country.numeric not in inside]
+        land = "".join(path_of(country, layout) for country in others)
+    dots = [None if path else place for path, place in zip(paths, places, strict=True)]
     return {
-        "box": f"0 0 {WIDTH:.0f} {(top - bottom) * (WIDTH / (right - left)):.0f}",
-        "land": "".join(path_of(country, layout) for country in others),
+        "box": f"0 0 {WIDTH:.0f} {height:.0f}",
+        "land": land,
         "paths": paths,
-        "dots": [
-            None if path else place for path, place in zip(paths, places, strict=True)
-        ],
+        "dots": dots,
         "places": places,
-        "caption": CAPTION
-        if world
-        else "The places are invented: where they stand here means nothing.",
+        "caption": caption,
     }
 
 
 def in_page(layout: Layout, x: float, y: float) -> list[float]:
     """A spot in the page's units, y downwards."""
-    left, right, _, top = layout.box
-    unit = WIDTH / (right - left)
-    return [round((float(x) - left) * unit, 1), round((top - float(y)) * unit, 1)]
+    left_edge, right, _, top = layout.box
+    unit = WIDTH / (right - left_edge)
+    return [round((float(x) - left_edge) * unit, 1), round((top - float(y)) * unit, 1)]
 
 
 def arc_path(layout: Layout, a: str, b: str) -> str:
     """The line between two states as an SVG path in the page's units."""
-    parts = []
+    pieces = []
     for x, y in layout.arc(a, b):
-        corners = [in_page(layout, *at) for at in zip(x[::2], y[::2], strict=True)]
-        corners.append(in_page(layout, x[-1], y[-1]))
-        parts.append("M" + "L".join(f"{u:g} {v:g}" for u, v in corners))
-    return "".join(parts)
+        few_x, few_y = np.append(x[::2], x[-1]), np.append(y[::2], y[-1])
+        corners = [in_page(layout, *spot) for spot in zip(few_x, few_y, strict=True)]
+        pieces.append("M" + "L".join(f"{u:g} {v:g}" for u, v in corners))
+    return "".join(pieces)
 
 
 def path_of(country: Country, layout: Layout) -> str:
     """A country as an SVG path, cut at the map's edge; empty where none of it is in the
     picture."""
-    left, right, _, top = layout.box
-    unit, out = WIDTH / (right - left), []
+    left_edge, right, _, top = layout.box
+    unit = WIDTH / (right - left_edge)
+    pieces = []
     for x, y in rings_inside(country, layout):
-        corners = zip((x - left) * unit, (top - y) * unit, strict=True)
-        out.append("M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in corners) + "z")
-    return "".join(out)
+        corners = zip((x - left_edge) * unit, (top - y) * unit, strict=True)
+        pieces.append("M" + "L".join(f"{u:.1f} {v:.1f}" for u, v in corners) + "z")
+    return "".join(pieces)
 
 
 def rings_inside(country: Country, layout: Layout) -> list[tuple[Line, Line]]:
     """A country's rings that are in the picture, in part at least."""
-    left, right, bottom, top = layout.box
+    left_edge, right, bottom, top = layout.box
     return [
         (x, y)
         for x, y in rings_on_map(country, layout.middle)
-        if x.max() >= left and x.min() <= right and y.max() >= bottom and y.min() <= top
+        if x.max() >= left_edge
+        and x.min() <= right
+        and y.max() >= bottom
+        and y.min() <= top
     ]

@@ -71,7 +71,7 @@ def run_figures(plugins: Collection[str] = ()) -> Figures:
     figures = list(FIGURES.values())
     for registered in rooms:
         for figure in registered.values():
-            names = [other.name for other in figures]
+            names = [second_state.name for second_state in figures]
             place = names.index(figure.follows) + 1 if figure.follows else len(names)
             figures.insert(place, figure)
     return _by_name(*figures)
@@ -90,8 +90,10 @@ def figures_of(study: Any) -> Figures:
 
 def _of_own_outcomes(result: Result) -> Figures:
     """How the first few outcomes of the user's own are spread over replications."""
-    own = [name for name in result.by_run.names if distributions.is_own(name)]
-    figures = [distributions.spread_of(result, name, "ecdf") for name in own[:MOST_OWN]]
+    own_names = [name for name in result.by_run.names if distributions.is_own(name)]
+    figures = [
+        distributions.spread_of(result, name, "ecdf") for name in own_names[:MOST_OWN]
+    ]
     return _by_name(*figures)
 
 

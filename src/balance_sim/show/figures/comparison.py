@@ -72,11 +72,11 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
         theory = str(values.pop(THEORY, sweep.scenario.theory.preset))
-        parts = [say.arm_words(theory)]
+        pieces = [say.arm_words(theory)]
         for path, value in values.items():
             shown = f"{value:g}" if isinstance(value, float) else value
-            parts.append(f"{say.factor_words(path)} {shown}")
-        studies.append((", ".join(parts), None, sweep.point(point)))
+            pieces.append(f"{say.factor_words(path)} {shown}")
+        studies.append((", ".join(pieces), None, sweep.point(point)))
     return _effects(studies)
 
 
@@ -130,14 +130,14 @@ def _against(first: NamedArm, other: NamedArm, outcome: str) -> dict[str, Any]:
     effects_a, levels_a = effect_by_run(first.study, first.arm, outcome)
     effects_b, levels_b = effect_by_run(other.study, other.arm, outcome)
     if first.study.seed != other.study.seed:
-        one, two = (
+        first_state, two = (
             Sample.of(np.asarray(effects, dtype=np.float64))
             for effects in (effects_a, effects_b)
         )
-        mean, _, lo, hi = welch(one, two)
+        mean, _, lo, hi = welch(first_state, two)
         return _difference(mean, lo, hi, float("nan"), paired=False)
-    both = effects_a.index.intersection(effects_b.index)
-    change = np.asarray(effects_b.loc[both] - effects_a.loc[both], dtype=np.float64)
+    pair = effects_a.index.intersection(effects_b.index)
+    change = np.asarray(effects_b.loc[pair] - effects_a.loc[pair], dtype=np.float64)
     if _is_continuous(first, other, outcome):
         mean, _, lo, hi = mean_interval(change)
     else:
@@ -164,10 +164,12 @@ def _difference(
 def _is_continuous(first: NamedArm, other: NamedArm, outcome: str) -> bool:
     """Whether the difference is none in every replication, or of filtered numbers: not
     of counts."""
-    same = first.study.outcomes.equals(other.study.outcomes) and first.arm == other.arm
+    is_same = (
+        first.study.outcomes.equals(other.study.outcomes) and first.arm == other.arm
+    )
     filtered = FILTERED + outcome
     names = (first.study.by_run.names, other.study.by_run.names)
-    return same or all(filtered in kept for kept in names)
+    return is_same or all(filtered in places_kept for places_kept in names)
 
 
 def studies_title(table: pd.DataFrame) -> str:
@@ -233,10 +235,10 @@ def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     which = "each study's own arm relative to its control"
     if len(arms) == 1:
         which = arms.pop()
-    least, most = int(table["n"].min()), int(table["n"].max())
-    runs = say.plural(most, "replication")
-    if least < most:
-        runs = f"{least:,} to {most:,} replications"
+    smallest, largest = int(table["n"].min()), int(table["n"].max())
+    runs = say.plural(largest, "replication")
+    if smallest < largest:
+        runs = f"{smallest:,} to {largest:,} replications"
     under = (
         f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero"
     )
@@ -266,25 +268,25 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     """Tidy: every outcome of every arm (and point) that both sides have: both means,
     right less left, with its 95 % CI; arm: how the row is called. Counter-balancing
     agreements and their like come first. Empty for more than two."""
-    both = comparison.comparison
-    if both is None or both.outcomes.empty:
+    pair = comparison.comparison
+    if pair is None or pair.outcomes.empty:
         return pd.DataFrame()
-    left, right = (study.scenario for study in comparison.studies)
+    left_edge, right = (study.scenario for study in comparison.studies)
     labels = []
-    for row in both.outcomes.to_dict("records"):
+    for row in pair.outcomes.to_dict("records"):
         label = say.arm_title(right, str(row["right_arm"]))
         if row["left_arm"] != row["right_arm"]:
-            label += f" less {say.arm_title(left, str(row['left_arm']))}"
+            label += f" less {say.arm_title(left_edge, str(row['left_arm']))}"
         labels.append(f"point {row['point']}, {label}" if "point" in row else label)
-    frame = both.outcomes.assign(
-        label=labels, arm=both.outcomes["right_arm"], paired=both.paired
+    frame = pair.outcomes.assign(
+        label=labels, arm=pair.outcomes["right_arm"], paired=pair.paired
     )
     frame = frame.assign(**_names(comparison))
     shown = frame["outcome"].isin(_shown_outcomes(frame))
     if "point" in frame:  # two sweeps: of their many rows those asked for
-        asked = comparison.studies[-1].outcome_names
-        kept = shown | frame["outcome"].isin(asked)
-        frame, shown = frame[kept], shown[kept]
+        wanted = comparison.studies[-1].outcome_names
+        places_kept = shown | frame["outcome"].isin(wanted)
+        frame, shown = frame[places_kept], shown[places_kept]
     return pd.concat([frame[shown], frame[~shown]], ignore_index=True)[OUTCOMES]
 
 
@@ -318,8 +320,10 @@ def differences_title(table: pd.DataFrame) -> str:
     sure = rows[clear(rows)]
     if sure.empty:
         return f"{words} do not differ detectably in any of {count}"
-    most = _largest(sure, "difference")
-    return f"{words}: they differ detectably in {len(sure)} of {count}; most in {most}"
+    largest = _largest(sure, "difference")
+    return (
+        f"{words}: they differ detectably in {len(sure)} of {count}; most in {largest}"
+    )
 
 
 def _shown_labels(table: pd.DataFrame) -> list[str]:
@@ -374,9 +378,9 @@ def draw_differences(
     how = "of independent replications, as the seeds differ"
     if table["paired"].iloc[0]:
         how = "replication by replication"
-    right, left = say.first(table, "right_name"), say.first(table, "left_name")
+    right, left_edge = say.first(table, "right_name"), say.first(table, "left_name")
     small = (
-        f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
+        f"Means, {right} less {left_edge}, {how}. Bars: 95 % CI; open dots: it holds zero. "
         "Scales differ from panel to panel. All outcomes are in the table."
     )
     return style.Words(differences_title(table), "", small, 84, 124)
@@ -396,17 +400,17 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
 
     Of the headline arm of the right side, or of the arms named; furthest from zero
     first. Empty for more than two."""
-    both, study = comparison.comparison, comparison.studies[-1]
-    if both is None or both.dyads.empty or "point" in both.dyads:
+    pair, study = comparison.comparison, comparison.studies[-1]
+    if pair is None or pair.dyads.empty or "point" in pair.dyads:
         return pd.DataFrame()
-    arms = list(dict.fromkeys(both.dyads["right_arm"]))
+    arms = list(dict.fromkeys(pair.dyads["right_arm"]))
     arm = str(study.headline_arm if study.headline_arm in arms else arms[0])
-    rows = both.dyads[both.dyads["right_arm"] == arm]
+    rows = pair.dyads[pair.dyads["right_arm"] == arm]
     names = say.state_names(study.scenario)
     codes = zip(rows["a"], rows["b"], strict=True)
     table = rows.assign(
         dyad=[say.dyad_name(names, a, b) for a, b in codes],
-        paired=both.paired,
+        paired=pair.paired,
         arm=arm,
         title=say.arm_title(study.scenario, arm),
     )
@@ -415,10 +419,10 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
 
 def comparison_pairs_title(table: pd.DataFrame) -> str:
     """The finding: how many dyads differ detectably, and which most."""
-    sure, every = table[clear(table)], f"{len(table):,}"
+    sure, total = table[clear(table)], f"{len(table):,}"
     if sure.empty:
         return (
-            f"No dyad of {every} differs detectably in its expected new security "
+            f"No dyad of {total} differs detectably in its expected new security "
             "agreements"
         )
     top = sure.iloc[0]
@@ -426,7 +430,7 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
     verb = "differs" if len(sure) == 1 else "differ"
     size = say.signed(change, say.digits(change))
     return (
-        f"{say.plural(len(sure), 'dyad')} of {every} {verb} detectably; largest "
+        f"{say.plural(len(sure), 'dyad')} of {total} {verb} detectably; largest "
         f"difference: {top['dyad']}, {size}"
     )
 
@@ -454,14 +458,14 @@ def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.
     rows = shown.assign(clear=clear(shown)).to_dict("records")
     edge: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.4}
     for y, row in zip(heights, rows, strict=True):
-        left, right = row["left"], row["right"]
+        left_edge, right = row["left"], row["right"]
         line: dict[str, Any] = {
             "color": "#9a9a9a",
             "linewidth": 2 if row["clear"] else 1,
         }
-        ax.plot([left, right], [y, y], zorder=1, **line)
-        ax.plot(left, y, "o", color=style.QUIET, markersize=7, **edge)
-        colour = style.BLUE if right >= left else style.VERMILION
+        ax.plot([left_edge, right], [y, y], zorder=1, **line)
+        ax.plot(left_edge, y, "o", color=style.QUIET, markersize=7, **edge)
+        colour = style.BLUE if right >= left_edge else style.VERMILION
         ax.plot(right, y, "o", color=colour, markersize=7)
         change = say.signed(row["difference"], places)
         words = f"{change}  ({say.interval(row['lo'], row['hi'], places)})"

@@ -92,9 +92,9 @@ def fan_title(effects: pd.DataFrame) -> str:
     if arm is None:
         return f"{control['title']}: {say.number(level, 1)} expected {say.COUNTER}"
     row = last[last["arm"] == arm].to_dict("records")[0]
-    what = f"{say.COUNTER} {say.within(int(control['day']))}"
+    subject = f"{say.COUNTER} {say.within(int(control['day']))}"
     effect = row | {"mean": row["effect"]}
-    change = say.change_words(effect, level, float(row["expected"]), what)
+    change = say.change_words(effect, level, float(row["expected"]), subject)
     return f"{row['treatment']}: {change}"
 
 
@@ -153,8 +153,10 @@ def draw_spread(
     runs : run, day, count
     """
     last = float(table["day"].max())
-    after = table[table["day"] == last].assign(day=1.01 * last)  # shows the last step
-    table = pd.concat([table.astype({"day": float}), after], ignore_index=True)
+    later_value = table[table["day"] == last].assign(
+        day=1.01 * last
+    )  # shows the last step
+    table = pd.concat([table.astype({"day": float}), later_value], ignore_index=True)
     control = table[table["role"] == "reference"]
     headline = table[table["role"] == "headline"]
     highest = max(1.0, float(control["q95"].max()), float(table["q50"].max()))
@@ -259,20 +261,20 @@ def outcomes_table(result: Result) -> pd.DataFrame:
         return pd.DataFrame(columns=OUTCOMES)
     outcome = result.headline_outcome
     frame = result.by_run.frame(outcome)
-    least, most = int(frame[outcome].min()), int(frame[outcome].max())
-    counts = np.arange(least, most + 1)
+    smallest, largest = int(frame[outcome].min()), int(frame[outcome].max())
+    counts = np.arange(smallest, largest + 1)
     first = (result.reference, result.headline_arm)
-    parts = []
+    pieces = []
     for arm in sorted(result.arms, key=lambda arm: arm not in first):
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(int)
         n = len(values)
-        runs = np.bincount(values - least, minlength=len(counts))
+        runs = np.bincount(values - smallest, minlength=len(counts))
         share = runs / n
         lo, hi = exact_share(np.rint(share * n), np.array(float(n)))
         columns = [counts, runs, share, np.cumsum(runs) / n, lo, hi]
         part = pd.DataFrame(dict(zip(COUNTS, columns, strict=True)))
-        parts.append(part.assign(arm=arm, n=n))
-    return say.titled(pd.concat(parts, ignore_index=True), result)[OUTCOMES]
+        pieces.append(part.assign(arm=arm, n=n))
+    return say.titled(pd.concat(pieces, ignore_index=True), result)[OUTCOMES]
 
 
 def middle_half(rows: pd.DataFrame) -> tuple[int, int]:
@@ -298,9 +300,9 @@ def outcomes_title(table: pd.DataFrame) -> str:
     control = table[table["role"] == "reference"]
     headline = table[table["role"] == "headline"]
     half = _span(*middle_half(control))
-    what = f"half of the replications have {half} {say.COUNTER}"
+    subject = f"half of the replications have {half} {say.COUNTER}"
     if headline.empty:
-        return f"{control['title'].iloc[0]}: {what}"
+        return f"{control['title'].iloc[0]}: {subject}"
     if int(control["n"].iloc[0]) == 1:
         count = middle_half(headline)[0]
         return (
@@ -308,14 +310,14 @@ def outcomes_title(table: pd.DataFrame) -> str:
             "event"
         )
     if np.array_equal(control["runs"].to_numpy(), headline["runs"].to_numpy()):
-        return f"{say.capital(what)}; the two distributions are the same"
+        return f"{say.capital(subject)}; the two distributions are the same"
     arms = say.first(headline, "arm"), say.first(control, "arm")
     common = say.percent(overlap(table, *arms))
     with_event = _span(*middle_half(headline))
     where = "with and without the event"
     if with_event != half:
         where = f"in the control, {with_event} with the event"
-    return f"{say.capital(what)} {where}; the distributions overlap by {common}"
+    return f"{say.capital(subject)} {where}; the distributions overlap by {common}"
 
 
 def _span(low: int, high: int) -> str:
@@ -330,9 +332,9 @@ def furthest(table: pd.DataFrame, most: int) -> list[str]:
     control = say.arm_with_role(table, "reference")
     headline = say.arm_with_role(table, "headline")
     gaps = shares.sub(shares[control], axis=0).abs().max()
-    least = gaps[headline] if headline is not None else 0.0
+    smallest = gaps[headline] if headline is not None else 0.0
     others = table.loc[table["role"] == "other", "arm"].unique()
-    far = [arm for arm in others if gaps[arm] > least + 1e-9]
+    far = [arm for arm in others if gaps[arm] > smallest + 1e-9]
     return sorted(far, key=lambda arm: -gaps[arm])[:most]
 
 

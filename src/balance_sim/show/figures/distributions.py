@@ -105,17 +105,19 @@ def is_filtered(name: str) -> bool:
 def _unknown(outcome: str, names: list[str]) -> str:
     """What to say of an outcome that is not there: the one that was probably meant, or
     the nearest, own ones first."""
-    own = [name for name in names if name.startswith(OWN)]
+    own_names = [name for name in names if name.startswith(OWN)]
     is_own_name = outcome.startswith(OWN)
     advice = (
-        did_you_mean(outcome, own, 0.0) if is_own_name else did_you_mean(outcome, names)
+        did_you_mean(outcome, own_names, 0.0)
+        if is_own_name
+        else did_you_mean(outcome, names)
     )
     if not advice:
         containing = [name for name in names if outcome in name]
         similar = get_close_matches(outcome, names, MOST_NEAR, 0.0)
-        nearest = list(dict.fromkeys([*own, *containing, *similar]))[:MOST_NEAR]
+        nearest = list(dict.fromkeys([*own_names, *containing, *similar]))[:MOST_NEAR]
         front = "the nearest are"
-        if is_own_name and not own:
+        if is_own_name and not own_names:
             front = "there are none of one's own. Nearest:"
         advice = "\n  ".join([front, *(shown(name) for name in nearest)])
     return (
@@ -136,7 +138,7 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
     effects = effects_table(result, outcome).set_index("arm")
     others = [arm for arm in result.arms[1:] if arm in effects.index]
     others.sort(key=lambda arm: say.role(result, arm) != "headline")
-    parts = []
+    pieces = []
     for arm in (result.reference, *others[: MOST_ARMS - 1]):
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(float)
         effect = effects.reindex([arm])[EFFECT].iloc[0]
@@ -147,8 +149,8 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
             n=len(values),
             **effect,
         )
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)[ROWS]
+        pieces.append(part)
+    return pd.concat(pieces, ignore_index=True)[ROWS]
 
 
 def effects_table(result: Result, outcome: str) -> pd.DataFrame:
@@ -207,11 +209,11 @@ def course_of(result: Result, name: str) -> str | dict[int, str]:
         return outcome.of
     windows = {}
     for other_name in result.outcome_names:
-        other = known_outcome(other_name)
-        if other is None or other.window is None:
+        second_state = known_outcome(other_name)
+        if second_state is None or second_state.window is None:
             continue
-        if (other.measure, other.of) == (outcome.measure, outcome.of):
-            windows[other.window] = other.name
+        if (second_state.measure, second_state.of) == (outcome.measure, outcome.of):
+            windows[second_state.window] = second_state.name
     if len(windows) < 2:
         kinds = listed([kind for kind in KINDS if kind != "fan"])
         raise WrongRequest(
@@ -230,14 +232,14 @@ def course_table(result: Result, course: str | dict[int, str]) -> pd.DataFrame:
         table = result.fan(None if course == "all" else course)
     else:
         frame = result.by_run.frame(*course.values())
-        parts = []
+        pieces = []
         for day, name in course.items():
             by_arm = frame.groupby("arm", sort=False)[name]
             columns = {"mean": by_arm.mean(), "n": by_arm.size()}
             for share in (5, 25, 50, 75, 95):
                 columns[f"q{share:02d}"] = by_arm.quantile(share / 100)
-            parts.append(pd.DataFrame(columns).assign(day=day))
-        table = pd.concat(parts).reset_index()
+            pieces.append(pd.DataFrame(columns).assign(day=day))
+        table = pd.concat(pieces).reset_index()
     shown_arms = [result.reference, result.headline_arm]
     return say.titled(table[table["arm"].isin(shown_arms)], result)
 
@@ -327,19 +329,17 @@ def _whole_ticks(ax: style.Axes, outcome: str) -> None:
 
 def _title(table: pd.DataFrame, outcome: str) -> str:
     """Where the middle half of the control arm lies, and the headline arm's effect."""
-    what = say.capital(say.outcome_words(outcome))
+    subject = say.capital(say.outcome_words(outcome))
     control = table.loc[table["role"] == "reference", "value"].dropna()
     low, high = (float(control.quantile(share)) for share in (0.25, 0.75))
     places = 0 if _is_count(outcome) else say.decimals((high - low) / 10)
     half = say.interval(low, high, places)
     headline = table[table["role"] == "headline"]
     if headline.empty or not np.isfinite(headline["effect"].iloc[0]):
-        return f"{what}: half of the replications lie at {half}"
+        return f"{subject}: half of the replications lie at {half}"
     row = headline.iloc[0]
     effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-    return (
-        f"{what}: half of the control arm's replications lie at {half}; effect {effect}"
-    )
+    return f"{subject}: half of the control arm's replications lie at {half}; effect {effect}"
 
 
 def _small(table: pd.DataFrame) -> str:
@@ -413,8 +413,8 @@ def draw_forest(
         bounds = say.interval(lo, hi, places)
         style.beside(ax, y, f"{say.signed(row['effect'], places)} ({bounds})")
     ax.set_xlabel(f"effect, {_unit(outcome)}")
-    what = say.capital(say.outcome_words(outcome))
-    title = f"{what}: the 95 % CI of {int(sure.sum())} of {len(table)} effects excludes zero"
+    subject = say.capital(say.outcome_words(outcome))
+    title = f"{subject}: the 95 % CI of {int(sure.sum())} of {len(table)} effects excludes zero"
     n = say.plural(int(table["n"].max()), "replication")
     under = f"paired with the control arm over {n}; grey: the interval holds zero"
     return style.Words(title, under, say.CAVEAT, wrap=72)

@@ -35,11 +35,11 @@ def state_order(scenario: Scenario) -> pd.DataFrame:
     groups = scenario.groups
     names = [name for name in scenario.report.groups if name in groups]
     names += [name for name in groups if name not in names]
-    every = [(PARTICIPANTS, classes_of(scenario).participants)]
-    every += [(name, groups[name]) for name in names]
-    every.append((OTHERS, scenario.codes))
+    total = [(PARTICIPANTS, classes_of(scenario).participants)]
+    total += [(name, groups[name]) for name in names]
+    total.append((OTHERS, scenario.codes))
     group_of: dict[str, str] = {}
-    for name, members in every:
+    for name, members in total:
         for code in sorted(set(members) & set(scenario.codes)):
             group_of.setdefault(code, name)
     columns = {"code": list(group_of), "group": list(group_of.values())}
@@ -126,11 +126,11 @@ def dyads_title(table: pd.DataFrame) -> str:
     largest = f"{dyad}, {say.signed(effect, say.digits(effect))}"
     if len(sure) == 1:
         return f"{name}: one dyad of {len(table):,} changes detectably, {largest}"
-    more = int((sure["effect"] > 0).sum())
-    verb = "becomes" if more == 1 else "become"
+    suffix = int((sure["effect"] > 0).sum())
+    verb = "becomes" if suffix == 1 else "become"
     return (
-        f"{name}: {say.plural(more, 'dyad')} {verb} more likely to sign, "
-        f"{len(sure) - more:,} less; largest effect: {largest}"
+        f"{name}: {say.plural(suffix, 'dyad')} {verb} more likely to sign, "
+        f"{len(sure) - suffix:,} less; largest effect: {largest}"
     )
 
 

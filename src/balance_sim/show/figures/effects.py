@@ -101,8 +101,8 @@ def channel_title(table: pd.DataFrame) -> str:
     larger, smaller = sorted(sizes, key=lambda part: -sizes[part])
     if row["picture"] * row["threat"] < 0:
         places = say.digits(float(row[smaller]))
-        more, less = (say.signed(row[part], places) for part in (larger, smaller))
-        apart = f"the {larger} by {more} and the {smaller} by {less}"
+        suffix, less = (say.signed(row[part], places) for part in (larger, smaller))
+        apart = f"the {larger} by {suffix} and the {smaller} by {less}"
         return f"{row['title']}: the two channels pull apart, {apart}"
     share = say.percent(sizes[larger] / total)
     return f"{row['title']}: {share} of the effect runs through the {larger}"
@@ -161,8 +161,8 @@ def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
         if part == "rest" and not width.any():
             continue
         looks: dict[str, Any] = {"height": 0.26, "color": colour, "label": label}
-        left = np.where(width >= 0, above, below)
-        ax.barh(heights, width, left=left, zorder=2, **looks)
+        left_edge = np.where(width >= 0, above, below)
+        ax.barh(heights, width, left=left_edge, zorder=2, **looks)
         above = above + np.maximum(width, 0)
         below = below + np.minimum(width, 0)
     ends = [*ax.get_xlim(), above.max(), below.min()]
@@ -210,9 +210,9 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
     rows = result.effects[result.effects["outcome"] == result.headline_outcome]
-    fewer, more = rows["share_negative"], rows["share_positive"]
-    columns = {"arm": rows["arm"], "fewer": fewer, "same": 1 - fewer - more}
-    table = pd.DataFrame(columns | {"more": more, "n": rows["n"]})
+    fewer, suffix = rows["share_negative"], rows["share_positive"]
+    columns = {"arm": rows["arm"], "fewer": fewer, "same": 1 - fewer - suffix}
+    table = pd.DataFrame(columns | {"more": suffix, "n": rows["n"]})
     ordered = say.titled(table, result).sort_values("same", kind="stable")
     return ordered.reset_index(drop=True)
 
@@ -228,9 +228,11 @@ def difference_title(table: pd.DataFrame) -> str:
     if row["same"] == 1:
         runs = say.plural(n, "replication")
         return f"{name} changes the number of {say.COUNTER} in none of {runs}"
-    more = f"{100 * row['more']:.1f} %"  # one decimal: the three shares add up
+    suffix = f"{100 * row['more']:.1f} %"  # one decimal: the three shares add up
     fewer = f"{100 * row['fewer']:.1f} %"
-    return f"{name}: {more} of replications have more {say.COUNTER}, {fewer} have fewer"
+    return (
+        f"{name}: {suffix} of replications have more {say.COUNTER}, {fewer} have fewer"
+    )
 
 
 SHARES = {"fewer": style.ORANGE, "same": "#e2e2e2", "more": style.BLUE}
@@ -253,14 +255,14 @@ SHARE_HEADS = (
 )
 def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A stacked bar an arm, its three shares in words at the right."""
-    ax, left = axes[0], np.zeros(len(table))
+    ax, left_edge = axes[0], np.zeros(len(table))
     names = [_folded(title) for title in table["title"]]
     heights = style.row_axis(ax, names, -0.6, -0.2, grid=False)
     for part, colour in SHARES.items():
         width = 100 * table[part].to_numpy(float)
         looks: dict[str, Any] = {"color": colour, "edgecolor": "white", "label": part}
-        ax.barh(heights, width, left=left, height=0.66, linewidth=0.8, **looks)
-        left = left + width
+        ax.barh(heights, width, left=left_edge, height=0.66, linewidth=0.8, **looks)
+        left_edge = left_edge + width
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         shares = [
             f"{100 * row[part]:.1f} {part}" for part in ("fewer", "more") if row[part]
@@ -313,11 +315,11 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
 
 def placebos_title(table: pd.DataFrame) -> str:
     """The finding: what each family's test says of the event."""
-    parts = [
+    pieces = [
         f"{row['family']}: {row['verdict']} (p = {_p(row['p'])})"
         for row in table.drop_duplicates("family").to_dict("records")
     ]
-    return f"The event among its placebos. {say.capital('; '.join(parts))}"
+    return f"The event among its placebos. {say.capital('; '.join(pieces))}"
 
 
 def _p(value: float) -> str:

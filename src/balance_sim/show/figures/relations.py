@@ -47,10 +47,10 @@ def relations_table(result: Result) -> pd.DataFrame:
     shown = weeks["group"].isin(groups) & (weeks["day"] <= last)
     weeks = weeks[shown].assign(estimator="expected")
     simulated = pd.DataFrame(rows).assign(estimator="simulated")
-    parts = [simulated, weeks.assign(at=weeks["day"])]
+    pieces = [simulated, weeks.assign(at=weeks["day"])]
     code = classes_of(result.scenario).host or ""
     host = say.state_names(result.scenario).get(code, code)
-    table = pd.concat(parts, ignore_index=True).assign(arm=arm, host=host)
+    table = pd.concat(pieces, ignore_index=True).assign(arm=arm, host=host)
     return say.titled(table, result).reindex(columns=RELATIONS)
 
 

@@ -133,8 +133,8 @@ class FigureSpec:
             else:
                 axes = panels(9.0, 4.0) if table.empty else self.page(table)
             if table.empty:
-                for one in axes[1:]:
-                    one.set_axis_off()
+                for first_state in axes[1:]:
+                    first_state.set_axis_off()
                 return message(axes[0], self.empty)
             words = self.marks(axes, table, **more)
             if not isinstance(words, Words):
@@ -189,10 +189,10 @@ def owner(ax: Axes) -> Figure:
 def _framed(ax: Axes, words: Words, *, own: bool) -> Figure:
     """Write the words over and under a figure of our own; of somebody's axes, above
     them."""
-    whole = owner(ax)
+    page_figure = owner(ax)
     if own:
         title = folded(words.title, words.wrap)
-        whole.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        page_figure.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
         if words.under:
             ax.set_title(
                 folded(words.under, int(words.wrap * 1.2)),
@@ -202,7 +202,9 @@ def _framed(ax: Axes, words: Words, *, own: bool) -> Figure:
             )
         if words.small:
             small = folded(words.small, words.small_wrap)
-            whole.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
+            page_figure.supxlabel(
+                small, x=0.012, ha="left", fontsize=SMALL, color=QUIET
+            )
     else:
         wrap, under = (words.wrap, words.under) if words.under else (60, words.small)
         ax.set_title(
@@ -210,7 +212,7 @@ def _framed(ax: Axes, words: Words, *, own: bool) -> Figure:
             loc="left",
             pad=8,
         )
-    return whole
+    return page_figure
 
 
 def message(ax: Axes, words: str) -> Figure:
@@ -376,16 +378,17 @@ def folded(words: str, width: int) -> str:
     other: no word stands alone.
 
     A number keeps its per cent sign, and a dyad stays together."""
-    kept = words.replace(" %", "\u00a0%").replace("% CI", "%\u00a0CI")
-    lines = textwrap.wrap(kept, width, break_on_hyphens=False)
-    least = max(
-        [-(-len(kept) // max(len(lines), 1)), *map(len, kept.split())], default=1
+    places_kept = words.replace(" %", "\u00a0%").replace("% CI", "%\u00a0CI")
+    lines = textwrap.wrap(places_kept, width, break_on_hyphens=False)
+    smallest = max(
+        [-(-len(places_kept) // max(len(lines), 1)), *map(len, places_kept.split())],
+        default=1,
     )
-    for narrow in range(min(least, width), width):
-        if len(found := textwrap.wrap(kept, narrow, break_on_hyphens=False)) == len(
-            lines
-        ):
-            return "\n".join(found)
+    for narrow in range(min(smallest, width), width):
+        if len(
+            results := textwrap.wrap(places_kept, narrow, break_on_hyphens=False)
+        ) == len(lines):
+            return "\n".join(results)
     return "\n".join(lines)
 
 

@@ -67,19 +67,19 @@ def multiples_table(sweep: SweepResult) -> pd.DataFrame:
     paired effect (`excess`) with its 95 % CI. Values that are no numbers keep their
     words. here: the scenario's own value, if a number."""
     effects = headline_effects(sweep).rename(columns={"mean": "excess"})
-    parts = []
+    pieces = []
     for factor in sweep.paths:
         if factor not in effects:
             continue
         values = effects[factor]
         if not pd.api.types.is_numeric_dtype(values):
             values = values.astype(str)
-        here = _own_value(sweep, factor)
-        part = effects.assign(factor=factor, value=values.to_numpy(), here=here)
-        parts.append(part.assign(**_arms(sweep)))
-    if not parts:
+        own_value = _own_value(sweep, factor)
+        part = effects.assign(factor=factor, value=values.to_numpy(), here=own_value)
+        pieces.append(part.assign(**_arms(sweep)))
+    if not pieces:
         return pd.DataFrame(columns=COLUMNS)
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
+    return pd.concat(pieces, ignore_index=True)[COLUMNS]
 
 
 def _own_value(sweep: SweepResult, path: str) -> float:
@@ -171,8 +171,8 @@ def draw_multiples(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         _panel(ax, table[table["factor"] == factor], factor)
     for ax in axes[len(factors) :]:
         ax.set_axis_off()
-    few = table["point"].nunique() <= FEW_POINTS
-    columns = ["excess", "lo", "hi"] if few else ["excess"]
+    is_few = table["point"].nunique() <= FEW_POINTS
+    columns = ["excess", "lo", "hi"] if is_few else ["excess"]
     if not np.nanmax(np.abs(table[columns].to_numpy(float))) > FLAT:
         axes[0].set_ylim(-ROUND, ROUND)
     wraps = (72, 100) if len(factors) in (1, 2, 4) else (100, 140)
@@ -203,8 +203,8 @@ def _marks(table: pd.DataFrame) -> str:
         )
     if any(values.duplicated().any() for values in factors):
         sentences.append("Points of one value stand side by side.")
-    many = any(values.nunique() > MOST_VALUES for values in factors)
-    mean = "of each fifth of the points" if many else "by value"
+    has_many = any(values.nunique() > MOST_VALUES for values in factors)
+    mean = "of each fifth of the points" if has_many else "by value"
     sentences.append(f"Heavy line: mean {mean}.")
     if table["here"].notna().any():
         sentences.append("Dotted: the scenario's own value.")
@@ -225,16 +225,16 @@ def _panel(ax: style.Axes, rows: pd.DataFrame, factor: str) -> None:
     else:
         x = np.array([names.index(value) for value in rows["value"]], float)
     y, sure = rows["excess"].to_numpy(float), clear(rows).to_numpy(bool)
-    few, distinct = len(rows) <= FEW_POINTS, len(names) <= MOST_VALUES
+    is_few, distinct = len(rows) <= FEW_POINTS, len(names) <= MOST_VALUES
     ax.axhline(0, color=style.INK, linewidth=1)
-    here = float(rows["here"].iloc[0])
-    if np.isfinite(here):
-        ax.axvline(here, color=style.QUIET, linewidth=1, linestyle=(0, (1, 2)))
+    own_value = float(rows["here"].iloc[0])
+    if np.isfinite(own_value):
+        ax.axvline(own_value, color=style.QUIET, linewidth=1, linestyle=(0, (1, 2)))
     spots = x + _aside(x) if distinct else x
-    if few and np.isfinite(rows["lo"]).all():
+    if is_few and np.isfinite(rows["lo"]).all():
         thin: dict[str, Any] = {"color": style.QUIET, "linewidth": 0.9, "alpha": 0.6}
         ax.vlines(spots, rows["lo"], rows["hi"], **thin)
-    dots: dict[str, Any] = {"color": style.QUIET, "markersize": 4.5 if few else 3}
+    dots: dict[str, Any] = {"color": style.QUIET, "markersize": 4.5 if is_few else 3}
     for shown, face in ((sure, style.QUIET), (~sure, "white")):
         fill: dict[str, Any] = {"markerfacecolor": face, "markeredgewidth": 0.9}
         ax.plot(spots[shown], y[shown], "o", **dots, **fill)
@@ -376,13 +376,13 @@ def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         bar.outline.set_visible(False)
         bar.ax.set_ylim(low, high)
         bar.set_label("mean effect (amber: less, blue: more)")
-    least, most = int(table["points"].min()), int(table["points"].max())
+    smallest, largest = int(table["points"].min()), int(table["points"].max())
     under = _whose(table)
     small = "Bold: the 95 % CI excludes zero. "
-    if most > 1:
-        count = say.plural(most, "point")
-        if least < most:
-            count = f"{least} to {count}"
+    if largest > 1:
+        count = say.plural(largest, "point")
+        if smallest < largest:
+            count = f"{smallest} to {count}"
         under += f"; mean over {count} a cell"
         small += (
             "Where a cell has more than one point, its CI is the mean of theirs, which "
@@ -473,7 +473,7 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
     rows = analysis.indices[analysis.indices["arm"] == arm]
     spec = METHODS[method]
     samples, title = rows[spec.count], say.arm_title(sweep.scenario, arm)
-    parts = []
+    pieces = []
     for index in spec.bars:
         part = rows[["factor", "arm", "outcome", "of"]].assign(
             index=index,
@@ -482,8 +482,8 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
             hi=rows[f"{index}_hi"],
             samples=samples,
         )
-        parts.append(part)
-    table = pd.concat(parts).sort_index(kind="stable")
+        pieces.append(part)
+    table = pd.concat(pieces).sort_index(kind="stable")
     table = table.join(shares, on="of").assign(method=method, title=title)
     return table[INDICES].reset_index(drop=True)
 

@@ -58,16 +58,16 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
         if len(rows)
     ]
     places = max(say.digits(float(top["effect"])) for _, _, top in sides)
-    parts = []
+    pieces = []
     for rows, verb, top in sides:
         size = say.signed(float(top["effect"]), places)
         if len(rows) == 1:
-            parts.append(f"{top['name']} {verb}s security agreements ({size})")
+            pieces.append(f"{top['name']} {verb}s security agreements ({size})")
         else:
             count = say.plural(len(rows), "state")
-            most = f"{top['name']} most ({size})"
-            parts.append(f"{count} {verb} security agreements, {most}")
-    return f"{name}: {'; '.join(parts)}"
+            largest = f"{top['name']} most ({size})"
+            pieces.append(f"{count} {verb} security agreements, {largest}")
+    return f"{name}: {'; '.join(pieces)}"
 
 
 def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
@@ -97,8 +97,10 @@ def shades_of(states: pd.DataFrame) -> dict[str, Any]:
 
 
 def _page(table: pd.DataFrame) -> list[style.Axes]:
-    left, right, bottom, top = table.attrs["layout"].box
-    return style.panels(12.0, 2.0 + min(11.6 * (top - bottom) / (right - left), 8.5))
+    left_edge, right, bottom, top = table.attrs["layout"].box
+    return style.panels(
+        12.0, 2.0 + min(11.6 * (top - bottom) / (right - left_edge), 8.5)
+    )
 
 
 @style.figure(
@@ -138,8 +140,8 @@ def draw_map(
         _draw_dots(ax, dots, layout, colours)
     arcs = table[table["arc"]]
     draw_arcs(ax, arcs, layout)
-    left, right, bottom, top = layout.box
-    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    left_edge, right, bottom, top = layout.box
+    ax.set(xlim=(left_edge, right), ylim=(bottom, top), aspect="equal")
     draw_names(ax, arcs, placed, layout)
     ax.set_axis_off()
     _draw_key(ax, reach_of(states), is_world=is_world)
@@ -200,9 +202,11 @@ def draw_land(
     outlined: codes in black lines."""
     from matplotlib.patches import PathPatch, Rectangle
 
-    left, right, bottom, top = layout.box
+    left_edge, right, bottom, top = layout.box
     looks: dict[str, Any] = {"facecolor": SEA, "linewidth": 0, "zorder": 0}
-    ax.add_patch(Rectangle((left, bottom), right - left, top - bottom, **looks))
+    ax.add_patch(
+        Rectangle((left_edge, bottom), right - left_edge, top - bottom, **looks)
+    )
     codes = {row.numeric: code for code, row in code_table().items()}
     codes.pop(None, None)
     for country in atlas.countries():
@@ -276,8 +280,8 @@ def named_spots(
 
     letter, row : width of a letter and height of a line, of the width of the map
     """
-    left, right, bottom, top = layout.box
-    width = right - left
+    left_edge, right, bottom, top = layout.box
+    width = right - left_edge
     line, is_world = row * width, layout.kind == "world"
     taken: list[tuple[float, float, float]] = []  # middle, and half the width of words
     names: list[tuple[str, float, float, bool]] = []
@@ -291,7 +295,7 @@ def named_spots(
         for dx, dy in _offsets(half + 0.009 * width, 0.9 * line, is_world=is_world):
             u, v = x + dx, y + dy
             is_inside = (
-                left + half < u < right - half
+                left_edge + half < u < right - half
                 and bottom + 0.45 * line < v < top - 0.45 * line
             )
             is_free = all(

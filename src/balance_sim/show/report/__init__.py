@@ -83,13 +83,13 @@ def embedded(
 
     drawn : figures by name that need not be drawn again
     """
-    parts = []
+    pieces = []
     for name, figure in figures.items():
         picture = drawn[name] if drawn is not None else draw(study, figure)
         body = map_of(study) if name == MAP else ""
         link = "" if body or figure.typeset else data_link(picture.svg)
         numbers = figure.numbers(study, picture.table)
-        parts.append(
+        pieces.append(
             {
                 "name": name,
                 "question": figure.question,
@@ -100,7 +100,7 @@ def embedded(
                 "table": tables.shown(figure, numbers),
             }
         )
-    return parts
+    return pieces
 
 
 def map_of(study: Result) -> str:
@@ -132,7 +132,7 @@ def rendered(
 
 def policy(style: str, script: str, connect: str = "'none'") -> str:
     """The Content-Security-Policy of a page with this style and script."""
-    parts = [
+    pieces = [
         "default-src 'none'",
         f"style-src '{digest(style)}'",
         "img-src data:",
@@ -140,10 +140,10 @@ def policy(style: str, script: str, connect: str = "'none'") -> str:
         "form-action 'none'",
     ]
     if script:
-        parts.append(f"script-src '{digest(script)}'")
+        pieces.append(f"script-src '{digest(script)}'")
     if connect != "'none'":
-        parts.append(f"connect-src {connect}")
-    return "; ".join(parts)
+        pieces.append(f"connect-src {connect}")
+    return "; ".join(pieces)
 
 
 def digest(text: str) -> str:
@@ -212,16 +212,16 @@ def save_study(
             step()
         return {name: figures[name] for name in some}
 
-    here, elsewhere = names, list[str]()
+    own_value, elsewhere = names, list[str]()
     if isinstance(study, AnalysedResult) and len(study.scenario.states) >= LARGE:
         share = 3 * len(names) // 5
-        here, elsewhere = names[:share], names[share:]
+        own_value, elsewhere = names[:share], names[share:]
     background = None
     if elsewhere:
         background = _begin(
             study, partial(write_figures, draw_these(elsewhere), folder)
         )
-    svgs = write_figures(draw_these(here), folder, step)
+    svgs = write_figures(draw_these(own_value), folder, step)
     if background is not None:
         svgs |= background()
     drawn = {
@@ -259,9 +259,9 @@ def _environment() -> Environment:
     storey by their path."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    here, package = PackageLoader(__name__), PackageLoader("balance_sim", ".")
+    own_value, package = PackageLoader(__name__), PackageLoader("balance_sim", ".")
     environment = Environment(
-        loader=ChoiceLoader([here, package]),
+        loader=ChoiceLoader([own_value, package]),
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,

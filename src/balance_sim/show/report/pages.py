@@ -74,8 +74,8 @@ def _sentences(result: AnalysedResult) -> list[str]:
 
 def sections_of(result: AnalysedResult) -> list[Section]:
     """The sections of a run's report that rooms of the upper storey bring."""
-    found = [section(result) for section in registry.parts("section").values()]
-    return [section for section in found if section is not None]
+    results = [section(result) for section in registry.parts("section").values()]
+    return [section for section in results if section is not None]
 
 
 # -- a sweep ---------------------------------------------------------------------------
@@ -109,8 +109,8 @@ def _sweep_answer(sweep: SweepResult, effects: pd.DataFrame) -> str:
     sure = effects.loc[clear(effects), "mean"]
     words = f"{multiples_title(multiples_table(sweep))}."
     if len(sure):
-        more, fewer = int((sure > 0).sum()), int((sure < 0).sum())
-        words += f" Of the detectable ones {more} are above zero and {fewer} below."
+        suffix, fewer = int((sure > 0).sum()), int((sure < 0).sum())
+        words += f" Of the detectable ones {suffix} are above zero and {fewer} below."
     arm = say.arm_title(sweep.scenario, str(sweep.headline_arm))
     control = say.arm_title(sweep.scenario, sweep.reference)
     runs = say.plural(sweep.runs, "replication")
@@ -159,13 +159,13 @@ def _comparison(several: Comparison) -> Content:
     inputs = []
     for name, lines in zip(names[1:], several.differences, strict=True):
         inputs.append((f"{name}, against {names[0]}", input_rows(lines), len(lines)))
-    made = [tables.made_rows(study) for study in studies]
+    origins = [tables.made_rows(study) for study in studies]
     return {
         "title": title,
         "question": "; ".join(titles),
         "answer": _comparison_answer(several),
         "inputs": inputs,
-        "made": list(zip(names, made, strict=True)),
+        "made": list(zip(names, origins, strict=True)),
         "failed_count": sum(len(study.failed) for study in studies),
     }
 
@@ -182,10 +182,10 @@ def _comparison_answer(several: Comparison) -> str:
     counts = [len(lines) for lines in several.differences]
     if not any(counts):
         return f"{words}. The inputs are the same."
-    least, most = min(counts), max(counts)
-    values = say.plural(most, "value")
-    if least < most:
-        values = f"{least:,} to {most:,} values"
+    smallest, largest = min(counts), max(counts)
+    values = say.plural(largest, "value")
+    if smallest < largest:
+        values = f"{smallest:,} to {largest:,} values"
     return f"{words}. Their inputs differ in {values}, listed below."
 
 
@@ -195,8 +195,8 @@ def input_rows(lines: list[str]) -> Rows:
     rows = []
     for line in lines:
         path, _, values = line.partition(": ")
-        left, _, right = values.removesuffix(" right").rpartition(" left, ")
-        rows.append([path, _input(left), _input(right)])
+        left_edge, _, right = values.removesuffix(" right").rpartition(" left, ")
+        rows.append([path, _input(left_edge), _input(right)])
     rows.sort(key=lambda row: (row[0].startswith(OF_THE_PROGRAM), row[0]))
     return rows[:MOST_INPUTS]
 

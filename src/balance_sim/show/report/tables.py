@@ -152,9 +152,9 @@ def own_rows(result: Result) -> Rows:
 
 def own_meanings(result: Result) -> list[str]:
     """What each outcome of the user's own is, in its author's words."""
-    own = result.codebook[result.codebook["outcome"].str.startswith("own_")]
+    own_names = result.codebook[result.codebook["outcome"].str.startswith("own_")]
     lines = []
-    for row in own.to_dict("records"):
+    for row in own_names.to_dict("records"):
         words = say.capital(say.outcome_words(row["outcome"]))
         lines.append(f"{words}: {say.printable(row['meaning'])}")
     return lines
@@ -184,10 +184,10 @@ def changes(
     added : events with their dates
     values : by key path
     """
-    parts = [f"without {event}" for event in drop]
-    parts += [f"with {event} ({date})" for event, date in added]
-    parts += [f"{path} = {listed(value)}" for path, value in values.items()]
-    return "; ".join(parts) or "nothing"
+    pieces = [f"without {event}" for event in drop]
+    pieces += [f"with {event} ({date})" for event, date in added]
+    pieces += [f"{path} = {listed(value)}" for path, value in values.items()]
+    return "; ".join(pieces) or "nothing"
 
 
 def listed(value: object) -> str:
@@ -266,19 +266,19 @@ def made_rows(study: Result | SweepResult) -> Rows:
         method = study.manifest.design.method or ""
         rows = [["experiment", study.name], sha256, ["design", method]]
         rows.append(["points", f"{len(study.table.numbers()):,}"])
-        each = "every arm and point"
+        scope = "every arm and point"
     else:
         folder = study.folder
         manifest = None if folder is None else Store(folder).read_manifest()
         rows = [sha256, *_scenario_rows(scenario)]
-        each = "every arm"
+        scope = "every arm"
     versions = {"balance_sim": getattr(study, "version", "")}
     if manifest is not None:
         versions = manifest.versions[-1].programs
     shown = ", ".join(f"{name} {number}" for name, number in versions.items())
     rows += [
         ["arms", ", ".join(study.arms)],
-        ["replications", f"{study.runs:,} of {each}{failed_and_missing(study)}"],
+        ["replications", f"{study.runs:,} of {scope}{failed_and_missing(study)}"],
         ["seed", str(study.seed)],
         ["digest", study.digest],
         ["versions", shown],
