@@ -1,5 +1,13 @@
 """A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with
-file, line and column."""
+file, line and column.
+
+The way of a file: `documents` makes a tree of nodes with their places (`nodes`), `load`
+reads tables (`tables`) and the files that it extends into it, and lays it over a
+calibration; `reading` turns it into the models of `schema`, piece by piece (`rows`,
+`actors`, `validation`); `checks` holds what must hold between pieces; `arms` reads and
+checks each arm. `setter` changes values at key paths, for options, arms, points and
+draws. `experiment` and `design` do the same for designs of experiments.
+"""
 
 from balance_sim.scenario.defaults import new_scenario, parameter_table
 from balance_sim.scenario.diagnostics import Diagnostic, ScenarioError
