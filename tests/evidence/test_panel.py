@@ -14,6 +14,7 @@ from balance_sim.evidence.data.layers import roster
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import base_rate
+from refusals import refused
 
 DATA = Path(__file__).parent / "data"
 
@@ -132,9 +133,9 @@ def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None
     assert np.isnan(thin.rivalry).all()
     assert any(note.startswith("no file of rivalry") for note in thin.notes)
     (tmp_path / "nmc_state_year.csv").unlink()
-    with pytest.raises(DataError, match=r"there is no file of capability.*Put nmc_state_year\.csv or"):
+    with refused("E601"):
         load_history(tmp_path, 1992, 1992)
-    with pytest.raises(DataError, match="there is no such folder"):
+    with refused("E601"):
         load_history(tmp_path / "none", 1992, 1992)
     for first, last in ((-5, 1992), (1815, 1992), (1992, 99999)):
         with pytest.raises(DataError, match=r"this year lies outside 1816\.\.2200 \(found"):

@@ -21,6 +21,7 @@ from balance_sim.evidence.data.dyad_series import (
 )
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.state_series import read_ideal_points, read_nmc, read_vdem
+from refusals import refused
 
 DATA = Path(__file__).parent / "data"
 
@@ -234,29 +235,29 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_a_gzipped_file_under_another_name_is_read_and_a_false_one_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(gzip.compress((DATA / "nmc_state_year.csv").read_bytes()))
     assert len(read_nmc(tmp_path / "a.csv").frame) == len(read_nmc(DATA / "nmc_state_year.csv").frame)
-    with pytest.raises(DataError, match=r"the name ends in \.gz and the file is not gzipped"):
+    with refused("E602"):
         read_nmc(written(tmp_path, "ccode,year\n", "b.csv.gz"))
     (tmp_path / "c.csv.gz").write_bytes(gzip.compress(b"ccode,year\n" * 50)[:30])
-    with pytest.raises(DataError, match="the compressed data are damaged"):
+    with refused("E601"):
         read_nmc(tmp_path / "c.csv.gz")
 
 
 def test_a_gzipped_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress(b"\0" * (40 << 20), 6))
-    with pytest.raises(DataError, match=r"bytes unpack to 3\d,\d{3},\d{3} and more"):
+    with refused("E602"):
         read_nmc(path)
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     for path in (tmp_path / "pipe.csv", Path("/dev/zero"), tmp_path):
-        with pytest.raises(DataError, match="not a regular file"):
+        with refused("E601"):
             read_nmc(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the file is not there"):
+    with refused("E601"):
         read_nmc(tmp_path / "none.csv")
 
 

@@ -11,7 +11,7 @@ from balance_sim.effects.result import open_result
 from balance_sim.show.figures import fitting
 from click.testing import CliRunner
 
-MOST = 2_000_000
+MOST = 2 * 1024**2
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -158,7 +158,7 @@ def verify(
     for name in changed(folder):
         reason = "not the bytes it was written with; its command draws it again"
         verified.damage.append(Damage(name, reason))
-    if not study.finished:
+    if not study.finished and not verified.damage:
         verified.notes.append(_how_far(study))
     return verified
 

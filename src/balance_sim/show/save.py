@@ -30,7 +30,7 @@ SMALL = 9.0
 FOLDER = "figures"
 DOTS = 160  # per inch
 FORMATS = ("png", "svg")
-SAFE = " =:;/,.-()+!@*'\n?[]{}|~_&$"
+SAFE = " =:;/,.-()+!@*'\n?[]{}|~_$"
 """Characters that a data link in double quotes takes as they are."""
 
 _STYLE: Any = {
@@ -209,5 +209,8 @@ def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
 
 
 def data_link(svg: bytes) -> str:
-    """An SVG as the link of an image in a page."""
-    return "data:image/svg+xml," + quote(svg, safe=SAFE)
+    """An SVG as the link of an image in a page: without indents, and with single quotes,
+    which need no escape there."""
+    lines = [line.strip() for line in svg.decode().splitlines()]
+    text = "\n".join(lines).replace("'", "&apos;").replace('"', "'")
+    return "data:image/svg+xml," + quote(text, safe=SAFE)

@@ -3,8 +3,8 @@ results folder.
 
 A file is written beside its place under a name of its own, synced and renamed. What a
 writer that was killed leaves is named `.*.partial`: no reader takes it for anything, and
-the next writer of the folder takes it away. The lock is the kernel's, and falls with the
-process that holds it."""
+the next writer of the folder takes it away. The lock is the kernel's, and falls with
+the process that holds it."""
 
 from __future__ import annotations
 

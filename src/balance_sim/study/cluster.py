@@ -34,7 +34,10 @@ WORKERLESS_SECONDS = (
     60  # without a single worker, after which nobody is waited for any longer
 )
 PATIENCE = 1.0  # seconds between two looks at scheduler and workers
-KEPT = "What was finished is kept: the same command goes on, with another --scheduler or on this machine without one."
+KEPT = (
+    "What was finished is kept: the same command goes on, with another --scheduler or "
+    "on this machine without one."
+)
 log = logging.getLogger(__name__)
 
 

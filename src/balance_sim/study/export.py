@@ -177,7 +177,7 @@ def factor_text(value: Any) -> str:
     return harmless(text)
 
 
-# -- EMA workbench ----------------------------------------------------------------------------------
+# -- EMA workbench ---------------------------------------------------------------------
 
 
 def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:

@@ -236,7 +236,7 @@ class Folder:
         self._failed |= {(row["point"], row["run"]): row for row in rows}
 
 
-# -- what a study is ---------------------------------------------------------------------------------
+# -- what a study is -------------------------------------------------------------------
 
 
 def manifest_of(
@@ -296,7 +296,8 @@ def scenario_of(manifest: Manifest) -> Scenario:
     has_focal = any(event.id == scenario.focal for event in scenario.events)
     if any(CONTROL.search(text) for text in _texts(manifest.inputs)) or not has_focal:
         raise StoreDamaged(
-            "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
+            "manifest.json: `inputs` is no scenario that would be read from a file. "
+            "Restore it."
         )
     classes = manifest.class_table
     if not {*scenario.codes} <= {*classes.list_of}:

@@ -125,7 +125,7 @@ class Outcomes:
         return values
 
 
-# -- curves ------------------------------------------------------------------------------------------
+# -- curves ----------------------------------------------------------------------------
 
 
 def day_axis(horizon: int) -> Ints:
@@ -213,10 +213,9 @@ def codebook(
     counted; fixed: whether no arm can change it. meanings: of outcomes of the user's
     own, by name without `own_`.
 
-    >>> book = codebook(["accords_counter_30", "filtered_accords_counter_30", "own_first"], {"first": "Days to it."})
+    >>> book = codebook(["accords_counter_30", "filtered_accords_counter_30"])
     >>> book[["outcome", "unit", "estimator"]].values.tolist()
-    [['accords_counter_30', 'agreements', 'filtered'], ['own_first', 'as its author
-    says', 'count']]
+    [['accords_counter_30', 'agreements', 'filtered']]
     """
     columns = list(names)
     outcomes = [name for name in columns if not name.startswith(FILTERED)]

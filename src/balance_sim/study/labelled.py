@@ -1,5 +1,5 @@
-"""A study as labelled arrays: an xarray Dataset, and the draws of its parameters as ArviZ
-1.0 reads them. The extra `notebook` brings xarray."""
+"""A study as labelled arrays: an xarray Dataset, and the draws of its parameters as
+ArviZ 1.0 reads them. The extra `notebook` brings xarray."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def dataset(result: Result) -> xr.Dataset:
     xarray.Dataset
         each outcome by (arm, replication), filtered estimates too, with `long_name` and
         `units`; `dyad_expected` and
-        `dyad_effect` by (arm, dyad), with the coordinates `a` and `b`; `state_expected` and `state_effect` by (arm,
-        state); `counter_agreements` by (arm, replication, day), how many by each day
+        `dyad_effect` by (arm, dyad), with the coordinates `a` and `b`; `state_expected`
+        and `state_effect` by (arm, state); `counter_agreements` by (arm, replication, day), how many by each day
         after the focal date. What the control arm has no effect of, and what did not
         come by the horizon, is NaN
 
@@ -160,8 +160,8 @@ def inference_data(result: Result) -> xr.DataTree:
     xarray.DataTree
         the groups `posterior` (`prior` where they were drawn from it), a variable a key
         path, by (chain, draw);
-        `posterior_predictive` (`prior_predictive`), a variable an outcome, by (chain, draw, arm); `effects`, its paired
-        difference from the control arm, by (chain, draw, arm). One chain; a draw is a
+        `posterior_predictive` (`prior_predictive`), a variable an outcome, by (chain,
+        draw, arm); `effects`, its paired difference from the control arm, by (chain, draw, arm). One chain; a draw is a
         replication
 
     Raises MissingExtra without xarray, WrongRequest where replications have drawn no

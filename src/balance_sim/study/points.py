@@ -69,7 +69,7 @@ def _canonical(value: Any) -> Any:
     return value if isinstance(value, str | bool | type(None)) else str(value)
 
 
-# -- designs -----------------------------------------------------------------------------------------
+# -- designs ---------------------------------------------------------------------------
 
 
 def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
@@ -184,7 +184,7 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
         yield f"T{trajectory}.{step}", row
 
 
-# -- the table ---------------------------------------------------------------------------------------
+# -- the table -------------------------------------------------------------------------
 
 
 class StoredPoints(Sequence[SweepPoint]):
@@ -261,7 +261,7 @@ class PointTable:
             )
         )
 
-    # -- on disk ----------------------------------------------------------------------------------
+    # -- on disk -----------------------------------------------------------------------
 
     def save(self, store: Store) -> PointsNamed:
         """Write the table into the folder; returns what the manifest says of it."""

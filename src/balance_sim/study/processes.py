@@ -1,5 +1,5 @@
-"""Work in local processes: tasks of a study, calls in order, and one process beside this
-one.
+"""Work in local processes: tasks of a study, calls in order, and one process beside
+this one.
 
 Each worker is an executor of one spawned process, so that it is known which task it was
 at when it died, and no other task is lost with it. A worker is sent its job once, then
@@ -376,7 +376,8 @@ def map_in_order[A, R](
     named: Callable[[A], str],
     hint: str = "",
 ) -> Iterator[R]:
-    """function(argument) of each, in their order; more than one worker starts processes.
+    """function(argument) of each, in their order; more than one worker starts
+    processes.
 
     Raises what the function raises, and StudyError, with the hint, for a call that
     kills its worker each time. named: a call in a message."""

@@ -74,8 +74,9 @@ class Result(StudyResult):
     arms : the control arm first
     version : the balance-sim that made it
     folder, memory : where the block tables are
-    failed : replications that did not finish, with their tracebacks; they are in no frame
-    draws : whether each replication drew its parameters from the fit; or the name of joint draws
+    failed : replications that did not finish, with tracebacks; they are in no frame
+    draws : whether each replication drew its parameters from the fit; or the name of
+        joint draws
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
     meanings : what outcomes of the user's own are, by name without `own_`
@@ -84,7 +85,8 @@ class Result(StudyResult):
     Examples
     --------
     >>> import balance_sim as bs
-    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> result = bs.run(scenario, runs=4, seed=1)
     >>> effects = result.effects.set_index("outcome")
     >>> int(effects.loc[result.headline_outcome, "n"])
     4
@@ -109,7 +111,7 @@ class Result(StudyResult):
         None  # HTML for a notebook: set by the package's front
     )
 
-    # -- tables -----------------------------------------------------------------------------------
+    # -- tables ------------------------------------------------------------------------
 
     @cached_property
     def missing_runs(self) -> int:
@@ -218,7 +220,7 @@ class Result(StudyResult):
         if self.finished and outcome not in self.by_run.names:
             raise LacksOutcome(outcome, self.version)
 
-    # -- what the study is ------------------------------------------------------------------------
+    # -- what the study is -------------------------------------------------------------
 
     @property
     def headline_outcome(self) -> str:
@@ -283,7 +285,8 @@ class Result(StudyResult):
         Examples
         --------
         >>> import balance_sim as bs
-        >>> result = bs.run(bs.load_scenario("experiments/smoke/what_if.yaml"), runs=4, seed=1)
+        >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
+        >>> result = bs.run(scenario, runs=4, seed=1)
         >>> result.to_xarray()["accords_all_300"].dims
         ('arm', 'replication')
         """
@@ -312,7 +315,7 @@ class Result(StudyResult):
         """What a notebook shows."""
         return None if Result.card is None else Result.card(self)
 
-    # -- estimates --------------------------------------------------------------------------------
+    # -- estimates ---------------------------------------------------------------------
 
     @cached_property
     def _estimates(self) -> Estimates:
@@ -413,7 +416,8 @@ class Result(StudyResult):
         manifest = store.manifest()
         if manifest.is_sweep:
             raise WrongRequest(
-                f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))"
+                f"{folder} holds a sweep, not a run "
+                "(from Python: open_sweep(folder).point(0))"
             )
         scenario = scenario_of(manifest)
         timing = (read_summary(store.folder) or {}).get("timing")

@@ -1,7 +1,8 @@
 """Run a scenario: every arm, many times, in memory or into a results folder that can be
 resumed.
 
-`run` goes from scenario to tasks to tables: a `Job` says what is simulated, `missing` which blocks of runs are still to
+`simulate` goes from scenario to tasks to tables: a `Job` says what is simulated,
+`missing` which blocks of runs are still to
 be, `run_tasks` where: in this process, in worker processes, or on a Dask cluster. The
 tables are the same."""
 
@@ -74,7 +75,8 @@ cut up they would take longer."""
 SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
 TRIAL_SECONDS = 20.0
 """That a process has to start in which outcomes of one's own are tried."""
-ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
+ROUNDS = 2
+"""The fewest blocks for each worker: progress shows, and a stop loses half at most."""
 
 
 def default_folder(

@@ -226,7 +226,7 @@ def encode(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-# -- the digest of a result --------------------------------------------------------------------------
+# -- the digest of a result ------------------------------------------------------------
 
 
 class Digest:
@@ -282,7 +282,7 @@ def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     )
 
 
-# -- figures and pages -------------------------------------------------------------------------------
+# -- figures and pages -----------------------------------------------------------------
 
 
 def note_drawn(folder: Path, paths: Iterable[Path]) -> None:

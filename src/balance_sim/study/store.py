@@ -1,7 +1,7 @@
 """The results folder: shards of Parquet tables, each with a record, and a manifest.
 
-A record has the sha256 of its tables' files, and every read checks it. The driver is the
-only writer and holds the lock. A block is done when the record that names it and all
+A record has the sha256 of its tables' files, and every read checks it. The driver is
+the only writer and holds the lock. A block is done when the record that names it and all
 files of that record stand. A damaged, missing or foreign shard is named; whoever writes
 the study next takes it away, and simulates its blocks again."""
 
@@ -197,7 +197,8 @@ class Store:
         runs: int | None = None,
         stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(outcomes, agreements) of one point in the order of runs, of the first `runs`.
+        """(outcomes, agreements) of one point in the order of runs, of the first
+        `runs`.
 
         stored: the blocks, where they are known. Raises StoreDamaged."""
         for block in self._of_point(point, runs, stored):
@@ -439,7 +440,7 @@ def _stacked(
     return pa.concat_tables(stacked)
 
 
-# -- replications that are there, and those that are not ---------------------------------
+# -- replications that are there, and those that are not -------------------------------
 
 
 def runs_in(runs: pa.Table) -> int:

@@ -141,11 +141,12 @@ def sweep(
     experiment : the file, or what `load_experiment` read of it
     out : results folder; `default_folder` if not given
     workers : processes
-    where : in the place of `workers`: workers or cluster, a model, outcomes or terms of one's own, time limit, runs a
-        block
+    where : in the place of `workers`: workers or cluster, a model, outcomes or terms of
+        one's own, time limit, runs a block
     max_bytes : the most that the plan may take on disk
     dry_run : tell the plan and run nothing
-    retry_failed : run blocks with failed runs again, also with code of your own that was repaired
+    retry_failed : run blocks with failed runs again, also with code of your own that
+        was repaired
     command, files : kept in the folder's manifest
     told : called with the plan before anything is run
     progress : called about once a second

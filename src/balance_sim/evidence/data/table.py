@@ -110,9 +110,9 @@ def declared(columns: str) -> Columns:
     """The columns that a reader wants, and those that it cannot do without, as
     `open_table` takes them: `ours=theirs|or theirs`, with `!` where it is needed.
 
-    >>> declared("cow!=ccode|COWcode cinc! milex")
-    ({'cow': ('ccode', 'COWcode'), 'cinc': ('cinc',), 'milex': ('milex',)}, ('cow',
-    'cinc'))
+    >>> names, required = declared("cow!=ccode|COWcode milex")
+    >>> names["cow"], names["milex"], required
+    (('ccode', 'COWcode'), ('milex',), ('cow',))
     """
     names: dict[str, tuple[str, ...]] = {}
     required: list[str] = []

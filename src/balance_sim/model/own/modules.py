@@ -1,7 +1,8 @@
 """Code of the user's own, found by name: one rule for agents, outcomes, terms of
 willingness and kinds of event.
 
-`module:name` names something in a module of the working directory or on PYTHONPATH. A bare name may be that of a
+`module:name` names something in a module of the working directory or on PYTHONPATH. A
+bare name may be that of a
 plug-in: an entry point of an installed package in the group `balance_sim.agents`,
 `.outcomes`, `.terms` or `.events`. Terms and kinds of event enter a `Registry` as their
 module is imported; workers import those modules (`fingerprint.packed`)."""
