@@ -194,6 +194,7 @@ class _Watch:
         with self.lost_as_gone():
             if self.client.status != "running":
                 raise OSError("no longer connected")
+            by_worker: dict[str, int]
             by_worker = self.client.nthreads()  # type: ignore[no-untyped-call]
             threads = sum(by_worker.values())
         clock = time.monotonic()

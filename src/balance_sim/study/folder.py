@@ -402,8 +402,8 @@ def in_short(lines: list[str]) -> list[str]:
     """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the
     study, the title first.
 
-    >>> of_states = ["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there"]
-    >>> in_short([*of_states, "seed: 1 there, 2 asked for"])
+    >>> states = ["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there"]
+    >>> in_short([*states, "seed: 1 there, 2 asked for"])
     ['seed: 1 there, 2 asked for', 'states: 2 values differ']
     """
     sections: dict[str, list[str]] = {}

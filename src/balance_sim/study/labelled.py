@@ -41,8 +41,8 @@ def dataset(result: Result) -> xr.Dataset:
         `units`; `dyad_expected` and
         `dyad_effect` by (arm, dyad), with the coordinates `a` and `b`; `state_expected`
         and `state_effect` by (arm, state); `counter_agreements` by (arm, replication,
-        day), how many by each day after the focal date. What the control arm has no effect of, and what did not
-        come by the horizon, is NaN
+        day), how many by each day after the focal date. What the control arm has no
+        effect of, and what did not come by the horizon, is NaN
 
     Raises MissingExtra without xarray, WrongRequest where no replication finished."""
     xarray = _xarray()
