@@ -113,19 +113,8 @@ def test_pairs_that_differ_most_come_first(tmp_path: Path) -> None:
     assert comparison_pairs_title(table.assign(lo=-1.0, hi=1.0)).startswith("No dyad of ")
 
 
-def test_the_same_beside_itself(folders: list[str]) -> None:
-    both = Comparison.of([f"{folders[0]}:with", f"{folders[0]}:half"])
-    assert both.names == ("seen:with", "seen:half")
-    same = Comparison.of([folders[0], folders[0]])
-    assert "The inputs are the same." in report_html(same)
-    table = differences_table(same)
-    assert (table["difference"].dropna() == 0).all()
-    assert "do not differ detectably in any of 4 arms" in differences_title(table)
-
-
 def test_the_report_of_a_comparison(folders: list[str]) -> None:
     text = report_html(Comparison.of(folders))
-    assert text == report_html(Comparison.of(folders))
     assert "<script" not in text
     assert text.count("<img") == len(fitting(Comparison.of(folders))) >= 2
     path = f"inputs.events.{SCENARIO.focal}.visibility"
@@ -152,7 +141,8 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
     assert "point 0, The summit takes place" in set(differences_table(of_sweeps)["label"])
     assert fitting(of_sweeps).keys() == {"differences"}
-    assert "do not differ detectably in any of 12 arms and points" in report_html(of_sweeps)
+    table = differences_table(of_sweeps)
+    assert (table["difference"].dropna() == 0).all()
 
 
 def test_from_the_command_line(folders: list[str], tmp_path: Path) -> None:
