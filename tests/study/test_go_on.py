@@ -61,17 +61,7 @@ def test_only_known_options_of_their_kind_are_said_again(manifest, command, buil
 
 def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) -> None:
     """The command as given, with its folder; what it names gives the whole study."""
-    words = [
-        "run",
-        "small.yaml",
-        "--runs",
-        "6",
-        "--no-figures",
-        "--workers",
-        "1",
-        "--out",
-        "r",
-    ]
+    words = ["run", "small.yaml", "--runs", "6", "--no-figures", "--workers", "1", "--out", "r"]
     assert lab.ask(*words).returncode == 0
     for path in [*(lab.folder / "r" / "runs").iterdir(), lab.folder / "r" / "summary.json"]:
         path.unlink()

@@ -18,7 +18,6 @@ from balance_sim.article.lines import mechanism_lines, places_of_values
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     measured,
-    row_without_value,
     verdict,
 )
 from balance_sim.article.mechanisms.agreements import (
@@ -568,11 +567,6 @@ def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
     assert all("no arm beside" in row["why"] for row in rows.values())
 
 
-def test_a_reason_is_no_number() -> None:
-    row = row_without_value(MECHANISMS[13], "the scenario declares no position")
-    assert row["value"] is None and row["found"] is None and row["why"].startswith("the scenario")
-
-
 @pytest.mark.parametrize(("width", "most"), [(80, 2), (120, 1)])
 def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, width: int, most: int) -> None:
     lines = list(mechanism_lines(result, width))
@@ -583,14 +577,6 @@ def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, widt
     assert all(row["name"] in "\n".join(lines) for row in result.additions["mechanisms"].values())
     inside = [after - at for at, after in itertools.pairwise(starts) if not lines[after - 1].startswith("implied")]
     assert max(inside) <= most
-
-
-@pytest.mark.parametrize("width", [50, 80, 120])
-def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int) -> None:
-    text = " ".join(" ".join(mechanism_lines(result, width)).split())
-    assert all(f"{one.id} " in text for one in MECHANISMS)
-    assert "only the size" in text
-    assert "36 further replications" in text
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,6 @@ def test_functions_of_this_process_are_measured_in_it_alone() -> None:
     ("code", "said"),
     [
         ("x = 1", "it defines no function"),
-        ("def broken(:", "cannot be imported"),
         ("raise SystemExit(3)", "cannot be imported"),
         (None, "cannot be imported"),
     ],
@@ -141,14 +140,6 @@ def test_a_function_that_gives_no_column_is_refused_before_anything_is_simulated
     assert done.exit_code == 4 and not Path("a").exists()
     assert f"{mine}.py:{line}:1: error[E310] outcome `wrong`: " in done.stderr and said in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_from_python_and_in_a_sweep_it_is_refused_too(mine: str, lab: Any) -> None:
-    Path(f"{mine}.py").write_text("def wrong(history):\n    return [1, 2]\n", encoding="utf-8")
-    with pytest.raises(bs.ScenarioError, match=r"E310.*gave 2 numbers for 1 replication"):
-        bs.run(bs.load_scenario(SMALL), runs=2, outcomes={"wrong": lambda history: [1, 2]})
-    done = ask("sweep", str(lab.path), "--workers", "1", "--out", "s", "--outcomes", mine)
-    assert done.exit_code == 4 and "gave 2 numbers for 1 replication" in done.stderr and not Path("s").exists()
 
 
 def test_where_every_replication_fails_the_reason_and_what_was_written_are_said(mine: str) -> None:
