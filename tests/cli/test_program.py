@@ -43,12 +43,6 @@ def bad(tmp_path: Path) -> Path:
     return path
 
 
-def test_check_of_a_valid_file():
-    code, out, err = invoke("check", str(SUMMIT))
-    assert (code, err) == (0, "")
-    assert out.startswith(f"{SUMMIT}: ok (6 states, 5 agreements, 3 events, 4 arms; sha256 ")
-
-
 PLANS = [("cases.yaml", "evidence cases`: 5 cases"), ("hindcast_dcad.yaml", "evidence hindcast`: fit to 2003, forecast to 2010")]  # fmt: skip
 
 
@@ -149,11 +143,6 @@ def test_every_command_says_what_the_file_of_another_is(command):
             assert (code, out) == (4, ""), (kind, err)
             assert f"{kind}, not " in err and TAKES[command] in err, err
             assert f"balance-sim {right} {path}" in err, err
-
-
-def test_fit_says_what_a_file_is_that_is_no_folder_of_data():
-    code, _, err = invoke("evidence", "fit", str(SUMMIT))
-    assert code == 2 and "is a scenario, no folder of data: balance-sim run" in err
 
 
 def test_check_of_a_folder(tmp_path):

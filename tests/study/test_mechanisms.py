@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from balance_sim.article.beliefs import FrozenWorld
 from balance_sim.article.figures import mechanisms_table
-from balance_sim.article.lines import mechanism_lines, places_of_values
+from balance_sim.article.lines import mechanism_lines
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     measured,
@@ -577,14 +577,6 @@ def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, widt
     assert all(row["name"] in "\n".join(lines) for row in result.additions["mechanisms"].values())
     inside = [after - at for at, after in itertools.pairwise(starts) if not lines[after - 1].startswith("implied")]
     assert max(inside) <= most
-
-
-@pytest.mark.parametrize(
-    ("values", "places"),
-    [((12.3,), 1), ((0.0123, 0.011, 0.014), 4), ((0.0, -1.9e-05, 1.2e-05), 6), ((0.0012, -0.3, 0.3), 3), ((0.0,), 1)],
-)
-def test_numbers_have_as_many_decimals_as_their_row_needs(values: tuple[float, ...], places: int) -> None:
-    assert places_of_values(*values) == places
 
 
 def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):
