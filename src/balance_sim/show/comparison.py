@@ -1,4 +1,4 @@
-"""Several studies side by side: opened, named, and with what differs in their inputs."""
+"""Several studies side by side: opened, named, with what differs in their inputs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Comparison:
         ]
         if sweeps and len(sides) > 2:
             raise WrongRequest(
-                f"{sweeps[0]} is a sweep: beside more than one other, name a point, {sweeps[0]}@0"
+                f"{sweeps[0]} is a sweep: beside more than one other, name a point, "
+                f"{sweeps[0]}@0"
             )
         single = [study for study in studies if isinstance(study, Result)]
         if not sweeps:

@@ -83,7 +83,8 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
     feared: code of the state that `a` and that `b` fears most; "" where it fears
     nobody.
 
-    >>> fear_words({"AUS": "Australia", "JPN": "Japan", "CHN": "China"}, "AUS", "JPN", ("CHN", "CHN"))
+    >>> names = {"AUS": "Australia", "JPN": "Japan", "CHN": "China"}
+    >>> fear_words(names, "AUS", "JPN", ("CHN", "CHN"))
     'both fear China more than anyone'
     """
     if feared == ("", ""):
@@ -91,7 +92,8 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
     if feared[0] == feared[1]:
         return f"both fear {say.state_in_text(names, feared[0])} more than anyone"
     first_state, second_state = (
-        f"{say.state_in_text(names, side)} fears {say.state_in_text(names, whom) + ' most' if whom else 'nobody'}"
+        f"{say.state_in_text(names, side)} fears "
+        f"{say.state_in_text(names, whom) + ' most' if whom else 'nobody'}"
         for side, whom in zip((a, b), feared, strict=True)
     )
     return f"{first_state}, {second_state}"
@@ -144,7 +146,10 @@ def mean_sentence(
     'Australia and Japan sign a new security agreement in 31 of 100 replications, in 30
     of the control arm'
     """
-    words = f"{both_states(names, a, b)} sign {what} in {signed:,} of {say.plural(of, 'replication')}"
+    words = (
+        f"{both_states(names, a, b)} sign {what} in {signed:,} of "
+        f"{say.plural(of, 'replication')}"
+    )
     return say.capital(f"{words}, in {signed_control:,} of the control arm")
 
 
@@ -197,7 +202,10 @@ def _agreement(entry: Entry, names: Names) -> str:
     pair = both_states(names, entry.a, entry.b)
     if entry.what in _STATES_DO:
         return f"{pair} {_STATES_DO[entry.what]} {kind_words(entry.kind)}"
-    return f"the {kind_words(entry.kind, article=False)} of {pair} {_AGREEMENT_DOES[entry.what]}"
+    return (
+        f"the {kind_words(entry.kind, article=False)} of {pair} "
+        f"{_AGREEMENT_DOES[entry.what]}"
+    )
 
 
 def _since(entry: Entry) -> list[str]:
@@ -222,7 +230,8 @@ def _beside(entry: Entry, names: Names, asked: Sequence[AskedDyad]) -> list[str]
     late = entry.days_later
     if late:
         return [
-            f"{say.plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'} than in the control arm"
+            f"{say.plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'} "
+            "than in the control arm"
         ]
     if entry.mark == "changed":
         return ["in another form in the control arm"]

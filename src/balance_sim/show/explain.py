@@ -37,9 +37,12 @@ MAIN = 0.9  # share of a change from which on one term is nearly all of it
 SECOND = 0.05  # share of a change from which on a second term is named
 METHOD = (
     "Shapley values of groups of terms, by the direct estimator: what a group adds to "
-    "expected agreements along the control arm's replications, averaged over all orders "
-    "in which the groups could come in. A group is out where its terms are those of the "
-    "control arm at the same opportunity. alone: all other groups out; last: all others "
+    "expected agreements along the control arm's replications, averaged over all "
+    "orders "
+    "in which the groups could come in. A group is out where its terms are those of "
+    "the "
+    "control arm at the same opportunity. alone: all other groups out; last: all "
+    "others "
     "in. Agreements that differ, and the pace of talks: the effect less the direct "
     "effect. The rows sum to the effect."
 )
@@ -222,7 +225,10 @@ def _signing_words(dyad: DyadTerms, names: Names) -> str:
     row = dyad.shares.to_dict("records")[0]
     earlier_value, later_value = _expected_cells(row)
     effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-    return f"{words}; expected are {later_value} agreements instead of {earlier_value} ({effect})."
+    return (
+        f"{words}; expected are {later_value} agreements instead of {earlier_value} "
+        f"({effect})."
+    )
 
 
 def _minds_words(dyad: DyadTerms, moment: str, names: Names) -> str:

@@ -129,7 +129,10 @@ def finding(result: AnalysedResult) -> str:
     if arm is None:
         title = say.arm_title(result.scenario, result.reference)
         level = say.number(control["mean"], 1)
-        return f"{title}: {level} expected {subject}. There is no other arm to compare with."
+        return (
+            f"{title}: {level} expected {subject}. There is no other arm to compare "
+            "with."
+        )
     effect = _row(result.effects, arm, outcome)
     treated = _row(result.levels, arm, outcome)
     if effect is None or treated is None or not effect["n"]:
@@ -181,7 +184,8 @@ def channel_words(result: AnalysedResult) -> str:
     suffix = f", what else the arm changes {pieces['rest']}" if pieces["rest"] else ""
     return (
         f"Channels: the picture of who stands together adds {pieces['picture']}, the "
-        f"threat to its targets {pieces['threat']}{suffix} (exact Shapley values, expected "
+        f"threat to its targets {pieces['threat']}{suffix} (exact Shapley values, "
+        "expected "
         "estimator)."
     )
 
@@ -194,7 +198,8 @@ def short_channels(result: AnalysedResult) -> str:
     suffix = f", the arm's other changes {pieces['rest']}" if pieces["rest"] else ""
     return (
         f"Channels: who stands together {pieces['picture']}, the threat to its targets "
-        f"{pieces['threat']}{suffix}; {pieces['total']} in all, by the expected estimator "
+        f"{pieces['threat']}{suffix}; {pieces['total']} in all, by the expected "
+        "estimator "
         "(partners as at the start)."
     )
 

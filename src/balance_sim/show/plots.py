@@ -80,7 +80,8 @@ def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
     manifest = Store(folder).read_manifest()
     if manifest is not None and manifest.game is not None:
         raise WrongRequest(
-            f"{folder} holds a game, whose arms are profiles: draw it with plot or report"
+            f"{folder} holds a game, whose arms are profiles: draw it with plot or "
+            "report"
         )
     if manifest is not None and manifest.is_sweep:
         return open_sweep(folder)

@@ -209,7 +209,7 @@ def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
 
 
 def data_link(svg: bytes) -> str:
-    """An SVG as the link of an image in a page: without indents, and with single quotes,
+    """An SVG as the link of an image in a page: without indents, with single quotes,
     which need no escape there."""
     lines = [line.strip() for line in svg.decode().splitlines()]
     text = "\n".join(lines).replace("'", "&apos;").replace('"', "'")

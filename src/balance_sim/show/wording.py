@@ -36,7 +36,7 @@ MOST_DECIMALS = 6
 # -- numbers ---------------------------------------------------------------------------
 
 
-def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002 - as a study has it
+def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002
     """What a CI is of; draws: of `Result`, what each replication drew its parameters
     from."""
     if not draws:
@@ -165,13 +165,15 @@ def change_words(
     earlier_value, later_value = levels(without, with_event, decimals(mcse, lo, hi))
     if finding == "one run":
         return (
-            f"{earlier_value} {what} without it and {later_value} with it, in one replication, which "
+            f"{earlier_value} {what} without it and {later_value} with it, in one "
+            "replication, which "
             "gives no confidence interval"
         )
     size = effect_words(mean, lo, hi, mcse)
     if finding == "not detectable":
         return (
-            f"no detectable effect on expected {what} ({size}); {earlier_value} are expected "
+            f"no detectable effect on expected {what} ({size}); {earlier_value} are "
+            "expected "
             "without it"
         )
     verb = "rise" if finding == "more" else "fall"

@@ -1,10 +1,10 @@
 """Atomic files: each stands under its name complete, or not at all; and the lock of a
 results folder.
 
-A file is written beside its place under a name of its own, synced and renamed. What a
-writer that was killed leaves is named `.*.partial`: no reader takes it for anything, and
-the next writer of the folder takes it away. The lock is the kernel's, and falls with
-the process that holds it."""
+A file is written beside its place under a name of its own, synced and renamed. What
+a writer that was killed leaves is named `.*.partial`: no reader takes it for
+anything, and the next writer of the folder takes it away. The lock is the kernel's,
+and falls with the process that holds it."""
 
 from __future__ import annotations
 

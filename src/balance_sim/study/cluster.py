@@ -194,7 +194,9 @@ class _Watch:
         with self.lost_as_gone():
             if self.client.status != "running":
                 raise OSError("no longer connected")
-            threads = sum(self.client.nthreads().values())  # type: ignore[no-untyped-call]
+            by_worker: dict[str, int]
+            by_worker = self.client.nthreads()  # type: ignore[no-untyped-call]
+            threads = sum(by_worker.values())
         clock = time.monotonic()
         if threads:
             self.since = None

@@ -75,7 +75,8 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
     strange = sorted(name for name in names - results if not name.endswith(".partial"))
     if strange:
         raise WrongRequest(
-            f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
+            f"{shown(str(folder), 200)} holds other things than results "
+            f"({listed(map(shown, strange), 3)}): "
             "give a new or an empty folder as --out"
         )
 
@@ -112,7 +113,7 @@ class InMemory:
         self._failed += result.failed
         self._tables[result.task.block] = result.tables
 
-    def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
+    def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002
         """Tables of outcomes kept so far, in the order of runs."""
         return (tables.runs for tables in self.tables())
 
@@ -401,7 +402,8 @@ def in_short(lines: list[str]) -> list[str]:
     """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the
     study, the title first.
 
-    >>> in_short(["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there", "seed: 1 there, 2 asked for"])
+    >>> states = ["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there"]
+    >>> in_short([*states, "seed: 1 there, 2 asked for"])
     ['seed: 1 there, 2 asked for', 'states: 2 values differ']
     """
     sections: dict[str, list[str]] = {}

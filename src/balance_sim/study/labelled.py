@@ -40,9 +40,9 @@ def dataset(result: Result) -> xr.Dataset:
         each outcome by (arm, replication), filtered estimates too, with `long_name` and
         `units`; `dyad_expected` and
         `dyad_effect` by (arm, dyad), with the coordinates `a` and `b`; `state_expected`
-        and `state_effect` by (arm, state); `counter_agreements` by (arm, replication, day), how many by each day
-        after the focal date. What the control arm has no effect of, and what did not
-        come by the horizon, is NaN
+        and `state_effect` by (arm, state); `counter_agreements` by (arm, replication,
+        day), how many by each day after the focal date. What the control arm has no
+        effect of, and what did not come by the horizon, is NaN
 
     Raises MissingExtra without xarray, WrongRequest where no replication finished."""
     xarray = _xarray()
@@ -161,8 +161,8 @@ def inference_data(result: Result) -> xr.DataTree:
         the groups `posterior` (`prior` where they were drawn from it), a variable a key
         path, by (chain, draw);
         `posterior_predictive` (`prior_predictive`), a variable an outcome, by (chain,
-        draw, arm); `effects`, its paired difference from the control arm, by (chain, draw, arm). One chain; a draw is a
-        replication
+        draw, arm); `effects`, its paired difference from the control arm, by (chain,
+        draw, arm). One chain; a draw is a replication
 
     Raises MissingExtra without xarray, WrongRequest where replications have drawn no
     parameters, or none finished."""

@@ -294,7 +294,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     if made_in != MANIFEST_VERSION:
         raise WrongRequest(
             f"{path} was made by another version of balance-sim, in format {made_in}; "
-            f"this one reads {MANIFEST_VERSION}. Run the study again into a new folder, "
+            f"this one reads {MANIFEST_VERSION}. Run the study again into a new "
+            "folder, "
             "or install that version"
         )
     declared = plain.pop("sha256", None)
@@ -340,7 +341,8 @@ def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
     )
     if len(content) > LARGEST:
         raise WrongRequest(
-            f"the scenario's files make a manifest of {len(content):,} bytes; at most {LARGEST:,} are read. Shorten "
+            f"the scenario's files make a manifest of {len(content):,} bytes; at most "
+            f"{LARGEST:,} are read. Shorten "
             "the texts in its tables, or leave out columns that nothing reads."
         )
     write_atomic(folder / FILE, content)

@@ -255,7 +255,8 @@ def prepare(
     scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest(
-            "parameters are not drawn for a model of one's own: leave out one of the two"
+            "parameters are not drawn for a model of one's own: leave out one of the "
+            "two"
         )
     elsewhere = options.get("workers", 1) > 1 or options.get("out") is not None
     outcomes = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)

@@ -36,7 +36,8 @@ REPORT = "report.html"
 MOST_CELLS = 100_000_000  # ten times those of the largest block
 LARGEST_UNPACKED = 512 << 20
 _LINE = re.compile(
-    r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)"
+    r"([0-9a-f]{64})  "
+    r"((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)"
 )
 
 

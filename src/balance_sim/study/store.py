@@ -1,9 +1,9 @@
 """The results folder: shards of Parquet tables, each with a record, and a manifest.
 
 A record has the sha256 of its tables' files, and every read checks it. The driver is
-the only writer and holds the lock. A block is done when the record that names it and all
-files of that record stand. A damaged, missing or foreign shard is named; whoever writes
-the study next takes it away, and simulates its blocks again."""
+the only writer and holds the lock. A block is done when the record that names it and
+all files of that record stand. A damaged, missing or foreign shard is named; whoever
+writes the study next takes it away, and simulates its blocks again."""
 
 from __future__ import annotations
 
@@ -462,7 +462,8 @@ def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     paths = [path for shard in store.shards() for path in shard.missing_paths]
     if paths:
         raise StoreDamaged(
-            f"{paths[0]} is gone, and with it a part of the study. Give the command that "
+            f"{paths[0]} is gone, and with it a part of the study. Give the command "
+            "that "
             "wrote the folder again to simulate its runs again."
         )
     wanted = len(points) * runs

@@ -1,1 +1,1 @@
-"""Commands of the group `balance-sim evidence`; nothing else of evidence imports cli."""
+"""Commands of the group `balance-sim evidence`: what alone of it imports cli."""

@@ -195,7 +195,8 @@ def _refuse_file(data: Path) -> None:
     if file_type is None:
         raise click.UsageError(f"{name} is a file: the rates need a folder of data")
     raise click.UsageError(
-        f"{name} is {file_type.description}, no folder of data: {file_type.command} {name}"
+        f"{name} is {file_type.description}, no folder of data: {file_type.command} "
+        f"{name}"
     )
 
 

@@ -1,5 +1,5 @@
-"""One fingerprint of the code that decides results: sha256 of the package's sources, and
-of every module of one's own with the helpers that it imports.
+"""One fingerprint of the code that decides results: sha256 of the package's sources,
+and of every module of one's own with the helpers that it imports.
 
 A job for another process carries the driver's fingerprint. Whoever unpacks the job
 imports the modules, takes its own fingerprint, and refuses where the two differ: a
@@ -88,7 +88,8 @@ class CodeFingerprint:
         self.refuse_other(
             present,
             "the disk",
-            "It was edited while the study ran: give the command again into a new folder",
+            "It was edited while the study ran: give the command again into a new "
+            "folder",
         )
 
 

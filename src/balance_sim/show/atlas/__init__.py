@@ -197,10 +197,9 @@ def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
     return x[places_kept], y[places_kept]
 
 
-CUTS = (
-    -169.0,
-    -30.0,
-)  # meridians at which a map is cut, Bering Strait and the Atlantic: it meets least land there
+CUTS = (-169.0, -30.0)
+"""Meridians at which a map is cut, where they meet least land: the Bering Strait and
+the Atlantic."""
 MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
 NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
 WIDTH = 960.0  # of a map in a page, in its units

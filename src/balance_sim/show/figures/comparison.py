@@ -219,7 +219,10 @@ def _largest(rows: pd.DataFrame, name: str) -> str:
     studies_table,
     fits=has_rows(studies_table),
     page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
-    empty="No two studies with an arm to compare and a window in common: there is no effect to show.",
+    empty=(
+        "No two studies with an arm to compare and a window in common: there is no "
+        "effect to show."
+    ),
     columns="label level excess lo hi mcse against_first against_lo against_hi n",
 )
 def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
@@ -261,7 +264,10 @@ OUTCOMES = [
     *("label", "arm", "outcome", "left", "right", "difference", "lo", "hi", "mcse"),
     *("n", "paired", *SIDES),
 ]
-NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see the table of each."
+NO_OUTCOME = (
+    "No agreements counted on both sides, or more than two sides: see the table of "
+    "each."
+)
 
 
 def differences_table(comparison: Comparison) -> pd.DataFrame:
@@ -380,7 +386,8 @@ def draw_differences(
         how = "replication by replication"
     right, left_edge = say.first(table, "right_name"), say.first(table, "left_name")
     small = (
-        f"Means, {right} less {left_edge}, {how}. Bars: 95 % CI; open dots: it holds zero. "
+        f"Means, {right} less {left_edge}, {how}. Bars: 95 % CI; open dots: it holds "
+        "zero. "
         "Scales differ from panel to panel. All outcomes are in the table."
     )
     return style.Words(differences_title(table), "", small, 84, 124)
@@ -445,7 +452,10 @@ def _pairs_page(table: pd.DataFrame) -> list[style.Axes]:
     comparison_pairs_table,
     fits=has_rows(comparison_pairs_table),
     page=_pairs_page,
-    empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
+    empty=(
+        "No expected agreement of any dyad on either side, or more than two sides: "
+        "there is nothing to show."
+    ),
     columns="dyad left right difference lo hi",
     download="dyad left right difference lo hi",
 )
@@ -477,7 +487,10 @@ def draw_comparison_pairs(axes: list[style.Axes], table: pd.DataFrame) -> style.
         "more, red fewer). At the right: the difference with its 95 % CI; bold: it "
         "excludes zero"
     )
-    small = "Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to."
+    small = (
+        "Each CI is for one dyad by itself: of dyads that do not differ about 5 % "
+        "seem to."
+    )
     undrawn = len(table) - len(shown)
     if undrawn:
         small += f" {undrawn:,} dyads that differ less are in the table."

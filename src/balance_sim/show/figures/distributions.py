@@ -32,8 +32,13 @@ Floats = npt.NDArray[np.float64]
 KINDS = {
     "ecdf": "share of replications with at most so much, a line an arm",
     "hist": "how often each value came, a panel an arm, the control arm behind",
-    "forest": "paired effect with its interval, a row an arm; of a sweep, a row a point",
-    "fan": "median, 50 % and 90 % of the control arm over time, and the headline arm's median",
+    "forest": (
+        "paired effect with its interval, a row an arm; of a sweep, a row a point"
+    ),
+    "fan": (
+        "median, 50 % and 90 % of the control arm over time, and the headline arm's "
+        "median"
+    ),
 }
 MOST_ARMS, MOST_POINTS, BINS = 7, 60, 30
 OWN = "own_"  # how outcomes of one's own begin
@@ -339,7 +344,10 @@ def _title(table: pd.DataFrame, outcome: str) -> str:
         return f"{subject}: half of the replications lie at {half}"
     row = headline.iloc[0]
     effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-    return f"{subject}: half of the control arm's replications lie at {half}; effect {effect}"
+    return (
+        f"{subject}: half of the control arm's replications lie at {half}; effect "
+        f"{effect}"
+    )
 
 
 def _small(table: pd.DataFrame) -> str:
@@ -414,7 +422,10 @@ def draw_forest(
         style.beside(ax, y, f"{say.signed(row['effect'], places)} ({bounds})")
     ax.set_xlabel(f"effect, {_unit(outcome)}")
     subject = say.capital(say.outcome_words(outcome))
-    title = f"{subject}: the 95 % CI of {int(sure.sum())} of {len(table)} effects excludes zero"
+    title = (
+        f"{subject}: the 95 % CI of {int(sure.sum())} of {len(table)} effects "
+        "excludes zero"
+    )
     n = say.plural(int(table["n"].max()), "replication")
     under = f"paired with the control arm over {n}; grey: the interval holds zero"
     return style.Words(title, under, say.CAVEAT, wrap=72)
@@ -458,7 +469,10 @@ def draw_course(
     if len(ends) > 1:
         title += f", {ends[1]} with the event"
     n = say.plural(int(table["n"].max()), "replication")
-    under = f"Lines: medians. Bands: 50 % and 90 % of {n} of the control (spread, not error)"
+    under = (
+        f"Lines: medians. Bands: 50 % and 90 % of {n} of the control (spread, not "
+        "error)"
+    )
     small = "Measured at the end of each window."
     if is_count and len(days) > 4:
         small = "Weekly counts of new security agreements."

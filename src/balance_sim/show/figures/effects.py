@@ -249,7 +249,9 @@ SHARE_HEADS = (
     difference_table,
     fits=compares,
     page=lambda table: style.panels(9.6, 2.4 + 0.46 * max(len(table), 2)),
-    empty="No arm to compare, or no replication finished: there is no difference to show.",
+    empty=(
+        "No arm to compare, or no replication finished: there is no difference to show."
+    ),
     columns="title fewer same more n",
     download="title fewer same more n",
 )
@@ -490,7 +492,8 @@ def draw_convergence(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     ax.set_xlabel("replications so far, in the order of their numbers (log scale)")
     ax.set_ylabel("effect on expected\nagreements")
     under = (
-        f"Effect on {say.COUNTER} {style.within(table)}. Band: one Monte Carlo standard "
+        f"Effect on {say.COUNTER} {style.within(table)}. Band: one Monte Carlo "
+        "standard "
         "error each way"
     )
     treatment, control = say.first(table, "treatment"), say.first(table, "control")

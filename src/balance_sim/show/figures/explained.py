@@ -109,7 +109,10 @@ def attribution_title(table: pd.DataFrame) -> str:
     attribution_table,
     fits=has_rows(attribution_table),
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
-    empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
+    empty=(
+        "Nothing was explained yet, so there is no attribution: see balance-sim "
+        "explain."
+    ),
     columns="group terms value lo hi mcse alone last effect",
 )
 def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:

@@ -167,7 +167,8 @@ def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     )
     small = (
         "Relation: how far a state thinks the host stands with it less how far against "
-        "it. Groups may overlap. Dots stand in the middle of the step in which a window "
+        "it. Groups may overlap. Dots stand in the middle of the step in which a "
+        "window "
         "of the report ends."
     )
     return style.Words(relations_title(table), under, small, small_wrap=120)

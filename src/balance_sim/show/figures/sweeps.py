@@ -332,7 +332,8 @@ def surface_title(table: pd.DataFrame) -> str:
     count = int(sure.sum()) if sure.any() else "none"
     which = "largest of them" if sure.any() else "largest"
     return (
-        f"The effect is detectable in {count} of {len(table)} cells; {which}: {size} at "
+        f"The effect is detectable in {count} of {len(table)} cells; {which}: {size} "
+        "at "
         f"{where}"
     )
 
@@ -343,7 +344,10 @@ def surface_title(table: pd.DataFrame) -> str:
     surface_table,
     fits=has_rows(surface_table),
     page=lambda _: style.panels(8.8, 6.0),
-    empty="Fewer than two factors are numbers with two values or more: there is no surface to show.",
+    empty=(
+        "Fewer than two factors are numbers with two values or more: there is no "
+        "surface to show."
+    ),
 )
 def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A cell for each pair of values or classes, its mean effect as colour and
@@ -526,7 +530,10 @@ def _indices_page(table: pd.DataFrame) -> list[style.Axes]:
     indices_table,
     fits=lambda sweep: sweep.manifest.design.method in METHODS,
     page=_indices_page,
-    empty="Not a Sobol or Morris design, or too few samples are finished: there are no indices to show.",
+    empty=(
+        "Not a Sobol or Morris design, or too few samples are finished: there are no "
+        "indices to show."
+    ),
 )
 def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Left the effect, right the level: two bars a factor with their intervals."""

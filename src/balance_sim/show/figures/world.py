@@ -150,7 +150,10 @@ def draw_map(
         "outline, bold: participants of the event"
     )
     if len(arcs):
-        under += f". Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
+        under += (
+            f". Arcs: the {len(arcs)} dyads that change most, wider where more; "
+            "dashed: fewer"
+        )
     places = "The places are invented: where they stand here means nothing."
     if is_world:
         places = atlas.CAPTION

@@ -1,5 +1,5 @@
-"""What each page of the core says besides its figures: of a run, a sweep, several studies
-side by side."""
+"""What each page of the core says besides its figures: of a run, a sweep, several
+studies side by side."""
 
 from __future__ import annotations
 

@@ -253,7 +253,10 @@ def failed_and_missing(study: Result | SweepResult) -> str:
     words = f"; {len(study.failed):,} failed" if study.failed else ""
     missing = study.missing_runs
     if missing:
-        words += f"; {missing:,} of all that were asked for are missing, and in no number here"
+        words += (
+            f"; {missing:,} of all that were asked for are missing, and in no number "
+            "here"
+        )
     return words
 
 
