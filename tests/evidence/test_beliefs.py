@@ -28,7 +28,6 @@ from balance_sim.evidence.estimation.beliefs import (
 )
 from balance_sim.evidence.estimation.choices import Choices, choices, variants
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.lines import profile_lines
 from balance_sim.evidence.estimation.parameter_files import fitted_record
 from balance_sim.scenario.defaults import parameter_table
 from recovery import made_record
@@ -136,7 +135,7 @@ def test_those_told_go_to_their_joint_peak(history: History, record: Choices) ->
     assert refitted.marginal == pytest.approx(there.peak.marginal, abs=1e-4)
 
 
-def test_the_file_and_the_terminal_name_verdict_and_interval(history: History, record: Choices) -> None:
+def test_the_file_names_verdict_and_interval(history: History, record: Choices) -> None:
     found = fit(record, propensities=False)
     start = shipped_setting(record, found)
     one, _ = profile(history, start, "beta")
@@ -145,13 +144,6 @@ def test_the_file_and_the_terminal_name_verdict_and_interval(history: History, r
     assert written["beliefs"]["parameters.beta"]["interval"] == [None, pytest.approx(0.0945, abs=1e-3)]
     assert written["beliefs"]["parameters.beta"]["verdict"] == "at a bound"
     assert written["parameters"]["parameters.d0_km"]["interval"] == pytest.approx([told.low, told.high])
-    text = "\n".join(profile_lines([one, told], [told], verbose=True))
-    assert "\nbeta " in text
-    assert "tau: sorts agreements" in text
-    assert max(map(len, text.splitlines())) <= 80
-    short = "\n".join(profile_lines([one, told], [told]))
-    assert "Of 2 parameters of beliefs and reach the record identifies d0_km" in short and "\nbeta " not in short
-    assert "identifies none; all keep their value" in " ".join(profile_lines([one]))
 
 
 def parabola(top: float, bend: float) -> tuple[np.ndarray, np.ndarray]:

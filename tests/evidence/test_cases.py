@@ -319,17 +319,6 @@ def test_a_folder_with_capabilities_only(tmp_path):
     assert scenario.events[0].targets == ()
 
 
-@pytest.mark.parametrize(
-    ("label", "kind"),
-    [("Tripartite Pact", "treaty"), ("China-Solomon Islands security agreement", "treaty"),
-     ("No-limits statement", "joint_summit"), ("Impact of a parade", "joint_summit"),
-     ("ENTENTE Cordiale", "treaty")],
-)  # fmt: skip
-def test_kind_of_the_signal_by_the_words_of_its_label(label, kind):
-    case = Case("X", label, date(1950, 1, 1), ("SUN", "CHN"), ("USA",))
-    assert case.event_kind == kind
-
-
 def test_the_window_ends_on_the_same_day_of_the_month_or_its_last():
     def last(day, months):
         return Case("X", "", day, ("SUN",), ("USA",), window_months=months).last_day

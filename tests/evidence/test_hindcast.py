@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.cli import main
-from balance_sim.evidence.commands.hindcast import hindcast_lines, keep, locked
+from balance_sim.evidence.commands.hindcast import keep, locked
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
@@ -28,8 +28,6 @@ from balance_sim.evidence.forecast.forward import agreements_forward, scenario_o
 from balance_sim.evidence.forecast.forward_networks import forward_networks
 from balance_sim.evidence.forecast.hindcast import STEPS, Hindcast, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan, read_hindcast_plan, stored_plan
-from balance_sim.evidence.forecast.lines import judged, words
-from balance_sim.evidence.forecast.score import best_baseline
 from balance_sim.evidence.forecast.scored_files import read_scored_forecasts
 from balance_sim.evidence.goodness.networks import compare, facts_of
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -68,22 +66,6 @@ def found(made: History) -> Hindcast:
     found = hindcast_of(PLAN, made, said.append)
     assert said == [*STEPS]
     return found
-
-
-@pytest.mark.parametrize("verbose", [False, True])
-def test_its_words_say_first_whether_it_beats_the_best_baseline(found: Hindcast, verbose: bool) -> None:
-    lines = [*hindcast_lines(found, verbose=verbose)]
-    assert max(map(len, lines)) <= 80
-    text = " ".join(" ".join(lines).split())
-    for way, head in (("one_year_ahead", "One year ahead"), ("simulated_forward", "Simulated forward from 1999")):
-        scores = found.scores[way]
-        best = best_baseline({name: s.log_skill.value for name, s in scores.items()})
-        assert best is not None
-        gain = scores[best].model_gains["log_skill"]
-        of = scores["model"]
-        assert f"{of.n:,} dyad-years, {of.events:,} with an agreement" in text.split(head)[1][:120]
-        assert f"The model is {judged(gain)} the best baseline, {words(best)}: log skill" in text
-    assert (f"memory {found.memory:g}" in text) == verbose
 
 
 def test_both_ways_have_the_model_and_all_baselines(found: Hindcast) -> None:
@@ -396,28 +378,17 @@ def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None
     assert (path in written["parameters"]) == (written["beliefs"][path]["verdict"] == "identified")
 
 
-def test_the_shipped_plan_is_read() -> None:
-    plan = read_hindcast_plan(ROOT / "experiments" / "hindcast_dcad.yaml")
-    assert (plan.first, plan.last, plan.until) == (1985, 2003, 2010)
-    assert set(plan.baselines) == {"base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"}
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("runs: many", r"1:7: error\[E201\] runs"),
-        ("runs: 0", r"1:7: error\[E203\] runs"),
         ("widow: 3", r"1:1: error\[E101\] widow"),
-        ("ways: [sideways]", r"1:8: error\[E211\] ways\[0\].*\n.*one_year_ahead, simulated_forward"),
+        ("ways: [sideways]", r"1:8: error\[E211\] ways\[0\]"),
         ("baselines: [logit]", r"error\[E211\] baselines"),
         ("until: 1990", r"error\[E210\] until"),
-        ("title: 3", r"error\[E201\] title"),
         ("- 1", r"1:1: error\["),
-        ("propensities: 3", r"error\[E201\] propensities"),
-        ("refit: daily", r"1:8: error\[E211\] refit.*\n.*once, yearly"),
+        ("refit: daily", r"1:8: error\[E211\] refit"),
         ("persistence: 1.5", r"error\[E203\] persistence"),
-        ("persistence: yes", r"error\[E201\] persistence"),
-        ("pair_variance: -1", r"error\[E203\] pair_variance"),
     ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:

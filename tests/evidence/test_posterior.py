@@ -234,13 +234,6 @@ def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     assert row["finding"]["word"] in (INFORMED, PRIOR_DOMINATED, IN_CONFLICT)
 
 
-@pytest.mark.parametrize("width", [80, 100])
-def test_parameters_of_a_scenario_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    monkeypatch.setenv("COLUMNS", str(width))
-    shown = CliRunner().invoke(main, ["parameters", str(SOLOMON)], catch_exceptions=False)
-    assert max(map(len, shown.stdout.splitlines())) <= width
-
-
 # --- recovery ---------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import balance_sim as bs
@@ -15,20 +14,14 @@ import pandas as pd
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.forecast.baselines import BASELINES
-from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.lines import (
-    agreement_lines,
-    case_lines,
-    detectable_lines,
     gain_lines,
     judged,
-    note_lines,
 )
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario.defaults import new_scenario
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.show.wording import wrapped
 from click.testing import CliRunner
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
@@ -137,32 +130,6 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
     assert set(held["auc"]) == {"value", "se", "ci95"}
 
 
-def test_a_wide_table_stays_within_a_terminal() -> None:
-    """Negative skills with intervals of as many digits as there are, and the longest names."""
-    rng = np.random.default_rng(1)
-    y = (rng.uniform(size=4000) < 0.3).astype(float)
-    names = ("model", "base_rate", "earlier_accords", "gravity", "logit", "boosted_trees")
-    found = score_forecasts(
-        {name: rng.uniform(0, 1, 4000) if name != "base_rate" else np.full(4000, 0.3) for name in names},
-        y, np.arange(4000), resamples=30,
-    )  # fmt: skip
-    lines = [*agreement_lines(found), *gain_lines(found), *detectable_lines(found["model"])]
-    assert max(map(len, lines)) <= 80
-    starts = ("past", "gravity", "logit", "boosted")
-    assert len({line.index("(") for line in lines[1:] if line.startswith(starts)}) == 1
-    measures = {"average_precision": 0.123, "auc": 0.456, "brier": 0.789}
-    cell = measures | {f"{name}_ci95": [-0.123, -0.456] for name in measures}
-    gains = {name: {"value": -value, "ci95": [-0.123, -0.456]} for name, value in measures.items()}
-    case = {name: cell | {"model_gains": gains} for name in names[:3]} | {"excess": measures}
-    assert max(map(len, case_lines(case))) <= 80
-    assert max(map(len, wrapped("word " * 60))) <= 80
-
-
-def test_baselines_that_lack_for_one_reason_are_one_note() -> None:
-    told = note_lines(["no baseline gravity: no years", "few rows", "no baseline boosted_trees: no years"])
-    assert told == ["note: no baseline gravity, boosted trees: no years", "note: few rows"]
-
-
 @pytest.mark.parametrize(
     ("rows", "words", "message"),
     [
@@ -188,22 +155,6 @@ def test_a_misspelt_kind_is_said(
     code, text = score(files["forecast"], files["some"], *YEAR, *words)
     assert code == 0 and max(map(len, text.splitlines())) <= 80
     assert message in " ".join(text.split())
-
-
-def test_kinds_of_the_scenario_are_known(folder: Path, tmp_path: Path) -> None:
-    """A kind that a scenario adds is a kind; one misspelt is not, and where a file has many the first few are named."""
-    file = tmp_path / "many.csv"
-    rows = "".join(f"{k},AUS,JPN,word{k},signed,1999-05-01\n" for k in range(9))
-    file.write_text(HEAD + rows, encoding="utf-8")
-    forecast = Forecast((("AUS", "JPN"),), (0.5,), date(1999, 1, 1), date(1999, 12, 31))
-    found = score_forecast(forecast, file, kinds=["word0", "word1"], resamples=10).notes
-    said = [note for note in found if "word" in note]
-    assert [f"`word{k}`" in note for k, note in zip(range(2, 7), said[:5], strict=True)] == [True] * 5
-    assert said[5] == "many.csv: 2 more words for kinds that are none"
-    own = [*bs.open_result(folder).scenario.kinds]
-    file.write_text(HEAD + "".join(f"{kind},AUS,JPN,{kind},signed,1999-05-01\n" for kind in own), encoding="utf-8")
-    notes = scored(folder, file, "--runs", 2)["notes"]
-    assert not [note for note in notes if any(f"`{kind}`" in note for kind in own)]
 
 
 def test_one_kind_at_a_time(files: dict[str, Path]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.cli import main
 from balance_sim.evidence.forecast.theories import NAME, TheoryScores, stacking_weights_beside, theories_text
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.defaults import presets
-from click.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -58,27 +55,3 @@ def test_a_file_that_is_none_is_refused_with_its_line(scores: TheoryScores, scen
     (tmp_path / NAME).write_text(text.replace("dyad_years: 3000", "dyad_years: many"))
     with pytest.raises(ScenarioError, match=r"theories\.yaml:\d+:13: error.*dyad_years"):
         stacking_weights_beside(scenario, tmp_path)
-
-
-def test_effect_says_why_theories_have_no_weights(scores: TheoryScores, scenario: Scenario, tmp_path: Path) -> None:
-    """No file of scores, one of another record, and a current one that the kept draws do not use."""
-    root, copy = Path(__file__).parents[2] / "scenarios", tmp_path / "solomon_2022.yaml"
-    shutil.copy(root / copy.name, copy)
-    shutil.copytree(root / "solomon_2022", tmp_path / "solomon_2022")
-
-    def said() -> str:
-        done = CliRunner().invoke(main, ["effect", str(copy), "-v"])
-        assert done.exit_code == 0, done.stderr
-        told = " ".join(done.stdout.split()).partition("Theories, at one base rate: ")[2]
-        return told.partition("null 0.00000. ")[2].partition(" Placebos")[0]
-
-    assert said() == "The scenario's record is too short to score them."
-    other = with_values(scenario, {"distances.AUS-SLB.km": 1234.0})
-    path = tmp_path / "solomon_2022" / NAME
-    path.write_text(theories_text(other, scores, "balance-sim evidence calibrate x --theories", "0"))
-    assert said() == (
-        "Their scores in theories.yaml are of another record, fit or set of theories: balance-sim evidence calibrate "
-        f"{copy} --theories scores them anew."
-    )
-    path.write_text(theories_text(load_scenario(copy, calibrated=False), scores, "x", "0"))
-    assert said() == "Their weights in theories.yaml are not used here."

@@ -145,8 +145,8 @@ def test_the_options_give_the_same_scenario() -> None:
 
 
 WORDS = [
-    "plain words", "yes", "null", "~", "1", "1e3", "0x1f", "2025-09-04", "a: b", "a #b", "# c", "[a]", "{a: b}", "it's",
-    'the "word"', "'quoted'", "- a", "*a", "&a", "!a", "%a", "@a", "`a`", "a, b", "a\\b", "Über", "true", "key=value",
+    "plain words", "yes", "null", "1e3", "2025-09-04", "a: b", "a #b", "[a]", "{a: b}", "it's",
+    'the "word"', "- a", "*a", "!a", "`a`", "a\\b", "Über", "key=value",
 ]  # fmt: skip
 
 

@@ -90,26 +90,6 @@ def test_blocks_that_overlap_or_are_cut_leave_each_dyad_the_sums_of_its_runs() -
     assert found.effects.equals(study.effects[told].reset_index(drop=True))
 
 
-@pytest.mark.slow
-def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
-    """Once the reference arm is on the shelf, a setting that moves the event alone is half the work."""
-    workers = Workers(1, 3)
-    clerk = Service(SMALL, 3, ARMS, workers)
-
-    async def told(visibility: float) -> list[int]:
-        wish = read_request(run_controls(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode())
-        answers = clerk.answers(await clerk.setting(wish), wish.runs)
-        return [one.runs async for one in answers if isinstance(one, Result)]
-
-    async def both() -> tuple[list[int], list[int]]:
-        return await told(0.5), await told(0.25)
-
-    try:
-        assert done(both()) == ([50, 180], [180])
-    finally:
-        workers.close()
-
-
 def test_a_newer_request_stops_an_expected_effect() -> None:
     """What was asked for by an older one is not worked out, and the newer one is."""
     workers = Workers(1, 3)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from balance_sim.scenario import Scenario, ScenarioError, arm_scenario, load_scenario, value_at, with_values
+from balance_sim.scenario import Scenario, ScenarioError, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.arms import ArmCheck, moved_by
 from balance_sim.scenario.checks import RULES, findings_in, rules_due
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
@@ -99,12 +99,6 @@ def test_every_rule_reads_paths_that_there_are(summit):
     assert {read for rule in RULES for read in rule.reads} <= fields
     assert rules_due(frozenset({"parameters", "theory", "kinds", "frailties.factor", "states.propensity"})) == ()
     assert rules_due(frozenset({"event_kinds"})) and rules_due(frozenset({"events"}))
-
-
-@pytest.mark.parametrize("path", ["events.summit.visibility", "states.JPN.autonomy", "kinds.access.depth"])
-def test_a_value_is_the_one_that_a_file_would_give(world, path):
-    assert world.load(set=[f"{path}=0.25"]) == with_values(world.load(), {path: 0.25})
-    assert value_at(with_values(world.load(), {path: np.float64(0.25)}), path) == 0.25
 
 
 def test_signals_that_fall_out_of_order_are_refused(summit):

@@ -57,12 +57,6 @@ def test_the_file_itself_is_accepted(folder):
 
 
 @QUICK
-@given(data=st.binary(max_size=200))
-def test_arbitrary_bytes(folder, data):
-    outcome(folder, data)
-
-
-@QUICK
 @given(at=st.integers(0, len(TEXT) - 1), byte=st.integers(0, 255))
 def test_one_byte_changed(folder, at, byte):
     data = bytearray(TEXT.encode())

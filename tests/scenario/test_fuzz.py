@@ -58,12 +58,6 @@ def test_arbitrary_bytes(folder, data):
     outcome(folder, data)
 
 
-@QUICK
-@given(text=st.text(alphabet="ab:-[]{},#&*!|>'\"%@` \n\t01.~?", max_size=80))
-def test_arbitrary_yaml_punctuation(folder, text):
-    outcome(folder, text.encode())
-
-
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["USA", "CHN"]),
     lambda inner: (
@@ -107,12 +101,6 @@ def test_a_valid_file_with_one_byte_changed(folder, at, byte):
 )
 def test_a_valid_file_with_something_put_in(folder, at, junk):
     outcome(folder, (TEXT[:at] + junk + TEXT[at:]).encode())
-
-
-@QUICK
-@given(cut=st.integers(0, len(TEXT)))
-def test_a_valid_file_cut_off(folder, cut):
-    outcome(folder, TEXT[:cut].encode())
 
 
 # --- one mutation, on a line we know ------------------------------------------------------------------
@@ -201,12 +189,6 @@ def with_table(folder: Path, data: bytes) -> list[Diagnostic]:
 @given(data=st.binary(max_size=200))
 def test_a_table_of_arbitrary_bytes(folder, data):
     with_table(folder, data)
-
-
-@QUICK
-@given(text=st.text(alphabet='idname,CHNUSA\n\r"; \t0.5', max_size=200))
-def test_a_table_of_arbitrary_text(folder, text):
-    with_table(folder, b"id,name,gdp_bn\n" + text.encode())
 
 
 @QUICK

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,11 +231,6 @@ def test_with_values_refuses(world, path, value, code):
     assert (problem.code, problem.line) == (code, 1) and problem.path.split(".")[0] in path
 
 
-def test_paths_with_one_meaning_are_suggested(world):
-    with pytest.raises(ScenarioError, match=r"did you mean `events\.summit\.visibility`"):
-        with_values(world.load(), {"events.sumit.visibility": 1.0})
-
-
 # --- theory -----------------------------------------------------------------------------------------
 
 
@@ -251,12 +245,6 @@ def test_set_wins_over_theory(world):
     scenario = world.load(theory="null", set=["theory.weights.similarity=0.9"])
     assert scenario.theory.weights["similarity"] == 0.9
     assert scenario.theory.weights["closure"] == 0.0
-
-
-def test_theory_by_option_by_set_and_by_value_agree(world):
-    by_option = world.load(theory="hub_doubt")
-    assert world.load(set=["theory.preset=hub_doubt"]) == by_option
-    assert with_values(world.load(), {"theory.preset": "hub_doubt"}) == by_option
 
 
 def test_there_and_back_between_theories(world):
@@ -374,11 +362,6 @@ def test_the_scenario_fits_its_own_schema_and_travels_between_processes(world):
 
 def test_set_may_change_a_group_and_whoever_it_stands_for(world):
     assert world.load(set=["groups.NATO=[USA]"]).events[2].principals == ("USA",)
-
-
-def test_loading_twice_gives_equal_scenarios(world):
-    assert world.load() == world.load()
-    assert load_scenario(str(world.path)) == load_scenario(Path(world.path))
 
 
 def test_a_copy_that_code_has_changed_keeps_what_was_written(world):

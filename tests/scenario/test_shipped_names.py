@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -43,17 +42,6 @@ def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
     assert of["experiment", "theories"] == "balance-sim sweep theories"
     assert of["cases", "cases"] == "balance-sim evidence cases cases"
     assert of["hindcast", "hindcast_dcad"] == "balance-sim evidence hindcast hindcast_dcad --data DIR"
-
-
-def test_the_list_has_a_line_for_each_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    code, said, _ = invoke("list")
-    lines = said.splitlines()
-    assert code == 0 and max(map(len, lines)) <= 80
-    rows = json.loads(invoke("list", "--json")[1])
-    names = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert names == [row["name"] for row in rows]
-    assert "Scenarios: balance-sim run NAME" in lines and "Games: balance-sim game NAME" in lines
 
 
 NAMES = ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad"]
@@ -111,12 +99,6 @@ def test_only_a_bare_name_is_sought_among_what_is_shipped() -> None:
     for written in ("elsewhere/solomon_2022", "./solomon_2022", "solomon_2022.yml"):
         (found,) = check_scenario(written)[1]
         assert found.code == "E001" and found.suggestion == "did you mean `solomon_2022`?", found.text()
-
-
-def test_a_wrong_name_lists_those_there_are() -> None:
-    code, _, said = invoke("run", "nowhere_2099")
-    assert code == 4 and "beijing_2025, " in said and "(balance-sim list)" in said
-    assert "did you mean `theories`?" in invoke("sweep", "theorys")[2]
 
 
 def test_what_is_written_of_a_shipped_scenario_stays_out_of_the_package(empty: Path) -> None:

@@ -19,19 +19,15 @@ CHINA = "CHN,China,18743.8,313.7,1409,0.04,-0.86,39.9,116.41,,,made up for tests
 # name, old, new, code, row, cell, what is said
 CASES = [
     ("missing column", "id,name", "x_id,name", "E601", 1, 1),
-    ("column of another name", "id,name", "iso3,name", "E602", 1, 1),
     ("misspelt column", "population_m", "populaton_m", "E602", 1, 5),
     ("extra column", "x_check", "check", "E602", 1, 11),
     ("column twice", "x_check", "gdp_bn", "E605", 1, 11),
     ("text for a number", "18743.8", "1874e", "E603", 2, 3),
     ("decimal comma", "18743.8", '"18743,8"', "E603", 2, 3),
-    ("percent", "0.04", "4%", "E603", 2, 6),
     ("leading zero", "18743.8", "018", "E603", 2, 3),
-    ("grouped", "18743.8", "18_743", "E603", 2, 3),
     ("not a number", "18743.8", "NaN", "E604", 2, 3),
     ("infinite", "18743.8", "inf", "E604", 2, 3),
     ("overflow", "18743.8", "1e999", "E204", 2, 3),
-    ("null", "18743.8", "null", "E603", 2, 3),
     ("long number", "18743.8", "9" * 500, "E603", 2, 3),
     ("out of range", "39.9", "91.9", "E203", 2, 8),
     ("cells missing", CHINA, "CHN,China\n", "E604", 2, 1),
@@ -57,14 +53,12 @@ def test_bad_cell(world, old, new, code, row, cell):
 ACCORDS = [
     ("bad flag", "1960-06-23,0,", "1960-06-23,maybe,", "E603", 2, 8),
     ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6),
-    ("month only", "1953-10-01", "1953-10", "E209", 3, 6),
     ("a year, said to be a day", "1953-10-01", "1953", "E213", 3, 10),
     ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4),
     ("bad status", "signed_not_in_force", "sined", "E211", 5, 9),
     ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 3),
     ("in force early", "1960-06-23", "1959-06-23",
      "E215", 2, 7),
-    ("in force late", "1960-06-23", "2025-09-02", "E215", 2, 7),
     ("scheduled early", "2025-09-11", "2025-08-11", "E215", 5, 11),
     ("id twice", "usa-kor,", "usa-jpn,", "E015", 3, 1),
 ]  # fmt: skip
@@ -89,7 +83,6 @@ COMMAS = "," * HEADER.count(",")
 # what spreadsheets and people put around a table: name, lines, code, row, cell, what the two printed lines hold
 AROUND = [
     ("title", ["States of 2024" + COMMAS, HEADER, FIRST, *REST], "E601", 1, 1),
-    ("two titles", ["States", "of 2024", HEADER, FIRST, *REST], "E601", 1, 1),
     ("sep=", ["sep=,", HEADER, FIRST, *REST], "E601", 1, 1),
     ("no table", ["<!DOCTYPE html>", "<html></html>"], "E601", 1, 1),
     ("unit in a name", [HEADER.replace("gdp_bn", "gdp_bn (USD)"), FIRST, *REST], "E602", 1, 3),
@@ -267,16 +260,12 @@ def test_cow_numbers_and_polity_scores_are_read(world):
     [
         ("710,", "7100,", "E303"),
         ("710,", "CHN,", "E603"),
-        ("710,", "-1,", "E603"),
         ("740,", "710,", "E015"),
         ("710,", "265,", "E304"),
         (",-10,", ",-11,", "E203"),
-        (",-10,", ",-88,", "E203"),
         (",-10,", ",low,", "E603"),
         (",-10,", ',"-1,5",', "E603"),
         ("x_check", "democracy", "E605"),
-        ("x_check", "id", "E605"),
-        ("x_check", "ccode1", "E602"),
     ],
 )
 def test_what_is_published_is_read_as_strictly(world, old, new, code):

@@ -14,7 +14,6 @@ from balance_sim.show.figures.effects import (
     PARTS,
     STACK,
     arms_table,
-    channel_title,
     draw_arms,
     draw_placebos,
     placebos_table,
@@ -62,19 +61,6 @@ def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
     assert dots == {0.12: 1.0, -0.03: 0.0}  # of the whole effect, on the axis of its parts
     said = [text.get_text() for text in axes.texts]
     assert said == ["+0.12  (0.10 to 0.14)", "-0.03  (-0.04 to -0.02)"]
-
-
-@pytest.mark.parametrize(
-    ("picture", "threat", "lo", "said"),
-    [
-        (0.03, 0.09, 0.1, "75 % of the effect runs through the threat"),
-        (0.09, -0.03, 0.01, "pull apart, the picture by +0.09 and the threat by -0.03"),
-        (0.03, 0.09, -0.1, ""),
-    ],
-)
-def test_the_title_names_the_channel(picture: float, threat: float, lo: float, said: str) -> None:
-    table = CHANNELS.head(1).assign(picture=picture, threat=threat, effect=picture + threat, lo=lo)
-    assert said in channel_title(table) and bool(said) == bool(channel_title(table))
 
 
 def test_placebos_are_stacked_and_the_event_is_marked() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +21,15 @@ from balance_sim.show.figures.comparison import (
     comparison_pairs_title,
     differences_table,
     differences_title,
-    draw_studies,
     studies_table,
     studies_title,
 )
 from balance_sim.show.report import report_html
-from balance_sim.show.report.pages import input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over
 from balance_sim.study.result import Result
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
-from matplotlib.figure import Figure
-from studies import CASES, SCENARIO, alike, four_runs
+from studies import SCENARIO, alike, four_runs
 
 
 def beside(**studies: Result) -> Comparison:
@@ -71,30 +67,6 @@ def test_other_seeds_are_not_paired() -> None:
     assert table[["against_lo", "against_hi"]].iloc[1].tolist() == pytest.approx([-half, half], abs=1e-4)
 
 
-def test_of_more_than_two_it_says_where_there_is_an_excess() -> None:
-    gain = CASES["250 runs"]()
-    table = studies_table(beside(a=alike(), b=gain, c=alike()))
-    assert studies_title(table) == "The effect is detectable in 1 of 3; largest: b, +0.10 (0.06 to 0.15)"
-    assert studies_title(studies_table(beside(a=alike(), b=alike()))) == (
-        "The effect is the same in every replication: 0.00 in a and 0.00 in b"
-    )
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_every_case_beside_another_has_a_picture_with_words(case: str) -> None:
-    both = beside(one=four_runs(), other=CASES[case]())
-    assert len(words_of(COMPARISON_FIGURES["studies"].draw(both))) > 10
-
-
-def test_it_draws_on_axes_of_ones_own() -> None:
-    figure = Figure()
-    ax = figure.subplots()
-    table = studies_table(beside(first=four_runs(), second=alike()))
-    assert draw_studies(table, ax=ax) is figure
-    assert figure.get_suptitle() == "" and "The effect is +0.5 in first" in ax.get_title(loc="left")
-    assert [label.get_text().split("\n")[0] for label in ax.get_yticklabels()] == ["first", "second"]
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Two runs of the small scenario, the second with an event nobody sees."""
@@ -105,18 +77,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         run(scenario, 8, seed=3, out=home / name)
         names.append(str(home / name))
     return names
-
-
-def test_the_command_says_first_whether_the_effects_differ(folders: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    said = CliRunner().invoke(main, ["compare", *folders]).stdout
-    table = studies_table(Comparison.of(folders))
-    assert " ".join(said.split()).startswith(f"{studies_title(table)}. Effects on expected counter-balancing")
-    assert "8 paired replications" in said and re.search(r"events\.\w+\.visibility: 1\.0 left, 0\.0 right", said)
-    body = [line for line in said.splitlines() if not line.startswith(("Below", folders[0], folders[1]))]
-    assert len(body) <= 26 and max(map(len, body)) <= 80
-    one = CliRunner().invoke(main, ["compare", f"{folders[0]}:{SCENARIO.reference_arm}", f"{folders[0]}:with"]).stdout
-    assert "The effect" not in one and "with a participant" in one  # one pair of arms: by direction
 
 
 def test_rows_are_those_of_compare(folders: list[str]) -> None:
@@ -193,14 +153,6 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     assert "point 0, The summit takes place" in set(differences_table(of_sweeps)["label"])
     assert fitting(of_sweeps).keys() == {"differences"}
     assert "do not differ detectably in any of 12 arms and points" in report_html(of_sweeps)
-
-
-def test_values_that_differ_are_read_back_from_their_lines() -> None:
-    lines = ["versions.numpy: '1' left, '2' right", "inputs.a.b: 'x: y left, z' left, None right"]
-    assert input_rows(lines) == [
-        ["inputs.a.b", "x: y left, z", "not there"],
-        ["versions.numpy", "1", "2"],
-    ]
 
 
 def test_from_the_command_line(folders: list[str], tmp_path: Path) -> None:

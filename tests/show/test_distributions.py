@@ -74,17 +74,6 @@ def test_all_figures_are_listed_without_results() -> None:
     assert CliRunner().invoke(main, ["plot"]).exit_code == 2
 
 
-def test_of_unknown_outcomes_those_of_ones_own_are_named_first() -> None:
-    small = bs.load_scenario(SMALL)
-    found = bs.run(small, runs=2, outcomes={"corvia_signs": lambda history: history.count(history.agreements["new"])})
-    with pytest.raises(WrongRequest) as caught:
-        spread_of(found, "own_x", "ecdf")
-    first, last = str(caught.value).splitlines()
-    assert first == "unknown outcome `own_x`; did you mean `own_corvia_signs`?" and "codebook.csv" in last
-    with pytest.raises(WrongRequest, match="the nearest are\n  own_corvia_signs\n"):
-        spread_of(found, "zzzz", "ecdf")
-
-
 def test_what_is_not_there_is_a_wrong_request(result: AnalysedResult, tmp_path: Path) -> None:
     with pytest.raises(WrongRequest, match="did you mean `accords_all_300`"):
         spread_of(result, "accords_al_300", "ecdf")

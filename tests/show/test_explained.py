@@ -17,7 +17,6 @@ from balance_sim.show.figures.explained import (
     attribution_table,
     attribution_title,
 )
-from balance_sim.show.report import report_html
 from balance_sim.study.result import Result
 
 
@@ -60,16 +59,6 @@ def test_what_an_earlier_version_explained_is_drawn_as_it_stands(explained: Resu
         sums.write_text(put_down)
 
 
-def test_the_title_names_the_group_with_the_largest_part(explained: Result) -> None:
-    """Not feedback, which is no group of terms, however large it is."""
-    table = attribution_table(explained)
-    groups = table[:-1].set_index("group")["value"].abs()
-    assert groups.idxmax() == "patron"
-    assert attribution_title(table).startswith("The largest part of the effect is doubt about a patron of both: +")
-    louder = table.assign(value=table["value"].where(table["group"] != "feedback", 9.0))
-    assert "doubt about a patron" in attribution_title(louder)
-
-
 def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
     """It speaks of this study and is not as explain writes it: damage, exit 6, and no figure of it."""
     assert explained.folder is not None
@@ -89,11 +78,6 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
     finally:
         path.write_text(before)
         sums.write_text(put_down)
-
-
-def test_they_are_in_the_report(explained: Result) -> None:
-    assert "attribution" in fitting(explained)
-    assert 'id="attribution"' in report_html(explained)
 
 
 def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None:

@@ -6,31 +6,26 @@ import hashlib
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.article.figures import draw_mechanisms, draw_stances, mechanisms_title, stances_title
+from balance_sim.article.figures import draw_stances, stances_title
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.counts import (
     draw_fan,
     draw_outcomes,
     fan_effects_table,
     fan_table,
-    fan_title,
     outcomes_table,
-    outcomes_title,
 )
-from balance_sim.show.figures.dyads import draw_dyads, dyads_table, dyads_title
-from balance_sim.show.figures.effects import difference_table, difference_title, draw_difference
-from balance_sim.show.figures.relations import relations_title
-from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, folded, readable
-from balance_sim.show.headline import finding
+from balance_sim.show.figures.dyads import draw_dyads, dyads_table
+from balance_sim.show.figures.effects import difference_table, draw_difference
+from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, readable
 from balance_sim.show.plots import save_figures
 from balance_sim.show.save import figure_bytes
-from studies import CASES, alike, four_runs
+from studies import CASES, four_runs
 
 from matplotlib.figure import Figure  # isort: skip
 from matplotlib.text import Text  # isort: skip
@@ -96,37 +91,6 @@ def hidden_tick_labels(figure: Figure) -> set[int]:
     return kept - drawn
 
 
-def test_titles_state_the_finding() -> None:
-    result = four_runs()
-    assert fan_title(fan_effects_table(result)) + "." == finding(result)
-    assert difference_title(difference_table(result)) == (
-        "As it happened: 50.0 % of replications have more counter-balancing security agreements, 0.0 % have fewer"
-    )
-    assert dyads_title(dyads_table(result)) == "As it happened: no dyad shows a detectable effect"
-    sure = dyads_table(CASES["250 runs"]())
-    assert dyads_title(sure[sure["effect"] >= 0]) == (
-        "As it happened: one dyad of 14 changes detectably, KOR\u2013FRA, +0.10"
-    )
-    assert dyads_title(sure) == (
-        "As it happened: 1 dyad becomes more likely to sign, 1 less; largest effect: CHN\u2013FRA, -1.00"
-    )
-    assert "none of 30 replications" in difference_title(difference_table(alike()))
-
-
-def test_one_run_and_no_difference_are_told_in_words() -> None:
-    assert outcomes_title(outcomes_table(alike())).endswith("the two distributions are the same")
-    one = CASES["one run"]()
-    assert difference_title(difference_table(one)) == "As it happened: more agreements in the one replication"
-    row = {"day": [30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "China", "group": "x"}
-    changes = pd.DataFrame(row | {"estimator": "simulated"})
-    assert relations_title(changes) == "Relations with China change in no group, in none of 9 replications"
-    moved = changes.assign(change=-0.2, lo=-0.3, hi=-0.1)
-    assert relations_title(moved) == "By day 30 relations with China are worse in 1 of 1 group, most in X (-0.200)"
-    weeks = pd.DataFrame({"day": [0.0, 7.0], "change": [-0.5, -0.4], "group": "x", "estimator": "expected"})
-    both = pd.concat([moved, weeks.assign(host="China")])
-    assert relations_title(both).startswith("Relations with China fall at once, most in X (-0.500); by day 30 they are")
-
-
 def test_stances_are_told_as_differences_from_the_control() -> None:
     """Two of four states balance without, three with, in every replication: 25 points."""
     row = {"group": "", "share_control": 0.5, "share": 0.75, "effect": 0.25, "lo": 0.2, "hi": 0.3, "n": 9,
@@ -139,17 +103,6 @@ def test_stances_are_told_as_differences_from_the_control() -> None:
     figure = draw_stances(table)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["Balancing", "Hedging"]
     assert np.asarray(figure.axes[0].collections[1].get_offsets()).tolist() == [[25.0, 0.0]]
-
-
-@pytest.mark.parametrize("width", [30, 48, 76])
-def test_no_word_stands_alone_on_a_line(width: int) -> None:
-    """As few lines as can be, and the last one not a stub; per cent signs stay with their numbers."""
-    words = "parade adds 0.12 counter-accords by day 365 (95 % interval 0.08 to 0.16), to 23.5 that come anyway"
-    lines = folded(words, width).split("\n")
-    assert len(lines) == len(textwrap.wrap(words.replace(" %", "\u00a0%"), width, break_on_hyphens=False))
-    assert max(map(len, lines)) <= width
-    assert " ".join(lines).replace("\u00a0", " ") == words
-    assert min(map(len, lines)) > 0.5 * max(map(len, lines))
 
 
 def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
@@ -236,38 +189,3 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def mechanisms() -> pd.DataFrame:
-    """Three rows with placebos, two of them supported; one without that is zero to rounding; one without a value."""
-    rows = [
-        ("M1", 0.02, 0.01, 0.03, "emergent", "as expected", 0.005, "supported"),
-        ("M3", 0.03, 0.02, 0.04, "emergent", "opposite", 0.065, "not supported"),
-        ("M5", -0.01, -0.02, -0.005, "implied", "", 0.02, "supported"),
-        ("M13", 1e-9, -2e-5, 2e-5, "emergent", "not distinguishable", np.nan, ""),
-        ("M8", np.nan, np.nan, np.nan, "emergent", "", np.nan, ""),
-    ]
-    table = pd.DataFrame(rows, columns=["id", "value", "lo", "hi", "tag", "found", "p", "verdict"])
-    return table.assign(name="a mechanism", words="0.02 (0.01 to 0.03)", control="The control")
-
-
-def test_a_mechanism_shows_its_placebo_p_and_verdict_and_one_without_a_dash() -> None:
-    table = mechanisms()
-    assert mechanisms_title(table) == (
-        "Of 3 mechanisms whose sign is open 1 is as expected, 1 opposite, 1 not distinguishable from 0. "
-        "Of 3 compared with placebos 2 are supported"
-    )
-    alone = table.assign(p=np.nan, verdict="")
-    assert "placebos" not in mechanisms_title(alone)
-    axes = draw_mechanisms(table).axes[0]
-    cells = [text.get_text() for text in axes.texts]
-    at = cells.index("placebo p") + 1
-    assert cells[at : at + 5] == [
-        "0.005, supported",
-        "0.065, not supported",
-        "0.020, supported",
-        "\u2013",
-        "\u2013",
-    ]
-    assert cells.count("size only") == 1 and cells.count("no value") == 1
-    assert cells[1:6] == ["M1", "M3", "M5", "M13", "M8"]  # from the top down

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from balance_sim.show.atlas import thinned
-from balance_sim.show.figures import FIGURES, fitting, words_of
+from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.counts import furthest, middle_half, outcomes_table, outcomes_title, overlap
 from balance_sim.show.figures.effects import arms_table, arms_title, convergence_table, convergence_title
 from balance_sim.show.figures.world import map_table, map_title, states_table
@@ -95,20 +95,6 @@ def test_thinning_keeps_a_ring() -> None:
     few = thinned(x, y, 0.1)
     assert 30 < len(few[0]) < 100
     assert len(thinned(x * 0.001, y * 0.001, 0.1)[0]) == 3
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_every_figure_says_something(case: str) -> None:
-    result = CASES[case]()
-    for name, picture in fitting(result).items():
-        assert len(words_of(picture.draw(result))) > 10, name
-
-
-def test_what_fits_a_study_without_a_comparison() -> None:
-    names = set(fitting(CASES["reference only"]()))
-    assert {"fan", "outcomes"} <= names
-    assert names.isdisjoint({"arms", "map", "convergence", "mechanisms"})
-    assert set(FIGURES) > names
 
 
 def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,11 @@ from balance_sim.cli import main
 from balance_sim.games.figures import axes_of, payoffs_table, payoffs_title
 from balance_sim.games.keep import PlayedGame
 from balance_sim.games.report import game_page
-from balance_sim.games.solution import NamedEquilibrium, NashEquilibria
-from balance_sim.games.strategy_figures import PAYOFF, balance_table, balance_title, regret_table, regret_title
+from balance_sim.games.strategy_figures import PAYOFF, balance_table, regret_table, regret_title
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.report import rendered, save_study
 from click.testing import CliRunner
-from playing import THREE, with_payoffs
+from playing import with_payoffs
 from test_figures import hidden_tick_labels, words_of
 
 
@@ -57,20 +55,6 @@ def test_the_players_with_fewest_strategies_tell_matrices_apart(three: PlayedGam
     assert axes_of(replace(three, solution=replace(three.solution, players=alone))) == (["a"], [])
 
 
-def test_titles_say_how_many_equilibria_there_are(dilemma: PlayedGame) -> None:
-    pennies = with_payoffs(dilemma, np.array([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]]))
-    assert (
-        payoffs_title(payoffs_table(pennies)) == "Under these payoffs no profile is an equilibrium in pure strategies"
-    )
-    meeting = with_payoffs(dilemma, np.array([[[1, 1], [0, 0]], [[0, 0], [1, 1]]]))
-    assert payoffs_title(payoffs_table(meeting)) == (
-        "Under these payoffs 2 profiles are equilibria in pure strategies; what was observed is one of them"
-    )
-    other = with_payoffs(dilemma, np.array([[[1, 1], [1, 0]], [[0, 1], [0, 0]]]))
-    title = payoffs_title(payoffs_table(other))
-    assert "what was observed is no equilibrium; the one in pure strategies is Arden stays at home / Belmar" in title
-
-
 def test_regret_marks_the_least_and_its_probabilities_add_up(three: PlayedGame) -> None:
     table = regret_table(three)
     for _, rows in table.groupby("player"):
@@ -102,18 +86,6 @@ def test_what_a_player_wants_less_of_runs_from_right_to_left(dilemma: PlayedGame
     assert any("wants less" in text.get_text() for text in insecurity.texts)
 
 
-def test_the_balance_says_whether_something_else_would_have_brought_more(dilemma: PlayedGame) -> None:
-    title = balance_title(balance_table(dilemma))
-    assert title.startswith("With \u201cArden holds manoeuvres\u201d Arden gets -0.443 under these payoffs (95 % of 12")
-    assert title.endswith("; nothing else brings as much")
-    other = with_payoffs(dilemma, np.array([[[0, 0], [2, 0]], [[0, 0], [1, 1]]]), mcse=0.1)
-    assert balance_title(balance_table(other)).endswith("\u201cArden stays at home\u201d would have brought more, +2.0")
-    unsure = with_payoffs(dilemma, np.array([[[0, 0], [2, 0]], [[0, 0], [1, 1]]]), mcse=9.0)
-    assert "might have brought more" in balance_title(balance_table(unsure))
-    tie = with_payoffs(dilemma, np.zeros((2, 2, 2)))
-    assert balance_title(balance_table(tie)).endswith("; another is as good")
-
-
 def test_every_word_is_inside_and_large_enough(three: PlayedGame) -> None:
     for name, spec in figures_of(three).items():
         if name == "balance_belmar":
@@ -126,21 +98,6 @@ def test_every_word_is_inside_and_large_enough(three: PlayedGame) -> None:
             assert text.get_fontsize() >= 9, (name, text.get_text())
             inside = page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1 and page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1
             assert inside, (name, text.get_text())
-
-
-def test_lines_of_a_cell_do_not_touch(three: PlayedGame) -> None:
-    figure = figures_of(three)["payoffs"].draw(three)
-    figure.canvas.draw()
-    for axes in figure.axes[1:]:
-        numbers = [text for text in axes.texts if re.fullmatch(r"[+-]?\d+\.\d+", text.get_text())]
-        boxes = sorted((round(b.x1), b.y0, b.y1) for b in (text.get_window_extent() for text in numbers))
-        assert all(a[0] != b[0] or a[2] <= b[1] + 1 for a, b in pairwise(boxes))
-
-
-def test_every_player_has_a_balance_sheet(three: PlayedGame) -> None:
-    names = [*figures_of(three)]
-    assert names == ["balance", "payoffs", "regret", "balance_belmar", "balance_corvia"]
-    assert figures_of(three)["balance_corvia"].question == "What did it bring Corvia?"
 
 
 def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_path: Path) -> None:
@@ -171,24 +128,6 @@ def test_titles_of_a_game_are_text_in_the_page(dilemma: PlayedGame) -> None:
     assert "<script>" not in text and "&lt;script&gt;" in text and "a &amp; b" in text
 
 
-def test_without_draws_the_page_says_so(dilemma: PlayedGame) -> None:
-    bare = PlayedGame(dilemma.study, replace(dilemma.solution, draws=None, theories=(), regret=None, voi=None))
-    assert "No parameters were drawn" in page(bare) and "No parameters were drawn" not in page(dilemma)
-
-
-def test_a_mixed_equilibrium_is_told_with_its_shares(dilemma: PlayedGame) -> None:
-    mixed = {
-        "arden": {"restrain": 0.25, "manoeuvre": 0.75},
-        "belmar": {"restrain": 0.0, "manoeuvre": 1.0},
-    }
-    one = NamedEquilibrium("mixed", mixed, {"arden": 0.5, "belmar": -0.125}, True, None)
-    found = replace(dilemma.solution, equilibria=NashEquilibria((one,), False, True))
-    text = page(PlayedGame(dilemma.study, found))
-    assert "Arden: Arden stays at home 25 %, Arden holds manoeuvres 75 %; Belmar: Belmar holds manoeuvres<" in text
-    none = replace(found, equilibria=NashEquilibria((), True, False))
-    assert "No equilibrium was found" in page(PlayedGame(dilemma.study, none))
-
-
 def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -> None:
     folder = str(dilemma.study.result.folder)
 
@@ -210,7 +149,3 @@ def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -
     assert len(pd.read_csv(tmp_path / "all.csv")) == 5 * dilemma.study.result.runs
     code, said = run("explain", folder, "--dyad", "XAR-XBE", "--runs", "2")
     assert code == 0 and "manoeuvre" in said.casefold()  # what was observed, if no arm is named
-
-
-def test_the_three_player_game_is_as_its_file_says(three: PlayedGame) -> None:
-    assert THREE.count("strategies:") == 3 and len(three.solution.profiles) == 12

@@ -6,19 +6,15 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
-import pytest
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.figures import (
     draw_gof,
     draw_gof_residuals,
-    draw_gof_states,
     gof_residuals_table,
-    gof_states_table,
-    gof_states_title,
     gof_table,
     simulated_table,
 )
-from balance_sim.evidence.goodness.lines import gof_lines, p_words, residual_words, verdict_words
+from balance_sim.evidence.goodness.lines import verdict_words
 from balance_sim.evidence.goodness.networks import (
     Agreements,
     GofComparison,
@@ -31,7 +27,6 @@ from balance_sim.evidence.goodness.networks import (
 from balance_sim.evidence.goodness.residuals import Residuals
 from balance_sim.evidence.goodness.statistics import MahalanobisFit
 from balance_sim.show.figures.style import INK, VERMILION
-from balance_sim.show.save import figure_bytes
 from matplotlib.colors import to_hex
 
 SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
@@ -58,12 +53,6 @@ def residuals(ks_p: float = 0.4, level_p: float = 0.5) -> Residuals:
     return Residuals(SPAN.first, day, signed, expected, np.arange(9.0), ("A",), np.ones(1), 0.2, ks_p, level_p)
 
 
-def test_p_in_words() -> None:
-    assert p_words(0.5 / 129, 128) == "p < 0.008"
-    assert p_words(0.0271, 128) == "p = 0.027"
-    assert p_words(0.44, 128) == "p = 0.44"
-
-
 def judged(**p: float | None) -> GofComparison:
     groups = tuple(
         Group(
@@ -88,25 +77,6 @@ def test_the_verdict_names_what_fails_and_counts_what_is_tested() -> None:
     assert verdict_words(few) == "8 replications are too few to test the record at 0.05"
 
 
-@pytest.mark.parametrize(
-    ("ks_p", "level_p", "words"),
-    [
-        (0.4, 0.5, "9 agreements, 7.0 expected (p = 0.50), and they come when the model expects them"),
-        (0.01, 0.5, "9 agreements, 7.0 expected (p = 0.50), but they do not come when"),
-        (0.4, 0.004, "9 agreements, more than 7.0 expected (p = 0.004), but they come when"),
-        (0.01, 0.004, "9 agreements, more than 7.0 expected (p = 0.004), and they do not come when"),
-    ],
-)
-def test_residuals_in_words(ks_p: float, level_p: float, words: str) -> None:
-    assert residual_words(residuals(ks_p, level_p)).startswith(words)
-
-
-def test_lines_fit_a_terminal() -> None:
-    lines = gof_lines(study(), verbose=True)
-    assert max(map(len, lines)) <= 80
-    assert any(line.startswith("  Belgium") for line in lines)
-
-
 def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     table = gof_table(study(25.0))
     figure = draw_gof(table, simulated=simulated_table(study(25.0)))
@@ -128,14 +98,6 @@ def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     )
 
 
-def test_states_title_names_both_ends() -> None:
-    table = gof_states_table(study(25.0))
-    gap = table["observed"] - table["mean"]
-    assert gof_states_title(table).startswith(table["name"].iloc[int(gap.argmax())] + ": ")
-    labels = [text.get_text() for text in draw_gof_states(table).axes[0].get_yticklabels()]
-    assert labels == list(table.assign(gap=gap).sort_values("gap", kind="stable")["name"])
-
-
 def test_residuals_are_drawn_as_they_are() -> None:
     table = gof_residuals_table(study())
     assert table["residual"].tolist() == [0.0, -1.0, -0.5, 2.0]
@@ -144,10 +106,3 @@ def test_residuals_are_drawn_as_they_are() -> None:
     assert np.asarray(steps.get_ydata()).tolist() == table["residual"].tolist()
     none = GoodnessOfFit(study().comparison)
     assert "not known" in draw_gof_residuals(gof_residuals_table(none)).axes[0].texts[0].get_text()
-
-
-def test_figures_are_the_same_bytes() -> None:
-    one, other = (
-        figure_bytes(draw_gof(gof_table(study()), simulated=simulated_table(study())), "svg") for _ in range(2)
-    )
-    assert one == other

@@ -13,7 +13,6 @@ from balance_sim.show import report as report_page
 from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
 from balance_sim.show.report import digest, report_html, save_study, text_of
-from balance_sim.show.report.tables import cell
 from studies import CASES, SCENARIO, alike, four_runs
 
 VOID = {"meta", "link", "br", "img", "input"}
@@ -160,8 +159,3 @@ def test_failed_runs_and_the_map_can_be_left_out(text: str) -> None:
     without = report_html(alike(), world_map=False)
     assert "Natural Earth" not in without
     assert "Natural Earth" in text
-
-
-def test_cells() -> None:
-    values = [0.123456, float("nan"), True, 12345.6, -0.00001, -0.0, "a", 3]
-    assert [cell(v) for v in values] == ["0.1235", "-", "yes", "1.235e+04", "-1e-05", "0", "a", "3"]

@@ -11,8 +11,6 @@ from balance_sim.cli import main
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.figures import (
     agreeing,
-    draw_reliability,
-    draw_scorecard,
     reliability_table,
     reliability_title,
     scorecard_table,
@@ -24,7 +22,6 @@ from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
 from click.testing import CliRunner
 from forecasts import hindcast_document, way
-from matplotlib.figure import Figure
 
 
 def written(document: object, folder: Path) -> Path:
@@ -102,16 +99,6 @@ def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int
     for name, picture in SCORES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
     assert " nan" not in report_html(scored).lower()
-
-
-def test_they_draw_on_axes_of_ones_own(scored: ScoredForecasts) -> None:
-    figure = Figure()
-    axes = list(figure.subplots(2, 3).flat)
-    assert draw_scorecard(scorecard_table(scored), ax=axes[:4]) is figure
-    assert draw_reliability(reliability_table(scored), ax=axes[4:]) is figure
-    assert figure.get_suptitle() == ""
-    assert "log skill" in axes[0].get_title(loc="left") and "agreements expected" in axes[4].get_title(loc="left")
-    assert draw_scorecard(scorecard_table(scored).iloc[:0], ax=axes[:4]) is figure
 
 
 def test_the_report_of_a_hindcast(scored: ScoredForecasts) -> None:

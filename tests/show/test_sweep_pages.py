@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from balance_sim.app.explorer import document, of_sweep
-from balance_sim.cli.sweep import effects_lines
 from balance_sim.effects.compare import open_side, parse_side
 from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
@@ -19,18 +16,13 @@ from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import theories_table
 from balance_sim.show.figures.sweeps import (
-    draw_indices,
-    draw_multiples,
     draw_surface,
-    headline_effects,
     indices_table,
     indices_title,
     multiples_table,
     multiples_title,
-    shown_factors,
     spread_between,
     surface_table,
-    surface_title,
 )
 from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
 from balance_sim.show.report import report_html, save_report
@@ -164,14 +156,6 @@ def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
 
 
-def test_they_draw_on_axes_of_ones_own(sampled: SweepResult) -> None:
-    figure = Figure()
-    axes = list(figure.subplots(1, 3))
-    assert draw_indices(indices_table(sampled), ax=axes[:2]) is figure
-    assert draw_surface(surface_table(sampled), ax=axes[2]) is figure
-    assert figure.get_suptitle() == "" and "cells" in axes[2].get_title(loc="left")
-
-
 def test_theories_beside_each_other(tmp_path: Path) -> None:
     """A row a theory, each with the effect that the sweep has for it, and the agreements that come anyway."""
     path = tmp_path / "theories.yaml"
@@ -200,45 +184,6 @@ outcomes: [accords_counter_300]
     assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The effect is ")
 
 
-def test_of_many_factors_those_that_matter_have_a_panel() -> None:
-    """Fourteen factors of two values; the excess changes by k along the k-th: the first two are left out."""
-    rows = [
-        (2 * k + end, f"p.f{k:02}", float(end), float(k * end), -1.0, 20.0, 0.5, np.nan)
-        for k in range(14)
-        for end in (0, 1)
-    ]
-    columns = ["point", "factor", "value", "excess", "lo", "hi", "mcse", "here"]
-    table = pd.DataFrame(rows, columns=columns).assign(
-        arm="a", reference="b", outcome="accords_all_9", runs=3, title="A", control="B"
-    )
-    assert shown_factors(table) == [f"p.f{k:02}" for k in range(2, 14)]
-    figure = draw_multiples(table)
-    labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
-    assert labels == [path.removeprefix("p.") for path in shown_factors(table)]
-    assert "2 factors along which it changes less" in " ".join(figure.get_supxlabel().split())
-    assert words_of(figure).startswith("Over 28 points the effect runs from 0.00 to +13.00, detectable at none")
-
-
-def test_titles_of_a_sweep_name_their_intervals() -> None:
-    rows = [(0, "a.b.c", 1.0, 0.2, 0.1, 0.3), (1, "a.b.c", 2.0, 0.1, -0.1, 0.3)]
-    table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess", "lo", "hi"])
-    assert multiples_title(table) == "Over 2 points the effect runs from +0.10 to +0.20, detectable at 1 of them"
-    cells = table.assign(x=[1.0, 2.0], y=1.0, words_x=["1", "2"], words_y="1", factor_x="a.b.c", factor_y="d.e")
-    assert surface_title(cells) == (
-        "The effect is detectable in 1 of 2 cells; largest of them: +0.20 (0.10 to 0.30) at b c 1 and e 1"
-    )
-    assert surface_title(cells.iloc[1:].assign(excess=[0.1])) == "The effect is the same, +0.10, in every cell"
-    unsure = cells.assign(lo=-1.0)
-    assert surface_title(unsure).startswith("The effect is detectable in none of 2 cells; largest: +0.20")
-
-
-def test_the_page_asks_what_the_experiment_asks(sampled: SweepResult, swept: SweepResult) -> None:
-    """The scenario's own question where the experiment has none."""
-    assert sampled.scenario.title.endswith("?")  # which needs no full stop behind it
-    assert f"{sampled.scenario.title} Which of the two moves it?" in report_html(sampled)
-    assert f"{swept.scenario.title} {swept.scenario.question}" in report_html(swept)
-
-
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = report_html(swept)
     assert text == report_html(open_sweep(swept.folder))
@@ -260,26 +205,3 @@ def test_the_explorer_of_a_sweep_has_its_points(swept: SweepResult) -> None:
     assert all(set(point["e"]) == {0} for point in found["points"] if point["at"][0] == 0)
     own = json.loads(re.sub("NaN", "null", json.dumps(found)))
     assert own["dials"][1]["values"][own["dials"][1]["start"]] in (0.2, 0.4)
-
-
-def test_the_smoke_study_shows_an_effect(swept: SweepResult) -> None:
-    """It printed six zeros: a summit that nobody sees has none, and all others have one that excludes zero."""
-    head, *rows = effects_lines(swept)
-    assert head.startswith("Effect of summit on alignment participants rest ")
-    found = [re.match(r" *(\S+)  +(\S+) to (\S+) +summit visibility (\S+),", row) for row in rows]
-    assert len(found) == 6 and all(found)
-    for match in filter(None, found):
-        mean, low, high, seen = map(float, match.groups())
-        assert (low > 0 and low < mean < high) if seen else mean == low == high == 0
-
-
-def test_without_outcomes_the_one_that_is_drawn_is_printed(swept: SweepResult) -> None:
-    """Of the longest window, as in the figure; it was the first there is, of the shortest."""
-    design = swept.manifest.design.model_copy(update={"outcomes": []})
-    every = replace(swept, manifest=swept.manifest.model_copy(update={"design": design}))
-    lines = list(effects_lines(every))
-    assert lines[0].startswith("Effect of summit on counter-balancing security agreements within 300 days,")
-    assert headline_effects(every)["outcome"].unique().tolist() == ["accords_counter_300"]
-    drawn = headline_effects(every)["hi"].iloc[-1]
-    shown = lines[-1].split(" to ")[1].split()[0]
-    assert float(shown) == pytest.approx(drawn, abs=0.6 * 10.0 ** -len(shown.split(".")[1])) and drawn > 0

@@ -6,16 +6,12 @@ import math
 
 import pytest
 from balance_sim.show.wording import (
-    change_words,
     decimals,
     digits,
-    factor_words,
     interval,
     levels,
     number,
-    outcome_words,
     percent,
-    plural,
     printable,
     signed,
     verdict,
@@ -40,36 +36,6 @@ NAN = math.nan
 )
 def test_verdict(mean: float, lo: float, hi: float, n: int, expected: str) -> None:
     assert verdict(mean, lo, hi, n) == expected
-
-
-@pytest.mark.parametrize(
-    ("numbers", "words"),
-    [
-        (
-            (0.12, 0.08, 0.16, 0.02, 400, 23.5, 23.62),
-            "expected treaties rise from 23.5 to 23.6 (+0.12; 95 % CI 0.08 to 0.16)",
-        ),
-        (
-            (-0.02, -0.03, -0.01, 0.005, 400, 23.52, 23.50),  # with one decimal both would be 23.5
-            "expected treaties fall from 23.52 to 23.50 (-0.020; 95 % CI -0.030 to -0.010)",
-        ),
-        (
-            (0.5, -0.5, 1.5, 0.3, 4, 1.0, 1.5),
-            "no detectable effect on expected treaties (+0.5; 95 % CI -0.5 to 1.5); 1.0 are expected without it",
-        ),
-        (
-            (0.0, 0.0, 0.0, 0.0, 9, 1.0, 1.0),
-            "no effect on expected treaties; 1.0 are expected with and without it",
-        ),
-        (
-            (2.0, NAN, NAN, NAN, 1, 1.0, 3.0),
-            "1.0 treaties without it and 3.0 with it, in one replication, which gives no confidence interval",
-        ),
-    ],
-)
-def test_a_change_in_words(numbers: tuple[float, ...], words: str) -> None:
-    effect = dict(zip(("mean", "lo", "hi", "mcse", "n"), numbers[:5], strict=True))
-    assert change_words(effect, *numbers[5:], "treaties") == words
 
 
 def test_two_levels_show_that_they_differ_and_no_more() -> None:
@@ -123,34 +89,5 @@ def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> N
     assert percent(share) == words
 
 
-def test_plural_and_printable() -> None:
-    assert [plural(n, "run") for n in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
+def test_terminal_escapes_are_not_printed() -> None:
     assert printable("a\x1b[31mb\n c") == "a [31mb c"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "words"),
-    [
-        ("accords_counter_365", "counter-balancing security agreements within a year"),
-        ("accords_with_participant_90", "security agreements with a participant within 90 days"),
-        ("accords_all_30", "security agreements of any direction within 30 days"),
-        ("accords_defence_pact_365", "agreements of type defence pact within a year"),
-        ("insecurity_host_30", "insecurity host 30"),
-    ],
-)
-def test_outcomes_are_read_aloud(outcome: str, words: str) -> None:
-    assert outcome_words(outcome) == words
-
-
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("events.parade.visibility", "parade visibility"),
-        ("parameters.prior_tension", "prior tension"),
-        ("theory.weights.common_threat", "weight of common threat"),
-        ("theory.preset", "theory"),
-        ("step_days", "step days"),
-    ],
-)
-def test_factors_are_read_aloud(path: str, words: str) -> None:
-    assert factor_words(path) == words
