@@ -14,8 +14,6 @@ from .conftest import GAME, ROOT
 
 WRONG = [
     ("no schema", "schema: 1\n", "", "1:1: error[E108] schema"),
-    ("schema 2", "schema: 1", "schema: 2", "1:9: error[E108] schema"),
-    ("unknown key", "observed:", "payofs: {}\nobserved:", "error[E101] payofs"),
     ("unknown key in strategy", "cost: 0.5", "costs: 0.5", "10:9: error[E101] players.arden.strategies.manoeuvre.costs"),
     ("cost is text", "cost: 0.5", "cost: high", "10:15: error[E201] players.arden.strategies.manoeuvre.cost"),
     ("cost not finite", "cost: 0.5", "cost: .inf", "error[E204]"),
@@ -53,7 +51,6 @@ WRONG = [
     ("lost scenario", "scenario: world.yaml", "scenario: wurld.yaml", "3:11: error[E001]"),
     ("a name of two words", "      wait: {}\n      manoeuvre:\n        cost", "      wait: {}\n      man oeuvre:\n        cost",
      "error[E106] players.arden.strategies.man oeuvre"),
-    ("players misspelt", "players:", "plyers:", "error[E101] plyers"),
     ("a bad name", "  arden:\n    states", "  ar-den:\n    states", "error[E106] players"),
     ("players a list", GAME[GAME.index("players:"):GAME.index("observed")], "players: [1]\n", "4:10: error[E201] players"),
 ]  # fmt: skip
@@ -108,9 +105,6 @@ def test_too_many_profiles(written: Path) -> None:
     )
     players = "".join(player.format(f"p{k}", code, few) for k, code in enumerate(("XAR", "XBE", "XCO")))
     head, tail = GAME.split("players:")[0], "observed: {p0: s0, p1: s0, p2: s0}\n"
-    (written / "game.yaml").write_text(f"{head}players:\n{players}{tail}", encoding="utf-8")
-    game = load_game(written / "game.yaml")
-    assert len(game.profiles) == 216
     more = players + player.format("p3", "XAR", "      s0: {}\n      s1: {}")
     (written / "game.yaml").write_text(f"{head}players:\n{more}{tail}", encoding="utf-8")
     assert "error[E405] players: 432 profiles" in report(check_game(written / "game.yaml")[1])

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import balance_sim as bs
@@ -129,28 +124,3 @@ def test_payoffs_that_were_changed_on_disk_are_worked_out_anew(tmp_path: Path, m
     assert told.exit_code == 6 and "game.json: not the bytes it was written with" in told.output
     assert {**json.loads(CliRunner().invoke(main, words).stdout), "seconds": 0} == {**before, "seconds": 0}
     assert path.read_text(encoding="utf-8") == whole and not verify(tmp_path / "g").damage
-
-
-@pytest.mark.slow
-def test_a_game_that_is_killed_goes_on_with_the_same_digest(tmp_path: Path) -> None:
-    """SIGKILL in the middle; the same command goes on, and comes to what an undisturbed one does."""
-    command = [sys.executable, "-m", "balance_sim", "game", str(ROOT / "games" / "security_dilemma.yaml"), "--json"]
-    command += ["--runs", "800", "--draws", "0", "--no-figures", "--workers", "1"]
-    killed = subprocess.Popen([*command, "--out", str(tmp_path / "a")], cwd=ROOT, stdout=subprocess.DEVNULL)
-    shards = tmp_path / "a" / "runs"
-    deadline = time.monotonic() + 60
-    while not (shards.is_dir() and any(p.suffix == ".parquet" for p in shards.iterdir())):
-        assert time.monotonic() < deadline and killed.poll() is None
-        time.sleep(0.02)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
-    before = {path.name for path in shards.glob("*.parquet")}
-    assert before and not (tmp_path / "a" / "summary.json").exists()
-    ends = []
-    for name in "ab":
-        done = CliRunner().invoke(main, [*command[3:], "--out", str(tmp_path / name)])
-        assert done.exit_code == 0, done.output
-        ends.append(json.loads(done.stdout))
-    assert before <= {path.name for path in shards.glob("*.parquet")}
-    assert ends[0]["digest"] == ends[1]["digest"]
-    assert {**ends[0], "seconds": 0} == {**ends[1], "seconds": 0}

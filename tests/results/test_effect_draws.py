@@ -15,7 +15,6 @@ from balance_sim.evidence.posterior.effect_draws import (
     effect_of,
     effects_over,
 )
-from balance_sim.evidence.posterior.lines import uncertainty_lines
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record, stored_uncertainty, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
@@ -151,13 +150,6 @@ def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, 
     assert shares.shares["event weights"] == pytest.approx(1.0)
     assert sum(shares.shares.values()) == pytest.approx(1.0)
     assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5
-
-
-def test_words(found: Uncertainty) -> None:
-    text = "\n".join(uncertainty_lines(found))
-    assert max(map(len, text.splitlines())) <= 80
-    assert "prior 95 %" in text and "12 draws each" in text and "too short to" in text
-    assert "balance-sim effect SCENARIO --draws 200" in "\n".join(uncertainty_lines(None))
 
 
 def test_the_control_arm_has_no_effect(scenario: Scenario) -> None:

@@ -13,9 +13,9 @@ from balance_sim.study.processes import Background
 
 
 def process_of(one: Background[int]) -> int:
-    assert one._worker is not None
-    assert one._worker.process.pid is not None
-    return one._worker.process.pid
+    assert one.companion is not None
+    assert one.companion.process.pid is not None
+    return one.companion.process.pid
 
 
 def is_gone(pid: int) -> bool:
@@ -53,13 +53,6 @@ def test_where_its_process_dies_it_is_done_in_this_one() -> None:
     one = Background(os.getpid)
     os.kill(process_of(one), signal.SIGKILL)
     assert one() == os.getpid()
-
-
-def test_one_that_is_stopped_goes_on_when_it_is_asked() -> None:
-    one = Background(os.getpid)
-    pid = process_of(one)
-    os.kill(pid, signal.SIGSTOP)
-    assert one() == pid
 
 
 def test_what_fails_there_fails_here_where_it_is_asked_for() -> None:

@@ -156,7 +156,6 @@ def test_a_file_that_extends_another_is_as_written_itself(tmp_path: Path, lab) -
 
 def test_a_file_that_needs_a_setting_is_as_it_is_with_it(lab) -> None:
     """Where the file alone is no scenario, there is nothing as written; points of it still have one table."""
-    lab.scenario_path.write_text(lab.scenario_path.read_text().replace("beta", "beta"))
     text = lab.scenario_path.read_text().replace("focal: summit", "focal: parley")
     lab.scenario_path.write_text(text)
     with pytest.raises(ScenarioError):
@@ -225,7 +224,6 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     8b3fa477 before a pact was lent to defence alone and broken relations were evidence of hostility."""
     digest = "e40e81967df4ec823ebf16ca8cde39d4295716d69b2143f4cb0b81cfb93bfc1f"
     shipped = load_scenario(BEIJING, calibrated=False)
-    monkeypatch.setattr(baseline, "time_grid", even_grid)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)
     drawn = ((without_estimates(runs), agreements) for runs, agreements in result.blocks())

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | statesim | the seed reaches only the graph | `test_same_seed_same_bytes_in_another_process` |
 | statesim | percentiles on another scale than meant | `test_summary_statistics_in_closed_form` |
-| statesim | a bare except drops failed runs | test_faults.py, an exception in one run |
+| statesim | a bare except drops failed runs | test_promises.py, a replication that raises |
 | statesim | a weighted draw that is not | `test_occasions_lead_to_consent_as_often_as_the_weights_say` |
 | msnp | arms share lists, one generator races | `test_a_run_leaves_the_arrays_of_every_arm_alone` |
 | bdm-scholz | a branch that can never be reached | `test_every_kind_of_outcome_occurs` |
@@ -13,7 +13,7 @@
 | goldfish #37, #71 | absent actors counted; engines disagree | tests/model/test_agents.py; tests/evidence |
 | mesa #2841 | one seed for all replications | `test_replications_differ`; test_coverage.py |
 | mesa #3342 | an event in the past moves the clock back | `test_no_event_moves_the_clock_back` |
-| Mesa, EMA workbench | one exception loses the sweep | test_faults.py, an exception in one run |
+| Mesa, EMA workbench | one exception loses the sweep | test_promises.py, a replication that raises |
 | Global-Diplomacy-ABM | each pair visited twice a step | `test_each_pair_has_one_clock_a_kind` |
 """
 
@@ -207,7 +207,7 @@ def test_replications_differ(result: Result) -> None:
     assert len(reference["first_counter_days"].unique()) > 50
 
 
-@pytest.mark.parametrize("days", [-5000, -1, 0, 1, 200, 366])
+@pytest.mark.parametrize("days", [-5000, 0, 366])
 def test_no_event_moves_the_clock_back(days: int) -> None:
     """Before the start an event is history, read at its age; the clock runs from the start to the end."""
     moved = with_values(SUMMIT, {"events.aid.date": SUMMIT.start + timedelta(days=days)})

@@ -61,17 +61,7 @@ def test_only_known_options_of_their_kind_are_said_again(manifest, command, buil
 
 def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) -> None:
     """The command as given, with its folder; what it names gives the whole study."""
-    words = [
-        "run",
-        "small.yaml",
-        "--runs",
-        "6",
-        "--no-figures",
-        "--workers",
-        "1",
-        "--out",
-        "r",
-    ]
+    words = ["run", "small.yaml", "--runs", "6", "--no-figures", "--workers", "1", "--out", "r"]
     assert lab.ask(*words).returncode == 0
     for path in [*(lab.folder / "r" / "runs").iterdir(), lab.folder / "r" / "summary.json"]:
         path.unlink()
@@ -84,8 +74,7 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
     assert json.loads((lab.folder / "r" / "summary.json").read_text())["runs"] == 6
 
 
-@pytest.mark.parametrize("reader", ["status", "verify"])
-def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> None:
+def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab) -> None:
     assert lab.ask("sweep", "exp.yaml", "--out", "r", "--workers", "1").returncode == 0
     (lab.folder / "r" / "summary.json").unlink()
     manifest = Store(lab.folder / "r").read_manifest()
@@ -96,9 +85,10 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> 
         "balance-sim sweep exp.yaml --model evil:Code && reboot",
     ):
         write_manifest(lab.folder / "r", manifest.plain() | {"command": command})
-        ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
-        assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
-    assert "to go on: balance-sim sweep exp.yaml --out" in ended.output
+        for reader in ("status", "verify"):
+            ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
+            assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
+    assert "balance-sim sweep exp.yaml --out" in ended.output
 
 
 @pytest.mark.usefixtures("few_figures")

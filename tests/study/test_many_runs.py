@@ -1,4 +1,4 @@
-"""F32. As many runs as nobody waits for, copied from one block: how much memory is held over them."""
+"""As many runs as nobody waits for, copied from one block: how much memory is held over them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,6 @@ from balance_sim.study.store import Store
 from balance_sim.study.tables import BlockTables
 
 BLOCK = 2_000
-EXPERIMENT = """schema: 1
-scenario: small.yaml
-factors: {events.summit.visibility: [0.5, 1]}
-runs: {runs}
-seed: 1
-outcomes: [accords_all_300, accords_counter_300]
-"""
 MEASURED = """
 import sys
 from balance_sim.cli import main
@@ -76,38 +69,12 @@ def held_by_readers(folder: Path) -> dict[str, int]:
     }
 
 
-def sweep_of(bench, runs: int) -> None:
-    """Two points that have so many runs together: what goes on, what reads. None grows with the runs."""
-    text = EXPERIMENT.replace("{runs}", str(BLOCK))
-    (bench.folder / "exp.yaml").write_text(text)
-    words = ("sweep", "exp.yaml", "--workers", "1", "--block", str(BLOCK), "--out", "out")
-    assert bench.ask(*words).returncode == 0
-    filled(bench.folder / "out", runs // 2)
-    (bench.folder / "exp.yaml").write_text(text.replace(f"runs: {BLOCK}", f"runs: {runs // 2}"))
-    held = {"sweep": mebibytes(bench.folder, *words)} | held_by_readers(bench.folder)
-    print(runs, held)
-    assert max(held.values()) < 500, held
-
-
-def run_of(bench, runs: int) -> None:
-    """Outcomes are read some at a time, so that a run and its verification do not hold them all either."""
-    words = bench.run_words(runs=BLOCK)
-    assert bench.ask(*words).returncode == 0
-    filled(bench.folder / "out", runs)
-    held = {"run": mebibytes(bench.folder, *bench.run_words(runs=runs))} | held_by_readers(bench.folder)
-    print(runs, held)
-    assert max(held["export"], held["status"]) < 500, held
-    assert max(held.values()) < (700 if runs > 100_000 else 300), held
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
-@pytest.mark.parametrize("study", [pytest.param(sweep_of, marks=pytest.mark.long), run_of])
-def test_memory_with_twenty_thousand_runs(bench, study) -> None:
-    study(bench, 20_000)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("study", [sweep_of, run_of])
-def test_long_memory_with_a_million_runs(bench, study) -> None:
-    study(bench, 1_000_000)
+def test_memory_with_twenty_thousand_runs(lab) -> None:
+    """Outcomes are read some at a time, so that a run and its verification do not hold them all either."""
+    words = ["run", "small.yaml", "--seed", "1", "--workers", "1", "--no-figures", "--out", "out", "--runs"]
+    assert lab.ask(*words, str(BLOCK)).returncode == 0
+    filled(lab.folder / "out", 20_000)
+    held = {"run": mebibytes(lab.folder, *words, "20000")} | held_by_readers(lab.folder)
+    assert max(held.values()) < 300, held

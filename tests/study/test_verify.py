@@ -94,25 +94,9 @@ def flipped_byte(folder: Path) -> str:
     return BYTES
 
 
-def cut_short(folder: Path) -> str:
-    path = shard_of(folder).path("accords")
-    path.write_bytes(path.read_bytes()[:-100])
-    return BYTES
-
-
 def shard_deleted(folder: Path) -> str:
     shard_of(folder).remove()
     return "are missing"
-
-
-def file_deleted(folder: Path) -> str:
-    shard_of(folder).path("accords").unlink()
-    return "No such file"
-
-
-def record_edited(folder: Path) -> str:
-    flip(shard_of(folder).record_path)
-    return "not the record that was written"
 
 
 def row_deleted(folder: Path) -> str:
@@ -123,11 +107,6 @@ def row_deleted(folder: Path) -> str:
 def row_doubled(folder: Path) -> str:
     rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]))
     return "are not those of the block, each once"
-
-
-def accord_doubled(folder: Path) -> str:
-    rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]), "accords")
-    return "differs when run again"
 
 
 def number_edited(folder: Path) -> str:
@@ -143,11 +122,6 @@ def one_more(table: pa.Table, column: str, row: int) -> pa.Table:
 
 def dyad_edited(folder: Path) -> str:
     rewrite(folder, lambda t: one_more(t, "sum", 0), "dyads")
-    return "differs when run again: other sums by dyad"
-
-
-def effect_of_a_dyad_edited(folder: Path) -> str:
-    rewrite(folder, lambda t: one_more(t, "effect", len(t) - 1), "dyads")
     return "differs when run again: other sums by dyad"
 
 
@@ -173,16 +147,10 @@ def summary_edited(folder: Path) -> str:
     return "summary.json"
 
 
-def summary_broken(folder: Path) -> str:
-    path = folder / "summary.json"
-    path.write_bytes(path.read_bytes()[:-30])
-    return "summary.json: cannot be read"
-
-
 DAMAGES = [
-    flipped_byte, cut_short, shard_deleted, file_deleted, record_edited, row_deleted, row_doubled, accord_doubled,
+    flipped_byte, shard_deleted, row_deleted, row_doubled,
     number_edited, accord_deleted, no_table_at_all, summary_edited, dyad_edited,
-    effect_of_a_dyad_edited, error_of_a_dyad_edited,
+    error_of_a_dyad_edited,
 ]  # fmt: skip
 
 
@@ -215,13 +183,6 @@ def test_damage_to_a_run_is_named_with_exit_code_6(sound, tmp_path, damage: Call
     named(tmp_path / "run", damage)
 
 
-def test_the_same_command_simulates_damaged_runs_again(small, sound, tmp_path) -> None:
-    shutil.copytree(sound["run"], tmp_path / "run")
-    named(tmp_path / "run", flipped_byte)
-    run(small, 48, 4, arms=["summit"], out=tmp_path / "run")
-    assert call(tmp_path / "run", "--all")[0] == 0
-
-
 def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -> None:
     """Right names, right keys, right counts, another seed."""
     for seed, name in ((4, "mine"), (5, "other")):
@@ -233,12 +194,6 @@ def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -
     code, said = call(tmp_path / "mine")
     assert code == 6 and "differs when run again" in said
     assert call(tmp_path / "mine", "--sample", "0")[0] == 0
-
-
-def test_a_summary_that_cannot_be_read_is_named(folder: Path) -> None:
-    expected = summary_broken(folder)
-    code, said = call(folder)
-    assert code == 6 and expected in said
 
 
 def test_tables_of_a_sweep_are_made_again_and_compared(sound, tmp_path) -> None:
@@ -280,14 +235,12 @@ HAND_MADE = [
 
 @pytest.mark.parametrize(("change", "said"), HAND_MADE, ids=[said for _, said in HAND_MADE])
 def test_a_manifest_edited_by_hand_and_sealed_again(sound, tmp_path, change, said) -> None:
-    """Whoever writes a manifest can write its sha256 too: each key is looked at, in every reader."""
+    """Whoever writes a manifest can write its sha256 too: each key is looked at."""
     folder = tmp_path / "run"
     shutil.copytree(sound["run"], folder)
     _sealed(folder, change)
-    for command in ("verify", "export", "package"):
-        ended = CliRunner().invoke(main, [command, str(folder)])
-        assert ended.exit_code == 6, ended.output
-        assert said in ended.output and "internal error" not in ended.output
+    code, words = call(folder)
+    assert code == 6 and said in words, words
 
 
 def test_a_title_that_steers_a_terminal_is_refused_with_any_digest(sound, tmp_path) -> None:
@@ -300,8 +253,9 @@ def test_a_title_that_steers_a_terminal_is_refused_with_any_digest(sound, tmp_pa
         manifest["scenario"]["sha256"] = content_digest(scenario)
 
     _sealed(folder, steer)
-    ended = CliRunner().invoke(main, ["export", str(folder)])
-    assert ended.exit_code == 6 and "is no scenario that would be read from a file" in ended.output
+    for command in ("verify", "export", "package"):
+        ended = CliRunner().invoke(main, [command, str(folder)])
+        assert ended.exit_code == 6 and "\x1b" not in ended.output, ended.output
 
 
 def test_the_points_of_a_sweep_are_sought_in_its_folder_alone(sound, tmp_path) -> None:
