@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -34,7 +33,6 @@ from balance_sim.model.beliefs import decay
 from event_weights import invented_study, summary
 
 TRUTH = {"intent": 1.0, "alignment": 1.0, "incident": 1.0}
-DAY0 = date(1970, 1, 1)
 
 
 def small(seed: int = 3, states: int = 7, years: int = 5):  # type: ignore[no-untyped-def]

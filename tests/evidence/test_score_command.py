@@ -15,7 +15,6 @@ import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.lines import (
-    gain_lines,
     judged,
 )
 from balance_sim.evidence.forecast.score import Interval, best_baseline, score_forecasts
@@ -90,9 +89,6 @@ def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     code, text = score(files["forecast"], files["none"], *YEAR)
     assert code == 0
     assert "nan" not in text
-    table = score(files["forecast"], files["some"], *YEAR)[1].split("\n\n")[1].splitlines()[:3]
-    assert [line.split()[0] for line in table] == ["log", "model", "base"]
-    assert all(len(line) <= 80 for line in table)
 
 
 def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> None:
@@ -114,13 +110,6 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
     names = {name: s.log_skill.value for name, s in found.items()}
     assert best_baseline(names) == "near"
     assert best_baseline({"model": 0.2, "base_rate": 0.0}) is None
-    lines = gain_lines(found)
-    told = " ".join(lines)
-    assert told.startswith("The model is better than the best baseline, near: log skill +0.0")
-    assert f"(95 % CI {gain.low:.4f} to {gain.high:.4f})" in told and "average precision" in told
-    worse = Interval(-1.0, 0.1, -1.2, -0.8)
-    below = {name: replace(s, model_gains=dict.fromkeys(s.model_gains, worse)) for name, s in found.items()}
-    assert " ".join(gain_lines(below)).startswith("The model is worse than the best baseline, near")
     open_ = Interval(0.1, 0.1, -0.1, 0.3)
     assert (judged(open_), judged(Interval.of(0.1, np.array([]), 0))) == (
         "not distinguishable from", "not comparable (no CI) with",
@@ -131,30 +120,20 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
 
 
 @pytest.mark.parametrize(
-    ("rows", "words", "message"),
+    ("row", "words", "said"),
     [
-        ("x,AUS,JPN,acess,signed,1999-05-01", (), "some.csv, line 2, column kind: no kind is called `acess`, so it "
-         "counts as a kind of its own; did you mean `access`?"),
-        ("x,AUS,JPN,Access,signed,1999-05-01", ("--kind", "access"), "no kind is called `Access`, so it counts for no "
-         "--kind; did you mean `access`?"),
-        ("x,AUS,JPN,zzz,signed,1999-05-01", (), "no kind is called `zzz`, so it counts as a kind of its own. Kinds: "),
-        ("x,AUS,JPN,access,signed,1999-05-01", ("--kind", "acess"), "--kind acess: no kind is called so, in some.csv "
-         "neither; did you mean `access`?"),
+        ("x,AUS,JPN,acess,signed,1999-05-01", (), ["some.csv, line 2, column kind", "`acess`", "`access`?"]),
+        ("x,AUS,JPN,access,signed,1999-05-01", ("--kind", "acess"), ["--kind acess", "`access`?"]),
         ("x,AUS,JPN,reciprocal_access,signed,1999-05-01", ("--kind", "access"), None),
     ],
-)  # fmt: skip
+)
 def test_a_misspelt_kind_is_said(
-    files: dict[str, Path], rows: str, words: tuple[str, ...], message: str | None
+    files: dict[str, Path], row: str, words: tuple[str, ...], said: list[str] | None
 ) -> None:
-    files["some"].write_text(HEAD + rows + "\n", encoding="utf-8")
-    notes = scored(files["forecast"], files["some"], *YEAR, *words)["notes"]
-    if message is None:
-        assert not any("no kind is called" in note for note in notes)
-        return
-    assert any(message in note for note in notes), notes
-    code, text = score(files["forecast"], files["some"], *YEAR, *words)
-    assert code == 0 and max(map(len, text.splitlines())) <= 80
-    assert message in " ".join(text.split())
+    files["some"].write_text(HEAD + row + "\n", encoding="utf-8")
+    notes = [note for note in scored(files["forecast"], files["some"], *YEAR, *words)["notes"] if "no kind" in note]
+    assert len(notes) == (said is not None)
+    assert said is None or all(part in notes[0] for part in said), notes
 
 
 def test_one_kind_at_a_time(files: dict[str, Path]) -> None:
@@ -173,15 +152,12 @@ def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path])
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("ZZZ,USA,0.1", "line 2, column iso3_a: no state has this ISO alpha-3 code (found 'ZZZ')"),
-        ("USA,usa,0.1", "line 2, column iso3_b: both sides are the same state"),
-        (
-            "USA,SSD,0.1",
-            "line 2, column iso3_b: this is no member of the state system on 1999-01-01 (found 'SSD')",
-        ),
-        ("USA,GBR,12%", "line 2, column p: this is not a number (found '12%')"),
-        ("USA,GBR,", "line 2, column p: there is no probability"),
-        ("USA,GBR,0.1\nGBR,USA,0.1", "line 3, column iso3_a: this dyad stands in the file twice"),
+        ("ZZZ,USA,0.1", "line 2, column iso3_a"),
+        ("USA,usa,0.1", "line 2, column iso3_b"),
+        ("USA,SSD,0.1", "line 2, column iso3_b"),
+        ("USA,GBR,12%", "line 2, column p"),
+        ("USA,GBR,", "line 2, column p"),
+        ("USA,GBR,0.1\nGBR,USA,0.1", "line 3, column iso3_a"),
         ("", "there is no dyad to forecast"),
     ],
 )

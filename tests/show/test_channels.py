@@ -17,7 +17,6 @@ from balance_sim.show.figures.effects import (
     draw_arms,
     draw_placebos,
     placebos_table,
-    placebos_title,
 )
 from balance_sim.show.save import figure_bytes
 from studies import CASES
@@ -74,9 +73,6 @@ def test_placebos_are_stacked_and_the_event_is_marked() -> None:
         assert sorted(spots[:, 1]) == pytest.approx([0.0] * 10 + [STACK] * 9)
         assert [text.get_text().rsplit(" ", 1)[0] for text in axes.texts] == ["The meeting"]
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
-    assert placebos_title(table) == (
-        "The event among its placebos. Participants: larger than all (p = 0.05); dates: not unusual (p = 0.4)"
-    )
 
 
 def test_the_tables_are_those_of_the_study() -> None:

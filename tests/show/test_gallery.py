@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from balance_sim.show.atlas import thinned
 from balance_sim.show.figures import FIGURES, fitting
-from balance_sim.show.figures.counts import furthest, middle_half, outcomes_table, outcomes_title, overlap
-from balance_sim.show.figures.effects import arms_table, arms_title, convergence_table, convergence_title
-from balance_sim.show.figures.world import map_table, map_title, states_table
+from balance_sim.show.figures.counts import furthest, middle_half, outcomes_table, overlap
+from balance_sim.show.figures.effects import arms_table, convergence_table
+from balance_sim.show.figures.world import map_table, states_table
 from balance_sim.stats.intervals import paired_interval
-from studies import CASES, alike, four_runs, study
+from studies import CASES, four_runs, study
 
 
 def test_bars_count_every_run_once() -> None:
@@ -25,7 +25,6 @@ def test_bars_count_every_run_once() -> None:
     assert overlap(table, "with", "without") == 0.75  # min(1/4, 0) + min(2/4, 2/4) + min(1/4, 2/4)
     assert middle_half(table[table["arm"] == "without"]) == (0, 1)
     assert middle_half(table[table["arm"] == "with"]) == (1, 2)
-    assert "overlap by 75 %" in outcomes_title(table)
     assert table[table["arm"] == "without"]["cumulative"].tolist() == [0.25, 0.75, 1.0]
 
 
@@ -38,10 +37,8 @@ def test_arms_carry_the_paired_effect_sorted() -> None:
     assert [first[name] for name in ("effect", "mcse", "lo", "hi")] == pytest.approx([mean, error, lo, hi])
     assert (first["effect"], first["level"], first["control_level"]) == (0.5, 1.5, 1.0)
     assert (table["effect"].iloc[1], table["title"].iloc[1]) == (0.0, "Half")
-    assert arms_title(table) == "No arm differs detectably from the control (Without the meeting)"
     many = arms_table(CASES["250 runs"]())
     assert many["effect"].is_monotonic_decreasing
-    assert arms_title(many) == "All 3 arms differ from the control; largest effect: Tenth, -0.11"
 
 
 def test_convergence_ends_at_the_whole_and_is_the_running_mean() -> None:
@@ -49,11 +46,7 @@ def test_convergence_ends_at_the_whole_and_is_the_running_mean() -> None:
     assert table["effect"].tolist() == pytest.approx([0.5, 2 / 3, 0.5])
     assert table.loc[2, "mcse"] == pytest.approx(math.sqrt(0.5 / 2))
     assert table.loc[4, "mcse"] == pytest.approx(math.sqrt(1 / 3 / 4))
-    assert "After 4 replications the effect is +0.5 with a Monte Carlo standard error of 0.29" in convergence_title(
-        table.reset_index()
-    )
     assert convergence_table(CASES["one run"]()).empty
-    assert convergence_title(convergence_table(alike())).startswith("All 30 replications give the same effect")
 
 
 def test_effects_on_states_are_sums_over_their_dyads() -> None:
@@ -71,17 +64,7 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     table = map_table(gains)
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
     assert table.attrs["layout"].places["JPN"] == (140, 36)
-    assert map_title(table, states_table(gains)) == (
-        "As it happened: 2 states gain security agreements, JPN most (+1.00)"
-    )
-    told = states_table(gains).assign(clear=[True, False, False, True, True, False], effect=[-2.0, 0, 0, 1, 1, 0])
-    assert map_title(table, told).endswith(
-        "2 states gain security agreements, JPN most (+1.00); CHN loses security agreements (-2.00)"
-    )
     assert not map_table(four_runs())["arc"].any()
-    assert "no state's expected security agreements change detectably" in map_title(
-        map_table(alike()), states_table(alike())
-    )
 
 
 def test_only_arms_further_from_the_control_than_the_headline_are_drawn_beside_it() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.cli import main
-from balance_sim.games.figures import axes_of, payoffs_table, payoffs_title
+from balance_sim.games.figures import axes_of, payoffs_table
 from balance_sim.games.keep import PlayedGame
 from balance_sim.games.report import game_page
-from balance_sim.games.strategy_figures import PAYOFF, balance_table, regret_table, regret_title
+from balance_sim.games.strategy_figures import PAYOFF, balance_table, regret_table
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.report import rendered, save_study
 from click.testing import CliRunner
@@ -29,10 +29,6 @@ def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: Pla
     by_profile = table.groupby("profile")
     assert (by_profile["best"].all() == by_profile["equilibrium"].any()).all()
     assert set(table.loc[table["best"], "profile"].str.count("manoeuvres")) == {1, 2}
-    assert payoffs_title(table) == (
-        "Under these payoffs what was observed is the one equilibrium in pure strategies "
-        "(it is one in 100 % of bootstrap samples and 100 % of 12 draws of the prior)"
-    )
 
 
 def test_no_digit_is_shown_that_the_error_does_not_leave(dilemma: PlayedGame) -> None:
@@ -61,7 +57,6 @@ def test_regret_marks_the_least_and_its_probabilities_add_up(three: PlayedGame) 
         assert (rows["choice"] == (rows["worst"] <= rows["worst"].min() + 1e-9)).all()
         assert rows["probability"].sum() == pytest.approx(1) and rows["over_draws"].sum() == pytest.approx(1)
         assert (rows["mean"] <= rows["worst"]).all() and (rows["q95"] <= rows["worst"] + 1e-12).all()
-    assert regret_title(table).startswith("Least regret at worst under these payoffs. Arden: ")
     bare = replace(three, solution=replace(three.solution, draws=None, regret=None, voi=None))
     assert regret_table(bare).empty and "regret" not in fitting(bare)
     said = [text.get_text() for text in words_of(figures_of(bare)["regret"].draw(bare))]

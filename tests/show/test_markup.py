@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -87,12 +89,22 @@ def hostile(tmp_path_factory) -> dict[str, object]:
     return {"run": made, "sweep": swept, "both": Comparison.of([str(place / "run"), str(place / "sweep@0")])}
 
 
+@pytest.fixture(scope="module")
+def pages(hostile) -> Callable[[str], str]:
+    """Its pages by kind, each made once."""
+
+    @cache
+    def page(kind: str) -> str:
+        if kind == "explorer":
+            return explorer_html(design_of(hostile["sweep"]))
+        return card(hostile["run"]) if kind == "card" else report_html(hostile[kind])
+
+    return page
+
+
 @pytest.mark.parametrize("kind", ["run", "sweep", "both", "explorer", "card"])
-def test_no_page_has_an_element_that_a_file_brought(hostile, kind: str) -> None:
-    page = {
-        "explorer": lambda: explorer_html(design_of(hostile["sweep"])),
-        "card": lambda: card(hostile["run"]),
-    }.get(kind, lambda: report_html(hostile[kind]))()
+def test_no_page_has_an_element_that_a_file_brought(pages, kind: str) -> None:
+    page = pages(kind)
     found = Read(page)
     assert found.acts == []
     # the explorer's data and script, and of a map those of its replay
@@ -111,8 +123,8 @@ def test_no_picture_has_one_either(hostile) -> None:
         assert not {"script", "img", "foreignobject", "a"} & {*Read(picture).tags}, name
 
 
-def test_a_table_to_take_away_from_a_page_has_no_formula(hostile) -> None:
-    tables = re.findall(r'"(data:text/csv[^"]*)"', report_html(hostile["run"]) + report_html(hostile["sweep"]))
+def test_a_table_to_take_away_from_a_page_has_no_formula(pages) -> None:
+    tables = re.findall(r'"(data:text/csv[^"]*)"', pages("run") + pages("sweep"))
     assert len(tables) > 8
     for link in [*tables, data_uri(pd.DataFrame({"=x": FORMULAS, "y": -0.5}))]:
         for row in csv.reader(io.StringIO(unquote(unescape(link)).partition(",")[2])):

@@ -16,7 +16,6 @@ from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import theories_table
 from balance_sim.show.figures.sweeps import (
-    draw_surface,
     indices_table,
     indices_title,
     multiples_table,
@@ -28,8 +27,6 @@ from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
 from balance_sim.show.report import report_html, save_report
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult, open_sweep
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +54,6 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     assert part.to_dict() == effects.to_dict()
     means = part.groupby(table[table["factor"] == "parameters.beta"].set_index("point")["value"]).mean()
     assert spread_between(table[table["factor"] == "parameters.beta"]) == pytest.approx(means.max() - means.min())
-    told = re.match(r"Over 6 points the effect runs from (\S+) to (\S+), detectable at", multiples_title(table))
-    assert told is not None
-    assert [float(shown) for shown in told.groups()] == pytest.approx(
-        [effects.min(), effects.max()],
-        abs=0.005,  # with two decimals
-    )
-    moved = table.assign(excess=table["value"] / 10, lo=table["value"] / 10 - 0.05)
-    assert multiples_title(moved[moved["factor"] == "parameters.beta"]) == (
-        "Over 6 points the effect runs from +0.02 to +0.04, detectable at none of them"
-    )
 
 
 def test_no_visibility_no_excess(swept: SweepResult) -> None:
@@ -122,19 +109,7 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         )
         assert np.isnan(bar.loc[name, "lo"])  # eight samples are too few
     assert (table["samples"] == 8).all()
-    title = indices_title(table)
-    assert title.startswith("No factor has a detectable part") and title.endswith("too few samples for a CI)")
-    clear = indices_title(table.assign(lo=0.1, hi=0.9, share_lo=0.1))
-    assert clear.startswith("summit visibility moves the effect most (total index ")
-    assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == title
-    of_chance = table.assign(share_lo=-0.01)
-    assert indices_title(of_chance).startswith("No factor has a detectable part in the effect; largest: ")
-    assert indices_title(table.assign(value=0.0)) == "No factor changes the effect at any point"
-
-
-def _all_text(figure: Figure) -> str:
-    """Every word on a figure, in one line."""
-    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+    assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
 
 
 def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
@@ -148,10 +123,6 @@ def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     assert ((table["hi"] - table["lo"]) / 2 >= half.min() - 1e-12).all()
     assert all(" to " in words for words in table["words_x"])
     figure = SWEEP_FIGURES["surface"].draw(sampled)
-    assert "mean over 4 points a cell" in _all_text(draw_surface(table.assign(points=4)))
-    assert "mean over 1 to 4 points a cell" in _all_text(
-        draw_surface(table.assign(points=[1, *[4] * (len(table) - 1)]))
-    )
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
 
@@ -186,7 +157,6 @@ outcomes: [accords_counter_300]
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = report_html(swept)
-    assert text == report_html(open_sweep(swept.folder))
     assert "relative to" in text and "; 40 replications a point." in text
     assert multiples_title(multiples_table(swept)) in text
     assert text.count("<img") == 2 and "<script" not in text

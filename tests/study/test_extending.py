@@ -27,6 +27,8 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv("PYTHONPATH", "")
+    for module in ("mine", "languages", "caution", "acts", "cautious"):
+        sys.modules.pop(module, None)  # another test may have had one of that name
     for name in ("what_if", "five_states"):
         shutil.copy(ROOT / "experiments" / "smoke" / f"{name}.yaml", tmp_path)
     found = FENCE.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
