@@ -31,11 +31,11 @@ HOME = (
 STUDIES: dict[str, dict[str, list[str]]] = {
     "run": {
         "results/what_if": [
-            "run experiments/smoke/what_if.yaml --runs 300 --no-figures --workers 1 --out results/what_if",
+            "run experiments/smoke/what_if.yaml --set plugins=[article] --runs 300 --no-figures --workers 1 --out results/what_if",
             "explain results/what_if --attribution --workers 1",
         ],
         "results/tripartite": [
-            "run tripartite_1940 --runs 100 --no-figures --workers 1 --out results/tripartite",
+            "run tripartite_1940 --set plugins=[article] --runs 100 --no-figures --workers 1 --out results/tripartite",
         ],
     },
     "sweep": {
@@ -55,12 +55,12 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
     "fit": {
         "results/gof": [
-            "gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"
+            "evidence gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"
         ]
     },
     "scores": {
         "results/score.json": [
-            "score docs/forecasts/sinosov_1950.json outcomes.csv --scenario sinosov_1950 --json > results/score.json"
+            "evidence score docs/forecasts/sinosov_1950.json outcomes.csv --scenario sinosov_1950 --json > results/score.json"
         ]
     },
 }

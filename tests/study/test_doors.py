@@ -7,7 +7,6 @@ import pickle
 from pathlib import Path
 
 import pyarrow as pa
-import pytest
 from balance_sim.cli import main
 from balance_sim.effects.run import run
 from balance_sim.study.store import Store, encode
@@ -94,10 +93,3 @@ def test_no_code_in_a_shards_description_is_run(small, tmp_path: Path) -> None:
         assert not opened.exists()
     pickle.loads(payload)
     assert opened.exists(), "the trap would have sprung"
-
-
-@pytest.mark.parametrize("command", ["run", "sweep", "verify", "reproduce"])
-def test_the_help_says_that_a_model_is_code(command: str) -> None:
-    said = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
-    model = said.partition("--model ")[2][:200]
-    assert "code" in model.lower() or "executes that module" in model, said

@@ -137,5 +137,5 @@ def test_a_package_of_it_is_reproduced(path: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(main, [*words, "--draws", "posterior"], catch_exceptions=False).exit_code == 0
     packed = CliRunner().invoke(main, ["package", str(folder), "--out", str(archive)])
     assert packed.exit_code == 0, packed.output
-    again = CliRunner().invoke(main, ["reproduce", str(archive)])
+    again = CliRunner().invoke(main, ["reproduce", str(archive), "--workers", "1"])
     assert again.exit_code == 0, again.output

@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 import pytest
 from balance_sim.archive.differences import diff_files
 from balance_sim.archive.members import unzipped, zipped
-from balance_sim.archive.package import files_of, package
+from balance_sim.archive.package import package
 from balance_sim.archive.papers import input_files
-from balance_sim.archive.stored import stored_study
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -172,19 +171,6 @@ def test_a_scenario_changed_from_python_is_reproduced(place: Path, tmp_path: Pat
     (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
     path = package(tmp_path / "run")
     assert call("reproduce", path, "--workers", "1")[0] == 0
-
-
-def test_the_readme_tells_versions_for_pip_and_where_each_data_set_stands(place: Path, tmp_path: Path) -> None:
-    files = unzipped(place / "run.zip")
-    versions = json.loads(files["package.json"])["versions"]
-    assert f"numpy=={versions['numpy']}\n" in files["requirements.txt"].decode()
-    case = Path(__file__).parents[2] / "scenarios" / "solomon_2022.yaml"
-    made = run(load_scenario(case), 1, 1, out=tmp_path / "run", files=texts(scenario_files(case)))
-    (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
-    readme = files_of(stored_study(tmp_path / "run"))["README.md"].decode()
-    row = next(line for line in readme.splitlines() if line.startswith("| `inputs/solomon_2022/states.csv`"))
-    assert "V-Dem" in row and "National Material Capabilities" in row
-    assert "values taken from it stand in `inputs/solomon_2022/distances.csv`" in readme
 
 
 # --- another processor ------------------------------------------------------------------------------

@@ -150,7 +150,8 @@ def read_scored_forecasts(path: Path) -> ScoredForecasts:
     if not isinstance(tree, dict):
         raise DataError(NO_SCORES, NEXT, path)
     try:
-        scored = _hindcast(tree, path) if "about" in tree else _score(tree, path)
+        is_hindcast = isinstance(tree.get("about"), dict)  # of a score it is a text
+        scored = _hindcast(tree, path) if is_hindcast else _score(tree, path)
     except KeyError as error:
         raise DataError(NO_SCORES, NEXT, path, column=str(error.args[0])) from None
     except ValidationError as error:
