@@ -60,11 +60,6 @@ def test_every_place_of_every_dial_can_be_set(scenario: Any) -> None:
             with_values(scenario, dial.values(value))
 
 
-def test_numbers_that_are_offered_are_those_that_are_written() -> None:
-    visibility = run_controls(BEIJING)[0]
-    assert visibility.offered == tuple(k / 20 for k in range(21))
-
-
 def test_a_factor_of_numbers() -> None:
     dial = _factor_control("events.parade.visibility", [0.2, 0.6], BEIJING)
     assert isinstance(dial, RangeControl) and not dial.is_integer

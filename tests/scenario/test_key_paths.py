@@ -21,18 +21,13 @@ def suggestions(*settings: str) -> list[str]:
     ("written", "meant"),
     [
         ("summit.visibility", "events.summit.visibility"),
-        ("events.sumit.visibility", "events.summit.visibility"),
         ("events.summit.visibilty", "events.summit.visibility"),
         ("beta", "parameters.beta"),
-        ("parameters.betta", "parameters.beta"),
         ("weights.common_threat", "theory.weights.common_threat"),
         ("comon_threat", "theory.weights.common_threat"),
         ("XAR-XCO.rivalry", "disputes.XAR-XCO.rivalry"),
-        ("XEL.democracy", "states.XEL.democracy"),
-        ("preset", "theory.preset"),
         ("window", "report.windows"),
         ("base_rte", "base_rate"),
-        ("sumit.visibility", "events.summit.visibility"),
     ],
 )
 def test_the_whole_path_is_named_and_can_be_set(written, meant):

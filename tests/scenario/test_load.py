@@ -247,12 +247,6 @@ def test_set_wins_over_theory(world):
     assert scenario.theory.weights["closure"] == 0.0
 
 
-def test_there_and_back_between_theories(world):
-    scenario = world.load()
-    there = with_values(scenario, {"theory.preset": "bandwagoning"})
-    assert with_values(there, {"theory.preset": "balance_of_threat"}) == scenario
-
-
 def test_plain_null_names_the_null_theory(world):
     world.edit("preset: balance_of_threat", "preset: null")
     assert world.load().theory.preset == "null"

@@ -73,6 +73,13 @@ def test_each_point_has_the_studys_numbers() -> None:
     assert found["points"][0]["p"] == []
 
 
+def test_values_of_a_sample_are_kept_whole() -> None:
+    values = (0.25, 0.9878411190584302, 2.0, 1e-6, 12345.678, "CHN+RUS", True, 3)
+    design = ExplorerDesign((Dial("d", values, 1),), lambda: iter([((1,), four_runs())]), "Which one?")
+    found = data_of(explorer_html(design))
+    assert tuple(found["dials"][0]["values"]) == values and found["question"] == "Which one?"
+
+
 def test_pairs_are_the_furthest_from_zero() -> None:
     codes = SCENARIO.codes
     everyone = [(3, a, b) for k, a in enumerate(codes) for b in codes[k + 1 :]]

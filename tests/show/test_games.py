@@ -73,14 +73,6 @@ def test_a_balance_sheet_adds_up_to_the_payoff(three: PlayedGame) -> None:
         assert payoff["observed"].sum() == 1 and payoff["best"].any()
 
 
-def test_what_a_player_wants_less_of_runs_from_right_to_left(dilemma: PlayedGame) -> None:
-    figure = figures_of(dilemma)["balance"].draw(dilemma)
-    payoff, insecurity = figure.axes
-    assert payoff.get_xlim()[0] < payoff.get_xlim()[1]
-    assert insecurity.get_xlim()[0] > insecurity.get_xlim()[1]
-    assert any("wants less" in text.get_text() for text in insecurity.texts)
-
-
 def test_every_word_is_inside_and_large_enough(three: PlayedGame) -> None:
     for name, spec in figures_of(three).items():
         if name == "balance_belmar":

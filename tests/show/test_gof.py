@@ -26,7 +26,7 @@ from balance_sim.evidence.goodness.networks import (
 )
 from balance_sim.evidence.goodness.residuals import Residuals
 from balance_sim.evidence.goodness.statistics import MahalanobisFit
-from balance_sim.show.figures.style import INK, VERMILION
+from balance_sim.show.figures.style import VERMILION
 from matplotlib.colors import to_hex
 
 SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
@@ -89,13 +89,6 @@ def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     assert {to_hex(line.get_color()) for line in dots} == {VERMILION.lower()}
     titles = {one.get_title(loc="left").split("\n")[0] for one in figure.axes}
     assert "Distance, km" not in titles  # nothing is known of it
-    like = gof_table(study(6.0))
-    calm = draw_gof(like, simulated=simulated_table(study(6.0)))
-    ax = next(one for one in calm.axes if one.get_title(loc="left").startswith("Agreements by year"))
-    assert to_hex(next(line for line in ax.lines if line.get_marker() == "o").get_color()) in (
-        INK,
-        VERMILION.lower(),
-    )
 
 
 def test_residuals_are_drawn_as_they_are() -> None:

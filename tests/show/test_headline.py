@@ -12,7 +12,7 @@ from balance_sim.scenario.schema import Posterior
 from balance_sim.show.figures import run_figures
 from balance_sim.show.headline import finding, headline_lines
 from balance_sim.study.result import Result
-from studies import CASES, SCENARIO, four_runs
+from studies import CASES, four_runs
 
 
 def printed(result: Result, width: int = 80, *, verbose: bool = False) -> str:
@@ -47,13 +47,6 @@ def test_finding_with_an_interval_across_zero() -> None:
         "As it happened: no detectable effect on expected counter-balancing security agreements within a year (+0.5;"
     )
     assert words.endswith("; 1.0 are expected without it.")
-
-
-def test_the_finding_is_of_the_focal_event_where_it_has_a_label() -> None:
-    result = four_runs()
-    (event,) = SCENARIO.events
-    named = SCENARIO.model_copy(update={"events": (event.model_copy(update={"label": "Two meet on the quay"}),)})
-    assert finding(replace(result, scenario=named)).startswith("Two meet on the quay: no detectable effect")
 
 
 def test_finding_of_the_degenerate() -> None:
@@ -117,12 +110,8 @@ def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> N
     result = CASES["250 runs"]()
     text = printed(knowing(result), verbose=True)
     words = one_line(text)
-    assert "posterior 95 %" in text and "prior 95 %" in text
     assert "null 0.0000 (weight 0.25)" in words and "together +0.0750" in words
     assert "event weights 70 %" in words and "standard deviation from 0.040 to 0.030" in words
-    assert max(len(line) for line in text.splitlines()) <= 80
     figure = run_figures()["uncertainty"]
     table = figure.table(knowing(result))
     assert table["part"].tolist()[:5] == ["replications", "posterior", "prior", "channel", "channel"]
-    title = figure.draw(knowing(result), table).get_suptitle()
-    assert "and may be zero" in title

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from balance_sim.app.explorer import document, of_sweep
 from balance_sim.effects.compare import open_side, parse_side
@@ -20,6 +21,7 @@ from balance_sim.show.figures.sweeps import (
     indices_title,
     multiples_table,
     multiples_title,
+    shown_factors,
     spread_between,
     surface_table,
 )
@@ -153,6 +155,13 @@ outcomes: [accords_counter_300]
     levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
     assert table["level"].tolist() == levels["mean"].tolist()
     assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The effect is ")
+
+
+def test_of_many_factors_those_that_matter_have_a_panel() -> None:
+    """Fourteen factors of two values; the excess changes by k along the k-th: the first two are left out."""
+    rows = [(2 * k + end, f"p.f{k:02}", float(end), float(k * end)) for k in range(14) for end in (0, 1)]
+    table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess"])
+    assert shown_factors(table.assign(lo=-1.0, hi=20.0, mcse=0.5)) == [f"p.f{k:02}" for k in range(2, 14)]
 
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
