@@ -72,11 +72,6 @@ def test_the_page_is_never_wider_than_the_window(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_report_is_small(report: Path) -> None:
-    """Of few runs, in all eight arms. At 400 runs: tests/show/test_report_size.py."""
-    assert report.stat().st_size < 2_000_000
-
-
 def test_the_report_needs_no_script(opener: Opener, report: Path) -> None:
     opened = opener(report, script=False)
     words = opened.page.locator("body").inner_text()
@@ -192,15 +187,6 @@ def test_charts_of_the_explorer_show(opener: Opener, explorer: Path, width: int,
     assert opened.page.locator("#map path").count() > 5
     assert opened.requests == []
     assert opened.complaints == []
-
-
-def test_states_that_gain_are_coloured(opener: Opener, explorer: Path) -> None:
-    """FRA and KOR gain in every replication, and nobody else does in any."""
-    page = opener(explorer).page
-    titles = page.locator("#map title").evaluate_all("all => all.map(one => one.textContent)")
-    assert any(one.startswith("KOR: +1.0000 agreements (95 % CI 1.0000 to") for one in titles), titles
-    assert "RUS: no detectable effect" in titles
-    assert page.locator("#map .arc").count() == 1
 
 
 def test_without_script_the_explorer_has_its_table(opener: Opener, explorer: Path) -> None:

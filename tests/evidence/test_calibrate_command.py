@@ -31,8 +31,6 @@ def test_the_command_that_a_file_names_writes_it_again(copy: Path) -> None:
     path.unlink()  # it is written anew, and not read to be written
     done = CliRunner().invoke(main, ["evidence", "calibrate", str(copy), "--until", "2004-01-01", "--no-card"])
     assert done.exit_code == 0, done.output
-    assert "203 agreements between two states in 20 years" in done.output
-    assert "the scenario names it by `calibration: nolimits_2022/calibration.yaml`" in done.output
     again, before = yaml.safe_load(path.read_bytes()), yaml.safe_load(shipped)
     assert again["calibrated"].pop("command") == before["calibrated"].pop("command").replace(
         "balance-sim calibrate", "balance-sim evidence calibrate"
@@ -40,10 +38,7 @@ def test_the_command_that_a_file_names_writes_it_again(copy: Path) -> None:
     assert again == before
     ends = [text.split(b"version:")[1] for text in (path.read_bytes(), shipped)]
     assert ends[0] == ends[1]
-    words = " ".join(done.output.split())
     assert b"  USA: {estimate: 1.12469, standard_error: 0.413384}\n" in shipped
-    assert "security agreements, most readily: United States +1.12 (0.41)" in words
-    assert max(len(line) for line in done.output.splitlines() if "calibration.yaml" not in line) <= 80
 
 
 def test_json_is_one_document(copy: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -218,14 +217,9 @@ def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
         catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
-    assert "30 joint draws of" in done.stdout and "Pareto k" in done.stdout
-    assert re.search(r"data inform \d+, \d+ are prior-dominated .*, \d+ are in conflict", " ".join(done.stdout.split()))
     scenario = load_scenario(copy)
     assert scenario.posterior.command.endswith("solomon_2022.yaml --draws 30 --seed 3")
     assert len(posterior_draws(scenario)) == 30
-    shown = CliRunner().invoke(main, ["parameters", str(copy)], catch_exceptions=False)
-    assert shown.exit_code == 0
-    assert "30 joint draws" in shown.stdout and "prior-dominated" in shown.stdout
     rows = json.loads(CliRunner().invoke(main, ["parameters", str(copy), "--json"], catch_exceptions=False).stdout)
     row = next(one for one in rows if one["path"] == "parameters.eta_x")
     assert row["prior"]["family"] == "log-normal"

@@ -72,12 +72,6 @@ def outcome(path: Path, reader: Reader, data: bytes) -> None:
 
 
 @QUICK
-@given(name=st.sampled_from(sorted(CASES)), data=st.binary(max_size=200))
-def test_arbitrary_bytes(path, name, data):
-    outcome(path, CASES[name][0], data)
-
-
-@QUICK
 @given(
     name=st.sampled_from(sorted(CASES)),
     at=st.integers(0, 10**6),

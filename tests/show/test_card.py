@@ -27,6 +27,7 @@ def test_the_card_has_the_finding_and_one_figure(case: str) -> None:
     assert "<script" not in text and 'src="http' not in text
 
 
-def test_a_result_needs_no_matplotlib() -> None:
-    code = "import sys, balance_sim.study.result; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2')))"
+def test_a_result_and_its_headline_need_no_matplotlib() -> None:
+    modules = "balance_sim.study.result, balance_sim.show.headline, balance_sim.show.figures.counts"
+    code = f"import sys, {modules}; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2', 'rich')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -112,14 +110,6 @@ def test_a_study_over_drawn_parameters_says_what_its_ci_is_of() -> None:
 def test_failed_runs_are_named() -> None:
     text = printed(CASES["all runs failed"]())
     assert "1 replication failed and is left out of every number above: 0." in text
-
-
-def test_the_headline_needs_no_matplotlib() -> None:
-    code = (
-        "import sys, balance_sim.show.headline, balance_sim.show.figures.counts; "
-        "sys.exit('matplotlib' in sys.modules or 'rich' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> None:
