@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from balance_sim.study.estimates import MOST_VALUES, Counts, Estimates, PairedDifference
+from balance_sim.study.estimates import Counts, Estimates, PairedDifference
 from balance_sim.study.frames import survival
-from scipy import stats
 
 
 def difference(arm: np.ndarray, reference: np.ndarray) -> PairedDifference:
@@ -24,28 +23,6 @@ def test_the_paired_error_is_that_of_the_differences():
     assert found["mean"] == pytest.approx(1.0, abs=0.02)
     assert found["mcse"] < 0.01  # unpaired it would be about 0.7
     assert found["share_positive"] == 1.0
-
-
-def test_a_filtered_estimate_has_the_mean_and_counts_the_shares():
-    found = difference(np.array([2.0, 1.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0]))
-    found.add_filtered(np.array([0.25, 0.5]))
-    found.add_filtered(np.array([0.75, 0.5]))
-    row = found.row(spread=5.0)
-    assert (row["estimator"], row["mean"], row["n"]) == ("filtered", 0.5, 4)
-    assert row["mcse"] == pytest.approx(np.sqrt(0.125 / 3 / 4))
-    assert row["hi"] - 0.5 == 0.5 - row["lo"] == pytest.approx(3.182446 * np.sqrt(0.125 / 3 / 4), abs=1e-6)
-    assert (row["share_positive"], row["share_negative"]) == (0.25, 0.25)
-
-
-def test_days_that_never_came_have_no_mean_but_count_as_later():
-    never = np.array([np.nan, 10.0, 20.0, np.nan])
-    found = difference(never, np.array([5.0, 10.0, np.nan, np.nan])).row(1.0)
-    assert np.isnan(found["mean"]) and np.isnan(found["lo"])
-    assert (found["share_positive"], found["share_negative"]) == (0.25, 0.25)
-    counts = Counts()
-    counts.add(never)
-    assert np.isnan(counts.mean())
-    assert counts.quantile(0.25) == 10.0
 
 
 def test_an_arm_that_is_its_reference_has_no_interval_and_one_that_might_differ_has():
@@ -86,16 +63,3 @@ def test_a_tally_in_pieces_is_the_level_of_the_whole(size):
     assert counts.sd() == pytest.approx(values.std(ddof=1), rel=1e-12)
     for q in (0.05, 0.25, 0.5, 0.95):
         assert counts.quantile(q) == np.sort(values)[int(np.ceil(q * 400)) - 1]
-
-
-def test_a_tally_of_a_continuous_outcome_stays_small_and_near():
-    rng = np.random.default_rng(3)
-    values = rng.normal(0, 1, 200_000)
-    counts = Counts()
-    for part in np.split(values, 100):
-        counts.add(part)
-    assert len(counts.values) <= MOST_VALUES
-    assert counts.mean() == pytest.approx(values.mean(), abs=1e-12)
-    assert counts.sd() == pytest.approx(values.std(ddof=1), rel=1e-12)
-    for q in (0.05, 0.5, 0.95):
-        assert stats.percentileofscore(values, counts.quantile(q)) / 100 == pytest.approx(q, abs=1e-3)
