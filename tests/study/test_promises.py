@@ -333,7 +333,6 @@ def test_a_replication_that_raises_is_kept_with_its_traceback_and_seed(lab, monk
 @pytest.mark.slow
 def test_a_replication_that_hangs_is_given_up_by_the_time_limit(lab, monkeypatch) -> None:
     monkeypatch.syspath_prepend(lab.folder)
-    monkeypatch.setattr("balance_sim.study.plan.PROBE_SECONDS", 3.0)  # the estimate hangs on the same replication
     done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "1")
     assert done.returncode == 3, done.stderr
     assert [row["run"] for row in failed(lab)] == [2]

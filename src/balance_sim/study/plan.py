@@ -28,6 +28,8 @@ from balance_sim.study.tables import BlockTables
 PROBE_RUNS = 8
 PROBE_MOST = 512
 PROBE_SECONDS = 60.0
+START_SECONDS = 5.0
+"""What a process takes to begin, at most, on top of its replications."""
 BLOCK_SECONDS = 2.0
 BLOCK_MOST = 8192
 BLOCK_BYTES = 48 << 20
@@ -156,8 +158,12 @@ def probe(job: Job, values: Values, runs: int) -> Probe | None:
     may take the process with it. runs: that the point will have."""
     if job.model is None:
         return _measured(job, values, runs)
+    allowance = PROBE_SECONDS
+    if job.run_timeout is not None:
+        longest = START_SECONDS + (PROBE_RUNS + 1) * job.run_timeout
+        allowance = min(allowance, longest)
     try:
-        return call_within(partial(_measured, job, values, runs), PROBE_SECONDS)
+        return call_within(partial(_measured, job, values, runs), allowance)
     except (EOFError, OSError):
         return None
 
