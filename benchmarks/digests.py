@@ -44,7 +44,7 @@ print(json.dumps({str(f.relative_to(root)): load_scenario(f).sha256 for f in fil
 """
 REFUSED = {
     "no_such_file": ["run", "nowhere.yaml"],
-    "no_such_command": ["runn"],
+    "mistyped": ["runn"],
     "no_such_option": ["run", "beijing_2025", "--nonsense"],
     "bad_runs": ["run", "beijing_2025", "--runs", "0"],
     "not_yaml": ["check", "bad.yaml"],

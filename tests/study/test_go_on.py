@@ -33,7 +33,7 @@ SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": No
          "balance-sim run x/small.yaml --runs 40 --workers 3 --set events.s.visibility=0.5 "
          "--seed 7 --arms a,b --out r"),
         (RUN, "balance-sim run small --theory=hub_doubt --draw-parameters --no-figures --set='x=[1, 2]'",
-         "balance-sim run small --theory hub_doubt --draw-parameters --no-figures --set 'x=[1, 2]' --seed 7 --out r"),
+         "balance-sim run small --theory hub_doubt --no-figures --set 'x=[1, 2]' --seed 7 --out r"),
         (RUN, "balance-sim run small --draws posterior", "balance-sim run small --draws posterior --seed 7 --out r"),
         (RUN, "balance-sim run small --draws ';x'", "balance-sim run small --seed 7 --out r"),
         (SWEEP, "balance-sim sweep exp.yaml --max-runs 9 --scheduler tcp://evil:1 --cluster slurm --retry-failed",

@@ -62,7 +62,7 @@ _OPTIONS["game"] |= {name: _OPTIONS["run"][name] for name in ("--theory", "--set
     "--scheduler": None
 }
 _FLAGS = {
-    "run": ("--draw-parameters", "--no-figures"),
+    "run": ("--no-figures",),
     "sweep": (),
     "game": ("--no-figures",),
 }
