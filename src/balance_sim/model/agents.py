@@ -233,7 +233,7 @@ class BalanceModel(mesa.Model):
         self._look()
         agent_class.create_agents(self, self.world.n, list(self.world.codes))
         self.datacollector = mesa.DataCollector(
-            model_reporters={"day": "day", "accords_signed": "agreements_signed"},
+            model_reporters={"day": "day", "agreements_signed": "agreements_signed"},
             agent_reporters={
                 "code": "code",
                 "insecurity": "insecurity",
