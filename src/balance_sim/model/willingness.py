@@ -338,9 +338,7 @@ def _foresight(x: Extremes) -> Bounds:
     return -np.log1p(np.asarray(signed_by_all / x.world.rules.gain_floor)), ZERO
 
 
-FOLLOWS = (
-    "its values follow from the fit of the other terms (`looking_ahead` of a hindcast)"
-)
+FOLLOWS = "its values follow from the fit of the other terms"
 
 
 @term(_foresight, reads="facts", by_kind=True, kept=True, unrecorded=FOLLOWS)
