@@ -43,7 +43,7 @@ from balance_sim.evidence.estimation.likelihood import (
     derivatives,
     log_likelihood,
 )
-from balance_sim.evidence.posterior.parameter_draws import limits, quantile
+from balance_sim.evidence.posterior.priors import limits, quantile
 from balance_sim.evidence.posterior.surrogate import SmoothProcess, fit_process
 from balance_sim.scenario.defaults import priors
 from balance_sim.stats.newton import laplace_marginal

@@ -34,7 +34,7 @@ from balance_sim.evidence.estimation.choices import SIGNED, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.likelihoods import shipped_events
-from balance_sim.evidence.posterior.parameter_draws import (
+from balance_sim.evidence.posterior.priors import (
     drawn_priors,
     from_factors,
     limits,

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from balance_sim.evidence.posterior import parameter_draws as drawing
-from balance_sim.evidence.posterior.parameter_draws import from_factors, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior import priors as drawing
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws
+from balance_sim.evidence.posterior.priors import from_factors, prior_draws, quantile
 from balance_sim.scenario import check_scenario, load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors, switches
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -208,7 +209,7 @@ def test_draws_of_another_scenario_other_priors_or_another_table_are_refused(cop
     (copy.with_suffix("") / "posterior.csv.gz").write_bytes(b"no gzip")
     assert "gzipped" in refusal(copy)
     (copy.with_suffix("") / "posterior.csv.gz").unlink()
-    assert "not there" in refusal(copy)
+    assert "No such file" in refusal(copy)
     copy.write_text(text.partition("\n")[2])
     assert "names no posterior" in (said := refusal(copy)) and again in said
 
