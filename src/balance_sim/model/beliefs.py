@@ -67,11 +67,6 @@ def alignment_with(odds_against: Floats, agreement: Floats) -> Floats:
     return alignment(odds, out=odds)
 
 
-def closer(alignment: Floats, nats: Floats) -> Floats:
-    """a with so many nats more of evidence, >= 0: 1 / (1 + e^-(alpha + nats))."""
-    return np.asarray(alignment / (alignment + (1.0 - alignment) * np.exp(-nats)))
-
-
 def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
     """Hostility above a stranger's, in nats: max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
 

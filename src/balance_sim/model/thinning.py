@@ -169,23 +169,6 @@ def share_lasting(ladder: AgreementTypes, collapse_rate: float) -> Floats:
     return np.asarray(collapsed / (fails * mean))
 
 
-def usual_talks(world: World, keen: Floats) -> Floats:
-    """(..., n) talks under way that each state has in the steady state of this consent.
-    keen: (..., P, 2, M)."""
-    rate = rates_at_start(world, keen) / DAYS_PER_YEAR
-    chance = -np.expm1(-rate * world.ladder.talks_days)
-    lasting = share_lasting(world.ladder, world.rules.collapse_rate)
-    return by_state(world, (chance * lasting).sum(axis=-1))
-
-
-def by_state(world: World, by_dyad: Floats) -> Floats:
-    """(..., n) sum over the dyads that each state is in. by_dyad: (..., P)."""
-    sums = np.zeros((*by_dyad.shape[:-1], world.n))
-    for side in (world.first, world.second):
-        np.add.at(sums.T, side, by_dyad.T)
-    return sums
-
-
 def mean_openness(world: World, edges: Floats) -> Floats:
     """(K, P) mean factor of every dyad from each of the days `edges`, (K + 1,), to the
     next."""
