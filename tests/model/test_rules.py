@@ -219,6 +219,6 @@ def test_great_circle_of_a_quarter_of_the_globe():
 
 
 def test_effort_moves_towards_its_target_and_stays_within_its_bound():
-    effort = threat.effort_change(np.array([0.0]), np.array([0.9]), np.array([0.1]), 0.5, 0.3, 0.5)
+    effort = threat.effort_change(np.array([0.0]), np.array([0.4]), 0.3, 0.5)
     np.testing.assert_allclose(effort, [0.15])  # target 0.4 is cut to 0.3; half of the way
-    assert threat.effort_change(np.array([0.2]), np.array([0.1]), np.array([0.1]), 0.5, 0.3, 1.0) == 0
+    assert threat.effort_change(np.array([0.2]), np.array([0.0]), 0.3, 1.0) == 0

@@ -96,6 +96,8 @@ def _along(
     effort = {arm: state.effort.copy() for arm in arms}
     for step in range(control.steps):
         turn_of_step(control, state)
+        if control.highest_unsided is not None:  # a margin of what is perceived
+            perceive(control, state, step)
         watch_margins(control, baseline, opportunities, state)
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
@@ -104,7 +106,7 @@ def _along(
             view = perceive(world, shown_state, step)
             look(StepOfArm(world, shown_state, view, opportunities, thin, rows))
             effort[arm] = effort_after(
-                world, baseline, effort[arm], view.insecurity, step
+                world, baseline, effort[arm], view.insecurity, view.total, step
             )
         view = perceive(control, state, step)
         look(StepOfArm(control, state, view, opportunities, thin, rows))

@@ -145,12 +145,14 @@ class StateAgent(mesa.Agent):
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with
-        insecurity."""
-        rules = self.model.world.rules
-        slope, bound = rules.effort_slope, rules.effort_max
-        effort, insecure = np.array(self.effort), np.array(self.insecurity)
-        at_start = np.array(self.model.worlds.baseline.insecurity[self.index])
-        return float(effort_change(effort, insecure, at_start, slope, bound, share))
+        insecurity and alarm."""
+        rules, baseline = self.model.world.rules, self.model.worlds.baseline
+        gained = np.array(self.insecurity - baseline.insecurity[self.index])
+        total = self.model.view.total[0, self.index]
+        at_start = baseline.threat[self.index]
+        target = engine.effort_target(rules, gained, total, at_start)
+        effort = np.array(self.effort)
+        return float(effort_change(effort, target, rules.effort_max, share))
 
 
 class BalanceModel(mesa.Model):
@@ -364,10 +366,10 @@ class BalanceModel(mesa.Model):
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)
+        self.view: View = engine.perceive(self.world, self.state, self.at)
         engine.watch_margins(
             self.world, self.worlds.baseline, self.opportunities, self.state
         )
-        self.view: View = engine.perceive(self.world, self.state, self.at)
 
 
 def agent_class_named(name: str) -> type[StateAgent]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from cachetools import LRUCache, cached
 
+from balance_sim.model import threat
 from balance_sim.model.beliefs import members
 from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
@@ -28,12 +29,15 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import (
+    highest_unsided,
     most_willing,
     openness_at,
     opportunity_rate,
+    rates_at_start,
     share_signed,
 )
 from balance_sim.model.willingness import (
+    ALARM,
     CHANGING,
     TERMS,
     Term,
@@ -250,6 +254,8 @@ def unfrozen(world: World) -> Baseline:
     return Baseline(
         gain_norm=np.zeros((n, kinds)),
         insecurity=np.zeros(n),
+        threat=np.zeros(n),
+        unsided=np.zeros((n, n)),
         partners=np.zeros(n),
         shared=np.zeros((n, n)),
         shared_mean=0.0,
@@ -316,6 +322,11 @@ def compile_worlds(
     threatened, direction = sorted_into(reference, classes)
     frozen = freeze(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
+    if any(world.rules.weights[ALARM] for world in worlds.values()):
+        worlds = {
+            name: replace(world, highest_unsided=highest_unsided(world))
+            for name, world in worlds.items()
+        }
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
 
@@ -449,13 +460,29 @@ def freeze(world: World) -> Baseline:
         blank,
         gain_norm=gain_norms(world, blank, state, at_start),
         insecurity=at_start.insecurity[0],
+        threat=at_start.total[0].copy(),
+        unsided=threat.unsided(at_start.total, at_start.sided)[0],
         partners=state.partners[0],
         shared=np.expm1(state.log_shared[0]).round(),
         shared_mean=float(state.shared_mean[0]),
     )
     everyone = _all_prospects(world, baseline, state, at_start)
     first = {name: _by_dyad(everyone, TERMS[name]) for name in CHANGING}
-    return replace(baseline, keen=_keen(everyone), first=first)
+    keen = _keen(everyone)
+    frozen = replace(baseline, keen=keen, first=first)
+    return replace(frozen, refusal=mean_refusal(world, keen))
+
+
+def mean_refusal(world: World, keen: Floats) -> float:
+    """Mean probability that a side refuses, over talks as they open at the start: what
+    an elasticity of agreements has to be divided by to be one of odds.
+
+    keen: (P, 2, M) consent of both sides. 1 where no talks open."""
+    opens = rates_at_start(world, keen)
+    total = opens.sum()
+    if total == 0:
+        return 1.0
+    return float(1.0 - (opens * keen.mean(axis=1)).sum() / total)
 
 
 def _by_dyad(everyone: Prospects, term: Term) -> Floats:

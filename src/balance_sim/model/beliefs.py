@@ -25,13 +25,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    Floats,
+    Hazards,
+    Ints,
+    Likeness,
+    World,
+)
 from balance_sim.model.own.events import is_own, shifts_of
+from balance_sim.model.spread import learned
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
 from balance_sim.scenario.defaults import signal_costs
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
-from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Provocation, Scenario
+from balance_sim.scenario.schema import (
+    SIGNAL_ORDER,
+    Event,
+    EventKind,
+    Provocation,
+    Scenario,
+)
 
 MOST_EVIDENCE = 250.0
 """Nats of all events together; with the schema's bounds no exponential overflows."""
@@ -53,6 +67,15 @@ def prior_intent(gap: Floats, quarrel: Floats, eta0: float, eta_x: float) -> Flo
     return eta0 + eta_x * gap + quarrel
 
 
+def relative_gap(gap: Floats, share: float) -> Floats:
+    """(n, n) distance of ideal points less a share of the column's mean distance to all
+    others: an attacker whom everybody stands far from is not therefore hostile to each.
+
+    gap: (n, n), diagonal 0; share: 0 to 1."""
+    others = max(len(gap) - 1, 1)
+    return np.asarray(gap - share * (gap.sum(axis=0) / others))
+
+
 def alignment(odds_against: Floats, out: Floats | None = None) -> Floats:
     """Probability of siding together from e to the minus log-odds: sigma(alpha) = 1 /
     (1 + e^-alpha)."""
@@ -67,13 +90,17 @@ def alignment_with(odds_against: Floats, agreement: Floats) -> Floats:
     return alignment(odds, out=odds)
 
 
-def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
-    """Hostility above a stranger's, in nats: max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
+def hostility(
+    odds: Floats, eta0: float, floor: float = 1.0, out: Floats | None = None
+) -> Floats:
+    """Hostility in nats: max(0, ln(1 + e^eta) - floor ln(1 + e^eta0)).
 
-    odds: (..., n, n), e^eta. Returns the same shape, >= 0; 0 for a stranger and
-    below."""
+    At floor 0 it is -ln(1 - p) for the probability of an attack p = sigma(eta); at
+    floor 1 what a stranger is thought to intend does not count.
+
+    odds: (..., n, n), e^eta. Returns the same shape, >= 0."""
     out = np.asarray(np.log1p(odds, out=out))
-    out -= np.log1p(np.exp(eta0))
+    out -= floor * np.log1p(np.exp(eta0))
     return np.maximum(out, 0.0, out=out)
 
 
@@ -192,21 +219,27 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
 
 
 def odds_by_step(
-    scenario: Scenario, grid: Floats, gap: Floats, quarrels: Floats, dyad_index: Ints
+    scenario: Scenario,
+    grid: Floats,
+    gap: Floats,
+    quarrels: Floats,
+    dyad_index: Ints,
+    likeness: Likeness | None = None,
 ) -> tuple[Floats, Floats, Floats]:
     """What states think in each step before agreements: priors, and the evidence of
     events.
 
-    grid: (S + 1,) step boundaries; gap, quarrels, dyad_index: (n, n). Returns the odds
-    against alignment (S, A, P), as each of A readings has it, those of hostile intent
-    (S, n, n), and reliability (S, n)."""
+    grid: (S + 1,) step boundaries; gap, quarrels, dyad_index: (n, n); likeness: how
+    fear spreads. Returns the odds against alignment (S, A, P), as each of A readings
+    has it, those of hostile intent (S, n, n), and reliability (S, n)."""
     p, n = scenario.parameters, len(scenario.codes)
     middles = (grid[:-1] + grid[1:]) / 2
-    nats = evidence(scenario, middles, grid[:-1], dyad_index)
+    nats = evidence(scenario, middles, grid[:-1], dyad_index, likeness)
     alignment = np.empty(n * (n - 1) // 2)
     dyads = dyad_index >= 0
     alignment[dyad_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
-    intent = prior_intent(gap, quarrels, p.eta0, p.eta_x)
+    against = relative_gap(gap, p.eta_relative)
+    intent = prior_intent(against, quarrels, p.eta0, p.eta_x)
     reliability = np.array([state.reliability for state in scenario.states])
     odds_against = _odds(-alignment, -nats.align, nats.dyads)
     intent_odds = _odds(intent.ravel(), nats.intent, nats.places).reshape(-1, n, n)
@@ -250,17 +283,21 @@ class EventReach:
 
 
 def evidence(
-    scenario: Scenario, moments: Floats, starts: Floats, dyad_index: Ints
+    scenario: Scenario,
+    moments: Floats,
+    starts: Floats,
+    dyad_index: Ints,
+    likeness: Likeness | None = None,
 ) -> Evidence:
     """Evidence at the given moments.
 
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,)
     when each step begins: an event counts from the step that begins on its date.
-    dyad_index: (n, n), as in World."""
+    dyad_index: (n, n), as in World; likeness: how fear spreads, if it does."""
     audiences = audiences_of(scenario)
     events = [event for event in scenario.events if event.accord is None]
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    reaches = [event_reach(scenario, event, roster) for event in events]
+    reaches = [event_reach(scenario, event, roster, likeness) for event in events]
     steps, n = len(moments), len(scenario.codes)
     dyads_shown = [dyad_index.take(reach.shown) for reach in reaches]
     dyads, dyad_column = _columns(dyads_shown, int(dyad_index.max(initial=0)) + 1)
@@ -305,9 +342,12 @@ def _remaining(
 
 
 def event_reach(
-    scenario: Scenario, event: Event, roster: Mapping[str, int]
+    scenario: Scenario,
+    event: Event,
+    roster: Mapping[str, int],
+    likeness: Likeness | None = None,
 ) -> EventReach:
-    """Whom an event moves. roster: position of each state.
+    """Whom an event moves. roster: position of each state; likeness: how fear spreads.
 
     Raises ScenarioError for a kind of the user's own that is
     registered nowhere, and as `shifts_of`."""
@@ -328,16 +368,42 @@ def event_reach(
     guests = members(event.guests, scenario.groups, roster)
     targets = members(event.targets, scenario.groups, roster)
     once = np.ones(1)
+    entries = _positions(i * n + j for i, j in pairs_aimed(principals, targets))
+    kind = scenario.event_kinds[event.kind]
+    shares = onlookers(principals, guests, targets, kind, likeness, n)
+    actor, observer = np.nonzero(shares)
+    aimed_times = np.append(np.ones(len(entries)), shares[actor, observer])
+    entries = np.append(entries, observer * n + _positions(principals)[actor])
     return EventReach(
         blamed=_positions(principals),
         shown=_positions(
             i * n + j for i, j in dyads_shown(principals, guests, targets)
         ),
-        aimed=_positions(i * n + j for i, j in pairs_aimed(principals, targets)),
+        aimed=entries,
         blamed_times=once,
         shown_times=once,
-        aimed_times=once,
+        aimed_times=aimed_times,
     )
+
+
+def onlookers(
+    principals: list[int],
+    guests: list[int],
+    targets: list[int],
+    kind: EventKind,
+    likeness: Likeness | None,
+    n: int,
+) -> Floats:
+    """(principals, n) share that states which have no part in an act take of its
+    evidence on each principal's intent."""
+    shares = np.zeros((len(principals), n))
+    if likeness is None or not targets or kind.intent <= 0:
+        return shares
+    involved = np.zeros(n, dtype=bool)
+    involved[[*principals, *guests, *targets]] = True
+    for row, actor in enumerate(principals):
+        shares[row] = learned(likeness, actor, _positions(targets), involved)
+    return kind.spreads * shares
 
 
 def _positions(numbers: Iterable[int]) -> Ints:
@@ -353,9 +419,11 @@ def _columns(numbers: list[Ints], bound: int) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_there), np.cumsum(is_there) - 1
 
 
-def hazards_of(scenario: Scenario, audiences: Audiences) -> Hazards | None:
+def hazards_of(
+    scenario: Scenario, audiences: Audiences, likeness: Likeness | None = None
+) -> Hazards | None:
     """The scenario's provocations as arrays; None where there are none. States in the
-    order of the arrays."""
+    order of the arrays. likeness: how fear spreads, if it does."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     n, acts, targets, states, doses = len(roster), [], [], [], []
     provocations = [
@@ -369,12 +437,16 @@ def hazards_of(scenario: Scenario, audiences: Audiences) -> Hazards | None:
         intent = signal_weights(scenario, provocation.kind)[1]
         attention = audiences.attention[provocation.kind]
         state = roster[provocation.state]
-        for aim in members(provocation.targets, scenario.groups, roster):
+        aims = members(provocation.targets, scenario.groups, roster)
+        kind = scenario.event_kinds[provocation.kind]
+        share = onlookers([state], [], aims, kind, likeness, n)[0]
+        share[aims] = 1.0
+        for aim in np.flatnonzero(share).tolist():
             if aim != state:
                 acts.append(act)
                 targets.append(aim)
                 states.append(state)
-                heed = attention[audiences.of[aim]]
+                heed = share[aim] * attention[audiences.of[aim]]
                 doses.append(intent * provocation.visibility * heed)
     if not acts:
         return None

@@ -52,6 +52,7 @@ class Rules:
     alpha_acc: float
     eta0: float
     eta_acc: float
+    hostility_floor: float
     equal_hostility: float | None
     beta: float
     change_security_gain: float
@@ -69,6 +70,7 @@ class Rules:
     effort_max: float
     effort_slope: float
     effort_years: float
+    effort_reaction: float
     signature_weight: float
     signature_half_life_days: float | None
     weights: dict[str, float]
@@ -89,6 +91,7 @@ class AgreementTypes:
     force_days: Floats
     force_shape: Floats
     at_once: Floats  # share that is in force at signature
+    reaction: Floats  # elasticity of signing in alarm
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,15 @@ class Baseline:
 
     gain_norm: Floats  # (n, M) mean over partners of ln(G + floor)
     insecurity: Floats  # (n,)
+    threat: Floats  # (n,) Theta_i
+    unsided: Floats  # (n, n) threat to the row that the column would not side with
     partners: Floats  # (n,)
     shared: Floats  # (n, n) shared partners
     shared_mean: float
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent of both sides at the start
+    refusal: float = 1.0  # mean probability that a side refuses, over talks that open
     first: dict[str, Floats] = field(default_factory=dict)
     """Changing terms at the start, (n, n) or (n, n, M), by name."""
 
@@ -161,6 +167,14 @@ class Hazards:
     state: Ints  # (T,) whom
     dose: Floats  # (T,) nats, with visibility and the target's attention
     column: Ints  # (n * n,) which of the T stands at a place of (n, n); T: none
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much states learn from what is done to others (`model/spread.py`)."""
+
+    with_target: Floats  # (n, n) share that the row learns from an act on the column
+    with_actor: Floats  # (n, n) added where the row has a quarrel with who acts
 
 
 @dataclass(frozen=True)
@@ -230,6 +244,10 @@ class World:
     kind_keys: Keys
     signature_attention: Floats  # (A,)
     openness: Openness
+    likeness: Likeness | None = None
+    highest_unsided: Floats | None = None
+    """(n, n) the most that `Baseline.unsided` becomes by events, with a margin; None
+    where alarm has no weight."""
     hazards: Hazards | None = None
     drawn: Drawn | None = None
     own_terms: Mapping[str, Any] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from balance_sim.model.core import (
     Ints,
     Keys,
     Opportunities,
+    Rules,
     Thinning,
     World,
 )
@@ -156,8 +157,8 @@ def simulate_from(
     consent_by_step = []
     for step in range(world.steps):
         turn_of_step(world, state)
-        watch_margins(world, baseline, opportunities, state)
         view = perceive(world, state, step)
+        watch_margins(world, baseline, opportunities, state)
         if observe is not None:
             observe(world, state, view)
         consent_by_step.append(
@@ -180,9 +181,9 @@ def turn_of_step(world: World, state: BlockState) -> None:
 def watch_margins(
     world: World, baseline: Baseline, opportunities: Opportunities, state: BlockState
 ) -> None:
-    """Note which replications keep within the margins of their bounds. Raises
-    BoundExceeded where one does not, and opportunities were left out on the strength of
-    the bounds."""
+    """Note which replications keep within the margins of their bounds, by the network
+    and by what they have last perceived. Raises BoundExceeded where one does not, and
+    opportunities were left out on the strength of the bounds."""
     state.within &= within_margins(world, baseline, state)
     if opportunities.thinned and not state.within.all():
         raise BoundExceeded
@@ -318,7 +319,7 @@ def close_step(world: World, baseline: Baseline, state: BlockState, view: View) 
     """Effort follows insecurity, and the step is over. Raises InvalidNumber where
     effort is no number."""
     state.effort = effort_after(
-        world, baseline, state.effort, view.insecurity, view.step
+        world, baseline, state.effort, view.insecurity, view.total, view.step
     )
     day = world.grid[view.step]
     refuse_invalid("effort", state.effort, world.codes, day, state.runs)
@@ -326,12 +327,29 @@ def close_step(world: World, baseline: Baseline, state: BlockState, view: View) 
 
 
 def effort_after(
-    world: World, baseline: Baseline, effort: Floats, insecurity: Floats, step: int
+    world: World,
+    baseline: Baseline,
+    effort: Floats,
+    insecurity: Floats,
+    total: Floats,
+    step: int,
 ) -> Floats:
-    """(..., n) effort at the end of a step, from that at its beginning and insecurity
-    in it."""
+    """(..., n) effort at the end of a step, from that at its beginning, and insecurity
+    and threat in it."""
     rules, days = world.rules, world.grid[step + 1] - world.grid[step]
     share = threat.effort_share(days, rules.effort_years)
-    slope, bound = rules.effort_slope, rules.effort_max
-    at_start = baseline.insecurity
-    return threat.effort_change(effort, insecurity, at_start, slope, bound, share)
+    target = effort_target(
+        rules, insecurity - baseline.insecurity, total, baseline.threat
+    )
+    return threat.effort_change(effort, target, rules.effort_max, share)
+
+
+def effort_target(
+    rules: Rules, insecurity_gained: Floats, total: Floats, at_start: Floats
+) -> Floats:
+    """(...,) effort that states want: slope (g - g0), and an elasticity times their
+    alarm."""
+    target = rules.effort_slope * insecurity_gained
+    if rules.effort_reaction:
+        target = target + rules.effort_reaction * threat.alarm(total, at_start)
+    return target

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from balance_sim.model import clocks
+from balance_sim.model import clocks, threat
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AgreementTypes,
@@ -41,8 +41,9 @@ from balance_sim.model.core import (
     Thinning,
     World,
 )
+from balance_sim.model.perception import perceive_steps
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
-from balance_sim.model.state import BlockState
+from balance_sim.model.state import BlockState, begin_network
 from balance_sim.model.streams import (
     OPPORTUNITY,
     OpportunityDraw,
@@ -192,8 +193,8 @@ class BoundExceeded(Exception):
 def within_margins(
     world: World, baseline: Baseline, state: BlockState, margins: Margins = MARGINS
 ) -> Bools:
-    """(R,) whether the network of each replication, and what it has signed, keep within
-    the margins now."""
+    """(R,) whether the network of each replication, what it has signed, and the threat
+    that it has last perceived keep within the margins now."""
     gained = state.partners - baseline.partners
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     shared_fell = baseline.shared_mean - state.shared_mean
@@ -203,7 +204,27 @@ def within_margins(
     holds &= (fell <= margins.log_mean) & (shared_fell <= margins.log_mean)
     holds &= by_dyad.max(axis=-1, initial=0.0) <= margins.agreements
     holds &= by_state.max(axis=-1, initial=0.0) <= margins.signed
+    if world.highest_unsided is not None:
+        unsided = threat.unsided(state.workspace.total, state.workspace.sided)
+        holds &= (unsided <= world.highest_unsided).all(axis=(1, 2))
     return np.asarray(holds)
+
+
+MOST_ALARM = 2.0
+"""How many times the threat that events make, the network as at the start, a
+replication may come to before the bounds no longer hold."""
+
+
+def highest_unsided(world: World) -> Floats:
+    """(n, n) the most that the threat to the row becomes, of which the column would not
+    side with it, in any step, with the agreements in force of the start; times a
+    margin."""
+    state = begin_network(world, np.arange(world.steps, dtype=np.uint64))
+    nothing = np.zeros((world.steps, len(world.first)))
+    perceive_steps(world, state, np.arange(world.steps), nothing)
+    workspace = state.workspace
+    by_step = threat.unsided(workspace.total, workspace.sided)
+    return np.asarray(by_step.max(axis=0) * MOST_ALARM + threat.ALARM_FLOOR)
 
 
 def ranges(

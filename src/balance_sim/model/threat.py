@@ -130,6 +130,12 @@ def firmness(sided: Floats, total: Floats) -> Floats:
     return np.maximum(1.0 - share, 0.0)
 
 
+def unsided(total: Floats, sided: Floats) -> Floats:
+    """Threat to i that j would not side with, sum_k Theta_ik (1 - a_jk), capability
+    shares: (..., n) and (..., n, n) to (..., n, n)."""
+    return np.maximum(total[..., None] - sided, 0.0)
+
+
 def support(reliable: Floats, firm: Floats, hostility: Floats) -> Floats:
     """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 -
     h_ij).
@@ -178,22 +184,25 @@ def marginal_gain(insecure: Floats, balance: Floats, added: Floats) -> Floats:
     return insecure * added / (balance + added)
 
 
-def effort_change(
-    effort: Floats,
-    insecure: Floats,
-    at_start: Floats,
-    slope: float,
-    bound: float,
-    share: float,
-) -> Floats:
-    """Internal balancing: effort moves a `share` of the way to a target that rises with
-    insecurity.
+ALARM_FLOOR = 0.003
+"""Threat, as a share of capability, below which a change alarms nobody: elasticities in
+alarm are numbers with this floor."""
 
-    Target: slope (g - g at the start), within +-bound, since data already hold today's
-    effort. Waltz 1979, Theory of International Politics, ch. 6. All (..., n); returns
-    the new effort."""
-    target = np.clip(slope * (insecure - at_start), -bound, bound)
-    return effort + (target - effort) * share
+
+def alarm(threat: Floats, at_start: Floats) -> Floats:
+    """Alarm: how much more there is to fear than at the start, ln((T + s) / (T0 + s)).
+
+    threat, at_start: capability shares, >= 0; shapes broadcast."""
+    return np.asarray(np.log((threat + ALARM_FLOOR) / (at_start + ALARM_FLOOR)))
+
+
+def effort_change(effort: Floats, target: Floats, bound: float, share: float) -> Floats:
+    """Internal balancing: effort moves a `share` of the way to its target, held within
+    +-bound, since data already hold today's effort.
+
+    Waltz 1979, Theory of International Politics, ch. 6. All (..., n); returns the new
+    effort."""
+    return effort + (np.clip(target, -bound, bound) - effort) * share
 
 
 def effort_share(days: float, years: float) -> float:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from balance_sim.model import threat
 from balance_sim.model.core import Floats, World
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.threat import over
@@ -325,6 +326,37 @@ def bandwagon(p: Prospects) -> Floats:
     return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
+def _alarm(x: Extremes) -> Bounds:
+    if x.world.highest_unsided is None:
+        return ZERO, ZERO
+    highest = threat.alarm(x.world.highest_unsided, x.baseline.unsided)[:, :, None]
+    lowest = threat.alarm(np.zeros(()), x.baseline.unsided)[:, :, None]
+    reaction = x.world.ladder.reaction / x.baseline.refusal
+    return (
+        np.minimum(reaction * lowest, reaction * highest),
+        np.maximum(reaction * lowest, reaction * highest),
+    )
+
+
+@term(
+    _alarm,
+    group="alarm",
+    by_kind=True,
+    unrecorded="measured on dated acts of force, not on the record's levels",
+)
+def alarm(p: Prospects) -> Floats:
+    """kappa_m / (1 - sigma) ln((T_ij + s) / (T_ij at the start + s)), with the threat
+    to ego that alter would not side with, T_ij = sum_k Theta_ik (1 - a_jk).
+
+    kappa_m: elasticity of agreements of a type; sigma: mean consent at the start, since
+    an elasticity of agreements is not one of odds. Walt 1987; measured by
+    `evidence fit --reactions`."""
+    unsided = threat.unsided(p.view.total.take(p.row), p.view.sided.take(p.at)[:, None])
+    change = threat.alarm(unsided[:, 0], p.baseline.unsided.take(p.apart))
+    return p.world.ladder.reaction[p.kind] / p.baseline.refusal * change
+
+
+ALARM = alarm.name
 CHANGING = tuple(name for name, term in TERMS.items() if term.changing)
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
 ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)

@@ -32,6 +32,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.own.terms import with_own_terms
+from balance_sim.model.spread import likeness
 from balance_sim.model.state import deepest, record_in_force
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
@@ -64,8 +65,16 @@ def compile_world(
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
     offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
+    at_start = AtStart(in_force, *deepest(ladder, in_force))
+    quarrel = quarrels(scenario)
+    like = None
+    if parameters.spread_near or parameters.spread_ally or parameters.spread_quarrel:
+        depth = np.zeros((n, n))
+        depth[dyads.first, dyads.second] = at_start.depth
+        depth[dyads.second, dyads.first] = at_start.depth
+        like = likeness(parameters, ground.distance_km, depth, quarrel)
     odds_against, intent_odds, reliability = odds_by_step(
-        scenario, grid, ground.gap, quarrels(scenario), dyads.index
+        scenario, grid, ground.gap, quarrel, dyads.index, like
     )
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     world = World(
@@ -95,7 +104,7 @@ def compile_world(
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
-        at_start=AtStart(in_force, *deepest(ladder, in_force)),
+        at_start=at_start,
         experience=earlier,
         engaged=_by_state(dyads, earlier, n),
         active=_by_state(dyads, lately, n),
@@ -103,7 +112,8 @@ def compile_world(
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=audiences.attention["treaty"],
         openness=openness_of(scenario, dyads.index),
-        hazards=hazards_of(scenario, audiences),
+        likeness=like,
+        hazards=hazards_of(scenario, audiences, like),
         **vars(ground),
     )
     return with_own_terms(world, scenario.name)

@@ -249,6 +249,16 @@ class Audience(Strict):
     attention: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
+def is_zero(value: float) -> bool:
+    """Whether a value is 0: one that is left out of a dump where it is."""
+    return value == 0.0
+
+
+def is_one(value: float) -> bool:
+    """Whether a value is 1: one that is left out of a dump where it is."""
+    return value == 1.0
+
+
 class AgreementKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent.
     Lags in days, gamma.
@@ -267,6 +277,7 @@ class AgreementKind(Strict):
     at_once: Unit = 0.0
     force_days: NonNegative
     force_shape: Shape
+    reaction: Annotated[float, Field(ge=-5, le=5, exclude_if=is_zero)] = 0.0
 
 
 class EventKind(Strict):
@@ -277,6 +288,7 @@ class EventKind(Strict):
     intent: Annotated[float, Field(ge=-20, le=20)]
     reliability: Annotated[float, Field(ge=-20, le=20)] = 0.0
     half_life_days: Positive | None
+    spreads: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
 
 
 class CapabilityWeights(Strict):
@@ -328,6 +340,12 @@ class Parameters(Strict):
     factor_no_relations: Unit
     factor_not_recognised: Unit
     factor_sanctions: Unit
+    hostility_floor: Annotated[Unit, Field(exclude_if=is_one)] = 1.0
+    eta_relative: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
+    spread_near: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
+    spread_ally: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
+    spread_quarrel: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
+    effort_reaction: Annotated[float, Field(ge=-5, le=5, exclude_if=is_zero)] = 0.0
 
 
 class Theory(Strict):

@@ -273,6 +273,7 @@ TERM_WORDS = {
     "exposure": "fear for its trade",
     "hub_doubt": "doubt about a patron of both",
     "bandwagon": "siding with what threatens it",
+    "alarm": "alarm at threat that is new",
     "agent": "what its agent wants beside the terms",
 }
 

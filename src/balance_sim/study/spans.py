@@ -92,7 +92,7 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
     alone = ordered.model_copy(update={"events": (event,)})
-    nats = evidence(alone, moments, starts, world.dyad_index)
+    nats = evidence(alone, moments, starts, world.dyad_index, world.likeness)
     odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
     odds_against[..., nats.dyads] *= np.exp(-nats.align)
     intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
@@ -383,7 +383,9 @@ def _add_efforts(
         total, defence = workspace.total[row], workspace.defence[row]
         defence += world.capability * (1.0 + state.effort[row])
         insecurity = threat.insecurity(total, defence, s0)
-        effort = effort_after(world, baseline, state.effort[row], insecurity, step)
+        effort = effort_after(
+            world, baseline, state.effort[row], insecurity, total, step
+        )
         values = np.stack([total, defence, effort])
         all_finite = all_finite and bool(np.isfinite(values).all())
         if row + 1 < len(steps):

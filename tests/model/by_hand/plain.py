@@ -29,6 +29,10 @@ def sigma(u: float) -> float:
     return 1.0 / (1.0 + math.exp(-u))
 
 
+def alarm(now: float, at_start: float | None) -> float:
+    return 0.0 if at_start is None else math.log((now + 0.003) / (at_start + 0.003))
+
+
 COSTS = {"statement": 0.0, "visit": 0.05, "joint_summit": 0.1, "exercise": 0.2, "arms_or_basing": 0.4, "treaty": 0.6}
 COSTS["fighting_together"] = 1.0
 
@@ -72,6 +76,7 @@ class Seen:
     insecurity: dict[str, float]
     reliability: dict[str, float]
     depth: dict[Pair, float]
+    unsided: dict[tuple[str, str], float]  # threat to the first that the second would not side with
 
 
 @dataclass
@@ -80,6 +85,9 @@ class Start:
 
     gain_norm: dict[tuple[str, str], float] = field(default_factory=dict)
     insecurity: dict[str, float] = field(default_factory=dict)
+    threat: dict[str, float] = field(default_factory=dict)
+    unsided: dict[tuple[str, str], float] = field(default_factory=dict)
+    refusal: float = 1.0  # mean, of those who sign
     first: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     keen: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
@@ -256,18 +264,22 @@ class Plain:
                     nats = event.sign * self.signal(event.kind)[0] * left * self.attention(i, event.kind)
                     shown[i, dyad] = shown.get((i, dyad), 0.0) + nats
             tension = p.prior_tension if self.day(event.date) < 0 else 1.0
-            for i in targets:
+            involved = {*principals, *targets, *self.who(event.guests)}
+            for i in codes:
                 for k in principals:
-                    if i != k:
+                    share = 1.0 if i in targets else self.learns(i, k, targets, kind, involved)
+                    if i != k and share:
                         nats = self.signal(event.kind)[1] * tension * left * self.attention(i, event.kind)
-                        aimed[i, k] = aimed.get((i, k), 0.0) + nats
+                        aimed[i, k] = aimed.get((i, k), 0.0) + share * nats
             for k in principals:
                 lost[k] += kind.reliability * left
         for when, one in acts:
             if when <= start:
                 left = 2.0 ** (-(middle - when) / self.half_life(one.kind))
-                for i in self.who(one.targets):
-                    nats = self.signal(one.kind)[1] * one.visibility * left
+                targets, kind = self.who(one.targets), self.s.event_kinds[one.kind]
+                for i in codes:
+                    share = 1.0 if i in targets else self.learns(i, one.state, targets, kind, {one.state, *targets})
+                    nats = share * self.signal(one.kind)[1] * one.visibility * left
                     aimed[i, one.state] = aimed.get((i, one.state), 0.0) + nats * self.attention(i, one.kind)
         a, h, backs, lend, q, theta, support = {}, {}, {}, {}, {}, {}, {}
         for i in codes:
@@ -280,10 +292,12 @@ class Plain:
                 lend[i, j, k] = p.beta * a[i, j, k]
             for j in codes:
                 a[i, j, j] = 1.0
-        stranger = math.log(1.0 + math.exp(p.eta0))
+        stranger = p.hostility_floor * math.log(1.0 + math.exp(p.eta0))
+        usual = {k: mean(self.gap[frozenset((i, k))] for i in codes if i != k) for k in codes}
         for i, j in permutations(codes, 2):
             dyad = frozenset((i, j))
-            eta = p.eta0 + p.eta_x * self.gap[dyad] + self.quarrel[dyad] - p.eta_acc * calm[dyad]
+            gap = self.gap[dyad] - p.eta_relative * usual[j]
+            eta = p.eta0 + p.eta_x * gap + self.quarrel[dyad] - p.eta_acc * calm[dyad]
             nats = max(0.0, math.log(1.0 + math.exp(eta + aimed.get((i, j), 0.0))) - stranger)
             if self.s.theory.equal_hostility is not None:
                 nats = self.s.theory.equal_hostility
@@ -295,19 +309,34 @@ class Plain:
             theta[i, k] = c[k] * self.offence(k) * self.reach(i, k) * q[i, k]
         threat = {i: sum(theta[i, k] for k in codes if k != i) for i in codes}
         rho = {j: self.state[j].reliability * math.exp(-lost[j]) for j in codes}
-        defence, balance, insecurity = {}, {}, {}
+        defence, balance, insecurity, unsided = {}, {}, {}, {}
         for i in codes:
             defence[i] = c[i] * (1.0 + effort[i])
             for j in codes:
                 if j == i:
                     continue
                 sided = sum(theta[i, k] * a[i, j, k] for k in codes if k != i)
+                unsided[i, j] = max(0.0, threat[i] - sided)
                 firm = max(0.0, 1.0 - sided / threat[i]) if threat[i] > 0 else 1.0
                 support[i, j] = rho[j] * c[j] * self.reach(i, j) * firm * (1.0 - h[i, j])
                 defence[i] += backs[i, i, j] * support[i, j]
             balance[i] = threat[i] + defence[i] + p.s0
             insecurity[i] = threat[i] / balance[i]
-        return Seen(middle, a, h, backs, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth)
+        return Seen(
+            middle, a, h, backs, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth, unsided
+        )
+
+    def learns(self, i: str, k: str, targets: list[str], kind: Any, involved: set[str]) -> float:
+        """Share that a third state takes of the evidence of k's intent from an act against others."""
+        if i in involved or not targets or kind.intent <= 0:
+            return 0.0
+        at_start = self.deepest([one for one in self.record(0, 0) if one.stage == "in_force"], "depth")
+        of = [
+            self.p.spread_near / (1 + self.km[frozenset((i, j))] / 500)
+            + self.p.spread_ally * (at_start[frozenset((i, j))] >= 0.5)
+            for j in targets
+        ]
+        return kind.spreads * min(1.0, max(of) + self.p.spread_quarrel * (self.quarrel[frozenset((i, k))] > 0))
 
     def deepest(self, made: list[Agreement], what: str) -> dict[Pair, float]:
         out = dict.fromkeys(self.dyads, 0.0)
@@ -362,6 +391,7 @@ class Plain:
                 ]
             ),
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
+            "alarm": self.kinds[kind].reaction / begun.refusal * alarm(seen.unsided[i, j], begun.unsided.get((i, j))),
         }
         for name in ("security_gain", "common_threat", "hostility"):
             steady = begun.first.get((name, i, j, kind))
@@ -387,7 +417,7 @@ class Plain:
         """Frozen at the start of this arm, which is the control arm."""
         made = list(self.record(0, 0))
         seen = self.see(0, made, dict.fromkeys(self.codes, 0.0), [])
-        out = Start(insecurity=seen.insecurity)
+        out = Start(insecurity=seen.insecurity, threat=seen.threat, unsided=seen.unsided)
         for i in self.codes:
             for kind in self.kinds:
                 out.gain_norm[i, kind] = mean(self.log_gain(seen, i, j, kind) for j in self.codes if j != i)
@@ -397,6 +427,12 @@ class Plain:
                 for name in ("security_gain", "common_threat", "hostility"):
                     out.first[name, i, j, kind] = found[name]
                 out.keen[i, j, kind] = sigma(self.u(seen, made, replace_first(out), i, j, kind))
+        opens, agreed = 0.0, 0.0
+        for (i, j), kind in itertools.product(map(sorted, self.dyads), self.kinds):
+            dyad, sides = frozenset((i, j)), (out.keen[i, j, kind], out.keen[j, i, kind])
+            rate = self.rate(dyad, kind) * self.openness(dyad, 0.0) * sides[0] * sides[1]
+            opens, agreed = opens + rate, agreed + rate * mean(sides)
+        out.refusal = 1.0 - agreed / opens
         return out
 
     # --- random numbers ---------------------------------------------------------------------------------
@@ -542,6 +578,7 @@ class Plain:
                     self.talk(one, seen, start, stop, busy)
             for i in self.codes:
                 wanted = self.p.effort_slope * (seen.insecurity[i] - begun.insecurity[i])
+                wanted += self.p.effort_reaction * alarm(seen.threat[i], begun.threat[i])
                 target = max(-self.p.effort_max, min(self.p.effort_max, wanted))
                 effort[i] += (target - effort[i]) * (1.0 - math.exp(-(stop - start) / YEAR / self.p.effort_years))
         self.settle(made, self.horizon, busy)

@@ -196,7 +196,7 @@ def test_a_term_of_weight_zero_is_left_out(scenario: Scenario) -> None:
     state = begin(worlds.reference, worlds.baseline, 5, np.zeros(1, dtype=np.uint64))
     one = np.array([0]), np.array([0]), np.array([1]), np.array([0])
     p = Prospects(worlds.reference, worlds.baseline, perceive(worlds.reference, state, 0), state, *one)
-    assert "size" not in dict(parts(p)) and len(dict(parts(p))) == 16
+    assert "size" not in dict(parts(p)) and len(dict(parts(p))) == 17
     assert willingness(p)[0] == pytest.approx(
         worlds.reference.ladder.intercept[0]
         + worlds.reference.propensity[0]
@@ -221,12 +221,14 @@ def test_audiences_that_heed_alike_read_alike(scenario: Scenario) -> None:
 
 
 def test_provocations_as_numbers(scenario: Scenario) -> None:
-    """Arden's incidents at Corvia and Dorn, 0.6 x visibility 0.8, which North heeds at 1; none at rate 0."""
+    """Arden's incidents at Corvia and Dorn, 0.6 x visibility 0.8, which North heeds at 1; none at rate 0. Belmar, 700 km
+    from Dorn, takes 0.9 x 0.3 / (1 + 700 / 500) of it, and heeds it by half."""
     world = compile_worlds(scenario).reference
     hazards = world.hazards
     assert hazards is not None
-    assert hazards.dose == pytest.approx([0.48, 0.48]) and hazards.rate.tolist() == [6.0]
-    assert [world.codes[at] for at in hazards.target] == ["XCO", "XDO"]
+    dose = dict(zip((world.codes[at] for at in hazards.target), hazards.dose.tolist(), strict=True))
+    assert hazards.rate.tolist() == [6.0] and set(dose) == {"XCO", "XDO", "XEL", "XBE"}
+    assert (dose["XCO"], dose["XDO"], dose["XBE"]) == pytest.approx((0.48, 0.48, 0.48 * 0.9 * 0.125 * 0.5))
     assert {world.codes[at] for at in hazards.state} == {"XAR"} and hazards.half_life_days == (180.0,)
     none = tuple(one.model_copy(update={"rate": 0.0}) for one in scenario.provocations)
     assert compile_worlds(scenario.model_copy(update={"provocations": none})).reference.hazards is None

@@ -149,10 +149,8 @@ def along_agents(
         model_of_arm.state = replace(state, effort=effort)
         model_of_arm.view = perceive(model_of_arm.world, model_of_arm.state, step)
         show(model_of_arm, rows)
-        insecurity = model_of_arm.view.insecurity
-        effort = effort_after(
-            model_of_arm.world, worlds.baseline, effort, insecurity, step
-        )
+        seen = model_of_arm.view.insecurity, model_of_arm.view.total
+        effort = effort_after(model_of_arm.world, worlds.baseline, effort, *seen, step)
         # the two share the room to work in
         control.view = perceive(control.world, state, step)
         show(control, rows)
