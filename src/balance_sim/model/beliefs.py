@@ -90,17 +90,13 @@ def alignment_with(odds_against: Floats, agreement: Floats) -> Floats:
     return alignment(odds, out=odds)
 
 
-def hostility(
-    odds: Floats, eta0: float, floor: float = 1.0, out: Floats | None = None
-) -> Floats:
-    """Hostility in nats: max(0, ln(1 + e^eta) - floor ln(1 + e^eta0)).
+def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
+    """Hostility above a stranger's, in nats: max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
 
-    At floor 0 it is -ln(1 - p) for the probability of an attack p = sigma(eta); at
-    floor 1 what a stranger is thought to intend does not count.
-
-    odds: (..., n, n), e^eta. Returns the same shape, >= 0."""
+    odds: (..., n, n), e^eta. Returns the same shape, >= 0; 0 for a stranger and
+    below."""
     out = np.asarray(np.log1p(odds, out=out))
-    out -= floor * np.log1p(np.exp(eta0))
+    out -= np.log1p(np.exp(eta0))
     return np.maximum(out, 0.0, out=out)
 
 

@@ -52,7 +52,6 @@ class Rules:
     alpha_acc: float
     eta0: float
     eta_acc: float
-    hostility_floor: float
     equal_hostility: float | None
     beta: float
     change_security_gain: float

@@ -215,7 +215,7 @@ def hostility_with(
     if rules.equal_hostility is not None:
         odds[...] = rules.equal_hostility
         return odds
-    return beliefs.hostility(odds, rules.eta0, rules.hostility_floor, out=odds)
+    return beliefs.hostility(odds, rules.eta0, out=odds)
 
 
 MOST_SHARED = 2**23

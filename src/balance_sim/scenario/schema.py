@@ -254,11 +254,6 @@ def is_zero(value: float) -> bool:
     return value == 0.0
 
 
-def is_one(value: float) -> bool:
-    """Whether a value is 1: one that is left out of a dump where it is."""
-    return value == 1.0
-
-
 class AgreementKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent.
     Lags in days, gamma.
@@ -340,7 +335,6 @@ class Parameters(Strict):
     factor_no_relations: Unit
     factor_not_recognised: Unit
     factor_sanctions: Unit
-    hostility_floor: Annotated[Unit, Field(exclude_if=is_one)] = 1.0
     eta_relative: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
     spread_near: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
     spread_ally: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0

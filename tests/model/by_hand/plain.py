@@ -292,7 +292,7 @@ class Plain:
                 lend[i, j, k] = p.beta * a[i, j, k]
             for j in codes:
                 a[i, j, j] = 1.0
-        stranger = p.hostility_floor * math.log(1.0 + math.exp(p.eta0))
+        stranger = math.log(1.0 + math.exp(p.eta0))
         usual = {k: mean(self.gap[frozenset((i, k))] for i in codes if i != k) for k in codes}
         for i, j in permutations(codes, 2):
             dyad = frozenset((i, j))

@@ -12,12 +12,26 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.fit_events import fit_events
+from balance_sim.evidence.commands.fit_reactions import fit_hostility, fit_reactions
 from balance_sim.show.wording import wrapped
 
 FIRST_YEAR = 1985
 ACTS = ("exercises", "treaties", "us_visits", "china_visits", "arms", "incidents")
-OF_EVENTS = ("acts", "permutations", "seed")
-OF_AGREEMENTS = ("agreements", "terms")
+FORMS = {
+    "agreements": ("agreements", "terms"),
+    "events": ("acts", "permutations", "seed"),
+    "reactions": ("permutations", "seed"),
+    "hostility": (),
+}
+"""What is fitted, and the options that belong to it beside the years."""
+FILES = {
+    "agreements": "parameters.yaml",
+    "events": "event_weights.yaml",
+    "reactions": "reactions.yaml",
+    "hostility": "hostility.yaml",
+}
+PLACEBOS = 99
+"""Of a fit of reactions, unless `--permutations` is given."""
 
 
 @click.command()
@@ -27,6 +41,16 @@ OF_AGREEMENTS = ("agreements", "terms")
     is_flag=True,
     help="Fit the weights of events to dyadic event data instead: "
     "docs/event_weights.md.",
+)
+@click.option(
+    "--reactions",
+    is_flag=True,
+    help="Measure how states reacted to uses of force instead: docs/reactions.md.",
+)
+@click.option(
+    "--hostility",
+    is_flag=True,
+    help="Fit how likely uses of force are instead: docs/reactions.md.",
 )
 @click.option(
     "--first",
@@ -60,14 +84,14 @@ OF_AGREEMENTS = ("agreements", "terms")
     type=click.IntRange(0, 9999),
     default=999,
     show_default=True,
-    help="With --events: permuted dates, and permuted participants.",
+    help="With --events, or --reactions (99 there): permuted dates, and participants.",
 )
 @click.option(
     "--seed",
     type=options.SHORT_SEED,
     default=0,
     show_default=True,
-    help="With --events: of the permutations.",
+    help="With --events or --reactions: of the permutations.",
 )
 @click.option(
     "--out",
@@ -81,6 +105,8 @@ def fit(
     /,
     data: Path,
     events: bool,
+    reactions: bool,
+    hostility: bool,
     out: Path | None,
     **given: Any,
 ) -> None:
@@ -91,18 +117,31 @@ def fit(
     generic format. Which names are looked for, and what is fitted: docs/evidence.md.
     With --events the weights of events are fitted to dyadic event data in DATA:
     docs/event_weights.md."""
+    flags = {"events": events, "reactions": reactions, "hostility": hostility}
+    asked = [name for name, flag in flags.items() if flag]
+    if len(asked) > 1:
+        raise click.UsageError(f"--{asked[0]} and --{asked[1]} are two fits: give one")
+    form = asked[0] if asked else "agreements"
+    known = {option for options_of in FORMS.values() for option in options_of}
     for option in ctx.command.params:
-        is_of_other = option.name in (OF_AGREEMENTS if events else OF_EVENTS)
+        is_of_other = option.name in known and option.name not in FORMS[form]
         if is_of_other and options.is_given(ctx, str(option.name)):
-            relation = "has no meaning with" if events else "belongs to"
-            raise click.UsageError(f"{option.opts[0]} {relation} --events")
-    if events:
-        file = out or Path("event_weights.yaml")
-        wanted = {name: given[name] for name in (*OF_EVENTS, "first", "last")}
+            homes = [f"--{name}" for name, of in FORMS.items() if option.name in of]
+            relation = f"belongs to {' and '.join(homes)}"
+            raise click.UsageError(f"{option.opts[0]} {relation}")
+    file = out or Path(FILES[form])
+    if form == "events":
+        wanted = {name: given[name] for name in (*FORMS[form], "first", "last")}
         defaults = {str(option.name): option.default for option in ctx.command.params}
         fit_events(data, wanted, defaults, file)
+    elif form == "reactions":
+        if not options.is_given(ctx, "permutations"):
+            given["permutations"] = PLACEBOS
+        fit_reactions(data, given, file)
+    elif form == "hostility":
+        fit_hostility(data, given, file)
     else:
-        _fit_agreements(data, given, out or Path("parameters.yaml"))
+        _fit_agreements(data, given, file)
 
 
 def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
