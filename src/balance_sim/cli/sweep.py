@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from balance_sim.study.plan import SweepPlan
-    from balance_sim.study.sweep import Standing
     from balance_sim.study.sweep_result import SweepResult
 
 MOST_POINTS = 20
@@ -63,46 +62,14 @@ MOST_FACTORS = 4
     help="Run on the Dask cluster of this scheduler.",
 )
 @click.option(
-    "--cluster",
-    metavar="KIND",
-    help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ...",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 10_000),
-    default=1,
-    show_default=True,
-    help="Jobs to ask it for.",
-)
-@click.option(
-    "--cluster-option",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="For the queue's jobs, e.g. queue=short, cores=8, memory=16GB, "
-    "walltime=02:00:00. Repeatable.",
-)
-@click.option(
     "--dry-run",
     is_flag=True,
-    help="Print the plan, and the cluster's job script; run nothing.",
-)
-@click.option(
-    "--max-runs",
-    type=click.IntRange(min=1),
-    default=1_000_000,
-    show_default=True,
-    help="Refuse a design of more replications.",
+    help="Print the plan; run nothing.",
 )
 @options.bytes_option
 @options.timeout_option
 @options.own_model_option
 @options.own_outcomes_option
-@click.option(
-    "--block",
-    type=click.IntRange(1, 100_000),
-    help="Replications a block  [default: two seconds of work]",
-)
 @click.option(
     "--retry-failed", is_flag=True, help="Run blocks with failed replications again."
 )
@@ -118,16 +85,11 @@ def sweep(
     out: Path | None,
     workers: int,
     scheduler: str | None,
-    cluster: str | None,
-    jobs: int,
-    settings: tuple[str, ...],
     dry_run: bool,
-    max_runs: int,
     max_bytes: int,
     run_timeout: float | None,
     model: str | None,
     own: str | None,
-    block: int | None,
     retry_failed: bool,
 ) -> None:
     """Run every point of EXPERIMENT in every arm. The same command goes on where it
@@ -135,17 +97,14 @@ def sweep(
 
     EXPERIMENT is a path, or a name as `balance-sim list` gives it. Exit code 3 if some
     replications failed."""
-    if scheduler and cluster:
-        raise click.UsageError("give --scheduler or --cluster, not both")
 
     def begin(plan: SweepPlan) -> None:
         click.echo("\n".join(plan.lines()), err=True)
         steps.begin("simulation", plan.seconds if plan.seconds >= 0 else None)
 
-    def show(standing: Standing) -> None:
-        count = steps.counter("replications")
-        count(standing.runs_done, standing.runs, standing.failed)
-        if standing.runs_done == standing.runs:
+    def show(done: int, wanted: int, failed: int) -> None:
+        steps.counter("replications")(done, wanted, failed)
+        if done == wanted:
             steps.begin("tables")
 
     plan = {"reading": 3.0, "simulation": 60.0, "tables": 2.0}
@@ -156,17 +115,13 @@ def sweep(
         from balance_sim.study.sweep import sweep as simulate
 
         over = Overrides(values, runs, seed)
-        loaded = load_experiment(experiment, max_runs=max_runs, over=over)
-        queue = None if cluster is None else _queue(cluster, settings)
-        if dry_run and queue is not None:
-            click.echo(queue.job_script())
+        loaded = load_experiment(experiment, over=over)
         folder = out or default_folder(loaded, over)
-        address = None if dry_run else scheduler
-        with dask_client(address, queue, jobs, dry_run=dry_run) as client:
+        with dask_client(None if dry_run else scheduler) as client:
             result = simulate(
                 loaded,
                 out=folder,
-                where=Where(workers, client, model, run_timeout, block, own),
+                where=Where(workers, client, model, run_timeout, own),
                 max_bytes=max_bytes,
                 dry_run=dry_run,
                 retry_failed=retry_failed,
@@ -189,20 +144,6 @@ def sweep(
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-def _queue(cluster: str, settings: tuple[str, ...]) -> Any:
-    """Return the queue of a cluster, as dask-jobqueue has it. Raises
-    click.UsageError."""
-    from balance_sim.study.cluster import job_queue
-
-    values: dict[str, int | str] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not key or not equals:
-            raise click.UsageError("--cluster-option takes KEY=VALUE")
-        values[key] = int(value) if value.isdigit() else value
-    return job_queue(cluster, values)
-
-
 def _failure_lines(result: SweepResult, folder: Path) -> Iterator[str]:
     """Yield how many replications failed, the first of them, and the next step."""
     failure = result.failed[0]
@@ -215,26 +156,15 @@ def _failure_lines(result: SweepResult, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def dask_client(
-    scheduler: str | None, queue: Any = None, jobs: int = 1, *, dry_run: bool = False
-) -> Iterator[Client | None]:
+def dask_client(scheduler: str | None) -> Iterator[Client | None]:
     """Open the Dask client asked for, or None for this machine."""
-    if scheduler is None and (queue is None or dry_run):
+    if scheduler is None:
         yield None
-        if queue is not None:
-            queue.close()
         return
     from balance_sim.study.cluster import connect
 
-    if queue is not None:
-        queue.scale(jobs=jobs)
-    client = connect(scheduler or queue.scheduler_address)
-    try:
+    with connect(scheduler) as client:
         yield client
-    finally:
-        client.close()  # type: ignore[no-untyped-call]
-        if queue is not None:
-            queue.close()
 
 
 def effects_lines(result: SweepResult) -> Iterator[str]:
