@@ -256,11 +256,14 @@ class Store:
                 yield outcomes
 
     def dyads(
-        self, point: int = 0, runs: int | None = None
+        self,
+        point: int = 0,
+        runs: int | None = None,
+        stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, int]]:
         """Yield sums by dyad of the blocks of one point that lie within the first
         `runs`, with the number of runs in each."""
-        for block in self._of_point(point, runs):
+        for block in self._of_point(point, runs, stored):
             if runs is None or block.block.stop <= runs:
                 count = runs_in(self._rows(block, "runs", runs, ("run",)))
                 if count:
