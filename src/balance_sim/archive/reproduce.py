@@ -121,7 +121,7 @@ def read_archive(path: Path) -> Archived:
     others = {name: files[name] for name in files if name not in PAPERS}
     digests = package.digest, package.agreements_digest
     papers = with_papers(manifest, others, package.failed, package.took, digests)
-    for name in PAPERS:
+    for name in ("README.md", "requirements.txt"):
         if files.get(name) != papers[name]:
             raise BadArchive(f"{name} is not what the study gives")
     return Archived(package, manifest, scenario, points, files)

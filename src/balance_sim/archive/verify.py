@@ -387,7 +387,8 @@ def _difference(
 
 def _frame(table: pa.Table, key: list[str], runs: Sequence[int]) -> pd.DataFrame:
     """Return the rows of some replications in order, with words as text."""
-    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(use_threads=False)
+    plain = table.unify_dictionaries().replace_schema_metadata(None)
+    frame: pd.DataFrame = plain.to_pandas(use_threads=False)
     for name in frame.columns:
         if frame[name].dtype.name == "category":
             frame[name] = frame[name].astype(str)

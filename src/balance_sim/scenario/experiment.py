@@ -362,7 +362,7 @@ class _ExperimentReader:
             self.check_values(scenario, factors, rows)
         else:  # of more there may be very many values
             why = f"{count:,} points x {head.runs:,} runs exceed {max_runs:,} runs"
-            hint = "fewer values, fewer runs, or a sample; or raise `--max-runs`"
+            hint = "fewer values, fewer runs, or a sample"
             problems.add(self.place("design", "factors"), "design", "E405", why, hint)
         return experiment
 
