@@ -133,9 +133,12 @@ class Lab:
     @staticmethod
     def workers(driver: subprocess.Popen[Any]) -> list[int]:
         """Worker processes of a driver, without the resource tracker."""
-        path = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
+        words: list[str] = []
+        with contextlib.suppress(OSError):
+            for path in Path(f"/proc/{driver.pid}/task").glob("*/children"):
+                words += path.read_text().split()
         out = []
-        for word in path.read_text().split() if path.exists() else []:
+        for word in words:
             try:
                 line = Path(f"/proc/{word}/cmdline").read_bytes()
             except OSError:

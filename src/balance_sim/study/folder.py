@@ -341,18 +341,19 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     if is_mended:
         codes = CodeFingerprint(there.code), CodeFingerprint(here.code)
     hint = "run into a new folder; after a repair, `sweep --retry-failed`"
-    pairs += [
-        (f"code: {name}", stored, f"{present}; {hint}")
+    lines = [
+        f"code: {name} {stored} there, {present} here; {hint}"
         for name, stored, present in codes[0].differences(codes[1])
     ]
     if before.scenario.sha256 != now.scenario.sha256:
         pairs += differences(before.inputs, now.inputs)
     pairs.append(("classes", before.classes["sha256"], now.classes["sha256"]))
-    return [
-        f"{key}: {shown(stored)} there, {shown(asked, 100)} asked for"
+    lines += [
+        f"{key}: {shown(stored)} there, {shown(asked)} asked for"
         for key, stored, asked in pairs
         if stored != asked
     ]
+    return lines
 
 
 def refuse_code(made: CodeFingerprint) -> None:
