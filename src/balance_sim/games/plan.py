@@ -263,7 +263,7 @@ def with_profiles(
             titles.append(title or strategy.replace("_", " "))
         arms[arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
     arm_nodes = Node(arms, players.mark, key=players.key)
-    scenario, of_arms = with_arms(base, arm_nodes, most=len(arms))
+    scenario, of_arms = with_arms(base, arm_nodes)
     diagnostics += _once(of_arms, tree, base.reference_arm)
     return scenario
 

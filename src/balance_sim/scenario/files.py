@@ -133,7 +133,7 @@ class Sources:
         """Whether there is such a file, on the disk or among those held."""
         if self.held is not None:
             return posixpath.normpath(path) in self.held
-        return "\0" not in str(path) and os.path.lexists(path)
+        return os.path.isfile(path)
 
     def _is_of_package(self, written: str, base: str, key: str) -> bool:
         """Whether a file extends a scenario of the package that does not lie here."""

@@ -10,13 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from balance_sim.scenario.arms import (
-    check_arms,
-    check_references,
-    read_arm,
-    read_arms,
-    version_of,
-)
+from balance_sim.scenario.arms import check_arms, version_of
 from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
 from balance_sim.scenario.checks import findings_in, rules_due
 from balance_sim.scenario.diagnostics import (
@@ -35,10 +29,16 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, LARGEST_TABLE, Sources, decoded
 from balance_sim.scenario.fingerprint import sealed as with_digest
-from balance_sim.scenario.layout import NAMES, SECTIONS, TOP
+from balance_sim.scenario.layout import SECTIONS, TOP
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, iso_date, merged
 from balance_sim.scenario.plans import refuse_other_kind
-from balance_sim.scenario.reading import Places, ValueChange, names_in, read_draft
+from balance_sim.scenario.reading import (
+    Places,
+    ValueChange,
+    names_in,
+    read_draft,
+    read_part,
+)
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import Editor
 from balance_sim.scenario.tables import read_table, row_path
@@ -131,11 +131,9 @@ def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
-    tree, changes = _with_names(tree, changes)
     of_tree = Diagnostics()
     draft = read_draft(tree, of_tree)
-    places, arms = draft.places, tree.below("arms")
-    draft.values["arms"] = read_arms(arms, draft.names, places, of_tree)
+    places, arms = draft.places, tree.below("arms").fields
     written = draft.scenario(stem(sources.path.name))
     problems += of_tree
     if errors_in(of_tree) or draft.incomplete:
@@ -144,51 +142,16 @@ def _read_tree(
         return None
     stale(written, tree, sources.shown, problems)
     if not changes:
-        scenario = _checked(written, places, problems, arms=arms.fields)
+        scenario = _checked(written, places, problems, arms=arms)
         return None if scenario is None else scenario.counted_as(scenario)
-    editor = _edited(written, changes, places, problems)
-    nodes = {**arms.fields, **editor.arms}
-    scenario = _checked(
-        editor.scenario, places, problems, arms=nodes, changes=changes
-    )
-    as_written = _checked(written, places, Diagnostics(), arms=arms.fields)
-    return None if scenario is None else scenario.counted_as(as_written or scenario)
-
-
-def _with_names(
-    tree: Node, changes: Sequence[ValueChange]
-) -> tuple[Node, list[ValueChange]]:
-    """The tree with other groups and other actors outside, and the other changes:
-    these are names that a file's rows use, and the rows are read after them."""
-    later_changes = []
-    for change in changes:
-        head, _, name = change.path.partition(".")
-        groups = tree.below("groups")
-        if head == "groups" and name in groups.fields:
-            tree = tree.with_fields({"groups": groups.with_fields({name: change.node})})
-        elif change.path in NAMES:
-            tree = tree.with_fields({change.path: change.node})
-        else:
-            later_changes.append(change)
-    return tree, later_changes
-
-
-def _edited(
-    scenario: Scenario,
-    changes: Sequence[ValueChange],
-    places: Places,
-    problems: Diagnostics,
-) -> Editor:
-    """The scenario with changes made, its arms read again where they were changed."""
-    editor = Editor(scenario)
+    editor = Editor(written, arms=arms)
     editor.apply(changes)
     problems += editor.problems
-    names, arms = names_in(editor.scenario), dict(editor.scenario.arms)
-    for name, node in editor.arms.items():
-        arms[name] = read_arm(name, node, names, places, problems)
-        check_references(arms, node.mark, problems)
-    editor.scenario = editor.scenario.model_copy(update={"arms": arms})
-    return editor
+    scenario = _checked(
+        editor.scenario, places, problems, arms=editor.arms, changes=changes
+    )
+    as_written = _checked(written, places, Diagnostics(), arms=arms)
+    return None if scenario is None else scenario.counted_as(as_written or scenario)
 
 
 def _checked(
@@ -268,39 +231,40 @@ def with_changes(
     scenario: Scenario, changes: Sequence[ValueChange]
 ) -> tuple[Scenario | None, Diagnostics]:
     """The scenario with some changes, or None if one is refused, and what is wrong."""
-    problems = Diagnostics()
     places = Places(Node({}, Mark(scenario.name, 1, 1)))
-    editor = _edited(scenario, changes, places, problems)
+    editor = Editor(scenario)
+    editor.apply(changes)
+    problems = editor.problems
     if problems:
         return None, problems
-    nodes, changed = editor.arms, frozenset(editor.changed)
+    arms = {
+        name: node
+        for name, node in editor.arms.items()
+        if f"arms.{name}" in editor.changed
+    }
     if not changes:
-        nodes = from_plain(scenario.arms, places.tree.mark).fields
+        arms = from_plain(scenario.arms, places.tree.mark).fields
     checked = _checked(
         editor.scenario,
         places,
         problems,
-        arms=nodes,
+        arms=arms,
         changes=changes,
-        changed=changed if changes else None,
+        changed=frozenset(editor.changed) if changes else None,
     )
     return checked and checked.counted_as(scenario), problems
 
 
-def with_arms(
-    scenario: Scenario, arms: Node, most: int
-) -> tuple[Scenario | None, Diagnostics]:
+def with_arms(scenario: Scenario, arms: Node) -> tuple[Scenario | None, Diagnostics]:
     """The scenario with other arms, or None if one is refused, and what is wrong.
 
-    arms: nodes by name. most: that there may be."""
+    arms: nodes by name."""
     problems, places = Diagnostics(), Places(arms)
-    read = read_arms(arms, names_in(scenario), places, problems, most)
-    if errors_in(problems):
+    read = read_part("arms", arms, names_in(scenario), places, problems)
+    if read is None:
         return None, problems
     changed = scenario.model_copy(update={"arms": read})
-    checked = _checked(
-        changed, places, problems, arms=arms.fields, changed=frozenset()
-    )
+    checked = _checked(changed, places, problems, arms=arms.fields, changed=frozenset())
     return checked and checked.counted_as(scenario), problems
 
 
@@ -432,7 +396,9 @@ def _with_tables(
     }
     if arms:
         tree = tree.with_fields({"arms": tree.fields["arms"].with_fields(arms)})
-    return tree.with_fields({name: expanded(node, name) for name, node in lists.items()})
+    return tree.with_fields(
+        {name: expanded(node, name) for name, node in lists.items()}
+    )
 
 
 # --- options --------------------------------------------------------------------------

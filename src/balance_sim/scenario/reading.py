@@ -39,11 +39,19 @@ from balance_sim.scenario.layout import (
     TABLES_OF,
     TOP,
 )
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, iso_date, merged
+from balance_sim.scenario.nodes import (
+    REFUSED,
+    Node,
+    from_plain,
+    iso_date,
+    merged,
+    plain,
+)
 from balance_sim.scenario.rows import read_row
 from balance_sim.scenario.schema import (
     SCHEMA_VERSION,
     TERMS,
+    Arm,
     Audience,
     Scenario,
     ScenarioHead,
@@ -54,8 +62,9 @@ from balance_sim.scenario.tables import row_path
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_KINDS = 200
-PARTS = ("kinds", "event_kinds", "audiences", *SINGLES)
-"""Keys of the top level that are neither single values, names, rows nor arms."""
+MOST_ARMS = 100
+PARTS = (*TABLES_OF, *SINGLES)
+"""Keys of the top level that are neither single values, names nor rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,12 @@ class Draft:
     incomplete: set[str] = field(default_factory=set)
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario as far as it could be read, without arms."""
+        """The scenario as far as it could be read."""
         return Scenario.model_construct(name=name, **self.values)
 
 
 def read_draft(tree: Node, problems: Diagnostics) -> Draft:
-    """Everything that a tree says, but for its arms.
+    """Everything that a tree says.
 
     Parameters
     ----------
@@ -127,7 +136,7 @@ def read_draft(tree: Node, problems: Diagnostics) -> Draft:
     names = _read_names(tree, problems)
     _check_top(tree, problems)
     outside = tuple(sorted(names.outside))
-    values = {"outside": outside, "groups": names.groups, "arms": {}}
+    values: dict[str, Any] = {"outside": outside, "groups": names.groups}
     draft = Draft(names, Places(tree), values)
     if not names.is_whole:
         draft.incomplete |= {"states", "groups"}
@@ -142,7 +151,7 @@ def read_draft(tree: Node, problems: Diagnostics) -> Draft:
         draft.incomplete |= {*PLAIN}
     values |= dict(head or {})
     for name in PARTS:
-        values[name] = read_part(name, tree.get(name), names, problems)
+        values[name] = read_part(name, tree.get(name), names, draft.places, problems)
         if values[name] is None:
             draft.incomplete.add(name)
     return draft
@@ -189,6 +198,11 @@ def _check_top(tree: Node, problems: Diagnostics) -> None:
     for key in REQUIRED:
         if key not in tree.fields and key not in ("schema", *PLAIN):
             problems.add(tree, key, "E103", f"`{key}` is required")
+    for key, most in (("kinds", MOST_KINDS), ("arms", MOST_ARMS)):
+        node = tree.below(key)
+        if len(node.fields) > most:
+            why = f"{len(node.fields):,} {key}, more than {most}"
+            problems.add(node.at, key, "E022", why)
     version = tree.get("schema") or Node(None, tree.mark)
     check_version(tree.with_fields({"schema": version}), problems)
 
@@ -286,7 +300,11 @@ def _check_twice(
 
 
 def read_part(
-    name: str, given: Node | None, names: Names, problems: Diagnostics
+    name: str,
+    given: Node | None,
+    names: Names,
+    places: Places,
+    problems: Diagnostics,
 ) -> Any:
     """What stands under one of the keys `PARTS`.
 
@@ -298,6 +316,8 @@ def read_part(
         What the file says there; None if nothing.
     names : Names
         What it may refer to.
+    places : Places
+        Takes where events that arms add were written.
     problems : Diagnostics
         Takes what is wrong.
 
@@ -307,62 +327,71 @@ def read_part(
         Complete, with what is shipped where the file says nothing; None where it is
         refused.
     """
-    below = default_tree().get(name) or from_plain({})
-    node = below if given is None else merged(below, given)
-    if name == "audiences":
-        return _read_audiences(node, names, problems)
-    if name in TABLES_OF:
-        return _read_kinds(name, node, problems)
+    below, problem_count = default_tree().get(name), len(problems)
+    node = given or below or from_plain({})
+    if given is not None and below is not None:
+        node = merged(below, given)
     if name == "theory":
         return _read_theory(node, problems)
-    return read_piece(SINGLES[name], node, name, problems)
-
-
-def _read_kinds(name: str, node: Node, problems: Diagnostics) -> dict[str, Any] | None:
-    """Kinds by name, the shipped ones among them; None where one is refused."""
-    problem_count = len(problems)
+    if name in SINGLES:
+        return read_piece(SINGLES[name], node, name, problems)
     if not isinstance(node.value, dict) and node.value is not REFUSED:
         problems.add(node, name, "E201", f"expected a mapping, got {node.kind}")
-    if len(node.fields) > MOST_KINDS:
-        why = f"{len(node.fields):,} kinds, more than {MOST_KINDS}"
-        problems.add(node, name, "E022", why)
+    pieces: dict[str, Any] = {}
+    for key, child in node.fields.items():
+        path = f"{name}.{shown(key)}"
+        check_identifier(key, child, path, problems)
+        if name == "audiences":
+            pieces[key] = _read_audience(child, path, names, problems)
+        elif name == "arms":
+            pieces[key] = _read_arm(child, path, names, places, problems)
+        else:
+            pieces[key] = read_piece(TABLES_OF[name], child, path, problems)
+    is_refused = node.value is REFUSED or None in pieces.values()
+    if len(problems) > problem_count or is_refused:
         return None
-    kinds: dict[str, Any] = {}
-    for kind, child in sorted(node.fields.items()):
-        path = f"{name}.{shown(kind)}"
-        check_identifier(kind, child, path, problems)
-        kinds[kind] = read_piece(TABLES_OF[name], child, path, problems)
-    is_refused = len(problems) > problem_count or not all(kinds.values())
-    return None if is_refused or node.value is REFUSED else kinds
+    if name == "audiences":
+        _check_members(node, pieces, problems)
+        return _with_rest(pieces, names.roster)
+    if name == "arms":
+        _check_references(node, pieces, problems)
+        return pieces
+    return dict(sorted(pieces.items()))
 
 
-def _read_audiences(
-    node: Node, names: Names, problems: Diagnostics
-) -> dict[str, Audience] | None:
-    """Audiences by name, each state in exactly one; `rest` takes those that no other
-    names. None where one is refused."""
-    problem_count = len(problems)
-    if not isinstance(node.value, dict) and node.value is not REFUSED:
-        problems.add(node, "audiences", "E201", f"expected a mapping, got {node.kind}")
-    audiences: dict[str, Audience] = {}
-    audience_of: dict[object, str] = {}
-    for name, child in node.fields.items():
-        audience = _read_audience(name, child, names, problems)
-        if audience is not None:
-            audiences[name] = audience
-            _check_members(name, child, audience, audience_of, problems)
-    is_refused = len(problems) > problem_count or len(audiences) < len(node.fields)
-    if is_refused or node.value is REFUSED:
-        return None
-    return _with_rest(audiences, names.roster)
+def _read_arm(
+    node: Node, path: str, names: Names, places: Places, problems: Diagnostics
+) -> Arm | None:
+    """One arm as written."""
+    arm = read_piece(Arm, node, path, problems, skip=("add", "set"))
+    settings, added = node.below("set"), node.get("add") or Node([], node.mark)
+    if not isinstance(settings.value, dict) and settings.value is not REFUSED:
+        hint = "write `key.path: value` pairs"
+        problems.add(settings, f"{path}.set", "E201", f"got {settings.kind}", hint)
+    events = read_rows("events", added, f"{path}.add", names, places, problems)
+    update = {
+        "add": SECTIONS["events"].sorted(events),
+        "set": dict(sorted(plain(settings).items())) if settings.fields else {},
+    }
+    return None if arm is None else arm.model_copy(update=update)
+
+
+def _check_references(
+    node: Node, arms: Mapping[str, Arm], problems: Diagnostics
+) -> None:
+    """One arm is the control."""
+    controls = [node.fields[name] for name, arm in arms.items() if arm.reference]
+    if len(controls) != 1:
+        why = f"exactly one arm is the control, got {len(controls)}"
+        hint, mark = "write `reference: true` in one arm", [node, *controls][-1].at
+        problems.add(mark, "arms", "E111", why, hint)
 
 
 def _read_audience(
-    name: str, node: Node, names: Names, problems: Diagnostics
+    node: Node, path: str, names: Names, problems: Diagnostics
 ) -> Audience | None:
     """One audience, its groups expanded."""
-    path, members = f"audiences.{shown(name)}", node.get("members")
-    check_identifier(name, node, path, problems)
+    members = node.get("members")
     if members is not None:
         members = expanded(members, f"{path}.members", names, problems, outside=False)
         node = node.with_fields({"members": members})
@@ -375,19 +404,18 @@ def _read_audience(
 
 
 def _check_members(
-    name: str,
-    node: Node,
-    audience: Audience,
-    audience_of: dict[object, str],
-    problems: Diagnostics,
+    node: Node, audiences: Mapping[str, Audience], problems: Diagnostics
 ) -> None:
-    """Report states that another audience has. audience_of: by code, those so far."""
-    for code in audience.members:
-        other = audience_of.setdefault(code, name)
-        if other != name:
-            why = f"`{code}` is in audience `{other}` already"
-            path = f"audiences.{shown(name)}.members"
-            problems.add(node.below("members"), path, "E306", why, "name it in one")
+    """Report states that stand in two audiences."""
+    audience_of: dict[str, str] = {}
+    for name, audience in audiences.items():
+        for code in audience.members:
+            other = audience_of.setdefault(code, name)
+            if other != name:
+                why = f"`{code}` is in audience `{other}` already"
+                place = node.fields[name].below("members")
+                path = f"audiences.{name}.members"
+                problems.add(place, path, "E306", why, "name it in one")
 
 
 def _with_rest(

@@ -3,6 +3,7 @@ actors expanded, then validated by its model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from balance_sim.scenario.actors import (
@@ -73,16 +74,17 @@ def _translated(
 ) -> Node:
     """The row with names resolved; what is refused is REFUSED."""
     fields = _with_our_status(node) if section == "accords" else dict(node.fields)
-    codes: set[object] = set()
-    for field, child in fields.items():
-        if field not in TRANSLATED:
+    codes: list[object] = []
+    for field in TRANSLATED:
+        child = fields.get(field)
+        if child is None:
             continue
         place, problem_count = f"{path}.{field}", len(problems)
         if field in SINGLE_ACTORS:
             is_host = field == "host"
             check_actor(child, place, names, problems, outside=is_host)
         elif field in ROLES:
-            taken = _actors(node, ROLES[field])
+            taken = _actors(fields, ROLES[field])
             outside = field != "patrons"
             fields[field] = expanded(
                 child, place, names, problems, taken, outside=outside
@@ -95,11 +97,11 @@ def _translated(
             fields[field] = child.with_value(REFUSED)  # the roster has reported it
         if len(problems) > problem_count:
             fields[field] = child.with_value(REFUSED)
-        elif field in ("a", "b", "state", "partner") and child.value in codes:
-            why = f"`{shown(child.value)}` forms a dyad with itself"
-            problems.add(child, path, "E306", why, "name two states")
-        if field in ("a", "b", "state", "partner") and isinstance(child.value, str):
-            codes.add(child.value)
+        elif field in SINGLE_ACTORS and field != "host":
+            if child.value in codes:
+                why = f"`{shown(child.value)}` forms a dyad with itself"
+                problems.add(child, path, "E306", why, "name two states")
+            codes.append(child.value)
     return node.with_value(fields)
 
 
@@ -109,9 +111,9 @@ def _can_be_id(code: object) -> bool:
     return is_text or isinstance(code, bool | float | list | dict) or code is None
 
 
-def _actors(node: Node, roles: tuple[str, ...]) -> set[object]:
+def _actors(fields: Mapping[str, Node], roles: tuple[str, ...]) -> set[object]:
     """Who is named in these roles."""
-    children = [node.below(role) for role in roles]
+    children = [fields[role] for role in roles if role in fields]
     items = [item for child in children for item in child.items or [child]]
     return {item.value for item in items if isinstance(item.value, str)}
 

@@ -443,20 +443,12 @@ class ScenarioHead(Strict):
     plugins: tuple[Identifier, ...] = ()
 
 
-class Scenario(Strict):
+class Scenario(ScenarioHead):
     """All that a replication needs, complete. `name` is the file's stem; `sha256` its
     content's, not its layout's."""
 
     schema_version: Literal[1] = 1
     name: Identifier
-    title: Text
-    question: Text = ""
-    source: Text = ""
-    notes: Text = ""
-    start: Day
-    end: Day
-    step_days: StepDays
-    focal: Identifier
     capability: CapabilityWeights
     states: tuple[State, ...] = Field(min_length=2)
     outside: tuple[Identifier, ...] = ()
@@ -479,8 +471,6 @@ class Scenario(Strict):
     report: Report = Report()
     calibration: Calibration = Calibration()
     posterior: Posterior = Posterior()
-    base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
-    plugins: tuple[Identifier, ...] = ()
     sha256: str = ""
     origin: Any = Field(default=None, exclude=True, repr=False)
     folder: str = Field(default="", exclude=True, repr=False)

@@ -12,11 +12,12 @@ from itertools import groupby
 from typing import Any
 
 from balance_sim.scenario.defaults import presets, weights_under
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, closest, listed, shown
-from balance_sim.scenario.layout import NAMES, PLAIN, SECTIONS
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
+from balance_sim.scenario.layout import FROM_FILES, NAMES, PLAIN, SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import (
     PARTS,
+    Places,
     ValueChange,
     names_in,
     read_head,
@@ -26,7 +27,7 @@ from balance_sim.scenario.rows import read_row
 from balance_sim.scenario.schema import Scenario, Strict, Theory
 
 MOST_SUGGESTED = 3
-SETTABLE = ({*PARTS} | {*PLAIN, *SECTIONS, "arms"}) - {"calibration", "posterior"}
+SETTABLE = ({*PARTS} | {*PLAIN, *SECTIONS}) - {*FROM_FILES}
 OPEN = ("weights", "attention", "positions", "set")
 """Mappings that take other keys than those they have."""
 _PRESET = "theory.preset"
@@ -52,13 +53,13 @@ class Editor:
     scenario : as it is by now; its sha256 is the old one
     problems : why values were refused
     changed : key paths without names of rows, as rules read them
-    arms : nodes of arms that are changed, to be read again
+    arms : nodes of arms as they are written
     """
 
     scenario: Scenario
     problems: Diagnostics = field(default_factory=Diagnostics)
     changed: set[str] = field(default_factory=set)
-    arms: dict[str, Node] = field(default_factory=dict)
+    arms: Mapping[str, Node] = field(default_factory=dict)
 
     def apply(
         self, changes: Iterable[ValueChange], fixed: Collection[str] = NAMES
@@ -72,10 +73,12 @@ class Editor:
         fixed : collection of str
             First parts of paths that cannot be set here.
         """
-        order = sorted(changes, key=lambda change: (change.path != _PRESET, change.path))
+        order = sorted(
+            changes, key=lambda change: (change.path != _PRESET, change.path)
+        )
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             if head in fixed:
-                hint = "set it in the file, or with --set"
+                hint = "set it in the file"
                 self.refuse(group, "E110", f"`{head}` cannot be set here", hint)
             elif head not in SETTABLE:
                 for change in group:
@@ -83,8 +86,6 @@ class Editor:
                     self.refuse([change], "E101", f"unknown key `{shown(head)}`", hint)
             elif head in SECTIONS:
                 self._set_rows(head, group)
-            elif head == "arms":
-                self._set_arms(group)
             else:
                 self._set_part(head, [*group])
 
@@ -98,9 +99,13 @@ class Editor:
     def put(self, node: Node, change: ValueChange, depth: int = 1) -> Node:
         """The node of what a change belongs to, with its value; as it was where the
         path leads nowhere. depth: of the node in the path."""
+        steps = change.path.split(".")
+        if steps[0] == "arms":
+            self.changed.add(".".join(steps[:2]))
+            steps[3:] = [".".join(steps[3:])] if steps[3:] else []
         self.changed.add(without_row(change.path))
         try:
-            return _put(node, change.path.split(".")[depth:], change.node)
+            return _put(node, steps[depth:], change.node)
         except NoSuchPath as error:
             hint = path_meant(self.scenario, change.path)
             self.refuse([change], "E101", shown(error, 120), hint)
@@ -130,11 +135,10 @@ class Editor:
 
     def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
         """Values at the top, or in one of its parts; another theory at first."""
-        scenario, names = self.scenario, names_in(self.scenario)
         if changes[0].path == _PRESET:
-            node = _other_preset(scenario.theory, changes[0].node)
-            self._keep({head: read_part(head, node, names, self.problems)})
+            node = _other_preset(self.scenario.theory, changes[0].node)
             self.changed.add(head)
+            self._read(head, node)
             changes = changes[1:]
         if head in PLAIN:
             fields = {name: getattr(self.scenario, name) for name in PLAIN}
@@ -145,27 +149,17 @@ class Editor:
             if head == "audiences" and "rest" in part:  # those that no other names
                 rest = part["rest"].model_copy(update={"members": ()})
                 part = {**part, "rest": rest}
-            node = from_plain(part)
+            node = from_plain({**part, **self.arms} if head == "arms" else part)
             for change in changes:
                 node = self.put(node, change)
-            self._keep({head: read_part(head, node, names, self.problems)})
+            if head == "arms":
+                self.arms = node.fields
+            self._read(head, node)
 
-    def _set_arms(self, changes: Iterable[ValueChange]) -> None:
-        """Values in arms as they are written."""
-        arms = self.scenario.arms
-        for change in changes:
-            _, name, *steps = [*change.path.split(".", 3), "", ""]
-            self.changed.add(f"arms.{name}")
-            if name not in arms:
-                hint = path_meant(self.scenario, change.path)
-                self.refuse([change], "E101", f"no arm `{shown(name)}`", hint)
-                continue
-            node = self.arms.get(name) or from_plain(arms[name])
-            if steps[0] == "set":
-                settings = node.below("set").with_fields({steps[1]: change.node})
-                self.arms[name] = node.with_fields({"set": settings})
-            else:
-                self.arms[name] = self.put(node, change, depth=2)
+    def _read(self, head: str, node: Node) -> None:
+        """Read a part again."""
+        names, places = names_in(self.scenario), Places(node)
+        self._keep({head: read_part(head, node, names, places, self.problems)})
 
     def _keep(self, update: dict[str, Any]) -> None:
         """Take pieces, unless they were refused."""
@@ -288,21 +282,16 @@ def _paths(value: Any, path: str) -> Iterator[str]:
 
 
 def path_meant(scenario: Scenario, path: str) -> str:
-    """For a path that leads nowhere the whole path that was meant, or the few: one part
-    is misspelt, or the front of the path is missing."""
+    """For a path that leads nowhere the paths that were meant: it is misspelt, or its
+    front is missing."""
     paths = [
         known
         for head in sorted(SETTABLE)
         for known in _paths(getattr(scenario, head), head)
     ]
-    paths.sort(key=lambda known: f".{scenario.focal}." not in known)
-    by_end = {known.rpartition(".")[2]: known for known in paths}
-    near = closest(path, paths, cutoff=0.75)
-    last = closest(path, by_end, cutoff=0.75)
     matches = [known for known in paths if known.endswith(f".{path}")]
-    if not matches and near is not None:
-        matches = [near]
-    elif not matches and last is not None:
-        matches = [known for known in paths if known.endswith(f".{last}")]
-    several = listed((f"`{match}`" for match in matches[:MOST_SUGGESTED]))
-    return f"did you mean {several.replace(', ', ' or ')}?" if matches else ""
+    matches.sort(key=lambda known: f".{scenario.focal}." not in known)
+    if not matches:
+        return did_you_mean(path, paths)
+    several = [f"`{match}`" for match in matches[:MOST_SUGGESTED]]
+    return f"did you mean {' or '.join(several)}?"

@@ -67,7 +67,7 @@ def read_table(
     try:
         file = sources.beside(written.value, base, written.mark, path, LARGEST_TABLE)
         _check_digest(item, section, file, problems)
-        return _Table(file, section, year, problems).rows()
+        return _rows(file, section, year, problems)
     except ScenarioError as error:
         problems += error.problems
     return [Node(REFUSED, item.mark)]
@@ -106,131 +106,110 @@ def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[st
         raise refused(mark, section, "E604", why, "check the quotes") from None
 
 
-class _Table:
-    """Reads the table of one section. fields: that its columns stand for, None for
-    notes."""
+def _rows(
+    file: ReadFile, section: str, year: int | None, problems: Diagnostics
+) -> list[Node]:
+    """All rows of a table. Raises ScenarioError where text or header are refused."""
+    text, start = decoded(file.data, file.shown), Mark(file.shown, 1, 1)
+    control = CONTROL.search(text)
+    if control is not None:
+        mark = start._replace(line=text.count("\n", 0, control.start()) + 1)
+        why = f"control character U+{ord(control.group()):04X}"
+        raise refused(mark, section, "E007", why, "remove it")
+    records = csv_rows(text, file.shown, section)
+    mark, header = next(records, (start, []))
+    if not header:
+        raise refused(start, section, "E004", "the table is empty", "write a header")
+    columns = _columns(header, section, mark)
+    rows: list[Node] = []
+    for mark, cells in records:
+        if len(rows) >= SECTIONS[section].row_limit:
+            raise refused(mark, section, "E022", f"more than {len(rows):,} rows")
+        rows.append(Node(REFUSED, mark))
+        if len(cells) == len(columns):
+            rows[-1] = _row(cells, columns, mark, section, year, problems)
+        else:
+            why = f"{len(cells)} cells, expected {len(columns)}"
+            hint = "put cells that hold a comma in double quotes"
+            problems.add(mark, section, "E604", why, hint)
+    return rows
 
-    def __init__(
-        self, file: ReadFile, section: str, year: int | None, problems: Diagnostics
-    ) -> None:
-        self.file, self.section, self.year = file, section, year
-        self.model, self.problems = SECTIONS[section].model, problems
-        self.columns: list[str] = []
-        self.fields: list[str | None] = []
 
-    def stop(self, mark: Mark, *words: str) -> ScenarioError:
-        """The error for a table that cannot be read."""
-        return refused(mark, self.section, *words)
-
-    def rows(self) -> list[Node]:
-        """All rows. Raises ScenarioError where text or header are refused."""
-        text, start = decoded(self.file.data, self.file.shown), Mark(self.file.shown, 1, 1)
-        control = CONTROL.search(text)
-        if control is not None:
-            mark = start._replace(line=text.count("\n", 0, control.start()) + 1)
-            why = f"control character U+{ord(control.group()):04X}"
-            raise self.stop(mark, "E007", why, "remove it")
-        records = csv_rows(text, self.file.shown, self.section)
-        mark, header = next(records, (start, []))
-        if not header:
-            raise self.stop(start, "E004", "the table is empty", "write a header")
-        self.read_header(header, mark)
-        rows: list[Node] = []
-        for mark, cells in records:
-            if len(rows) >= SECTIONS[self.section].row_limit:
-                raise self.stop(mark, "E022", f"more than {len(rows):,} rows")
-            rows.append(self.row(cells, mark))
-        return rows
-
-    def read_header(self, header: Sequence[str], mark: Mark) -> None:
-        """Take the names of the columns. Raises ScenarioError."""
-        if len(header) == 1 and re.search(r"[;\t|]", header[0]):
-            why, hint = "no comma between columns", "save the table with commas"
-            raise self.stop(mark, "E606", why, hint)
-        if len(header) > MOST_COLUMNS:
-            why = f"{len(header):,} columns, more than {MOST_COLUMNS}"
-            raise self.stop(mark, "E602", why)
-        self.columns = [column.strip(" \t\u00a0\u200b\ufeff") for column in header]
-        self.fields = [self.field_of(column) for column in self.columns]
-        faults = Diagnostics()
-        for place, column in enumerate(self.columns):
-            self.check_column(place, column, mark._replace(col=place + 1), faults)
-        known = self.model.model_fields
-        needed = [name for name, info in known.items() if info.is_required()]
-        missing = listed(f"`{name}`" for name in needed if name not in self.fields)
-        if not any(self.fields) or (missing and not faults):
-            hint = "the first row must name the columns"
-            why = f"missing column {missing}"
-            raise self.stop(mark, "E601", why, hint, listed(known, 30))
-        if faults:
-            raise ScenarioError(faults)
-
-    def field_of(self, column: str) -> str | None:
-        """The field that a column holds, however its name is spelt: `GDP (bn)` is
-        `gdp_bn`."""
-        known = self.model.model_fields
+def _columns(header: Sequence[str], section: str, mark: Mark) -> list[str]:
+    """What each column holds: the name of a field, of COW numbers, or empty for notes;
+    however it is spelt, `GDP (bn)` is `gdp_bn`. Raises ScenarioError."""
+    known = SECTIONS[section].model.model_fields
+    if len(header) == 1 and re.search(r"[;\t|]", header[0]):
+        hint = "save the table with commas"
+        raise refused(mark, section, "E606", "no comma between columns", hint)
+    if len(header) > MOST_COLUMNS:
+        why = f"{len(header):,} columns, more than {MOST_COLUMNS}"
+        raise refused(mark, section, "E602", why)
+    faults = Diagnostics()
+    columns: list[str] = []
+    for place, text in enumerate(header, 1):
+        column = text.strip(" \t\u00a0\u200b\ufeff")
         folded = re.sub(r"\W+", "_", column.casefold()).strip("_")
-        name = column if column in known else _COW.get(column, folded)
-        return name if name in known else None
-
-    def check_column(
-        self, place: int, column: str, mark: Mark, faults: Diagnostics
-    ) -> None:
-        """Report a column that is unknown and holds no notes, or is given twice."""
-        field = self.fields[place]
+        name = column if column in known else folded
         is_note = column.endswith("_note") or column.startswith("x_")
-        if field in self.fields[:place] and field or column in self.columns[:place]:
+        if _COW.get(name, name) not in known:
+            name = ""
+        if name and name in columns:
             why = f"column `{shown(column)}` given twice"
-            faults.add(mark, self.section, "E605", why, "keep one of the two")
-        elif field is None and not is_note:
-            known = self.model.model_fields
+            faults.add(mark._replace(col=place), section, "E605", why, "remove one")
+        elif not name and not is_note:
             hint = did_you_mean(column, known)
             hint = hint or "columns for notes end in `_note` or begin with `x_`"
-            why = f"unknown column `{shown(column)}`"
-            faults.add(mark, self.section, "E602", why, hint, listed(known, 30))
+            why, allowed = f"unknown column `{shown(column)}`", listed(known, 30)
+            faults.add(mark._replace(col=place), section, "E602", why, hint, allowed)
+        columns.append(name)
+    fields = {_COW.get(column, column) for column in columns if column}
+    needed = [name for name, info in known.items() if info.is_required()]
+    missing = listed(f"`{name}`" for name in needed if name not in fields)
+    if not fields or (missing and not faults):
+        why, hint = f"missing column {missing}", "the first row must name the columns"
+        raise refused(mark, section, "E601", why, hint, listed(known, 30))
+    if faults:
+        raise ScenarioError(faults)
+    return columns
 
-    def row(self, cells: Sequence[str], mark: Mark) -> Node:
-        """A row as a node; REFUSED where its cells are not those of the columns."""
-        is_header = [cell.strip() for cell in cells] == self.columns
-        if len(cells) != len(self.columns) or is_header:
-            why = f"{len(cells)} cells, expected {len(self.columns)}"
-            if is_header:
-                why = "the names of the columns again"
-            hint = "put cells that hold a comma in double quotes"
-            self.problems.add(mark, self.section, "E604", why, hint)
-            return Node(REFUSED, mark)
-        places = [place for place, cell in enumerate(cells) if cell.strip()]
-        fields = {
-            field: self.cell(cells[place], place, field, mark._replace(col=place + 1))
-            for place in places
-            if (field := self.fields[place]) is not None
-        }
-        return Node(fields, mark)
 
-    def cell(self, cell: str, place: int, field: str, mark: Mark) -> Node:
-        """A cell as a node, as its field holds it."""
-        column, held = self.columns[place], cell_type(self.model, field)
-        node = Node(cell, mark, text=cell, quoted=held == "text")
+def _row(
+    cells: Sequence[str],
+    columns: Sequence[str],
+    mark: Mark,
+    section: str,
+    year: int | None,
+    problems: Diagnostics,
+) -> Node:
+    """A row as a node. year: in which the scenario begins."""
+    fields: dict[str, Node] = {}
+    for place, (column, cell) in enumerate(zip(columns, cells, strict=True), 1):
+        if not column or not cell.strip():
+            continue
+        place_mark, field = mark._replace(col=place), _COW.get(column, column)
+        held = cell_type(SECTIONS[section].model, field)
+        value: object = cell
         fault: Sequence[str] = ()
         if column in _COW:
-            code = of_cow_number(int(cell), self.year) if _NUMBER.fullmatch(cell) else None
+            value = of_cow_number(int(cell), year) if _NUMBER.fullmatch(cell) else None
             why = f"`{shown(cell)}` is no COW number of a state with an ISO3 code"
-            fault = () if code else ("E303", why, "see State System Membership, v2016")
-            node = node.with_value(code)
+            hint = "see State System Membership, v2016"
+            fault = () if value else ("E303", why, hint)
         elif held == "number":
             value = plain_scalar(cell)
             fault = value if isinstance(value, Unclear) else ()
-            node = node.with_value(value)
         elif held == "list":
-            items = cell.split(";")
+            items = cell.split(";", MOST_LISTED)
+            value = [Node(item, place_mark, text=item, quoted=True) for item in items]
             if len(items) > MOST_LISTED:
                 fault = ("E022", f"more than {MOST_LISTED:,} items in a cell")
-            nodes = [Node(item, mark, text=item, quoted=True) for item in items]
-            node = node.with_value(nodes)
         if fault:
-            self.problems.add(mark, f"{self.section}[].{column}", *fault)
-            return node.with_value(REFUSED)
-        return node
+            problems.add(place_mark, f"{section}[].{column}", *fault)
+            value = REFUSED
+        is_text = held == "text"
+        fields[field] = Node(value, place_mark, text=cell, quoted=is_text)
+    return Node(fields, mark)
 
 
 def row_path(section: str, row: Node, position: int) -> str:

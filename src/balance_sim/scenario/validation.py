@@ -171,7 +171,9 @@ def _report(
         "written": shown(node.text or node.value),
         "limits": limits or details["msg"].removeprefix("Input should be "),
         "unit": unit and f" ({unit})",
-        "need": f" ({', '.join(filter(None, (unit, limits)))})" if unit or limits else "",
+        "need": f" ({', '.join(filter(None, (unit, limits)))})"
+        if unit or limits
+        else "",
     }
     if isinstance(node.value, dict | list):
         words["written"] = node.kind
@@ -193,9 +195,7 @@ def _unit(model: type[Strict], name: str) -> str:
     return "" if unit in UNITLESS else unit
 
 
-def _field_of(
-    model: type[Strict], steps: Sequence[object]
-) -> tuple[type[Strict], str]:
+def _field_of(model: type[Strict], steps: Sequence[object]) -> tuple[type[Strict], str]:
     """The innermost model on the way to a location, and its field there."""
     name = ""
     for step in steps:
