@@ -25,7 +25,6 @@ from balance_sim.scenario.diagnostics import (
     Mark,
     ScenarioError,
     errors_in,
-    few_suggestions,
     in_order,
     refused,
     shown,
@@ -146,19 +145,18 @@ def check_game(
     """The game, or None if it is refused, and all problems and warnings in the order of
     the file."""
     file = shown(os.fspath(path), 200)
-    with few_suggestions():
-        try:
-            sources = Sources(path if held is not None else _file_of(path), held)
-            file = sources.shown
-            tree, problems = read_document(sources.main(), file)
-            if not isinstance(tree.value, dict):
-                message = f"expected a mapping, got {tree.kind}"
-                raise refused(tree, "", "E012", message, EXAMPLE)
-            refuse_other_kind(tree, "game", file)
-        except ScenarioError as error:
-            return None, in_order(error.problems, file)
-        diagnostics = Diagnostics(problems)
-        game = _read(tree, sources, set, theory, diagnostics)
+    try:
+        sources = Sources(path if held is not None else _file_of(path), held)
+        file = sources.shown
+        tree, problems = read_document(sources.main(), file)
+        if not isinstance(tree.value, dict):
+            message = f"expected a mapping, got {tree.kind}"
+            raise refused(tree, "", "E012", message, EXAMPLE)
+        refuse_other_kind(tree, "game", file)
+    except ScenarioError as error:
+        return None, in_order(error.problems, file)
+    diagnostics = Diagnostics(problems)
+    game = _read(tree, sources, set, theory, diagnostics)
     if errors_in(diagnostics):
         game = None
     return game, in_order(diagnostics, file)

@@ -6,9 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -18,10 +16,8 @@ CONTROL = re.compile(
 )
 """What no text of a file may hold: it would steer a terminal, or show letters in
 another order than they stand."""
-MOST_PROBLEMS = 2_000
+MOST_PROBLEMS = 500
 """Problems after which no more of a file is read."""
-MOST_COMPARED = 100_000
-"""Words that are compared with misspelt ones while one file is read."""
 SHOWN_AT_ONCE = 20
 SHOWN_PER_COLUMN = 5
 
@@ -90,9 +86,9 @@ def problem(
     code, message, suggestion, allowed : str
         See `Diagnostic`.
     """
-    mark = getattr(place, "mark", place)
+    file, line, col = getattr(place, "mark", place)
     texts = escaped(message), escaped(allowed), escaped(suggestion)
-    return Diagnostic(*mark, shown(path, 200), code, *texts)
+    return Diagnostic(file, line, col, shown(path, 200), code, *texts)
 
 
 class Diagnostics(list[Diagnostic]):
@@ -216,32 +212,11 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     return ", ".join(shown(name) for name in names[:limit]) + ending
 
 
-_comparisons_left: ContextVar[int] = ContextVar("comparisons left", default=1 << 62)
-
-
-@contextmanager
-def few_suggestions() -> Iterator[None]:
-    """Inside, misspelt words are compared with at most MOST_COMPARED others: that takes
-    time, and a file may hold thousands of them."""
-    token = _comparisons_left.set(MOST_COMPARED)
-    try:
-        yield
-    finally:
-        _comparisons_left.reset(token)
-
-
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option that was probably meant, or None. cutoff: how much alike they are at
     least, 0..1."""
-    comparisons_left = _comparisons_left.get()
-    if comparisons_left <= 0:
-        return None
     folded = {option.casefold(): option for option in sorted(set(options))}
-    _comparisons_left.set(comparisons_left - len(folded))
-    wanted = word[:80].casefold()
-    if wanted in folded:
-        return folded[wanted]
-    matches = difflib.get_close_matches(wanted, folded, n=1, cutoff=cutoff)
+    matches = difflib.get_close_matches(word[:80].casefold(), folded, 1, cutoff)
     return folded[matches[0]] if matches else None
 
 

@@ -8,6 +8,7 @@ reader."""
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import yaml
 
@@ -30,7 +31,7 @@ EXAMPLE = (
     "`events`, `arms`; `balance-sim new NAME` writes one to start from"
 )
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVER = yaml.resolver.Resolver()
+_RESOLVER: Any = yaml.resolver.Resolver()
 _KEY_AND_VALUE = re.compile(
     r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)"
 )

@@ -107,9 +107,9 @@ class Sources:
         is_beside = folder == self.folder or base in self.of_package
         names = [written, f"{written}.yaml"] if key == "extends" else [written]
         here = folder / Path(base).parent if is_beside else folder
-        paths = [here / name for name in names]
+        paths = [here / name for name in names if self._exists(here / name)]
         normal = os.path.realpath if self.held is None else posixpath.normpath
-        real = Path(normal(next(filter(self._exists, paths), paths[0])))
+        real = Path(normal([*paths, here / written][0]))
         if _OUTSIDE.match(written) or not real.is_relative_to(folder):
             why = f"`{shown(written)}` lies outside the scenario's folder"
             raise refused(mark, key, "E501", why, hint)
@@ -240,7 +240,8 @@ def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
     label = shown(written, 200)
     files = [*named_files(Path()), *shipped_files()]
     names = {file.stem for place, file in files if place == folder}
-    hint = did_you_mean(Path(written).stem, names, cutoff=0.75)
+    beside = Path(written.replace("\0", "")).parent.glob("*.yaml")
+    hint = did_you_mean(written, [*names, *map(str, beside)])
     hint = hint or f"these are known: {listed(sorted(names))} (balance-sim list)"
     return refused(Mark(label, 1, 1), "", "E001", f"not found: `{label}`", hint)
 
@@ -309,7 +310,9 @@ def _cannot_open(
     if number in MISSING and not key:
         return not_found(str(path))
     if number in MISSING:
-        hint = "paths are relative to the naming file"
+        names = [file.stem for _, file in shipped_files()]
+        hint = did_you_mean(path.name, names) if key == "extends" else ""
+        hint = hint or "paths are relative to the naming file"
         return refused(mark, key, "E001", f"not found: `{label}`", hint)
     if number in (errno.EISDIR, errno.ENXIO):
         why = f"`{label}` is not a regular file"

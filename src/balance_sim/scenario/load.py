@@ -20,7 +20,6 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     did_you_mean,
     errors_in,
-    few_suggestions,
     in_order,
     listed,
     refused,
@@ -103,17 +102,16 @@ def check_scenario(
     label = shown(os.fspath(path), 200)
     problems = Diagnostics()
     scenario = None
-    with few_suggestions():
-        try:
-            sources = Sources(path, held)
-            label = sources.shown
-            tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
-            refuse_other_kind(tree, "scenario", label)
-            changes = option_changes(set, theory, problems)
-            scenario = _read_tree(tree, sources, changes, problems)
-        except ScenarioError as error:
-            problems += error.problems
-            return None, in_order(problems, label)
+    try:
+        sources = Sources(path, held)
+        label = sources.shown
+        tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
+        refuse_other_kind(tree, "scenario", label)
+        changes = option_changes(set, theory, problems)
+        scenario = _read_tree(tree, sources, changes, problems)
+    except ScenarioError as error:
+        problems += error.problems
+        return None, in_order(problems, label)
     shown_problems = [
         item
         for item in problems

@@ -61,8 +61,7 @@ from balance_sim.scenario.schema import (
 from balance_sim.scenario.tables import row_path
 from balance_sim.scenario.validation import read_piece, unknown_key
 
-MOST_KINDS = 200
-MOST_ARMS = 100
+MOST_PIECES = 300  # kinds, audiences, arms
 PARTS = (*TABLES_OF, *SINGLES)
 """Keys of the top level that are neither single values, names nor rows."""
 
@@ -198,11 +197,6 @@ def _check_top(tree: Node, problems: Diagnostics) -> None:
     for key in REQUIRED:
         if key not in tree.fields and key not in ("schema", *PLAIN):
             problems.add(tree, key, "E103", f"`{key}` is required")
-    for key, most in (("kinds", MOST_KINDS), ("arms", MOST_ARMS)):
-        node = tree.below(key)
-        if len(node.fields) > most:
-            why = f"{len(node.fields):,} {key}, more than {most}"
-            problems.add(node.at, key, "E022", why)
     version = tree.get("schema") or Node(None, tree.mark)
     check_version(tree.with_fields({"schema": version}), problems)
 
@@ -337,6 +331,10 @@ def read_part(
         return read_piece(SINGLES[name], node, name, problems)
     if not isinstance(node.value, dict) and node.value is not REFUSED:
         problems.add(node, name, "E201", f"expected a mapping, got {node.kind}")
+    if len(node.fields) > MOST_PIECES:
+        why = f"{len(node.fields):,} {name}, more than {MOST_PIECES}"
+        problems.add(node.at, name, "E022", why)
+        return None
     pieces: dict[str, Any] = {}
     for key, child in node.fields.items():
         path = f"{name}.{shown(key)}"

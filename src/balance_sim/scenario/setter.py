@@ -14,7 +14,7 @@ from typing import Any
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
 from balance_sim.scenario.layout import FROM_FILES, NAMES, PLAIN, SECTIONS
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.reading import (
     PARTS,
     Places,
@@ -149,7 +149,9 @@ class Editor:
             if head == "audiences" and "rest" in part:  # those that no other names
                 rest = part["rest"].model_copy(update={"members": ()})
                 part = {**part, "rest": rest}
-            node = from_plain({**part, **self.arms} if head == "arms" else part)
+            node = from_plain(part)
+            if head == "arms":
+                node = merged(node, node.with_value(self.arms))
             for change in changes:
                 node = self.put(node, change)
             if head == "arms":
