@@ -47,9 +47,6 @@ EXAMPLE = (
     "smallest file: `schema: 1`, `title`, `scenario`, `players`; see "
     "games/security_dilemma.yaml"
 )
-OF_ARMS = ("W302", "W307")
-"""Warnings that say nothing of a profile: it may come to the same as another, and
-nobody compares it with the focal event's absence."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -298,9 +295,8 @@ def _once(
     reported: set[tuple[int, int, str, str]] = set()
     for diagnostic in of_arms:
         is_here = diagnostic.file == file
-        is_idle = not is_here or diagnostic.code in OF_ARMS
         is_control = diagnostic.path.startswith(f"arms.{control}")
-        if is_control or (diagnostic.is_warning and is_idle):
+        if is_control or (diagnostic.is_warning and not is_here):
             continue
         strategy = strategies.get((diagnostic.line, diagnostic.col))
         place: dict[str, Any] = {"file": file}

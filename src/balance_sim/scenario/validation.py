@@ -4,6 +4,7 @@ path, value, bound, next step."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -94,8 +95,9 @@ def read_piece[Model: Strict](
         code = "E207" if node.value is None else "E201"
         problems.add(node, path, code, f"{why}, got {node.kind}")
         return None
+    context = {"folder": folder} if folder is not None else None
     try:
-        return model.model_validate(plain(node.without(*skip)), context=folder)
+        return model.model_validate(plain(node.without(*skip)), context=context)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             _report(details, node, path, model, problems)
@@ -180,8 +182,9 @@ def _report(
     if isinstance(node.value, str) and error_type in ("float_type", "int_type"):
         code, hint = hint_for_number(node.value)
     if error_type == "literal_error":
-        options = [part.strip("' ") for part in context["expected"].split(",")]
-        hint = did_you_mean(words["written"], options[-1].split(" or ") + options)
+        options = re.findall(r"[^',\s]+", context["expected"].replace(" or ", ", "))
+        hint = did_you_mean(words["written"], options)
+        words["expected"] = limits = listed(options)
     if error_type == "string_pattern_mismatch":
         limits = IDENTIFIERS
     message, hint = message.format(**words), hint.format(**words)
