@@ -241,7 +241,8 @@ def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
     files = [*named_files(Path()), *shipped_files()]
     names = {file.stem for place, file in files if place == folder}
     beside = Path(written.replace("\0", "")).parent.glob("*.yaml")
-    hint = did_you_mean(written, [*names, *map(str, beside)])
+    stems = [file.stem for _, file in files]
+    hint = did_you_mean(written, [*stems, *map(str, beside)])
     hint = hint or f"these are known: {listed(sorted(names))} (balance-sim list)"
     return refused(Mark(label, 1, 1), "", "E001", f"not found: `{label}`", hint)
 

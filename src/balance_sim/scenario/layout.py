@@ -149,9 +149,9 @@ AGREEMENT_STATUSES = {
 @cache
 def parts_of(model: type[Strict], name: str) -> tuple[object, ...]:
     """The types, the constraints and the literals of a field."""
-    info = model.model_fields[name]
+    info = model.model_fields.get(name)
     parts: list[object] = []
-    pending = [info.annotation, *info.metadata]
+    pending = [info.annotation, *info.metadata] if info is not None else []
     for part in pending:
         parts.append(typing.get_origin(part) or part)
         pending += (*typing.get_args(part), *getattr(part, "metadata", ()))
