@@ -129,13 +129,11 @@ def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
-    of_tree = Diagnostics()
-    draft = read_draft(tree, of_tree)
-    places, arms = draft.places, tree.below("arms").fields
-    written = draft.scenario(stem(sources.path.name))
+    of_tree, arms = Diagnostics(), tree.below("arms").fields
+    written, places, incomplete = read_draft(tree, stem(sources.path.name), of_tree)
     problems += of_tree
-    if errors_in(of_tree) or draft.incomplete:
-        findings = findings_in(written, rules_due(), draft.incomplete)
+    if errors_in(of_tree) or incomplete:
+        findings = findings_in(written, rules_due(), incomplete)
         problems += [finding.at(places) for finding in findings]
         return None
     stale(written, tree, sources.shown, problems)
