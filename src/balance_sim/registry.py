@@ -96,7 +96,6 @@ ROOMS = (
                 "estimate": "evidence.posterior.uncertainty:uncertainty",
                 "headline": "evidence.posterior.uncertainty:headline_uncertainty",
                 "sentences": "evidence.posterior.lines:sentences",
-                "stored": "evidence.posterior.uncertainty:stored_uncertainty",
             },
         },
     ),
