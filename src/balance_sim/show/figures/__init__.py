@@ -61,7 +61,8 @@ COMPARISON_FIGURES = _by_name(
 
 
 def run_figures() -> Figures:
-    """By name, the figures of a run: each that is registered stands after the one that its `follows` names."""
+    """By name, the figures of a run: each that is registered stands after the one that
+    its `follows` names."""
     rooms = registry.parts("run_figures").values()
     figures = list(FIGURES.values())
     for registered in rooms:
