@@ -141,7 +141,7 @@ def test_a_sampled_sweep_is_reproduced_without_the_sampler(place: Path, monkeypa
 
 
 def test_a_scenario_changed_from_python_is_reproduced(place: Path, tmp_path: Path) -> None:
-    """Its files do not give it; scenario.json is what was run."""
+    """Its files do not give it; the manifest holds what was run."""
     case = place / "cases" / "small.yaml"
     scenario = load_scenario(case, set=["step_days=30", "parameters.beta=0.31"])
     made = run(scenario, 3, 4, out=tmp_path / "run", files=texts(scenario_files(case)))
