@@ -93,7 +93,7 @@ def test_a_module_edited_in_mid_run_is_refused_by_the_workers_that_start_then(mi
     (mine / "helper.py").write_text("import os, time\n\ndef pid(task):\n    time.sleep(0.2)\n    return os.getpid()\n")
     (mine / "mine.py").write_text(
         "import helper\n\nclass Job:\n    references = ('mine:Job',)\n"
-        "    def do(self, task): return helper.pid(task)\n    def named(self, task): return str(task)\n"
+        "    def begin(self): return self.do\n    def do(self, task): return helper.pid(task)\n    def named(self, task): return str(task)\n"
         "    def limit(self, task): return None\n    def pieces(self, task): return ()\n"
         "    def lost(self, task, why): return 0\n"
     )
@@ -101,7 +101,7 @@ def test_a_module_edited_in_mid_run_is_refused_by_the_workers_that_start_then(mi
 
     def edit_and_kill() -> None:
         job = module.Job()
-        for pid in run_at(LocalWorkers(job.do, job.references, 2), job, range(30)):
+        for pid in run_at(LocalWorkers(job.begin, job.references, 2), job, range(30)):
             (mine / "helper.py").write_text((mine / "helper.py").read_text() + "# edited\n")
             os.kill(pid, signal.SIGKILL)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -179,6 +180,17 @@ class Job:
         return joined(tables)
 
     # -- as the work of processes
+
+    def begin(self) -> Callable[[Task], TaskResult]:
+        """Load and compile what tasks need, so that none has to wait for it; return
+        what is done to them."""
+        with suppress(Exception):  # each task will say so
+            self.compiled_point()
+            if self.model is not None:
+                from balance_sim.model.agents import agent_class_named
+
+                agent_class_named(self.model)
+        return self.do
 
     def do(self, task: Task) -> TaskResult:
         """Return what comes of a task; where it fails, of its replications one by one,

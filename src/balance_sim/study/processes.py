@@ -95,8 +95,8 @@ def _answer(
 
 
 def _take_work(payload: bytes) -> None:
-    """Unpack the work, which imports and compares the code of one's own."""
-    _work[:] = [pickle.loads(payload)]  # from our own driver
+    """Unpack the work, which imports and compares the code of one's own, and begin."""
+    _work[:] = [pickle.loads(payload)()]  # from our own driver
 
 
 def _do(task: Any) -> Any:
@@ -186,14 +186,17 @@ class Workplace(Protocol):
 class LocalWorkers:
     """Up to so many processes of this machine that do the same work to tasks.
 
-    work : sent to each process once
+    begin : called once in each process; returns what is done to tasks there
     references : `module:name` of code of one's own that it runs
     """
 
     def __init__(
-        self, work: Callable[[Any], Any], references: Sequence[str], count: int
+        self,
+        begin: Callable[[], Callable[[Any], Any]],
+        references: Sequence[str],
+        count: int,
     ) -> None:
-        self.payload = packed(work, references)
+        self.payload = packed(begin, references)
         self.threads = count
         self.workers: list[Companion] = []
         self.idle: list[Companion] = []
@@ -318,7 +321,7 @@ def map_in_order[A, R](
     if workers <= 1 or len(arguments) <= 1:
         yield from map(function, arguments)
         return
-    place = LocalWorkers(function, (), workers)
+    place = LocalWorkers(partial(partial, function), (), workers)
     threads = ThreadPoolExecutor(workers)
     calls = [(place, each, named(each), None, TRIES) for each in arguments]
     futures = [threads.submit(_tried, *call) for call in calls]

@@ -320,7 +320,7 @@ def run_tasks(
     elif is_here:
         yield from map(job.do, tasks)
     else:
-        place = LocalWorkers(job.do, job.references, workers)
+        place = LocalWorkers(job.begin, job.references, workers)
         yield from run_at(place, job, tasks)
     code.refuse_edited(others_read=not is_here)
 
