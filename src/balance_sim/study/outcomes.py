@@ -21,6 +21,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
 from balance_sim.model.state import AgreementRows
+from balance_sim.scenario.schema import Scenario
 
 ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
@@ -253,6 +254,12 @@ class Outcome:
         if self.window is None:
             return f"{text}."
         return f"{text}, {self.window} days after the event."
+
+
+def headline_outcome(scenario: Scenario) -> str:
+    """The outcome that answers a scenario: counter-balancing security agreements within
+    the longest window."""
+    return Outcome("accords", "counter", max(scenario.report.windows)).name
 
 
 @cache
