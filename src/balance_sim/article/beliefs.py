@@ -16,6 +16,7 @@ import numpy as np
 from balance_sim.effects.participants import Participants, PlaceboComparison, StateSet
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import attention_to
+from balance_sim.model.core import World
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at

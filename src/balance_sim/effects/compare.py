@@ -285,9 +285,11 @@ def _chunks_of(pair: ArmPair, side: str) -> Iterator[pa.Table]:
 def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:
     """Tidy: the columns of NUMBERS, an outcome a row; paired, or by Welch."""
     if pair.is_paired:
-        levels = estimates.levels_frame().pivot(index="outcome", columns="arm")["mean"]
         frame = estimates.effects_frame().rename(columns={"mean": "difference"})
-        frame = frame.join(levels.reindex(columns=SIDES), on="outcome")
+        levels = estimates.levels_frame()
+        for side in SIDES:
+            means = levels[levels["arm"] == side].set_index("outcome")["mean"]
+            frame[side] = frame["outcome"].map(means)
         return frame[NUMBERS]
     alone = [estimates_of(_chunks_of(pair, side), [side]) for side in SIDES]
     rows, left_levels, right_levels = [], alone[0].levels, alone[1].levels

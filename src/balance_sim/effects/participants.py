@@ -104,7 +104,7 @@ class PlaceboComparison:
         """Values of the placebos that have the measure; none where the event itself has
         not."""
         is_known = np.isfinite(self.placebos) & np.isfinite(self.event)
-        return self.placebos[is_known]
+        return np.asarray(self.placebos[is_known])
 
     @property
     def p(self) -> float:

@@ -129,9 +129,7 @@ def _points(
     return points, names | plain
 
 
-def _matrix(
-    points: dict[int, _Point], runs: Floats, arm: str, outcome: str
-) -> Floats:
+def _matrix(points: dict[int, _Point], runs: Floats, arm: str, outcome: str) -> Floats:
     """(points, runs) of an outcome in an arm, its filtered estimate where there is one;
     NaN where a point lacks it."""
     rows = []

@@ -127,8 +127,8 @@ class Counts(Moments):
         self.times = times.astype(np.int64)
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
-        """Of each share q the smallest value that a share q of the replications does not
-        exceed; NaN among the missing."""
+        """The smallest value that each share of the replications does not exceed; NaN
+        among the missing."""
         need = np.maximum(np.ceil(np.array(shares) * self.n - 1e-9), 1)
         values = np.append(self.values, np.nan)
         places = np.searchsorted(np.cumsum(self.times), need)

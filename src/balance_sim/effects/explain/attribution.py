@@ -323,10 +323,8 @@ def attribute(
     numbers = run_numbers(result, runs or MOST_RUNS)
     column = FILTERED + outcome
     result.need(column)
-    stored = [
-        result.by_run.of(name, column).loc[numbers].to_numpy(float)
-        for name in (arm, result.reference)
-    ]
+    frame = result.by_run.frame(column).pivot(index="run", columns="arm")[column]
+    having, control = frame.loc[numbers.astype(int), [arm, result.reference]].T.values
     worlds = compile_arms(result.scenario, (result.reference, arm))
     groups = groups_for(worlds)
     question = _Question(worlds, arm, groups, outcome, result.seed, result.draws)
@@ -337,7 +335,7 @@ def attribute(
         if progress:
             progress(sum(map(len, parts)), len(numbers), 0)
     columns = np.concatenate(parts)
-    _refuse_other_numbers(result, numbers, stored[1], columns[:, -1])
+    _refuse_other_numbers(result, numbers, control, columns[:, -1])
     return Attribution(
         arm,
         result.reference,
@@ -346,7 +344,7 @@ def attribute(
         numbers,
         result.finished,
         columns[:, :-1],
-        stored[0] - stored[1],
+        having - control,
     )
 
 

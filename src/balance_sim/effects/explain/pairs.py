@@ -168,7 +168,7 @@ def _observer(world: World, readings: dict[Dyad, Readings]) -> Observe:
     """What reads the dyads at the moments of an arm."""
     moments = moments_of(world)
 
-    def observe(world: World, state: BlockState, view: View) -> None:
+    def observe(_: World, state: BlockState, view: View) -> None:
         for moment, step in moments:
             if step == view.step:
                 for dyad in readings.values():
@@ -355,7 +355,9 @@ def _records(frame: pd.DataFrame) -> list[Row]:
     """Rows for JSON: dates as text, what is missing as null."""
     return [
         {
-            name: value.isoformat() if isinstance(value, date) else plain_data(value)
+            str(name): value.isoformat()
+            if isinstance(value, date)
+            else plain_data(value)
             for name, value in row.items()
         }
         for row in frame.to_dict("records")

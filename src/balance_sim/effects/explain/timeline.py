@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -270,7 +270,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         tables[1], on=AGREEMENT_KEYS, how="outer", suffixes=suffixes
     )
     for record in merged.astype(object).where(merged.notna(), None).to_dict("records"):
-        entries += _entries_of_agreement(record, answers)
+        entries += _entries_of_agreement(cast("dict[str, Any]", record), answers)
     frame = result.by_run.frame(result.headline_outcome)
     values = frame[frame["run"] == run].set_index("arm")[result.headline_outcome]
     return Timeline(
@@ -294,11 +294,11 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     run_numbers(result, 1)
     control = result.by_run.of(result.reference, outcome)
     effect = (result.by_run.of(arm, outcome) - control).sort_index()
-    order = effect.to_numpy().argsort(kind="stable")
+    numbers, order = effect.index.to_numpy(), effect.to_numpy().argsort(kind="stable")
     return {
-        "least": int(effect.index[order[0]]),
-        "median": int(effect.index[order[(len(order) - 1) // 2]]),
-        "largest": int(effect.index[effect.to_numpy().argmax()]),
+        "least": int(numbers[order[0]]),
+        "median": int(numbers[order[(len(order) - 1) // 2]]),
+        "largest": int(numbers[effect.to_numpy().argmax()]),
     }
 
 
