@@ -20,15 +20,15 @@ from balance_sim.study.processes import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 
+from balance_sim.app.arm_tables import reference_key  # noqa: E402
 from balance_sim.app.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
 from balance_sim.app.ensembles import Reached, Service  # noqa: E402
-from balance_sim.app.workers import Workers  # noqa: E402
-from balance_sim.app.workers import estimator_among  # noqa: E402
+from balance_sim.app.workers import Workers, estimator_among  # noqa: E402
 from balance_sim.effects.expected import Estimator  # noqa: E402
 from balance_sim.effects.expected_effect import effect_of  # noqa: E402
 from balance_sim.model.baseline import with_classes  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
-from balance_sim.study.arms import compile_arms, headline_arm, reference_key  # noqa: E402
+from balance_sim.study.arms import compile_arms, headline_arm  # noqa: E402
 from balance_sim.study.result import Result  # noqa: E402
 
 

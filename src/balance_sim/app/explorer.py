@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from balance_sim.app.arm_tables import reference_key
 from balance_sim.app.workers import estimator_among
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import ExpectedEffect, effect_of
@@ -30,7 +31,7 @@ from balance_sim.show.figures.dyads import has_dyads, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
-from balance_sim.study.arms import compile_arms, reference_key
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.sweep_result import SweepResult

@@ -21,13 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from cachetools import LRUCache
 
+from balance_sim.app.arm_tables import one_arm_tables
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import effect_of
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms
+from balance_sim.study.blocks import Block, simulate_arms
 from balance_sim.study.draws import with_draws
 from balance_sim.study.processes import Companion
-from balance_sim.study.recorder import focal_recorder
+from balance_sim.study.recorder import Recorder
+from balance_sim.study.scene import focal_roles
 from balance_sim.study.spans import spans
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from balance_sim.model.engine import Observer
     from balance_sim.model.perception import View
     from balance_sim.model.state import BlockState
-    from balance_sim.study.recorder import Recorder
 
 TRIES = 2
 """Of a part whose worker dies."""
@@ -250,23 +251,20 @@ class _Simulator:
         block = part.block
         numbers = np.arange(block.first, block.stop, dtype=np.uint64)
         drawn = with_draws(worlds, self.seed, numbers) if self.draws else worlds
-        recorder = focal_recorder(worlds)
-        onlooker = _Interruptible(recorder, check)
-        batch = simulate_arms(
-            drawn, self.seed, numbers, (part.arm,), recorder, onlooker
-        )
+        recorder = _InterruptibleRecorder(worlds, check)
+        batch = simulate_arms(drawn, self.seed, numbers, (part.arm,), recorder)
         return one_arm_tables(worlds, part.arm, batch)
 
 
-@dataclass(frozen=True)
-class _Interruptible:
-    """Looks on as the recorder does; before each step `check` may raise."""
+class _InterruptibleRecorder(Recorder):
+    """Records the focal event's roles; before each step `check` may raise."""
 
-    recorder: Recorder
-    check: Callable[[], None]
+    def __init__(self, worlds: Worlds, check: Callable[[], None]) -> None:
+        super().__init__(worlds, focal_roles(worlds))
+        self.check = check
 
     def observer(self, arm: str) -> Observer:
-        record = self.recorder.observer(arm)
+        record = super().observer(arm)
 
         def look(world: World, state: BlockState, view: View) -> None:
             self.check()

@@ -297,8 +297,8 @@ def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:
         right = right_levels["right"][name]
         difference = welch(left.moments.sample(), right.moments.sample())
         n = min(left.counts.n, right.counts.n)
-        means = left.moments.mean(), right.moments.mean()
-        rows.append((name, *means, *difference, n, left.estimator))
+        levels_of_both = left.moments.mean(), right.moments.mean()
+        rows.append((name, *levels_of_both, *difference, n, left.estimator))
     return pd.DataFrame(rows, columns=NUMBERS)
 
 

@@ -44,7 +44,7 @@ class Outcomes:
         front = pd.concat([pd.DataFrame(columns=[*columns]), *parts]).astype(columns)
         self._order = np.lexsort((front["run"], front["arm"]))
         self._front = front.iloc[self._order].reset_index(drop=True)
-        self.runs = self._front["run"].nunique()
+        self.runs = int(self._front["run"].nunique())
         self.arms = sorted(front["arm"].unique())
         edges = [*np.searchsorted(self._front["arm"], self.arms), len(front)]
         self._rows = {
@@ -59,7 +59,9 @@ class Outcomes:
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes.
         Raises KeyError."""
-        return self._front.assign(**self._values(names))
+        columns = pd.DataFrame(self._values(names), index=self._front.index)
+        frame: pd.DataFrame = pd.concat([self._front, columns], axis=1)
+        return frame
 
     def of(self, arm: str, name: str) -> pd.Series[float]:
         """An outcome of one arm, by run. Raises KeyError."""
