@@ -194,10 +194,8 @@ def test_an_arm_that_drops_an_event_has_it_no_more_and_leaves_the_scenario_alone
 @pytest.mark.parametrize(
     ("settings", "code", "path"),
     [
-        ("capability.gdp: 0.5, capability.milex: 0.5", "W303", "states.KOR"),  # a row that the arm leaves as it is
         ("events.aid.accord: usa_jp", "E309", "events.aid.accord"),
-        ("events.aid.principals: [EGY], events.aid.targets: [ETH]", "W305", "events.aid.principals"),
-        ("provocations.probing.rate: 60", "W214", "provocations.probing.rate"),
+        ("states.KOR.patrons: [KOR]", "E306", "states.KOR.patrons"),
         ("accords.jpn-kor-talks.opened: 2025-09-05", "E215", "accords.jpn-kor-talks.opened"),
     ],
 )

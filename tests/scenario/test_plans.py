@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError
-from balance_sim.scenario.plans import Refuse, plan_kind, read_plan
+from balance_sim.scenario.plans import Refuse, kind_of_file, read_plan
 from balance_sim.scenario.schema import Day, Strict
 from balance_sim.scenario.tables import CsvFault, csv_rows, delimiter_of
 from balance_sim.scenario.validation import refusal
@@ -47,7 +47,8 @@ def read(folder: Path, text: str) -> CasesForTest:
 def test_a_plan_is_its_model(tmp_path: Path) -> None:
     plan = read(tmp_path, "cases: [{scenario: a.yaml, weight: 0.1}]\nfirst: 2001-02-03\n")
     assert plan.cases[0].scenario == "a.yaml" and str(plan.first) == "2001-02-03"
-    assert plan_kind(tmp_path / "plan.yaml") == "cases"
+    kind = kind_of_file(tmp_path / "plan.yaml")
+    assert kind is not None and kind.name == "cases"
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def _read_names(tree: Node, problems: Diagnostics) -> Names:
         known(code, year) for code in roster if code in code_table()
     )
     outside = read_outside(tree.get("outside") or from_plain([]), roster, problems)
-    groups = read_groups(tree.below("groups"), roster, problems, is_whole=is_whole)
+    groups = read_groups(tree.below("groups"), roster, problems)
     kinds, event_kinds = [
         tuple({**default_tree().below(head).fields, **tree.below(head).fields})
         for head in ("kinds", "event_kinds")

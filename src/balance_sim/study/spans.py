@@ -11,20 +11,16 @@ import numpy as np
 
 from balance_sim.model.baseline import NO_RUN, Worlds
 from balance_sim.model.beliefs import evidence
-from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
+from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, begin_network
-from balance_sim.model.thinning import by_state, rates_at_start, usual_talks
-from balance_sim.model.threat import over
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
 
-SCARCE = "talks_budget"
-"""The term that reads talks under way."""
 EVIDENCE = ("odds_against", "intent_odds", "reliability")
 """Arrays of a world by step."""
 SPANS = 20
@@ -52,16 +48,15 @@ class WillingnessOverTime:
     steady: Floats
     states: tuple[BlockState, ...]
 
-    def of(self, dyads: Ints, stop: int | None = None) -> WillingnessOverTime:
-        """Of some of the dyads, in the spans before `stop`. dyads: sorted."""
+    def of(self, dyads: Ints) -> WillingnessOverTime:
+        """Of some of the dyads. dyads: sorted."""
         rows = np.searchsorted(self.dyads, dyads)
         return replace(
             self,
             dyads=dyads,
-            consent=self.consent[:stop, rows],
-            gain=self.gain[:stop, rows],
+            consent=self.consent[:, rows],
+            gain=self.gain[:, rows],
             steady=self.steady[:, rows],
-            states=self.states[:stop],
         )
 
 
@@ -152,34 +147,28 @@ def course(
     WillingnessOverTime
         consent, gain and states by span
     """
-    every, is_scarce = np.arange(len(world.first)), world.rules.weights[SCARCE] != 0
-    if is_scarce and dyads is not None:
-        return course(world, baseline, start=start).of(dyads)
-    dyads, state = every if dyads is None else dyads, replace(start or at_start(world))
-    before = _nothing_yet(world, dyads)
-    if beside is not None:
-        before = beside.of(dyads, _alike(world, beside.world))
-    first = len(before.states)
-    if beside is not None and 0 < first < world.steps:
-        state = replace(beside.states[first])
-    if is_scarce and state.talks is None:
-        state.talks = baseline.talks.reshape(-1, world.n)[:1]
-    steady, asked = before.steady if first else None, _Asked(world, baseline, dyads)
-    consents, gains, states = [before.consent], [before.gain], [*before.states]
+    dyads = np.arange(len(world.first)) if dyads is None else dyads
+    state, first = replace(start or at_start(world)), 0
+    asked, steady = _Asked(world, baseline, dyads), None
+    consents: list[Floats] = []
+    gains: list[Floats] = []
+    states: list[BlockState] = []
+    if beside is not None and (first := _alike(world, beside.world)):
+        shared = beside.of(dyads)
+        consents, gains = [*shared.consent[:first]], [*shared.gain[:first]]
+        steady, states = shared.steady, [*shared.states[:first]]
+        state = replace(shared.states[min(first, world.steps - 1)])
     for found, view in walk(world, baseline, state, first):
         prospects = asked.prospects(view, state)
         if steady is None:
             steady = willingness(prospects, asked.steady).reshape(2, -1, asked.types)
         u = willingness(prospects, asked.changing, steady.ravel())
         wanted = consent(u).reshape(steady.shape)
-        consents.append((wanted[0] * wanted[1])[None])
-        gains.append(prospects.log_gain.reshape(steady.shape).sum(axis=0)[None])
+        consents.append(wanted[0] * wanted[1])
+        gains.append(prospects.log_gain.reshape(steady.shape).sum(axis=0))
         states.append(found)
-        if is_scarce:
-            step = view.step
-            state.talks = _talks_after(world, baseline, state, wanted, step)
     assert steady is not None  # there is a span at least
-    wants = np.concatenate(consents), np.concatenate(gains), steady
+    wants = np.stack(consents), np.stack(gains), steady
     return WillingnessOverTime(world, dyads, *wants, tuple(states))
 
 
@@ -192,13 +181,6 @@ def walk(
         found, view = replace(state), perceive(world, state, step)
         yield found, view
         close_step(world, baseline, state, view)
-
-
-def _nothing_yet(world: World, dyads: Ints) -> WillingnessOverTime:
-    """A course of no spans."""
-    shape = (len(dyads), len(world.ladder.names))
-    none, steady = np.empty((0, *shape)), np.empty((2, *shape))
-    return WillingnessOverTime(world, dyads, none, none, steady, ())
 
 
 class _Asked:
@@ -224,21 +206,6 @@ class _Asked:
         run, asked = np.zeros_like(self.ego), (self.ego, self.alter, self.kind)
         kinds = self.types
         return Prospects(*moment, run, *asked, kinds_each=kinds, mirrored=True)
-
-
-def _talks_after(
-    world: World, baseline: Baseline, state: BlockState, wanted: Floats, step: int
-) -> Floats:
-    """(1, n) expected talks under way at the end of a span, on the way to the steady
-    state of the span's consent, (2, P, M), as fast as talks end at the start's."""
-    assert state.talks is not None
-    keen = wanted.swapaxes(0, 1)
-    at_start = baseline.keen.reshape(-1, *keen.shape)[0]
-    steady, usual = usual_talks(world, keen), usual_talks(world, at_start)
-    opened = by_state(world, rates_at_start(world, at_start).sum(axis=-1))
-    ends = over(opened, usual) / DAYS_PER_YEAR
-    remaining = np.exp(-ends * (world.grid[step + 1] - world.grid[step]))
-    return np.asarray(steady + (state.talks - steady) * remaining)
 
 
 def _alike(world: World, other: World) -> int:

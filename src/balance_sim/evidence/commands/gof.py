@@ -227,12 +227,13 @@ def _plan_of(subject: Path) -> HindcastPlan | None:
         stored_plan,
     )
     from balance_sim.evidence.forecast.scored_files import FILE, read_scored_forecasts
-    from balance_sim.scenario.plans import plan_kind
+    from balance_sim.scenario.plans import kind_of_file
 
     file = subject / FILE
     if file.is_file():
         return stored_plan(read_scored_forecasts(file).about["plan"], file)
-    if subject.is_dir() or plan_kind(subject) != "hindcast":
+    file_type = None if subject.is_dir() else kind_of_file(subject)
+    if file_type is None or file_type.name != "hindcast":
         return None
     return read_hindcast_plan(subject)
 

@@ -28,7 +28,6 @@ from balance_sim.evidence.data.history import (
 from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
 from balance_sim.evidence.estimation.features import FeatureYears, feature_years
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
-from balance_sim.evidence.estimation.looking_ahead import LookingAhead
 from balance_sim.evidence.estimation.parameter_files import data_used
 from balance_sim.evidence.estimation.varying_intercepts import (
     chances_ahead,
@@ -150,21 +149,18 @@ class PlannedFits:
     ----------
     plan : of the hindcast
     record : choices of all years
-    look : terms that look ahead, where the plan has any
     notes : on terms that are left out
     """
 
     plan: HindcastPlan
     record: Choices
-    look: LookingAhead | None
     notes: tuple[str, ...]
 
     @classmethod
     def of(cls, plan: HindcastPlan, history: History) -> PlannedFits:
         """The fits of a plan on a history."""
         terms, notes = fitted_terms(history, plan.terms)
-        look = LookingAhead(history) if plan.looking_ahead else None
-        return cls(plan, choices(history, terms), look, notes)
+        return cls(plan, choices(history, terms), notes)
 
     def fit(self, last: int, *, signs: bool = True) -> WeightFit:
         """The model fitted on the window that ends with a year. signs: of weights as
@@ -174,22 +170,16 @@ class PlannedFits:
         window = self.record.within(since, last)
         counts = zip(window.kinds, window.signed.sum(axis=0), strict=True)
         kinds = [kind for kind, count in counts if count > 0] or window.kinds
-        options: dict[str, Any] = {"propensities": plan.propensities, "signs": signs}
-        if self.look is None:
-            return fit(window.with_kinds(kinds), **options)
-        record = self.record.within(plan.first, last).with_kinds(kinds)
-        return self.look.fit(record, plan.looking_ahead, since=since, **options)
+        rows = window.with_kinds(kinds)
+        return fit(rows, propensities=plan.propensities, signs=signs)
 
     def as_fitted(self, weights: WeightFit, until: int | None = None) -> Choices:
-        """The record with the types of agreement of a fit, and the terms that follow
-        from it; up to a year where one is given."""
+        """The record with the types of agreement of a fit, up to a year where one is
+        given."""
         record = self.record
         if until is not None:
             record = record.within(self.plan.first, until)
-        record = record.with_kinds(weights.kinds)
-        if self.look is None:
-            return record
-        return self.look.of(weights, record, self.plan.looking_ahead)
+        return record.with_kinds(weights.kinds)
 
     def memory(self, weights: WeightFit, record: Choices) -> float:
         """What a year counts beside the one after it; 1 without drift."""

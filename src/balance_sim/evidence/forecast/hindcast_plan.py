@@ -22,13 +22,12 @@ class HindcastPlan(Strict):
     """The plan of a hindcast.
 
     first: of the history. last: last year of the fit. until: last year forecast.
-    window: years that the fit and the baselines look back. looking_ahead: terms that
-    follow from the fit of the others, added to it. drift: propensities and level follow
-    the years. persistence: of propensities from one year run forward to the next.
-    pair_variance: of the dyads' factors (`dyad_frailty`), 0 for none. refit: weights
-    and baselines `once`, or `yearly` for each year ahead. runs, seed: of the engine.
-    resamples: for the intervals. Without drift neither persistence nor factors are
-    used."""
+    window: years that the fit and the baselines look back. drift: propensities and
+    level follow the years. persistence: of propensities from one year run forward to
+    the next. pair_variance: of the dyads' factors (`dyad_frailty`), 0 for none. refit:
+    weights and baselines `once`, or `yearly` for each year ahead. runs, seed: of the
+    engine. resamples: for the intervals. Without drift neither persistence nor
+    factors are used."""
 
     title: Text = ""
     first: Year = 1985
@@ -37,7 +36,6 @@ class HindcastPlan(Strict):
     window: Count = 10
     alliances: Literal["atop", "cow"] = "atop"
     terms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    looking_ahead: tuple[Literal["foresight", "talks_budget"], ...] = ()
     propensities: bool = True
     drift: bool = True
     persistence: Annotated[float, Field(ge=0, le=1)] = 0.9

@@ -1,11 +1,10 @@
 """Scores on a terminal: forecasts beside each other, and what the model gains on each
-baseline; a calibration with its skill card; theories."""
+baseline; the skill card of a calibration."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,7 @@ from balance_sim.evidence.forecast.score import Interval, Scores, best_baseline
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.estimation.calibration import CalibrationPosterior
     from balance_sim.evidence.forecast.skill_card import SkillCard
-    from balance_sim.evidence.forecast.theories import TheoryScores
 
 FORECASTS = ("model", "base_rate", "earlier_accords")
 MEASURES = {"average_precision": "average precision", "auc": "AUC", "brier": "Brier"}
@@ -25,7 +22,6 @@ GAINS = {
     "average_precision": "average precision",
     "auc": "AUC",
 }
-MOST, SHOWN = 5, 3  # states at each end, with verbose and without
 
 
 def agreement_lines(scores: Mapping[str, Scores]) -> list[str]:
@@ -178,66 +174,6 @@ def number(value: float) -> str:
     return f"{value:.{places}f}"
 
 
-def calibration_lines(
-    posterior: CalibrationPosterior,
-    names: Mapping[str, str],
-    until: date,
-    *,
-    verbose: bool = False,
-) -> Iterator[str]:
-    """What a calibration comes to: how readily states sign, dyads and years.
-
-    names: of states, by code; until: the day before which the record was read."""
-    import numpy as np
-
-    years = f"{len(posterior.level)} years before {until}"
-    yield from say.wrapped(
-        f"Calibrated on {posterior.agreements:,} agreements between two states in "
-        f"{years}, with the fitted weights as prior.",
-        "",
-    )
-    shown = MOST if verbose else SHOWN
-    yield ""
-    yield "Random intercepts of states, in nats (posterior standard deviation)"
-    titles = ("security agreements", "declarations")
-    for k, (title, intercepts) in enumerate(
-        zip(titles, posterior.propensity, strict=False)
-    ):
-        errors = np.sqrt(np.maximum(posterior.propensity_covariance[k, k], 0.0))
-        order = np.argsort(-intercepts, kind="stable")
-        ends = []
-        for places in (order[:shown], order[-shown:]):
-            states = []
-            for i in places:
-                code = posterior.states[i]
-                value = f"{intercepts[i]:+.2f} ({errors[i]:.2f})"
-                states.append(f"{names.get(code, code)} {value}")
-            ends.append(", ".join(states))
-        readily = f"most readily: {ends[0]}; least: {ends[1]}"
-        yield from say.wrapped(f"  {title}, {readily}", "    ")
-    variances = map(float, np.diag(posterior.state_variance))
-    states_variance = " and ".join(map(number, variances))
-    dyads = "0 (no dyad differs beyond what terms and states say)"
-    if posterior.dyad_variance > 0:
-        dyads = number(posterior.dyad_variance)
-    level = number(posterior.level_variance)
-    yield from say.wrapped(
-        f"Variances: of these intercepts {states_variance}; of dyads' frailty {dyads}; "
-        f"of the level of a year {level}.",
-        "",
-    )
-    if posterior.dyad_variance > 0:
-        factor = np.triu(posterior.factor, 1)
-        order = np.argsort(-factor, axis=None, kind="stable")[:shown]
-        largest = []
-        for i, j in zip(*np.unravel_index(order, factor.shape), strict=True):
-            dyad = say.dyad_name(names, posterior.states[i], posterior.states[j])
-            largest.append(f"{dyad} {factor[i, j]:.2f}")
-        text = ", ".join(largest)
-        head = "Dyads whose rate is furthest above it, as a factor"
-        yield from say.wrapped(f"{head}: {text}.", "")
-
-
 def card_lines(card: SkillCard, *, verbose: bool = False) -> Iterator[str]:
     """The same calibration on earlier years, each forecast from what was known before
     it. verbose: gains on each."""
@@ -263,15 +199,3 @@ def card_lines(card: SkillCard, *, verbose: bool = False) -> Iterator[str]:
                 rows.append([words(name), *gains])
         yield from ["", *say.table(rows)]
     yield from note_lines(card.notes)
-
-
-def theory_lines(scores: TheoryScores) -> Iterator[str]:
-    """Each theory's stacking weight and scores."""
-    head = "Theories: the same years forecast under each, calibrated anew, and stacked"
-    yield from ["", head]
-    rows = [["", "weight", "log score", "av. prec."]]
-    for name, score in scores.as_dict().items():
-        weight, log_score = f"{score['weight']:.2f}", f"{score['log_score']:.5f}"
-        precision = f"{score['average_precision']:.3f}"
-        rows.append([say.arm_words(name), weight, log_score, precision])
-    yield from say.table(rows, "<>", indent="  ")
