@@ -145,7 +145,7 @@ def test_points_may_have_outcomes_that_others_lack(lab):
     found = sensitivity(result)
     assert any(name in line for line in found.left_out)
     assert "accords_all_300" in set(found.convergence["outcome"])
-    with pytest.raises(WrongRequest, match=r"no outcome `insecurity_threatend_"):
+    with pytest.raises(WrongRequest, match=r"unknown outcome `insecurity_threatend_"):
         sensitivity(result, ["insecurity_threatend_30"])
     assert not verify(result.folder).damage
 
@@ -330,7 +330,7 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
     assert not apart.paired
     assert compare(f"{lab.folder}/a", f"{lab.folder}/a").first_difference is None
     assert "seed: 1 left, 2 right" in apart.differences
-    with pytest.raises(WrongRequest, match="has no arm `none`"):
+    with pytest.raises(WrongRequest, match="unknown arm `none`"):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
 
 

@@ -117,9 +117,8 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
         raise no_results(side.folder)
-    study: Result | SweepResult = open_result(side.folder)
-    if manifest.is_sweep:
-        study = open_sweep(side.folder)
+    is_sweep = manifest.is_sweep
+    study = open_sweep(side.folder) if is_sweep else open_result(side.folder)
     if side.point is not None:
         numbers = study.table.numbers() if isinstance(study, SweepResult) else ()
         checked_name(f"point of {side.folder}", str(side.point), map(str, numbers))
