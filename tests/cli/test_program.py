@@ -115,7 +115,7 @@ def test_misspelt_names_are_sought_among_scenarios_and_experiments(tmp_path, mon
     (tmp_path / "experiments" / "tension.yaml").write_text("scenario: none\n")
     monkeypatch.chdir(tmp_path)
     code, _, err = invoke("sweep", "tensoin")
-    assert code == 4 and "did you mean `experiments/tension.yaml`?" in err
+    assert code == 4 and "did you mean `tension`?" in err
     code, _, err = invoke("sweep", "nothing_like_it")
     assert code == 4 and "did you mean" not in err
 
@@ -187,15 +187,15 @@ def test_arguments_that_nobody_means(arguments, code, said):
     assert "\x1b" not in err and "\u202e" not in err
 
 
-def test_a_folder_without_results_names_those_that_have_some(tmp_path, monkeypatch):
+def test_folders_without_results_and_of_others(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = invoke("explain", "results/mine")
-    assert code == 2 and err.endswith("there is no manifest.json\n")
+    assert code == 2 and err.endswith("give a folder that holds manifest.json\n")
     code, out, _ = invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--out", "results/min")
     assert code == 0 and out.endswith("\nResults: results/min; --verbose prints more\n")  # nothing was drawn
     for folder in ("results/mine", "results", "mine"):
         code, _, err = invoke("status", folder)
-        assert code == 2 and err.endswith("there is no manifest.json; results are in: results/min\n")
+        assert code == 2 and err.endswith("give a folder that holds manifest.json\n")
     code, _, err = invoke("sensitivity", "results/min")
     assert code == 2 and "give a folder of `balance-sim sweep`" in err
     code, _, err = invoke("compare", "results/min@1", "results/min")

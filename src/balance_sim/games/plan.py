@@ -25,7 +25,6 @@ from balance_sim.scenario.diagnostics import (
     Mark,
     ScenarioError,
     errors_in,
-    few_suggestions,
     in_order,
     refused,
     shown,
@@ -48,9 +47,6 @@ EXAMPLE = (
     "smallest file: `schema: 1`, `title`, `scenario`, `players`; see "
     "games/security_dilemma.yaml"
 )
-OF_ARMS = ("W302", "W307")
-"""Warnings that say nothing of a profile: it may come to the same as another, and
-nobody compares it with the focal event's absence."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,19 +142,18 @@ def check_game(
     """The game, or None if it is refused, and all problems and warnings in the order of
     the file."""
     file = shown(os.fspath(path), 200)
-    with few_suggestions():
-        try:
-            sources = Sources(path if held is not None else _file_of(path), held)
-            file = sources.shown
-            tree, problems = read_document(sources.main(), file)
-            if not isinstance(tree.value, dict):
-                message = f"expected a mapping, got {tree.kind}"
-                raise refused(tree, "", "E012", message, EXAMPLE)
-            refuse_other_kind(tree, "game", file)
-        except ScenarioError as error:
-            return None, in_order(error.problems, file)
-        diagnostics = Diagnostics(problems)
-        game = _read(tree, sources, set, theory, diagnostics)
+    try:
+        sources = Sources(path if held is not None else _file_of(path), held)
+        file = sources.shown
+        tree, problems = read_document(sources.main(), file)
+        if not isinstance(tree.value, dict):
+            message = f"expected a mapping, got {tree.kind}"
+            raise refused(tree, "", "E012", message, EXAMPLE)
+        refuse_other_kind(tree, "game", file)
+    except ScenarioError as error:
+        return None, in_order(error.problems, file)
+    diagnostics = Diagnostics(problems)
+    game = _read(tree, sources, set, theory, diagnostics)
     if errors_in(diagnostics):
         game = None
     return game, in_order(diagnostics, file)
@@ -263,7 +258,7 @@ def with_profiles(
             titles.append(title or strategy.replace("_", " "))
         arms[arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
     arm_nodes = Node(arms, players.mark, key=players.key)
-    scenario, of_arms = with_arms(base, arm_nodes, most=len(arms))
+    scenario, of_arms = with_arms(base, arm_nodes)
     diagnostics += _once(of_arms, tree, base.reference_arm)
     return scenario
 
@@ -300,9 +295,8 @@ def _once(
     reported: set[tuple[int, int, str, str]] = set()
     for diagnostic in of_arms:
         is_here = diagnostic.file == file
-        is_idle = not is_here or diagnostic.code in OF_ARMS
         is_control = diagnostic.path.startswith(f"arms.{control}")
-        if is_control or (diagnostic.is_warning and is_idle):
+        if is_control or (diagnostic.is_warning and not is_here):
             continue
         strategy = strategies.get((diagnostic.line, diagnostic.col))
         place: dict[str, Any] = {"file": file}

@@ -29,7 +29,6 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     did_you_mean,
     errors_in,
-    few_suggestions,
     in_order,
     listed,
     refused,
@@ -104,13 +103,12 @@ def check_experiment(
     """The experiment, or None if it is refused, and all problems and warnings: errors
     first, in the order of the file."""
     file = os.fspath(path) if held is not None else found_in(EXPERIMENTS, path)
-    with few_suggestions():
-        try:
-            plan = opened(file, "experiment", held)
-        except ScenarioError as error:
-            return None, in_order(error.problems, shown(file, 200))
-        sources, tree, problems = plan
-        experiment = _read(tree, sources, over, max_runs, problems)
+    try:
+        plan = opened(file, "experiment", held)
+    except ScenarioError as error:
+        return None, in_order(error.problems, shown(file, 200))
+    sources, tree, problems = plan
+    experiment = _read(tree, sources, over, max_runs, problems)
     is_wrong = bool(errors_in(problems))
     return None if is_wrong else experiment, in_order(problems, sources.shown)
 
