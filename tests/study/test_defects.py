@@ -84,8 +84,8 @@ def test_summary_statistics_in_closed_form() -> None:
     assert found.error() == pytest.approx(found.sd() / 10)
     late = Counts()
     late.add(np.array([1.0, 2.0, 3.0, np.nan]))  # "not by the horizon": after every day, in no mean
-    assert [late.quantile(q) for q in (0.25, 0.5, 0.75)] == [1, 2, 3]
-    assert np.isnan([late.quantile(0.95), late.mean(), late.sd()]).all()
+    assert late.quantiles([0.25, 0.5, 0.75]) == [1, 2, 3]
+    assert np.isnan([late.quantiles([0.95])[0], late.mean(), late.sd()]).all()
     paired = PairedDifference()
     paired.add(np.array([3.0, 5.0, 4.0, 9.0]), np.array([1.0, 5.0, 5.0, 5.0]))
     row = paired.row(0.0)
