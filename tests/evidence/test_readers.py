@@ -200,7 +200,13 @@ def test_errors_have_code_place_value_and_next_step(tmp_path: Path, reader, text
     with pytest.raises(DataError) as caught:
         reader(path)
     error = caught.value
-    assert (error.code, str(error.path), error.line, error.column, error.value) == (code, str(path), line, column, value)
+    assert (error.code, str(error.path), error.line, error.column, error.value) == (
+        code,
+        str(path),
+        line,
+        column,
+        value,
+    )
     assert error.next_step and str(path) in str(error)
 
 
