@@ -43,7 +43,7 @@ from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.study.machine import version
-from balance_sim.study.outcomes import Outcome
+from balance_sim.study.outcomes import headline_outcome
 from balance_sim.study.own_outcomes import (
     ArmHistory,
     CodeReferences,
@@ -335,14 +335,14 @@ def runs_for(
     `precision`, judged by those there are: no more than twice as many again, in steps
     of `STEP`; as many as there are where they are enough."""
     arm = headline_arm(scenario, arms)
-    outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
+    outcome = headline_outcome(scenario)
     if arm is None:
         return 0
     estimates = estimates_of(tables, (arms[0], arm), (outcome,))
-    effect = estimates.effects[arm].of.get(outcome)
+    effect = estimates.effects[arm].get(outcome)
     if effect is None:
         return 0
-    have, error = effect.drawn.n, (effect.filtered or effect.drawn).error()
+    have, error = effect.counts.n, effect.moments.error()
     if not error > precision:
         return have
     need = math.ceil(have * min((error / precision) ** 2, 3.0))
