@@ -333,10 +333,10 @@ def test_a_replication_that_raises_is_kept_with_its_traceback_and_seed(lab, monk
 @pytest.mark.slow
 def test_a_replication_that_hangs_is_given_up_by_the_time_limit(lab, monkeypatch) -> None:
     monkeypatch.syspath_prepend(lab.folder)
-    done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "1")
+    done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "2")
     assert done.returncode == 3, done.stderr
     assert [row["run"] for row in failed(lab)] == [2]
-    assert "not done within 1 s" in failed(lab)[0]["traceback"]
+    assert "not done within 2 s" in failed(lab)[0]["traceback"]
     assert runs_there(lab) == {0, 1, 3}
 
 

@@ -182,14 +182,14 @@ class Job:
     # -- as the work of processes
 
     def begin(self) -> Callable[[Task], TaskResult]:
-        """Load and compile what tasks need, so that none has to wait for it; return
-        what is done to them."""
-        with suppress(Exception):  # each task will say so
-            self.compiled_point()
-            if self.model is not None:
-                from balance_sim.model.agents import agent_class_named
+        """Return what is done to tasks. Where these have a time limit, what the first
+        one would load is loaded before it, by a replication without code of one's
+        own."""
+        if self.run_timeout is not None:
+            with suppress(Exception):  # each task will say so
+                import balance_sim.model.agents  # noqa: F401
 
-                agent_class_named(self.model)
+                Job(self.scenario, self.seed, self.arms).live(Task(Block(0, 1)))
         return self.do
 
     def do(self, task: Task) -> TaskResult:

@@ -255,6 +255,12 @@ class Store:
             if len(outcomes):
                 yield outcomes
 
+    def columns(self, point: int) -> list[str]:
+        """Return the columns of a point's outcomes; none where no replication of it
+        finished."""
+        first = next(self.outcomes(point), None)
+        return [] if first is None else list(first.column_names)
+
     def dyads(
         self,
         point: int = 0,
