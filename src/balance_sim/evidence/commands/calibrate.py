@@ -56,7 +56,6 @@ WINDOW = 20
     help="Score and stack the shipped theories on the same years; theories.yaml. "
     "Minutes.",
 )
-@options.verbose_option
 @options.json_option
 def calibrate(
     scenario: str,
@@ -65,7 +64,6 @@ def calibrate(
     window: int,
     card: bool,
     theories: bool,
-    verbose: bool,
 ) -> None:
     """Calibrate SCENARIO on its own record, and write what was found to a file that it
     names by `calibration:`.
@@ -130,9 +128,9 @@ def calibrate(
 
     def lines() -> Iterator[str]:
         names = state_names(raw)
-        yield from calibration_lines(posterior, names, end, verbose=verbose)
+        yield from calibration_lines(posterior, names, end)
         if skill is not None:
-            yield from card_lines(skill, verbose=verbose)
+            yield from card_lines(skill)
         if scores is not None:
             yield from theory_lines(scores)
         home = sources.path.parent
