@@ -131,7 +131,7 @@ def fit_plan(plan: HindcastPlan, record: Choices) -> WeightFit:
     window = record.within(max(plan.first, plan.last - plan.window + 1), plan.last)
     counts = zip(window.kinds, window.signed.sum(axis=0), strict=True)
     kinds = [kind for kind, count in counts if count > 0] or window.kinds
-    return fit(window.with_kinds(kinds), propensities=True)
+    return fit(window.with_kinds(kinds), propensities=True, signs=True)
 
 
 def hindcast_of(
