@@ -12,6 +12,9 @@ it makes anew. Some 12 minutes on one core.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +23,44 @@ import yaml
 from scipy.special import ndtr
 
 from balance_sim.evidence.data.history import agreements_end, load_history
-from balance_sim.evidence.estimation.beliefs import MOVES
 from balance_sim.evidence.estimation.choices import (
+    SIGNED,
+    Choices,
     choices,
     fitted_terms,
-    variants,
+    term_of,
     within_and_between,
 )
-from balance_sim.evidence.estimation.fitting import fit, peak_of
-from balance_sim.evidence.estimation.likelihood import by_row
-from balance_sim.evidence.posterior.parameter_draws import limits, quantile
+from balance_sim.evidence.estimation.fitting import (
+    SIGN_SPREAD,
+    WeightFit,
+    fit,
+    highest,
+)
+from balance_sim.evidence.estimation.likelihood import (
+    ConsentDesign,
+    by_row,
+    derivatives,
+    log_likelihood,
+)
+from balance_sim.evidence.posterior.priors import limits, quantile
 from balance_sim.evidence.posterior.surrogate import SmoothProcess, fit_process
 from balance_sim.scenario.defaults import priors
+from balance_sim.stats.newton import laplace_marginal
 
+WEIGHED = ("security_gain", "common_threat", "bandwagon")
+THREAT = (*WEIGHED, "hostility")
+MOVES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("alpha0", "alpha_x", "alpha_acc"), WEIGHED),
+    **dict.fromkeys(("eta0", "eta_x", "eta_acc"), THREAT),
+    **dict.fromkeys(("eta_rivalry", "eta_claim", "eta_militarised", "eta_war"), THREAT),
+    **dict.fromkeys(("delta_km", "gamma", "beta", "nuclear_offence", "s0"), WEIGHED),
+    "gain_floor": ("security_gain",),
+    "d0_km": ("proximity",),
+    "experience_half_life_days": ("experience",),
+    "activity_half_life_days": ("activity",),
+}
+"""Parameter of beliefs or reach -> terms that it moves."""
 NAMES = tuple(MOVES)
 AWAY = 1.5
 SHIPPED = Path("src/balance_sim/scenario/beliefs.yaml")
@@ -42,6 +70,52 @@ HEAD = """\
 # coordinates in which the priors are standard normal, by `names`; marginal log-likelihood over that at the values in
 # use; weights at its peak, by `weights`. scales: of the Gaussian processes through them, logarithms.
 """
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Where a design's likelihood peaks with the variances held: parameters of scaled terms, the precision of their
+    prior, and the marginal log-likelihood."""
+
+    design: ConsentDesign
+    at: np.ndarray
+    penalty: np.ndarray
+    marginal: float
+
+    def moved(self, record: Choices) -> Peak:
+        """The peak when the terms are those of `record`: same rows, same names."""
+        return searched(replace(self.design, choices=record), self.at, self.penalty)
+
+
+def searched(design: ConsentDesign, start: np.ndarray, penalty: np.ndarray) -> Peak:
+    slopes, height = partial(derivatives, design), partial(log_likelihood, design)
+    at, information = highest(design.names, start, slopes, height, penalty)
+    shrunk = slice(design.fixed, None)
+    of_shrunk = at[shrunk], penalty[shrunk], information[shrunk, shrunk]
+    return Peak(design, at, penalty, laplace_marginal(height(at), *of_shrunk))
+
+
+def peak_of(record: Choices, found: WeightFit, ridge: float = 0.0) -> Peak:
+    """The peak that `found`, a fit of `record` with signs held, stands at, without terms in conflict."""
+    record = record.with_terms(found.names)
+    scale = np.concatenate(
+        [record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))]
+    )
+    has_states = found.propensity_variance > 0
+    design = ConsentDesign(record, has_states, tuple(found.level), scale)
+    states, years = design.parts[3:]
+    at, penalty, terms = np.zeros(design.size), np.zeros(design.size), len(scale)
+    at[: design.fixed] = found.estimate
+    at[:terms] *= scale
+    penalty[:terms] = (
+        ridge
+        + np.array([term_of(name) in SIGNED for name in record.names]) / SIGN_SPREAD**2
+    )
+    if has_states:
+        at[states], penalty[states] = found.propensity, 1.0 / found.propensity_variance
+    if found.level:
+        at[years], penalty[years] = [*found.level.values()], 1.0 / found.level_variance
+    return searched(design, at, penalty)
 
 
 def values(z: np.ndarray) -> dict[str, float]:
@@ -78,7 +152,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SHIPPED)
     asked = parser.parse_args()
     history = load_history(asked.data, 1985, agreements_end(asked.data, ()))
-    record = choices(history, fitted_terms(history)[0])
+    terms, _ = fitted_terms(history)
+    record = choices(history, terms)
     record = record.with_kinds(
         [
             k
@@ -87,23 +162,19 @@ def main() -> None:
         ]
     )
     parts = within_and_between(record)
-    found = fit(
-        parts, propensities=True, levels=True, cluster=True, ridge=0.0, signs=True
-    )
+    found = fit(parts, levels=True, cluster=True, signs=True)
     start = peak_of(parts, found)
-    terms = sorted({term for moved in MOVES.values() for term in moved})
     rows: list[list[float]] = []
     by_dyad: list[np.ndarray] = []
     weights: tuple[str, ...] = ()
 
     def evaluate(z: np.ndarray, *, keep: bool = False) -> None:
         nonlocal weights
-        there = within_and_between(
-            variants(history, record, terms, [values(z)])[0]
-        ).with_terms(found.names)
+        moved = choices(history, terms, values(z), record.kinds)
+        there = within_and_between(moved).with_terms(found.names)
         peak = start.moved(there)
         if keep:
-            by_dyad.append(by_row(peak.design, peak.values))
+            by_dyad.append(by_row(peak.design, peak.at))
         scale = peak.design.scale
         at = dict(
             zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True)

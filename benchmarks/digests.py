@@ -186,7 +186,7 @@ def game(tree: Tree, folder: Path, name: str) -> dict[str, Any]:
 
 
 def fit(tree: Tree, folder: Path, data: Path) -> dict[str, Any]:
-    words = ("fit", str(data), "--no-beliefs", "--out", "fitted.yaml")
+    words = ("fit", str(data), "--out", "fitted.yaml")
     tree.output(folder, "evidence", *words)
     return {"file": (folder / "fitted.yaml").read_text(encoding="utf-8")}
 

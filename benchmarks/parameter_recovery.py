@@ -25,16 +25,16 @@ from scipy import stats
 from scipy.interpolate import CubicSpline
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "evidence"))
+from beliefs_table import MOVES, peak_of
 from invented import invented
 from recovery import made_record
 
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.estimation.beliefs import MOVES, moved, shipped_setting
 from balance_sim.evidence.estimation.choices import SIGNED, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.likelihoods import shipped_events
-from balance_sim.evidence.posterior.parameter_draws import (
+from balance_sim.evidence.posterior.priors import (
     drawn_priors,
     from_factors,
     limits,
@@ -134,9 +134,13 @@ def of_record(name: str, seed: int, found: Found) -> None:
             found[f"theory.weights.{one}"].append(
                 (float(rank), 1.0 - (error * size[one] / SPREAD) ** 2)
             )
-    start = shipped_setting(record, weights)
-    there = moved(made, start, name, [value(name, at) for at in LINE])
-    height = np.array([one.peak.marginal for one in there])
+    start, heights = peak_of(record, weights, SPREAD**-2), []
+    for at in LINE:
+        there = choices(
+            made, (*TERMS, *network), {name: value(name, at)}, tuple(INTERCEPTS)
+        )
+        heights.append(start.moved(there.with_terms(weights.names)).marginal)
+    height = np.array(heights)
     log_posterior = (
         CubicSpline(LINE, height)(np.clip(FINE, LINE[0], LINE[-1])) - 0.5 * FINE**2
     )

@@ -54,7 +54,7 @@ def main() -> None:
         )
         forecasts["base_rate"].append(np.full(len(now.year), past.any_signed.mean()))
         for name, terms in SETS.items():
-            found = fit(past.with_terms(terms), variance=0.8)
+            found = fit(past.with_terms(terms))
             forecasts.setdefault(name, []).append(found.opportunities(now))
     p = {name: np.concatenate(parts) for name, parts in forecasts.items()}
     scores = score_forecasts(p, ahead.any_signed, ahead.dyad, resamples=300)
@@ -98,7 +98,7 @@ def main() -> None:
     )
 
     last = record.within(args.last - args.window + 1, args.last)
-    plain = fit(last.with_terms((*GRAVITY, *REGIME, *NETWORK)), variance=0.8)
+    plain = fit(last.with_terms((*GRAVITY, *REGIME, *NETWORK)))
     null = placebo.null_of(last, plain)
     rng = np.random.default_rng(1)
     kind = last.kinds.index("defence_cooperation")

@@ -52,7 +52,7 @@ def main() -> None:
             for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True)
             if count > 0
         ]
-        p = fit(past.with_kinds(kinds), variance=0.8, signs=True).opportunities(now)
+        p = fit(past.with_kinds(kinds), signs=True).opportunities(now)
         parts.append(
             np.stack(
                 [now.year, p, np.full(len(p), past.any_signed.mean()), now.any_signed]

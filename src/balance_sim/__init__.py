@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from balance_sim.games.study import play as play
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
-    from balance_sim.model.landscape import landscape as landscape
     from balance_sim.model.own.events import EventFields as EventFields
     from balance_sim.model.own.events import event_kind as event_kind
     from balance_sim.model.own.terms import Situation as Situation
@@ -61,7 +60,6 @@ _HOMES = {
     "balance_sim.model.agents": ("BalanceModel", "StateAgent"),
     "balance_sim.model.own.terms": ("Situation", "term"),
     "balance_sim.model.own.events": ("EventFields", "event_kind"),
-    "balance_sim.model.landscape": ("landscape",),
     "balance_sim.study.own_outcomes": ("ArmHistory",),
     "balance_sim.study.result": ("Result",),
     "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),

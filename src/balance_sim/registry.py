@@ -66,10 +66,10 @@ ROOMS = (
         {
             "draws": {
                 "posterior": "evidence.posterior.parameter_draws:posterior_draws",
-                "prior": "evidence.posterior.parameter_draws:prior_draws",
+                "prior": "evidence.posterior.priors:prior_draws",
             },
             "parameters": {
-                "summary": "evidence.posterior.parameter_summary:parameter_summary",
+                "summary": "evidence.posterior.parameter_draws:parameter_summary",
             },
             "study_type": {
                 "score": "evidence.forecast.page:SCORES",
@@ -95,10 +95,8 @@ ROOMS = (
             "uncertainty": {
                 "estimate": "evidence.posterior.uncertainty:uncertainty",
                 "headline": "evidence.posterior.uncertainty:headline_uncertainty",
-                "lines": "evidence.posterior.lines:uncertainty_lines",
                 "sentences": "evidence.posterior.lines:sentences",
                 "stored": "evidence.posterior.uncertainty:stored_uncertainty",
-                "unscored": "evidence.forecast.theories:why_unscored",
             },
         },
     ),

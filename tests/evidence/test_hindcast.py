@@ -351,28 +351,17 @@ def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None
     assert "outcomes.csv" in done.stderr
 
 
-def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None:
+def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "parameters.yaml"
-    command = [
-        "evidence",
-        "fit",
-        str(files / "data"),
-        "--first",
-        "2000",
-        "--terms",
-        "size,activity",
-        "--out",
-        str(out),
-        "-v",
-    ]
-    done = CliRunner().invoke(main, command)
+    words = ["evidence", "fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out)]
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     written = yaml.safe_load(out.read_text(encoding="utf-8"))
-    path = "parameters.activity_half_life_days"
-    assert set(written["beliefs"]) == {path}
-    assert written["beliefs"][path]["range"] == [365.25, 3652.5]
-    assert written["beliefs"][path]["verdict"] in done.stdout
-    assert (path in written["parameters"]) == (written["beliefs"][path]["verdict"] == "identified")
+    assert written["covariance"]["names"][:2] == ["theory.weights.size", "theory.weights.activity"]
+    assert set(written["parameters"]) == set(written["covariance"]["names"])
+    assert written["fitted"]["standard_errors"] == "clustered by pair"
+    refused = CliRunner().invoke(main, [*words[:-2], "--outcome", "icews"])
+    assert refused.exit_code == 2 and "--outcome belongs to --events" in refused.output
 
 
 @pytest.mark.parametrize(

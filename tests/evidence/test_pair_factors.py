@@ -27,7 +27,7 @@ def record(invented) -> Choices:
 
 @pytest.fixture(scope="module")
 def found(record: Choices) -> WeightFit:
-    return fit(record.within(1990, 1999), variance=0.3)
+    return fit(record.within(1990, 1999))
 
 
 @pytest.mark.parametrize(("rate", "shape", "inverse"), [(0.02, 4.0, 4.6), (0.9, 6.0, 4.2), (2.0, 0.5, 0.7)])

@@ -15,7 +15,8 @@ from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
 from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
-from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws
+from balance_sim.evidence.posterior.priors import prior_draws, quantile
 from balance_sim.evidence.posterior.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
 from balance_sim.evidence.posterior.surrogate import covariance
 from balance_sim.evidence.posterior.uncertainty import stored_uncertainty

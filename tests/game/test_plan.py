@@ -34,8 +34,6 @@ WRONG = [
      "error[E212] players.arden.strategies"),
     ("unknown event dropped", "cost: 0.5", "drop: [spring, summer]",
      "10:24: error[E309] players.arden.strategies.manoeuvre.drop[1]"),
-    ("dropped twice", "cost: 0.5", "drop: [spring, spring]",
-     "10:24: error[E015] players.arden.strategies.manoeuvre.drop[1]"),
     ("scenario is a number", "scenario: world.yaml", "scenario: 3", "3:11: error[E201] scenario"),
     ("wrong event", "date: 2025-02-01, kind: exercise, principals: [XAR]", "date: 2025-02-30, kind: exercise, principals: [XAR]",
      "error[E209] players.arden.strategies.manoeuvre.add.arden_manoeuvre.date"),

@@ -53,7 +53,7 @@ def test_a_model_is_what_a_mesa_user_expects(scenario, worlds):
     assert model.why_ended == "the scenario's end" and not model.running
     frame = model.datacollector.get_model_vars_dataframe()
     assert len(frame) == worlds.reference.steps
-    assert frame["accords_signed"].is_monotonic_increasing
+    assert frame["agreements_signed"].is_monotonic_increasing
     assert set(model.agreements.columns) >= {"a", "b", "kind", "opened", "signed"}
 
 

@@ -21,9 +21,9 @@ def nearness(p: Prospects) -> Floats:
 
 CHANGING = '''
 WEIGHT = """  nearness: {value: 0.0, unit: nats, source: guess, range: [0, 2], cite: "Boulding 1962"}
-  talks_budget:"""
+  bandwagon: {value: -"""
 DESCRIPTION = """  nearness: {text: "Weight of how near alter is."}
-  talks_budget:"""
+  bandwagon:"""
 PROGRAM = """
 import balance_sim as bs
 from balance_sim.model.willingness import TERMS
@@ -47,8 +47,8 @@ def test_a_new_term_touches_three_files(tmp_path: Path) -> None:
     copy = tmp_path / "balance_sim"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     changed(copy / "model" / "willingness.py", "\nCHANGING = ", FUNCTION)
-    changed(copy / "scenario" / "defaults.yaml", "  talks_budget:", WEIGHT)
-    changed(copy / "scenario" / "reference" / "descriptions.yaml", "  talks_budget:", DESCRIPTION)
+    changed(copy / "scenario" / "defaults.yaml", "  bandwagon: {value: -", WEIGHT)
+    changed(copy / "scenario" / "reference" / "descriptions.yaml", "  bandwagon:", DESCRIPTION)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

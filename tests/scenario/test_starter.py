@@ -60,7 +60,7 @@ def test_at_a_terminal_the_base_rate_is_asked_for(tmp_path):
     assert "\nbase_rate: 1.25\n" in (tmp_path / "mine.yaml").read_text()
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0", "CON", "lpt1"])
+@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0"])
 def test_names_that_cannot_be_files(name):
     with pytest.raises(ScenarioError, match="E106"):
         new_scenario(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.evidence.posterior.importance import (
+from balance_sim.evidence.posterior.weights import (
     effective_size,
     laplace,
     pareto_shape,

@@ -26,7 +26,6 @@ from balance_sim.effects.sensitivity import _morris_rows, _sobol_rows
 from balance_sim.effects.sweep_matrices import OutcomeMatrices, Quantity, run_matrices
 from balance_sim.evidence.cases.scores import CaseTable
 from balance_sim.evidence.cases.scores import measured as case_measures
-from balance_sim.evidence.estimation.beliefs import grid, profiled, traced
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import load_scenario
@@ -593,52 +592,6 @@ def test_scores_of_fewer_events_have_no_interval() -> None:
     found = score_forecasts({"model": p, "base_rate": np.full(100, 0.07)}, y * 1.0, np.arange(100), resamples=20)
     assert y.sum() == 7
     assert np.isfinite(found["model"].log_skill.value) and np.isnan(found["model"].log_skill.low)
-
-
-# --- profiles of parameters (fit) ------------------------------------------------------------------------
-
-
-def profile_draws(draws: int, frailty: float) -> tuple[int, int, int]:
-    """How many 95 % intervals of a slope hold 0.5: as `fit` has them; without a second look at their ends; and with
-
-    rows of a pair taken as apart. 120 pairs of eight years, Poisson counts; frailty: squared spread of what pairs
-    have of their own, which the likelihood leaves out. The level is fitted anew at each value."""
-    rng, held_ones = np.random.default_rng(37), np.zeros(3, int)
-    dyad = np.repeat(np.arange(120), 8)
-    for _ in range(draws):
-        x = rng.normal(0, 1, 120)[dyad]
-        own = rng.gamma(1 / frailty, frailty, 120)[dyad] if frailty else 1.0
-        y = rng.poisson(0.25 * own * np.exp(0.5 * x))
-
-        def rows(slopes: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> np.ndarray:
-            shape = np.exp(np.multiply.outer(slopes, x))
-            mean = shape * (y.sum() / shape.sum(axis=-1, keepdims=True))
-            return np.asarray(y * np.log(mean) - mean)
-
-        points = grid(-1.0, 0.0, 2.0, log_scale=False)
-        found = traced("s", 0.0, points, lambda at: (rows(at).sum(axis=1), rows(at)), dyad, log_scale=False)
-        once = profiled("s", 0.0, points, rows(points).sum(axis=1), log_scale=False, widen=found.stretch)
-        apart = profiled("s", 0.0, found.points, found.height, log_scale=False)
-        held_ones += [one.low <= 0.5 <= one.high for one in (found, once, apart)]
-    return int(held_ones[0]), int(held_ones[1]), int(held_ones[2])
-
-
-def test_intervals_of_profiles_hold_the_truth() -> None:
-    """250 draws: 0.94 or more, where rows are alike but for chance and where pairs differ as much again as they would
-    by chance. Five points alone, or rows taken as apart, do not pass."""
-    right, coarse, _ = profile_draws(250, 0.0)
-    assert passes(right, 250, 0.94, 1.0), right
-    assert not passes(coarse, 250, 0.94, 1.0), coarse
-    right, _, apart = profile_draws(250, 2 / 3)
-    assert passes(right, 250, 0.94, 1.0), right
-    assert not passes(apart, 250, 0.94, 1.0), apart
-
-
-@pytest.mark.long
-def test_long_profiles() -> None:
-    """3,000 draws: 0.94 or more, of pairs that differ three times as much as by chance too."""
-    for frailty in (0.0, 2 / 3, 2.0):
-        assert passes(profile_draws(3000, frailty)[0], 3000, 0.94, 1.0), frailty
 
 
 def case_draws(draws: int, *, by_agreement: bool) -> int:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from balance_sim.evidence.posterior import parameter_draws as drawing
-from balance_sim.evidence.posterior.parameter_draws import from_factors, posterior_draws, prior_draws, quantile
+from balance_sim.evidence.posterior import priors as drawing
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws
+from balance_sim.evidence.posterior.priors import from_factors, prior_draws, quantile
 from balance_sim.scenario import check_scenario, load_scenario
-from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors, switches
+from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import content_digest, posterior_digest, priors_digest
 from balance_sim.scenario.schema import SIGNAL_ORDER
@@ -56,9 +57,7 @@ def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() ->
         if row["prior"] is None and (row["range"] is None or row["range"][0] < row["range"][1])
     ]
     none = [path for path in without if path.endswith(".reliability")]  # zero by what the kind of act is
-    off = [f"theory.weights.{name}" for name in switches()]
-    assert off == ["theory.weights.foresight", "theory.weights.talks_budget"]
-    assert [path for path in without if path not in none] == ["step_days", *off]
+    assert [path for path in without if path not in none] == ["step_days"]
     assert "event_kinds.retrenchment.reliability" not in none and len(none) == 10
     assert all(len(prior.source) > 10 for prior in priors().values())
 
@@ -208,7 +207,7 @@ def test_draws_of_another_scenario_other_priors_or_another_table_are_refused(cop
     (copy.with_suffix("") / "posterior.csv.gz").write_bytes(b"no gzip")
     assert "gzipped" in refusal(copy)
     (copy.with_suffix("") / "posterior.csv.gz").unlink()
-    assert "not there" in refusal(copy)
+    assert "No such file" in refusal(copy)
     copy.write_text(text.partition("\n")[2])
     assert "names no posterior" in (said := refusal(copy)) and again in said
 

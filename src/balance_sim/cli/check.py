@@ -82,7 +82,6 @@ def check(
     FILE is a path, or a name as `balance-sim list` gives it. Exit code 4 if it is
     refused. Of a scenario the start of the control arm is printed, by the expected
     estimator."""
-    from balance_sim.scenario.experiment import names_experiment
     from balance_sim.scenario.plans import kind_of_file
 
     _refuse_folder(file)
@@ -90,9 +89,10 @@ def check(
         _write_digests(file)
     file_type = kind_of_file(file)
     start = None
-    if file_type is not None and file_type.name in places("check"):
-        checked = part("check", file_type.name)(file, settings, theory)
-    elif names_experiment(file):
+    type_name = "scenario" if file_type is None else file_type.name
+    if type_name in places("check"):
+        checked = part("check", type_name)(file, settings, theory)
+    elif type_name == "experiment":
         checked = _checked_experiment(file, settings, theory)
     else:
         scenario, checked = _checked_scenario(file, settings, theory)

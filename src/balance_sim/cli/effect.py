@@ -104,7 +104,8 @@ def effect(
     def lines() -> Iterator[str]:
         yield from effect_lines(expected, verbose=verbose)
         yield ""
-        yield from _uncertainty_lines(scenario, uncertainty, verbose=verbose)
+        for sentence in part("uncertainty", "sentences")(uncertainty):
+            yield from wrapped(sentence, "")
         yield from _dyad_lines(expected, dyads)
         yield ""
         yield from wrapped(
@@ -139,19 +140,6 @@ def effect_lines(expected: ExpectedEffect, *, verbose: bool = False) -> Iterator
     ]
     outcome = f"counter-balancing security agreements {within(expected.window)}"
     yield from ["", f"of the effect on {outcome}:", *table(rows, "<>")]
-
-
-def _uncertainty_lines(scenario: str, known: Any, *, verbose: bool) -> Iterator[str]:
-    """Yield what draws of the parameters say of the effect."""
-    if not verbose and known is not None:
-        for sentence in part("uncertainty", "sentences")(known):
-            yield from wrapped(sentence, "")
-        return
-    reasons = {}
-    if known is not None and known.theories and known.stacked is None:
-        reason = part("uncertainty", "unscored")(scenario)
-        reasons = {"unscored": reason} if reason else {}
-    yield from part("uncertainty", "lines")(known, placebos=True, **reasons)
 
 
 def _dyad_lines(expected: ExpectedEffect, most: int) -> Iterator[str]:

@@ -256,27 +256,10 @@ def _default_cells(row: dict[str, Any]) -> tuple[str, ...]:
 @click.argument(
     "kind", type=click.Choice(["scenario", "experiment", "game"]), default="scenario"
 )
-@click.option(
-    "--markdown",
-    is_flag=True,
-    help="The reference page of all three, docs/scenario_reference.md.",
-)
-def schema(kind: str, markdown: bool) -> None:
+def schema(kind: str) -> None:
     """Print the JSON Schema of scenario, experiment or game files, for editors."""
-    from balance_sim.scenario.reference.schemas import (
-        experiment_schema,
-        json_schema,
-        reference_page,
-    )
+    from balance_sim.scenario.reference.schemas import experiment_schema, json_schema
 
-    if markdown:
-        files = {
-            "Scenario": json_schema(),
-            "Experiment": experiment_schema(),
-            "GamePlan": part("schema", "game")(),
-        }
-        click.echo(reference_page(files), nl=False)
-        return
     if kind == "scenario":
         document = json_schema()
     elif kind == "experiment":

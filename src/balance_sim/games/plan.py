@@ -25,7 +25,6 @@ from balance_sim.scenario.diagnostics import (
     Diagnostics,
     ScenarioError,
     errors_in,
-    few_suggestions,
     in_order,
     refused,
     shown,
@@ -133,19 +132,18 @@ def load_game(
     """
     file = shown(os.fspath(path), 200)
     problems = Diagnostics()
-    with few_suggestions():
-        try:
-            sources = Sources(_file_of(path))
-            file = sources.shown
-            tree, of_document = read_document(sources.main(), file)
-            problems += of_document
-            if not isinstance(tree.value, dict):
-                message = f"expected a mapping, got {tree.kind}"
-                raise refused(tree, "", "E012", message, "see docs/games.md")
-            refuse_other_kind(tree, "game", file)
-        except ScenarioError as error:
-            raise ScenarioError(in_order(error.problems, file)) from None
-        game = _read(tree, sources, set, theory, problems)
+    try:
+        sources = Sources(_file_of(path))
+        file = sources.shown
+        tree, of_document = read_document(sources.main(), file)
+        problems += of_document
+        if not isinstance(tree.value, dict):
+            message = f"expected a mapping, got {tree.kind}"
+            raise refused(tree, "", "E012", message, "see docs/games.md")
+        refuse_other_kind(tree, "game", file)
+    except ScenarioError as error:
+        raise ScenarioError(in_order(error.problems, file)) from None
+    game = _read(tree, sources, set, theory, problems)
     if game is None or errors_in(problems):
         raise ScenarioError(errors_in(in_order(problems, file)))
     return game
@@ -219,7 +217,7 @@ def with_profiles(
             titles.append(title or strategy.replace("_", " "))
         arms[arm_of(profile)] = _joint(nodes, "; ".join(titles))
     arm_nodes = Node(arms, players.mark, key=players.key)
-    scenario, of_arms = with_arms(base, arm_nodes, most=len(arms))
+    scenario, of_arms = with_arms(base, arm_nodes)
     problems += _of_strategies(errors_in(of_arms), players)
     return scenario
 

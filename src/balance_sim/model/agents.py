@@ -15,7 +15,7 @@ import pandas as pd
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
-from balance_sim.model.own.modules import object_named, plugin
+from balance_sim.model.own.modules import object_named
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import (
@@ -233,7 +233,7 @@ class BalanceModel(mesa.Model):
         self._look()
         agent_class.create_agents(self, self.world.n, list(self.world.codes))
         self.datacollector = mesa.DataCollector(
-            model_reporters={"day": "day", "accords_signed": "agreements_signed"},
+            model_reporters={"day": "day", "agreements_signed": "agreements_signed"},
             agent_reporters={
                 "code": "code",
                 "insecurity": "insecurity",
@@ -275,8 +275,6 @@ class BalanceModel(mesa.Model):
             }
         )
         return frame.sort_values(["opened", "a", "b", "kind"], ignore_index=True)
-
-    accords, accords_signed = agreements, agreements_signed  # earlier names
 
     def step(self) -> None:
         """One step of the grid: all perceive, assess and decide on the same view; then
@@ -373,20 +371,19 @@ class BalanceModel(mesa.Model):
 
 
 def agent_class_named(name: str) -> type[StateAgent]:
-    """The StateAgent subclass that `module:Class`, or a plug-in's name, names.
-    Importing it runs that module's code.
+    """The StateAgent subclass that `module:Class` names. Importing it runs that
+    module's code.
 
     Raises WrongRequest where there is none, and where the module's code ends in
     whatever exception, SystemExit too."""
-    reference = name if ":" in name else plugin("agents", name) or name
-    module, _, attribute = reference.partition(":")
+    module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise WrongRequest(
             f"--model {name}: not of the form module:Class, as `my_states:Cautious` or "
             "`mine.states:Cautious`; the module is looked for in the working directory "
             "and on PYTHONPATH"
         )
-    agent_class = object_named(reference, "--model")
+    agent_class = object_named(name, "--model")
     if not (isinstance(agent_class, type) and issubclass(agent_class, StateAgent)):
         raise WrongRequest(f"--model {name}: not a subclass of balance_sim.StateAgent")
     return agent_class

@@ -32,15 +32,12 @@ from balance_sim.model.thinning import (
     openness_at,
     opportunity_rate,
     share_signed,
-    usual_talks,
 )
 from balance_sim.model.willingness import (
     CHANGING,
-    KEPT,
     TERMS,
     Term,
     consent,
-    terms_at_start,
     willingness,
 )
 from balance_sim.model.world import compile_world, focal_day, time_grid
@@ -259,8 +256,6 @@ def unfrozen(world: World) -> Baseline:
         threatened=np.zeros(n, dtype=bool),
         direction=np.zeros(dyads, dtype=np.int64),
         keen=np.zeros((dyads, 2, kinds)),
-        talks=np.zeros(n),
-        signs=np.zeros((dyads, kinds)),
     )
 
 
@@ -319,19 +314,10 @@ def compile_worlds(
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    frozen = freeze(reference, _kept_in_any_arm(scenario))
+    frozen = freeze(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
-
-
-def _kept_in_any_arm(scenario: Scenario) -> list[str]:
-    """Terms that stay what they are at the start, and to which an arm gives a
-    weight."""
-    paths = {
-        path for arm in scenario.arms.values() for path in arm.set if arm.set[path]
-    }
-    return [name for name in KEPT if f"theory.weights.{name}" in paths]
 
 
 def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) -> Theory:
@@ -453,12 +439,9 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
     return float(_bisected(enough, np.zeros(()), 80))
 
 
-def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
+def freeze(world: World) -> Baseline:
     """The baseline from the reference world: gain norms, insecurity and consent at the
-    start. Without classes.
-
-    kept: terms to keep the value of, beside those of KEPT that have a weight in this
-    world."""
+    start. Without classes."""
     blank = unfrozen(world)
     state = begin(world, blank, 0, NO_RUN)
     at_start = perceive(world, state, 0)
@@ -472,20 +455,7 @@ def freeze(world: World, kept: Collection[str] = ()) -> Baseline:
     )
     everyone = _all_prospects(world, baseline, state, at_start)
     first = {name: _by_dyad(everyone, TERMS[name]) for name in CHANGING}
-    names = [name for name in terms_at_start(world) if name not in KEPT]
-    keen = _keen(everyone, names)
-    rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
-    signed = share_signed(world.ladder, world.rules.collapse_rate)
-    signs = rate * keen.prod(axis=1) * signed
-    weights = world.rules.weights
-    kept_names = [name for name in KEPT if name in kept or weights[name] != 0]
-    if kept_names:
-        signing = replace(baseline, signs=signs)
-        everyone = _all_prospects(world, signing, state, at_start)
-        first |= {name: _by_dyad(everyone, TERMS[name]) for name in kept_names}
-        keen = _keen(everyone, terms_at_start(world))
-    talks = usual_talks(world, keen)
-    return replace(baseline, keen=keen, talks=talks, signs=signs, first=first)
+    return replace(baseline, keen=_keen(everyone), first=first)
 
 
 def _by_dyad(everyone: Prospects, term: Term) -> Floats:
@@ -506,11 +476,11 @@ def try_terms(world: World, baseline: Baseline) -> None:
             term.refuse_unsteady(everyone)
 
 
-def _keen(everyone: Prospects, names: Collection[str]) -> Floats:
-    """(P, 2, M) probability of both sides to consent at the start, by these terms."""
+def _keen(everyone: Prospects) -> Floats:
+    """(P, 2, M) probability of both sides to consent at the start."""
     world, first, second = everyone.world, everyone.world.first, everyone.world.second
     shape = (world.n, world.n, len(world.ladder.names))
-    keen = consent(willingness(everyone, names)).reshape(shape)
+    keen = consent(willingness(everyone)).reshape(shape)
     return np.stack([keen[first, second], keen[second, first]], axis=1)
 
 

@@ -26,10 +26,10 @@ import numpy as np
 
 from balance_sim.model import clocks
 from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
-from balance_sim.model.own.events import REGISTERED, is_own, not_registered, shifts_of
+from balance_sim.model.own.events import is_own, shifts_of
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
-from balance_sim.scenario.defaults import OWN, signal_costs
+from balance_sim.scenario.defaults import signal_costs
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event, Provocation, Scenario
 
@@ -65,11 +65,6 @@ def alignment_with(odds_against: Floats, agreement: Floats) -> Floats:
     announced add to alpha."""
     odds = np.asarray(odds_against * np.exp(-agreement))
     return alignment(odds, out=odds)
-
-
-def closer(alignment: Floats, nats: Floats) -> Floats:
-    """a with so many nats more of evidence, >= 0: 1 / (1 + e^-(alpha + nats))."""
-    return np.asarray(alignment / (alignment + (1.0 - alignment) * np.exp(-nats)))
 
 
 def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
@@ -318,11 +313,7 @@ def event_reach(
     registered nowhere, and as `shifts_of`."""
     n = len(roster)
     if is_own(event.kind):
-        entry = REGISTERED.find(event.kind.removeprefix(OWN))
-        if entry is None:
-            path = f"events.{event.id}.kind"
-            raise not_registered(scenario.name, path, "kind of event", event.kind)
-        shifts = shifts_of(entry[0], event, scenario)
+        shifts = shifts_of(event, scenario)
         shown = [roster[a] * n + roster[b] for a, b in shifts.alignment]
         aimed = [roster[a] * n + roster[b] for a, b in shifts.intent]
         return EventReach(

@@ -121,10 +121,8 @@ class Baseline:
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent of both sides at the start
-    talks: Floats  # (n,), or (R, n): talks that a state has as a rule, at that consent
-    signs: Floats  # (P, M) signed a year at that consent, but for `foresight`
     first: dict[str, Floats] = field(default_factory=dict)
-    """Changing and kept terms at the start, (n, n) or (n, n, M), by name."""
+    """Changing terms at the start, (n, n) or (n, n, M), by name."""
 
 
 @dataclass(frozen=True)

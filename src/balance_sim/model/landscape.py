@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.model.core import Floats, Ints
+from balance_sim.model.core import Floats
 
 MOST_STATES = 20
 _CLOSE = 1e-12
@@ -28,106 +27,55 @@ _CLOSE = 1e-12
 
 
 @dataclass(frozen=True)
-class Minimum:
-    """A configuration from which no single state can lower the energy by changing
-    sides.
-
-    energy: in size squared; camps: the states on either side, the first state's side
-    first; basin: number of configurations whose descent ends here. Fields may also be
-    read as `minimum["energy"]`."""
-
-    energy: float
-    camps: tuple[tuple[int, ...], tuple[int, ...]]
-    basin: int
-
-    def __getitem__(self, name: str) -> object:
-        if name not in ("energy", "camps", "basin"):
-            raise KeyError(name)
-        return getattr(self, name)
-
-
-def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
-    """Every local minimum, the lowest energy first; their basins add up to 2^(n - 1).
-
-    Descent is steepest: the state whose change lowers the energy most moves, of equals
-    the one with the lowest index, until none can. On level ground nobody moves, so each
-    configuration of a plateau that nothing leaves downward is a minimum of its own.
-
-    Parameters
-    ----------
-    propensity : array_like, (n, n)
-        symmetric, the diagonal is not read; positive where two want to be together
-    size : array_like, (n,)
-        at least 0; n from 1 to 20
-
-    Returns
-    -------
-    list of Minimum
-        with `energy`, `camps` (positions of the states on either side) and `basin`
-
-    Raises
-    ------
-    ValueError
-        for other shapes or numbers, or more states
-
-    Examples
-    --------
-    Two friends and an enemy of both:
-
-    >>> [minimum] = landscape([[0, 1, -1], [1, 0, -1], [-1, -1, 0]], [1, 1, 1])
-    >>> minimum.energy, minimum.camps, minimum.basin
-    (-4.0, ((0, 1), (2,)), 4)
-    """
-    terms = _terms(propensity, size)
-    n = len(terms)
-    energy = _energies(terms)
-    close = _CLOSE * max(float(np.abs(terms).sum()), 1e-300)
-    end = _followed(_steepest(energy, n, close))
-    places, basins = np.unique(end, return_counts=True)
-    minima = [
-        Minimum(float(energy[number]), _camps(int(number), n), int(count))
-        for number, count in zip(places, basins, strict=True)
-    ]
-    return sorted(minima, key=lambda minimum: (minimum.energy, minimum.camps))
-
-
-@dataclass(frozen=True)
 class Camps:
-    """Two camps of a landscape. sides: (n,) 1 with the first state, -1 against it;
-    energy: as in `Minimum`.
+    """Two camps of a landscape.
 
-    exact: no configuration has a lower energy. Else it is the lowest that a search has
-    found."""
+    Attributes
+    ----------
+    sides : (n,)
+        1 with the first state, -1 against it
+    energy : float
+        in size squared
+    exact : bool
+        no configuration has a lower energy; else it is the lowest that a search found
+    """
 
     sides: Floats
     energy: float
     exact: bool
 
 
-def camps(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Camps:
-    """The two camps of lowest energy, for any number of states. Arguments as for
-    `landscape`. Raises ValueError.
+def camps(propensity: Floats, size: Floats) -> Camps:
+    """Return the two camps of lowest energy.
 
     Up to 20 states every configuration is looked at. For more it is a local search:
     steepest descent from all states on one side and from each state alone against the
     rest, n + 1 starts in all; of equals, the first found.
 
+    Parameters
+    ----------
+    propensity : (n, n)
+        symmetric, the diagonal is not read; positive where two want to be together
+    size : (n,)
+        at least 0
+
     Examples
     --------
-    >>> found = camps([[0, 1, -1], [1, 0, -1], [-1, -1, 0]], [1, 1, 1])
-    >>> found.sides.tolist(), found.energy, found.exact
+    Two friends and an enemy of both:
+
+    >>> camps_ = camps(np.array([[0, 1, -1], [1, 0, -1], [-1, -1, 0]]), np.ones(3))
+    >>> camps_.sides.tolist(), camps_.energy, camps_.exact
     ([1.0, 1.0, -1.0], -4.0, True)
     """
-    terms = _terms(propensity, size, most=None)
-    n = len(terms)
-    if n <= MOST_STATES:
-        energies = _energies(terms)
-        lowest = int(energies.argmin())
-        second = _camps(lowest, n)[1]
-        sides = np.where(np.isin(np.arange(n), second), -1.0, 1.0)
-        return Camps(sides, float(energies[lowest]), exact=True)
-    sides = searched(terms)
-    return Camps(sides, float(energy_of(terms, sides)), exact=False)
+    terms = propensity * np.outer(size, size)
+    np.fill_diagonal(terms, 0.0)
+    if len(terms) > MOST_STATES:
+        sides = searched(terms)
+        return Camps(sides, float(energy_of(terms, sides)), exact=False)
+    energies = energy_of_each(terms)
+    lowest = int(energies.argmin())
+    is_second = [False, *(lowest >> k & 1 for k in range(len(terms) - 1))]
+    return Camps(np.where(is_second, -1.0, 1.0), float(energies[lowest]), exact=True)
 
 
 def searched(terms: Floats) -> Floats:
@@ -157,8 +105,8 @@ def energy_of(terms: Floats, sides: Floats) -> Floats:
 
 
 def settled(terms: Floats, sides: Floats) -> Floats:
-    """Where steepest descent from configurations ends, one for each. Ties as in
-    `landscape`.
+    """Where steepest descent from configurations ends, one for each. Of equals
+    the state with the lowest index moves.
 
     terms: (R, n, n) s_i s_j p_ij, symmetric, the diagonal zero; sides: (R, n), 1 and
     -1. Returns (R, n)."""
@@ -178,33 +126,9 @@ def settled(terms: Floats, sides: Floats) -> Floats:
     return sides
 
 
-def _terms(
-    propensity: npt.ArrayLike, size: npt.ArrayLike, most: int | None = MOST_STATES
-) -> Floats:
-    """(n, n) s_i s_j p_ij with a zero diagonal, checked. most: how many states there
-    may be."""
-    p, s = np.asarray(propensity, dtype=np.float64), np.asarray(size, dtype=np.float64)
-    if p.ndim != 2 or p.shape[0] != p.shape[1] or s.shape != p.shape[:1]:
-        raise ValueError(
-            f"{p.shape} propensities for {s.shape} sizes. Give (n, n) and (n,)."
-        )
-    if not 1 <= len(s) <= (most or len(s)):
-        raise ValueError(
-            f"{len(s)} states: every configuration is looked at for 1 to {most}."
-        )
-    if not (np.isfinite(s).all() and (s >= 0).all()):
-        raise ValueError("a size is negative or missing. Give 0 or more.")
-    p = np.where(np.eye(len(s), dtype=bool), 0.0, p)
-    if not (np.isfinite(p).all() and np.allclose(p, p.T, rtol=1e-9, atol=0.0)):
-        raise ValueError(
-            "propensities are missing or not symmetric. Give p[i, j] = p[j, i]."
-        )
-    return p * np.outer(s, s)
-
-
-def _energies(terms: Floats) -> Floats:
+def energy_of_each(terms: Floats) -> Floats:
     """(2^(n - 1),) energy of each configuration; bit k - 1 of its number is the side of
-    state k."""
+    state k. terms: (n, n) s_i s_j p_ij, the diagonal zero."""
     energy = np.zeros(1)
     for k in range(1, len(terms)):
         over = np.zeros(1)  # sum of terms with the earlier states on the second side
@@ -214,33 +138,3 @@ def _energies(terms: Floats) -> Floats:
             [energy + 2 * over, energy + 2 * (terms[k, :k].sum() - over)]
         )
     return energy
-
-
-def _steepest(energy: Floats, n: int, close: float) -> Ints:
-    """The configuration that each one moves to; itself if no single change lowers its
-    energy."""
-    numbers = np.arange(len(energy))
-    to, lowest = numbers.copy(), energy - close
-    for flips in [
-        len(energy) - 1,
-        *(1 << k for k in range(n - 1)),
-    ]:  # the first state's move is all others'
-        changed = numbers ^ flips
-        lower = energy[changed] < lowest
-        to[lower] = changed[lower]
-        lowest = np.where(lower, energy[changed] - close, lowest)
-    return to
-
-
-def _followed(to: Ints) -> Ints:
-    """Where each configuration ends: steps doubled until nothing moves."""
-    while True:
-        doubled = to[to]
-        if np.array_equal(doubled, to):
-            return to
-        to = doubled
-
-
-def _camps(at: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    second = tuple(k for k in range(1, n) if at >> (k - 1) & 1)
-    return tuple(k for k in range(n) if k not in second), second

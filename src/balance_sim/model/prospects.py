@@ -205,69 +205,6 @@ class Prospects:
         overlap = threat.over(product, scale)
         return overlap if side is self else np.tile(overlap, 2)
 
-    @cached_property
-    def talks(self) -> Floats:
-        """Talks that ego has under way, of whatever type and with whomever."""
-        world, agreements = self.world, self.state.agreements
-        rows = np.flatnonzero(agreements.stage == 0)
-        run, dyad = agreements.run.take(rows) * world.n, agreements.dyad.take(rows)
-        first, second = run + world.first.take(dyad), run + world.second.take(dyad)
-        sides, states = np.concatenate([first, second]), len(self.state.runs) * world.n
-        return np.bincount(sides, minlength=states).take(self.row).astype(float)
-
-    @cached_property
-    def replies(self) -> Floats:
-        """(R, n, n, M) rise of the row's insecurity a year by the reply to an agreement
-        of a type with the column.
-
-        R_x(kl, m) is the rise of x's insecurity by an agreement of k and l. k signs
-        s_klm of them a year (`Baseline.signs`), which take V_ki = sum_lm s_klm R_i(kl,
-        m) from i. To an agreement of i and j each k replies with as much of what it
-        signs in a year as its insecurity rises by: sum_k R_k(ij, m) V_ki."""
-        world, n, runs = self.world, self.world.n, len(self.view.depth)
-        signed = np.flatnonzero(self.baseline.signs.any(axis=0))
-        kinds = np.union1d(self.kind, signed)  # asked for, or signed
-        signs = np.zeros((n, n, len(kinds)))
-        signs[world.first, world.second] = self.baseline.signs[:, kinds]
-        signs[world.second, world.first] = self.baseline.signs[:, kinds]
-        brought, total = np.empty((runs, n, n)), np.zeros((runs, *signs.shape))
-        for x in range(n):
-            rises = self.rises(x, kinds).reshape(runs, n, -1)
-            brought[:, :, x] = np.vecdot(signs.reshape(n, -1), rises)
-        for x in range(n):
-            total += self.rises(x, kinds) * brought[:, x, :, None, None]
-        replies = np.zeros((runs, n, n, len(world.ladder.names)))
-        replies[..., kinds] = total
-        return replies
-
-    def rises(self, x: int, kinds: Ints) -> Floats:
-        """(R, n, n, kinds) rise of state x's insecurity by an agreement of each type
-        between any two others.
-
-        As x sees it the two stand closer together once it is in force, by alpha_acc
-        (depth_m - depth_kl)^+ nats, and each lends the other's quarrels beta times as
-        much more: Theta_x rises, and g_x with it; 0 of x's own. The agreement's other
-        consequences are left out."""
-        view, world, rules = self.view, self.world, self.world.rules
-        diagonal = np.arange(world.n)
-        alignment = view.alignment[:, world.audience[x], ..., None]
-        deeper = np.maximum(world.ladder.depth[kinds] - view.depth[..., None], 0.0)
-        closer = beliefs.closer(alignment, rules.alpha_acc * deeper)
-        lent = rules.beta * (closer - alignment)
-        lent[:, diagonal, diagonal] = 0.0
-        unopposed = view.unopposed[:, x, None, :, None]
-        free, hostile = (
-            view.free[:, x, None, :, None],
-            view.hostility[:, x, :, None, None],
-        )
-        offensive = world.offensive[x][:, None]
-        # the column lends to the row
-        one_way = threat.raised(offensive, unopposed, free, hostile, lent)
-        insecure = view.insecurity[:, x, None, None, None]
-        balance = view.balance[:, x, None, None, None]
-        added = one_way + one_way.swapaxes(1, 2)
-        return threat.marginal_loss(insecure, balance, added)
-
 
 @dataclass(frozen=True)
 class Margins:

@@ -221,8 +221,6 @@ class BlockState:
     agreements: AgreementRows = field(default_factory=AgreementRows.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
-    talks: Floats | None = None
-    """(R, n) expected talks under way, where agreements are not simulated."""
 
 
 @dataclass(frozen=True)

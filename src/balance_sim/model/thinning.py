@@ -24,7 +24,6 @@ factor here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -170,23 +169,6 @@ def share_lasting(ladder: AgreementTypes, collapse_rate: float) -> Floats:
     return np.asarray(collapsed / (fails * mean))
 
 
-def usual_talks(world: World, keen: Floats) -> Floats:
-    """(..., n) talks under way that each state has in the steady state of this consent.
-    keen: (..., P, 2, M)."""
-    rate = rates_at_start(world, keen) / DAYS_PER_YEAR
-    chance = -np.expm1(-rate * world.ladder.talks_days)
-    lasting = share_lasting(world.ladder, world.rules.collapse_rate)
-    return by_state(world, (chance * lasting).sum(axis=-1))
-
-
-def by_state(world: World, by_dyad: Floats) -> Floats:
-    """(..., n) sum over the dyads that each state is in. by_dyad: (..., P)."""
-    sums = np.zeros((*by_dyad.shape[:-1], world.n))
-    for side in (world.first, world.second):
-        np.add.at(sums.T, side, by_dyad.T)
-    return sums
-
-
 def mean_openness(world: World, edges: Floats) -> Floats:
     """(K, P) mean factor of every dyad from each of the days `edges`, (K + 1,), to the
     next."""
@@ -292,27 +274,19 @@ def draw_opportunities(
     most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in every arm;
     opportunities at which a side could not consent even then are left out, which
     changes no result. None keeps them all."""
-    mean_wait = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
-    stream_key = stream_keys(seed, runs, OPPORTUNITY)
+    clocks_each = len(world.first) * len(world.ladder.names)
     bound = None
     if most is not None:
-        bound = np.broadcast_to(_sides(world, most), (len(runs), 2, len(mean_wait)))
-    arrivals: list[_Arrivals] = []
+        bound = np.broadcast_to(_sides(world, most), (len(runs), 2, clocks_each))
+    stream_key = stream_keys(seed, runs, OPPORTUNITY)
+    arrivals = []
     for start in range(0, len(runs), FEW):
         rows = slice(start, start + FEW)
-        stream = _Stream(
-            key=clock_keys(world, stream_key[rows]),
-            mean_wait=mean_wait,
-            horizon=world.grid[-1],
-            bound=None if bound is None else bound[rows],
-            first_run=start,
-        )
-        arrivals += stream.arrivals()
-    place = np.concatenate([part.place for part in arrivals])
-    day = np.concatenate([part.day for part in arrivals])
-    count = np.concatenate([part.count for part in arrivals])
-    needs = np.concatenate([part.needs for part in arrivals])
-    bars = np.concatenate([part.bars for part in arrivals])
+        keys = clock_keys(world, stream_key[rows])
+        bound_of_rows = None if bound is None else bound[rows]
+        for place, *drawn in _arrivals(world, keys, bound_of_rows):
+            arrivals.append((place + start * clocks_each, *drawn))
+    place, day, count, needs, bars = map(np.concatenate, zip(*arrivals, strict=True))
     step = np.searchsorted(world.grid, day, side="right") - 1
     order = np.lexsort((count, place, step))
     shape = (len(runs), len(world.first), len(world.ladder.names))
@@ -330,64 +304,41 @@ def draw_opportunities(
     )
 
 
-@dataclass(frozen=True)
-class _Arrivals:
-    """Opportunities with the same number within their streams. Arrays (C,)."""
+def _arrivals(
+    world: World, keys: Keys, bound: Floats | None
+) -> Iterator[tuple[Ints, Floats, Ints, Floats, Floats]]:
+    """Yield the opportunities of a few replications, the first of each Poisson stream,
+    then the second, until all are past the horizon.
 
-    place: Ints  # among all replications' streams
-    day: Floats
-    count: Ints
-    needs: Floats  # (C, 2) uniforms of the two sides
-    bars: Floats  # uniforms of the dyads
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """Poisson streams of every dyad and type, for a few replications."""
-
-    key: Keys  # (R, P * M)
-    mean_wait: Floats  # (P * M,) mean days between two opportunities
-    horizon: float
-    bound: Floats | None  # (R, 2, P * M) upper bound of consent of either side
-    first_run: int
-
-    def arrivals(self) -> Iterator[_Arrivals]:
-        """Opportunities, the first of each stream, then the second, until all are past
-        the horizon."""
-        streams = len(self.mean_wait)
-        place, key = np.arange(self.key.size), self.key.reshape(-1)
-        stream, day, count = place % streams, np.zeros(self.key.size), 0
-        while len(place):
-            this = clocks.absorb(key, count)
-            wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
-            day = day + wait * self.mean_wait[stream]
-            on_time = np.flatnonzero(day < self.horizon)
-            place, stream = place[on_time], stream[on_time]
-            key, day, this = key[on_time], day[on_time], this[on_time]
-            rows = self._possible(place, stream, this)
-            drawn = this[rows]
-            first = clocks.uniform(clocks.draw(drawn, OpportunityDraw.CONSENT_A))
-            second = clocks.uniform(clocks.draw(drawn, OpportunityDraw.CONSENT_B))
-            yield _Arrivals(
-                place=place[rows] + self.first_run * streams,
-                day=day[rows],
-                count=np.full(len(rows), count),
-                needs=np.stack([first, second], axis=1),
-                bars=clocks.uniform(clocks.draw(drawn, OpportunityDraw.OPENNESS)),
-            )
-            count += 1
-
-    def _possible(self, place: Ints, stream: Ints, key: Keys) -> Ints:
-        """The opportunities at which both sides' uniforms lie below their bounds."""
+    keys: (R, P * M) of the streams; bound: (R, 2, P * M) upper bound of consent of
+    either side. Yields places in the flat keys, days, numbers within the streams, (C,
+    2) uniforms of the two sides, and uniforms of the dyads."""
+    mean_wait = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
+    place, key, count = np.arange(keys.size), keys.reshape(-1), 0
+    clock, day = place % len(mean_wait), np.zeros(keys.size)
+    while len(place):
+        this = clocks.absorb(key, count)
+        wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
+        day = day + wait * mean_wait[clock]
+        on_time = np.flatnonzero(day < world.grid[-1])
+        place, clock, key = place[on_time], clock[on_time], key[on_time]
+        day, this = day[on_time], this[on_time]
         rows = np.arange(len(place))
-        if self.bound is None:
-            return rows
-        run = place // len(self.mean_wait)
-        for side in (0, 1):
-            bound = self.bound[run[rows], side, stream[rows]]
-            number = OpportunityDraw.CONSENT_A + side
-            rows = rows[clocks.uniform(clocks.draw(key[rows], number)) < bound]
-        return rows
+        if bound is not None:
+            run = place // len(mean_wait)
+            for side in (0, 1):
+                drawn = clocks.draw(this[rows], OpportunityDraw.CONSENT_A + side)
+                highest = bound[run[rows], side, clock[rows]]
+                rows = rows[clocks.uniform(drawn) < highest]
+        drawn = this[rows]
+        sides = [
+            clocks.uniform(clocks.draw(drawn, number))
+            for number in (OpportunityDraw.CONSENT_A, OpportunityDraw.CONSENT_B)
+        ]
+        bars = clocks.uniform(clocks.draw(drawn, OpportunityDraw.OPENNESS))
+        numbers = np.full(len(rows), count)
+        yield place[rows], day[rows], numbers, np.stack(sides, axis=1), bars
+        count += 1
 
 
 def thinning(

@@ -178,26 +178,6 @@ def marginal_gain(insecure: Floats, balance: Floats, added: Floats) -> Floats:
     return insecure * added / (balance + added)
 
 
-def raised(
-    offensive: Floats, unopposed: Floats, free: Floats, hostility: Floats, added: Floats
-) -> Floats:
-    """Threat that one more loan adds: Theta_xl with lend_kl larger by `added`, less
-    Theta_xl, capability shares, >= 0.
-
-    What l could bring against x c_l o_l p_xl; 1 - q_xl and f_xl before; hostility h_xk
-    of the k that l lends to; shapes broadcast. The same formula as `unopposed`: 1 -
-    q_xl falls by the factor exp(-f_xl h_xk added)."""
-    return np.asarray(offensive * unopposed * -np.expm1(-free * hostility * added))
-
-
-def marginal_loss(insecure: Floats, balance: Floats, added: Floats) -> Floats:
-    """Rise in insecurity that `added` threat brings: g(Theta + added) - g(Theta), 0..1.
-
-    The mirror of `marginal_gain`: what has much against it already has less to lose by
-    more."""
-    return over((1.0 - insecure) * added, balance + added)
-
-
 def effort_change(
     effort: Floats,
     insecure: Floats,

@@ -35,21 +35,19 @@ class Term:
 
     bounds: the least and the most that it can be, broadcast to (n, n, M). group: of
     `explain`; "" for facts of the world, which no event changes. reads: facts of the
-    states, also the network of agreements, also the date, also beliefs; or talks under
-    way. by_kind: it differs between agreement types, by the depth promised. changing:
-    its change since the start counts by a share of its own, the parameter `change_` and
-    its name. kept: it stays what it is at the start. record: layers of the historical
-    record of which one has to be there for a fit; unrecorded: why the record cannot
-    speak to it."""
+    states, also the network of agreements, also the date, also beliefs. by_kind: it
+    differs between agreement types, by the depth promised. changing: its change since
+    the start counts by a share of its own, the parameter `change_` and its name.
+    record: layers of the historical record of which one has to be there for a fit;
+    unrecorded: why the record cannot speak to it."""
 
     name: str
     function: Callable[[Prospects], Floats]
     bounds: Callable[[Extremes], Bounds]
     group: str = ""
-    reads: Literal["facts", "network", "date", "beliefs", "talks"] = "beliefs"
+    reads: Literal["facts", "network", "date", "beliefs"] = "beliefs"
     by_kind: bool = False
     changing: bool = False
-    kept: bool = False
     record: tuple[str, ...] = ()
     unrecorded: str = ""
 
@@ -76,8 +74,6 @@ class Term:
     def _share(self, p: Prospects) -> Floats | float | None:
         """Share of its change that counts, a number or (C,); None: all of it."""
         drawn = p.world.drawn
-        if self.kept:
-            return 0.0
         if drawn is not None and self.name in drawn.shares:
             return drawn.shares[self.name][p.run]
         share = float(getattr(p.world.rules, f"change_{self.name}", 1.0))
@@ -89,10 +85,7 @@ class Term:
         at_start = x.baseline.first.get(self.name)
         if at_start is None:
             return low, high
-        share = 0.0
-        if not self.kept:
-            own_share = getattr(x.world.rules, f"change_{self.name}")
-            share = x.shares.get(self.name, own_share)
+        share = x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
         if share == 1.0:
             return low, high
         steady = (1.0 - share) * (at_start if self.by_kind else at_start[:, :, None])
@@ -332,75 +325,7 @@ def bandwagon(p: Prospects) -> Floats:
     return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
-def _foresight(x: Extremes) -> Bounds:
-    opportunities = x.world.frailty[:, None] * x.world.ladder.ceiling
-    signed_by_all = 2.0 * float(opportunities.sum())
-    return -np.log1p(np.asarray(signed_by_all / x.world.rules.gain_floor)), ZERO
-
-
-FOLLOWS = (
-    "its values follow from the fit of the other terms (`looking_ahead` of a hindcast)"
-)
-
-
-@term(_foresight, reads="facts", by_kind=True, kept=True, unrecorded=FOLLOWS)
-def foresight(p: Prospects) -> Floats:
-    """- ln(1 + E / floor), E the rise of ego's insecurity a year by the reply that the
-    agreement calls forth, as at the start (`Prospects.replies`); 0 where it threatens
-    nobody.
-
-    One step of best reply: Stahl, Wilson 1995, Games and Economic Behavior 10. Security
-    dilemma: Jervis 1978, World Politics 30(2). In logarithms, over the floor of the
-    gain, so that it weighs as `security_gain` does."""
-    place = p.at * len(p.world.ladder.names) + p.kind
-    feared = p.replies.take(place)
-    return np.asarray(-np.log1p(feared / p.world.rules.gain_floor))
-
-
-MANY = 200.0
-"""From which a Poisson number is close enough to its mean for two terms of a series."""
-
-
-def expected_log(mean: Floats) -> Floats:
-    """E ln(1 + N) of a Poisson number N, what talks under way are where many dyads
-    seldom open any. mean: >= 0.
-
-    >>> [round(float(value), 4) for value in expected_log(np.array([0.0, 1.0]))]
-    [0.0, 0.5734]
-    """
-    rate = np.minimum(mean, MANY)
-    counts = np.arange(1.0, MANY + 160.0)
-    ratios = np.cumprod(rate[..., None] / counts, axis=-1)
-    chance = np.exp(-rate)[..., None] * ratios
-    series = np.log1p(mean) - 0.5 * mean / (1.0 + mean) ** 2
-    return np.where(mean > MANY, series, chance @ np.log1p(counts))
-
-
-def _talks_budget(x: Extremes) -> Bounds:
-    usual = expected_log(x.baseline.talks.reshape(-1, x.world.n))
-    clocks = (x.world.n - 1) * len(x.world.ladder.names) + len(x.world.initial.ids)
-    low = usual.min(axis=0) - np.log1p(float(clocks))
-    return low[:, None, None], usual.max(axis=0)[:, None, None]
-
-
-@term(_talks_budget, group="network", reads="talks", unrecorded=FOLLOWS)
-def talks_budget(p: Prospects) -> Floats:
-    """- ln(1 + talks that ego has under way), less its mean at as many as it has as a
-    rule: partners compete for them.
-
-    Governments attend to few things at a time: Jones, Baumgartner 2005, The Politics of
-    Attention. Talks are counted, and no equilibrium is solved for:
-    docs/decisions/0027-looking-ahead.md."""
-    usual, expected = expected_log(p.baseline.talks), p.state.talks
-    if expected is None:
-        log_talks = np.log1p(p.talks)
-    else:
-        log_talks = expected_log(expected).take(p.row)
-    return np.asarray(usual.take(p.row if usual.ndim > 1 else p.ego) - log_talks)
-
-
 CHANGING = tuple(name for name, term in TERMS.items() if term.changing)
-KEPT = tuple(name for name, term in TERMS.items() if term.kept)
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
 ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
 """Parts of willingness in the order of the sum."""
@@ -439,13 +364,6 @@ def level(p: Prospects) -> Floats:
 def terms_of(world: World) -> Mapping[str, Term]:
     """Every term by name, those of the user's own last."""
     return {**TERMS, **world.own_terms} if world.own_terms else TERMS
-
-
-def terms_at_start(world: World) -> tuple[str, ...]:
-    """Terms that make consent at the start, where every state has as many talks under
-    way as it has as a rule."""
-    terms = terms_of(world)
-    return tuple(name for name, term in terms.items() if term.reads != "talks")
 
 
 def steady_terms(world: World) -> tuple[str, ...]:

@@ -10,103 +10,77 @@ record is refused. A posterior is the head of a table of joint draws;
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    Diagnostics,
-    errors_in,
-    near_or,
-    problem,
-    shown,
-)
+from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
+from balance_sim.scenario.diagnostics import Diagnostics, errors_in
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
-from balance_sim.scenario.schema import TERMS, Scenario, Strict
+from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.scenario.validation import read_piece
 
 
-class Calibrated(Strict):
-    """What was calibrated, and how."""
+class Written(Strict):
+    """Part of a file that a command wrote: what only people read is let through."""
 
-    command: Any
-    version: Any
-    start: Any
-    years: Any
-    agreements: Any
-    data_sha256: Any
-    weights_sha256: Any
-    form: Any
+    model_config = ConfigDict(extra="ignore")
 
 
-class Variances(Strict):
-    """Of the random intercepts, of the dyads' factors and of the year's level."""
+class Calibrated(Written):
+    """What was calibrated: sha256 of the record and of the fitted weights."""
 
-    states: Any
-    declarations: Any
-    covariance: Any
-    dyads: Any
-    level: Any
+    data_sha256: str
+    weights_sha256: str
 
 
-class Estimated(Strict):
-    """A number and its standard error."""
+class Variances(Written):
+    """Of the year's level; those of states and dyads are in their estimates."""
+
+    level: float
+
+
+class Estimated(Written):
+    """A number; its standard error is for people."""
 
     estimate: float
-    standard_error: float
 
 
-class EstimatedWeight(Estimated):
-    """The weight of a term, and what it was before."""
-
-    prior: float
-
-
-class Covariance(Strict):
+class Covariance(Written):
     """Key paths and their posterior covariance, row by row."""
 
-    names: tuple[Any, ...]
+    names: tuple[str, ...]
     matrix: tuple[tuple[float, ...], ...]
 
 
-class CalibrationFile(Strict):
-    """All sections of the file; all are required."""
+class CalibrationFile(Written):
+    """What is read of a calibration; dyads: mean factor and shape by dyad."""
 
     calibrated: Calibrated
     variances: Variances
-    weights: dict[str, EstimatedWeight]
+    weights: dict[str, Estimated]
     intercepts: dict[str, Estimated]
     states: dict[str, Estimated]
     declarations: dict[str, Estimated]
     dyads: dict[str, tuple[float, float]]
-    levels: dict[str, Any]
     covariance: Covariance
 
 
-class PosteriorFile(Strict):
-    """The head of a table of draws; all its sections are required.
-
-    method, informed: for whoever reads it: how the draws were made, and what was found
-    of each parameter. headline: what they make of the headline effect."""
+class PosteriorFile(Written):
+    """The head of a table of draws. headline: what they make of the headline effect."""
 
     command: str
-    version: str
-    draws: str
+    draws: str = Field(pattern=r"^[^/\\]+$")
     count: int
     sha256: str
     scenario_sha256: str
     priors_sha256: str
-    method: dict[str, Any]
-    informed: dict[str, tuple[str, float, float, float]]
-    headline: dict[str, Any] = Field(default_factory=dict)
+    headline: dict[str, Any] = Field(default={})
 
 
 INTERCEPTS_OF_STATES = {
@@ -117,127 +91,102 @@ INTERCEPTS_OF_STATES = {
 fills."""
 
 
-class NamedFile(NamedTuple):
-    """A file that a scenario names: its tree, its name, and what is wrong with it."""
+class NamedFile[Model: Strict](NamedTuple):
+    """A file that a scenario names: its tree, its name, and what it holds; None where
+    something is wrong with it."""
 
     tree: Node
     name: str
-    problems: Diagnostics
+    content: Model | None
 
 
-def _beside(tree: Node, key: str, sources: Sources) -> NamedFile | None:
-    """The file that a key names; None where it names none. Raises ScenarioError for a
-    file that is no YAML."""
+def _named_file[Model: Strict](
+    model: type[Model], tree: Node, sources: Sources, problems: Diagnostics
+) -> NamedFile[Model] | None:
+    """The file that the scenario names under the key of that model, or None.
+
+    Raises ScenarioError for a file that is no YAML."""
+    key = model.__name__.removesuffix("File").lower()
     node = tree.get(key)
     if node is None or node.value in (None, REFUSED) or node.fields:
         return None
     base = sources.names.get(node.mark.file, sources.path.name)
     file = sources.beside(node.value, base, node.mark, key, LARGEST_SCENARIO)
-    read, problems = read_document(decoded(file.data, file.shown), file.shown)
-    return NamedFile(read, file.name, problems)
+    read, wrong = read_document(decoded(file.data, file.shown), file.shown)
+    content = read_piece(model, read, "", wrong)
+    if model is CalibrationFile:
+        _check_states(read, tree, wrong)
+    hint = f"write it again: balance-sim evidence {_COMMANDS[key]} {sources.shown}"
+    problems += [replace(problem, suggestion=hint) for problem in wrong]
+    return NamedFile(read, file.name, None if errors_in(wrong) else content)
 
 
-def _without_name(tree: Node, key: str) -> Node:
-    """The tree without a key that names no file."""
-    return tree.without(key) if tree.value_of(key) is None else tree
+_COMMANDS = {"calibration": "calibrate", "posterior": "posterior"}
+"""Commands of `balance-sim evidence` that write the files, by key."""
 
 
-def _with_hint(problems: Diagnostics, hint: str) -> Diagnostics:
-    """What is wrong with a file that a command wrote, with what to do, unless a name is
-    misspelt."""
-    return Diagnostics(
-        problem
-        if problem.suggestion.startswith("did you mean")
-        else replace(problem, suggestion=hint)
-        for problem in problems
-    )
+def _check_states(read: Node, tree: Node, problems: Diagnostics) -> None:
+    """States of a calibration are the scenario's."""
+    roster = [str(row.value_of("id")) for row in tree.below("states").items]
+    for part in INTERCEPTS_OF_STATES:
+        for code, node in read.below(part).without(*roster).fields.items():
+            why = f"`{code}` is no state of the scenario"
+            problems.add(node.at, f"{part}.{code}", "E301", why)
 
 
 def with_calibration(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
-    """The tree with the calibration that it names laid below it. Raises ScenarioError
-    for a file that is no YAML."""
-    file = _beside(tree, "calibration", sources)
-    if file is None:
-        return _without_name(tree, "calibration")
-    of_file = file.problems
-    calibration = read_piece(
-        CalibrationFile, file.tree, "", of_file, folder=sources.folder
-    )
-    if calibration is not None:
-        of_file += _strangers(file.tree, calibration, tree)
-    problems += _with_hint(of_file, _again(sources.shown))
-    if calibration is None or errors_in(of_file):
-        return tree.without("calibration")
+    """The tree with the calibration that it names laid below it.
+
+    Parameters
+    ----------
+    tree : of the scenario
+    sources : its files
+    problems : what is wrong with the calibration is added; the tree is without it then
+
+    Raises
+    ------
+    ScenarioError : for a file that is no YAML
+    """
+    file = _named_file(CalibrationFile, tree, sources, problems)
+    if file is None or file.content is None:
+        is_named = file is not None or tree.value_of("calibration") is None
+        return tree.without("calibration") if is_named else tree
     return _laid(tree.without("calibration"), file.tree, file.name)
 
 
-def _again(file: str) -> str:
-    return f"write it again: balance-sim evidence calibrate {file}"
-
-
 def with_posterior(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
-    """The tree with what the head of draws says that it names. Raises ScenarioError for
-    a file that is no YAML."""
-    file = _beside(tree, "posterior", sources)
-    if file is None:
-        return _without_name(tree, "posterior")
-    tree, of_file = tree.without("posterior"), file.problems
-    head = read_piece(PosteriorFile, file.tree, "", of_file, folder=sources.folder)
-    if head is not None and ({"/", "\\"} & {*head.draws} or not head.draws):
-        why = "expected the name of a file beside this one"
-        of_file.add(file.tree.fields["draws"], "draws", "E501", why)
-    hint = f"write it again: balance-sim evidence posterior {sources.shown}"
-    problems += _with_hint(of_file, hint)
-    if head is None or errors_in(of_file):
-        return tree
-    values = head.model_dump(exclude={"version", "method", "informed"})
-    draws = posixpath.join(posixpath.dirname(file.name), head.draws)
-    values |= {"file": file.name, "draws": draws}
+    """The tree with what the head of draws says that it names; as with_calibration."""
+    file = _named_file(PosteriorFile, tree, sources, problems)
+    if file is None or file.content is None:
+        is_named = file is not None or tree.value_of("posterior") is None
+        return tree.without("posterior") if is_named else tree
+    draws = posixpath.join(posixpath.dirname(file.name), file.content.draws)
+    values = file.content.model_dump() | {"file": file.name, "draws": draws}
     return tree.with_fields({"posterior": from_plain(values, file.tree.mark)})
 
 
 def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> None:
-    """Report it if the scenario as written is not the one that was calibrated. tree:
-    with the calibration laid below."""
-    node_of_file, calibration = tree.below("calibration"), scenario.calibration
+    """Report it if the scenario as written is not the one that was calibrated.
+
+    Parameters
+    ----------
+    scenario, tree : as written, with the calibration laid below
+    file : of the scenario
+    problems : an error for another record, a warning for other fitted weights
+    """
+    node, calibration = tree.below("calibration"), scenario.calibration
+    hint = f"write it again: balance-sim evidence calibrate {file}"
     if not calibration.data_sha256:
         return
     if calibration.data_sha256 != record_digest(scenario):
         why = "the scenario's states or record are not those that were calibrated"
-        hint = f"{_again(file)}, or leave `calibration` out"
-        node = node_of_file.get("data_sha256") or node_of_file
-        problems.add(node, "calibration", "E505", why, hint)
+        hint = f"{hint}, or leave `calibration` out"
+        place = node.get("data_sha256") or node
+        problems.add(place, "calibration", "E505", why, hint)
     elif calibration.weights_sha256 not in ("", weights_digest()):
         why = "calibrated from other fitted weights than this version's"
-        node = node_of_file.get("weights_sha256") or node_of_file
-        problems.add(node, "calibration", "W311", why, _again(file))
-
-
-def _strangers(
-    read: Node, calibration: CalibrationFile, tree: Node
-) -> Iterator[Diagnostic]:
-    """What the file names that the scenario does not have."""
-    roster = {str(row.value_of("id")) for row in tree.below("states").items}
-    kinds = {**default_tree().below("kinds").fields, **tree.below("kinds").fields}
-    names_of_parts = {
-        "states": ("E301", roster),
-        "declarations": ("E301", roster),
-        "weights": ("E211", {*TERMS}),
-        "intercepts": ("E211", {*kinds}),
-    }
-    for part, (code, names) in names_of_parts.items():
-        for name, node in read.below(part).without(*names).fields.items():
-            why, path = f"unknown name `{shown(name)}`", f"{part}.{shown(name)}"
-            yield problem(node.at, path, code, why, near_or(name, names, ""))
-    for name, node in read.below("dyads").fields.items():
-        a, _, b = name.partition("-")
-        if not {a, b} <= roster or a >= b:
-            why = f"`{shown(name)}` is not a dyad of the roster, lesser code first"
-            yield problem(node.at, f"dyads.{shown(name)}", "E301", why)
-    count = len(calibration.covariance.names)
-    if [len(row) for row in calibration.covariance.matrix] != [count] * count:
-        node, why = read.below("covariance"), f"expected {count} rows of {count}"
-        yield problem(node.below("matrix"), "covariance.matrix", "E201", why)
+        place = node.get("weights_sha256") or node
+        problems.add(place, "calibration", "W311", why, hint)
 
 
 def _laid(tree: Node, read: Node, name: str) -> Node:
@@ -250,14 +199,11 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
         for part in ("weights", "intercepts", *INTERCEPTS_OF_STATES)
     }
     head, covariance = read.below("calibrated"), read.below("covariance")
-    matrix = covariance.below("matrix")
+    matrix, intercepts = covariance.below("matrix"), estimates["intercepts"]
+    weights = _free_weights(tree.below("theory"), estimates["weights"])
     below = {
-        "kinds": {
-            kind: {"intercept": node} for kind, node in estimates["intercepts"].items()
-        },
-        "theory": {
-            "weights": _free_weights(tree.below("theory"), estimates["weights"])
-        },
+        "kinds": {kind: {"intercept": node} for kind, node in intercepts.items()},
+        "theory": {"weights": weights},
         "calibration": {
             "file": name,
             "data_sha256": head.fields["data_sha256"],
@@ -270,14 +216,9 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
     }
     states = tree.below("states")
     rows = [_with_intercepts(row, estimates) for row in states.items]
-    given_rows = tree.get("frailties") or Node([], read.mark)
-    frailties = [*given_rows.items, *_new_frailties(given_rows, read.below("dyads"))]
-    return merged(from_plain(below, read.mark), tree).with_fields(
-        {
-            "states": states.with_value(rows),
-            "frailties": given_rows.with_value(frailties),
-        }
-    )
+    changes = {"states": states.with_value(rows)}
+    changes["frailties"] = _with_frailties(tree, read.below("dyads"))
+    return merged(from_plain(below, read.mark), tree).with_fields(changes)
 
 
 def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
@@ -301,13 +242,16 @@ def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
     return row.with_fields(intercepts) if intercepts else row
 
 
-def _new_frailties(given: Node, dyads: Node) -> Iterator[Node]:
-    """Rows of dyads that the scenario gives no factor itself."""
-    name = SECTIONS["frailties"].name
-    given_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in given.items}
+def _with_frailties(tree: Node, dyads: Node) -> Node:
+    """The scenario's rows of dyads' factors, and those of dyads that it does not
+    name."""
+    given = tree.get("frailties") or Node([], dyads.mark)
+    name, rows = SECTIONS["frailties"].name, list(given.items)
+    given_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
     for dyad, node in dyads.fields.items():
         a, _, b = dyad.partition("-")
         if name((a, b)) not in given_dyads:
             factor, shape = node.items
             fields = {"a": a, "b": b, "factor": factor, "shape": shape}
-            yield from_plain(fields, node.at)
+            rows.append(from_plain(fields, node.at))
+    return given.with_value(rows)

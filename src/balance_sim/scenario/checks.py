@@ -1,41 +1,35 @@
 """What must hold between the pieces of a scenario: time, events, states, dyads,
 agreements, theory.
 
-Each rule takes a scenario and yields findings. It names what it reads, so that a rule
-is left out where that could not be read, and runs again only where that was changed."""
+A rule takes a scenario and yields what it finds wrong. The decorator `rule` names what
+it reads, so that a rule is left out where that could not be read, and is asked again
+only where that was changed. A rule whose rows are right or wrong one by one
+(`row_wise`) is asked in any case, of the rows that could be read.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from balance_sim import registry
 from balance_sim.scenario.actors import code_table, codes_at_the_time, known
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    listed,
-    near_or,
-    problem,
-    shown,
-)
+from balance_sim.scenario.diagnostics import Diagnostic, listed, near_or, problem
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import NOWHERE
 from balance_sim.scenario.reading import Places, ValueChange
 from balance_sim.scenario.schema import (
     SIGNAL_ORDER,
     Agreement,
-    Event,
-    EventKind,
     NoRelations,
     Scenario,
     SectionRow,
-    State,
     Trade,
 )
 
@@ -45,7 +39,9 @@ MOST_DAYS = 30_000
 MOST_WINDOWS = 100
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
-DONE = ("opened", "signed", "in_force", "ended")
+"""Measures of capability, and the weight of each in the composite."""
+STAGES = ("opened", "signed", "in_force", "ended")
+"""Dates of an agreement, in the order in which they come."""
 NOT_WITH = {
     "talks": ("signed", "in_force", "ended"),
     "signed": ("in_force", "ended", "scheduled_signed"),
@@ -54,69 +50,54 @@ NOT_WITH = {
     "ended": ("scheduled_signed", "scheduled_in_force"),
 }
 """Dates that an agreement of a status cannot have."""
+SECTION_OF = {section.model: name for name, section in SECTIONS.items()}
+"""The section of a row, by the row's model."""
 
 
 class Finding(NamedTuple):
     """What a rule finds wrong.
 
-    section : of the scenario, or a single value at the top; empty: the whole file
-    row : of the section, if one is at fault
-    steps : from there down to the value
-    place : steps to where to point, if elsewhere
+    subject : the row at fault, or the name of a section or of a value at the top
+    field : key path of the value below it; empty: all of it
+    place : key path below it of where to point, if that is elsewhere
     """
 
     code: str
-    section: str
-    steps: tuple[str, ...]
+    subject: SectionRow | str
+    field: str
     message: str
     suggestion: str = ""
     allowed: str = ""
-    row: SectionRow | None = None
-    place: tuple[str, ...] | None = None
-
-    @property
-    def path(self) -> str:
-        """The key path of the value."""
-        name = [] if self.row is None else [SECTIONS[self.section].name_of(self.row)]
-        return ".".join([self.section, *name, *self.steps])
+    place: str | None = None
 
     def at(self, places: Places, changes: Iterable[ValueChange] = ()) -> Diagnostic:
-        """The diagnostic where the value was written, in the file or by a change."""
-        texts = (self.message, self.suggestion, self.allowed)
-        for change in changes:
-            if f"{change.path}.".startswith(f"{self.path}."):
-                mark = change.node.mark
-                return problem(mark, self.path, self.code, *texts)
-        node = places.node(self.section, self.row)
-        steps = self.steps if self.place is None else self.place
-        for step in steps:
+        """The diagnostic where the value was written.
+
+        Parameters
+        ----------
+        places : where the pieces of the scenario's file stand
+        changes : of the file, by options or by an arm; a change of the value is the
+            place then
+        """
+        row = None if isinstance(self.subject, str) else self.subject
+        section = str(self.subject) if row is None else SECTION_OF[type(row)]
+        name = "" if row is None else SECTIONS[section].name_of(row)
+        path = ".".join(filter(None, (section, name, self.field)))
+        node = places.node(section, row)
+        steps = self.field if self.place is None else self.place
+        for step in steps.split("."):
             node = node.get(step) or node
-        is_section = self.section in SECTIONS and self.row is None
-        mark = node.at if is_section and not steps else node.mark
+        mark = node.mark if row is not None or steps else node.at
         if mark.file == NOWHERE.file:  # a default stands there
             mark = places.tree.mark
-        return problem(mark, self.path, self.code, *texts)
+        for change in changes:
+            if f"{change.path}.".startswith(f"{path}."):
+                mark = change.node.mark
+        texts = (self.message, self.suggestion, self.allowed)
+        return problem(mark, path, self.code, *texts)
 
 
-SECTION_OF = {section.model: name for name, section in SECTIONS.items()}
-
-
-def _of_row(
-    row: SectionRow,
-    field: str,
-    code: str,
-    message: str,
-    suggestion: str = "",
-    allowed: str = "",
-    place: str | None = None,
-) -> Finding:
-    """A finding on a row. field: empty for the row as a whole; place: another field to
-    point at."""
-    steps = (field,) if field else ()
-    place_steps = None if place is None else (place,)
-    section = SECTION_OF[type(row)]
-    texts = (message, suggestion, allowed)
-    return Finding(code, section, steps, *texts, row=row, place=place_steps)
+Findings = Iterator[Finding]
 
 
 @dataclass(frozen=True)
@@ -124,365 +105,318 @@ class Rule:
     """A rule and what it reads.
 
     reads : key paths without names of rows: `end`, `events.date`
-    row_wise : sections whose rows are right or wrong one by one: those that could be
-        read are checked in any case
+    row_wise : the section whose rows are right or wrong one by one
     of_arms : whether it holds of each arm too
     """
 
-    check: Callable[[Scenario], Iterator[Finding]]
+    check: Callable[[Scenario], Findings]
     reads: tuple[str, ...]
-    row_wise: str = ""
-    of_arms: bool = True
+    row_wise: str
+    of_arms: bool
 
     def is_touched(self, changed: Collection[str]) -> bool:
         """Whether it reads what was changed: key paths as `reads` has them."""
         return any(
-            path == read or read.startswith(f"{path}.") or path.startswith(f"{read}.")
+            f"{path}.".startswith(f"{read}.") or f"{read}.".startswith(f"{path}.")
             for path in changed
             for read in self.reads
         )
 
-    def can_run(self, incomplete: Collection[str]) -> bool:
-        """Whether all that it reads could be read."""
-        heads = {read.partition(".")[0] for read in self.reads} - {self.row_wise}
-        return heads.isdisjoint(incomplete)
+
+RULES: list[Rule] = []
+
+
+def rule(
+    reads: str, row_wise: str = "", *, of_arms: bool = True
+) -> Callable[[Callable[[Scenario], Findings]], Callable[[Scenario], Findings]]:
+    """Make a function one of the rules. reads: key paths with spaces between them."""
+
+    def register(check: Callable[[Scenario], Findings]) -> Callable[..., Findings]:
+        """Append the function to the rules; it stays as it is."""
+        RULES.append(Rule(check, tuple(reads.split()), row_wise, of_arms))
+        return check
+
+    return register
 
 
 @lru_cache(maxsize=256)
 def rules_due(*changes: frozenset[str], is_arm: bool = False) -> tuple[Rule, ...]:
-    """Rules that read what was changed, by each of several changes: paths as `reads`
-    has them. All rules for no changes. is_arm: those that hold of an arm too."""
+    """The rules that read what was changed.
+
+    Parameters
+    ----------
+    changes : key paths without names of rows; a rule has to read something of each.
+        All rules for no changes
+    is_arm : those alone that hold of an arm too
+    """
     return tuple(
         rule
         for rule in RULES
-        if (rule.of_arms or not is_arm)
-        and all(rule.is_touched(changed) for changed in changes)
+        if (rule.of_arms or not is_arm) and all(map(rule.is_touched, changes))
     )
 
 
 def findings_in(
     scenario: Scenario, rules: Iterable[Rule], incomplete: Collection[str] = ()
-) -> Iterator[Finding]:
-    """Everything that is wrong by these rules. incomplete: fields of the scenario that
-    could not be read whole."""
+) -> Findings:
+    """Everything that is wrong by these rules.
+
+    Parameters
+    ----------
+    scenario : as far as it could be read
+    rules : those that are asked
+    incomplete : fields of the scenario that could not be read whole. A rule that reads
+        one of them is left out
+    """
     for rule in rules:
-        if rule.can_run(incomplete):
+        heads = {read.partition(".")[0] for read in rule.reads} - {rule.row_wise}
+        if heads.isdisjoint(incomplete):
             yield from rule.check(scenario)
 
 
-def _near(word: str, options: Iterable[str], otherwise: str) -> str:
-    return near_or(word, [*options], otherwise)
+def _unknown(
+    subject: SectionRow | str,
+    field: str,
+    name: str,
+    options: Iterable[str],
+    code: str = "E309",
+) -> Finding:
+    """The finding that a name is none of those that there are, with the nearest."""
+    names = sorted(options)
+    hint = near_or(name, names, "give one of those that there are")
+    why = f"there is no `{name}`"
+    return Finding(code, subject, field, why, hint, listed(names))
 
 
-# --- time and the focal event ---------------------------------------------------------
+# --- time, the focal event and the report ---------------------------------------------
 
 
-def _check_span(scenario: Scenario) -> Iterator[Finding]:
-    """From start to end in so many steps."""
+@rule("start end step_days")
+def _span(scenario: Scenario) -> Findings:
+    """The end lies after the start, in so many days and steps."""
     days = (scenario.end - scenario.start).days
     steps = math.ceil(days / scenario.step_days)
     if days <= 0:
         why = f"`end` {scenario.end} is not after `start` {scenario.start}"
-        yield Finding("E210", "end", (), why)
+        yield Finding("E210", "end", "", why)
     elif days > MOST_DAYS:
         why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
-        yield Finding("E203", "end", (), why, "take a shorter span")
+        yield Finding("E203", "end", "", why, "take a shorter span")
     elif steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
         hint = "take a larger step or a shorter span"
-        yield Finding("E203", "step_days", (), why, hint)
+        yield Finding("E203", "step_days", "", why, hint)
 
 
-def _check_base_rate(scenario: Scenario) -> Iterator[Finding]:
-    """A stated level of at most one agreement a year and dyad."""
+@rule("base_rate states.id")
+def _base_rate(scenario: Scenario) -> Findings:
+    """A stated level is at most one agreement a year and dyad."""
     n, rate = len(scenario.states), scenario.base_rate
     dyad_count = n * (n - 1) // 2
     if rate is not None and rate > dyad_count:
         why = f"{rate:g} agreements a year among {n} states"
-        yield Finding("E203", "base_rate", (), why, "give fewer", f"up to {dyad_count}")
+        yield Finding("E203", "base_rate", "", why, "give fewer", f"up to {dyad_count}")
 
 
-def _check_focal(scenario: Scenario) -> Iterator[Finding]:
+@rule("focal events.id events.date start", of_arms=False)
+def _focal(scenario: Scenario) -> Findings:
     """The focal event is there, and not before the start."""
     events = {event.id: event for event in scenario.events}
     event = events.get(scenario.focal)
     if event is None:
-        hint = _near(scenario.focal, events, "give the id of one of the events")
-        why = f"no event `{scenario.focal}`"
-        yield Finding("E309", "focal", (), why, hint, listed(sorted(events)))
+        yield _unknown("focal", "", scenario.focal, events)
     elif event.date < scenario.start:
         span = f"{scenario.start}..{scenario.end}"
         why = f"the focal event on {event.date} is outside {span}"
-        yield _of_row(event, "date", "E203", why, "windows count from it")
+        yield Finding("E203", event, "date", why, "windows count from it")
 
 
-def _check_plugins(scenario: Scenario) -> Iterator[Finding]:
-    """Plug-ins that there are."""
-    known = sorted(registry.places("summary"))
+@rule("plugins", of_arms=False)
+def _plugins(scenario: Scenario) -> Findings:
+    """Plug-ins are those that there are."""
+    options = registry.places("summary")
     for name in scenario.plugins:
-        if name not in known:
-            hint = _near(name, known, "give the name of one")
-            why = f"no plug-in `{name}`"
-            yield Finding("E309", "plugins", (), why, hint, listed(known))
+        if name not in options:
+            yield _unknown("plugins", "", name, options)
 
 
-def _check_report(scenario: Scenario) -> Iterator[Finding]:
+@rule("report groups states.id", of_arms=False)
+def _reported(scenario: Scenario) -> Findings:
     """Groups that are reported, and states whose position is coded, are the
     scenario's."""
     for name in scenario.report.groups:
         if name not in scenario.groups:
-            hint = _near(name, scenario.groups, "name one of `groups`")
-            why, allowed = f"unknown group `{name}`", listed(scenario.groups)
-            yield Finding("E107", "report", ("groups",), why, hint, allowed)
+            yield _unknown("report", "groups", name, scenario.groups, "E107")
     for dyad in scenario.report.positions:
         a, _, b = dyad.partition("-")
         if a == b or not {a, b} <= {*scenario.codes}:
-            why = f"`{shown(dyad)}` does not name two states of the roster"
-            yield Finding("E107", "report", ("positions",), why, "as RUS-UKR")
+            why = f"`{dyad}` does not name two states of the roster"
+            yield Finding("E107", "report", "positions", why, "as RUS-UKR")
 
 
-def _check_windows(scenario: Scenario) -> Iterator[Finding]:
-    """Windows differ, and are not too many."""
-    windows, steps = scenario.report.windows, ("windows",)
+@rule("report", of_arms=False)
+def _windows(scenario: Scenario) -> Findings:
+    """Windows differ, and there are some, and not too many."""
+    windows = scenario.report.windows
     if len(set(windows)) < len(windows):
-        why = "a window is given twice"
-        yield Finding("E015", "report", steps, why, "remove one")
+        yield Finding("E015", "report", "windows", "a window is given twice")
     if not windows:
-        yield Finding("E212", "report", steps, "at least 1 needed, got 0")
+        yield Finding("E212", "report", "windows", "at least 1 needed, got 0")
     if len(windows) > MOST_WINDOWS:
         why = f"{len(windows):,} windows; at most {MOST_WINDOWS}"
-        yield Finding("E022", "report", steps, why, "give those that are reported")
-
-
-def _check_late_windows(scenario: Scenario) -> Iterator[Finding]:
-    """Windows that end after the simulation does."""
-    dates = [event.date for event in scenario.events if event.id == scenario.focal]
-    room = (scenario.end - dates[0]).days if dates else 0
-    windows = scenario.report.windows
-    late = [str(days) for days in windows if days > room > 0]
-    is_default = windows == type(scenario.report)().windows
-    if late and not is_default:
-        why = f"{listed(late)} days after {dates[0]} is beyond `end`: {room} are left"
-        yield Finding("W306", "report", ("windows",), why)
-
-
-def _check_size(scenario: Scenario) -> Iterator[Finding]:
-    """A warning for what is trivial."""
-    states, days = len(scenario.states), (scenario.end - scenario.start).days
-    smallness = {
-        "2 states": states == 2,
-        "no events": not scenario.events,
-        "one step": 0 < days <= scenario.step_days,
-        "1 arm": len(scenario.arms) == 1,
-    }
-    trivial = [name for name, is_so in smallness.items() if is_so]
-    if trivial:
-        why = f"trivial scenario: {listed(trivial)}"
-        yield Finding("W301", "", (), why, "it still runs")
+        yield Finding("E022", "report", "windows", why)
 
 
 # --- events ---------------------------------------------------------------------------
 
 
-def _check_roles(scenario: Scenario) -> Iterator[Finding]:
-    """Roles that make sense together."""
+@rule(
+    "events.principals events.guests events.targets events.host events.kind", "events"
+)
+def _roles(scenario: Scenario) -> Findings:
+    """An actor has one role in an event, and nobody meets alone."""
     for event in scenario.events:
-        yield from roles_at_odds(event)
+        actors = {*event.principals}
+        for role in ("guests", "targets"):
+            members = {*getattr(event, role)}
+            if members & actors:
+                codes = listed(f"`{code}`" for code in sorted(members & actors))
+                why = f"{codes} takes part already"
+                yield Finding("E306", event, role, why, "name each actor once")
+            actors |= members
+        if event.kind in NEED_COMPANY and len({*actors, event.host} - {None}) < 2:
+            why = f"at least 2 take part in an event of kind `{event.kind}`"
+            hint = "add a principal, guests or targets"
+            yield Finding("E212", event, "principals", why, hint)
 
 
-def roles_at_odds(event: Event) -> Iterator[Finding]:
-    """What is wrong with the roles of one event."""
-    twice_named = {*event.principals} & {*event.guests}
-    if twice_named:
-        codes = listed(f"`{code}`" for code in sorted(twice_named))
-        why = f"{codes} among the principals"
-        yield _of_row(event, "guests", "E306", why, "name each actor once")
-    own_targets = ({*event.principals} | {*event.guests}) & {*event.targets}
-    if own_targets:
-        codes = listed(f"`{code}`" for code in sorted(own_targets))
-        why = f"{codes} takes part already, and cannot be a target"
-        yield _of_row(event, "targets", "E306", why, "name each actor once")
-    company = {*event.principals, *event.guests, *event.targets, event.host} - {None}
-    if event.kind in NEED_COMPANY and len(company) < 2:
-        why = f"at least 2 take part in an event of kind `{event.kind}`"
-        hint = "add a principal, guests or targets"
-        yield _of_row(event, "principals", "E212", why, hint)
-
-
-def _check_event_dates(scenario: Scenario) -> Iterator[Finding]:
+@rule("events.date start end", "events")
+def _event_dates(scenario: Scenario) -> Findings:
     """Events lie before the end."""
-    if scenario.end <= scenario.start:
-        return
     last = scenario.end - timedelta(days=1)
     for event in scenario.events:
-        if event.date > last:
+        if event.date > last >= scenario.start:
             why = f"{event.date} is outside ..{last}: events lie before `end`"
-            yield _of_row(event, "date", "E203", why)
+            yield Finding("E203", event, "date", why)
 
 
-def _check_event_agreements(scenario: Scenario) -> Iterator[Finding]:
+@rule("events.accord accords.id", "events")
+def _event_agreements(scenario: Scenario) -> Findings:
     """Agreements that events name are on record."""
     agreements = {agreement.id for agreement in scenario.accords}
     for event in scenario.events:
         if event.accord is not None and event.accord not in agreements:
-            otherwise = "give the id of an agreement, or leave it out"
-            hint = _near(event.accord, sorted(agreements), otherwise)
-            why = f"no agreement `{event.accord}`"
-            yield _of_row(event, "accord", "E309", why, hint)
+            yield _unknown(event, "accord", event.accord, agreements)
 
 
-def _check_idle_events(scenario: Scenario) -> Iterator[Finding]:
-    """Events in which no state that is simulated has a part."""
-    roster = {*scenario.codes}
-    for event in scenario.events:
-        if roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
-            why = "no state of the roster has a part: the event acts on nothing"
-            yield _of_row(event, "principals", "W305", why)
-
-
-def _check_provocations(scenario: Scenario) -> Iterator[Finding]:
+@rule("provocations.state provocations.targets", "provocations")
+def _provocations(scenario: Scenario) -> Findings:
     """Nobody provokes itself."""
     for hazard in scenario.provocations:
         if hazard.state in hazard.targets:
-            why = f"`{hazard.state}` provokes itself"
-            yield _of_row(hazard, "targets", "E306", why)
-
-
-def _check_rates(scenario: Scenario) -> Iterator[Finding]:
-    """Rates that look as if they were not per year."""
-    for hazard in scenario.provocations:
-        per_step = hazard.rate * scenario.step_days / 365.25
-        if per_step > 1.0:
-            why = f"{hazard.rate:g} per year is {per_step:.3g} in every step"
-            hint = "rates are per year"
-            yield _of_row(hazard, "rate", "W214", why, hint)
+            yield Finding("E306", hazard, "targets", f"`{hazard.state}` itself")
 
 
 # --- states ---------------------------------------------------------------------------
 
 
-def _check_years(scenario: Scenario) -> Iterator[Finding]:
+@rule("states.id outside start", "states")
+def _years(scenario: Scenario) -> Findings:
     """States exist in the year of the start."""
-    year = scenario.start.year
-    for state in scenario.states:
-        why = known(state.id, year) if state.id in code_table() else None
-        if why:
-            hint = codes_at_the_time(state.id, year)
-            yield _of_row(state, "id", "E304", why, hint)
-    for code in scenario.outside:
-        why = known(code, year) if code in code_table() else None
-        if why:
-            yield Finding("E304", "outside", (), why, codes_at_the_time(code, year))
+    year, table = scenario.start.year, code_table()
+    rows = {state.id: state for state in scenario.states}
+    for code in (*rows, *scenario.outside):
+        why = known(code, year) if code in table else None
+        if why is not None:
+            subject, field = (rows[code], "id") if code in rows else ("outside", "")
+            hint = codes_at_the_time(code, year)
+            yield Finding("E304", subject, field, why, hint)
 
 
-def _check_coordinates(scenario: Scenario) -> Iterator[Finding]:
-    """Latitude and longitude come together."""
+@rule("states.latitude states.longitude states.patrons", "states")
+def _single_states(scenario: Scenario) -> Findings:
+    """Latitude and longitude come together, and no state is its own patron."""
     for state in scenario.states:
-        present, lacking = "latitude", "longitude"
-        if state.latitude is None:
-            present, lacking = lacking, present
         if (state.latitude is None) != (state.longitude is None):
-            why = f"`{lacking}` is required beside `{present}`"
-            yield _of_row(state, lacking, "E103", why, place=present)
-
-
-def _check_patrons(scenario: Scenario) -> Iterator[Finding]:
-    """No state is its own patron."""
-    for state in scenario.states:
+            pair = ("latitude", "longitude")
+            given, lacking = pair if state.longitude is None else pair[::-1]
+            why = f"`{lacking}` is required beside `{given}`"
+            yield Finding("E103", state, lacking, why, place=given)
         if state.id in state.patrons:
-            why = f"`{state.id}` is its own patron"
-            yield _of_row(state, "patrons", "E306", why)
+            yield Finding("E306", state, "patrons", f"`{state.id}` is its own patron")
 
 
-def _missing_measures(scenario: Scenario, state: State) -> list[str]:
-    """Measures of capability with a weight that a state lacks."""
-    return [
-        name
-        for name, weight in MEASURES.items()
-        if getattr(state, name) is None and getattr(scenario.capability, weight) > 0
-    ]
-
-
-def _check_measures(scenario: Scenario) -> Iterator[Finding]:
-    """Every state has a measure of capability; a warning where one is missing."""
+@rule("states.capability states.gdp_bn states.milex_bn states.population_m", "states")
+def _measures(scenario: Scenario) -> Findings:
+    """Every state has a measure of capability."""
+    names = ("capability", *MEASURES)
     for state in scenario.states:
-        missing = _missing_measures(scenario, state)
-        if state.capability is not None or not missing:
-            continue
-        if all(getattr(state, name) is None for name in MEASURES):
-            why = f"neither `capability` nor any of {listed(MEASURES)} is given"
-            hint = "give one of them"
-            yield _of_row(state, "", "E216", why, hint, place="id")
-        else:
-            names = listed(f"`{name}`" for name in missing)
-            why = f"{names} missing: its capability rests on the others"
-            yield _of_row(state, "", "W303", why)
+        if all(getattr(state, name) is None for name in names):
+            why = f"none of {listed(names)} is given"
+            yield Finding("E216", state, "", why, "give one of them", place="id")
 
 
-def _check_shares(scenario: Scenario) -> Iterator[Finding]:
-    """Shares can be formed: `capability` for all states or for none, and not all of it
-    nought."""
+@rule("states.capability states.gdp_bn states.milex_bn states.population_m")
+def _shares(scenario: Scenario) -> Findings:
+    """`capability` is given for all states or for none, and some state has some."""
     states = scenario.states
     lacking = [state.id for state in states if state.capability is None]
-    with_capability = [state for state in states if state.capability is not None]
-    if lacking and with_capability:
-        why = f"given for {with_capability[0].id} and not for {listed(lacking, 5)}"
-        hint = "for all states or for none"
-        yield _of_row(with_capability[0], "capability", "E217", why, hint)
-        return
+    complete = [state for state in states if state.capability is not None]
     names = [*MEASURES] if lacking else ["capability"]
-    if states and not any(getattr(row, name) for row in states for name in names):
+    if lacking and complete:
+        why = f"given for {complete[0].id} and not for {listed(lacking, 5)}"
+        hint = "for all states or for none"
+        yield Finding("E217", complete[0], "capability", why, hint)
+    elif states and not any(getattr(row, name) for row in states for name in names):
         hint = "at least one state must have some"
-        yield Finding("E213", "states", (), "capabilities sum to 0", hint)
+        yield Finding("E213", "states", "", "capabilities sum to 0", hint)
 
 
-def _check_gaps(scenario: Scenario) -> Iterator[Finding]:
-    """A warning for ideal points, regimes and distances that are missing."""
-    for name in ("ideal_point", "democracy"):
-        missing = [
-            state.id for state in scenario.states if getattr(state, name) is None
-        ]
+@rule(
+    "states.ideal_point states.democracy states.latitude states.gdp_bn "
+    "states.milex_bn states.population_m capability",
+    of_arms=False,
+)
+def _gaps(scenario: Scenario) -> Findings:
+    """A warning for ideal points, regimes, places and measures that are missing."""
+    states, weights = scenario.states, scenario.capability
+    names = ["ideal_point", "democracy", "latitude"]
+    if any(state.capability is None for state in states):
+        names += [name for name in MEASURES if getattr(weights, MEASURES[name]) > 0]
+    for name in names:
+        missing = [state.id for state in states if getattr(state, name) is None]
         if missing:
-            is_all = len(missing) == len(scenario.states)
+            is_all = len(missing) == len(states)
             whom = "all states" if is_all else listed(missing)
-            yield Finding("W303", "states", (), f"`{name}` is missing for {whom}")
-    nowhere = [state.id for state in scenario.states if state.latitude is None]
-    measured = {frozenset((row.a, row.b)) for row in scenario.distances}
-    dyads = {
-        tuple(sorted((a, b)))
-        for a in nowhere
-        for b in scenario.codes
-        if a != b and frozenset((a, b)) not in measured
-    }
-    if dyads:
-        names = listed(["-".join(dyad) for dyad in sorted(dyads)], 5)
-        hint = "give `latitude` and `longitude`, or a row in `distances`"
-        yield Finding("W304", "states", (), f"no distance known for {names}", hint)
+            yield Finding("W303", "states", "", f"`{name}` is missing for {whom}")
 
 
 # --- sums and orders ------------------------------------------------------------------
 
 
-def _check_capability(scenario: Scenario) -> Iterator[Finding]:
+@rule("capability")
+def _weights(scenario: Scenario) -> Findings:
     """Weights of the composite make 1."""
     weights = scenario.capability
     total = math.fsum((weights.gdp, weights.milex, weights.population))
     if abs(total - 1.0) > 1e-9:
         why = f"sum is {total:.12g}; must be 1 +- 1e-9"
-        yield Finding("E213", "capability", (), why, allowed="1")
+        yield Finding("E213", "capability", "", why, allowed="1")
 
 
-def _check_codings(scenario: Scenario) -> Iterator[Finding]:
+@rule("targets_alternatives", of_arms=False)
+def _codings(scenario: Scenario) -> Findings:
     """Weights of alternatives to the focal event's targets make less than 1."""
     codings = scenario.targets_alternatives
     total = sum(coding.weight for coding in codings)
     if total >= 1.0:
         why = f"all weights sum to {total:g}: nothing is left for the event's own"
         hint, allowed = "lower them", "a sum below 1"
-        yield _of_row(codings[0], "weight", "E203", why, hint, allowed)
+        yield Finding("E203", codings[0], "weight", why, hint, allowed)
 
 
-def _check_trade(scenario: Scenario) -> Iterator[Finding]:
+@rule("trade.share")
+def _trade(scenario: Scenario) -> Findings:
     """A state's shares of trade make 1 at most."""
     rows_of: defaultdict[str, list[Trade]] = defaultdict(list)
     for row in scenario.trade:
@@ -491,187 +425,103 @@ def _check_trade(scenario: Scenario) -> Iterator[Finding]:
         total = math.fsum(row.share for row in rows)
         if total > 1.0 + 1e-9:
             why = f"the shares of `{state}` sum to {total:.6g}"
-            yield _of_row(rows[-1], "share", "E213", why, allowed="up to 1")
+            yield Finding("E213", rows[-1], "share", why, allowed="up to 1")
 
 
-def _check_signals(scenario: Scenario) -> Iterator[Finding]:
-    """Costly signals weigh more than cheaper ones."""
-    for name, kind, cheaper in signals_out_of_order(scenario.event_kinds):
-        weight, cheaper_weight = [
-            abs(getattr(scenario.event_kinds[key], name)) for key in (kind, cheaper)
-        ]
-        why = f"|{name}| is {weight:g}, not above `{cheaper}` with {cheaper_weight:g}"
-        hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
-        yield Finding("E219", "event_kinds", (kind, name), why, hint, order)
-
-
-def signals_out_of_order(
-    kinds: Mapping[str, EventKind],
-) -> Iterator[tuple[str, str, str]]:
-    """Costly signals that weigh no more than the next cheaper one: which weight, of
-    which kind, and of which other."""
-    for name in ("alignment", "intent"):
-        ladder = [kind for kind in SIGNAL_ORDER if kind in kinds]
-        for cheaper, kind in pairwise(ladder):
-            weight = abs(getattr(kinds[kind], name))
-            if weight <= abs(getattr(kinds[cheaper], name)):
-                yield name, kind, cheaper
+@rule("event_kinds")
+def _signals(scenario: Scenario) -> Findings:
+    """Costly signals weigh more than the next cheaper ones."""
+    kinds = scenario.event_kinds
+    signals = [name for name in SIGNAL_ORDER if name in kinds]
+    for weight in ("alignment", "intent"):
+        sizes = {name: abs(getattr(kinds[name], weight)) for name in signals}
+        for cheaper, name in pairwise(signals):
+            if sizes[name] <= sizes[cheaper]:
+                why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
+                hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
+                path = f"{name}.{weight}"
+                yield Finding("E219", "event_kinds", path, why, hint, order)
 
 
 # --- dyads and agreements -------------------------------------------------------------
 
 
-def _check_spells(scenario: Scenario) -> Iterator[Finding]:
-    """Spells end after they begin."""
-    for spell in scenario.no_relations:
-        since, until = spell.since, spell.until
-        if since is not None and until is not None and until <= since:
-            why = f"`until` {until} is not after `from` {since}"
-            hint, order = "leave it blank while it goes on", "from < until"
-            yield _of_row(spell, "until", "E215", why, hint, order)
-
-
-def _check_overlaps(scenario: Scenario) -> Iterator[Finding]:
-    """Spells of one dyad and kind follow each other."""
+@rule("no_relations.from no_relations.until")
+def _spells(scenario: Scenario) -> Findings:
+    """Spells end after they begin, and those of one dyad and kind follow each other."""
     spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
     for spell in scenario.no_relations:
         spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
+        if spell.since and spell.until and spell.until <= spell.since:
+            why = f"`until` {spell.until} is not after `from` {spell.since}"
+            hint = "leave it blank while it goes on"
+            yield Finding("E215", spell, "until", why, hint, "from < until")
     for spells in spells_of.values():
         spells.sort(key=lambda spell: spell.since or date.min)
         for earlier, later in pairwise(spells):
-            ended, begun = earlier.until, later.since
-            if ended is None or begun is None or begun < ended:
+            if not (earlier.until and later.since and later.since >= earlier.until):
                 why = f"the spell overlaps that from {earlier.since}"
                 hint = "join the two, or correct a date"
-                yield _of_row(later, "", "E308", why, hint)
+                yield Finding("E308", later, "", why, hint)
 
 
-def _check_agreements(scenario: Scenario) -> Iterator[Finding]:
-    """Dates in order, and the ones that belong to the status."""
+@rule("accords", "accords")
+def _agreements(scenario: Scenario) -> Findings:
+    """Agreements have their dates in order, and those that belong to the status."""
     for agreement in scenario.accords:
         yield from _order(agreement)
         yield from _status(agreement)
 
 
-def _order(agreement: Agreement) -> Iterator[Finding]:
-    """Dates in order, as precisely as they are known."""
-    days = {name: getattr(agreement, name) for name in DONE}
-    planned = {}
-    for name in ("signed", "in_force"):
-        scheduled = f"scheduled_{name}"
-        if days[name] is None and getattr(agreement, scheduled) is not None:
-            days[name] = getattr(agreement, scheduled)
-            planned[name] = scheduled
-    dates = [(name, day) for name, day in days.items() if day is not None]
+def _order(agreement: Agreement) -> Findings:
+    """Dates come in order, as precisely as they are known."""
+    dates = []
+    for stage in STAGES:
+        is_done = getattr(agreement, stage) is not None
+        field = stage if is_done else f"scheduled_{stage}"
+        day = getattr(agreement, field, None)
+        if day is not None:
+            dates.append((field, day))
     digits = ("year", "month", "day").index(agreement.precision) + 1
-    for (earlier_name, earlier_day), (later_name, later_day) in pairwise(dates):
-        if later_day.timetuple()[:digits] < earlier_day.timetuple()[:digits]:
-            why = f"`{later_name}` {later_day} is before `{earlier_name}` {earlier_day}"
-            order, place = " <= ".join(DONE), planned.get(later_name, later_name)
-            yield _of_row(agreement, later_name, "E215", why, "", order, place)
+    for (earlier, day), (later, later_day) in pairwise(dates):
+        if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
+            why = f"`{later}` {later_day} is before `{earlier}` {day}"
+            yield Finding("E215", agreement, later, why, "", " <= ".join(STAGES))
 
 
-def _status(agreement: Agreement) -> Iterator[Finding]:
-    """Dates that an agreement of its status has, and no others."""
+def _scheduled(field: str) -> str:
+    """The next step for a date that may lie ahead; empty for another."""
+    is_planned = field in ("signed", "in_force")
+    return f"a date fixed beforehand is `scheduled_{field}`" if is_planned else ""
+
+
+def _status(agreement: Agreement) -> Findings:
+    """An agreement has the dates that its status needs, and no others."""
     status = agreement.status
-    for name in NOT_WITH[status]:
-        if getattr(agreement, name) is None:
-            continue
-        hint = "correct the status or the date"
-        if name in ("signed", "in_force") and status in ("talks", "signed"):
-            hint = f"a date fixed beforehand is `scheduled_{name}`"
-        why = f"an agreement with status `{status}` has no `{name}` date"
-        yield _of_row(agreement, name, "E215", why, hint)
+    for field in NOT_WITH[status]:
+        if getattr(agreement, field) is not None:
+            why = f"an agreement with status `{status}` has no `{field}` date"
+            yield Finding("E215", agreement, field, why, _scheduled(field))
     if status in ("signed", "ended") and getattr(agreement, status) is None:
         why = f"`{status}` is required with status `{status}`"
-        yield _of_row(agreement, status, "E103", why, place="status")
-    dates = (agreement.signed, agreement.in_force)
-    if status == "in_force" and dates == (None, None):
-        why = "in force since an unknown date: neither `signed` nor `in_force`"
-        yield _of_row(agreement, "", "W309", why, place="status")
+        yield Finding("E103", agreement, status, why, place="status")
 
 
-def _check_record(scenario: Scenario) -> Iterator[Finding]:
+@rule("accords start end", "accords")
+def _record(scenario: Scenario) -> Findings:
     """What is on record lies before the start; what is scheduled does not."""
     start = scenario.start
     if start >= scenario.end:
         return
     for agreement in scenario.accords:
-        for name in DONE:
-            day = getattr(agreement, name)
+        for field in STAGES:
+            day = getattr(agreement, field)
             if day is not None and day > start:
-                why = f"`{name}` {day} is after `start` {start}"
-                hint = "agreements are those on record then"
-                if name in ("signed", "in_force"):
-                    hint = f"a date fixed beforehand is `scheduled_{name}`"
-                yield _of_row(agreement, name, "E215", why, hint)
-        for name in ("signed", "in_force"):
-            field = f"scheduled_{name}"
+                why = f"`{field}` {day} is after `start` {start}"
+                yield Finding("E215", agreement, field, why, _scheduled(field))
+        for field in ("scheduled_signed", "scheduled_in_force"):
             day = getattr(agreement, field)
             if day is not None and day < start:
-                why, hint = f"{day} is before `start` {start}", f"write `{name}`"
-                yield _of_row(agreement, field, "E215", why, hint)
-
-
-def _rule(
-    check: Callable[[Scenario], Iterator[Finding]],
-    reads: str,
-    row_wise: str = "",
-    **options: Any,
-) -> Rule:
-    """A rule. reads: key paths with spaces between them."""
-    return Rule(check, tuple(reads.split()), row_wise, **options)
-
-
-RULES = (
-    _rule(_check_span, "start end step_days"),
-    _rule(_check_base_rate, "base_rate states.id"),
-    _rule(_check_focal, "focal events.id events.date start", of_arms=False),
-    _rule(_check_plugins, "plugins", of_arms=False),
-    _rule(_check_report, "report groups states.id", of_arms=False),
-    _rule(_check_windows, "report", of_arms=False),
-    _rule(_check_late_windows, "report focal events.date end", of_arms=False),
-    _rule(_check_size, "states.id events.id arms start end step_days", of_arms=False),
-    _rule(
-        _check_roles,
-        "events.principals events.guests events.targets events.host events.kind",
-        "events",
-    ),
-    _rule(_check_event_dates, "events.date start end", "events"),
-    _rule(_check_event_agreements, "events.accord accords.id", "events"),
-    _rule(
-        _check_idle_events,
-        "events.principals events.guests events.targets states.id",
-        "events",
-    ),
-    _rule(
-        _check_provocations, "provocations.state provocations.targets", "provocations"
-    ),
-    _rule(_check_rates, "provocations.rate step_days", "provocations"),
-    _rule(_check_years, "states.id outside start", "states"),
-    _rule(_check_coordinates, "states.latitude states.longitude", "states"),
-    _rule(_check_patrons, "states.patrons", "states"),
-    _rule(
-        _check_measures,
-        "states.capability states.gdp_bn states.milex_bn states.population_m "
-        "capability",
-        "states",
-    ),
-    _rule(
-        _check_shares,
-        "states.capability states.gdp_bn states.milex_bn states.population_m",
-    ),
-    _rule(
-        _check_gaps,
-        "states.ideal_point states.democracy states.latitude distances.a",
-        of_arms=False,
-    ),
-    _rule(_check_capability, "capability"),
-    _rule(_check_codings, "targets_alternatives", of_arms=False),
-    _rule(_check_trade, "trade.share"),
-    _rule(_check_signals, "event_kinds"),
-    _rule(_check_spells, "no_relations.from no_relations.until", "no_relations"),
-    _rule(_check_overlaps, "no_relations.from no_relations.until"),
-    _rule(_check_agreements, "accords", "accords"),
-    _rule(_check_record, "accords start end", "accords"),
-)
+                why = f"{day} is before `start` {start}"
+                hint = f"write `{field.removeprefix('scheduled_')}`"
+                yield Finding("E215", agreement, field, why, hint)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from balance_sim.scenario import schema
 from balance_sim.scenario.actors import (
     Names,
     check_identifier,
@@ -20,7 +19,6 @@ from balance_sim.scenario.actors import (
 )
 from balance_sim.scenario.defaults import (
     DEFAULT_PRESET,
-    REPLACED_TERMS,
     default_tree,
     is_term,
     presets,
@@ -33,39 +31,39 @@ from balance_sim.scenario.diagnostics import (
     listed,
     shown,
 )
-from balance_sim.scenario.layout import OTHER_NAMES, REQUIRED, SECTIONS, SINGLES, TOP
+from balance_sim.scenario.layout import (
+    PLAIN,
+    REQUIRED,
+    SECTIONS,
+    SINGLES,
+    TABLES_OF,
+    TOP,
+)
 from balance_sim.scenario.nodes import (
     REFUSED,
     Node,
-    Refused,
     from_plain,
     iso_date,
     merged,
+    plain,
 )
 from balance_sim.scenario.rows import read_row
 from balance_sim.scenario.schema import (
     SCHEMA_VERSION,
     TERMS,
+    Arm,
     Audience,
     Scenario,
     ScenarioHead,
     SectionRow,
-    Strict,
     Theory,
 )
 from balance_sim.scenario.tables import row_path
 from balance_sim.scenario.validation import read_piece, unknown_key
 
-MOST_REFUSED = 500
-MOST_KINDS = 200
-NEEDED = {
-    "title": "some text",
-    "start": "a date, YYYY-MM-DD",
-    "end": "a date after `start`, YYYY-MM-DD",
-    "focal": "the id of one of the events",
-    "states": "a list of 2 to 400",
-    "arms": "a mapping, one of them with `reference: true`",
-}
+MOST_PIECES = 300  # kinds, audiences, arms
+PARTS = (*TABLES_OF, *SINGLES)
+"""Keys of the top level that are neither single values, names nor rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +83,19 @@ class Places:
     names, all else in the tree."""
 
     tree: Node
-    rows: dict[int, Node] = field(default_factory=dict)
-    names: dict[tuple[str, str], Node] = field(default_factory=dict)
+    rows: dict[int | tuple[str, str], Node] = field(default_factory=dict)
 
     def keep(self, section: str, row: SectionRow, node: Node) -> None:
         """Remember where a row was written."""
         self.rows[id(row)] = node
-        self.names[section, SECTIONS[section].name_of(row)] = node
+        self.rows[section, SECTIONS[section].name_of(row)] = node
 
     def node(self, section: str, row: SectionRow | None) -> Node:
         """The node of a row, or of a whole section; else the whole tree."""
-        if row is None:
-            return self.tree.get(section) or self.tree
-        name = SECTIONS[section].name_of(row)
-        node = self.rows.get(id(row)) or self.names.get((section, name))
+        node = None
+        if row is not None:
+            name = SECTIONS[section].name_of(row)
+            node = self.rows.get(id(row)) or self.rows.get((section, name))
         return node or self.tree.get(section) or self.tree
 
 
@@ -110,54 +107,52 @@ class Draft:
     incomplete : fields of which a part or all could not be read
     """
 
-    tree: Node
     names: Names
     places: Places
     values: dict[str, Any]
-    incomplete: set[str]
+    incomplete: set[str] = field(default_factory=set)
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario as far as it could be read, without arms."""
+        """The scenario as far as it could be read."""
         return Scenario.model_construct(name=name, **self.values)
 
 
 def read_draft(tree: Node, problems: Diagnostics) -> Draft:
-    """Everything that a tree says, but for its arms, and every problem with a single
-    piece of it."""
+    """Everything that a tree says.
+
+    Parameters
+    ----------
+    tree : Node
+        Of a file, tables and extended files read in.
+    problems : Diagnostics
+        Takes every problem with a single piece of it.
+
+    Returns
+    -------
+    Draft
+        With what could be read.
+    """
     names = _read_names(tree, problems)
     _check_top(tree, problems)
-    places = Places(tree)
-    values: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "outside": tuple(sorted(names.outside)),
-        "groups": names.groups,
-        "arms": {},
-        "sha256": "",
-    }
-    draft = Draft(tree, names, places, values, set())
-    for section in SECTIONS:
-        rows = _read_section(section, draft, problems)
-        values[section] = SECTIONS[section].sorted(rows)
-        node = tree.get(section)
-        is_whole = node is None or isinstance(node.value, list)
-        if node is not None and not (is_whole and len(rows) == len(node.items)):
-            draft.incomplete.add(section)
-    if not names.is_whole and len(names.roster) > 1:
+    outside = tuple(sorted(names.outside))
+    values: dict[str, Any] = {"outside": outside, "groups": names.groups}
+    draft = Draft(names, Places(tree), values)
+    if not names.is_whole:
         draft.incomplete |= {"states", "groups"}
-    head = _read_head(tree, problems)
-    pieces: dict[str, Any] = {
-        "kinds": _read_kinds(tree, "kinds", schema.AgreementKind, problems),
-        "event_kinds": _read_kinds(tree, "event_kinds", schema.EventKind, problems),
-        "audiences": read_audiences(tree.below("audiences"), names, problems),
-        "theory": read_theory(tree.below("theory"), problems),
-    }
-    for name, model in SINGLES.items():
-        if name not in pieces:
-            pieces[name] = _read_single(name, model, tree, problems)
-    draft.incomplete |= {name for name, piece in pieces.items() if piece is None}
+    for section, layout in SECTIONS.items():
+        node = tree.get(section) or Node([], tree.mark)
+        rows = read_rows(section, node, section, draft.names, draft.places, problems)
+        values[section] = layout.sorted(rows)
+        if not isinstance(node.value, list) or len(rows) < len(node.items):
+            draft.incomplete.add(section)
+    head = read_head(tree, problems)
     if head is None:
-        draft.incomplete |= {*ScenarioHead.model_fields}
-    values |= {**(dict(head) if head else {}), **pieces}
+        draft.incomplete |= {*PLAIN}
+    values |= dict(head or {})
+    for name in PARTS:
+        values[name] = read_part(name, tree.get(name), names, draft.places, problems)
+        if values[name] is None:
+            draft.incomplete.add(name)
     return draft
 
 
@@ -176,18 +171,15 @@ def _read_names(tree: Node, problems: Diagnostics) -> Names:
     """The names that a file's tree defines."""
     states, problem_count = tree.below("states"), len(problems)
     roster = read_roster(states, SECTIONS["states"].row_limit, problems)
-    count = len(states.items)
-    is_read = all(item.value is not REFUSED for item in states.items)
-    if isinstance(states.value, list) and count < 2 and is_read:
-        why = f"at least 2 states needed, got {count}"
+    is_whole = len(roster) == len(states.items)
+    if len(roster) < 2 and is_whole and isinstance(states.value, list):
+        why = f"at least 2 states needed, got {len(roster)}"
         problems.add(states, "states", "E212", why)
-    is_whole = len(problems) == problem_count and len(roster) == len(states.items) > 1
     year = getattr(iso_date(tree.value_of("start")), "year", None)
-    is_whole = is_whole and not any(
-        known(code, year) for code in roster if code in code_table()
-    )
+    is_of_time = not any(known(code, year) for code in roster if code in code_table())
+    is_whole = is_whole and is_of_time and len(problems) == problem_count
     outside = read_outside(tree.get("outside") or from_plain([]), roster, problems)
-    groups = read_groups(tree.below("groups"), roster, problems, is_whole=is_whole)
+    groups = read_groups(tree.below("groups"), roster, problems)
     kinds, event_kinds = [
         tuple({**default_tree().below(head).fields, **tree.below(head).fields})
         for head in ("kinds", "event_kinds")
@@ -201,16 +193,12 @@ def _check_top(tree: Node, problems: Diagnostics) -> None:
     """Keys of the top level: known, none missing, the schema one that this version
     reads."""
     for key, child in tree.without(*TOP).fields.items():
-        unknown_key(problems, child, "", key, TOP, "the top level")
-    renamed = {OTHER_NAMES.get(key) for key in tree.fields}
-    hint = f"write `schema: {SCHEMA_VERSION}`"
+        unknown_key(problems, child, "", key, TOP)
     for key in REQUIRED:
-        if tree.get(key) is None and key not in renamed:
-            need = f" ({NEEDED[key]})" if key in NEEDED else ""
-            code = "E108" if key == "schema" else "E103"
-            next_step = hint if key == "schema" else ""
-            problems.add(tree, key, code, f"`{key}` is required{need}", next_step)
-    check_version(tree, problems)
+        if key not in tree.fields and key not in ("schema", *PLAIN):
+            problems.add(tree, key, "E103", f"`{key}` is required")
+    version = tree.get("schema") or Node(None, tree.mark)
+    check_version(tree.with_fields({"schema": version}), problems)
 
 
 def check_version(tree: Node, problems: Diagnostics) -> None:
@@ -224,43 +212,61 @@ def check_version(tree: Node, problems: Diagnostics) -> None:
         problems.add(version, "schema", "E108", why, hint, str(SCHEMA_VERSION))
 
 
-def _read_head(tree: Node, problems: Diagnostics) -> ScenarioHead | None:
-    """Single values at the top; which are missing is told elsewhere."""
+def read_head(tree: Node, problems: Diagnostics) -> ScenarioHead | None:
+    """Single values at the top."""
     fields = {"step_days": default_tree().fields["step_days"]}
-    for name in ScenarioHead.model_fields:
-        if name in tree.fields:
-            fields[name] = tree.fields[name]
-    of_head = Diagnostics()
-    head = read_piece(ScenarioHead, tree.with_value(fields), "", of_head)
-    problems += [problem for problem in of_head if problem.code != "E103"]
-    return head
+    fields |= {name: tree.fields[name] for name in PLAIN if name in tree.fields}
+    return read_piece(ScenarioHead, tree.with_value(fields), "", problems)
 
 
-def _read_section(section: str, draft: Draft, problems: Diagnostics) -> list[Any]:
-    """Rows of a section that could be read; every key names one."""
-    node = draft.tree.get(section)
-    if node is None or node.value is REFUSED:
-        return []
+# --- rows -----------------------------------------------------------------------------
+
+
+def read_rows(
+    section: str,
+    node: Node,
+    path: str,
+    names: Names,
+    places: Places,
+    problems: Diagnostics,
+) -> list[Any]:
+    """Rows that could be read, each named once.
+
+    Parameters
+    ----------
+    section : str
+        Of the rows.
+    node : Node
+        The list.
+    path : str
+        Its key path, for messages.
+    names : Names
+        What rows may refer to.
+    places : Places
+        Takes where each row was written.
+    problems : Diagnostics
+        Takes what is wrong.
+    """
     if not isinstance(node.value, list):
-        hint = f"write `{section}:` and below it items that begin with `- `"
-        code = "E207" if node.value is None else "E201"
-        problems.add(node, section, code, f"expected a list, got {node.kind}", hint)
+        if node.value is not REFUSED:
+            code = "E207" if node.value is None else "E201"
+            hint = "write items that begin with `- ` below it"
+            problems.add(node, path, code, f"expected a list, got {node.kind}", hint)
+        return []
+    row_limit = SECTIONS[section].row_limit
+    if len(node.items) > row_limit:
+        why = f"{len(node.items):,} rows, more than {row_limit:,}"
+        problems.add(node.items[row_limit], path, "E022", why)
         return []
     rows: list[Any] = []
-    keys: dict[str, Node] = {}
-    refused_rows = 0
+    earlier: dict[str, Node] = {}
     for position, item in enumerate(node.items):
-        problem_count, path = len(problems), row_path(section, item, position)
-        row = read_row(section, item, path, draft.names, problems)
+        name = row_path(section, item, position).removeprefix(section)
+        row = read_row(section, item, f"{path}{name}", names, problems)
         if row is not None:
-            draft.places.keep(section, row, item)
-            _check_twice(section, row, item, keys, problems)
+            _check_twice(section, row, item, earlier, problems)
+            places.keep(section, row, item)
             rows.append(row)
-        refused_rows += len(problems) > problem_count
-        if refused_rows > MOST_REFUSED or position >= SECTIONS[section].row_limit:
-            why = f"the rest of `{section}` after {position:,} rows was not read"
-            problems.add(item, section, "E022", why)
-            break
     return rows
 
 
@@ -268,114 +274,122 @@ def _check_twice(
     section: str,
     row: SectionRow,
     item: Node,
-    keys: dict[str, Node],
+    earlier: dict[str, Node],
     problems: Diagnostics,
 ) -> None:
-    """Each id once, and each dyad: an undirected one whatever its order. keys: of the
-    rows before it."""
+    """Each id once, and each dyad: an undirected one whatever its order. earlier: nodes
+    of the rows before it, by name."""
     name = SECTIONS[section].name_of(row)
-    earlier = keys.setdefault(name, item)
-    if earlier is item or section in ("states", "no_relations"):
+    other = earlier.setdefault(name, item)
+    if other is item or section in ("states", "no_relations"):
         return
-    place = line_of(earlier.mark, item.mark)
-    if SECTIONS[section].keys == ("id",):
-        why, path = f"`{name}` already defined at {place}", f"{section}.{name}.id"
-        problems.add(item.fields["id"], path, "E015", why, "remove one")
-    else:
-        why = f"the dyad conflicts with {place}: each dyad once"
-        problems.add(item, f"{section}.{name}", "E308", why, "remove one")
+    why = f"already given at line {other.mark.line} of {other.mark.file}"
+    code, path, place = "E308", f"{section}.{name}", item
+    if "id" in item.fields:
+        code, path, place = "E015", f"{path}.id", item.fields["id"]
+    problems.add(place, path, code, why, "remove one")
 
 
-def line_of(mark: Mark, reader: Mark) -> str:
-    """`line 3`, or `line 3 of x.csv` for a reader in another file."""
-    return f"line {mark.line}" + (
-        f" of {mark.file}" if mark.file != reader.file else ""
-    )
+# --- parts ----------------------------------------------------------------------------
 
 
-def _read_single[Model: Strict](
-    name: str, model: type[Model], tree: Node, problems: Diagnostics
-) -> Model | None:
-    """A section that is one mapping, laid over its defaults."""
-    node, below = tree.get(name), default_tree().get(name)
-    if below is not None:
-        node = merged(below, node) if node is not None else below
-    piece = model() if node is None else read_piece(model, node, name, problems)
-    return None if piece is None else tidy(piece)
+def read_part(
+    name: str,
+    given: Node | None,
+    names: Names,
+    places: Places,
+    problems: Diagnostics,
+) -> Any:
+    """What stands under one of the keys `PARTS`.
 
+    Parameters
+    ----------
+    name : str
+        The key.
+    given : Node, optional
+        What the file says there; None if nothing.
+    names : Names
+        What it may refer to.
+    places : Places
+        Takes where events that arms add were written.
+    problems : Diagnostics
+        Takes what is wrong.
 
-def tidy[Model: Strict](piece: Model) -> Model:
-    """The piece with its lists and mappings sorted."""
-    changes: dict[str, object] = {}
-    for name in ("members", "windows", "groups"):
-        values = getattr(piece, name, None)
-        if values is not None:
-            changes[name] = tuple(sorted(values))
-    for name in ("attention", "weights"):
-        values = getattr(piece, name, None)
-        if values is not None:
-            changes[name] = dict(sorted(values.items()))
-    return piece.model_copy(update=changes) if changes else piece
-
-
-def _read_kinds[Kind: Strict](
-    tree: Node, name: str, model: type[Kind], problems: Diagnostics
-) -> dict[str, Kind] | None:
-    """Kinds by name, the shipped ones among them; None where one is refused."""
-    section, problem_count = tree.below(name), len(problems)
-    if not isinstance(section.value, dict | Refused):
-        why = f"expected a mapping of kinds, got {section.kind}"
-        problems.add(section, name, "E201", why)
-    if len(section.fields) > MOST_KINDS:
-        why = f"{len(section.fields):,} kinds, more than {MOST_KINDS}"
-        problems.add(section, name, "E022", why)
+    Returns
+    -------
+    Strict or dict of str to Strict or None
+        Complete, with what is shipped where the file says nothing; None where it is
+        refused.
+    """
+    below, problem_count = default_tree().get(name), len(problems)
+    node = given or below or from_plain({})
+    if given is not None and below is not None:
+        node = merged(below, given)
+    if name == "theory":
+        return _read_theory(node, problems)
+    if name in SINGLES:
+        return read_piece(SINGLES[name], node, name, problems)
+    if not isinstance(node.value, dict) and node.value is not REFUSED:
+        problems.add(node, name, "E201", f"expected a mapping, got {node.kind}")
+    if len(node.fields) > MOST_PIECES:
+        why = f"{len(node.fields):,} {name}, more than {MOST_PIECES}"
+        problems.add(node.at, name, "E022", why)
         return None
-    nodes = merged(
-        default_tree().fields[name], section.with_value(section.fields)
-    ).fields
-    kinds: dict[str, Kind] = {}
-    for kind, node in sorted(nodes.items()):
-        path = f"{name}.{shown(kind)}"
-        check_identifier(kind, node, path, problems)
-        piece = read_piece(model, node, path, problems)
-        if piece is not None:
-            kinds[kind] = piece
-    return kinds if len(problems) == problem_count else None
-
-
-# --- audiences ------------------------------------------------------------------------
-
-
-def read_audiences(
-    given: Node, names: Names, problems: Diagnostics
-) -> dict[str, Audience] | None:
-    """Audiences by name, each state in exactly one; `rest` takes those that no other
-    names. None where one is refused."""
-    problem_count = len(problems)
-    if not isinstance(given.value, dict | Refused):
-        why = f"expected a mapping, got {given.kind}"
-        problems.add(given, "audiences", "E201", why)
-    audiences: dict[str, Audience] = {}
-    audience_of: dict[str, str] = {}
-    for name, node in given.fields.items():
-        audience = _read_audience(name, node, names, audience_of, problems)
-        if audience is not None:
-            audiences[name] = audience
-    if len(problems) > problem_count:
+    pieces: dict[str, Any] = {}
+    for key, child in node.fields.items():
+        path = f"{name}.{shown(key)}"
+        check_identifier(key, child, path, problems)
+        if name == "audiences":
+            pieces[key] = _read_audience(child, path, names, problems)
+        elif name == "arms":
+            pieces[key] = _read_arm(child, path, names, places, problems)
+        else:
+            pieces[key] = read_piece(TABLES_OF[name], child, path, problems)
+    is_refused = node.value is REFUSED or None in pieces.values()
+    if len(problems) > problem_count or is_refused:
         return None
-    return with_rest(audiences, names.roster)
+    if name == "audiences":
+        _check_members(node, pieces, problems)
+        return _with_rest(pieces, names.roster)
+    if name == "arms":
+        _check_references(node, pieces, problems)
+        return pieces
+    return dict(sorted(pieces.items()))
+
+
+def _read_arm(
+    node: Node, path: str, names: Names, places: Places, problems: Diagnostics
+) -> Arm | None:
+    """One arm as written."""
+    arm = read_piece(Arm, node, path, problems, skip=("add", "set"))
+    settings, added = node.below("set"), node.get("add") or Node([], node.mark)
+    if not isinstance(settings.value, dict) and settings.value is not REFUSED:
+        hint = "write `key.path: value` pairs"
+        problems.add(settings, f"{path}.set", "E201", f"got {settings.kind}", hint)
+    events = read_rows("events", added, f"{path}.add", names, places, problems)
+    update = {
+        "add": SECTIONS["events"].sorted(events),
+        "set": dict(sorted(plain(settings).items())) if settings.fields else {},
+    }
+    return None if arm is None else arm.model_copy(update=update)
+
+
+def _check_references(
+    node: Node, arms: Mapping[str, Arm], problems: Diagnostics
+) -> None:
+    """One arm is the control."""
+    controls = [node.fields[name] for name, arm in arms.items() if arm.reference]
+    if len(controls) != 1:
+        why = f"exactly one arm is the control, got {len(controls)}"
+        hint, mark = "write `reference: true` in one arm", [node, *controls][-1].at
+        problems.add(mark, "arms", "E111", why, hint)
 
 
 def _read_audience(
-    name: str,
-    node: Node,
-    names: Names,
-    audience_of: dict[str, str],
-    problems: Diagnostics,
+    node: Node, path: str, names: Names, problems: Diagnostics
 ) -> Audience | None:
-    """One audience. audience_of: by code, those of states so far."""
-    path, members = f"audiences.{shown(name)}", node.get("members")
-    check_identifier(name, node, path, problems)
+    """One audience, its groups expanded."""
+    members = node.get("members")
     if members is not None:
         members = expanded(members, f"{path}.members", names, problems, outside=False)
         node = node.with_fields({"members": members})
@@ -384,70 +398,54 @@ def _read_audience(
         why, hint = f"unknown kind `{shown(kind)}`", did_you_mean(kind, kinds)
         kind_path = f"{path}.attention.{shown(kind)}"
         problems.add(child.at, kind_path, "E211", why, hint, listed(kinds, 30))
-    for item in node.below("members").items:
-        audience_name = audience_of.setdefault(str(item.value), name)
-        if audience_name != name:
-            why = f"`{item.value}` is in audience `{audience_name}` already"
-            allowed = "each state in one audience"
-            problems.add(item, f"{path}.members", "E306", why, allowed=allowed)
-    audience = read_piece(Audience, node, path, problems)
-    if audience is None:
-        return None
-    attention = {"default": 1.0, **audience.attention}
-    return tidy(audience.model_copy(update={"attention": attention}))
+    return read_piece(Audience, node, path, problems)
 
 
-def with_rest(
+def _check_members(
+    node: Node, audiences: Mapping[str, Audience], problems: Diagnostics
+) -> None:
+    """Report states that stand in two audiences."""
+    audience_of: dict[str, str] = {}
+    for name, audience in audiences.items():
+        for code in audience.members:
+            other = audience_of.setdefault(code, name)
+            if other != name:
+                why = f"`{code}` is in audience `{other}` already"
+                place = node.fields[name].below("members")
+                path = f"audiences.{name}.members"
+                problems.add(place, path, "E306", why, "name it in one")
+
+
+def _with_rest(
     audiences: Mapping[str, Audience], roster: frozenset[str]
 ) -> dict[str, Audience]:
     """The audiences, sorted, with the states that none of them names in `rest`."""
     named = {code for audience in audiences.values() for code in audience.members}
-    members = audiences["rest"].members if "rest" in audiences else ()
     all_audiences = dict(audiences)
     if roster - named:
-        rest_audience = all_audiences.get("rest") or Audience(
-            attention={"default": 1.0}
-        )
-        members = tuple(sorted({*members, *(roster - named)}))
-        all_audiences["rest"] = rest_audience.model_copy(update={"members": members})
+        rest = audiences.get("rest", Audience(attention={}))
+        members = tuple(sorted({*rest.members, *(roster - named)}))
+        all_audiences["rest"] = rest.model_copy(update={"members": members})
     return dict(sorted(all_audiences.items()))
 
 
-# --- theory ---------------------------------------------------------------------------
-
-
-def read_theory(given: Node, problems: Diagnostics) -> Theory | None:
+def _read_theory(given: Node, problems: Diagnostics) -> Theory | None:
     """The theory, with every weight that the file does not give from its preset."""
-    if given.value is REFUSED:
-        return None
     if not isinstance(given.value, dict):
-        hint = f"write preset: {given.text}" if given.text in presets() else ""
-        why = f"expected a mapping, got {given.kind}"
-        problems.add(given, "theory", "E201", why, hint)
-        return None
+        return read_piece(Theory, given, "theory", problems)
     preset = given.get("preset") or from_plain(DEFAULT_PRESET)
+    if preset.value is None:  # the preset `null`
+        preset = preset.with_value(preset.text)
     name = preset.value
-    if name is None and preset.text in presets():  # the preset `null`
-        name = preset.text
-        preset = preset.with_value(name)
     if isinstance(name, str) and name not in presets():
         why, hint = f"unknown theory `{shown(name)}`", did_you_mean(name, presets())
         problems.add(preset, "theory.preset", "E211", why, hint, listed(presets()))
         preset = preset.with_value(REFUSED)
     for term, child in given.below("weights").fields.items():
-        check_term(term, child, f"theory.weights.{shown(term)}", problems)
+        if not is_term(term):
+            unknown_key(problems, child, "theory.weights", term, TERMS)
     chosen = presets().get(str(name))
     of_preset = chosen.beside_weights if chosen else {}
     below = from_plain({**of_preset, "weights": weights_under(str(name))})
-    theory_node = merged(below, given).with_fields({"preset": preset})
-    theory = read_piece(Theory, theory_node, "theory", problems)
-    return None if theory is None else tidy(theory)
-
-
-def check_term(term: str, node: Node, path: str, problems: Diagnostics) -> None:
-    """A weight is that of a term of willingness, or of one of the user's own."""
-    if term in REPLACED_TERMS:
-        _, why, hint = REPLACED_TERMS[term]
-        problems.add(node.at, path, "E104", why, hint)
-    elif not is_term(term):
-        unknown_key(problems, node, "theory.weights", term, TERMS, "theory.weights")
+    node = merged(below, given).with_fields({"preset": preset})
+    return read_piece(Theory, node, "theory", problems)

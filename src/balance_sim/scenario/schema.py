@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -48,6 +49,24 @@ Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
 Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
 MOST_A_YEAR = 1e6
 HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
+
+
+def _in_order[Item: (str, int)](items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The items sorted."""
+    return tuple(sorted(items))
+
+
+def _by_name(values: dict[str, float]) -> dict[str, float]:
+    """The values sorted by their names."""
+    return dict(sorted(values.items()))
+
+
+def _with_default(attention: dict[str, float]) -> dict[str, float]:
+    """Attention by kind of event, in full where nothing is said."""
+    return {"default": 1.0, **_by_name(attention)}
+
+
+Identifiers = Annotated[tuple[Identifier, ...], AfterValidator(_in_order)]
 
 
 class Strict(BaseModel):
@@ -189,7 +208,7 @@ class Agreement(SectionRow):
     scheduled_signed: Day | None = None
     scheduled_in_force: Day | None = None
     precision: Literal["day", "month", "year"] = "day"
-    multilateral: bool = False
+    multilateral: Annotated[bool, Field(strict=False)] = False
     source: Text = ""
     confidence: Text = ""
     note: Text = ""
@@ -211,7 +230,7 @@ class Event(SectionRow):
     guests: tuple[Identifier, ...] = ()
     host: Identifier | None = None
     targets: tuple[Identifier, ...] = ()
-    sign: Literal[-1, 0, 1] = 1
+    sign: Annotated[int, Field(ge=-1, le=1)] = 1
     accord: Identifier | None = None
     source: Text = ""
     confidence: Text = ""
@@ -245,8 +264,11 @@ class Audience(Strict):
     """Who reads the news alike. `attention` -1..1 by kind of event; `default` for kinds
     not named."""
 
-    members: tuple[Identifier, ...] = ()
-    attention: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
+    members: Identifiers = ()
+    attention: Annotated[
+        dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]],
+        AfterValidator(_with_default),
+    ] = Field(default={}, validate_default=True)
 
 
 class AgreementKind(Strict):
@@ -341,7 +363,7 @@ class Theory(Strict):
     preset: Identifier
     equal_hostility: Quarrel | None = None
     signal_cost: Annotated[Unit, Field(exclude_if=lambda share: share == 0.0)] = 0.0
-    weights: dict[str, Weight]
+    weights: Annotated[dict[str, Weight], AfterValidator(_by_name)]
 
 
 class Calibration(Strict):
@@ -355,7 +377,7 @@ class Calibration(Strict):
     file: Text = ""
     data_sha256: Text = ""
     weights_sha256: Text = ""
-    weights: dict[str, Weight] = {}
+    weights: Annotated[dict[str, Weight], AfterValidator(_by_name)] = {}
     level_variance: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     names: tuple[Annotated[str, Field(max_length=200)], ...] = ()
     covariance: tuple[Weight, ...] = ()
@@ -388,7 +410,7 @@ class Arm(Strict):
 
     title: Text = ""
     reference: bool = False
-    drop: tuple[Identifier, ...] = ()
+    drop: Identifiers = ()
     add: tuple[Event, ...] = ()
     set: dict[str, object] = {}
 
@@ -399,8 +421,10 @@ class Report(Strict):
     `positions`: of the focal event's host between two states, as `RUS-UKR: 0`; 1 with
     the first, -1 the second."""
 
-    windows: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 90, 365)
-    groups: tuple[Identifier, ...] = ()
+    windows: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=3650)], ...], AfterValidator(_in_order)
+    ] = (30, 90, 365)
+    groups: Identifiers = ()
     positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
@@ -419,20 +443,12 @@ class ScenarioHead(Strict):
     plugins: tuple[Identifier, ...] = ()
 
 
-class Scenario(Strict):
+class Scenario(ScenarioHead):
     """All that a replication needs, complete. `name` is the file's stem; `sha256` its
     content's, not its layout's."""
 
     schema_version: Literal[1] = 1
     name: Identifier
-    title: Text
-    question: Text = ""
-    source: Text = ""
-    notes: Text = ""
-    start: Day
-    end: Day
-    step_days: StepDays
-    focal: Identifier
     capability: CapabilityWeights
     states: tuple[State, ...] = Field(min_length=2)
     outside: tuple[Identifier, ...] = ()
@@ -455,8 +471,6 @@ class Scenario(Strict):
     report: Report = Report()
     calibration: Calibration = Calibration()
     posterior: Posterior = Posterior()
-    base_rate: Annotated[float, Field(gt=0.0, le=MOST_A_YEAR)] | None = None
-    plugins: tuple[Identifier, ...] = ()
     sha256: str = ""
     origin: Any = Field(default=None, exclude=True, repr=False)
     folder: str = Field(default="", exclude=True, repr=False)

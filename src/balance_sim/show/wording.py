@@ -273,8 +273,6 @@ TERM_WORDS = {
     "exposure": "fear for its trade",
     "hub_doubt": "doubt about a patron of both",
     "bandwagon": "siding with what threatens it",
-    "foresight": "the reply that it expects",
-    "talks_budget": "talks under way already",
     "agent": "what its agent wants beside the terms",
 }
 

@@ -30,11 +30,10 @@ from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.streams import LEVEL, PARAMETERS, stream_keys
-from balance_sim.model.thinning import most_willing, usual_talks
+from balance_sim.model.thinning import most_willing
 from balance_sim.model.willingness import (
     consent,
     level,
-    terms_at_start,
     terms_of,
     total,
 )
@@ -371,8 +370,7 @@ def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
         arms[name] = replace(world, drawn=drawn_for(world, moved, level))
     reference = arms[scenario.reference_arm]
     keen = keen_at_start(reference, worlds.baseline, runs)
-    talks = usual_talks(reference, keen)
-    baseline = replace(worlds.baseline, keen=keen, talks=talks)
+    baseline = replace(worlds.baseline, keen=keen)
     bounds = {name: most_willing(world, baseline) for name, world in arms.items()}
     return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)
 
@@ -393,7 +391,7 @@ def keen_at_start(world: World, baseline: Baseline, runs: Keys) -> Floats:
     prospects = Prospects(undrawn, baseline, view, state, *places)
     values, weights = {}, {}
     for name, weight in world.rules.weights.items():
-        if weight != 0 and name in terms_at_start(world):
+        if weight != 0:
             values[name] = terms_of(world)[name](prospects)
             by_run = drawn.weights.get(name, weight)
             weights[name] = np.broadcast_to(by_run, len(runs))

@@ -34,7 +34,6 @@ from balance_sim.model.own.modules import (
     module_named,
     object_named,
     place_of,
-    plugin,
     where_raised,
 )
 from balance_sim.model.own.terms import numbers_of
@@ -244,12 +243,8 @@ def function_named(reference: str) -> Function:
 
 
 def functions_of(name: str) -> CodeReferences:
-    """Every public function of a module, by name; or what the plug-in of that name is.
-    Raises WrongRequest for none."""
-    module, _, function = (plugin("outcomes", name) or name).partition(":")
-    if function:
-        return ((name, f"{module}:{function}"),)
-    functions = []
+    """Every public function of a module, by name. Raises WrongRequest for none."""
+    module, functions = name, []
     for key, value in sorted(vars(module_named(module, "--outcomes")).items()):
         is_own = isinstance(value, FunctionType) and value.__module__ == module
         if is_own and not key.startswith("_"):

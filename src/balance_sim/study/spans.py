@@ -12,7 +12,7 @@ import numpy.typing as npt
 from balance_sim.model import threat
 from balance_sim.model.baseline import NO_RUN, Worlds
 from balance_sim.model.beliefs import evidence
-from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
+from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step, effort_after
 from balance_sim.model.perception import (
     View,
@@ -24,14 +24,10 @@ from balance_sim.model.perception import (
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Workspace, begin_network
-from balance_sim.model.thinning import by_state, rates_at_start, usual_talks
-from balance_sim.model.threat import over
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
 
-SCARCE = "talks_budget"
-"""The term that reads talks under way."""
 EVIDENCE = ("odds_against", "intent_odds", "reliability")
 """Arrays of a world by step."""
 SPANS = 20
@@ -149,9 +145,6 @@ def course(
     WillingnessOverTime
         consent, gain and states by span
     """
-    is_scarce = world.rules.weights[SCARCE] != 0
-    if is_scarce and dyads is not None:
-        return course(world, baseline, start=start).of(dyads)
     if dyads is None:
         dyads = np.arange(len(world.first))
     walk = _Course(world, baseline, dyads, replace(start or at_start(world)))
@@ -161,8 +154,8 @@ def course(
     terms = world.own_terms.values()
     has_own = any(term.reads != "facts" for term in terms)
     fits = 0 < len(steps) * world.n**2 <= ROOM
-    if is_scarce or has_own or world.drawn is not None or not fits:
-        walk.look_in_turn(steps, is_scarce=is_scarce)
+    if has_own or world.drawn is not None or not fits:
+        walk.look_in_turn(steps)
     else:
         walk.look_together(steps)
     return walk.result
@@ -275,18 +268,13 @@ class _Course:
         self.states += together.states(self.state)
         self.together = together
 
-    def look_in_turn(self, steps: Ints, *, is_scarce: bool) -> None:
-        """Span by span. is_scarce: talks under way count."""
+    def look_in_turn(self, steps: Ints) -> None:
+        """Span by span."""
         world, baseline, state = self.world, self.baseline, self.state
         for step in steps.tolist():
-            if is_scarce and state.talks is None:
-                state.talks = baseline.talks.reshape(-1, world.n)[:1]
             self.states.append(replace(state))
             view = perceive(world, state, step)
-            wanted = self.look(view, state, NO_STEP)
-            if is_scarce:
-                wanted_now = wanted[:, 0]
-                state.talks = _talks_after(world, baseline, state, wanted_now, step)
+            self.look(view, state, NO_STEP)
             close_step(world, baseline, state, view)
 
 
@@ -401,21 +389,6 @@ def _add_efforts(
         if row + 1 < len(steps):
             state.effort[row + 1] = effort
     return all_finite
-
-
-def _talks_after(
-    world: World, baseline: Baseline, state: BlockState, wanted: Floats, step: int
-) -> Floats:
-    """(1, n) expected talks under way at the end of a span, on the way to the steady
-    state of the span's consent, (2, P, M), as fast as talks end at the start's."""
-    assert state.talks is not None
-    keen = wanted.swapaxes(0, 1)
-    at_start = baseline.keen.reshape(-1, *keen.shape)[0]
-    steady, usual = usual_talks(world, keen), usual_talks(world, at_start)
-    opened = by_state(world, rates_at_start(world, at_start).sum(axis=-1))
-    ends = over(opened, usual) / DAYS_PER_YEAR
-    remaining = np.exp(-ends * (world.grid[step + 1] - world.grid[step]))
-    return np.asarray(steady + (state.talks - steady) * remaining)
 
 
 def _alike(world: World, other: World) -> int:

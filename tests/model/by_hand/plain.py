@@ -19,7 +19,6 @@ from typing import Any
 from balance_sim.model import clocks
 from balance_sim.scenario import Scenario, arm_scenario
 from scipy import stats
-from scipy.integrate import quad
 
 YEAR = 365.25
 NEVER = math.inf
@@ -73,7 +72,6 @@ class Seen:
     insecurity: dict[str, float]
     reliability: dict[str, float]
     depth: dict[Pair, float]
-    brought: dict[tuple[str, str], float] = field(default_factory=dict)  # from the second by what the first signs
 
 
 @dataclass
@@ -84,8 +82,6 @@ class Start:
     insecurity: dict[str, float] = field(default_factory=dict)
     first: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     keen: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    signs: dict[tuple[Pair, str], float] = field(default_factory=dict)  # agreements a year, without foresight
-    talks: dict[str, float] = field(default_factory=dict)  # under way as a rule
 
 
 class Plain:
@@ -330,7 +326,7 @@ class Plain:
         return math.log(self.gain(seen, i, j, kind) + self.p.gain_floor)
 
     def terms(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str) -> dict[str, float]:
-        """The nineteen terms before their weights."""
+        """The seventeen terms before their weights."""
         dyad, codes, depth = frozenset((i, j)), self.codes, self.deepest(made, "depth")
         partners = {k: {m for m in codes if m != k and depth[frozenset((k, m))] > 0} for k in codes}
         log_partners = {k: math.log(1 + len(partners[k])) for k in codes}
@@ -366,45 +362,12 @@ class Plain:
                 ]
             ),
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
-            "foresight": begun.first.get(("foresight", i, j, kind)),
-            "talks_budget": sum(poisson(n, begun.talks.get(i, 0.0)) * math.log(1 + n) for n in range(60))
-            - math.log(1 + sum(one.stage == "talks" and i in one.dyad for one in made)),
         }
-        if out["foresight"] is None:
-            out["foresight"] = -math.log(1 + self.reply(seen, begun, i, j, kind) / self.p.gain_floor)
         for name in ("security_gain", "common_threat", "hostility"):
             steady = begun.first.get((name, i, j, kind))
             if steady is not None:
                 out[name] = steady + getattr(self.p, f"change_{name}") * (out[name] - steady)
         return out
-
-    def rise(self, seen: Seen, x: str, k: str, j: str, kind: str) -> float:
-        """Of x's insecurity where k and j sign: they stand closer together and lend each other more, as x sees it."""
-        if x in (k, j):
-            return 0.0
-        alpha = math.log(seen.a[x, k, j] / (1.0 - seen.a[x, k, j]))
-        alpha += self.p.alpha_acc * max(self.kinds[kind].depth - seen.depth[frozenset((k, j))], 0.0)
-        more = self.p.beta * sigma(alpha) - seen.lend[x, k, j]
-        threat = 0.0
-        for foe, lender in ((k, j), (j, k)):
-            free = 1.0 - max(seen.depth[frozenset((x, lender))], seen.a[x, x, lender])
-            q = 1.0 - (1.0 - seen.q[x, lender]) * math.exp(-free * seen.h[x, foe] * more)
-            strength = self.capability[lender] * self.offence(lender) * self.reach(x, lender)
-            threat += strength * (q - seen.q[x, lender])
-        now = seen.threat[x] + threat
-        return now / (now + seen.defence[x] + self.p.s0) - seen.insecurity[x]
-
-    def reply(self, seen: Seen, begun: Start, i: str, j: str, kind: str) -> float:
-        """What the agreement of i and j takes from i a year, by what those sign whom it threatens."""
-        if begun.signs and not seen.brought:
-            for k, x in permutations(self.codes, 2):
-                seen.brought[k, x] = sum(
-                    begun.signs.get((frozenset((k, m)), other), 0.0) * self.rise(seen, x, k, m, other)
-                    for m in self.codes if m != k for other in self.kinds
-                )  # fmt: skip
-        return sum(
-            self.rise(seen, k, i, j, kind) * seen.brought.get((k, i), 0.0) for k in self.codes if k not in (i, j)
-        )
 
     def signatures(self, made: list[Agreement], half_life: float, day: float) -> dict[Pair, float]:
         """Bilateral signatures of each dyad, before the start and in the run, fading to a day."""
@@ -433,47 +396,7 @@ class Plain:
                 found = self.terms(seen, made, replace_first(out), i, j, kind)
                 for name in ("security_gain", "common_threat", "hostility"):
                     out.first[name, i, j, kind] = found[name]
-                out.keen[i, j, kind] = self.keen(seen, made, out, i, j, kind, ("foresight", "talks_budget"))
-        for dyad in self.dyads:
-            i, j = sorted(dyad)
-            for name, kind in self.kinds.items():
-                opens = self.rate(dyad, name) * self.openness(dyad, 0.0)
-                k = kind.talks_shape
-                kept = (1.0 + self.p.collapse_rate / YEAR * kind.talks_days / k) ** -k
-                out.signs[dyad, name] = opens * out.keen[i, j, name] * out.keen[j, i, name] * kept
-        if self.weights["foresight"]:
-            first = {("foresight", i, j, kind): self.terms(seen, made, replace_first(out), i, j, kind)["foresight"]
-                     for i, j in permutations(self.codes, 2) for kind in self.kinds}  # fmt: skip
-            out.first |= first
-            for i, j, kind in out.keen:
-                out.keen[i, j, kind] = self.keen(seen, made, out, i, j, kind, ("talks_budget",))
-        out.talks = {i: sum(self.in_talks(out, i, j) for j in self.codes if i != j) for i in self.codes}
-        return out
-
-    def in_talks(self, begun: Start, i: str, j: str) -> float:
-        """Of any kind, in the steady state of consent at the start."""
-        dyad, total = frozenset((i, j)), 0.0
-        for name, kind in self.kinds.items():
-            opens = self.rate(dyad, name) * self.openness(dyad, 0.0) * begun.keen[i, j, name] * begun.keen[j, i, name]
-            total += (1.0 - math.exp(-opens * kind.talks_days / YEAR)) * self.lasting[name]
-        return total
-
-    def keen(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str, without: Any) -> float:
-        """Consent at the start, but for some of the terms."""
-        known = replace_first(begun)
-        known.first |= {key: value for key, value in begun.first.items() if key[0] == "foresight"}
-        terms = self.terms(seen, made, known, i, j, kind)
-        u = self.kinds[kind].intercept + self.state[i].propensity
-        return sigma(u + sum(self.weights[name] * value for name, value in terms.items() if name not in without))
-
-    @cached_property
-    def lasting(self) -> dict[str, float]:
-        """Share of talks found under way that have not collapsed: age has the density of survival over the mean."""
-        out, fails = {}, self.p.collapse_rate / YEAR
-        for name, kind in self.kinds.items():
-            law = stats.gamma(kind.talks_shape, scale=kind.talks_days / kind.talks_shape)
-            left = quad(lambda day, law=law: law.sf(day) * math.exp(-fails * day), 0, 40 * kind.talks_days, epsabs=1e-9)
-            out[name] = float(left[0]) / kind.talks_days
+                out.keen[i, j, kind] = sigma(self.u(seen, made, replace_first(out), i, j, kind))
         return out
 
     # --- random numbers ---------------------------------------------------------------------------------
@@ -664,11 +587,7 @@ class Plain:
 
 def replace_first(begun: Start) -> Start:
     """The same while the terms at the start are not known."""
-    return Start(begun.gain_norm, begun.insecurity, signs=begun.signs, talks=begun.talks)
-
-
-def poisson(n: int, mean: float) -> float:
-    return math.exp(-mean) * mean**n / math.factorial(n)
+    return Start(begun.gain_norm, begun.insecurity)
 
 
 def lag(key: Any, shape: float, mean_days: float, elapsed: float = 0.0) -> float:

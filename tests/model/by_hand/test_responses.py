@@ -135,17 +135,6 @@ def test_polarisation_of_two_even_camps_and_of_concord() -> None:
     assert responses.polarisation(np.full((4, 4), 0.7), np.full(4, 0.25)) == pytest.approx(0.0)
 
 
-def test_propensities_that_are_not_symmetric_are_refused() -> None:
-    """Also by a hundredth; to nine digits they are the same."""
-    p = np.array([[0.0, 0.3], [0.31, 0.0]])
-    with pytest.raises(ValueError, match="not symmetric"):
-        landscape.landscape(p, np.ones(2))
-    p[1, 0] = 0.3 * (1 + 1e-12)
-    assert landscape.landscape(p, np.ones(2))[0].energy == 0.0
-    only = landscape.landscape(np.array([[7.0, -0.3], [-0.3, np.nan]]), np.array([1.0, 2.0]))  # no diagonal is read
-    assert only[0].energy == pytest.approx(-1.2) and only[0].camps == ((0,), (1,))
-
-
 def test_two_camps_of_more_states_than_can_be_tried() -> None:
     """Ten against eleven, 0.01 within and -0.01 across, whatever stands on the diagonal: 2 x 110 x -0.01."""
     side = np.array([1] * 10 + [-1] * 11)

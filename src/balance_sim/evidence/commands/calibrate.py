@@ -1,14 +1,13 @@
-"""`balance-sim evidence calibrate SCENARIO`: types, states, dyads and level from a
-scenario's own record, with a skill card."""
+"""`balance-sim evidence calibrate SCENARIO`: types, states and level from a scenario's
+own record, with a skill card."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,13 +15,9 @@ from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
 from balance_sim.show.wording import state_names, wrapped
 
-if TYPE_CHECKING:
-    from balance_sim.evidence.estimation.calibration import Form
-    from balance_sim.evidence.forecast.theories import TheoryScores
-    from balance_sim.scenario.files import Sources
-    from balance_sim.scenario.schema import Scenario
-
 WINDOW = 20
+SECONDS_A_YEAR = 6.0
+"""That a forecast of a year takes, about."""
 
 
 @click.command()
@@ -70,22 +65,24 @@ def calibrate(
 
     From the fitted weights as a prior and the dated agreements in the scenario's
     tables: the intercept of each type, how readily each state signs (its random
-    intercept), the frailty of each dyad, and the level of a year. The skill card scores
-    the same calibration on the record's last five years, each forecast from what was
-    known before it, beside baselines."""
+    intercept), and the level of a year. The skill card scores the same calibration on
+    the record's last five years, each forecast from what was known before it, beside
+    baselines."""
     from balance_sim.evidence.estimation import calibration
     from balance_sim.evidence.estimation.choices import own_record
+    from balance_sim.evidence.estimation.lines import calibration_lines
     from balance_sim.evidence.estimation.parameter_files import (
         calibration_record,
         calibration_text,
     )
-    from balance_sim.evidence.forecast.lines import (
-        calibration_lines,
-        card_lines,
-        theory_lines,
-    )
+    from balance_sim.evidence.forecast.lines import card_lines
     from balance_sim.evidence.forecast.skill_card import CARD_YEARS, skill_card
-    from balance_sim.scenario.defaults import fitted_distribution
+    from balance_sim.evidence.forecast.theories import (
+        NAME,
+        score_theories,
+        theories_text,
+    )
+    from balance_sim.scenario.defaults import fitted_distribution, presets
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
@@ -99,95 +96,52 @@ def calibrate(
         raise click.UsageError(
             f"--until {end} lies after the scenario's start, {raw.start}"
         )
-    years = window + CARD_YEARS if card else window
-    record = own_record(raw, years, until=end)
+    record = own_record(raw, window + CARD_YEARS if card else window, until=end)
     last = record.years[-1]
     calibrated = record.within(last - window + 1, last)
     posterior = calibration.calibrate(calibrated, prior, form)
-    words = _command(sources.path, "" if end == raw.start else end.isoformat(), window)
-    written = calibration_record(
-        raw, calibrated, posterior, prior, form, " ".join(words), version()
+    changed = {"--until": (end, raw.start), "--window": (window, WINDOW)}
+    command = f"balance-sim evidence calibrate {sources.path.parent.name}/"
+    command += sources.path.name
+    for option, (value, default) in changed.items():
+        command += f" {option} {value}" if value != default else ""
+    written: Any = calibration_record(
+        raw, calibrated, posterior, prior, form, command, version()
     )
-    file = out or _usual_file(sources)
+    file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, calibration_text(written).encode("utf-8"))
-    document: dict[str, Any] = {"file": str(file)}
-    for key in ("calibrated", "variances", "levels"):
-        document[key] = written[key]
-    skill = None
-    if card:
-        with Steps({"skill card": 6.0 * CARD_YEARS}) as steps:
+    document: dict[str, Any] = {"file": str(file), "skill_card": None}
+    document |= {key: written[key] for key in ("calibrated", "variances", "levels")}
+    skill, count = None, CARD_YEARS * len(presets())
+    plan = {"skill card": CARD_YEARS * card, "theories": count * theories}
+    with Steps({name: SECONDS_A_YEAR * years for name, years in plan.items()}) as steps:
+        if card:
             steps.begin("skill card")
             skill = skill_card(raw, record, prior, form, say=steps.lines(CARD_YEARS))
-    document["skill_card"] = None if skill is None else skill.as_dict()
-    scores = None
-    if theories:
-        command = " ".join([*words, "--theories"])
-        scores = _score_theories(scenario, raw, form, until, file.parent, command)
-        document["theories"] = scores.as_dict()
+            document["skill_card"] = skill.as_dict()
+        if theories:
+            steps.begin("theories")
+            say = steps.lines(count)
+            scores = score_theories(scenario, form=form, until=until, say=say)
+            text = theories_text(raw, scores, f"{command} --theories", version())
+            write_atomic(file.parent / NAME, text.encode("utf-8"))
+            document["theories"] = scores.as_dict()
 
     def lines() -> Iterator[str]:
-        names = state_names(raw)
-        yield from calibration_lines(posterior, names, end)
+        yield from calibration_lines(posterior, state_names(raw), end)
         if skill is not None:
             yield from card_lines(skill)
-        if scores is not None:
-            yield from theory_lines(scores)
         home = sources.path.parent
         named = file.relative_to(home) if file.is_relative_to(home) else file
         wrote = f"wrote {file}; the scenario names it by `calibration: {named}`"
         yield from ("", *wrapped(wrote, ""))
 
     options.answer(document, lines, indent=1)
-    sys.stdout.flush()
 
 
-def _command(path: Path, until: str, window: int) -> list[str]:
-    """The words of the command that writes the same again, without options at their
-    default."""
-    scenario = f"{path.parent.name}/{path.name}"
-    words = ["balance-sim", "evidence", "calibrate", scenario]
-    if until:
-        words += ["--until", until]
-    if window != WINDOW:
-        words += ["--window", str(window)]
-    return words
-
-
-def _usual_file(sources: Sources) -> Path:
+def _usual_file(home: Path, stem: str) -> Path:
     """Where a calibration is written: a folder of the scenario's name needs no more
     than that."""
-    home, stem = sources.home(), sources.path.stem
-    if home.name == stem:
-        return home / "calibration.yaml"
-    return home / f"{stem}_calibration.yaml"
-
-
-def _score_theories(
-    scenario: str,
-    raw: Scenario,
-    form: Form,
-    until: date | None,
-    folder: Path,
-    command: str,
-) -> TheoryScores:
-    """Score the theories, and write what was found beside the calibration."""
-    from balance_sim.evidence.forecast.skill_card import CARD_YEARS
-    from balance_sim.evidence.forecast.theories import (
-        NAME,
-        score_theories,
-        theories_text,
-    )
-    from balance_sim.scenario.defaults import presets
-    from balance_sim.study.atomic_files import write_atomic
-    from balance_sim.study.machine import version
-
-    count = CARD_YEARS * len(presets())
-    with Steps({"theories": 6.0 * count}) as steps:
-        steps.begin("theories")
-        scores = score_theories(
-            scenario, form=form, until=until, say=steps.lines(count)
-        )
-    text = theories_text(raw, scores, command, version())
-    write_atomic(folder / NAME, text.encode("utf-8"))
-    return scores
+    name = "calibration" if home.name == stem else f"{stem}_calibration"
+    return home / f"{name}.yaml"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.threads import use_one_thread
 from balance_sim.show.wording import wrapped
-
-if TYPE_CHECKING:
-    from balance_sim.evidence.posterior.joint import JointPosterior
 
 DRAWS, SEED = 2000, 1
 
@@ -68,10 +65,8 @@ def posterior(
     from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
     from balance_sim.evidence.posterior.joint import posterior_of
     from balance_sim.evidence.posterior.lines import draws_sentence
-    from balance_sim.evidence.posterior.uncertainty import (
-        stored_record,
-        uncertainty,
-    )
+    from balance_sim.evidence.posterior.power_scaling import FINDINGS
+    from balance_sim.evidence.posterior.uncertainty import stored_record, uncertainty
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
@@ -81,44 +76,50 @@ def posterior(
     loaded = load_scenario(scenario, drawn=False)
     uncalibrated = load_scenario(scenario, calibrated=False)
     sources = Sources(scenario)
-    folder = out or sources.home()
+    path, folder = sources.path, out or sources.home()
+    command = f"balance-sim evidence posterior {path.parent.name}/{path.name}"
+    command += f" --draws {draws}" if draws != DRAWS else ""
+    command += f" --seed {seed}" if seed != SEED else ""
     seconds = {"record of agreements": 5.0, "the scenario's own record": 60.0}
-    if headline:
-        seconds["draws"] = 0.1 * draws
-    doubt = None
-    with Steps(seconds) as steps:
+    effect = None
+    with Steps(seconds | {"draws": 0.1 * draws * headline}) as steps:
         joint = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
-        command = _command(sources.path, draws, seed)
         head = posterior_head(loaded, joint, command, version())
         if headline:
             steps.begin("draws")
-            home = sources.path.with_suffix("")
-            doubt = uncertainty(
+            effect = uncertainty(
                 loaded,
                 draws=draws,
                 workers=workers,
                 posterior=joint.draws,
-                weights=stacking_weights_beside(uncalibrated, home),
+                weights=stacking_weights_beside(uncalibrated, path.with_suffix("")),
                 with_placebos=True,
                 progress=steps.counter("draws"),
             )
-            head["headline"] = stored_record(loaded, doubt)
+            head["headline"] = stored_record(loaded, effect)
     folder.mkdir(parents=True, exist_ok=True)
     head_file = folder / "posterior.yaml"
     write_atomic(folder / TABLE, draws_bytes(joint.draws))
     write_atomic(head_file, head_text(head).encode("utf-8"))
-    counts = _counts(joint)
+    words = Counter(scaling.word for scaling in joint.scaling.values())
+    counts = {finding: words[finding] for finding in FINDINGS}
     document: dict[str, Any] = {"file": str(head_file)}
     document |= {key: value for key, value in head.items() if key != "informed"}
     document["parameters"] = counts
 
     def lines() -> Iterator[str]:
-        is_inside = folder.is_relative_to(sources.path.parent)
-        named = head_file.relative_to(sources.path.parent) if is_inside else head_file
+        findings = ", ".join(f"{counts[finding]} {finding}" for finding in FINDINGS)
+        trust = "" if joint.pareto_k < joint.trusted else "not "
+        is_inside = folder.is_relative_to(path.parent)
+        named = head_file.relative_to(path.parent) if is_inside else head_file
         paragraphs = [
-            _counts_sentence(joint, counts),
-            draws_sentence(doubt),
-            *_reliability_sentences(joint),
+            f"{draws:,} joint draws of {len(joint.draws.paths)} parameters from their "
+            f"posterior: {findings} (what is believed of a prior-dominated one is its "
+            "prior).",
+            draws_sentence(effect),
+            f"The importance weights are {trust}to be trusted: Pareto k "
+            f"{joint.pareto_k:.2f} (trusted below {joint.trusted:.2f}); they are worth "
+            f"{joint.effective:,.0f} independent draws.",
             f"wrote {folder / TABLE} and its head; the scenario names it by "
             f"`posterior: {named}`",
             f"next, once it does: balance-sim parameters {scenario}; "
@@ -128,53 +129,3 @@ def posterior(
             yield from wrapped(paragraph, "")
 
     options.answer(document, lines, indent=1)
-
-
-def _command(path: Path, draws: int, seed: int) -> str:
-    """The command line that draws the same again, without options at their default."""
-    words = ["balance-sim evidence posterior", f"{path.parent.name}/{path.name}"]
-    if draws != DRAWS:
-        words += ["--draws", str(draws)]
-    if seed != SEED:
-        words += ["--seed", str(seed)]
-    return " ".join(words)
-
-
-def _counts(joint: JointPosterior) -> dict[str, int]:
-    """The number of parameters by what power scaling finds of them."""
-    from balance_sim.evidence.posterior.power_scaling import FINDINGS
-
-    counts = Counter(scaling.word for scaling in joint.scaling.values())
-    return {finding: counts[finding] for finding in FINDINGS}
-
-
-def _counts_sentence(joint: JointPosterior, counts: dict[str, int]) -> str:
-    from balance_sim.evidence.posterior.power_scaling import (
-        IN_CONFLICT,
-        INFORMED,
-        PRIOR_DOMINATED,
-    )
-
-    return (
-        f"{len(joint.draws):,} joint draws of {len(joint.draws.paths)} parameters from "
-        f"their posterior: data inform {counts[INFORMED]}, {counts[PRIOR_DOMINATED]} "
-        "are prior-dominated (what is believed of them is the prior), "
-        f"{counts[IN_CONFLICT]} are in conflict with their prior."
-    )
-
-
-def _reliability_sentences(joint: JointPosterior) -> Iterator[str]:
-    """How far the importance weights, and the surrogate of the own record, hold."""
-    is_trusted = joint.pareto_k < joint.trusted
-    yield (
-        f"The importance weights are {'' if is_trusted else 'not '}to be trusted: "
-        f"Pareto k {joint.pareto_k:.2f} (trusted below {joint.trusted:.2f}); they are "
-        f"worth {joint.effective:,.0f} independent draws."
-    )
-    if joint.checked is not None:
-        error, deviation = joint.checked
-        yield (
-            "The scenario's own record is read through a surrogate of its "
-            f"log-likelihood, off by {error:.2f} nats (root mean square) at points "
-            f"left out, which spread by {deviation:.2f}."
-        )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,45 +147,39 @@ def choices(
     Raises DataError for a year whose past is not on record."""
     wanted = [int(year) for year in (history.years if years is None else years)]
     history.require_record(max(wanted))
-    changed = dict(parameters or {})
-    return Choices.joined(
-        [_year(history, year, terms, changed, kinds) for year in wanted]
-    )
+    weights = dict.fromkeys(TERMS, 0.0)
+    by_year = []
+    for year in wanted:
+        scenario = scenario_at(
+            history, year, parameters=dict(parameters or {}), weights=weights
+        )
+        by_year.append(_year(history, year, scenario, terms, kinds))
+    return Choices.joined(by_year)
 
 
 def _year(
     history: History,
     year: int,
+    scenario: Scenario,
     terms: Sequence[str],
-    parameters: dict[str, float],
     kinds: Sequence[str],
 ) -> Choices:
-    scenario = _without_weights(history, year, parameters)
+    """The choices of a year, which the scenario stands for."""
     members = members_at(history, year)
     exposure = history.exposure(year)[np.ix_(members, members)]
     i, j = np.nonzero(np.triu(exposure > 0, 1))
     a, b = members[i], members[j]
     counts = [signed_between(history, year, year, {kind})[a, b] for kind in kinds]
-    first, last = history.agreement_years
     signed = (np.stack(counts, axis=1) > 0).astype(np.float64)
-    if not first <= year <= last:
-        signed = np.full_like(signed, np.nan)
+    first, last = history.agreement_years
     return replace(
         _choices_of(scenario, year, terms, kinds, i, j),
         a=a,
         b=b,
         exposure=exposure[i, j],
-        signed=signed,
+        signed=signed if first <= year <= last else np.full_like(signed, np.nan),
         states=history.iso3,
     )
-
-
-def _without_weights(
-    history: History, year: int, parameters: dict[str, float] | None = None
-) -> Scenario:
-    """A year of the record as a scenario, in which no term has any weight."""
-    weights = dict.fromkeys(TERMS, 0.0)
-    return scenario_at(history, year, parameters=parameters, weights=weights)
 
 
 def _choices_of(
@@ -240,86 +234,33 @@ def _places(world: World, scenario: Scenario) -> Ints:
     return np.array([world.codes.index(code) for code in scenario.codes])
 
 
-def first_day(scenario: Scenario) -> Prospects:
-    """What states see at a scenario's start, of no dyad yet."""
-    days = time_grid(scenario, [])[:2]
-    world = compile_world(scenario, scenario.reference_arm, days, focal_day(scenario))
-    state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
-    view = perceive(world, state, 0)
-    nobody = np.zeros(0, dtype=np.int64)
-    index = (nobody, nobody, nobody, nobody)
-    return Prospects(world, unfrozen(world), view, state, *index)
-
-
-def of_dyads(prospects: Prospects, i: Ints, j: Ints, kinds: Sequence[str]) -> Prospects:
-    """N x 2 x M prospects: dyad (positions in the world), who decides, type of
-    agreement."""
-    names = prospects.world.ladder.names
-    types = np.array([names.index(kind) for kind in kinds])
-    sides = np.stack([i, j], axis=1)
-    shape = (*sides.shape, len(types))
-    ego = np.broadcast_to(sides[:, :, None], shape).ravel()
-    alter = np.broadcast_to(sides[:, ::-1][:, :, None], shape).ravel()
-    kind = np.broadcast_to(types, shape).ravel()
-    return replace(prospects, run=np.zeros_like(kind), ego=ego, alter=alter, kind=kind)
-
-
 def terms_at(
     scenario: Scenario, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides:
     (N, 2, kinds or 1)."""
-    prospects = first_day(scenario)
-    world = prospects.world
-    place = _places(world, scenario)
+    days = time_grid(scenario, [])[:2]
+    world = compile_world(scenario, scenario.reference_arm, days, focal_day(scenario))
+    baseline = unfrozen(world)
+    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
+    view = perceive(world, state, 0)
     if "security_gain" in terms:
-        baseline = prospects.baseline
-        norms = gain_norms(world, baseline, prospects.state, prospects.view)
-        prospects = replace(prospects, baseline=replace(baseline, gain_norm=norms))
+        norms = gain_norms(world, baseline, state, view)
+        baseline = replace(baseline, gain_norm=norms)
+    place = _places(world, scenario)
+    sides = np.stack([place[i], place[j]], axis=1)
     values = {}
     for name in terms:
-        types = kinds if name in KIND_TERMS else kinds[:1]
-        term = TERMS[name](of_dyads(prospects, place[i], place[j], types))
-        values[name] = term.reshape(len(i), 2, len(types))
+        names = kinds if name in KIND_TERMS else kinds[:1]
+        types = np.array([world.ladder.names.index(kind) for kind in names])
+        shape = (*sides.shape, len(types))
+        ego = np.broadcast_to(sides[:, :, None], shape).ravel()
+        alter = np.broadcast_to(sides[:, ::-1, None], shape).ravel()
+        kind = np.broadcast_to(types, shape).ravel()
+        run = np.zeros_like(kind)
+        prospects = Prospects(world, baseline, view, state, run, ego, alter, kind)
+        values[name] = TERMS[name](prospects).reshape(shape)
     return world, values
-
-
-def variants(
-    history: History,
-    record: Choices,
-    terms: Sequence[str],
-    points: Sequence[Mapping[str, float]],
-) -> list[Choices]:
-    """The record with these of its terms worked out anew, once for each point.
-
-    points: parameters of beliefs and reach, laid over the defaults. The past is read
-    once a year for all."""
-    names = [name for name in record.names if name in terms]
-    by_point: list[list[dict[str, Floats]]] = [[] for _ in points]
-    for year in map(int, np.unique(record.year)):
-        scenario = _without_weights(history, year)
-        rows, members = record.year == year, members_at(history, year)
-        i = np.searchsorted(members, record.a[rows])
-        j = np.searchsorted(members, record.b[rows])
-        for years, point in zip(by_point, points, strict=True):
-            parameters = scenario.parameters.model_copy(update=dict(point))
-            moved = scenario.model_copy(update={"parameters": parameters})
-            years.append(terms_at(moved, names, record.kinds, i, j)[1])
-    return [_with_values(record, names, years) for years in by_point]
-
-
-def _with_values(
-    record: Choices, names: Sequence[str], years: list[dict[str, Floats]]
-) -> Choices:
-    """The record with other values of some terms, given by year."""
-    common, by_kind = record.common.copy(), record.by_kind.copy()
-    for name in names:
-        column = np.concatenate([values[name] for values in years])
-        if name in record.common_names:
-            common[:, :, record.common_names.index(name)] = column[:, :, 0]
-        else:
-            by_kind[..., record.by_kind_names.index(name)] = column
-    return replace(record, common=common, by_kind=by_kind)
 
 
 def fitted_terms(
@@ -330,50 +271,28 @@ def fitted_terms(
 
     Raises DataError for a term that is unknown, cannot be fitted, or is asked for and
     has no source."""
-    unsourced = _unsourced_terms(history)
-    if wanted is None:
-        notes = [
-            f"{name} is left out: no source of {layers}"
-            for name, layers in unsourced.items()
-        ]
-        return tuple(name for name in FITTED if name not in unsourced), tuple(notes)
-    for name in wanted:
-        _require_term(name)
-    for name in wanted:
-        if name in unsourced:
-            message = f"{name} needs {unsourced[name]}, and the folder has none"
-            raise DataError(message, "Add a source", value=name)
-    return tuple(name for name in FITTED if name in wanted), ()
-
-
-def _unsourced_terms(history: History) -> dict[str, str]:
-    """By term of which no layer is known of any member at any time, its layers."""
     is_member = history.present.any(axis=0)
-    terms = {}
+    unsourced = {}
     for name, layers in NEEDS.items():
         values = [getattr(history, layer)[..., is_member] for layer in layers]
         if all(np.isnan(layer).all() for layer in values):
-            terms[name] = " or ".join(layers)
-    return terms
-
-
-def _require_term(name: str) -> None:
-    """Raise DataError for a term that is unknown or cannot be fitted."""
-    if name in NOT_ON_RECORD:
-        message = f"{name} cannot be fitted: {NOT_ON_RECORD[name]}"
-        raise DataError(message, "Leave it out", value=name)
-    if name not in FITTED:
-        near = closest(name, FITTED)
-        hint = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
-        raise DataError("there is no such term", hint, value=name)
+            unsourced[name] = f"no source of {' or '.join(layers)}"
+    if wanted is None:
+        notes = [f"{name} is left out: {reason}" for name, reason in unsourced.items()]
+        return tuple(name for name in FITTED if name not in unsourced), tuple(notes)
+    problems = NOT_ON_RECORD | unsourced
+    for name in wanted:
+        if name in problems:
+            message = f"{name} cannot be fitted: {problems[name]}"
+            raise DataError(message, "Leave it out, or add a source", value=name)
+        if name not in FITTED:
+            near = closest(name, FITTED)
+            hint = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
+            raise DataError("there is no such term", hint, value=name)
+    return tuple(name for name in FITTED if name in wanted), ()
 
 
 # --- within and between dyads ---------------------------------------------------------
-
-
-def part_of(term: str, part: str) -> str:
-    """The name of a term's part: `hostility (within)`."""
-    return f"{term} ({part})"
 
 
 def term_of(name: str) -> str:
@@ -382,40 +301,28 @@ def term_of(name: str) -> str:
 
 
 def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choices:
-    """The record with each of these terms in two parts that add up to it: the mean of a
-    dyad's side over its years so far, the present one included (between), and what the
-    present departs from it (within).
+    """The record with each of these terms in two parts that add up to it, named
+    `hostility (between)` and `hostility (within)`: the mean of a dyad's side over its
+    years so far, the present one included, and what the present departs from it.
 
     Correlated random effects: Mundlak 1978, Econometrica 46(1): 69-85. The mean stands
     for all that sets dyads apart and goes with the term; the weight of the departures
     is free of it. A mean over all years would hold the outcome: an agreement changes
     the terms of later years. So terms are predetermined, not strictly exogenous
     (Wooldridge 2005, Journal of Applied Econometrics 20(1): 39-54)."""
-    common_names, common = _in_parts(record, record.common_names, record.common, terms)
-    names, by_kind = _in_parts(record, record.by_kind_names, record.by_kind, terms)
-    return replace(
-        record,
-        common=common,
-        by_kind=by_kind,
-        common_names=common_names,
-        by_kind_names=names,
-    )
-
-
-def _in_parts(
-    record: Choices, names: Sequence[str], values: Floats, terms: Sequence[str]
-) -> tuple[tuple[str, ...], Floats]:
-    """Names and columns with those of some terms in two parts."""
-    columns: dict[str, Floats] = {}
-    for k, name in enumerate(names):
-        column = values[..., k]
-        if name in terms:
-            mean = _mean_so_far(record, column)
-            columns[part_of(name, BETWEEN)] = mean
-            columns[part_of(name, WITHIN)] = column - mean
-        else:
-            columns[name] = column
-    return tuple(columns), _stacked([*columns.values()], values.shape[:-1])
+    changes: dict[str, Any] = {}
+    for field in ("common", "by_kind"):
+        values, columns = getattr(record, field), dict[str, Floats]()
+        for k, name in enumerate(getattr(record, f"{field}_names")):
+            columns[name] = values[..., k]
+            if name in terms:
+                column = columns.pop(name)
+                mean = _mean_so_far(record, column)
+                columns[f"{name} ({BETWEEN})"] = mean
+                columns[f"{name} ({WITHIN})"] = column - mean
+        changes[field] = _stacked([*columns.values()], values.shape[:-1])
+        changes[f"{field}_names"] = tuple(columns)
+    return replace(record, **changes)
 
 
 def _mean_so_far(record: Choices, column: Floats) -> Floats:

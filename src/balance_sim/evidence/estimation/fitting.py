@@ -11,8 +11,7 @@ reported as in conflict with what the record says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,8 +29,10 @@ from balance_sim.evidence.estimation.likelihood import (
     opportunities,
 )
 from balance_sim.stats.newton import (
+    SEARCH,
     Maximum,
     NoMaximum,
+    Search,
     laplace_marginal,
     newton,
     random_effect_variance,
@@ -55,9 +56,6 @@ SMALLEST_LOAD = 0.2
 """Share of a direction below which a member of it is not named."""
 FLAT = 1e-7
 """The same, below which they are not told apart at all."""
-
-
-EXTREME = "Look for extreme values in the data"
 
 
 @dataclass(frozen=True)
@@ -94,13 +92,11 @@ class WeightFit:
 
     log_likelihood: at the estimate, without the shrinkage. marginal: with the random
     intercepts integrated out (Laplace). flat: directions that the record does not tell.
-    signs: whether signs were held by a prior; conflicts: terms with the other sign,
-    which are left out and have weight 0."""
+    conflicts: terms with another sign than theory's, left out, with weight 0."""
 
     names: tuple[str, ...]
     estimate: Floats
     covariance: Floats
-    cluster_covariance: Floats | None
     propensity: Floats
     propensity_variance: float
     level: dict[int, float]
@@ -114,22 +110,12 @@ class WeightFit:
     years: tuple[int, int]
     flat: tuple[Direction, ...]
     seen: NDArray[np.bool_]
-    ridge: float = 0.0
-    signs: bool = False
     conflicts: tuple[Conflict, ...] = ()
 
     @property
-    def of_estimate(self) -> Floats:
-        """Covariance of the estimate, clustered by dyad where that was asked for, else
-        from the second derivatives."""
-        if self.cluster_covariance is None:
-            return self.covariance
-        return self.cluster_covariance
-
-    @property
     def standard_error(self) -> Floats:
-        """From `of_estimate`."""
-        return np.asarray(np.sqrt(np.diag(self.of_estimate)))
+        """(K,) of the estimate."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     @property
     def table(self) -> list[tuple[str, float, float]]:
@@ -153,12 +139,12 @@ class WeightFit:
     @property
     def intercepts(self) -> dict[str, float]:
         """Estimate by kind, at the mean level of the years fitted with levels."""
-        intercepts = {}
-        for name, value in zip(self.names, self.estimate, strict=True):
-            _, is_intercept, kind = name.partition(".")
-            if is_intercept:
-                intercepts[kind] = float(value)
-        return intercepts
+        estimates = zip(self.names, self.estimate, strict=True)
+        return {
+            name.removeprefix("intercept."): float(value)
+            for name, value in estimates
+            if "." in name
+        }
 
     def on(self, rows: Choices) -> tuple[ConsentDesign, Floats]:
         """The design of other rows, and the fit's parameters on it; states not seen
@@ -178,97 +164,124 @@ def fit(
     propensities: bool = True,
     levels: bool = False,
     cluster: bool = False,
-    ridge: float = 0.0,
-    start: Mapping[str, float] | None = None,
-    variance: float | None = None,
     signs: bool = False,
+    ridge: float = 0.0,
 ) -> WeightFit:
-    """Fit all the terms that `record` holds. levels: a shrunk level of each year.
-    cluster: by dyad. signs: hold those that theory fixes by the prior; a term in
-    conflict is left out, the one furthest from 0 in standard errors first.
-
+    """Fit all the terms that `record` holds. propensities: a random intercept of each
+    state. levels: one of each year. cluster: the covariance is clustered by dyad, else
+    from the second derivatives. signs: hold those that theory fixes by the prior; a
+    term in conflict is left out, the one furthest from 0 in standard errors first.
     ridge: 1 / variance of a normal prior on each weight per standard deviation of its
-    term. variance: of the random intercepts of states, found if not given. start: by
-    name. Raises DataError if there is nothing to fit, a term does not vary, a direction
-    is flat, or the search does not settle."""
+    term.
+
+    Raises DataError if there is nothing to fit, a term does not vary, a direction is
+    flat, or the search does not settle."""
     conflicts: list[Conflict] = []
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()
         design = _design(record, propensities=propensities, years=years)
-        prior = _prior(record.names, ridge=ridge, signs=signs)
-        search = _searched(design, prior, start or {}, variance)
-        result = _finished(design, *search, cluster=cluster)
-        result = replace(result, ridge=ridge, signs=signs)
-        against = _conflicts(result) if signs else []
+        is_signed = [signs and term_of(name) in SIGNED for name in record.names]
+        prior = ridge + np.array(is_signed, dtype=float) / SIGN_SPREAD**2
+        peak, penalty, variances = _searched(design, prior)
+        result = _finished(design, peak, penalty, variances, cluster=cluster)
+        against = [
+            Conflict(name, float(estimate), float(error))
+            for name, estimate, error in result.table
+            if signs and term_of(name) in SIGNED and estimate < 0
+        ]
         if not against:
             return replace(result, conflicts=tuple(conflicts))
-        conflicts.append(against[0])
-        terms = [name for name in record.names if name != against[0].name]
+        furthest = min(against, key=lambda t: (t.estimate / t.standard_error, t.name))
+        conflicts.append(furthest)
+        terms = [name for name in record.names if name != furthest.name]
         record = record.with_terms(terms)
 
 
-def _conflicts(result: WeightFit) -> list[Conflict]:
-    """Terms whose sign is not theory's, the furthest from 0 in standard errors
-    first."""
-    against = [
-        Conflict(name, float(estimate), float(error))
-        for name, estimate, error in result.table
-        if term_of(name) in SIGNED and estimate < 0
-    ]
-    return sorted(
-        against, key=lambda term: (term.estimate / term.standard_error, term.name)
-    )
-
-
-def _prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
-    """(K + B,) 1 / variance of the prior on each weight per standard deviation of its
-    term."""
-    is_signed = [signs and term_of(name) in SIGNED for name in names]
-    return np.asarray(ridge + np.array(is_signed, dtype=float) / SIGN_SPREAD**2)
+def _design(
+    record: Choices, *, propensities: bool, years: tuple[int, ...]
+) -> ConsentDesign:
+    """The record as a matrix, each term over its standard deviation over both sides.
+    Raises DataError."""
+    if np.isnan(record.signed).any():
+        message = "a year has no agreements on record"
+        raise DataError(message, "End the period before it")
+    for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True):
+        if count == 0:
+            message = f"no agreement of type {kind} was signed in these years"
+            raise DataError(message, "Leave the kind out")
+    common, by_kind = record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))
+    spread = np.concatenate([common, by_kind])
+    for name, deviation in zip(record.names, spread, strict=True):
+        if deviation < 1e-12:
+            raise DataError(f"the term {name} does not vary", "Leave it out")
+    return ConsentDesign(record, propensities, years, spread)
 
 
 def _searched(
-    design: ConsentDesign,
-    prior: Floats,
-    start: Mapping[str, float],
-    variance: float | None,
+    design: ConsentDesign, prior: Floats
 ) -> tuple[Maximum, Floats, list[float]]:
     """The maximum of all parameters, with the precision of their prior and the
-    variances of states and years."""
-    _, by_kind, intercepts, states, years = design.parts
-    terms = by_kind.stop
+    variances of states and years. prior: (K + B,) precision of that of each scaled
+    weight."""
+    states, years = design.parts[3:]
     values, penalty = np.zeros(design.size), np.zeros(design.size)
-    values[intercepts], penalty[:terms] = _intercepts(design.choices), prior
-    for k, name in enumerate(design.names):
-        if name in start:
-            values[k] = start[name] * (design.scale[k] if k < terms else 1.0)
-    variances = [STATE_VARIANCE if variance is None else variance, YEAR_VARIANCE]
+    values[design.parts[2]] = _intercepts(design.choices)
+    penalty[: len(prior)] = prior
+    variances = [STATE_VARIANCE, YEAR_VARIANCE]
     for _ in range(ROUNDS):
         penalty[states], penalty[years] = 1.0 / variances[0], 1.0 / variances[1]
-        peak = _peak(design, values, penalty)
+        peak = highest(
+            design.names,
+            values,
+            partial(derivatives, design),
+            partial(log_likelihood, design),
+            penalty,
+        )
         values = peak.at
         _refuse_flat(design, peak.information)
         covariance = np.linalg.inv(peak.information)
-        moved = [
-            _moved_variance(values[part], covariance[part, part], variances[k])
-            for k, part in enumerate((states, years))
-        ]
-        if variance is not None:
-            moved[0] = variance
-        is_settled = all(
-            abs(new - old) < max(0.01 * old, SMALL)
-            for new, old in zip(moved, variances, strict=True)
-        )
-        variances = [max(value, LEAST_VARIANCE) for value in moved]
-        if is_settled:
+        former = variances.copy()
+        for k, part in enumerate((states, years)):
+            if len(values[part]):
+                among = covariance[part, part]
+                variances[k] = random_effect_variance(values[part], among)
+        steps = np.abs(np.subtract(variances, former))
+        variances = [max(variance, LEAST_VARIANCE) for variance in variances]
+        if (steps < np.maximum(0.01 * np.array(former), SMALL)).all():
             return peak, penalty, variances
     message = f"the variances did not settle in {ROUNDS} rounds"
-    raise DataError(message, "Give `variance`, or leave a term out")
+    raise DataError(message, "Leave a term out")
 
 
-def _moved_variance(effects: Floats, covariance: Floats, variance: float) -> float:
-    """The next variance of random intercepts; as it was where there are none."""
-    return random_effect_variance(effects, covariance) if len(effects) else variance
+def _intercepts(record: Choices) -> Floats:
+    """(M,) intercepts that match the number of agreements with all weights 0."""
+    opportunities_met = record.exposure.sum() * record.ceiling * record.chance_kept
+    share = record.signed.sum(axis=0) / opportunities_met
+    consent = np.sqrt(np.clip(share, 1e-9, 0.81))
+    return np.asarray(np.log(consent) - np.log1p(-consent))
+
+
+def highest(
+    names: Sequence[str],
+    start: Floats,
+    slopes: Callable[[Floats], tuple[float, Floats, Floats]],
+    height: Callable[[Floats], float],
+    precision: Floats,
+    mean: Floats | float = 0.0,
+    search: Search = SEARCH,
+) -> Maximum:
+    """The maximum that `stats.newton` finds. names: of the first parameters; those
+    after them are random intercepts. Raises DataError where it finds none."""
+    try:
+        return newton(start, slopes, height, precision, mean, search)
+    except NoMaximum as error:
+        message = "the search for the highest likelihood did not settle"
+        hint = "Leave out a term, or give a longer record"
+        if error.why == "pull":
+            is_named = error.parameter < len(names)
+            name = names[error.parameter] if is_named else "a random intercept"
+            message = f"nothing in the record depends on {name}"
+        raise DataError(message, hint) from None
 
 
 def _finished(
@@ -282,122 +295,36 @@ def _finished(
     """The fit at a maximum, with the terms in their own units."""
     record, fixed, values = design.choices, design.fixed, peak.at
     covariance = np.linalg.inv(peak.information)
+    information = np.linalg.pinv(
+        covariance[:fixed, :fixed], rcond=1e-15, hermitian=True
+    )
+    if cluster:
+        covariance = clustered(design, values, record.dyad, covariance)
     scale = np.ones(fixed)
     scale[: len(design.scale)] = 1.0 / design.scale
-    scales = np.outer(scale, scale)
-    by_dyad = None
-    if cluster:
-        by_dyad = clustered(design, values, record.dyad, covariance)
-        by_dyad = by_dyad[:fixed, :fixed] * scales
-    states, levels = values[design.parts[3]], values[design.parts[4]]
-    fixed_covariance = covariance[:fixed, :fixed]
-    information = np.linalg.pinv(fixed_covariance, rcond=1e-15, hermitian=True)
+    shrunk, (states, levels) = slice(fixed, None), design.parts[3:]
+    height = log_likelihood(design, values)
+    among = peak.information[shrunk, shrunk]
+    marginal = laplace_marginal(height, values[shrunk], penalty[shrunk], among)
+    propensity = values[states] if design.propensities else np.zeros(len(record.states))
     return WeightFit(
         names=design.names,
         estimate=values[:fixed] * scale,
-        covariance=fixed_covariance * scales,
-        cluster_covariance=by_dyad,
-        propensity=states if design.propensities else np.zeros(len(record.states)),
+        covariance=covariance[:fixed, :fixed] * np.outer(scale, scale),
+        propensity=propensity,
         propensity_variance=variances[0] if design.propensities else 0.0,
-        level=dict(zip(design.years, map(float, levels), strict=True)),
+        level=dict(zip(design.years, map(float, values[levels]), strict=True)),
         level_variance=variances[1] if design.years else 0.0,
         states=record.states,
         kinds=record.kinds,
-        log_likelihood=log_likelihood(design, values),
-        marginal=_marginal(design, peak, penalty),
+        log_likelihood=height,
+        marginal=marginal,
         rows=len(record.year),
         agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
         flat=_directions(information, design.names),
         seen=np.isin(np.arange(len(record.states)), [record.a, record.b]),
     )
-
-
-def _marginal(design: ConsentDesign, peak: Maximum, penalty: Floats) -> float:
-    """Marginal log-likelihood, the random intercepts integrated out (Laplace)."""
-    shrunk = slice(design.fixed, None)
-    value = log_likelihood(design, peak.at)
-    information = peak.information[shrunk, shrunk]
-    return laplace_marginal(value, peak.at[shrunk], penalty[shrunk], information)
-
-
-# --- the peak with variances held -----------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Peak:
-    """Where a design's likelihood peaks with the variances held: parameters of scaled
-    terms, their penalty, and the marginal log-likelihood."""
-
-    design: ConsentDesign
-    values: Floats
-    penalty: Floats
-    marginal: float
-
-    def moved(self, record: Choices) -> Peak:
-        """The peak when the terms are those of `record`: same rows, same names. Raises
-        DataError."""
-        return _peak_from(
-            replace(self.design, choices=record), self.values, self.penalty
-        )
-
-
-def peak_of(record: Choices, result: WeightFit) -> Peak:
-    """The peak that `result`, a fit of `record`, stands at, without terms in conflict.
-    Raises DataError."""
-    record = record.with_terms(result.names)
-    has_states = result.propensity_variance > 0
-    design = _design(record, propensities=has_states, years=tuple(result.level))
-    states, years = design.parts[3:]
-    terms = len(design.scale)
-    values, penalty = np.zeros(design.size), np.zeros(design.size)
-    values[: design.fixed] = result.estimate
-    values[:terms] *= design.scale
-    values[states] = result.propensity if design.propensities else 0.0
-    values[years] = list(result.level.values())
-    penalty[states] = _precision(result.propensity_variance)
-    penalty[years] = _precision(result.level_variance)
-    penalty[:terms] = _prior(record.names, ridge=result.ridge, signs=result.signs)
-    return _peak_from(design, values, penalty)
-
-
-def _precision(variance: float) -> float:
-    return 1.0 / variance if variance > 0 else 0.0
-
-
-def _peak_from(design: ConsentDesign, values: Floats, penalty: Floats) -> Peak:
-    peak = _peak(design, values, penalty)
-    return Peak(design, peak.at, penalty, _marginal(design, peak, penalty))
-
-
-def _peak(design: ConsentDesign, values: Floats, penalty: Floats) -> Maximum:
-    hint = "Leave out a term, or give a ridge above 0"
-    with search_errors(design.names, "fit", hint):
-        return newton(
-            values,
-            partial(derivatives, design),
-            partial(log_likelihood, design),
-            penalty,
-        )
-
-
-@contextmanager
-def search_errors(names: Sequence[str], search: str, hint: str) -> Iterator[None]:
-    """A search without end as a DataError. search: a fit or a calibration; hint: where
-    it did not settle."""
-    try:
-        yield
-    except NoMaximum as error:
-        is_named = error.parameter < len(names)
-        name = names[error.parameter] if is_named else "a random intercept"
-        reasons = {
-            "steps": (f"the {search} did not settle in 60 steps", hint),
-            "step": ("no step raises the likelihood", hint),
-            "value": ("the likelihood is not finite on the way", EXTREME),
-            "curve": ("the second derivatives are not finite", EXTREME),
-            "pull": (f"nothing in the record depends on {name}", "Leave the term out"),
-        }
-        raise DataError(*reasons[error.why]) from None
 
 
 # --- what the record tells ------------------------------------------------------------
@@ -413,16 +340,12 @@ def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, .
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     directions = []
     for value, vector in zip(values, vectors.T, strict=True):
-        if value >= COLLINEAR:
-            break
-        members = np.flatnonzero(np.abs(vector) >= SMALLEST_LOAD)
-        members = members[np.argsort(-np.abs(vector[members]))]
-        direction = Direction(
-            names=tuple(names[int(k)] for k in members),
-            loads=tuple(map(float, vector[members])),
-            independence=float(max(value, 0.0)),
-        )
-        directions.append(direction)
+        if value < COLLINEAR:
+            members = np.argsort(-np.abs(vector))
+            members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
+            loads = tuple(vector[members].tolist())
+            members_names = tuple(names[k] for k in members)
+            directions.append(Direction(members_names, loads, max(float(value), 0.0)))
     return tuple(directions)
 
 
@@ -437,33 +360,3 @@ def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
     if flat:
         message = f"the record does not tell these apart: {'; '.join(flat)}"
         raise DataError(message, "Leave one of them out")
-
-
-def _design(
-    record: Choices, *, propensities: bool, years: tuple[int, ...]
-) -> ConsentDesign:
-    """The record as a matrix, each term over its standard deviation over both sides.
-    Raises DataError."""
-    if np.isnan(record.signed).any():
-        message = "a year has no agreements on record"
-        raise DataError(message, "End the period before it")
-    for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True):
-        if count == 0:
-            message = f"no agreement of type {kind} was signed in these years"
-            raise DataError(message, "Leave the kind out")
-    if not (np.isfinite(record.common).all() and np.isfinite(record.by_kind).all()):
-        raise DataError("a term is not finite", EXTREME)
-    common, by_kind = record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))
-    spread = np.concatenate([common, by_kind])
-    for name, deviation in zip(record.names, spread, strict=True):
-        if deviation < 1e-12:
-            raise DataError(f"the term {name} does not vary", "Leave it out")
-    return ConsentDesign(record, propensities, years, spread)
-
-
-def _intercepts(record: Choices) -> Floats:
-    """(M,) intercepts that match the number of agreements with all weights 0."""
-    opportunities_met = record.exposure.sum() * record.ceiling * record.chance_kept
-    share = record.signed.sum(axis=0) / opportunities_met
-    consent = np.sqrt(np.clip(share, 1e-9, 0.81))
-    return np.asarray(np.log(consent) - np.log1p(-consent))

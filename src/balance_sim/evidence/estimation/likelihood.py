@@ -57,7 +57,7 @@ class ConsentDesign:
         intercepts = [f"intercept.{kind}" for kind in self.choices.kinds]
         return (*self.choices.names, *intercepts)
 
-    @cached_property
+    @property
     def fixed(self) -> int:
         """The number of parameters that are not shrunk."""
         return len(self.names)
@@ -65,12 +65,12 @@ class ConsentDesign:
     @cached_property
     def sizes(self) -> tuple[int, int, int, int, int]:
         """The number of parameters of each part."""
-        c = self.choices
-        states = len(c.states) if self.propensities else 0
-        terms = len(c.common_names), len(c.by_kind_names)
-        return (*terms, len(c.kinds), states, len(self.years))
+        record = self.choices
+        terms = len(record.common_names), len(record.by_kind_names)
+        states = len(record.states) if self.propensities else 0
+        return (*terms, len(record.kinds), states, len(self.years))
 
-    @cached_property
+    @property
     def size(self) -> int:
         """The number of parameters."""
         return sum(self.sizes)

@@ -7,8 +7,7 @@ it was made."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import yaml
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.table import ReadReport
-from balance_sim.evidence.estimation.beliefs import Profile
 from balance_sim.evidence.estimation.calibration import (
     CalibrationPosterior,
     Form,
@@ -26,14 +24,12 @@ from balance_sim.evidence.estimation.calibration import (
 )
 from balance_sim.evidence.estimation.choices import (
     BETWEEN,
-    NOT_ON_RECORD,
     SIGNED,
     WITHIN,
     OwnRecord,
-    part_of,
     term_of,
 )
-from balance_sim.evidence.estimation.fitting import Conflict, WeightFit
+from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
 
@@ -46,14 +42,13 @@ CALIBRATION_HEAD = """\
 FITTED_DIGITS, CALIBRATED_DIGITS = 8, 6
 """Significant digits: more would be noise of the search, and not the same on every
 machine."""
-WEIGHTS = "theory.weights."
 
 
 def key_path(name: str) -> str:
     """Where a fitted parameter stands in a scenario: `theory.weights.size`,
     `kinds.logistics.intercept`."""
     term, _, kind = term_of(name).partition(".")
-    return f"kinds.{kind}.intercept" if kind else f"{WEIGHTS}{term}"
+    return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
 
 
 def labelled(name: str) -> str:
@@ -61,133 +56,68 @@ def labelled(name: str) -> str:
     return key_path(name) + name.removeprefix(term_of(name))
 
 
-def _short(value: float | Floats, digits: int = FITTED_DIGITS) -> float:
-    """So many significant digits."""
-    return float(f"{float(value):.{digits}g}")
+def rounded(content: Any, digits: int) -> Any:
+    """Plain content, its numbers with fractions to so many significant digits, keys as
+    they are."""
+    if isinstance(content, dict):
+        return {key: rounded(value, digits) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [rounded(value, digits) for value in content]
+    if isinstance(content, np.ndarray):
+        return rounded(content.tolist(), digits)
+    return float(f"{content:.{digits}g}") if isinstance(content, float) else content
 
 
-def _estimate(
-    value: float | Floats, error: float | Floats, digits: int = FITTED_DIGITS
-) -> dict[str, object]:
-    return {"estimate": _short(value, digits), "standard_error": _short(error, digits)}
-
-
-def _rows(matrix: Floats, digits: int = FITTED_DIGITS) -> list[list[float]]:
-    return [[_short(value, digits) for value in row] for row in matrix]
+def _estimate(value: float, error: float) -> dict[str, float]:
+    return {"estimate": float(value), "standard_error": float(error)}
 
 
 # --- fits -----------------------------------------------------------------------------
 
 
 def fitted_record(
-    fit: WeightFit,
-    history: History,
-    command: str = "",
-    version: str = "",
-    profiles: Sequence[Profile] = (),
-    joint: Sequence[Profile] = (),
-    whole: WeightFit | None = None,
+    fit: WeightFit, history: History, command: str = "", version: str = ""
 ) -> dict[str, object]:
-    """Everything the file of a fit holds, as plain values. fit: may hold terms in two
-    parts, between and within dyads: the weight is the first, and `change_` the second
-    as a share of it. profiles: of parameters of beliefs and reach, one at a time;
-    joint: of those that the record tells, at the values that the weights were fitted
-    with. whole: the fit of the same terms in one piece."""
-    columns = _weight_columns(fit)
-    paths = [key_path(fit.names[k]) for k in columns]
-    covariance = fit.of_estimate[np.ix_(columns, columns)]
-    members = zip(fit.states, fit.propensity, fit.seen, strict=True)
-    signed = [path for path in paths if path.removeprefix(WEIGHTS) in SIGNED]
-    return {
-        "fitted": {"command": command, "version": version, **_summary(fit)},
+    """Everything the file of a fit holds, as plain values. Of a term in two parts, the
+    weight is that between dyads, and `parameters.change_` that within as a share of
+    it."""
+    table = [row for row in fit.table if not row[0].endswith(f" ({WITHIN})")]
+    columns = [fit.names.index(name) for name, _, _ in table]
+    parameters = {key_path(name): _estimate(*numbers) for name, *numbers in table}
+    for term, share in shares_of_change(fit).items():
+        parameters[f"parameters.change_{term}"] = _estimate(*share)
+    conflicts = {}
+    for conflict in fit.conflicts:
+        estimate = _estimate(conflict.estimate, conflict.standard_error)
+        conflicts[labelled(conflict.name)] = {**estimate, "theory": "0 or more"}
+    record = {
+        "fitted": {
+            "command": command,
+            "version": version,
+            "period": list(fit.years),
+            "pair_years": fit.rows,
+            "accords": fit.agreements,
+            "log_likelihood": fit.log_likelihood,
+            "marginal_log_likelihood": fit.marginal,
+            "aic": fit.aic,
+            "standard_errors": "clustered by pair",
+            "propensity_variance": fit.propensity_variance,
+            "level_variance": fit.level_variance,
+        },
         "data": data_used(history),
-        "parameters": _parameters(fit, joint),
-        "in_conflict": {
-            labelled(term.name): _conflict(term) | {"theory": "0 or more"}
-            for term in fit.conflicts
-        },
-        "within_and_between": _parts(fit),
-        "whole_terms": {} if whole is None else _whole(whole),
-        "beliefs": {curve.path: _profiled(curve) for curve in profiles},
-        "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
+        "parameters": parameters,
+        "in_conflict": conflicts,
         "weakly_told": [str(direction) for direction in fit.flat],
-        "at_least_zero": signed if fit.signs else [],
-        "covariance": {"names": paths, "matrix": _rows(covariance)},
-        "propensities": {
-            code: _short(value) for code, value, is_seen in members if is_seen
+        "at_least_zero": [
+            key_path(name) for name, _, _ in table if term_of(name) in SIGNED
+        ],
+        "covariance": {
+            "names": [key_path(name) for name, _, _ in table],
+            "matrix": fit.covariance[np.ix_(columns, columns)],
         },
-        "levels": {int(year): _short(value) for year, value in fit.level.items()},
     }
-
-
-def _weight_columns(fit: WeightFit) -> list[int]:
-    """Positions of the parameters without parts within dyads."""
-    suffix = f" ({WITHIN})"
-    return [k for k, name in enumerate(fit.names) if not name.endswith(suffix)]
-
-
-def _summary(fit: WeightFit) -> dict[str, object]:
-    """What was fitted on how much, and how well."""
-    is_clustered = fit.cluster_covariance is not None
-    errors = "clustered by pair" if is_clustered else "second derivatives"
-    return {
-        "period": [int(year) for year in fit.years],
-        "pair_years": fit.rows,
-        "accords": fit.agreements,
-        "log_likelihood": _short(fit.log_likelihood),
-        "marginal_log_likelihood": _short(fit.marginal),
-        "aic": _short(fit.aic),
-        "standard_errors": errors,
-        "propensity_variance": _short(fit.propensity_variance),
-        "level_variance": _short(fit.level_variance),
-    }
-
-
-def _parameters(fit: WeightFit, joint: Sequence[Profile]) -> dict[str, object]:
-    """By key path the estimate of each weight and intercept, of the shares of change,
-    and of the parameters of beliefs that were fitted with them."""
-    parameters: dict[str, object] = {}
-    for k in _weight_columns(fit):
-        name, value, error = fit.table[k]
-        parameters[key_path(name)] = _estimate(value, error)
-    for term, (share, error) in shares_of_change(fit).items():
-        parameters[f"parameters.change_{term}"] = _estimate(share, error)
-    for curve in joint:
-        interval = [_short(curve.low), _short(curve.high)]
-        best = _short(curve.best)
-        parameters[curve.path] = {"estimate": best, "interval": interval}
-    return parameters
-
-
-def _conflict(term: Conflict) -> dict[str, object]:
-    return _estimate(term.estimate, term.standard_error)
-
-
-def _profiled(curve: Profile) -> dict[str, object]:
-    """What the record says of one parameter. A bound is null where the likelihood has
-    not fallen far enough by the end of the range."""
-    low = None if curve.open_below else _short(curve.low)
-    high = None if curve.open_above else _short(curve.high)
-    ends = float(curve.points[0]), float(curve.points[-1])
-    return {
-        "verdict": curve.verdict,
-        "in_use": _short(curve.shipped),
-        "best": _short(curve.best),
-        "interval": [low, high],
-        "range": [_short(end) for end in ends],
-        "log_likelihood_gain": _short(curve.gain),
-    }
-
-
-def _parts(fit: WeightFit) -> dict[str, dict[str, object]]:
-    """Estimate and standard error of each part of each term that was fitted in two."""
-    by_term: dict[str, dict[str, object]] = {}
-    for name, value, error in fit.table:
-        for part in (BETWEEN, WITHIN):
-            if name == part_of(term_of(name), part):
-                of_term = by_term.setdefault(key_path(name), {})
-                of_term[part] = _estimate(value, error)
-    return by_term
+    plain: dict[str, object] = rounded(record, FITTED_DIGITS)
+    return plain
 
 
 def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
@@ -196,42 +126,22 @@ def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
 
     0 where the weight within is in conflict with theory; none where the weight between
     is."""
-    covariance = fit.of_estimate
+    covariance = fit.covariance
     conflicts = {conflict.name: conflict for conflict in fit.conflicts}
     shares: dict[str, tuple[float, float]] = {}
-    for k, name in enumerate(fit.names):
+    for b, (name, between_weight, _) in enumerate(fit.table):
         term = name.removesuffix(f" ({BETWEEN})")
-        if term == name:
-            continue
-        between_weight, within_name = float(fit.estimate[k]), part_of(term, WITHIN)
+        within_name = f"{term} ({WITHIN})"
         if within_name in conflicts:
             error = conflicts[within_name].standard_error
             shares[term] = (0.0, error / abs(between_weight))
-            continue
-        w = fit.names.index(within_name)
-        share = float(fit.estimate[w]) / between_weight
-        squares = covariance[w, w] + share**2 * covariance[k, k]
-        variance = squares - 2.0 * share * covariance[w, k]
-        shares[term] = (share, float(np.sqrt(variance)) / abs(between_weight))
+        elif within_name in fit.names:
+            w = fit.names.index(within_name)
+            share = fit.estimate[w] / between_weight
+            squares = covariance[w, w] + share**2 * covariance[b, b]
+            variance = squares - 2.0 * share * covariance[w, b]
+            shares[term] = (share, np.sqrt(variance) / abs(between_weight))
     return shares
-
-
-def _whole(whole: WeightFit) -> dict[str, object]:
-    """The weights of threat with each term in one piece, to compare."""
-    estimates = {
-        key_path(name): _estimate(value, error)
-        for name, value, error in whole.table
-        if name in SIGNED
-    }
-    conflicts = {key_path(term.name): _conflict(term) for term in whole.conflicts}
-    return {
-        "marginal_log_likelihood": _short(whole.marginal),
-        **estimates,
-        "in_conflict": conflicts,
-    }
-
-
-# --- files of data --------------------------------------------------------------------
 
 
 def data_used(history: History) -> list[dict[str, object]]:
@@ -249,16 +159,8 @@ def file_record(report: ReadReport) -> dict[str, object]:
     }
     if report.dropped:
         record["dropped"] = {loss.reason: loss.count for loss in report.dropped}
-    record["sha256"] = _sha256(report.path)
-    return record
-
-
-def _sha256(path: str) -> str:
-    """Of a file; empty where it cannot be read any more."""
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
-        return ""
+    content = Path(report.path).read_bytes()
+    return record | {"sha256": hashlib.sha256(content).hexdigest()}
 
 
 # --- calibrations ---------------------------------------------------------------------
@@ -274,9 +176,20 @@ def calibration_record(
     version: str,
 ) -> dict[str, object]:
     """Everything the file of a calibration holds, as plain values in a fixed order.
-    scenario: without a calibration."""
-    first = next(iter(record.starts.values()))
-    return {
+    scenario: without a calibration. No dyad has a factor of its own: a file may hold
+    some all the same."""
+    variance, first = posterior.state_variance, next(iter(record.starts.values()))
+    deviations = np.sqrt(np.diag(posterior.covariance))
+    errors = dict(zip(posterior.names, deviations, strict=True))
+    weights, intercepts = {}, {}
+    for name in posterior.names:
+        term, _, kind = name.partition(".")
+        if kind:
+            intercepts[kind] = _estimate(posterior.intercepts[kind], errors[name])
+        else:
+            estimate = _estimate(posterior.weights[term], errors[name])
+            weights[term] = estimate | {"prior": prior.weights[term]}
+    content = {
         "calibrated": {
             "command": command,
             "version": version,
@@ -285,85 +198,50 @@ def calibration_record(
             "agreements": posterior.agreements,
             "data_sha256": record_digest(scenario),
             "weights_sha256": weights_digest(),
-            "form": vars(form),
+            "form": {**vars(form), "dyads": False},
         },
-        "variances": _variances(posterior),
-        **_calibrated_parameters(posterior, prior),
-        **_calibrated_states(posterior),
-        "dyads": _calibrated_dyads(posterior),
+        "variances": {
+            "states": float(variance[0, 0]),
+            "declarations": float(variance[-1, -1]),
+            "covariance": float(variance[0, -1]),
+            "dyads": 0.0,
+            "level": posterior.level_variance,
+        },
+        "weights": weights,
+        "intercepts": intercepts,
+        **_of_states(posterior),
+        "dyads": {},
         "levels": {
-            record.starts[year].isoformat(): _short(level, CALIBRATED_DIGITS)
+            record.starts[year].isoformat(): level
             for year, level in posterior.level.items()
         },
         "covariance": {
             "names": [key_path(name) for name in posterior.names],
-            "matrix": _rows(posterior.covariance, CALIBRATED_DIGITS),
+            "matrix": posterior.covariance,
         },
     }
+    plain: dict[str, object] = rounded(content, CALIBRATED_DIGITS)
+    return plain
 
 
-def _variances(posterior: CalibrationPosterior) -> dict[str, float]:
-    variances = {
-        "states": posterior.state_variance[0, 0],
-        "declarations": posterior.state_variance[-1, -1],
-        "covariance": posterior.state_variance[0, -1],
-        "dyads": posterior.dyad_variance,
-        "level": posterior.level_variance,
-    }
-    return {name: _short(value, CALIBRATED_DIGITS) for name, value in variances.items()}
-
-
-def _calibrated_parameters(
-    posterior: CalibrationPosterior, prior: Prior
-) -> dict[str, object]:
-    """Weights that the record may move, with their prior means, and intercepts."""
-    errors = np.sqrt(np.diag(posterior.covariance))
-    error = dict(zip(posterior.names, errors, strict=True))
-    count = len(posterior.names) - len(posterior.kinds)
-    weights = {}
-    for name in posterior.names[:count]:
-        value = posterior.weights[name]
-        mean = {"prior": _short(prior.weights[name], CALIBRATED_DIGITS)}
-        weights[name] = _estimate(value, error[name], CALIBRATED_DIGITS) | mean
-    intercepts = {
-        kind: _estimate(value, error[f"intercept.{kind}"], CALIBRATED_DIGITS)
-        for kind, value in posterior.intercepts.items()
-    }
-    return {"weights": weights, "intercepts": intercepts}
-
-
-def _calibrated_states(posterior: CalibrationPosterior) -> dict[str, object]:
+def _of_states(posterior: CalibrationPosterior) -> dict[str, dict[str, object]]:
     """Random intercepts of states for security agreements, and what is added to them
     for declarations."""
     effects, among = posterior.propensity, posterior.propensity_covariance
-    variance = among[0, 0] + among[-1, -1] - 2 * among[0, -1]
-
-    def by_state(values: Floats, variances: Floats) -> dict[str, object]:
-        errors = np.sqrt(variances)
-        return {
-            code: _estimate(values[k], errors[k], CALIBRATED_DIGITS)
-            for k, code in enumerate(posterior.states)
-        }
-
-    added = effects[-1] - effects[0]
-    return {
-        "states": by_state(effects[0], among[0, 0]),
-        "declarations": by_state(added, np.maximum(variance, 0.0)),
+    added_variance = among[0, 0] + among[-1, -1] - 2 * among[0, -1]
+    columns: dict[str, tuple[Floats, Floats]] = {
+        "states": (effects[0], among[0, 0]),
+        "declarations": (effects[-1] - effects[0], np.maximum(added_variance, 0.0)),
     }
-
-
-def _calibrated_dyads(posterior: CalibrationPosterior) -> dict[str, list[float]]:
-    """By dyad the mean of its factor and the shape of its gamma posterior; none where
-    all factors are 1."""
-    if posterior.dyad_variance == 0:
-        return {}
-    states, factor, (shape, _) = posterior.states, posterior.factor, posterior.gamma
-    dyads = {}
-    for i, j in combinations(range(len(states)), 2):
-        values = factor[i, j], shape[i, j]
-        short = [_short(value, CALIBRATED_DIGITS) for value in values]
-        dyads[f"{states[i]}-{states[j]}"] = short
-    return dyads
+    return {
+        name: {
+            code: _estimate(value, error)
+            for code, value, error in zip(
+                posterior.states, values, np.sqrt(variances), strict=True
+            )
+        }
+        for name, (values, variances) in columns.items()
+    }
 
 
 # --- YAML -----------------------------------------------------------------------------
@@ -372,23 +250,21 @@ def _calibrated_dyads(posterior: CalibrationPosterior) -> dict[str, list[float]]
 def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
     """One YAML document; lists of numbers on one line, the matrix a row a line."""
 
-    def is_flat(data: Any) -> bool:
-        return isinstance(data, list) and all(map(_is_number, data))
+    def is_flat(content: Any) -> bool:
+        return isinstance(content, list) and all(
+            isinstance(value, int | float | None) for value in content
+        )
 
     return head + _dumped(record, is_flat)
-
-
-def _is_number(value: object) -> bool:
-    return value is None or isinstance(value, int | float)
 
 
 def calibration_text(record: dict[str, object]) -> str:
     """One YAML document; lists, and mappings of numbers, on one line each."""
 
-    def is_flat(data: Any) -> bool:
-        if isinstance(data, dict):
-            return "estimate" in data
-        return not any(isinstance(item, list) for item in data)
+    def is_flat(content: Any) -> bool:
+        if isinstance(content, dict):
+            return "estimate" in content
+        return not any(isinstance(item, list) for item in content)
 
     return CALIBRATION_HEAD + _dumped(record, is_flat)
 
@@ -399,12 +275,13 @@ def _dumped(record: dict[str, object], is_flat: Callable[[Any], bool]) -> str:
     class Dumper(yaml.SafeDumper):
         """One of its own, whose representers nobody else has."""
 
-    def sequence(dumper: Dumper, data: Iterable[Any]) -> yaml.Node:
-        return dumper.represent_sequence("tag:yaml.org,2002:seq", data, is_flat(data))
+    def sequence(dumper: Dumper, content: Iterable[Any]) -> yaml.Node:
+        tag = "tag:yaml.org,2002:seq"
+        return dumper.represent_sequence(tag, content, is_flat(content))
 
-    def mapping(dumper: Dumper, data: dict[Any, Any]) -> yaml.Node:
-        items, flow = data.items(), is_flat(data)
-        return dumper.represent_mapping("tag:yaml.org,2002:map", items, flow)
+    def mapping(dumper: Dumper, content: dict[Any, Any]) -> yaml.Node:
+        tag, items = "tag:yaml.org,2002:map", content.items()
+        return dumper.represent_mapping(tag, items, is_flat(content))
 
     Dumper.add_representer(list, sequence)
     Dumper.add_representer(dict, mapping)

@@ -1,10 +1,9 @@
 """Scores on a terminal: forecasts beside each other, and what the model gains on the
-best baseline; a calibration with its skill card; theories."""
+best baseline; the skill card of a calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,10 @@ from balance_sim.evidence.forecast.score import Scores, best_baseline
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.estimation.calibration import CalibrationPosterior
     from balance_sim.evidence.forecast.skill_card import SkillCard
-    from balance_sim.evidence.forecast.theories import TheoryScores
 
 FORECASTS = ("model", "base_rate", "earlier_accords")
 MEASURES = {"average_precision": "average precision", "auc": "AUC", "brier": "Brier"}
-SHOWN = 3  # states at each end
 
 
 def words(forecast: str) -> str:
@@ -145,38 +141,6 @@ def _bounds(interval: Sequence[float] | None) -> str:
     return say.interval(interval[0], interval[1], 3) if interval else ""
 
 
-def calibration_lines(
-    posterior: CalibrationPosterior, names: Mapping[str, str], until: date
-) -> Iterator[str]:
-    """What a calibration comes to: how readily states sign, and its variances.
-
-    names: of states, by code; until: the day before which the record was read."""
-    import numpy as np
-
-    years = f"{len(posterior.level)} years before {until}"
-    yield from say.wrapped(
-        f"Calibrated on {posterior.agreements:,} agreements between two states in "
-        f"{years}, with the fitted weights as prior.",
-        "",
-    )
-    yield "Random intercepts of states, in nats, most readily and least"
-    titles = ("security agreements", "declarations")
-    for title, intercepts in zip(titles, posterior.propensity, strict=False):
-        order = np.argsort(-intercepts, kind="stable")
-        states = []
-        for i in [*order[:SHOWN], *order[-SHOWN:]]:
-            code = posterior.states[i]
-            states.append(f"{names.get(code, code)} {intercepts[i]:+.2f}")
-        yield from say.wrapped(f"  {title}: {', '.join(states)}", "    ")
-    variances = " and ".join(map(number, np.diag(posterior.state_variance).tolist()))
-    yield from say.wrapped(
-        f"Variances: of these intercepts {variances}; of dyads' frailty "
-        f"{number(posterior.dyad_variance)}; of the level of a year "
-        f"{number(posterior.level_variance)}.",
-        "",
-    )
-
-
 def card_lines(card: SkillCard) -> Iterator[str]:
     """The same calibration on earlier years, each forecast from what was known before
     it."""
@@ -189,15 +153,3 @@ def card_lines(card: SkillCard) -> Iterator[str]:
     )
     yield from ["", *say.wrapped(summary, "")]
     yield from score_lines(card.scores, card.notes)
-
-
-def theory_lines(scores: TheoryScores) -> Iterator[str]:
-    """Each theory's stacking weight and scores."""
-    head = "Theories: the same years forecast under each, calibrated anew, and stacked"
-    yield from ["", head]
-    rows = [["", "weight", "log score", "av. prec."]]
-    for name, score in scores.as_dict().items():
-        weight, log_score = f"{score['weight']:.2f}", f"{score['log_score']:.5f}"
-        precision = f"{score['average_precision']:.3f}"
-        rows.append([say.arm_words(name), weight, log_score, precision])
-    yield from say.table(rows, "<>", indent="  ")

@@ -179,18 +179,3 @@ def score_theories(
             p.append(probabilities)
         forecasts[theory], y = np.concatenate(p), np.concatenate(years)
     return TheoryScores(origins, forecasts, y)
-
-
-def why_unscored(path: str) -> str:
-    """Return a sentence on why the theories of the scenario at a path have no stacking
-    weights; nothing where it is only that its record is too short."""
-    scenario = load_scenario(path, calibrated=False)
-    weights = stacking_weights_beside(scenario, Sources(path).path.with_suffix(""))
-    if weights is None:
-        return ""
-    if weights:
-        return "Their weights in theories.yaml are not used here."
-    return (
-        "Their scores in theories.yaml are of another record, fit or set of theories: "
-        f"balance-sim evidence calibrate {path} --theories scores them anew."
-    )

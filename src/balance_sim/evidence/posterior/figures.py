@@ -25,13 +25,14 @@ COLOURS = {
     "placebo": style.ORANGE,
 }
 FAR = 1.6
-"""Times the posterior's reach, beyond which a bar ends in an arrow."""
+"""Times the reach of all but the prior, at which the picture ends."""
 NAN = float("nan")
 LABEL_WIDTH = 42
 EXPLANATION = (
     "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo "
-    "events. Arrows: the bar goes on. Theories stand at the values in use and at one "
-    "base rate; a dot's size is its stacking weight, by forecasts of held-back years."
+    "events. The prior's may go on beyond the picture. Theories stand at the values in "
+    "use and at one base rate; a dot's size is its stacking weight, by forecasts of "
+    "held-back years."
 )
 Row = tuple[str, str, float, float, float, float]
 
@@ -128,8 +129,7 @@ def uncertainty_title(table: pd.DataFrame) -> str:
     follows="placebos",
 )
 def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory; those
-    that reach far end in an arrow."""
+    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory."""
     ax = axes[0]
     labels = [style.folded(str(label), LABEL_WIDTH) for label in table["label"]]
     heights = style.row_axis(ax, labels)
@@ -139,38 +139,21 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     low = min(low, -0.06 * (high - low))
     ax.axvline(0, color=style.INK, linewidth=1)
     for height, row in zip(heights, table.to_dict("records"), strict=True):
-        if np.isfinite(row["lo"]):
-            _draw_bar(ax, height, row, (low, high))
-        size = 6.0
-        if np.isfinite(row["weight"]):
-            size = 4.0 + 9.0 * np.sqrt(row["weight"])
+        colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
+        ends = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
+        ax.hlines(height, ends[0], ends[2], colors=colour, linewidth=5, alpha=0.45)
         ax.plot(
-            np.clip(row["effect"], low, high),
+            ends[1],
             height,
             "o",
-            color=COLOURS[row["part"]],
-            markersize=size,
+            color=colour,
+            markersize=4.0 + 9.0 * np.sqrt(weight),
             markeredgecolor="white",
         )
         style.beside(ax, height, row["told"])
     edge = 0.015 * (high - low)
     ax.set(xlim=(low - edge, high + edge), xlabel=f"effect on expected {say.COUNTER}")
     return style.Words(uncertainty_title(table), "", EXPLANATION)
-
-
-def _draw_bar(
-    ax: style.Axes, height: float, row: dict[Any, Any], limits: tuple[float, float]
-) -> None:
-    """An interval, with an arrow at an end that lies beyond the limits."""
-    low, high = limits
-    colour = COLOURS[row["part"]]
-    start, right = max(row["lo"], low), min(row["hi"], high)
-    ax.hlines(height, start, right, colors=colour, linewidth=5, alpha=0.45)
-    for end, mark in ((row["lo"], "<"), (row["hi"], ">")):
-        if not low <= end <= high:
-            place = np.clip(end, low, high)
-            arrow: dict[str, Any] = {"color": colour, "markersize": 7, "clip_on": False}
-            ax.plot(place, height, mark, **arrow)
 
 
 FIGURES = {draw_uncertainty.name: draw_uncertainty}

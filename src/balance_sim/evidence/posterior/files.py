@@ -8,7 +8,6 @@ import yaml
 
 from balance_sim.evidence.posterior.joint import JointPosterior
 from balance_sim.evidence.posterior.likelihoods import shipped_record
-from balance_sim.evidence.posterior.power_scaling import PowerScaling
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.schema import Scenario
 
@@ -25,8 +24,25 @@ TABLE = "posterior.csv.gz"
 def posterior_head(
     scenario: Scenario, joint: JointPosterior, command: str, version: str
 ) -> dict[str, Any]:
-    """The head as plain data. scenario: as its file has it."""
-    scaling = sorted(joint.scaling.items())
+    """The head as plain data, with how the draws were made and how far they can be
+    trusted. scenario: as its file has it."""
+    method: dict[str, Any] = {
+        "record_of_agreements": {
+            "evaluations": len(shipped_record().marginal.points),
+            "temper": _short(joint.temper),
+        },
+        "pareto_k": _short(joint.pareto_k),
+        "trusted_below": _short(joint.trusted),
+        "effective_draws": round(joint.effective),
+    }
+    if joint.checked is not None:
+        error, deviation = map(_short, joint.checked)
+        quality = {"error": error, "deviation": deviation}
+        method["own_record"] = {"evaluations": joint.evaluated, **quality}
+    informed = {}
+    for path, scaling in sorted(joint.scaling.items()):
+        numbers = map(_short, (scaling.prior, scaling.likelihood, scaling.pull))
+        informed[path] = [scaling.word, *numbers]
     return {
         "command": command,
         "version": version,
@@ -35,37 +51,9 @@ def posterior_head(
         "sha256": joint.draws.sha256,
         "scenario_sha256": posterior_digest(scenario),
         "priors_sha256": priors_digest(),
-        "method": _method(joint),
-        "informed": {path: _finding(of_path) for path, of_path in scaling},
+        "method": method,
+        "informed": informed,
     }
-
-
-def _method(joint: JointPosterior) -> dict[str, Any]:
-    """How the draws were made, and how far they can be trusted."""
-    points = shipped_record().marginal.points
-    method: dict[str, Any] = {
-        "record_of_agreements": {
-            "evaluations": len(points),
-            "temper": _short(joint.temper),
-        },
-        "pareto_k": _short(joint.pareto_k),
-        "trusted_below": _short(joint.trusted),
-        "effective_draws": round(joint.effective),
-    }
-    if joint.checked is not None:
-        error, deviation = joint.checked
-        method["own_record"] = {
-            "evaluations": joint.evaluated,
-            "error": _short(error),
-            "deviation": _short(deviation),
-        }
-    return method
-
-
-def _finding(scaling: PowerScaling) -> list[Any]:
-    """What power scaling finds of a parameter: word, sensitivities, pull."""
-    numbers = (scaling.prior, scaling.likelihood, scaling.pull)
-    return [scaling.word, *map(_short, numbers)]
 
 
 def head_text(head: dict[str, Any]) -> str:

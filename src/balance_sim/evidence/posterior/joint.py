@@ -13,49 +13,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, log_ndtr, ndtr, ndtri_exp
+from scipy.special import log_ndtr, ndtr, ndtri_exp
 
-from balance_sim.evidence.data.signals import ORDER
-from balance_sim.evidence.posterior.importance import (
+from balance_sim.evidence.posterior.likelihoods import (
+    WEIGHT,
+    AgreementRecord,
+    Likelihood,
+    ScenarioRecord,
+    likelihoods_apart,
+    scenario_record,
+    shipped_events,
+    shipped_record,
+    values_at,
+)
+from balance_sim.evidence.posterior.power_scaling import PowerScaling, power_scaling
+from balance_sim.evidence.posterior.priors import (
+    COUNT,
+    SEED,
+    Priors,
+    drawn_priors,
+    factor_of,
+    from_factors,
+    limits,
+    log_density,
+    normals,
+    quantile,
+    uniforms,
+)
+from balance_sim.evidence.posterior.weights import (
     effective_size,
     laplace,
     pareto_smoothed,
     resampled,
     trusted_below,
 )
-from balance_sim.evidence.posterior.likelihoods import (
-    WEIGHT,
-    AgreementRecord,
-    ScenarioRecord,
-    calibration_span,
-    record_points,
-    scenario_record,
-    shipped_events,
-    shipped_record,
-    values_at,
-)
-from balance_sim.evidence.posterior.parameter_draws import (
-    COUNT,
-    SEED,
-    drawn_priors,
-    factor_of,
-    from_factors,
-    limits,
-    normals,
-    quantile,
-    uniforms,
-)
-from balance_sim.evidence.posterior.power_scaling import PowerScaling, power_scaling
-from balance_sim.scenario.defaults import (
-    ParameterPrior,
-    fitted_distribution,
-    fitted_shares,
-)
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
+from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.stats import Floats
 from balance_sim.study.draws import LADDERS, Draws, as_draws
 
@@ -67,22 +64,12 @@ al. 2017, adaptive importance sampling, IEEE Signal Processing Magazine 34), wit
 much more variance."""
 MOST_AGAIN = 200
 """So often a draw is made again for its signs at the most."""
-CEILING = (-0.105, 0.237)
-"""Logarithm of the rate of opportunities over that in use: peak and standard deviation
-of the marginal likelihood on DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The
-likelihood)."""
-APART = {"factor_no_relations": 6.2, "factor_not_recognised": 6.1}
-"""Agreements expected at a factor of 1 where none was signed
-(docs/decisions/0019-whom-one-does-not-sign-with.md)."""
 ACT_FACTORS = ("scale", "steps")
 ACTS_APART = ("event_kinds.incident.intent",)
 """Weights outside the order of signals that event data speak of."""
 NOT_BELOW = -1e-9
 """A weight that theory signs may lie so far below 0, which is rounding."""
 Say = Callable[[str], None]
-Likelihood = Callable[[Floats], Floats]
-"""(D, P) coordinates, or (D,) values -> (D,) log-likelihood, up to a constant."""
-Priors = Mapping[str, ParameterPrior]
 
 
 @dataclass(frozen=True)
@@ -92,8 +79,8 @@ class JointPosterior:
     prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw,
     by key path, of what is drawn with it. pareto_k, effective: of the importance
     weights, the worse of beliefs and acts; trusted: the k-hat below which they are.
-    by_logarithm: paths of log-normal priors. checked, evaluated: of the scenario's own
-    record."""
+    temper: of the record of agreements. by_logarithm: paths of log-normal priors.
+    checked, evaluated: of the scenario's own record."""
 
     draws: Draws
     prior: Mapping[str, Floats]
@@ -152,44 +139,44 @@ def posterior_of(
     calibration.
 
     Raises DataError where the scenario's own record cannot be evaluated."""
-    prior = drawn_priors(scenario)
-    record = shipped_record()
+    prior, record = drawn_priors(scenario), shipped_record()
     own_record: ScenarioRecord | None = None
 
     def log_likelihood(z: Floats) -> Floats:
         """Of beliefs and reach."""
-        of_record = record.log_likelihood(z)
-        return (
-            of_record
-            if own_record is None
-            else of_record + own_record.log_likelihood(z)
-        )
+        height = record.log_likelihood(z)
+        return height if own_record is None else height + own_record.log_likelihood(z)
 
     say("record of agreements")
     size = len(record.names)
     beliefs = importance_draws("beliefs", log_likelihood, size, seed)
     if scenario.calibration.names:
         say("the scenario's own record")
-        span = calibration_span(scenario)
-        own_record = scenario_record(raw, *span, record, record_points(beliefs.z))
+        own_record = scenario_record(scenario, raw, record, beliefs.z)
         beliefs = importance_draws("beliefs", log_likelihood, size, seed)
     z = beliefs.z[:count]
-    columns = _Columns()
-    of_beliefs = log_likelihood(z)
-    for name, values in values_at(record.names, prior, z).items():
+    columns, of_beliefs = _Columns(), log_likelihood(z)
+    _draw_weights(columns, prior, record, own_record, z, seed)
+    for path, height in columns.likelihood.items():
+        columns.likelihood[path] = height + of_beliefs
+    for name, values in values_at(record.names, priors(), z).items():
         if name in prior:
             columns.add(name, values, of_beliefs)
-    _draw_weights(columns, prior, record, own_record, z, seed)
-    for path in columns.values.keys() - set(record.names):
-        columns.likelihood[path] = columns.likelihood[path] + of_beliefs
-    _draw_apart(columns, scenario, prior, count, seed)
+    for path, log_height in likelihoods_apart(scenario, prior).items():
+        if path in prior:
+            u = uniforms(path, count, seed)
+            quantiles = reweighted(prior[path], u, log_height)
+            values = np.clip(quantiles, *limits(path))
+            columns.add(path, values, log_height(values))
     pareto_k, effective = _draw_acts(columns, scenario, prior, count, seed)
-    for name, declared in prior.items():
-        if name not in columns.values:
-            u = uniforms(name, count, seed)
-            columns.values[name] = quantile(declared, u)
-    draws, likelihood = _as_draws(scenario, columns)
-    log_prior = {name: _log_prior(prior[name], columns.values[name]) for name in prior}
+    for name in prior.keys() - columns.values.keys():
+        columns.values[name] = quantile(prior[name], uniforms(name, count, seed))
+    # those that data say nothing of are rounded once more, to a digit less
+    rounded = as_draws(from_factors(scenario, columns.values), "posterior")
+    likelihood = _by_path(rounded.paths, columns.likelihood)
+    by_column = {path: rounded.column(path) for path in rounded.paths}
+    draws = as_draws(by_column, "posterior", likelihood)
+    log_prior = {name: log_density(prior[name], columns.values[name]) for name in prior}
     return JointPosterior(
         draws=draws,
         prior=_by_path(draws.paths, log_prior),
@@ -198,33 +185,46 @@ def posterior_of(
         trusted=trusted_below(PROPOSALS),
         effective=min(beliefs.effective, effective),
         temper=record.temper,
-        by_logarithm=_log_normal_paths(draws.paths, prior),
+        by_logarithm=frozenset(
+            path for path in draws.paths if _is_log_normal(path, prior)
+        ),
         checked=None if own_record is None else own_record.checked,
         evaluated=0 if own_record is None else len(own_record.points),
     )
 
 
-def _as_draws(scenario: Scenario, columns: _Columns) -> tuple[Draws, dict[str, Floats]]:
-    """Draws as a file holds them, and their log-likelihood by key path. Those that data
-    say nothing of are rounded once more, to a digit less."""
-    rounded = as_draws(from_factors(scenario, columns.values), "posterior")
-    likelihood = _by_path(rounded.paths, columns.likelihood)
-    values = {path: rounded.column(path) for path in rounded.paths}
-    return as_draws(values, "posterior", likelihood), likelihood
+def _is_log_normal(path: str, prior: Priors) -> bool:
+    """Whether a parameter has a log-normal prior; a ladder and a multiple have one, as
+    their factors do."""
+    if path in prior:
+        return prior[path].family == "log-normal"
+    return path.startswith(("event_kinds.", "kinds."))
 
 
-def _log_normal_paths(paths: tuple[str, ...], prior: Priors) -> frozenset[str]:
-    """Paths of log-normal priors; a ladder and a multiple are log-normal, as their
-    factors are."""
-    log_normal = set()
+def _by_path(
+    paths: tuple[str, ...], factors: Mapping[str, Floats]
+) -> dict[str, Floats]:
+    """By key path, with what its factors in common have: of an act's weight those of
+    the scale and of all steps."""
+    sums = {}
     for path in paths:
-        if path in prior:
-            is_log_normal = prior[path].family == "log-normal"
-        else:
-            is_log_normal = path.startswith(("event_kinds.", "kinds."))
-        if is_log_normal:
-            log_normal.add(path)
-    return frozenset(log_normal)
+        names = [name for name in factors if name == path or _is_factor(name, path)]
+        if names:
+            sums[path] = np.sum([factors[name] for name in names], axis=0)
+    return sums
+
+
+def _is_factor(name: str, path: str) -> bool:
+    """Whether a factor in common is one of a key path's."""
+    head, _, tail = path.partition(".")
+    kind, _, field_name = tail.rpartition(".")
+    if head == "kinds":
+        return field_name == "ceiling" and name == "priors.ceiling"
+    if head != "event_kinds" or kind not in SIGNAL_ORDER:
+        return False
+    if field_name in LADDERS:
+        return name.startswith(f"priors.{field_name}_")
+    return field_name == "half_life_days" and name == factor_of(kind, field_name)
 
 
 # --- blocks drawn by importance sampling ----------------------------------------------
@@ -249,17 +249,17 @@ def importance_draws(
     """Draws of prior times likelihood, by importance sampling from a normal
     distribution that adapts to them."""
 
-    def log_density(z: Floats) -> Floats:
+    def log_posterior(z: Floats) -> Floats:
         return np.asarray(log_likelihood(z) - 0.5 * (z**2).sum(axis=1))
 
-    middle, covariance = laplace(log_density, np.zeros(size))
+    middle, covariance = laplace(log_posterior, np.zeros(size))
     columns = [normals(f"{name}.{k}", proposals, seed) for k in range(size)]
     standard = np.stack(columns, axis=1)
     squares = 0.5 * (standard**2).sum(axis=1)
     for number in range(ADAPTED + 1):
         root = np.linalg.cholesky(covariance)
         z = middle + np.einsum("dk,pk->dp", standard, root)
-        weights, shape = pareto_smoothed(log_density(z) + squares)
+        weights, shape = pareto_smoothed(log_posterior(z) + squares)
         if number < ADAPTED:
             # once more from the normal distribution with the weighted draws' moments
             middle = weights @ z
@@ -282,8 +282,8 @@ def _draw_acts(
     ]
     if not names:
         return -np.inf, float(PROPOSALS)
-    drawn = from_factors(scenario, {name: np.ones(1) for name in names})
-    record = shipped_events().of(drawn.keys())
+    paths = from_factors(scenario, {name: np.ones(1) for name in names}).keys()
+    record = shipped_events().of(paths)
 
     def factors(z: Floats) -> dict[str, Floats]:
         u = ndtr(z)
@@ -320,14 +320,21 @@ def _draw_weights(
     chosen = []
     for k, path in enumerate(fitted.paths):
         is_weight = path.startswith(WEIGHT)
-        if not is_weight:
-            centre[:, k] = prior[path].numbers["mean"] if path in prior else 0.0
+        if path in prior and not is_weight:
+            centre[:, k] = prior[path].numbers["mean"]
         is_own = own is not None and (path in own.names or not is_weight)
         if path in prior and not is_own:
             chosen.append(k)
     paths = [fitted.paths[k] for k in chosen]
     likelihood = _Normal(centre[:, chosen], covariance[np.ix_(chosen, chosen)])
-    posterior = _times_prior(prior, paths, likelihood)
+    # a half-normal prior counts as the normal one that it is half of
+    numbers = [prior[path].numbers for path in paths]
+    mean = np.array([of_path.get("mean", 0.0) for of_path in numbers])
+    precision = np.diag([of_path["sd"] ** -2 for of_path in numbers])
+    inverse = np.linalg.inv(likelihood.covariance)
+    times_prior = np.linalg.inv(inverse + precision)
+    total = likelihood.mean @ inverse + mean @ precision
+    posterior = _Normal(np.asarray(total @ times_prior), times_prior)
     _draw_normal(columns, paths, posterior, likelihood, seed)
     if own is not None:
         chosen = [k for k, path in enumerate(own.names) if path in prior]
@@ -335,18 +342,6 @@ def _draw_weights(
         of_paths = own.covariance[np.ix_(chosen, chosen)]
         peak = _Normal(own.peak_at(z)[:, chosen], of_paths)
         _draw_normal(columns, paths, peak, peak, seed)
-
-
-def _times_prior(prior: Priors, paths: list[str], likelihood: _Normal) -> _Normal:
-    """A normal likelihood times the priors; a half-normal prior counts as the normal
-    one that it is half of."""
-    numbers = [prior[path].numbers for path in paths]
-    mean = np.array([of_path.get("mean", 0.0) for of_path in numbers])
-    precision = np.diag([of_path["sd"] ** -2 for of_path in numbers])
-    inverse = np.linalg.inv(likelihood.covariance)
-    covariance = np.linalg.inv(inverse + precision)
-    total = likelihood.mean @ inverse + mean @ precision
-    return _Normal(np.asarray(total @ covariance), covariance)
 
 
 def _draw_normal(
@@ -372,9 +367,16 @@ def _draw_normal(
 
 
 def _given_signed(normal: _Normal, k: int, path: str, seed: int) -> _Normal:
-    """The distribution given draws of its k-th coordinate that are cut off at 0."""
+    """The distribution given draws of its k-th coordinate that are cut off at 0, by
+    quantiles, however far below 0 the mean lies.
+
+    P(x > 0) = Phi(mean / deviation); the quantile of what is left, from the upper
+    end."""
     mean, covariance = normal
-    drawn = _above_zero(mean[:, k], covariance[k, k] ** 0.5, path, seed)
+    deviation = covariance[k, k] ** 0.5
+    u = uniforms(f"{path}#above", len(mean), seed)
+    log_share = np.log1p(-u) + log_ndtr(mean[:, k] / deviation)
+    drawn = np.maximum(mean[:, k] - deviation * ndtri_exp(log_share), 0.0)
     slope = covariance[k] / covariance[k, k]
     moved = mean + np.outer(drawn - mean[:, k], slope)
     return _Normal(moved, covariance - np.outer(slope, covariance[k]))
@@ -403,65 +405,7 @@ def _signed_draws(
     return values
 
 
-def _above_zero(mean: Floats, deviation: float, path: str, seed: int) -> Floats:
-    """(D,) normal draws cut off at 0, by quantiles, however far below 0 the mean
-    lies.
-
-    P(x > 0) = Phi(mean / deviation); the quantile of what is left, from the upper
-    end."""
-    u = uniforms(f"{path}#above", len(mean), seed)
-    log_share = np.log1p(-u) + log_ndtr(mean / deviation)
-    return np.asarray(np.maximum(mean - deviation * ndtri_exp(log_share), 0.0))
-
-
 # --- parameters that one number of data tells -----------------------------------------
-
-
-def _draw_apart(
-    columns: _Columns, scenario: Scenario, prior: Priors, count: int, seed: int
-) -> None:
-    """Draw what one number of data each tells, apart from all others."""
-    for path, log_likelihood in _likelihoods_apart(scenario, prior).items():
-        if path in prior:
-            u = uniforms(path, count, seed)
-            quantiles = reweighted(prior[path], u, log_likelihood)
-            values = np.clip(quantiles, *limits(path))
-            columns.add(path, values, log_likelihood(values))
-
-
-def _likelihoods_apart(scenario: Scenario, prior: Priors) -> dict[str, Likelihood]:
-    """By key path the likelihood of each parameter that is told apart from all
-    others."""
-    likelihoods: dict[str, Likelihood] = {}
-    shares = fitted_shares()
-    for k, path in enumerate(shares.paths):
-        deviation = shares.covariance[k][k] ** 0.5
-        likelihoods[path] = _bell(shares.estimate[k], deviation)
-    for name, expected in APART.items():  # Poisson, none signed
-        likelihoods[f"parameters.{name}"] = partial(np.multiply, -expected)
-    likelihoods["priors.ceiling"] = lambda rate: _bell(*CEILING)(np.log(rate))
-    variance = scenario.calibration.level_variance
-    if scenario.base_rate is None and variance > 0:
-        median = prior["base_rate"].numbers["median"]
-        likelihoods["base_rate"] = _gamma(median, variance)
-    return likelihoods
-
-
-def _bell(mean: float, deviation: float) -> Likelihood:
-    """Of a value that is measured with a normal error."""
-    return lambda x: -0.5 * ((x - mean) / deviation) ** 2
-
-
-def _gamma(level: float, variance: float) -> Likelihood:
-    """Of a level whose factor on the record's is gamma with mean 1 and this
-    variance."""
-    shape = 1.0 / variance
-
-    def log_density(x: Floats) -> Floats:
-        growth = (shape - 1.0) * np.log(x / level)
-        return np.asarray(growth - shape * x / level - gammaln(shape))
-
-    return log_density
 
 
 def reweighted(prior: ParameterPrior, u: Floats, log_likelihood: Likelihood) -> Floats:
@@ -482,58 +426,3 @@ def reweighted(prior: ParameterPrior, u: Floats, log_likelihood: Likelihood) -> 
     total = np.concatenate([[0.0], np.cumsum(weight)])
     probability = np.interp(u, total / total[-1], edges)
     return quantile(prior, np.clip(probability, 1e-9, 1.0 - 1e-9))
-
-
-# --- priors ---------------------------------------------------------------------------
-
-
-def _log_prior(prior: ParameterPrior, values: Floats) -> Floats:
-    """(D,) logarithm of a prior's density at its draws, up to a constant; of a
-    log-normal one that of the logarithm."""
-    numbers = prior.numbers
-    if prior.family == "coding":
-        return np.zeros(len(values))
-    if prior.family == "beta":
-        return _log_beta(numbers["mean"], numbers["sd"], values)
-    low = numbers.get("lower", 0.0)
-    if prior.family == "normal":
-        away = values - numbers["mean"]
-    elif prior.family == "log-normal":
-        ratio = (values - low) / (numbers["median"] - low)
-        away = np.log(np.maximum(ratio, 1e-300))
-    else:
-        away = numbers["upper"] - values if "upper" in numbers else values - low
-    return np.asarray(-0.5 * (away / numbers["sd"]) ** 2)
-
-
-def _log_beta(mean: float, deviation: float, values: Floats) -> Floats:
-    size = mean * (1.0 - mean) / deviation**2 - 1.0
-    x = np.clip(values, 1e-12, 1.0 - 1e-12)
-    below = (mean * size - 1.0) * np.log(x)
-    return np.asarray(below + ((1.0 - mean) * size - 1.0) * np.log1p(-x))
-
-
-def _by_path(
-    paths: tuple[str, ...], factors: Mapping[str, Floats]
-) -> dict[str, Floats]:
-    """By key path, with what its factors in common have: of an act's weight those of
-    the scale and of all steps."""
-    sums = {}
-    for path in paths:
-        names = [name for name in factors if name == path or _is_factor(name, path)]
-        if names:
-            sums[path] = np.sum([factors[name] for name in names], axis=0)
-    return sums
-
-
-def _is_factor(name: str, path: str) -> bool:
-    """Whether a factor in common is one of a key path's."""
-    head, _, tail = path.partition(".")
-    kind, _, field_name = tail.rpartition(".")
-    if head == "kinds":
-        return field_name == "ceiling" and name == "priors.ceiling"
-    if head != "event_kinds" or kind not in ORDER:
-        return False
-    if field_name in LADDERS:
-        return name.startswith(f"priors.{field_name}_")
-    return field_name == "half_life_days" and name == factor_of(kind, field_name)

@@ -4,28 +4,28 @@ for thousands of draws.
 The record of agreements (DCAD 1985-2003) and the scenario's own record are known
 through evaluations at some hundred points each: the terms are worked out anew by the
 model's own rules, and weights, intercepts of types, states and years are fitted again,
-their variances held (`estimation/beliefs.py`, `estimation/calibration.py`). A Gaussian
-process about a plane takes the marginal log-likelihood from there to all other points,
-one more each weight at its peak (`evidence/posterior/surrogate.py`). Coordinates z are
-those in which the priors are standard normal."""
+their variances held (`benchmarks/beliefs_table.py`, `estimation/calibration.py`). A
+Gaussian process about a plane takes the marginal log-likelihood from there to all other
+points, one more each weight at its peak (`surrogate.py`). Coordinates z are those in
+which the priors are standard normal."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from scipy.special import ndtr
+from scipy.special import gammaln, ndtr
 
 from balance_sim.evidence.estimation.calibration import calibrate, peak_given, prior_of
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.parameter_files import key_path
-from balance_sim.evidence.posterior.parameter_draws import limits, normals, quantile
+from balance_sim.evidence.posterior.priors import Priors, limits, normals, quantile
 from balance_sim.evidence.posterior.surrogate import (
     SmoothProcess,
     fit_process,
@@ -34,42 +34,31 @@ from balance_sim.evidence.posterior.surrogate import (
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     Distribution,
-    ParameterPrior,
     fitted_distribution,
+    fitted_shares,
     parameter_table,
     priors,
     shipped_yaml,
 )
-from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import Floats
 
 WEIGHT = "theory.weights."
 NOT_TOLD = "not told"
 POINTS = 200
 """Draws at which a scenario's own record is evaluated."""
+CEILING = (-0.105, 0.237)
+"""Logarithm of the rate of opportunities over that in use: peak and standard deviation
+of the marginal likelihood on DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The
+likelihood)."""
+APART = {"factor_no_relations": 6.2, "factor_not_recognised": 6.1}
+"""Agreements expected at a factor of 1 where none was signed
+(docs/decisions/0019-whom-one-does-not-sign-with.md)."""
+Likelihood = Callable[[Floats], Floats]
+"""(D, P) coordinates, or (D,) values -> (D,) log-likelihood, up to a constant."""
 
 
-class BeliefsFile(Strict):
-    """Evaluations of the record of agreements, as `benchmarks/beliefs_table.py` writes
-    them.
-
-    names: parameters of beliefs and reach; stretch: of each, variance of its score with
-    rows of a dyad hanging together over that with rows apart. weights: terms. scales:
-    of the processes, logarithms. points: z, by `names`, then the marginal
-    log-likelihood over the one at the values in use, then the weights at its peak."""
-
-    command: str
-    data: str
-    names: tuple[str, ...]
-    stretch: dict[str, float]
-    weights: tuple[str, ...]
-    scales: dict[str, tuple[float, ...]]
-    points: tuple[tuple[float, ...], ...]
-
-
-def values_at(
-    names: Sequence[str], prior: Mapping[str, ParameterPrior], z: Floats
-) -> dict[str, Floats]:
+def values_at(names: Sequence[str], prior: Priors, z: Floats) -> dict[str, Floats]:
     """(D,) values by key path at coordinates z (D, P)."""
     columns = {}
     for k, name in enumerate(names):
@@ -95,7 +84,6 @@ class AgreementRecord:
     temper: float
     marginal: SmoothProcess
     weights: dict[str, SmoothProcess]
-    command: str
 
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a
@@ -114,24 +102,25 @@ class AgreementRecord:
 
 
 def shipped_record() -> AgreementRecord:
-    """From the table that is shipped."""
-    table = BeliefsFile.model_validate(shipped_yaml("beliefs.yaml"), strict=False)
-    rows, count = np.array(table.points), len(table.names)
-    z = rows[:, :count]
+    """From the shipped table that `benchmarks/beliefs_table.py` writes. Its `points`
+    are z, by `names`, then the marginal log-likelihood over the one at the values in
+    use, then the weights at its peak; `stretch`: of each parameter, variance of its
+    score with rows of a dyad hanging together over that with rows apart; `scales`: of
+    the processes, logarithms."""
+    table = shipped_yaml("beliefs.yaml")
+    rows, count = np.array(table["points"]), len(table["names"])
 
     def process(name: str, column: int) -> SmoothProcess:
-        return process_at(z, rows[:, column], np.array(table.scales[name]))
+        scales = np.array(table["scales"][name])
+        return process_at(rows[:, :count], rows[:, column], scales)
 
-    weights = {
-        name: process(name, count + 1 + k) for k, name in enumerate(table.weights)
-    }
-    stretch = [max(value, 1.0) for value in table.stretch.values()]
+    names = enumerate(table["weights"], start=count + 1)
+    stretch = [max(value, 1.0) for value in table["stretch"].values()]
     return AgreementRecord(
-        names=tuple(f"parameters.{name}" for name in table.names),
+        names=tuple(f"parameters.{name}" for name in table["names"]),
         temper=1.0 / float(np.mean(stretch)),
         marginal=process("marginal", count),
-        weights=weights,
-        command=table.command,
+        weights={name: process(name, column) for column, name in names},
     )
 
 
@@ -156,82 +145,66 @@ class ScenarioRecord:
     checked: tuple[float, float]
 
     @cached_property
-    def marginal(self) -> SmoothProcess:
+    def _marginal(self) -> SmoothProcess:
         """Of the marginal log-likelihood."""
         return fit_process(self.points, self.heights)
 
-    @cached_property
-    def processes(self) -> list[SmoothProcess]:
-        """Of each calibrated weight and intercept."""
-        return [fit_process(self.points, peak) for peak in self.peaks.T]
-
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) marginal log-likelihood at (D, P) coordinates, up to a constant."""
-        return self.marginal(z)
+        return self._marginal(z)
 
     def peak_at(self, z: Floats) -> Floats:
         """(D, K) where weights and intercepts peak when beliefs are those at z."""
-        return np.stack([process(z) for process in self.processes], axis=1)
+        processes = [fit_process(self.points, peak) for peak in self.peaks.T]
+        return np.stack([process(z) for process in processes], axis=1)
 
 
 def scenario_record(
-    raw: Scenario, until: date, window: int, record: AgreementRecord, points: Floats
+    scenario: Scenario, raw: Scenario, record: AgreementRecord, z: Floats
 ) -> ScenarioRecord:
-    """Evaluate a scenario's own record at draws from the posterior under the record of
-    agreements.
+    """Evaluate a scenario's own record at POINTS of (D, P) draws from the posterior
+    under the record of agreements; the last fifth is left out once, to check the
+    surrogate.
 
-    raw: without its calibration. until, window: the day before which the record is
-    complete, and its years, as the calibration was made. points: (N, P) coordinates;
-    the last fifth is left out once, to check the surrogate. Raises DataError where the
-    record holds too little, or a search does not settle."""
-    fitted = fitted_distribution()
+    raw: the scenario without its calibration, which is made again, on the same years.
+    Raises DataError where the record holds too little, or a search does not settle."""
+    file = Path(scenario.folder) / scenario.calibration.file
+    head = yaml.safe_load(file.read_text(encoding="utf-8"))["calibrated"]
+    until, window = date.fromisoformat(str(head["years"][1])), head["form"]["window"]
+    fitted, points = fitted_distribution(), _points_of(z)
     years = own_record(raw, window, until=until)
     calibrated = calibrate(years, prior_of(raw, fitted))
     values = values_at(record.names, priors(), points)
     centres = record.weights_at(points, fitted)
-    heights, peaks, covariances = [], [], []
-    for k in range(len(points)):
+    evaluations = []
+    for k, centre in enumerate(centres):
         point: dict[str, Any] = {
             path: float(column[k]) for path, column in values.items()
         }
         moved = with_values(raw, point)
-        prior = prior_of(moved, fitted).at_weights(_held_weights(fitted, centres[k]))
+        weights = {}
+        for path, weight in zip(fitted.paths, centre.tolist(), strict=True):
+            lowest = 0.0 if path in fitted.at_least_zero else -np.inf
+            weights[path.removeprefix(WEIGHT)] = max(weight, lowest)
+        prior = prior_of(moved, fitted).at_weights(weights)
         years = own_record(moved, window, until=until)
-        height, peak, covariance = peak_given(years, prior, calibrated)
-        heights.append(height)
-        peaks.append(peak)
-        covariances.append(covariance)
-    height_at = np.array(heights)
+        evaluations.append(peak_given(years, prior, calibrated))
+    heights, peaks, covariances = map(np.array, zip(*evaluations, strict=True))
+    first = len(points) - len(points) // 5
+    surrogate = fit_process(points[:first], heights[:first])
+    error = surrogate(points[first:]) - heights[first:]
+    deviation = float(heights[first:].std())
     return ScenarioRecord(
         names=tuple(key_path(name) for name in calibrated.names),
         covariance=np.mean(covariances, axis=0),
         points=points,
-        heights=height_at,
-        peaks=np.stack(peaks),
-        checked=_checked(points, height_at),
+        heights=heights,
+        peaks=peaks,
+        checked=(float(np.sqrt((error**2).mean())), deviation),
     )
 
 
-def _held_weights(fitted: Distribution, centre: Floats) -> dict[str, float]:
-    """Weights by term at a fit's peak, those that theory signs no lower than 0."""
-    weights = {}
-    for path, value in zip(fitted.paths, map(float, centre), strict=True):
-        if path.startswith(WEIGHT):
-            is_signed = path in fitted.at_least_zero
-            weights[path.removeprefix(WEIGHT)] = max(value, 0.0) if is_signed else value
-    return weights
-
-
-def _checked(points: Floats, heights: Floats) -> tuple[float, float]:
-    """Error of a surrogate from four fifths of the points at the last fifth, and the
-    standard deviation there."""
-    first = len(points) - len(points) // 5
-    surrogate = fit_process(points[:first], heights[:first])
-    error = surrogate(points[first:]) - heights[first:]
-    return float(np.sqrt((error**2).mean())), float(heights[first:].std())
-
-
-def record_points(z: Floats) -> Floats:
+def _points_of(z: Floats) -> Floats:
     """(POINTS, P) of many draws: every so many-th, and a tenth as many about the
     priors' centre."""
     around_prior = POINTS // 10
@@ -239,14 +212,6 @@ def record_points(z: Floats) -> Floats:
     columns = [normals(f"points.{k}", around_prior, 1) for k in range(z.shape[1])]
     points = np.concatenate([np.stack(columns, axis=1), chosen])
     return points[np.argsort(normals("order", POINTS, 1), kind="stable")]
-
-
-def calibration_span(scenario: Scenario) -> tuple[date, int]:
-    """The day before which a calibrated scenario's record is complete, and its years,
-    from the calibration's file."""
-    path = Path(scenario.folder) / scenario.calibration.file
-    head = yaml.safe_load(path.read_text(encoding="utf-8"))["calibrated"]
-    return date.fromisoformat(str(head["years"][1])), int(head["form"]["window"])
 
 
 # --- event data -----------------------------------------------------------------------
@@ -285,12 +250,49 @@ class EventRecord:
 def shipped_events() -> EventRecord:
     """From the shipped measurement; kinds that it calls not told are left out."""
     table = shipped_yaml("event_weights.yaml")
-    covariance, kinds = table["covariance"], table["kinds"]
-    names = covariance["names"]
-    columns = [k for k, name in enumerate(names) if kinds[name]["word"] != NOT_TOLD]
-    matrix = np.array(covariance["matrix"])
-    return EventRecord(
-        paths=tuple(kinds[names[k]]["parameters"][0] for k in columns),
-        multiplier=np.array(covariance["multipliers"])[columns],
-        covariance=matrix[np.ix_(columns, columns)],
+    kinds = [table["kinds"][name] for name in table["covariance"]["names"]]
+    record = EventRecord(
+        paths=tuple(kind["parameters"][0] for kind in kinds),
+        multiplier=np.array(table["covariance"]["multipliers"]),
+        covariance=np.array(table["covariance"]["matrix"]),
     )
+    told = [kind["parameters"][0] for kind in kinds if kind["word"] != NOT_TOLD]
+    return record.of(told)
+
+
+# --- parameters that one number of data tells -----------------------------------------
+
+
+def likelihoods_apart(scenario: Scenario, prior: Priors) -> dict[str, Likelihood]:
+    """By key path the likelihood of each parameter that is told apart from all others,
+    as a function of (D,) values."""
+    likelihoods: dict[str, Likelihood] = {}
+    shares = fitted_shares()
+    for k, path in enumerate(shares.paths):
+        deviation = shares.covariance[k][k] ** 0.5
+        likelihoods[path] = _bell(shares.estimate[k], deviation)
+    for name, expected in APART.items():  # Poisson, none signed
+        likelihoods[f"parameters.{name}"] = partial(np.multiply, -expected)
+    likelihoods["priors.ceiling"] = lambda rate: _bell(*CEILING)(np.log(rate))
+    variance = scenario.calibration.level_variance
+    if scenario.base_rate is None and variance > 0:
+        median = prior["base_rate"].numbers["median"]
+        likelihoods["base_rate"] = _gamma(median, variance)
+    return likelihoods
+
+
+def _bell(mean: float, deviation: float) -> Likelihood:
+    """Of a value that is measured with a normal error."""
+    return lambda x: -0.5 * ((x - mean) / deviation) ** 2
+
+
+def _gamma(level: float, variance: float) -> Likelihood:
+    """Of a level whose factor on the record's is gamma with mean 1 and this
+    variance."""
+    shape = 1.0 / variance
+
+    def log_density(x: Floats) -> Floats:
+        growth = (shape - 1.0) * np.log(x / level)
+        return np.asarray(growth - shape * x / level - gammaln(shape))
+
+    return log_density

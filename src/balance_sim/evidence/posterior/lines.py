@@ -4,13 +4,11 @@ and on the figure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from balance_sim.show import wording as say
 from balance_sim.show.headline import placebo_words
 from balance_sim.show.study_types import Doubt
-from balance_sim.show.wording import said, table, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
@@ -27,7 +25,6 @@ ROWS = {
 MOST_GROUPS = 4
 SMALLEST_SHARE = 0.01
 """Of the variance, for a group that is named."""
-TOO_SHORT = "The scenario's record is too short to score them."
 NOT_WORKED_OUT = (
     "Doubt about the parameters is not in these numbers. For intervals over prior and "
     "posterior: balance-sim effect SCENARIO --draws 200"
@@ -48,8 +45,13 @@ def doubt(result: AnalysedResult) -> Doubt:
     if uncertainty.why:
         return Doubt()
     heads, *rows = interval_rows(uncertainty)
+    draws = ", ".join(
+        f"{drawn.draws:,} draws of the {name}"
+        for name, drawn in uncertainty.sources.items()
+    )
     paragraphs = (
-        draws_words(uncertainty),
+        f"Expected estimator over {draws}.",
+        draws_sentence(uncertainty),
         width_words(uncertainty),
         theories_words(uncertainty),
     )
@@ -59,6 +61,15 @@ def doubt(result: AnalysedResult) -> Doubt:
         heads=tuple(heads),
         rows=tuple(map(tuple, rows)),
     )
+
+
+def sentences(uncertainty: Uncertainty | None) -> list[str]:
+    """What draws and placebos say of the effect, in a sentence each; where nothing is
+    known of it, how to work it out."""
+    if uncertainty is None:
+        return [NOT_WORKED_OUT]
+    words = (draws_sentence(uncertainty), placebo_words(uncertainty.placebos))
+    return list(filter(None, words))
 
 
 def draws_sentence(uncertainty: Uncertainty | None) -> str:
@@ -82,27 +93,24 @@ def draws_sentence(uncertainty: Uncertainty | None) -> str:
     )
 
 
-def theories_words(uncertainty: Uncertainty, unscored: str = TOO_SHORT) -> str:
-    """Each theory's effect with its stacking weight, and the effect averaged by them.
-    unscored: why there are none."""
+def theories_words(uncertainty: Uncertainty) -> str:
+    """Each theory's effect with its stacking weight, and the effect averaged by
+    them."""
     places, theories = places_of(uncertainty), list(uncertainty.theories)
     if not theories:
         return ""
-    if uncertainty.stacked is not None:
-        theories.sort(key=lambda theory: (-(theory.weight or 0.0), theory.name))
+    theories.sort(key=lambda theory: -(theory.weight or 0.0))
     effects = []
     for theory in theories:
-        effect = f"{say.arm_words(theory.name)} {say.signed(theory.total, places)}"
-        if theory.weight is not None:
-            effect += f" (weight {theory.weight:.2f})"
-        effects.append(effect)
+        weight = "" if theory.weight is None else f" (weight {theory.weight:.2f})"
+        effect = say.signed(theory.total, places)
+        effects.append(f"{say.arm_words(theory.name)} {effect}{weight}")
     listed = ", ".join(effects)
     if uncertainty.stacked is None:
-        return f"Theories, at one base rate: {listed}. {unscored}"
-    together = say.signed(uncertainty.stacked, places)
+        return f"Theories, at one base rate, not scored on a record: {listed}."
     return (
         "Theories, at one base rate, stacked by forecasts of held-back years: "
-        f"{listed}; together {together}."
+        f"{listed}; together {say.signed(uncertainty.stacked, places)}."
     )
 
 
@@ -118,79 +126,34 @@ def width_words(uncertainty: Uncertainty) -> str:
         for name, share in order[:MOST_GROUPS]
         if share > SMALLEST_SHARE
     ]
-    carriers = f"What carries the width of the {variance.source}: {', '.join(shares)}"
+    carriers = f"What carries the width of the {variance.source}: {', '.join(shares)}."
     if not variance.sd_if_known:
-        return f"{carriers}."
+        return carriers
     path, sd = min(variance.sd_if_known.items(), key=lambda item: item[1])
     places = max(say.digits(variance.sd), 3)
     return (
-        f"{carriers}. Of single parameters {say.factor_words(path)} is worth most to "
+        f"{carriers} Of single parameters {say.factor_words(path)} is worth most to "
         "know: it would cut the standard deviation from "
         f"{say.number(variance.sd, places)} to {say.number(sd, places)} on average."
     )
 
 
-def sentences(uncertainty: Uncertainty) -> list[str]:
-    """What draws and placebos say of the effect, in a sentence each."""
-    words = (draws_sentence(uncertainty), placebo_words(uncertainty.placebos))
-    return list(filter(None, words))
-
-
-def uncertainty_lines(
-    uncertainty: Uncertainty | None,
-    width: int = 80,
-    *,
-    placebos: bool = False,
-    unscored: str = TOO_SHORT,
-) -> Iterator[str]:
-    """For a terminal. placebos: with theirs, where nothing else says them; unscored:
-    why theories have no weights."""
-    if uncertainty is None:
-        yield from said(NOT_WORKED_OUT, width)
-        return
-    if uncertainty.why:
-        return
-    yield from table(interval_rows(uncertainty), "<>", width=width)
-    yield from said(draws_words(uncertainty), width)
-    paragraphs = [width_words(uncertainty), theories_words(uncertainty, unscored)]
-    if placebos:
-        paragraphs.append(placebo_words(uncertainty.placebos))
-    for paragraph in filter(None, paragraphs):
-        yield from wrapped(paragraph, width=width)
-
-
 def interval_rows(uncertainty: Uncertainty) -> list[list[str]]:
     """Heads, then a row a number of ROWS: the value in use, and the 95 % interval over
     each distribution."""
-    places, sources = places_of(uncertainty), uncertainty.sources
+    sources = uncertainty.sources
     heads = [f"{name} 95 %" for name in sources]
     rows = [["doubt about the parameters", "in use", *heads]]
     for name, label in ROWS.items():
         in_use = uncertainty.estimate[name]
-        spans = [drawn.of[name].ci95 for drawn in sources.values()]
-        if name == "level":
-            ends = [say.interval(*span, places=1) for span in spans]
-            rows.append([label, say.number(in_use, 2), *ends])
-        elif name != "rest" or abs(in_use) >= 1e-12:
-            ends = [_signed_ends(span, places) for span in spans]
-            rows.append([label, say.signed(in_use, places), *ends])
+        if name == "rest" and abs(in_use) < 1e-12:
+            continue
+        is_level = name == "level"
+        places = 2 if is_level else places_of(uncertainty)
+        words = say.number if is_level else say.signed
+        cells = [words(in_use, places)]
+        for drawn in sources.values():
+            low, high = (words(end, places) for end in drawn.of[name].ci95)
+            cells.append(f"{low} to {high}")
+        rows.append([label, *cells])
     return rows
-
-
-def _signed_ends(span: tuple[float, float], places: int) -> str:
-    low, high = span
-    return f"{say.signed(low, places)} to {say.signed(high, places)}"
-
-
-def draws_words(uncertainty: Uncertainty) -> str:
-    """How many draws, in how many of them the effect is above zero."""
-    shares, counts = [], []
-    for name, drawn in uncertainty.sources.items():
-        positive = say.percent(drawn.of["total"].positive)
-        shares.append(f"{positive} of {name} draws")
-        counts.append(f"{drawn.draws:,}")
-    different = " and ".join(dict.fromkeys(counts))
-    return (
-        f"{different} draws each, expected estimator; the effect is above 0 in "
-        f"{' and '.join(shares)}."
-    )

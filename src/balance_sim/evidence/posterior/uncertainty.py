@@ -22,12 +22,9 @@ from balance_sim.evidence.posterior.effect_draws import (
     arm_effect,
     effects_over,
 )
-from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.variance import (
-    VarianceShares,
-    grouped,
-    variance_shares,
-)
+from balance_sim.evidence.posterior.parameter_draws import posterior_draws
+from balance_sim.evidence.posterior.priors import prior_draws
+from balance_sim.evidence.posterior.variance import VarianceShares, variance_shares
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import OneLine, WrongRequest
@@ -231,25 +228,15 @@ def _over_sources(
 ) -> tuple[dict[str, DrawnEffect], VarianceShares | None]:
     """The effect over draws of each source, and what carries the spread over the last,
     where its draws are many."""
-    last = sources[-1]
-    walks = len(last) // DRAWS_A_WALK if len(last) >= FEWEST else 0
-    walk_draws = walks * (len(grouped(last.paths)) - 1)
-    total, done = sum(map(len, sources)) + walk_draws, 0
-
-    def tell(of_source: int, _: int) -> None:
-        if progress is not None:
-            progress(done + of_source, total)
-
     by_source: dict[str, DrawnEffect] = {}
     for draws in sources:
-        values = effects_over(scenario, draws, arm, workers=workers, progress=tell)
-        done += len(draws)
+        values = effects_over(scenario, draws, arm, workers=workers, progress=progress)
         by_source[draws.source] = DrawnEffect.found(draws, values)
-    if not walks:
+    if len(draws) < FEWEST:
         return by_source, None
-    effect = values[:, -1]
+    walks, effect = len(draws) // DRAWS_A_WALK, values[:, -1]
     variance = variance_shares(
-        scenario, last, effect, arm, walks, workers=workers, progress=tell
+        scenario, draws, effect, arm, walks, workers=workers, progress=progress
     )
     return by_source, variance
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, overload
+from typing import Any
 
 from balance_sim.model.own.modules import Registry, place_of
 from balance_sim.scenario.defaults import OWN
@@ -92,18 +92,12 @@ class Shifts:
     reliability: Mapping[str, float]
 
 
-REGISTERED: Registry[None] = Registry("events", "kind of event")
+REGISTERED: Registry[None] = Registry("events")
+CHANNELS = {"alignment": 4, "intent": 4, "reliability": 3}
+"""What a row may be about, and how many items it then has."""
 
 
-@overload
-def event_kind(name: EventFunction, /) -> EventFunction: ...
-@overload
-def event_kind(
-    name: str | None = None, /
-) -> Callable[[EventFunction], EventFunction]: ...
-def event_kind(
-    name: EventFunction | str | None = None, /
-) -> EventFunction | Callable[[EventFunction], EventFunction]:
+def event_kind(name: EventFunction | str | None = None, /) -> Any:
     """Register a kind of event of your own; the function stays as it is.
 
     Parameters
@@ -132,44 +126,49 @@ def event_kind(
     ... def snub(event):
     ...     return [("alignment", event.host, guest, -1.0) for guest in event.guests]
     """
+    if callable(name):
+        REGISTERED.enter(name.__name__, name, None)
+        return name
 
     def entered(function: EventFunction) -> EventFunction:
-        REGISTERED.enter(
-            name if isinstance(name, str) else function.__name__, function, None
-        )
+        REGISTERED.enter(name or function.__name__, function, None)
         return function
 
-    return entered(name) if callable(name) else entered
+    return entered
 
 
-def shifts_of(function: EventFunction, event: Event, scenario: Scenario) -> Shifts:
-    """What a kind of event of the user's own makes of an event. States outside of the
+def shifts_of(event: Event, scenario: Scenario) -> Shifts:
+    """Return whom an event of a kind of the user's own moves. States outside of the
     scenario are left out.
 
-    Raises ScenarioError, with the function's file and line, for rows that are none."""
+    Raises ScenarioError for a kind that is not registered and, with the function's
+    file and line, for wrong rows."""
+    name = event.kind.removeprefix(OWN)
+    if name not in REGISTERED.entries:
+        path = f"events.{event.id}.kind"
+        raise not_registered(scenario.name, path, "kind of event", event.kind)
+    function, _ = REGISTERED.entries[name]
     fields = event_fields(event, scenario)
     try:
         rows, again = list(function(fields)), list(function(fields))
     except (Exception, SystemExit) as error:
         why = f"ends in {type(error).__name__}: {error}"
-        raise _fault(function, event, why, "repair the function") from error
+        raise _refused(function, event, why, "repair the function") from error
+    if again != rows:
+        hint = "let them follow from `event` alone"
+        raise _refused(function, event, "gives other rows when asked again", hint)
     shifts: dict[str, dict[Any, float]] = {channel: {} for channel in CHANNELS}
     for row in rows:
         channel, codes, factor = _read(function, event, row)
         if {*codes} <= {*fields.states}:
-            key: Any = tuple(sorted(codes)) if channel == "alignment" else codes
-            if channel == "reliability":
-                key = codes[0]
-            factors = shifts[channel]
-            factors[key] = factors.get(key, 0.0) + factor
-    if again != rows:
-        hint = "let them follow from `event` alone"
-        raise _fault(function, event, "gives other rows when asked again", hint)
+            key: Any = codes[0] if channel == "reliability" else codes
+            key = tuple(sorted(codes)) if channel == "alignment" else key
+            shifts[channel][key] = shifts[channel].get(key, 0.0) + factor
     return Shifts(**shifts)
 
 
 def event_fields(event: Event, scenario: Scenario) -> EventFields:
-    """What a function of the user's own reads of an event."""
+    """Return what a function of the user's own reads of an event."""
     codes, groups = scenario.codes, scenario.groups
 
     def members(actors: Iterable[str]) -> tuple[str, ...]:
@@ -191,53 +190,49 @@ def event_fields(event: Event, scenario: Scenario) -> EventFields:
     )
 
 
-CHANNELS = {"alignment": 4, "intent": 4, "reliability": 3}
-"""What a row may be about, and how long it is then."""
-
-
 def _read(
     function: EventFunction, event: Event, row: Any
 ) -> tuple[str, tuple[str, ...], float]:
-    """Channel, states and factor of a row."""
+    """Return channel, states and factor of a row. Raises ScenarioError."""
     try:
         channel, *codes, factor = row
-        is_good = CHANNELS[channel] == len(row) and isfinite(float(factor))
+        is_row = CHANNELS[channel] == len(row) and isfinite(float(factor))
     except (TypeError, ValueError, KeyError):
-        is_good = False
-    if not is_good:
+        is_row = False
+    given = f"gives {shown(repr(row), 80)}"
+    if not is_row:
         hint = (
             'give ("alignment", a, b, factor), ("intent", who, of_whom, factor) or '
             '("reliability", state, factor)'
         )
-        raise _fault(function, event, f"gives {shown(repr(row), 80)}", hint)
+        raise _refused(function, event, given, hint)
     if abs(factor) > MOST:
-        why, allowed = f"gives the factor {factor:g}", f"-{MOST:g} to {MOST:g}"
-        raise _fault(function, event, why, "change the weight of the kind", allowed)
+        hint, allowed = "change the weight of the kind", f"-{MOST:g} to {MOST:g}"
+        raise _refused(function, event, given, hint, allowed)
     if len({*codes}) < len(codes):
-        why = f"gives {shown(repr(row), 80)}"
-        raise _fault(function, event, why, "name two states")
+        raise _refused(function, event, given, "name two states")
     return channel, tuple(map(str, codes)), float(factor)
 
 
-def _fault(
+def _refused(
     function: EventFunction, event: Event, why: str, hint: str, allowed: str = ""
 ) -> ScenarioError:
+    """Return the error of a function for an event, at the function's place."""
     path = f"event_kinds.{event.kind}"
-    text = f"of event `{event.id}` the function {why}"
-    return refused(place_of(function), path, "E310", text, hint, allowed)
+    message = f"of event `{event.id}` the function {why}"
+    return refused(place_of(function), path, "E310", message, hint, allowed)
 
 
 def is_own(kind: str) -> bool:
-    """Whether a kind of event is one of the user's own."""
+    """Return whether a kind of event is one of the user's own."""
     return kind.startswith(OWN)
 
 
-def not_registered(named: str, path: str, what: str, name: str) -> ScenarioError:
-    """The fault of a scenario that names a rule of the user's own which nothing here
-    has registered."""
-    why = f"no {what} of your own is loaded under the name `{name.removeprefix(OWN)}`"
+def not_registered(file: str, path: str, rule: str, name: str) -> ScenarioError:
+    """Return the error of a scenario that names a rule which no loaded module has."""
+    why = f"no {rule} of your own is loaded under the name `{name.removeprefix(OWN)}`"
     hint = (
         "name the module that has it: --terms mine for mine.py, "
         "bs.run(..., terms='mine'); its code runs"
     )
-    return refused(Mark(named, 1, 1), path, "E311", why, hint)
+    return refused(Mark(file, 1, 1), path, "E311", why, hint)

@@ -26,14 +26,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from math import isfinite
-from typing import Any, overload
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.model.core import Bools, Floats, World
+from balance_sim.model.core import Floats, World
 from balance_sim.model.own import events
 from balance_sim.model.own.events import not_registered
 from balance_sim.model.own.modules import (
@@ -108,115 +106,56 @@ class Situation:
     view: View | None = None
     state: BlockState | None = None
 
-    @cached_property
-    def states(self) -> npt.NDArray[np.str_]:
-        return np.array(self.world.codes)
-
-    @property
-    def capability(self) -> Floats:
-        return _closed(self.world.capability)
-
-    @property
-    def distance_km(self) -> Floats:
-        return _closed(self.world.distance_km)
-
-    @property
-    def ideal_point_gap(self) -> Floats:
-        return _closed(self.world.gap)
-
-    @property
-    def democracy(self) -> Floats:
-        return _closed(self.world.democracy)
-
-    @property
-    def democracy_gap(self) -> Floats:
-        return _closed(self.world.democracy_gap)
-
-    @property
-    def trade(self) -> Floats:
-        return _closed(self.world.trade)
-
-    @property
-    def day(self) -> float:
-        return self._now("day")[0].day - self.world.focal_day
-
-    @property
-    def depth(self) -> Floats:
-        return _closed(self._now("depth")[1].depth)
-
-    @property
-    def partners(self) -> Floats:
-        return _closed(self._now("partners")[1].partners)
-
-    @property
-    def hostility(self) -> Floats:
-        return _closed(self._now("hostility")[0].hostility)
-
-    @property
-    def alignment(self) -> Floats:
-        return _closed(self._now("alignment")[0].own)
-
-    @property
-    def against(self) -> Floats:
-        return _closed(self._now("against")[0].against)
-
-    @property
-    def threat(self) -> Floats:
-        return _closed(self._now("threat")[0].threat)
-
-    @property
-    def insecurity(self) -> Floats:
-        return _closed(self._now("insecurity")[0].insecurity)
-
-    @property
-    def effort(self) -> Floats:
-        return _closed(self._now("effort")[1].effort)
-
-    def _now(self, name: str) -> tuple[View, BlockState]:
-        if self.view is None or self.state is None:
+    def __getattr__(self, name: str) -> Any:
+        """One of the attributes above, closed for writing."""
+        if name not in READ:
+            raise AttributeError(f"a term reads {', '.join(READ)}; not `{name}`")
+        place = READ[name]
+        if not place.startswith("world.") and self.view is None:
             raise TypeError(
                 f"`{name}` changes in a replication: say the least and the most that "
                 "the term can be, as @bs.term(between=(0, 1))"
             )
-        return self.view, self.state
+        value = attrgetter(place)(self)
+        if name == "day":
+            return value - self.world.focal_day
+        return _closed(np.asarray(value))
+
+
+READ = {
+    "states": "world.codes",
+    "capability": "world.capability",
+    "distance_km": "world.distance_km",
+    "ideal_point_gap": "world.gap",
+    "democracy": "world.democracy",
+    "democracy_gap": "world.democracy_gap",
+    "trade": "world.trade",
+    "day": "view.day",
+    "depth": "state.depth",
+    "partners": "state.partners",
+    "hostility": "view.hostility",
+    "alignment": "view.own",
+    "against": "view.against",
+    "threat": "view.threat",
+    "insecurity": "view.insecurity",
+    "effort": "state.effort",
+}
+"""By attribute of a `Situation`, where its value stands."""
 
 
 def _closed(array: Floats) -> Floats:
-    """The array, for reading alone."""
+    """Return a view of the array that cannot be written to."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-@dataclass(frozen=True)
-class Declared:
-    """What a decorator said of a term. between: None for one that does not change in a
-    replication."""
-
-    between: tuple[float, float] | None = None
-    symmetric: bool = False
+Between = tuple[float, float] | None
+"""The least and the most of a term that changes in a replication; None for others."""
+REGISTERED: Registry[Between] = Registry("terms")
 
 
-REGISTERED: Registry[Declared] = Registry("terms", "term")
-
-
-@overload
-def term(name: TermFunction, /) -> TermFunction: ...
-@overload
-def term(
-    name: str | None = None,
-    /,
-    *,
-    between: tuple[float, float] | None = None,
-    symmetric: bool = False,
-) -> Callable[[TermFunction], TermFunction]: ...
-def term(
-    name: TermFunction | str | None = None,
-    /,
-    *,
-    between: tuple[float, float] | None = None,
-    symmetric: bool = False,
-) -> TermFunction | Callable[[TermFunction], TermFunction]:
+def term(name: TermFunction | str | None = None, /, *, between: Between = None) -> Any:
     """Register a term of willingness of your own; the function stays as it is.
 
     Its weight stands in the scenario as `theory.weights.own_<name>`, which `--set`,
@@ -231,8 +170,6 @@ def term(
         the least and the most that the term can be, for one that reads what changes in
         a replication: what is signed, beliefs, threat, the day. A value beyond them is
         an error. Without it the term is computed once for each arm, from facts alone
-    symmetric : bool
-        refuse a matrix that says other things of the two sides of a dyad
 
     Returns
     -------
@@ -258,14 +195,12 @@ def term(
     >>> bs.run(bs.load_scenario(file, set=weight), runs=2).runs
     2
     """
-    if between is not None:
-        low, high = between
-        if not (isfinite(low) and isfinite(high) and low <= high):
-            raise ValueError(f"between={between}: give two numbers, the least first")
+    if between is not None and not -np.inf < between[0] <= between[1] < np.inf:
+        raise ValueError(f"between={between}: give two numbers, the least first")
 
     def entered(function: TermFunction) -> TermFunction:
-        named = name if isinstance(name, str) else function.__name__
-        REGISTERED.enter(named, function, Declared(between, symmetric))
+        own_name = name if isinstance(name, str) else function.__name__
+        REGISTERED.enter(own_name, function, between)
         return function
 
     return entered(name) if callable(name) else entered
@@ -273,129 +208,113 @@ def term(
 
 @dataclass(frozen=True)
 class OwnTerm:
-    """What a term of the user's own is in one arm: the function of a `Term`.
+    """A term of the user's own in one arm.
 
-    low, high: (n, n), the same where it does not change; name: with `own_` in front."""
+    Attributes
+    ----------
+    name : str
+        with `own_` in front
+    function : callable
+        the user's
+    between : (float, float) or None
+        as declared
+    low, high : (n, n)
+        the least and the most; the same for a term that does not change
+    """
 
     name: str
     function: TermFunction
-    declared: Declared
+    between: Between
     low: Floats
     high: Floats
 
-    @property
-    def is_changing(self) -> bool:
-        """Whether it reads what changes in a replication."""
-        return self.declared.between is not None
-
     def as_term(self) -> Term:
-        """The term, to stand among the built-in ones."""
-        reads: Any = "beliefs" if self.is_changing else "facts"
+        """Return the term, to stand among the built-in ones."""
+        reads: Any = "facts" if self.between is None else "beliefs"
         return Term(self.name, self.values, self.bounds, reads=reads)
 
     def values(self, p: Prospects) -> Floats:
-        """(C,) before the weight."""
-        if not self.is_changing:
+        """Return (C,) values before the weight."""
+        if self.between is None:
             return self.low.take(p.apart)
         if not len(p.ego):
             return np.zeros(0)
         shape = (len(p.view.depth), p.world.n, p.world.n)
-        situation = Situation(p.world, p.view, p.state)
-        return self.evaluated(situation, shape).take(p.at)
+        return self.evaluated(Situation(p.world, p.view, p.state), shape).take(p.at)
 
     def bounds(self, _: Extremes) -> Bounds:
-        """The least and the most, broadcast to (n, n, M)."""
+        """Return the least and the most, broadcast to (n, n, M)."""
         return self.low[:, :, None], self.high[:, :, None]
 
     def refuse_unsteady(self, p: Prospects) -> None:
-        """Raises ScenarioError where the term is one number, and then another, for one
-        state of the world."""
-        if self.is_changing:
-            values, again = self.values(p), self.values(p)
-        else:
+        """Raise ScenarioError where the term gives two values for one situation."""
+        if self.between is None:
             values = self.low
             again = self.evaluated(Situation(p.world), self.low.shape)
-        unlike = values != again
-        if unlike.any():
-            why = f"is {values[unlike][0]:g}, and {again[unlike][0]:g} when asked again"
-            hint = "what it gives has to follow from `now` alone"
-            raise self._fault(why, hint)
+        else:
+            values, again = self.values(p), self.values(p)
+        differs = values != again
+        if differs.any():
+            why = (
+                f"is {values[differs][0]:g}, and {again[differs][0]:g} when asked again"
+            )
+            raise self._refused(why, "what it gives has to follow from `now` alone")
 
     def evaluated(self, situation: Situation, shape: tuple[int, ...]) -> Floats:
-        """The term as a matrix with a diagonal of 0. shape: (n, n) or (R, n, n).
+        """Return the term as a matrix with a diagonal of 0, of a shape (n, n) or
+        (R, n, n).
 
-        Raises ScenarioError, with the function's file and line, for what is no such
-        array, no number, out of bounds or asymmetric where it must not be."""
-        values = np.broadcast_to(self._returned(situation, shape), shape).copy()
+        Raises ScenarioError, with the function's file and line, for another shape and
+        for numbers that are not finite or out of bounds."""
+        values = self._returned(situation, shape)
         diagonal = np.arange(shape[-1])
         values[..., diagonal, diagonal] = 0.0
-
-        def refuse(wrong: Bools, why: str, hint: str, allowed: str = "") -> None:
-            if wrong.any():
-                place = tuple(np.argwhere(wrong)[0])
-                ego, alter = (situation.world.codes[index] for index in place[-2:])
-                dyad = f"{ego} about {alter}"
-                why = why.format(value=values[place], dyad=dyad)
-                raise self._fault(why, hint, allowed)
-
-        refuse(
-            ~np.isfinite(values),
-            "is {value} for {dyad}",
-            "give a finite number; 0 where nothing is known",
-        )
-        if self.declared.symmetric:
-            refuse(
-                values != values.swapaxes(-1, -2),
-                "is {value:g} for {dyad}, and not the other way round",
-                "leave out symmetric=True",
-            )
-        if self.declared.between is not None:
-            low, high = self.declared.between
-            beyond = (values < low) | (values > high)
-            beyond[..., diagonal, diagonal] = False
-            allowed = f"{low:g} to {high:g}"
-            refuse(beyond, "is {value:g} for {dyad}", "widen `between`", allowed)
+        hint, allowed = "give a finite number; 0 where nothing is known", ""
+        wrong = ~np.isfinite(values)
+        if self.between is not None and not wrong.any():
+            low, high = self.between
+            hint, allowed = "widen `between`", f"{low:g} to {high:g}"
+            wrong = (values < low) | (values > high)
+            wrong[..., diagonal, diagonal] = False
+        if wrong.any():
+            place = tuple(np.argwhere(wrong)[0])
+            ego, alter = (situation.world.codes[index] for index in place[-2:])
+            why = f"is {values[place]:g} for {ego} about {alter}"
+            raise self._refused(why, hint, allowed)
         return values
 
     def _returned(self, situation: Situation, shape: tuple[int, ...]) -> Floats:
-        """The function's array, if it can be broadcast to the shape."""
+        """Return the function's array, broadcast to the shape. Raises ScenarioError."""
         try:
             values = numbers_of(self.function(situation))
         except (Exception, SystemExit) as error:
             why = f"ends in {type(error).__name__}: {error}"
             mark = where_raised(error, place_of(self.function))
-            raise self._fault(why, "repair the function", mark=mark) from error
-        lacks = (
-            f"gives an array of {values.shape}, not of {shape[-2:]} states by states"
-        )
-        if values.ndim < 2 or values.ndim > len(shape):
-            raise self._fault(
-                lacks, "x[None, :] makes of a number a state that of the partner"
-            )
+            raise self._refused(why, "repair the function", mark=mark) from error
         try:
-            np.broadcast_to(values, shape)
+            if values.ndim < 2:
+                raise ValueError
+            return np.broadcast_to(values, shape).copy()
         except ValueError:
-            hint = "rows decide, columns are partners, both in the order of `states`"
-            raise self._fault(lacks, hint) from None
-        return values
+            raise self._refused(
+                f"gives an array of {values.shape}, not of {shape[-2:]} states by "
+                "states",
+                "rows decide, columns are partners, both in the order of `states`; "
+                "x[None, :] makes of a number a state that of the partner",
+            ) from None
 
-    def _fault(
+    def _refused(
         self, why: str, hint: str, allowed: str = "", mark: Mark | None = None
     ) -> ScenarioError:
+        """Return the error of the term, at its function or at a mark."""
         path = f"theory.weights.{self.name}"
-        return refused(
-            mark or place_of(self.function),
-            path,
-            "E310",
-            f"the term {why}",
-            hint,
-            allowed,
-        )
+        place = mark or place_of(self.function)
+        return refused(place, path, "E310", f"the term {why}", hint, allowed)
 
 
 def numbers_of(values: Any) -> Floats:
-    """What a function of the user's own returned, as numbers; what is masked is
-    missing. Raises TypeError for complex."""
+    """Return what a function of the user's own gave as numbers, NaN where it is masked.
+    Raises TypeError for complex numbers."""
     if np.iscomplexobj(values):
         raise TypeError("complex numbers")
     if isinstance(values, np.ma.MaskedArray):
@@ -403,37 +322,34 @@ def numbers_of(values: Any) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-def own_term(world: World, name: str, scenario: str) -> OwnTerm:
-    """A term of the user's own, `own_<name>`, in a world. scenario: its name, for
-    messages. Raises ScenarioError for one that is registered nowhere, and as
-    `evaluated`."""
-    entry = REGISTERED.find(name.removeprefix(OWN))
-    if entry is None:
+def own_term(world: World, name: str, file: str) -> OwnTerm:
+    """Return a term of the user's own, `own_<name>`, in a world.
+
+    file: of the scenario, for messages. Raises ScenarioError for one that is not
+    registered, and as `OwnTerm.evaluated`."""
+    if name.removeprefix(OWN) not in REGISTERED.entries:
         path = f"theory.weights.{name}"
-        raise not_registered(scenario, path, "term of willingness", name)
-    function, declared = entry
-    shape = (world.n, world.n)
-    if declared.between is not None:
-        low, high = (np.full(shape, end) for end in declared.between)
-        return OwnTerm(name, function, declared, low, high)
-    blank = np.zeros(shape)
-    unbounded = OwnTerm(name, function, declared, blank, blank)
-    fixed = _closed(unbounded.evaluated(Situation(world), shape))
-    return replace(unbounded, low=fixed, high=fixed)
+        raise not_registered(file, path, "term of willingness", name)
+    function, between = REGISTERED.entries[name.removeprefix(OWN)]
+    low, high = (np.full((world.n, world.n), end) for end in between or (0.0, 0.0))
+    changing = OwnTerm(name, function, between, low, high)
+    if between is not None:
+        return changing
+    fixed = _closed(changing.evaluated(Situation(world), low.shape))
+    return replace(changing, low=fixed, high=fixed)
 
 
-def own_terms(world: World, scenario: str) -> dict[str, OwnTerm]:
-    """Terms of the user's own that have a weight in a world, by name. scenario: its
-    name, for messages."""
+def own_terms(world: World, file: str) -> dict[str, OwnTerm]:
+    """Return by name the terms of the user's own that have a weight in a world."""
     weights = world.rules.weights
     names = [name for name in weights if name.startswith(OWN) and weights[name] != 0]
-    return {name: own_term(world, name, scenario) for name in names}
+    return {name: own_term(world, name, file) for name in names}
 
 
-def with_own_terms(world: World, scenario: str) -> World:
-    """The world with the terms of the user's own that have a weight in it. scenario:
-    its name, for messages. Raises ScenarioError as `own_term`."""
-    terms = {name: term.as_term() for name, term in own_terms(world, scenario).items()}
+def with_own_terms(world: World, file: str) -> World:
+    """Return the world with the terms of the user's own that have a weight in it.
+    Raises ScenarioError as `own_term`."""
+    terms = {name: term.as_term() for name, term in own_terms(world, file).items()}
     return replace(world, own_terms=terms) if terms else world
 
 
@@ -443,26 +359,20 @@ WEIGHT = "theory.weights."
 def rules_of(
     scenario: Scenario, paths: Iterable[str] = (), *, elsewhere: bool
 ) -> tuple[tuple[str, str], ...]:
-    """Terms and kinds of event of the user's own in any arm: name, with `own_` in
-    front, and `module:function`.
+    """Return the terms and kinds of event of the user's own that any arm uses: name,
+    with `own_` in front, and `module:function`.
 
     paths: key paths that a design sets too. elsewhere: other processes are to find
-    them.
-
-    Raises WrongRequest where they could not. What is registered nowhere is left out:
+    them; raises WrongRequest where they could not. What is not registered is left out:
     `compile_world` refuses it."""
-    set_paths, set_values = {*paths}, set[str]()
-    event_types = {event.kind for event in scenario.events}
-    for arm in scenario.arms.values():
-        set_paths |= arm.set.keys()
-        set_values |= {str(value) for value in arm.set.values()}
-        event_types |= {event.kind for event in arm.add}
+    arms = scenario.arms.values()
+    set_paths = {*paths}.union(*(arm.set for arm in arms))
+    names = {path.removeprefix(WEIGHT) for path in set_paths if path.startswith(WEIGHT)}
+    names |= {str(value) for arm in arms for value in arm.set.values()}
+    names |= {event.kind for event in scenario.events}
+    names |= {event.kind for arm in arms for event in arm.add}
     weights = scenario.theory.weights
-    names = {name for name, weight in weights.items() if weight != 0}
-    names |= {
-        path.removeprefix(WEIGHT) for path in set_paths if path.startswith(WEIGHT)
-    }
-    names |= event_types | set_values
+    names |= {name for name, weight in weights.items() if weight != 0}
     rules = []
     for name in sorted(name for name in names if name.startswith(OWN)):
         reference = reference_of_rule(name)
@@ -474,8 +384,9 @@ def rules_of(
 
 
 def reference_of_rule(name: str) -> str:
-    """`module:function` of a term or kind of event of the user's own, `own_<name>`; ""
-    where none is registered."""
-    plain = name.removeprefix(OWN)
-    entry = REGISTERED.find(plain) or events.REGISTERED.find(plain)
-    return reference_of(entry[0]) if entry else ""
+    """Return `module:function` of a rule of the user's own, `own_<name>`; "" where none
+    is registered."""
+    for registered in (REGISTERED.entries, events.REGISTERED.entries):
+        if name.removeprefix(OWN) in registered:
+            return reference_of(registered[name.removeprefix(OWN)][0])
+    return ""

@@ -1,0 +1,216 @@
+"""The reference page: every key of every kind of file, as a table, from the JSON Schemas and their texts.
+
+python docs/extensions/reference.py > docs/scenario_reference.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from balance_sim.games.schema import game_schema
+from balance_sim.scenario import json_schema
+from balance_sim.scenario.defaults import key_texts
+from balance_sim.scenario.reference.schemas import (
+    PATTERNS,
+    Plain,
+    experiment_schema,
+    unit_of,
+)
+
+NAMES = {
+    "Scenario": "Scenario files",
+    "Experiment": "Experiment files",
+    "GamePlan": "Game files",
+}
+HEAD = """# Reference: every key of scenario, experiment and game files
+
+<!-- Written by `python docs/extensions/reference.py`. -->
+
+How to begin: [tutorial.md](tutorial.md). What the numbers do: [model.md](model.md).
+Where they come from: `balance-sim parameters`. A file is checked by `balance-sim check
+FILE`, every problem in one pass, with line and next step.
+
+A key path names one value: `parameters.beta`, `events.summit.visibility`,
+`states.JPN.democracy`, `disputes.CHN-JPN.claim`. `--set PATH=VALUE`, the `set` of an
+arm and the factors of an experiment take them. Dates are written 2025-09-03 and years
+have 365.25 days. A nat is a unit of log-odds. In the column of defaults *required* must
+be given and *missing* stays unknown, which is not 0; what a file that `extends` another
+leaves out is what the other has.
+
+An editor completes keys and checks values while one types, by the JSON Schema of the
+file: `balance-sim schema > balance-sim.schema.json` writes that of scenarios
+(`balance-sim schema experiment` and `balance-sim schema game` have the others), and a
+first line names it:
+
+    # yaml-language-server: $schema=balance-sim.schema.json
+"""
+TINY, HUGE = 1e-6, 1e9
+"""Bounds that keep numbers finite and mean "above 0" and "any"."""
+COLUMNS = ("key", "what it is", "unit", "default", "range", "example")
+
+
+def reference_page(schemas: Mapping[str, Plain]) -> str:
+    """The page, in Markdown. schemas: by what the texts call a file; each has its
+    definitions."""
+    lines = [HEAD]
+    for name, definition in schemas.items():
+        lines += _lines_of_file(name, definition)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _lines_of_file(name: str, schema: Plain) -> Iterator[str]:
+    """Tables of one kind of file."""
+    texts = key_texts()
+    yield from (f"## {NAMES[name]}", "")
+    alone = schema.get("else", schema)
+    yield from _table(schema, alone.get("required", []), texts[name])
+    required = {}  # by definition of a section's rows
+    for key, rows in schema.get("else", {}).get("properties", {}).items():
+        reference = schema["properties"][key]["items"]["anyOf"][0]["$ref"]
+        required[_name_in(reference)] = rows["items"]["anyOf"][1]["required"]
+    places = _places(schema)
+    for part in texts:
+        if part in schema["$defs"]:
+            definition = schema["$defs"][part]
+            needed = required.get(part, definition.get("required", []))
+            yield from (f"### {_heading(part, places)}", "")
+            yield from _table(definition, needed, texts[part])
+
+
+def _name_in(reference: str) -> str:
+    """The name of the definition that a reference names."""
+    return reference.rpartition("/")[2]
+
+
+def _heading(part: str, places: Mapping[str, list[str]]) -> str:
+    """Where a definition is used, as key paths: `events[]`, `arms.NAME`."""
+    if part == "Table":
+        return "A table, instead of rows"
+    return ", ".join(f"`{place}`" for place in places[part])
+
+
+def _places(schema: Plain) -> dict[str, list[str]]:
+    """Key paths at which each definition stands."""
+    places: dict[str, list[str]] = {}
+
+    def walk(node: Any, path: str) -> None:
+        """Follow all references below a node."""
+        if not isinstance(node, dict):
+            for child in node or ():
+                walk(child, path)
+            return
+        if "$ref" in node:
+            part = _name_in(node["$ref"])
+            if part not in places:
+                places[part] = []
+                walk(schema["$defs"][part], path)
+            if path not in places[part]:
+                places[part].append(path)
+        for key, child in node.get("properties", {}).items():
+            walk(child, f"{path}.{key}" if path else key)
+        walk(node.get("anyOf"), path)
+        walk(node.get("allOf"), path)
+        walk(node.get("items"), f"{path}[]")
+        named = node.get("additionalProperties")
+        if isinstance(named, dict):
+            walk(named, f"{path}.NAME")
+        walk([*node.get("patternProperties", {}).values()], f"{path}.NAME")
+
+    walk(schema, "")
+    return places
+
+
+def _table(
+    definition: Plain, required: Sequence[str], texts: Mapping[str, Plain]
+) -> Iterator[str]:
+    """The table of the keys of one definition."""
+    yield from (definition["description"], "")
+    yield "| " + " | ".join(COLUMNS) + " |"
+    yield "| " + " | ".join(["---"] * len(COLUMNS)) + " |"
+    fields = dict(definition["properties"])
+    for pattern, field in definition.get("patternProperties", {}).items():
+        fields[PATTERNS[pattern]] = field
+    for key, field in fields.items():
+        text = texts[key]
+        unit = unit_of(key, text).replace("none", "")
+        default = "required" if key in required else _default(field, text)
+        example = _code(field["examples"][0])
+        cells = [f"`{key}`", text["text"], unit, default, _range(field), example]
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def _default(field: Plain, text: Plain) -> str:
+    """What a key has where a file does not give it."""
+    if "default" in text or "default" not in field:
+        return str(text.get("default", "none"))
+    default = field["default"]
+    if default is None:
+        return "missing"
+    return "empty" if default in ("", [], {}) else _code(default)
+
+
+def _range(field: Plain) -> str:
+    """Bounds of a number, or the words that are allowed."""
+    nested = (field.get("items", {}), field.get("additionalProperties", {}))
+    for part in (field, *field.get("anyOf", ()), *nested):
+        if not isinstance(part, dict):
+            continue
+        if "enum" in part or "const" in part:
+            return ", ".join(
+                _code(value) for value in part.get("enum", [part.get("const")])
+            )
+        limits = _limits(part)
+        if limits:
+            return limits
+    return ""
+
+
+def _limits(part: Plain) -> str:
+    """Bounds of a number in words; those that mean "above 0" and "any" are said so."""
+    low, above = part.get("minimum"), part.get("exclusiveMinimum")
+    high, below = part.get("maximum"), part.get("exclusiveMaximum")
+    if low == TINY:
+        low, above = None, 0
+    lower = "" if low in (None, -HUGE) else f"{low:,.12g}"
+    lower = lower or ("" if above is None else f"above {above:,.12g}")
+    upper = "" if high is None or high >= HUGE else f"{high:,.12g}"
+    upper = upper or ("" if below is None else f"below {below:,.12g}")
+    if lower and upper:
+        return f"{lower} to {upper}"
+    if upper:
+        return f"up to {upper}"
+    return lower if above is not None else f"{lower} or more" if lower else ""
+
+
+def _code(value: Any) -> str:
+    """A value as a file has it."""
+    return f"`{value}`" if isinstance(value, str) else f"`{_flow(value)}`"
+
+
+def _flow(value: Any) -> str:
+    """A value in the flow style of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(value[key])}" for key in value) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and value and not set(value) & set(",:[]{}#'\""):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def page() -> str:
+    """The page of all three kinds of file."""
+    return reference_page(
+        {
+            "Scenario": json_schema(),
+            "Experiment": experiment_schema(),
+            "GamePlan": game_schema(),
+        }
+    )
+
+
+if __name__ == "__main__":
+    print(page(), end="")
