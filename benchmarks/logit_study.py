@@ -214,15 +214,15 @@ def score_table(
     return pd.DataFrame(
         {
             "forecast": name,
-            "expected": s.expected,
-            "happened": s.events,
-            "log_skill": s.log_skill.value,
-            "low": s.log_skill.low,
-            "high": s.log_skill.high,
-            "brier_skill": s.brier_skill.value,
-            "average_precision": s.average_precision,
-            "auc": s.auc,
-            "detectable": s.detectable,
+            "expected": s["expected"],
+            "happened": s["events"],
+            "log_skill": s["log_skill"],
+            "low": s["log_skill_ci95"][0],
+            "high": s["log_skill_ci95"][1],
+            "brier_skill": s["brier_skill"],
+            "average_precision": s["average_precision"],
+            "auc": s["auc"],
+            "detectable": s["minimum_detectable_log_skill"],
         }
         for name, s in scores.items()
     )

@@ -99,10 +99,10 @@ def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
     for group in study["groups"]:
         if group["name"] != "states":
             frame = pd.DataFrame(group["statistics"])
-            spread = np.nanstd(np.array(group["simulated"], float), axis=1)
-            frame["sd"] = np.where(spread > 0, spread, np.nan)
+            spread = pd.DataFrame(group["simulated"]).std(axis=1, ddof=0)
+            frame["sd"] = spread.where(spread > 0)
             frames.append(frame.assign(group=group["name"], p=group["p"]))
-    table = pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames, ignore_index=True).astype({"p": float})
     for name, column in {"z": "observed", "z_lo": "q05", "z_hi": "q95"}.items():
         table[name] = (table[column] - table["mean"]) / table["sd"]
     return table.assign(
