@@ -25,8 +25,6 @@ parameters : what is drawn of a scenario's parameters, rows of a table
 Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
 
 summary : from a study to keys that its summary has besides
-lines : from a study and a width to lines that `run --verbose` prints
-figures : figures of a study by name
 arms : from compiled arms and the headline arm to further arms, in which every fourth
     replication is simulated too
 measures : from `Participants` and sets of states to comparisons with placebos
@@ -96,7 +94,6 @@ ROOMS = (
                 "estimate": "evidence.posterior.uncertainty:uncertainty",
                 "headline": "evidence.posterior.uncertainty:headline_uncertainty",
                 "sentences": "evidence.posterior.lines:sentences",
-                "stored": "evidence.posterior.uncertainty:stored_uncertainty",
             },
         },
     ),
@@ -120,8 +117,7 @@ ROOMS = (
         {
             "summary": {"article": "article.summary:additions"},
             "arms": {"article": "article.arms:extra_arms"},
-            "lines": {"article": "article.lines:mechanism_lines"},
-            "figures": {"article": "article.figures:FIGURES"},
+            "section": {"article": "article.report:section"},
             "measures": {"article": "article.beliefs:placebo_measures"},
         },
     ),

@@ -119,7 +119,7 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
 def test_a_misspelt_kind_is_said(files: dict[str, Path]) -> None:
     files["some"].write_text(HEAD + "x,AUS,JPN,acess,signed,1999-05-01\n", encoding="utf-8")
     (note,) = [note for note in scored(files["forecast"], files["some"], *YEAR)["notes"] if "no kind" in note]
-    assert all(part in note for part in ("some.csv, line 2, column kind", "`acess`", "`access`?"))
+    assert all(part in note for part in ("some.csv", "`acess`", "`access`?"))
 
 
 def test_one_kind_at_a_time(files: dict[str, Path]) -> None:

@@ -83,6 +83,6 @@ def test_thinning_keeps_a_ring() -> None:
 def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:
     alone = set(fitting(CASES["reference only"]()))
     assert {"fan", "outcomes"} <= alone
-    assert not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence"} & alone
+    assert not {"arms", "difference", "map", "pairs", "relations", "convergence"} & alone
     assert len(FIGURES["fan"].draw(CASES["reference only"]()).axes) == 1  # no empty panel of the excess
     assert "convergence" in fitting(four_runs()) and "convergence" not in fitting(CASES["one run"]())

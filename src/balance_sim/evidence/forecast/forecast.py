@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.agreements import read_forecast, read_outcomes
+from balance_sim.evidence.data.agreements import AGREEMENTS, read_forecast
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, default_depths, load_history
+from balance_sim.evidence.data.history import Floats, load_history
+from balance_sim.evidence.data.layers import default_depths
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.features import FeatureYears, feature_years
@@ -145,11 +146,12 @@ class Outcomes:
     agreement in the window.
 
     agreements: such agreements in the file; outside: dyads that made one and are not in
-    the forecast."""
+    the forecast; kinds: all of the file."""
 
     y: Floats
     agreements: int
     outside: tuple[str, ...]
+    kinds: tuple[str, ...]
     report: ReadReport
 
     def as_dict(self) -> dict[str, Any]:
@@ -157,7 +159,7 @@ class Outcomes:
         return {
             "file": Path(self.report.path).name,
             "rows": self.report.rows_read,
-            "dropped": {row.reason: row.count for row in self.report.dropped},
+            "dropped": dict(self.report.dropped),
             "accords": self.agreements,
             "pairs": int(self.y.sum()),
             "pairs_outside": list(self.outside),
@@ -167,7 +169,7 @@ class Outcomes:
 def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
     """The agreements of a file that count. Rows of one agreement with several parties
     are pairs of their own."""
-    read = read_outcomes(path)
+    read = AGREEMENTS.read(path)
     day = read.frame[forecast.stage]
     first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
     counts = (day >= first) & (day <= last)
@@ -184,6 +186,7 @@ def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
         y=np.array([float(dyad in dyads) for dyad in forecast.pairs]),
         agreements=len(frame),
         outside=tuple(f"{a}-{b}" for a, b in outside),
+        kinds=tuple(sorted(set(read.frame["kind"]))),
         report=read.report,
     )
 
@@ -306,11 +309,9 @@ def _notes(
     """What the numbers are to be read with."""
     report, notes = outcomes.report, list(outcomes.report.losses)
     file, last = Path(report.path).name, report.last_year
-    unknown = [kind for kind in report.kinds if kind.name not in kinds]
-    if unknown:
-        place = f"{file}, line {unknown[0].line}, column kind"
-        hint = near_or(unknown[0].name, kinds, "see `balance-sim schema`")
-        notes.append(f"{place}: no kind is called `{shown(unknown[0].word)}`; {hint}")
+    for word in sorted({*outcomes.kinds, *forecast.kinds} - {*kinds})[:FEW]:
+        hint = near_or(word, kinds, f"kinds: {listed(sorted(kinds))}")
+        notes.append(f"{file}: no kind is called `{shown(word)}`; {hint}")
     if model["events"] < FEW:
         count = f"{model['events']} of {model['n']} dyads made such an agreement"
         notes.append(f"{count}: too few to tell forecasts apart")

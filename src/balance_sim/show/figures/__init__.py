@@ -3,7 +3,6 @@ all of them, by type of study."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
@@ -61,13 +60,10 @@ COMPARISON_FIGURES = _by_name(
 )
 
 
-def run_figures(plugins: Collection[str] = ()) -> Figures:
-    """By name, the figures of a run of a scenario with these plug-ins: each that is
-    registered stands after the one that its `follows` names."""
-    rooms = [
-        *registry.parts("run_figures").values(),
-        *registry.of_plugins("figures", plugins).values(),
-    ]
+def run_figures() -> Figures:
+    """By name, the figures of a run: each that is registered stands after the one that
+    its `follows` names."""
+    rooms = registry.parts("run_figures").values()
     figures = list(FIGURES.values())
     for registered in rooms:
         for figure in registered.values():
@@ -80,7 +76,7 @@ def run_figures(plugins: Collection[str] = ()) -> Figures:
 def figures_of(study: Any) -> Figures:
     """By name, all figures of a study."""
     if isinstance(study, Result):
-        return run_figures(study.scenario.plugins) | _of_own_outcomes(study)
+        return run_figures() | _of_own_outcomes(study)
     if isinstance(study, SweepResult):
         return SWEEP_FIGURES
     if isinstance(study, Comparison):
@@ -107,7 +103,7 @@ def fitting(study: Any) -> Figures:
 def catalogues() -> dict[str, Figures]:
     """By type of study, the figures there are, by name."""
     core = {
-        "run": run_figures(registry.places("figures")),
+        "run": run_figures(),
         "sweep": SWEEP_FIGURES,
         "several results": COMPARISON_FIGURES,
     }
