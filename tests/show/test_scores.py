@@ -112,7 +112,7 @@ def test_the_json_of_score_is_taken_too(tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match="no document of scores|not a document of scores"):
+    with pytest.raises(DataError, match=r"no document of scores|not a document of scores"):
         read(path)
     assert CliRunner().invoke(main, ["report", str(path)]).exit_code == 4
 
