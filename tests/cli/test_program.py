@@ -299,7 +299,6 @@ def test_the_old_spelling_of_a_command_answers_with_the_new_one(name):
         (("run", "x", "--draw-parameters"), "--draws fitted"),
         (("explain", "x", "--pair", "A-B"), "--dyad"),
         (("explain", "x", "--all"), "--verbose"),
-        (("export", "x", "--ema"), ".tar.gz"),
     ],
 )
 def test_an_option_that_is_gone_answers_with_what_does_the_same(words, now):

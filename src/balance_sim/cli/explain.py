@@ -76,17 +76,6 @@ class Request:
     help="Which groups of terms the effect goes through, and nothing else.",
 )
 @click.option(
-    "--groups",
-    metavar="NAME=TERM+TERM,...",
-    help="Groups of terms for the attribution.",
-)
-@click.option(
-    "--outcome",
-    metavar="NAME",
-    help="Number of agreements to attribute  [default: counter, counter-balancing "
-    "security agreements]",
-)
-@click.option(
     "--runs",
     type=click.IntRange(1),
     metavar="N",
@@ -99,7 +88,6 @@ class Request:
     help="Arm to explain  [default: the headline arm; of a game, what was observed]",
 )
 @options.workers_option
-@options.study_model_option
 @options.verbose_option
 @options.json_option
 @options.terms_option
@@ -109,12 +97,9 @@ def explain(
     kind: str | None,
     replication: str | None,
     attribution: bool,
-    groups: str | None,
-    outcome: str | None,
     runs: int | None,
     arm: str | None,
     workers: int,
-    model: str | None,
     verbose: bool,
 ) -> None:
     """Explain RESULTS. Without an option: which terms the effect goes through, and what
@@ -131,14 +116,14 @@ def explain(
     if dyad is not None and replication == CHOSEN:
         raise click.UsageError("--dyad needs the number of the replication: --run K")
     result = open_result(results)
-    explainable(result, model)
+    explainable(result)
     request = Request(arm or _default_arm(results), runs, verbose)
     if dyad is not None:
         document, lines = _dyad(result, dyad, kind, number, request)
     elif replication is not None:
         document, lines = _replications(result, number, request)
     else:
-        document, lines = _attribution(result, groups, outcome, workers, request)
+        document, lines = _attribution(result, workers, request)
         if not attribution:
             dyads, more_lines = _top_dyads(result, request)
             document |= dyads
@@ -241,20 +226,16 @@ def _replications(result: Result, number: int | None, request: Request) -> Answe
 
 def _attribution(
     result: Result,
-    groups: str | None,
-    outcome: str | None,
     workers: int,
     request: Request,
 ) -> Answer:
     """Attribute the effect to groups of terms."""
-    from balance_sim.effects.explain.attribution import attribute, parse_groups
+    from balance_sim.effects.explain.attribution import attribute
 
     with Steps({"replications": 10.0}) as steps:
         attribution = attribute(
             result,
             request.arm,
-            groups=None if groups is None else parse_groups(groups),
-            outcome=outcome,
             runs=request.runs,
             workers=workers,
             progress=steps.counter("replications"),

@@ -17,7 +17,6 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
     "accords": "accords",
 }
 """Tables of `export`, and what they are called in a results folder; two older names."""
-EMA_SUFFIXES = (".tar.gz", ".tgz")
 
 
 @click.command()
@@ -145,8 +144,7 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
 @click.option(
     "--out",
     type=options.FILE,
-    help="File to write: .csv, .parquet, or .tar.gz for the EMA workbench's "
-    "load_results  [default: RESULTS/export.csv]",
+    help="File to write: .csv or .parquet  [default: RESULTS/export.csv]",
 )
 @click.option(
     "--table",
@@ -160,11 +158,7 @@ def export(results: Path, out: Path | None, table: str) -> None:
     """Write everything in RESULTS to one file, sweeps with the values of their factors
     in every row."""
     from balance_sim.study.export import export as export_table
-    from balance_sim.study.export import export_ema
 
     path = out or results / "export.csv"
-    if path.name.endswith(EMA_SUFFIXES):
-        click.echo(f"wrote {path}: {export_ema(results, path):,} experiments")
-    else:
-        rows = export_table(results, path, TABLES[table])
-        click.echo(f"wrote {path}: {rows:,} rows")
+    rows = export_table(results, path, TABLES[table])
+    click.echo(f"wrote {path}: {rows:,} rows")

@@ -63,7 +63,6 @@ MOVED_OPTIONS = {
     "--all": "--verbose",
     "--attribution-runs": "--runs",
     "--draw-parameters": "--draws fitted",
-    "--ema": "--out FILE.tar.gz",
     "--from-case": "balance-sim evidence case NAME CASE_ID --cases CSV --data DIR",
     "--pair": "--dyad",
     "--pairs": "--dyads",

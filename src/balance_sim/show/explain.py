@@ -328,14 +328,13 @@ def dyad_lines(dyad: DyadTerms, scenario: Scenario) -> Iterator[str]:
         )
         yield from _columns(changes)
     yield from ["", *_adversary_lines(dyad, names)]
-    yield "Talks opened a year if nothing is under way, and how often something is"
+    yield "Talks opened a year if nothing is under way"
     rows = [["", *map(_moment, dates)]]
     of_kind = dyad.rates[dyad.rates["kind"] == dyad.kind]
     for name in (dyad.reference, dyad.arm):
         rates = of_kind[of_kind["arm"] == name].set_index("moment").loc[list(dates)]
         shown = [say.number(rate, 4) for rate in rates["rate"]]
         rows.append([shortened(titles[name], 28), *shown])
-        rows.append(["  under way", *map(say.percent, rates["busy"])])
     yield from [*_columns(rows), "", *_share_lines(dyad), "", *_record_lines(dyad)]
 
 

@@ -73,7 +73,7 @@ def _rows(attribution: dict[str, Any], result: AnalysedResult) -> pd.DataFrame:
         row = {"group": group["group"], "terms": ", ".join(group["terms"])}
         rows.append(row | {key: _float(value) for key, value in numbers.items()})
     whose = {key: attribution[key] for key in ("arm", "reference", "outcome", "runs")}
-    effect = float(attribution["excess"]["mean"])
+    effect = float(attribution["effect"]["mean"])
     table = pd.DataFrame(rows).assign(effect=effect, **whose)
     nothing = (table["value"] == 0) & (table["mcse"] == 0)
     shown = table[~((table["group"] == "outside") & nothing)]
