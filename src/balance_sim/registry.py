@@ -17,7 +17,7 @@ run_figures : figures of a run by name
 doubt : from a run to a `Doubt`, how sure its effect is, or None
 section : from a run to a `Section` of its report, or None
 uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
-    `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
+    `estimate`; what is printed of it: `sentences`
 further_outcomes : by the manifest's key, a function of plain data that returns
     `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
 parameters : what is drawn of a scenario's parameters, rows of a table
@@ -25,7 +25,6 @@ parameters : what is drawn of a scenario's parameters, rows of a table
 Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
 
 summary : from a study to keys that its summary has besides
-lines : from a study and a width to lines that `run --verbose` prints
 figures : figures of a study by name
 arms : from compiled arms and the headline arm to further arms, in which every fourth
     replication is simulated too
@@ -120,7 +119,6 @@ ROOMS = (
         {
             "summary": {"article": "article.summary:additions"},
             "arms": {"article": "article.arms:extra_arms"},
-            "lines": {"article": "article.lines:mechanism_lines"},
             "figures": {"article": "article.figures:FIGURES"},
             "measures": {"article": "article.beliefs:placebo_measures"},
         },

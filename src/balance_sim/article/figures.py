@@ -127,14 +127,11 @@ def _with_sizes_named(rows: pd.DataFrame) -> pd.DataFrame:
     "Which mechanisms of the argument hold?",
     mechanisms_table,
     fits=compares,
-    typeset=True,
     page=lambda table: style.panels(12.0, 2.3 + 0.27 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to "
     "measure.",
     follows="pairs",
     columns="id name words found p verdict measure",
-    download="id name value lo hi tag found p verdict measure",
-    rows_read=_with_sizes_named,
 )
 def draw_mechanisms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A typeset table: a row a mechanism with its value and 95 % CI, what was found of
@@ -259,7 +256,6 @@ def _stances_change(result: AnalysedResult) -> bool:
     "show.",
     follows="relations",
     columns="group stance share_control share effect lo hi",
-    download="group stance share_control share effect lo hi",
 )
 def draw_stances(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a stance, a row a group: the difference from the control arm in

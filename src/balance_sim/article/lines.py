@@ -69,7 +69,7 @@ def mechanism_lines(result: AnalysedResult, width: int = say.WIDTH) -> Iterator[
     yield from say.said(f"Mechanisms: {arm}, relative to {control}", width)
     cells = _table_cells(rows)
     if len(cells) > 1:
-        yield from say.table_or_lines(cells, "<>><>", width)
+        yield from say.table(cells, "<>><>", width=width)
     for line in (*_notes(rows), *_how_to_read(result)):
         yield from say.wrapped(line, width=width)
 
