@@ -186,11 +186,12 @@ def _replications(result: Result, number: int | None, arm: str | None) -> Answer
 
     document: dict[str, Any] = {"timelines": {}}
     lines: list[str] = []
-    choices = {"": number}
     if number is None:
         choices = chosen_runs(result, arm)
         document["chosen"] = choices | {"rule": RULE}
         lines = [*RULE.splitlines(), ""]
+    else:
+        choices = {"": number}
     for choice, run in choices.items():
         timeline = tell(result, run, arm)
         document["timelines"][str(timeline.run)] = timeline.summary()

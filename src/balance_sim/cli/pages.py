@@ -83,9 +83,8 @@ def plot(
     if outcome is None:
         paths = plots.save_figures(study, folder, chosen or None)
     else:
-        figure = plots.draw_outcome(study, outcome, kind)
-        default = "ecdf" if hasattr(study, "by_run") else "forest"
-        paths = save_drawn({f"{kind or default}_{outcome}": figure}, folder)
+        name, drawn = plots.draw_outcome(study, outcome, kind)
+        paths = save_drawn({name: drawn}, folder)
     for path in paths:
         click.echo(path)
 

@@ -75,6 +75,8 @@ class ExitCode(enum.IntEnum):
     TERMINATED = 143
 
 
+KEYS = ("file", "line", "col", "path", "code", "message", "allowed", "suggestion")
+"""Of the record of a problem, for --json."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 UNWRITABLE = (
@@ -223,9 +225,9 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     if isinstance(error, InputError):
         records, message = error.records(), "\n".join(error.messages())
     elif isinstance(error, BalanceSimError | MemoryError):
-        empty = dict.fromkeys(("file", "path", "message", "allowed", "suggestion"), "")
-        problem = {"line": None, "col": None, "code": f"E70{int(code)}"}
-        records = [empty | problem | {"message": message}]
+        record: dict[str, object] = dict.fromkeys(KEYS, "")
+        record |= {"line": None, "col": None, "code": f"E70{int(code)}"}
+        records = [record | {"message": message}]
     if as_json and records:
         click.echo(json.dumps(document_of_records(records), indent=2))
     if code is ExitCode.UNWRITABLE:

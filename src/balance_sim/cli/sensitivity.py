@@ -121,7 +121,7 @@ def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[
     else:
         yield from said(INDICES[result.method], page_width())
         for key, rows in frames[0].groupby(QUANTITY, sort=False):
-            yield from ["", *wrapped(_title(*key))]
+            yield from ["", *wrapped(_title(*map(str, key)))]
             yield from _index_lines(rows.to_dict("records"), result.method)
     wanted = convergence["wanted"].iloc[0]
     yield from ["", *said(SPLIT_WORDS.format(wanted=wanted), page_width())]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -163,7 +164,7 @@ def dyad_rows(dyads: pd.DataFrame, titles: Mapping[str, str], most: int) -> Rows
     return rows
 
 
-def _difference_cells(row: Mapping[str, float], places: int) -> list[str]:
+def _difference_cells(row: Mapping[Any, Any], places: int) -> list[str]:
     """Return left, right, difference and interval as text."""
     sides = [say.number(row[side], places) for side in ("left", "right")]
     change = row["difference"]

@@ -211,9 +211,9 @@ def _since(entry: Entry) -> list[str]:
     """Return when it was signed, or since when there were talks."""
     if entry.what == "in force" and entry.signed is not None:
         return [f"signed {entry.signed.day} {entry.signed:%B %Y}"]
-    has_talks = entry.what in ("signed", "talks collapse") and entry.opened is not None
-    if has_talks and entry.opened < entry.date:
-        return [f"talks since {since_words(entry.opened, entry.date)}"]
+    opened = entry.opened if entry.what in ("signed", "talks collapse") else None
+    if opened is not None and opened < entry.date:
+        return [f"talks since {since_words(opened, entry.date)}"]
     return []
 
 

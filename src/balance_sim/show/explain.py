@@ -139,9 +139,16 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     yield from said(f"With: {treated}. Without: {control}.", width)
     of_kind = dyad.rates[dyad.rates["kind"] == dyad.kind]
     rates = of_kind.set_index(["moment", "arm"])["rate"]
-    per_year = "talks/year:"
     rows = [
-        ["", f"{names[dyad.a][:12]}:", "", f"{names[dyad.b][:12]}:", "", "talks:", ""],
+        [
+            "",
+            f"{names[dyad.a][:12]}:",
+            "",
+            f"{names[dyad.b][:12]}:",
+            "",
+            "talks/y:",
+            "",
+        ],
         ["probability of consent", *["without", "with"] * 3],
     ]
     for name, date in dates.items():

@@ -85,6 +85,12 @@ def by_size(dyads: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def furthest(frame: pd.DataFrame) -> Row:
+    """Return the row whose effect is furthest from zero, the first of several."""
+    ordered = frame.sort_values("effect", key=abs, ascending=False, kind="stable")
+    return ordered.to_dict("records")[0]
+
+
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows have an interval that excludes zero."""
     return (frame["lo"] > 0) | (frame["hi"] < 0)

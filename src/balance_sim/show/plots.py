@@ -90,9 +90,11 @@ def save_figures(
     return save_drawn({name: figures[name].draw(study) for name in chosen}, folder)
 
 
-def draw_outcome(study: Any, outcome: str, kind: str | None = None) -> Figure:
-    """Return the figure of one outcome of a run, a sweep, or of a registered type that
-    has replications.
+def draw_outcome(
+    study: Any, outcome: str, kind: str | None = None
+) -> tuple[str, Figure]:
+    """Return name and figure of one outcome of a run, a sweep, or of a registered type
+    that has replications.
 
     Raises
     ------
@@ -107,7 +109,8 @@ def draw_outcome(study: Any, outcome: str, kind: str | None = None) -> Figure:
         raise WrongRequest(
             "--outcome is of one results folder of `run`, `sweep` or `game`"
         )
-    return spread_of(replications, outcome, kind).draw(replications)
+    figure = spread_of(replications, outcome, kind)
+    return figure.name, figure.draw(replications)
 
 
 def plot(
@@ -152,7 +155,7 @@ def plot(
     if outcome is not None:
         if name is not None:
             raise WrongRequest("a figure is named, or an outcome is given: not both")
-        return draw_outcome(study, outcome, kind)
+        return draw_outcome(study, outcome, kind)[1]
     figures = figures_of(study)
     chosen = next(iter(figures)) if name is None else name
     refuse_unknown(chosen, figures)

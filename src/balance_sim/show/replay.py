@@ -50,7 +50,9 @@ def typical_run(result: Result) -> tuple[int, int]:
     frame = result.by_run.frame(outcome)
     is_first = (frame["arm"] == result.headline_arm) & (frame["run"] < AMONG)
     counts = frame[is_first].set_index("run")[outcome].astype(float).sort_index()
-    return int((counts - counts.mean()).abs().idxmin()), len(counts)
+    distances = (counts - counts.mean()).abs()
+    nearest = distances[distances == distances.min()].index[0]
+    return int(nearest), len(counts)
 
 
 def replay_of(result: Result) -> dict[str, Any] | None:

@@ -278,7 +278,8 @@ def middle_of(scenario: Scenario, places: Mapping[str, Spot]) -> float:
     Beijing is seen on a map of the Pacific.
     """
     focal = next(event for event in scenario.events if event.id == scenario.focal)
-    codes = (focal.host,) if focal.host in places else focal.principals
+    host = focal.host or ""
+    codes = (host,) if host in places else focal.principals
     placed = [code for code in codes if code in places] or list(places)
     directions = np.exp(1j * np.radians([places[code][0] for code in placed]))
     wanted = float(np.degrees(np.angle(directions.sum())))

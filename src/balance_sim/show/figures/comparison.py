@@ -13,7 +13,7 @@ import pandas as pd
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, has_rows
-from balance_sim.show.headline import clear
+from balance_sim.show.headline import clear, furthest
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome
 from balance_sim.study.result import Result
@@ -112,14 +112,14 @@ def _against(first: NamedArm, named: NamedArm, outcome: str) -> tuple[float, ...
     measured = filtered if is_filtered else outcome
     base, other = (_effect_by_run(*arm[1:], measured) for arm in (first, named))
     if first[1].seed != named[1].seed:
-        return welch(Sample.of(base.to_numpy(float)), Sample.of(other.to_numpy(float)))
+        return welch(Sample.of(base.array), Sample.of(other.array))
     runs = base.index.intersection(other.index)
     values = other.loc[runs].to_numpy(float), base.loc[runs].to_numpy(float)
     is_smooth = is_filtered or np.array_equal(*values)
     return paired_interval(*values, smooth=is_smooth, least=1.0)
 
 
-def _effect_by_run(result: Result, arm: str, outcome: str) -> pd.Series[float]:
+def _effect_by_run(result: Result, arm: str, outcome: str) -> pd.Series[Any]:
     """Return the effect of an arm by replication."""
     frame = result.by_run.frame(outcome)
     wide = frame.pivot(index="run", columns="arm", values=outcome).sort_index()
@@ -135,7 +135,7 @@ def studies_title(table: pd.DataFrame) -> str:
     words = f"The effect is detectable in {len(sure)} of {len(table)}"
     if sure.empty:
         return words
-    top = sure.loc[sure["effect"].abs().idxmax()]
+    top = furthest(sure)
     effect, bounds, _ = say.effect_cells(top)
     return f"{words}; largest: {top['label']}, {effect} ({bounds})"
 

@@ -60,11 +60,9 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
     table = pd.concat([start.assign(**dict.fromkeys(EFFECT, 0.0)), table])
     table[EFFECT] = table[EFFECT].astype(float)
     table.loc[table["arm"] == result.reference, EFFECT] = 0.0
-    order = {"arm": list(result.arms).index, "day": int}
-    table = table.sort_values(
-        ["arm", "day"], key=lambda column: column.map(order[str(column.name)])
-    )
-    return say.titled(table.drop(columns="outcome").reset_index(drop=True), result)
+    table["order"] = table["arm"].map(list(result.arms).index)
+    table = table.sort_values(["order", "day"]).reset_index(drop=True)
+    return say.titled(table.drop(columns=["outcome", "order"]), result)
 
 
 def fan_title(effects: pd.DataFrame) -> str:

@@ -53,26 +53,28 @@ def spread_of(
     ------
     WrongRequest : for an unknown outcome or kind
     """
-    is_sweep = isinstance(study, SweepResult)
-    kind = kind or ("forest" if is_sweep else "ecdf")
+    table: Any = values_table
+    if isinstance(study, SweepResult):
+        names, table = sorted(set(study.effects["outcome"])), points_table
+        if kind not in (None, "forest"):
+            raise WrongRequest(
+                f"`{kind}` is of the replications of one point: name it, as "
+                f"{study.folder}@0"
+            )
+        kind = "forest"
+    else:
+        names = [name for name in study.by_run.names if not name.startswith(FILTERED)]
+        if kind == "forest":
+            table = effects_table
+    kind = kind or "ecdf"
     if kind not in KINDS:
         raise WrongRequest(f"no kind of figure `{kind}`; there are: {listed(KINDS)}")
-    if is_sweep and kind != "forest":
-        raise WrongRequest(
-            f"`{kind}` is of the replications of one point: name it, as "
-            f"{study.folder}@0"
-        )
-    names = sorted(set(study.effects["outcome"])) if is_sweep else study.by_run.names
-    names = [name for name in names if not name.startswith(FILTERED)]
     if outcome not in names:
         advice = did_you_mean(outcome, names)
         raise WrongRequest(
             f"unknown outcome `{shown(outcome)}`; {advice}\n"
             f"codebook.csv in the results folder lists all {len(names)}"
         )
-    table = values_table
-    if kind == "forest":
-        table = points_table if is_sweep else effects_table
     marks, page = MARKS[kind]
     return style.FigureSpec(
         name=f"{kind}_{outcome}",
@@ -99,8 +101,10 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
     if not result.finished:
         return pd.DataFrame()
     frame = result.by_run.frame(outcome).rename(columns={outcome: "value"})
-    arms = [result.reference, result.headline_arm, *result.arms]
-    arms = list(dict.fromkeys(arm for arm in arms if arm is not None))[:MOST_ARMS]
+    arms = [result.reference, *result.arms]
+    if result.headline_arm is not None:
+        arms.insert(1, result.headline_arm)
+    arms = list(dict.fromkeys(arms))[:MOST_ARMS]
     frame = frame[frame["arm"].isin(arms)]
     effects = effects_table(result, outcome).reindex(columns=["arm", *EFFECT])
     table = frame.merge(effects, on="arm", how="left")
@@ -150,15 +154,13 @@ def _value_words(path: str, value: object) -> str:
 
 def _arms(table: pd.DataFrame) -> Iterator[tuple[str, Floats, dict[str, Any]]]:
     """Yield the arms of a table in its order: name, values, colour and line style."""
+    own_looks = {"reference": (style.BASE, "-"), "headline": (style.BLUE, style.DASHES)}
     others = iter(style.OTHERS)
     for _, rows in table.groupby("arm", sort=False):
         role, name = say.first(rows, "role"), say.first(rows, "title")
         if role == "reference":
-            name, colour, dashes = f"{name} (control)", style.BASE, "-"
-        elif role == "headline":
-            colour, dashes = style.BLUE, style.DASHES
-        else:
-            colour, dashes = next(others)
+            name = f"{name} (control)"
+        colour, dashes = own_looks[role] if role in own_looks else next(others)
         looks = {"color": colour, "linestyle": dashes}
         yield style.folded(name, 34), rows["value"].to_numpy(float), looks
 

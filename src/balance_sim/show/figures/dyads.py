@@ -12,7 +12,7 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import by_size, clear
+from balance_sim.show.headline import by_size, clear, furthest
 from balance_sim.study.result import Result
 
 PARTICIPANTS, OTHERS = "participants", "others"
@@ -110,7 +110,7 @@ def dyads_title(table: pd.DataFrame) -> str:
     sure, name = table[table["clear"]], say.first(table, "treatment")
     if sure.empty:
         return f"{name}: no dyad shows a detectable effect"
-    top = by_size(sure).iloc[0]
+    top = furthest(sure)
     effect = float(top["effect"])
     dyad = say.dyad_name({}, top["name_a"], top["name_b"])
     largest = f"{dyad}, {say.signed(effect, say.digits(effect))}"

@@ -12,7 +12,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import clear
+from balance_sim.show.headline import clear, furthest
 
 NAMES = 40  # letters of a title on a line
 
@@ -60,7 +60,7 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     )
     table = table.assign(
         level=levels["mean"],
-        control_level=float(levels.loc[result.reference, "mean"]),
+        control_level=levels["mean"][result.reference],
         **channels[list(PARTS)],
     )
     ordered = table.sort_values("effect", ascending=False, kind="stable")
@@ -75,9 +75,8 @@ def arms_title(table: pd.DataFrame) -> str:
     if sure.empty:
         control = say.first(table, "control")
         return f"No arm differs detectably from the control ({control})"
-    top = sure.loc[sure["effect"].abs().idxmax()]
-    places = say.decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
-    effect = say.signed(float(top["effect"]), places)
+    top = furthest(sure)
+    effect, _, _ = say.effect_cells(top)
     if len(table) == 1:
         window = say.within(int(top["window"]))
         return f"{top['title']}: {effect} {say.COUNTER} {window}"

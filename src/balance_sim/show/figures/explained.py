@@ -14,6 +14,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.explain import group_words
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, has_rows
+from balance_sim.show.headline import furthest
 
 FEEDBACK = "feedback"
 
@@ -77,7 +78,7 @@ def attribution_title(table: pd.DataFrame) -> str:
     total = float(table["total"].iloc[0])
     if groups.empty:
         return f"No group of terms has a part in the effect of {say.signed(total)}"
-    top = groups.loc[groups["effect"].abs().idxmax()]
+    top = furthest(groups)
     places = max(2, say.decimals(float(top["mcse"])))
     part = say.signed(float(top["effect"]), places)
     title = (

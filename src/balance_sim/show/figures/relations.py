@@ -11,7 +11,7 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
-from balance_sim.show.headline import clear
+from balance_sim.show.headline import clear, furthest
 from balance_sim.study.outcomes import known_outcome
 from balance_sim.study.result import Result
 
@@ -29,8 +29,8 @@ def relations_table(result: Result) -> pd.DataFrame:
     if arm is None or not result.finished:
         return pd.DataFrame()
     effects = result.effects[result.effects["arm"] == arm].set_index("outcome")
-    levels = result.levels[result.levels["arm"] == result.reference]
-    levels = levels.set_index("outcome")["mean"]
+    is_control = result.levels["arm"] == result.reference
+    levels = result.levels[is_control].set_index("outcome")["mean"]
     rows = []
     for name in result.by_run.names:
         outcome = known_outcome(str(name))
@@ -63,7 +63,7 @@ def relations_title(table: pd.DataFrame) -> str:
     if len(better):
         words += f", better in {len(better)}"
     if len(worse):
-        row = worse.loc[worse["effect"].idxmin()]
+        row = furthest(worse)
         change = say.signed(float(row["effect"]), 3)
         words += f", most in {say.group_words(str(row['group']))} ({change})"
     return f"By day {day} relations with {host} are {words}"

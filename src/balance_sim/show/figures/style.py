@@ -124,7 +124,7 @@ class FigureSpec:
         numbers = self.table(study) if table is None else table
         numbers.attrs["draws"] = getattr(study, "draws", False)
         more = {name: make(study) for name, make in self.more.items()}
-        return self(numbers, **more)
+        return self(numbers, ax=None, **more)
 
     def __call__(
         self,
@@ -359,7 +359,8 @@ def contrast_with_white(rgb: tuple[float, ...]) -> float:
     """Return the contrast ratio of a colour (sRGB, 0..1) with white: WCAG 2.1, relative
     luminance."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    return 1.05 / (np.dot([0.2126, 0.7152, 0.0722], linear) + 0.05)
+    luminance = np.dot([0.2126, 0.7152, 0.0722], linear)
+    return float(1.05 / (luminance + 0.05))
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:
@@ -378,7 +379,7 @@ def apart(heights: Sequence[float], gap: float) -> list[float]:
                 break
             stack = stacks.pop() + stack
         stacks.append(stack)
-    spread = {}
+    spread: dict[int, float] = {}
     for stack in stacks:
         lowest = middle(stack) - gap * (len(stack) - 1) / 2
         spread |= {label: lowest + gap * k for k, label in enumerate(stack)}

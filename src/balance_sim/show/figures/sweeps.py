@@ -11,7 +11,7 @@ import pandas as pd
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import has_rows
-from balance_sim.show.headline import clear
+from balance_sim.show.headline import clear, furthest
 from balance_sim.study.sweep_result import SweepResult
 
 MOST_PANELS, MOST_VALUES, MOST_FACTORS = 12, 8, 16
@@ -60,9 +60,9 @@ def factors_table(sweep: SweepResult) -> pd.DataFrame:
         values = effects[factor].infer_objects()
         if not pd.api.types.is_numeric_dtype(values):
             values = values.astype(str)
-        columns = {"factor": factor, "value": values, "place": classes_of(values)}
+        part = effects.drop(columns=list(sweep.paths), errors="ignore")
         pieces.append(
-            effects.drop(columns=sweep.paths, errors="ignore").assign(**columns)
+            part.assign(factor=factor, value=values, place=classes_of(values))
         )
     return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame()
 
@@ -218,7 +218,7 @@ def surface_title(table: pd.DataFrame) -> str:
         effect = say.signed(float(table["effect"].iloc[0]), places)
         return f"The effect is the same, {effect}, in every cell"
     rows = sure if len(sure) else table
-    top = rows.loc[rows["effect"].idxmax()]
+    top = furthest(rows)
     where = " and ".join(
         f"{say.factor_words(top[f'factor_{axis}'])} {top[axis]:.3g}" for axis in "xy"
     )
@@ -257,9 +257,12 @@ def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     words: dict[str, Any] = {"ha": "center", "va": "center", "bbox": box}
     places = say.digits(*table["effect"])
     for row in table.assign(clear=clear(table)).to_dict("records"):
-        spot = wide.columns.get_loc(row["x"]), wide.index.get_loc(row["y"])
-        weight = "bold" if row["clear"] else "normal"
-        ax.text(*spot, say.signed(row["effect"], places), fontweight=weight, **words)
+        column, line = (
+            list(wide.columns).index(row["x"]),
+            list(wide.index).index(row["y"]),
+        )
+        words["fontweight"] = "bold" if row["clear"] else "normal"
+        ax.text(column, line, say.signed(row["effect"], places), **words)
     x, y = (say.factor_words(say.first(table, f"factor_{axis}")) for axis in "xy")
     ax.set(xlabel=x, ylabel=y)
     ax.tick_params(length=0)

@@ -15,7 +15,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.atlas import Layout, layout_of, rings_inside
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, dyads_table, has_dyads, states_table
-from balance_sim.show.headline import by_size
+from balance_sim.show.headline import by_size, furthest
 from balance_sim.study.result import Result
 
 LAND, SEA, NAVY = "#d3d3d3", "#f3f6f8", "#00304D"
@@ -62,7 +62,7 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
         rows = sure[sign * sure["effect"] > 0]
         if rows.empty:
             continue
-        top = rows.loc[rows["effect"].abs().idxmax()]
+        top = furthest(rows)
         size = say.signed(top["effect"], say.digits(top["effect"]))
         piece = f"{top['name']} {verb}s security agreements ({size})"
         if len(rows) > 1:
@@ -139,9 +139,10 @@ def draw_map(
         dots = placed[~placed["code"].isin(list(atlas.by_iso3()))]
     for state in dots.to_dict("records"):
         width = 2.4 if state["participant"] else 0.8
-        looks: dict[str, Any] = {"c": colours[state["code"]], "linewidths": width}
-        looks |= {"edgecolors": style.INK, "zorder": 4.5}
-        ax.scatter(*layout.spots[state["code"]], s=60, **looks)
+        x, y = layout.spots[state["code"]]
+        looks: dict[str, Any] = {"markersize": 8, "markeredgewidth": width}
+        looks |= {"markeredgecolor": style.INK, "zorder": 4.5}
+        ax.plot(x, y, "o", color=colours[state["code"]], **looks)
     _draw_arcs(ax, arcs, layout)
     left, right, bottom, top = layout.box
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
