@@ -114,7 +114,7 @@ def parameters(scenario: str | None) -> None:
     """Print every default: value, unit, source, standard error or range.
 
     With SCENARIO also the prior of what is not known and, where the scenario names
-    joint draws, the posterior: median and central 95 %, and whether data inform it, the
+    joint draws, the posterior, each as its central 95 %, and whether data inform it, the
     prior dominates, or the two are in conflict (power scaling)."""
     from balance_sim.scenario.defaults import parameter_table
 
@@ -162,7 +162,7 @@ def _drawn_cells(row: Mapping[str, Any]) -> list[str]:
     posterior, finding = row["posterior"], row["finding"]
     cells = [_number(row["value"]), _interval(row["prior"]), "", ""]
     if posterior is not None:
-        cells[2] = f"{_number(posterior['median'])} ({_interval(posterior)})"
+        cells[2] = _interval(posterior)
         cells[3] = (finding or {}).get("word", "").removesuffix("-dominated")
     return cells
 

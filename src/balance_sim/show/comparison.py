@@ -76,13 +76,13 @@ class Comparison:
     def names(self) -> tuple[str, ...]:
         """A short name each: theories or folders where these tell all sides apart, else
         what the command was given."""
-        theories = [study.scenario.theory.preset for study in self.studies]
+        theories = [say.arm_words(s.scenario.theory.preset) for s in self.studies]
         folders = [side.folder.resolve().name for side in self.sides]
         texts = [side.text.rpartition("/")[-1] for side in self.sides]
         given = [side.text for side in self.sides]
         for names in (theories, folders, texts):
             if len(set(names)) == len(names):
-                return tuple(say.printable(say.arm_words(name)) for name in names)
+                return tuple(map(say.printable, names))
         return tuple(map(say.printable, given))
 
     @cached_property

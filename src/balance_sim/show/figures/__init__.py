@@ -78,8 +78,10 @@ def figures_of(study: Any) -> Figures:
     """Return by name all figures of a study; of a run also how its headline outcome and
     the first few of the user's own are spread."""
     if isinstance(study, Result):
-        own = [name for name in study.by_run.names if name.startswith("own_")]
-        names = [study.headline_outcome, *own[:MOST_OWN]]
+        measured = study.by_run.names
+        own = [name for name in measured if name.startswith("own_")]
+        names = [name for name in measured if name == study.headline_outcome]
+        names += own[:MOST_OWN]
         spreads = [distributions.spread_of(study, name) for name in names]
         return run_figures(study.scenario.plugins) | _by_name(*spreads)
     if isinstance(study, SweepResult):

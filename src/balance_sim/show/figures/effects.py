@@ -157,6 +157,8 @@ def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
     above, below = np.zeros(len(table)), np.zeros(len(table))
     for part, colour in PARTS.items():
         width = table[part].fillna(0.0).to_numpy(float)
+        if not width.any():
+            continue
         start = np.where(width >= 0, above, below)
         ax.barh(heights, width, 0.26, left=start, color=colour, zorder=2)
         above, below = above + np.maximum(width, 0), below + np.minimum(width, 0)
