@@ -25,7 +25,6 @@ parameters : what is drawn of a scenario's parameters, rows of a table
 Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
 
 summary : from a study to keys that its summary has besides
-figures : figures of a study by name
 arms : from compiled arms and the headline arm to further arms, in which every fourth
     replication is simulated too
 measures : from `Participants` and sets of states to comparisons with placebos
@@ -119,7 +118,6 @@ ROOMS = (
         {
             "summary": {"article": "article.summary:additions"},
             "arms": {"article": "article.arms:extra_arms"},
-            "figures": {"article": "article.figures:FIGURES"},
             "measures": {"article": "article.beliefs:placebo_measures"},
         },
     ),

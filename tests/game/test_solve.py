@@ -167,7 +167,7 @@ def test_players_and_strategies_may_have_one_title(tmp_path: Path) -> None:
 
     path, folder = _rewritten(tmp_path, change), tmp_path / "g"
     command = ["game", str(path), "--runs", "4", "--workers", "1", "--draws", "4", "--out", str(folder)]
-    done = CliRunner().invoke(main, [*command, "--verbose"], catch_exceptions=False)
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0 and "A side (arden)" in done.stdout and "A side (belmar)" in done.stdout
     played = open_played(folder)
     table = payoffs_table(played)

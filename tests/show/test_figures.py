@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from balance_sim.article.figures import draw_stances, stances_title
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.counts import draw_fan, fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import draw_dyads, dyads_table
@@ -67,20 +65,6 @@ def hidden_tick_labels(figure: Figure) -> set[int]:
             ticks = axis._update_ticks() if axes.axison else []
             drawn |= {id(label) for tick in ticks for label in (tick.label1, tick.label2)}
     return kept - drawn
-
-
-def test_stances_are_told_as_differences_from_the_control() -> None:
-    """Two of four states balance without, three with, in every replication: 25 points."""
-    row = {"group": "", "share_control": 0.5, "share": 0.75, "effect": 0.25, "lo": 0.2, "hi": 0.3, "n": 9,
-           "arm": "with", "title": "With", "control": "Without", "treatment": "The meeting", "window": 365}  # fmt: skip
-    table = pd.DataFrame(
-        [row | {"stance": "balance"}, row | {"stance": "hedge", "effect": -0.1, "lo": -0.2, "hi": 0.1}]
-    )
-    assert stances_title(table) == "The meeting: balancing rises by 25.00 points, from 50.0 % of states"
-    assert "no detectable change of balancing (+25.00 points)" in stances_title(table.assign(lo=-0.1))
-    figure = draw_stances(table)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Balancing", "Hedging"]
-    assert np.asarray(figure.axes[0].collections[1].get_offsets()).tolist() == [[25.0, 0.0]]
 
 
 def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:

@@ -408,7 +408,7 @@ def test_what_no_group_holds_shows_as_outside(result: Result, found: Attribution
     everybody = 31 & ~(1 << list(GROUPS).index("retaliation"))
     np.testing.assert_allclose(again.worth[:, 0], found.worth[:6, everybody], rtol=0, atol=1e-12)
     for attribution, is_shown in ((again, True), (found, False)):
-        lines = attribution_answer(attribution, attribution.table, result.scenario, 80, verbose=True)
+        lines = attribution_answer(attribution, attribution.table, result.scenario, 80)
         assert ("terms in no group" in "\n".join(lines)) == is_shown
 
 
@@ -624,7 +624,6 @@ def test_runs_are_chosen_by_rule(result: Result) -> None:
         (["--dyad", "AUS-JPN", "--kind", "pact"], "`pact`"),
         (["--run", "99"], "run 99"),
         (["--arm", "no_parade"], "no_parade"),
-        (["--outcome", "peace"], "`peace`"),
         (["--attribution", "--run", "1"], "--attribution"),
     ],
 )
@@ -637,7 +636,7 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     folder = result.folder
     assert folder is not None
     call = ["explain", str(folder), "--workers", "1", "--json"]
-    groups = ["--attribution", "--runs", "3", "--groups", "gain=common_threat,trade=exposure"]
+    groups = ["--attribution", "--runs", "3"]
     one = CliRunner().invoke(main, [*call, *groups])
     two = CliRunner().invoke(main, [*call, "--dyad", "AUS-JPN", "--runs", "2"])
     three = CliRunner().invoke(main, [*call, "--run", "2"])
@@ -649,8 +648,8 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     assert kept["pairs"]["AUS-JPN"] == printed[1]["pairs"]["AUS-JPN"]
     assert kept["timelines"]["2"] == printed[2]["timelines"]["2"]
     told = kept["attribution"]
-    assert told["estimator"] == "direct" and told["coalitions"] == 4 and told["excess"] == told["effect"]
-    assert [row["group"] for row in told["groups"]] == ["gain", "trade", "outside"]
+    assert told["estimator"] == "direct" and told["coalitions"] == 2 ** len(GROUPS) and told["excess"] == told["effect"]
+    assert [row["group"] for row in told["groups"]][: len(GROUPS)] == [*GROUPS]
     parts = [row["value"] for row in told["groups"]]
     assert sum(parts) + told["feedback"]["mean"] == pytest.approx(told["effect"]["mean"], abs=1e-12)
     assert told["feedback"]["ci95"][0] < told["feedback"]["mean"] < told["feedback"]["ci95"][1]

@@ -4,7 +4,7 @@ The core has three: a run, a sweep, and several side by side. A room of the uppe
 registers its own as a `StudyType`, in the role `study_type` of `registry`, and adds to
 what is shown of a run in these roles:
 
-run_figures, figures : figures that are drawn of a run
+run_figures : figures that are drawn of a run
 doubt : a function from a run to a `Doubt`, or None
 section : a function from a run to a `Section` of its report, or None
 """

@@ -3,7 +3,6 @@ all of them, by type of study."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
@@ -54,15 +53,10 @@ SWEEP_FIGURES = _by_name(
 COMPARISON_FIGURES = _by_name(comparison.draw_studies)
 
 
-def run_figures(plugins: Collection[str] = ()) -> Figures:
-    """Return by name the figures of a run of a scenario with these plug-ins.
-
-    A registered figure stands after the one that its `follows` names.
-    """
-    rooms = [
-        *registry.parts("run_figures").values(),
-        *registry.of_plugins("figures", plugins).values(),
-    ]
+def run_figures() -> Figures:
+    """Return by name the figures of a run: each that is registered stands after the one
+    that its `follows` names."""
+    rooms = registry.parts("run_figures").values()
     figures = list(FIGURES.values())
     for registered in rooms:
         for figure in registered.values():
@@ -83,7 +77,7 @@ def figures_of(study: Any) -> Figures:
         names = [name for name in measured if name == study.headline_outcome]
         names += own[:MOST_OWN]
         spreads = [distributions.spread_of(study, name) for name in names]
-        return run_figures(study.scenario.plugins) | _by_name(*spreads)
+        return run_figures() | _by_name(*spreads)
     if isinstance(study, SweepResult):
         return SWEEP_FIGURES
     if isinstance(study, Comparison):
@@ -101,7 +95,7 @@ def fitting(study: Any) -> Figures:
 def catalogues() -> dict[str, Figures]:
     """Return by type of study the figures there are, by name."""
     core = {
-        "run": run_figures(registry.places("figures")),
+        "run": run_figures(),
         "sweep": SWEEP_FIGURES,
         "several results": COMPARISON_FIGURES,
     }
