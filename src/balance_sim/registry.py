@@ -94,7 +94,6 @@ ROOMS = (
                 "estimate": "evidence.posterior.uncertainty:uncertainty",
                 "headline": "evidence.posterior.uncertainty:headline_uncertainty",
                 "sentences": "evidence.posterior.lines:sentences",
-                "stored": "evidence.posterior.uncertainty:stored_uncertainty",
             },
         },
     ),
@@ -118,6 +117,7 @@ ROOMS = (
         {
             "summary": {"article": "article.summary:additions"},
             "arms": {"article": "article.arms:extra_arms"},
+            "section": {"article": "article.report:section"},
             "measures": {"article": "article.beliefs:placebo_measures"},
         },
     ),

@@ -16,7 +16,7 @@ from balance_sim.evidence.posterior.effect_draws import (
     effects_over,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record, stored_uncertainty, uncertainty
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record, headline_uncertainty, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
@@ -111,20 +111,20 @@ def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
     assert weighed.stacked == pytest.approx(0.75 * weighed.estimate["total"])
 
 
-def test_plain_data_and_back(found: Uncertainty) -> None:
-    assert Uncertainty.of_plain(found.as_dict()) == found
+def test_plain_data_and_back(scenario: Scenario, found: Uncertainty) -> None:
+    assert headline_uncertainty(scenario, None, found.as_dict()) == found
     with pytest.raises(ValueError, match="validation"):
-        Uncertainty.of_plain({"arm": 3})
+        headline_uncertainty(scenario, None, {"arm": 3})
 
 
 def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
     told = Posterior(headline=stored_record(scenario, found))
     holding = scenario.model_copy(update={"posterior": told})
-    again = stored_uncertainty(holding, found.arm)
+    again = headline_uncertainty(holding, found.arm)
     assert again is not None and again.prior is not None and found.prior is not None
     assert again.prior.of["total"].median == pytest.approx(found.prior.of["total"].median, rel=1e-5)
-    assert stored_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
-    assert stored_uncertainty(holding, "another") is None and stored_uncertainty(scenario, found.arm) is None
+    assert headline_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
+    assert headline_uncertainty(holding, "another") is None and headline_uncertainty(scenario, found.arm) is None
 
 
 def test_a_walk_exchanges_one_group_a_step() -> None:
@@ -208,7 +208,7 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
     scenario = load_scenario(path)
     arm = headline_arm(scenario, chosen_arms(scenario, None))
-    found = stored_uncertainty(scenario, arm)
+    found = headline_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found.estimate.values()] == pytest.approx(now, rel=1e-5, abs=1e-12)

@@ -23,7 +23,7 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("A summit of three", '"A summit of three', "E010", "", 27),
     ("outside: [EGY, ETH]", "outside: [EGY, ETH", "E010", "", 1),
     (TOP, "focal:summit\n", "E011", "", 0),
-    ("{beta: 0.2}", "{beta:0.2}", "E011", "parameters.beta:0.2", 0),
+    ("{beta: 0.2}", "{beta:0.2}", "E101", "parameters.beta:0.2", 0),
     ("report:", "---\nreport:", "E013", "", 0),
     ("question:", "title: again\nquestion:", "E014", "title", 0),
     ("outside: [EGY, ETH]", "outside: [&a EGY, *a]", "E020", "outside[1]", 0),

@@ -148,7 +148,7 @@ def test_a_file_beside_it_comes_before_the_shipped_one(empty: Path) -> None:
         ("solomn_2022", "E001", "did you mean `solomon_2022`?"),
         ("nothing_like_it_at_all", "E001", ""),
         ("../solomon_2022", "E501", "lies outside"),
-        ("solomon_2022/states.csv", "E001", "not found"),
+        ("solomon_2022/states.csv", "E001", "cannot be read"),
         ("mine", "E502", "cycle"),
     ],
 )

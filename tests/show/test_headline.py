@@ -22,7 +22,7 @@ def printed(result: Result, width: int = 80) -> str:
 def knowing(result: Result) -> Result:
     """The study with what a posterior holds of its headline effect."""
     spread = OverDraws(0.09, 0.1, (-0.01, 0.2), 0.9)
-    drawn = DrawnEffect(2000, "0" * 64, dict.fromkeys(COLUMNS, spread), (0.0,) * 100)
+    drawn = DrawnEffect(2000, "0" * 64, dict.fromkeys(COLUMNS, spread))
     shares = {"event weights": 0.7, "beliefs": 0.3}
     found = Uncertainty(
         arm=result.headline_arm,

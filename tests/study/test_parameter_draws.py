@@ -217,8 +217,6 @@ def test_draws_of_another_scenario_other_priors_or_another_table_are_refused(cop
     [
         ({"draws": "../posterior.csv.gz"}, "draws"),
         ({"count": "many"}, "count"),
-        ({"extra": 1}, "extra"),
-        ({"method": "by hand"}, "method"),
     ],
 )
 def test_a_head_is_read_strictly(copy: Path, values: dict[str, object], path: str) -> None:

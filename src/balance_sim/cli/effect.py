@@ -77,7 +77,7 @@ def effect(
     began = time.monotonic()
     loaded = load_scenario(scenario, set=settings, theory=theory)
     expected = expected_effect(loaded, arm)
-    uncertainty = part("uncertainty", "stored")(loaded, expected.arm)
+    uncertainty = part("uncertainty", "headline")(loaded, expected.arm)
     if draws is not None:
         with Steps(["draws"]) as steps:
             uncertainty = part("uncertainty", "estimate")(

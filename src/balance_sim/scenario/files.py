@@ -36,7 +36,9 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBU
 was to be opened."""
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_OUTSIDE = re.compile(r"(?s)[A-Za-z][A-Za-z0-9+.-]*:|[~/]|.*\\")
+_OUTSIDE = re.compile(r"(?s)[A-Za-z][A-Za-z0-9+.-]*:|[~/]|.*[\\\0]")
+_CODES = {errno.EISDIR: "E002", errno.ENXIO: "E002", errno.EFBIG: "E005"}
+"""Error codes by the number of the system's error."""
 _BINARY = re.compile(rb".{0,7}[\x00-\x08\x0e-\x1f]", re.DOTALL)
 
 
@@ -122,7 +124,8 @@ class Sources:
         if name not in self.files:
             self.files[name] = self._read(real, mark, key, largest)
             if sum(map(len, self.files.values())) > LARGEST_TOGETHER:
-                raise _too_large(mark, key, "all files together", LARGEST_TOGETHER)
+                why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
+                raise refused(mark, key, "E005", why, "leave some rows out")
         return ReadFile(name, label, self.files[name])
 
     def folder_of(self, name: str) -> Path:
@@ -148,20 +151,16 @@ class Sources:
 
     def _read(self, path: Path, mark: Mark, key: str, largest: int) -> bytes:
         """The bytes of a file, held or on the disk. Raises ScenarioError."""
-        name = shown(str(path) if not key else path.name, 200)
         try:
             if self.held is None:
                 return regular_bytes(path, largest)
             data = self.held.get(path.as_posix())
-        except FileTooLarge:
-            raise _too_large(mark, key, name, largest) from None
-        except (OSError, ValueError) as error:
-            raise _cannot_open(error, path, mark, key) from None
-        if data is None:
-            why = f"not found: `{name}`"
-            raise refused(mark, key, "E001", why, "it is not among the files given")
-        if len(data) > largest:
-            raise _too_large(mark, key, name, largest)
+            if data is None:
+                raise FileNotFoundError(errno.ENOENT, "not among the files given")
+            if len(data) > largest:
+                raise FileTooLarge(len(data), largest)
+        except OSError as error:
+            raise _cannot_read(error, path, mark, key) from None
         return data
 
 
@@ -302,32 +301,18 @@ def bytes_if_any(
         return None
 
 
-def _cannot_open(
-    error: OSError | ValueError, path: Path, mark: Mark, key: str
-) -> ScenarioError:
-    """The error for a file that cannot be read, by the number of the system's."""
-    number = getattr(error, "errno", None) or errno.ENOENT
-    label = shown(str(path) if not key else path.name, 200)
-    if number in MISSING and not key:
+def _cannot_read(error: OSError, path: Path, mark: Mark, key: str) -> ScenarioError:
+    """The error for a file that cannot be read. key: under which it is named; empty for
+    the file that was asked for."""
+    if error.errno in MISSING and not key:
         return not_found(str(path))
-    if number in MISSING:
+    code = "E001" if error.errno in MISSING else _CODES.get(error.errno or 0, "E003")
+    why = f"cannot be read: `{shown(str(path), 200)}` ({error.strerror})"
+    hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"
+    if key == "extends":
         names = [file.stem for _, file in shipped_files()]
-        hint = did_you_mean(path.name, names) if key == "extends" else ""
-        hint = hint or "paths are relative to the naming file"
-        return refused(mark, key, "E001", f"not found: `{label}`", hint)
-    if number in (errno.EISDIR, errno.ENXIO):
-        why = f"`{label}` is not a regular file"
-        return refused(mark, key, "E002", why, "give the path of a file")
-    why, hint = f"cannot be read: `{label}` ({os.strerror(number)})", "make it readable"
-    if number in EXHAUSTED:
-        hint = "close other files or programs, or raise `ulimit -n`, and try again"
-    return refused(mark, key, "E003", why, hint)
-
-
-def _too_large(mark: Mark, key: str, label: str, largest: int) -> ScenarioError:
-    """The error for more bytes than are read."""
-    why = f"`{label}` exceeds {largest >> 20} MiB"
-    return refused(mark, key, "E005", why, "move long lists into CSV tables")
+        hint = did_you_mean(path.name, names) or hint
+    return refused(mark, key, code, why, hint)
 
 
 # --- what comes with the package ------------------------------------------------------

@@ -47,11 +47,6 @@ class RecentResults[Value]:
                 self._cache[key] = entry
         return entry[1]
 
-    def clear(self) -> None:
-        """Forget all results."""
-        with self._guard:
-            self._cache.clear()
-
 
 def _identity(value: object) -> object:
     """What tells a value apart from others."""
@@ -114,20 +109,16 @@ def content_digest(scenario: Scenario) -> str:
         name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
-    sections = {name for name in names if _is_section(getattr(scenario, name))}
-    rest_of_fields = scenario.model_dump(include={*names} - sections)
-    digest = hashlib.sha256(b"{")
-    for number, name in enumerate(names):
-        if name in sections:
-            rows = getattr(scenario, name)
-            text = _TEXTS.get((name, rows), partial(_text, rows))
-        else:
-            text = _text(_as_counted(name, rest_of_fields[name]))
-        comma = "," if number else ""
-        digest.update(f'{comma}"{name}":'.encode("ascii"))
-        digest.update(text)
-    digest.update(b"}")
-    return digest.hexdigest()
+    texts = [f'"{name}":'.encode() + _text_of(scenario, name) for name in names]
+    return hashlib.sha256(b"{" + b",".join(texts) + b"}").hexdigest()
+
+
+def _text_of(scenario: Scenario, name: str) -> bytes:
+    """The canonical JSON of a field."""
+    rows = getattr(scenario, name)
+    if _is_section(rows):
+        return _TEXTS.get((name, rows), partial(_text, rows))
+    return _text(_as_counted(name, scenario.model_dump(include={name})[name]))
 
 
 def _as_counted(name: str, value: Any) -> Any:

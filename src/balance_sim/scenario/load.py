@@ -101,7 +101,6 @@ def check_scenario(
     first, in the order of the file."""
     label = shown(os.fspath(path), 200)
     problems = Diagnostics()
-    scenario = None
     try:
         sources = Sources(path, held)
         label = sources.shown
@@ -129,27 +128,23 @@ def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
-    of_tree = Diagnostics()
-    draft = read_draft(tree, of_tree)
-    places, arms = draft.places, tree.below("arms").fields
-    written = draft.scenario(stem(sources.path.name))
+    of_tree, arms = Diagnostics(), tree.below("arms").fields
+    written, places, incomplete = read_draft(tree, stem(sources.path.name), of_tree)
     problems += of_tree
-    if errors_in(of_tree) or draft.incomplete:
-        findings = findings_in(written, rules_due(), draft.incomplete)
+    if errors_in(of_tree) or incomplete:
+        findings = findings_in(written, rules_due(), incomplete)
         problems += [finding.at(places) for finding in findings]
         return None
     stale(written, tree, sources.shown, problems)
+    scenario = _checked(written, places, problems, arms=arms)
+    if scenario is None:
+        return None
+    scenario = scenario.counted_as(scenario)
     if not changes:
-        scenario = _checked(written, places, problems, arms=arms)
-        return None if scenario is None else scenario.counted_as(scenario)
-    editor = Editor(written, arms=arms)
-    editor.apply(changes)
-    problems += editor.problems
-    scenario = _checked(
-        editor.scenario, places, problems, arms=editor.arms, changes=changes
-    )
-    as_written = _checked(written, places, Diagnostics(), arms=arms)
-    return None if scenario is None else scenario.counted_as(as_written or scenario)
+        return scenario
+    changed, of_changes = with_changes(scenario, changes, places)
+    problems += of_changes
+    return changed
 
 
 def _checked(
@@ -226,31 +221,28 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
 
 
 def with_changes(
-    scenario: Scenario, changes: Sequence[ValueChange]
+    scenario: Scenario, changes: Sequence[ValueChange], places: Places | None = None
 ) -> tuple[Scenario | None, Diagnostics]:
-    """The scenario with some changes, or None if one is refused, and what is wrong."""
-    places = Places(Node({}, Mark(scenario.name, 1, 1)))
-    editor = Editor(scenario)
+    """The scenario with some changes, or None if one is refused, and what is wrong.
+
+    places: where the scenario was written, if that is known."""
+    mark = Mark(scenario.name, 1, 1)
+    places, editor = places or Places(Node({}, mark)), Editor(scenario)
     editor.apply(changes)
-    problems = editor.problems
-    if problems:
-        return None, problems
-    arms = {
-        name: node
-        for name, node in editor.arms.items()
-        if f"arms.{name}" in editor.changed
-    }
+    arms, changed = editor.arms, frozenset(editor.changed) if changes else None
+    if editor.problems:
+        return None, editor.problems
     if not changes:
-        arms = from_plain(scenario.arms, places.tree.mark).fields
+        arms = from_plain(scenario.arms, mark).fields
     checked = _checked(
         editor.scenario,
         places,
-        problems,
+        editor.problems,
         arms=arms,
         changes=changes,
-        changed=frozenset(editor.changed) if changes else None,
+        changed=changed,
     )
-    return checked and checked.counted_as(scenario), problems
+    return checked and checked.counted_as(scenario), editor.problems
 
 
 def with_arms(scenario: Scenario, arms: Node) -> tuple[Scenario | None, Diagnostics]:

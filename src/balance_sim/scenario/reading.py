@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from balance_sim.scenario.actors import (
     Names,
@@ -99,61 +99,48 @@ class Places:
         return node or self.tree.get(section) or self.tree
 
 
-@dataclass(slots=True)
-class Draft:
-    """What could be read of a tree.
+class Draft(NamedTuple):
+    """What could be read of a tree, and where it stands.
 
-    values : by field of the scenario; what could not be read is missing there
-    incomplete : fields of which a part or all could not be read
+    scenario : unchecked; fields that could not be read are None or lack rows
+    incomplete : these fields
     """
 
-    names: Names
+    scenario: Scenario
     places: Places
-    values: dict[str, Any]
-    incomplete: set[str] = field(default_factory=set)
-
-    def scenario(self, name: str) -> Scenario:
-        """The scenario as far as it could be read."""
-        return Scenario.model_construct(name=name, **self.values)
+    incomplete: set[str]
 
 
-def read_draft(tree: Node, problems: Diagnostics) -> Draft:
+def read_draft(tree: Node, name: str, problems: Diagnostics) -> Draft:
     """Everything that a tree says.
 
     Parameters
     ----------
     tree : Node
         Of a file, tables and extended files read in.
+    name : str
+        Of the scenario.
     problems : Diagnostics
         Takes every problem with a single piece of it.
-
-    Returns
-    -------
-    Draft
-        With what could be read.
     """
-    names = _read_names(tree, problems)
+    names, places = _read_names(tree, problems), Places(tree)
     _check_top(tree, problems)
+    incomplete = set() if names.is_whole else {"states", "groups"}
     outside = tuple(sorted(names.outside))
     values: dict[str, Any] = {"outside": outside, "groups": names.groups}
-    draft = Draft(names, Places(tree), values)
-    if not names.is_whole:
-        draft.incomplete |= {"states", "groups"}
     for section, layout in SECTIONS.items():
         node = tree.get(section) or Node([], tree.mark)
-        rows = read_rows(section, node, section, draft.names, draft.places, problems)
+        rows = read_rows(section, node, section, names, places, problems)
         values[section] = layout.sorted(rows)
         if not isinstance(node.value, list) or len(rows) < len(node.items):
-            draft.incomplete.add(section)
+            incomplete.add(section)
     head = read_head(tree, problems)
-    if head is None:
-        draft.incomplete |= {*PLAIN}
-    values |= dict(head or {})
-    for name in PARTS:
-        values[name] = read_part(name, tree.get(name), names, draft.places, problems)
-        if values[name] is None:
-            draft.incomplete.add(name)
-    return draft
+    values |= dict(head) if head is not None else dict.fromkeys(PLAIN)
+    for part in PARTS:
+        values[part] = read_part(part, tree.get(part), names, places, problems)
+    incomplete |= {part for part in PARTS if values[part] is None}
+    incomplete |= {*PLAIN} if head is None else set()
+    return Draft(Scenario.model_construct(name=name, **values), places, incomplete)
 
 
 def names_in(scenario: Scenario) -> Names:

@@ -14,7 +14,7 @@ from typing import Any
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
 from balance_sim.scenario.layout import FROM_FILES, NAMES, PLAIN, SECTIONS
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import (
     PARTS,
     Places,
@@ -53,13 +53,13 @@ class Editor:
     scenario : as it is by now; its sha256 is the old one
     problems : why values were refused
     changed : key paths without names of rows, as rules read them
-    arms : nodes of arms as they are written
+    arms : nodes of arms that are changed
     """
 
     scenario: Scenario
     problems: Diagnostics = field(default_factory=Diagnostics)
     changed: set[str] = field(default_factory=set)
-    arms: Mapping[str, Node] = field(default_factory=dict)
+    arms: dict[str, Node] = field(default_factory=dict)
 
     def apply(
         self, changes: Iterable[ValueChange], fixed: Collection[str] = NAMES
@@ -101,7 +101,6 @@ class Editor:
         path leads nowhere. depth: of the node in the path."""
         steps = change.path.split(".")
         if steps[0] == "arms":
-            self.changed.add(".".join(steps[:2]))
             steps[3:] = [".".join(steps[3:])] if steps[3:] else []
         self.changed.add(without_row(change.path))
         try:
@@ -150,13 +149,12 @@ class Editor:
                 rest = part["rest"].model_copy(update={"members": ()})
                 part = {**part, "rest": rest}
             node = from_plain(part)
-            if head == "arms":
-                node = merged(node, node.with_value(self.arms))
             for change in changes:
                 node = self.put(node, change)
-            if head == "arms":
-                self.arms = node.fields
             self._read(head, node)
+            if head == "arms":
+                names = {change.path.split(".")[1] for change in changes}
+                self.arms = {name: node.fields[name] for name in names & {*node.fields}}
 
     def _read(self, head: str, node: Node) -> None:
         """Read a part again."""

@@ -117,16 +117,10 @@ def unknown_key(
     problems: Diagnostics, node: Node, path: str, key: str, options: Collection[str]
 ) -> None:
     """Report a key that does not belong where it stands."""
-    name, colon, value = key.partition(":")
-    key_path = joined(path, [key])
-    if colon and name in options:
-        hint = f"write `{name}: {shown(value)}`"
-        problems.add(node.at, key_path, "E011", f"got text `{shown(key)}`", hint)
-        return
     hint = did_you_mean(key, options)
     allowed = "" if hint else listed(options, 40)
     why = f"unknown key `{shown(key)}`"
-    problems.add(node.at, key_path, "E101", why, hint, allowed)
+    problems.add(node.at, joined(path, [key]), "E101", why, hint, allowed)
 
 
 def joined(path: str, steps: Sequence[object]) -> str:

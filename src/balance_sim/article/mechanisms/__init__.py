@@ -207,35 +207,43 @@ def verdict(lo: float, hi: float, sign: int) -> Verdict:
 
 
 def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
-    """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how
-    placebos compare."""
-    arm = result.headline_arm
-    if not result.finished:
-        return _without_values("no run finished")
-    if arm is None:
-        return _without_values("there is no arm beside the control arm")
-    data, participants = StudyData(result, arm), result.placebos.family("participants")
+    """Every mechanism of a study.
+
+    Returns
+    -------
+    dict : by id, plain data: measure, value, ci95, tag, article, found, detail, and how
+        placebos compare; without a value `why` there is none
+    """
+    arm, data = result.headline_arm, None
+    why = "" if arm else "there is no arm beside the control arm"
+    why = why if result.finished else "no run finished"
     comparisons: dict[str, PlaceboComparison] = {}
-    if participants is not None:
-        comparisons = {**participants.measures, "M1": participants}
+    if arm is not None and not why:
+        data, participants = (
+            StudyData(result, arm),
+            result.placebos.family("participants"),
+        )
+        if participants is not None:
+            comparisons = {**participants.measures, "M1": participants}
     rows = {}
     for mechanism in MECHANISMS:
+        row = rows[mechanism.id] = _empty_row(mechanism)
+        if data is None:
+            row["why"] = why
+            continue
         try:
             estimate = mechanism.compute(data)
         except NoValue as reason:
-            rows[mechanism.id] = row_without_value(mechanism, str(reason))
+            row["why"] = str(reason)
         else:
             comparison = estimate.shuffled or comparisons.get(mechanism.id)
-            rows[mechanism.id] = row_of(mechanism, estimate, comparison)
+            row |= _measured_row(mechanism, estimate)
+            row |= _compared_row(mechanism, comparison)
     return rows
 
 
-def _without_values(why: str) -> dict[str, dict[str, Any]]:
-    return {mechanism.id: row_without_value(mechanism, why) for mechanism in MECHANISMS}
-
-
-def row_without_value(mechanism: Mechanism, why: str) -> dict[str, Any]:
-    """The row of a mechanism that has no value, and why."""
+def _empty_row(mechanism: Mechanism) -> dict[str, Any]:
+    """What is known of a mechanism before it is measured."""
     return {
         "name": mechanism.name,
         "measure": mechanism.measure,
@@ -248,36 +256,36 @@ def row_without_value(mechanism: Mechanism, why: str) -> dict[str, Any]:
         "placebos": 0,
         "placebo_verdict": None,
         "found": None,
-        "why": why,
     }
 
 
-def row_of(
-    mechanism: Mechanism,
-    estimate: MechanismEstimate,
-    comparison: PlaceboComparison | None,
-) -> dict[str, Any]:
-    """The row of a mechanism as plain data; numbers that do not exist are None.
+def _measured_row(mechanism: Mechanism, estimate: MechanismEstimate) -> dict[str, Any]:
+    """What a measure came to, as plain data: numbers that do not exist are None. Of a
+    sign that is implied nothing is found."""
+    found = estimate.verdict or verdict(estimate.lo, estimate.hi, mechanism.sign)
+    return {
+        "value": plain_data(estimate.value),
+        "ci95": plain_data([estimate.lo, estimate.hi]),
+        "found": found if mechanism.tag == "emergent" else None,
+        "runs": estimate.n,
+        "note": estimate.note,
+        "detail": plain_data(estimate.detail),
+    }
 
-    comparison: the event among placebos, by the expected estimator or in the frozen
-    world."""
-    row = row_without_value(mechanism, "")
-    del row["why"]
-    row["value"] = plain_data(estimate.value)
-    row["ci95"] = plain_data([estimate.lo, estimate.hi])
-    row["runs"], row["note"] = estimate.n, estimate.note
-    row["detail"] = plain_data(estimate.detail)
-    if comparison is not None and len(comparison.known):
-        count = len(comparison.known)
-        row["placebo_percentile"] = comparison.below(mechanism.sign)
-        row["placebo_p"] = comparison.p
-        row["placebos"], row["placebo_verdict"] = count, comparison.verdict
-        row["detail"]["placebos"] = count
-        row["detail"]["compared_with_placebos"] = comparison.event
-    if mechanism.tag == "emergent":
-        sign = verdict(estimate.lo, estimate.hi, mechanism.sign)
-        row["found"] = estimate.verdict or sign
-    return row
+
+def _compared_row(
+    mechanism: Mechanism, comparison: PlaceboComparison | None
+) -> dict[str, Any]:
+    """How a measure compares with that of placebos, by the expected estimator or in the
+    frozen world; nothing without placebos."""
+    if comparison is None or not len(comparison.known):
+        return {}
+    return {
+        "placebo_percentile": comparison.below(mechanism.sign),
+        "placebo_p": comparison.p,
+        "placebos": len(comparison.known),
+        "placebo_verdict": comparison.verdict,
+    }
 
 
 @cache

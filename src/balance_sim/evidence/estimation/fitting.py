@@ -69,29 +69,13 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Direction:
-    """A combination of parameters that the record tells badly. independence: smallest
-    eigenvalue of the correlation matrix of the estimates' information, 1 when all are
-    independent, 0 when the direction is flat."""
-
-    names: tuple[str, ...]
-    loads: tuple[float, ...]
-    independence: float
-
-    def __str__(self) -> str:
-        loads = zip(self.names, self.loads, strict=True)
-        combination = " ".join(f"{load:+.2f} {name}" for name, load in loads)
-        return f"{combination} (information left {self.independence:.2g})"
-
-
-@dataclass(frozen=True)
 class WeightFit:
     """names: terms and `intercept.<kind>`; estimate, covariance: of those, nats a unit
     of the term. propensity: (n,) random intercepts by position in `states`, 0 for a
     state not seen; level: those of years.
 
     log_likelihood: at the estimate, without the shrinkage. marginal: with the random
-    intercepts integrated out (Laplace). flat: directions that the record does not tell.
+    intercepts integrated out (Laplace). flat: what the record does not tell apart.
     conflicts: terms with another sign than theory's, left out, with weight 0."""
 
     names: tuple[str, ...]
@@ -108,7 +92,7 @@ class WeightFit:
     rows: int
     agreements: int
     years: tuple[int, int]
-    flat: tuple[Direction, ...]
+    flat: tuple[str, ...]
     seen: NDArray[np.bool_]
     conflicts: tuple[Conflict, ...] = ()
 
@@ -322,7 +306,7 @@ def _finished(
         rows=len(record.year),
         agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
-        flat=_directions(information, design.names),
+        flat=tuple(_directions(information, design.names)),
         seen=np.isin(np.arange(len(record.states)), [record.a, record.b]),
     )
 
@@ -330,23 +314,24 @@ def _finished(
 # --- what the record tells ------------------------------------------------------------
 
 
-def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
-    """Directions with little independent information left, the flattest first; small
-    loads left out.
+def _directions(information: Floats, names: Sequence[str]) -> dict[str, float]:
+    """Combinations of parameters that the record tells badly, the flattest first, small
+    loads left out, and the information left of each: 1 where parameters are
+    independent, 0 where a combination is flat.
 
-    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the
-    estimates."""
+    Smallest eigenvalues of the correlation matrix of the estimates' information:
+    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    directions = []
+    directions = {}
     for value, vector in zip(values, vectors.T, strict=True):
-        if value < COLLINEAR:
-            members = np.argsort(-np.abs(vector))
-            members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
-            loads = tuple(vector[members].tolist())
-            members_names = tuple(names[k] for k in members)
-            directions.append(Direction(members_names, loads, max(float(value), 0.0)))
-    return tuple(directions)
+        left = max(float(value), 0.0)
+        members = np.argsort(-np.abs(vector))
+        members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
+        loads = " ".join(f"{vector[k]:+.2f} {names[k]}" for k in members)
+        if left < COLLINEAR:
+            directions[f"{loads} (information left {left:.2g})"] = left
+    return directions
 
 
 def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
@@ -356,7 +341,7 @@ def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
     across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
     profiled = information[:fixed, :fixed] - across @ np.linalg.solve(shrunk, across.T)
     directions = _directions(profiled, design.names)
-    flat = [str(direction) for direction in directions if direction.independence < FLAT]
+    flat = [direction for direction, left in directions.items() if left < FLAT]
     if flat:
         message = f"the record does not tell these apart: {'; '.join(flat)}"
         raise DataError(message, "Leave one of them out")
