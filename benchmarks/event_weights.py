@@ -75,7 +75,7 @@ def invented_study(
 ) -> Study:
     """A record of the measurement model. multipliers: by group, of the shipped weights."""
     rng = np.random.default_rng(seed)
-    periods = Periods.of(2000, 1999 + years, "year")
+    periods = Periods.of(2000, 1999 + years)
     window = (periods.starts[0] - 5 * 365.0, periods.ends[-1] + 365.0)
     acts = invented_acts(rng, states, *window)
     quarrelsome = np.triu(rng.uniform(size=(states, states)) < 0.08, 1)

@@ -2,7 +2,7 @@
 
     python benchmarks/logit_study.py DATA [--first 1996] [--last 2003] [--window 10] [--resamples 500]
 
-DATA is a folder with the sources that balance_sim.evidence.data.sources.FILES names. Each year from --first to
+DATA is a folder with the sources that balance_sim.evidence.data.series.SOURCES names. Each year from --first to
 --last is forecast from the years before it; nothing after --last is read. Prints tables as text."""
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def test_what_cannot_be_done(place: Path, args: tuple[str, ...], code: int, word
         ("0,AUS,BRA,,pact", "line 2, column date: there is no date"),
         ("0,AUS,BRA,2001-13-01,pact", "line 2, column date: this is not a date"),
         ("x,AUS,BRA,2001-01-01,pact", "line 2, column replication: this is not a number"),
-        ("-1,AUS,BRA,2001-01-01,pact", "line 2, column replication: this is no number of a replication"),
+        ("-1,AUS,BRA,2001-01-01,pact", "line 2, column replication: this lies outside 0.."),
         ("0,AUS,BRA,2001-01-01,pact", "at least two replications are needed"),
     ],
 )

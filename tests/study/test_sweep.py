@@ -25,7 +25,7 @@ from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.export import ema_frames, export, export_ema
+from balance_sim.study.export import export
 from balance_sim.study.manifest import manifest_from
 from balance_sim.study.points import design_points, point_key
 from balance_sim.study.status import command_of, status_of
@@ -147,7 +147,7 @@ def test_points_may_have_outcomes_that_others_lack(lab):
     found = sensitivity(result)
     assert any(name in line for line in found.left_out)
     assert "accords_all_300" in set(found.convergence["outcome"])
-    with pytest.raises(WrongRequest, match=r"no outcome `insecurity_threatend_"):
+    with pytest.raises(WrongRequest, match=r"unknown outcome `insecurity_threatend_"):
         sensitivity(result, ["insecurity_threatend_30"])
     assert not verify(result.folder).damage
 
@@ -239,7 +239,7 @@ def test_absurd_plans_are_refused(lab):
 
 def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
-    lab.edit("[0.2, 0.4]", "{distribution: triangular, min: 0, mode: 0.3, max: 1}")
+    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
     lab.edit("arms:", "design: {method: sobol, samples: 8}\narms:")
     few = [point_key(point.values) for point in design_points(load_experiment(lab.path))]
     lab.edit("samples: 8", "samples: 16")
@@ -332,7 +332,7 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
     assert not apart.paired
     assert compare(f"{lab.folder}/a", f"{lab.folder}/a").first_difference is None
     assert "seed: 1 left, 2 right" in apart.differences
-    with pytest.raises(WrongRequest, match="has no arm `none`"):
+    with pytest.raises(WrongRequest, match="unknown arm `none`"):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
 
 
@@ -364,28 +364,6 @@ def test_export_holds_every_run_with_its_factors(lab, result):
     level = result.levels[(result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")]
     assert mean == pytest.approx(level[level["parameters.beta"] == 0.4]["mean"].iloc[0], rel=1e-12)
     assert sum(float(row["accords_all_300"]) for row in rows) == frame["accords_all_300"].sum()
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.slow
-def test_the_ema_workbench_reads_an_export(lab):
-    ema = pytest.importorskip("ema_workbench")
-    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
-    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
-    lab.edit("arms:", "design: {method: lhs, samples: 24}\narms:")
-    lab.edit("runs: 24", "runs: 2")
-    lab.edit("outcomes: [accords_all_300]", "outcomes: [insecurity_threatened_300]")
-    result = swept(lab, "out")
-    export_ema(lab.folder / "out", lab.folder / "ema.tar.gz")
-    experiments, outcomes = ema.load_results(str(lab.folder / "ema.tar.gz"))
-    ours, same = ema_frames(result)
-    assert experiments["parameters.beta"].tolist() == pytest.approx(ours["parameters.beta"].tolist())
-    assert set(outcomes) == set(same)
-    event = (experiments["policy"] == "summit").to_numpy()
-    x = experiments.loc[event, ["events.summit.visibility", "parameters.beta"]].reset_index(drop=True)
-    effect = outcomes["effect_insecurity_threatened_300"][event]
-    size = np.abs(effect)
-    assert np.corrcoef(x["events.summit.visibility"], size)[0, 1] > 0.5  # seen more, felt more
 
 
 def test_the_plan_is_told_before_anything_is_run(lab):

@@ -21,6 +21,7 @@ import numpy as np
 from balance_sim.effects.participants import Participants, PlaceboComparison, StateSet
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import attention_to
+from balance_sim.model.core import World
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
@@ -31,7 +32,7 @@ from balance_sim.study.scene import (
     focal_roles,
     state_metrics,
 )
-from balance_sim.study.spans import Together, at_start, in_spans, with_event
+from balance_sim.study.spans import at_start, in_spans, walk, with_event
 
 NAN = float("nan")
 
@@ -76,9 +77,7 @@ class FrozenWorld:
         focal = int(np.searchsorted(world.grid, world.focal_day))
         self.worlds, self.scenario = worlds, lacking
         self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
-        self.state, self.steps = at_start(self.world), np.arange(self.world.steps)
-        self.control = Together.of(self.world, worlds.baseline, self.state, self.steps)
-        self.without = self._at_end(self.control)
+        self.without = self._at_end(self.world)
 
     @staticmethod
     def of(worlds: Worlds, lacking: Scenario) -> FrozenWorld | None:
@@ -90,17 +89,14 @@ class FrozenWorld:
     def shift(self, event: Event, cast: EventRoles) -> Shift:
         """What an event moves for those who have roles in it."""
         world = with_event(self.world, self.scenario, event)
-        spans = Together.of(
-            world, self.worlds.baseline, self.state, self.steps, self.control
-        )
-        having = _outcomes(self._at_end(spans), cast)
+        having = _outcomes(self._at_end(world), cast)
         return Shift(cast, having, _outcomes(self.without, cast))
 
-    def _at_end(self, spans: Together) -> StateMetrics:
+    def _at_end(self, world: World) -> StateMetrics:
         """States in the last of the spans."""
-        last = spans.states(self.state)[-1]
-        view = spans.seen(len(self.steps) - 1)
-        return StateMetrics(spans.world, self.worlds.baseline, last, view)
+        baseline = self.worlds.baseline
+        *_, (state, view) = walk(world, baseline, at_start(world))
+        return StateMetrics(world, baseline, state, view)
 
 
 def _outcomes(metrics: StateMetrics, cast: EventRoles) -> dict[Outcome, float]:

@@ -70,7 +70,6 @@ Answer = tuple[dict[str, Any], list[str]]
     help="Arm to explain  [default: the headline arm; of a game, what was observed]",
 )
 @options.workers_option
-@options.study_model_option
 @options.json_option
 @options.terms_option
 def explain(
@@ -82,7 +81,6 @@ def explain(
     runs: int | None,
     arm: str | None,
     workers: int,
-    model: str | None,
 ) -> None:
     """Explain RESULTS. Without an option: which terms the effect goes through, and what
     moved the top dyads.
@@ -97,7 +95,7 @@ def explain(
     if dyad is not None and replication == CHOSEN:
         raise click.UsageError("--dyad needs the number of the replication: --run K")
     result = open_result(results)
-    explainable(result, model)
+    explainable(result)
     arm = arm or _default_arm(results)
     if dyad is not None:
         document, lines = _dyad(result, _states(dyad, result), kind, runs, number, arm)

@@ -114,8 +114,8 @@ def parameters(scenario: str | None) -> None:
     """Print every default: value, unit, source, standard error or range.
 
     With SCENARIO also the prior of what is not known and, where the scenario names
-    joint draws, the posterior, each as its central 95 %, and whether data inform it, the
-    prior dominates, or the two are in conflict (power scaling)."""
+    joint draws, the posterior, each as its central 95 %, and whether data inform it,
+    the prior dominates, or the two are in conflict (power scaling)."""
     from balance_sim.scenario.defaults import parameter_table
 
     if scenario is None:

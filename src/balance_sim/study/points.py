@@ -23,7 +23,7 @@ from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.errors import MissingExtra, StoreDamaged
 from balance_sim.study.atomic_files import write_atomic
-from balance_sim.study.draws import CODING, Draws, with_coding, with_its_company
+from balance_sim.study.draws import CODING, Draws, coded_targets, with_its_company
 from balance_sim.study.jobs import Values as PointValues
 from balance_sim.study.manifest import PointsNamed
 from balance_sim.study.shards import checked_bytes, encode, parquet_table
@@ -126,9 +126,7 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
     for k in range(len(draws)):
         values: dict[str, Any] = {path: column[k] for path, column in columns.items()}
         if CODING in values:
-            coded = with_coding(scenario, int(values.pop(CODING)))
-            events = {event.id: event for event in coded.events}
-            values[aimed] = events[scenario.focal].targets
+            values[aimed] = coded_targets(scenario, int(values.pop(CODING)))
         yield SweepPoint(tuple(values.items()), part=f"D{k}")
 
 

@@ -35,18 +35,17 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import (
     chosen_arms,
     compile_arms,
-    extra_arms_of_a_run,
     headline_arm,
     wants_extra_arms,
 )
-from balance_sim.study.blocks import Block, runs_with_extra
+from balance_sim.study.blocks import Block
 from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.study.machine import version
-from balance_sim.study.outcomes import Outcome
+from balance_sim.study.outcomes import headline_outcome
 from balance_sim.study.own_outcomes import (
     ArmHistory,
     CodeReferences,
@@ -217,17 +216,11 @@ class PreparedRun:
 
     def _timing(self, simulated: Sequence[Block], workers: int) -> dict[str, float]:
         """Seconds since the run began, and simulated arms of replications a second."""
-        job, extra_runs = self.job, 0
-        if job.has_extra_arms and simulated:
-            worlds = compile_arms(job.scenario, job.arms[:1])
-            arms = extra_arms_of_a_run(worlds, headline_arm(job.scenario, job.arms))
-            extra_runs = arms * sum(len(runs_with_extra(block)) for block in simulated)
-        arm_runs = sum(len(block) for block in simulated) * len(job.arms) + extra_runs
+        arm_runs = sum(len(block) for block in simulated) * len(self.job.arms)
         seconds = time.monotonic() - self.began
         return {
             "seconds": seconds,
             "runs_per_second": arm_runs / seconds if seconds > 0 else float("nan"),
-            "extra_runs": extra_runs,
             "workers": workers,
         }
 
@@ -360,14 +353,14 @@ def runs_for(
     `precision`, judged by those there are: no more than twice as many again, in steps
     of `STEP`; as many as there are where they are enough."""
     arm = headline_arm(scenario, arms)
-    outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
+    outcome = headline_outcome(scenario)
     if arm is None:
         return 0
     estimates = estimates_of(tables, (arms[0], arm), (outcome,))
-    effect = estimates.effects[arm].of.get(outcome)
+    effect = estimates.effects[arm].get(outcome)
     if effect is None:
         return 0
-    have, error = effect.drawn.n, (effect.filtered or effect.drawn).error()
+    have, error = effect.counts.n, effect.moments.error()
     if not error > precision:
         return have
     need = have * min((error / precision) ** 2, 3.0)

@@ -11,15 +11,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
 
-from balance_sim.evidence.cases.series import (
-    TITLES,
-    Row,
-    Series,
+from balance_sim.evidence.cases.record import (
+    Pair,
+    Record,
     agreement_rows,
     dispute_rows,
     distance_rows,
@@ -28,57 +28,30 @@ from balance_sim.evidence.cases.series import (
     short,
     state_rows,
 )
-from balance_sim.evidence.cases.tables import Actor, Case, actor, case_of, is_state_in
+from balance_sim.evidence.cases.tables import (
+    ORGANISATIONS,
+    Actor,
+    Case,
+    actor,
+    is_state_in,
+)
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.estimation.calibration import FEWEST
 from balance_sim.evidence.estimation.choices import years_before
 from balance_sim.scenario.actors import IDENTIFIER
+from balance_sim.scenario.diagnostics import CONTROL
 
 RECORD_YEARS = 20
 """Years of agreements from which a case's level is counted, or its calibration made."""
-COLUMNS: Mapping[str, Sequence[str]] = {
-    "states": (
-        *(
-            "id",
-            "name",
-            "capability",
-            "democracy",
-            "ideal_point",
-            "latitude",
-            "longitude",
-            "reliability",
-            "autonomy",
-        ),
-        *("nuclear_since", "patrons", "source", "guesses"),
-    ),
-    "disputes": (
-        "a",
-        "b",
-        "rivalry",
-        "claim",
-        "militarised",
-        "war",
-        "source",
-        "x_guesses",
-    ),
-    "no_relations": ("a", "b", "from", "until", "kind", "source"),
-    "distances": ("a", "b", "km", "source"),
-    "accords": (
-        *(
-            "id",
-            "a",
-            "b",
-            "kind",
-            "name",
-            "status",
-            "signed",
-            "in_force",
-            "ended",
-            "precision",
-            "multilateral",
-        ),
-        "source",
-    ),
+COLUMNS: Mapping[str, str] = {
+    "states": "id name capability democracy ideal_point latitude longitude reliability "
+    "autonomy nuclear_since patrons source guesses",
+    "disputes": "a b rivalry claim militarised war source x_guesses",
+    "no_relations": "a b from until kind source",
+    "distances": "a b km source",
+    "accords": "id a b kind name status signed in_force ended precision multilateral "
+    "source",
 }
 """The tables of a scenario in the order in which it names them, with their columns."""
 SIGNAL, NO_SIGNAL = "signal", "no_signal"
@@ -88,72 +61,110 @@ SHORTEST_REST = 7
 ATTENTION_OF_OTHERS = 0.5
 """A guess, as in the scenario of Beijing 2025: who has no part in a quarrel with the
 participants, and no pact with them, heeds their signals half as much."""
+TITLES = {
+    "accords": "Defence cooperation agreements (DCAD)",
+    "ideal": "Ideal points",
+    "democracy": "Regime types",
+    "distance": "Minimum distances",
+    "contiguity": "Contiguity",
+    "capitals": "Capitals",
+    "rivalry": "Rivalries",
+    "claims": "Territorial claims",
+    "disputes": "Militarised disputes and wars",
+    "atop": "ATOP alliances",
+    "cow_alliances": "COW alliances",
+}
+"""Names of the series in a scenario's notes."""
 CARRIED = ("rivalry", "claims", "disputes", "atop", "cow_alliances", "accords")
 
 
+@dataclass(frozen=True)
+class Roles:
+    """Codes of a case's states, by what they have to do with its signal. bloc: the
+    participants and their allies."""
+
+    participants: list[str]
+    targets: list[str]
+    bloc: list[str]
+    every_state: list[str]
+
+    def others(self, members: Sequence[str]) -> list[str]:
+        """The states that are neither among these nor targets."""
+        return [
+            code for code in self.every_state if code not in {*members, *self.targets}
+        ]
+
+
 def build_case(
-    case: Case | Mapping[str, str],
-    data_dir: Path | str,
-    name: str,
-    base_rate: float | None = None,
+    case: Case, data_dir: Path | str, name: str, base_rate: float | None = None
 ) -> tuple[dict[str, str], date | None]:
     """The files of a scenario, by their path beside NAME.yaml: NAME.yaml itself and
     NAME/*.csv; and the day before which the record is complete, where it is long enough
     for a calibration: then the scenario names NAME/calibration.yaml, which is still to
     be written.
 
-    case: a row of the table of cases, read or as text by column. data_dir: folder of
-    the series, under the names that evidence.data lists; only the capabilities must be
-    there. base_rate: agreements a year, in place of what the series say of the level.
-    Nothing dated on or after the signal is read into the scenario. Raises DataError."""
-    if not isinstance(case, Case):
-        case = case_of(dict(case), None, None)
+    data_dir: folder of the series, under the names that evidence.data lists; only the
+    capabilities must be there. base_rate: agreements a year, in place of what the
+    series say of the level. Nothing dated on or after the signal is read into the
+    scenario. Raises DataError."""
     if not IDENTIFIER.fullmatch(name):
         hint = "Take letters, digits, _ and -, up to 64 of them"
         raise DataError("this is no name for a scenario", hint, value=name)
-    series, on = Series(data_dir), case.signal_date
-    actors, left_out = _actors(case)
-    agreements = agreement_rows(series, actors, case.participants, on)
-    states = state_rows(series, actors, on, agreements)
-    disputes = dispute_rows(series, actors, on)
-    distances, by_capitals = distance_rows(series, actors, on)
+    SOURCES["capability"].require(Path(data_dir))
+    actors, notes = _actors(case)
+    record = Record.of(data_dir, actors, case.signal_date)
+    agreements = agreement_rows(record, case.participants)
+    states, disputes = state_rows(record, agreements), dispute_rows(record)
+    distances, by_capitals = distance_rows(record)
     tables = {
         "states": states,
         "disputes": disputes,
-        "no_relations": relation_rows(series, actors, on),
+        "no_relations": relation_rows(record),
         "distances": distances,
         "accords": agreements,
     }
-    participants, present = {*case.participants}, {actor.code for actor in actors}
-    rivals = _beside([(row["a"], row["b"]) for row in disputes], participants)
-    targets = rivals & (present - participants)
-    allies = _beside(pacts_in_force(agreements), participants)
-    roles = {
-        "participants": sorted(participants & present),
-        "targets": sorted(targets),
-        "bloc": sorted((allies | participants) & (present - targets)),
-    }
-    notes = [*left_out, *series.notes, *_gaps(series, case, states, by_capitals)]
-    start = on - timedelta(days=1)
-    level, until = _level(series, agreements, start, name, base_rate)
-    files = {
-        f"{name}/{table}.csv": _csv(COLUMNS[table], rows)
-        for table, rows in tables.items()
-        if rows
-    }
-    codes = [row["id"] for row in states]
-    text = _yaml(case, name, codes, files, roles, notes, level)
+    notes += _gaps(record, states)
+    if by_capitals:
+        count = f"{by_capitals} pairs without a minimum distance"
+        notes.append(f"{count}: between capitals.")
+    start = case.signal_date - timedelta(days=1)
+    level, until = _level(record, agreements, start, name, base_rate)
+    files = {}
+    for title, rows in tables.items():
+        if len(rows):
+            columns = rows.reindex(columns=COLUMNS[title].split())
+            files[f"{name}/{title}.csv"] = columns.to_csv(
+                index=False, lineterminator="\n"
+            )
+    quarrels = list(zip(disputes["a"], disputes["b"], strict=True))
+    roles = _roles(case, states["id"].tolist(), quarrels, pacts_in_force(agreements))
+    text = _yaml(case, files, roles, notes, level)
     return {f"{name}.yaml": text, **files}, until
 
 
-def _beside(dyads: Iterable[tuple[str, str]], participants: set[str]) -> set[str]:
+def _roles(
+    case: Case, codes: list[str], quarrels: list[Pair], pacts: list[Pair]
+) -> Roles:
+    """Who is a participant, a target, or in the bloc. codes: of all states."""
+    participants = {*case.participants}
+    targets = _beside(quarrels, participants) - participants
+    bloc = (_beside(pacts, participants) | participants) - targets
+    return Roles(
+        participants=[code for code in codes if code in participants],
+        targets=[code for code in codes if code in targets],
+        bloc=[code for code in codes if code in bloc],
+        every_state=codes,
+    )
+
+
+def _beside(dyads: Iterable[Pair], participants: set[str]) -> set[str]:
     """Both states of the dyads that have a participant."""
     return {code for dyad in dyads if {*dyad} & participants for code in dyad}
 
 
 def _level(
-    series: Series,
-    agreements: Sequence[Row],
+    record: Record,
+    agreements: pd.DataFrame,
     start: date,
     name: str,
     base_rate: float | None,
@@ -164,28 +175,26 @@ def _level(
     if base_rate is not None:
         comment = "# agreements a year, as given to `balance-sim new`"
         return [f"base_rate: {short(base_rate)}    {comment}"], None
-    last = series.last_year("accords")
-    until = start
-    if last is not None:
-        until = min(start, date(last + 1, 1, 1))
-    first, count = years_before(until, RECORD_YEARS), 0
-    for row in agreements:
-        if row["multilateral"] == "false" and row["signed"]:
-            count += first <= date.fromisoformat(row["signed"]) < until
-    record = f"{count} agreements between two of these states are dated in the"
-    record = f"{record} twenty years before {until}"
+    last = record.last_year("accords")
+    until = start if last is None else min(start, date(last + 1, 1, 1))
+    first = years_before(until, RECORD_YEARS).isoformat()
+    is_bilateral = agreements["multilateral"] == "false"
+    is_recent = (agreements["signed"] >= first) & (agreements["signed"] < str(until))
+    count = int((is_bilateral & is_recent).sum())
+    counted = f"{count} agreements between two of these states are dated in the"
+    counted = f"{counted} twenty years before {until}"
     if count >= FEWEST:
         command = f"balance-sim evidence calibrate {name}.yaml"
         if until != start:
             command += f" --until {until}"
-        lines = [f"# {record}.", f"# Written by `{command}`."]
+        lines = [f"# {counted}.", f"# Written by `{command}`."]
         return [*lines, f"calibration: {name}/calibration.yaml"], until
     if count:
-        comment = f"# {record}, too few for a calibration."
+        comment = f"# {counted}, too few for a calibration."
         return [comment, f"base_rate: {short(count / RECORD_YEARS)}"], None
     level = "the level is that of the shipped intercepts."
     hint = "`base_rate: 2` would set it, agreements a year."
-    return [f"# {record}: {level} {hint}"], None
+    return [f"# {counted}: {level} {hint}"], None
 
 
 def _actors(case: Case) -> tuple[list[Actor], list[str]]:
@@ -196,101 +205,89 @@ def _actors(case: Case) -> tuple[list[Actor], list[str]]:
     on = case.signal_date
     year = (on - timedelta(days=1)).year
     actors: dict[str, Actor] = {}
-    absent: dict[str, str] = {}
+    left_out: list[str] = []
     for code in (*case.participants, *case.observers):
         column = "participants" if code in case.participants else "observers"
-        reason = is_state_in(code, year)
-        state = actor(code, on) if reason is None else None
+        reason = f"{code} is no state"
+        if code not in ORGANISATIONS:
+            reason = is_state_in(code, year) or ""
+        state = None if reason else actor(code, on)
         if state is None:
-            absent[code] = reason or f"`{code}` has no COW number"
+            left_out.append(f"Left out: {reason or f'`{code}` has no COW number'}.")
+            if column == "participants":
+                message = f"a participant was no state at the time: {reason}"
+                raise case.refused(
+                    message, "Correct the code or the date", column, code
+                )
             continue
         for namesake in actors.values():
             if namesake.iso3 == state.iso3:
                 message = f"{namesake.code} and {code} are one state"
-                raise _refused(case, message, "Name it once", column, code)
+                raise case.refused(message, "Name it once", column, code)
         actors[code] = state
-    left_out = [f"Left out: {name} is no state." for name in case.organisations]
-    left_out += [f"Left out: {reason}." for reason in absent.values()]
-    for code in case.participants:
-        if code in absent:
-            message = f"a participant was no state at the time: {absent[code]}"
-            hint = "Correct the code or the date"
-            raise _refused(case, message, hint, "participants", code)
     if len(actors) < 3:
         message = "three states that were there at the time are needed, participants"
-        message += " and observers"
-        if left_out:
-            message += f" ({'; '.join(left_out)[:300]})"
+        message += f" and observers ({'; '.join(left_out)[:300]})"
         observers = ";".join(case.observers)
-        raise _refused(case, message, "Name more observers", "observers", observers)
+        raise case.refused(message, "Name more observers", "observers", observers)
     return [actors[code] for code in sorted(actors)], left_out
 
 
-def _refused(case: Case, message: str, hint: str, column: str, value: str) -> DataError:
-    return DataError(message, hint, case.path, case.line, column, value)
-
-
-def _gaps(
-    series: Series, case: Case, states: Sequence[Row], by_capitals: int
-) -> Iterable[str]:
+def _gaps(record: Record, states: pd.DataFrame) -> list[str]:
     """What the scenario lacks, in words."""
-    year = case.signal_date.year
+    year, notes = record.on.year, list[str]()
+    for name, title in TITLES.items():
+        if record.reads[name].report.is_missing:
+            notes.append(f"The data folder has no {title}: missing throughout.")
     for name in CARRIED:
-        last, title = series.last_year(name), TITLES[name]
-        title = title[0].upper() + title[1:]
-        if name == "disputes":
-            title += " and wars"
+        last = record.last_year(name)
         if last is not None and last < year - 1:
             consequence = "what went on then is taken to go on"
-            yield f"{title} are on record to {last}; {consequence}."
+            notes.append(f"{TITLES[name]} are on record to {last}; {consequence}.")
     for field in ("democracy", "ideal_point"):
-        missing = [row["id"] for row in states if not row[field]]
+        cells = states.reindex(columns=[field])[field]
+        missing = states.loc[cells.isna(), "id"].tolist()
         if len(missing) == len(states):
-            yield f"{field}: missing for all states; no pair differs in it."
+            notes.append(f"{field}: missing for all states; no pair differs in it.")
         elif missing:
             consequence = "their pairs take the mean of the others"
-            yield f"{field}: missing for {', '.join(missing)}; {consequence}."
-    for row in states:
-        code = row["id"]
-        match = re.search(r"COW NMC (\d{4})", row["source"])
+            notes.append(f"{field}: missing for {', '.join(missing)}; {consequence}.")
+    for code, source in zip(states["id"], states["source"], strict=True):
+        match = re.search(r"COW NMC (\d{4})", source)
         if match is None:
             consequence = "in no series; the least of the other states stands in"
-            yield f"Capability of {code}: {consequence}."
+            notes.append(f"Capability of {code}: {consequence}.")
         elif int(match[1]) != year - 1:
-            yield f"Capability of {code} is that of {match[1]}."
-    if by_capitals:
-        yield f"{by_capitals} pairs without a minimum distance: between capitals."
+            notes.append(f"Capability of {code} is that of {match[1]}.")
+    return notes
 
 
 def _yaml(
     case: Case,
-    name: str,
-    codes: Sequence[str],
     files: Mapping[str, str],
-    roles: Mapping[str, Sequence[str]],
+    roles: Roles,
     notes: Sequence[str],
     level: Sequence[str],
 ) -> str:
-    """roles: participants, targets, bloc (the participants and their allies). level:
-    lines that state how many agreements a year there are."""
-    participants, rivals = roles["participants"], roles["targets"]
-    outside = [code for code in codes if code not in {*participants, *rivals}]
-    groups = {"participants": participants, "targets": rivals, "others": outside}
+    """The text of the scenario. files: of its tables; level: lines that state how many
+    agreements a year there are."""
+    participants, targets = roles.participants, roles.targets
+    outside = roles.others(participants)
+    groups = {"participants": participants, "targets": targets, "others": outside}
     groups = {group: members for group, members in groups.items() if members}
-    unaligned = [code for code in codes if code not in {*roles["bloc"], *rivals}]
-    readers = {"bloc": roles["bloc"], "targets": rivals, "others": unaligned}
     days = (case.last_day - case.signal_date).days
     windows = [str(window) for window in WINDOWS if window < days - SHORTEST_REST]
     windows.append(str(days))
-    signal = f"the signal of {', '.join(case.participants)}"
-    question = f"Which accords of others did {signal} call forth?"
+    label = CONTROL.sub("", case.label or case.case_id)
+    question = "Which accords of others did the signal of"
+    question = f"{question} {', '.join(case.participants)} call forth?"
     tables = []
-    for table in COLUMNS:
-        path = f"{name}/{table}.csv"
-        if path in files:
-            digest = hashlib.sha256(files[path].encode()).hexdigest()
-            tables += [f"{table}:", f'  - {{table: {path}, sha256: "{digest}"}}']
-    targets = f", targets: {_list(rivals)}" if rivals else ""
+    for path, text in files.items():
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        tables += [f"{Path(path).stem}:", f'  - {{table: {path}, sha256: "{digest}"}}']
+    aimed = f", targets: {_list(targets)}" if targets else ""
+    unaligned = roles.others(roles.bloc)
+    readers = {"bloc": roles.bloc, "targets": targets, "others": unaligned}
     audiences = []
     for audience, members in readers.items():
         attention = ATTENTION_OF_OTHERS if audience == "others" else 1.0
@@ -303,8 +300,8 @@ def _yaml(
 
     fields = [
         f"id: {SIGNAL}, date: {case.signal_date}, kind: {case.event_kind}",
-        f"label: {_text(case.label)}, visibility: {short(case.visibility)}",
-        f"principals: {_list(participants)}{targets}",
+        f"label: {_text(label)}, visibility: {short(case.visibility)}",
+        f"principals: {_list(participants)}{aimed}",
         f"source: {_text(f'Table of cases, {case.case_id}')}",
     ]
     event = f"  - {{{', '.join(fields)}}}"
@@ -313,12 +310,12 @@ def _yaml(
     start, end = case.signal_date - timedelta(days=1), case.last_day + timedelta(days=1)
     months = f"{case.window_months} months after it, and a day"
     return f"""\
-# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}.
+# {_plain(label)}, {case.signal_date}. Case {_plain(case.case_id)}.
 # Built from its row and the public series by `balance-sim evidence case`; the rules and
 # the columns: docs/cases.md. Nothing dated on or after the day of the signal is an
 # input.
 schema: 1
-title: {_text(case.label)}
+title: {_text(label)}
 question: {_text(question)}
 source: {_text(source)}
 notes: {_text(notice)}
@@ -353,12 +350,6 @@ report:
   windows: {_list(windows)}
   groups: {_list(list(groups))}
 """
-
-
-def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    return pd.DataFrame(rows, columns=list(columns)).to_csv(
-        index=False, lineterminator="\n"
-    )
 
 
 def _text(value: str) -> str:

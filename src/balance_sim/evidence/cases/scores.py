@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from balance_sim.evidence.cases.tables import Response, sorted_out
+from balance_sim.evidence.cases.responses import Response, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import MODEL
 from balance_sim.model.baseline import classes_of

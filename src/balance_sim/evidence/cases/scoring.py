@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from balance_sim.evidence.cases.responses import responses_of
 from balance_sim.evidence.cases.scores import score_case
-from balance_sim.evidence.cases.tables import responses_of
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.evidence.goodness.dyad_probabilities import RUNS, dyad_probabilities

@@ -1,30 +1,39 @@
-"""What users write of cases: the table of cases, the table of what is on record as an
-answer to a signal, a plan of cases. Columns: docs/cases.md.
-
-`counter` and `bandwagon` rows are responses. Every other row is kept and reported, and
-not scored: `other` rows, rows with a side that is no state of the scenario (NATO, EU,
-SCO), rows outside the window."""
+"""What users write of cases: the table of cases, and a plan of cases to run and score.
+Columns: docs/cases.md."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import pandas as pd
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.table import Table, declared, open_table
-from balance_sim.model.baseline import classes_of
+from balance_sim.evidence.data.errors import (
+    BAD_CELL,
+    OUT_OF_BOUNDS,
+    TWICE,
+    DataError,
+)
+from balance_sim.evidence.data.table import open_table
 from balance_sim.scenario.actors import code_table, known
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.plans import read_plan
-from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import refusal
 
 ORGANISATIONS = ("NATO", "EU", "SCO")
@@ -33,8 +42,7 @@ LONG_GAP = 20
 """Years without membership of the COW system, between two spells of it, after which a
 state had ceased to be one: Korea 1905-49, the Baltic states 1940-91. A shorter one is
 an occupation that a government outlived."""
-FIRST_YEAR = 1900
-DEFAULT_WINDOW_MONTHS = 24
+FIRST_DAY = date(1900, 1, 1)
 LONGEST_WINDOW_MONTHS = 119
 """Windows count days from the focal date, up to 3650."""
 _TREATY = re.compile(
@@ -43,17 +51,10 @@ _TREATY = re.compile(
 )
 """A label with one of these words names a `treaty`; any other signal is a
 `joint_summit`."""
-RESPONSES = ("counter", "bandwagon")
-DIRECTIONS = (*RESPONSES, "other")
-_CASES = declared(
+CASES = (
     "case_id! label=label|title|name signal_date!=signal_date|date participants! "
-    "observers visibility window_months notes=notes|note kind"
+    "observers visibility window_months kind"
 )
-_RESPONSES = declared(
-    "case_id=case_id|case state_a!=state_a|iso3_a|a state_b!=state_b|iso3_b|b "
-    "date!=date|signed direction! agreement_id"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,8 @@ def actor(code: str, on: date) -> Actor | None:
     spells = table[table["iso3"] == iso3].sort_values("start")
     if spells.empty:
         return None
-    day = pd.Timestamp(on)
-    at_date = spells[(spells["start"] <= day) & (spells["end"] >= day)]
-    earlier = spells[spells["end"] < day]
-    spell = spells.iloc[0]
-    if len(at_date):
-        spell = at_date.iloc[-1]
-    elif len(earlier):
-        spell = earlier.iloc[-1]
+    begun = spells[spells["start"] <= pd.Timestamp(on)]
+    spell = spells.iloc[0] if begun.empty else begun.iloc[-1]
     cows = tuple(int(cow) for cow in dict.fromkeys(spells["cow"]))
     return Actor(code, iso3, code_table()[code].name, cows, int(spell["cow"]))
 
@@ -94,10 +89,8 @@ def state_code(text: str) -> str | None:
     if code in code_table():
         return code
     table = codes.state_codes()
-    is_match = (table["abbreviation"] == code) & (table["iso3"] != "")
-    matches = {*table.loc[is_match, "iso3"]}
-    iso3 = matches.pop() if len(matches) == 1 else None
-    return iso3 if iso3 in code_table() else None
+    matches = {*table.loc[table["abbreviation"] == code, "iso3"]} & code_table().keys()
+    return matches.pop() if len(matches) == 1 else None
 
 
 def is_state_in(code: str, year: int) -> str | None:
@@ -109,312 +102,119 @@ def is_state_in(code: str, year: int) -> str | None:
     spells = table[table["iso3"] == codes.current_iso3(code)]
     last = spells[spells["start"].dt.year <= year]["end"].max()
     first = spells[spells["end"].dt.year >= year]["start"].min()
-    if pd.isna(last) or pd.isna(first) or not last.year < year < first.year:
-        return None
-    if first.year - last.year < LONG_GAP:
+    is_gap = not pd.isna(last) and not pd.isna(first) and last.year < year < first.year
+    if not is_gap or first.year - last.year < LONG_GAP:
         return None
     state = f"`{code}` ({code_table()[code].name})"
     years = f"from {last.year} to {first.year}"
     return f"{state} was no member of the state system {years}"
 
 
-@dataclass(frozen=True)
-class Case:
-    """One row: who gave the signal when, who could answer it, and for how long answers
-    count.
+# --- the table of cases ---------------------------------------------------------------
 
-    organisations: named among the observers, and no states. path, line: where the row
-    stands, for messages."""
+
+def _state_codes(text: str) -> tuple[str, ...]:
+    """The codes of a cell; organisations stand among them as they are."""
+    named: list[str] = []
+    for word in filter(None, re.split(r"[;,|\s]+", text)):
+        code = word.upper() if word.upper() in ORGANISATIONS else state_code(word)
+        if code is None:
+            raise ValueError(f"no state has this code: {word}")
+        named.append(code)
+    return tuple(named)
+
+
+def _event_kind(kind: str) -> str:
+    kinds = default_tree().fields["event_kinds"].fields
+    if kind not in kinds:
+        raise ValueError(f"this is no kind of event: write one of {', '.join(kinds)}")
+    return kind
+
+
+Codes = Annotated[tuple[str, ...], BeforeValidator(_state_codes)]
+
+
+class Case(BaseModel):
+    """One row: who gave the signal when, who could answer it, and for how long answers
+    count. path, line: where the row stands, for messages."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     case_id: str
-    label: str
-    signal_date: date
-    participants: tuple[str, ...]
-    observers: tuple[str, ...]
-    visibility: float = 1.0
-    window_months: int = DEFAULT_WINDOW_MONTHS
-    notes: str = ""
-    kind: str = ""
-    organisations: tuple[str, ...] = ()
-    path: Path | str | None = field(default=None, compare=False)
-    line: int | None = field(default=None, compare=False)
+    label: str = ""
+    signal_date: Annotated[
+        date, BeforeValidator(date.fromisoformat), Field(ge=FIRST_DAY)
+    ]
+    participants: Codes
+    observers: Codes = ()
+    visibility: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    window_months: Annotated[int, Field(ge=1, le=LONGEST_WINDOW_MONTHS)] = 24
+    kind: Annotated[str, AfterValidator(_event_kind)] | None = None
+    path: str = ""
+    line: int = 0
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        """The same. Raises ValueError for a state that is named twice, and for an
+        organisation among the participants."""
+        named = (*self.participants, *self.observers)
+        twice = [code for code in named if named.count(code) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice")
+        if {*self.participants} & {*ORGANISATIONS}:
+            raise ValueError("an organisation is no participant: name its states")
+        return self
 
     @property
     def last_day(self) -> date:
         """The last day on which an answer counts."""
-        return (
-            pd.Timestamp(self.signal_date) + pd.DateOffset(months=self.window_months)
-        ).date()
+        months = pd.DateOffset(months=self.window_months)
+        return (pd.Timestamp(self.signal_date) + months).date()
 
     @property
     def event_kind(self) -> str:
         """The kind given, else by the words of the label."""
-        return self.kind or (
-            "treaty" if _TREATY.search(self.label.lower()) else "joint_summit"
-        )
+        is_treaty = _TREATY.search(self.label.lower())
+        return self.kind or ("treaty" if is_treaty else "joint_summit")
+
+    def refused(self, message: str, hint: str, column: str, value: str) -> DataError:
+        """An error in a cell of the row."""
+        return DataError(message, hint, self.path, self.line, column, value)
+
+
+def case_of(cells: Mapping[str, str], path: str = "", line: int = 0) -> Case:
+    """A row of text cells as a Case; blank cells are as if they were not there. Raises
+    DataError for the first that is wrong."""
+    given = {column: cell for column, cell in cells.items() if cell}
+    try:
+        return Case.model_validate({**given, "path": path, "line": line})
+    except ValidationError as error:
+        first = error.errors()[0]
+        column = str(first["loc"][0]) if first["loc"] else "observers"
+        message = first["msg"].removeprefix("Value error, ")
+        is_bound = first["type"].startswith(("greater_than", "less_than"))
+        code = OUT_OF_BOUNDS if is_bound else BAD_CELL
+        hint = "Correct the cell: docs/cases.md has the columns"
+        value = cells.get(column, "")
+        raise DataError(message, hint, path, line, column, value, code=code) from None
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
     """One case of a table; what is wrong in the rows of others is no matter. Raises
     DataError if it is not there, with the ids that are."""
-    table = open_table(path, "cases", *_CASES)
-    table.whole_rows()
-    ids = table.text["case_id"].str.strip()
-    table.refuse(
-        "case_id", ids.duplicated(), "this case has two rows", "Keep one row a case"
-    )
-    if case_id not in set(ids):
-        listed = ", ".join(ids[:20]) or "none"
-        raise DataError(
-            "there is no such case",
-            f"The cases found are: {listed}",
-            path,
-            value=case_id,
-        )
-    row = list(ids).index(case_id)
-    cells = {str(column): str(cell) for column, cell in table.text.iloc[row].items()}
-    return case_of(cells, path, table.lines([row])[0])
+    table = open_table(path, "cases", CASES)
+    ids = table.text["case_id"]
+    message, hint = "this case has two rows", "Keep one row a case"
+    table.refuse("case_id", ids.duplicated(), message, hint, TWICE)
+    rows = table.text[ids == case_id]
+    if rows.empty:
+        hint = f"The cases found are: {', '.join(ids[:20]) or 'none'}"
+        raise DataError("there is no such case", hint, path, value=case_id)
+    cells = {str(column): str(cell) for column, cell in rows.iloc[0].items()}
+    return case_of(cells, table.path, int(rows.index[0]))
 
 
-@dataclass(frozen=True)
-class _CaseRow:
-    """A row as text, and where it stands, for messages."""
-
-    cells: Mapping[str, str]
-    path: Path | str | None
-    line: int | None
-
-    def refused(
-        self,
-        column: str,
-        message: str,
-        hint: str = "Correct it",
-        value: str | None = None,
-    ) -> DataError:
-        value = self.cells[column] if value is None else value
-        return DataError(message, hint, self.path, self.line, column, value)
-
-    def text(self, column: str) -> str:
-        control = _CONTROL.search(self.cells[column])
-        if control:
-            why = f"control character U+{ord(control.group()):04X}"
-            raise DataError(why, "Remove it", self.path, self.line, column)
-        return self.cells[column]
-
-    def number(self, column: str, default: float, low: float, high: float) -> float:
-        try:
-            value = float(self.text(column) or default)
-        except ValueError:
-            raise self.refused(column, "this is not a number") from None
-        if not low <= value <= high:
-            raise self.refused(column, f"this lies outside {low:g}..{high:g}")
-        return value
-
-    def states(self, column: str, others: Sequence[str] = ()) -> tuple[str, ...]:
-        """The codes of a cell; `others` may stand among them as they are."""
-        named: dict[str, None] = {}
-        for word in filter(None, re.split(r"[;,|\s]+", self.text(column))):
-            code = word.upper() if word.upper() in others else state_code(word)
-            if code is None:
-                hint = "Write ISO alpha-3 codes, of former states too (SUN, YUG)"
-                raise self.refused(column, "no state has this code", hint, word)
-            if code in named:
-                raise self.refused(
-                    column, "this state is named twice", "Name it once", word
-                )
-            named[code] = None
-        return tuple(named)
-
-    def day(self, column: str) -> date:
-        try:
-            when = date.fromisoformat(self.text(column))
-        except ValueError:
-            raise self.refused(
-                column, "the signal needs a whole date", "Write YYYY-MM-DD"
-            ) from None
-        if when.year < FIRST_YEAR:
-            raise self.refused(
-                column, f"cases start in {FIRST_YEAR}", "Take a later case"
-            )
-        return when
-
-
-def case_of(
-    record: Mapping[str, str], path: Path | str | None, line: int | None
-) -> Case:
-    """A row of text cells as a Case. Raises DataError."""
-    row = _CaseRow(
-        {column: str(record.get(column) or "").strip() for column in _CASES[0]},
-        path,
-        line,
-    )
-    if not row.text("case_id"):
-        raise row.refused("case_id", "a case without a name", "Give each case an id")
-    kind, kinds = row.text("kind"), default_tree().fields["event_kinds"].fields
-    if kind and kind not in kinds:
-        raise row.refused(
-            "kind", "this is no kind of event", f"Write one of {', '.join(kinds)}"
-        )
-    participants, named = (
-        row.states("participants"),
-        row.states("observers", ORGANISATIONS),
-    )
-    observers = tuple(code for code in named if code not in ORGANISATIONS)
-    twice = sorted({*participants} & {*observers})
-    if twice:
-        raise row.refused(
-            "observers", f"{twice[0]} is a participant already", "Name each state once"
-        )
-    if not participants:
-        raise row.refused(
-            "participants", "no participants", "Name those who gave the signal"
-        )
-    visibility = row.number("visibility", 1.0, 0.0, 1.0)
-    months = row.number(
-        "window_months", DEFAULT_WINDOW_MONTHS, 1, LONGEST_WINDOW_MONTHS
-    )
-    if months != int(months):
-        raise row.refused("window_months", "this is not a whole number")
-    return Case(
-        case_id=row.text("case_id"),
-        label=row.text("label") or row.text("case_id"),
-        signal_date=row.day("signal_date"),
-        participants=participants,
-        observers=observers,
-        visibility=visibility,
-        window_months=int(months),
-        notes=row.text("notes"),
-        kind=kind,
-        organisations=tuple(code for code in named if code in ORGANISATIONS),
-        path=path,
-        line=line,
-    )
-
-
-@dataclass(frozen=True)
-class Response:
-    """One row. `on`: the first day of what is known of its date, `latest` the last;
-    written: the date as the table has it.
-
-    why_not: the reason for which it is not scored, empty if it is."""
-
-    line: int
-    case_id: str
-    state_a: str
-    state_b: str
-    on: date
-    direction: str
-    agreement_id: str
-    written: str
-    latest: date
-    why_not: str = ""
-
-
-def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
-    """The rows of one case; of the only one there is if none is named; all where none
-    has a case.
-
-    What is wrong in the rows of other cases is no matter. A blank agreement_id makes
-    the row an agreement of its own. A date may be a month or a year. Raises
-    DataError."""
-    table = open_table(path, "responses", *_RESPONSES)
-    table.whole_rows()
-    table.text = table.text.apply(lambda column: column.str.strip())
-    ids = table.words("case_id")
-    case_ids = list(dict.fromkeys(ids))
-    if case_ids != [""] and not (case_id is None and len(case_ids) == 1):
-        hint = f"The cases found are: {', '.join(case_ids[:20]) or 'none'}"
-        if case_id is None:
-            raise DataError(
-                "the table has more than one case, or none",
-                f"Name one by --case. {hint}",
-                path,
-            )
-        table.text = table.text[ids == case_id]
-        if table.text.empty:
-            message = "no response is recorded for this case"
-            raise DataError(message, hint, path, column="case_id", value=case_id)
-    is_unknown = ~table.text["direction"].str.lower().isin(DIRECTIONS)
-    hint = f"Write one of {', '.join(DIRECTIONS)}"
-    table.refuse("direction", is_unknown, "this is no direction", hint)
-    return _responses(table)
-
-
-SIDES = ("state_a", "state_b")
-
-
-def _responses(table: Table) -> list[Response]:
-    days, precision = table.dates("date")
-    latest, _ = table.dates("date", end=True)
-    table.refuse("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
-    for side in SIDES:
-        hint = "Name a state or an organisation"
-        table.refuse(side, table.text[side] == "", "a side is missing", hint)
-    cells = table.text.reindex(columns=list(_RESPONSES[0]), fill_value="")
-    records = cells.to_dict("records")
-    lines = table.lines([int(row) for row in table.text.index])
-    rows = []
-    for record, line, when, unit, last in zip(
-        records, lines, days, precision, latest, strict=True
-    ):
-        day = when.date()
-        starts = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}
-        sides = [state_code(record[side]) or record[side].upper() for side in SIDES]
-        rows.append(
-            Response(
-                line=line,
-                case_id=record["case_id"],
-                state_a=sides[0],
-                state_b=sides[1],
-                on=starts.get(unit, day),
-                direction=record["direction"].lower(),
-                agreement_id=record["agreement_id"] or f"line-{line}",
-                written=record["date"],
-                latest=last.date(),
-            )
-        )
-    return rows
-
-
-def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
-    """The same rows in the scenario's codes, each with the reason why it is not scored,
-    if there is one."""
-    code_of = {codes.current_iso3(code): code for code in scenario.codes}
-    participants = {*classes_of(scenario).participants}
-    responses = []
-    for row in rows:
-        sides = [
-            code_of.get(codes.current_iso3(side), side)
-            for side in (row.state_a, row.state_b)
-        ]
-        a, b = sorted(sides)
-        response = replace(row, state_a=a, state_b=b)
-        absent = [side for side in sides if side not in scenario.codes]
-        why = _not_scored(response, absent)
-        if not why and {a, b} <= participants:
-            why = "both sides are participants"
-        responses.append(replace(response, why_not=why or _outside(row, scenario)))
-    return responses
-
-
-def _not_scored(row: Response, absent: Sequence[str]) -> str:
-    """Why a row is no response of two states of the scenario; empty if it is one.
-    absent: its sides that are none."""
-    if row.direction not in RESPONSES:
-        return f"direction `{row.direction}`: not a response"
-    if absent:
-        is_state = state_code(absent[0])
-        end = "not a state of the scenario" if is_state else "not a state"
-        return f"{absent[0]}: {end}"
-    return "both sides are one state" if row.state_a == row.state_b else ""
-
-
-def _outside(row: Response, scenario: Scenario) -> str:
-    """Why a row is not of the scenario's window; empty if it is."""
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    if row.latest >= focal.date and row.on < scenario.end:
-        return ""
-    return f"outside the window {focal.date}..{scenario.end}"
+# --- plans ----------------------------------------------------------------------------
 
 
 def _beside(value: object, info: ValidationInfo) -> Path:

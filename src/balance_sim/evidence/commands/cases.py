@@ -14,7 +14,7 @@ from balance_sim.cli.check import CheckedFile, checked_plan, refuse_changes
 from balance_sim.cli.inputs import BASE_RATE, write_new
 from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.score import leave_if_failed
-from balance_sim.evidence.forecast.lines import MEASURES, case_lines, gain_table
+from balance_sim.evidence.forecast.lines import gain_table
 from balance_sim.show.wording import plural, wrapped
 
 SCENARIOS = Path("scenarios")
@@ -97,7 +97,6 @@ def case(
     type=options.FOLDER,
     help="Keep each study's results in a folder here; without it nothing is written.",
 )
-@options.verbose_option
 @options.json_option
 @click.pass_context
 def cases(
@@ -107,7 +106,6 @@ def cases(
     seed: int | None,
     workers: int,
     out: Path | None,
-    verbose: bool,
 ) -> None:
     """Simulate every case of PLAN (experiments/cases.yaml) and score it against the
     responses on record.
@@ -119,26 +117,24 @@ def cases(
     from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.scenario import load_scenario
 
-    plan_of_cases = read_cases_plan(plan)
-    seed, runs = (
-        plan_of_cases.seed if seed is None else seed,
-        runs or plan_of_cases.runs,
-    )
+    planned_cases = read_cases_plan(plan)
+    seed = planned_cases.seed if seed is None else seed
+    runs = runs or planned_cases.runs
     scored: list[dict[str, Any]] = []
     failed = 0
-    scenarios = [load_scenario(planned.scenario) for planned in plan_of_cases.cases]
+    scenarios = [load_scenario(planned.scenario) for planned in planned_cases.cases]
     with Steps({scenario.name: 2 + 0.05 * runs for scenario in scenarios}) as steps:
-        for planned, scenario in zip(plan_of_cases.cases, scenarios, strict=True):
+        for planned, scenario in zip(planned_cases.cases, scenarios, strict=True):
             steps.begin(scenario.name)
-            arms = []
-            for name, arm in scenario.arms.items():
-                if not (arm.drop or arm.add or arm.set):
-                    arms.append(name)
             result = run(
                 scenario,
                 runs,
                 seed,
-                arms=arms,
+                arms=[
+                    name
+                    for name, arm in scenario.arms.items()
+                    if not (arm.drop or arm.add or arm.set)
+                ],
                 workers=workers,
                 out=None if out is None else out / scenario.name,
                 progress=steps.counter("replications"),
@@ -146,61 +142,30 @@ def cases(
             failed += len(result.failed)
             row = {"scenario": scenario.name, "case": None, "runs": result.runs}
             if planned.case is not None:
-                row = score_result(result, plan_of_cases.responses, planned.case)
+                row = score_result(result, planned_cases.responses, planned.case)
             scored.append(row)
 
     def lines() -> Iterator[str]:
-        return _lines(plan_of_cases.title, scored, verbose=verbose)
+        return _lines(planned_cases.title, scored)
 
-    options.answer({"title": plan_of_cases.title, "cases": scored}, lines, indent=2)
+    options.answer({"title": planned_cases.title, "cases": scored}, lines, indent=2)
     leave_if_failed(ctx, failed, "scores")
 
 
-def _lines(
-    title: str, rows: Sequence[dict[str, Any]], *, verbose: bool
-) -> Iterator[str]:
-    """A line a case and measure; verbose: a block a case, and what the model gains on
-    each baseline."""
+def _lines(title: str, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A line a case and measure: the model beside past agreements."""
     scored = [row for row in rows if row["case"] is not None]
     runs = plural(max((row["runs"] for row in rows), default=0), "replication")
-    count = plural(len(scored), "case")
-    yield from wrapped(f"{title} ({count} scored, {runs} each)", "")
+    yield from wrapped(
+        f"{title} ({plural(len(scored), 'case')} scored, {runs} each)", ""
+    )
     if scored:
-        yield from wrapped(_gains(scored), "")
-        yield ""
-    for row in scored if verbose else ():
-        dyads = f"{row['responding_pairs']} of {row['pairs']} dyads"
-        numbers = f"{row['agreements']} agreements, {dyads}"
-        yield f"{row['scenario']}: {numbers}; {row['runs']} replications"
-        yield from [*case_lines(row), ""]
-    if scored and not verbose:
-        yield from gain_table(scored)
+        yield from ["", *gain_table(scored)]
+        meaning = "above 0 where the model ranks better"
+        yield from wrapped(f"gain: the model less past agreements, {meaning}.")
     for row in rows:
         if row["case"] is None:
             yield f"{row['scenario']}: no responses on record; not scored"
-    if scored:
-        hint = "" if verbose else "; --verbose adds the base rate and the Brier score"
-        meaning = "above 0 where the model ranks better"
-        yield from wrapped(f"gain: the model less past agreements, {meaning}{hint}.")
-
-
-def _gains(scored: Sequence[dict[str, Any]]) -> str:
-    """In how many cases the model is better than past agreements."""
-    gains = [row["earlier_accords"]["model_gains"] for row in scored]
-    clear = 0
-    for gain in gains:
-        bounds = gain["average_precision"]["ci95"]
-        clear += bool(bounds) and bounds[0] > 0
-    above = {
-        measure: sum((gain[measure]["value"] or 0.0) > 0 for gain in gains)
-        for measure in MEASURES
-    }
-    precision = f"{above['average_precision']} of {len(scored)} cases"
-    return (
-        "The model is better than past agreements of the dyads in average precision in "
-        f"{precision} (with a 95 % CI above 0 in {clear}), in AUC in {above['auc']}, "
-        f"in the Brier score in {above['brier']}."
-    )
 
 
 def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:

@@ -15,7 +15,8 @@ from balance_sim.evidence.commands.fit_events import fit_events
 from balance_sim.show.wording import wrapped
 
 FIRST_YEAR = 1985
-OF_EVENTS = ("outcome", "period", "acts", "form", "audiences", "permutations", "seed")
+ACTS = ("exercises", "treaties", "us_visits", "china_visits", "arms", "incidents")
+OF_EVENTS = ("acts", "permutations", "seed")
 OF_AGREEMENTS = ("agreements", "terms")
 
 
@@ -49,34 +50,10 @@ OF_AGREEMENTS = ("agreements", "terms")
     help="Only these terms  [default: all that the record can tell]",
 )
 @click.option(
-    "--outcome",
-    metavar="NAME",
-    help="With --events: icews-years, icews, polecat, gdelt or gdelt-scores.",
-)
-@click.option(
-    "--period",
-    type=click.Choice(["year", "quarter", "month"]),
-    default="year",
-    show_default=True,
-)
-@click.option(
     "--acts",
     multiple=True,
-    metavar="NAME",
+    type=click.Choice(ACTS),
     help="With --events: only this source of dated acts. Repeatable.",
-)
-@click.option(
-    "--form",
-    type=click.Choice(["nats", "log"]),
-    default="nats",
-    show_default=True,
-    help="With --events: acts add as in the model; or ln(1 + nats), so that further "
-    "acts add less.",
-)
-@click.option(
-    "--audiences",
-    metavar="SCENARIO",
-    help="With --events: estimates by audience of this scenario, too.",
 )
 @click.option(
     "--permutations",
@@ -123,7 +100,7 @@ def fit(
         file = out or Path("event_weights.yaml")
         wanted = {name: given[name] for name in (*OF_EVENTS, "first", "last")}
         defaults = {str(option.name): option.default for option in ctx.command.params}
-        fit_events(data, wanted, defaults, file, verbose=False)
+        fit_events(data, wanted, defaults, file)
     else:
         _fit_agreements(data, given, out or Path("parameters.yaml"))
 

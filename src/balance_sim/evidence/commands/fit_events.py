@@ -14,12 +14,7 @@ from balance_sim.evidence.commands.threads import use_one_thread
 
 
 def fit_events(
-    data: Path,
-    given: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    out: Path,
-    *,
-    verbose: bool,
+    data: Path, given: Mapping[str, Any], defaults: Mapping[str, Any], out: Path
 ) -> None:
     """Fit the weights of events, write them and print them. given, defaults: the
     command's options."""
@@ -37,59 +32,26 @@ def fit_events(
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
 
-    audiences, shown = None, dict(given)
-    if given["audiences"] is not None:
-        audiences, shown["audiences"] = _audiences(given["audiences"])
     permutations = given["permutations"]
     seconds = {"reading": 8.0, "estimates": 4 + 0.2 * permutations, "half-lives": 5.0}
     with Steps(seconds) as steps:
         steps.begin("reading")
-        loaded = load_events(
-            data,
-            given["outcome"],
-            given["period"],
-            given["first"],
-            given["last"],
-            sources=given["acts"],
-            audiences=audiences,
-        )
+        loaded = load_events(data, given["first"], given["last"], given["acts"])
         steps.begin("estimates")
-        weights = measure(
-            loaded.study,
-            permutations,
-            given["seed"],
-            partial(steps.counter("permutations"), wanted=permutations),
-            concave=given["form"] == "log",
-        )
+        say = partial(steps.counter("permutations"), wanted=permutations)
+        weights = measure(loaded.study, permutations, given["seed"], say)
         steps.begin("half-lives")
         ladders = ladders_of(weights)
         halves = half_lives(loaded.study, weights.rho)
-    command = _command(shown, defaults)
+    command = _command(given, defaults)
     record = events_record(loaded, weights, ladders, halves, command, version())
     write_atomic(out, fitted_text(record, HEAD).encode())
 
     def lines() -> Iterator[str]:
-        yield from event_lines(loaded, weights, ladders, halves, verbose=verbose)
+        yield from event_lines(loaded, weights, halves)
         yield f"wrote {out}"
 
     options.answer(record, lines, indent=1)
-
-
-def _audiences(name: str) -> tuple[dict[str, set[str]], str]:
-    """ISO codes of the states of each audience of a scenario, and how the command
-    names the scenario."""
-    from balance_sim.scenario.files import Sources
-    from balance_sim.scenario.load import load_scenario
-
-    scenario = load_scenario(name, calibrated=False)
-    audiences: dict[str, set[str]] = {}
-    for audience_name, audience in sorted(scenario.audiences.items()):
-        codes: set[str] = set()
-        for member in audience.members:
-            codes.update(scenario.groups.get(member, (member,)))
-        audiences[audience_name] = codes
-    path = Sources(name).path
-    return audiences, f"{path.parent.name}/{path.name}"
 
 
 def _command(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
@@ -97,8 +59,7 @@ def _command(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     called."""
     words = ["balance-sim", "evidence", "fit", "--events", "DATA"]
     for name, value in sorted(given.items()):
-        if value in (None, (), defaults[name]):
-            continue
-        for item in value if isinstance(value, tuple) else (value,):
-            words += [f"--{name}", str(item)]
+        if value not in (None, (), defaults[name]):
+            for item in value if isinstance(value, tuple) else (value,):
+                words += [f"--{name}", str(item)]
     return " ".join(words)

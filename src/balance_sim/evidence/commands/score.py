@@ -188,8 +188,8 @@ def _is_case_table(outcomes: Path) -> bool:
     columns."""
     from balance_sim.evidence.data.table import open_table
 
-    columns = {"a": ("state_a",), "direction": ("direction",)}
-    return open_table(outcomes, "outcomes", columns, ()).has("a", "direction")
+    table = open_table(outcomes, "outcomes", "state_a direction")
+    return {*table.published} == {"state_a", "direction"}
 
 
 def _score_case(

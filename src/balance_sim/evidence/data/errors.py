@@ -6,7 +6,7 @@ E600 : what is asked of the data, or what they hold, does not do
 E601 : a file or folder that is not there, or cannot be read
 E602 : no table: damaged, empty, or rows that do not fit the header
 E603 : a column that is wanted is not there
-E604 : a cell that is no number, whole number, year, date or known word
+E604 : a cell that is no number, whole number, date or known word
 E605 : a value outside its bounds
 E606 : two rows where there may be one
 """
@@ -55,32 +55,24 @@ class DataError(InputError):
         self.code = code
 
     def __str__(self) -> str:
-        place = []
-        if self.path is not None:
-            place.append(str(self.path))
-        if self.line is not None:
-            place.append(f"line {self.line}")
-        if self.column is not None:
-            place.append(f"column {self.column}")
-        head = ", ".join(place)
-        separator = ": " if head else ""
-        return f"{head}{separator}{self.message}{self._cell()}. {self.next_step}."
-
-    def _cell(self) -> str:
-        """The value in brackets, clipped; empty where there is none."""
-        if self.value is None:
-            return ""
-        dots = "..." if len(self.value) > LONGEST_VALUE else ""
-        return f" (found {self.value[:LONGEST_VALUE]!r}{dots})"
+        line = self.line and f"line {self.line}"
+        column = self.column and f"column {self.column}"
+        places = [str(part) for part in (self.path, line, column) if part]
+        place = f"{', '.join(places)}: " if places else ""
+        cell = ""
+        if self.value is not None:
+            dots = "..." if len(self.value) > LONGEST_VALUE else ""
+            cell = f" (found {self.value[:LONGEST_VALUE]!r}{dots})"
+        return f"{place}{self.message}{cell}. {self.next_step}."
 
     def messages(self) -> list[str]:
         """The error as one line."""
         return [f"error: {self}"]
 
     def records(self) -> list[dict[str, object]]:
-        """The error as plain data, with its code."""
+        """The error as plain data, in the keys of a scenario's errors, and `value`."""
         record: dict[str, object] = {
-            "file": "" if self.path is None else str(self.path),
+            "file": str(self.path or ""),
             "line": self.line,
             "col": None,
             "path": self.column or "",
@@ -102,10 +94,9 @@ def require_member(name: str, value: object, allowed: Sequence[str]) -> None:
 
 def require_folder(path: Path) -> None:
     """Raise DataError where a folder of data is not there, or is a file."""
-    if path.is_file():
-        message = "this is a file, not a folder of data"
-        hint = "Give the folder it lies in, or pass agreements as --agreements"
-        raise DataError(message, hint, path, code=NO_FILE)
     if not path.is_dir():
+        message = "there is no such folder"
+        if path.exists():
+            message = "this is a file, not a folder of data"
         hint = "Give the folder that holds the data files"
-        raise DataError("there is no such folder", hint, path, code=NO_FILE)
+        raise DataError(message, hint, path, code=NO_FILE)

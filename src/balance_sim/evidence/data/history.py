@@ -10,7 +10,7 @@ through unification (one ISO code); every other actor is one COW number."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,28 +20,40 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
-from balance_sim.evidence.data.agreements import read_outcomes
-from balance_sim.evidence.data.errors import NO_FILE, DataError, require_folder
-from balance_sim.evidence.data.sources import FILES, READERS, file_of
+from balance_sim.evidence.data.agreements import AGREEMENTS
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.table import Read, ReadReport
-from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.nodes import plain
 
 Floats = layers.Floats
+Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
 
-NEEDED = ("accords", "capability")
 ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
-LAYERS = (
-    *("capability", "ideal", "democracy", "rivalry", "claim", "militarised", "war"),
-    *("alliance_depth", "alliance_calm"),
+NEEDED = ("accords", "capability")
+RECORDED = (
+    *("alliances", "claims", "disputes", "distance", "capitals", "accords"),
+    *("capability", "ideal", "democracy", "contiguity", "rivalry"),
 )
+"""Sources of a history, in the order of its reports."""
+LAYERS_OF: Mapping[str, tuple[str, Layer]] = {
+    "capability": ("capability", layers.state_years),
+    "ideal": ("ideal", layers.state_years),
+    "democracy": ("democracy", layers.state_years),
+    "contiguity": ("contiguity", layers.contiguity),
+    "rivalry": ("rivalry", layers.rivalries),
+    "claim": ("claims", layers.claims),
+    "militarised": ("disputes", layers.militarised),
+    "war": ("disputes", layers.wars),
+    "alliance_depth": ("alliances", layers.alliance_depth),
+    "alliance_calm": ("alliances", layers.alliance_calm),
+}
+"""The source of each layer, and how it is laid out."""
+LAYERS = tuple(name for name in LAYERS_OF if name != "contiguity")
 """Layers of which the last observation can be carried forward. Of distance and
 contiguity it is, where they are laid out."""
-NOT_CARRIED = ("DCAD", "accords", "capitals")
-STATE_YEARS = {"capability": "cinc", "ideal": "ideal_fp", "democracy": "polyarchy"}
-"""Layers of states, each also the name of its source, by the column of the series."""
+NOT_CARRIED = ("DCAD", "agreements", "capitals")
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ class History:
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """(T, n): member on some day of the year."""
+        """(T, n) whether a state is a member on some day of the year."""
         return self.leave > self.entry
 
     def at(self, year: int) -> int:
@@ -107,45 +119,6 @@ class History:
             raise DataError(message, hint, value=str(last))
 
 
-class _Folder:
-    """Reads each source of a folder once, and records the reports and what was not
-    there."""
-
-    def __init__(self, path: Path) -> None:
-        require_folder(path)
-        self.path = path
-        self.reports: list[ReadReport] = []
-        self.notes: list[str] = []
-
-    def add(self, read: Read) -> Read:
-        """A source that was read, its report recorded."""
-        self.reports.append(read.report)
-        return read
-
-    def read(self, name: str) -> Read | None:
-        """A source; None where there is no file of it. Raises DataError for one that
-        cannot be done without."""
-        path, others = file_of(self.path, name)
-        if path is not None:
-            if others:
-                unused = ", ".join(others)
-                self.notes.append(f"{path.name} is read as {name}, not {unused}")
-            return self.add(READERS[name](path))
-        if name in NEEDED:
-            hint = f"Put {' or '.join(FILES[name])} into the folder"
-            message = f"there is no file of {name}"
-            raise DataError(message, hint, self.path, code=NO_FILE)
-        note = f"no file of {name} in {self.path}: it is missing throughout"
-        self.notes.append(note)
-        return None
-
-    def needed(self, name: str) -> Read:
-        """One of the sources `NEEDED`. Raises DataError."""
-        read = self.read(name)
-        assert read is not None
-        return read
-
-
 def load_history(
     data_dir: Path | str,
     start_year: int,
@@ -164,38 +137,48 @@ def load_history(
 
     A source that is not in the folder leaves its arrays missing and says so in `notes`;
     agreements and capabilities must be there. Raises DataError."""
-    folder = _Folder(Path(data_dir))
     _check_period(start_year, end_year)
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
     states = layers.roster(start_year, end_year)
-    arrays: dict[str, Any] = {}
-    arrays["entry"], arrays["leave"] = layers.membership(states, years)
-    treaties = folder.read(ALLIANCES[alliances])
-    allied = layers.alliances(treaties, default_depths(), states, years)
-    arrays["alliance_depth"], arrays["alliance_calm"] = allied
-    arrays["claim"] = layers.claims(folder.read("claims"), states, years)
-    disputes = layers.disputes(folder.read("disputes"), states, years)
-    arrays["militarised"], arrays["war"] = disputes
-    borders, capitals = folder.read("distance"), folder.read("capitals")
-    arrays["distance"], filled = layers.distances(borders, capitals, states, years)
-    if filled:
-        note = f"{filled} dyads without a minimum distance: between capitals instead"
-        folder.notes.append(note)
-    frame, covered = _agreements(folder, agreements, outcomes, states)
-    for layer, column in STATE_YEARS.items():
-        read = folder.read(layer)
-        arrays[layer] = layers.state_years(read, column, states, years)
-    arrays["contiguity"] = layers.contiguity(folder.read("contiguity"), states, years)
-    arrays["rivalry"] = layers.rivalry(folder.read("rivalry"), states, years)
+    folder = Path(data_dir)
+    sources = {"alliances": SOURCES[ALLIANCES[alliances]], **SOURCES}
+    for name in NEEDED:
+        sources[name].require(folder)
+    reads = {name: sources[name].of(folder) for name in RECORDED}
+    missing = [name for name, read in reads.items() if read.report.is_missing]
+    signed = [reads["accords"], *map(AGREEMENTS.read, agreements)]
+    frame = _latest(signed)
+    if outcomes is not None:
+        path, last = outcomes
+        signed.append(AGREEMENTS.read(path))
+        frame = _followed_by(frame, signed[-1], last)
+    spans = [(read.report.first_year, read.report.last_year) for read in signed]
+    known_years = [year for span in spans for year in span if year is not None]
+    entry, leave = layers.membership(states, years)
+    arrays = {
+        name: lay_out(reads[source], states, years)
+        for name, (source, lay_out) in LAYERS_OF.items()
+    }
+    borders, capitals = reads["distance"], reads["capitals"]
     return History(
         years=years,
         iso3=states.iso3,
         names=states.names,
+        entry=entry,
+        leave=leave,
+        distance=layers.distances(borders, capitals, states, years),
         **arrays,
-        agreements=frame,
-        agreement_years=covered,
-        reports=tuple(folder.reports),
-        notes=tuple(folder.notes),
+        agreements=_placed(frame, states),
+        agreement_years=(min(known_years, default=0), max(known_years, default=-1)),
+        reports=tuple(
+            read.report
+            for read in (*reads.values(), *signed[1:])
+            if not read.report.is_missing
+        ),
+        notes=tuple(
+            f"no file of {name} in {data_dir}: it is missing throughout"
+            for name in missing
+        ),
     )
 
 
@@ -218,105 +201,42 @@ def _check_period(start_year: int, end_year: int) -> None:
 def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     """Last year that the agreements of a folder, and of further files, cover. Raises
     DataError."""
-    reads = [_Folder(Path(data_dir)).needed("accords"), *map(read_outcomes, more)]
-    last_years = [read.report.last_year for read in reads]
-    years = [year for year in last_years if year is not None]
+    AGREEMENTS.require(Path(data_dir))
+    reads = [AGREEMENTS.of(Path(data_dir)), *map(AGREEMENTS.read, more)]
+    years = [read.report.last_year for read in reads if read.report.last_year]
     if not years:
         message = "there is no agreement in the data"
         raise DataError(message, "Give a file with agreements", path=data_dir)
     return max(years)
 
 
-def _agreements(
-    folder: _Folder,
-    more: Sequence[Path | str],
-    outcomes: tuple[Path | str, int] | None,
-    states: layers.Roster,
-) -> tuple[pd.DataFrame, tuple[int, int]]:
-    """Agreements by both sides' roster positions, and the years that the files
-    cover."""
-    reads = [folder.needed("accords")]
-    reads += [folder.add(read_outcomes(path)) for path in more]
-    frame = pd.concat([read.frame for read in reads], ignore_index=True)
+def _latest(lists: Sequence[Read]) -> pd.DataFrame:
+    """Signed agreements of several lists, each laid over those before it by id."""
+    frame = pd.concat([read.frame for read in lists], ignore_index=True)
     keys = ["accord_id", "cow_a", "cow_b", "kind"]
     frame = frame.drop_duplicates(keys, keep="last")
-    frame = frame[frame["signed"].notna()]
-    if outcomes is not None:
-        path, last = outcomes
-        reads.append(folder.add(read_outcomes(path)))
-        frame = _followed_by(frame, reads[-1].frame, path, last, folder.notes)
-    placed = states.pairs(frame)
-    strangers = len(frame) - len(placed)
-    if strangers:
-        note = f"{strangers} agreements with a state outside the roster left out"
-        folder.notes.append(note)
-    early = _before_membership(placed, states)
-    if early:
-        note = (
-            f"{early} agreements signed while one side was no member are kept as "
-            "history"
-        )
-        folder.notes.append(note)
+    return frame[frame["signed"].notna()]
+
+
+def _placed(frame: pd.DataFrame, states: layers.Roster) -> pd.DataFrame:
+    """Agreements between states of a roster, by both sides' positions."""
     order = ["signed", "a", "b", "accord_id"]
-    placed = placed.sort_values(order, kind="stable").reset_index(drop=True)
-    return placed.drop(columns=["cow_a", "cow_b"]), _years_covered(reads)
+    placed = states.pairs(frame).sort_values(order, kind="stable")
+    return placed.reset_index(drop=True).drop(columns=["cow_a", "cow_b"])
 
 
-def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> int:
-    """The number of agreements that were signed while one side was no member."""
-    spells = states.spells.groupby(states.spells["cow"].map(states.position))
-    start, end = spells["start"].min(), spells["end"].max()
-    is_member = {
-        side: placed["signed"].between(placed[side].map(start), placed[side].map(end))
-        for side in ("a", "b")
-    }
-    return int((~(is_member["a"] & is_member["b"])).sum())
-
-
-def _years_covered(reads: Sequence[Read]) -> tuple[int, int]:
-    """First and last year that files of agreements cover; (0, -1) where none do."""
-    ends = [(read.report.first_year, read.report.last_year) for read in reads]
-    years = [year for pair in ends for year in pair if year is not None]
-    return min(years, default=0), max(years, default=-1)
-
-
-def _followed_by(
-    known: pd.DataFrame,
-    later: pd.DataFrame,
-    path: Path | str,
-    last: int,
-    notes: list[str],
-) -> pd.DataFrame:
+def _followed_by(known: pd.DataFrame, outcomes: Read, last: int) -> pd.DataFrame:
     """Agreements known up to the end of a year, then those of a file. Ids of the two
-    have nothing in common."""
-    signed = later[later["signed"].notna()]
-    outcomes = signed[signed["signed"].dt.year > last]
-    record = known[known["signed"].dt.year <= last]
-    if outcomes.empty:
+    have nothing in common. Raises DataError where the file has none."""
+    later = outcomes.frame[outcomes.frame["signed"].dt.year > last]
+    if later.empty:
         message = f"there is no agreement signed after {last}"
         hint = "Give the agreements of the years forecast"
-        raise DataError(message, hint, path=path)
-    early, late = len(signed) - len(outcomes), len(known) - len(record)
-    if early:
-        notes.append(
-            f"{early} outcomes signed up to {last} left out: the data count there"
-        )
-    if late:
-        notes.append(
-            f"{late} agreements of the data after {last} left out: the outcomes count"
-        )
-    outcomes = outcomes.assign(accord_id="outcome-" + outcomes["accord_id"])
-    joined: pd.DataFrame = pd.concat([record, outcomes], ignore_index=True)
+        raise DataError(message, hint, path=outcomes.report.path)
+    later = later.assign(accord_id="outcome-" + later["accord_id"])
+    record = known[known["signed"].dt.year <= last]
+    joined: pd.DataFrame = pd.concat([record, later], ignore_index=True)
     return joined
-
-
-def default_depths() -> dict[str, tuple[float, float]]:
-    """kind -> (depth, calm), from the shipped defaults."""
-    kinds: Any = plain(default_tree().fields["kinds"])
-    return {
-        name: (float(kind["depth"]), float(kind["calm"]))
-        for name, kind in kinds.items()
-    }
 
 
 def last_carried_forward(history: History) -> History:

@@ -1,14 +1,12 @@
-"""Tidy frames laid out as arrays by year on a roster: one small function a layer, NaN
-where nothing is known.
+"""Tidy frames laid out as arrays by year on a roster: one small function a layer.
 
 T years, n states. Everything is as it stood on 1 January of the year, unless a
 docstring says otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,15 +15,17 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.table import Read, placed
 from balance_sim.model.threat import great_circle
+from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.nodes import plain
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-InForce = Callable[[pd.DataFrame, int], pd.Series]
-"""Which rows of a frame hold at the start of a year."""
 
 MILITARISED_YEARS = 10
 CARRY_YEARS = 5
 NEVER = 9999
+MOST_REMOTE = 6
+"""One more than the last of COW's types of contiguity."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,12 @@ def membership(states: Roster, years: Ints) -> tuple[Floats, Floats]:
     return entry, leave
 
 
-def state_years(read: Read | None, column: str, states: Roster, years: Ints) -> Floats:
-    """(T, n) the value of the year before, carried over gaps of `CARRY_YEARS`; a new
+def state_years(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n) the series of the year before, carried over gaps of `CARRY_YEARS`; a new
     member's first value."""
-    if read is None:
-        return np.full((len(years), states.size), np.nan)
     first = int(years[0]) - 1 - CARRY_YEARS
     span = np.arange(first, int(years[-1]) + 1)
-    values = _by_year(read.frame, column, states, span)
+    values = _by_year(read.frame, states, span)
     filled = values[CARRY_YEARS:-1]
     for years_back in range(1, CARRY_YEARS + 1):
         earlier = values[CARRY_YEARS - years_back : -1 - years_back]
@@ -108,9 +106,10 @@ def state_years(read: Read | None, column: str, states: Roster, years: Ints) -> 
     return np.where(np.isnan(filled) & is_new, first_value, filled)
 
 
-def _by_year(frame: pd.DataFrame, column: str, states: Roster, span: Ints) -> Floats:
-    """(years of the span, n) values as a series has them. Of two states with one code
-    that which lasts to the end of the year counts."""
+def _by_year(frame: pd.DataFrame, states: Roster, span: Ints) -> Floats:
+    """(years of the span, n) values of a frame's last column, the series. Of two states
+    with one code that which lasts to the end of the year counts."""
+    column = frame.columns[-1]
     is_wanted = frame["cow"].isin(states.position.index) & frame["year"].isin(span)
     frame = frame[is_wanted & frame[column].notna()]
     ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
@@ -123,26 +122,17 @@ def _by_year(frame: pd.DataFrame, column: str, states: Roster, span: Ints) -> Fl
     return values
 
 
-def distances(
-    minimum: Read | None, capitals: Read | None, states: Roster, years: Ints
-) -> tuple[Floats, int]:
+def distances(minimum: Read, capitals: Read, states: Roster, years: Ints) -> Floats:
     """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then,
     the next year that has one, else the last; for dyads that have none at all, between
-    capitals. Also the number of such dyads."""
-    above = np.triu(np.ones((states.size, states.size), dtype=bool), 1)
-    between_borders = states.square(years, np.nan)
-    without = 0
-    if minimum is not None:
-        frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
-        between_borders = _border_distances(frame, states, years)
-        has_none = above.copy()
-        has_none[frame["a"].to_numpy(), frame["b"].to_numpy()] = False
-        without = int(has_none.sum())
+    capitals."""
+    frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
+    km = _border_distances(frame, states, years)
     between_capitals = _capital_distances(capitals, states, int(years[-1]))
-    is_missing = np.isnan(between_borders)
-    km = np.where(is_missing, between_capitals, between_borders)
+    km = np.where(np.isnan(km), between_capitals, km)
+    above = np.triu(np.ones((states.size, states.size), dtype=bool), 1)
     upper = np.where(above, km, 0.0)
-    return upper + upper.transpose(0, 2, 1), without
+    return upper + upper.transpose(0, 2, 1)
 
 
 def _border_distances(frame: pd.DataFrame, states: Roster, years: Ints) -> Floats:
@@ -162,10 +152,8 @@ def _border_distances(frame: pd.DataFrame, states: Roster, years: Ints) -> Float
     return values
 
 
-def _capital_distances(capitals: Read | None, states: Roster, last: int) -> Floats:
+def _capital_distances(capitals: Read, states: Roster, last: int) -> Floats:
     """(n, n) km between the last capitals of a period; NaN where one is not known."""
-    if capitals is None:
-        return np.full((states.size, states.size), np.nan)
     place = capitals.frame["cow"].map(states.position)
     frame = capitals.frame.assign(place=place).sort_values("start")
     has_begun = frame["start"] <= f"{last}-12-31"
@@ -175,99 +163,96 @@ def _capital_distances(capitals: Read | None, states: Roster, last: int) -> Floa
     return great_circle(latitude, capital["longitude"].to_numpy(float))
 
 
-def contiguity(read: Read | None, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) COW type 1..5 of contiguity, 0 for none, in force over the turn of the
-    year."""
-    if read is None:
-        return states.square(years, np.nan)
-    frame = states.pairs(read.frame).sort_values("type", ascending=False, kind="stable")
+def contiguity(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) COW type 1..5 of contiguity, the closest of those in force over the
+    turn of the year, 0 for none, NaN without a source; as in its last year after the
+    source ends."""
+    frame = read.frame
+    spells = frame.assign(
+        first=frame["year_from"],
+        last=frame["year_to"],
+        value=MOST_REMOTE - frame["type"],
+    )
+    closeness = _highest(spells, states, np.minimum(years, _last_year(read)))
+    none = np.nan if read.report.is_missing else 0.0
+    return np.where(closeness > 0, MOST_REMOTE - closeness, none)
+
+
+def rivalries(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) 1 where a strategic rivalry began in an earlier year and has not ended
+    before this one."""
+    begin, end = read.frame["year_from"], read.frame["year_to"]
+    spells = read.frame.assign(first=begin + 1, last=end.fillna(NEVER), value=1.0)
+    return _on_record(_highest(spells, states, years), read, years)
+
+
+def claims(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) 1 where a territorial claim stands."""
+    return _dated(read, states, years, pd.Series(1.0, index=read.frame.index))
+
+
+def militarised(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) 1 where the dyad was on opposite sides of a militarised dispute in the
+    ten years before."""
+    value = pd.Series(1.0, index=read.frame.index)
+    return _dated(read, states, years, value, MILITARISED_YEARS)
+
+
+def wars(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) 1 where the dyad is at war: both fight, the war has begun and is not
+    over."""
+    return _dated(read, states, years, read.frame["war"].astype(float))
+
+
+def default_depths() -> dict[str, tuple[float, float]]:
+    """Type of agreement -> its depth and calm, from the shipped defaults."""
+    kinds: Any = plain(default_tree().fields["kinds"])
+    return {
+        name: (float(kind["depth"]), float(kind["calm"]))
+        for name, kind in kinds.items()
+    }
+
+
+def alliance_depth(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) the depth of the deepest type of alliance in force."""
+    depths = {kind: depth for kind, (depth, _) in default_depths().items()}
+    return _dated(read, states, years, read.frame["kind"].map(depths).fillna(0.0))
+
+
+def alliance_calm(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) the calm of the calmest type of alliance in force."""
+    calm = {kind: calm for kind, (_, calm) in default_depths().items()}
+    return _dated(read, states, years, read.frame["kind"].map(calm).fillna(0.0))
+
+
+def _dated(
+    read: Read, states: Roster, years: Ints, value: pd.Series, years_after: int = 0
+) -> Floats:
+    """(T, n, n) the highest value of the spells that have begun before the year and
+    have not ended before it, or so many years before it."""
+    start, end = read.frame["start"].dt.year, read.frame["end"].dt.year
+    last = (end + years_after).fillna(NEVER)
+    spells = read.frame.assign(first=start + 1, last=last, value=value)
+    return _on_record(_highest(spells, states, years), read, years)
+
+
+def _highest(spells: pd.DataFrame, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) the highest `value` of the spells that hold in each year, 0 without
+    any. spells: dyads, with the `first` and the `last` year in which each holds."""
+    frame = states.pairs(spells)
     upper = states.square(years)
     for t, year in enumerate(years):
-        day = min(int(year), _last_year(read))
-        in_force = (frame["year_from"] <= day) & (frame["year_to"] >= day)
-        dyads = frame[in_force]
-        upper[t, dyads["a"], dyads["b"]] = dyads["type"]
+        rows = frame[(frame["first"] <= year) & (frame["last"] >= year)]
+        places = rows["a"].to_numpy(), rows["b"].to_numpy()
+        np.maximum.at(upper[t], places, rows["value"].to_numpy())
     return upper + upper.transpose(0, 2, 1)
 
 
-def rivalry(read: Read | None, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) 1 where a strategic rivalry began in an earlier year and has not ended
-    before this one."""
-
-    def in_force(frame: pd.DataFrame, year: int) -> pd.Series:
-        has_not_ended = frame["year_to"].fillna(NEVER) >= year
-        return (frame["year_from"] < year) & has_not_ended
-
-    return _highest(read, states, years, in_force)
-
-
-def claims(read: Read | None, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) 1 where a territorial claim stands."""
-    return _highest(read, states, years, _in_force)
-
-
-def disputes(read: Read | None, states: Roster, years: Ints) -> tuple[Floats, Floats]:
-    """(T, n, n) 1 where the dyad was on opposite sides of a militarised dispute in the
-    ten years before, and 1 where it is at war: both fight, the war has begun and is not
-    over."""
-
-    def recent(frame: pd.DataFrame, year: int) -> pd.Series:
-        since = f"{year - MILITARISED_YEARS}-01-01"
-        return (frame["start"] < f"{year}-01-01") & (frame["end"] >= since)
-
-    def at_war(frame: pd.DataFrame, year: int) -> pd.Series:
-        return _in_force(frame, year) & frame["war"]
-
-    militarised = _highest(read, states, years, recent)
-    return militarised, _highest(read, states, years, at_war)
-
-
-def alliances(
-    read: Read | None,
-    depths: Mapping[str, tuple[float, float]],
-    states: Roster,
-    years: Ints,
-) -> tuple[Floats, Floats]:
-    """(T, n, n) depth and calm of the deepest and calmest alliance in force."""
-    depth = {kind: values[0] for kind, values in depths.items()}
-    calm = {kind: values[1] for kind, values in depths.items()}
-    return (
-        _highest(read, states, years, _in_force, depth),
-        _highest(read, states, years, _in_force, calm),
-    )
-
-
-def _in_force(frame: pd.DataFrame, year: int) -> pd.Series:
-    """Which spells hold on 1 January."""
-    day = pd.Timestamp(date(year, 1, 1))
-    has_not_ended = frame["end"].isna() | (frame["end"] >= day)
-    return (frame["start"] < day) & has_not_ended
-
-
-def _highest(
-    read: Read | None,
-    states: Roster,
-    years: Ints,
-    in_force: InForce,
-    worth: Mapping[str, float] | None = None,
-) -> Floats:
-    """(T, n, n) the highest value of the rows that are there in each year, 0 without
-    any; missing for 1 January of years after the day on which the source ends. worth:
-    by kind of row; 1 each if not given."""
-    if read is None:
-        return states.square(years, np.nan)
-    frame = states.pairs(read.frame)
-    a, b = frame["a"].to_numpy(), frame["b"].to_numpy()
-    values: Floats = np.ones(len(frame))
-    if worth is not None:
-        values = np.asarray(frame["kind"].map(worth).fillna(0.0), dtype=np.float64)
-    upper = states.square(years)
-    for t, year in enumerate(years):
-        rows = in_force(frame, int(year)).to_numpy(dtype=bool)
-        np.maximum.at(upper[t], (a[rows], b[rows]), values[rows])
-    highest = upper + upper.transpose(0, 2, 1)
-    highest[years > _last_year(read) + 1] = np.nan
-    return highest
+def _on_record(values: Floats, read: Read, years: Ints) -> Floats:
+    """The same, missing for 1 January of years after the day on which the source
+    ends."""
+    values[years > _last_year(read) + 1] = np.nan
+    return values
 
 
 def _last_year(read: Read) -> int:

@@ -1,11 +1,16 @@
-"""A data file turned into checked columns; and the report of what a reader left out.
+"""A data file turned into checked columns.
 
+Files are CSV, plain or gzipped, in UTF-8 or Latin-1, with commas, tabs or semicolons.
 Column names are matched without regard to case, and each column may go by several
-published names."""
+published names. What is wrong is raised as a DataError with file, line and column."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,68 +21,38 @@ import pandas as pd
 from balance_sim.evidence.data.errors import (
     BAD_CELL,
     NO_COLUMN,
+    NO_FILE,
     NO_TABLE,
     OUT_OF_BOUNDS,
     DataError,
 )
-from balance_sim.evidence.data.text import (
-    read_columns,
-    read_header,
-    read_text,
-    row_lines,
-    rows,
-)
-from balance_sim.scenario.diagnostics import listed
+from balance_sim.scenario.files import regular_bytes
 
+LARGEST = 1 << 31
+"""Bytes of a file, unpacked, that are read at most."""
+GZIP_MARK = b"\x1f\x8b"
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "..", "NULL", "N/A", "#N/A")
-LARGEST_INTEGER = 2.0**53
-"""Beyond it a float64 no longer holds every whole number."""
 MISSING_CODES = (-9, -8, -7)
 """What the Correlates of War and those who follow it write for missing, inapplicable
 and not yet known."""
+LARGEST_INTEGER = 2.0**53
+"""Beyond it a float64 no longer holds every whole number."""
 FIRST_YEAR, LAST_YEAR = 1000, 2200
 """Years that a date may have."""
-SHOWN_LINES = 5
-"""Lines of rows left out that a report names."""
 TRUE_WORDS = ("1", "1.0", "true", "t", "yes")
 FALSE_WORDS = ("0", "0.0", "false", "f", "no")
+WHOLE = ("cow", "cow_a", "cow_b", "year", "year_from", "dispute", "type")
+"""Columns of tidy frames that hold whole numbers and have no gaps."""
 SECONDS: Final = "datetime64[s]"
-_DATE = (
-    r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
-    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
-)
-_COMPACT_DATE = r"^(\d{4})(\d{2})(\d{2})$"
+_DATE = r"^(\d{4})(?:[-/]?(\d{1,2})(?:[-/]?(\d{1,2})(?:[T ]\d.*)?)?)?$"
 
 Years = tuple[int, int] | None
-Columns = tuple[dict[str, tuple[str, ...]], tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """Rows left out for one reason; `lines` are the first few of them (header is line
-    1)."""
-
-    reason: str
-    count: int
-    lines: tuple[int, ...]
-
-
-class Kind(NamedTuple):
-    """A type of agreement as a file writes it, our name for it, and the line on which
-    it stands first."""
-
-    word: str
-    name: str
-    line: int
 
 
 @dataclass(frozen=True)
 class ReadReport:
     """What a reader took from a file. The years are those the source covers, not those
-    of its events.
-
-    kinds: the words that a list of agreements has for types, where they are words of
-    its own."""
+    of its events; dropped: how many rows were left out, by reason."""
 
     source: str
     path: str
@@ -85,17 +60,20 @@ class ReadReport:
     rows_kept: int
     first_year: int | None
     last_year: int | None
-    dropped: tuple[Dropped, ...] = ()
-    notes: tuple[str, ...] = ()
-    kinds: tuple[Kind, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there was no file of the source."""
+        return not self.path
 
     @property
     def losses(self) -> tuple[str, ...]:
         """A line for each reason why rows were left out."""
         name = Path(self.path).name
         return tuple(
-            f"{name}: {loss.count} rows left out: {loss.reason}"
-            for loss in self.dropped
+            f"{name}: {count} rows left out: {reason}"
+            for reason, count in self.dropped.items()
         )
 
 
@@ -106,67 +84,37 @@ class Read(NamedTuple):
     report: ReadReport
 
 
-def declared(columns: str) -> Columns:
-    """The columns that a reader wants, and those that it cannot do without, as
-    `open_table` takes them: `ours=theirs|or theirs`, with `!` where it is needed.
-
-    >>> names, required = declared("cow!=ccode|COWcode milex")
-    >>> names["cow"], names["milex"], required
-    (('ccode', 'COWcode'), ('milex',), ('cow',))
-    """
-    names: dict[str, tuple[str, ...]] = {}
-    required: list[str] = []
-    for word in columns.split():
-        spelled, _, published = word.partition("=")
-        name = spelled.rstrip("!")
-        names[name] = tuple((published or name).split("|"))
-        if spelled.endswith("!"):
-            required.append(name)
-    return names, tuple(required)
-
-
 @dataclass
 class Table:
-    """A file's columns as text under our names, with checked conversions. Built by
-    `open_table`.
-
-    Conversions take the source's codes for `missing`. What cannot be converted raises a
-    DataError that names the file, the line, the column and the cell.
+    """The rows of a file, and checked conversions of its columns.
 
     Attributes
     ----------
     source : what the file is called in messages
-    text : the cells, a column each of our names
-    published : our name -> the name in the file's header
-    names : our name -> all names that it is published by
-    head : the file's header
-    dropped : rows that were left out, by reason
+    text : the cells, a column each of our names, indexed by the line of the file on
+        which a row begins; blank throughout where the file has no such column
+    published : our name -> the name in the file's header, of columns that are there
+    names : our name -> the names that a column may have in a header
+    dropped : how many rows were left out, by reason
     """
 
-    path: Path
+    path: str
     source: str
     text: pd.DataFrame
     published: Mapping[str, str]
     names: Mapping[str, Sequence[str]]
-    head: tuple[str, ...]
-    dropped: list[Dropped] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows_read = len(self.text)
-
-    # what the file has
-
-    def has(self, *columns: str) -> bool:
-        """Whether the file has all of these columns."""
-        return all(column in self.text for column in columns)
 
     def needs(self, *columns: str) -> None:
         """Raise DataError for the first of these columns that the file lacks."""
         for column in columns:
             if column not in self.published:
-                names = " or ".join(self.names[column])
-                message = f"{self.source} needs a column {names}"
-                hint = f"The columns found are {listed(self.head)}"
+                message = f"{self.source} needs a column "
+                message += " or ".join(self.names[column])
+                hint = "Add the column, or correct its name"
                 raise DataError(message, hint, self.path, 1, code=NO_COLUMN)
 
     def refuse(
@@ -174,258 +122,260 @@ class Table:
         column: str,
         is_bad: pd.Series,
         message: str,
-        next_step: str,
+        next_step: str = "Correct the cell, or leave it blank",
         code: str = BAD_CELL,
     ) -> None:
         """Raise DataError for the first row where `is_bad` is true, if there is one."""
         if is_bad.any():
-            row = int(np.flatnonzero(is_bad.to_numpy())[0])
-            line = self.lines([int(self.text.index[row])])[0]
-            value = str(self.text[column].iloc[row])
+            line = int(is_bad.index[is_bad][0])
+            value = str(self.text.at[line, column])
             name = self.published.get(column, column)
             raise DataError(message, next_step, self.path, line, name, value, code=code)
 
-    def whole_rows(self) -> None:
-        """Raise DataError for a row with more cells than the header has: a comma in a
-        cell without quotes. What a short row lacks is blank."""
-        table = rows(read_text(self.path))
-        width = len(next(table).cells)
-        for line, cells in table:
-            if any(cell.strip() for cell in cells[width:]):
-                message = f"a row has {len(cells)} cells, the header {width}"
-                hint = "Put a cell that holds a comma in quotes"
-                raise DataError(message, hint, self.path, line, code=NO_TABLE)
-
-    def lines(self, positions: Sequence[int]) -> list[int]:
-        """Physical line on which each row of the file starts."""
-        return row_lines(self.path, positions)
-
-    # columns
-
-    def words(self, column: str) -> pd.Series:
-        """Cells without blanks around them; blank throughout where the file has no such
-        column."""
-        if not self.has(column):
-            return self.same("")
-        return self.text[column].str.strip()
-
-    def same(self, value: object, dtype: Any = None) -> pd.Series:
-        """A column with one value."""
-        column: pd.Series = pd.Series(value, index=self.text.index, dtype=dtype)
-        return column
-
-    def number(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
-        """A column as float64; blanks and the source's codes for missing become NaN."""
-        cells = self.words(column)
+    def number(
+        self,
+        column: str,
+        low: float = -np.inf,
+        high: float = np.inf,
+        missing: Sequence[float] = MISSING_CODES,
+    ) -> pd.Series:
+        """A column as float64 within low..high, both allowed; blanks and the source's
+        codes for missing become NaN."""
+        cells = self.text[column]
         is_blank = cells.isin(MISSING_TEXT)
         numbers = pd.to_numeric(cells.mask(is_blank), errors="coerce")
         values = numbers.astype(np.float64)
-        is_bad = values.isna() & ~is_blank | np.isinf(values)
-        hint = "Write a number, or leave the cell blank"
-        self.refuse(column, is_bad, "this is not a number", hint)
-        return values.mask(values.isin(list(missing)))
-
-    def integer(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
-        """A column as Int64 with missing; a fraction is an error."""
-        values = self.number(column, missing)
-        has_fraction = (values % 1 != 0) | (values.abs() > LARGEST_INTEGER)
-        is_bad = values.notna() & has_fraction
-        hint = "Write a whole number, or leave it blank"
-        self.refuse(column, is_bad, "this is not a whole number", hint)
-        return values.astype("Int64")
-
-    def codes(self, column: str) -> pd.Series:
-        """A column of whole numbers without missing, as int64."""
-        return self.integer(column).astype(np.int64)
-
-    def year(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
-        """A column of years 1000..2200 as Int64, missing allowed."""
-        values = self.integer(column, missing)
-        is_outside = (values < FIRST_YEAR) | (values > LAST_YEAR)
-        is_bad = is_outside.fillna(False).astype(bool)
-        hint = "Write a year of four digits, or leave it blank"
-        self.refuse(column, is_bad, "this is not a year", hint)
-        return values
-
-    def bounded(
-        self, column: str, low: float, high: float, missing: Iterable[float] = ()
-    ) -> pd.Series:
-        """Numbers within low..high, both allowed; anything outside is an error."""
-        values = self.number(column, missing)
-        is_bad = (values < low) | (values > high)
+        is_bad = ~(is_blank | np.isfinite(values))
+        self.refuse(column, is_bad, "this is not a number")
+        values = values.mask(values.isin(missing))
         message = f"this lies outside {low:g}..{high:g}"
-        hint = "Correct the value, or leave it blank"
-        self.refuse(column, is_bad, message, hint, OUT_OF_BOUNDS)
+        is_outside = (values < low) | (values > high)
+        self.refuse(column, is_outside, message, code=OUT_OF_BOUNDS)
         return values
+
+    def integer(
+        self,
+        column: str,
+        low: float = -LARGEST_INTEGER,
+        high: float = LARGEST_INTEGER,
+        missing: Sequence[float] = MISSING_CODES,
+    ) -> pd.Series:
+        """The same of whole numbers, still as float64."""
+        values = self.number(column, low, high, missing)
+        has_fraction = values.notna() & (values % 1 != 0)
+        self.refuse(column, has_fraction, "this is not a whole number")
+        return values
+
+    def year(self, column: str, missing: Sequence[float] = MISSING_CODES) -> pd.Series:
+        """A column of years as float64, NaN where missing."""
+        return self.integer(column, FIRST_YEAR, LAST_YEAR, missing)
 
     def flag(self, column: str) -> pd.Series:
-        """A column of yes and no: TRUE, T, yes, 1 or FALSE, F, no, 0, in any case;
-        anything else is an error."""
-        cells = self.words(column).str.lower()
-        is_true = cells.isin(TRUE_WORDS)
-        is_bad = ~(is_true | cells.isin(FALSE_WORDS))
-        message = "this is neither yes nor no"
-        self.refuse(column, is_bad, message, "Write TRUE or FALSE")
-        return is_true
-
-    def part(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
-        """A part of a date as Int64, all missing where the file has no such column."""
-        if not self.has(column):
-            return self.same(pd.NA, "Int64")
-        return self.integer(column, missing)
+        """A column of yes and no: TRUE, T, yes, 1 or FALSE, F, no, 0, in any case; a
+        blank is no."""
+        cells = self.text[column].str.lower()
+        is_known = cells.isin((*TRUE_WORDS, *FALSE_WORDS, ""))
+        hint = "Write TRUE or FALSE"
+        self.refuse(column, ~is_known, "this is neither yes nor no", hint)
+        return cells.isin(TRUE_WORDS)
 
     def parted(
-        self,
-        stem: str,
-        missing: Sequence[float],
-        *,
-        end: bool = False,
-        loose: bool = False,
+        self, stem: str, missing: Sequence[float], *, end: bool = False
     ) -> tuple[pd.Series, pd.Series]:
         """Dates, and their precision, from columns `stem_year`, `stem_month`,
-        `stem_day`: see `day`.
+        `stem_day`: see `day`."""
+        month = self.integer(f"{stem}_month", missing=missing)
+        day_of_month = self.integer(f"{stem}_day", missing=missing)
+        return day(self.year(f"{stem}_year", missing), month, day_of_month, end=end)
 
-        loose: the year need not be one of 1000..2200."""
-        month = self.part(f"{stem}_month", missing)
-        day_of_month = self.part(f"{stem}_day", missing)
-        read_year = self.part if loose else self.year
-        return day(read_year(f"{stem}_year", missing), month, day_of_month, end=end)
+    def dates(
+        self, column: str, *, end: bool = False, loose: bool = False
+    ) -> tuple[pd.Series, pd.Series]:
+        """Dates, whole or partial: YYYY, YYYY-MM, YYYY-MM-DD, also without hyphens or
+        with slashes; and their precision; see `day`. A time of day is left out.
 
-    def dates(self, column: str, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
-        """ISO dates, whole or partial (YYYY, YYYY-MM), also YYYY/MM/DD and YYYYMMDD,
-        with or without a time of day; and their precision; see `day`."""
-        cells = self.words(column)
-        fields = cells.str.extract(_DATE)
-        compact = cells.str.extract(_COMPACT_DATE)
-        fields[[0, 1, 2]] = fields[[0, 1, 2]].where(fields[0].notna(), compact)
-        dates, precision = day(fields[0], fields[1], fields[2], end=end)
-        is_bad = fields[0].isna() | _is_impossible(fields, precision)
+        loose: a month that there is not, as 99, is one that is not known."""
+        cells = self.text[column]
+        parts = cells.str.extract(_DATE)
+        year, month, day_of_month = (pd.to_numeric(parts[k]) for k in range(3))
+        dates, precision = day(year, month, day_of_month, end=end)
+        is_bad = ~year.between(FIRST_YEAR, LAST_YEAR)
+        if not loose:
+            is_bad |= month.notna() & (precision == "year")
+            is_bad |= day_of_month.notna() & (precision != "day")
+        is_blank = cells.isin((*MISSING_TEXT, *map(str, MISSING_CODES)))
         hint = "Write YYYY-MM-DD, YYYY-MM or YYYY"
-        is_blank = cells.isin(MISSING_TEXT)
         self.refuse(column, is_bad & ~is_blank, "this is not a date", hint)
-        hour, minute, second = (pd.to_numeric(fields[k]).fillna(0) for k in (3, 4, 5))
-        is_late = (hour > 23) | (minute > 59) | (second > 59)
-        hint = "Write YYYY-MM-DD HH:MM:SS"
-        self.refuse(column, is_late, "this is not a time of day", hint)
-        seconds = hour * 3600 + minute * 60 + second
-        moments = dates + pd.to_timedelta(seconds, unit="s")
-        return moments.astype(SECONDS), precision
-
-    # rows
+        return dates, precision
 
     def drop(self, is_bad: pd.Series, reason: str) -> None:
-        """Leave out the rows where `is_bad` is true and record why; rows that are left
+        """Leave out the rows where `is_bad` is true and count them; rows that are left
         out already do not count."""
-        mask = is_bad[self.text.index].to_numpy(dtype=bool)
-        if not mask.any():
-            return
-        positions = [int(position) for position in self.text.index[mask][:SHOWN_LINES]]
-        lines = tuple(self.lines(positions))
-        self.dropped.append(Dropped(reason, int(mask.sum()), lines))
-        self.text = self.text[~mask]
+        is_lost = is_bad[self.text.index]
+        if is_lost.any():
+            self.dropped[reason] = int(is_lost.sum())
+            self.text = self.text[~is_lost]
 
     def drop_blank(self, **reasons: str) -> None:
         """Leave out rows without a number in a column that they cannot do without;
         the reason is given by column."""
         for column, reason in reasons.items():
-            self.drop(self.integer(column, MISSING_CODES).isna(), reason)
+            self.drop(self.integer(column).isna(), reason)
 
     def drop_broken_dyads(self) -> None:
         """Leave out rows of `cow_a`, `cow_b` that name no state or the same one
         twice."""
-        is_blank = self.integer("cow_a").isna() | self.integer("cow_b").isna()
-        self.drop(is_blank, "a state without a COW number")
-        is_same = self.integer("cow_a") == self.integer("cow_b")
-        self.drop(is_same, "both sides are the same state")
+        a, b = self.integer("cow_a"), self.integer("cow_b")
+        self.drop(a.isna() | b.isna(), "a state without a COW number")
+        self.drop(a == b, "both sides are the same state")
 
-    def kept(self, **columns: pd.Series) -> pd.DataFrame:
-        """A frame of columns, of the rows that are not left out."""
-        index = self.text.index
-        return pd.DataFrame({name: column[index] for name, column in columns.items()})
+    def kept(self, **columns: object) -> pd.DataFrame:
+        """A frame of columns, of the rows that are not left out; those of `WHOLE` are
+        int64."""
+        frame = pd.DataFrame(columns, index=self.text.index)
+        whole = [name for name in WHOLE if name in frame]
+        return frame.astype(dict.fromkeys(whole, np.int64))
 
     def dyads(self, **columns: object) -> pd.DataFrame:
-        """A frame of `cow_a`, `cow_b` and these columns."""
-        sides = {"cow_a": self.integer("cow_a"), "cow_b": self.integer("cow_b")}
-        return pd.DataFrame(sides | columns)
+        """A frame of `cow_a` < `cow_b` and these columns."""
+        a, b = self.integer("cow_a"), self.integer("cow_b")
+        return self.kept(cow_a=np.minimum(a, b), cow_b=np.maximum(a, b), **columns)
 
-    def read(
-        self,
-        frame: pd.DataFrame,
-        years: Years,
-        *notes: str,
-        kinds: tuple[Kind, ...] = (),
-    ) -> Read:
-        """The frame, and the report on what was left out on the way to it. years: that
-        the source covers."""
+    def read(self, frame: pd.DataFrame, years: Years, by: Sequence[str] = ()) -> Read:
+        """The frame, sorted and numbered anew, and the report on what was left out on
+        the way to it. years: that the source covers."""
         first, last = years or (None, None)
+        if by:
+            frame = frame.sort_values(list(by), kind="stable")
         report = ReadReport(
             source=self.source,
-            path=str(self.path),
+            path=self.path,
             rows_read=self.rows_read,
             rows_kept=len(frame),
             first_year=first,
             last_year=last,
-            dropped=tuple(self.dropped),
-            notes=notes,
-            kinds=kinds,
+            dropped=self.dropped,
         )
-        return Read(frame, report)
+        return Read(frame.reset_index(drop=True), report)
 
 
-def _is_impossible(parts: pd.DataFrame, precision: pd.Series) -> pd.Series:
-    """Where a date has a month, a day, a time or a year that there is not."""
-    no_month = parts[1].notna() & (precision == "year")
-    no_day = (parts[2].notna() | parts[3].notna()) & (precision != "day")
-    year = pd.to_numeric(parts[0])
-    no_year = ~year.between(FIRST_YEAR, LAST_YEAR) & parts[0].notna()
-    is_wrong = no_month | no_day | no_year
-    return is_wrong.fillna(False).astype(bool)
+# --- files ----------------------------------------------------------------------------
 
 
-def open_table(
-    path: Path | str,
-    source: str,
-    names: Mapping[str, Sequence[str]],
-    required: Sequence[str] = (),
-) -> Table:
-    """Read the columns that `names` knows, each under the first of its published names
-    that is there.
+def _read_text(path: Path) -> str:
+    """The text of a file. Raises DataError for one that cannot be read."""
+    try:
+        content = regular_bytes(path, LARGEST)
+        if content.startswith(GZIP_MARK):
+            with gzip.open(io.BytesIO(content)) as stream:
+                content = stream.read(LARGEST)
+    except (OSError, EOFError, zlib.error) as error:
+        message = (
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
+        )
+        hint = "Give a CSV file, plain or gzipped"
+        raise DataError(message, hint, path, code=NO_FILE) from None
+    if b"\0" in content[:4096]:
+        hint = "Save it as CSV in UTF-8"
+        raise DataError("this is no text", hint, path, code=NO_TABLE)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
-    names: our name -> published names. Raises DataError if the file is missing, empty,
-    not a table, or lacks one of `required`."""
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row that is not blank, header first, and the line on which it begins. Raises
+    DataError for a file that is no table, or a row longer than the header."""
+    text = _read_text(path)
+    header = text.partition("\n")[0]
+    delimiter = max((",", "\t", ";"), key=header.count)
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    line, width = 1, 0
+    try:
+        for cells in reader:
+            width = width or len(cells)
+            if any(cells[width:]):
+                message = f"a row has {len(cells)} cells, the header {width}"
+                hint = "Put a cell that holds a comma in quotes"
+                raise DataError(message, hint, path, line, code=NO_TABLE)
+            if "".join(cells).strip():
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        hint = "Close each quote, or save the file as CSV anew"
+        message = f"this is no table: {error}"
+        raise DataError(message, hint, path, line, code=NO_TABLE) from None
+
+
+def open_table(path: Path | str, source: str, columns: str) -> Table:
+    """Read some columns of a file, each under the first of its published names that is
+    there.
+
+    columns: `ours=theirs|or theirs` with blanks between, `ours` alone where the two are
+    the same, and `!` after ours where a reader cannot do without the column. Raises
+    DataError where the file is missing, empty, no table, or lacks a column."""
     path = Path(path)
-    head = read_header(path)
-    headings = _by_lower_case(head, path)
-    published: dict[str, str] = {}
-    for our_name, their_names in names.items():
-        matches = [name.lower() for name in their_names if name.lower() in headings]
+    rows = _rows(path)
+    _, head = next(rows, (1, list[str]()))
+    positions = _positions(head, path)
+    names = _declared(columns)
+    places: dict[str, int] = {}
+    for ours, theirs in names.items():
+        matches = [name.lower() for name in theirs if name.lower() in positions]
         if matches:
-            published[our_name] = headings[matches[0]]
-    is_complete = all(name in published for name in required)
-    text = pd.DataFrame()
-    if is_complete:
-        text = read_columns(path, published, len(head))
-    table = Table(path, source, text, published, names, tuple(head))
-    table.needs(*required)
+            places[ours] = positions[matches[0]]
+    lines, cells = [], []
+    for line, row in rows:
+        padded = row + [""] * (len(head) - len(row))
+        lines.append(line)
+        cells.append([padded[place].strip() for place in places.values()])
+    text = pd.DataFrame(cells, index=lines, columns=list(places), dtype=object)
+    text = text.reindex(columns=list(names), fill_value="")
+    published = {ours: head[place] for ours, place in places.items()}
+    table = Table(str(path), source, text, published, names)
+    required = [word for word in columns.split() if "!" in word]
+    table.needs(*(word.partition("!")[0] for word in required))
     return table
 
 
-def _by_lower_case(head: Sequence[str], path: Path) -> dict[str, str]:
-    """A header's names by the same in lower case."""
-    headings: dict[str, str] = {}
-    for cell in head:
-        key = cell.strip().lower()
-        if key and key in headings:
+def empty_table(source: str, columns: str) -> Table:
+    """A table of no file, without rows."""
+    names = _declared(columns)
+    text = pd.DataFrame(columns=list(names), dtype=object)
+    return Table("", source, text, {name: name for name in names}, names)
+
+
+def _declared(columns: str) -> dict[str, list[str]]:
+    """Our name of each column, and its published names."""
+    words = [word.replace("!", "").partition("=") for word in columns.split()]
+    return {ours: (theirs or ours).split("|") for ours, _, theirs in words}
+
+
+def _positions(head: Sequence[str], path: Path) -> dict[str, int]:
+    """Positions of a header's names, in lower case. Raises DataError for a name that
+    stands twice, or no name at all."""
+    positions: dict[str, int] = {}
+    for position, cell in enumerate(head):
+        name = cell.strip().lower()
+        if name in positions and name:
             message = "two columns have the same name"
             raise DataError(message, "Rename one", path, 1, value=cell, code=NO_TABLE)
-        headings[key] = cell
-    return headings
+        positions[name] = position
+    if not any(positions):
+        hint = "The first line must name the columns"
+        raise DataError("the file is empty", hint, path, 1, code=NO_TABLE)
+    return positions
+
+
+# --- dates and dyads ------------------------------------------------------------------
 
 
 def day(
     year: pd.Series,
-    month: pd.Series | None = None,
-    day_of_month: pd.Series | None = None,
+    month: pd.Series | float = np.nan,
+    day_of_month: pd.Series | float = np.nan,
     *,
     end: bool = False,
 ) -> tuple[pd.Series, pd.Series]:
@@ -435,29 +385,24 @@ def day(
     An unknown day is put at the 15th and an unknown month at 1 July; with `end`, at the
     last day of the month or the year. Months outside 1..12 and days outside the month
     count as unknown."""
-    blank = pd.Series(pd.NA, index=year.index)
-    y = _float_part(year)
-    m = _float_part(blank if month is None else month)
-    d = _float_part(blank if day_of_month is None else day_of_month)
-    has_month = m.between(1, 12).fillna(False).astype(bool) & y.notna()
-    has_day = d.between(1, 31).fillna(False).astype(bool) & has_month
-    known_month = m.where(has_month, 12 if end else 7).astype("Float64").fillna(1)
-    years = y.fillna(1900).astype(int)
-    months = {"year": years, "month": known_month.astype(int), "day": 1}
-    first = pd.to_datetime(pd.DataFrame(months), errors="coerce")
-    last_day = first.dt.days_in_month
-    has_day &= d.fillna(0) <= last_day
-    usual_day = pd.Series(np.where(has_month, 15, 1), index=y.index)
-    unknown = last_day if end else usual_day
-    known_day = d.where(has_day).fillna(unknown.astype("Float64")).astype(int)
-    dates = first + pd.to_timedelta(known_day - 1, unit="D")
-    coarse = np.where(has_month, "month", "year")
-    precision = pd.Series(np.where(has_day, "day", coarse), index=y.index)
-    return dates.where(y.notna()).astype(SECONDS), precision.where(y.notna())
-
-
-def _float_part(column: pd.Series) -> pd.Series:
-    return pd.to_numeric(column).astype("Float64")
+    columns = {"year": year, "month": month, "day": day_of_month}
+    parts = pd.DataFrame(columns).astype(np.float64)
+    months = parts["month"].where(parts["month"].between(1, 12))
+    number = (parts["year"] - 1970) * 12 + months.fillna(12 if end else 7) - 1
+    month_start = number.fillna(0).to_numpy("int64").astype("datetime64[M]")
+    first_day = month_start.astype("datetime64[D]")
+    length = (
+        (month_start + np.timedelta64(1, "M")).astype("datetime64[D]") - first_day
+    ).astype("int64")
+    is_day = months.notna() & parts["day"].between(1, length)
+    usual = length if end else np.where(months.notna(), 15, 1)
+    chosen = parts["day"].where(is_day, usual).to_numpy("int64")
+    dates = pd.Series(
+        first_day + (chosen - 1).astype("timedelta64[D]"), index=year.index
+    ).astype(SECONDS)
+    coarse = np.where(months.notna(), "month", "year")
+    precision = pd.Series(np.where(is_day, "day", coarse), index=year.index)
+    return dates.where(year.notna()), precision.where(year.notna())
 
 
 def years_of(first: pd.Series, last: pd.Series | int | None = None) -> Years:
@@ -465,22 +410,13 @@ def years_of(first: pd.Series, last: pd.Series | int | None = None) -> Years:
     where the source says it."""
     if not len(first):
         return None
-    low = int(_years(first).min())
     if isinstance(last, int):
-        return low, last
-    return low, int(_years(first if last is None else last).max())
+        return int(_years(first).min()), last
+    return int(_years(first).min()), int(_years(first if last is None else last).max())
 
 
 def _years(column: pd.Series) -> pd.Series:
     return column.dt.year if column.dtype.kind == "M" else column
-
-
-def folded(count: int) -> tuple[str, ...]:
-    """The note on rows that say of a dyad what another says, in the other order or
-    again; none where there are no such rows."""
-    if not count:
-        return ()
-    return (f"{count} rows repeat another in the other order or again: each dyad once",)
 
 
 def placed(frame: pd.DataFrame, place: Any, dtype: type) -> pd.DataFrame:
@@ -490,14 +426,3 @@ def placed(frame: pd.DataFrame, place: Any, dtype: type) -> pd.DataFrame:
     is_known = a.notna() & b.notna() & (a != b)
     a, b = a[is_known].astype(dtype), b[is_known].astype(dtype)
     return frame[is_known].assign(a=a.where(a < b, b), b=b.where(a < b, a))
-
-
-def ordered_dyad(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """The same rows with the smaller code in `cow_a`, sorted by these columns and
-    numbered anew if any are given."""
-    sides = frame[["cow_a", "cow_b"]]
-    low, high = sides.min(axis=1), sides.max(axis=1)
-    frame = frame.assign(cow_a=low.astype(np.int64), cow_b=high.astype(np.int64))
-    if not by:
-        return frame
-    return frame.sort_values(list(by), kind="stable").reset_index(drop=True)

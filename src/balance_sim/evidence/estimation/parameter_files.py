@@ -157,7 +157,7 @@ def file_record(report: ReadReport) -> dict[str, object]:
         "rows": report.rows_kept,
     }
     if report.dropped:
-        record["dropped"] = {loss.reason: loss.count for loss in report.dropped}
+        record["dropped"] = dict(report.dropped)
     content = Path(report.path).read_bytes()
     return record | {"sha256": hashlib.sha256(content).hexdigest()}
 

@@ -11,6 +11,7 @@ Cameron, Gelbach, Miller 2011, JBES 29: 238-249."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,14 @@ dyads is set to 0."""
 class EventPanel:
     """Rows of dyads and periods, and the groups whose effects are taken out.
 
-    conflict, count: (N,) acts of conflict among all; or, where `count` is None,
-    `conflict` is a value that is normal. first, second: (N,) roster positions: whose
-    acts, towards whom. period: (N,). dyad: (N,) number of the (directed) dyad whose
-    effect is taken out. pair: (N,) number of the undirected dyad: a cluster. event:
-    (N,) number of the period's acts of one principal, the other cluster. sides: (N, m)
-    which effects of sides by period a row has."""
+    conflict, count: (N,) acts of conflict among all. first, second: (N,) roster
+    positions: whose acts, towards whom. period: (N,). dyad: (N,) number of the directed
+    dyad whose effect is taken out. pair: (N,) number of the undirected dyad: a cluster.
+    event: (N,) number of the period's acts of one principal, the other cluster. sides:
+    (N, m) which effects of sides by period a row has."""
 
     conflict: Floats
-    count: Floats | None
+    count: Floats
     first: Ints
     second: Ints
     period: Ints
@@ -67,7 +67,7 @@ class EventPanel:
         has_row = np.asarray(sides.sum(axis=0)).ravel()
         return EventPanel(
             conflict=self.conflict[keep],
-            count=None if self.count is None else self.count[keep],
+            count=self.count[keep],
             first=self.first[keep],
             second=self.second[keep],
             period=self.period[keep],
@@ -80,20 +80,17 @@ class EventPanel:
 
 def panel_of(
     conflict: Floats,
-    count: Floats | None,
+    count: Floats,
     first: Ints,
     second: Ints,
     period: Ints,
     states: int,
 ) -> EventPanel:
-    """A panel of directed dyads (counts), or of undirected ones (values: first <
-    second, one effect a side)."""
+    """A panel of directed dyads, with an effect of each side by period."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     actor, target = period * states + first, period * states + second
-    event = _numbered(target)
-    if count is not None:
-        target = target + states * (int(period.max(initial=0)) + 1)
-    columns = _numbered(np.concatenate([actor, target]))
+    beyond_actors = states * (int(period.max(initial=0)) + 1)
+    columns = _numbered(np.concatenate([actor, target + beyond_actors]))
     size, width = len(first), int(columns.max(initial=-1)) + 1
     entries = (np.ones(2 * size), (np.tile(np.arange(size), 2), columns))
     return EventPanel(
@@ -104,7 +101,7 @@ def panel_of(
         period=period,
         dyad=_numbered(first * states + second),
         pair=_numbered(low * states + high),
-        event=event,
+        event=_numbered(target),
         sides=sparse.csr_matrix(entries, shape=(size, width)),
     )
 
@@ -119,11 +116,6 @@ def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
     one alone is infinite, and its rows say nothing of anything else. dyads: whether
     effects of dyads are taken out. Repeated until no group is left."""
     is_informative = np.ones(panel.size, dtype=bool)
-    if panel.count is None:
-        if not dyads:
-            return is_informative
-        rows_of_dyad = np.bincount(panel.dyad)[panel.dyad]
-        return is_informative & (rows_of_dyad > 1)
     groups = [panel.sides]
     if dyads:
         groups.append(_indicator(panel.dyad))
@@ -201,17 +193,24 @@ class Absorber:
 class AbsorbedFit:
     """Coefficients of columns beside absorbed effects.
 
-    estimate: (c,); covariance: (c, c) clustered two ways; apart: (N, c) the columns
-    without effects; residuals: (N,) weighted residuals (derivatives of the
-    quasi-likelihood by the linear predictor); absorber: with the last weights; rho: of
-    the beta-binomial, 0 for values."""
+    estimate: (c,); apart: (N, c) the columns without effects; residuals: (N,) weighted
+    residuals (derivatives of the quasi-likelihood by the linear predictor); absorber:
+    with the last weights; rho: of the beta-binomial; predictor: (N,) logits."""
 
     estimate: Floats
-    covariance: Floats
     apart: Floats
     residuals: Floats
     absorber: Absorber
     rho: float
+    predictor: Floats
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """(c, c) of the estimates, clustered two ways."""
+        information = self.apart.T @ (self.apart * self.absorber.weights[:, None])
+        bread = np.linalg.pinv(information, hermitian=True)
+        scores = self.apart * self.residuals[:, None]
+        return np.asarray(bread @ clustered(self.absorber.panel, scores) @ bread)
 
     @property
     def errors(self) -> Floats:
@@ -225,60 +224,32 @@ def fit_absorbed(
     """Fit `columns` (N, c) beside the effects; c may be 0. rho: as it is, if given.
 
     Raises DataError where the iterations do not settle."""
-    if panel.count is None:
-        return _fit_values(panel, columns, dyads=dyads)
     total, conflict = panel.count, panel.conflict
     predictor = np.log((conflict + 0.5) / (total - conflict + 0.5))
     if rho is not None:
-        search = _iterate(panel, columns, rho, predictor, dyads=dyads)
-        return _finish(panel, search, rho)
+        return _fit_at(panel, columns, rho, predictor, dyads=dyads)
     effects = panel.sides.shape[1] + (int(panel.dyad.max()) + 1 if dyads else 0)
     freedom = max(panel.size - columns.shape[1] - effects, 1)
-    current_rho = START_RHO
-    for number in range(RHO_ROUNDS):
-        search = _iterate(panel, columns, current_rho, predictor, dyads=dyads)
-        predictor = search.predictor
-        new = _moment_rho(panel, _logistic(predictor), freedom)
-        is_settled = abs(new - current_rho) < RHO_TOLERANCE * max(current_rho, 1e-3)
-        if is_settled or number == RHO_ROUNDS - 1:
+    rho = START_RHO
+    for _ in range(RHO_ROUNDS):
+        fit = _fit_at(panel, columns, rho, predictor, dyads=dyads)
+        predictor = fit.predictor
+        moment = _moment_rho(panel, _logistic(predictor), freedom)
+        if abs(moment - rho) < RHO_TOLERANCE * max(rho, 1e-3):
             break
-        current_rho = new
-    return _finish(panel, search, current_rho)
-
-
-@dataclass(frozen=True)
-class _WeightedFit:
-    """Slopes at the last weights. apart: (N, c) columns without effects; left: (N,)
-    weighted residuals."""
-
-    slopes: Floats
-    apart: Floats
-    residuals: Floats
-    absorber: Absorber
-    predictor: Floats
-
-
-def _fit_values(panel: EventPanel, columns: Floats, *, dyads: bool) -> AbsorbedFit:
-    """The fit of a panel of values, by least squares."""
-    absorber = Absorber(panel, np.ones(panel.size), dyads=dyads)
-    apart = absorber.residuals(np.column_stack([panel.conflict, columns]))
-    outcome, columns = apart[:, :1], apart[:, 1:]
-    slopes = _solve(columns, columns, outcome)[:, 0]
-    residuals = outcome[:, 0] - columns @ slopes
-    return _finish(
-        panel, _WeightedFit(slopes, columns, residuals, absorber, outcome), 0.0
-    )
+        rho = moment
+    return fit
 
 
 def _logistic(predictor: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-predictor)))
 
 
-def _iterate(
+def _fit_at(
     panel: EventPanel, columns: Floats, rho: float, predictor: Floats, *, dyads: bool
-) -> _WeightedFit:
-    """Iterated weights at one rho. Raises DataError where they do not settle."""
-    assert panel.count is not None
+) -> AbsorbedFit:
+    """The fit by iterated weights at one rho, from a predictor on. Raises DataError
+    where the weights do not settle."""
     share = panel.conflict / panel.count
     scale = panel.count / (1.0 + (panel.count - 1.0) * rho)
     loss = np.inf
@@ -288,26 +259,19 @@ def _iterate(
         weights = scale * variance
         working = predictor + (share - mean) / variance
         absorber = Absorber(panel, weights, dyads=dyads)
-        apart = absorber.residuals(np.column_stack([working, columns]))
-        outcome, without = apart[:, :1], apart[:, 1:]
-        slopes = _solve(without, without * weights[:, None], outcome)[:, 0]
-        residuals = outcome[:, 0] - without @ slopes
+        without_effects = absorber.residuals(np.column_stack([working, columns]))
+        outcome, apart = without_effects[:, :1], without_effects[:, 1:]
+        slopes = _solve(apart, apart * weights[:, None], outcome)[:, 0]
+        residuals = outcome[:, 0] - apart @ slopes
         predictor = np.clip(working - residuals, -FURTHEST, FURTHEST)
-        value = _loss(scale, share, _logistic(predictor))
+        mean = np.clip(_logistic(predictor), 1e-12, 1 - 1e-12)
+        terms = share * np.log(mean) + (1 - share) * np.log(1 - mean)
+        value = -float((scale * terms).sum())
         if abs(loss - value) <= TOLERANCE * (abs(value) + 1.0):
-            weighted_residuals = residuals * weights
-            return _WeightedFit(
-                slopes, without, weighted_residuals, absorber, predictor
-            )
+            weighted = residuals * weights
+            return AbsorbedFit(slopes, apart, weighted, absorber, rho, predictor)
         loss = value
     raise DataError("the fit does not settle", "Take a longer period, or fewer columns")
-
-
-def _loss(scale: Floats, share: Floats, mean: Floats) -> float:
-    """Minus the quasi-likelihood."""
-    mean = np.clip(mean, 1e-12, 1 - 1e-12)
-    terms = share * np.log(mean) + (1 - share) * np.log(1 - mean)
-    return -float((scale * terms).sum())
 
 
 def _solve(columns: Floats, weighted: Floats, right: Floats) -> Floats:
@@ -320,7 +284,6 @@ def _moment_rho(panel: EventPanel, mean: Floats, freedom: int) -> float:
     """rho at which Pearson's chi-square equals its degrees of freedom (Williams 1982,
     procedure III)."""
     count = panel.count
-    assert count is not None
     variance = np.maximum(mean * (1 - mean), SMALLEST_VARIANCE)
     squares = (panel.conflict - count * mean) ** 2 / (count * variance)
 
@@ -330,18 +293,6 @@ def _moment_rho(panel: EventPanel, mean: Floats, freedom: int) -> float:
     if excess(0.0) <= 0:
         return 0.0
     return float(brentq(excess, 0.0, 1.0)) if excess(1.0) < 0 else 1.0
-
-
-def _finish(panel: EventPanel, search: _WeightedFit, rho: float) -> AbsorbedFit:
-    """The fit with its covariance, clustered two ways."""
-    apart, absorber = search.apart, search.absorber
-    information = apart.T @ (apart * absorber.weights[:, None])
-    bread = np.linalg.pinv(information, hermitian=True)
-    meat = clustered(panel, apart * search.residuals[:, None])
-    covariance = bread @ meat @ bread
-    return AbsorbedFit(
-        search.slopes, covariance, apart, search.residuals, absorber, rho
-    )
 
 
 # --- clusters -------------------------------------------------------------------------
@@ -370,13 +321,14 @@ def clustered(panel: EventPanel, scores: Floats) -> Floats:
     return np.asarray((vectors * np.maximum(roots, 0.0)) @ vectors.T)
 
 
-def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
+def one_step(null: AbsorbedFit, columns: Floats) -> Floats:
     """(c,) z of each of the columns (N, c) alone, added to a fit that does not hold it:
     its score over its clustered standard error (Rao 1948), no smaller than the smaller
     of those clustered one way. The fit's own columns are partialled out too."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    sums = [np.asarray(group.T @ scores) for group in _clusters(panel)]
+    groups = _clusters(null.absorber.panel)
+    sums = [np.asarray(group.T @ scores) for group in groups]
     by_pair, by_event, by_intersection = ((s**2).sum(axis=0) for s in sums)
     lower_bound = np.minimum(by_pair, by_event)
     variance = np.maximum(by_pair + by_event - by_intersection, lower_bound)
@@ -385,12 +337,13 @@ def one_step(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> Floats:
     return np.asarray(z)
 
 
-def joint_chi_square(null: AbsorbedFit, panel: EventPanel, columns: Floats) -> float:
+def joint_chi_square(null: AbsorbedFit, columns: Floats) -> float:
     """Score test of all columns (N, c) together: chi-square of c degrees of freedom,
     clustered two ways."""
     scores = _scores(null, columns)
     total = scores.sum(axis=0)
-    precision = np.linalg.pinv(clustered(panel, scores), hermitian=True)
+    covariance = clustered(null.absorber.panel, scores)
+    precision = np.linalg.pinv(covariance, hermitian=True)
     return float(total @ precision @ total)
 
 

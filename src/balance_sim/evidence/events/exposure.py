@@ -10,7 +10,7 @@ no part itself: the acts of k with i's rivals are about i."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,8 +23,6 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 EPOCH = pd.Timestamp("1970-01-01")
 STALE_HALF_LIVES = 5.0
-FREQUENCIES = {"year": ("YS", "Y"), "quarter": ("QS", "Q"), "month": ("MS", "M")}
-"""By length of a period, pandas' name of its first days and of the period."""
 ROLES = ("principals", "guests", "targets")
 SetKey = tuple[int, tuple[tuple[int, ...], ...], bool]
 """Of a set of acts: position of the kind, places by role, whether targets are told."""
@@ -37,27 +35,18 @@ def days_of(dates: pd.Series) -> Floats:
 
 @dataclass(frozen=True)
 class Periods:
-    """T periods that follow each other: days since 1970-01-01. starts, ends: (T,); an
-    end is the next start."""
+    """T years that follow each other: days since 1970-01-01. starts, ends: (T,); an end
+    is the next start."""
 
     starts: Floats
     ends: Floats
-    names: tuple[str, ...]
 
     @staticmethod
-    def of(first: int, last: int, length: str) -> Periods:
-        """Years, quarters or months of the years first..last."""
-        first_days, period = FREQUENCIES[length]
-        edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq=first_days)
+    def of(first: int, last: int) -> Periods:
+        """The years first..last."""
+        edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq="YS")
         days = (edges - EPOCH).days.to_numpy(np.float64)
-        names = edges[:-1].to_period(period).astype(str).str.replace("Q", "-q")
-        return Periods(days[:-1], days[1:], tuple(names))
-
-    def place(self, days: Floats) -> Ints:
-        """The period of each day; -1 outside."""
-        position = np.searchsorted(self.starts, days, side="right") - 1
-        is_inside = (days >= self.starts[0]) & (days < self.ends[-1])
-        return np.where(is_inside, position, -1).astype(np.int64)
+        return Periods(days[:-1], days[1:])
 
 
 def remaining(dates: Floats, periods: Periods, half_lives: Floats) -> Floats:
@@ -109,41 +98,27 @@ class ActSets:
         involved = np.maximum(participants, self.targets).sum(axis=1)
         return self.only((involved > 1) & self.principals.any(axis=1))
 
-    def _half_lives(self, half_life: Mapping[str, float]) -> Floats:
-        """(A,) of each act."""
-        by_kind = np.array([half_life[kind] for kind in self.kinds])
-        return np.asarray(by_kind[self.kind[self.act_set]])
-
     def series(
-        self,
-        periods: Periods,
-        half_life: Mapping[str, float],
-        *,
-        stale: bool = False,
-        before: bool = False,
+        self, periods: Periods, half_life: Mapping[str, float], when: str = "now"
     ) -> Floats:
-        """(S, T) what is left of the acts of each set, per unit of weight. stale: acts
-        as if they were five half-lives later; before: only acts dated before a period
-        begins."""
-        half = self._half_lives(half_life)
-        dates = self.date + (STALE_HALF_LIVES * half if stale else 0.0)
+        """(S, T) what is left of the acts of each set, per unit of weight.
+
+        when: `now`; `before`, only acts dated before a period begins; `stale` and
+        `stale before`, as if acts were five half-lives older; `lead`, acts still to
+        come after a period's end, as if time ran backwards."""
+        by_kind = np.array([half_life[kind] for kind in self.kinds])
+        half = by_kind[self.kind[self.act_set]]
+        dates = self.date
+        if when.startswith("stale"):
+            dates = dates + STALE_HALF_LIVES * half
+        if when == "lead":
+            dates, periods = -dates, Periods(-periods.ends[::-1], -periods.starts[::-1])
         evidence = remaining(dates, periods, half)
-        if before:
-            is_before = dates[:, None] < periods.starts
-            evidence = np.where(is_before, evidence, 0.0)
-        return self._by_set(evidence)
-
-    def future(self, periods: Periods, half_life: Mapping[str, float]) -> Floats:
-        """(S, T) the same of acts still to come after a period's end, as if time ran
-        backwards."""
-        mirror = Periods(-periods.ends[::-1], -periods.starts[::-1], periods.names)
-        evidence = remaining(-self.date, mirror, self._half_lives(half_life))
-        is_to_come = -self.date[:, None] <= mirror.starts
-        evidence = np.where(is_to_come, evidence, 0.0)
-        return self._by_set(evidence[:, ::-1])
-
-    def _by_set(self, evidence: Floats) -> Floats:
-        """(S, T) sums of (A, T)."""
+        if when.endswith("before"):
+            evidence = np.where(dates[:, None] < periods.starts, evidence, 0.0)
+        if when == "lead":
+            is_to_come = dates[:, None] <= periods.starts
+            evidence = np.where(is_to_come, evidence, 0.0)[:, ::-1]
         total = np.zeros((len(self.kind), evidence.shape[1]))
         np.add.at(total, self.act_set, evidence)
         return total
@@ -177,35 +152,31 @@ class ActSets:
 def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     """Acts (`acts.FIELDS`) on a roster. position: COW number -> place; states not on it
     are left out of an act."""
-    numbers_of_states = map(int, position.index)
-    place = dict(zip(numbers_of_states, map(int, position), strict=True))
     kinds = tuple(sorted(set(frame["kind"])))
     numbers: dict[SetKey, int] = {}
     sets = []
+    place = dict(zip(position.index, position, strict=True))
     for act in frame.itertuples(index=False):
-        by_role = tuple(_places(getattr(act, role), place) for role in ROLES)
+        by_role = tuple(
+            tuple(sorted({place[code] for code in getattr(act, role) if code in place}))
+            for role in ROLES
+        )
         key = (kinds.index(act.kind), by_role, bool(act.told))
         sets.append(numbers.setdefault(key, len(numbers)))
     roles = np.zeros((len(ROLES), len(numbers), states))
     for number, (_, by_role, _) in enumerate(numbers):
         for role, members in enumerate(by_role):
             roles[role, number, list(members)] = 1.0
-    principals, guests, targets = roles
     return ActSets(
         kinds=kinds,
         date=days_of(frame["day"]),
         act_set=np.array(sets, dtype=np.int64),
         kind=np.array([kind for kind, _, _ in numbers], dtype=np.int64),
-        principals=principals,
-        guests=guests,
-        targets=targets,
-        has_named_targets=np.array([is_told for _, _, is_told in numbers], dtype=bool),
+        principals=roles[0],
+        guests=roles[1],
+        targets=roles[2],
+        has_named_targets=np.array([is_told for *_, is_told in numbers], dtype=bool),
     )
-
-
-def _places(codes: Iterable[int], place: Mapping[int, int]) -> tuple[int, ...]:
-    """Places of the states that are on the roster, each once, sorted."""
-    return tuple(sorted({place[code] for code in codes if code in place}))
 
 
 def shown(acts: ActSets, series: Floats) -> Floats:

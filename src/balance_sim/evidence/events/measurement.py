@@ -27,7 +27,7 @@ where that is above 1."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -89,8 +89,7 @@ class Study:
     """A panel, the acts, and who is whose rival.
 
     rivals: (T, n, n) 0 or 1; quarrel: (T, n, n) nats; window: days within which acts
-    are moved by a permutation; audience: (n,) of each state, -1 for none, named in
-    `audiences`."""
+    are moved by a permutation."""
 
     panel: EventPanel
     periods: Periods
@@ -98,29 +97,22 @@ class Study:
     rivals: Floats
     quarrel: Floats
     window: tuple[float, float]
-    audiences: tuple[str, ...] = ()
-    audience: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def rows(self, matrix: Floats) -> Floats:
-        """(N,) a matrix (T, n, n), observer and other, at the rows of the panel; of
-        undirected dyads the mean of both."""
+        """(N,) a matrix (T, n, n), observer and other, at the rows of the panel."""
         panel = self.panel
         values: Floats = matrix[panel.period, panel.first, panel.second]
-        if panel.count is not None:
-            return values
-        reverse = matrix[panel.period, panel.second, panel.first]
-        return np.asarray((values + reverse) / 2)
+        return values
 
 
 @dataclass(frozen=True)
 class Column:
     """One column of evidence: a group, and the kinds that it sums at their shipped
-    weights, in nats; of the observers of one audience, if one is named."""
+    weights, in nats."""
 
     name: str
     group: str
     kinds: tuple[str, ...]
-    audience: str = ""
 
     @property
     def weight(self) -> str:
@@ -150,33 +142,12 @@ def kinds_of(acts: ActSets) -> list[Column]:
     ]
 
 
-def audiences_of(study: Study) -> list[Column]:
-    """Intent and alignment as each audience sees them: attention is the ratio of an
-    audience's multiplier to another's."""
-    if study.panel.count is None:
-        return []
-    return [
-        Column(f"{pooled.group} ({name})", pooled.group, pooled.kinds, name)
-        for pooled in groups_of(study.acts)
-        for name in study.audiences
-        if pooled.group != "incident"
-    ]
-
-
 class Exposures:
-    """Columns of evidence of a study's acts.
+    """Columns of evidence of a study's acts. half: half-lives by kind, days, if not as
+    shipped."""
 
-    half: half-lives by kind, days, if not as shipped; concave: ln(1 + nats) in place of
-    nats, so that further acts add less than the model has them add."""
-
-    def __init__(
-        self,
-        study: Study,
-        half: Mapping[str, float] | None = None,
-        *,
-        concave: bool = False,
-    ) -> None:
-        self.study, self.weights, self.concave = study, shipped_weights(), concave
+    def __init__(self, study: Study, half: Mapping[str, float] | None = None) -> None:
+        self.study, self.weights = study, shipped_weights()
         shipped = {kind: row["half_life_days"] for kind, row in self.weights.items()}
         self.half = half or shipped
         self._aims: dict[tuple[str, str], Aims] = {}
@@ -187,33 +158,21 @@ class Exposures:
         """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts
         to come) or `stale` (acts five half-lives older)."""
         acts = acts or self.study.acts
-        every_act, earlier_acts = self._series(acts, when)
+        periods = self.study.periods
+        every_act = earlier_acts = acts.series(periods, self.half, when)
+        if when != "lead":
+            earlier_acts = acts.series(periods, self.half, f"{when} before")
         by_kind: dict[tuple[str, str], Floats] = {}
         for column in columns:
             series = every_act if column.group == "intent" else earlier_acts
             for kind in column.kinds:
-                evidence = self._kind(acts, column, kind, series)
-                by_kind[column.group, kind] = evidence
-        panel = self.study.panel
-        values = np.empty((panel.size, len(columns)))
+                if (column.group, kind) not in by_kind:
+                    evidence = self._kind(acts, column, kind, series)
+                    by_kind[column.group, kind] = evidence
+        values = np.empty((self.study.panel.size, len(columns)))
         for c, column in enumerate(columns):
             values[:, c] = sum(by_kind[column.group, kind] for kind in column.kinds)
-            if column.audience:
-                number = self.study.audiences.index(column.audience)
-                is_heard = self.study.audience == number
-                values[:, c] *= is_heard[panel.first]
-        if not self.concave:
-            return values
-        return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
-
-    def _series(self, acts: ActSets, when: str) -> tuple[Floats, Floats]:
-        """(S, T) what is left of all acts, and of those before each period."""
-        periods, half, stale = self.study.periods, self.half, when == "stale"
-        if when == "lead":
-            to_come = acts.future(periods, half)
-            return to_come, to_come
-        every_act = acts.series(periods, half, stale=stale)
-        return every_act, acts.series(periods, half, stale=stale, before=True)
+        return values
 
     def _kind(self, acts: ActSets, column: Column, kind: str, series: Floats) -> Floats:
         """(N,) evidence of one kind, at its shipped weight."""
@@ -280,30 +239,26 @@ class EventEstimate:
 class EventWeights:
     """What a panel says of the weights of events.
 
-    pooled, kinds: estimates; coefficients: (c,) of `columns` (kinds) in logits a nat,
-    with covariance; slope: logits a nat of quarrel, its error; slope_within: the same
+    pooled, kinds: estimates; multipliers, covariance: of `kinds`, (c,) and (c, c);
+    slope: logits of conflict a nat of quarrel, and its error; slope_within: the same
     within dyads."""
 
     pooled: tuple[EventEstimate, ...]
     kinds: tuple[EventEstimate, ...]
-    attention: tuple[EventEstimate, ...]
-    slope: float
-    slope_error: float
+    multipliers: Floats
+    covariance: Floats
+    slope: tuple[float, float]
     slope_within: tuple[float, float]
     rho: float
     rows: int
     dyads: int
     acts_counted: float
-    columns: tuple[Column, ...]
-    multipliers: Floats
-    covariance: Floats
     permutations: int
 
     @property
-    def unit(self) -> str:
-        """Of the slope: logits of conflict, or standard deviations of a value that has
-        no counts."""
-        return "logits" if self.acts_counted else "standard deviations"
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the kinds."""
+        return tuple(estimate.column for estimate in self.kinds)
 
 
 def informative_study(study: Study) -> Study:
@@ -311,7 +266,7 @@ def informative_study(study: Study) -> Study:
     is_informative = informative(study.panel)
     if not is_informative.any():
         message = "no dyad has both conflict and cooperation"
-        raise DataError(message, "Take longer periods, or more of them")
+        raise DataError(message, "Take more years")
     return replace(study, panel=study.panel.rows(is_informative))
 
 
@@ -328,11 +283,8 @@ def slope_between(study: Study) -> tuple[float, float]:
     fit = fit_absorbed(dyads.panel, nats[:, None], dyads=False)
     slope, error = float(fit.estimate[0]), float(fit.errors[0])
     if slope < QUANTILE * error:
-        unit = "logits" if study.panel.count is not None else "standard deviations"
-        message = (
-            f"conflict does not rise with quarrels ({slope:.3g} {unit} a nat, s.e. "
-            f"{error:.3g})"
-        )
+        estimate = f"{slope:.3g} logits a nat, s.e. {error:.3g}"
+        message = f"conflict does not rise with quarrels ({estimate})"
         hint = "Without that anchor event weights have no scale: use other outcome data"
         raise DataError(message, hint)
     return slope, error
@@ -343,47 +295,38 @@ def measure(
     permutations: int = 999,
     seed: int = 0,
     say: Callable[[int], None] | None = None,
-    *,
-    concave: bool = False,
 ) -> EventWeights:
     """Estimate the multipliers of the shipped weights of events, with their placebos.
     say: told how many permutations of dates and of participants are done. Raises
     DataError."""
     slope = slope_between(whole)
     study = informative_study(whole)
-    panel, exposures = study.panel, Exposures(study, concave=concave)
+    panel, exposures = study.panel, Exposures(study)
     null = fit_absorbed(panel, study.rows(study.quarrel)[:, None])
-    sets = [groups_of(study.acts), kinds_of(study.acts), audiences_of(study)]
-    fits = [_fit_columns(exposures, columns, null.rho) for columns in sets]
-    every_column = [column for columns in sets for column in columns]
-    z = one_step(null, panel, exposures.columns(every_column))
-    placebos = permuted_z(exposures, every_column, null, permutations, seed, say)
-    estimates: list[tuple[EventEstimate, ...]] = []
-    first = 0
-    for fit in fits:
-        stop = first + len(fit.columns)
-        own_placebos = _Placebos(z[first:stop], placebos[:, :, first:stop])
-        estimates.append(_estimates(exposures, fit, slope, own_placebos))
-        first = stop
-    pooled, kinds, attention = estimates
-    multipliers, covariance = _multipliers(fits[1], slope, kinds)
+    pooled, kinds = groups_of(study.acts), kinds_of(study.acts)
+    z = one_step(null, exposures.columns([*pooled, *kinds]))
+    permuted = permuted_z(exposures, [*pooled, *kinds], null, permutations, seed, say)
+    count = len(pooled)
+    fits = [_fit(exposures, columns, null.rho) for columns in (pooled, kinds)]
+    estimates = [
+        _estimates(exposures, fits[0], slope, z[:count], permuted[:, :, :count]),
+        _estimates(exposures, fits[1], slope, z[count:], permuted[:, :, count:]),
+    ]
+    multipliers, covariance = _multipliers(fits[1].alone, slope, estimates[1])
     slope_within = (np.nan, np.nan)
     if null.apart.any():
         slope_within = (float(null.estimate[0]), float(null.errors[0]))
     return EventWeights(
-        pooled=pooled,
-        kinds=kinds,
-        attention=attention,
-        slope=slope[0],
-        slope_error=slope[1],
+        pooled=estimates[0],
+        kinds=estimates[1],
+        multipliers=multipliers,
+        covariance=covariance,
+        slope=slope,
         slope_within=slope_within,
         rho=null.rho,
         rows=panel.size,
         dyads=int(panel.dyad.max()) + 1,
-        acts_counted=float(panel.count.sum()) if panel.count is not None else 0.0,
-        columns=tuple(fits[1].columns),
-        multipliers=multipliers,
-        covariance=covariance,
+        acts_counted=float(panel.count.sum()),
         permutations=permutations,
     )
 
@@ -399,77 +342,50 @@ class _ColumnFit:
     with_placebos: AbsorbedFit
 
 
-@dataclass(frozen=True)
-class _Placebos:
-    """z of each column, (c,), and of its permutations of dates and of participants, (2,
-    P, c)."""
-
-    z: Floats
-    permuted: Floats
-
-    @property
-    def spread(self) -> Floats:
-        """(2, c) standard deviation of the permuted z; NaN without permutations."""
-        if not self.permuted.shape[1]:
-            return np.full((2, len(self.z)), np.nan)
-        columns = range(len(self.z))
-        return np.array(
-            [[np.sqrt(np.mean(z[:, c] ** 2)) for c in columns] for z in self.permuted]
-        )
-
-    @property
-    def p(self) -> Floats:
-        """(2, c) share of permutations with a z as large, the data themselves one of
-        them."""
-        is_larger = np.abs(self.permuted) >= np.abs(self.z) - 1e-12
-        return np.asarray(
-            (1.0 + is_larger.sum(axis=1)) / (self.permuted.shape[1] + 1.0)
-        )
-
-
-def _fit_columns(exposures: Exposures, columns: list[Column], rho: float) -> _ColumnFit:
-    panel, study = exposures.study.panel, exposures.study
+def _fit(exposures: Exposures, columns: list[Column], rho: float) -> _ColumnFit:
+    study = exposures.study
     nats = study.rows(study.quarrel)[:, None]
-    current = exposures.columns(columns)
-    lead = exposures.columns(columns, "lead")
-    stale = exposures.columns(columns, "stale")
-    alone = with_placebos = fit_absorbed(
-        panel, np.column_stack([current, nats]), rho=rho
+    now, lead, stale = (
+        exposures.columns(columns, when) for when in ("now", "lead", "stale")
     )
-    if columns:
-        stacked = np.column_stack([current, lead, stale, nats])
-        with_placebos = fit_absorbed(panel, stacked, rho=rho)
-    return _ColumnFit(columns, (current != 0).sum(axis=0), alone, with_placebos)
+    alone = fit_absorbed(study.panel, np.column_stack([now, nats]), rho=rho)
+    stacked = np.column_stack([now, lead, stale, nats])
+    with_placebos = fit_absorbed(study.panel, stacked, rho=rho)
+    return _ColumnFit(columns, (now != 0).sum(axis=0), alone, with_placebos)
 
 
 def _estimates(
     exposures: Exposures,
     fit: _ColumnFit,
     slope: tuple[float, float],
-    placebos: _Placebos,
+    z: Floats,
+    permuted: Floats,
 ) -> tuple[EventEstimate, ...]:
-    """The multiplier of each column, its error stretched by the spread of the
-    placebos."""
-    size = len(fit.columns)
+    """The multiplier of each column, its error stretched by the spread of the placebos.
+    z: (c,); permuted: (2, P, c) z with dates and with participants permuted."""
+    size, permutations = len(fit.columns), permuted.shape[1]
     tested = fit.with_placebos.estimate / np.maximum(fit.with_placebos.errors, 1e-300)
-    spread, p = placebos.spread, placebos.p
+    is_larger = np.abs(permuted) >= np.abs(z) - 1e-12
+    p = (1.0 + is_larger.sum(axis=1)) / (permutations + 1.0)
     estimates = []
     for c, column in enumerate(fit.columns):
+        spread = [np.nan, np.nan]
+        if permutations:
+            spread = [float(np.sqrt(np.mean(draws[:, c] ** 2))) for draws in permuted]
         coefficient = float(fit.alone.estimate[c])
-        stretch = float(np.nanmax([1.0, *spread[:, c]]))
-        error = float(fit.alone.errors[c]) * stretch
+        error = float(fit.alone.errors[c]) * float(np.nanmax([1.0, *spread]))
         multiplier = coefficient / slope[0]
         estimate = EventEstimate(
             column=column,
             coefficient=coefficient,
             estimate=multiplier,
             error=float(np.hypot(error, multiplier * slope[1]) / slope[0]),
-            z=float(placebos.z[c]),
+            z=float(z[c]),
             lead_z=float(tested[size + c]),
             stale_z=float(tested[2 * size + c]),
             dates_p=float(p[0, c]),
             participants_p=float(p[1, c]),
-            spread=(float(spread[0, c]), float(spread[1, c])),
+            spread=(spread[0], spread[1]),
             declared_end=_declared_end(exposures.weights, column),
             rows=int(fit.rows[c]),
         )
@@ -486,18 +402,18 @@ def _declared_end(weights: Mapping[str, Mapping[str, float]], column: Column) ->
 
 
 def _multipliers(
-    fit: _ColumnFit, slope: tuple[float, float], kinds: Sequence[EventEstimate]
+    fit: AbsorbedFit, slope: tuple[float, float], kinds: Sequence[EventEstimate]
 ) -> tuple[Floats, Floats]:
     """(c,) multipliers of the kinds, and their covariance, stretched as the errors
     are."""
     value, error = slope
-    size = len(fit.columns)
-    multipliers = fit.alone.estimate[:size] / value
+    size = len(kinds)
+    multipliers = fit.estimate[:size] / value
     stretched = np.array([estimate.error for estimate in kinds]) * value
-    plain = np.hypot(fit.alone.errors[:size], multipliers * error)
+    plain = np.hypot(fit.errors[:size], multipliers * error)
     factor = np.divide(stretched, plain, out=np.ones(size), where=plain > 0)
     of_slope = np.outer(multipliers, multipliers) * error**2
-    covariance = (fit.alone.covariance[:size, :size] + of_slope) / value**2
+    covariance = (fit.covariance[:size, :size] + of_slope) / value**2
     return multipliers, covariance * np.outer(factor, factor)
 
 
@@ -525,7 +441,7 @@ def permuted_z(
                 else:
                     acts = study.acts.shifted(rng, *study.window)
                 stacked.append(exposures.columns(columns, acts=acts))
-            scores = one_step(null, study.panel, np.column_stack(stacked))
+            scores = one_step(null, np.column_stack(stacked))
             z[which, first : numbers.stop] = scores.reshape(len(numbers), size)
         if say is not None:
             say(numbers.stop)

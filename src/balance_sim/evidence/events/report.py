@@ -26,8 +26,9 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from balance_sim.evidence.data.signals import MATERIAL, ORDER, SYMBOLIC
+from balance_sim.evidence.estimation.parameter_files import file_record
 from balance_sim.evidence.events.absorbed import Floats, fit_absorbed, joint_chi_square
-from balance_sim.evidence.events.load import LoadedStudy, files_used
+from balance_sim.evidence.events.load import LoadedStudy
 from balance_sim.evidence.events.measurement import (
     MEASURED,
     NOT_TOLD,
@@ -188,7 +189,7 @@ def _profile(
         for kind in kinds:
             half[kind] = shipped[kind] * factor
         evidence = Exposures(study, half).columns(columns)
-        chi.append(joint_chi_square(null, study.panel, evidence))
+        chi.append(joint_chi_square(null, evidence))
     return tuple(chi)
 
 
@@ -276,10 +277,6 @@ def _entry(estimate: EventEstimate) -> dict[str, object]:
     }
 
 
-def _entries(estimates: Sequence[EventEstimate]) -> dict[str, object]:
-    return {estimate.column.name: _entry(estimate) for estimate in estimates}
-
-
 def _ladder_entry(ladder: Ladder) -> dict[str, object]:
     return {
         "kinds": ladder.kinds,
@@ -309,13 +306,14 @@ def events_record(
     version: str,
 ) -> dict[str, object]:
     """Everything the file holds, as plain values."""
+    slope, error = weights.slope
     record: dict[str, object] = {
         "event_weights": {
             "form": FORM,
             "command": command,
             "version": version,
-            "outcome": loaded.outcome,
-            "period": loaded.period,
+            "outcome": "icews-years",
+            "period": "year",
             "years": loaded.years,
             "rows": weights.rows,
             "dyads": weights.dyads,
@@ -324,16 +322,16 @@ def events_record(
             "permutations": weights.permutations,
             "acts": loaded.acts,
         },
-        "data": files_used(loaded),
+        "data": [file_record(report) for report in loaded.reports],
         "anchor": {
-            "unit": f"{weights.unit} a nat",
-            "slope": weights.slope,
-            "standard_error": weights.slope_error,
+            "unit": "logits a nat",
+            "slope": slope,
+            "standard_error": error,
             "within_dyads": weights.slope_within,
         },
         "association_share": association(weights.columns),
-        "groups": _entries(weights.pooled),
-        "kinds": _entries(weights.kinds),
+        "groups": {row.column.name: _entry(row) for row in weights.pooled},
+        "kinds": {row.column.name: _entry(row) for row in weights.kinds},
         "covariance": {
             "names": [column.name for column in weights.columns],
             "multipliers": weights.multipliers.tolist(),
@@ -341,7 +339,6 @@ def events_record(
         },
         "ordered": {ladder.group: _ladder_entry(ladder) for ladder in ladders},
         "half_lives": {profile.name: _half_lives_entry(profile) for profile in halves},
-        "attention": _entries(weights.attention),
         "notes": loaded.notes,
     }
     short: dict[str, object] = _short(record)

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.agreements import read_forecast, read_outcomes
+from balance_sim.evidence.data.agreements import AGREEMENTS, read_forecast
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, default_depths, load_history
+from balance_sim.evidence.data.history import Floats, load_history
+from balance_sim.evidence.data.layers import default_depths
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.features import FeatureYears, feature_years
@@ -154,21 +155,22 @@ class Outcomes:
     agreement in the window.
 
     agreements: such agreements in the file; outside: dyads that made one and are not in
-    the forecast; partial: those dated to the month or year only."""
+    the forecast; partial: those dated to the month or year only; kinds: all of the
+    file."""
 
     y: Floats
     agreements: int
     outside: tuple[str, ...]
     partial: int
+    kinds: tuple[str, ...]
     report: ReadReport
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        dropped = {row.reason: row.count for row in self.report.dropped}
         return {
             "file": Path(self.report.path).name,
             "rows": self.report.rows_read,
-            "dropped": dropped,
+            "dropped": dict(self.report.dropped),
             "accords": self.agreements,
             "pairs": int(self.y.sum()),
             "pairs_outside": list(self.outside),
@@ -178,7 +180,7 @@ class Outcomes:
 def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
     """The agreements of a file that count. Rows of one agreement with several parties
     are pairs of their own."""
-    read = read_outcomes(path)
+    read = AGREEMENTS.read(path)
     day = read.frame[forecast.stage]
     first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
     counts = (day >= first) & (day <= last)
@@ -196,6 +198,7 @@ def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
         agreements=len(frame),
         outside=tuple(f"{a}-{b}" for a, b in outside),
         partial=int((frame["precision"] != "day").sum()),
+        kinds=tuple(sorted(set(read.frame["kind"]))),
         report=read.report,
     )
 
@@ -316,7 +319,7 @@ def score_forecast(
         reference=base_rate if is_past else hindsight,
         outcomes=happened,
         notes=(
-            *unknown_kinds(forecast, happened.report, known_kinds),
+            *unknown_kinds(forecast, happened, known_kinds),
             *missing,
             *_notes(scores["model"], happened, forecast, is_past=is_past),
             *happened.report.losses,
@@ -325,31 +328,20 @@ def score_forecast(
 
 
 def unknown_kinds(
-    forecast: Forecast, report: ReadReport, kinds: Sequence[str]
+    forecast: Forecast, outcomes: Outcomes, kinds: Sequence[str]
 ) -> list[str]:
-    """A note for each word that is the name of no kind, with its line and what may be
-    meant: misspelt, a row counts for no kind that is asked for."""
-    file = Path(report.path).name
-    counts = "so it counts as a kind of its own"
-    if forecast.kinds:
-        counts = "so it counts for no --kind"
+    """A note for each word that is the name of no kind, with what may be meant:
+    misspelt, a row counts for no kind that is asked for."""
+    file = Path(outcomes.report.path).name
     names = {*kinds, *forecast.kinds}
-    unknown = [kind for kind in report.kinds if kind.name not in names]
     notes = []
-    for kind in unknown[:FEW]:
-        place = f"{file}, line {kind.line}, column kind"
-        hint = _suggestion(kind.name, kinds)
-        word = shown(kind.word)
-        notes.append(f"{place}: no kind is called `{word}`, {counts}{hint}")
-    if len(unknown) > FEW:
-        count = len(unknown) - FEW
-        notes.append(f"{file}: {count} more words for kinds that are none")
-    in_file = {kind.name for kind in report.kinds}
-    for name in forecast.kinds:
-        if name not in kinds and name not in in_file:
-            hint = _suggestion(name, kinds)
-            absence = f"no kind is called so, in {file} neither"
-            notes.append(f"--kind {shown(name)}: {absence}{hint}")
+    for word in sorted({*outcomes.kinds, *forecast.kinds}):
+        if word not in names:
+            hint = _suggestion(word, kinds)
+            notes.append(f"{file}: no kind is called `{shown(word)}`{hint}")
+        elif word not in kinds and word not in outcomes.kinds:
+            hint = _suggestion(word, kinds)
+            notes.append(f"--kind {shown(word)}: no kind is called so{hint}")
     return notes
 
 

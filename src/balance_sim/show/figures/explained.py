@@ -67,7 +67,7 @@ def _rows(attribution: dict[str, Any] | None, result: AnalysedResult) -> pd.Data
     table = pd.DataFrame(rows)
     whose = {key: attribution[key] for key in ("arm", "outcome", "runs")}
     table = table[(table["effect"] != 0) | (table["mcse"] != 0)].assign(
-        total=float(attribution["excess"]["mean"]), **whose
+        total=float(attribution["effect"]["mean"]), **whose
     )
     return say.titled(table.reset_index(drop=True), result)
 
