@@ -102,7 +102,7 @@ ROOMS = (
         "Games",
         None,
         {
-            "study_type": {"game": "games.study_type:GAME"},
+            "study_type": {"game": "games.page:GAME"},
             "command": {"game": "games.command:game"},
             "check": {"game": "games.command:check_file"},
             "schema": {"game": "games.schema:game_schema"},

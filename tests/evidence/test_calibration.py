@@ -201,8 +201,8 @@ def test_the_card_scores_the_model_beside_baselines_of_the_same_record(beijing: 
     assert tuple(card.scores) == ("model", *OWN_BASELINES)
     came = [record.within(year, year).choices.any_signed.sum() for year in (2024,)]
     assert [card.expected[year][1] for year in (2024,)] == came
-    assert card.scores["model"].events == sum(came)
-    assert card.scores["model"].log_skill.value > card.scores["earlier_count"].log_skill.value
+    assert card.scores["model"]["events"] == sum(came)
+    assert card.scores["model"]["log_skill"] > card.scores["earlier_count"]["log_skill"]
     assert card.as_dict()["origins"] == [2024]
 
 

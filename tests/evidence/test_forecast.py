@@ -47,9 +47,9 @@ def test_only_the_window_the_kind_and_the_stage_count(outcomes: Path) -> None:
 def test_scores_against_hand(outcomes: Path) -> None:
     scored = score_forecast(FORECAST, outcomes, resamples=10)
     scores, y = scored.scores, scored.outcomes.y
-    assert scores["model"].brier == pytest.approx((0.25 + 0.36 + 0.01 + 0.0004) / 4)
-    assert scores["model"].auc == pytest.approx(2 / 3)
-    assert scores["base_rate"].expected == pytest.approx(y.sum())
+    assert scores["model"]["brier"] == pytest.approx((0.25 + 0.36 + 0.01 + 0.0004) / 4)
+    assert scores["model"]["auc"] == pytest.approx(2 / 3)
+    assert scores["base_rate"]["expected"] == pytest.approx(y.sum())
 
 
 def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None:
