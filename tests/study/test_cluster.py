@@ -107,16 +107,3 @@ def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):
         cluster.connect("tcp://127.0.0.1:9")
-
-
-def test_the_job_script_of_a_queue_is_printed_and_nothing_runs(lab):
-    pytest.importorskip("dask_jobqueue")
-    done = lab.ask(
-        "sweep", "exp.yaml", "--out", "out", "--cluster", "slurm", "--cluster-option", "queue=short",
-        "--cluster-option", "cores=4", "--cluster-option", "memory=8GB", "--dry-run",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "#SBATCH -p short" in done.stdout
-    assert "#SBATCH --cpus-per-task=4" in done.stdout
-    assert "plan: 6 points x 24 runs x 2 arms" in done.stderr
-    assert not (lab.folder / "out").exists()
