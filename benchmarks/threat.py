@@ -61,11 +61,11 @@ def main() -> None:
     rows = [
         (
             n,
-            s.log_skill.value,
-            s.log_skill.low,
-            s.log_skill.high,
-            s.average_precision,
-            s.auc,
+            s["log_skill"],
+            s["log_skill_ci95"][0],
+            s["log_skill_ci95"][1],
+            s["average_precision"],
+            s["auc"],
         )
         for n, s in scores.items()
     ]

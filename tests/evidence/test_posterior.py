@@ -14,10 +14,10 @@ import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.joint import JointPosterior, posterior_of, reweighted
-from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_events, shipped_record
+from balance_sim.evidence.posterior.likelihoods import EventRecord, shipped_record
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws
-from balance_sim.evidence.posterior.priors import drawn_priors, prior_draws, quantile
 from balance_sim.evidence.posterior.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
+from balance_sim.evidence.posterior.priors import drawn_priors, prior_draws, quantile
 from balance_sim.evidence.posterior.surrogate import covariance
 from balance_sim.evidence.posterior.uncertainty import headline_uncertainty
 from balance_sim.scenario import load_scenario
@@ -112,11 +112,6 @@ def test_parameters_that_data_inform_are_narrower_than_their_priors(small: Joint
     assert {found.word for found in small.scaling.values()} == {INFORMED, PRIOR_DOMINATED, IN_CONFLICT}
 
 
-def test_words_of_parameters_that_nothing_speaks_of(small: JointPosterior) -> None:
-    for path in ("kinds.access.talks_days", "parameters.effort_years", "event_kinds.incident.alignment"):
-        assert small.scaling[path].word == PRIOR_DOMINATED
-
-
 def test_draws_keep_signs_and_order_and_can_be_simulated(small: JointPosterior) -> None:
     for path in fitted_distribution().at_least_zero:
         assert (small.draws.column(path) >= 0).all()
@@ -173,12 +168,6 @@ def test_the_shipped_evaluations_are_told_well_by_their_surrogate() -> None:
     assert np.sqrt((error**2).mean()) < 0.5 * spread
     assert 0.5 < np.sqrt(((error / deviation) ** 2).mean()) < 2.0
     assert set(record.names) <= priors().keys()
-
-
-def test_shipped_event_weights_are_read() -> None:
-    record = shipped_events()
-    assert len(record.paths) == len(record.multiplier) >= 5
-    assert np.linalg.eigvalsh(record.covariance).min() > 0
 
 
 @pytest.mark.parametrize("name", NAMES)

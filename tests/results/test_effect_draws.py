@@ -16,7 +16,7 @@ from balance_sim.evidence.posterior.effect_draws import (
     effects_over,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record, headline_uncertainty, uncertainty
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, stored_record, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
@@ -195,11 +195,6 @@ def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors
     with pytest.raises(ScenarioError, match=said) as refused:
         list(design_points(experiment(tmp_path, factors)))
     assert "draws.yaml:5:" in str(refused.value)
-
-
-def test_named_factors_alone_are_drawn(tmp_path: Path) -> None:
-    points = list(design_points(experiment(tmp_path, "{parameters.beta: drawn, parameters.eta0: drawn}")))
-    assert [[path for path, _ in point.values] for point in points] == [["parameters.beta", "parameters.eta0"]] * 6
 
 
 @pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.yaml")), ids=lambda path: path.stem)

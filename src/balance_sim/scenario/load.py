@@ -303,7 +303,7 @@ def read_files(
     if not calibrated:
         tree = tree.without("calibration")
     tree = with_calibration(tree, sources, problems)
-    return with_posterior(tree, sources, problems)
+    return with_posterior(tree, sources)
 
 
 def _read_mapping(text: str, file: str, problems: Diagnostics) -> Node:

@@ -422,7 +422,9 @@ class Report(Strict):
     the first, -1 the second."""
 
     windows: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=3650)], ...], AfterValidator(_in_order)
+        tuple[Annotated[int, Field(ge=1, le=3650)], ...],
+        Field(min_length=1, max_length=100),
+        AfterValidator(_in_order),
     ] = (30, 90, 365)
     groups: Identifiers = ()
     positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}

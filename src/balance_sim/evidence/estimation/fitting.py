@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
@@ -93,7 +92,6 @@ class WeightFit:
     agreements: int
     years: tuple[int, int]
     flat: tuple[str, ...]
-    seen: NDArray[np.bool_]
     conflicts: tuple[Conflict, ...] = ()
 
     @property
@@ -222,7 +220,14 @@ def _searched(
             penalty,
         )
         values = peak.at
-        _refuse_flat(design, peak.information)
+        # with random intercepts profiled out
+        fixed, information = design.fixed, peak.information
+        across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
+        profiled = across @ np.linalg.solve(shrunk, across.T)
+        flat = _collinear(information[:fixed, :fixed] - profiled, design.names, FLAT)
+        if flat:
+            message = f"the record does not tell these apart: {'; '.join(flat)}"
+            raise DataError(message, "Leave one of them out")
         covariance = np.linalg.inv(peak.information)
         former = variances.copy()
         for k, part in enumerate((states, years)):
@@ -306,42 +311,28 @@ def _finished(
         rows=len(record.year),
         agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
-        flat=tuple(_directions(information, design.names)),
-        seen=np.isin(np.arange(len(record.states)), [record.a, record.b]),
+        flat=tuple(_collinear(information, design.names, COLLINEAR)),
     )
 
 
 # --- what the record tells ------------------------------------------------------------
 
 
-def _directions(information: Floats, names: Sequence[str]) -> dict[str, float]:
-    """Combinations of parameters that the record tells badly, the flattest first, small
-    loads left out, and the information left of each: 1 where parameters are
-    independent, 0 where a combination is flat.
+def _collinear(information: Floats, names: Sequence[str], least: float) -> list[str]:
+    """Combinations of parameters with less independent information left than `least`,
+    the flattest first, small loads left out: 1 where parameters are independent, 0
+    where a combination is flat.
 
     Smallest eigenvalues of the correlation matrix of the estimates' information:
     Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    directions = {}
+    combinations = []
     for value, vector in zip(values, vectors.T, strict=True):
-        left = max(float(value), 0.0)
-        members = np.argsort(-np.abs(vector))
-        members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
-        loads = " ".join(f"{vector[k]:+.2f} {names[k]}" for k in members)
-        if left < COLLINEAR:
-            directions[f"{loads} (information left {left:.2g})"] = left
-    return directions
-
-
-def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
-    """Raise DataError that names what the record leaves open of the weights, with
-    random intercepts profiled out."""
-    fixed = design.fixed
-    across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
-    profiled = information[:fixed, :fixed] - across @ np.linalg.solve(shrunk, across.T)
-    directions = _directions(profiled, design.names)
-    flat = [direction for direction, left in directions.items() if left < FLAT]
-    if flat:
-        message = f"the record does not tell these apart: {'; '.join(flat)}"
-        raise DataError(message, "Leave one of them out")
+        if value < least:
+            members = np.argsort(-np.abs(vector))
+            members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
+            loads = " ".join(f"{vector[k]:+.2f} {names[k]}" for k in members)
+            left = max(float(value), 0.0)
+            combinations.append(f"{loads} (information left {left:.2g})")
+    return combinations

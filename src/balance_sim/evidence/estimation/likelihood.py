@@ -118,15 +118,15 @@ class ConsentDesign:
         by_kind = np.log(record.ceiling * record.chance_kept)
         return np.asarray(np.log(at_risk)[:, None] + by_kind)
 
-    def willingness(self, values: Floats) -> tuple[Floats, Floats]:
+    def willingness(self, values: Floats) -> tuple[Floats, ...]:
         """(N, M) u of each side. values: (size,) of the parameters."""
-        return self._willingness(values, 0), self._willingness(values, 1)
-
-    def _willingness(self, values: Floats, side: int) -> Floats:
         common, by_kind, intercepts = (values[part] for part in self.parts[:3])
-        shrunk = values[self.fixed :]
-        u = self.common[side] @ common + self.members[side] @ shrunk
-        return np.asarray(u[:, None] + intercepts + self.by_kind[side] @ by_kind)
+        sides = []
+        for side in (0, 1):
+            shrunk = self.members[side] @ values[self.fixed :]
+            u = self.common[side] @ common + shrunk
+            sides.append(u[:, None] + intercepts + self.by_kind[side] @ by_kind)
+        return tuple(sides)
 
     def log_rate(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         """(N, M) ln r, and how it grows with the u of each side: 1 - sigma(u)."""

@@ -44,8 +44,8 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
     clear = sum(abs(estimate) > NORMAL * error for _, estimate, error in weights)
     first, last = fit.years
     yield from said(
-        f"Maximum likelihood of the model's own rates on {fit.agreements:,} agreements "
-        f"among {int(fit.seen.sum())} states: {fit.rows:,} dyad-years, {first}-{last}. "
+        f"Maximum likelihood of the model's own rates on {fit.agreements:,} "
+        f"agreements: {fit.rows:,} dyad-years, {first}-{last}. "
         f"The CI of {clear} of {len(weights)} weights excludes 0. Weights are in nats "
         "a unit of the term, standard errors clustered by dyad; signs that theory "
         "fixes are held by a prior."

@@ -123,12 +123,16 @@ def posterior_of(
 
     say("record of agreements")
     size = len(record.names)
-    beliefs = importance_draws("beliefs", log_likelihood, size, seed)
+    z, k_of_beliefs, size_of_beliefs = importance_draws(
+        "beliefs", log_likelihood, size, seed
+    )
     if scenario.calibration.names:
         say("the scenario's own record")
-        own_record = scenario_record(scenario, raw, record, beliefs.z)
-        beliefs = importance_draws("beliefs", log_likelihood, size, seed)
-    z = beliefs.z[:count]
+        own_record = scenario_record(scenario, raw, record, z)
+        z, k_of_beliefs, size_of_beliefs = importance_draws(
+            "beliefs", log_likelihood, size, seed
+        )
+    z = z[:count]
     of_beliefs = log_likelihood(z)
     drawn: Drawn = {}
     for path, values in values_at(record.names, priors(), z).items():
@@ -142,7 +146,7 @@ def posterior_of(
             values = reweighted(prior[path], u, likelihood)
             values = np.clip(values, *limits(path))
             drawn[path] = values, likelihood(values)
-    pareto_k, effective, acts = _acts(scenario, prior, count, seed)
+    k_of_acts, size_of_acts, acts = _acts(scenario, prior, count, seed)
     drawn |= acts
     columns = {name: values for name, (values, _) in drawn.items() if name in prior}
     for name in prior.keys() - drawn.keys():
@@ -167,9 +171,9 @@ def posterior_of(
         draws=draws,
         scaling=scaling,
         informed=frozenset(log_likelihoods),
-        pareto_k=max(beliefs.pareto_k, pareto_k),
+        pareto_k=max(k_of_beliefs, k_of_acts),
         trusted=trusted_below(PROPOSALS),
-        effective=min(beliefs.effective, effective),
+        effective=min(size_of_beliefs, size_of_acts),
         temper=record.temper,
         checked=None if own_record is None else own_record.checked,
         evaluated=0 if own_record is None else len(own_record.points),
@@ -213,24 +217,16 @@ def _is_factor(name: str, path: str) -> bool:
 # --- blocks drawn by importance sampling ----------------------------------------------
 
 
-class ImportanceDraws(NamedTuple):
-    """z: (S, P) draws of a posterior in the coordinates of the priors; their k-hat, and
-    the effective number of draws."""
-
-    z: Floats
-    pareto_k: float
-    effective: float
-
-
 def importance_draws(
     name: str,
     log_likelihood: Likelihood,
     size: int,
     seed: int,
     proposals: int = PROPOSALS,
-) -> ImportanceDraws:
-    """Draws of prior times likelihood, by importance sampling from a normal
-    distribution that adapts to them."""
+) -> tuple[Floats, float, float]:
+    """(S, P) draws of prior times likelihood in the coordinates of the priors, by
+    importance sampling from a normal distribution that adapts to them; their k-hat, and
+    the effective number of draws."""
 
     def log_posterior(z: Floats) -> Floats:
         return np.asarray(log_likelihood(z) - 0.5 * (z**2).sum(axis=1))
@@ -251,7 +247,7 @@ def importance_draws(
     uniform = float(uniforms(f"{name}.resampled", 1, seed)[0])
     chosen = resampled(weights, proposals, uniform)
     order = np.argsort(uniforms(f"{name}.order", proposals, seed), kind="stable")
-    return ImportanceDraws(z[chosen[order]], shape, effective_size(weights))
+    return z[chosen[order]], shape, effective_size(weights)
 
 
 def _acts(
@@ -275,11 +271,10 @@ def _acts(
     def log_likelihood(z: Floats) -> Floats:
         return record.log_likelihood(from_factors(scenario, factors(z)))
 
-    acts = importance_draws("acts", log_likelihood, len(names), seed)
-    z = acts.z[:count]
-    height = log_likelihood(z)
-    drawn = {name: (values, height) for name, values in factors(z).items()}
-    return acts.pareto_k, acts.effective, drawn
+    z, shape, effective = importance_draws("acts", log_likelihood, len(names), seed)
+    height = log_likelihood(z[:count])
+    drawn = {name: (values, height) for name, values in factors(z[:count]).items()}
+    return shape, effective, drawn
 
 
 # --- weights and intercepts -----------------------------------------------------------
