@@ -83,6 +83,3 @@ def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:
     ]
 
 
-def test_another_kind_of_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="E012"):
-        read(tmp_path, "until: 2010\nwindow: 3\n")
