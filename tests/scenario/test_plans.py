@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError
+from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError, refusal
 from balance_sim.scenario.plans import Refuse, kind_of_file, read_plan
 from balance_sim.scenario.schema import Day, Strict
-from balance_sim.scenario.validation import refusal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 
