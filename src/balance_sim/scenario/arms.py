@@ -123,6 +123,7 @@ def _check_events(
         if event_id in present:
             why, place = f"`{event_id}` already defined", f"events.{event_id}.id"
             problems.add(item.fields["id"], place, "E015", why, "remove one")
+        present.add(event_id)
 
 
 def _plain(value: Any) -> Any:

@@ -119,14 +119,15 @@ def unknown_key(
     )
 
 
-def joined(path: str, steps: Sequence[object], root: Node) -> str:
-    """A key path with further steps from a node: `report.windows[0]`. Rows of a
-    scenario go by their names: `events.parade`."""
+def joined(path: str, steps: Sequence[object], root: Node | None = None) -> str:
+    """A key path with further steps: `report.windows[0]`. root: the node at the path,
+    if rows go by their names, as in `events.parade`."""
     above = ""
-    for step in steps:
-        root, section = descend(root, [step]), "events" if above == "add" else above
-        if isinstance(step, int) and section in SECTIONS:
-            path += row_path(section, root, step).removeprefix(section)
+    for place, step in enumerate(steps, 1):
+        section = "events" if above == "add" else above
+        if root is not None and isinstance(step, int) and section in SECTIONS:
+            row = descend(root, steps[:place])
+            path += row_path(section, row, step).removeprefix(section)
         else:
             path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
         above = str(step)
