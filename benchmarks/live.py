@@ -20,13 +20,15 @@ from balance_sim.study.processes import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 
+from balance_sim.app.arm_tables import reference_key  # noqa: E402
 from balance_sim.app.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
 from balance_sim.app.ensembles import Reached, Service  # noqa: E402
-from balance_sim.app.workers import Workers  # noqa: E402
-from balance_sim.effects.expected_effect import ExpectedControl, effect_with_parts  # noqa: E402
+from balance_sim.app.workers import Workers, estimator_among  # noqa: E402
+from balance_sim.effects.expected import Estimator  # noqa: E402
+from balance_sim.effects.expected_effect import effect_of  # noqa: E402
 from balance_sim.model.baseline import with_classes  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
-from balance_sim.study.arms import compile_arms, headline_arm, reference_key  # noqa: E402
+from balance_sim.study.arms import compile_arms, headline_arm  # noqa: E402
 from balance_sim.study.result import Result  # noqa: E402
 
 
@@ -65,14 +67,15 @@ def main() -> None:
                 f"{line:>14} {median(seconds):6.3f} s" for line, seconds in of.items()
             )
         )
-    kept: dict[str, ExpectedControl] = {}
+    kept: dict[str, Estimator] = {}
     cpu: dict[str, list[float]] = defaultdict(list)
     for name, values in wishes:
         moved = with_values(scenario, dict(values))
         key = reference_key(moved)
         began = time.process_time()
         worlds = compile_arms(moved, arms)
-        effect_with_parts(worlds, arms[1], ExpectedControl.among(kept, key, worlds))
+        estimator = estimator_among(kept, key, worlds)
+        effect_of(worlds, arms[1], estimator, with_parts=True)
         cpu[name].append(time.process_time() - began)
     for name, seconds in cpu.items():
         print(f"{name:<24}{'expected':>14} {median(seconds):6.3f} CPU s")

@@ -2,7 +2,7 @@
 
     python benchmarks/logit_study.py DATA [--first 1996] [--last 2003] [--window 10] [--resamples 500]
 
-DATA is a folder with the sources that balance_sim.evidence.data.sources.FILES names. Each year from --first to
+DATA is a folder with the sources that balance_sim.evidence.data.series.SOURCES names. Each year from --first to
 --last is forecast from the years before it; nothing after --last is read. Prints tables as text."""
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from balance_sim.evidence.forecast.baselines import (
     LOGIT,
     Predictor,
     fit_logit,
-    rolling_origin,
 )
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.stats.scores import log_score, reliability_table
@@ -50,6 +49,23 @@ CURVES = {
 RAW = {"partners": "raw_partners", "shared": "raw_shared", "activity": "raw_activity"}
 
 Fit = Callable[[FeatureYears], Predictor]
+
+
+def rolling_origin(
+    rows: FeatureYears,
+    first: int,
+    last: int,
+    fit: Callable[[FeatureYears], Mapping[str, Predictor]],
+) -> tuple[FeatureYears, dict[str, np.ndarray]]:
+    """One year ahead: each year first..last is forecast from a fit on the years before it."""
+    by_name: dict[str, list[np.ndarray]] = {}
+    since = int(rows.year.min())
+    for year in range(first, last + 1):
+        new = rows.within(year, year)
+        for name, predict in fit(rows.within(since, year - 1)).items():
+            by_name.setdefault(name, []).append(predict(new))
+    forecasts = {name: np.concatenate(years) for name, years in by_name.items()}
+    return rows.within(first, last), forecasts
 
 
 def main() -> None:
@@ -198,15 +214,15 @@ def score_table(
     return pd.DataFrame(
         {
             "forecast": name,
-            "expected": s.expected,
-            "happened": s.events,
-            "log_skill": s.log_skill.value,
-            "low": s.log_skill.low,
-            "high": s.log_skill.high,
-            "brier_skill": s.brier_skill.value,
-            "average_precision": s.average_precision,
-            "auc": s.auc,
-            "detectable": s.detectable,
+            "expected": s["expected"],
+            "happened": s["events"],
+            "log_skill": s["log_skill"],
+            "low": s["log_skill_ci95"][0],
+            "high": s["log_skill_ci95"][1],
+            "brier_skill": s["brier_skill"],
+            "average_precision": s["average_precision"],
+            "auc": s["auc"],
+            "detectable": s["minimum_detectable_log_skill"],
         }
         for name, s in scores.items()
     )

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from balance_sim.games.equilibria import Equilibria, nash_equilibria
+from balance_sim.games.equilibria import Equilibrium, nash_equilibria
 from balance_sim.games.normal_form import best_replies, regrets
 from balance_sim.games.uncertain import EmpiricalGame
 
@@ -50,10 +50,10 @@ def replications(
     return game + shared + sd * rng.standard_normal((count, *game.shape))
 
 
-def alike(found: Equilibria, true: Equilibria) -> bool:
+def alike(found: list[Equilibrium], true: list[Equilibrium]) -> bool:
     """Whether the same equilibria were found, with probabilities within 0.1."""
     rows, wanted = (
-        [np.concatenate(one.strategies) for one in each.found] for each in (found, true)
+        [np.concatenate(one.strategies) for one in each] for each in (found, true)
     )
     near = [
         [((a > 0) == (b > 0)).all() and np.abs(a - b).max() < NEAR for b in wanted]

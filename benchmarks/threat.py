@@ -61,11 +61,11 @@ def main() -> None:
     rows = [
         (
             n,
-            s.log_skill.value,
-            s.log_skill.low,
-            s.log_skill.high,
-            s.average_precision,
-            s.auc,
+            s["log_skill"],
+            s["log_skill_ci95"][0],
+            s["log_skill_ci95"][1],
+            s["average_precision"],
+            s["auc"],
         )
         for n, s in scores.items()
     ]
@@ -102,7 +102,7 @@ def main() -> None:
     null = placebo.null_of(last, plain)
     rng = np.random.default_rng(1)
     kind = last.kinds.index("defence_cooperation")
-    gain = last.by_kind[:, :, kind, last.by_kind_names.index("security_gain")]
+    gain = last.terms["security_gain"][:, :, kind]
     when = placebo.alarms(history)
     rows = []
     for name, real, fakes in (

@@ -38,4 +38,4 @@ def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     from balance_sim.show import figures
 
     few = {name: figures.FIGURES[name] for name in ("fan", "arms")}
-    monkeypatch.setattr(figures, "run_figures", lambda _plugins: few)
+    monkeypatch.setattr(figures, "run_figures", lambda: few)

@@ -65,7 +65,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
-OF_A_CASE = dict.fromkeys(("map", "stances", "uncertainty"), "results/tripartite")
+OF_A_CASE = dict.fromkeys(("map", "uncertainty"), "results/tripartite")
 """Figures that show more of a case with many states."""
 CATALOGUES = figures.catalogues()
 REGISTRY = {

@@ -17,7 +17,7 @@ run_figures : figures of a run by name
 doubt : from a run to a `Doubt`, how sure its effect is, or None
 section : from a run to a `Section` of its report, or None
 uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
-    `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
+    `estimate`; what is printed of it: `sentences`
 further_outcomes : by the manifest's key, a function of plain data that returns
     `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
 parameters : what is drawn of a scenario's parameters, rows of a table
@@ -25,8 +25,6 @@ parameters : what is drawn of a scenario's parameters, rows of a table
 Roles of plug-ins, by the name with which a scenario asks for them (`plugins`)
 
 summary : from a study to keys that its summary has besides
-lines : from a study and a width to lines that `run --verbose` prints
-figures : figures of a study by name
 arms : from compiled arms and the headline arm to further arms, in which every fourth
     replication is simulated too
 measures : from `Participants` and sets of states to comparisons with placebos
@@ -96,7 +94,6 @@ ROOMS = (
                 "estimate": "evidence.posterior.uncertainty:uncertainty",
                 "headline": "evidence.posterior.uncertainty:headline_uncertainty",
                 "sentences": "evidence.posterior.lines:sentences",
-                "stored": "evidence.posterior.uncertainty:stored_uncertainty",
             },
         },
     ),
@@ -105,7 +102,7 @@ ROOMS = (
         "Games",
         None,
         {
-            "study_type": {"game": "games.study_type:GAME"},
+            "study_type": {"game": "games.page:GAME"},
             "command": {"game": "games.command:game"},
             "check": {"game": "games.command:check_file"},
             "schema": {"game": "games.schema:game_schema"},
@@ -120,8 +117,7 @@ ROOMS = (
         {
             "summary": {"article": "article.summary:additions"},
             "arms": {"article": "article.arms:extra_arms"},
-            "lines": {"article": "article.lines:mechanism_lines"},
-            "figures": {"article": "article.figures:FIGURES"},
+            "section": {"article": "article.report:section"},
             "measures": {"article": "article.beliefs:placebo_measures"},
         },
     ),
@@ -142,7 +138,6 @@ ROOMS = (
 EXTRAS = {
     "SALib": "sensitivity",
     "dask": "cluster",
-    "dask_jobqueue": "cluster",
     "distributed": "cluster",
     "sklearn": "evidence",
     "starlette": "app",

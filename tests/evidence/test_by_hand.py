@@ -36,10 +36,10 @@ RECORD = Choices(
     exposure=np.array([1.0, 0.5]),
     openness=np.array([1.0, 0.2]),
     signed=np.array([[1.0, 0.0], [0.0, 0.0]]),
-    common=np.array([[[1.0], [-1.0]], [[2.0], [0.0]]]),
-    by_kind=np.array([[[[1.0], [2.0]], [[0.0], [1.0]]], [[[-1.0], [0.0]], [[1.0], [-1.0]]]]),
-    common_names=("size",),
-    by_kind_names=("security_gain",),
+    terms={
+        "size": np.array([[1.0, -1.0], [2.0, 0.0]]),
+        "security_gain": np.array([[[1.0, 2.0], [0.0, 1.0]], [[-1.0, 0.0], [1.0, -1.0]]]),
+    },
     kinds=("logistics", "pact"),
     ceiling=np.array([2.0, 4.0]),
     chance_kept=np.array([0.9, 0.8]),
@@ -127,8 +127,7 @@ def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
 def test_one_more_column_is_that_of_a_wider_design() -> None:
     """Its slope, its curve and its curve against the others, beside the derivatives of a design that has it."""
     column = np.array([[0.7, -0.4], [1.1, 0.3]])
-    common = np.concatenate([RECORD.common, column[:, :, None]], axis=2)
-    wider = replace(RECORD, common=common, common_names=("size", "more"))
+    wider = replace(RECORD, terms={"size": RECORD.terms["size"], "more": column, **RECORD.terms})
     design = ConsentDesign(wider, True, (2001,))
     _, slope, curve = derivatives(design, np.insert(AT, 1, 0.0))
     found = column_score(DESIGN, AT, column)
@@ -185,10 +184,10 @@ def test_no_interval_where_fewer_than_eight_carry_it() -> None:
 
 def test_an_interval_of_two_draws_and_of_one() -> None:
     """1 and 3: spread sqrt(2). Draws without a value are left out; of one there is no spread."""
-    two = forecast_score.Interval.of(2.0, np.array([1.0, np.nan, 3.0]), 20)
-    assert two.standard_error == pytest.approx(math.sqrt(2)) and np.isfinite([two.low, two.high]).all()
-    one = forecast_score.Interval.of(2.0, np.array([1.0, np.nan]), 20)
-    assert one.value == 2.0 and np.isnan([one.standard_error, one.low, one.high]).all()
+    error, bounds = forecast_score.interval(2.0, np.array([1.0, np.nan, 3.0]), 20)
+    assert error == pytest.approx(math.sqrt(2)) and np.isfinite(bounds).all()
+    error, bounds = forecast_score.interval(2.0, np.array([1.0, np.nan]), 20)
+    assert np.isnan([error, *bounds]).all()
 
 
 def test_what_scores_hang_on_is_the_fewer_of_dyads_with_and_without() -> None:
@@ -203,17 +202,11 @@ def test_what_scores_hang_on_is_the_fewer_of_dyads_with_and_without() -> None:
 
 
 def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
-    skills = {
-        "model": 0.9,
-        "base_rate": 0.0,
-        "gravity": 0.1,
-        "logit": 0.3,
-        "earlier": 0.3,
-        "lost": float("nan"),
-    }
-    assert forecast_score.best_baseline(skills) == "earlier"  # of equals the first by name
-    assert forecast_score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
-    assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
+    skills = {"model": 0.9, "base_rate": 0.0, "gravity": 0.1, "logit": 0.3, "earlier": 0.3, "lost": math.nan}
+    scores = {name: {"log_skill": skill} for name, skill in skills.items()}
+    assert forecast_score.best_baseline(scores) == "earlier"  # of equals the first by name
+    assert forecast_score.best_baseline({**scores, "zeta": {"log_skill": 0.31}}) == "zeta"
+    assert forecast_score.best_baseline({name: scores[name] for name in ("model", "base_rate")}) is None
 
 
 def test_skills_and_gains_of_two_forecasts() -> None:
@@ -227,26 +220,26 @@ def test_skills_and_gains_of_two_forecasts() -> None:
     }
     found = forecast_score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
     model, near = found["model"], found["near"]
-    assert (model.brier, found["base_rate"].brier, near.brier) == pytest.approx((0.055, 0.1875, 0.125))
-    assert model.brier_skill.value == pytest.approx(1 - 0.055 / 0.1875)
+    assert (model["brier"], found["base_rate"]["brier"], near["brier"]) == pytest.approx((0.055, 0.1875, 0.125))
+    assert model["brier_skill"] == pytest.approx(1 - 0.055 / 0.1875)
     nats = -(math.log(0.8) + math.log(0.6) + 2 * math.log(0.9)) / 4
     base = -(math.log(0.25) + 3 * math.log(0.75)) / 4
-    assert model.log_score == pytest.approx(nats) and model.log_skill.value == pytest.approx(1 - nats / base)
-    assert (model.auc, near.auc) == (1.0, pytest.approx((2 + 0.5) / 3))
-    assert (model.auc_gain.value, near.average_precision_gain.value) == (0.5, pytest.approx(0.5 - 0.25))
-    assert near.model_gains["brier_skill"].value == pytest.approx((0.125 - 0.055) / 0.1875)
-    assert near.model_gains["auc"].value == pytest.approx(1 - 2.5 / 3)
-    assert near.model_gains["average_precision"].value == pytest.approx(0.5)
-    assert model.model_gains == {} and (model.n, model.events) == (8, 2)
-    assert model.expected == pytest.approx(2.8) and (near.clipped, model.clipped) == (4, 0)
-    assert np.isnan(model.brier_skill.low)  # three dyads without an event, one with
+    assert model["log_score"] == pytest.approx(nats) and model["log_skill"] == pytest.approx(1 - nats / base)
+    assert (model["auc"], near["auc"]) == (1.0, pytest.approx((2 + 0.5) / 3))
+    assert (model["auc_gain"], near["average_precision_gain"]) == (0.5, pytest.approx(0.5 - 0.25))
+    assert near["model_gains"]["brier_skill"]["value"] == pytest.approx((0.125 - 0.055) / 0.1875)
+    assert near["model_gains"]["auc"]["value"] == pytest.approx(1 - 2.5 / 3)
+    assert near["model_gains"]["average_precision"]["value"] == pytest.approx(0.5)
+    assert "model_gains" not in model and (model["n"], model["events"]) == (8, 2)
+    assert model["expected"] == pytest.approx(2.8) and (near["clipped"], model["clipped"]) == (4, 0)
+    assert np.isnan(model["brier_skill_ci95"][0])  # three dyads without an event, one with
 
 
 def test_a_baseline_without_a_loss_cannot_be_beaten() -> None:
     perfect = forecast_score.score_forecasts(
         {"base_rate": np.array([1.0, 0.0]), "model": np.array([0.5, 0.5])}, [1, 0], [0, 1], resamples=3
     )
-    assert np.isnan(perfect["model"].brier_skill.value) and perfect["model"].auc_gain.value == -0.5
+    assert np.isnan(perfect["model"]["brier_skill"]) and perfect["model"]["auc_gain"] == -0.5
 
 
 def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:

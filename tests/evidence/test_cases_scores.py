@@ -248,7 +248,7 @@ def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
         scores[key] for key in ("model", "responses", "not_scored")
     ]
     done = CliRunner().invoke(main, words)
-    assert (done.exit_code, "a case with --scenario" in done.output) == (2, True)
+    assert (done.exit_code, "needs --scenario" in done.output) == (2, True)
 
 
 def test_a_bad_table_ends_with_exit_code_4(scenario, table, tmp_path):

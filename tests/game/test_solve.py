@@ -14,7 +14,6 @@ from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
-from balance_sim.games.solution import Solution
 from balance_sim.games.solve import (
     OverParameters,
     expected_effects,
@@ -23,8 +22,8 @@ from balance_sim.games.solve import (
     simulated_effects,
     solve,
 )
-from balance_sim.games.strategy_figures import balance_table, regret_table
 from balance_sim.games.study import GameStudy, play
+from balance_sim.games.tables import strategies_table
 from balance_sim.scenario.defaults import presets
 from balance_sim.study.status import status_of
 from click.testing import CliRunner
@@ -45,20 +44,18 @@ def test_the_security_dilemma_comes_out_as_by_hand(dilemma: tuple[GameStudy, Ove
     """Own manoeuvres are worth 0.3 at home, and the others' own fear depends on the other alone: to hold them is
     dominant, and both fear more than if nobody did, as a manoeuvre raises the other's insecurity by more than 0.3."""
     found = solve(*dilemma)
-    by = {(one.strategies["arden"], one.strategies["belmar"]): one for one in found.profiles}
+    by = {(one["strategies"]["arden"], one["strategies"]["belmar"]): one for one in found["profiles"]}
     both, none = by["manoeuvre", "manoeuvre"], by["restrain", "restrain"]
-    assert [dict(one.strategies) for one in found.profiles if one.equilibrium] == [dict(both.strategies)]
-    assert (both.probability, both.over_draws, both.regret, both.bound) == (1.0, 1.0, 0.0, 0.0)
-    assert both.payoffs["arden"].mean < none.payoffs["arden"].mean == 0.0
-    assert none.regrets["arden"] == pytest.approx(0.3, abs=1e-3)  # Belmar's agreements move it a little
-    assert by["manoeuvre", "restrain"].payoffs["arden"].mean == pytest.approx(0.3, abs=1e-3)
-    (one,) = found.equilibria.found
-    assert one.kind == "pure" and found.equilibria.complete and not one.degenerate
-    assert {end["arden"] for leader in found.leader for end in leader.outcomes} == {"manoeuvre"}
-    assert found.regret is not None and found.voi is not None
-    assert all(of.choice == ("manoeuvre",) for of in found.regret.values())
-    assert found.regret["arden"].strategies["restrain"].worst == pytest.approx(0.3, abs=1e-9)
-    assert all(of.evpi == 0 and of.best == ("manoeuvre",) for of in found.voi.values())
+    assert [one for one in found["profiles"] if one["equilibrium"]] == [both]
+    assert [both[key] for key in ("probability", "over_draws", "regret", "bound")] == [1.0, 1.0, 0.0, 0.0]
+    assert both["payoffs"]["arden"]["mean"] < none["payoffs"]["arden"]["mean"] == 0.0
+    assert none["regrets"]["arden"] == pytest.approx(0.3, abs=1e-3)  # Belmar's agreements move it a little
+    assert by["manoeuvre", "restrain"]["payoffs"]["arden"]["mean"] == pytest.approx(0.3, abs=1e-3)
+    (one,) = found["equilibria"]["found"]
+    assert one["kind"] == "pure" and found["equilibria"]["complete"] and not one["degenerate"]
+    assert all(of["choice"] == ["manoeuvre"] for of in found["regret"].values())
+    assert found["regret"]["arden"]["strategies"]["restrain"]["worst"] == pytest.approx(0.3, abs=1e-9)
+    assert all(of["evpi"] == 0 and of["best"] == ["manoeuvre"] for of in found["voi"].values())
 
 
 def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, OverParameters]) -> None:
@@ -66,10 +63,10 @@ def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, Ove
     found, values = solve(study, over), payoffs(study.game, over.effects)
     assert over.effects.shape == (DRAWS, 4, 2) and over.theories == tuple(presets())
     low, middle, high = np.quantile(values[:, 0, 1, 0], [0.025, 0.5, 0.975])
-    said = found.profile({"arden": "restrain", "belmar": "manoeuvre"}).payoffs["arden"].draws
-    assert said is not None and (said.q025, said.q50, said.q975) == (low, middle, high)
+    said = found.profile({"arden": "restrain", "belmar": "manoeuvre"})["payoffs"]["arden"]["draws"]
+    assert said == {"q025": low, "q50": middle, "q975": high}
     np.testing.assert_array_equal(over.effects, over_parameters(study.game, over.draws.first(DRAWS)).effects)
-    assert (found.draws is not None) and (found.draws.source, found.draws.count) == ("prior", DRAWS)
+    assert (found["draws"]["source"], found["draws"]["count"]) == ("prior", DRAWS)
 
 
 def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy, OverParameters]) -> None:
@@ -78,14 +75,12 @@ def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy,
     simulated = payoffs(study.game, simulated_effects(study.game, study.result)).mean(axis=0)
     apart = np.abs(expected - simulated)
     assert 0 < apart.max() < 0.15 * np.ptp(simulated)
-    assert solve(study).gap["arden"] == apart[..., 0].max()
+    assert solve(study)["gap"]["arden"] == apart[..., 0].max()
 
 
 def test_a_solution_is_plain_data(dilemma: tuple[GameStudy, OverParameters]) -> None:
     found = solve(*dilemma)
-    assert Solution.of_plain(json.loads(json.dumps(found.as_dict(), allow_nan=False))) == found
-    for key in ("players", "profiles", "best_replies", "equilibria", "leader", "regret", "voi"):
-        assert key in found.as_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def _rewritten(tmp_path: Path, change: Any) -> Path:
@@ -119,21 +114,17 @@ def test_other_names_and_another_order_change_nothing_else(
     def said(strategies: Any) -> dict[str, str]:
         return {names[player]: names[strategy] for player, strategy in strategies.items()}
 
-    for one in found.profiles:
-        other = renamed.profile(said(one.strategies))
-        for player, payoff in one.payoffs.items():
-            assert other.payoffs[names[player]] == payoff
-        assert (other.regret, other.bound, other.equilibrium, other.probability, other.over_draws) == (
-            one.regret, one.bound, one.equilibrium, one.probability, one.over_draws,
-        )  # fmt: skip
-    assert renamed.equilibria.found[0].payoffs == {
-        names[player]: of for player, of in found.equilibria.found[0].payoffs.items()
-    }
-    assert {(*map(names.get, one.order),) for one in found.leader} == {one.order for one in renamed.leader}
-    assert found.regret is not None and renamed.regret is not None
-    for player, of in found.regret.items():
-        assert {names[s]: r.worst for s, r in of.strategies.items()} == {
-            s: r.worst for s, r in renamed.regret[names[player]].strategies.items()
+    for one in found["profiles"]:
+        other = renamed.profile(said(one["strategies"]))
+        for player, payoff in one["payoffs"].items():
+            assert other["payoffs"][names[player]] == payoff
+        for key in ("regret", "bound", "equilibrium", "probability", "over_draws"):
+            assert other[key] == one[key]
+    payoff = found["equilibria"]["found"][0]["payoffs"]
+    assert renamed["equilibria"]["found"][0]["payoffs"] == {names[player]: of for player, of in payoff.items()}
+    for player, of in found["regret"].items():
+        assert {names[s]: r["worst"] for s, r in of["strategies"].items()} == {
+            s: r["worst"] for s, r in renamed["regret"][names[player]]["strategies"].items()
         }
 
 
@@ -149,11 +140,10 @@ def test_equal_payoffs_are_ties_and_are_said_to_be(tmp_path: Path) -> None:
     game = load_game(_rewritten(tmp_path, change))
     study = play(game, 6, 5, out=tmp_path / "g")
     found = solve(study)
-    reply = next(one for one in found.best_replies if one.player == "arden" and one.others["belmar"] == "manoeuvre")
-    assert reply.best == reply.may_be == ("manoeuvre", "manoeuvre_too")
-    assert reply.probability == {"restrain": 0.0, "manoeuvre": 0.5, "manoeuvre_too": 0.5}
-    assert found.equilibria.degenerate and all(one.degenerate for one in found.equilibria.found)
-    assert all(one.ties for one in found.leader if one.order[0] == "arden")
+    reply = next(one for one in found["best_replies"] if one["others"] == {"belmar": "manoeuvre"})
+    assert reply["best"] == reply["may_be"] == ["manoeuvre", "manoeuvre_too"]
+    assert reply["probability"] == {"restrain": 0.0, "manoeuvre": 0.5, "manoeuvre_too": 0.5}
+    assert found["equilibria"]["degenerate"] and all(one["degenerate"] for one in found["equilibria"]["found"])
 
 
 def test_players_and_strategies_may_have_one_title(tmp_path: Path) -> None:
@@ -167,15 +157,14 @@ def test_players_and_strategies_may_have_one_title(tmp_path: Path) -> None:
 
     path, folder = _rewritten(tmp_path, change), tmp_path / "g"
     command = ["game", str(path), "--runs", "4", "--workers", "1", "--draws", "4", "--out", str(folder)]
-    done = CliRunner().invoke(main, [*command, "--verbose"], catch_exceptions=False)
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0 and "A side (arden)" in done.stdout and "A side (belmar)" in done.stdout
     played = open_played(folder)
     table = payoffs_table(played)
     assert table["profile"].nunique() == 4 and table["player"].nunique() == 2
     assert table["row"].unique().tolist() == ["To act (restrain)", "To act (manoeuvre)"]
-    regret = regret_table(played)
-    assert not regret.duplicated(["player", "title"]).any() and len(regret) == 4
-    assert len(balance_table(played, "belmar")["title"].unique()) == 2
+    strategies = strategies_table(played)
+    assert not strategies.duplicated(["player", "strategy"]).any() and len(strategies) == 4
     assert (folder / "report.html").stat().st_size > 10_000
 
 
@@ -192,7 +181,7 @@ def test_the_command_keeps_what_it_found(tmp_path: Path) -> None:
     assert kept(played.study) == played.solution
     (tmp_path / "g" / "game.json").write_text(text.replace(first["digest"], "0" * 64), encoding="utf-8")
     assert kept(played.study) is None
-    assert open_played(tmp_path / "g").solution.draws is None  # what the replications alone give
+    assert open_played(tmp_path / "g").solution["draws"] is None  # what the replications alone give
     none = json.loads(runner.invoke(main, [*command, "--draws", "0", "--json"], catch_exceptions=False).stdout)
     assert none["draws"] is None and none["profiles"][0]["payoffs"]["arden"]["draws"] is None
 

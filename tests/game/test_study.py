@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from balance_sim.archive.verify import verify
 from balance_sim.cli import main
-from balance_sim.games.plan import Game, as_plain, load_game
-from balance_sim.games.solve import outcome_names, payoffs, simulated_effects
+from balance_sim.games.plan import Game, load_game
+from balance_sim.games.solve import payoffs, simulated_effects
 from balance_sim.games.study import GameStudy, open_game, play
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.setter import value_at
@@ -43,7 +43,7 @@ def test_a_profile_is_simulated_as_any_arm_is(study: GameStudy) -> None:
     result = bs.run(study.game.scenario, runs=RUNS, seed=3)
     mine = study.result.outcomes.set_index(["run", "arm"]).sort_index()
     theirs = result.outcomes.set_index(["run", "arm"]).sort_index()
-    assert {*mine.columns} - {*theirs.columns} == {*outcome_names(study.game)}
+    assert {*mine.columns} - {*theirs.columns} == {one.outcome(300).name for one in study.game.cast.outcomes}
     pd.testing.assert_frame_equal(mine[theirs.columns], theirs, check_exact=True)
 
 
@@ -84,7 +84,7 @@ def test_workers_and_folders_change_nothing(game: Game, study: GameStudy, tmp_pa
     assert play(game, RUNS, 3, out=tmp_path / "g", workers=2).result.digest == study.result.digest
     assert kept.result.digest == play(game, 10, 3).result.digest
     again = open_game(tmp_path / "g")
-    assert as_plain(again.game) == as_plain(game) and again.result.digest == study.result.digest
+    assert again.game.as_plain() == game.as_plain() and again.result.digest == study.result.digest
     assert not verify(tmp_path / "g", sample=None).damage
 
 

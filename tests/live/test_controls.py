@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from balance_sim.app import MOST_RUNS
+from balance_sim.app.arm_tables import ArmTables
 from balance_sim.app.controls import (
     AS_IN_THE_FILE,
     BadRequest,
@@ -23,7 +24,7 @@ from balance_sim.app.controls import (
 )
 from balance_sim.app.ensembles import FIRST_RUNS, BlockCache, _pieces, stages
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.blocks import ArmTables, Block
+from balance_sim.study.blocks import Block
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import ROOT, SCENARIO

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.app.arm_tables import ArmTables, beside, one_arm_tables
 from balance_sim.app.controls import BadRequest, EnsembleRequest, read_request, run_controls
 from balance_sim.app.ensembles import BlockCache, Service
 from balance_sim.app.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
@@ -21,7 +22,7 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
+from balance_sim.study.blocks import Block, simulate_arms
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.recorder import focal_recorder
 from balance_sim.study.result import Result

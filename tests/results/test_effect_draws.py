@@ -16,7 +16,7 @@ from balance_sim.evidence.posterior.effect_draws import (
     effects_over,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record, stored_uncertainty, uncertainty
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, stored_record, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
@@ -24,7 +24,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.schema import Posterior
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.draws import CODING, Draws, at, with_coding
+from balance_sim.study.draws import CODING, Draws, at, coded_targets
 from balance_sim.study.points import design_points
 
 
@@ -62,8 +62,8 @@ def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, mo
     alone, shared = (effects_over(scenario, draws, arm, workers=workers) for workers in (1, 2))
     assert np.array_equal(alone, shared)
     by_hand = dict(zip(draws.paths, draws.values[7].tolist(), strict=True))
-    coded = with_coding(scenario, int(by_hand.pop(CODING)))
-    there = with_values(coded, by_hand)
+    targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
+    there = with_values(scenario, {f"events.{scenario.focal}.targets": targets} | by_hand)
     assert tuple(alone[7]) == effect_of(compile_arms(there, [there.reference_arm, arm]), arm)
 
 
@@ -79,8 +79,7 @@ def test_codings_of_targets_are_drawn_as_often_as_they_weigh(scenario: Scenario)
 
 def test_who_takes_part_is_no_target_of_a_coding(scenario: Scenario) -> None:
     joined = with_values(scenario, {f"events.{scenario.focal}.principals": ["AUS", "CHN", "SLB"]})
-    event = next(one for one in with_coding(joined, 1).events if one.id == joined.focal)
-    assert event.targets == ("NZL", "USA")
+    assert coded_targets(joined, 1) == ("NZL", "USA")
 
 
 def test_an_interval_holds_what_it_says() -> None:
@@ -111,20 +110,20 @@ def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
     assert weighed.stacked == pytest.approx(0.75 * weighed.estimate["total"])
 
 
-def test_plain_data_and_back(found: Uncertainty) -> None:
-    assert Uncertainty.of_plain(found.as_dict()) == found
+def test_plain_data_and_back(scenario: Scenario, found: Uncertainty) -> None:
+    assert headline_uncertainty(scenario, None, found.as_dict()) == found
     with pytest.raises(ValueError, match="validation"):
-        Uncertainty.of_plain({"arm": 3})
+        headline_uncertainty(scenario, None, {"arm": 3})
 
 
 def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
     told = Posterior(headline=stored_record(scenario, found))
     holding = scenario.model_copy(update={"posterior": told})
-    again = stored_uncertainty(holding, found.arm)
+    again = headline_uncertainty(holding, found.arm)
     assert again is not None and again.prior is not None and found.prior is not None
     assert again.prior.of["total"].median == pytest.approx(found.prior.of["total"].median, rel=1e-5)
-    assert stored_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
-    assert stored_uncertainty(holding, "another") is None and stored_uncertainty(scenario, found.arm) is None
+    assert headline_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
+    assert headline_uncertainty(holding, "another") is None and headline_uncertainty(scenario, found.arm) is None
 
 
 def test_a_walk_exchanges_one_group_a_step() -> None:
@@ -198,17 +197,12 @@ def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors
     assert "draws.yaml:5:" in str(refused.value)
 
 
-def test_named_factors_alone_are_drawn(tmp_path: Path) -> None:
-    points = list(design_points(experiment(tmp_path, "{parameters.beta: drawn, parameters.eta0: drawn}")))
-    assert [[path for path, _ in point.values] for point in points] == [["parameters.beta", "parameters.eta0"]] * 6
-
-
 @pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.yaml")), ids=lambda path: path.stem)
 def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
     scenario = load_scenario(path)
     arm = headline_arm(scenario, chosen_arms(scenario, None))
-    found = stored_uncertainty(scenario, arm)
+    found = headline_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found.estimate.values()] == pytest.approx(now, rel=1e-5, abs=1e-12)

@@ -14,7 +14,6 @@ from balance_sim.effects.expected import ExpectedSignatures, expected
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
-from balance_sim.model.state import InvalidNumber
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
@@ -103,22 +102,6 @@ def test_what_comes_before_an_event_need_not_be_worked_out_again(worlds: Worlds,
     before = int(np.searchsorted(control.grid, worlds.reference.focal_day + days))
     apart = (alone.consent != beside.consent[:, some]).any(axis=(1, 2))
     assert 0 < before < len(apart) and not apart[:before].any() and apart[before:].all()
-
-
-def test_spans_seen_together_are_those_seen_one_by_one(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the last bit, effort too, which each span hands to the next; a number that is none is told span by span."""
-    world = in_spans(worlds.arms["parade"], spans(worlds))
-    together = course(world, worlds.baseline)
-    loud = replace(world, rules=replace(world.rules, effort_slope=np.nan))
-    with np.errstate(all="ignore"), pytest.raises(InvalidNumber, match=r"effort of .* is nan on day 0 "):
-        course(loud, worlds.baseline)
-    monkeypatch.setattr("balance_sim.study.spans.ROOM", 0)
-    apart = course(world, worlds.baseline)
-    assert together.together is not None and apart.together is None
-    assert np.array_equal(together.consent, apart.consent) and np.array_equal(together.gain, apart.gain)
-    for one, other in zip(together.states, apart.states, strict=True):
-        assert np.array_equal(one.effort, other.effort) and one.day == other.day
-    assert np.ptp([one.effort.sum() for one in apart.states]) > 0
 
 
 def test_no_event_no_effect(beijing: Scenario) -> None:

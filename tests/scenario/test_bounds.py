@@ -154,7 +154,7 @@ def test_half_lives_spans_and_windows_have_bounds_that_fit_each_other(tmp_path) 
     for setting, said in (
         ("parameters.activity_half_life_days=29", "29 is outside 30.."),
         (f"end: {int(end[:4]) + 90}{end[4:]}", "days from start to end exceed 30,000"),
-        (f"report.windows=[{windows}]", "200 windows; at most 100"),
+        (f"report.windows=[{windows}]", "at most 100 items"),
     ):
         key, _, value = setting.partition(": ")
         path.write_text(text.replace(f"end: {end}", f"end: {value}") if value else text, encoding="utf-8")

@@ -60,7 +60,6 @@ def test_the_name_of_the_file_is_no_content(world):
         "events.summit.label",
         "accords.usa-jpn.signed",
         "arms.half.set.events.summit.visibility",
-        "arms.reassured.add.reassurance.visibility",
         "kinds.access.depth",
         "report.windows",
     ],

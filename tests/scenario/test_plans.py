@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError
+from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError, refusal
 from balance_sim.scenario.plans import Refuse, kind_of_file, read_plan
 from balance_sim.scenario.schema import Day, Strict
-from balance_sim.scenario.tables import CsvFault, csv_rows, delimiter_of
-from balance_sim.scenario.validation import refusal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 
@@ -84,14 +82,3 @@ def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:
     ]
 
 
-def test_another_kind_of_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="E012"):
-        read(tmp_path, "until: 2010\nwindow: 3\n")
-
-
-def test_rows_know_the_line_on_which_they_begin() -> None:
-    assert [*csv_rows('a,b\n\n"1\n2",3\n4,5')] == [(1, ["a", "b"]), (3, ["1\n2", "3"]), (5, ["4", "5"])]
-    assert [row.cells for row in csv_rows("a;b\r\n1;2", delimiter_of("a;b"))] == [["a", "b"], ["1", "2"]]
-    with pytest.raises(CsvFault) as caught:
-        list(csv_rows('a,b\n1,"2\n'))
-    assert caught.value.line == 2

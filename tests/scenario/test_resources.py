@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario import files
-from balance_sim.scenario.diagnostics import MOST_COMPARED, closest, few_suggestions
 
 MIB = 1 << 20
 PROGRAM = """
@@ -104,13 +103,6 @@ def test_all_tables_together_are_bounded(world, monkeypatch):
     line = f"  - {{table: tables/more.csv, sha256: {digest}}}\n"
     found = world.edit("states:\n", f"states:\n{line}").errors()
     assert "E005" in {one.code for one in found}
-
-
-def test_what_is_looked_at_for_suggestions_is_bounded():
-    many = [f"word_{n}" for n in range(MOST_COMPARED // 2)]
-    with few_suggestions():
-        answers = [closest("wrd_7", many) for _ in range(4)]
-    assert answers[0] is not None and answers[3] is None
 
 
 def test_a_bound_on_a_file_takes_no_memory_itself(tmp_path):

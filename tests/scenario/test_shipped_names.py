@@ -54,9 +54,7 @@ def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
 
 
 def test_commands_of_plans_take_a_bare_name(empty: Path) -> None:
-    """Asked for what they lack, `gof` and `hindcast` have found the file and its kind."""
-    code, _, told = invoke("evidence", "gof", "hindcast_dcad")
-    assert code == 2 and "--data" in told
+    """Asked for what it lacks, `hindcast` has found the file and its kind."""
     code, _, told = invoke("evidence", "hindcast", "hindcast_dcad", "--data", "nowhere")
     assert code == 4 and "hindcast_dcad" not in told and "nowhere" in told
     code, _, told = invoke("evidence", "cases", "smoke")
@@ -147,8 +145,8 @@ def test_a_file_beside_it_comes_before_the_shipped_one(empty: Path) -> None:
     [
         ("solomn_2022", "E001", "did you mean `solomon_2022`?"),
         ("nothing_like_it_at_all", "E001", ""),
-        ("../solomon_2022", "E501", "resolves outside"),
-        ("solomon_2022/states.csv", "E001", "not found"),
+        ("../solomon_2022", "E501", "lies outside"),
+        ("solomon_2022/states.csv", "E001", "cannot be read"),
         ("mine", "E502", "cycle"),
     ],
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from balance_sim.evidence.forecast.score import finite, score_forecasts
+from balance_sim.evidence.forecast.score import score_forecasts
+from balance_sim.scenario.errors import plain_data
 from balance_sim.stats.scores import reliability_table
 
 
@@ -18,7 +19,7 @@ def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     forecasts = {"base_rate": np.full(400, 0.05), "model": sharp, "logit": np.full(400, 0.04) + 0.1 * y}
     scores = score_forecasts(forecasts, y, np.arange(400) // 2, resamples=30)
     bins = reliability_table(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
-    return {name: finite(one.as_dict()) for name, one in scores.items()}, [dict(row) for row in bins]
+    return plain_data(scores), [dict(row) for row in bins]
 
 
 def hindcast_document(events: int = 20) -> dict[str, Any]:

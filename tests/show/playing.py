@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.keep import PlayedGame, keep
 from balance_sim.games.plan import load_game
 from balance_sim.games.solve import over_parameters, solve
 from balance_sim.games.study import play
-from balance_sim.games.uncertain import EmpiricalGame
 from balance_sim.study.store import Store
-from scipy.linalg import hadamard
 
 ROOT = Path(__file__).resolve().parents[2]
 THREE = """schema: 1
@@ -76,32 +71,3 @@ def of_three(folder: Path) -> PlayedGame:
     (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "game.yaml").write_text(THREE, encoding="utf-8")
     return played(folder / "game.yaml", folder / "results", 4, 6)
-
-
-def with_payoffs(of: PlayedGame, payoffs: npt.NDArray[np.float64], mcse: float = 0.0) -> PlayedGame:
-    """The same players with other payoffs, (k_1, ..., k_n, n), and a Monte Carlo error: as solved, without draws."""
-    found = of.solution
-    shape = tuple(len(names) for names in found.players.values())
-    patterns = hadamard(8)[1:].T  # of each number one of its own: they sum to 0, and no two move together
-    noise = np.resize(patterns.T, (payoffs.size, 8)).T.reshape(8, *payoffs.shape) * mcse * np.sqrt(7)
-    game = EmpiricalGame(payoffs + noise)
-    profiles, replies = [], []
-    for place, one in zip(np.ndindex(*shape), found.profiles, strict=True):
-        pay = {
-            name: replace(was, mean=float(game.mean[place][k]), mcse=float(game.mcse[place][k]), draws=None)
-            for k, (name, was) in enumerate(one.payoffs.items())
-        }
-        regret = game.regret[place]
-        profiles.append(replace(one, payoffs=pay, equilibrium=bool((regret == 0).all()), probability=None,
-                                over_draws=None))  # fmt: skip
-    for one_reply in found.best_replies:
-        k = [*found.players].index(one_reply.player)
-        at = tuple(
-            slice(None) if name == one_reply.player else found.players[name].index(one_reply.others[name])
-            for name in found.players
-        )
-        own, names = game.mean[(*at, k)], found.players[one_reply.player]
-        best = tuple(name for name, value in zip(names, own, strict=True) if value >= own.max())
-        may = tuple(name for name, so in zip(names, game.may_be_best[(*at, k)], strict=True) if so)
-        replies.append(replace(one_reply, best=best, may_be=may))
-    return replace(of, solution=replace(found, profiles=tuple(profiles), best_replies=tuple(replies), draws=None))

@@ -30,7 +30,7 @@ SIGNED = Entry(
 def asked(arm: str, *consents: float, busy: bool = False, barred: bool = False) -> AskedDyad:
     """Both sides at an opportunity that each passes at more than 0.5."""
     first, second = (
-        AskedState(state, consent, 0.5, "", 0.0) for state, consent in zip(("AUS", "JPN"), consents, strict=True)
+        AskedState(state, consent, 0.5) for state, consent in zip(("AUS", "JPN"), consents, strict=True)
     )
     return AskedDyad(arm, busy, (first, second), barred)
 
@@ -73,4 +73,4 @@ def test_a_diary_leaves_out_what_does_not_count_and_is_the_same_in_both_arms() -
         "AUS and JPN sign an access agreement",
         "AUS and JPN open talks on an access agreement",
     ]
-    assert len(list(diary(told, SCENARIO, everything=True))) == len(entries)
+    assert len(list(diary(told, SCENARIO, differing=True))) == 1

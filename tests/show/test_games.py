@@ -6,18 +6,18 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.cli import main
-from balance_sim.games.figures import axes_of, payoffs_table
+from balance_sim.games.figures import matrix_axes, payoffs_table
 from balance_sim.games.keep import PlayedGame
-from balance_sim.games.report import game_page
-from balance_sim.games.strategy_figures import PAYOFF, balance_table, regret_table
+from balance_sim.games.page import game_page
+from balance_sim.games.solution import Solution
+from balance_sim.games.solve import solve
+from balance_sim.games.tables import information_table, outcomes_table, strategies_table
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.report import rendered, save_study
 from click.testing import CliRunner
-from playing import with_payoffs
 from test_figures import hidden_tick_labels, words_of
 
 
@@ -31,52 +31,37 @@ def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: Pla
     assert set(table.loc[table["best"], "profile"].str.count("manoeuvres")) == {1, 2}
 
 
-def test_no_digit_is_shown_that_the_error_does_not_leave(dilemma: PlayedGame) -> None:
-    """Three digits of the largest payoff where there is no error, and two of the error where there is one."""
-    assert payoffs_table(dilemma)["places"].unique().tolist() == [3]
-    noisy = with_payoffs(dilemma, np.array([[[0, 0], [-74.3, 30]], [[30, -74.3], [-44.3, -44.3]]]), mcse=2.0)
-    assert payoffs_table(noisy)["places"].unique().tolist() == [1]
-
-
-def test_the_players_with_fewest_strategies_tell_matrices_apart(three: PlayedGame) -> None:
-    assert axes_of(three) == (["arden", "corvia"], ["belmar"])
+def test_the_players_with_most_strategies_make_the_matrix(three: PlayedGame) -> None:
+    assert matrix_axes(three.solution) == ["arden", "corvia"]
     table = payoffs_table(three)
     assert table["row_player"].unique().tolist() == ["Arden"] and table["column_player"].unique().tolist() == ["Corvia"]
-    assert table["matrix"].unique().tolist() == ["Belmar: Wait", "Belmar: Manoeuvre"]
-    figure = figures_of(three)["payoffs"].draw(three)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["", "Belmar: Wait", "Belmar: Manoeuvre"]
-    four = {"a": ("x", "y"), "b": ("x", "y", "z"), "c": ("x", "y", "z"), "d": ("x", "y")}
-    assert axes_of(replace(three, solution=replace(three.solution, players=four))) == (["b", "c"], ["a", "d"])
-    alone = {"a": ("x", "y")}
-    assert axes_of(replace(three, solution=replace(three.solution, players=alone))) == (["a"], [])
+    assert len(table) == 36 and table["is_drawn"].sum() == 18  # Belmar does what it did
+    sizes = {"a": ("x", "y"), "b": ("x", "y", "z"), "c": ("x", "y", "z"), "d": ("x", "y")}
+    assert matrix_axes(Solution(players=sizes)) == ["b", "c"]
+    assert matrix_axes(Solution(players={"a": ("x", "y")})) == ["a"]
 
 
-def test_regret_marks_the_least_and_its_probabilities_add_up(three: PlayedGame) -> None:
-    table = regret_table(three)
-    for _, rows in table.groupby("player"):
-        assert (rows["choice"] == (rows["worst"] <= rows["worst"].min() + 1e-9)).all()
-        assert rows["probability"].sum() == pytest.approx(1) and rows["over_draws"].sum() == pytest.approx(1)
-        assert (rows["mean"] <= rows["worst"]).all() and (rows["q95"] <= rows["worst"] + 1e-12).all()
-    bare = replace(three, solution=replace(three.solution, draws=None, regret=None, voi=None))
-    assert regret_table(bare).empty and "regret" not in fitting(bare)
-    said = [text.get_text() for text in words_of(figures_of(bare)["regret"].draw(bare))]
-    assert any("there is no regret" in " ".join(words.split()) for words in said)
+def test_probabilities_of_strategies_add_up_and_nothing_drawn_is_unknown(three: PlayedGame) -> None:
+    for _, rows in strategies_table(three).groupby("player"):
+        assert rows["samples"].sum() == pytest.approx(1) and rows["draws"].sum() == pytest.approx(1)
+        assert (rows["mean_regret"] <= rows["regret"]).all() and rows["observed"].sum() == 1
+    bare = replace(three, solution=solve(three.study))
+    assert strategies_table(bare)[["regret", "draws", "draws_lo"]].isna().all(axis=None)
+    assert information_table(bare).empty and len(words_of(figures_of(bare)["balance"].draw(bare))) > 10
 
 
-def test_a_balance_sheet_adds_up_to_the_payoff(three: PlayedGame) -> None:
-    for player, plan in three.game.plan.players.items():
-        table = balance_table(three, player)
-        worth = table[table["outcome"] != PAYOFF].groupby("title", sort=False)["worth"].sum()
+def test_effects_of_outcomes_add_up_to_the_payoff(three: PlayedGame) -> None:
+    outcomes, strategies = outcomes_table(three), strategies_table(three)
+    for name, (_, plan) in zip(strategies["player"].unique(), three.game.plan.players.items(), strict=True):
+        rows = outcomes[outcomes["player"] == name]
+        worth = (rows["weight"] * rows["effect"]).groupby(rows["strategy"], sort=False).sum()
         costs = [one.cost for one in plan.strategies.values()]
-        payoff = table[table["outcome"] == PAYOFF]
-        assert worth.to_numpy() - costs == pytest.approx(payoff["effect"].to_numpy(), abs=1e-12)
-        assert payoff["observed"].sum() == 1 and payoff["best"].any()
+        payoff = strategies.loc[strategies["player"] == name, "payoff"]
+        assert worth.to_numpy() - costs == pytest.approx(payoff.to_numpy(), abs=1e-12)
 
 
 def test_every_word_is_inside_and_large_enough(three: PlayedGame) -> None:
     for name, spec in figures_of(three).items():
-        if name == "balance_belmar":
-            continue  # as the others
         figure = spec.draw(three)
         figure.canvas.draw()
         page, hidden = figure.bbox, hidden_tick_labels(figure)
@@ -89,7 +74,7 @@ def test_every_word_is_inside_and_large_enough(three: PlayedGame) -> None:
 
 def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_path: Path) -> None:
     paths = save_study(dilemma, tmp_path)
-    assert {path.name for path in paths} >= {"report.html", "payoffs.svg", "balance_belmar.png"}
+    assert {path.name for path in paths} >= {"report.html", "payoffs.svg", "balance.png"}
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     again = CliRunner().invoke(
         main, ["report", str(dilemma.study.result.folder), "--out", str(tmp_path / "again.html")]
@@ -123,7 +108,7 @@ def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -
         return done.exit_code, done.output
 
     code, said = run("plot", "--list", folder)
-    assert code == 0 and re.search(r"^balance_belmar +What did it bring Belmar\?$", said, re.MULTILINE)
+    assert code == 0 and re.search(r"^balance +What does each strategy bring", said, re.MULTILINE)
     assert run("plot", folder, "payoffs", "--out", str(tmp_path))[0] == 0
     assert (tmp_path / "figures" / "payoffs.png").is_file()
     for words in (("explore", folder), ("sensitivity", folder)):

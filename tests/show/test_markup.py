@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
@@ -24,7 +23,7 @@ from balance_sim.show.figures import FIGURES
 from balance_sim.show.report import card, report_html
 from balance_sim.show.report.tables import data_uri
 from balance_sim.show.save import figure_bytes
-from balance_sim.study.export import export_ema, harmless
+from balance_sim.study.export import harmless
 from balance_sim.study.sweep import sweep
 
 MARKUP = (
@@ -125,22 +124,11 @@ def test_no_picture_has_one_either(hostile) -> None:
 
 def test_a_table_to_take_away_from_a_page_has_no_formula(pages) -> None:
     tables = re.findall(r'"(data:text/csv[^"]*)"', pages("run") + pages("sweep"))
-    assert len(tables) > 8
+    assert len(tables) >= 8
     for link in [*tables, data_uri(pd.DataFrame({"=x": FORMULAS, "y": -0.5}))]:
         for row in csv.reader(io.StringIO(unquote(unescape(link)).partition(",")[2])):
             for one in row:
                 assert harmless(one) == one or float(one) < 0, one
-
-
-def test_neither_has_the_archive_for_the_ema_workbench(hostile, tmp_path: Path) -> None:
-    import tarfile
-
-    export_ema(hostile["sweep"].folder, tmp_path / "out.tar.gz")
-    with tarfile.open(tmp_path / "out.tar.gz") as archive:
-        member = archive.extractfile("experiments.csv")
-        assert member is not None
-        for row in csv.reader(io.StringIO(member.read().decode())):
-            assert all(harmless(one) == one for one in row)
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, "\tx", "\rx", "\nx", "\u00a0=x"])

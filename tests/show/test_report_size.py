@@ -30,6 +30,6 @@ def test_all_figures_of_a_run_of_eleven_arms_fit_into_two_megabytes(tmp_path: Pa
     text = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     names = list(fitting(open_result(folder)))
     assert re.findall(r'<section class="plate" id="(\w+)">', text) == names
-    assert {"fan", "arms", "uncertainty", "mechanisms", "attribution", "map"} <= set(names)
-    assert text.count("<img") == len(names) - 2  # the map is drawn anew, the mechanisms are a table
+    assert {"fan", "arms", "uncertainty", "attribution", "map"} <= set(names)
+    assert text.count("<img") == len(names) - 1  # the map is drawn anew
     assert len(text.encode()) < MOST

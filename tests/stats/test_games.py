@@ -1,12 +1,12 @@
-"""Best replies, regret, pure equilibria and moves in turn: by hand, and against a search of all plans."""
+"""Best replies, regret and pure equilibria, by hand."""
 
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 import pytest
-from balance_sim.games.normal_form import best_replies, expected_payoffs, pure_equilibria, regrets, sequential
+from balance_sim.games.normal_form import best_replies, expected_payoffs, pure_equilibria, regrets
 
 DILEMMA = np.array([[[3, 3], [0, 5]], [[5, 0], [1, 1]]], dtype=float)
 
@@ -65,12 +65,6 @@ def test_other_names_change_nothing_but_names(sizes: tuple[int, ...]) -> None:
     renamed = np.transpose(pure_equilibria(game), players)[np.ix_(*orders)]
     assert (pure_equilibria(other) == renamed).all()
     assert (regrets(other) == permuted(regrets(game), players, orders)).all()
-    turn = rng.permutation(len(sizes)).tolist()
-    first, second = sequential(game, turn), sequential(other, [players.index(player) for player in turn])
-    names = {tuple(orders[k][profile[k]] for k in np.argsort(players)) for profile in second.outcomes}
-    assert names == {tuple(profile) for profile in first.outcomes}
-    assert first.ties == second.ties
-    assert sorted(first.payoffs[:, turn[0]]) == sorted(second.payoffs[:, players.index(turn[0])])
 
 
 def test_expected_payoffs_by_hand() -> None:
@@ -87,69 +81,4 @@ def test_what_is_no_game() -> None:
             regrets(np.zeros(shape))
     with pytest.raises(ValueError, match="not finite"):
         regrets(np.full((2, 2, 2), np.nan))
-    with pytest.raises(ValueError, match="order"):
-        sequential(DILEMMA, [0, 0])
 
-
-def test_who_moves_first_matters() -> None:
-    """Battle of the sexes: the first mover has its favourite. By hand."""
-    battle = np.array([[[2, 1], [0, 0]], [[0, 0], [1, 2]]], dtype=float)
-    assert sequential(battle, [0, 1]).outcomes.tolist() == [[0, 0]]
-    assert sequential(battle, [1, 0]).outcomes.tolist() == [[1, 1]]
-
-
-def test_without_equal_payoffs_there_are_no_ties() -> None:
-    game = np.random.default_rng(8).permutation(np.arange(3 * 36.0)).reshape(3, 4, 3, 3)
-    play = sequential(game, [2, 0, 1])
-    assert not play.ties and len(play.outcomes) == 1
-
-
-def test_an_indifferent_follower_leaves_the_first_mover_between_two_payoffs() -> None:
-    """After the first action the follower is indifferent, and the leader gets 4 or 0; the second action gives it 1.
-
-    Both (0, 0) and (1, 1) are outcomes; after the first action, the follower's second is an outcome of none."""
-    game = np.array([[[4, 2], [0, 2]], [[9, 0], [1, 1]]], dtype=float)
-    play = sequential(game, [0, 1])
-    assert play.outcomes.tolist() == [[0, 0], [1, 1]]
-    assert play.ties and sorted(play.payoffs[:, 0]) == [1.0, 4.0]
-
-
-def by_search(game: np.ndarray, order: list[int]) -> set[tuple[int, ...]]:
-    """Outcomes of all subgame-perfect pure strategies of players who move in turn: every plan is tried."""
-    sizes = [game.shape[player] for player in order]
-    nodes = [list(product(*(range(k) for k in sizes[:depth]))) for depth in range(len(order))]
-    places = [(depth, node) for depth, level in enumerate(nodes) for node in level]
-
-    def end(plan: dict[tuple[int, ...], int], node: tuple[int, ...]) -> tuple[int, ...]:
-        while len(node) < len(order):
-            node = (*node, plan[node])
-        return node
-
-    def worth(leaf: tuple[int, ...], player: int) -> float:
-        return game[(*(leaf[order.index(i)] for i in range(len(order))), player)]
-
-    found = set()
-    for choice in product(*(range(sizes[depth]) for depth, _ in places)):
-        plan = {node: action for (_, node), action in zip(places, choice, strict=True)}
-        if all(
-            worth(end(plan, node), order[depth])
-            >= max(worth(end(plan, (*node, action)), order[depth]) for action in range(sizes[depth]))
-            for depth, node in places
-        ):
-            leaf = end(plan, ())
-            found.add(tuple(leaf[order.index(i)] for i in range(len(order))))
-    return found
-
-
-@pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_outcomes_are_those_of_all_subgame_perfect_plans(order: tuple[int, ...]) -> None:
-    """Small whole numbers, so that there are ties in plenty."""
-    rng = np.random.default_rng(7)
-    ties = []
-    for _ in range(12):
-        game = rng.integers(0, 3, (2, 2, 2, 3)).astype(float)
-        play = sequential(game, list(order))
-        assert {tuple(int(s) for s in one) for one in play.outcomes} == by_search(game, list(order))
-        assert (play.payoffs == game[tuple(play.outcomes.T)]).all()
-        ties.append(play.ties)
-    assert any(ties)

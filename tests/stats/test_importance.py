@@ -55,14 +55,14 @@ def test_draws_that_are_ruled_out_get_nothing() -> None:
 def test_laplace_is_exact_for_a_normal_density() -> None:
     covariance = np.array([[1.0, 0.6, 0.0], [0.6, 2.0, -0.3], [0.0, -0.3, 0.5]])
     inverse, middle = np.linalg.inv(covariance), np.array([1.0, -2.0, 0.5])
-    found = laplace(lambda z: -0.5 * np.einsum("dk,kj,dj->d", z - middle, inverse, z - middle), np.zeros(3))
-    assert found.mode == pytest.approx(middle, abs=1e-3)
-    assert found.covariance == pytest.approx(covariance, abs=1e-3)
+    mode, found = laplace(lambda z: -0.5 * np.einsum("dk,kj,dj->d", z - middle, inverse, z - middle), np.zeros(3))
+    assert mode == pytest.approx(middle, abs=1e-3)
+    assert found == pytest.approx(covariance, abs=1e-3)
 
 
 def test_a_direction_without_information_does_not_stop_it() -> None:
-    found = laplace(lambda z: -0.5 * z[:, 0] ** 2, np.zeros(2))
-    assert np.linalg.eigvalsh(found.covariance).min() > 0.5
+    _, found = laplace(lambda z: -0.5 * z[:, 0] ** 2, np.zeros(2))
+    assert np.linalg.eigvalsh(found).min() > 0.5
 
 
 def test_resampling_takes_each_as_often_as_its_weight_says() -> None:

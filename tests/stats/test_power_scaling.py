@@ -61,7 +61,3 @@ def test_the_distance_is_none_for_equal_weights_and_grows_with_a_shift() -> None
         found.append(distance(draws, weights / weights.sum()))
     assert 0 < found[0] < found[1] < found[2] < 1
     assert distance(-draws, weights / weights.sum()) == pytest.approx(found[2])
-
-
-def test_a_parameter_that_does_not_move_is_not_sensitive() -> None:
-    assert power_scaling(np.ones(10), np.zeros(10), np.zeros(10)) == PowerScaling(0.0, 0.0, 0.0)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.app.arm_tables import one_arm_tables, reference_key
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import compile_arms, reference_key
-from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms, simulate_block
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, simulate_arms, simulate_block
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.recorder import focal_recorder
 from balance_sim.study.tables import BlockTables

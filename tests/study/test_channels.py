@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.channels import Channels, channels_of, without_channels
+from balance_sim.effects.channels import Channels, channels_of
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.errors import WrongRequest
@@ -77,12 +76,6 @@ def test_an_event_that_nobody_sees_has_no_channels(beijing: Scenario) -> None:
     assert (table[["picture", "threat", "rest", "total"]] == 0).all(axis=None)
 
 
-def test_a_channel_is_taken_away_from_the_event(beijing: Scenario) -> None:
-    event = next(one for one in beijing.events if one.id == "parade")
-    assert without_channels(event, ("picture", "threat")) is event
-    assert without_channels(event, ("picture",)).targets == () and without_channels(event, ("threat",)).sign == 0
-
-
 @pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])
 def test_the_historical_cases_have_channels(name: str) -> None:
     effect = expected_effect(load_scenario(SCENARIOS / f"{name}.yaml"))
@@ -91,11 +84,6 @@ def test_the_historical_cases_have_channels(name: str) -> None:
     assert effect.parts["picture"] + effect.parts["threat"] + effect.parts["rest"] == pytest.approx(
         effect.parts["total"]
     )
-
-
-def test_they_are_kept_as_plain_data(found: Channels) -> None:
-    again = Channels.of_plain(json.loads(json.dumps(found.as_dict())))
-    assert parts(again, "parade") == parts(found, "parade")
 
 
 def test_the_effect_of_no_arm_is_refused(beijing: Scenario) -> None:

@@ -561,11 +561,11 @@ def score_draws(
         y = (rng.uniform(size=pairs) < grid[rows]).astype(float)
         forecasts = {"model": grid[rows], "base_rate": np.full(pairs, base), "blurred": blurred[rows]}
         scores = score_forecasts(forecasts, y, np.arange(pairs), resamples=resamples, seed=at)
-        found = {name: getattr(scores["model"], field) for name, field in MEASURED.items()}
-        found |= {f"less {name}": one for name, one in scores["blurred"].model_gains.items()}
-        for name, one in found.items():
-            good[name] += not (truth[name] < one.low or truth[name] > one.high)  # right if not given
-            middle, half = (one.low + one.high) / 2, (one.high - one.low) / 6
+        found = {name: scores["model"][f"{field}_ci95"] for name, field in MEASURED.items()}
+        found |= {f"less {name}": one["ci95"] for name, one in scores["blurred"]["model_gains"].items()}
+        for name, (low, high) in found.items():
+            good[name] += not (truth[name] < low or truth[name] > high)  # right if not given
+            middle, half = (low + high) / 2, (high - low) / 6
             short[name] += not abs(truth[name] - middle) > half
     return good, short
 
@@ -591,7 +591,7 @@ def test_scores_of_fewer_events_have_no_interval() -> None:
     p, y = np.linspace(0.01, 0.3, 100), np.arange(100) % 15 == 0
     found = score_forecasts({"model": p, "base_rate": np.full(100, 0.07)}, y * 1.0, np.arange(100), resamples=20)
     assert y.sum() == 7
-    assert np.isfinite(found["model"].log_skill.value) and np.isnan(found["model"].log_skill.low)
+    assert np.isfinite(found["model"]["log_skill"]) and np.isnan(found["model"]["log_skill_ci95"][0])
 
 
 def case_draws(draws: int, *, by_agreement: bool) -> int:

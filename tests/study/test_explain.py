@@ -16,21 +16,20 @@ import numpy as np
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.effects.direct import Along, StepOfArm, along_control, direct
-from balance_sim.effects.explain import explained
+from balance_sim.effects.explain import explain, explained
 from balance_sim.effects.explain.attribution import (
     GROUPS,
     Attribution,
     Coalitions,
     attribute,
     mixed,
-    parse_groups,
 )
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
 from balance_sim.effects.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
+from balance_sim.model.core import Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
@@ -39,7 +38,6 @@ from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import (
     DRAWN,
     INTERCEPT,
-    PROPENSITY,
     TERMS,
     account,
     consent,
@@ -49,7 +47,7 @@ from balance_sim.model.willingness import (
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.errors import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
-from balance_sim.show.explain import attribution_answer, dyad_answer
+from balance_sim.show.explain import dyad_answer
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
@@ -114,12 +112,6 @@ def test_parts_sum_to_the_willingness_used_bit_for_bit(worlds: Worlds) -> None:
     assert all(looked)
 
 
-def test_the_order_of_the_sum_matters() -> None:
-    """Were it not so, the test above could not tell a wrong order from the right one."""
-    parts = {INTERCEPT: np.array([0.1]), PROPENSITY: np.array([0.2]), "hostility": np.array([0.3])}
-    assert summed(parts)[0] == (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
-
-
 @pytest.mark.parametrize("players", [1, 2, 3, 5])
 def test_shapley_values_are_the_mean_over_all_orders(players: int) -> None:
     worth = np.random.default_rng(players).normal(size=1 << players)
@@ -140,11 +132,6 @@ def test_the_glove_game_and_a_null_player() -> None:
     alone, last = alone_and_last(worth)
     assert alone.tolist() == [0, 0, 0, 0]
     assert last.tolist() == [1, 0, 0, 0]
-
-
-def test_a_number_of_coalitions_that_is_no_power_of_two_is_refused() -> None:
-    with pytest.raises(ValueError, match="6 coalitions: not a power of two"):
-        shapley(np.zeros(6))
 
 
 def test_every_term_is_in_one_group_or_fixed() -> None:
@@ -273,12 +260,6 @@ def test_mixed_willingness_worked_out_by_hand() -> None:
     assert abs(opens(other_side, control) - right).max() > 0.01
 
 
-def test_what_is_in_no_group_is_the_arms_in_every_coalition() -> None:
-    arm, control = {INTERCEPT: np.array([2.0]), "ladder": np.array([1.0])}, {INTERCEPT: np.array([0.5])}
-    assert mixed(arm, control, {"depth": ("ladder",)}).tolist() == [[2.0], [3.0], [0.5]]
-    assert mixed(arm, control, {}).tolist() == [[3.0], [0.5]]
-
-
 def four_states(folder: Path) -> Worlds:
     """Ardens and Belmars summit, seen by Corvia and Dorn; bandwagon, common threat and size alone count."""
     text = new_scenario("small")
@@ -298,12 +279,12 @@ def four_states(folder: Path) -> Worlds:
 
 
 def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> None:
-    """Arden and Corvia on day 60, kept by thinning with probability 0.8; all from the views, number by number."""
+    """Corvia and Dorn on day 60, kept by thinning with probability 0.8; all from the views, number by number."""
     worlds = four_states(tmp_path)
     control, summit = worlds.reference, worlds.arms["summit"]
     groups = {"fear": ("bandwagon",), "threat": ("common_threat",)}
     assert control.codes == ("XAR", "XBE", "XCO", "XDO")
-    i, j, kind = 0, 2, control.ladder.names.index("political_declaration")
+    i, j, kind = 2, 3, control.ladder.names.index("defence_cooperation")
     dyad, step = int(control.dyad_index[i, j]), int(np.searchsorted(control.grid, 60.0, side="right")) - 1
     state = begin(control, worlds.baseline, 1, np.zeros(1, dtype=np.uint64))
     one = np.zeros(1, dtype=np.int64)
@@ -320,7 +301,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         thinned=False,
     )
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
-    sums = Coalitions(worlds, "summit", groups, "declarations_with_participant_300")
+    sums = Coalitions(worlds, "summit", groups)
     terms = []
     for at in (0, step):
         for world in (summit, control):
@@ -370,23 +351,7 @@ def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
     return {"bandwagon": fear, "common_threat": overlap / math.sqrt(balances)}
 
 
-def test_kinds_and_directions_divide_the_effect_on_all_agreements(result: Result, worlds: Worlds) -> None:
-    def worth(outcome: str) -> np.ndarray:
-        return attribute(result, outcome=outcome, runs=3).worth
-
-    every, declared = worth("accords_all_365"), worth("declarations_all_365")
-    directions = [worth(f"accords_{name}_365") for name in DIRECTIONS]
-    kinds = [worth(f"accords_{kind}_365") for kind in worlds.reference.ladder.names]
-    apart = [worth(f"declarations_{name}_365") for name in DIRECTIONS]
-    np.testing.assert_allclose(sum(directions), every, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(sum(apart), declared, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(sum(kinds), every + declared, rtol=0, atol=1e-12)
-    assert all((one[:, -1] != 0).any() for one in (*directions, *apart, *kinds))
-    early = worth("accords_all_30")[:, -1]
-    assert (early > 0).all() and (early < every[:, -1]).all()
-
-
-def test_batches_and_groups_put_together_change_nothing(
+def test_batches_change_nothing(
     result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again = attribute(result, runs=5)
@@ -394,34 +359,12 @@ def test_batches_and_groups_put_together_change_nothing(
     cut = attribute(result, runs=5)
     np.testing.assert_array_equal(cut.worth, again.worth)
     np.testing.assert_array_equal(cut.worth, found.worth[:5])
-    groups = {"gain": GROUPS["gain"], "alike": ("similarity", "proximity"), "rest": rest_of("gain")}
-    pooled = attribute(result, groups=groups, runs=5)
-    assert (pooled.by_run[:, 1] == 0).all()
-    both = sum(1 << place for place, name in enumerate(GROUPS) if name != "gain")
-    np.testing.assert_allclose(pooled.worth[:, 4], found.worth[:5, both], rtol=0, atol=1e-12)
-
-
-def test_what_no_group_holds_shows_as_outside(result: Result, found: Attribution) -> None:
-    again = attribute(result, groups={"trade": ("exposure",)}, runs=6)
-    table = again.table.set_index("group")["value"]
-    assert table["outside"] + table["trade"] + table["feedback"] == pytest.approx(table["effect"], abs=1e-12)
-    everybody = 31 & ~(1 << list(GROUPS).index("retaliation"))
-    np.testing.assert_allclose(again.worth[:, 0], found.worth[:6, everybody], rtol=0, atol=1e-12)
-    for attribution, is_shown in ((again, True), (found, False)):
-        lines = attribution_answer(attribution, attribution.table, result.scenario, 80, verbose=True)
-        assert ("terms in no group" in "\n".join(lines)) == is_shown
 
 
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
     other = replace(result, seed=SEED + 1)
     with pytest.raises(StoreDamaged, match="run 0 of no_parade comes out otherwise than in the results"):
-        attribute(other, runs=3, groups={"trade": ("exposure",)})
-
-
-@pytest.mark.parametrize("outcome", ["peace", "from_talks_365", "first_counter_days"])
-def test_only_expected_numbers_of_agreements_can_be_attributed(result: Result, outcome: str) -> None:
-    with pytest.raises(WrongRequest, match=f"`{outcome}`.* accords_counter_30"):
-        attribute(result, outcome=outcome)
+        attribute(other, runs=3)
 
 
 def test_results_of_an_earlier_version_lack_what_is_attributed(result: Result) -> None:
@@ -432,42 +375,17 @@ def test_results_of_an_earlier_version_lack_what_is_attributed(result: Result) -
     old = replace(result, folder=None, memory=tuple(blocks))
     with pytest.raises(LacksOutcome, match="no outcome `filtered_accords_counter_365`: run the scenario again"):
         attribute(old)
-    with pytest.raises(WrongRequest, match="There are: none: an earlier version wrote this folder"):
-        attribute(old, outcome="peace")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("gain", "`gain` is not NAME=TERM"),
-        ("a=hostility,a=ladder", "the name `a` is taken"),
-        ("a=trust", "no term `trust`; there are: security_gain"),
-        ("a=hostility,b=ladder+hostility", "`hostility` is in a and in b"),
-        ("a=hostility,b=talks_speed", "`talks_speed`, the pace of talks, is no term .* the row `feedback`"),
-        ("feedback=hostility", "the name `feedback` is taken"),
-        (",".join(f"g{k}={term}" for k, term in enumerate(list(TERMS)[:9])), "9 groups"),
-    ],
-)
-def test_groups_that_cannot_be_are_refused(text: str, message: str) -> None:
-    with pytest.raises(WrongRequest, match=message):
-        parse_groups(text)
-
-
-def test_groups_are_read_in_their_order() -> None:
-    assert parse_groups("b=ladder+ hostility, a=exposure") == {
-        "b": ("ladder", "hostility"),
-        "a": ("exposure",),
-    }
 
 
 def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
     dyad = explain_dyads(result, [("KOR", "JPN")], run=4)[0]
     assert (dyad.a, dyad.b) == ("JPN", "KOR")
-    for _, rows in dyad.terms.groupby(["arm", "moment", "side"]):
-        values = dict(zip(rows["part"], rows["value"], strict=True))
-        u = np.array([values.pop(U)])
-        assert values.pop(CONSENT) == consent(u)[0]
-        assert summed({name: np.array([value]) for name, value in values.items()})[0] == u[0]
+    for _, rows in dyad.table.groupby(["moment", "side"]):
+        for arm in ("reference", "arm"):
+            values = dict(zip(rows["part"], rows[arm], strict=True))
+            u = np.array([values.pop(U)])
+            assert values.pop(CONSENT) == consent(u)[0]
+            assert summed({name: np.array([value]) for name, value in values.items()})[0] == u[0]
     frame = dyad.table.set_index(["moment", "side", "part"])["difference"]
     before = frame.loc[["start", "before"]]
     assert (before == 0).all()
@@ -494,8 +412,8 @@ def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Res
     levels = set()
     for number in (2, 3):
         dyad = explain_dyads(again, [("GBR", "SUN")], run=number, kind="access")[0]
-        rows = dyad.terms[(dyad.terms["moment"] == "start") & (dyad.terms["side"] == "GBR")]
-        values = dict(zip(rows["part"], rows["value"], strict=True))
+        rows = dyad.table[(dyad.table["moment"] == "start") & (dyad.table["side"] == "GBR")]
+        values = dict(zip(rows["part"], rows["arm"], strict=True))
         levels.add(values[DRAWN])
     assert len(levels) == 2 and 0.0 not in levels
 
@@ -529,14 +447,6 @@ def test_a_dyad_signs_in_as_many_replications_as_are_stored_and_is_answered_by_n
         assert len(signed) == count
 
 
-def test_a_dyad_is_found_by_codes_and_by_names(result: Result) -> None:
-    call = ["explain", str(result.folder), "--runs", "1", "--dyad"]
-    by_code, by_name = (
-        CliRunner().invoke(main, [*call, words]).output for words in ("tls-aus", "Timor-Leste-australia")
-    )
-    assert by_code == by_name and by_code.startswith("Australia and Timor-Leste ")
-
-
 def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result: Result) -> None:
     """A declaration is likelier and is not counted in the effect; `kind` still asks for it."""
     dyad = explain_dyads(result, [("AUS", "JPN")], runs=1)[0]
@@ -551,11 +461,13 @@ def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result
 
 def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:
     dyad = explain_dyads(result, [("AUS", "JPN")], kind="logistics", run=4)[0]
-    here = dyad.terms[dyad.terms["part"] == CONSENT].groupby(["arm", "moment"])["value"].prod()
+    both = dyad.table[dyad.table["part"] == CONSENT].groupby("moment", sort=False)[["reference", "arm"]].prod()
     ladder = worlds.reference.ladder
-    rate = dyad.rates[dyad.rates["kind"] == "logistics"].set_index(["arm", "moment"])["rate"]
-    expected = 1.5 * here * ladder.ceiling[ladder.names.index("logistics")]
-    np.testing.assert_allclose(rate.to_numpy(), expected.loc[rate.index].to_numpy(), rtol=1e-12)
+    rates = dyad.rates[dyad.rates["kind"] == "logistics"].set_index("moment")
+    for column, arm in (("reference", REFERENCE), ("arm", ARM)):
+        expected = 1.5 * both[column] * ladder.ceiling[ladder.names.index("logistics")]
+        rate = rates.loc[rates["arm"] == arm, "rate"]
+        np.testing.assert_allclose(rate.to_numpy(), expected.loc[rate.index].to_numpy(), rtol=1e-12)
 
 
 def test_a_timelines_dates_are_those_of_the_stored_accords(result: Result, told: Timeline) -> None:
@@ -596,7 +508,7 @@ def test_talks_open_where_both_probabilities_exceed_what_they_need(told: Timelin
 
 
 def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(result: Result, told: Timeline) -> None:
-    marked = [entry.text for entry in told.entries if entry.what == "event" and entry.mark == "arm only"]
+    marked = [entry.label for entry in told.entries if entry.what == "event" and entry.mark == "arm only"]
     assert len(marked) == 1
     last = told.focal.toordinal() + result.window
     signed = [e for e in told.entries if e.what == "signed" and e.direction == "counter"]
@@ -624,7 +536,6 @@ def test_runs_are_chosen_by_rule(result: Result) -> None:
         (["--dyad", "AUS-JPN", "--kind", "pact"], "`pact`"),
         (["--run", "99"], "run 99"),
         (["--arm", "no_parade"], "no_parade"),
-        (["--outcome", "peace"], "`peace`"),
         (["--attribution", "--run", "1"], "--attribution"),
     ],
 )
@@ -637,8 +548,7 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     folder = result.folder
     assert folder is not None
     call = ["explain", str(folder), "--workers", "1", "--json"]
-    groups = ["--attribution", "--runs", "3", "--groups", "gain=common_threat,trade=exposure"]
-    one = CliRunner().invoke(main, [*call, *groups])
+    one = CliRunner().invoke(main, [*call, "--attribution", "--runs", "3"])
     two = CliRunner().invoke(main, [*call, "--dyad", "AUS-JPN", "--runs", "2"])
     three = CliRunner().invoke(main, [*call, "--run", "2"])
     assert [done.exit_code for done in (one, two, three)] == [0, 0, 0]
@@ -649,12 +559,15 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     assert kept["pairs"]["AUS-JPN"] == printed[1]["pairs"]["AUS-JPN"]
     assert kept["timelines"]["2"] == printed[2]["timelines"]["2"]
     told = kept["attribution"]
-    assert told["estimator"] == "direct" and told["coalitions"] == 4 and told["excess"] == told["effect"]
-    assert [row["group"] for row in told["groups"]] == ["gain", "trade", "outside"]
+    assert told["estimator"] == "direct" and told["coalitions"] == 32
+    assert [row["group"] for row in told["groups"]] == [*GROUPS, "outside"]
     parts = [row["value"] for row in told["groups"]]
     assert sum(parts) + told["feedback"]["mean"] == pytest.approx(told["effect"]["mean"], abs=1e-12)
     assert told["feedback"]["ci95"][0] < told["feedback"]["mean"] < told["feedback"]["ci95"][1]
 
 
-def rest_of(name: str) -> tuple[str, ...]:
-    return tuple(term for group, terms in GROUPS.items() if group != name for term in terms)
+
+
+def test_agents_of_ones_own_cannot_be_explained(result: Result) -> None:
+    with pytest.raises(WrongRequest, match=r"result\.agreements"):
+        explain(replace(result, model="cautious:Aloof"))

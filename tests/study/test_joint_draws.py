@@ -96,7 +96,7 @@ def test_a_study_names_its_draws(scenario: Scenario) -> None:
     assert drawing(scenario, False) == (scenario, False)
     with pytest.raises(WrongRequest, match="another one"):
         drawing(scenario, "prior:0000000000000000")
-    with pytest.raises(WrongRequest, match="draws are"):
+    with pytest.raises(WrongRequest, match="unknown source of draws"):
         drawing(scenario, "guessed")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations, islice
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from balance_sim.effects.participants import (
     p_value,
     verdict,
 )
-from balance_sim.effects.placebos import Placebos, of_dates, placebos
+from balance_sim.effects.placebos import of_dates, placebos
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 from balance_sim.study.arms import compile_arms
 
@@ -100,14 +99,6 @@ def test_another_date_is_no_other_event(scenario: Scenario, participants: Partic
 def test_an_arm_without_the_event_has_none(scenario: Scenario) -> None:
     assert placebos(scenario, None).why and not placebos(scenario, None).families
     assert "not in" in placebos(scenario, scenario.reference_arm).why
-
-
-def test_they_are_kept_as_plain_data(scenario: Scenario) -> None:
-    found = placebos(scenario, ARM, most=8, dates=3)
-    again = Placebos.of_plain(json.loads(json.dumps(found.as_dict())))
-    assert again.as_dict() == found.as_dict()
-    assert [family.verdict for family in again.families] == ["inconclusive"] * 2
-    assert again.table()["is_event"].sum() == 2
 
 
 def test_the_events_own_effect_is_that_of_the_expected_estimator(

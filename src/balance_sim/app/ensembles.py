@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cachetools import LRUCache
 
+from balance_sim.app.arm_tables import ArmTables, beside, reference_key
 from balance_sim.app.controls import BadRequest, EnsembleRequest
 from balance_sim.app.workers import EffectQuestion, EnsemblePart, Superseded, Workers
 from balance_sim.effects.expected_effect import ExpectedEffect
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import ScenarioError, with_values
-from balance_sim.study.arms import reference_key
-from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
+from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.machine import version
 from balance_sim.study.result import Result
 from balance_sim.study.store import missing

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from balance_sim.effects.expected_effect import (
-    ExpectedControl,
-    ExpectedEffect,
-    expected_numbers,
-)
+from balance_sim.app.arm_tables import reference_key
+from balance_sim.app.workers import estimator_among
+from balance_sim.effects.expected import Estimator
+from balance_sim.effects.expected_effect import ExpectedEffect, effect_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
@@ -32,7 +31,7 @@ from balance_sim.show.figures.dyads import has_dyads, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
-from balance_sim.study.arms import compile_arms, reference_key
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.sweep_result import SweepResult
@@ -167,7 +166,7 @@ def around(
     places = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
 
     def points() -> Iterator[tuple[Place, Study]]:
-        controls: dict[str, ExpectedControl] = {}
+        estimators: dict[str, Estimator] = {}
         for done, place in enumerate(places):
             if progress:
                 progress(done, len(places))
@@ -176,9 +175,9 @@ def around(
                 values |= factor.steps[position][1]
             scenario = with_values(base, values) if values else base
             worlds = compile_arms(scenario, (result.reference, arm))
-            control = ExpectedControl.among(controls, reference_key(scenario), worlds)
-            outcomes, dyads = expected_numbers(worlds, arm, control)
-            yield place, ExpectedEffect(scenario, arm, outcomes, None, dyads)
+            key = reference_key(scenario)
+            estimator = estimator_among(estimators, key, worlds)
+            yield place, effect_of(worlds, arm, estimator, with_parts=False)
 
     return ExplorerDesign(tuple(dials), points, study=result)
 

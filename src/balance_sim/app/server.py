@@ -59,7 +59,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures.counts import fan_table
 from balance_sim.show.plots import open_run_or_sweep
 from balance_sim.study.arms import headline_arm
-from balance_sim.study.estimates import rounded
+from balance_sim.study.estimates import as_json
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store
@@ -301,8 +301,8 @@ def study_content(result: Result) -> dict[str, Any]:
     days, outcome = chosen_days(table), result.headline_outcome
     effects = result.effects
     row = effects[effects["outcome"] == outcome].to_dict("records")[0]
-    numbers = {name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")}
-    effect = {"outcome": outcome, "window": result.window, **rounded(numbers)}
+    numbers = as_json(row, "mean", "mcse", "lo", "hi")
+    effect = {"outcome": outcome, "window": result.window, **numbers}
     pairs: dict[tuple[int, int], int] = {}
     content = point(result, table, days, pairs)
     return content | {"days": days, "pairs": list(pairs), "effect": effect}

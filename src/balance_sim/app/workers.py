@@ -12,7 +12,7 @@ import asyncio
 import multiprocessing
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from cachetools import LRUCache
 
-from balance_sim.effects.expected_effect import ExpectedControl, effect_with_parts
+from balance_sim.app.arm_tables import one_arm_tables
+from balance_sim.effects.expected import Estimator
+from balance_sim.effects.expected_effect import effect_of
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, one_arm_tables, simulate_arms
+from balance_sim.study.blocks import Block, simulate_arms
 from balance_sim.study.draws import with_draws
 from balance_sim.study.processes import Companion
-from balance_sim.study.recorder import focal_recorder
+from balance_sim.study.recorder import Recorder
+from balance_sim.study.scene import focal_roles
+from balance_sim.study.spans import spans
 
 if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
     from balance_sim.model.engine import Observer
     from balance_sim.model.perception import View
     from balance_sim.model.state import BlockState
-    from balance_sim.study.recorder import Recorder
 
 TRIES = 2
 """Of a part whose worker dies."""
@@ -187,6 +190,17 @@ def _answer_here(question: Question) -> Any:
     return _simulator[0].answer(question)
 
 
+def estimator_among(
+    kept: MutableMapping[str, Estimator], key: str, worlds: Worlds
+) -> Estimator:
+    """Return the estimator kept under a `reference_key` if it has the spans of these
+    worlds, or a new one that is put there."""
+    estimator = kept.get(key)
+    if estimator is None or not np.array_equal(estimator.edges, spans(worlds)):
+        estimator = kept[key] = Estimator(worlds)
+    return estimator
+
+
 class _Simulator:
     """What a process holds: settings compiled, and control arms expected. newest: the
     number of the newest request, in memory that all share."""
@@ -196,7 +210,7 @@ class _Simulator:
         self.draws = draws
         self.newest = newest
         self.compiled: LRUCache[str, Worlds] = LRUCache(SETTINGS_KEPT)
-        self.controls: LRUCache[str, ExpectedControl] = LRUCache(SETTINGS_KEPT)
+        self.controls: LRUCache[str, Estimator] = LRUCache(SETTINGS_KEPT)
 
     def answer(self, question: Question) -> Any:
         """Return what is asked for, or None: superseded. Raises PartFailed."""
@@ -211,8 +225,10 @@ class _Simulator:
             if isinstance(question, EnsemblePart):
                 return self._tables(question, worlds, check)
             # where replications draw parameters: at the parameters as they stand
-            control = ExpectedControl.among(self.controls, question.control, worlds)
-            return effect_with_parts(worlds, question.arms[-1], control, check)
+            estimator = estimator_among(self.controls, question.control, worlds)
+            arm = question.arms[-1]
+            effect = effect_of(worlds, arm, estimator, with_parts=True)
+            return effect.outcomes, effect.parts, effect.dyads
         except Superseded:
             return None
         except Exception as error:  # noqa: BLE001 - told where the part is waited for
@@ -235,23 +251,20 @@ class _Simulator:
         block = part.block
         numbers = np.arange(block.first, block.stop, dtype=np.uint64)
         drawn = with_draws(worlds, self.seed, numbers) if self.draws else worlds
-        recorder = focal_recorder(worlds)
-        onlooker = _Interruptible(recorder, check)
-        batch = simulate_arms(
-            drawn, self.seed, numbers, (part.arm,), recorder, onlooker
-        )
+        recorder = _InterruptibleRecorder(worlds, check)
+        batch = simulate_arms(drawn, self.seed, numbers, (part.arm,), recorder)
         return one_arm_tables(worlds, part.arm, batch)
 
 
-@dataclass(frozen=True)
-class _Interruptible:
-    """Looks on as the recorder does; before each step `check` may raise."""
+class _InterruptibleRecorder(Recorder):
+    """Records the focal event's roles; before each step `check` may raise."""
 
-    recorder: Recorder
-    check: Callable[[], None]
+    def __init__(self, worlds: Worlds, check: Callable[[], None]) -> None:
+        super().__init__(worlds, focal_roles(worlds))
+        self.check = check
 
     def observer(self, arm: str) -> Observer:
-        record = self.recorder.observer(arm)
+        record = super().observer(arm)
 
         def look(world: World, state: BlockState, view: View) -> None:
             self.check()

@@ -5,11 +5,12 @@ its host's partners' provocations."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.world import by_audience
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import ExtraArm
 
 VISIBILITIES = (0.25, 0.5, 0.75)
@@ -19,46 +20,67 @@ CONTROL = ".reference"
 """Ends the name of the arm that an extra arm is paired with."""
 
 
+def extra_arm(change: str, factor: float) -> str:
+    """The name of an extra arm.
+
+    >>> extra_arm("tension", 0.5)
+    'extra.tension_50'
+    """
+    return f"extra.{change}_{round(100 * factor)}"
+
+
 def extra_arms(worlds: Worlds, headline: str) -> list[ExtraArm]:
-    """The extra arms of a scenario; none where the headline arm lacks the event."""
+    """The extra arms of a scenario.
+
+    Parameters
+    ----------
+    worlds : compiled arms of the scenario
+    headline : the arm that the control arm is compared with
+
+    Returns
+    -------
+    list of ExtraArm : none where the headline arm lacks the event; those of tension
+        and of provocations in pairs with a control arm of their own
+    """
     scenario, reference = worlds.scenario, worlds.scenario.reference_arm
     having = by_audience(arm_scenario(scenario, headline))
     lacking = by_audience(arm_scenario(scenario, reference))
-    focal = next((event for event in having.events if event.id == scenario.focal), None)
-    if focal is None:
+    if all(event.id != scenario.focal for event in having.events):
         return []
     arms = []
     for share in VISIBILITIES:
-        version = _less_visible(having, focal, share)
-        name = f"extra.seen_{round(100 * share)}"
+        name, version = extra_arm("seen", share), _less_visible(having, share)
         arms.append(ExtraArm(name, version, headline, reference))
     partners = {*worlds.classes.participants} - {worlds.classes.host}
-
-    def changed(what: str, factor: float, change: Change) -> list[ExtraArm]:
-        """The headline arm and the control arm with the same change."""
-        name = f"extra.{what}_{round(100 * factor)}"
-        control = name + CONTROL
-        return [
-            ExtraArm(name, change(having, factor), headline, control),
-            ExtraArm(control, change(lacking, factor), reference, control),
-        ]
-
+    changes: dict[str, Change] = {}
     if _is_tense(lacking):
-        for factor in TENSIONS:
-            arms += changed("tension", factor, _tenser)
+        changes |= {
+            extra_arm("tension", factor): partial(_tenser, factor=factor)
+            for factor in TENSIONS
+        }
     if any(act.rate > 0 and act.state in partners for act in lacking.provocations):
         for factor in RATES:
-            arms += changed("provoked", factor, _provoked_by(partners))
+            changes[extra_arm("provoked", factor)] = partial(
+                _provoked, factor=factor, states=partners
+            )
+    for name, change in changes.items():
+        control = name + CONTROL
+        arms.append(ExtraArm(name, change(having), headline, control))
+        arms.append(ExtraArm(control, change(lacking), reference, control))
     return arms
 
 
-Change = Callable[[Scenario, float], Scenario]
+Change = Callable[[Scenario], Scenario]
 
 
-def _less_visible(scenario: Scenario, focal: Event, share: float) -> Scenario:
-    event = focal.model_copy(update={"visibility": focal.visibility * share})
-    events = [event_kept for event_kept in scenario.events if event_kept.id != event.id]
-    events = sorted([*events, event], key=lambda event: (event.date, event.id))
+def _less_visible(scenario: Scenario, share: float) -> Scenario:
+    """The scenario with its focal event seen by a share of those who saw it."""
+    events = [
+        event.model_copy(update={"visibility": event.visibility * share})
+        if event.id == scenario.focal
+        else event
+        for event in scenario.events
+    ]
     return scenario.model_copy(update={"events": tuple(events)})
 
 
@@ -73,20 +95,18 @@ def _is_tense(scenario: Scenario) -> bool:
 
 
 def _tenser(scenario: Scenario, factor: float) -> Scenario:
-    parameters = scenario.parameters
-    tension = {"prior_tension": parameters.prior_tension * factor}
-    changed = parameters.model_copy(update=tension)
-    return scenario.model_copy(update={"parameters": changed})
+    """The scenario with its initial tension scaled."""
+    tension = {"prior_tension": scenario.parameters.prior_tension * factor}
+    parameters = scenario.parameters.model_copy(update=tension)
+    return scenario.model_copy(update={"parameters": parameters})
 
 
-def _provoked_by(states: Collection[str]) -> Change:
-    """A change of the rate of these states' provocations."""
-
-    def provoked(scenario: Scenario, factor: float) -> Scenario:
-        acts = []
-        for act in scenario.provocations:
-            rate = act.rate * (factor if act.state in states else 1.0)
-            acts.append(act.model_copy(update={"rate": rate}))
-        return scenario.model_copy(update={"provocations": tuple(acts)})
-
-    return provoked
+def _provoked(scenario: Scenario, factor: float, states: Collection[str]) -> Scenario:
+    """The scenario with the rate of these states' provocations scaled."""
+    acts = [
+        act.model_copy(update={"rate": act.rate * factor})
+        if act.state in states
+        else act
+        for act in scenario.provocations
+    ]
+    return scenario.model_copy(update={"provocations": tuple(acts)})

@@ -1,8 +1,10 @@
-"""What an event moves in beliefs, one number a mechanism.
+"""What an event moves in beliefs, one formula a mechanism.
 
-The control arm's world in three spans (before the event, the shortest window, the step
-in which that window ends), with the event and without it: the network as at the start,
-no provocations and no random numbers. So the event can be set beside many placebos and
+The formulas read changes of outcomes, and work on columns of replications
+(`mechanisms.data.StudyData`) and on numbers alike. Numbers come from a frozen world:
+the control arm's in three spans (before the event, the shortest window, the step in
+which that window ends), with the event and without it; the network as at the start, no
+provocations and no random numbers. So the event can be set beside many placebos and
 many draws of the parameters.
 """
 
@@ -10,12 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
 
 import numpy as np
 
 from balance_sim.effects.participants import Participants, PlaceboComparison, StateSet
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import attention_to
+from balance_sim.model.core import World
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
@@ -26,9 +32,15 @@ from balance_sim.study.scene import (
     focal_roles,
     state_metrics,
 )
-from balance_sim.study.spans import Together, at_start, in_spans, with_event
+from balance_sim.study.spans import at_start, in_spans, walk, with_event
 
 NAN = float("nan")
+
+
+type Changes = Any
+"""A `Shift`, or `mechanisms.data.StudyData`: `cast`, the roles of the event, and
+`of(measure, whom)`, the change of an outcome in the shortest window, as a number or as
+columns of replications."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +70,7 @@ class FrozenWorld:
         focal = int(np.searchsorted(world.grid, world.focal_day))
         self.worlds, self.scenario = worlds, lacking
         self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
-        self.state, self.steps = at_start(self.world), np.arange(self.world.steps)
-        self.control = Together.of(self.world, worlds.baseline, self.state, self.steps)
-        self.without = self._at_end(self.control)
+        self.without = self._at_end(self.world)
 
     @staticmethod
     def of(worlds: Worlds, lacking: Scenario) -> FrozenWorld | None:
@@ -72,44 +82,38 @@ class FrozenWorld:
     def shift(self, event: Event, cast: EventRoles) -> Shift:
         """What an event moves for those who have roles in it."""
         world = with_event(self.world, self.scenario, event)
-        spans = Together.of(
-            world, self.worlds.baseline, self.state, self.steps, self.control
-        )
-        having = _outcomes(self._at_end(spans), cast)
+        having = _outcomes(self._at_end(world), cast)
         return Shift(cast, having, _outcomes(self.without, cast))
 
-    def _at_end(self, spans: Together) -> StateMetrics:
+    def _at_end(self, world: World) -> StateMetrics:
         """States in the last of the spans."""
-        last = spans.states(self.state)[-1]
-        view = spans.seen(len(self.steps) - 1)
-        return StateMetrics(spans.world, self.worlds.baseline, last, view)
+        baseline = self.worlds.baseline
+        *_, (state, view) = walk(world, baseline, at_start(world))
+        return StateMetrics(world, baseline, state, view)
 
 
 def _outcomes(metrics: StateMetrics, cast: EventRoles) -> dict[Outcome, float]:
+    """Outcomes of states for the roles of an event."""
     columns = state_metrics(metrics, cast, apart=True)
     return {outcome: float(values[0]) for outcome, values in columns.items()}
 
 
+# --- formulas -------------------------------------------------------------------------
+
+
 def audiences_apart(worlds: Worlds, cast: EventRoles) -> tuple[str, str] | None:
-    """The audience that heeds the focal event most, and the one that heeds it least;
-    None where all heed it alike."""
+    """The audience that heeds the focal event most, and the one that heeds it least, of
+    equals the larger; None where all heed it alike."""
     scenario = worlds.scenario
     focal = next(event for event in scenario.events if event.id == scenario.focal)
-    attention = {
-        name: attention_to(scenario, name, focal.kind) for name in cast.audiences
-    }
-    if len(set(attention.values())) < 2:
+    heeds = {}
+    for name in cast.audiences:
+        members = {*audience_members(worlds, name)} - {*cast.participants}
+        heeds[name] = (attention_to(scenario, name, focal.kind), len(members))
+    if len({attention for attention, _ in heeds.values()}) < 2:
         return None
-    size = {name: len(outsiders(worlds, cast, name)) for name in attention}
-    most_attentive = max(attention, key=lambda name: (attention[name], size[name]))
-    least_attentive = min(attention, key=lambda name: (attention[name], -size[name]))
-    return most_attentive, least_attentive
-
-
-def outsiders(worlds: Worlds, cast: EventRoles, audience: str) -> list[int]:
-    """Members of an audience, participants left out."""
-    members = audience_members(worlds, audience)
-    return [i for i in members if i not in cast.participants]
+    least_attentive = min(heeds, key=lambda name: (heeds[name][0], -heeds[name][1]))
+    return max(heeds, key=lambda name: heeds[name]), least_attentive
 
 
 def asian_shares(cast: EventRoles) -> dict[str, float]:
@@ -124,13 +128,14 @@ def asian_shares(cast: EventRoles) -> dict[str, float]:
     return {name: size / total for name, size in sizes.items() if size}
 
 
-def asia(shift: Shift) -> float:
+def asia(changes: Changes) -> Any:
     """M7: mean change of Asia's relation to the host."""
-    shares = asian_shares(shift.cast)
-    changes = [
-        share * shift.of("relations", f"{name}_host") for name, share in shares.items()
+    shares = asian_shares(changes.cast)
+    changes_of_groups = [
+        share * changes.of("relations", f"{name}_host")
+        for name, share in shares.items()
     ]
-    return sum(changes) if changes else NAN
+    return reduce(add, changes_of_groups or [NAN])
 
 
 def association(shift: Shift) -> float:
@@ -141,37 +146,39 @@ def association(shift: Shift) -> float:
     return drawn / (drawn + hostility) if drawn + hostility else NAN
 
 
-def rivalry(shift: Shift) -> float:
+def rivalry(changes: Changes) -> Any:
     """M13: change of the host's influence over the junior principal less the
     third's."""
-    host = shift.of("influence", "host_junior")
-    return host - shift.of("influence", "third_junior")
+    host = changes.of("influence", "host_junior")
+    return host - changes.of("influence", "third_junior")
 
 
-def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
-    """The measures of mechanisms that are read off beliefs, by id; NaN where an event's
-    roles lack what one needs."""
+def measures(worlds: Worlds) -> dict[str, Callable[[Any], Any]]:
+    """The formulas by mechanism, each of `Changes`; M12 of a `Shift` alone.
+
+    worlds: whose focal event tells which audiences M3 sets apart. A value is NaN where
+    an event's roles lack what it needs."""
     apart = audiences_apart(worlds, focal_roles(worlds))
 
-    def audiences(shift: Shift) -> float:
+    def audiences(changes: Changes) -> Any:
         """M3: rise of the participants' perceived alignment, most against least
         attentive audience."""
         if apart is None:
             return NAN
-        most_attentive, least_attentive = apart
-        rise = shift.of("alignment_participants", most_attentive)
-        return rise - shift.of("alignment_participants", least_attentive)
+        heeding, ignoring = apart
+        rise = changes.of("alignment_participants", heeding)
+        return rise - changes.of("alignment_participants", ignoring)
 
     return {
         "M3": audiences,
-        "M5": lambda shift: shift.of("credibility", "host"),
-        "M6": lambda shift: shift.of("relations", "europe_host"),
+        "M5": lambda changes: changes.of("credibility", "host"),
+        "M6": lambda changes: changes.of("relations", "europe_host"),
         "M7": asia,
-        "M9": lambda shift: shift.of("room", "host"),
-        "M10": lambda shift: shift.of("insecurity_host"),
+        "M9": lambda changes: changes.of("room", "host"),
+        "M10": lambda changes: changes.of("insecurity_host"),
         "M12": association,
         "M13": rivalry,
-        "M14": lambda shift: shift.of("neutrality_gap", "host"),
+        "M14": lambda changes: changes.of("neutrality_gap", "host"),
     }
 
 

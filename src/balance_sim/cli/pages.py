@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +12,8 @@ from balance_sim.cli import options
 TABLES: dict[str, Literal["runs", "accords"]] = {
     "replications": "runs",
     "agreements": "accords",
-    "runs": "runs",
-    "accords": "accords",
 }
-"""Tables of `export`, and what they are called in a results folder; two older names."""
-EMA_SUFFIXES = (".tar.gz", ".tgz")
+"""Tables of `export`, and what they are called in a results folder."""
 
 
 @click.command()
@@ -42,7 +38,7 @@ EMA_SUFFIXES = (".tar.gz", ".tgz")
 )
 @click.option(
     "--kind",
-    type=click.Choice(["ecdf", "hist", "forest", "fan"]),
+    type=click.Choice(["ecdf", "hist", "forest"]),
     show_default="ecdf; of a sweep, forest",
     help="How --outcome is drawn.",
 )
@@ -60,52 +56,37 @@ def plot(
     sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side:
     theories, for one."""
-    from balance_sim.show.figures import catalogue, figures_of
-    from balance_sim.show.plots import (
-        chosen_figure,
-        home_of,
-        is_results,
-        open_study,
-        replications_of,
-        save_figures,
-    )
+    from balance_sim.show import figures, plots
+    from balance_sim.show.save import save_drawn
 
-    if not names and only_list:
-        click.echo("\n".join(catalogue()))
-        return
     if not names:
-        raise click.UsageError(
-            "Missing argument RESULTS: a results folder; --list alone prints all "
-            "figures there are"
-        )
+        if not only_list:
+            raise click.UsageError(
+                "Missing argument RESULTS: a results folder; --list alone prints all "
+                "figures there are"
+            )
+        click.echo("\n".join(figures.catalogue()))
+        return
     if kind is not None and outcome is None:
         raise click.UsageError("--kind says how an --outcome is drawn: name one")
-    folders = [names[0], *filter(is_results, names[1:])]
-    chosen = [name for name in names[1:] if not is_results(name)]
-    study = open_study(folders)
-    figures = figures_of(study)
-    unknown = [name for name in chosen if name not in figures]
-    folder = out or home_of(folders)
-    lines: Sequence[object]
-    if outcome is not None:
-        from balance_sim.show.save import save_drawn
-
-        figure = chosen_figure(study, outcome, kind)
-        lines = save_drawn({figure.name: figure.draw(replications_of(study))}, folder)
-    elif only_list:
-        width = max(14, *(len(name) + 2 for name in figures))
-        lines = [
-            f"{name:<{width}}{figure.question}" for name, figure in figures.items()
-        ]
-    elif unknown:
-        figure_names = ", ".join(figures)
-        raise click.UsageError(
-            f"no results and no figure `{unknown[0]}`; figures are: {figure_names}"
-        )
+    folders = [names[0], *filter(plots.is_results, names[1:])]
+    chosen = [name for name in names[1:] if name not in folders]
+    study = plots.open_study(folders)
+    known = figures.figures_of(study)
+    if only_list:
+        for name, figure in known.items():
+            click.echo(f"{name:<16}{figure.question}")
+        return
+    for name in chosen:
+        plots.refuse_unknown(name, known)
+    folder = out or plots.home_of(folders)
+    if outcome is None:
+        paths = plots.save_figures(study, folder, chosen or None)
     else:
-        lines = save_figures(study, folder, chosen or None)
-    for line in lines:
-        click.echo(line)
+        name, drawn = plots.draw_outcome(study, outcome, kind)
+        paths = save_drawn({name: drawn}, folder)
+    for path in paths:
+        click.echo(path)
 
 
 @click.command()
@@ -145,13 +126,11 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
 @click.option(
     "--out",
     type=options.FILE,
-    help="File to write: .csv, .parquet, or .tar.gz for the EMA workbench's "
-    "load_results  [default: RESULTS/export.csv]",
+    help="File to write: .csv or .parquet  [default: RESULTS/export.csv]",
 )
 @click.option(
     "--table",
     type=click.Choice([*TABLES]),
-    metavar="[replications|agreements]",
     default="replications",
     show_default=True,
     help="A row a replication and arm, or a row an agreement.",
@@ -160,11 +139,7 @@ def export(results: Path, out: Path | None, table: str) -> None:
     """Write everything in RESULTS to one file, sweeps with the values of their factors
     in every row."""
     from balance_sim.study.export import export as export_table
-    from balance_sim.study.export import export_ema
 
     path = out or results / "export.csv"
-    if path.name.endswith(EMA_SUFFIXES):
-        click.echo(f"wrote {path}: {export_ema(results, path):,} experiments")
-    else:
-        rows = export_table(results, path, TABLES[table])
-        click.echo(f"wrote {path}: {rows:,} rows")
+    rows = export_table(results, path, TABLES[table])
+    click.echo(f"wrote {path}: {rows:,} rows")

@@ -16,27 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.effects.expected import Estimator
+from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World, content_key
 from balance_sim.model.world import compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
-from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.variance import shapley
 from balance_sim.study.arms import compile_arms
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CHANNELS: dict[str, dict[str, object]] = {
-    "picture": {"sign": 0},
-    "threat": {"targets": ()},
-}
-"""Of the focal event, and what takes each away: nobody is shown together; nobody is its
-target."""
-PARTS = ["picture", "threat", "rest", "total"]
-COLUMNS = ["arm", "outcome", *PARTS]
+TOGETHER: dict[str, object] = {"sign": 0}
+AIMED: dict[str, object] = {"targets": ()}
+WITHOUT = (TOGETHER | AIMED, AIMED, TOGETHER)
+"""What is changed of the focal event to take away both channels, the threat, the
+picture: nobody is shown together; nobody is its target."""
+
+COLUMNS = ["arm", "outcome", "picture", "threat", "rest", "total"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,11 +47,11 @@ class Channels(OneLine):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The same, tidy: the columns of COLUMNS."""
+        """The same, tidy: arm, outcome, picture, threat, rest, total."""
         import pandas as pd
 
         rows = [
-            (arm, outcome, *shares.values())
+            {"arm": arm, "outcome": outcome} | shares
             for arm, outcomes in self.parts.items()
             for outcome, shares in outcomes.items()
         ]
@@ -67,30 +66,17 @@ class Channels(OneLine):
         """For JSON: by arm and outcome."""
         return {"estimator": "expected", "arms": self.parts}
 
-    @staticmethod
-    def of_plain(document: dict[str, Any]) -> Channels:
-        """From its JSON. Raises KeyError for another document."""
-        return Channels(document["arms"])
-
 
 def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
-    """The channels of the focal event in each arm that has it, for each count of
+    """The channels of the focal event in each arm that has it, for each number of
     agreements. arms: control first."""
     worlds = compile_arms(scenario, arms)
     estimator, direction = Estimator(worlds), worlds.baseline.direction
-    control = estimator.of(worlds.reference).outcomes(direction)
-    control_key = content_key(worlds.reference, ("arm",))
-
-    def expected(world: World) -> dict[str, float]:
-        """Expected numbers by outcome; with neither channel most arms are the control
-        arm."""
-        if content_key(world, ("arm",)) == control_key:
-            return control
-        return estimator.of(world).outcomes(direction)
-
+    control = estimator.control.outcomes(direction)
     by_arm = {}
     for arm in arms:
-        outcomes = [expected(world) for world in forms(worlds, arm)]
+        forms = expected_forms(worlds, arm, estimator)
+        outcomes = [form.outcomes(direction) for form in forms]
         if outcomes:
             by_arm[arm] = {
                 name: parts([values[name] for values in outcomes], level)
@@ -99,46 +85,44 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     return Channels(by_arm)
 
 
+def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expected]:
+    """Of each of an arm's `forms`; with neither channel most arms are the control
+    arm."""
+    control_key = content_key(estimator.reference, ("arm",))
+    return [
+        estimator.control
+        if content_key(world, ("arm",)) == control_key
+        else estimator.of(world)
+        for world in forms(worlds, arm)
+    ]
+
+
 def forms(worlds: Worlds, arm: str) -> Iterator[World]:
     """An arm's world with neither channel of its focal event, with each alone, and with
     both; none if it lacks it."""
-    scenario = worlds.scenario
+    scenario, world = worlds.scenario, worlds.arms[arm]
     version = arm_scenario(scenario, arm, sealed=False)
-    events = (event for event in version.events if event.id == scenario.focal)
-    focal = next(events, None)
-    if focal is None or arm == scenario.reference_arm:
+    has_focal = any(event.id == scenario.focal for event in version.events)
+    if not has_focal or arm == scenario.reference_arm:
         return
-    for channels in ((), *((name,) for name in CHANNELS)):
-        yield _world_with(worlds, arm, version, without_channels(focal, channels))
-    yield worlds.arms[arm]
-
-
-def _world_with(worlds: Worlds, arm: str, version: Scenario, focal: Event) -> World:
-    """An arm's world with another form of its focal event."""
-    events = tuple(focal if event.id == focal.id else event for event in version.events)
-    changed = version.model_copy(update={"events": events})
-    world = worlds.arms[arm]
-    compiled = compile_world(changed, arm, world.grid, world.focal_day)
-    return replace(compiled, ladder=world.ladder)
-
-
-def without_channels(event: Event, live: Sequence[str]) -> Event:
-    """The event with only these of its channels."""
-    changes: dict[str, object] = {}
-    for name, change in CHANNELS.items():
-        if name not in live:
-            changes |= change
-    return event.model_copy(update=changes) if changes else event
+    for change in WITHOUT:
+        events = tuple(
+            event.model_copy(update=change) if event.id == scenario.focal else event
+            for event in version.events
+        )
+        changed = version.model_copy(update={"events": events})
+        compiled = compile_world(changed, arm, world.grid, world.focal_day)
+        yield replace(compiled, ladder=world.ladder)
+    yield world
 
 
 def parts(worth: Sequence[float], level: float) -> dict[str, float]:
     """Picture, threat and rest of an effect, and the total. worth: of each of `forms`;
     level: of the control arm."""
     picture, threat = shapley(np.array(worth))
-    remainder, total = worth[0] - level, worth[-1] - level
     return {
         "picture": float(picture),
         "threat": float(threat),
-        "rest": float(remainder),
-        "total": float(total),
+        "rest": float(worth[0] - level),
+        "total": float(worth[-1] - level),
     }

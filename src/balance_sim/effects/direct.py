@@ -30,10 +30,8 @@ from balance_sim.model.engine import (
     watch_margins,
 )
 from balance_sim.model.perception import View
-from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Hastened, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
-from balance_sim.model.willingness import account
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,7 @@ class StepOfArm:
     """What the states of one arm see in a step of the control arm's replications;
     `view` holds until the next.
 
-    rows: (K,) the step's opportunities of idle clocks that were not thinned. account:
-    takes willingness apart."""
+    rows: (K,) the step's opportunities of idle clocks that were not thinned."""
 
     world: World
     state: BlockState
@@ -50,7 +47,6 @@ class StepOfArm:
     opportunities: Opportunities
     thin: Thinning
     rows: Ints
-    account: Callable[[Prospects], dict[str, Floats]] = account
 
 
 Look = Callable[[StepOfArm], None]
@@ -74,11 +70,9 @@ def along_control(
     again, from the first on, where a replication leaves the margins of its bounds."""
     bound = worlds.bounds[worlds.scenario.reference_arm]
     try:
-        opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
-        return _along(worlds, seed, runs, arms, look, opportunities)
+        return _along(worlds, seed, runs, arms, look, bound)
     except BoundExceeded:
-        opportunities = draw_opportunities(worlds.reference, seed, runs, None)
-        return _along(worlds, seed, runs, arms, look, opportunities)
+        return _along(worlds, seed, runs, arms, look, None)
 
 
 def _along(
@@ -87,11 +81,13 @@ def _along(
     runs: Keys,
     arms: Sequence[str],
     look: Look,
-    opportunities: Opportunities,
+    bound: Floats | None,
 ) -> Along:
     control, baseline = worlds.reference, worlds.baseline
-    bound = worlds.bounds[worlds.scenario.reference_arm]
-    thin = thinning(control, opportunities, bound)
+    opportunities = draw_opportunities(control, seed, runs, bound)
+    thin = thinning(
+        control, opportunities, worlds.bounds[worlds.scenario.reference_arm]
+    )
     state, consent = begin(control, baseline, seed, runs), []
     effort = {arm: state.effort.copy() for arm in arms}
     for step in range(control.steps):
@@ -101,18 +97,17 @@ def _along(
         watch_margins(control, baseline, opportunities, state)
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
+        drawn = opportunities, thin, rows
         for arm in arms:
-            world, shown_state = worlds.arms[arm], replace(state, effort=effort[arm])
-            view = perceive(world, shown_state, step)
-            look(StepOfArm(world, shown_state, view, opportunities, thin, rows))
-            effort[arm] = effort_after(
-                world, baseline, effort[arm], view.insecurity, view.total, step
-            )
+            world, seen = worlds.arms[arm], replace(state, effort=effort[arm])
+            view = perceive(world, seen, step)
+            look(StepOfArm(world, seen, view, *drawn))
+            change = effort[arm], view.insecurity, view.total, step
+            effort[arm] = effort_after(world, baseline, *change)
         view = perceive(control, state, step)
-        look(StepOfArm(control, state, view, opportunities, thin, rows))
-        consent.append(
-            advance(control, baseline, opportunities, thin, state, view, seed)
-        )
+        look(StepOfArm(control, state, view, *drawn))
+        moment = opportunities, thin, state, view, seed
+        consent.append(advance(control, baseline, *moment))
     turn_of_step(control, state)
     hastened = Hastened.joined(state.hastened)
     simulated = Simulated(state.agreements, np.concatenate(consent), hastened)
@@ -122,7 +117,7 @@ def _along(
 def direct(
     worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]
 ) -> tuple[Along, dict[str, Simulated]]:
-    """What `Filtered` needs for the control arm and, beside it, for others.
+    """What `FilteredSums` needs for the control arm and, beside it, for others.
 
     Of the others `consent` is their own; agreements and the pace of talks are the
     control arm's, so that the difference of two filtered sums is the direct effect."""
@@ -132,9 +127,8 @@ def direct(
         world, opportunities, rows = step.world, step.opportunities, step.rows
         if step.view.step == 0:
             consent[world.arm] = np.zeros(len(opportunities.day))
-        sides = consents(
-            world, worlds.baseline, opportunities, step.state, step.view, rows
-        )
+        moment = opportunities, step.state, step.view, rows
+        sides = consents(world, worlds.baseline, *moment)
         weight = filtered(world, opportunities, step.thin, step.state, rows, sides)
         consent[world.arm][rows] = weight
 

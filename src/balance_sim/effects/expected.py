@@ -279,7 +279,7 @@ class Estimator:
 
     def __init__(self, worlds: Worlds) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
-        self.edges = spans(worlds)
+        self.edges, self.reference = spans(worlds), worlds.reference
         days = worlds.reference.grid[self.edges]
         self.signatures = ExpectedSignatures(worlds, days)
 
@@ -291,6 +291,11 @@ class Estimator:
         wanted = course(in_spans(world, self.edges), self.baseline, dyads)
         idle = self.signatures.idle(wanted)
         return self.signatures.signed(wanted, idle, windows or self.windows)
+
+    @cached_property
+    def control(self) -> Expected:
+        """Of the control arm."""
+        return self.of(self.reference)
 
 
 def expected(worlds: Worlds, arms: Sequence[str]) -> dict[str, Expected]:

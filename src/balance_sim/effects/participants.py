@@ -103,9 +103,8 @@ class PlaceboComparison:
     def known(self) -> Floats:
         """Values of the placebos that have the measure; none where the event itself has
         not."""
-        if not np.isfinite(self.event):
-            return np.empty(0)
-        return self.placebos[np.isfinite(self.placebos)]
+        is_known = np.isfinite(self.placebos) & np.isfinite(self.event)
+        return np.asarray(self.placebos[is_known])
 
     @property
     def p(self) -> float:
@@ -127,19 +126,14 @@ class PlaceboComparison:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: `values` in the order of the family's labels."""
-        return {
-            "value": plain_data(self.event),
+        document = {
+            "value": self.event,
             "placebos": len(self.known),
-            "p": plain_data(self.p),
+            "p": self.p,
             "verdict": self.verdict,
-            "values": plain_data(self.placebos),
+            "values": self.placebos,
         }
-
-    @staticmethod
-    def of_plain(document: dict[str, Any]) -> PlaceboComparison:
-        """From its JSON. Raises KeyError, TypeError for another document."""
-        values = np.array([document["value"], *document["values"]], dtype=float)
-        return PlaceboComparison(float(values[0]), values[1:])
+        return dict(plain_data(document))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,20 +153,20 @@ class PlaceboFamily(PlaceboComparison):
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         sizes = np.abs(self.placebos)
-        return {
+        measures = {name: values.as_dict() for name, values in self.measures.items()}
+        document = {
             "window": self.window,
             "effect": self.event,
             "placebos": len(self.placebos),
             "uninformative": self.uninformative,
-            "p": plain_data(self.p),
+            "p": self.p,
             "verdict": self.verdict,
-            "largest": float(sizes.max()) if len(sizes) else None,
-            "effects": self.placebos.tolist(),
+            "largest": sizes.max() if len(sizes) else None,
+            "effects": self.placebos,
             "labels": list(self.labels),
-            "measures": {
-                name: measure.as_dict() for name, measure in self.measures.items()
-            },
+            "measures": measures,
         }
+        return dict(plain_data(document))
 
 
 # -- other participants ----------------------------------------------------------------

@@ -14,8 +14,10 @@ Statistical Applications in Genetics and Molecular Biology 9(1)).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,12 +27,12 @@ from balance_sim.effects.participants import (
     ALIKE,
     COUNTER,
     Participants,
-    PlaceboComparison,
     PlaceboFamily,
     security_gain,
 )
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Ints, World
+from balance_sim.model.state import BlockState
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
@@ -96,32 +98,6 @@ class Placebos(OneLine):
         families = {family.name: family.as_dict() for family in self.families}
         return {"arm": self.arm, "estimator": "expected"} | families
 
-    @staticmethod
-    def of_plain(document: dict[str, Any]) -> Placebos:
-        """From its JSON. Raises KeyError, TypeError for another document."""
-        if "why" in document:
-            return Placebos(None, why=document["why"])
-        families = tuple(
-            _family_of_plain(name, value)
-            for name, value in document.items()
-            if isinstance(value, dict)
-        )
-        return Placebos(document["arm"], families)
-
-
-def _family_of_plain(name: str, document: dict[str, Any]) -> PlaceboFamily:
-    measures = document.get("measures", {}).items()
-    return PlaceboFamily(
-        float(document["effect"]),
-        np.array(document["effects"], dtype=float),
-        ALIKE if name == "dates" else 0.0,
-        name=name,
-        window=int(document["window"]),
-        labels=tuple(document["labels"]),
-        uninformative=int(document["uninformative"]),
-        measures={key: PlaceboComparison.of_plain(value) for key, value in measures},
-    )
-
 
 def placebos(
     scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES
@@ -154,23 +130,24 @@ def placebos(
     >>> placebos(scenario, None).why
     'there is no arm beside the control arm'
     """
+    control = scenario.reference_arm
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")
-    control = scenario.reference_arm
-    having, lacking = arm_scenario(scenario, arm), arm_scenario(scenario, control)
-    event = _focal_event(having)
+    event, in_control = _focal_event(scenario, arm), _focal_event(scenario, control)
     if event is None:
         return Placebos(arm, why=f"the focal event is not in {arm}")
-    if _focal_event(lacking) is not None:
+    if in_control is not None:
         return Placebos(arm, why="the control arm has the focal event")
-    worlds, lacking = compile_arms(scenario, (control, arm)), by_audience(lacking)
+    lacking = by_audience(arm_scenario(scenario, control))
+    worlds = compile_arms(scenario, (control, arm))
     participants = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (participants, of_dates(worlds, lacking, event, dates)))
 
 
-def _focal_event(scenario: Scenario) -> Event | None:
-    events = (event for event in scenario.events if event.id == scenario.focal)
-    return next(events, None)
+def _focal_event(scenario: Scenario, arm: str) -> Event | None:
+    """The focal event as it is in an arm; None where the arm lacks it."""
+    events = arm_scenario(scenario, arm).events
+    return next((event for event in events if event.id == scenario.focal), None)
 
 
 def of_dates(
@@ -188,18 +165,22 @@ def of_dates(
     days = [int(world.focal_day), *(free_days[k] for k in chosen)]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
     fine = compile_world(lacking, world.arm, grid, world.focal_day)
-    calendar = _Calendar(
-        worlds, lacking, replace(fine, ladder=world.ladder), event, window
-    )
-    effects = [calendar.effect(day) for day in days]
-    labels = [lacking.start + timedelta(days=day) for day in days[1:]]
+    fine = replace(fine, ladder=world.ladder)
+    effects, labels = [], []
+    common = TalksAtStart(worlds), at_start(fine)
+    for day in days:
+        date = lacking.start + timedelta(days=day)
+        dated = event.model_copy(update={"date": date})
+        with_it = partial(with_event, scenario=lacking, event=dated)
+        effects.append(_effect_on(worlds, fine, with_it, day, window, *common))
+        labels.append(date.isoformat())
     return PlaceboFamily(
         effects[0],
         np.array(effects[1:]),
         ALIKE,
         name="dates",
         window=window,
-        labels=tuple(date.isoformat() for date in labels),
+        labels=tuple(labels[1:]),
     )
 
 
@@ -217,38 +198,31 @@ def _free_days(worlds: Worlds, lacking: Scenario, most: int) -> tuple[int, list[
     return window, free
 
 
-class _Calendar:
-    """The event on any day of the control arm. world: on a grid that has the days."""
-
-    def __init__(
-        self, worlds: Worlds, lacking: Scenario, world: World, event: Event, window: int
-    ) -> None:
-        self.worlds, self.lacking, self.world = worlds, lacking, world
-        self.event, self.window = event, window
-        self.dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
-        self.talks, self.start = TalksAtStart(worlds), at_start(world)
-
-    def effect(self, day: int) -> float:
-        """Expected counter-balancing agreements more with the event on a day."""
-        world, baseline = self.world, self.worlds.baseline
-        edges = edges_around(world, float(day), self.window)
-        control = in_spans(world, edges)
-        signatures = ExpectedSignatures(self.worlds, world.grid[edges], self.talks)
-        without = course(control, baseline, self.dyads, start=self.start)
-        idle = signatures.idle(without)
-        windows = Windows(float(day), (self.window,), float(world.grid[-1]))
-        expected = signatures.signed(without, idle, windows)
-        date = self.lacking.start + timedelta(days=day)
-        event = self.event.model_copy(update={"date": date})
-        having = course(
-            with_event(control, self.lacking, event),
-            baseline,
-            self.dyads,
-            start=self.start,
-            beside=without,
-        )
-        with_it = signatures.signed(having, idle, windows)
-        return security_gain(with_it, expected.signed[self.window])
+def _effect_on(
+    worlds: Worlds,
+    world: World,
+    with_it: Callable[[World], World],
+    day: int,
+    window: int,
+    talks: TalksAtStart,
+    start: BlockState,
+) -> float:
+    """Expected counter-balancing agreements within a window more with an event on a
+    day. world: the control arm's, on a grid that has the day; with_it: adds the event;
+    talks, start: of that world, the same for all days."""
+    dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
+    edges = edges_around(world, float(day), window)
+    control = in_spans(world, edges)
+    signatures = ExpectedSignatures(worlds, world.grid[edges], talks)
+    without = course(control, worlds.baseline, dyads, start=start)
+    having = course(
+        with_it(control), worlds.baseline, dyads, start=start, beside=without
+    )
+    idle = signatures.idle(without)
+    windows = Windows(float(day), (window,), float(world.grid[-1]))
+    expected = signatures.signed(without, idle, windows)
+    more = signatures.signed(having, idle, windows)
+    return security_gain(more, expected.signed[window])
 
 
 def edges_around(world: World, day: float, window: int) -> Ints:

@@ -27,34 +27,37 @@ def relations_by_week(
     control arm, by weeks.
 
     Beliefs are worked out from the event on, with the network as at the start and
-    without random numbers. Returns the table, tidy: group, day (from the event; the
-    start of a week), change (-1 to 1 is the relation's scale); empty where the event
-    has no host. And by window of the report, in days, where on such an axis the
-    replications' number stands: the middle of the step in which the window ends."""
+    without random numbers.
+
+    Returns
+    -------
+    table : tidy; group, day (from the event; the start of a week), change (-1 to 1 is
+        the relation's scale); empty where the event has no host
+    places : by window of the report, in days, where on such an axis the replications'
+        number stands: the middle of the step in which the window ends
+    """
     worlds = compile_arms(scenario, (reference, arm))
     roles, steps = focal_roles(worlds), worlds.reference.grid
     if roles.host is None:
         return pd.DataFrame(columns=["group", "day", "change"]), {}
     weeks = np.arange(roles.day, steps[-1], WEEK)
-    earlier = steps[steps < roles.day]
-    grid = np.unique(np.concatenate([earlier, weeks, steps[-1:]]))
-    with_event = _relations(worlds, arm, grid, roles)
-    change, days = with_event - _relations(worlds, reference, grid, roles), grid[:-1]
+    grid = np.unique([*steps[steps < roles.day], *weeks, steps[-1]])
+    change = _relations(worlds, arm, grid, roles)
+    change = change - _relations(worlds, reference, grid, roles)
+    days = grid[:-1] - roles.day
     tables = []
-    for group, members in roles.groups.items():
-        others = members[members != roles.host]
+    for group, states in roles.groups.items():
+        others = states[states != roles.host]
         if len(others):
             mean = change[:, others].mean(axis=1)
-            columns = {"group": group, "day": days - roles.day, "change": mean}
-            tables.append(pd.DataFrame(columns))
-    table = pd.concat(tables, ignore_index=True)
+            columns = {"group": group, "day": days, "change": mean}
+            tables.append(pd.DataFrame(columns)[days >= 0])
     middle = (steps[1:] + steps[:-1]) / 2 - roles.day
-    places = {}
-    for window in scenario.report.windows:
-        step = step_at(steps, roles.day, window)
-        if step is not None:
-            places[window] = float(middle[step])
-    return table[table["day"] >= 0], places
+    ends = {days: step_at(steps, roles.day, days) for days in scenario.report.windows}
+    places = {
+        days: float(middle[step]) for days, step in ends.items() if step is not None
+    }
+    return pd.concat(tables, ignore_index=True), places
 
 
 def _relations(worlds: Worlds, arm: str, grid: Floats, roles: EventRoles) -> Floats:

@@ -3,7 +3,6 @@ and the summary document."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from balance_sim import registry
 from balance_sim.effects.channels import Channels, channels_of
 from balance_sim.effects.placebos import Placebos, placebos
-from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import as_json
 from balance_sim.study.result import Result
 from balance_sim.study.store import read_summary
@@ -23,17 +21,6 @@ if TYPE_CHECKING:
 
 LEVELS = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
 EFFECTS = ("estimator", "mean", "mcse", "ci95", "share_positive", "share_negative")
-
-
-def kept_summary(
-    folder: Path | None, scenario: Scenario, version: str
-) -> dict[str, Any]:
-    """The summary in a folder if this version wrote it for this scenario; else
-    empty."""
-    summary = (read_summary(folder) if folder is not None else None) or {}
-    head = summary.get("scenario")
-    is_same = isinstance(head, dict) and head.get("sha256") == scenario.sha256
-    return summary if is_same and summary.get("version") == version else {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,18 +58,12 @@ class AnalysedResult(Result):
     def channels(self) -> Channels:
         """What the picture and the threat of the focal event add to each arm that has
         it, by exact Shapley values."""
-        stored = self._kept.get("channels")
-        if stored:
-            return Channels.of_plain(stored)
         return self.ahead()[1] if self.ahead else channels_of(self.scenario, self.arms)
 
     @cached_property
     def placebos(self) -> Placebos:
         """The headline arm's effect among those of the same event with other
         participants, and on other dates."""
-        stored = self._kept.get("placebos")
-        if stored:
-            return Placebos.of_plain(stored)
         if self.ahead:
             return self.ahead()[0]
         return placebos(self.scenario, self.headline_arm)
@@ -92,17 +73,15 @@ class AnalysedResult(Result):
         """Intervals of the headline effect over posterior and prior, theories, and what
         carries the width, where they are kept with the scenario or the summary; else
         None: `balance_sim.uncertainty` works them out."""
-        stored = self._kept.get("uncertainty")
-        if self.point != 0 or not (stored or self.scenario.posterior.headline):
+        if self.point != 0:
+            return None
+        summary = (self.folder and read_summary(self.folder)) or {}
+        is_same = summary.get("version") == self.version
+        stored = summary.get("uncertainty") if is_same else None
+        if not (stored or self.scenario.posterior.headline):
             return None
         headline = registry.part("uncertainty", "headline")
         return headline(self.scenario, self.headline_arm, stored)
-
-    @cached_property
-    def _kept(self) -> dict[str, Any]:
-        if self.point != 0:
-            return {}
-        return kept_summary(self.folder, self.scenario, self.version)
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""
@@ -117,7 +96,7 @@ class AnalysedResult(Result):
             "arms": _by_arm(self.levels, self.arms, LEVELS),
             "effects": _by_arm(self.effects, self.arms[1:], EFFECTS),
             "dyads": self._dyads_json(),
-            "scheduled": self._scheduled_json(),
+            "scheduled": self.scheduled.astype({"date": str}).to_dict("records"),
             "channels": self.channels.as_dict(),
             "placebos": self.placebos.as_dict(),
             "uncertainty": None if uncertainty is None else uncertainty.as_dict(),
@@ -126,11 +105,6 @@ class AnalysedResult(Result):
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,
         }
-
-    def _scheduled_json(self) -> Any:
-        """Agreements with dates that were fixed beforehand, a record each."""
-        dates = self.scheduled["date"].astype(str)
-        return json.loads(self.scheduled.assign(date=dates).to_json(orient="records"))
 
     def _dyads_json(self) -> list[dict[str, Any]]:
         """By dyad: expected new agreements in each arm, and the headline arm's
@@ -149,10 +123,9 @@ def _by_arm(
     frame: pd.DataFrame, arms: Sequence[str], columns: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Rows of a tidy frame by arm, then by outcome."""
-    values: dict[str, dict[str, Any]] = {}
-    for arm in arms:
-        rows = frame[frame["arm"] == arm].to_dict("records")
-        values[arm] = {row["outcome"]: as_json(row, *columns) for row in rows}
+    values: dict[str, dict[str, Any]] = {arm: {} for arm in arms}
+    for row in frame.to_dict("records"):
+        values[row["arm"]][row["outcome"]] = as_json(row, *columns)
     return values
 
 

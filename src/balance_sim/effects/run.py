@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Unpack
 
 from balance_sim.effects.channels import Channels, channels_of
 from balance_sim.effects.placebos import Placebos, placebos
-from balance_sim.effects.result import AnalysedResult, kept_summary
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
-from balance_sim.study.machine import version
 from balance_sim.study.processes import Background
 from balance_sim.study.result import Result
-from balance_sim.study.run import RUNS, PreparedRun, RunOptions, prepare
+from balance_sim.study.run import RUNS, RunOptions, prepare
 
 LARGE = 25
 """States from which on placebos take longer than a process does to start."""
@@ -58,7 +57,7 @@ def run(
         joint draw, the same in every arm; `fitted` or True: it draws its weights and
         intercepts from the shipped fit
     outcomes : functions of one arm's simulated history by name
-        (`replications.own.ArmHistory`), or the name of a module whose public functions
+        (`balance_sim.ArmHistory`), or the name of a module whose public functions
         they are; each is an outcome `own_<name>` beside ours
     terms : the name of a module, or of a plug-in, with terms and kinds of event of your
         own (`balance_sim.term`, `balance_sim.event_kind`); its code runs. Those that
@@ -88,26 +87,18 @@ def run(
     4
     """
     study = prepare(scenario, runs, seed, options)
-    if not (placebos_ahead and _is_worth_a_process(study)):
+    workers = study.options.get("workers", 1)
+    if not placebos_ahead or workers == 1 or len(scenario.states) < LARGE:
         return _analysed(study.simulate())
+    job = study.job
     ahead = Background(
-        partial(placebos_and_channels, study.job.scenario, study.job.arms), stays=True
+        partial(placebos_and_channels, job.scenario, job.arms), stays=True
     )
     try:
         return _analysed(study.simulate(is_shared=True), ahead)
     except BaseException:
         ahead.close()
         raise
-
-
-def _is_worth_a_process(study: PreparedRun) -> bool:
-    """Whether placebos take longer than a process does to start, and are not in the
-    results folder."""
-    scenario = study.job.scenario
-    if study.options.get("workers", 1) == 1 or len(scenario.states) < LARGE:
-        return False
-    summary: Mapping[str, object] = kept_summary(study.folder, scenario, version())
-    return "placebos" not in summary
 
 
 def _analysed(

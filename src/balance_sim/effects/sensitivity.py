@@ -19,7 +19,6 @@ from balance_sim.stats.indices import (
     FEW_ROWS,
     FEWEST,
     Index,
-    SobolIndices,
     morris_effects,
     sobol_indices,
     variance_split,
@@ -128,90 +127,66 @@ def sensitivity(
     matrices = run_matrices(result, outcomes)
     method = result.manifest.design.method or ""
     # of a grid all parts have the empty name
-    names = [result.table.points[number].part for number in matrices.points]
-    row_of_part = {part: row for row, part in enumerate(names)}
-    sample = _sample_of_parameters(method, names)
+    parts = [result.table.points[number].part for number in matrices.points]
+    row_of_part = {part: row for row, part in enumerate(parts)}
+    # of a Sobol design the rows A and B are a sample of the parameters
+    sample = [row for row, part in enumerate(parts) if not part.startswith("AB")]
     indices: list[Row] = []
     splits: list[Row] = []
     convergence: list[Row] = []
     for quantity, y in matrices.values.items():
-        front = quantity._asdict()
-        rows: list[Row] = []
+        front, rows = quantity._asdict(), []
         if method == "sobol":
             rows = _sobol_rows(result.paths, row_of_part, y, boots, seed)
         elif method == "morris":
             rows = _morris_rows(result, matrices.points, row_of_part, y)
         indices += [front | row for row in rows]
-        splits.append(front | _split_row(y[sample]))
+        split = variance_split(y[sample])
+        columns = _columns(
+            parameters=split.parameters,
+            chance=split.chance,
+            share_parameters=split.share,
+        )
+        counts = {"points": split.points, "runs": split.runs}
+        splits.append(front | columns | counts)
         wanted = runs_wanted(y, precision, matrices.spreads.get(quantity))
         convergence.append(front | wanted)
-    frame, split = pd.DataFrame(indices), pd.DataFrame(splits)
-    if len(split) and split["runs"].min() < 2:
+    frame, frame_of_splits = pd.DataFrame(indices), pd.DataFrame(splits)
+    if splits and frame_of_splits["runs"].min() < 2:
         frame = _without_ends(frame)
     return Sensitivity(
         method,
         frame,
-        split,
+        frame_of_splits,
         pd.DataFrame(convergence),
         matrices.left_out,
-        _notes(method, frame, split),
+        _notes(method, frame, frame_of_splits),
     )
-
-
-def _sample_of_parameters(method: str, parts: Sequence[str]) -> list[int]:
-    """Rows of the points that are a sample of the parameters: of a Sobol design rows A
-    and B."""
-    return [
-        row
-        for row, part in enumerate(parts)
-        if method != "sobol" or not part.startswith("AB")
-    ]
-
-
-def _split_row(y: Floats) -> Row:
-    """Parametric against Monte Carlo variance of (points, runs)."""
-    split = variance_split(y)
-    columns = _columns(
-        parameters=split.parameters, chance=split.chance, share_parameters=split.share
-    )
-    return {**columns, "points": split.points, "runs": split.runs}
 
 
 def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]:
     """What the intervals are not: docs/statistics.md has the numbers."""
-    notes = []
+    notes, few = [], "fewer than {0} {1}: {2} no intervals; {0} would give them"
+    has_indices = bool(len(indices))
     has_one_run = bool(len(split)) and split["runs"].min() < 2
-    if len(indices) and has_one_run:
+    if has_indices and has_one_run:
         notes.append(NOISE_COUNTS)
-    if len(indices) and method == "sobol":
-        notes += _sobol_notes(indices, has_one_run=has_one_run)
-    if len(indices) and method == "morris" and indices["trajectories"].min() < FEWEST:
-        notes.append(
-            f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would "
-            "give one"
-        )
+    if has_indices and method == "sobol":
+        is_doubtful = indices["total"].notna() & indices["total_lo"].isna()
+        if indices["samples"].min() < FEW_ROWS:
+            notes.append(few.format(FEW_ROWS, "base samples", "the indices have"))
+        elif not has_one_run and is_doubtful.any():
+            notes.append(
+                f"{int(is_doubtful.sum())} of {len(indices)} rows of indices have no "
+                "interval: the runs of a point are too few to tell the variance over "
+                "the parameters from none; these indices say nothing"
+            )
+    if has_indices and method == "morris" and indices["trajectories"].min() < FEWEST:
+        notes.append(few.format(FEWEST, "trajectories", "sigma has"))
     if len(split) and 2 <= split["points"].min() < FEW_POINTS:
-        notes.append(
-            f"fewer than {FEW_POINTS} points: the split of the variance has no "
-            f"intervals; {FEW_POINTS} would give them"
-        )
+        what = "the split of the variance has"
+        notes.append(few.format(FEW_POINTS, "points", what))
     return notes
-
-
-def _sobol_notes(indices: pd.DataFrame, *, has_one_run: bool) -> list[str]:
-    if indices["samples"].min() < FEW_ROWS:
-        return [
-            f"fewer than {FEW_ROWS} base samples: the indices have no intervals; "
-            f"{FEW_ROWS} would give them"
-        ]
-    is_doubtful = indices["total"].notna() & indices["total_lo"].isna()
-    if has_one_run or not is_doubtful.any():
-        return []
-    return [
-        f"{int(is_doubtful.sum())} of {len(indices)} rows of indices have no interval: "
-        "the runs of a point are too few to tell the variance over the parameters from "
-        "none; these indices say nothing"
-    ]
 
 
 def _sobol_rows(
@@ -220,34 +195,26 @@ def _sobol_rows(
     """A row a factor: first and total order, base samples, and how many are wanted.
     parts: rows of y by the points' places in the design."""
     fronts = ["A", "B", *(f"AB{factor}." for factor in range(len(paths)))]
-    candidates = range(sum(1 for part in parts if part.startswith("B")))
+    candidates = range(sum(part.startswith("B") for part in parts))
     complete = [
         row for row in candidates if all(f"{front}{row}" in parts for front in fronts)
     ]
     if len(complete) < 2:
         return []
     rows_of_y = [[parts[f"{front}{row}"] for row in complete] for front in fronts]
-    matrices = y[np.array(rows_of_y)]
-    a, b, ab = matrices[0], matrices[1], matrices[2:]
-    estimates = sobol_indices(a, b, ab, boots, seed)
+    a, b, *ab = y[np.array(rows_of_y)]
+    estimates = sobol_indices(a, b, np.stack(ab), boots, seed)
     rows = []
     for path, first, total in zip(paths, estimates.first, estimates.total, strict=True):
         columns = _columns(first=first, total=total)
-        wanted = _samples_wanted(estimates, first, total)
+        wanted = float(FEW_ROWS)
+        if estimates.rows >= FEW_ROWS:  # a half-width shrinks with their root
+            width = max((index.high - index.low) / 2 for index in (first, total))
+            shrunk = estimates.rows * (width / INDEX_PRECISION) ** 2
+            wanted = float(np.ceil(shrunk)) if np.isfinite(width) else float("nan")
         row = {"factor": path, **columns, "samples": estimates.rows}
         rows.append(row | {"samples_wanted": wanted})
     return rows
-
-
-def _samples_wanted(estimates: SobolIndices, first: Index, total: Index) -> float:
-    """Base samples for intervals of half-width INDEX_PRECISION, which shrinks with
-    their root; or for any intervals at all."""
-    if estimates.rows < FEW_ROWS:
-        return float(FEW_ROWS)
-    width = max((index.high - index.low) / 2 for index in (first, total))
-    if not np.isfinite(width):
-        return float("nan")
-    return float(np.ceil(estimates.rows * (width / INDEX_PRECISION) ** 2))
 
 
 def _morris_rows(
@@ -258,24 +225,20 @@ def _morris_rows(
     paths, levels = result.paths, result.manifest.design.levels
     size = levels / (2 * (levels - 1))
     values = [dict(result.table.points[number].values) for number in points]
-    values_before, values_after, steps = [], [], []
+    before, after, steps = [], [], []
     for trajectory in sorted({int(part[1:].split(".")[0]) for part in parts}):
         names = [f"T{trajectory}.{step}" for step in range(len(paths) + 1)]
         if not all(name in parts for name in names):
             continue
         rows = [parts[name] for name in names]
         moves = _moves(paths, [values[row] for row in rows])
-        if moves is None:
-            continue
         order = [moves[path] for path in paths]
-        values_before.append(y[[rows[step] for step, _ in order]])
-        values_after.append(y[[rows[step + 1] for step, _ in order]])
+        before.append(y[[rows[step] for step, _ in order]])
+        after.append(y[[rows[step + 1] for step, _ in order]])
         steps.append([size * sign for _, sign in order])
-    if len(values_before) < 2:
+    if len(before) < 2:
         return []
-    effects = morris_effects(
-        np.stack(values_before), np.stack(values_after), np.array(steps)
-    )
+    effects = morris_effects(np.stack(before), np.stack(after), np.array(steps))
     indices = zip(paths, effects.mu, effects.mu_star, effects.sigma, strict=True)
     return [
         {
@@ -289,34 +252,25 @@ def _morris_rows(
 
 def _moves(
     paths: Sequence[str], trajectory: list[dict[str, Any]]
-) -> dict[str, tuple[int, int]] | None:
-    """Which step of a trajectory moves which factor, and up or down; None if it cannot
-    be told.
+) -> dict[str, tuple[int, int]]:
+    """Which step of a trajectory moves which factor, and whether a number falls, -1.
 
     A step between two shares with the same value moves the one factor that no other
     step moves."""
     moves: dict[str, tuple[int, int]] = {}
-    steps_without_change = []
-    for step, (values_here, values_there) in enumerate(pairwise(trajectory)):
-        changed = [path for path in paths if values_here[path] != values_there[path]]
-        if len(changed) > 1:
-            return None
-        if changed:
-            path = changed[0]
-            moves[path] = (step, _sign(values_here[path], values_there[path]))
-        else:
-            steps_without_change.append(step)
+    unchanged = []
+    for step, (here, there) in enumerate(pairwise(trajectory)):
+        path = next((path for path in paths if here[path] != there[path]), None)
+        if path is None:
+            unchanged.append(step)
+            continue
+        numbers = here[path], there[path]
+        is_number = all(isinstance(value, int | float) for value in numbers)
+        moves[path] = step, -1 if is_number and numbers[1] < numbers[0] else 1
     for path in paths:
         if path not in moves:
-            moves[path] = (steps_without_change.pop(), 1)
+            moves[path] = unchanged.pop(), 1
     return moves
-
-
-def _sign(here: object, there: object) -> int:
-    """-1 where a number falls; 1 where it rises, and of other values."""
-    if isinstance(here, int | float) and isinstance(there, int | float):
-        return -1 if there < here else 1
-    return 1
 
 
 def _columns(**indices: Index) -> dict[str, float]:

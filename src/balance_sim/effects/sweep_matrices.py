@@ -3,24 +3,21 @@ have."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from balance_sim.model.core import Floats
-from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.stats.intervals import spread_over
-from balance_sim.study.estimates import columns_by_arm
+from balance_sim.study.estimates import Columns, columns_by_arm
+from balance_sim.study.names import checked_name
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.study.sweep_result import SweepResult
-
-Columns = dict[str, Floats]
-ByArm = dict[str, Columns]
 
 
 class Quantity(NamedTuple):
@@ -35,12 +32,17 @@ class Quantity(NamedTuple):
 
 @dataclass(frozen=True)
 class OutcomeMatrices:
-    """values: (points, runs) arrays by quantity; points: their numbers; left_out: what,
-    and why.
+    """A sweep's outcomes, by the filtered estimate where there is one.
 
-    spreads: (points,) of the outcome of an effect that was drawn, as
-    `intervals.paired_half_widths` takes it. Levels, and effects on filtered estimates,
-    have none: Student's t is theirs."""
+    Attributes
+    ----------
+    values : by quantity, (points, runs)
+    points : their numbers
+    left_out : what, and why
+    spreads : (points,) of the outcome of an effect that was drawn, as
+        `intervals.paired_half_widths` takes it. Levels, and effects on filtered
+        estimates, have none: Student's t is theirs
+    """
 
     values: dict[Quantity, Floats]
     points: list[int]
@@ -48,139 +50,104 @@ class OutcomeMatrices:
     spreads: dict[Quantity, Floats]
 
 
+class _Point(NamedTuple):
+    """Columns by arm of a point, and the arms that are the control arm there in every
+    number."""
+
+    by_arm: dict[str, Columns]
+    alike: set[str]
+
+
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrices:
     """A sweep's outcomes point by point and run by run, of the runs that every point
     has.
 
     An outcome with days that never came has no mean and is left out, and so is one that
-    some points lack."""
-    points: dict[int, _Point] = {}
-    outcome_names: dict[str, None] = {}  # outcomes that some point has
-    for number in result.numbers_done:
-        point = _point(result, number, outcomes)
-        if point is not None:
-            points[number] = point
-            outcome_names |= dict.fromkeys(point.names)
-    if not points:
-        raise WrongRequest(f"{result.folder} holds no finished runs yet")
-    del outcome_names["run"]
-    plain = dict.fromkeys(name.removeprefix(FILTERED) for name in outcome_names)
-    _refuse_unknown(outcomes, list(plain))
-    numbers = [point.columns[result.reference]["run"] for point in points.values()]
-    common = reduce(np.intersect1d, numbers)
+    some points lack. Raises WrongRequest for an unknown outcome, or without results."""
+    points, names = _points(result, outcomes)
+    for outcome in outcomes:
+        checked_name("outcome", outcome, sorted(names - {"run", "arm"}))
+    control = result.reference
+    runs = [point.by_arm[control]["run"] for point in points.values()]
+    common = reduce(np.intersect1d, runs)
     left_out = _lacking(result, len(points), len(common))
     matrices: dict[Quantity, Floats] = {}
-    for quantity in _quantities(result, outcomes):
-        y = np.stack(
-            [point.values(result, quantity, common) for point in points.values()]
-        )
+    spreads: dict[Quantity, Floats] = {}
+    quantities = [Quantity("mean", arm, o) for arm in result.arms for o in outcomes]
+    quantities += [Quantity("effect", *quantity[1:]) for quantity in quantities]
+    for quantity in quantities:
+        of, arm, outcome = quantity
+        y = _matrix(points, common, arm, outcome)
+        if of == "effect":
+            if arm == control:
+                continue
+            without = _matrix(points, common, control, outcome)
+            if FILTERED + outcome not in names:
+                alike = [arm in point.alike for point in points.values()]
+                spread = spread_over(y.T, without.T)
+                spread = np.maximum(spread, least_jump(outcome, result.steps))
+                is_fixed = np.array(alike) | fixed_beforehand(outcome)
+                spreads[quantity] = np.where(is_fixed, 0.0, spread)
+            y = y - without
         if np.isnan(y).any():
-            name = f"{quantity.of} of {quantity.outcome} in {quantity.arm}"
-            left_out.append(f"{name}: missing in some runs, no mean")
+            left_out.append(
+                f"{of} of {outcome} in {arm}: missing in some runs, no mean"
+            )
         else:
             matrices[quantity] = y
-    spreads = {
-        quantity: _spread(result, matrices, quantity, list(points.values()))
-        for quantity in matrices
-        if quantity.of == "effect" and FILTERED + quantity.outcome not in outcome_names
-    }
     return OutcomeMatrices(matrices, list(points), left_out, spreads)
 
 
-@dataclass(frozen=True)
-class _Point:
-    """Columns of a point by arm and name: runs, and the outcomes asked for. names: of
-    all its columns. alike: arms that are the control arm there, in every number."""
-
-    names: tuple[str, ...]
-    columns: ByArm
-    alike: set[str]
-
-    def values(self, result: SweepResult, quantity: Quantity, runs: Floats) -> Floats:
-        """A quantity in some runs, NaN where the point lacks it."""
-        values = self._column(quantity.arm, quantity.outcome)
-        if quantity.of == "effect":
-            values = values - self._column(result.reference, quantity.outcome)
-        return values[np.isin(self.columns[result.reference]["run"], runs)]
-
-    def _column(self, arm: str, outcome: str) -> Floats:
-        """The filtered estimate of an outcome where there is one."""
-        columns = self.columns[arm]
-        name = FILTERED + outcome if FILTERED + outcome in columns else outcome
-        return columns.get(name, np.full(len(columns["run"]), np.nan))
-
-
-def _point(result: SweepResult, number: int, outcomes: Sequence[str]) -> _Point | None:
-    """The columns of a point; None where it has no runs."""
-    blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
-    if not blocks:
-        return None
-    names = tuple(blocks[0][result.reference])
-    asked_for = {"run", *outcomes, *(FILTERED + name for name in outcomes)}
-    columns = {
-        arm: _joined([block[arm] for block in blocks], asked_for) for arm in result.arms
-    }
-    alike = {arm for arm in result.arms[1:] if _is_control(result, blocks, arm)}
-    return _Point(names, columns, alike)
+def _points(
+    result: SweepResult, outcomes: Sequence[str]
+) -> tuple[dict[int, _Point], set[str]]:
+    """The points that have runs, with the outcomes asked for, by number; and the names
+    of all outcomes, those of filtered estimates too."""
+    points: dict[int, _Point] = {}
+    names: set[str] = set()
+    wanted = {"run", *outcomes, *(FILTERED + name for name in outcomes)}
+    for number in result.numbers_done:
+        tables = [runs for runs, _ in result.blocks(number)]
+        if not tables:
+            continue
+        table = pa.concat_tables(tables, promote_options="default")
+        names |= {*table.column_names}
+        by_arm = columns_by_arm(table, result.arms)
+        control = by_arm[result.reference]
+        alike = set()
+        for arm, columns in by_arm.items():
+            pairs = ((values, control[name]) for name, values in columns.items())
+            if all(np.array_equal(*pair, equal_nan=True) for pair in pairs):
+                alike.add(arm)
+        for columns in by_arm.values():
+            for name in columns.keys() - wanted:
+                del columns[name]
+        points[number] = _Point(by_arm, alike)
+    if not points:
+        raise WrongRequest(f"{result.folder} holds no finished runs yet")
+    plain = {name.removeprefix(FILTERED) for name in names}
+    return points, names | plain
 
 
-def _joined(parts: Sequence[Columns], asked_for: Collection[str]) -> Columns:
-    """Columns of blocks one after the other; NaN where a block lacks one."""
-    joined = {}
-    for name in parts[0]:
-        if name in asked_for:
-            columns = [
-                part.get(name, np.full(len(part["run"]), np.nan)) for part in parts
-            ]
-            joined[name] = np.concatenate(columns)
-    return joined
-
-
-def _is_control(result: SweepResult, blocks: Sequence[ByArm], arm: str) -> bool:
-    """Whether an arm is the control arm in every number."""
-    return all(
-        np.array_equal(values, block[result.reference][name], equal_nan=True)
-        for block in blocks
-        for name, values in block[arm].items()
-    )
-
-
-def _refuse_unknown(outcomes: Sequence[str], known: Sequence[str]) -> None:
-    unknown = next((name for name in outcomes if name not in known), None)
-    if unknown is not None:
-        near = did_you_mean(unknown, known) or f"there are: {listed(known)}"
-        raise WrongRequest(f"no outcome `{unknown}`; {near}")
+def _matrix(points: dict[int, _Point], runs: Floats, arm: str, outcome: str) -> Floats:
+    """(points, runs) of an outcome in an arm, its filtered estimate where there is one;
+    NaN where a point lacks it."""
+    rows = []
+    for point in points.values():
+        columns = point.by_arm[arm]
+        missing = np.full(len(columns["run"]), np.nan)
+        values = columns.get(FILTERED + outcome, columns.get(outcome, missing))
+        rows.append(values[np.isin(columns["run"], runs)])
+    return np.stack(rows)
 
 
 def _lacking(result: SweepResult, points: int, runs: int) -> list[str]:
     """What is not there of a sweep."""
-    left_out = []
+    lacking = []
     if runs < result.runs:
         missing = result.runs - runs
-        left_out.append(f"{missing} of {result.runs} runs are not there at every point")
+        lacking.append(f"{missing} of {result.runs} runs are not there at every point")
     if points < len(result.table.numbers()):
         missing = len(result.table.numbers()) - points
-        left_out.append(f"{missing} points have no runs")
-    return left_out
-
-
-def _quantities(result: SweepResult, outcomes: Sequence[str]) -> list[Quantity]:
-    means = [Quantity("mean", *pair) for pair in product(result.arms, outcomes)]
-    effects = product(result.arms[1:], outcomes)
-    return means + [Quantity("effect", *pair) for pair in effects]
-
-
-def _spread(
-    result: SweepResult,
-    matrices: dict[Quantity, Floats],
-    effect: Quantity,
-    points: Sequence[_Point],
-) -> Floats:
-    """(points,) standard deviation of an outcome over the runs of both arms; 0 where no
-    run can show a difference."""
-    having = matrices[Quantity("mean", effect.arm, effect.outcome)]
-    control = matrices[Quantity("mean", result.reference, effect.outcome)]
-    jump = least_jump(effect.outcome, result.steps)
-    spread = np.maximum(spread_over(having.T, control.T), jump)
-    alike = np.array([effect.arm in point.alike for point in points])
-    return np.where(alike | fixed_beforehand(effect.outcome), 0.0, spread)
+        lacking.append(f"{missing} points have no runs")
+    return lacking

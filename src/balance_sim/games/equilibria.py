@@ -4,8 +4,6 @@ A support is the set of strategies that a player plays with positive probability
 equilibrium all of them give the player the same, and no other strategy gives more; so
 with two players each choice of supports is a system of linear equations for the
 probabilities (Porter, Nudelman, Shoham 2008, Games and Economic Behavior 63: 642-662).
-Strategies that are strictly dominated are taken away first, and again among the
-remaining ones, as no equilibrium plays them.
 
 All mixed strategies are found of one player against which as many strategies of the
 other are equally good as it plays; two of these, each playing only best replies to the
@@ -17,6 +15,7 @@ Economic Theory 42: 9-37).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -28,7 +27,7 @@ from balance_sim.games.normal_form import (
     number_of_players,
     pure_equilibria,
 )
-from balance_sim.stats import Bools, Floats, Ints
+from balance_sim.stats import Bools, Floats
 
 NO_GAIN = 1e-8
 """Largest gain by a deviation, relative to the range of the player's payoffs, of what
@@ -63,27 +62,10 @@ class Equilibrium:
     degenerate: bool
 
 
-@dataclass(frozen=True)
-class Equilibria:
-    """The equilibria of a game.
-
-    Attributes
-    ----------
-    found : by the sum of payoffs, each player's as a share of its range, the highest
-        first
-    degenerate : there are ties at an equilibrium; with two players `found` are then the
-        extreme points of the set of equilibria
-    complete : these are all, mixed ones among them: with one or two players
-    """
-
-    found: tuple[Equilibrium, ...]
-    degenerate: bool
-    complete: bool
-
-
-def nash_equilibria(payoffs: Floats) -> Equilibria:
-    """Nash equilibria of payoffs (k_1, ..., k_n, n). Nash 1951, Annals of Mathematics
-    54.
+def nash_equilibria(payoffs: Floats) -> list[Equilibrium]:
+    """Nash equilibria of payoffs (k_1, ..., k_n, n), by the sum of payoffs, each
+    player's as a share of its range, the highest first. Nash 1951, Annals of
+    Mathematics 54.
 
     With one or two players all of them, or the extreme ones where there is a continuum;
     with three or more the pure ones. Each is checked: nobody gains more than 1e-8 of
@@ -99,7 +81,7 @@ def nash_equilibria(payoffs: Floats) -> Equilibria:
     with probability 2/3.
 
     >>> battle = np.array([[[2, 1], [0, 0]], [[0, 0], [1, 2]]], dtype=float)
-    >>> for equilibrium in nash_equilibria(battle).found:
+    >>> for equilibrium in nash_equilibria(battle):
     ...     print([p.round(3).tolist() for p in equilibrium.strategies])
     [[1.0, 0.0], [1.0, 0.0]]
     [[0.0, 1.0], [0.0, 1.0]]
@@ -116,126 +98,68 @@ def nash_equilibria(payoffs: Floats) -> Equilibria:
     for player in range(players):
         if best_replies(payoffs, player).all():  # a tie by rounding is a tie
             scaled[..., player] = 0.5
-    candidates = _bimatrix(scaled) if players == 2 else _pure(scaled)
+    find = _bimatrix if players == 2 else _pure
     equilibria = []
-    for strategies, singular in candidates:
-        if _nobody_gains(scaled, strategies):
-            degenerate = singular or _has_idle_reply(scaled, strategies)
-            equilibria.append(_equilibrium(payoffs, strategies, degenerate=degenerate))
-    equilibria.sort(key=lambda found: _rank(found, (found.payoffs - low) / width))
-    degenerate = any(equilibrium.degenerate for equilibrium in equilibria)
-    return Equilibria(tuple(equilibria), degenerate, players <= 2)
+    for strategies, singular in find(scaled):
+        gain, has_idle_reply = _deviations(scaled, strategies)
+        if gain <= NO_GAIN:
+            expected = [
+                float(expected_payoffs(payoffs, strategies, player) @ probabilities)
+                for player, probabilities in enumerate(strategies)
+            ]
+            pure = all((p > PLAYED).sum() == 1 for p in strategies)
+            degenerate = singular or has_idle_reply
+            equilibria.append(
+                Equilibrium(strategies, np.array(expected), pure, degenerate)
+            )
+    return sorted(equilibria, key=lambda found: _rank(found, low, width))
 
 
-def undominated(payoffs: Floats) -> tuple[Ints, ...]:
-    """Strategies that remain when strictly dominated ones are taken away, again and
-    again; one array of places a player.
-
-    Examples
-    --------
-    >>> dilemma = np.array([[[3, 3], [0, 5]], [[5, 0], [1, 1]]], dtype=float)
-    >>> [places.tolist() for places in undominated(dilemma)]
-    [[1], [1]]
-    """
-    players = number_of_players(payoffs)
-    axes = tuple(range(players))
-    margin = INDIFFERENT * (payoffs.max(axis=axes) - payoffs.min(axis=axes))
-    remaining = [np.arange(size) for size in payoffs.shape[:-1]]
-    while True:
-        smaller = []
-        for player in range(players):
-            own_payoffs = payoffs[(*np.ix_(*remaining), player)]
-            size = len(remaining[player])
-            table = np.moveaxis(own_payoffs, player, 0).reshape(size, -1)
-            worst_gain = (table[:, None] - table[None]).min(axis=2)
-            dominated = worst_gain.max(axis=0) > margin[player]
-            smaller.append(remaining[player][~dominated])
-        if sum(map(len, smaller)) == sum(map(len, remaining)):
-            return tuple(remaining)
-        remaining = smaller
-
-
-def _nobody_gains(scaled: Floats, strategies: tuple[Floats, ...]) -> bool:
-    """Whether these strategies are an equilibrium of payoffs of range 1."""
+def _deviations(scaled: Floats, strategies: tuple[Floats, ...]) -> tuple[float, bool]:
+    """The largest gain by a deviation, of payoffs of range 1, and whether a player has
+    a best reply that it does not play."""
+    gains, has_idle_reply = [], False
     for player, probabilities in enumerate(strategies):
         utility = expected_payoffs(scaled, strategies, player)
-        if float(utility.max()) - float(utility @ probabilities) > NO_GAIN:
-            return False
-    return True
-
-
-def _has_idle_reply(scaled: Floats, strategies: tuple[Floats, ...]) -> bool:
-    """Whether a player has a best reply that it does not play."""
-    for player, probabilities in enumerate(strategies):
-        utility = expected_payoffs(scaled, strategies, player)
+        gains.append(float(utility.max()) - float(utility @ probabilities))
         is_best = utility >= utility.max() - INDIFFERENT
-        if (is_best & (probabilities <= PLAYED)).any():
-            return True
-    return False
+        has_idle_reply |= bool((is_best & (probabilities <= PLAYED)).any())
+    return max(gains), has_idle_reply
 
 
-def _equilibrium(
-    payoffs: Floats, strategies: tuple[Floats, ...], *, degenerate: bool
-) -> Equilibrium:
-    expected = []
-    for player, probabilities in enumerate(strategies):
-        utility = expected_payoffs(payoffs, strategies, player)
-        expected.append(float(utility @ probabilities))
-    pure = all((p > PLAYED).sum() == 1 for p in strategies)
-    return Equilibrium(strategies, np.array(expected), pure, degenerate)
-
-
-def _rank(
-    equilibrium: Equilibrium, shares: Floats
-) -> tuple[float | tuple[float, ...], ...]:
+def _rank(equilibrium: Equilibrium, low: Floats, width: Floats) -> tuple[object, ...]:
     """The key by which equilibria are ordered: payoffs, then probabilities whoever
     plays them, then their places."""
+    shares = (equilibrium.payoffs - low) / width
     places = [-float(x) for p in equilibrium.strategies for x in p.round(6)]
     payoffs = [-float(x) for x in shares.round(7)]
     total = -round(float(shares.sum()), 7)
-    return (
-        total,
-        tuple(sorted(payoffs)),
-        tuple(sorted(places)),
-        tuple(payoffs),
-        tuple(places),
-    )
+    return (total, sorted(payoffs), sorted(places), payoffs, places)
 
 
-def _pure(payoffs: Floats) -> list[tuple[tuple[Floats, ...], bool]]:
+def _pure(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
     """Pure equilibria as probabilities; none has singular equations."""
     sizes = payoffs.shape[:-1]
     equilibria = []
     for profile in np.argwhere(pure_equilibria(payoffs)):
-        strategies = [
-            np.eye(size)[place] for size, place in zip(sizes, profile, strict=True)
-        ]
-        equilibria.append((tuple(strategies), False))
+        places = zip(sizes, profile, strict=True)
+        strategies = tuple(np.eye(size)[place] for size, place in places)
+        equilibria.append((strategies, False))
     return equilibria
 
 
-def _bimatrix(payoffs: Floats) -> list[tuple[tuple[Floats, ...], bool]]:
+def _bimatrix(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
     """Extreme equilibria of two players, and whether each has supports of different
     sizes."""
-    remaining = undominated(payoffs)
-    reduced = payoffs[np.ix_(*remaining)]
-    columns, best_rows = _vertices(reduced[..., 0])
-    rows, best_columns = _vertices(reduced[..., 1].T)
+    columns, best_rows = _vertices(payoffs[..., 0])
+    rows, best_columns = _vertices(payoffs[..., 1].T)
     row_played, column_played = rows > PLAYED, columns > PLAYED
     row_errs = (row_played[:, None] & ~best_rows[None]).any(axis=2)
     column_errs = (column_played[None] & ~best_columns[:, None]).any(axis=2)
     equilibria = []
     for x, y in np.argwhere(~row_errs & ~column_errs):
-        inside = (rows[x], columns[y])
-        strategies = []
-        for axis, (places, probabilities) in enumerate(
-            zip(remaining, inside, strict=True)
-        ):
-            spread = np.zeros(payoffs.shape[axis])
-            spread[places] = probabilities
-            strategies.append(spread)
         singular = row_played[x].sum() != column_played[y].sum()
-        equilibria.append((tuple(strategies), bool(singular)))
+        equilibria.append(((rows[x], columns[y]), bool(singular)))
     return equilibria
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from balance_sim.games.plan import Game, as_plain
+from balance_sim.games.plan import Game
 from balance_sim.games.solution import Solution
 from balance_sim.games.solve import solve
 from balance_sim.games.study import GameStudy, open_game
@@ -21,8 +21,6 @@ from balance_sim.study.shards import is_changed, note_drawn
 from balance_sim.study.store import LARGEST_SUMMARY, Store
 
 FILE = "game.json"
-IDENTITY = ("game", "scenario", "seed", "version", "digest")
-"""Keys of the document that say which replications and payoffs it is of."""
 
 
 @dataclass(frozen=True)
@@ -42,34 +40,8 @@ class PlayedGame:
 def game_digest(game: Game) -> str:
     """sha256 of what payoffs follow from, beside the replications: the whole plan and
     what is measured."""
-    text = json.dumps(as_plain(game), sort_keys=True)
+    text = json.dumps(game.as_plain(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def summary(study: GameStudy) -> dict[str, Any]:
-    """What follows from the replications alone: the `summary.json` of a game's
-    folder."""
-    game, result = study.game, study.result
-    return {
-        "scenario": {"name": result.scenario.name, "sha256": result.scenario.sha256},
-        "runs": result.runs,
-        "seed": result.seed,
-        "version": result.version,
-        "digest": result.digest,
-        "reference": result.reference,
-        "game": {
-            "name": game.name,
-            "sha256": game_digest(game),
-            **solve(study).as_dict(),
-        },
-        "failed_runs": len(result.failed),
-        "missing_runs": result.missing_runs,
-    }
-
-
-def document(played: PlayedGame) -> dict[str, Any]:
-    """The JSON of `balance-sim game`."""
-    return _identity(played.study) | played.solution.as_dict()
 
 
 def _identity(study: GameStudy) -> dict[str, Any]:
@@ -89,14 +61,28 @@ def _identity(study: GameStudy) -> dict[str, Any]:
     }
 
 
+def summary(study: GameStudy) -> dict[str, Any]:
+    """What follows from the replications alone: the `summary.json` of a game's
+    folder."""
+    result, plain = study.result, _identity(study)
+    return plain | {
+        "runs": result.runs,
+        "reference": result.reference,
+        "missing_runs": result.missing_runs,
+        "game": plain["game"] | solve(study),
+    }
+
+
+def document(played: PlayedGame) -> dict[str, Any]:
+    """The JSON of `balance-sim game`."""
+    return _identity(played.study) | played.solution
+
+
 def keep(played: PlayedGame, store: Store) -> None:
     """Write both files. store: locked."""
-    for name, plain in (
-        ("summary.json", summary(played.study)),
-        (FILE, document(played)),
-    ):
-        text = json.dumps(plain, indent=1, allow_nan=False)
-        store.write_text(name, f"{text}\n")
+    documents = {"summary.json": summary(played.study), FILE: document(played)}
+    for name, plain in documents.items():
+        store.write_text(name, f"{json.dumps(plain, indent=1, allow_nan=False)}\n")
     note_drawn(store.folder, [store.folder / FILE])
 
 
@@ -107,14 +93,14 @@ def kept(study: GameStudy) -> Solution | None:
     if folder is None or is_changed(folder / FILE):
         return None
     try:
-        text = bytes_if_any(Path(folder) / FILE, LARGEST_SUMMARY) or b"{}"
-        plain = json.loads(text)
-        solution = Solution.of_plain(plain)
-    except (ValueError, TypeError, RecursionError, FileTooLarge):
+        plain = json.loads(bytes_if_any(folder / FILE, LARGEST_SUMMARY) or b"{}")
+        identity = {key: plain.pop(key) for key in _identity(study)}
+    except (ValueError, KeyError, AttributeError, RecursionError, FileTooLarge):
         return None
-    expected = _identity(study)
-    is_same = all(plain.get(key) == expected[key] for key in IDENTITY)
-    return solution if is_same and solution.runs == study.result.finished else None
+    is_same = (
+        identity == _identity(study) and plain.get("runs") == study.result.finished
+    )
+    return Solution(plain) if is_same else None
 
 
 def open_played(folder: Path | str) -> PlayedGame:

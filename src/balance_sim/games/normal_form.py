@@ -1,5 +1,4 @@
-"""Finite games in strategic form: best replies, regret, equilibria in pure strategies,
-and players who move in turn.
+"""Finite games in strategic form: best replies, regret, equilibria in pure strategies.
 
 A game is an array of payoffs of shape (k_1, ..., k_n, n): one axis of strategies a
 player, and the player last. Where a function says "...", axes of further games may
@@ -13,11 +12,10 @@ and 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from balance_sim.stats import Bools, Floats, Ints
+from balance_sim.stats import Bools, Floats
 
 TOLERANCE = 1e-9
 """Of ties, relative to the range of a player's payoffs."""
@@ -151,79 +149,3 @@ def expected_payoffs(payoffs: Floats, mixed: Sequence[Floats], player: int) -> F
             value = np.einsum(subscripts, value, probabilities)
             axes = remaining
     return np.asarray(value)
-
-
-@dataclass(frozen=True)
-class SequentialPlay:
-    """What players do who move one after the other.
-
-    Attributes
-    ----------
-    outcomes : (E, n) profiles that are played in some subgame-perfect equilibrium in
-        pure strategies, in the order of the first mover's payoff, the highest first
-    payoffs : (E, n) of these
-    ties : in some situation more than one continuation is subgame-perfect: a mover is
-        indifferent, and its payoffs do not say which way it goes
-    """
-
-    outcomes: Ints
-    payoffs: Floats
-    ties: bool
-
-
-def sequential(payoffs: Floats, order: Sequence[int]) -> SequentialPlay:
-    """Backward induction where players move one after the other, each seeing what came
-    before.
-
-    Ties are not broken: an action with one of its continuations is kept if some
-    resolution of the ties after the other actions makes none of them better, that is if
-    it gives the mover at least the largest, over other actions, of the least that a
-    continuation there gives it. The profiles kept are exactly the outcomes of
-    subgame-perfect equilibria in pure strategies (Selten 1975, International Journal of
-    Game Theory 4: 25-55; von Stackelberg 1934, Marktform und Gleichgewicht; Osborne,
-    Rubinstein 1994, A Course in Game Theory, ch. 6).
-
-    Parameters
-    ----------
-    payoffs : (k_1, ..., k_n, n)
-    order : the players, first mover first
-
-    Examples
-    --------
-    Entry deterrence: the entrant (0: out, 1: in) moves first, and the incumbent (0:
-    fight, 1: yield) yields.
-
-    >>> entry = np.array([[[0, 2], [0, 2]], [[-1, 0], [1, 1]]], dtype=float)
-    >>> sequential(entry, [0, 1]).outcomes.tolist()
-    [[1, 1]]
-    """
-    players = number_of_players(payoffs)
-    shape = payoffs.shape
-    if payoffs.ndim != players + 1 or sorted(order) != list(range(players)):
-        raise ValueError(f"order {list(order)} of {players} players, payoffs {shape}")
-    turned = np.transpose(payoffs, (*order, players))
-    width = tie_width(payoffs).ravel()
-    reached = np.ones(turned.shape[:-1], dtype=bool)
-    ties = False
-    for depth in reversed(range(players)):
-        mover = order[depth]
-        values = turned[..., mover]
-        later = tuple(range(depth + 1, players))
-        worst = np.where(reached, values, np.inf).min(axis=later, keepdims=True)
-        reached &= values >= _best_alternative(worst, depth) - width[mover]
-        continuations = reached.sum(axis=(depth, *later))
-        ties = ties or bool((continuations > 1).any())
-    profiles = np.argwhere(reached)[:, np.argsort(order)]  # in the players' own order
-    outcomes = payoffs[tuple(profiles.T)]
-    by_payoff = np.argsort(-outcomes[:, order[0]], kind="stable")
-    return SequentialPlay(profiles[by_payoff], outcomes[by_payoff], ties)
-
-
-def _best_alternative(worth: Floats, axis: int) -> Floats:
-    """For each action on an axis the largest of the worths of the other actions; minus
-    infinity if there is none."""
-    alternatives = []
-    for action in range(worth.shape[axis]):
-        others = np.delete(worth, action, axis=axis)
-        alternatives.append(others.max(axis=axis, initial=-np.inf))
-    return np.stack(alternatives, axis=axis)

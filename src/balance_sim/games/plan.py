@@ -7,6 +7,7 @@ everything that is wrong, with its place, in one pass."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,16 +17,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from balance_sim.games import checks
-from balance_sim.games.players import Cast, Player, PlayerOutcome, who_fears
+from balance_sim.games.checks import GameChecks
+from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
-    Mark,
     ScenarioError,
     errors_in,
-    few_suggestions,
     in_order,
     refused,
     shown,
@@ -44,19 +43,20 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import read_piece
 from balance_sim.study.arms import compile_arms
 
-EXAMPLE = (
-    "smallest file: `schema: 1`, `title`, `scenario`, `players`; see "
-    "games/security_dilemma.yaml"
-)
-OF_ARMS = ("W302", "W307")
-"""Warnings that say nothing of a profile: it may come to the same as another, and
-nobody compares it with the focal event's absence."""
+_CAST = TypeAdapter(Cast)
 
 
 @dataclass(frozen=True, repr=False)
 class Game:
-    """A game, read and checked. scenario: with the control arm, and an arm for each
-    profile. cast: what is measured."""
+    """A game, read and checked.
+
+    Attributes
+    ----------
+    name : of the file
+    plan : the file as it is written
+    scenario : with the control arm, and an arm for each profile
+    cast : what is measured of the players
+    """
 
     name: str
     plan: GamePlan
@@ -90,17 +90,19 @@ class Game:
 
     @property
     def observed(self) -> tuple[int, ...]:
-        """Which strategy of each player was observed."""
-        places = []
-        for name, strategies in zip(self.players, self.strategies, strict=True):
-            places.append(strategies.index(self.plan.observed[name]))
-        return tuple(places)
+        """Which strategy of each player was observed, counted from 0."""
+        players = zip(self.players, self.strategies, strict=True)
+        return tuple(
+            names.index(self.plan.observed[player]) for player, names in players
+        )
 
-    @property
-    def costs(self) -> tuple[tuple[float, ...], ...]:
-        """Of each player's strategies."""
-        players = [player.strategies.values() for player in self.plan.players.values()]
-        return tuple(tuple(act.cost for act in strategies) for strategies in players)
+    def as_plain(self) -> dict[str, Any]:
+        """The name, the plan and what is measured, for a manifest."""
+        return {
+            "name": self.name,
+            "plan": self.plan.model_dump(mode="json", by_alias=True),
+            "cast": _CAST.dump_python(self.cast, mode="json"),
+        }
 
 
 def load_game(
@@ -108,7 +110,6 @@ def load_game(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    held: Mapping[str, bytes] | None = None,
 ) -> Game:
     """The game in a file, complete, with an arm for each profile.
 
@@ -117,7 +118,6 @@ def load_game(
     path : of a YAML file, or the name of one in ./games
     set : `key.path=value` texts laid over the scenario
     theory : a preset that replaces the scenario's
-    held : files by name, `path` among them, to read from instead of the disk
 
     Raises
     ------
@@ -130,38 +130,23 @@ def load_game(
     >>> game.players, len(game.profiles)
     (('arden', 'belmar'), 4)
     """
-    game, problems = check_game(path, set=set, theory=theory, held=held)
-    if game is None:
-        raise ScenarioError(errors_in(problems))
-    return game
-
-
-def check_game(
-    path: str | os.PathLike[str],
-    *,
-    set: Sequence[str] = (),  # noqa: A002 - as the option is called
-    theory: str | None = None,
-    held: Mapping[str, bytes] | None = None,
-) -> tuple[Game | None, list[Diagnostic]]:
-    """The game, or None if it is refused, and all problems and warnings in the order of
-    the file."""
     file = shown(os.fspath(path), 200)
-    with few_suggestions():
-        try:
-            sources = Sources(path if held is not None else _file_of(path), held)
-            file = sources.shown
-            tree, problems = read_document(sources.main(), file)
-            if not isinstance(tree.value, dict):
-                message = f"expected a mapping, got {tree.kind}"
-                raise refused(tree, "", "E012", message, EXAMPLE)
-            refuse_other_kind(tree, "game", file)
-        except ScenarioError as error:
-            return None, in_order(error.problems, file)
-        diagnostics = Diagnostics(problems)
-        game = _read(tree, sources, set, theory, diagnostics)
-    if errors_in(diagnostics):
-        game = None
-    return game, in_order(diagnostics, file)
+    problems = Diagnostics()
+    try:
+        sources = Sources(_file_of(path))
+        file = sources.shown
+        tree, of_document = read_document(sources.main(), file)
+        problems += of_document
+        if not isinstance(tree.value, dict):
+            message = f"expected a mapping, got {tree.kind}"
+            raise refused(tree, "", "E012", message, "see docs/games.md")
+        refuse_other_kind(tree, "game", file)
+    except ScenarioError as error:
+        raise ScenarioError(in_order(error.problems, file)) from None
+    game = _read(tree, sources, set, theory, problems)
+    if game is None or errors_in(problems):
+        raise ScenarioError(errors_in(in_order(problems, file)))
+    return game
 
 
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -183,95 +168,65 @@ def _read(
     sources: Sources,
     settings: Sequence[str],
     theory: str | None,
-    diagnostics: Diagnostics,
+    problems: Diagnostics,
 ) -> Game | None:
     """The game in a tree; None where something is wrong, which is added to the
-    diagnostics."""
-    tree = _with_version(tree, diagnostics)
-    # Its scenario is read apart.
-    plan = read_piece(GamePlan, tree, "", diagnostics, skip=("scenario",))
-    base = named_scenario(
-        tree,
-        sources,
-        plan.theory if plan else None,
-        diagnostics,
-        settings=settings,
-        preset=theory,
-    )
-    if plan is None:
+    problems."""
+    plan = read_piece(GamePlan, tree, "", problems, skip=("scenario",))
+    of_file = plan.theory if plan else None
+    options: dict[str, Any] = {"settings": settings, "preset": theory}
+    base = named_scenario(tree, sources, of_file, problems, **options)
+    if plan is None or base is None:
         return None
-    named = tree.get("scenario")
-    if named is not None:
-        plan = plan.model_copy(update={"scenario": named.text})
-    checks.check_sizes(tree, plan, diagnostics)
-    checks.check_observed(tree, plan, diagnostics)
-    checks.check_conflicts(tree, plan, diagnostics)
-    if base is None:
+    plan = plan.model_copy(update={"scenario": tree.fields["scenario"].text})
+    GameChecks(tree, plan, problems).run(base)
+    if errors_in(problems):
         return None
-    checks.check_window(tree, base, diagnostics)
-    members = checks.check_payoffs(tree, plan, base, diagnostics)
-    if errors_in(diagnostics):
+    scenario = with_profiles(tree, plan, base, problems)
+    if scenario is None:
         return None
-    scenario = with_profiles(tree, plan, base, diagnostics)
-    if scenario is None or errors_in(diagnostics):
-        return None
-    cast = _cast(plan, scenario, members)
-    checks.warn_of_nobody_threatened(tree, cast, diagnostics)
-    return Game(stem(sources.path.name), plan, scenario, cast)
+    name = stem(sources.path.name)
+    return Game(name, plan, scenario, _cast(plan, scenario))
 
 
-def _with_version(tree: Node, diagnostics: Diagnostics) -> Node:
-    """The tree with the one version there is, whatever stands in it."""
-    version = tree.get("schema")
-    if version is not None and version.value == 1 and version.value is not True:
-        return tree
-    message = "`schema` is required"
-    if version is not None:
-        message = f"this version reads 1, got {version.kind}"
-    place, hint = version or tree, "write `schema: 1`"
-    diagnostics.add(place, "schema", "E108", message, hint, "1")
-    return tree.with_fields({"schema": from_plain(1, tree.mark)})
-
-
-def _cast(plan: GamePlan, scenario: Scenario, members: checks.Members) -> Cast:
+def _cast(plan: GamePlan, scenario: Scenario) -> Cast:
     """The players, with who fears them at the start, and what pays them."""
     worlds = compile_arms(scenario, (scenario.reference_arm,))
     players, outcomes = [], []
     for name, player in plan.players.items():
-        threatened, wary = who_fears(worlds, player.states)
-        states = tuple(sorted(player.states))
-        players.append(Player(name, states, threatened, wary))
-        for number, part in enumerate(player.payoff):
-            of, toward = part.of or "", members[name, number]
-            outcomes.append(PlayerOutcome(part.outcome, name, of, toward))
+        fear = who_fears(worlds, player.states)
+        players.append(Player(name, tuple(sorted(player.states)), *fear))
+        for part in player.payoff:
+            members = members_of(part, player.states, scenario)
+            outcomes.append(PlayerOutcome(part.outcome, name, part.of or "", members))
     return Cast(tuple(players), tuple(outcomes))
 
 
 def with_profiles(
-    tree: Node, plan: GamePlan, base: Scenario, diagnostics: Diagnostics
+    tree: Node, plan: GamePlan, base: Scenario, problems: Diagnostics
 ) -> Scenario | None:
     """The scenario with its control arm and an arm for each profile, checked in every
-    one."""
+    one; None where one is refused."""
     players, control = tree.fields["players"], base.arms[base.reference_arm]
     arms = {base.reference_arm: from_plain(control.model_dump(), players.mark)}
     for profile in product(*(player.strategies for player in plan.players.values())):
         nodes, titles = [], []
         for name, strategy in zip(plan.players, profile, strict=True):
-            strategies = players.fields[name].fields["strategies"]
-            nodes.append(strategies.fields[strategy])
+            nodes.append(players.fields[name].below("strategies").fields[strategy])
             title = plan.players[name].strategies[strategy].title
             titles.append(title or strategy.replace("_", " "))
-        arms[arm_of(profile)] = _joint(nodes, "; ".join(titles), players.mark)
+        arms[arm_of(profile)] = _joint(nodes, "; ".join(titles))
     arm_nodes = Node(arms, players.mark, key=players.key)
-    scenario, of_arms = with_arms(base, arm_nodes, most=len(arms))
-    diagnostics += _once(of_arms, tree, base.reference_arm)
+    scenario, of_arms = with_arms(base, arm_nodes)
+    problems += _of_strategies(errors_in(of_arms), players)
     return scenario
 
 
-def _joint(nodes: Sequence[Node], title: str, mark: Mark) -> Node:
+def _joint(nodes: Sequence[Node], title: str) -> Node:
     """The arm of a profile from the strategies' nodes.
 
     What two players drop is dropped once; what one drops twice is a slip."""
+    mark = nodes[0].mark
     dropped: list[Node] = []
     added: list[Node] = []
     changed: dict[str, Node] = {}
@@ -290,60 +245,27 @@ def _joint(nodes: Sequence[Node], title: str, mark: Mark) -> Node:
     return Node({name: child for name, child in fields.items() if child.value}, mark)
 
 
-def _once(
-    of_arms: Sequence[Diagnostic], tree: Node, control: str
-) -> Iterator[Diagnostic]:
+def _of_strategies(errors: Sequence[Diagnostic], players: Node) -> Iterator[Diagnostic]:
     """What is wrong with profiles, under the key path of the strategy at fault; once
     for all the profiles it is in."""
-    file, players = tree.mark.file, tree.fields["players"]
-    strategies = _strategy_of_places(players)
-    reported: set[tuple[int, int, str, str]] = set()
-    for diagnostic in of_arms:
-        is_here = diagnostic.file == file
-        is_idle = not is_here or diagnostic.code in OF_ARMS
-        is_control = diagnostic.path.startswith(f"arms.{control}")
-        if is_control or (diagnostic.is_warning and is_idle):
-            continue
-        strategy = strategies.get((diagnostic.line, diagnostic.col))
-        place: dict[str, Any] = {"file": file}
-        if is_here and strategy is not None:
-            path = diagnostic.path.removeprefix("arms.")
-            _, _, key = path.partition(": " if ": " in diagnostic.path else ".")
-            place["path"] = f"{strategy}.{key}" if key else strategy
-        else:
-            place |= {"line": players.at.line, "col": players.at.col}
-        placed = replace(diagnostic, **place)
-        identity = (placed.line, placed.col, placed.code, placed.message)
-        if identity not in reported:
-            reported.add(identity)
-            yield placed
-
-
-def _strategy_of_places(players: Node) -> dict[tuple[int, int], str]:
-    """By line and column, the key path of the strategy that stands there."""
-    strategies: dict[tuple[int, int], str] = {}
-    for name, player in players.fields.items():
-        for strategy, node in player.below("strategies").fields.items():
-            path = f"players.{name}.strategies.{strategy}"
-            for descendant in _descendants(node):
-                for mark in (descendant.mark, descendant.at):
-                    strategies.setdefault((mark.line, mark.col), path)
-    return strategies
-
-
-def _descendants(node: Node) -> Iterator[Node]:
-    yield node
-    for child in (*node.fields.values(), *node.items):
-        yield from _descendants(child)
-
-
-_CAST = TypeAdapter(Cast)
-
-
-def as_plain(game: Game) -> dict[str, Any]:
-    """For a manifest: the plan and what is measured."""
-    return {
-        "name": game.name,
-        "plan": game.plan.model_dump(mode="json", by_alias=True),
-        "cast": _CAST.dump_python(game.cast, mode="json"),
+    starts = {
+        (node.at.line, node.at.col): f"players.{name}.strategies.{strategy}"
+        for name, player in players.fields.items()
+        for strategy, node in player.below("strategies").fields.items()
     }
+    reported: set[tuple[int, int, str]] = set()
+    for error in errors:
+        place = (error.line, error.col)
+        before = [start for start in starts if start <= place]
+        strategy = starts[max(before, default=min(starts))]
+        key = re.sub(r"^arms\.[^.:]*(: |\.)?", "", error.path)
+        if (*place, error.code) not in reported:
+            reported.add((*place, error.code))
+            yield replace(error, path=f"{strategy}.{key}".rstrip("."))
+
+
+def game_of(plain: Mapping[str, Any], scenario: Scenario) -> Game:
+    """The game that a manifest holds, of the scenario with its profiles. Raises
+    ValueError for what is no such thing."""
+    plan = GamePlan.model_validate_json(json.dumps(plain["plan"]))
+    return Game(plain["name"], plan, scenario, _CAST.validate_python(plain["cast"]))

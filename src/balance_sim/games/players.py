@@ -10,10 +10,10 @@ longest window; what states feel is taken at its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -27,6 +27,10 @@ from balance_sim.model.state import AgreementRows
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 from balance_sim.study.scene import StateMetrics
 from balance_sim.study.spans import course, in_spans
+
+if TYPE_CHECKING:
+    from balance_sim.games.schema import PayoffPart
+    from balance_sim.scenario.schema import Scenario
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class Player:
 
 @dataclass(frozen=True)
 class PlayerOutcome:
-    """A measure of MEASURES_OF_PLAYERS of a player, toward `members`, named `of`, if it
-    is of that kind."""
+    """A measure (`schema.Measure`) of a player, toward `members`, named `of`, if it is
+    of that kind."""
 
     measure: str
     player: str
@@ -72,62 +76,47 @@ class Cast:
         return PlayerMeasures(worlds, self)
 
 
-_CAST = TypeAdapter(Cast)
-
-
 def cast_of(plain: dict[str, Any]) -> Cast:
     """A cast from plain data, as a manifest has it. Raises ValueError for what is no
     such thing."""
-    return _CAST.validate_python(plain)
+    return TypeAdapter(Cast).validate_python(plain)
 
 
-@dataclass(frozen=True)
-class PlayerSides:
-    """(n,) each: the player's own states, members that an outcome names, who is
-    threatened, and who is wary too."""
-
-    own: Bools
-    members: Bools
-    threatened: Bools
-    fearful: Bools
+TOWARD = ("agreements_among", "relations", "influence", "credibility")
+"""Measures that are toward somebody."""
 
 
-Read = Callable[[StateMetrics, Ints, Ints], Floats]
-Dyads = Callable[[World, PlayerSides], Bools]
+def members_named(part: PayoffPart, scenario: Scenario) -> tuple[str, ...]:
+    """Codes that `of` names: a group's, the two of a dyad, or one."""
+    name = part.of or ""
+    if part.outcome == "credibility":
+        return tuple(name.split("-"))
+    return tuple(scenario.groups.get(name, (name,)))
 
 
-@dataclass(frozen=True)
-class MeasureOfPlayer:
-    """How a measure is read, and whom the file has to name for it: members of a group,
-    a dyad, or nobody.
-
-    Either `dyads`: (P,) those whose new security agreements it counts; or `read`: (R,)
-    of a scene, from the positions of the player's states and of the members."""
-
-    toward: Literal["", "members", "pair"] = ""
-    dyads: Dyads | None = None
-    read: Read | None = None
+def members_of(
+    part: PayoffPart, states: Sequence[str], scenario: Scenario
+) -> tuple[str, ...]:
+    """Codes of those whom a part of a payoff is toward; empty where it is toward
+    nobody. states: the player's own, which agreements among a group may hold."""
+    named = {*members_named(part, scenario)} & {*scenario.codes}
+    own = () if part.outcome == "agreements_among" else states
+    return tuple(sorted(named - {*own}))
 
 
-def _against(world: World, sides: PlayerSides) -> Bools:
-    first, second = world.first, world.second
-    outside = ~sides.own[first] & ~sides.own[second]
-    both_fear = sides.fearful[first] & sides.fearful[second]
-    threatened = sides.threatened[first] | sides.threatened[second]
-    return np.asarray(outside & both_fear & threatened)
+type Read = Callable[[StateMetrics, Ints, Ints], Floats]
+"""(R,) of a scene, from the positions of the player's states and of the members."""
 
 
 def _relations(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
     """As the members see the player; of a player among them the others."""
-    others = members[~np.isin(members, own)]
-    means = [scene.relation(state)[:, others].mean(axis=1) for state in own]
+    means = [scene.relation(state)[:, members].mean(axis=1) for state in own]
     return np.asarray(np.mean(means, axis=0))
 
 
 def _influence(scene: StateMetrics, own: Ints, members: Ints) -> Floats:
     """Emerson 1962: the share of the members' defence that the player lends."""
-    others = members[~np.isin(members, own)]
-    shares = [scene.influence(state)[:, own].sum(axis=1) for state in others]
+    shares = [scene.influence(state)[:, own].sum(axis=1) for state in members]
     return np.asarray(np.mean(shares, axis=0))
 
 
@@ -153,30 +142,38 @@ def _insecurity(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
 
 
 def _effort(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    """Rise of the player's own effort."""
     return np.asarray(scene.state.effort[:, own].mean(axis=1))
 
 
-def _with_player(world: World, sides: PlayerSides) -> Bools:
-    return np.asarray(sides.own[world.first] != sides.own[world.second])
-
-
-def _among_members(world: World, sides: PlayerSides) -> Bools:
-    return np.asarray(sides.members[world.first] & sides.members[world.second])
-
-
-MEASURES_OF_PLAYERS: Mapping[str, MeasureOfPlayer] = {
-    "insecurity": MeasureOfPlayer(read=_insecurity),
-    "effort": MeasureOfPlayer(read=_effort),
-    "agreements_against": MeasureOfPlayer(dyads=_against),
-    "agreements_with": MeasureOfPlayer(dyads=_with_player),
-    "agreements_among": MeasureOfPlayer("members", dyads=_among_members),
-    "relations": MeasureOfPlayer("members", read=_relations),
-    "influence": MeasureOfPlayer("members", read=_influence),
-    "dependence": MeasureOfPlayer(read=_dependence),
-    "credibility": MeasureOfPlayer("pair", read=_credibility),
+READ: dict[str, Read] = {
+    "insecurity": _insecurity,
+    "effort": _effort,
+    "relations": _relations,
+    "influence": _influence,
+    "dependence": _dependence,
+    "credibility": _credibility,
 }
-"""What a payoff may be made of. What each is, and its unit: `outcomes.MEASURES`, under
-`player_` and its name."""
+"""Measures of what states feel. The others count agreements."""
+
+
+def counted_dyads(
+    world: World, measure: str, player: Player, members: Sequence[str]
+) -> Bools:
+    """(P,) whose new security agreements a measure of a player counts."""
+
+    def sides(codes: Sequence[str]) -> tuple[Bools, Bools]:
+        inside = np.isin(world.codes, codes)
+        return inside[world.first], inside[world.second]
+
+    a_own, b_own = sides(player.states)
+    if measure == "agreements_with":
+        return np.asarray(a_own != b_own)
+    if measure == "agreements_among":
+        return np.logical_and(*sides(members))
+    fearful = np.logical_and(*sides(player.threatened + player.wary))
+    threatened = np.logical_or(*sides(player.threatened))
+    return np.asarray(~a_own & ~b_own & fearful & threatened)
 
 
 class PlayerMeasures:
@@ -184,35 +181,24 @@ class PlayerMeasures:
     are counted."""
 
     def __init__(self, worlds: Worlds, cast: Cast) -> None:
-        self.worlds, self.cast = worlds, cast
+        self.worlds = worlds
         self.longest = max(worlds.scenario.report.windows)
         world = worlds.reference
         position = {code: i for i, code in enumerate(world.codes)}
         players = {player.name: player for player in cast.players}
+        outcomes = [outcome.outcome(self.longest) for outcome in cast.outcomes]
+        self.names = tuple(outcome.name for outcome in outcomes)
         self._dyads: dict[str, Bools] = {}
-        self._reads: list[tuple[PlayerOutcome, Read, Ints, Ints]] = []
-        for outcome in cast.outcomes:
-            player = players[outcome.player]
-            measure = MEASURES_OF_PLAYERS[outcome.measure]
-            if measure.read is not None:
-                states = np.array([position[code] for code in player.states], np.int64)
-                members = [position[code] for code in outcome.members]
-                places = np.array(members, np.int64)
-                self._reads.append((outcome, measure.read, states, places))
-            if measure.dyads is not None:
-                sides = PlayerSides(
-                    own=np.isin(world.codes, player.states),
-                    members=np.isin(world.codes, outcome.members),
-                    threatened=np.isin(world.codes, player.threatened),
-                    fearful=np.isin(world.codes, player.threatened + player.wary),
-                )
-                name = outcome.outcome(self.longest).name
-                self._dyads[name] = measure.dyads(world, sides)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        outcomes = self.cast.outcomes
-        return tuple(outcome.outcome(self.longest).name for outcome in outcomes)
+        self._reads: dict[Outcome, tuple[Read, Ints, Ints]] = {}
+        for outcome, paying in zip(outcomes, cast.outcomes, strict=True):
+            player, members = players[paying.player], paying.members
+            if paying.measure in READ:
+                own = np.array([position[code] for code in player.states], np.int64)
+                toward = np.array([position[code] for code in members], np.int64)
+                self._reads[outcome] = (READ[paying.measure], own, toward)
+            else:
+                dyads = counted_dyads(world, paying.measure, player, members)
+                self._dyads[outcome.name] = dyads
 
     @cached_property
     def counted(self) -> Ints:
@@ -235,17 +221,13 @@ class PlayerMeasures:
         numbers = {}
         for name, dyads in self._dyads.items():
             replications = agreements.run[new & dyads[agreements.dyad]]
-            count = np.bincount(replications, minlength=runs)
-            numbers[name] = count.astype(float)
+            numbers[name] = np.bincount(replications, minlength=runs).astype(float)
         return numbers
 
     def seen(self, scene: StateMetrics) -> dict[Outcome, Floats]:
-        """What states feel, (R,) each, by outcome without a window's end: at the moment
-        of the scene."""
-        return {
-            outcome.outcome(self.longest): read(scene, states, members)
-            for outcome, read, states, members in self._reads
-        }
+        """What states feel, (R,) each, at the moment of the scene."""
+        reads = self._reads.items()
+        return {outcome: read(scene, a, b) for outcome, (read, a, b) in reads}
 
     def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
         """Every outcome of one arm by the expected estimator: no random numbers, and
@@ -261,15 +243,14 @@ class PlayerMeasures:
             by_dyad[self.counted] = signed.by_dyad(self.longest)
             for name, rows in self._dyads.items():
                 values[name] = float(by_dyad[rows].sum())
-        if self._reads:
-            end = world.focal_day + self.longest
-            step = int(np.searchsorted(spans.grid, end, side="right")) - 1
-            step = min(step, spans.steps - 1)
-            state = path.states[step]
-            view = perceive(spans, state, step)
-            scene = StateMetrics(spans, estimator.baseline, state, view)
-            for outcome, metric in self.seen(scene).items():
-                values[outcome.name] = float(metric[0])
+        end = world.focal_day + self.longest
+        step = int(np.searchsorted(spans.grid, end, side="right")) - 1
+        step = min(step, spans.steps - 1)
+        state = path.states[step]
+        view = perceive(spans, state, step)
+        scene = StateMetrics(spans, estimator.baseline, state, view)
+        for outcome, metric in self.seen(scene).items():
+            values[outcome.name] = float(metric[0])
         return values
 
 

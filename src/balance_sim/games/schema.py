@@ -10,6 +10,19 @@ from balance_sim.scenario.schema import Identifier, Strict, Text, Weight
 
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
 RequiredText = Annotated[Text, Field(min_length=1)]
+Measure = Literal[
+    "insecurity",
+    "effort",
+    "agreements_against",
+    "agreements_with",
+    "agreements_among",
+    "relations",
+    "influence",
+    "dependence",
+    "credibility",
+]
+"""What a payoff may be made of. What each is, and its unit: `study.outcomes.MEASURES`,
+under `player_` and its name."""
 
 
 class Strategy(Strict):
@@ -32,7 +45,7 @@ class PayoffPart(Strict):
     `RUS-UKR`, for credibility. A weight of 0 shows the outcome in tables and pays
     nothing."""
 
-    outcome: Identifier
+    outcome: Measure
     of: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     weight: Weight
     source: RequiredText
@@ -43,7 +56,7 @@ class PlayerPlan(Strict):
 
     title: Text = ""
     states: tuple[Identifier, ...] = Field(min_length=1)
-    strategies: dict[ShortName, Strategy]
+    strategies: dict[ShortName, Strategy] = Field(min_length=2, max_length=6)
     payoff: tuple[PayoffPart, ...] = Field(min_length=1)
 
 
@@ -59,7 +72,7 @@ class GamePlan(Strict):
     scenario: Text = ""
     theory: Identifier | None = None
     set: dict[str, object] = Field(default={})
-    players: dict[ShortName, PlayerPlan]
+    players: dict[ShortName, PlayerPlan] = Field(min_length=1, max_length=4)
     observed: dict[ShortName, ShortName]
 
 

@@ -9,27 +9,25 @@ order of `Game.profiles`, and outcomes, in the order of the cast; payoffs (..., 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import permutations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
-from balance_sim.games import solution
 from balance_sim.games.equilibria import nash_equilibria
-from balance_sim.games.normal_form import best_replies, pure_equilibria, sequential
+from balance_sim.games.normal_form import best_replies, pure_equilibria
+from balance_sim.games.normal_form import regrets as regrets_of
 from balance_sim.games.plan import Game
 from balance_sim.games.players import PlayerMeasures
 from balance_sim.games.schema import arm_of
-from balance_sim.games.solution import Solution
+from balance_sim.games.solution import Row, Solution
 from balance_sim.games.study import GameStudy
 from balance_sim.games.uncertain import (
     EmpiricalGame,
-    StrategyRegrets,
     minimax_regret,
     value_of_information,
 )
@@ -37,6 +35,7 @@ from balance_sim.model.core import Bools, Floats
 from balance_sim.model.streams import IDLE_PARAMETERS, PAYOFF_BOOTSTRAP, stream_seed
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
 from balance_sim.study.arms import compile_arms
@@ -49,33 +48,29 @@ from balance_sim.study.result import Result
 DRAWS = 200  # of the posterior, or of the prior where there is none
 CHUNK = 2  # draws a task
 MOST_PARAMETERS = 5  # named in what knowing more is worth
-
-
-def outcome_names(game: Game) -> tuple[str, ...]:
-    """Columns of tables, in the order of the cast."""
-    window = max(game.scenario.report.windows)
-    return tuple(outcome.outcome(window).name for outcome in game.cast.outcomes)
+QUANTILES = {"q025": 0.025, "q50": 0.5, "q975": 0.975}
 
 
 def simulated_effects(game: Game, result: Result) -> Floats:
     """(R, N, Q) each outcome in each profile less the control arm's; filtered estimates
     of numbers of agreements."""
+    window = max(game.scenario.report.windows)
+    names = [outcome.outcome(window).name for outcome in game.cast.outcomes]
     stored = {*result.by_run.names}
-    columns = []
-    for name in outcome_names(game):
-        filtered = FILTERED + name
-        columns.append(filtered if filtered in stored else name)
+    columns = [f"{FILTERED}{name}" for name in names]
+    for place, name in enumerate(names):
+        if columns[place] not in stored:
+            columns[place] = name
     chunks = []
     for tables in in_chunks(result.outcome_tables(tuple(columns))):
-        values = {
-            arm: np.stack([by_name[name] for name in columns], axis=-1)
-            for arm, by_name in columns_by_arm(tables, game.arms).items()
-        }
-        chunks.append(_effects(game, values))
+        values = {}
+        for arm, by_name in columns_by_arm(tables, game.arms).items():
+            values[arm] = np.stack([by_name[name] for name in columns], axis=-1)
+        chunks.append(_over_control(game, values))
     return np.concatenate(chunks)
 
 
-def _effects(game: Game, values: Mapping[str, Floats]) -> Floats:
+def _over_control(game: Game, values: Mapping[str, Floats]) -> Floats:
     """(..., N, Q) from (..., Q) of each arm."""
     control, *profiles = game.arms
     return np.stack([values[arm] - values[control] for arm in profiles], axis=-2)
@@ -83,16 +78,18 @@ def _effects(game: Game, values: Mapping[str, Floats]) -> Floats:
 
 def payoffs(game: Game, effects: Floats) -> Floats:
     """(..., k_1, ..., k_n, n) from effects (..., N, Q)."""
-    weights = np.zeros((len(game.cast.outcomes), len(game.players)))
+    plans = list(game.plan.players.values())
+    weights = np.zeros((len(game.cast.outcomes), len(plans)))
+    sizes = tuple(map(len, game.strategies))
     row = 0
-    for player, plan in enumerate(game.plan.players.values()):
+    for player, plan in enumerate(plans):
         for part in plan.payoff:
             weights[row, player] = part.weight
             row += 1
-    sizes = tuple(map(len, game.strategies))
-    shape = (*effects.shape[:-2], *sizes, len(game.players))
+    shape = (*effects.shape[:-2], *sizes, len(plans))
     values = (effects @ weights).reshape(shape)
-    for player, costs in enumerate(game.costs):
+    for player, plan in enumerate(plans):
+        costs = [strategy.cost for strategy in plan.strategies.values()]
         along_axis = [1] * len(sizes)
         along_axis[player] = -1
         values[..., player] -= np.reshape(costs, along_axis)
@@ -108,7 +105,7 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
     for arm in game.arms:
         by_name = measures.expected(estimator, worlds.arms[arm])
         values[arm] = np.array([by_name[name] for name in measures.names])
-    return _effects(game, values)
+    return _over_control(game, values)
 
 
 @dataclass(frozen=True)
@@ -151,50 +148,59 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     -------
     Solution : by the ids of players and strategies
 
+    Raises
+    ------
+    WrongRequest : where fewer than two replications finished
+
     Examples
     --------
     >>> from balance_sim.games.plan import load_game
     >>> from balance_sim.games.study import play
     >>> solution = solve(play(load_game("games/security_dilemma.yaml"), runs=8))
-    >>> [dict(row.strategies) for row in solution.profiles if row.equilibrium]
+    >>> [row["strategies"] for row in solution["profiles"] if row["equilibrium"]]
     [{'arden': 'manoeuvre', 'belmar': 'manoeuvre'}]
     """
-    game = study.game
-    effects = simulated_effects(game, study.result)
-    estimated = EmpiricalGame(
-        payoffs(game, effects), seed=stream_seed(study.result.seed, PAYOFF_BOOTSTRAP)
-    )
+    game, result = study.game, study.result
+    if result.finished < 2:
+        raise WrongRequest("a game is solved from two replications or more: set --runs")
+    effects = simulated_effects(game, result)
+    seed = stream_seed(result.seed, PAYOFF_BOOTSTRAP)
+    estimated = EmpiricalGame(payoffs(game, effects), seed)
     expected = payoffs(game, expected_effects(game, game.scenario))
     drawn = None if over is None else payoffs(game, over.effects)
     gap = np.abs(expected - estimated.mean).reshape(-1, len(game.players)).max(axis=0)
-    mean_effects = effects.mean(axis=0)
-    break_even = {
-        name: tuple(_break_even(game, mean_effects, player))
-        for player, name in enumerate(game.players)
-    }
-    solution_of_runs = Solution(
-        players=dict(zip(game.players, game.strategies, strict=True)),
+    solution = Solution(
+        players={name: [*plan.strategies] for name, plan in game.plan.players.items()},
         observed=dict(game.plan.observed),
-        runs=estimated.replications,
-        profiles=tuple(_profiles(game, estimated, expected, drawn)),
-        best_replies=tuple(_replies(game, estimated, drawn)),
+        runs=len(effects),
+        profiles=_profiles(game, estimated, expected, drawn),
+        best_replies=_replies(game, estimated, drawn),
         equilibria=_equilibria(game, estimated),
-        leader=tuple(_leaders(game, estimated.mean)),
-        gap=_by_player(game, gap),
+        gap=_named(game.players, gap),
         balance=_balance(game, effects, None if over is None else over.effects),
-        break_even=break_even,
+        draws=None,
+        theories=[],
+        regret=None,
+        voi=None,
     )
-    if over is None or drawn is None:
-        return solution_of_runs
-    return replace(
-        solution_of_runs,
-        draws=solution.DrawsUsed(over.draws.source, len(over.draws), over.draws.sha256),
-        theories=over.theories,
-        regret=_minimax_regret(game, over, drawn),
-        voi=_value_of_information(
-            game, over, drawn, stream_seed(study.result.seed, IDLE_PARAMETERS)
-        ),
-    )
+    if over is not None and drawn is not None:
+        draws, theories = over.draws, payoffs(game, over.by_theory)
+        solution["draws"] = identity_of(draws)
+        solution["theories"] = list(over.theories)
+        solution["regret"] = _regrets(game, over, np.concatenate([drawn, theories]))
+        seed = stream_seed(result.seed, IDLE_PARAMETERS)
+        solution["voi"] = _value_of_information(game, draws, drawn, seed)
+    return solution
+
+
+def identity_of(draws: Draws) -> Row:
+    """Which draws: their distribution, how many, and their sha256."""
+    return {"source": draws.source, "count": len(draws), "sha256": draws.sha256}
+
+
+def _named(names: Sequence[str], values: Floats) -> dict[str, float]:
+    """A number by name."""
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def _profile(
@@ -208,140 +214,125 @@ def _profile(
     return profile
 
 
-def _by_player(game: Game, values: Sequence[float] | Floats) -> dict[str, float]:
-    return dict(zip(game.players, map(float, values), strict=True))
-
-
-def _by_strategy(game: Game, player: int, values: Floats) -> dict[str, float]:
-    return dict(zip(game.strategies[player], map(float, values), strict=True))
-
-
-def _where(game: Game, player: int, mask: Bools) -> tuple[str, ...]:
+def _where(game: Game, player: int, mask: Bools) -> list[str]:
     """The strategies of a player at which a mask holds."""
     strategies = game.strategies[player]
-    return tuple(strategies[place] for place in np.flatnonzero(mask))
+    return [strategies[place] for place in np.flatnonzero(mask)]
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _interval(values: Floats) -> solution.DrawsInterval:
-    low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
-    return solution.DrawsInterval(float(low), float(median), float(high))
+def _interval(drawn: Floats | None, *index: int) -> dict[str, float] | None:
+    """Median and central 95 % over draws, (D, ...), of one number; None without
+    draws."""
+    if drawn is None:
+        return None
+    values = np.moveaxis(drawn, 0, -1)[index]
+    return _named([*QUANTILES], np.quantile(values, [*QUANTILES.values()]))
 
 
 def _profiles(
     game: Game, estimated: EmpiricalGame, expected: Floats, drawn: Floats | None
-) -> Iterator[solution.ProfileResult]:
-    pure = pure_equilibria(estimated.mean)
+) -> list[Row]:
+    """Of each profile payoffs by player, and what each would gain by another
+    strategy."""
+    pure, rows = pure_equilibria(estimated.mean), []
+    regrets = regrets_of(estimated.mean)
     over_draws = None if drawn is None else pure_equilibria(drawn).mean(axis=0)
     for place, strategies in zip(np.ndindex(*pure.shape), game.profiles, strict=True):
         by_player = {}
         for player, name in enumerate(game.players):
             index = (*place, player)
-            by_player[name] = solution.Payoff(
-                mean=float(estimated.mean[index]),
-                mcse=_number(estimated.mcse[index]),
-                expected=float(expected[index]),
-                draws=None
-                if drawn is None
-                else _interval(drawn[(slice(None), *index)]),
-            )
-        regrets = estimated.regret[place]
-        yield solution.ProfileResult(
-            strategies=_profile(game, place),
-            arm=arm_of(strategies),
-            payoffs=by_player,
-            regrets=_by_player(game, regrets),
-            regret=float(regrets.max()),
-            bound=_number(estimated.regret_bound[place].max()),
-            equilibrium=bool(pure[place]),
-            probability=_number(estimated.equilibrium_probability[place]),
-            over_draws=None if over_draws is None else float(over_draws[place]),
-        )
+            by_player[name] = {
+                "mean": float(estimated.mean[index]),
+                "mcse": float(estimated.mcse[index]),
+                "expected": float(expected[index]),
+                "draws": _interval(drawn, *index),
+            }
+        gains = regrets[place]
+        row = {
+            "strategies": _profile(game, place),
+            "arm": arm_of(strategies),
+            "payoffs": by_player,
+            "regrets": _named(game.players, gains),
+            "regret": float(gains.max()),
+            "bound": float(estimated.regret_bound[place].max()),
+            "equilibrium": bool(pure[place]),
+            "probability": float(estimated.equilibrium_probability[place]),
+            "over_draws": None if over_draws is None else float(over_draws[place]),
+        }
+        rows.append(row)
+    return rows
 
 
-def _replies(
-    game: Game, estimated: EmpiricalGame, drawn: Floats | None
-) -> Iterator[solution.Reply]:
+def _replies(game: Game, estimated: EmpiricalGame, drawn: Floats | None) -> list[Row]:
+    """Of each player the best replies to everything that the others may play."""
+    rows = []
     for player, name in enumerate(game.players):
+        names = game.strategies[player]
         best = best_replies(estimated.mean, player)
-        share_best = None
+        in_draws = None
         if drawn is not None:
-            best_in_draw = best_replies(drawn, player)
-            ties = best_in_draw.sum(axis=player + 1, keepdims=True)
-            share_best = (best_in_draw / ties).mean(axis=0)
-        sizes = [len(strategies) for strategies in game.strategies]
+            is_best = best_replies(drawn, player)
+            ties = is_best.sum(axis=player + 1, keepdims=True)
+            in_draws = (is_best / ties).mean(axis=0)
+        sizes = list(best.shape)
         sizes[player] = 1
         for place in np.ndindex(*sizes):
-            row: tuple[Any, ...] = (*place[:player], slice(None), *place[player + 1 :])
-            shares = estimated.best_reply_probability[(*row, player)]
-            probability = over_draws = None
-            if np.isfinite(shares).all():
-                probability = _by_strategy(game, player, shares)
-            if share_best is not None:
-                over_draws = _by_strategy(game, player, share_best[row])
-            may_be = estimated.may_be_best[(*row, player)]
-            yield solution.Reply(
-                player=name,
-                others=_profile(game, place, without=player),
-                best=_where(game, player, best[row]),
-                may_be=_where(game, player, may_be),
-                probability=probability,
-                over_draws=over_draws,
+            along: tuple[Any, ...] = (
+                *place[:player],
+                slice(None),
+                *place[player + 1 :],
             )
+            own = (*along, player)
+            row = {
+                "player": name,
+                "others": _profile(game, place, without=player),
+                "best": _where(game, player, best[along]),
+                "may_be": _where(game, player, estimated.may_be_best[own]),
+                "probability": _named(names, estimated.best_reply_probability[own]),
+                "over_draws": None
+                if in_draws is None
+                else _named(names, in_draws[along]),
+            }
+            rows.append(row)
+    return rows
 
 
-def _equilibria(game: Game, estimated: EmpiricalGame) -> solution.NashEquilibria:
-    equilibria = nash_equilibria(estimated.mean)
-    named = []
-    for equilibrium in equilibria.found:
+def _equilibria(game: Game, estimated: EmpiricalGame) -> Row:
+    """Nash equilibria of the estimated payoffs; of three players and more the pure
+    ones, which are not all."""
+    equilibria = []
+    for equilibrium in nash_equilibria(estimated.mean):
         place = tuple(int(shares.argmax()) for shares in equilibrium.strategies)
         probability = None
         if equilibrium.pure:
-            probability = _number(estimated.equilibrium_probability[place])
-        mixture = {
-            name: _by_strategy(game, player, equilibrium.strategies[player])
-            for player, name in enumerate(game.players)
+            probability = float(estimated.equilibrium_probability[place])
+        mixture = zip(game.strategies, equilibrium.strategies, strict=True)
+        shares = [_named(names, values) for names, values in mixture]
+        row = {
+            "kind": "pure" if equilibrium.pure else "mixed",
+            "strategies": dict(zip(game.players, shares, strict=True)),
+            "payoffs": _named(game.players, equilibrium.payoffs),
+            "degenerate": equilibrium.degenerate,
+            "probability": probability,
         }
-        named.append(
-            solution.NamedEquilibrium(
-                kind="pure" if equilibrium.pure else "mixed",
-                strategies=mixture,
-                payoffs=_by_player(game, equilibrium.payoffs),
-                degenerate=equilibrium.degenerate,
-                probability=probability,
-            )
-        )
-    return solution.NashEquilibria(
-        tuple(named), equilibria.complete, equilibria.degenerate
-    )
+        equilibria.append(row)
+    return {
+        "found": equilibria,
+        "complete": len(game.players) <= 2,
+        "degenerate": any(row["degenerate"] for row in equilibria),
+    }
 
 
-def _leaders(game: Game, mean: Floats) -> Iterator[solution.Leader]:
-    if len(game.players) == 1:
-        return
-    for order in permutations(range(len(game.players))):
-        play = sequential(mean, order)
-        yield solution.Leader(
-            order=tuple(game.players[player] for player in order),
-            outcomes=tuple(_profile(game, places) for places in play.outcomes),
-            payoffs=tuple(_by_player(game, values) for values in play.payoffs),
-            ties=play.ties,
-        )
-
-
-def _beside_observed(game: Game, player: int) -> dict[str, int]:
-    """By strategy of a player, the place among flattened profiles of the one in which
-    the others do what was observed."""
+def _beside_observed(game: Game, player: int) -> list[int]:
+    """Of each strategy of a player the place among flattened profiles of the one in
+    which the others do what was observed."""
+    place: list[Any] = list(game.observed)
+    place[player] = np.arange(len(game.strategies[player]))
     sizes = tuple(map(len, game.strategies))
-    place = list(game.observed)
-    rows = {}
-    for strategy, name in enumerate(game.strategies[player]):
-        place[player] = strategy
-        rows[name] = int(np.ravel_multi_index(place, sizes))
-    return rows
+    places: list[int] = np.ravel_multi_index(
+        tuple(np.broadcast_arrays(*place)), sizes
+    ).tolist()
+    return places
 
 
 def _own_outcomes(game: Game, name: str) -> list[int]:
@@ -352,119 +343,73 @@ def _own_outcomes(game: Game, name: str) -> list[int]:
 
 def _balance(
     game: Game, effects: Floats, drawn: Floats | None
-) -> dict[str, dict[str, tuple[solution.BalanceItem, ...]]]:
-    """effects: (R, N, Q); drawn: (D, N, Q)."""
-    runs, mean = len(effects), effects.mean(axis=0)
-    half_width = np.full(mean.shape, np.nan)
-    if runs > 1:
-        half_width = student_half_width(effects.std(axis=0, ddof=1), runs)
-
-    def item(row: int, column: int) -> solution.BalanceItem:
-        outcome = game.cast.outcomes[column]
-        value, half = mean[row, column], half_width[row, column]
-        return solution.BalanceItem(
-            outcome=outcome.measure,
-            of=outcome.of,
-            mean=float(value),
-            lo=_number(value - half),
-            hi=_number(value + half),
-            draws=None if drawn is None else _interval(drawn[:, row, column]),
-        )
-
-    sheets = {}
+) -> dict[str, dict[str, list[Row]]]:
+    """Of each player every outcome under each of its strategies, the others as
+    observed. effects: (R, N, Q); drawn: (D, N, Q)."""
+    mean = effects.mean(axis=0)
+    half_width = student_half_width(effects.std(axis=0, ddof=1), len(effects))
+    sheets: dict[str, dict[str, list[Row]]] = {}
     for player, name in enumerate(game.players):
-        columns = _own_outcomes(game, name)
-        sheets[name] = {
-            strategy: tuple(item(row, column) for column in columns)
-            for strategy, row in _beside_observed(game, player).items()
-        }
+        places = zip(
+            game.strategies[player], _beside_observed(game, player), strict=True
+        )
+        sheets[name] = {strategy: [] for strategy in game.strategies[player]}
+        for strategy, row in places:
+            for column in _own_outcomes(game, name):
+                outcome, index = game.cast.outcomes[column], (row, column)
+                item = {
+                    "outcome": outcome.measure,
+                    "of": outcome.of,
+                    "mean": float(mean[index]),
+                    "lo": float(mean[index] - half_width[index]),
+                    "hi": float(mean[index] + half_width[index]),
+                    "draws": _interval(drawn, *index),
+                }
+                sheets[name][strategy].append(item)
     return sheets
 
 
-def _break_even(game: Game, mean: Floats, player: int) -> Iterator[solution.BreakEven]:
-    """mean: (N, Q). What the observed strategy gives more than another one is linear in
-    each weight."""
-    name = game.players[player]
-    rows, columns = _beside_observed(game, player), _own_outcomes(game, name)
-    plan, observed = game.plan.players[name], game.plan.observed[name]
-    weights = np.array([part.weight for part in plan.payoff])
-    cost = {strategy: plan.strategies[strategy].cost for strategy in rows}
-    for against in game.strategies[player]:
-        if against == observed:
-            continue
-        slopes = mean[rows[observed], columns] - mean[rows[against], columns]
-        total = float(slopes @ weights) - cost[observed] + cost[against]
-        for part, slope in zip(plan.payoff, map(float, slopes), strict=True):
-            better, weight = better_from(slope, total - slope * part.weight)
-            yield solution.BreakEven(
-                against=against,
-                outcome=part.outcome,
-                of=part.of or "",
-                weight=part.weight,
-                better=better,
-                at=weight,
-            )
-
-
-def better_from(
-    slope: float, rest: float
-) -> tuple[Literal["above", "below", "always", "never"], float | None]:
-    """For which weights w slope * w + rest > 0, and the weight where it is 0.
-
-    >>> better_from(2.0, -1.0), better_from(-1.0, 3.0), better_from(0.0, -1.0)
-    (('above', 0.5), ('below', 3.0), ('never', None))"""
-    if slope == 0:
-        return ("always" if rest > 0 else "never"), None
-    return ("above" if slope > 0 else "below"), -rest / slope
-
-
-def _minimax_regret(
-    game: Game, over: OverParameters, drawn: Floats
-) -> dict[str, solution.MinimaxRegret]:
-    """drawn: (D, k_1, ..., k_n, n)."""
-    values = np.concatenate([drawn, payoffs(game, over.by_theory)])
-    where = [f"draw {number + 1}" for number in range(len(drawn))]
+def _regrets(game: Game, over: OverParameters, values: Floats) -> dict[str, Row]:
+    """Of each player the regrets of its strategies over draws, theories and what the
+    others play. values: (D + T, k_1, ..., k_n, n)."""
+    where = [f"draw {number + 1}" for number in range(len(over.draws))]
     where += [f"theory {name}" for name in over.theories]
     by_player = {}
     for player, regrets in enumerate(minimax_regret(values)):
-        strategies = {
-            name: _strategy_regret(game, player, place, regrets, where)
-            for place, name in enumerate(game.strategies[player])
-        }
+        strategies = {}
+        for place, name in enumerate(game.strategies[player]):
+            strategies[name] = {
+                "worst": float(regrets.worst[place]),
+                "where": where[regrets.draw[place]],
+                "others": _profile(game, regrets.profile[place], without=player),
+                "mean": float(regrets.mean[place]),
+                "q95": float(regrets.upper[place]),
+            }
         choice = _where(game, player, regrets.choice)
-        by_player[game.players[player]] = solution.MinimaxRegret(choice, strategies)
+        by_player[game.players[player]] = {"choice": choice, "strategies": strategies}
     return by_player
 
 
-def _strategy_regret(
-    game: Game, player: int, place: int, regrets: StrategyRegrets, where: Sequence[str]
-) -> solution.StrategyRegret:
-    return solution.StrategyRegret(
-        worst=float(regrets.worst[place]),
-        where=where[regrets.draw[place]],
-        others=_profile(game, regrets.profile[place], without=player),
-        mean=float(regrets.mean[place]),
-        q95=float(regrets.upper[place]),
-    )
-
-
 def _value_of_information(
-    game: Game, over: OverParameters, drawn: Floats, seed: int
-) -> dict[str, solution.ValueOfInformation]:
-    """drawn: (D, k_1, ..., k_n, n); seed: of the permutations."""
+    game: Game, draws: Draws, drawn: Floats, seed: int
+) -> dict[str, Row]:
+    """What it would be worth to each player to know parameters before it chooses, the
+    others doing what was observed. drawn: (D, k_1, ..., k_n, n); seed: of the
+    permutations."""
     flat = drawn.reshape(len(drawn), -1, len(game.players))
     by_player = {}
     for player, name in enumerate(game.players):
-        rows = list(_beside_observed(game, player).values())
-        value = value_of_information(flat[:, rows, player], over.draws.values, seed)
+        utilities = flat[:, _beside_observed(game, player), player]
+        value = value_of_information(utilities, draws.values, seed)
         order = np.argsort(-value.evppi, kind="stable")[:MOST_PARAMETERS]
-        parameters = {
-            over.draws.paths[q]: (float(value.evppi[q]), float(value.error[q]))
-            for q in order
-            if value.evppi[q] > value.idle
+        parameters = {}
+        for place in order[value.evppi[order] > value.idle]:
+            worth = value.evppi[place], value.error[place]
+            parameters[draws.paths[place]] = list(map(float, worth))
+        by_player[name] = {
+            "best": _where(game, player, value.best),
+            "evpi": value.evpi,
+            "evpi_error": value.evpi_error,
+            "parameters": parameters,
         }
-        best = _where(game, player, value.best)
-        by_player[name] = solution.ValueOfInformation(
-            best, value.evpi, value.evpi_error, parameters
-        )
     return by_player

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
-from balance_sim.games.plan import Game, as_plain
-from balance_sim.games.players import cast_of
-from balance_sim.games.schema import GamePlan
+from balance_sim.games.plan import Game, game_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest
@@ -26,6 +24,7 @@ from balance_sim.study.jobs import Job, Progress, Task
 from balance_sim.study.machine import version
 from balance_sim.study.run import (
     check_seed,
+    keep_results,
     own_rules,
     run_tasks,
     runs_a_shard,
@@ -57,7 +56,7 @@ class GameStudy:
 def default_folder(game: Game, seed: int) -> Path:
     """results/game-<name>-<first 8 digits of the sha256 of what decides the
     replications>."""
-    inputs = [game.scenario.sha256, sorted(game.arms), seed, as_plain(game)["cast"]]
+    inputs = [game.scenario.sha256, sorted(game.arms), seed, game.as_plain()["cast"]]
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return Path("results") / f"game-{game.name}-{key[:8]}"
 
@@ -110,20 +109,15 @@ def play(
     size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
-        entries = {"files": files or {}, "command": command, "game": as_plain(game)}
+        entries = {"files": files or {}, "command": command, "game": game.as_plain()}
         manifest = manifest_of("run", job, rules, entries)
         sink = Folder(Path(out), manifest)
-    report = progress or (lambda *_: None)
     with sink as store:
         store.want(runs)
         blocks = missing(store.done().get(0, []), runs, size)
+        results = run_tasks(job, map(Task, blocks), workers, client)
         done = runs - sum(map(len, blocks))
-        report(done, runs, len(store.failed()))
-        with closing(run_tasks(job, map(Task, blocks), workers, client)) as results:
-            for result in results:
-                store.keep(result)
-                done += len(result.task.block)
-                report(done, runs, len(store.failed()))
+        keep_results(store, results, (done, runs), progress)
         store.hold(runs)
         failed = tuple(row for row in store.failed() if row["run"] < runs)
         memory = store.tables() if isinstance(store, InMemory) else ()
@@ -148,10 +142,8 @@ def open_game(folder: Path | str) -> GameStudy:
         name = shown(str(folder), 200)
         hint = f"balance-sim report {folder} tells what it holds"
         raise WrongRequest(f"{name} holds no game; {hint}")
-    plain, result = manifest.game, open_result(folder)
-    plan = GamePlan.model_validate_json(json.dumps(plain["plan"]))
-    cast = cast_of(plain["cast"])
-    return GameStudy(Game(plain["name"], plan, result.scenario, cast), result)
+    result = open_result(folder)
+    return GameStudy(game_of(manifest.game, result.scenario), result)
 
 
 def observed_arm(folder: Path | str) -> str:

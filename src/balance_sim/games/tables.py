@@ -1,284 +1,244 @@
-"""What a game comes to, as tables of words: for the terminal and for the page.
+"""What a game comes to, as tidy tables: for the terminal, the page and the figures.
 
-Rows stand in the order of the file. `titles` says how players and strategies are
-called: in short on a terminal, by their titles on a page.
+Rows stand in the order of the file. Players, strategies and outcomes are called by
+their titles; where two have one title, the name in the file stands behind it.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pandas.api.types import is_numeric_dtype
+import pandas as pd
 
-from balance_sim.games.titles import Titles, outcome_titles, places_for
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from balance_sim.games.keep import PlayedGame
-    from balance_sim.games.solution import (
-        BreakEven,
-        DrawsInterval,
-        NamedEquilibrium,
-        Solution,
-    )
+    from balance_sim.games.plan import Game
+    from balance_sim.games.solution import Row, Solution
 
 LITTLE = 0.005
 """A probability below which a strategy counts as not played."""
-MARKS = "* best; ~ not told apart from it at 95 %; + smallest worst regret"
+OUTCOMES = {
+    "insecurity": "own insecurity",
+    "effort": "own rise of effort",
+    "agreements_against": "agreements against it",
+    "agreements_with": "partners gained",
+    "agreements_among": "agreements among {of}",
+    "relations": "relations: {of}",
+    "influence": "influence over {of}",
+    "dependence": "dependence on others",
+    "credibility": "mediator: {of}",
+}
+"""Outcomes of players as they are read; `of` as the file names it."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of words. align: `<` or `>` of each column."""
+class Titles:
+    """Titles of players, and of each player's strategies, by id."""
 
-    title: str
-    columns: tuple[str, ...]
-    align: str
-    rows: list[list[str]]
+    players: Mapping[str, str]
+    strategies: Mapping[str, Mapping[str, str]]
 
-    @property
-    def numeric(self) -> list[bool]:
-        """Which columns hold numbers."""
-        return [side == ">" for side in self.align]
+    def profile(self, strategies: Mapping[str, str]) -> str:
+        """`Arden: stays at home; Belmar: holds manoeuvres`."""
+        acts = []
+        for player, strategy in strategies.items():
+            acts.append(f"{self.players[player]}: {self.strategies[player][strategy]}")
+        return "; ".join(acts)
 
-
-def strategies_table(played: PlayedGame, titles: Titles, player: str) -> Table:
-    """A row a strategy of a player, the others doing what was observed: payoff, how
-    surely it is best, and its worst regret."""
-    solution, places = played.solution, places_for(played.solution, player)
-    reply = solution.reply_to_observed(player)
-    regret = None if solution.regret is None else solution.regret[player]
-    rows = []
-    for strategy in solution.players[player]:
-        payoff = solution.beside_observed(player, strategy).payoffs[player]
-        mark = "~" if strategy in reply.may_be else " "
-        if strategy in reply.best:
-            mark = "*"
-        name = titles.strategies[player][strategy]
-        if strategy == solution.observed[player]:
-            name += " (observed)"
-        worst = "-"
-        if regret is not None:
-            worst = say.number(regret.strategies[strategy].worst, max(places - 1, 1))
-            worst += "+" if strategy in regret.choice else " "
-        rows.append(
-            [
-                f"{mark} {name}",
-                say.signed(payoff.mean, places),
-                say.number(payoff.mcse, places + 1),
-                _interval(payoff.draws, places),
-                _share(reply.probability, [strategy]),
-                _share(reply.over_draws, [strategy]),
-                worst,
-            ]
-        )
-    columns = (
-        "strategy",
-        "payoff",
-        "mcse",
-        "draws, 95 %",
-        "best",
-        "in draws",
-        "regret",
-    )
-    title = f"{titles.players[player]}, to what the others were observed to do"
-    return Table(title, columns, "<>>>>>>", rows)
+    def any_of(self, player: str, strategies: Sequence[str]) -> str:
+        """`stays at home or holds manoeuvres`."""
+        return say.listed([self.strategies[player][name] for name in strategies], "or")
 
 
-def equilibria_table(played: PlayedGame, titles: Titles) -> Table:
-    """A row an equilibrium: who plays what, payoffs, and how surely it is one."""
-    solution = played.solution
-    rows = []
-    for equilibrium in solution.equilibria.found:
-        over_draws = None
-        if equilibrium.kind == "pure":
-            over_draws = solution.profile(equilibrium.profile).over_draws
-        rows.append(
-            [
-                _mixture(equilibrium, titles),
-                equilibrium.kind,
-                *_payoffs(solution, equilibrium.payoffs),
-                say.percent(equilibrium.probability),
-                say.percent(over_draws),
-            ]
-        )
-    players = tuple(titles.players.values())
-    columns = ("equilibrium", "kind", *players, "samples", "draws")
-    title = "Nash equilibria of the mean payoffs"
-    return Table(title, columns, "<<" + ">" * (len(players) + 2), rows)
+def titles_of(game: Game) -> Titles:
+    """The titles in the file, with a capital; an id in words where there is none."""
+    plans = game.plan.players
+    players = {name: _title(plan.title, name) for name, plan in plans.items()}
+    strategies = {}
+    for player, plan in plans.items():
+        acts = plan.strategies.items()
+        titles = {name: _title(act.title, name) for name, act in acts}
+        strategies[player] = distinct(titles)
+    return Titles(distinct(players), strategies)
 
 
-def leaders_table(played: PlayedGame, titles: Titles) -> Table:
-    """A row an outcome of moves in turn: the orders that lead to it, what is played,
-    payoffs, and whether a mover is indifferent."""
-    solution = played.solution
-    orders: dict[tuple[str, ...], list[str]] = {}
-    for leader in solution.leader:
-        outcomes = [titles.acts(outcome) for outcome in leader.outcomes]
-        payoffs = [_payoffs(solution, payoff) for payoff in leader.payoffs]
-        cells = [
-            say.listed([*dict.fromkeys(by_outcome)], "or")
-            for by_outcome in zip(*payoffs, strict=True)
-        ]
-        row = (" or ".join(outcomes), *cells, "yes" if leader.ties else "no")
-        order = ", then ".join(titles.players[player] for player in leader.order)
-        orders.setdefault(row, []).append(order)
-    rows = []
-    for row, names in orders.items():
-        order = "any order" if len(orders) == 1 else "; ".join(names)
-        rows.append([order, *row])
-    players = tuple(titles.players.values())
-    title = "Where one moves first and the others see it"
-    columns = ("order", "played", *players, "ties")
-    return Table(title, columns, "<<" + ">" * len(players) + "<", rows)
+def _title(written: str, name: str) -> str:
+    """What stands in the file, or the id in words."""
+    return say.capital(say.printable(written) or say.arm_words(name))
 
 
-def information_table(played: PlayedGame, titles: Titles) -> Table:
-    """What knowing parameters before choosing is worth: all together, then the most
-    valuable ones alone. Without rows where nothing was drawn."""
-    rows = []
-    for player, value in (played.solution.voi or {}).items():
-        best = titles.any_of(player, value.best)
-        total = {"all parameters together": (value.evpi, value.evpi_error)}
-        for parameter, (worth, error) in (total | dict(value.parameters)).items():
-            cells = [parameter, f"{worth:.2g}", f"{error:.2g}", best]
-            rows.append([titles.players[player], *cells])
-    columns = ("player", "parameter", "worth", "standard error", "best without")
-    title = "What knowing parameters before choosing would be worth, in payoff"
-    return Table(title, columns, "<<>><", rows)
+def distinct(titles: Mapping[str, str]) -> dict[str, str]:
+    """The titles by id, with the id behind those that several have.
+
+    >>> distinct({"a": "Wait", "b": "Wait", "c": "Go"})
+    {'a': 'Wait (a)', 'b': 'Wait (b)', 'c': 'Go'}
+    """
+    counts = Counter(titles.values())
+    return {
+        name: title if counts[title] == 1 else f"{title} ({name})"
+        for name, title in titles.items()
+    }
 
 
-def break_even_table(played: PlayedGame, titles: Titles, player: str) -> Table:
-    """A row another strategy and outcome: with which weight what was observed pays
-    more."""
-    outcomes = outcome_titles(played.game, player)
-    rows = []
-    for item in played.solution.break_even[player]:
-        against = titles.strategies[player][item.against]
-        outcome = outcomes[item.outcome, item.of]
-        rows.append([f"{against}, {outcome}", f"{item.weight:g}", needed(item)])
-    observed = titles.strategies[player][played.solution.observed[player]]
-    title = f"Weights with which {observed} pays {titles.players[player]} more"
-    return Table(title, ("against, outcome", "weight", "pays more"), "<>>", rows)
+def outcome_title(game: Game, outcome: str, of: str) -> str:
+    """An outcome and whom it is toward: `Relations: US Allies`."""
+    names = say.state_names(game.scenario)
+    words = names.get(of, of)
+    if of in game.scenario.groups:
+        words = say.group_words(of)
+    elif outcome == "credibility":
+        words = say.dyad_name(names, *of.split("-", 1))
+    return say.capital(OUTCOMES[outcome].format(of=words))
 
 
-def frame_table(title: str, frame: pd.DataFrame) -> Table:
-    """A table of a figure in words, numbers with two significant digits."""
-    rows = []
-    sides = [">" if is_numeric_dtype(dtype) else "<" for dtype in frame.dtypes]
-    for values in frame.itertuples(index=False):
-        cells = [
-            value if isinstance(value, str) else f"{value:.2g}" for value in values
-        ]
-        rows.append(cells)
-    return Table(title, tuple(frame.columns), "".join(sides), rows)
+def places_for(solution: Solution, player: str) -> int:
+    """Decimals of a player's payoffs: two significant digits of the largest Monte Carlo
+    error, and no more than three of the largest payoff."""
+    payoffs = [row["payoffs"][player] for row in solution["profiles"]]
+    largest = max(abs(payoff["mean"]) for payoff in payoffs)
+    error = max(payoff["mcse"] for payoff in payoffs)
+    room = 2 - math.floor(math.log10(largest)) if largest > 0 else 1
+    wanted = say.decimals(error) if error > 1e-9 * largest else 6
+    return max(min(wanted, room, 6), 0)
 
 
-def gap_table(played: PlayedGame, titles: Titles) -> Table:
-    """By player: how far the expected estimator is off a simulated payoff at most,
-    beside the range of these."""
-    rows = []
-    for player, gap in played.solution.gap.items():
-        means = [row.payoffs[player].mean for row in played.solution.profiles]
-        span = max(means) - min(means)
-        rows.append([titles.players[player], f"{gap:.2g}", f"{span:.2g}"])
-    columns = ("player", "off at most", "range of payoffs")
-    title = "The expected estimator beside the simulated payoffs"
-    return Table(title, columns, "<>>", rows)
+def over_draws(row: Row) -> dict[str, float]:
+    """The central 95 % over draws of a payoff or an outcome; NaN where nothing was
+    drawn."""
+    draws = row["draws"] or {}
+    nan = math.nan
+    return {"draws_lo": draws.get("q025", nan), "draws_hi": draws.get("q975", nan)}
 
 
-def answer(played: PlayedGame, titles: Titles) -> str:
+def strategies_table(played: PlayedGame) -> pd.DataFrame:
+    """One row a player and strategy, the others doing what was observed.
+
+    payoff: over the control arm, with its Monte Carlo standard error and the central
+    95 % over draws; best, may_be: whether it is a best reply, and not told apart from
+    one at 95 %; samples, draws: in which share of bootstrap samples and of draws it is
+    best; regret, mean_regret: the worst over draws, theories and the others' play, and
+    the mean; where: that the worst is met. NaN where nothing was drawn."""
+    solution, titles, rows = played.solution, titles_of(played.game), []
+    for player, strategies in titles.strategies.items():
+        reply = solution.reply_to_observed(player)
+        regrets = (solution["regret"] or {}).get(player, {"strategies": {}})
+        for name, title in strategies.items():
+            payoff = solution.beside_observed(player, name)["payoffs"][player]
+            regret = regrets["strategies"].get(name, {})
+            row = {
+                "player": titles.players[player],
+                "strategy": title,
+                "observed": name == solution.observed[player],
+                "payoff": payoff["mean"],
+                "mcse": payoff["mcse"],
+                "best": name in reply["best"],
+                "may_be": name in reply["may_be"],
+                "samples": reply["probability"][name],
+                "draws": (reply["over_draws"] or {}).get(name, math.nan),
+                "regret": regret.get("worst", math.nan),
+                "mean_regret": regret.get("mean", math.nan),
+                "where": regret.get("where", "").replace("_", " "),
+                "places": places_for(solution, player),
+            }
+            rows.append(row | over_draws(payoff))
+    return pd.DataFrame(rows)
+
+
+def equilibria_table(played: PlayedGame) -> pd.DataFrame:
+    """A row a Nash equilibrium of the mean payoffs: who plays what, payoffs, and in
+    which share of bootstrap samples it is one."""
+    titles, rows = titles_of(played.game), []
+    for equilibrium in played.solution["equilibria"]["found"]:
+        acts, payoffs = [], {}
+        for player, shares in equilibrium["strategies"].items():
+            name = titles.players[player]
+            acts.append(f"{name}: {_mixture(shares, titles.strategies[player])}")
+            payoffs[name] = equilibrium["payoffs"][player]
+        row = {"equilibrium": "; ".join(acts), "kind": equilibrium["kind"]}
+        rows.append(row | payoffs | {"samples": equilibrium["probability"]})
+    return pd.DataFrame(rows).astype({"samples": float} if rows else {})
+
+
+def outcomes_table(played: PlayedGame) -> pd.DataFrame:
+    """A row a player, outcome that pays it and strategy: the effect over the control
+    arm with its 95 % CI and the central 95 % over draws, the others as observed; the
+    weight of the outcome, and where that comes from."""
+    game, titles, rows = played.game, titles_of(played.game), []
+    for player, sheet in played.solution["balance"].items():
+        for number, part in enumerate(game.plan.players[player].payoff):
+            outcome = {
+                "player": titles.players[player],
+                "outcome": outcome_title(game, part.outcome, part.of or ""),
+                "weight": part.weight,
+                "source": say.printable(part.source),
+            }
+            for strategy, items in sheet.items():
+                item = items[number]
+                row = {"strategy": titles.strategies[player][strategy]}
+                row |= {"effect": item["mean"], "lo": item["lo"], "hi": item["hi"]}
+                rows.append(outcome | row | over_draws(item))
+    return pd.DataFrame(rows)
+
+
+def information_table(played: PlayedGame) -> pd.DataFrame:
+    """What knowing parameters before choosing would be worth to a player, in payoff:
+    all together, then the most valuable ones alone. Empty where nothing was drawn."""
+    titles, rows = titles_of(played.game), []
+    for player, value in (played.solution["voi"] or {}).items():
+        best = titles.any_of(player, value["best"])
+        worths = {"all parameters together": (value["evpi"], value["evpi_error"])}
+        for parameter, (worth, error) in (worths | value["parameters"]).items():
+            rows.append((titles.players[player], parameter, worth, error, best))
+    columns = ["player", "parameter", "worth", "standard_error", "best_without"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def answer(played: PlayedGame) -> str:
     """What each side would have gained, and whether what was observed is an
     equilibrium."""
-    solution = played.solution
-    regrets = solution.profile(solution.observed).regrets
+    solution, titles = played.solution, titles_of(played.game)
+    observed = solution.profile(solution.observed)
     content, gains = [], []
     for player, strategy in solution.observed.items():
         name, reply = titles.players[player], solution.reply_to_observed(player)
-        if strategy in reply.best:
+        if strategy in reply["best"]:
             content.append(name)
             continue
-        gain = say.number(regrets[player], places_for(solution, player))
-        might = "might" if strategy in reply.may_be else "would"
-        best = titles.any_of(player, reply.best)
+        gain = say.number(observed["regrets"][player], places_for(solution, player))
+        might = "might" if strategy in reply["may_be"] else "would"
+        best = titles.any_of(player, reply["best"])
         gains.append(f"{name} {might} have gained {gain} by “{best}”")
     if content:
-        names = " and ".join(content)
+        names = say.listed(content)
         gains.append(f"{names} could not have gained by another strategy")
     start = "Under these payoffs, and given what the others were observed to do"
-    return f"{start}: {'; '.join(gains)}. {equilibria_words(solution)}"
+    return f"{start}: {'; '.join(gains)}."
 
 
 def equilibria_words(solution: Solution) -> str:
-    """How many equilibria there are, and whether what was observed is one."""
-    equilibria = solution.equilibria
-    kinds = [equilibrium.kind for equilibrium in equilibria.found]
-    if not kinds:
-        return "No equilibrium was found."
-    pure, mixed = kinds.count("pure"), kinds.count("mixed")
-    number = f"There are {pure or 'no'} equilibria"
-    if pure == 1:
-        number = "There is one equilibrium"
-    words = f"{number} in pure strategies"
-    if mixed:
-        words += f" and {mixed} mixed"
-    if not equilibria.complete:
-        words += " (mixed ones of three players or more are not sought)"
-    is_equilibrium = solution.profile(solution.observed).equilibrium
-    words += f"; what was observed is {'one' if is_equilibrium else 'none'}."
-    if equilibria.degenerate:
-        words += " There are ties: others are as good."
-    return words
+    """How many equilibria there are, whether what was observed is one, and how far from
+    one it is."""
+    equilibria, observed = solution["equilibria"], solution.profile(solution.observed)
+    kinds = [equilibrium["kind"] for equilibrium in equilibria["found"]]
+    words = f"Equilibria in pure strategies: {kinds.count('pure')}"
+    if equilibria["complete"]:
+        words += f", in mixed ones: {kinds.count('mixed')}"
+    is_one = "one" if observed["equilibrium"] else "none"
+    regret, bound = observed["regret"], observed["bound"]
+    words += f"; what was observed is {is_one} (epsilon-regret {regret:.3g}, 95 % "
+    return f"{words}bound {bound:.3g})"
 
 
-def observed_regret_words(solution: Solution) -> str:
-    """How far from an equilibrium what was observed is."""
-    profile = solution.profile(solution.observed)
-    bound = ""
-    if profile.bound is not None:
-        bound = f" (95 % bound {profile.bound:.3g})"
-    return f"epsilon-regret of what was observed: {profile.regret:.3g}{bound}"
-
-
-def needed(item: BreakEven) -> str:
-    """`above 0.3`; `always`."""
-    return item.better if item.at is None else f"{item.better} {item.at:.3g}"
-
-
-def _payoffs(solution: Solution, payoffs: Mapping[str, float]) -> list[str]:
-    return [
-        say.signed(payoffs[player], places_for(solution, player))
-        for player in solution.players
-    ]
-
-
-def _interval(interval: DrawsInterval | None, places: int) -> str:
-    """`0.01 to 0.05`; a dash where nothing was drawn."""
-    if interval is None:
-        return "-"
-    return say.interval(interval.q025, interval.q975, places)
-
-
-def _share(shares: Mapping[str, float] | None, strategies: Sequence[str]) -> str:
-    """The share of samples or draws in which any of these is best; a dash where it is
-    not known."""
-    if shares is None:
-        return "-"
-    return say.percent(sum(shares[strategy] for strategy in strategies))
-
-
-def _mixture(equilibrium: NamedEquilibrium, titles: Titles) -> str:
-    """`Arden: wait 25 %, manoeuvre 75 %; Belmar: manoeuvre`."""
-    by_player = []
-    for player, shares in equilibrium.strategies.items():
-        likely = {name: share for name, share in shares.items() if share > LITTLE}
-        words = []
-        for strategy, share in likely.items():
-            title = titles.strategies[player][strategy]
-            words.append(title if len(likely) == 1 else f"{title} {say.percent(share)}")
-        by_player.append(f"{titles.players[player]}: {', '.join(words)}")
-    return "; ".join(by_player)
+def _mixture(shares: Mapping[str, float], titles: Mapping[str, str]) -> str:
+    """`wait 25 %, manoeuvre 75 %`; of a pure strategy its title."""
+    likely = {name: share for name, share in shares.items() if share > LITTLE}
+    if len(likely) == 1:
+        return titles[next(iter(likely))]
+    played = likely.items()
+    return ", ".join(f"{titles[name]} {say.percent(share)}" for name, share in played)

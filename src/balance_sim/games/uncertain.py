@@ -63,8 +63,6 @@ class StrategyRegrets:
     worst : (k,) the largest regret
     draw : (k,) the first draw in which it is met
     profile : (k, n) the profile there, the player's own strategy included
-    places : (k,) in how many draws and profiles of the others it is met: more than one
-        is a tie
     mean : (k,) over draws and profiles of the others, each counted alike
     upper : (k,) 95 % quantile over draws of the worst over profiles of the others
     choice : (k,) the strategies whose worst regret is smallest; several are a tie
@@ -73,7 +71,6 @@ class StrategyRegrets:
     worst: Floats
     draw: Ints
     profile: Ints
-    places: Ints
     mean: Floats
     upper: Floats
     choice: Bools
@@ -122,7 +119,6 @@ def _strategy_regrets(regret: Floats, player: int, width: float) -> StrategyRegr
         worst=worst,
         draw=draw,
         profile=np.insert(profile, player, np.arange(size), axis=1),
-        places=is_worst.sum(axis=(1, 2)),
         mean=table.mean(axis=(1, 2)),
         upper=np.quantile(table.max(axis=2), UPPER, axis=1),
         choice=worst <= worst.min() + width,
@@ -246,12 +242,9 @@ player's largest payoff."""
 class EmpiricalGame:
     """A game known from replications.
 
-    With fewer than two replications errors, probabilities and bounds are NaN and
-    everything may be best.
-
     Attributes
     ----------
-    values : (R, k_1, ..., k_n, n) payoffs of each replication, with the same random
+    values : (R, k_1, ..., k_n, n) payoffs of R >= 2 replications, with the same random
         numbers in all profiles
     seed : of the bootstrap; with the same R it draws the same replications, whatever
         the game
@@ -280,17 +273,9 @@ class EmpiricalGame:
 
     def __post_init__(self) -> None:
         players = number_of_players(self.values)
-        if self.values.ndim != players + 2 or not len(self.values):
+        if self.values.ndim != players + 2 or len(self.values) < 2:
             shape = f"(replications, k_1, ..., k_n, {players})"
             raise ValueError(f"values of shape {self.values.shape}: not {shape}")
-
-    @property
-    def replications(self) -> int:
-        return len(self.values)
-
-    @property
-    def players(self) -> int:
-        return int(self.values.shape[-1])
 
     @cached_property
     def mean(self) -> Floats:
@@ -300,14 +285,12 @@ class EmpiricalGame:
     @cached_property
     def mcse(self) -> Floats:
         """(k_1, ..., k_n, n) their Monte Carlo standard errors."""
-        if self.replications < 2:
-            return np.full(self.mean.shape, np.nan)
-        return np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(self.replications))
+        return np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(len(self.values)))
 
     @cached_property
     def _weights(self) -> Floats:
         """(B, R) share of each replication in each bootstrap sample."""
-        count = self.replications
+        count = len(self.values)
         rng = np.random.default_rng([self.seed, count])
         equal = np.full(count, 1.0 / count)
         return np.asarray(rng.multinomial(count, equal, size=self.resamples) / count)
@@ -317,7 +300,7 @@ class EmpiricalGame:
         """(B, k_1, ..., k_n, n) estimated payoffs in each bootstrap sample.
 
         Columns that are equal stay equal to the last bit."""
-        deviations = (self.values - self.mean).reshape(self.replications, -1)
+        deviations = (self.values - self.mean).reshape(len(self.values), -1)
         distinct, column = np.unique(deviations, axis=1, return_inverse=True)
         drawn = (self._weights @ distinct)[:, column]
         return np.asarray(drawn.reshape(self.resamples, *self.mean.shape) + self.mean)
@@ -329,12 +312,10 @@ class EmpiricalGame:
 
         With many replications, also the posterior probability under a flat prior (Rubin
         1981, Annals of Statistics 9: 130-134)."""
-        if self.replications < 2:
-            return np.full(self.mean.shape, np.nan)
         probabilities = []
-        for player in range(self.players):
+        for player in range(self.values.shape[-1]):
             best = best_replies(self.resampled, player)
-            ties = best.sum(axis=player - self.players, keepdims=True)
+            ties = best.sum(axis=player - self.values.shape[-1], keepdims=True)
             probabilities.append((best / ties).mean(axis=0))
         return np.stack(probabilities, axis=-1)
 
@@ -342,8 +323,6 @@ class EmpiricalGame:
     def equilibrium_probability(self) -> Floats:
         """(k_1, ..., k_n): in which share of bootstrap samples a profile is an
         equilibrium in pure strategies."""
-        if self.replications < 2:
-            return np.full(self.mean.shape[:-1], np.nan)
         return np.asarray(pure_equilibria(self.resampled).mean(axis=0))
 
     @cached_property
@@ -353,12 +332,12 @@ class EmpiricalGame:
 
         Third, (B,) the largest studentised error of these differences in each bootstrap
         sample."""
-        return [self._differences(player) for player in range(self.players)]
+        return [self._differences(player) for player in range(self.values.shape[-1])]
 
     def _differences(self, player: int) -> tuple[Floats, Floats, Floats]:
         strategies = self.values.shape[player + 1]
         table = np.moveaxis(self.values[..., player], player + 1, 1)
-        table = table.reshape(self.replications, strategies, -1)
+        table = table.reshape(len(self.values), strategies, -1)
         gain = np.zeros((strategies, strategies, table.shape[2]))
         error = np.zeros_like(gain)
         largest = np.zeros(self.resamples)
@@ -369,7 +348,7 @@ class EmpiricalGame:
             gain[a, b] = -gain[b, a]
             spread = difference.std(axis=0, ddof=1)
             varies = spread > constant
-            standard_error = spread / np.sqrt(self.replications)
+            standard_error = spread / np.sqrt(len(self.values))
             error[a, b] = error[b, a] = np.where(varies, standard_error, 0.0)
             if varies.any():
                 centred = (difference - gain[b, a])[:, varies] / error[b, a][varies]
@@ -383,20 +362,12 @@ class EmpiricalGame:
         every difference is known.
 
         The quantile of the bootstrap, put on Student's scale for R - 1 degrees of
-        freedom. NaN for one replication."""
-        freedom = self.replications - 1
-        if freedom < 1:
-            return float("nan")
+        freedom."""
+        freedom = len(self.values) - 1
         largest = np.max([errors for _, _, errors in self._deviations], axis=0)
         quantile = float(np.quantile(largest, CONFIDENCE))
-        quantile *= np.sqrt(self.replications / freedom)
+        quantile *= np.sqrt(len(self.values) / freedom)
         return float(stdtrit(freedom, ndtr(quantile))) if quantile > 0 else 0.0
-
-    @cached_property
-    def regret(self) -> Floats:
-        """(k_1, ..., k_n, n) estimated gain of each player's best deviation from each
-        profile, >= 0."""
-        return regrets(self.mean)
 
     @cached_property
     def regret_bound(self) -> Floats:
@@ -405,8 +376,6 @@ class EmpiricalGame:
 
         The largest over players bounds the e for which a profile is an
         e-equilibrium."""
-        if self.replications < 2:
-            return np.full(self.mean.shape, np.nan)
         bounds = []
         for gain, error, _ in self._deviations:
             bounds.append((gain + self.critical * error).max(axis=0))
@@ -419,8 +388,6 @@ class EmpiricalGame:
 
         No other strategy is better by more than c standard errors. All true best
         replies are among these at once with probability 95 %."""
-        if self.replications < 2:
-            return np.ones(self.mean.shape, dtype=bool)
         worse = []
         for player, (gain, error, _) in enumerate(self._deviations):
             width = 1e-9 * np.ptp(self.mean[..., player])

@@ -41,7 +41,7 @@ from balance_sim.model.core import (
     Thinning,
     World,
 )
-from balance_sim.model.perception import perceive_steps
+from balance_sim.model.perception import perceive
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
 from balance_sim.model.state import BlockState, begin_network
 from balance_sim.model.streams import (
@@ -219,12 +219,12 @@ def highest_unsided(world: World) -> Floats:
     """(n, n) the most that the threat to the row becomes, of which the column would not
     side with it, in any step, with the agreements in force of the start; times a
     margin."""
-    state = begin_network(world, np.arange(world.steps, dtype=np.uint64))
-    nothing = np.zeros((world.steps, len(world.first)))
-    perceive_steps(world, state, np.arange(world.steps), nothing)
-    workspace = state.workspace
-    by_step = threat.unsided(workspace.total, workspace.sided)
-    return np.asarray(by_step.max(axis=0) * MOST_ALARM + threat.ALARM_FLOOR)
+    state = begin_network(world, np.zeros(1, dtype=np.uint64))
+    highest = np.zeros((world.n, world.n))
+    for step in range(world.steps):
+        view = perceive(world, state, step)
+        np.maximum(highest, threat.unsided(view.total, view.sided)[0], out=highest)
+    return highest * MOST_ALARM + threat.ALARM_FLOOR
 
 
 def ranges(

@@ -10,159 +10,122 @@ record is refused. A posterior is the head of a table of joint draws;
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
-from typing import Any, NamedTuple
-
-from pydantic import ConfigDict, Field
+from typing import NamedTuple
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
-from balance_sim.scenario.diagnostics import Diagnostics, errors_in
+from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, refused
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
-from balance_sim.scenario.schema import Scenario, Strict
-from balance_sim.scenario.validation import read_piece
+from balance_sim.scenario.schema import Scenario
 
-
-class Written(Strict):
-    """Part of a file that a command wrote: what only people read is let through."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Calibrated(Written):
-    """What was calibrated: sha256 of the record and of the fitted weights."""
-
-    data_sha256: str
-    weights_sha256: str
-
-
-class Variances(Written):
-    """Of the year's level; those of states and dyads are in their estimates."""
-
-    level: float
-
-
-class Estimated(Written):
-    """A number; its standard error is for people."""
-
-    estimate: float
-
-
-class Covariance(Written):
-    """Key paths and their posterior covariance, row by row."""
-
-    names: tuple[str, ...]
-    matrix: tuple[tuple[float, ...], ...]
-
-
-class CalibrationFile(Written):
-    """What is read of a calibration; dyads: mean factor and shape by dyad."""
-
-    calibrated: Calibrated
-    variances: Variances
-    weights: dict[str, Estimated]
-    intercepts: dict[str, Estimated]
-    states: dict[str, Estimated]
-    declarations: dict[str, Estimated]
-    dyads: dict[str, tuple[float, float]]
-    covariance: Covariance
-
-
-class PosteriorFile(Written):
-    """The head of a table of draws. headline: what they make of the headline effect."""
-
-    command: str
-    draws: str = Field(pattern=r"^[^/\\]+$")
-    count: int
-    sha256: str
-    scenario_sha256: str
-    priors_sha256: str
-    headline: dict[str, Any] = Field(default={})
-
-
+CALIBRATION = (
+    "calibrated",
+    "variances",
+    "weights",
+    "intercepts",
+    "states",
+    "declarations",
+    "dyads",
+    "covariance",
+)
+"""Sections that a calibration has."""
+POSTERIOR = (
+    "command",
+    "draws",
+    "count",
+    "sha256",
+    "scenario_sha256",
+    "priors_sha256",
+)
+"""Keys that the head of draws has; `headline` may be missing."""
 INTERCEPTS_OF_STATES = {
     "states": "propensity",
     "declarations": "propensity_declarations",
 }
 """Sections of states' random intercepts, and the field of a state that each one
 fills."""
+_AGAIN = "write it again: balance-sim evidence"
 
 
-class NamedFile[Model: Strict](NamedTuple):
-    """A file that a scenario names: its tree, its name, and what it holds; None where
-    something is wrong with it."""
+class NamedFile(NamedTuple):
+    """A file that a scenario names: its tree, and its name within the folder."""
 
     tree: Node
     name: str
-    content: Model | None
 
 
-def _named_file[Model: Strict](
-    model: type[Model], tree: Node, sources: Sources, problems: Diagnostics
-) -> NamedFile[Model] | None:
-    """The file that the scenario names under the key of that model, or None.
+def _named_file(
+    tree: Node, key: str, needs: tuple[str, ...], sources: Sources, again: str
+) -> NamedFile | None:
+    """The file that the scenario names under a key; None where it names none.
 
-    Raises ScenarioError for a file that is no YAML."""
-    key = model.__name__.removesuffix("File").lower()
+    needs: keys that the file has to have. again: the command that writes it. Raises
+    ScenarioError for a file that is none."""
     node = tree.get(key)
     if node is None or node.value in (None, REFUSED) or node.fields:
         return None
     base = sources.names.get(node.mark.file, sources.path.name)
     file = sources.beside(node.value, base, node.mark, key, LARGEST_SCENARIO)
     read, wrong = read_document(decoded(file.data, file.shown), file.shown)
-    content = read_piece(model, read, "", wrong)
-    if model is CalibrationFile:
-        _check_states(read, tree, wrong)
-    hint = f"write it again: balance-sim evidence {_COMMANDS[key]} {sources.shown}"
-    problems += [replace(problem, suggestion=hint) for problem in wrong]
-    return NamedFile(read, file.name, None if errors_in(wrong) else content)
-
-
-_COMMANDS = {"calibration": "calibrate", "posterior": "posterior"}
-"""Commands of `balance-sim evidence` that write the files, by key."""
-
-
-def _check_states(read: Node, tree: Node, problems: Diagnostics) -> None:
-    """States of a calibration are the scenario's."""
-    roster = [str(row.value_of("id")) for row in tree.below("states").items]
-    for part in INTERCEPTS_OF_STATES:
-        for code, node in read.below(part).without(*roster).fields.items():
-            why = f"`{code}` is no state of the scenario"
-            problems.add(node.at, f"{part}.{code}", "E301", why)
+    for name in needs:
+        if name not in read.fields:
+            wrong.add(read, name, "E103", f"`{name}` is required", again)
+    if wrong:
+        raise ScenarioError(wrong)
+    return NamedFile(read, file.name)
 
 
 def with_calibration(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
     """The tree with the calibration that it names laid below it.
 
+    What the calibration holds is validated with the scenario, at its place in the
+    calibration's file.
+
     Parameters
     ----------
     tree : of the scenario
     sources : its files
-    problems : what is wrong with the calibration is added; the tree is without it then
+    problems : states of the calibration that the scenario lacks are added
 
     Raises
     ------
-    ScenarioError : for a file that is no YAML
+    ScenarioError : for a file that is no calibration
     """
-    file = _named_file(CalibrationFile, tree, sources, problems)
-    if file is None or file.content is None:
-        is_named = file is not None or tree.value_of("calibration") is None
-        return tree.without("calibration") if is_named else tree
+    again = f"{_AGAIN} calibrate {sources.shown}"
+    file = _named_file(tree, "calibration", CALIBRATION, sources, again)
+    if file is None:
+        is_open = tree.value_of("calibration") is None
+        return tree.without("calibration") if is_open else tree
+    roster = [str(row.value_of("id")) for row in tree.below("states").items]
+    for part in INTERCEPTS_OF_STATES:
+        for code, node in file.tree.below(part).without(*roster).fields.items():
+            why = f"`{code}` is no state of the scenario"
+            problems.add(node.at, f"{part}.{code}", "E301", why, again)
     return _laid(tree.without("calibration"), file.tree, file.name)
 
 
-def with_posterior(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
+def with_posterior(tree: Node, sources: Sources) -> Node:
     """The tree with what the head of draws says that it names; as with_calibration."""
-    file = _named_file(PosteriorFile, tree, sources, problems)
-    if file is None or file.content is None:
-        is_named = file is not None or tree.value_of("posterior") is None
-        return tree.without("posterior") if is_named else tree
-    draws = posixpath.join(posixpath.dirname(file.name), file.content.draws)
-    values = file.content.model_dump() | {"file": file.name, "draws": draws}
-    return tree.with_fields({"posterior": from_plain(values, file.tree.mark)})
+    again = f"{_AGAIN} posterior {sources.shown}"
+    file = _named_file(tree, "posterior", POSTERIOR, sources, again)
+    if file is None:
+        is_open = tree.value_of("posterior") is None
+        return tree.without("posterior") if is_open else tree
+    head = file.tree
+    keys = [name for name in (*POSTERIOR, "headline") if name in head.fields]
+    draws = str(head.value_of("draws"))
+    if {"/", "\\"} & {*draws}:
+        why = "expected the name of a file beside this one"
+        raise refused(head.fields["draws"], "draws", "E501", why, again)
+    path = posixpath.join(posixpath.dirname(file.name), draws)
+    values = {name: head.fields[name] for name in keys} | {
+        "file": file.name,
+        "draws": path,
+    }
+    return tree.with_fields({"posterior": from_plain(values, head.mark)})
 
 
 def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> None:
@@ -175,7 +138,7 @@ def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> N
     problems : an error for another record, a warning for other fitted weights
     """
     node, calibration = tree.below("calibration"), scenario.calibration
-    hint = f"write it again: balance-sim evidence calibrate {file}"
+    hint = f"{_AGAIN} calibrate {file}"
     if not calibration.data_sha256:
         return
     if calibration.data_sha256 != record_digest(scenario):
@@ -193,25 +156,26 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
     """The scenario's tree over what the calibration says. name: of its file."""
     estimates = {
         part: {
-            key: node.fields["estimate"]
-            for key, node in read.below(part).fields.items()
+            key: node.below("estimate") for key, node in read.below(part).fields.items()
         }
         for part in ("weights", "intercepts", *INTERCEPTS_OF_STATES)
     }
     head, covariance = read.below("calibrated"), read.below("covariance")
-    matrix, intercepts = covariance.below("matrix"), estimates["intercepts"]
+    intercepts = estimates["intercepts"]
     weights = _free_weights(tree.below("theory"), estimates["weights"])
     below = {
         "kinds": {kind: {"intercept": node} for kind, node in intercepts.items()},
         "theory": {"weights": weights},
         "calibration": {
             "file": name,
-            "data_sha256": head.fields["data_sha256"],
-            "weights_sha256": head.fields["weights_sha256"],
+            "data_sha256": head.below("data_sha256"),
+            "weights_sha256": head.below("weights_sha256"),
             "weights": estimates["weights"],
-            "level_variance": read.below("variances").fields["level"],
-            "names": covariance.fields["names"],
-            "covariance": [node for row in matrix.items for node in row.items],
+            "level_variance": read.below("variances").below("level"),
+            "names": covariance.below("names"),
+            "covariance": [
+                node for row in covariance.below("matrix").items for node in row.items
+            ],
         },
     }
     states = tree.below("states")
@@ -245,13 +209,12 @@ def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
 def _with_frailties(tree: Node, dyads: Node) -> Node:
     """The scenario's rows of dyads' factors, and those of dyads that it does not
     name."""
-    given = tree.get("frailties") or Node([], dyads.mark)
-    name, rows = SECTIONS["frailties"].name, list(given.items)
-    given_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
+    frailties = tree.get("frailties") or Node([], dyads.mark)
+    name, rows = SECTIONS["frailties"].name, list(frailties.items)
+    own_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
     for dyad, node in dyads.fields.items():
         a, _, b = dyad.partition("-")
-        if name((a, b)) not in given_dyads:
-            factor, shape = node.items
-            fields = {"a": a, "b": b, "factor": factor, "shape": shape}
-            rows.append(from_plain(fields, node.at))
-    return given.with_value(rows)
+        if name((a, b)) not in own_dyads:
+            values = dict(zip(("factor", "shape"), node.items, strict=False))
+            rows.append(from_plain({"a": a, "b": b} | values, node.at))
+    return frailties.with_value(rows)

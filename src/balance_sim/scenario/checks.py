@@ -1,10 +1,9 @@
 """What must hold between the pieces of a scenario: time, events, states, dyads,
 agreements, theory.
 
-A rule takes a scenario and yields what it finds wrong. The decorator `rule` names what
-it reads, so that a rule is left out where that could not be read, and is asked again
-only where that was changed. A rule whose rows are right or wrong one by one
-(`row_wise`) is asked in any case, of the rows that could be read.
+A rule takes a scenario and yields what it finds wrong. `RULES` names what each reads,
+so that it is left out where that could not be read, and is asked again only where that
+was changed.
 """
 
 from __future__ import annotations
@@ -12,15 +11,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from balance_sim import registry
-from balance_sim.scenario.actors import code_table, codes_at_the_time, known
-from balance_sim.scenario.diagnostics import Diagnostic, listed, near_or, problem
+from balance_sim.scenario.actors import code_table, known, successor
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
+    did_you_mean,
+    listed,
+    problem,
+)
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import NOWHERE
 from balance_sim.scenario.reading import Places, ValueChange
@@ -36,12 +38,13 @@ from balance_sim.scenario.schema import (
 MOST_STEPS = 20_000
 MOST_DAYS = 30_000
 """A thousand of the shortest half-lives of states' agreements: 2^1024 is no number."""
-MOST_WINDOWS = 100
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
 """Measures of capability, and the weight of each in the composite."""
+PLACE = ("latitude", "longitude")
 STAGES = ("opened", "signed", "in_force", "ended")
 """Dates of an agreement, in the order in which they come."""
+PLANNED = ("scheduled_signed", "scheduled_in_force")
 NOT_WITH = {
     "talks": ("signed", "in_force", "ended"),
     "signed": ("in_force", "ended", "scheduled_signed"),
@@ -100,53 +103,361 @@ class Finding(NamedTuple):
 Findings = Iterator[Finding]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A rule and what it reads.
+class Rule(NamedTuple):
+    """A rule and the fields of a scenario that it reads, with spaces between them.
 
-    reads : key paths without names of rows: `end`, `events.date`
     row_wise : the section whose rows are right or wrong one by one
     of_arms : whether it holds of each arm too
     """
 
     check: Callable[[Scenario], Findings]
-    reads: tuple[str, ...]
-    row_wise: str
-    of_arms: bool
+    reads: str
+    row_wise: str = ""
+    of_arms: bool = True
 
     def is_touched(self, changed: Collection[str]) -> bool:
-        """Whether it reads what was changed: key paths as `reads` has them."""
-        return any(
-            f"{path}.".startswith(f"{read}.") or f"{read}.".startswith(f"{path}.")
-            for path in changed
-            for read in self.reads
-        )
+        """Whether it reads one of the fields in which these key paths lie."""
+        heads = {path.partition(".")[0] for path in changed}
+        return not heads.isdisjoint(self.reads.split())
 
 
-RULES: list[Rule] = []
+def _unknown(
+    subject: SectionRow | str,
+    field: str,
+    name: str,
+    options: Iterable[str],
+    code: str = "E309",
+) -> Finding:
+    """The finding that a name is none of those that there are, with the nearest."""
+    names = sorted(options)
+    why, hint = f"there is no `{name}`", did_you_mean(name, names)
+    return Finding(code, subject, field, why, hint, listed(names))
 
 
-def rule(
-    reads: str, row_wise: str = "", *, of_arms: bool = True
-) -> Callable[[Callable[[Scenario], Findings]], Callable[[Scenario], Findings]]:
-    """Make a function one of the rules. reads: key paths with spaces between them."""
-
-    def register(check: Callable[[Scenario], Findings]) -> Callable[..., Findings]:
-        """Append the function to the rules; it stays as it is."""
-        RULES.append(Rule(check, tuple(reads.split()), row_wise, of_arms))
-        return check
-
-    return register
+# --- time, the focal event and the report ---------------------------------------------
 
 
-@lru_cache(maxsize=256)
+def _span(scenario: Scenario) -> Findings:
+    """The end lies after the start, in so many days and steps."""
+    days = (scenario.end - scenario.start).days
+    steps = math.ceil(days / scenario.step_days)
+    if days <= 0:
+        why = f"`end` {scenario.end} is not after `start` {scenario.start}"
+        yield Finding("E210", "end", "", why)
+    elif days > MOST_DAYS:
+        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
+        yield Finding("E203", "end", "", why, "take a shorter span")
+    elif steps > MOST_STEPS:
+        why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
+        hint = "take a larger step or a shorter span"
+        yield Finding("E203", "step_days", "", why, hint)
+
+
+def _base_rate(scenario: Scenario) -> Findings:
+    """A stated level is at most one agreement a year and dyad."""
+    n, rate = len(scenario.states), scenario.base_rate
+    dyad_count = n * (n - 1) // 2
+    if rate is not None and rate > dyad_count:
+        why = f"{rate:g} agreements a year among {n} states"
+        yield Finding("E203", "base_rate", "", why, "give fewer", f"up to {dyad_count}")
+
+
+def _focal(scenario: Scenario) -> Findings:
+    """The focal event is there, and not before the start."""
+    events = {event.id: event for event in scenario.events}
+    event = events.get(scenario.focal)
+    if event is None:
+        yield _unknown("focal", "", scenario.focal, events)
+    elif event.date < scenario.start:
+        span = f"{scenario.start}..{scenario.end}"
+        why = f"the focal event on {event.date} is outside {span}"
+        yield Finding("E203", event, "date", why, "windows count from it")
+
+
+def _plugins(scenario: Scenario) -> Findings:
+    """Plug-ins are those that there are."""
+    options = registry.places("summary")
+    for name in scenario.plugins:
+        if name not in options:
+            yield _unknown("plugins", "", name, options)
+
+
+def _reported(scenario: Scenario) -> Findings:
+    """Groups that are reported, and states whose position is coded, are the
+    scenario's."""
+    for name in scenario.report.groups:
+        if name not in scenario.groups:
+            yield _unknown("report", "groups", name, scenario.groups, "E107")
+    for dyad in scenario.report.positions:
+        a, _, b = dyad.partition("-")
+        if a == b or not {a, b} <= {*scenario.codes}:
+            why = f"`{dyad}` does not name two states of the roster"
+            yield Finding("E107", "report", "positions", why, "as RUS-UKR")
+
+
+def _windows(scenario: Scenario) -> Findings:
+    """Windows differ."""
+    windows = scenario.report.windows
+    if len({*windows}) < len(windows):
+        yield Finding("E015", "report", "windows", "a window is given twice")
+
+
+# --- events ---------------------------------------------------------------------------
+
+
+def _roles(scenario: Scenario) -> Findings:
+    """An actor has one role in an event, and nobody meets alone."""
+    for event in scenario.events:
+        actors = {*event.principals}
+        for role in ("guests", "targets"):
+            members = {*getattr(event, role)}
+            if members & actors:
+                codes = listed(f"`{code}`" for code in sorted(members & actors))
+                why = f"{codes} takes part already"
+                yield Finding("E306", event, role, why, "name each actor once")
+            actors |= members
+        if event.kind in NEED_COMPANY and len({*actors, event.host} - {None}) < 2:
+            why = f"at least 2 take part in an event of kind `{event.kind}`"
+            hint = "add a principal, guests or targets"
+            yield Finding("E212", event, "principals", why, hint)
+
+
+def _event_dates(scenario: Scenario) -> Findings:
+    """Events lie before the end."""
+    last = scenario.end - timedelta(days=1)
+    for event in scenario.events:
+        if event.date > last >= scenario.start:
+            why = f"{event.date} is outside ..{last}: events lie before `end`"
+            yield Finding("E203", event, "date", why)
+
+
+def _event_agreements(scenario: Scenario) -> Findings:
+    """Agreements that events name are on record."""
+    agreements = {agreement.id for agreement in scenario.accords}
+    for event in scenario.events:
+        if event.accord is not None and event.accord not in agreements:
+            yield _unknown(event, "accord", event.accord, agreements)
+
+
+def _provocations(scenario: Scenario) -> Findings:
+    """Nobody provokes itself."""
+    for hazard in scenario.provocations:
+        if hazard.state in hazard.targets:
+            yield Finding("E306", hazard, "targets", f"`{hazard.state}` itself")
+
+
+# --- states ---------------------------------------------------------------------------
+
+
+def _years(scenario: Scenario) -> Findings:
+    """States exist in the year of the start."""
+    year, table = scenario.start.year, code_table()
+    rows = {state.id: state for state in scenario.states}
+    for code in (*rows, *scenario.outside):
+        why = known(code, year) if code in table else None
+        if why is not None:
+            subject, field = (rows[code], "id") if code in rows else ("outside", "")
+            yield Finding("E304", subject, field, why, successor(code))
+
+
+def _single_states(scenario: Scenario) -> Findings:
+    """Latitude and longitude come together, and no state is its own patron."""
+    for state in scenario.states:
+        for field, partner in (PLACE, PLACE[::-1]):
+            if getattr(state, field) is None and getattr(state, partner) is not None:
+                why = f"`{field}` is required beside `{partner}`"
+                yield Finding("E103", state, field, why, place=partner)
+        if state.id in state.patrons:
+            yield Finding("E306", state, "patrons", f"`{state.id}` is its own patron")
+
+
+def _measures(scenario: Scenario) -> Findings:
+    """Every state has a measure of capability."""
+    names = ("capability", *MEASURES)
+    for state in scenario.states:
+        if all(getattr(state, name) is None for name in names):
+            why = f"none of {listed(names)} is given"
+            yield Finding("E216", state, "", why, "give one of them", place="id")
+
+
+def _shares(scenario: Scenario) -> Findings:
+    """`capability` is given for all states or for none, and some state has some."""
+    states = scenario.states
+    lacking = [state.id for state in states if state.capability is None]
+    complete = [state for state in states if state.capability is not None]
+    names = [*MEASURES] if lacking else ["capability"]
+    if lacking and complete:
+        why = f"given for {complete[0].id} and not for {listed(lacking, 5)}"
+        hint = "for all states or for none"
+        yield Finding("E217", complete[0], "capability", why, hint)
+    elif states and not any(getattr(row, name) for row in states for name in names):
+        hint = "at least one state must have some"
+        yield Finding("E213", "states", "", "capabilities sum to 0", hint)
+
+
+def _gaps(scenario: Scenario) -> Findings:
+    """A warning for ideal points, regimes, places and measures that are missing."""
+    states, weights = scenario.states, scenario.capability
+    names = ["ideal_point", "democracy", "latitude"]
+    if any(state.capability is None for state in states):
+        names += [name for name in MEASURES if getattr(weights, MEASURES[name]) > 0]
+    for name in names:
+        missing = [state.id for state in states if getattr(state, name) is None]
+        if missing:
+            is_all = len(missing) == len(states)
+            whom = "all states" if is_all else listed(missing)
+            yield Finding("W303", "states", "", f"`{name}` is missing for {whom}")
+
+
+# --- sums and orders ------------------------------------------------------------------
+
+
+def _weights(scenario: Scenario) -> Findings:
+    """Weights of the composite make 1."""
+    weights = scenario.capability
+    total = math.fsum((weights.gdp, weights.milex, weights.population))
+    if abs(total - 1.0) > 1e-9:
+        why = f"sum is {total:.12g}; must be 1 +- 1e-9"
+        yield Finding("E213", "capability", "", why, allowed="1")
+
+
+def _codings(scenario: Scenario) -> Findings:
+    """Weights of alternatives to the focal event's targets make less than 1."""
+    codings = scenario.targets_alternatives
+    total = sum(coding.weight for coding in codings)
+    if total >= 1.0:
+        why = f"all weights sum to {total:g}: nothing is left for the event's own"
+        hint, allowed = "lower them", "a sum below 1"
+        yield Finding("E203", codings[0], "weight", why, hint, allowed)
+
+
+def _trade(scenario: Scenario) -> Findings:
+    """A state's shares of trade make 1 at most."""
+    rows_of: defaultdict[str, list[Trade]] = defaultdict(list)
+    for row in scenario.trade:
+        rows_of[row.state].append(row)
+    for state, rows in rows_of.items():
+        total = math.fsum(row.share for row in rows)
+        if total > 1.0 + 1e-9:
+            why = f"the shares of `{state}` sum to {total:.6g}"
+            yield Finding("E213", rows[-1], "share", why, allowed="up to 1")
+
+
+def _signals(scenario: Scenario) -> Findings:
+    """Costly signals weigh more than the next cheaper ones."""
+    kinds = scenario.event_kinds
+    signals = [name for name in SIGNAL_ORDER if name in kinds]
+    for weight in ("alignment", "intent"):
+        sizes = {name: abs(getattr(kinds[name], weight)) for name in signals}
+        for cheaper, name in pairwise(signals):
+            if sizes[name] <= sizes[cheaper]:
+                why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
+                hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
+                path = f"{name}.{weight}"
+                yield Finding("E219", "event_kinds", path, why, hint, order)
+
+
+# --- dyads and agreements -------------------------------------------------------------
+
+
+def _spells(scenario: Scenario) -> Findings:
+    """Spells end after they begin, and those of one dyad and kind follow each other."""
+    spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
+    for spell in scenario.no_relations:
+        spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
+        if spell.since and spell.until and spell.until <= spell.since:
+            why = f"`until` {spell.until} is not after `from` {spell.since}"
+            hint = "leave it blank while it goes on"
+            yield Finding("E215", spell, "until", why, hint, "from < until")
+    for spells in spells_of.values():
+        spells.sort(key=lambda spell: spell.since or date.min)
+        for earlier, later in pairwise(spells):
+            if not (earlier.until and later.since and later.since >= earlier.until):
+                why = f"the spell overlaps that from {earlier.since}"
+                hint = "join the two, or correct a date"
+                yield Finding("E308", later, "", why, hint)
+
+
+def _agreements(scenario: Scenario) -> Findings:
+    """Agreements have the dates that their status needs, and no others; what is on
+    record lies before the start, what is scheduled does not."""
+    for agreement in scenario.accords:
+        status = agreement.status
+        if status in ("signed", "ended") and getattr(agreement, status) is None:
+            why = f"`{status}` is required with status `{status}`"
+            yield Finding("E103", agreement, status, why, place="status")
+        yield from _dates(agreement, scenario.start)
+        yield from _order(agreement)
+
+
+def _dates(agreement: Agreement, start: date) -> Findings:
+    """Each date is one that the status may have, on its side of the start."""
+    for field in (*STAGES, *PLANNED):
+        day, is_planned = getattr(agreement, field), field in PLANNED
+        if day is None:
+            continue
+        is_late = day < start if is_planned else day > start
+        if field in NOT_WITH[agreement.status]:
+            why = f"an agreement with status `{agreement.status}` has no `{field}` date"
+        elif is_late:
+            side = "before" if is_planned else "after"
+            why = f"`{field}` {day} is {side} `start` {start}"
+        else:
+            continue
+        plan = f"scheduled_{field}"
+        hint = f"a date fixed beforehand is `{plan}`" if plan in PLANNED else ""
+        yield Finding("E215", agreement, field, why, hint)
+
+
+def _order(agreement: Agreement) -> Findings:
+    """Dates come in order, as precisely as they are known."""
+    dates = []
+    for stage in STAGES:
+        is_done = getattr(agreement, stage) is not None
+        field = stage if is_done else f"scheduled_{stage}"
+        day = getattr(agreement, field, None)
+        if day is not None:
+            dates.append((field, day))
+    digits = ("year", "month", "day").index(agreement.precision) + 1
+    for (earlier, day), (later, later_day) in pairwise(dates):
+        if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
+            why = f"`{later}` {later_day} is before `{earlier}` {day}"
+            yield Finding("E215", agreement, later, why, "", " <= ".join(STAGES))
+
+
+# --- all of them ---------------------------------------------------------------------
+
+RULES = (
+    Rule(_span, "start end step_days"),
+    Rule(_base_rate, "base_rate states"),
+    Rule(_focal, "focal events start", of_arms=False),
+    Rule(_plugins, "plugins", of_arms=False),
+    Rule(_reported, "report groups states", of_arms=False),
+    Rule(_windows, "report", of_arms=False),
+    Rule(_roles, "events", "events"),
+    Rule(_event_dates, "events start end", "events"),
+    Rule(_event_agreements, "events accords", "events"),
+    Rule(_provocations, "provocations", "provocations"),
+    Rule(_years, "states outside start", "states"),
+    Rule(_single_states, "states", "states"),
+    Rule(_measures, "states", "states"),
+    Rule(_shares, "states"),
+    Rule(_gaps, "states capability", of_arms=False),
+    Rule(_weights, "capability"),
+    Rule(_codings, "targets_alternatives", of_arms=False),
+    Rule(_trade, "trade"),
+    Rule(_signals, "event_kinds"),
+    Rule(_spells, "no_relations"),
+    Rule(_agreements, "accords start", "accords"),
+)
+
+
 def rules_due(*changes: frozenset[str], is_arm: bool = False) -> tuple[Rule, ...]:
     """The rules that read what was changed.
 
     Parameters
     ----------
-    changes : key paths without names of rows; a rule has to read something of each.
-        All rules for no changes
+    changes : key paths; a rule has to read something of each. All rules for no changes
     is_arm : those alone that hold of an arm too
     """
     return tuple(
@@ -166,362 +477,9 @@ def findings_in(
     scenario : as far as it could be read
     rules : those that are asked
     incomplete : fields of the scenario that could not be read whole. A rule that reads
-        one of them is left out
+        one of them is left out, unless its rows can be asked one by one
     """
     for rule in rules:
-        heads = {read.partition(".")[0] for read in rule.reads} - {rule.row_wise}
-        if heads.isdisjoint(incomplete):
+        fields = {*rule.reads.split()} - {rule.row_wise}
+        if fields.isdisjoint(incomplete):
             yield from rule.check(scenario)
-
-
-def _unknown(
-    subject: SectionRow | str,
-    field: str,
-    name: str,
-    options: Iterable[str],
-    code: str = "E309",
-) -> Finding:
-    """The finding that a name is none of those that there are, with the nearest."""
-    names = sorted(options)
-    hint = near_or(name, names, "give one of those that there are")
-    why = f"there is no `{name}`"
-    return Finding(code, subject, field, why, hint, listed(names))
-
-
-# --- time, the focal event and the report ---------------------------------------------
-
-
-@rule("start end step_days")
-def _span(scenario: Scenario) -> Findings:
-    """The end lies after the start, in so many days and steps."""
-    days = (scenario.end - scenario.start).days
-    steps = math.ceil(days / scenario.step_days)
-    if days <= 0:
-        why = f"`end` {scenario.end} is not after `start` {scenario.start}"
-        yield Finding("E210", "end", "", why)
-    elif days > MOST_DAYS:
-        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
-        yield Finding("E203", "end", "", why, "take a shorter span")
-    elif steps > MOST_STEPS:
-        why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
-        hint = "take a larger step or a shorter span"
-        yield Finding("E203", "step_days", "", why, hint)
-
-
-@rule("base_rate states.id")
-def _base_rate(scenario: Scenario) -> Findings:
-    """A stated level is at most one agreement a year and dyad."""
-    n, rate = len(scenario.states), scenario.base_rate
-    dyad_count = n * (n - 1) // 2
-    if rate is not None and rate > dyad_count:
-        why = f"{rate:g} agreements a year among {n} states"
-        yield Finding("E203", "base_rate", "", why, "give fewer", f"up to {dyad_count}")
-
-
-@rule("focal events.id events.date start", of_arms=False)
-def _focal(scenario: Scenario) -> Findings:
-    """The focal event is there, and not before the start."""
-    events = {event.id: event for event in scenario.events}
-    event = events.get(scenario.focal)
-    if event is None:
-        yield _unknown("focal", "", scenario.focal, events)
-    elif event.date < scenario.start:
-        span = f"{scenario.start}..{scenario.end}"
-        why = f"the focal event on {event.date} is outside {span}"
-        yield Finding("E203", event, "date", why, "windows count from it")
-
-
-@rule("plugins", of_arms=False)
-def _plugins(scenario: Scenario) -> Findings:
-    """Plug-ins are those that there are."""
-    options = registry.places("summary")
-    for name in scenario.plugins:
-        if name not in options:
-            yield _unknown("plugins", "", name, options)
-
-
-@rule("report groups states.id", of_arms=False)
-def _reported(scenario: Scenario) -> Findings:
-    """Groups that are reported, and states whose position is coded, are the
-    scenario's."""
-    for name in scenario.report.groups:
-        if name not in scenario.groups:
-            yield _unknown("report", "groups", name, scenario.groups, "E107")
-    for dyad in scenario.report.positions:
-        a, _, b = dyad.partition("-")
-        if a == b or not {a, b} <= {*scenario.codes}:
-            why = f"`{dyad}` does not name two states of the roster"
-            yield Finding("E107", "report", "positions", why, "as RUS-UKR")
-
-
-@rule("report", of_arms=False)
-def _windows(scenario: Scenario) -> Findings:
-    """Windows differ, and there are some, and not too many."""
-    windows = scenario.report.windows
-    if len(set(windows)) < len(windows):
-        yield Finding("E015", "report", "windows", "a window is given twice")
-    if not windows:
-        yield Finding("E212", "report", "windows", "at least 1 needed, got 0")
-    if len(windows) > MOST_WINDOWS:
-        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}"
-        yield Finding("E022", "report", "windows", why)
-
-
-# --- events ---------------------------------------------------------------------------
-
-
-@rule(
-    "events.principals events.guests events.targets events.host events.kind", "events"
-)
-def _roles(scenario: Scenario) -> Findings:
-    """An actor has one role in an event, and nobody meets alone."""
-    for event in scenario.events:
-        actors = {*event.principals}
-        for role in ("guests", "targets"):
-            members = {*getattr(event, role)}
-            if members & actors:
-                codes = listed(f"`{code}`" for code in sorted(members & actors))
-                why = f"{codes} takes part already"
-                yield Finding("E306", event, role, why, "name each actor once")
-            actors |= members
-        if event.kind in NEED_COMPANY and len({*actors, event.host} - {None}) < 2:
-            why = f"at least 2 take part in an event of kind `{event.kind}`"
-            hint = "add a principal, guests or targets"
-            yield Finding("E212", event, "principals", why, hint)
-
-
-@rule("events.date start end", "events")
-def _event_dates(scenario: Scenario) -> Findings:
-    """Events lie before the end."""
-    last = scenario.end - timedelta(days=1)
-    for event in scenario.events:
-        if event.date > last >= scenario.start:
-            why = f"{event.date} is outside ..{last}: events lie before `end`"
-            yield Finding("E203", event, "date", why)
-
-
-@rule("events.accord accords.id", "events")
-def _event_agreements(scenario: Scenario) -> Findings:
-    """Agreements that events name are on record."""
-    agreements = {agreement.id for agreement in scenario.accords}
-    for event in scenario.events:
-        if event.accord is not None and event.accord not in agreements:
-            yield _unknown(event, "accord", event.accord, agreements)
-
-
-@rule("provocations.state provocations.targets", "provocations")
-def _provocations(scenario: Scenario) -> Findings:
-    """Nobody provokes itself."""
-    for hazard in scenario.provocations:
-        if hazard.state in hazard.targets:
-            yield Finding("E306", hazard, "targets", f"`{hazard.state}` itself")
-
-
-# --- states ---------------------------------------------------------------------------
-
-
-@rule("states.id outside start", "states")
-def _years(scenario: Scenario) -> Findings:
-    """States exist in the year of the start."""
-    year, table = scenario.start.year, code_table()
-    rows = {state.id: state for state in scenario.states}
-    for code in (*rows, *scenario.outside):
-        why = known(code, year) if code in table else None
-        if why is not None:
-            subject, field = (rows[code], "id") if code in rows else ("outside", "")
-            hint = codes_at_the_time(code, year)
-            yield Finding("E304", subject, field, why, hint)
-
-
-@rule("states.latitude states.longitude states.patrons", "states")
-def _single_states(scenario: Scenario) -> Findings:
-    """Latitude and longitude come together, and no state is its own patron."""
-    for state in scenario.states:
-        if (state.latitude is None) != (state.longitude is None):
-            pair = ("latitude", "longitude")
-            given, lacking = pair if state.longitude is None else pair[::-1]
-            why = f"`{lacking}` is required beside `{given}`"
-            yield Finding("E103", state, lacking, why, place=given)
-        if state.id in state.patrons:
-            yield Finding("E306", state, "patrons", f"`{state.id}` is its own patron")
-
-
-@rule("states.capability states.gdp_bn states.milex_bn states.population_m", "states")
-def _measures(scenario: Scenario) -> Findings:
-    """Every state has a measure of capability."""
-    names = ("capability", *MEASURES)
-    for state in scenario.states:
-        if all(getattr(state, name) is None for name in names):
-            why = f"none of {listed(names)} is given"
-            yield Finding("E216", state, "", why, "give one of them", place="id")
-
-
-@rule("states.capability states.gdp_bn states.milex_bn states.population_m")
-def _shares(scenario: Scenario) -> Findings:
-    """`capability` is given for all states or for none, and some state has some."""
-    states = scenario.states
-    lacking = [state.id for state in states if state.capability is None]
-    complete = [state for state in states if state.capability is not None]
-    names = [*MEASURES] if lacking else ["capability"]
-    if lacking and complete:
-        why = f"given for {complete[0].id} and not for {listed(lacking, 5)}"
-        hint = "for all states or for none"
-        yield Finding("E217", complete[0], "capability", why, hint)
-    elif states and not any(getattr(row, name) for row in states for name in names):
-        hint = "at least one state must have some"
-        yield Finding("E213", "states", "", "capabilities sum to 0", hint)
-
-
-@rule(
-    "states.ideal_point states.democracy states.latitude states.gdp_bn "
-    "states.milex_bn states.population_m capability",
-    of_arms=False,
-)
-def _gaps(scenario: Scenario) -> Findings:
-    """A warning for ideal points, regimes, places and measures that are missing."""
-    states, weights = scenario.states, scenario.capability
-    names = ["ideal_point", "democracy", "latitude"]
-    if any(state.capability is None for state in states):
-        names += [name for name in MEASURES if getattr(weights, MEASURES[name]) > 0]
-    for name in names:
-        missing = [state.id for state in states if getattr(state, name) is None]
-        if missing:
-            is_all = len(missing) == len(states)
-            whom = "all states" if is_all else listed(missing)
-            yield Finding("W303", "states", "", f"`{name}` is missing for {whom}")
-
-
-# --- sums and orders ------------------------------------------------------------------
-
-
-@rule("capability")
-def _weights(scenario: Scenario) -> Findings:
-    """Weights of the composite make 1."""
-    weights = scenario.capability
-    total = math.fsum((weights.gdp, weights.milex, weights.population))
-    if abs(total - 1.0) > 1e-9:
-        why = f"sum is {total:.12g}; must be 1 +- 1e-9"
-        yield Finding("E213", "capability", "", why, allowed="1")
-
-
-@rule("targets_alternatives", of_arms=False)
-def _codings(scenario: Scenario) -> Findings:
-    """Weights of alternatives to the focal event's targets make less than 1."""
-    codings = scenario.targets_alternatives
-    total = sum(coding.weight for coding in codings)
-    if total >= 1.0:
-        why = f"all weights sum to {total:g}: nothing is left for the event's own"
-        hint, allowed = "lower them", "a sum below 1"
-        yield Finding("E203", codings[0], "weight", why, hint, allowed)
-
-
-@rule("trade.share")
-def _trade(scenario: Scenario) -> Findings:
-    """A state's shares of trade make 1 at most."""
-    rows_of: defaultdict[str, list[Trade]] = defaultdict(list)
-    for row in scenario.trade:
-        rows_of[row.state].append(row)
-    for state, rows in rows_of.items():
-        total = math.fsum(row.share for row in rows)
-        if total > 1.0 + 1e-9:
-            why = f"the shares of `{state}` sum to {total:.6g}"
-            yield Finding("E213", rows[-1], "share", why, allowed="up to 1")
-
-
-@rule("event_kinds")
-def _signals(scenario: Scenario) -> Findings:
-    """Costly signals weigh more than the next cheaper ones."""
-    kinds = scenario.event_kinds
-    signals = [name for name in SIGNAL_ORDER if name in kinds]
-    for weight in ("alignment", "intent"):
-        sizes = {name: abs(getattr(kinds[name], weight)) for name in signals}
-        for cheaper, name in pairwise(signals):
-            if sizes[name] <= sizes[cheaper]:
-                why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
-                hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
-                path = f"{name}.{weight}"
-                yield Finding("E219", "event_kinds", path, why, hint, order)
-
-
-# --- dyads and agreements -------------------------------------------------------------
-
-
-@rule("no_relations.from no_relations.until")
-def _spells(scenario: Scenario) -> Findings:
-    """Spells end after they begin, and those of one dyad and kind follow each other."""
-    spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
-    for spell in scenario.no_relations:
-        spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
-        if spell.since and spell.until and spell.until <= spell.since:
-            why = f"`until` {spell.until} is not after `from` {spell.since}"
-            hint = "leave it blank while it goes on"
-            yield Finding("E215", spell, "until", why, hint, "from < until")
-    for spells in spells_of.values():
-        spells.sort(key=lambda spell: spell.since or date.min)
-        for earlier, later in pairwise(spells):
-            if not (earlier.until and later.since and later.since >= earlier.until):
-                why = f"the spell overlaps that from {earlier.since}"
-                hint = "join the two, or correct a date"
-                yield Finding("E308", later, "", why, hint)
-
-
-@rule("accords", "accords")
-def _agreements(scenario: Scenario) -> Findings:
-    """Agreements have their dates in order, and those that belong to the status."""
-    for agreement in scenario.accords:
-        yield from _order(agreement)
-        yield from _status(agreement)
-
-
-def _order(agreement: Agreement) -> Findings:
-    """Dates come in order, as precisely as they are known."""
-    dates = []
-    for stage in STAGES:
-        is_done = getattr(agreement, stage) is not None
-        field = stage if is_done else f"scheduled_{stage}"
-        day = getattr(agreement, field, None)
-        if day is not None:
-            dates.append((field, day))
-    digits = ("year", "month", "day").index(agreement.precision) + 1
-    for (earlier, day), (later, later_day) in pairwise(dates):
-        if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
-            why = f"`{later}` {later_day} is before `{earlier}` {day}"
-            yield Finding("E215", agreement, later, why, "", " <= ".join(STAGES))
-
-
-def _scheduled(field: str) -> str:
-    """The next step for a date that may lie ahead; empty for another."""
-    is_planned = field in ("signed", "in_force")
-    return f"a date fixed beforehand is `scheduled_{field}`" if is_planned else ""
-
-
-def _status(agreement: Agreement) -> Findings:
-    """An agreement has the dates that its status needs, and no others."""
-    status = agreement.status
-    for field in NOT_WITH[status]:
-        if getattr(agreement, field) is not None:
-            why = f"an agreement with status `{status}` has no `{field}` date"
-            yield Finding("E215", agreement, field, why, _scheduled(field))
-    if status in ("signed", "ended") and getattr(agreement, status) is None:
-        why = f"`{status}` is required with status `{status}`"
-        yield Finding("E103", agreement, status, why, place="status")
-
-
-@rule("accords start end", "accords")
-def _record(scenario: Scenario) -> Findings:
-    """What is on record lies before the start; what is scheduled does not."""
-    start = scenario.start
-    if start >= scenario.end:
-        return
-    for agreement in scenario.accords:
-        for field in STAGES:
-            day = getattr(agreement, field)
-            if day is not None and day > start:
-                why = f"`{field}` {day} is after `start` {start}"
-                yield Finding("E215", agreement, field, why, _scheduled(field))
-        for field in ("scheduled_signed", "scheduled_in_force"):
-            day = getattr(agreement, field)
-            if day is not None and day < start:
-                why = f"{day} is before `start` {start}"
-                hint = f"write `{field.removeprefix('scheduled_')}`"
-                yield Finding("E215", agreement, field, why, hint)

@@ -79,16 +79,6 @@ OWN = "own_"
 """Begins the name of what a user's own code defines: terms of willingness, kinds of
 event, outcomes."""
 
-REPLACED_TERMS = {
-    "distrust": (
-        "hostility",
-        "`distrust` read all that speaks against a partner, and is gone",
-        "write `hostility`, which reads the partner's own hostile intent",
-    )
-}
-"""A term of earlier versions -> the one in its place, what became of it, and what to
-do."""
-
 
 def is_term(name: str) -> bool:
     """Whether a weight can be given to it: a term of willingness, or one of the user's

@@ -1,39 +1,29 @@
 """What an experiment is: a scenario, what is varied in it, how points are chosen, and
 how often each is simulated.
 
-A factor takes a list of values, a range, or a distribution."""
+A factor takes a list of values, or a range."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, shown
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, refusal, shown
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
 from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 from balance_sim.scenario.setter import value_at
-from balance_sim.scenario.validation import read_piece, refusal
+from balance_sim.scenario.validation import read_piece
 
 MOST_FACTORS = 1_000
-NORMAL_SPREAD = 4.0
-"""A normal without bounds is cut at so many standard deviations."""
 DRAWN = "drawn"
 OF_DRAWS = ("posterior", "prior")
 """Designs whose points are joint draws of the parameters."""
-FAMILIES = {
-    "uniform": {"min", "max"},
-    "loguniform": {"min", "max"},
-    "triangular": {"min", "mode", "max"},
-    "normal": {"mean", "sd"},
-}
-"""Numbers that a family of distributions needs."""
 
 
 @dataclass(frozen=True)
@@ -55,96 +45,52 @@ class Values:
 
 
 class Spread(Strict):
-    """Values over a range: `steps` of them or one every `step`, or a distribution.
+    """Values over a range, even or even in logarithms: `steps` of them, or one every
+    `step`; any of them in a sample."""
 
-    A normal is cut at `min` and `max`, else at NORMAL_SPREAD standard deviations."""
-
-    distribution: Literal["uniform", "loguniform", "triangular", "normal"] = "uniform"
-    min: float | None = None
-    max: float | None = None
-    mode: float | None = None
-    mean: float | None = None
-    sd: Annotated[float, Field(gt=0)] | None = None
+    min: float
+    max: float
     steps: Annotated[int, Field(ge=2, le=10_000)] | None = None
     step: Annotated[float, Field(gt=0)] | None = None
     scale: Literal["linear", "log"] = "linear"
 
-    @property
-    def middle(self) -> float:
-        """The mode of a triangular distribution, the mean of a normal."""
-        return self.mode or self.mean or 0.0
-
-    def ends(self) -> tuple[float, float]:
-        """The lowest value and the highest."""
-        reach = NORMAL_SPREAD * (self.sd or 0.0)
-        low = self.middle - reach if self.min is None else self.min
-        return low, self.middle + reach if self.max is None else self.max
-
-    @model_validator(mode="after")
-    def _has_its_numbers(self) -> Spread:
-        """The family's numbers are given, and no others."""
-        names, needed = (
-            ("min", "max", "mode", "mean", "sd"),
-            FAMILIES[self.distribution],
-        )
-        given = {name for name in names if getattr(self, name) is not None}
-        for name in sorted(needed - given):
-            raise refusal("E103", f"`{name}` is required")
-        for name in sorted(given - {"min", "max"} - needed):
-            why = f"a {self.distribution} distribution has no `{name}`"
-            raise refusal("E101", why, f"it takes {listed(sorted(needed))}")
-        return self
-
     @model_validator(mode="after")
     def _is_a_range(self) -> Spread:
         """The numbers fit each other."""
-        low, high = self.ends()
-        is_log = self.scale == "log" or self.distribution == "loguniform"
+        low, high, is_log = self.min, self.max, self.scale == "log"
         if low >= high:
             raise refusal("E403", f"min {low:g} is not below max {high:g}")
         if is_log and low <= 0:
             raise refusal("E403", f"min {low:g} has no logarithm")
-        if self.distribution == "triangular" and not low <= self.middle <= high:
-            raise refusal(
-                "E403", f"the mode {self.middle:g} is not in {low:g}..{high:g}"
-            )
-        if self.step is None:
-            return self
-        count = (high - low) / self.step
-        if is_log or self.steps or abs(count - round(count)) > 1e-6 * count:
+        count = (high - low) / (self.step or high - low)
+        is_odd = abs(count - round(count)) > 1e-6 * count
+        if self.step and (is_log or self.steps or is_odd):
             why = f"step {self.step:g} does not lead from {low:g} to {high:g}"
             raise refusal("E403", why, "give `steps`, the number of values")
         return self
 
-    def at(self, share: float) -> float:
-        """The quantile of a share 0..1.
+    def ends(self) -> tuple[float, float]:
+        """The lowest value and the highest."""
+        return self.min, self.max
 
-        >>> Spread(distribution="triangular", min=0.0, mode=0.5, max=1.0).at(0.5)
-        0.5
+    def at(self, share: float) -> float:
+        """The value at a share 0..1 of the range.
+
+        >>> Spread(min=0.01, max=1.0, scale="log").at(0.5)
+        0.1
         """
-        low, high = self.ends()
-        if self.scale == "log" or self.distribution == "loguniform":
-            value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-        elif self.distribution == "triangular":
-            if share < (self.middle - low) / (high - low):
-                return low + math.sqrt(share * (high - low) * (self.middle - low))
-            return high - math.sqrt((1 - share) * (high - low) * (high - self.middle))
-        elif self.distribution == "normal":
-            curve = NormalDist(self.middle, self.sd or 1.0)
-            below, above = curve.cdf(low), curve.cdf(high)
-            inner = below + share * (above - below)
-            value = curve.inv_cdf(min(max(inner, 1e-300), 1 - 1e-16))
-        else:
+        low, high = self.min, self.max
+        if self.scale == "linear":
             return low + share * (high - low)
+        value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
         return min(max(value, low), high)
 
     def grid(self) -> tuple[object, ...]:
         """The values that a grid or a list takes, even in share; none without `steps`
         or `step`. Rounded to 12 digits, so that 0.1 is 0.1."""
-        low, high = self.ends()
         last = (self.steps or 1) - 1
         if self.step is not None:
-            last = round((high - low) / self.step)
+            last = round((self.max - self.min) / self.step)
         shares = [place / last for place in range(last + 1)] if last else []
         return tuple(float(f"{self.at(share):.12g}") for share in shares)
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
+
+from pydantic_core import PydanticCustomError
 
 CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
@@ -18,8 +18,8 @@ CONTROL = re.compile(
 )
 """What no text of a file may hold: it would steer a terminal, or show letters in
 another order than they stand."""
-MOST_COMPARED = 100_000
-"""Words that are compared with misspelt ones while one file is read."""
+MOST_PROBLEMS = 500
+"""Problems after which no more of a file is read."""
 SHOWN_AT_ONCE = 20
 SHOWN_PER_COLUMN = 5
 
@@ -33,7 +33,7 @@ class Mark(NamedTuple):
     col: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
     """One thing wrong. `code` begins with E (refused) or W (a warning; the scenario
     still runs)."""
@@ -69,47 +69,40 @@ class Diagnostic:
         return asdict(self)
 
 
-class Placed(Protocol):
-    """A node, or whatever else knows its place."""
-
-    mark: Mark
-
-
 def problem(
-    place: Mark | Placed,
+    place: Any,
     path: str,
     code: str,
     message: str,
     suggestion: str = "",
     allowed: str = "",
 ) -> Diagnostic:
-    """A `Diagnostic` at a place. Its texts are printable lines, whatever names the file
-    holds."""
-    mark = place if isinstance(place, Mark) else place.mark
-    return Diagnostic(
-        *mark,
-        shown(path, 200),
-        code,
-        escaped(message),
-        allowed=escaped(allowed),
-        suggestion=escaped(suggestion),
-    )
+    """One thing wrong, its texts made printable, whatever names the file holds.
+
+    Parameters
+    ----------
+    place : Mark, or a node
+        Where it is.
+    path : str
+        The key path.
+    code, message, suggestion, allowed : str
+        See `Diagnostic`.
+    """
+    file, line, col = getattr(place, "mark", place)
+    texts = escaped(message), escaped(allowed), escaped(suggestion)
+    return Diagnostic(file, line, col, shown(path, 200), code, *texts)
 
 
 class Diagnostics(list[Diagnostic]):
     """All that is wrong after one pass."""
 
-    def add(
-        self,
-        place: Mark | Placed,
-        path: str,
-        code: str,
-        message: str,
-        suggestion: str = "",
-        allowed: str = "",
-    ) -> None:
-        """Append one; see `problem`."""
-        self.append(problem(place, path, code, message, suggestion, allowed))
+    def add(self, *words: Any, **texts: str) -> None:
+        """Append one, of the arguments of `problem`.
+
+        Raises ScenarioError with all of them where they are too many to go on."""
+        self.append(problem(*words, **texts))
+        if len(self) > MOST_PROBLEMS:
+            raise ScenarioError(self)
 
 
 def errors_in(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -157,32 +150,29 @@ class ScenarioError(InputError, ValueError):
         return report(self.problems)
 
 
-def refused(
-    place: Mark | Placed,
-    path: str,
-    code: str,
-    message: str,
-    suggestion: str = "",
-    allowed: str = "",
-) -> ScenarioError:
-    """A refusal for one reason; see `problem`."""
-    return ScenarioError([problem(place, path, code, message, suggestion, allowed)])
+def refused(*words: Any, **texts: str) -> ScenarioError:
+    """A refusal for one reason, of the arguments of `problem`."""
+    return ScenarioError([problem(*words, **texts)])
+
+
+def refusal(
+    code: str, message: str, suggestion: str = "", allowed: str = ""
+) -> PydanticCustomError:
+    """The error that a validator of a field raises: a diagnostic at the place of that
+    field."""
+    texts = {"message": message, "suggestion": suggestion, "allowed": allowed}
+    return PydanticCustomError(code, "{message}", texts)
 
 
 def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic]:
     """Without repetitions: errors before warnings, the first file before others, then
-    by file, line, column."""
+    by file, line and column."""
     return sorted(
-        dict.fromkeys(problems),
+        set(problems),
         key=lambda problem: (
             problem.is_warning,
             problem.file != first_file,
-            problem.file,
-            problem.line,
-            problem.col,
-            problem.code,
-            problem.path,
-            problem.message,
+            problem,
         ),
     )
 
@@ -218,8 +208,6 @@ def shown(value: object, limit: int = 60) -> str:
 
 def escaped(text: str) -> str:
     """Text with its control characters written out; what is printable stays."""
-    if text.isprintable():
-        return text
     return "".join(
         character
         if character.isprintable()
@@ -235,32 +223,11 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     return ", ".join(shown(name) for name in names[:limit]) + ending
 
 
-_comparisons_left: ContextVar[int] = ContextVar("comparisons left", default=1 << 62)
-
-
-@contextmanager
-def few_suggestions() -> Iterator[None]:
-    """Inside, misspelt words are compared with at most MOST_COMPARED others: that takes
-    time, and a file may hold thousands of them."""
-    token = _comparisons_left.set(MOST_COMPARED)
-    try:
-        yield
-    finally:
-        _comparisons_left.reset(token)
-
-
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option that was probably meant, or None. cutoff: how much alike they are at
     least, 0..1."""
-    comparisons_left = _comparisons_left.get()
-    if comparisons_left <= 0:
-        return None
     folded = {option.casefold(): option for option in sorted(set(options))}
-    _comparisons_left.set(comparisons_left - len(folded))
-    wanted = word[:80].casefold()
-    if wanted in folded:
-        return folded[wanted]
-    matches = difflib.get_close_matches(wanted, folded, n=1, cutoff=cutoff)
+    matches = difflib.get_close_matches(word[:80].casefold(), folded, 1, cutoff)
     return folded[matches[0]] if matches else None
 
 

@@ -8,7 +8,7 @@ reader."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -25,33 +25,55 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
 
 DEEPEST = 20
-MOST_NODES = 200_000
-MOST_REFUSED = 500
+MOST_VALUES = 100_000
 EXAMPLE = (
     "smallest file: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, "
     "`events`, `arms`; `balance-sim new NAME` writes one to start from"
 )
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVER: Any = yaml.resolver.Resolver()
 _KEY_AND_VALUE = re.compile(
     r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)"
 )
-_CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
 
 
 def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
-    """The tree of one YAML document, and what is wrong with its values.
+    """The tree of one YAML document.
 
-    Raises ScenarioError where nothing more can be read."""
-    _refuse_controls(text, file)
-    composer = _Composer(text, file)
+    Parameters
+    ----------
+    text : str
+        Of the file.
+    file : str
+        As messages show it.
+
+    Returns
+    -------
+    Node, Diagnostics
+        The tree, and what is wrong with its values.
+
+    Raises
+    ------
+    ScenarioError
+        Where nothing more can be read.
+    """
+    match, start = CONTROL.search(text), Mark(file, 1, 1)
+    if match:
+        lines = re.split("\r\n|\r|\n", text[: match.start()])
+        mark = Mark(file, len(lines), len(lines[-1]) + 1)
+        why = f"control character U+{ord(match.group()):04X}"
+        raise refused(mark, "", "E007", why, "remove it")
+    if text.count(",") + text.count("\n") > MOST_VALUES:
+        why = f"more than {MOST_VALUES:,} values"
+        raise refused(start, "", "E022", why, "move long lists to tables")
     try:
-        root = composer.document()
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ScenarioError([*composer.problems, _explain(error, text, file)]) from None
+        raise ScenarioError([_explain(error, text, file)]) from None
     if root is None:
-        why = "the file is empty"
-        raise refused(Mark(file, 1, 1), "", "E004", why, EXAMPLE)
-    return root, composer.problems
+        raise refused(start, "", "E004", "the file is empty", EXAMPLE)
+    tree = _Tree(file)
+    return tree.node(root, "", 0), tree.problems
 
 
 def is_plain_text(text: str) -> bool:
@@ -63,192 +85,121 @@ def is_plain_text(text: str) -> bool:
     return not problems and isinstance(node.value, str) and node.value == text
 
 
-class _Composer:
-    """Composes nodes from the events of YAML. problems: what is wrong with values."""
+class _Tree:
+    """Makes nodes of those of PyYAML. problems: what is wrong with values."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, file: str) -> None:
         self.file = file
-        self.events = yaml.parse(text, Loader=_Loader)
         self.problems = Diagnostics()
-        self.count = 0
+        self.known: set[yaml.Node] = set()
 
-    def refuse(
-        self, mark: Mark, path: str, code: str, message: str, hint: str = ""
-    ) -> None:
-        """A value is refused; the rest is read, up to MOST_REFUSED of them."""
-        self.problems.add(mark, path, code, message, hint)
-        if len(self.problems) > MOST_REFUSED:
-            raise ScenarioError(self.problems)
+    def mark(self, source: yaml.Node) -> Mark:
+        """Where a node begins."""
+        return Mark(self.file, source.start_mark.line + 1, source.start_mark.column + 1)
 
-    def stop(
-        self, mark: Mark, path: str, code: str, message: str, hint: str = ""
-    ) -> ScenarioError:
+    def stop(self, source: yaml.Node, *words: str) -> ScenarioError:
         """The error for what makes it pointless to read on."""
-        self.problems.add(mark, path, code, message, hint)
+        self.problems.add(self.mark(source), *words)
         return ScenarioError(self.problems)
 
-    def document(self) -> Node | None:
-        """The one document of the text; None where there is none."""
-        root = None
-        for event in self.events:
-            mark = self.mark(event)
-            if isinstance(event, yaml.DocumentStartEvent) and event.tags:
-                hint = "remove the %TAG line"
-                raise self.stop(mark, "", "E023", "YAML tags are not allowed", hint)
-            if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-                why = f"one document per file; a second starts at line {mark.line}"
-                raise self.stop(mark, "", "E013", why)
-            if isinstance(event, yaml.NodeEvent):
-                root = self.node(event, "", 0)
-        return root
+    def check(self, source: yaml.Node, path: str, depth: int) -> None:
+        """Raises ScenarioError for an alias, a tag, and too deep a nesting."""
+        if source in self.known:
+            raise self.stop(source, path, "E020", "an alias refers to it", "repeat it")
+        self.known.add(source)
+        is_plain = isinstance(source, yaml.ScalarNode) and not source.style
+        tag = _RESOLVER.resolve(type(source), source.value, (is_plain, True))
+        if source.tag != tag:
+            why = f"YAML tags are not allowed (`{shown(source.tag)}`)"
+            raise self.stop(source, path, "E023", why, "write plain values")
+        if depth > DEEPEST:
+            raise self.stop(source, path, "E021", f"nesting deeper than {DEEPEST}")
 
-    def mark(self, event: yaml.Event) -> Mark:
-        """Where an event begins."""
-        start = event.start_mark
-        if start is None:
-            return Mark(self.file, 1, 1)
-        return Mark(self.file, start.line + 1, start.column + 1)
+    def node(self, source: yaml.Node, path: str, depth: int) -> Node:
+        """A node with all below it. depth: of mappings and lists around it."""
+        if isinstance(source, yaml.ScalarNode):
+            self.check(source, path, depth)
+            return self.scalar(source, path)
+        self.check(source, path, depth + 1)
+        value: object = [
+            self.node(item, f"{path}[{position}]", depth + 1)
+            for position, item in enumerate(source.value)
+            if isinstance(source, yaml.SequenceNode)
+        ]
+        if isinstance(source, yaml.MappingNode):
+            value = self.fields(source, path, depth + 1)
+        return Node(value, self.mark(source))
 
-    def children(self) -> Iterator[yaml.Event]:
-        """Events of what the open mapping or list holds."""
-        for event in self.events:
-            if isinstance(event, yaml.CollectionEndEvent):
-                return
-            yield event
-
-    def admitted(self, event: yaml.Event, path: str) -> Mark:
-        """Where a node begins that is nothing but a mapping, a list or a scalar."""
-        mark = self.mark(event)
-        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
-        if anchor is not None:
-            is_alias = isinstance(event, yaml.AliasEvent)
-            event_type = "aliases" if is_alias else "anchors"
-            sigil = "*" if is_alias else "&"
-            why = f"{event_type} are not allowed (`{sigil}{shown(anchor)}`)"
-            raise self.stop(mark, path, "E020", why, "repeat the value")
-        if tag is not None:
-            why = f"YAML tags are not allowed (`{shown(tag)}`)"
-            raise self.stop(mark, path, "E023", why, "write plain values")
-        return mark
-
-    def node(self, event: yaml.Event, path: str, depth: int, key: str = "") -> Node:
-        """A node with all below it. key: that names it."""
-        mark = self.admitted(event, path)
-        self.count += 1
-        if self.count > MOST_NODES:
-            why, hint = f"more than {MOST_NODES:,} values", "move long lists to tables"
-            raise self.stop(mark, path, "E022", why, hint)
-        if isinstance(event, yaml.ScalarEvent):
-            return self.scalar(event, mark, path, is_text=key == "sha256")
-        if depth >= DEEPEST:
-            raise self.stop(mark, path, "E021", f"nesting deeper than {DEEPEST}")
-        if isinstance(event, yaml.MappingStartEvent):
-            return self.mapping(mark, path, depth + 1)
-        items: list[Node] = []
-        for child in self.children():
-            items.append(self.node(child, f"{path}[{len(items)}]", depth + 1))
-        return Node(items, mark)
-
-    def mapping(self, mark: Mark, path: str, depth: int) -> Node:
-        """A mapping; a key that is refused is left out."""
+    def fields(self, source: yaml.Node, path: str, depth: int) -> dict[str, Node]:
+        """Children of a mapping; one whose key is refused is left out."""
         fields: dict[str, Node] = {}
-        events = self.children()
-        for event in events:
-            key_mark = self.admitted(event, path)
-            if not isinstance(event, yaml.ScalarEvent):
-                why = "keys must be text, got a list or a mapping"
-                raise self.stop(key_mark, path, "E105", why)
-            key = event.value
-            key_path = f"{path}.{shown(key)}" if depth > 1 else shown(key)
-            is_admitted = self.is_key(event, key_mark, key_path, fields)
-            child = self.node(next(events), key_path, depth, key)
-            child.key = key_mark
-            if is_admitted:
-                fields[key] = child
-        return Node(fields, mark)
+        for key, value in source.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.stop(key, path, "E105", "keys must be text")
+            key_path = f"{path}.{shown(key.value)}".lstrip(".")
+            is_key = self.is_key(key, key_path, fields)
+            child = self.node(value, key_path, depth)
+            child.key = self.mark(key)
+            if is_key:
+                fields[key.value] = child
+        return fields
 
     def is_key(
-        self, event: yaml.ScalarEvent, mark: Mark, path: str, fields: dict[str, Node]
+        self, source: yaml.ScalarNode, path: str, fields: dict[str, Node]
     ) -> bool:
         """Whether it may stand as a key beside these fields."""
-        key, is_quoted = event.value, event.style not in (None, "")
-        if key == "<<" and not is_quoted:
-            hint = "use `extends:` or repeat the keys"
-            self.refuse(mark, path, "E020", "merge keys are not supported", hint)
-        elif not key or not (is_quoted or isinstance(plain_scalar(key), str)):
-            why, hint = f"keys must be text, got `{shown(key)}`", "put it in quotes"
-            last_text = list(fields.values())[-1].text if fields else ""
-            if last_text.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
-                hint = f"if this is a decimal comma, use {last_text}.{key}"
-            self.refuse(mark, path, "E105", why, hint)
+        key, problem_count, hint = source.value, len(self.problems), "put it in quotes"
+        self.check(source, path, 0)
+        node = self.scalar(source, path)
+        if key == "<<" and not node.quoted:
+            why, hint = "merge keys are not supported", "repeat the keys"
+            self.problems.add(node, path, "E020", why, hint)
         elif key in fields:
             why = f"`{shown(key)}` already given at line {fields[key].at.line}"
-            self.refuse(mark, path, "E014", why, "remove one")
-        else:
-            return not self.has_controls(key, mark, path)
-        return False
+            self.problems.add(node, path, "E014", why, "remove one")
+        elif node.value is not REFUSED and not (isinstance(node.value, str) and key):
+            before = [*fields.values()][-1].text if fields else ""
+            if before.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
+                hint = f"if this is a decimal comma, use {before}.{key}"
+            why = f"keys must be text, got `{shown(key)}`"
+            self.problems.add(node, path, "E105", why, hint)
+        return len(self.problems) == problem_count
 
-    def has_controls(self, text: str, mark: Mark, path: str) -> bool:
-        """Whether a text holds control characters, which is refused."""
-        match = CONTROL.search(text)
-        if match:
-            why = f"control character U+{ord(match.group()):04X}"
-            self.refuse(mark, path, "E007", why, "remove it")
-        return match is not None
-
-    def scalar(
-        self, event: yaml.ScalarEvent, mark: Mark, path: str, *, is_text: bool
-    ) -> Node:
-        """A single value. is_text: whatever it looks like."""
-        text, is_quoted = event.value, event.style not in (None, "")
-        value: object = text if is_quoted or is_text else plain_scalar(text)
+    def scalar(self, source: yaml.ScalarNode, path: str) -> Node:
+        """A single value. A digest is text, whatever it looks like."""
+        text, is_quoted = source.value, bool(source.style)
+        node = Node(text, self.mark(source), text=text, quoted=is_quoted)
+        is_text = is_quoted or path.endswith("sha256")
+        value, control = text if is_text else plain_scalar(text), CONTROL.search(text)
         if isinstance(value, Unclear):
-            self.refuse(mark, path, *value)
-            value = REFUSED
-        elif self.has_controls(text, mark, path):
-            value = REFUSED
-        return Node(value, mark, text=text, quoted=is_quoted)
-
-
-def _refuse_controls(text: str, file: str) -> None:
-    """Control characters anywhere in the text, outside of escapes."""
-    match = CONTROL.search(text)
-    if match:
-        lines = re.split("\r\n|\r|\n", text[: match.start()])
-        mark = Mark(file, len(lines), len(lines[-1]) + 1)
-        why = f"control character U+{ord(match.group()):04X}"
-        raise refused(mark, "", "E007", why, "remove it; in text write what is meant")
+            self.problems.add(node, path, *value)
+        elif control is not None:
+            why = f"control character U+{ord(control.group()):04X}"
+            self.problems.add(node, path, "E007", why, "remove it")
+        else:
+            return node.with_value(value)
+        return node.with_value(REFUSED)
 
 
 def _explain(error: yaml.YAMLError, text: str, file: str) -> Diagnostic:
     """What a person can do about a text that YAML cannot read."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or str(error)
-    if mark is None:
-        why = f"YAML cannot be read: {shown(reason, 120)}"
-        return problem(Mark(file, 1, 1), "", "E010", why)
-    place = Mark(file, mark.line + 1, mark.column + 1)
-    lines = [*text.splitlines(), ""]
-    last = min(mark.line, len(lines) - 1)
-    line = lines[last]
-    if "\t" in line[: len(line) - len(line.lstrip())] + line[mark.column :][:1]:
-        why = "tab used for indentation"
-        return problem(place, "", "E010", why, "use spaces")
+    mark = getattr(error, "problem_mark", None)
+    row, column = (mark.line, mark.column) if mark else (0, 0)
+    place, lines = Mark(file, row + 1, column + 1), [*text.splitlines(), ""]
+    last = min(row, len(lines) - 1)
+    indent = re.match(r"\s*", lines[last])
+    if indent and "\t" in indent.group() + lines[last][column : column + 1]:
+        return problem(place, "", "E010", "tab used for indentation", "use spaces")
     for number in range(last, max(-1, last - 3), -1):
-        if lines[number].startswith(_CONFLICT):
-            why = "a merge conflict stands in the file"
-            hint = "keep one of the two versions, without the lines of `<<<` and `>>>`"
-            return problem(Mark(file, number + 1, 1), "", "E010", why, hint)
         match = _KEY_AND_VALUE.match(lines[number])
         if match:
             key_mark = Mark(file, number + 1, match.start("key") + 1)
             return no_space(key_mark, match["key"], match["value"])
-    if "depth" in reason or "nesting" in reason:
+    if "single document" in str(error):
+        return problem(place, "", "E013", "one document per file")
+    if "nesting" in reason:
         return problem(place, "", "E021", f"nesting deeper than {DEEPEST}")
-    opened, context = getattr(error, "context_mark", None), str(error)
-    if opened is not None and ("flow" in context or "quoted scalar" in context):
-        why = f"opened at line {opened.line + 1}, never closed"
-        return problem(place, "", "E010", why, "close the bracket or quote")
     why = f"YAML cannot be read here: {shown(reason, 120)}"
     return problem(place, "", "E010", why, "check indentation, brackets and quotes")
 

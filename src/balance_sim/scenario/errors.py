@@ -6,14 +6,12 @@ Numbers as JSON knows them; dataclasses as a notebook shows them.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import math
-import os
 from pathlib import Path
 from typing import Any
 
-from balance_sim.scenario.diagnostics import BalanceSimError, listed, shown
+from balance_sim.scenario.diagnostics import BalanceSimError, shown
 
 
 class StudyError(BalanceSimError):
@@ -30,19 +28,9 @@ class WrongRequest(StudyError):
 
 
 def no_results(folder: Path | str) -> WrongRequest:
-    """The fault of a folder without a manifest; names the folders inside or beside it
-    that have one."""
-    path, label = Path(folder), shown(str(folder), 200)
-    if os.path.isfile(path):
-        hint = "give the results folder, the one that holds manifest.json"
-        return WrongRequest(f"{label} is a file: {hint}")
-    manifests: list[Path] = []
-    for place in (path, path.parent, Path("results")):
-        with contextlib.suppress(OSError):  # a name too long, or it may not be read
-            manifests = manifests or sorted(place.glob("*/manifest.json"))
-    names = listed((str(manifest.parent) for manifest in manifests), 8)
-    nearby = f"; results are in: {names}" if names else ""
-    return WrongRequest(f"{label} holds no results: there is no manifest.json{nearby}")
+    """The fault of a folder without a manifest."""
+    label, hint = shown(str(folder), 200), "give a folder that holds manifest.json"
+    return WrongRequest(f"{label} holds no results: {hint}")
 
 
 class LacksOutcome(WrongRequest):

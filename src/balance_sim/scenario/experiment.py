@@ -29,7 +29,6 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     did_you_mean,
     errors_in,
-    few_suggestions,
     in_order,
     listed,
     refused,
@@ -51,7 +50,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import canonical_path, changes_in, check_path
 from balance_sim.scenario.validation import read_piece
 
-MOST_RUNS = 1_000_000
+MOST_RUNS = 10_000_000
 MOST_REFUSED = 500  # values: no more are tried then
 AS_WRITTEN = Overrides()
 TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.items())
@@ -104,13 +103,12 @@ def check_experiment(
     """The experiment, or None if it is refused, and all problems and warnings: errors
     first, in the order of the file."""
     file = os.fspath(path) if held is not None else found_in(EXPERIMENTS, path)
-    with few_suggestions():
-        try:
-            plan = opened(file, "experiment", held)
-        except ScenarioError as error:
-            return None, in_order(error.problems, shown(file, 200))
-        sources, tree, problems = plan
-        experiment = _read(tree, sources, over, max_runs, problems)
+    try:
+        plan = opened(file, "experiment", held)
+    except ScenarioError as error:
+        return None, in_order(error.problems, shown(file, 200))
+    sources, tree, problems = plan
+    experiment = _read(tree, sources, over, max_runs, problems)
     is_wrong = bool(errors_in(problems))
     return None if is_wrong else experiment, in_order(problems, sources.shown)
 
@@ -286,7 +284,7 @@ def _read(
     count = experiment.count()
     if count * plan.runs > max_runs:  # there may be very many values
         why = f"{count:,} points x {plan.runs:,} runs exceed {max_runs:,} runs"
-        hint = "fewer values, fewer runs, or a sample; or raise `--max-runs`"
+        hint = "fewer values, fewer runs, or a sample"
         node = tree.get("design") or tree.get("factors") or tree
         problems.add(node, "design", "E405", why, hint)
     else:

@@ -47,11 +47,6 @@ class RecentResults[Value]:
                 self._cache[key] = entry
         return entry[1]
 
-    def clear(self) -> None:
-        """Forget all results."""
-        with self._guard:
-            self._cache.clear()
-
 
 def _identity(value: object) -> object:
     """What tells a value apart from others."""
@@ -115,19 +110,13 @@ def content_digest(scenario: Scenario) -> str:
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
     sections = {name for name in names if _is_section(getattr(scenario, name))}
-    rest_of_fields = scenario.model_dump(include={*names} - sections)
-    digest = hashlib.sha256(b"{")
-    for number, name in enumerate(names):
-        if name in sections:
-            rows = getattr(scenario, name)
-            text = _TEXTS.get((name, rows), partial(_text, rows))
-        else:
-            text = _text(_as_counted(name, rest_of_fields[name]))
-        comma = "," if number else ""
-        digest.update(f'{comma}"{name}":'.encode("ascii"))
-        digest.update(text)
-    digest.update(b"}")
-    return digest.hexdigest()
+    parts = scenario.model_dump(include={*names} - sections)
+    texts = {name: _text(_as_counted(name, part)) for name, part in parts.items()}
+    for name in sections:
+        rows = getattr(scenario, name)
+        texts[name] = _TEXTS.get((name, rows), partial(_text, rows))
+    members = [f'"{name}":'.encode() + texts[name] for name in names]
+    return hashlib.sha256(b"{" + b",".join(members) + b"}").hexdigest()
 
 
 def _as_counted(name: str, value: Any) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -73,7 +73,7 @@ class Node:
 
     def with_value(self, value: object) -> Node:
         """The same place with another value."""
-        return Node(value, self.mark, self.key, self.text, self.quoted)
+        return replace(self, value=value)
 
     def with_fields(self, changes: Mapping[str, Node]) -> Node:
         """This mapping with some children replaced or added."""
@@ -87,13 +87,10 @@ class Node:
     @property
     def kind(self) -> str:
         """The value in words, for a message."""
-        if isinstance(self.value, bool):
-            return "boolean"
-        if isinstance(self.value, int | float):
-            number_type = "integer" if isinstance(self.value, int) else "number"
-            return f"{number_type} {shown(self.text or self.value)}"
+        if isinstance(self.value, int | float) and not isinstance(self.value, bool):
+            return f"number {shown(self.text or self.value)}"
         words = {type(None): "nothing", dict: "a mapping", list: "a list"}
-        return words.get(type(self.value), f'text "{shown(self.value)}"')
+        return words.get(type(self.value), f'text "{shown(self.text or self.value)}"')
 
 
 def plain(node: Node) -> Any:
@@ -106,11 +103,13 @@ def plain(node: Node) -> Any:
     return value
 
 
-def from_plain(value: object, mark: Mark = NOWHERE) -> Node:
-    """A tree from dicts, lists, tuples and scalars, all at one place. NumPy scalars
-    become Python's."""
+def from_plain(value: Any, mark: Mark = NOWHERE) -> Node:
+    """A tree from dicts, models, lists, tuples and scalars, all at one place. NumPy
+    scalars become Python's."""
     if isinstance(value, Node):
         return value
+    if hasattr(value, "model_fields_set"):
+        value = dict(value)
     if isinstance(value, Mapping):
         fields = {str(key): from_plain(child, mark) for key, child in value.items()}
         return Node(fields, mark)
@@ -168,7 +167,6 @@ _PERCENT = re.compile(r"([-+]?[0-9]*[.,]?[0-9]+) ?%")
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 _INFINITE = ("nan", "inf", "infinity", "na")
-_MISSING = ("null", "none", "n/a", "missing", "-", "?", "..")
 LONGEST_NUMBER = 40
 
 Scalar = bool | int | float | str | None
@@ -196,17 +194,16 @@ def plain_scalar(text: str) -> Scalar | Unclear:
     """The value of unquoted `text`; `Unclear` where two readers would disagree."""
     if text in _WORDS:
         return _WORDS[text]
-    if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
-        return text
-    if _FLOAT.fullmatch(text) and not _LEADING_ZERO.match(text):
-        if len(text) > LONGEST_NUMBER:
-            why = f"number too long ({len(text)} characters)"
-            return Unclear("E024", why, "write fewer digits")
-        return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
-    if _FLOAT.fullmatch(text) or _AMBIGUOUS.fullmatch(text):
+    is_number = _FLOAT.fullmatch(text) is not None
+    if _AMBIGUOUS.fullmatch(text) or (is_number and _LEADING_ZERO.match(text)):
         why = f"ambiguous number `{shown(text, LONGEST_NUMBER)}`"
         hint = "write decimal digits, or quote it if it is text"
         return Unclear("E206", why, hint)
+    if is_number and len(text) > LONGEST_NUMBER:
+        why = f"number too long ({len(text)} characters)"
+        return Unclear("E024", why, "write fewer digits")
+    if is_number:
+        return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
     return text
 
 
@@ -221,10 +218,7 @@ def hint_for_number(text: str) -> tuple[str, str]:
     if _DECIMAL_COMMA.fullmatch(bare):
         return "E205", f"use {bare.replace(',', '.')}"
     if bare.casefold().strip("+-.") in _INFINITE:
-        hint = "a number must be finite; leave it out where it is missing"
-        return "E204", hint
-    if bare.casefold() in _MISSING:
-        return "E201", "leave it out (blank in a table) where it is missing"
-    if bare and isinstance(plain_scalar(bare), int | float):
+        return "E204", "a number must be finite; leave it out where it is missing"
+    if isinstance(plain_scalar(bare), int | float):
         return "E201", "remove the quotes"
     return "E201", "write decimal digits, with a point"

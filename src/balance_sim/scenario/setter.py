@@ -8,81 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from itertools import groupby
 from typing import Any
 
-from pydantic import ValidationError
-
-from balance_sim.scenario.actors import Names
-from balance_sim.scenario.defaults import (
-    REPLACED_TERMS,
-    is_term,
-    presets,
-    weights_under,
-)
-from balance_sim.scenario.diagnostics import (
-    Diagnostics,
-    Mark,
-    closest,
-    did_you_mean,
-    listed,
-    shown,
-)
-from balance_sim.scenario.layout import (
-    FROM_FILES,
-    PLAIN,
-    SECTIONS,
-    SETTABLE,
-    TABLES_OF,
-    TOP,
-    homes,
-)
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
-from balance_sim.scenario.reading import (
-    ValueChange,
-    names_in,
-    read_audiences,
-    read_theory,
-    tidy,
-)
-from balance_sim.scenario.rows import read_row
-from balance_sim.scenario.schema import (
-    TERMS,
-    Audience,
-    Scenario,
-    ScenarioHead,
-    SectionRow,
-    Strict,
-    Theory,
-)
+from balance_sim.scenario.defaults import presets, weights_under
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
+from balance_sim.scenario.layout import FROM_FILES, NAMES, PARTS, SECTIONS
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
+from balance_sim.scenario.reading import ValueChange, names_in, read_part
+from balance_sim.scenario.schema import Scenario, Strict, Theory
 from balance_sim.scenario.validation import read_piece
 
 MOST_SUGGESTED = 3
-NAMES_OF_FILES = ("groups", "outside")
-"""What a file's rows are read with: it is changed in the file, or by --set."""
-TRANSLATED = (
-    "a",
-    "b",
-    "patrons",
-    "principals",
-    "guests",
-    "targets",
-    "host",
-    "kind",
-    "status",
-    "sign",
-    "state",
-)
-"""Fields of rows that are read with the names of the scenario."""
+SETTABLE = {*PARTS} - {*FROM_FILES}
+OPEN = ("weights", "attention", "positions", "set")
+"""Mappings that take other keys than those they have."""
+_PRESET = "theory.preset"
 
 
 class NoSuchPath(LookupError):
-    """A key path that leads nowhere; the text says which part. options: names that the
-    part could be."""
-
-    def __init__(self, part: str, options: Iterable[str], why: str = "") -> None:
-        self.part, self.options = part, tuple(options)
-        super().__init__(why or f"unknown key `{part}`")
+    """A key path that leads nowhere; the text says which part."""
 
 
 def changes_in(settings: Node, within: str = "") -> list[ValueChange]:
@@ -94,303 +39,153 @@ def changes_in(settings: Node, within: str = "") -> list[ValueChange]:
     ]
 
 
-@dataclass(slots=True)
-class Rows:
-    """Rows of a section while they are changed; places: of each, by its name."""
-
-    rows: list[Any]
-    places: dict[str, int]
-    is_moved: bool = False
-
-
 @dataclass
 class Editor:
     """Changes a scenario value by value.
 
+    scenario : as it is by now; its sha256 is the old one
     problems : why values were refused
     changed : key paths without names of rows, as rules read them
-    arms : nodes of arms as they are written; those that are changed are to be read
-        again
+    arms : nodes of arms that are changed
     """
 
     scenario: Scenario
     problems: Diagnostics = field(default_factory=Diagnostics)
     changed: set[str] = field(default_factory=set)
     arms: dict[str, Node] = field(default_factory=dict)
-    pieces: dict[str, Any] = field(default_factory=dict)
-    sections: dict[str, Rows] = field(default_factory=dict)
-
-    @cached_property
-    def names(self) -> Names:
-        """What rows may refer to."""
-        return names_in(self.scenario)
 
     def apply(
-        self, changes: Iterable[ValueChange], fixed: Collection[str] = NAMES_OF_FILES
+        self, changes: Iterable[ValueChange], fixed: Collection[str] = NAMES
     ) -> None:
         """Make every change, in the order of their paths; a theory before its weights.
 
-        fixed: first parts of paths that cannot be set here."""
+        Parameters
+        ----------
+        changes : iterable of ValueChange
+            That are made; what is refused goes to `problems`.
+        fixed : collection of str
+            First parts of paths that cannot be set here.
+        """
         order = sorted(
-            changes, key=lambda change: (change.path != "theory.preset", change.path)
+            changes, key=lambda change: (change.path != _PRESET, change.path)
         )
-        for change in order:
-            label, head = change.label or change.path, change.path.partition(".")[0]
+        for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             if head in fixed:
-                why = f"`{head}` cannot be set here"
-                hint = "set it in the file, or with --set"
-                self.problems.add(change.key, label, "E110", why, hint)
-                continue
-            try:
-                self._set(change)
-            except NoSuchPath as error:
-                hint = path_meant(self.scenario, change.path, error)
-                why = shown(error, 120)
-                self.problems.add(change.key, label, "E101", why, hint)
+                hint = "set it in the file"
+                self.refuse(group, "E110", f"`{head}` cannot be set here", hint)
+            elif head not in SETTABLE:
+                for change in group:
+                    hint = path_meant(self.scenario, change.path)
+                    self.refuse([change], "E101", f"unknown key `{shown(head)}`", hint)
+            elif head in SECTIONS:
+                self._set_rows(head, group)
+            else:
+                self._set_part(head, [*group])
 
-    def result(self) -> Scenario:
-        """The scenario with the changes; its sha256 is the old one."""
-        update = dict(self.pieces)
-        for section, table in self.sections.items():
-            rows: tuple[Any, ...] = tuple(table.rows)
-            update[section] = SECTIONS[section].sorted(rows) if table.is_moved else rows
-        return self.scenario.model_copy(update=update) if update else self.scenario
+    def refuse(
+        self, changes: Iterable[ValueChange], code: str, why: str, hint: str
+    ) -> None:
+        """Report that changes cannot be made."""
+        for change in changes:
+            self.problems.add(change.key, change.label or change.path, code, why, hint)
 
-    def piece(self, name: str) -> Any:
-        """A field of the scenario as it is by now."""
-        return self.pieces.get(name, getattr(self.scenario, name))
-
-    def _set(self, change: ValueChange) -> None:
-        """One change. Raises NoSuchPath."""
-        head, *steps = change.path.split(".")
-        node = change.node
-        if head in SECTIONS:
-            self._set_in_row(head, steps, node)
-        elif head in PLAIN:
-            _refuse_rest(steps)
-            values = {name: self.piece(name) for name in ScenarioHead.model_fields}
-            changed_head = self._validated(ScenarioHead, values, head, node, "")
-            self._keep(head, getattr(changed_head, head, None), head)
-        elif head == "theory":
-            self._keep(head, self._theory(steps, node), head)
-        elif head in SETTABLE:
-            name = _only(steps, SETTABLE[head].model_fields, head)
-            values = self.piece(head).__dict__
-            piece = self._validated(SETTABLE[head], values, name, node, head)
-            self._keep(head, None if piece is None else tidy(piece), head)
-        elif head == "audiences":
-            self._keep(head, self._audiences(steps, node), head)
-        elif head == "arms":
-            self._set_in_arm(steps, node)
-        elif head in TABLES_OF:
-            self._keep(head, self._kinds(head, steps, node), head)
-        elif head in ("schema", "extends", "name", *FROM_FILES):
-            raise NoSuchPath(head, (), f"`{head}` cannot be set")
-        else:
-            raise NoSuchPath(head, TOP)
-
-    def _keep(self, name: str, value: Any, changed: str) -> None:
-        """Take a piece, unless it was refused."""
-        self.changed.add(changed)
-        if value is not None or name == "base_rate":
-            self.pieces[name] = value
-
-    def _validated[Model: Strict](
-        self,
-        model: type[Model],
-        values: Mapping[str, Any],
-        name: str,
-        node: Node,
-        path: str,
-    ) -> Model | None:
-        """A model of its values, of which one is new; None if it is refused."""
-        if node.value is REFUSED:
-            return None
+    def put(self, node: Node, change: ValueChange, depth: int = 1) -> Node:
+        """The node of what a change belongs to, with its value; as it was where the
+        path leads nowhere. depth: of the node in the path."""
+        steps = change.path.split(".")
+        if steps[0] == "arms":
+            steps[3:] = [".".join(steps[3:])] if steps[3:] else []
+        self.changed.add(without_row(change.path))
         try:
-            return model.model_validate({**values, name: plain(node)})
-        except ValidationError:
-            fields = {key: from_plain(value) for key, value in values.items()}
-            model_node = Node({**fields, name: node}, node.mark)
-            return read_piece(model, model_node, path, self.problems)
+            return _put(node, steps[depth:], change.node)
+        except NoSuchPath as error:
+            hint = path_meant(self.scenario, change.path)
+            self.refuse([change], "E101", shown(error, 120), hint)
+        return node
 
-    # rows
+    def _set_rows(self, section: str, changes: Iterable[ValueChange]) -> None:
+        """Values in rows of a section."""
+        layout, rows = SECTIONS[section], list(getattr(self.scenario, section))
+        places = {layout.name_of(row): place for place, row in enumerate(rows)}
+        names = names_in(self.scenario)
+        for change in changes:
+            parts = change.path.split(".")
+            words = parts[1].split("-") if len(layout.keys) > 1 else parts[1:2]
+            place = places.get(layout.name(words) if len(parts) > 1 else "")
+            if place is None or parts[-1] in layout.keys:
+                why = f"`{section}` has no value at `{'.'.join(parts[1:])}`"
+                hint = path_meant(self.scenario, change.path)
+                self.refuse([change], "E101", shown(why, 120), hint)
+                continue
+            count = len(self.problems)
+            node = self.put(from_plain(rows[place]), change, depth=2)
+            if len(self.problems) == count:
+                path, model = f"{section}.{parts[1]}", layout.model
+                row = read_piece(model, node, path, self.problems, names=names)
+                rows[place] = row or rows[place]
+        update = {section: layout.sorted(rows)}
+        self.scenario = self.scenario.model_copy(update=update)
 
-    def rows(self, section: str) -> Rows:
-        """Rows of a section while they are changed."""
-        if section not in self.sections:
-            rows = list(getattr(self.scenario, section))
-            name_of = SECTIONS[section].name_of
-            places = {name_of(row): place for place, row in enumerate(rows)}
-            self.sections[section] = Rows(rows, places)
-        return self.sections[section]
+    def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
+        """Values at the top, or in one of its parts; another theory at first."""
+        mark, part = changes[0].node.mark, getattr(self.scenario, head)
+        if changes[0].path == _PRESET:
+            node = _other_preset(self.scenario.theory, changes[0].node)
+            self._read(head, Node({head: node}, mark))
+            self.changed.add(head)
+            changes, part = changes[1:], self.scenario.theory
+        if head == "audiences" and "rest" in part:  # those that no other names
+            rest = part["rest"].model_copy(update={"members": ()})
+            part = {**part, "rest": rest}
+        tree = from_plain({head: part})
+        for change in changes:
+            tree = self.put(tree, change, depth=0)
+        if changes:
+            self._read(head, tree)
+        if head == "arms":
+            names = {change.path.split(".")[1] for change in changes}
+            nodes = tree.fields[head].fields
+            self.arms = {name: nodes[name] for name in names & {*nodes}}
 
-    def _set_in_row(self, head: str, rest: Sequence[str], node: Node) -> None:
-        table = self.rows(head)
-        place, name = _place_of(head, table.places, rest)
-        row = self._row(head, table.rows[place], name, node, f"{head}.{rest[0]}")
-        self.changed.add(f"{head}.{name}")
-        if row is not None:
-            table.rows[place] = row
-            table.is_moved = table.is_moved or name in SECTIONS[head].order
-
-    def _row(
-        self, section: str, row: SectionRow, name: str, node: Node, path: str
-    ) -> SectionRow | None:
-        """A row with another value in one field."""
-        if name not in TRANSLATED:
-            return self._validated(type(row), row.__dict__, name, node, path)
-        fields = {
-            key: from_plain(value)
-            for key, value in row.__dict__.items()
-            if value is not None
-        }
-        row_node = Node({**fields, name: node}, node.mark)
-        new: SectionRow | None = read_row(
-            section, row_node, path, self.names, self.problems
-        )
-        return new
-
-    # theory, kinds, audiences, arms
-
-    def _theory(self, rest: Sequence[str], node: Node) -> Theory | None:
-        theory: Theory = self.piece("theory")
-        if rest == ["preset"]:
-            return self._other_preset(theory, node)
-        if rest[:1] == ["weights"]:
-            term = rest[1] if len(rest) > 1 else ""
-            if term in REPLACED_TERMS:
-                new_term, why, _ = REPLACED_TERMS[term]
-                raise NoSuchPath(new_term, (new_term,), why)
-            options = [*TERMS, term] if is_term(term) else TERMS
-            name = _only(rest[1:], options, "theory.weights")
-            weights = _with_child(theory.weights, name, node)
-            values = theory.__dict__
-            new = self._validated(Theory, values, "weights", weights, "theory")
-            return None if new is None else tidy(new)
-        name = _only(rest, Theory.model_fields, "theory")
-        fields = {key: from_plain(value) for key, value in theory.__dict__.items()}
-        return read_theory(Node({**fields, name: node}, node.mark), self.problems)
-
-    def _other_preset(self, theory: Theory, node: Node) -> Theory | None:
-        """Another theory. What the scenario says itself stays where the new one says
-        nothing."""
-        below = weights_under(theory.preset)
-        own_weights = {
-            term: weight
-            for term, weight in theory.weights.items()
-            if weight != below.get(term)
-        }
-        name = node.value if node.value is not None else node.text
-        preset = presets().get(str(name))
-        kept_weights = {
-            term: weight
-            for term, weight in own_weights.items()
-            if preset is None or term not in preset.weights
-        }
-        theory_node = Node(
-            {"preset": node, "weights": from_plain(kept_weights)}, node.mark
-        )
-        return read_theory(theory_node, self.problems)
-
-    def _kinds(
-        self, head: str, rest: Sequence[str], node: Node
-    ) -> dict[str, Any] | None:
-        kinds = self.piece(head)
-        kind = _first(rest, kinds, head)
-        model, path = TABLES_OF[head], f"{head}.{kind}"
-        name = _only(rest[1:], model.model_fields, path)
-        piece = self._validated(model, kinds[kind].__dict__, name, node, path)
-        return None if piece is None else {**kinds, kind: piece}
-
-    def _audiences(self, rest: Sequence[str], node: Node) -> dict[str, Any] | None:
-        audiences: dict[str, Audience] = self.piece("audiences")
-        name = _first(rest, audiences, "audiences")
-        path, audience = f"audiences.{name}", audiences[name]
-        if rest[1:2] == ["attention"] and len(rest) > 2:
-            kinds = (*self.piece("event_kinds"), "default")
-            kind = _only(rest[2:], kinds, f"{path}.attention")
-            node = _with_child(audience.attention, kind, node)
-            values = audience.__dict__
-            piece = self._validated(Audience, values, "attention", node, path)
-            return None if piece is None else {**audiences, name: tidy(piece)}
-        _only(rest[1:], ("members",), path)
-        dumped: dict[str, dict[str, Any]] = {
-            key: dict(piece.__dict__) for key, piece in audiences.items()
-        }
-        if "rest" in dumped:
-            dumped["rest"]["members"] = ()  # those that no other names
-        dumped[name]["members"] = node
-        return read_audiences(from_plain(dumped), self.names, self.problems)
-
-    def _set_in_arm(self, rest: Sequence[str], node: Node) -> None:
-        arms = self.scenario.arms
-        name = _first(rest, arms, "arms")
-        path = f"arms.{name}"
-        arm = self.arms.get(name) or from_plain(arms[name].model_dump())
-        self.changed.add(path)
-        if rest[1:2] == ["set"] and len(rest) > 2:
-            settings = arm.below("set").with_fields({".".join(rest[2:]): node})
-            self.arms[name] = arm.with_fields({"set": settings})
-        elif rest[1:2] == ["add"] and len(rest) > 2:
-            events = list(arm.below("add").items)
-            places = {str(row.value_of("id")): k for k, row in enumerate(events)}
-            place, field_name = _place_of("events", places, rest[2:])
-            events[place] = events[place].with_fields({field_name: node})
-            added = arm.below("add").with_value(events)
-            self.arms[name] = arm.with_fields({"add": added})
-        else:
-            key = _only(rest[1:], ("title", "reference", "drop", "set"), path)
-            self.arms[name] = arm.with_fields({key: node})
+    def _read(self, head: str, tree: Node) -> None:
+        """Take a part again, unless it is refused."""
+        part = read_part(head, tree, names_in(self.scenario), self.problems)
+        self.scenario = self.scenario.model_copy(update=part)
 
 
-def _with_child(values: Mapping[str, Any], name: str, node: Node) -> Node:
-    """A mapping of values with another one under a name."""
-    fields = {key: Node(value, node.mark) for key, value in values.items()}
-    return Node({**fields, name: node}, node.mark)
+def without_row(path: str) -> str:
+    """A key path as rules read it: `events.date` of `events.parade.date`."""
+    head, _, steps = path.partition(".")
+    return f"{head}.{steps.rpartition('.')[2]}" if head in SECTIONS else head
+
+
+def _other_preset(theory: Theory, preset: Node) -> Node:
+    """What the file says of its theory under another preset. What the scenario says
+    itself stays where the new one says nothing."""
+    chosen, below = presets().get(str(preset.value)), weights_under(theory.preset)
+    weights = {
+        term: weight
+        for term, weight in theory.weights.items()
+        if weight != below.get(term) and (chosen is None or term not in chosen.weights)
+    }
+    return Node({"preset": preset, "weights": from_plain(weights)}, preset.mark)
 
 
 # --- key paths ------------------------------------------------------------------------
 
 
-def _place_of(
-    section: str, places: Mapping[str, int], rest: Sequence[str]
-) -> tuple[int, str]:
-    """The position of the row that a key path names, and the field."""
-    layout, name = SECTIONS[section], rest[0] if rest else ""
-    if name not in places and len(layout.keys) > 1:
-        name = layout.name(name.split("-"))
-    if name not in places:
-        why = f"`{section}` has no `{name}`"
-        if not name:
-            why = f"`{section}` needs the name of an item, then a field"
-        raise NoSuchPath(name, places, why)
-    if rest[1:2] and rest[1] in layout.keys:
-        why = f"`{rest[1]}` names the item and cannot be set"
-        raise NoSuchPath(rest[1], (), why)
-    fields = [key for key in layout.model.model_fields if key not in layout.keys]
-    return places[name], _only(rest[1:], fields, f"{section}.{name}")
-
-
-def _first(rest: Sequence[str], options: Collection[str], where: str) -> str:
-    """The first part of the rest of a key path, one of the options."""
-    part = rest[0] if rest else ""
-    if part not in options:
-        why = f"`{where}` has no `{part}`" if part else f"`{where}` needs a name"
-        raise NoSuchPath(part, options, why)
-    return part
-
-
-def _only(rest: Sequence[str], options: Collection[str], where: str) -> str:
-    """The one part that is left of a key path."""
-    part = _first(rest, options, where)
-    _refuse_rest(rest[1:])
-    return part
-
-
-def _refuse_rest(rest: Sequence[str]) -> None:
-    if rest:
-        why = f"nothing lies below: `{'.'.join(rest)}` is one part too many"
-        raise NoSuchPath(rest[0], (), why)
+def _put(node: Node, steps: Sequence[str], value: Node, above: str = "") -> Node:
+    """The node with another value at the end of some steps. above: the step to it."""
+    step, *rest = steps or [""]
+    is_new = above in OPEN and not rest
+    child = node.get(step)
+    if step == "" or (child is None and not is_new):
+        raise NoSuchPath(f"unknown key `{step}`" if step else "a name is missing")
+    if child is None or not rest:
+        if child is not None and isinstance(child.value, dict) and step not in OPEN:
+            raise NoSuchPath(f"`{step}` is no single value")
+        return node.with_fields({step: value})
+    return node.with_fields({step: _put(child, rest, value, step)})
 
 
 def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:
@@ -410,78 +205,78 @@ def canonical_path(path: str) -> str:
 
 
 def value_at(scenario: Scenario, path: str) -> Any:
-    """The present value at a key path, as the models hold it. Raises LookupError where
-    there is none.
+    """The present value at a key path.
 
+    Parameters
+    ----------
+    scenario : Scenario
+    path : str
+        As `events.parade.visibility`.
+
+    Returns
+    -------
+    float, str, date, bool, tuple or None
+        As the models hold it.
+
+    Raises
+    ------
+    LookupError
+        Where there is none.
+
+    Examples
+    --------
     >>> from balance_sim.scenario import load_scenario
     >>> scenario = load_scenario("scenarios/beijing_2025.yaml")
     >>> value_at(scenario, "events.parade.visibility")
-    1.0"""
+    1.0
+    """
     value: Any = scenario
-    steps = path.split(".")
-    while steps:
-        step = steps.pop(0)
-        if isinstance(value, Mapping) and step not in value and step != "set":
-            step, steps = ".".join([step, *steps]), []  # a key path in an arm's `set`
-        if isinstance(value, Mapping):
-            value = value[step]
-        elif isinstance(value, tuple):
-            value = _row_named(value, step)
-        elif isinstance(value, Strict) and step in type(value).model_fields:
-            value = getattr(value, step)
-        else:
+    steps = canonical_path(path).split(".")
+    for place, step in enumerate(steps):
+        children = _children(value)
+        rest = ".".join(steps[place:])
+        if rest in children:  # a key path in an arm's `set`
+            return children[rest]
+        if step not in children:
             raise LookupError(f"nothing at `{path}`")
+        value = children[step]
     return value
 
 
-def _row_named(rows: tuple[Any, ...], name: str) -> Any:
-    """The row of a section with that name."""
-    for row in rows:
-        sections = [part for part in SECTIONS.values() if type(row) is part.model]
-        if not sections:
-            break
-        words = name.split("-") if len(sections[0].keys) > 1 else [name]
-        if sections[0].name_of(row) == sections[0].name(words):
-            return row
-    raise LookupError(f"no item `{name}`")
+def _children(value: Any) -> Mapping[str, Any]:
+    """What lies below a value, by the names of key paths."""
+    if isinstance(value, Strict):
+        return value.__dict__
+    layouts = [
+        section
+        for section in SECTIONS.values()
+        if isinstance(value, tuple) and value and type(value[0]) is section.model
+    ]
+    if layouts:
+        return {layouts[0].name_of(row): row for row in value}
+    return value if isinstance(value, Mapping) else {}
 
 
-def path_meant(scenario: Scenario, path: str, error: NoSuchPath) -> str:
-    """For a path that leads nowhere the whole path that was meant, or the few: one part
-    is misspelt, or the front of the path is missing."""
-    near = closest(error.part, error.options, cutoff=0.75)
-    if near is not None and near != error.part:
-        matches = [path.replace(error.part, near, 1)]
-    else:
-        front, _, last = path[:200].rpartition(".")
-        fields = {*homes(), *TERMS, *scenario.event_kinds}
-        name = last if last in fields else closest(last, fields, cutoff=0.75)
-        paths = [*_paths_to(scenario, name or "")]
-        matches = [match for match in paths if f".{front}." in f".{match}" or not front]
-        nearest = None if matches else closest(path, paths, cutoff=0.7)
-        matches = [nearest] if nearest else matches
-    if not matches or not error.options:
-        return did_you_mean(error.part, error.options)
-    several = listed((f"`{match}`" for match in matches), MOST_SUGGESTED)
-    return f"did you mean {several.replace(', ', ' or ')}?"
+def _paths(value: Any, path: str) -> Iterator[str]:
+    """Every key path below a value."""
+    children = _children(value)
+    for name, child in children.items():
+        yield from _paths(child, f"{path}.{name}")
+    if not children:
+        yield path
 
 
-def _paths_to(scenario: Scenario, name: str) -> Iterator[str]:
-    """Every path to a field of that name, the focal event's first."""
-    if name in PLAIN:
-        yield name
-    if name in TERMS:
-        yield f"theory.weights.{name}"
-    for head, model in SETTABLE.items():
-        if name in model.model_fields:
-            yield f"{head}.{name}"
-    for head, section in SECTIONS.items():
-        if name in section.model.model_fields and name not in section.keys:
-            rows = [section.name_of(row) for row in getattr(scenario, head)]
-            rows.sort(key=lambda row: row != scenario.focal)
-            yield from (f"{head}.{row}.{name}" for row in rows)
-    for head, table in TABLES_OF.items():
-        if name in table.model_fields:
-            yield from (f"{head}.{key}.{name}" for key in getattr(scenario, head))
-    if name == "default" or name in scenario.event_kinds:
-        yield from (f"audiences.{key}.attention.{name}" for key in scenario.audiences)
+def path_meant(scenario: Scenario, path: str) -> str:
+    """For a path that leads nowhere the paths that were meant: it is misspelt, or its
+    front is missing."""
+    paths = [
+        known
+        for head in sorted(SETTABLE)
+        for known in _paths(getattr(scenario, head), head)
+    ]
+    matches = [known for known in paths if known.endswith(f".{path}")]
+    matches.sort(key=lambda known: f".{scenario.focal}." not in known)
+    if not matches:
+        return did_you_mean(path, paths)
+    several = [f"`{match}`" for match in matches[:MOST_SUGGESTED]]
+    return f"did you mean {' or '.join(several)}?"

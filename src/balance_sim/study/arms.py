@@ -7,20 +7,16 @@ simulated in them too, with the same random numbers.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from balance_sim import registry
-from balance_sim.model.baseline import Worlds, classes_of, compile_worlds, versions_for
+from balance_sim.model.baseline import Worlds, compile_worlds, versions_for
 from balance_sim.model.thinning import most_willing
-from balance_sim.model.world import compile_world, time_grid
-from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
-from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.model.world import compile_world
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.names import checked_name
 
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 
@@ -28,16 +24,8 @@ EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
     """The control arm first, then the others in the scenario's order. Unknown names are
     refused."""
-    reference = scenario.reference_arm
-    wanted = scenario.arms if arms is None else arms
-    for arm in wanted:
-        if arm not in scenario.arms:
-            near = did_you_mean(arm, scenario.arms)
-            hint = f"{near} " if near else ""
-            raise WrongRequest(
-                f"unknown arm `{shown(arm)}`; {hint}the scenario has: "
-                f"{listed(scenario.arms)}"
-            )
+    reference, named = scenario.reference_arm, scenario.arms if arms is None else arms
+    wanted = {checked_name("arm", arm, scenario.arms) for arm in named}
     others = [arm for arm in scenario.arms if arm in wanted and arm != reference]
     return (reference, *others)
 
@@ -56,26 +44,6 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     """The arrays of these arms, the control arm among them, on the grid of all
     arms."""
     return compile_worlds(scenario, arms, versions_for(scenario, arms))
-
-
-def reference_key(scenario: Scenario) -> str:
-    """sha256 of all that may decide the control arm's replications and what is counted
-    of them, but the seed.
-
-    Two scenarios with one key simulate that arm alike. Left out are the other arms, but
-    for the dates of their events, and how visible the focal event is where the control
-    arm drops it: nobody there can see it."""
-    reference, events = scenario.reference_arm, list(scenario.events)
-    if scenario.focal in scenario.arms[reference].drop:
-        for place, event in enumerate(events):
-            if event.id == scenario.focal:
-                events[place] = event.model_copy(update={"visibility": 1.0})
-    arms = {reference: scenario.arms[reference]}
-    update = {"events": tuple(events), "arms": arms}
-    control = scenario.model_copy(update=update)
-    grid = time_grid(scenario, list(versions_for(scenario, []).values()))
-    contents = [content_digest(control), grid.tolist(), classes_of(scenario).sha256]
-    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
 # -- extra arms
@@ -107,7 +75,10 @@ class ExtraArm(NamedTuple):
 def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     """The extra arms that plug-ins of the scenario want, compiled; None where they want
     none, or there is no arm beside the control arm."""
-    wanted = _wanted_arms(worlds, headline)
+    plugins = registry.of_plugins("arms", worlds.scenario.plugins)
+    wanted: list[ExtraArm] = []
+    for of_plugin in plugins.values():
+        wanted += [] if headline is None else of_plugin(worlds, headline)
     if not wanted:
         return None
     world = worlds.reference
@@ -120,19 +91,6 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     return ExtraArms(replace(worlds, arms=arms, bounds=bounds), controls)
 
 
-def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
-    """How many extra arms a replication has, with their control arm; compiles none."""
-    wanted = _wanted_arms(worlds, headline)
-    return 1 + len(wanted) if wanted else 0
-
-
 def wants_extra_arms(scenario: Scenario) -> bool:
     """Whether a plug-in of the scenario has arms of its own."""
     return bool(registry.of_plugins("arms", scenario.plugins))
-
-
-def _wanted_arms(worlds: Worlds, headline: str | None) -> list[ExtraArm]:
-    if headline is None:
-        return []
-    plugins = registry.of_plugins("arms", worlds.scenario.plugins)
-    return [arm for arms in plugins.values() for arm in arms(worlds, headline)]

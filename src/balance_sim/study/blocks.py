@@ -6,9 +6,9 @@ worker, the order, or other blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,14 +19,12 @@ from balance_sim.model.core import (
     Keys,
     Opportunities,
     Thinning,
-    World,
     content_key,
 )
-from balance_sim.model.engine import AFTER_START, Observer, begin, simulate_from
+from balance_sim.model.engine import AFTER_START, begin, simulate_from
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
-from balance_sim.model.world import numbered
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.study.draws import with_draws
 from balance_sim.study.filtered import (
@@ -36,7 +34,7 @@ from balance_sim.study.filtered import (
     focal_windows,
     prospect_of,
 )
-from balance_sim.study.outcomes import FILTERED, days_after, is_new, outcomes_of
+from balance_sim.study.outcomes import FILTERED, outcomes_of
 from balance_sim.study.own_outcomes import CodeReferences, measured
 from balance_sim.study.recorder import FurtherOutcomes, Recorder, focal_recorder
 from balance_sim.study.tables import (
@@ -45,9 +43,6 @@ from balance_sim.study.tables import (
     dyad_table,
     runs_table,
 )
-
-Draw = Callable[[World, int, Keys, Floats | None], Opportunities]
-"""`thinning.draw_opportunities`, or what remembers its results."""
 
 BATCH = 256
 """Replications simulated together; more would not be faster, fewer would not either;
@@ -242,19 +237,14 @@ def _agent_batches(
     from balance_sim.model.agents import BalanceModel, agent_class_named
 
     agent_class, batches = agent_class_named(str(options.model)), []
+    windows = focal_windows(worlds)
+    own: Any = {"worlds": worlds, "agent_class": agent_class}
     for run in numbers.tolist():
         own_number = np.array([run], dtype=np.uint64)
         batch, prospect = Batch(own_number, options.recorder(worlds)), None
         for arm in arms:
-            model = BalanceModel(
-                worlds.scenario,
-                arm,
-                seed,
-                run=run,
-                worlds=worlds,
-                agent_class=agent_class,
-            )
-            look, windows = batch.recorder.observer(arm), focal_windows(worlds)
+            model = BalanceModel(worlds.scenario, arm, seed, run=run, **own)
+            look = batch.recorder.observer(arm)
             while model.why_ended is None:
                 look(model.world, model.state, model.view)
                 model.step()
@@ -265,21 +255,8 @@ def _agent_batches(
     return batches
 
 
-class Onlooker(Protocol):
-    """Who looks on while arms are simulated: for each arm, what is called in each
-    step."""
-
-    def observer(self, arm: str) -> Observer: ...
-
-
 def simulate_arms(
-    worlds: Worlds,
-    seed: int,
-    numbers: Keys,
-    arms: Sequence[str],
-    recorder: Recorder,
-    look: Onlooker | None = None,
-    draw: Draw = draw_opportunities,
+    worlds: Worlds, seed: int, numbers: Keys, arms: Sequence[str], recorder: Recorder
 ) -> Batch:
     """Some replications of several arms on common random numbers.
 
@@ -299,42 +276,45 @@ def simulate_arms(
         their names
     recorder : Recorder
         records the states at the ends of the report's windows
-    look : Onlooker, optional
-        looks on in the place of the recorder, which it leads to
-    draw : callable
-        as `draw_opportunities`: draws now, or returns what it stored before
 
     Returns
     -------
     Batch
         agreements and filtered estimates by arm
     """
-
-    def simulated(most: Floats | None) -> Batch:
-        opportunities = draw(worlds.reference, seed, numbers, most)
-        prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
-        batch, baseline = Batch(numbers, recorder), worlds.baseline
-        begun: dict[bytes, AgreementRows] = {}
-        thinned: dict[bytes, Thinning] = {}
-        for arm in arms:
-            world, bounds = worlds.arms[arm], worlds.bounds[arm]
-            start_key, bounds_key = content_key(world, AFTER_START), content_key(bounds)
-            if start_key not in begun:
-                begun[start_key] = agreements_at_start(world, baseline, seed, numbers)
-            if bounds_key not in thinned:
-                thinned[bounds_key] = thinning(world, opportunities, bounds)
-            thin, observe = thinned[bounds_key], (look or recorder).observer(arm)
-            state = begin(world, baseline, seed, numbers, begun[start_key])
-            ended = simulate_from(
-                state, world, baseline, opportunities, thin, seed, observe
-            )
-            batch.add_arm(worlds, arm, opportunities, ended, prospect)
-        return batch
-
     try:
-        return simulated(worlds.most)
+        return _thinned_arms(worlds, seed, numbers, arms, recorder, worlds.most)
     except BoundExceeded:
-        return simulated(None)
+        return _thinned_arms(worlds, seed, numbers, arms, recorder, None)
+
+
+def _thinned_arms(
+    worlds: Worlds,
+    seed: int,
+    numbers: Keys,
+    arms: Sequence[str],
+    recorder: Recorder,
+    most: Floats | None,
+) -> Batch:
+    """The same with opportunities thinned by an upper bound of consent, or not at all.
+    Arms with one start, or one bound, share what follows from it."""
+    opportunities = draw_opportunities(worlds.reference, seed, numbers, most)
+    prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
+    batch, baseline = Batch(numbers, recorder), worlds.baseline
+    begun: dict[bytes, AgreementRows] = {}
+    thinned: dict[bytes, Thinning] = {}
+    for arm in arms:
+        world, bounds = worlds.arms[arm], worlds.bounds[arm]
+        start_key, bounds_key = content_key(world, AFTER_START), content_key(bounds)
+        if start_key not in begun:
+            begun[start_key] = agreements_at_start(world, baseline, seed, numbers)
+        if bounds_key not in thinned:
+            thinned[bounds_key] = thinning(world, opportunities, bounds)
+        state = begin(world, baseline, seed, numbers, begun[start_key])
+        drawn = opportunities, thinned[bounds_key], seed
+        ended = simulate_from(state, world, baseline, *drawn, recorder.observer(arm))
+        batch.add_arm(worlds, arm, opportunities, ended, prospect)
+    return batch
 
 
 def simulate_runs(
@@ -360,39 +340,4 @@ def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
     for arm in batches[0].dyads:
         dyads[arm] = np.concatenate([batch.dyads[arm] for batch in batches])
     by_dyad = dyad_table(dyads, control, world.codes, world.first, world.second)
-    return BlockTables(pa.concat_tables(runs), pa.concat_tables(agreements), by_dyad)
-
-
-@dataclass(frozen=True)
-class ArmTables:
-    """Some replications of one arm, to be put beside those of the control arm. dyads:
-    (R, P) filtered numbers."""
-
-    runs: pa.Table
-    agreements: pa.Table
-    dyads: Floats
-
-
-def one_arm_tables(worlds: Worlds, arm: str, batch: Batch) -> ArmTables:
-    """Tables of one arm simulated alone: no outcome that compares it with the control
-    arm, and new agreements only."""
-    rows, world = batch.agreements[arm], worlds.arms[arm]
-    days = days_after(rows.signed, world.focal_day)
-    new = np.flatnonzero(is_new(rows.origin, days, world.grid[-1] - world.focal_day))
-    agreements = agreement_table(worlds, arm, rows.take(new), batch.numbers)
-    return ArmTables(batch.rows(worlds, arm, None), agreements, batch.dyads[arm])
-
-
-def beside(
-    parts: Mapping[str, Sequence[ArmTables]], codes: Sequence[str]
-) -> BlockTables:
-    """One block of the same replications of several arms. parts: by arm, the control
-    arm first."""
-    numbers, control = numbered(tuple(codes)), next(iter(parts))
-    runs, agreements, dyads = [], [], {}
-    for arm, tables in parts.items():
-        runs += [table.runs for table in tables]
-        agreements += [table.agreements for table in tables]
-        dyads[arm] = np.concatenate([table.dyads for table in tables])
-    by_dyad = dyad_table(dyads, control, codes, numbers.first, numbers.second)
     return BlockTables(pa.concat_tables(runs), pa.concat_tables(agreements), by_dyad)

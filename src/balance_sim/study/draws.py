@@ -22,7 +22,6 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from cachetools import LRUCache
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import NO_RUN, Worlds
@@ -47,6 +46,7 @@ from balance_sim.scenario.defaults import (
 )
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.study.names import checked_name
 
 STANDS_FOR_OTHERS = "defence_cooperation"
 FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"
@@ -108,31 +108,22 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     True
     """
     row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
-    return with_values(with_coding(scenario, int(row.pop(CODING, 0))), row)
+    coding, coded = int(row.pop(CODING, 0)), dict[str, object]()
+    if coding:
+        targets = list(coded_targets(scenario, coding))
+        coded[f"events.{scenario.focal}.targets"] = targets
+    return with_values(scenario, coded | row)
 
 
-def with_coding(scenario: Scenario, which: int) -> Scenario:
-    """The scenario with its focal event aimed as the alternative of this number says,
-    counted from 1; 0 leaves it."""
-    if which == 0:
-        return scenario
+def coded_targets(scenario: Scenario, which: int) -> tuple[str, ...]:
+    """The targets of the focal event as the alternative of this number says, counted
+    from 1, without those who take part in it; 0: as they are."""
     event = next(event for event in scenario.events if event.id == scenario.focal)
+    if which == 0:
+        return event.targets
     participants = {*event.principals, *event.guests}
     alternative = scenario.targets_alternatives[which - 1].targets
-    targets = tuple(code for code in alternative if code not in participants)
-    key = scenario.sha256, targets
-    made_of, coded = _CODED.get(key, (None, scenario))
-    if made_of is not scenario:
-        path = f"events.{scenario.focal}.targets"
-        coded = with_values(scenario, {path: list(targets)})
-        _CODED[key] = scenario, coded
-    return coded
-
-
-Coding = tuple[str, tuple[str, ...]]
-_CODED: LRUCache[Coding, tuple[Scenario | None, Scenario]] = LRUCache(8)
-"""The last scenarios with another coding, each with the very one that it was made
-of."""
+    return tuple(code for code in alternative if code not in participants)
 
 
 CAPABILITY = tuple(f"capability.{name}" for name in ("gdp", "milex", "population"))
@@ -158,34 +149,28 @@ def as_draws(
 
     told: paths of which data say something; the others are held to one digit less.
     None: all alike."""
-    paths, rounded_columns = tuple(sorted(columns)), []
+    paths, rounded = tuple(sorted(columns)), []
     for path in paths:
         is_told = told is None or path in told or path in CAPABILITY
         digits = DIGITS if is_told else DIGITS - 1
-        rounded_columns.append(rounded(columns[path], digits))
-    draws = Draws(paths, np.stack(rounded_columns, axis=1), source, "")
-    text = draws_text(draws).encode("ascii")
-    return replace(draws, sha256=hashlib.sha256(text).hexdigest())
+        rounded.append([float(f"{value:.{digits}g}") for value in columns[path]])
+    draws = Draws(paths, np.stack(rounded, axis=1), source, "")
+    sha256 = hashlib.sha256(_draws_text(draws)).hexdigest()
+    return replace(draws, sha256=sha256)
 
 
-def rounded(values: Floats, digits: int = DIGITS) -> Floats:
-    """To so many significant digits, so that what is drawn is what a file gives
-    back."""
-    return np.array([float(f"{value:.{digits}g}") for value in values])
-
-
-def draws_text(draws: Draws) -> str:
+def _draws_text(draws: Draws) -> bytes:
     """CSV without a head: a line a parameter, its key path and then its draws."""
     lines = []
     for path, row in zip(draws.paths, draws.values.T.tolist(), strict=True):
         cells = [f"{value:.{DIGITS}g}" for value in row]
         lines.append(f"{path},{','.join(cells)}\n")
-    return "".join(lines)
+    return "".join(lines).encode("ascii")
 
 
 def draws_bytes(draws: Draws) -> bytes:
     """The text, gzipped without a date: the same bytes for the same draws."""
-    return gzip.compress(draws_text(draws).encode("ascii"), compresslevel=9, mtime=0)
+    return gzip.compress(_draws_text(draws), compresslevel=9, mtime=0)
 
 
 def drawing(
@@ -203,26 +188,23 @@ def drawing(
     if isinstance(asked, bool) or asked == FITTED:
         return scenario, bool(asked)
     source, _, digits = asked.partition(":")
-    if source not in (PRIOR, POSTERIOR):
-        raise WrongRequest(f"draws are {', '.join(SOURCES)}, got `{asked}`")
+    checked_name("source of draws", source, SOURCES)
     draws = joint_draws(scenario, source)
-    if digits and not draws.sha256.startswith(digits):
+    if not draws.sha256.startswith(digits):
         raise WrongRequest(
             f"the {source} of this version is another one than that of the study"
         )
     if source == POSTERIOR and not scenario.posterior.table:
-        scenario = _with_table(scenario, draws)
         draws = as_draws({path: draws.column(path) for path in draws.paths}, source)
+        scenario = _with_table(scenario, draws)
     return scenario, f"{source}:{draws.sha256[:SHORT]}"
 
 
 def _with_table(scenario: Scenario, draws: Draws) -> Scenario:
     """The scenario with the draws themselves, but for what was set: a study has no file
     to compare."""
-    columns = {path: draws.column(path) for path in draws.paths}
-    sha256 = as_draws(columns, draws.source).sha256
     table = base64.b64encode(draws_bytes(draws)).decode("ascii")
-    update = {"table": table, "sha256": sha256}
+    update = {"table": table, "sha256": draws.sha256}
     posterior = scenario.posterior.model_copy(update=update)
     changed = scenario.model_copy(update={"posterior": posterior})
     return changed.counted_as(scenario.written)
@@ -282,14 +264,11 @@ def _normal(fit: Distribution, key: Keys) -> dict[str, Floats]:
     values, vectors = np.linalg.eigh(np.array(fit.covariance))
     # symmetric: no order of names in it
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    moved = {}
-    for column, path in enumerate(fit.paths):
+    moved = np.zeros((len(fit.paths), len(key)))
+    for row in range(len(fit.paths)):
         # summed in a fixed order: a product's bits depend on its shape
-        deviation = np.zeros(len(key))
-        for row in range(len(fit.paths)):
-            deviation += standard[:, row] * root[row, column]
-        moved[path] = deviation
-    return moved
+        moved += standard[:, row] * root[row][:, None]
+    return dict(zip(fit.paths, moved, strict=True))
 
 
 def distribution_of(scenario: Scenario) -> Distribution:
@@ -300,11 +279,8 @@ def distribution_of(scenario: Scenario) -> Distribution:
     names, count = calibration.names, len(calibration.names)
     if not count:
         return fitted
-    held_weights = [
-        k
-        for k, path in enumerate(fitted.paths)
-        if path not in names and ".weights." in path
-    ]
+    is_held = [path not in names and ".weights." in path for path in fitted.paths]
+    held_weights = np.flatnonzero(is_held).tolist()
     covariance = np.zeros((count + len(held_weights),) * 2)
     covariance[:count, :count] = np.array(calibration.covariance).reshape(count, count)
     fitted_covariance = np.array(fitted.covariance)

@@ -28,33 +28,12 @@ from balance_sim.stats.intervals import (
 )
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
 
+Columns = dict[str, Floats]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-LEVELS = [
-    "arm",
-    "outcome",
-    "estimator",
-    "mean",
-    "sd",
-    "q05",
-    "q25",
-    "q50",
-    "q75",
-    "q95",
-    "mcse",
-    "n",
-]
-EFFECTS = [
-    "arm",
-    "outcome",
-    "estimator",
-    "mean",
-    "mcse",
-    "lo",
-    "hi",
-    "share_positive",
-    "share_negative",
-    "n",
-]
+LEVELS = ["arm", "outcome", "estimator", "mean", "sd"]
+LEVELS += ["q05", "q25", "q50", "q75", "q95", "mcse", "n"]
+EFFECTS = ["arm", "outcome", "estimator", "mean", "mcse", "lo", "hi"]
+EFFECTS += ["share_positive", "share_negative", "n"]
 CHUNK = 128
 """Runs added up at a time."""
 MOST_VALUES = 8192
@@ -147,13 +126,9 @@ class Counts(Moments):
         self.values = np.bincount(place, self.values * self.times) / times
         self.times = times.astype(np.int64)
 
-    def quantile(self, q: float) -> float:
-        """The smallest value that a share q of the runs does not exceed; NaN among the
-        missing."""
-        return self.quantiles([q])[0]
-
     def quantiles(self, shares: Sequence[float]) -> list[float]:
-        """The same of several shares."""
+        """The smallest value that each share of the replications does not exceed; NaN
+        among the missing."""
         need = np.maximum(np.ceil(np.array(shares) * self.n - 1e-9), 1)
         values = np.append(self.values, np.nan)
         places = np.searchsorted(np.cumsum(self.times), need)
@@ -189,102 +164,76 @@ class Counts(Moments):
 
 
 @dataclass
-class PairedDifference:
-    """An outcome in one arm less the same in another, run by run; and the filtered
-    estimate's, where there is one."""
+class Estimate:
+    """An outcome over replications: its counts, and its filtered estimate where there
+    is one, of which mean and error then are."""
 
-    drawn: Counts = field(default_factory=Counts)
+    counts: Counts = field(default_factory=Counts)
     filtered: Moments | None = None
+
+    @property
+    def estimator(self) -> str:
+        """`filtered` or `count`."""
+        return "filtered" if self.filtered else "count"
+
+    @property
+    def moments(self) -> Moments:
+        """Of the filtered estimate, or of the counts."""
+        return self.filtered or self.counts
+
+    def add_filtered(self, values: Floats) -> None:
+        """Add filtered estimates of some replications."""
+        self.filtered = self.filtered or Moments()
+        self.filtered.add(values)
+
+
+@dataclass
+class PairedDifference(Estimate):
+    """An outcome in one arm less the same in another, replication by replication."""
+
     more: int = 0
     fewer: int = 0
 
-    def add(self, arm: Floats, reference: Floats) -> None:
-        """Missing counts as later than any day in the numbers of runs with more and
-        with fewer."""
-        self.drawn.add(arm - reference)
+    def add(self, arm: Floats, control: Floats) -> None:
+        """Missing counts as later than any day in the numbers of replications with more
+        and with fewer."""
+        self.counts.add(arm - control)
         late_arm = np.where(np.isnan(arm), np.inf, arm)
-        late = np.where(np.isnan(reference), np.inf, reference)
+        late = np.where(np.isnan(control), np.inf, control)
         self.more += int((late_arm > late).sum())
         self.fewer += int((late_arm < late).sum())
 
-    def add_filtered(self, difference: Floats) -> None:
-        """Add paired differences of the filtered estimate."""
-        self.filtered = self.filtered or Moments()
-        self.filtered.add(difference)
-
     def row(self, spread: float) -> dict[str, Any]:
         """Its columns of an effects table. spread: of the outcome over both arms; 0: no
-        run could show a difference."""
-        smooth = self.filtered
-        moments = smooth or self.drawn
-        low, high = smooth.interval() if smooth else self.drawn.around(spread)
-        n = max(self.drawn.n, 1)
+        replication could show a difference."""
+        moments, filtered = self.moments, self.filtered
+        low, high = filtered.interval() if filtered else self.counts.around(spread)
+        n = max(self.counts.n, 1)
         return {
-            "estimator": "filtered" if smooth else "count",
+            "estimator": self.estimator,
             "mean": moments.mean(),
             "mcse": moments.error(),
             "lo": low,
             "hi": high,
             "share_positive": self.more / n,
             "share_negative": self.fewer / n,
-            "n": self.drawn.n,
+            "n": self.counts.n,
         }
 
 
-@dataclass
-class Levels:
-    """The outcomes of one arm: counts and measures by name, and filtered estimates
-    where there are any."""
-
-    counts: dict[str, Counts] = field(default_factory=dict)
-    filtered: dict[str, Moments] = field(default_factory=dict)
-
-    def add(self, columns: Mapping[str, Floats]) -> None:
-        """Add outcomes by name, over some runs."""
-        for name, values in columns.items():
-            if name.startswith(FILTERED):
-                outcome = name.removeprefix(FILTERED)
-                self.filtered.setdefault(outcome, Moments()).add(values)
-            else:
-                self.counts.setdefault(name, Counts()).add(values)
-
-    def of(self, outcome: str) -> Moments:
-        """The filtered estimate of an outcome, or its count."""
-        return self.filtered.get(outcome, self.counts[outcome])
-
-
-@dataclass
-class Differences:
-    """Paired differences of two arms by outcome. alike: they are the same to the last
-    digit so far."""
-
-    of: dict[str, PairedDifference] = field(default_factory=dict)
-    alike: bool = True
-
-    def add(
-        self,
-        arm: Mapping[str, Floats],
-        control: Mapping[str, Floats],
-        only: Sequence[str] = (),
-    ) -> None:
-        """Columns of both over the same runs; those of some outcomes are added up, of
-        all if none is named."""
-        for name in (name for name in arm if name in control):
-            self.alike = self.alike and np.array_equal(
-                arm[name], control[name], equal_nan=True
-            )
-            outcome = name.removeprefix(FILTERED)
-            if not only or outcome in only:
-                effect = self.of.setdefault(outcome, PairedDifference())
-                if name == outcome:
-                    effect.add(arm[name], control[name])
-                else:
-                    effect.add_filtered(arm[name] - control[name])
-
-
 class Estimates:
-    """Levels and paired effects by arm. only: the outcomes wanted; none: all. steps: as
-    in `outcomes.least_jump`."""
+    """Levels and paired effects by arm, gathered from tables of outcomes.
+
+    Attributes
+    ----------
+    levels, effects : by arm, estimates by outcome; effects of all arms but the first,
+        the control arm
+    first_difference : by arm, the first replication in which an outcome is not the
+        control arm's, and the outcome; no entry where all are the same to the last
+        digit
+    only : the outcomes wanted; none: all
+    steps : as in `outcomes.least_jump`
+    """
 
     def __init__(
         self,
@@ -293,62 +242,85 @@ class Estimates:
         steps: Mapping[str, float] | None = None,
     ) -> None:
         self.arms, self.only, self.steps = tuple(arms), tuple(only), steps
-        self.levels = {arm: Levels() for arm in self.arms}
-        self.effects = {arm: Differences() for arm in self.arms[1:]}
+        self.levels: dict[str, dict[str, Estimate]] = {arm: {} for arm in arms}
+        self.effects: dict[str, dict[str, PairedDifference]] = {
+            arm: {} for arm in self.arms[1:]
+        }
+        self.first_difference: dict[str, tuple[int, str]] = {}
 
     @property
     def alike(self) -> set[str]:
         """Arms that are the control arm to the last digit so far."""
-        return {arm for arm, effect in self.effects.items() if effect.alike}
+        return {*self.effects} - {*self.first_difference}
 
     @property
     def outcomes(self) -> list[str]:
         """Names of outcomes, without those of filtered estimates."""
-        return list(self.levels[self.arms[0]].counts)
+        return list(self.levels[self.arms[0]])
 
     def add(self, runs: pa.Table) -> None:
-        """One block of outcomes by run and arm."""
-        wanted = {*runs.column_names}
-        if self.only:
-            wanted = {*self.only, *(FILTERED + name for name in self.only)}
-        if not self.alike:
-            names = wanted | {"run", "arm"}
-            runs = runs.select([name for name in runs.column_names if name in names])
+        """One block of outcomes by replication and arm."""
         by_arm = columns_by_arm(runs, self.arms)
+        control = by_arm[self.arms[0]]
         for arm, columns in by_arm.items():
-            del columns["run"]
-            levels = {name: columns[name] for name in columns if name in wanted}
-            self.levels[arm].add(levels)
-        for arm, effect in self.effects.items():
-            effect.add(by_arm[arm], by_arm[self.arms[0]], self.only)
+            if arm in self.alike:
+                self._note_difference(arm, columns, control)
+            for name, values in columns.items():
+                outcome = name.removeprefix(FILTERED)
+                if name == "run" or (self.only and outcome not in self.only):
+                    continue
+                level = self.levels[arm].setdefault(outcome, Estimate())
+                if name == outcome:
+                    level.counts.add(values)
+                else:
+                    level.add_filtered(values)
+                if arm not in self.effects:
+                    continue
+                effect = self.effects[arm].setdefault(outcome, PairedDifference())
+                if name == outcome:
+                    effect.add(values, control[name])
+                else:
+                    effect.add_filtered(values - control[name])
+
+    def _note_difference(self, arm: str, columns: Columns, control: Columns) -> None:
+        """Note the first replication, and its first outcome, in which an arm is not the
+        control arm, if there is one."""
+        for name, values in columns.items():
+            both_missing = np.isnan(values) & np.isnan(control[name])
+            rows = np.flatnonzero((values != control[name]) & ~both_missing)
+            if len(rows):
+                run = int(columns["run"][rows[0]])
+                if arm in self.alike or run < self.first_difference[arm][0]:
+                    self.first_difference[arm] = run, name.removeprefix(FILTERED)
 
     def levels_frame(self) -> pd.DataFrame:
         """Tidy: the columns of LEVELS."""
         rows = []
         for arm, levels in self.levels.items():
-            for name in self.outcomes:
-                counts, moments = levels.counts[name], levels.of(name)
-                estimator = "count" if moments is counts else "filtered"
-                level = moments.mean(), counts.sd(), *counts.quantiles(QUANTILES)
-                rows.append((arm, name, estimator, *level, moments.error(), counts.n))
+            for name, level in levels.items():
+                moments, counts = level.moments, level.counts
+                spread = counts.sd(), *counts.quantiles(QUANTILES)
+                row = arm, name, level.estimator, moments.mean(), *spread
+                rows.append((*row, moments.error(), counts.n))
         return pd.DataFrame(rows, columns=LEVELS)
 
     def spread(self, arm: str, outcome: str) -> float:
         """Standard deviation of an outcome over an arm and the control arm, its least
-        jump at least; 0 where no run could show a difference."""
-        if self.effects[arm].alike or fixed_beforehand(outcome):
+        jump at least; 0 where no replication could show a difference."""
+        if arm in self.alike or fixed_beforehand(outcome):
             return 0.0
-        counts = self.levels[arm].counts[outcome]
-        control = self.levels[self.arms[0]].counts[outcome]
+        control, having = (
+            self.levels[name][outcome].counts for name in (self.arms[0], arm)
+        )
         jump = least_jump(outcome, self.steps)
-        return float(np.maximum(counts.spread_with(control), jump))
+        return float(np.maximum(having.spread_with(control), jump))
 
     def effects_frame(self) -> pd.DataFrame:
-        """Tidy: the columns of EFFECTS; paired by run."""
+        """Tidy: the columns of EFFECTS; paired by replication."""
         rows = [
-            {"arm": arm, "outcome": name} | effect.of[name].row(self.spread(arm, name))
-            for arm, effect in self.effects.items()
-            for name in self.outcomes
+            {"arm": arm, "outcome": name} | effect.row(self.spread(arm, name))
+            for arm, effects in self.effects.items()
+            for name, effect in effects.items()
         ]
         return pd.DataFrame(rows, columns=EFFECTS)
 
@@ -369,55 +341,38 @@ def estimates_of(
 def in_chunks(tables: Iterable[pa.Table], size: int = CHUNK) -> Iterator[pa.Table]:
     """Outcomes, given in the order of runs, cut at every 128th run: no other cut moves
     the last digit of a mean."""
-
-    def chunk(run: pa.Scalar) -> int:
-        return int(run.as_py()) // size
-
     waiting: pa.Table | None = None
     for table in tables:
         waiting = table if waiting is None else pa.concat_tables([waiting, table])
         while waiting.num_rows:
             run = waiting["run"]
-            first = chunk(pc.min(run))
-            if chunk(pc.max(run)) == first:
+            edge = (pc.min(run).as_py() // size + 1) * size
+            if pc.max(run).as_py() < edge:
                 break
-            edge = (first + 1) * size
             yield waiting.filter(pc.less(run, edge))
             waiting = waiting.filter(pc.greater_equal(run, edge))
     if waiting is not None and waiting.num_rows:
         yield waiting
 
 
-def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, Floats]]:
+def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, Columns]:
     """Outcome columns of each arm, sorted by run and cut to the runs that every arm
     has; `run` among them."""
-    words = runs["arm"].cast(pa.string())
-    names = [name for name in runs.column_names if name != "arm"]
-    by_arm: dict[str, dict[str, Floats]] = {}
+    words, by_arm = runs["arm"].cast(pa.string()), {}
     for arm in arms:
-        rows = runs.filter(pc.equal(words, arm)).sort_by("run")
+        rows = runs.filter(pc.equal(words, arm)).sort_by("run").drop_columns("arm")
         by_arm[arm] = {
             name: rows[name].to_numpy(zero_copy_only=False).astype(float)
-            for name in names
+            for name in rows.column_names
         }
     common = reduce(np.intersect1d, (columns["run"] for columns in by_arm.values()))
     for arm, columns in by_arm.items():
-        if len(columns["run"]) != len(common):
-            is_common = np.isin(columns["run"], common)
-            by_arm[arm] = {name: columns[name][is_common] for name in columns}
+        is_common = np.isin(columns["run"], common)
+        by_arm[arm] = {name: values[is_common] for name, values in columns.items()}
     return by_arm
-
-
-def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
-    """For JSON: NaN and infinities become null."""
-    return {
-        name: (value if np.isfinite(value) else None) for name, value in values.items()
-    }
 
 
 def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
     """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds."""
-    values = {
-        name: [row["lo"], row["hi"]] if name == "ci95" else row[name] for name in names
-    }
-    return {name: plain_data(value) for name, value in values.items()}
+    values = {**row, "ci95": [row.get("lo"), row.get("hi")]}
+    return {name: plain_data(values[name]) for name in names}

@@ -21,6 +21,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
 from balance_sim.model.state import AgreementRows
+from balance_sim.scenario.schema import Scenario
 
 ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
@@ -47,19 +48,14 @@ class OutcomeType(Enum):
 class Measure:
     """What all outcomes of one kind are, whoever they are of and whatever the window.
 
-    sentence: with `{of}` for whom or what; roles: of the class table, that its values
-    rest on."""
+    sentence: with `{of}` for whom or what."""
 
     type: OutcomeType
     unit: str
     sentence: str
-    roles: frozenset[str] = frozenset()
 
 
 _COUNT, _SHARE, _SCALE = OutcomeType
-_HOST = frozenset({"participants", "host", "junior", "third", "wars", "groups"})
-_FEARS, _READ = frozenset({"threatened"}), frozenset({"participants", "audiences"})
-_STANCE = frozenset({"participants", "threatened", "groups"})
 MEASURES = {
     "accords": Measure(_COUNT, "agreements", "New security agreements, {of}"),
     "declarations": Measure(_COUNT, "agreements", "New declarations, {of}"),
@@ -86,47 +82,42 @@ MEASURES = {
         "Days to the first counter-balancing security agreement, cut at the window's "
         "end",
     ),
-    "states": Measure(_COUNT, "states", "States with a stance: {of}", _STANCE),
+    "states": Measure(_COUNT, "states", "States with a stance: {of}"),
     "coalition": Measure(
         _SHARE,
         "share of the participants' capability",
         "Capability of outside states with a new counter-balancing agreement",
     ),
-    "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}", _FEARS),
-    "insecurity_host": Measure(_SCALE, "0 to 1", "Insecurity of the host", _HOST),
-    "effort": Measure(
-        _SCALE, "share of capability", "Mean rise of effort of the {of}", _FEARS
-    ),
+    "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}"),
+    "insecurity_host": Measure(_SCALE, "0 to 1", "Insecurity of the host"),
+    "effort": Measure(_SCALE, "share of capability", "Mean rise of effort of the {of}"),
     "alignment_participants": Measure(
         _SCALE,
         "probability",
         "Mean alignment of the participants' dyads, as read by {of}",
-        _READ,
     ),
-    "relations": Measure(_SCALE, "-1 to 1", "Mean relation of {of}", _HOST),
-    "hostility": Measure(
-        _SCALE, "nats", "Perceived hostility of the host, by {of}", _HOST
-    ),
+    "relations": Measure(_SCALE, "-1 to 1", "Mean relation of {of}"),
+    "hostility": Measure(_SCALE, "nats", "Perceived hostility of the host, by {of}"),
     "drawn_in": Measure(
-        _SCALE, "nats", "What the host would lend to other adversaries, by {of}", _HOST
+        _SCALE, "nats", "What the host would lend to other adversaries, by {of}"
     ),
     "drawn_in_war": Measure(
-        _SCALE, "nats", "What the host would lend to those at war, by {of}", _HOST
+        _SCALE, "nats", "What the host would lend to those at war, by {of}"
     ),
-    "credibility": Measure(_SCALE, "0 to 1", "Credibility as a mediator: {of}", _HOST),
-    "influence": Measure(_SCALE, "share of defence", "Influence: {of}", _HOST),
-    "defence": Measure(_SCALE, "capability", "Defence of the {of}", _HOST),
+    "credibility": Measure(_SCALE, "0 to 1", "Credibility as a mediator: {of}"),
+    "influence": Measure(_SCALE, "share of defence", "Influence: {of}"),
+    "defence": Measure(_SCALE, "capability", "Defence of the {of}"),
     "dependence": Measure(
-        _SCALE, "share of defence", "Defence that others lend to the {of}", _HOST
+        _SCALE, "share of defence", "Defence that others lend to the {of}"
     ),
     "room": Measure(
-        _COUNT, "states", "Partners worth having that would agree with the {of}", _HOST
+        _COUNT, "states", "Partners worth having that would agree with the {of}"
     ),
     "room_rate": Measure(
-        _SCALE, "a year", "Rate at which partners of the {of} would agree", _HOST
+        _SCALE, "a year", "Rate at which partners of the {of} would agree"
     ),
     "neutrality_gap": Measure(
-        _SCALE, "0 to 2", "Distance from the declared position, of the {of}", _HOST
+        _SCALE, "0 to 2", "Distance from the declared position, of the {of}"
     ),
     "polarisation": Measure(
         _SCALE, "0 to 1", "Spread of mutual relations over dyads, weighed by capability"
@@ -223,25 +214,17 @@ class Outcome:
     @property
     def stance(self) -> str | None:
         """The stance of the states that are counted."""
-        if self.measure != "states":
-            return None
-        for stance in STANCES:
-            if self.of == stance or self.of.startswith(f"{stance}_"):
-                return stance
-        return None
+        is_of = (s for s in STANCES if self.of == s or self.of.startswith(f"{s}_"))
+        return next(is_of, None) if self.measure == "states" else None
 
     @property
     def group(self) -> str | None:
         """The group of states that it is of, as the scenario's report names it."""
         if self.stance is not None:
             return self.of[len(self.stance) + 1 :] or None
-        of_group = self.measure in (
-            "relations",
-            "hostility",
-            "drawn_in",
-            "drawn_in_war",
-        )
-        return self.of.removesuffix("_host") if of_group else None
+        is_of_group = self.measure in ("relations", "hostility", "drawn_in")
+        is_of_group = is_of_group or self.measure == "drawn_in_war"
+        return self.of.removesuffix("_host") if is_of_group else None
 
     @property
     def sentence(self) -> str:
@@ -253,6 +236,12 @@ class Outcome:
         if self.window is None:
             return f"{text}."
         return f"{text}, {self.window} days after the event."
+
+
+def headline_outcome(scenario: Scenario) -> str:
+    """The outcome that answers a scenario: counter-balancing security agreements within
+    the longest window."""
+    return Outcome("accords", "counter", max(scenario.report.windows)).name
 
 
 @cache

@@ -24,7 +24,6 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Floats, Ints, Keys
@@ -105,11 +104,8 @@ class ArmHistory:
         focal date; missing where not by the horizon."""
         import pandas as pd  # whoever has no outcomes of their own does without
 
-        world, rows, codes = (
-            self.worlds.arms[self.arm],
-            self.rows,
-            np.array(self.states),
-        )
+        world, rows = self.worlds.arms[self.arm], self.rows
+        codes = np.array(self.states)
         direction = self.worlds.baseline.direction[rows.dyad]
         days_to = days_after(rows.signed, world.focal_day)
         columns = {
@@ -154,22 +150,18 @@ def measured(
     and line, for a function that returns none."""
     world = worlds.arms[arm]
     horizon = float(world.grid[-1] - world.focal_day)
-    numbers = _closed(runs.astype(np.int64))
-    closed = {name: _closed(values) for name, values in outcomes.items()}
-    values = {}
+    numbers = runs.astype(np.int64)
+    numbers.flags.writeable = False
+    closed = {name: values.view() for name, values in outcomes.items()}
+    for values in closed.values():
+        values.flags.writeable = False
+    columns = {}
     for name, reference in own:
         # a history for each, so that none sees what another did to it
         history = ArmHistory(arm, numbers, world.codes, horizon, closed, worlds, rows)
         function = function_named(reference)
-        values[Outcome("own", name).name] = _evaluated(name, function, history)
-    return values
-
-
-def _closed[Number: np.generic](array: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    """The array, for reading alone."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
+        columns[Outcome("own", name).name] = _evaluated(name, function, history)
+    return columns
 
 
 def refuse_unsteady(
@@ -182,11 +174,12 @@ def refuse_unsteady(
         column = Outcome("own", name).name
         values = np.array([alone[column], together[column]], dtype=float)
         if not np.array_equal(values[:1], values[1:], equal_nan=True):
+            place = place_of(function_named(reference))
+            why = f"gave {values[0]} for a replication alone, and {values[1]} beside "
             raise _fault(
-                place_of(function_named(reference)),
+                place,
                 name,
-                f"gave {alone[column]} for a replication alone, and "
-                f"{together[column]} beside another",
+                why + "another",
                 "what it gives of a replication has to follow from that replication "
                 "alone",
             )
@@ -205,17 +198,9 @@ def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:
         why = f"ends in {type(error).__name__}: {error}"
         raise _fault(where_raised(error, mark), name, why, hint) from error
     if values.shape != (count,):
-        shape = f"numbers of shape {values.shape}"
-        if values.ndim < 2:
-            shape = (
-                f"{values.size} numbers" if values.ndim else "a bare number, no array,"
-            )
-        raise _fault(
-            mark,
-            name,
-            f"gave {shape} for {count} replication{'s' * (count > 1)}",
-            "return one number a replication: an array of len(history.runs)",
-        )
+        why = f"gave numbers of shape {values.shape} for {count} replications"
+        hint = "return one number a replication: an array of len(history.runs)"
+        raise _fault(mark, name, why, hint)
     if np.isinf(values).any():
         raise _fault(mark, name, "gave an infinite number", "what is missing is NaN")
     return values

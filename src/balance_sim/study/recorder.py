@@ -7,7 +7,6 @@ depend on how replications are cut into blocks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
 
@@ -53,14 +52,6 @@ class FurtherOutcomes(Protocol):
     def measures(self, worlds: Worlds) -> FurtherMeasures: ...
 
 
-@dataclass(frozen=True)
-class AtEnd:
-    """What stances rest on at the end of the longest window. Arrays (R, n)."""
-
-    effort: Floats
-    tie: Floats  # depth of the deepest agreement in force with a participant
-
-
 class Recorder:
     """Looks at replications of several arms for the event's roles.
 
@@ -90,7 +81,7 @@ class Recorder:
         self.worlds, self.cast, self.further, self.own = worlds, cast, further, own
         self.windows = sorted(worlds.scenario.report.windows)
         self._seen: dict[str, dict[str, Floats]] = {}
-        self._at_end: dict[str, AtEnd] = {}
+        self._at_end: dict[str, tuple[Floats, Floats]] = {}  # effort and tie, (R, n)
         grid = worlds.reference.grid
         ends = {window: step_at(grid, cast.day, window) for window in self.windows}
         self._ends = {window: step for window, step in ends.items() if step is not None}
@@ -111,27 +102,14 @@ class Recorder:
         """Record a scene at the end of a window."""
         metrics = state_metrics(scene, self.cast, apart=window == self.windows[0])
         if window == self.windows[-1]:
-            metrics |= self._network_metrics(scene)
+            metrics |= network_metrics(scene, self.worlds)
             if self.further is not None:
                 metrics |= self.further.seen(scene)
             depth = scene.state.depth[:, :, list(self.cast.participants)]
-            self._at_end[arm] = AtEnd(scene.state.effort.copy(), depth.max(axis=-1))
+            self._at_end[arm] = scene.state.effort.copy(), depth.max(axis=-1)
         columns = self._seen.setdefault(arm, {})
         for outcome, values in metrics.items():
             columns[outcome.within(window).name] = np.round(values, DECIMALS)
-
-    def _network_metrics(self, scene: StateMetrics) -> dict[Outcome, Floats]:
-        """Polarisation and camps of all states."""
-        capability, start = scene.world.capability, self.worlds.camps.sides
-        relation = responses.relations(scene.view.own, scene.view.against)
-        camps = responses.in_camps(relation, capability, start)
-        spread = responses.polarisation(relation, capability)
-        return {
-            Outcome("polarisation"): spread,
-            Outcome("camps_energy"): camps.energy,
-            Outcome("camps_frustration"): camps.frustration,
-            Outcome("camps_moved"): camps.moved,
-        }
 
     def columns(
         self, arm: str, agreements: AgreementRows, runs: int
@@ -146,18 +124,29 @@ class Recorder:
             name = Outcome("coalition", "", window).name
             columns[name] = coalition(counter, world.capability, inside)
         if arm in self._at_end:
-            effort, tie = self._at_end[arm].effort, self._at_end[arm].tie
+            effort, tie = self._at_end[arm]
             stance = stances(world, cast, agreements, effort, tie, longest)
             for index, word in enumerate(responses.STANCES):
                 for group, states in cast.groups.items():
                     whose = word if group == "outside" else f"{word}_{group}"
-                    count = (stance[:, states] == index).sum(axis=1)
-                    columns[Outcome("states", whose, longest).name] = count.astype(
-                        float
-                    )
+                    count = (stance[:, states] == index).sum(axis=1).astype(float)
+                    columns[Outcome("states", whose, longest).name] = count
         if self.further is not None:
             columns |= self.further.counts(agreements, runs)
         return columns
+
+
+def network_metrics(scene: StateMetrics, worlds: Worlds) -> dict[Outcome, Floats]:
+    """Polarisation and camps of all states, (R,) each."""
+    capability = scene.world.capability
+    relation = responses.relations(scene.view.own, scene.view.against)
+    camps = responses.in_camps(relation, capability, worlds.camps.sides)
+    return {
+        Outcome("polarisation"): responses.polarisation(relation, capability),
+        Outcome("camps_energy"): camps.energy,
+        Outcome("camps_frustration"): camps.frustration,
+        Outcome("camps_moved"): camps.moved,
+    }
 
 
 def focal_recorder(

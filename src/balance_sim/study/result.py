@@ -3,9 +3,10 @@ and printing live elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,14 +15,13 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, classes_of
-from balance_sim.scenario.errors import LacksOutcome, WrongRequest
+from balance_sim.scenario.errors import LacksOutcome, MissingExtra, WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study import frames
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.estimates import Estimates, estimates_of
 from balance_sim.study.folder import scenario_of
-from balance_sim.study.frames import DayCounts, Outcomes, codebook
-from balance_sim.study.outcomes import FILTERED, Outcome, known_outcome
+from balance_sim.study.frames import DayCounts, Outcomes, codebook, day_axis, fan
+from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.shards import digest_of
 from balance_sim.study.store import Store, read_summary, runs_in, runs_of, warn_lacking
@@ -107,9 +107,8 @@ class Result(StudyResult):
     meanings: Mapping[str, str] = field(default_factory=dict)
     resumed: bool = field(default=False, compare=False)
 
-    card: ClassVar[Callable[[Any], str] | None] = (
-        None  # HTML for a notebook: set by the package's front
-    )
+    card: ClassVar[Callable[[Any], str] | None] = None
+    """HTML for a notebook: set by the package's front."""
 
     # -- tables ------------------------------------------------------------------------
 
@@ -123,31 +122,25 @@ class Result(StudyResult):
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, agreements) tables in the order of runs, of the study's own arms."""
-        for runs, agreements in self._stored():
-            yield of_arms(runs, self.arms), agreements
-
-    def _stored(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """The tables as they are kept, with the rows of extra arms."""
-        if self.folder is None:
-            return iter([(block.runs, block.agreements) for block in self.memory])
-        return Store(self.folder).blocks(self.point, self.runs)
-
-    def _outcomes(self, names: Sequence[str] | None) -> Iterator[pa.Table]:
-        """Tables of some outcomes, with the rows of extra arms."""
+        tables: Iterable[tuple[pa.Table, pa.Table]]
+        tables = [(block.runs, block.agreements) for block in self.memory]
         if self.folder is not None:
-            yield from Store(self.folder).outcomes(self.point, self.runs, names)
-            return
-        for runs, _ in self._stored():
-            wanted = runs.column_names if names is None else ("run", "arm", *names)
-            yield runs.select([name for name in wanted if name in runs.column_names])
+            tables = Store(self.folder).blocks(self.point, self.runs)
+        for runs, agreements in tables:
+            yield of_arms(runs, self.arms), agreements
 
     def outcome_tables(
         self, names: Sequence[str] | None = None, *, own: bool = True
     ) -> Iterator[pa.Table]:
         """Tables of some outcomes, of all if None, in the order of runs; of the study's
         own arms, or of extra arms."""
-        for runs in self._outcomes(names):
-            yield of_arms(runs, self.arms, others=not own)
+        tables: Iterable[pa.Table] = [block.runs for block in self.memory]
+        if self.folder is not None:
+            tables = Store(self.folder).outcomes(self.point, self.runs, names)
+        for table in tables:
+            wanted = ["run", "arm", *(table.column_names if names is None else names)]
+            columns = [name for name in table.column_names if name in wanted]
+            yield of_arms(table.select(columns), self.arms, others=not own)
 
     @cached_property
     def by_run(self) -> Outcomes:
@@ -159,17 +152,6 @@ class Result(StudyResult):
     def extra_by_run(self) -> Outcomes:
         """The same of the extra arms behind some mechanisms, every fourth run."""
         return Outcomes(partial(self.outcome_tables, own=False))
-
-    @property
-    def extra(self) -> pd.DataFrame:
-        """Outcomes of the extra arms; the columns that mechanisms read."""
-        names = []
-        for name in self.extra_by_run.names:
-            outcome = known_outcome(name)
-            measure = outcome and (outcome.measure, outcome.direction)
-            if measure in (("relations", None), ("accords", "counter")):
-                names.append(name)
-        return self.extra_by_run.frame(*names)
 
     @property
     def finished(self) -> int:
@@ -186,28 +168,17 @@ class Result(StudyResult):
     def agreements(self) -> pd.DataFrame:
         """One row an agreement under way or made, in every run and arm. Large: about 80
         rows a run and arm."""
-        tables = [agreements for _, agreements in self.blocks()]
-        if not tables:
-            return pd.DataFrame()
-        agreements = pa.concat_tables(tables)
-        fields = [
-            column.with_type(pa.string())
-            if pa.types.is_dictionary(column.type)
-            else column
-            for column in agreements.schema
+        frames = [
+            agreements.to_pandas(use_threads=False, strings_to_categorical=False)
+            for _, agreements in self.blocks()
         ]
-        table = agreements.cast(pa.schema(fields))
-        frame: pd.DataFrame = table.to_pandas(use_threads=False)
-        return frame
-
-    @property
-    def accords(self) -> pd.DataFrame:
-        """`agreements`, by its earlier name."""
-        return self.agreements
+        frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        words = [name for name, column in frame.items() if column.dtype == "category"]
+        return frame.astype(dict.fromkeys(words, str))
 
     @cached_property
     def codebook(self) -> pd.DataFrame:
-        """What every outcome is, a row each: see `results.codebook.codebook`."""
+        """What every outcome is, a row each: see `frames.codebook`."""
         return codebook(self.by_run.names, self.meanings)
 
     @property
@@ -226,7 +197,7 @@ class Result(StudyResult):
     def headline_outcome(self) -> str:
         """The outcome that answers it: counter-balancing agreements within the longest
         window."""
-        return Outcome("accords", "counter", self.window).name
+        return headline_outcome(self.scenario)
 
     @cached_property
     def worlds(self) -> Worlds:
@@ -236,10 +207,8 @@ class Result(StudyResult):
     @property
     def focal_day(self) -> int:
         """The focal date, in days from 1970-01-01."""
-        focal = next(
-            event for event in self.scenario.events if event.id == self.scenario.focal
-        )
-        return focal.date.toordinal() - EPOCH
+        dates = {event.id: event.date for event in self.scenario.events}
+        return int(dates[self.scenario.focal].toordinal() - EPOCH)
 
     @property
     def window(self) -> int:
@@ -271,16 +240,18 @@ class Result(StudyResult):
         return digest_of(self.blocks(), self.arms)
 
     def __repr__(self) -> str:
-        arms = (
-            f"{len(self.arms)} arms" if len(self.arms) > 1 else "its control arm alone"
-        )
+        arms = f"{len(self.arms)} arms"
         place = "in memory" if self.folder is None else f"in {self.folder}"
         runs = f"{self.runs} replications of {arms}, seed {self.seed}"
         return f"<Result of {self.scenario.name}: {runs}, {place}>"
 
     def to_xarray(self) -> xr.Dataset:
-        """An xarray Dataset, as `results.labelled.dataset` has it. Needs the extra
-        `notebook`.
+        """Each outcome by (arm, replication), filtered estimates too, with `long_name`
+        and `units`; NaN where it did not come by the horizon.
+
+        Raises
+        ------
+        MissingExtra : without xarray, of the extra `notebook`
 
         Examples
         --------
@@ -290,26 +261,16 @@ class Result(StudyResult):
         >>> result.to_xarray()["accords_all_300"].dims
         ('arm', 'replication')
         """
-        from balance_sim.study.labelled import dataset
-
-        return dataset(self)
-
-    def to_inference_data(self) -> xr.DataTree:
-        """Draws of the parameters, outcomes and effects of a run with
-        `draw_parameters`, as ArviZ reads them:
-        `results.labelled.inference_data`. Needs the extra `notebook`.
-
-        Examples
-        --------
-        >>> import balance_sim as bs
-        >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
-        >>> result = bs.run(scenario, runs=3, seed=1, draw_parameters=True)
-        >>> dict(result.to_inference_data()["posterior"].sizes)
-        {'chain': 1, 'draw': 3}
-        """
-        from balance_sim.study.labelled import inference_data
-
-        return inference_data(self)
+        if find_spec("xarray") is None:
+            raise MissingExtra("labelled arrays", "notebook")
+        frame = self.outcomes.rename(columns={"run": "replication"})
+        dataset: xr.Dataset = frame.set_index(["arm", "replication"]).to_xarray()
+        for row in self.codebook.to_dict("records"):
+            about = {"long_name": row["meaning"], "units": row["unit"]}
+            for name in {row["outcome"], FILTERED + row["outcome"]} & {*dataset}:
+                dataset[name].attrs = about
+        dataset.attrs = {"scenario": self.scenario.name, "digest": self.digest}
+        return dataset
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows."""
@@ -363,50 +324,37 @@ class Result(StudyResult):
 
     @cached_property
     def _ties(self) -> pd.DataFrame:
+        """Both of these, a state's rows with an empty `b`."""
         sums = iter([(block.dyads, runs_in(block.runs)) for block in self.memory])
         if self.folder is not None:
             sums = Store(self.folder).dyads(self.point, self.runs)
         return dyad_effects(sums, self.arms)
 
     def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
-        """(runs, days) counts of new security agreements by day after the focal date,
-        an array an arm."""
-        blocks = list(self._curves(direction))
-        nothing = np.zeros((0, len(frames.day_axis(self.horizon))), np.int16)
-        return {
-            arm: np.concatenate([nothing, *(curves[arm] for curves in blocks)])
-            for arm in self.arms
-        }
+        """(runs, days) how many new security agreements of a direction, of all if None,
+        are signed by each day of `frames.day_axis`, an array an arm."""
+        kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
+        days = day_axis(self.horizon)
+        curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}
+        for runs, agreements in self.blocks():
+            is_counted = new_rows(agreements, self.focal_day)
+            is_counted &= np.isin(column_words(agreements, "kind"), kinds)
+            if direction is not None:
+                is_counted &= column_words(agreements, "direction") == direction
+            numbers = np.unique(runs["run"].to_numpy())
+            row = np.searchsorted(numbers, agreements["run"].to_numpy())
+            day = np.searchsorted(days, days_to_signature(agreements, self.focal_day))
+            for arm in self.arms:
+                rows = is_counted & (column_words(agreements, "arm") == arm)
+                counts = np.zeros((len(numbers), len(days) + 1), np.int16)
+                np.add.at(counts, (row[rows], day[rows]), 1)
+                curves[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
+        nothing = np.zeros((0, len(days)), np.int16)
+        return {arm: np.concatenate([nothing, *parts]) for arm, parts in curves.items()}
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
-        return frames.fan(self._curves(direction), self.horizon)
-
-    def _curves(self, direction: str | None) -> Iterator[dict[str, DayCounts]]:
-        """The same of each block; direction None: of all."""
-        kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
-        days = frames.day_axis(self.horizon)
-        for runs, agreements in self.blocks():
-            new = new_rows(agreements, self.focal_day) & np.isin(
-                column_words(agreements, "kind"), kinds
-            )
-            if direction is not None:
-                new &= column_words(agreements, "direction") == direction
-            numbers = np.unique(runs["run"].to_numpy())
-            arm_of = column_words(agreements, "arm")
-            row = np.searchsorted(numbers, agreements["run"].to_numpy())
-            day = np.searchsorted(days, days_to_signature(agreements, self.focal_day))
-            out = {
-                arm: np.zeros((len(numbers), len(days) + 1), np.int16)
-                for arm in self.arms
-            }
-            for arm, counts in out.items():
-                rows = new & (arm_of == arm)
-                np.add.at(counts, (row[rows], day[rows]), 1)
-            yield {
-                arm: counts[:, :-1].cumsum(axis=1, dtype=np.int16)
-                for arm, counts in out.items()
-            }
+        return fan(self.curves(direction), self.horizon)
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
@@ -432,7 +380,7 @@ class Result(StudyResult):
             folder=Path(folder),
             draws=manifest.draw_parameters,
             model=manifest.model,
-            meanings=manifest.own_meanings or {},
+            meanings=manifest.own_meanings,
             failed=tuple(row for row in store.failed() if row["run"] < wanted),
             timing=timing if isinstance(timing, dict) else {},
         )
@@ -449,18 +397,18 @@ def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> Non
     first = classes_of(results[0].scenario)
     for result, name in zip(results[1:], names[1:], strict=True):
         table = classes_of(result.scenario)
-        pairs = first.unlike(table)
-        if pairs:
-            (a, b), direction, other_direction = pairs[0]
-            raise WrongRequest(
-                f"{names[0]} and {name} count agreements by different class tables: "
-                f"{len(pairs):,} dyads differ, e.g. {a}-{b} "
-                f"({direction or 'none'} left, {other_direction or 'none'} right). "
-                "Compare results of one scenario file: `--set` moves no class"
+        if first.sha256 == table.sha256:
+            continue
+        what = "measure outcomes on states in different roles"
+        dyads = first.unlike(table)
+        if dyads:
+            (a, b), direction, other = dyads[0]
+            what = (
+                f"count agreements by different class tables: {len(dyads):,} dyads "
+                f"differ, e.g. {a}-{b} ({direction or 'none'} left, {other or 'none'} "
+                "right)"
             )
-        if first.sha256 != table.sha256:
-            raise WrongRequest(
-                f"{names[0]} and {name} measure outcomes on states in different roles: "
-                "the host, the participants, a war, a group or an audience. "
-                "Compare results of one scenario file: `--set` moves no role"
-            )
+        raise WrongRequest(
+            f"{names[0]} and {name} {what}. Compare results of one scenario file: "
+            "`--set` moves no class and no role"
+        )

@@ -75,10 +75,9 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
 
     participants = tuple(positions(classes.participants))
     host = roster.get(classes.host or "")
-    wars = set()
-    for a, b in classes.wars:
-        if a in roster and b in roster:
-            wars.add((roster[a], roster[b]))
+    wars = {
+        (roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster
+    }
     at_war = {state for war in wars for state in war}
     partners_at_war = [i for i in participants if i != host and i in at_war]
     declared = []
@@ -88,12 +87,11 @@ def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
         if host not in (first, second):
             declared.append((first, second, position))
     # a group that is new to the table is the scenario's
-    members_by_name = {**scenario.groups, **classes.groups}
+    members_by_name = {**scenario.groups, **classes.groups, "outside": world.codes}
     groups = {}
     for name in (*scenario.report.groups, "outside"):
         inside = positions(members_by_name.get(name, (name,)))
-        states = range(world.n) if name == "outside" else inside
-        others = [i for i in states if i not in participants]
+        others = [i for i in inside if i not in participants]
         if others:
             groups[name] = np.array(others)
     audiences = {}

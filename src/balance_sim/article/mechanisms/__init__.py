@@ -3,18 +3,14 @@ docs/mechanisms.md.
 
 *Implied*: the sign was the same in every draw of the guessed parameters, with the
 event's targets as they are coded and with none, so only its size, and how that compares
-with placebos, is a finding. `benchmarks/implied_signs.py` draws, and writes
-`signs.csv`. *Emergent*: the sign is open. A measure that a scenario cannot support says
-why.
+with placebos, is a finding: `benchmarks/implied_signs.csv`. *Emergent*: the sign is
+open. A measure that a scenario cannot support says why.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,19 +18,20 @@ from balance_sim.article.mechanisms import agreements, spiral, states
 from balance_sim.article.mechanisms.data import MechanismEstimate, NoValue, StudyData
 from balance_sim.effects.participants import PlaceboComparison
 from balance_sim.scenario.errors import plain_data
-from balance_sim.scenario.files import shipped_text
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
 
 Verdict = Literal["as expected", "opposite", "not distinguishable"]
-Tag = Literal["implied", "emergent"]
 
 
-@dataclass(frozen=True)
-class Mechanism:
-    """One claim. article: what the founding article expects; sign: of the value;
-    measure: what the value is."""
+class Mechanism(NamedTuple):
+    """One claim.
+
+    article : what the founding article expects; sign: of the value
+    measure : what the value is, and compute has it
+    tag : whether all draws of the guessed parameters have one sign
+    """
 
     id: str
     name: str
@@ -42,11 +39,7 @@ class Mechanism:
     sign: int
     compute: Callable[[StudyData], MechanismEstimate]
     measure: str
-
-    @property
-    def tag(self) -> Tag:
-        """Whether all draws of the guessed parameters have one sign."""
-        return tags()[self.id]
+    tag: Literal["implied", "emergent"] = "emergent"
 
 
 MECHANISMS = (
@@ -66,6 +59,7 @@ MECHANISMS = (
         agreements.selective,
         "rate ratio of the effect per base rate, threatened dyads against "
         "others, within strata",
+        "implied",
     ),
     Mechanism(
         "M3",
@@ -91,6 +85,7 @@ MECHANISMS = (
         -1,
         states.mediation,
         "change of the host's credibility between the sides of the war",
+        "implied",
     ),
     Mechanism(
         "M6",
@@ -99,6 +94,7 @@ MECHANISMS = (
         -1,
         states.europe,
         "change of Europe's mean relation to the host",
+        "implied",
     ),
     Mechanism(
         "M7",
@@ -107,6 +103,7 @@ MECHANISMS = (
         -1,
         states.asia,
         "change of Asia's mean relation to the host",
+        "implied",
     ),
     Mechanism(
         "M8",
@@ -149,6 +146,7 @@ MECHANISMS = (
         1,
         states.association,
         "share of the change of hostility to the host that comes through partners",
+        "implied",
     ),
     Mechanism(
         "M13",
@@ -165,6 +163,7 @@ MECHANISMS = (
         1,
         states.neutrality,
         "distance of the host's perceived position from its declared one",
+        "implied",
     ),
     Mechanism(
         "M15",
@@ -207,35 +206,27 @@ def verdict(lo: float, hi: float, sign: int) -> Verdict:
 
 
 def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
-    """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how
-    placebos compare."""
+    """Every mechanism of a study.
+
+    Returns
+    -------
+    dict : by id, plain data: measure, value, ci95, tag, article, found, detail, and how
+        placebos compare; without a value `why` there is none
+    """
     arm = result.headline_arm
-    if not result.finished:
-        return _without_values("no run finished")
-    if arm is None:
-        return _without_values("there is no arm beside the control arm")
-    data, participants = StudyData(result, arm), result.placebos.family("participants")
-    comparisons: dict[str, PlaceboComparison] = {}
-    if participants is not None:
-        comparisons = {**participants.measures, "M1": participants}
-    rows = {}
-    for mechanism in MECHANISMS:
-        try:
-            estimate = mechanism.compute(data)
-        except NoValue as reason:
-            rows[mechanism.id] = row_without_value(mechanism, str(reason))
-        else:
-            comparison = estimate.shuffled or comparisons.get(mechanism.id)
-            rows[mechanism.id] = row_of(mechanism, estimate, comparison)
-    return rows
+    why = "" if arm else "there is no arm beside the control arm"
+    why = why if result.finished else "no run finished"
+    if arm is None or why:
+        return {row.id: _empty_row(row) | {"why": why} for row in MECHANISMS}
+    data, family = StudyData(result, arm), result.placebos.family("participants")
+    compared: dict[str, PlaceboComparison] = {}
+    if family is not None:
+        compared = {**family.measures, "M1": family}
+    return {row.id: _measured(row, data, compared.get(row.id)) for row in MECHANISMS}
 
 
-def _without_values(why: str) -> dict[str, dict[str, Any]]:
-    return {mechanism.id: row_without_value(mechanism, why) for mechanism in MECHANISMS}
-
-
-def row_without_value(mechanism: Mechanism, why: str) -> dict[str, Any]:
-    """The row of a mechanism that has no value, and why."""
+def _empty_row(mechanism: Mechanism) -> dict[str, Any]:
+    """What is known of a mechanism before it is measured."""
     return {
         "name": mechanism.name,
         "measure": mechanism.measure,
@@ -248,43 +239,34 @@ def row_without_value(mechanism: Mechanism, why: str) -> dict[str, Any]:
         "placebos": 0,
         "placebo_verdict": None,
         "found": None,
-        "why": why,
     }
 
 
-def row_of(
-    mechanism: Mechanism,
-    estimate: MechanismEstimate,
-    comparison: PlaceboComparison | None,
+def _measured(
+    mechanism: Mechanism, data: StudyData, comparison: PlaceboComparison | None
 ) -> dict[str, Any]:
-    """The row of a mechanism as plain data; numbers that do not exist are None.
+    """The row of a mechanism; numbers that do not exist are None. Of a sign that is
+    implied nothing is found.
 
-    comparison: the event among placebos, by the expected estimator or in the frozen
-    world."""
-    row = row_without_value(mechanism, "")
-    del row["why"]
-    row["value"] = plain_data(estimate.value)
-    row["ci95"] = plain_data([estimate.lo, estimate.hi])
-    row["runs"], row["note"] = estimate.n, estimate.note
-    row["detail"] = plain_data(estimate.detail)
+    comparison: the measure among placebos, by the expected estimator or in the frozen
+    world; M2 has its own."""
+    row = _empty_row(mechanism)
+    try:
+        estimate = mechanism.compute(data)
+    except NoValue as reason:
+        return row | {"why": str(reason)}
+    comparison = estimate.shuffled or comparison
     if comparison is not None and len(comparison.known):
-        count = len(comparison.known)
         row["placebo_percentile"] = comparison.below(mechanism.sign)
-        row["placebo_p"] = comparison.p
-        row["placebos"], row["placebo_verdict"] = count, comparison.verdict
-        row["detail"]["placebos"] = count
-        row["detail"]["compared_with_placebos"] = comparison.event
+        row["placebo_p"], row["placebos"] = comparison.p, len(comparison.known)
+        row["placebo_verdict"] = comparison.verdict
     if mechanism.tag == "emergent":
         sign = verdict(estimate.lo, estimate.hi, mechanism.sign)
         row["found"] = estimate.verdict or sign
-    return row
-
-
-@cache
-def tags() -> Mapping[str, Tag]:
-    """By mechanism, as `signs.csv` has them."""
-    lines = shipped_text("balance_sim.article.mechanisms", "signs.csv").splitlines()
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return {
-        row["id"]: "implied" if row["tag"] == "implied" else "emergent" for row in rows
+    return row | {
+        "value": plain_data(estimate.value),
+        "ci95": plain_data([estimate.lo, estimate.hi]),
+        "runs": estimate.n,
+        "note": estimate.note,
+        "detail": plain_data(estimate.detail),
     }

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from balance_sim.effects.participants import PlaceboComparison
-from balance_sim.model.core import Floats, Ints
+from balance_sim.model.core import Floats
 from balance_sim.stats.intervals import (
     NORMAL,
     fieller,
@@ -22,26 +20,24 @@ from balance_sim.stats.intervals import (
     spread_over,
     t_quantile,
 )
-from balance_sim.study.outcomes import FILTERED, NEW, Outcome, least_jump
+from balance_sim.study.outcomes import FILTERED, Outcome, least_jump
 from balance_sim.study.scene import focal_roles
-from balance_sim.study.tables import positions
 
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
-
-NO_EXTRA = "the extra arms were not run: the folder was begun without them"
 NAN = float("nan")
-NO_HOST = "the focal event names no host in the roster"
 
 
 @dataclass(frozen=True)
 class MechanismEstimate:
-    """What a measure came to. lo, hi: 95 % CI, NaN where there is none; n: paired
-    replications behind it.
+    """What a measure came to.
 
-    shuffled: placebos of a measure that has its own. verdict: where the sign of the
-    interval does not decide."""
+    value : of the measure; lo, hi: its 95 % CI, NaN where there is none
+    n : paired replications behind it
+    shuffled : placebos of a measure that has its own
+    verdict : where the sign of the interval does not decide
+    """
 
     value: float
     lo: float
@@ -100,21 +96,16 @@ class PairedColumns:
         )
 
     def __sub__(self, other: PairedColumns) -> PairedColumns:
-        return self + other.times(-1.0)
+        return self + -1.0 * other
 
-    def times(self, share: float) -> PairedColumns:
-        """The same, of so many units each."""
-        return PairedColumns(
-            share * self.arm,
-            share * self.reference,
-            self.smooth,
-            self.alike,
-            abs(share) * self.least,
-        )
+    def __rmul__(self, share: float) -> PairedColumns:
+        arm, least = share * self.arm, abs(share) * self.least
+        reference = share * self.reference
+        return PairedColumns(arm, reference, self.smooth, self.alike, least)
 
 
 def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
-    """The mean of a change with its interval."""
+    """The mean of a change with its interval. more: fields of the estimate."""
     mean, _, lo, hi = paired_interval(
         change.arm,
         change.reference,
@@ -128,20 +119,19 @@ def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
 def detail_of(change: PairedColumns) -> dict[str, Any]:
     """The same as plain data."""
     mean = mean_of(change)
-    return detail(mean.value, mean.lo, mean.hi)
-
-
-def detail(value: float, lo: float, hi: float, **more: Any) -> dict[str, Any]:
-    """A number with its interval as plain data."""
-    return {"value": value, "ci95": [lo, hi], **more}
+    return {"value": mean.value, "ci95": [mean.lo, mean.hi]}
 
 
 def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:
-    """Ratio of two means over the same runs, with Fieller's 95 % interval; NaN where it
-    has no ends.
+    """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
     Where the upper mean is not a filtered estimate there is room for a run that none
-    has shown (`intervals`)."""
+    has shown (`intervals`).
+
+    Returns
+    -------
+    tuple : ratio and the ends of the interval; NaN where it has no ends
+    """
     n = len(over.arm)
     top, bottom = float(over.values.mean()), float(under.values.mean())
     value = top / bottom if bottom else NAN
@@ -152,7 +142,7 @@ def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, floa
     low, high = fieller(top, bottom, float(tt), float(tb), float(bb), quantile)
     if over.smooth or over.alike:
         return value, low, high
-    residual = over - under.times(value)
+    residual = over - value * under
     spread = float(spread_over(residual.arm, residual.reference))
     unseen = NORMAL**2 / n * max(spread, over.least) / abs(bottom)
     below, above = np.hypot(value - low, unseen), np.hypot(high - value, unseen)
@@ -210,122 +200,71 @@ def jackknifed(
 
 
 class StudyData:
-    """A study as the measures read it: paired columns by arm, agreements, event roles,
-    the control arm's world."""
+    """A study as the measures read it.
+
+    result, arm : the study, and the arm that is compared with the control arm
+    cast : roles of the focal event
+    worlds : the control arm alone
+    """
 
     def __init__(self, result: Result, arm: str) -> None:
         scenario = result.scenario
-        self.result, self.arm = result, arm
-        self.scenario, self.reference = scenario, result.reference
-        self.windows = sorted(scenario.report.windows)
-        self.short, self.long = self.windows[0], self.windows[-1]
-        self.worlds = result.worlds  # the control arm alone
+        self.result, self.arm, self.reference = result, arm, result.reference
+        self.scenario, self.worlds = scenario, result.worlds
         self.codes, self.cast = self.worlds.reference.codes, focal_roles(self.worlds)
-        events = (event for event in scenario.events if event.id == scenario.focal)
-        self.focal = next(events)
+        windows = scenario.report.windows
+        self.short, self.long = min(windows), max(windows)
 
-    # -- outcomes --------------------------------------------------------------------
-
-    def named(self, measure: str, of: str, window: int | None = None) -> str:
-        """The name of an outcome, by default at the end of the shortest window."""
-        return Outcome(measure, of, window or self.short).name
-
-    def has(self, outcome: str) -> bool:
-        """Whether the study holds an outcome."""
-        return outcome in self.result.by_run.names
-
-    def smooth(self, outcome: str) -> bool:
-        """Whether the study has a filtered estimate of an outcome, which is then read
-        in its place."""
-        return self.has(FILTERED + outcome)
-
-    def has_arm(self, arm: str) -> bool:
-        """Whether an arm, or an extra arm, was simulated."""
-        return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
-
-    def need_extra(self, *arms: str) -> None:
-        """Raise NoValue where an extra arm was not run."""
-        need(all(map(self.has_arm, arms)), NO_EXTRA)
-
-    def need_host(self) -> int:
-        """The host's position in the arrays. Raises NoValue where the focal event names
-        none."""
-        if self.cast.host is None:
-            raise NoValue(NO_HOST)
-        return self.cast.host
-
-    def of(self, arm: str, outcome: str) -> pd.Series[Any]:
-        """An outcome of an arm, extra ones too, by run; its filtered estimate where
-        there is one."""
-        outcomes = self.result.by_run
-        if arm not in outcomes.arms:
-            outcomes = self.result.extra_by_run
-        name = FILTERED + outcome if FILTERED + outcome in outcomes.names else outcome
-        why = f"the results lack the outcome `{outcome}`: another version made them"
-        need(name in outcomes.names, why)
-        return outcomes.of(arm, name)
-
-    def columns(self, outcome: str, *arms: str) -> Floats:
-        """(runs, arms) an outcome in several arms, over the runs that all have."""
-        columns = [self.of(arm, outcome) for arm in arms]
-        runs = reduce(pd.Index.intersection, [column.index for column in columns])
-        values = [column.loc[runs].to_numpy(float) for column in columns]
-        return np.stack(values, axis=1)
-
-    def difference(self, outcome: str) -> PairedColumns:
-        """Paired change of an outcome, the headline arm's from the control arm."""
+    def of(self, measure: str, whom: str = "") -> PairedColumns:
+        """Paired change of an outcome in the shortest window, the headline arm's from
+        the control arm."""
+        outcome = Outcome(measure, whom, self.short).name
         having, control = self.columns(outcome, self.arm, self.reference).T
         is_alike = self.arm in self.result.alike
         jump = least_jump(outcome, self.result.steps)
         return PairedColumns(having, control, self.smooth(outcome), is_alike, jump)
 
-    def level(self, outcome: str) -> float:
-        """The mean of an outcome in the control arm."""
-        return float(self.of(self.reference, outcome).mean())
+    def has(self, measure: str, whom: str) -> bool:
+        """Whether the study holds an outcome in the shortest window."""
+        return Outcome(measure, whom, self.short).name in self.result.by_run.names
 
-    def by_window(self, outcome: str) -> dict[str, Any]:
-        """The effect on an outcome in each window."""
-        changes = {str(w): self.difference(f"{outcome}_{w}") for w in self.windows}
-        return {window: detail_of(change) for window, change in changes.items()}
+    def smooth(self, outcome: str) -> bool:
+        """Whether the study has a filtered estimate of an outcome, which is then read
+        in its place."""
+        return FILTERED + outcome in self.result.by_run.names
 
-    # -- agreements ------------------------------------------------------------------
+    def need_host(self) -> int:
+        """The host's position in the arrays. Raises NoValue where the focal event names
+        none."""
+        if self.cast.host is None:
+            raise NoValue("the focal event names no host in the roster")
+        return self.cast.host
+
+    def need_extra(self, arm: str) -> None:
+        """Raise NoValue where an extra arm was not run."""
+        why = "the extra arms were not run: the folder was begun without them"
+        need(arm in self.result.extra_by_run.arms, why)
+
+    def columns(self, outcome: str, *arms: str) -> Floats:
+        """(runs, arms) an outcome in several arms, extra ones too, over the runs that
+        all have; its filtered estimate where there is one."""
+        name = FILTERED + outcome if self.smooth(outcome) else outcome
+        columns: list[pd.Series[Any]] = []
+        for arm in arms:
+            is_own = arm in self.result.by_run.arms
+            outcomes = self.result.by_run if is_own else self.result.extra_by_run
+            why = f"the results lack the outcome `{outcome}`: another version made them"
+            need(name in outcomes.names, why)
+            columns.append(outcomes.of(arm, name))
+        runs = reduce(pd.Index.intersection, [column.index for column in columns])
+        return np.stack(
+            [column.loc[runs].to_numpy(float) for column in columns], axis=1
+        )
 
     @cached_property
-    def runs(self) -> Ints:
-        """Numbers of the runs that the study's arms have."""
-        frame = self.result.by_run.frame()
-        return frame.loc[frame["arm"] == self.reference, "run"].to_numpy(np.int64)
-
-    @cached_property
-    def agreements(self) -> pd.DataFrame:
-        """Agreements that the headline arm and the control arm sign after the focal
-        date: run, arm, pair, kind, origin, occasion, after (days from it). Gathered
-        block by block: the study's own tables are many times larger."""
-        blocks = self.result.blocks()
-        tables = [self._signed_later(agreements) for _, agreements in blocks]
-        table = pa.concat_tables(tables).unify_dictionaries()
-        frame: pd.DataFrame = table.to_pandas(use_threads=False)
-        return frame
-
-    def _signed_later(self, agreements: pa.Table) -> pa.Table:
-        arms = pa.array([self.arm, self.reference])
-        signed = agreements["signed"].cast(pa.int32())
-        days_after = pc.subtract(signed, self.result.focal_day)
-        is_of_arms = pc.is_in(agreements["arm"].cast(pa.string()), arms)
-        is_later = pc.and_(is_of_arms, pc.greater_equal(days_after, 1))
-        rows = agreements.append_column("after", days_after.cast(pa.int32()))
-        rows = rows.filter(is_later)
-        a, b = positions(rows, "a", self.codes), positions(rows, "b", self.codes)
-        dyad = self.worlds.reference.dyad_index[a, b].astype(np.int32)
-        names = ("run", "arm", "kind", "origin", "occasion", "after")
-        return pa.table({name: rows[name] for name in names} | {"dyad": dyad})
-
-    def new(self, arm: str) -> pd.DataFrame:
-        """run and pair of the new agreements of the headline arm or the control arm in
-        the longest window."""
-        frame = self.agreements
-        is_new = frame["origin"].isin(NEW) & frame["after"].between(1, self.long)
-        return frame.loc[(frame["arm"] == arm) & is_new, ["run", "dyad"]]
+    def places(self) -> dict[str, int]:
+        """Position of each state in the arrays, by code."""
+        return {code: place for place, code in enumerate(self.codes)}
 
     def by_dyad(self, arm: str) -> ByDyad:
         """Filtered effects of an arm on new agreements within the longest window, by
@@ -334,10 +273,8 @@ class StudyData:
         why = "the results lack sums by dyad: another version made them"
         need(not rows.empty, why)
         rows = rows[rows["arm"] == arm]
-        place = {code: i for i, code in enumerate(self.codes)}
-        dyad = world.dyad_index[rows["a"].map(place), rows["b"].map(place)]
+        dyad = world.dyad_index[rows["a"].map(self.places), rows["b"].map(self.places)]
         values = np.zeros((3, len(world.first)))
-        numbers = rows[["effect", "mcse", "mean_control"]].to_numpy(float)
-        values[:, dyad] = numbers.T
+        values[:, dyad] = rows[["effect", "mcse", "mean_control"]].to_numpy(float).T
         effect, error, control = values
         return ByDyad(effect, error, control, int(rows["n"].iloc[0]))

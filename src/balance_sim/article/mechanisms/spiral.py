@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from balance_sim.article.mechanisms.data import MechanismEstimate, StudyData
+from balance_sim.article.mechanisms.data import NAN, MechanismEstimate, StudyData
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Ints
 from balance_sim.model.engine import begin
-from balance_sim.model.perception import View, perceive
+from balance_sim.model.perception import perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
 from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
@@ -20,35 +20,26 @@ SAMPLE = 32
 MOST_WORK = 3e7  # states^3 x types x agreements looked at
 
 
-def spiral(r: StudyData) -> MechanismEstimate:
+def spiral(study: StudyData) -> MechanismEstimate:
     """M16: loop gain, the expected further agreements within a year per agreement
     signed now."""
-    world = r.worlds.reference
+    world = study.worlds.reference
     work = world.n**3 * len(world.ladder.names)
     size = int(np.clip(MOST_WORK / work, 4, SAMPLE))
-    total, frozen = loop_gains(r.worlds, *sampled(r.worlds, size))
+    total, frozen = loop_gains(study.worlds, *sampled(study.worlds, size))
     mean, _, lo, hi = mean_interval(total)
-    note = (
-        f"{size} agreements drawn by rate; the CI is over these, not over replications"
-    )
+    note = f"{size} agreements drawn by rate"
     if size < SAMPLE:
-        lo = hi = float("nan")
-        note = (
-            f"{size} agreements drawn by rate, where a CI needs {SAMPLE}: fewer states "
-            "give them"
-        )
+        lo, hi, note = NAN, NAN, f"{note}, where a CI needs {SAMPLE}"
+    else:
+        note = f"{note}; the CI is over these, not over replications"
     verdict = "as expected" if 0 < mean < 1 else "opposite"
     if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
         verdict = "not distinguishable"
     # few agreements make most of the frozen network's gain: it has no interval
-    details = {
-        "network_frozen": {"value": float(frozen.mean()), "ci95": [None, None]},
-        "accords_looked_at": size,
-        "unit": "talks opened within a year per accord in force now",
-    }
-    return MechanismEstimate(
-        mean, lo, hi, len(total), verdict=verdict, note=note, detail=details
-    )
+    gain = {"value": float(frozen.mean()), "ci95": [None, None]}
+    details = {"network_frozen": gain, "accords_looked_at": size}
+    return MechanismEstimate(mean, lo, hi, size, None, verdict, note, details)
 
 
 def rates(worlds: Worlds) -> Floats:
@@ -70,30 +61,46 @@ def sampled(worlds: Worlds, size: int, start: float = 0.5) -> tuple[Ints, Ints]:
 
 
 def loop_gains(worlds: Worlds, dyad: Ints, kind: Ints) -> tuple[Floats, Floats]:
-    """(K,) change of the sum of all pairs' rates, per year, if one more agreement were
-    in force: in total, and with the network's terms held where they are without it.
+    """What one more agreement in force changes at the start.
 
     One world holds none of the agreements, each other one. Talks that the agreement's
-    clock could open count too."""
-    world, baseline = worlds.reference, worlds.baseline
-    runs = len(dyad) + 1
-    state = begin(world, baseline, 0, np.zeros(runs, dtype=np.uint64))
+    clock could open count too.
+
+    Parameters
+    ----------
+    worlds : of the control arm
+    dyad, kind : (K,) of the agreements that are added, one at a time
+
+    Returns
+    -------
+    tuple : (K,) change of the sum of all pairs' rates, per year: in total, and with
+        the network's terms held where they are without it
+    """
+    world, runs = worlds.reference, len(dyad) + 1
+    state = begin(world, worlds.baseline, 0, np.zeros(runs, dtype=np.uint64))
     add_in_force(worlds, state, np.arange(1, runs), dyad, kind)
     view = perceive(world, state, 0)
-    terms = [_terms_of_all(worlds, state, view, run) for run in range(runs)]
-    network = {name: terms[0][name] for name in terms[0] if name in NETWORK}
-    total = np.array([_rate(worlds, sum(values.values())) for values in terms])
-    frozen = np.array(
-        [_rate(worlds, sum((values | network).values())) for values in terms]
-    )
-    return total[1:] - total[0], frozen[1:] - frozen[0]
+    shape = (world.n, world.n, len(world.ladder.names))
+    ego, alter, types = np.indices(shape).reshape(3, -1)
+    network: dict[str, Floats] = {}
+    totals, frozen = np.zeros(runs), np.zeros(runs)
+    for run in range(runs):
+        place = np.full(len(ego), run)
+        prospects = Prospects(
+            world, worlds.baseline, view, state, place, ego, alter, types
+        )
+        terms = dict(parts(prospects)) | {"constant": level(prospects)}
+        network = network or {name: terms[name] for name in terms if name in NETWORK}
+        totals[run] = _rate(worlds, sum(terms.values()))
+        frozen[run] = _rate(worlds, sum((terms | network).values()))
+    return totals[1:] - totals[0], frozen[1:] - frozen[0]
 
 
 def add_in_force(
     worlds: Worlds, state: BlockState, run: Ints, dyad: Ints, kind: Ints
 ) -> None:
-    """One more agreement in force, and one more signature of its pair, in each of some
-    runs."""
+    """Put one more agreement in force, with one more signature of its pair, in each of
+    some runs."""
     rows, count = len(state.agreements.run), len(run)
     numbers = np.zeros(count, np.int64)
     agreements = AgreementRows.begun(
@@ -105,19 +112,6 @@ def add_in_force(
     enter(state, added)
     refresh(worlds.reference, state, added)
     np.add.at(state.experience, (run, dyad), 1.0)
-
-
-def _terms_of_all(
-    worlds: Worlds, state: BlockState, view: View, run: int
-) -> dict[str, Floats]:
-    """Terms of every state for every other and type in one run, (n * n * M,) each, and
-    the constant part."""
-    world, baseline = worlds.reference, worlds.baseline
-    shape = (world.n, world.n, len(world.ladder.names))
-    ego, alter, kind = np.indices(shape).reshape(3, -1)
-    runs = np.full(len(ego), run)
-    prospects = Prospects(world, baseline, view, state, runs, ego, alter, kind)
-    return dict(parts(prospects)) | {"constant": level(prospects)}
 
 
 def _rate(worlds: Worlds, willingness: Floats | int) -> float:

@@ -1,4 +1,4 @@
-"""Why: the terms of an agreement, one run told in order, and through which terms an
+"""Why: the terms of an agreement, one replication in order, and through which terms an
 effect goes.
 
 explain.json in the results folder keeps what was explained last, for the report and the
@@ -14,8 +14,7 @@ import numpy as np
 
 from balance_sim.model.core import Keys
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
-from balance_sim.scenario.files import FileTooLarge, bytes_if_any
-from balance_sim.study.manifest import too_large
+from balance_sim.study.names import checked_name
 from balance_sim.study.result import Result
 from balance_sim.study.shards import is_changed, note_drawn
 from balance_sim.study.store import Store
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from balance_sim.effects.explain.timeline import Timeline
 
 FILE = "explain.json"
-LARGEST = 256 << 20  # bytes that are read at most
 
 
 def explain(
@@ -37,7 +35,6 @@ def explain(
     arm: str | None = None,
     runs: int | None = None,
     workers: int = 1,
-    model: str | None = None,
 ) -> Attribution | DyadTerms | Timeline:
     """Why: which terms an effect goes through, what moved a dyad, or one replication
     told in order.
@@ -52,8 +49,6 @@ def explain(
     runs : replications attributed, up to 400 if not given; or that a dyad is averaged
         over, 64
     workers : processes, of the attribution
-    model : `module:Class` of agents that decided in a study read from its folder: their
-        code runs
 
     Returns
     -------
@@ -62,8 +57,8 @@ def explain(
 
     Raises
     ------
-    WrongRequest : for an arm, dyad or replication that the study does not have, or
-        agents that cannot be explained
+    WrongRequest : for an arm, dyad or replication that the study does not have, or a
+        study that agents of one's own decided
     StoreDamaged : where replications come out otherwise than in the folder
 
     Examples
@@ -81,13 +76,11 @@ def explain(
     from balance_sim.effects.explain.pairs import explain_dyads
     from balance_sim.effects.explain.timeline import tell
 
-    explainable(result, model)
+    explainable(result)
     if dyad is not None:
-        states = [part.strip().upper() for part in dyad.split("-")]
-        if len(states) != 2:
-            raise WrongRequest(f"dyad takes two codes, as in JPN-AUS, got `{dyad}`")
-        pairs = [(states[0], states[1])]
-        return explain_dyads(result, pairs, arm=arm, runs=runs, run=run)[0]
+        a, _, b = dyad.upper().partition("-")
+        dyads = [(a.strip(), b.strip())]
+        return explain_dyads(result, dyads, arm=arm, runs=runs, run=run)[0]
     if run is not None:
         return tell(result, run, arm)
     return attribute(result, arm, runs=runs, workers=workers)
@@ -95,60 +88,51 @@ def explain(
 
 def explained(folder: Path) -> dict[str, Any]:
     """The document of a results folder (docs/explain.md); empty where nothing was
-    explained, or it cannot be read."""
+    explained, or it cannot be read. Raises StoreDamaged where it was edited."""
     path = folder / FILE
     try:
-        document = json.loads(bytes_if_any(path, LARGEST) or b"")
-    except FileTooLarge as error:
-        advice = "remove it: `explain` writes it again"
-        raise too_large(path, error, advice) from None
-    except (ValueError, RecursionError):
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return {}
     if is_changed(path):
         raise StoreDamaged(
             f"{path} is not as `explain` writes it: delete it, or explain again."
         )
-    return dict(document) if isinstance(document, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def keep(result: Result, parts: dict[str, Any]) -> None:
     """Lay new parts over the folder's document, if there is a folder, and write it.
 
-    What speaks of other runs is dropped; `pairs` and `timelines` are added to those
-    there; anything else replaces."""
+    What speaks of other replications is dropped; `pairs` and `timelines` are added to
+    those there; anything else replaces."""
     if result.folder is None:
         return
     study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
+    path = result.folder / FILE
     with Store(result.folder).lock() as store:
-        stored = {} if is_changed(result.folder / FILE) else explained(result.folder)
-        if any(stored.get(key) != value for key, value in study.items()):
+        stored = {} if is_changed(path) else explained(result.folder)
+        if not study.items() <= stored.items():
             stored = {}
         document = stored | study | parts
-        for key in ("pairs", "timelines"):
-            if key in parts:
-                document[key] = stored.get(key, {}) | parts[key]
-        text = json.dumps(document, indent=1, allow_nan=False)
-        store.write_text(FILE, text + "\n")
-        note_drawn(store.folder, [store.folder / FILE])
+        for key in {"pairs", "timelines"} & parts.keys():
+            document[key] = stored.get(key, {}) | parts[key]
+        store.write_text(FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        note_drawn(result.folder, [path])
 
 
-def explainable(result: Result, model: str | None = None) -> None:
-    """Raises WrongRequest where agents decided whose code may not run, or decides by no
-    willingness."""
-    from balance_sim.effects.explain.agents import decides_by_willingness
-
-    if result.model is None:
-        return
-    if result.folder is not None and model != result.model:
+def explainable(result: Result) -> None:
+    """Raise WrongRequest where agents of one's own decided: they have no terms that
+    could be told apart."""
+    if result.model is not None:
         raise WrongRequest(
-            f"{result.folder} was run with agents of another class: --model "
-            f"{result.model} allows their code to run"
+            f"agents of {result.model} decided in this study, and their willingness "
+            "has no terms; look at the replications themselves: result.agreements"
         )
-    decides_by_willingness(result.model)
 
 
 def other_replications(result: Result, what: str) -> StoreDamaged:
-    """The error for a run that is not what the folder holds."""
+    """The error for a replication that is not what the folder holds."""
     return StoreDamaged(
         f"{what}. They were made by version {result.version} or on another type of "
         "CPU; run the scenario again into a new folder."
@@ -156,23 +140,20 @@ def other_replications(result: Result, what: str) -> StoreDamaged:
 
 
 def compared_arm(result: Result, arm: str | None) -> str:
-    """The arm to explain: the one given, or the headline arm. Raises WrongRequest."""
-    arm = result.headline_arm if arm is None else arm
-    if arm is None or arm == result.reference:
-        others = ", ".join(result.arms[1:]) or "none was run"
+    """The arm to explain: the one given, or the headline arm. Raises WrongRequest where
+    the study has no such arm beside the control arm."""
+    if len(result.arms) < 2:
         raise WrongRequest(
-            f"there is nothing to compare {result.reference} with; other arms: {others}"
+            f"the study has the control arm {result.reference} alone, and nothing to "
+            "compare it with; run it with another arm"
         )
-    if arm not in result.arms:
-        raise WrongRequest(
-            f"unknown arm `{arm}`; the study has: {', '.join(result.arms)}"
-        )
-    return arm
+    return checked_name("arm", arm or str(result.headline_arm), result.arms[1:])
 
 
 def run_numbers(result: Result, runs: int, run: int | None = None) -> Keys:
-    """The first `runs` finished runs, or the one asked for. Raises WrongRequest."""
-    finished = np.unique(result.outcomes["run"].to_numpy()).astype(np.uint64)
+    """The first `runs` finished replications, or the one asked for. Raises
+    WrongRequest where there is none."""
+    finished = np.unique(result.by_run.frame()["run"].to_numpy(np.uint64))
     if not len(finished):
         raise WrongRequest("no run finished, so there is nothing to explain")
     if run is None:

@@ -1,12 +1,14 @@
 """Why two states would sign: the parts of both sides' willingness in both arms, over
-time, and the dyad's effect."""
+time, and the dyad's effect.
+
+Replications of both arms are simulated again and read at some moments; the parts sum to
+the willingness that the engine used, to the last bit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,45 +16,40 @@ import pandas as pd
 
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
-from balance_sim.effects.explain.agents import Account, simulated
 from balance_sim.model.baseline import Worlds, step_before
-from balance_sim.model.core import ORIGINS, Floats, Keys, World
+from balance_sim.model.core import Floats, Keys, World
+from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
-from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import (
     draw_opportunities,
     openness_at,
     opportunity_rate,
+    thinning,
 )
-from balance_sim.model.willingness import ORDER, consent, summed
+from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.scenario.errors import WrongRequest, plain_data
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.outcomes import is_new
+from balance_sim.study.names import checked_name
 from balance_sim.study.result import Result
+from balance_sim.study.tables import column_words, new_rows
 
-KEYS = (
-    *("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates"),
-    *("adversaries", "shares", "window", "record", "signing"),
-)
-"""Of the document of a dyad."""
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
 SHARES = ["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]
-FEARED = ("arm", "moment", "date", "side", "adversary", "threat", "share")
+FEARED = ["arm", "moment", "date", "side", "adversary", "threat", "share"]
 RECORD = ["id", "name", "kind", "status", "opened", "signed", "in_force"]
 RECORD += ["scheduled_signed", "scheduled_in_force"]
 MOST_FEARED = 3
 MEAN_RUNS = 64
-MEAN_RUNS_OF_AGENTS = 8
-"""Runs averaged over where no number is given; of agents of another class, which
-simulate them one by one."""
+"""Replications averaged over where no number is given."""
 
-Rows = list[dict[str, Any]]
-Parts = dict[str, Floats]
+Dyad = tuple[str, str]
+Row = dict[str, Any]
+Observe = Callable[[World, BlockState, View], None]
 
 
 @dataclass(frozen=True)
@@ -72,10 +69,9 @@ class DyadTerms:
     Attributes
     ----------
     runs : those averaged over, or the one run asked for
-    terms : by arm, moment and date: side, part, value, sd; each part in nats, then `u`
-        and `consent`
-    rates : kind, rate (openings of talks a year if nothing is under way), busy (share
-        of runs in which something is)
+    table : moment, date, side, part, reference, arm, difference; parts in the order of
+        the sum, in nats, then their sum `u` and the probability `consent`
+    rates : kind, rate (openings of talks a year if nothing is under way)
     adversaries : side, adversary, threat (A_ij, capability shares), share (of all that
         threatens the side): the MOST_FEARED
     shares : the dyad's filtered effect in the whole study, one row or none
@@ -90,7 +86,7 @@ class DyadTerms:
     arm: str
     reference: str
     runs: Keys
-    terms: pd.DataFrame
+    table: pd.DataFrame
     rates: pd.DataFrame
     adversaries: pd.DataFrame
     shares: pd.DataFrame
@@ -101,27 +97,6 @@ class DyadTerms:
     def __repr__(self) -> str:
         arms = f"{self.arm} beside {self.reference}"
         return f"<DyadTerms of {self.a} and {self.b}, {self.kind}: {arms}>"
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """moment, date, side, part, reference, arm, difference; parts in the order of
-        the sum."""
-        keys = ["moment", "date", "side", "part"]
-        by_arm = []
-        for column, name in (("reference", self.reference), ("arm", self.arm)):
-            rows = self.terms[self.terms["arm"] == name]
-            by_arm.append(rows[[*keys, "value"]].rename(columns={"value": column}))
-        frame = by_arm[0].merge(by_arm[1], on=keys, how="outer", sort=False)
-        arms = ["reference", "arm"]
-        frame[arms] = frame[arms].fillna(0.0)  # a term of weight 0 in one arm
-        own_terms = sorted({*frame["part"]} - {*ORDER, U, CONSENT})
-        order = [*ORDER, *own_terms, U, CONSENT]
-        frame["order"] = frame["part"].map({name: k for k, name in enumerate(order)})
-        frame["is_second"] = frame["side"] != self.a
-        sort_columns = ["date", "is_second", "order"]
-        frame = frame.sort_values(sort_columns, kind="stable", ignore_index=True)
-        frame = frame.drop(columns=["order", "is_second"])
-        return frame.assign(difference=frame["arm"] - frame["reference"])
 
     def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
         """(change of u, the part that changes most, its change) of one side at one
@@ -136,92 +111,76 @@ class DyadTerms:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        values = vars(self) | {
-            "runs": self.runs.tolist(),
-            "differences": self.table,
-            "signing": asdict(self.signing),
+        values = vars(self) | {"differences": self.table}
+        values |= {"runs": self.runs.tolist(), "signing": asdict(self.signing)}
+        del values["table"]
+        return {
+            name: _records(value) if isinstance(value, pd.DataFrame) else value
+            for name, value in values.items()
         }
-        document = {}
-        for name in KEYS:
-            value = values[name]
-            is_frame = isinstance(value, pd.DataFrame)
-            document[name] = _records(value) if is_frame else value
-        return document
 
 
 def explain_dyads(
     result: Result,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Dyad],
     *,
     arm: str | None = None,
     kind: str | None = None,
     runs: int | None = None,
     run: int | None = None,
 ) -> list[DyadTerms]:
-    """The terms of some dyads, averaged over the first `runs` runs, or those of run
-    number `run`. Raises WrongRequest.
+    """The terms of some dyads.
 
-    kind: if not given, for each dyad the type of security agreement, or of any if there
-    are none, on which talks would open most often at the start."""
+    Parameters
+    ----------
+    result : the study
+    pairs : codes of both states of each dyad
+    arm : the headline arm if not given
+    kind : if not given, for each dyad the type of security agreement, or of any if
+        there are none, on which talks would open most often at the start
+    runs : the first so many finished replications, averaged over
+    run : number of the one to read instead
+
+    Raises
+    ------
+    WrongRequest : for an arm, dyad, kind or replication that the study does not have
+    """
     arm = compared_arm(result, arm)
-    mean_runs = MEAN_RUNS if result.model is None else MEAN_RUNS_OF_AGENTS
-    numbers = run_numbers(result, mean_runs if runs is None else runs, run)
-    dyads = [ordered_dyad(result, *dyad) for dyad in pairs]
-    types = result.scenario.kinds
-    if kind is not None and kind not in types:
-        type_names = ", ".join(sorted(types))
-        raise WrongRequest(f"unknown kind `{kind}`; the scenario has: {type_names}")
+    numbers = run_numbers(result, runs or MEAN_RUNS, run)
+    dyads = [ordered_dyad(result, *pair) for pair in pairs]
+    if kind is not None:
+        checked_name("kind", kind, result.scenario.kinds)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
-    readings = _Readings(worlds, dyads)
-    batches = [numbers] if result.model is None else np.split(numbers, len(numbers))
+    readings = {dyad: Readings(worlds, dyad) for dyad in dyads}
+    opportunities = draw_opportunities(worlds.reference, result.seed, numbers)
     for name in (result.reference, arm):
-        for batch in batches:
-            readings.read(name, result.seed, batch, result.model)
+        world = worlds.arms[name]
+        thin, observe = thinning(world, opportunities, None), _observer(world, readings)
+        common = worlds.baseline, opportunities, thin, result.seed, numbers
+        simulate(world, *common, observe)
     return [
-        _terms_of(result, readings.rows[dyad], dyad, arm, kind, numbers)
-        for dyad in dyads
+        _terms_of(result, readings[dyad], dyad, arm, kind, numbers) for dyad in dyads
     ]
 
 
-def _terms_of(
-    result: Result,
-    rows: DyadRows,
-    dyad: tuple[str, str],
-    arm: str,
-    kind: str | None,
-    runs: Keys,
-) -> DyadTerms:
-    a, b = dyad
-    terms = _over_runs(rows.terms, ("value",))
-    rates = _over_runs(rows.rates, ("rate", "busy"))
-    feared = _over_runs(rows.feared, ("threat", "share"))
-    chosen = kind or _chosen_type(result, rates)
-    terms = terms[terms["kind"] == chosen].drop(columns="kind")
-    effects = result.dyads[result.dyads["arm"] == arm]
-    shares = effects.loc[(effects["a"] == a) & (effects["b"] == b), SHARES]
-    return DyadTerms(
-        a=a,
-        b=b,
-        kind=chosen,
-        arm=arm,
-        reference=result.reference,
-        runs=runs,
-        terms=terms.reset_index(drop=True),
-        rates=rates,
-        adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
-        shares=shares.reset_index(drop=True),
-        record=dyad_record(result, a, b),
-        window=result.window,
-        signing=signing(result, a, b, arm),
-    )
+def _observer(world: World, readings: dict[Dyad, Readings]) -> Observe:
+    """What reads the dyads at the moments of an arm."""
+    moments = moments_of(world)
+
+    def observe(_: World, state: BlockState, view: View) -> None:
+        for moment, step in moments:
+            if step == view.step:
+                for dyad in readings.values():
+                    dyad.read(moment, state, view)
+
+    return observe
 
 
 def moments_of(world: World) -> list[tuple[str, int]]:
     """Names and steps: the start, the last before the focal event if it is another,
     those that hold the days after."""
-    step = step_before(world)
-    moments = [(START, 0)]
+    moments, step = [(START, 0)], step_before(world)
     if step:
         moments.append((BEFORE, step))
     for days in AFTER:
@@ -232,58 +191,41 @@ def moments_of(world: World) -> list[tuple[str, int]]:
     return moments
 
 
-@dataclass
-class DyadRows:
-    """Rows of a dyad's terms, rates of opening talks, and adversaries."""
+class Readings:
+    """Means over replications, read for one dyad at the moments of both arms: rows of
+    its terms, its rates of opening talks, and its adversaries."""
 
-    terms: Rows = field(default_factory=list)
-    rates: Rows = field(default_factory=list)
-    feared: Rows = field(default_factory=list)
+    def __init__(self, worlds: Worlds, dyad: Dyad) -> None:
+        self.worlds, self.dyad = worlds, dyad
+        self.terms: list[Row] = []
+        self.rates: list[Row] = []
+        self.feared: list[Row] = []
 
-
-class _Readings:
-    """Replications of both arms, read at their moments for some dyads: all agreement
-    types."""
-
-    def __init__(self, worlds: Worlds, dyads: Sequence[tuple[str, str]]) -> None:
-        self.worlds = worlds
-        self.rows = {dyad: DyadRows() for dyad in dyads}
-
-    def read(self, arm: str, seed: int, runs: Keys, model: str | None) -> None:
-        """Simulate one arm and add its rows."""
-        worlds, moments = self.worlds, moments_of(self.worlds.arms[arm])
-
-        def observe(
-            world: World, state: BlockState, view: View, account: Account
-        ) -> None:
-            days = timedelta(days=int(world.grid[view.step]))
-            stamp = {"arm": arm, "date": worlds.scenario.start + days}
-            for moment, step in moments:
-                if step == view.step:
-                    self._look({**stamp, "moment": moment}, state, view, account)
-
-        opportunities = draw_opportunities(worlds.reference, seed, runs)
-        simulated(worlds, arm, seed, runs, opportunities, observe, model)
-
-    def _look(
-        self, stamp: dict[str, Any], state: BlockState, view: View, account: Account
-    ) -> None:
-        stamp = {key: stamp[key] for key in ("arm", "moment", "date")}
-        for (a, b), rows in self.rows.items():
-            parts_a = self._parts(state, view, account, a, b)
-            parts_b = self._parts(state, view, account, b, a)
-            for side, side_parts in ((a, parts_a), (b, parts_b)):
-                for row in _term_rows(view.world, side, side_parts):
-                    rows.terms.append(stamp | row)
-                for row in _feared_rows(view.world, view, side):
-                    rows.feared.append(stamp | {"side": side} | row)
-            both_consent = parts_a[CONSENT] * parts_b[CONSENT]
-            for row in _rate_rows(view.world, state, both_consent, a, b):
-                rows.rates.append(stamp | row)
+    def read(self, moment: str, state: BlockState, view: View) -> None:
+        """Add the rows of one moment of one arm."""
+        world, (a, b) = view.world, self.dyad
+        day = timedelta(days=int(world.grid[view.step]))
+        start = self.worlds.scenario.start
+        stamp = {"arm": world.arm, "moment": moment, "date": start + day}
+        both: list[Floats] = []
+        for side, other in ((a, b), (b, a)):
+            parts = self._parts(state, view, side, other)
+            both.append(parts[CONSENT])
+            for part, values in parts.items():
+                for kind, value in zip(world.ladder.names, values.T, strict=True):
+                    row = {"kind": kind, "side": side, "part": part}
+                    self.terms.append(stamp | row | {"value": float(value.mean())})
+            self.feared += [stamp | row for row in _feared_rows(view, side)]
+        i, j = world.codes.index(a), world.codes.index(b)
+        dyad = world.dyad_index[i, j]
+        opening = both[0] * both[1] * openness_at(world, state.day)[dyad]
+        for m, kind in enumerate(world.ladder.names):
+            rate = float(opportunity_rate(world)[dyad, m] * opening[:, m].mean())
+            self.rates.append(stamp | {"kind": kind, "rate": rate})
 
     def _parts(
-        self, state: BlockState, view: View, account: Account, ego: str, alter: str
-    ) -> Parts:
+        self, state: BlockState, view: View, ego: str, alter: str
+    ) -> dict[str, Floats]:
         """Parts, `u` and `consent` of one side, each (R, M)."""
         world = view.world
         shape = (len(state.runs), len(world.ladder.names))
@@ -297,75 +239,84 @@ class _Readings:
         return {name: values.reshape(shape) for name, values in terms.items()}
 
 
-def _term_rows(world: World, side: str, parts: Parts) -> Rows:
-    """Mean and spread over runs of each part, for each agreement type."""
-    rows = []
-    for m, agreement_type in enumerate(world.ladder.names):
-        for part, values in parts.items():
-            column = values[:, m]
-            sd = float(column.std(ddof=1)) if len(column) > 1 else float("nan")
-            row: dict[str, Any] = {"kind": agreement_type, "side": side, "part": part}
-            rows.append(row | {"value": float(column.mean()), "sd": sd})
-    return rows
-
-
-def _feared_rows(world: World, view: View, side: str) -> Rows:
-    """Whom a side fears most, mean over runs."""
-    i = world.codes.index(side)
+def _feared_rows(view: View, side: str) -> Iterator[Row]:
+    """Whom a side fears most, mean over replications."""
+    codes = view.world.codes
+    i = codes.index(side)
     threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
-    order = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))
-    rows = []
-    for j in order[:MOST_FEARED]:
+    largest = sorted(range(len(codes)), key=lambda j: (-threat[j], codes[j]))
+    for j in largest[:MOST_FEARED]:
         size = float(threat[j])
         if size > 0:
-            row = {"adversary": world.codes[j], "threat": size, "share": size / total}
-            rows.append(row)
-    return rows
+            row = {"adversary": codes[j], "threat": size, "share": size / total}
+            yield {"side": side} | row
 
 
-def _rate_rows(world: World, state: BlockState, both: Floats, a: str, b: str) -> Rows:
-    """Rates at which the two open talks. both: (R, M) probability that both sides
-    consent."""
-    dyad = world.dyad_index[world.codes.index(a), world.codes.index(b)]
-    opening = both * openness_at(world, state.day)[dyad]
-    runs, types = np.arange(len(both))[:, None], np.arange(both.shape[1])
-    busy = state.busy.take(clock_of(world, runs, dyad, types))
-    opportunities = opportunity_rate(world)[dyad]
-    rows = []
-    for m, agreement_type in enumerate(world.ladder.names):
-        rate = float(opportunities[m] * opening[:, m].mean())
-        share = float(busy[:, m].mean())
-        rows.append({"kind": agreement_type, "rate": rate, "busy": share})
-    return rows
+def _terms_of(
+    result: Result,
+    readings: Readings,
+    dyad: Dyad,
+    arm: str,
+    kind: str | None,
+    runs: Keys,
+) -> DyadTerms:
+    """What was read for a dyad, with its effect, record and signatures in the study."""
+    a, b = dyad
+    rates, effects = pd.DataFrame(readings.rates), result.dyads
+    chosen = kind or _likeliest_type(result, rates)
+    is_theirs = (effects["a"] == a) & (effects["b"] == b) & (effects["arm"] == arm)
+    record = [
+        [getattr(agreement, name) for name in RECORD]
+        for agreement in result.scenario.agreements
+        if {agreement.a, agreement.b} == {a, b}
+    ]
+    return DyadTerms(
+        a=a,
+        b=b,
+        kind=chosen,
+        arm=arm,
+        reference=result.reference,
+        runs=runs,
+        table=_both_arms(readings, chosen, result.reference, arm),
+        rates=rates,
+        adversaries=pd.DataFrame(readings.feared, columns=FEARED),
+        shares=effects.loc[is_theirs, SHARES].reset_index(drop=True),
+        record=pd.DataFrame(record, columns=RECORD),
+        window=result.window,
+        signing=signing(result, a, b, arm),
+    )
 
 
-def _over_runs(rows: Rows, values: Sequence[str]) -> pd.DataFrame:
-    """Rows of replications that were read one by one, in one; `sd` is theirs. Others as
-    they are."""
-    frame = pd.DataFrame(rows)
-    keys = [name for name in frame if name not in (*values, "sd")]
-    if frame.empty or not frame.duplicated(keys).any():
-        return frame
-    by_key = frame.groupby(keys, sort=False, as_index=False)
-    means: pd.DataFrame = by_key[list(values)].mean()
-    if "sd" not in frame:
-        return means
-    return means.assign(sd=by_key[values[0]].std()[values[0]])
+def _both_arms(readings: Readings, kind: str, reference: str, arm: str) -> pd.DataFrame:
+    """The `table` of a dyad: its terms for one type, the arms side by side; a term of
+    weight 0 in one arm is 0 there."""
+    terms = pd.DataFrame(readings.terms)
+    terms = terms[terms["kind"] == kind]
+    keys = ["date", "moment", "side", "part"]
+    frame = terms.pivot(index=keys, columns="arm", values="value").fillna(0.0)
+    frame = frame.rename(columns={reference: "reference", arm: "arm"}).reset_index()
+    own_terms = sorted({*frame["part"]} - {*ORDER, U, CONSENT})
+    order = {part: k for k, part in enumerate((*ORDER, *own_terms, U, CONSENT))}
+    moments = {moment: k for k, moment in enumerate(dict.fromkeys(terms["moment"]))}
+    places = frame["moment"].map(moments), frame["side"], frame["part"].map(order)
+    frame = frame.iloc[np.lexsort(places[::-1])].reset_index(drop=True)
+    frame = frame[["moment", "date", "side", "part", "reference", "arm"]]
+    frame.columns.name = None
+    return frame.assign(difference=frame["arm"] - frame["reference"])
 
 
-def _chosen_type(result: Result, rates: pd.DataFrame) -> str:
+def _likeliest_type(result: Result, rates: pd.DataFrame) -> str:
     """The type on which talks would open most often at the start, among security
     agreements if there are any."""
     types = result.scenario.kinds
     secure = [name for name in types if types[name].security]
     start = rates[rates["moment"] == START]
-    if secure:
-        start = start[start["kind"].isin(secure)]
+    start = start[start["kind"].isin(secure or types)]
     order = start.sort_values(["rate", "kind"], ascending=[False, True])
     return str(order["kind"].iloc[0])
 
 
-def leading_dyads(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
+def leading_dyads(result: Result, arm: str, count: int) -> list[Dyad]:
     """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0;
     ties by their codes."""
     dyads = result.dyads
@@ -378,55 +329,36 @@ def leading_dyads(result: Result, arm: str, count: int) -> list[tuple[str, str]]
 def signing(result: Result, a: str, b: str, arm: str) -> Signing:
     """In how many replications the two sign a new security agreement within the longest
     window."""
-    scenario, agreements = result.scenario, result.agreements
-    focal = next(event.date for event in scenario.events if event.id == scenario.focal)
-    is_theirs = (agreements["a"] == a) & (agreements["b"] == b)
-    rows = agreements[is_theirs & agreements["signed"].notna()]
-    origins = [ORIGINS.index(str(origin)) for origin in rows["origin"]]
-    days = [(day - focal).days for day in rows["signed"]]
-    security = [scenario.kinds[str(name)].security for name in rows["kind"]]
-    counts = is_new(
-        np.array(origins, dtype=np.int64), np.array(days, dtype=float), result.window
-    )
-    counts &= np.array(security, dtype=bool)
-    in_arm = rows[counts & (rows["arm"] == arm).to_numpy()]
-    in_control = rows[counts & (rows["arm"] == result.reference).to_numpy()]
-    return Signing(
-        in_arm["run"].nunique(), in_control["run"].nunique(), result.finished
-    )
+    kinds, counts = result.scenario.kinds, {arm: 0, result.reference: 0}
+    secure = [name for name, kind in kinds.items() if kind.security]
+    for _, agreements in result.blocks():
+        is_theirs = new_rows(agreements, result.focal_day, result.window)
+        is_theirs &= np.isin(column_words(agreements, "kind"), secure)
+        is_theirs &= column_words(agreements, "a") == a
+        is_theirs &= column_words(agreements, "b") == b
+        runs, arms = agreements["run"].to_numpy(), column_words(agreements, "arm")
+        for name in counts:
+            counts[name] += len(np.unique(runs[is_theirs & (arms == name)]))
+    return Signing(counts[arm], counts[result.reference], result.finished)
 
 
-def dyad_record(result: Result, a: str, b: str) -> pd.DataFrame:
-    """Agreements of the dyad on record at the start: id, name, kind, status, and their
-    dates."""
-    rows = [
-        [getattr(agreement, name) for name in RECORD]
-        for agreement in result.scenario.agreements
-        if {agreement.a, agreement.b} == {a, b}
-    ]
-    return pd.DataFrame(rows, columns=RECORD)
-
-
-def ordered_dyad(result: Result, a: str, b: str) -> tuple[str, str]:
-    """The dyad with the lesser code first. Raises WrongRequest."""
-    codes = result.scenario.codes
+def ordered_dyad(result: Result, a: str, b: str) -> Dyad:
+    """The dyad with the lesser code first. Raises WrongRequest for what is none."""
     for code in (a, b):
-        if code not in codes:
-            raise WrongRequest(
-                f"unknown state `{code}`; the scenario has: {', '.join(codes)}"
-            )
+        checked_name("state", code, result.scenario.codes)
     if a == b:
-        raise WrongRequest(f"a pair is of two states, got {a} twice")
+        raise WrongRequest(f"a dyad is of two states, got {a} twice")
     return (a, b) if a < b else (b, a)
 
 
-def _records(frame: pd.DataFrame) -> Rows:
+def _records(frame: pd.DataFrame) -> list[Row]:
     """Rows for JSON: dates as text, what is missing as null."""
-    records = []
-    for row in frame.to_dict("records"):
-        record = {}
-        for name, value in row.items():
-            is_date = isinstance(value, date)
-            record[str(name)] = value.isoformat() if is_date else plain_data(value)
-        records.append(record)
-    return records
+    return [
+        {
+            str(name): value.isoformat()
+            if isinstance(value, date)
+            else plain_data(value)
+            for name, value in row.items()
+        }
+        for row in frame.to_dict("records")
+    ]

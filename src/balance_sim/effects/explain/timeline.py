@@ -1,4 +1,4 @@
-"""One run told in order, in an arm beside its paired control run: events, talks,
+"""One replication in order, in an arm beside its paired control run: events, talks,
 signatures, and where they part.
 
 Both arms are simulated again with every opportunity answered by both sides, and held to
@@ -9,14 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.effects.explain.agents import Account, simulated
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     ORIGINS,
@@ -27,15 +26,15 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.engine import unbarred
+from balance_sim.model.engine import simulate, unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.model.thinning import draw_opportunities
-from balance_sim.model.willingness import consent, summed
+from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
@@ -45,38 +44,30 @@ Mark = Literal["both", "arm only", "reference only", "earlier", "later", "change
 What = Literal[
     "event",
     "provocation",
+    "ended",
+    "collapse",
+    "talks collapse",
     "talks",
     "signed",
     "in force",
-    "talks collapse",
-    "collapse",
-    "ended",
 ]
-COLUMNS = ["date", "what", "mark", "date_reference", "text", "a", "b", "kind"]
+"""What an entry is of, in the order in which those of one day stand."""
+ORDER_OF_DAY = get_args(What)
+COLUMNS = ["date", "what", "mark", "date_reference", "label", "a", "b", "kind"]
 COLUMNS += ["direction", "origin", "opened", "signed"]
 AGREEMENT_KEYS = ["a", "b", "kind", "origin", "occasion", "direction"]
-ORDER_OF_DAY = (
-    "event",
-    "provocation",
-    "ended",
-    "collapse",
-    "talks collapse",
-    "talks",
-    "signed",
-    "in force",
-)
 RULE = """Runs in the order of their paired effect on the headline outcome, ties by run
 number. least: the first; median: the one in the middle, the earlier of two;
 largest: the first of those with the largest effect."""
 
 
-# -- a run, and what both sides would say ----------------------------------------------
+# -- a replication, and what both sides would say --------------------------------------
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of one arm, and what both sides would say at each of its C opportunities,
-    busy ones too.
+    """One replication of one arm, and what both sides would say at each of its C
+    opportunities, busy ones too.
 
     Attributes
     ----------
@@ -85,7 +76,7 @@ class Trace:
     parts : (2, C) of either side's willingness, nats
     feared : (S, n) place of the state that each state fears most in each step; -1: it
         fears nobody
-    acts : provocations of the run: day, and which
+    acts : provocations of the replication: day, and which
     """
 
     arm: str
@@ -98,29 +89,21 @@ class Trace:
 
 
 def traced(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    run: Keys,
-    opportunities: Opportunities,
-    model: str | None = None,
+    worlds: Worlds, arm: str, seed: int, run: Keys, opportunities: Opportunities
 ) -> Trace:
-    """One run of one arm. opportunities: of this run alone, none thinned. model: as of
-    `simulated`."""
+    """One replication of one arm. opportunities: of this replication alone, none
+    thinned."""
     step_parts: list[dict[str, Floats]] = []
     busy: list[Bools] = []
     feared: list[Ints] = []
     acts: list[tuple[float, int]] = []
 
-    def observe(world: World, state: BlockState, view: View, account: Account) -> None:
+    def observe(world: World, state: BlockState, view: View) -> None:
         rows = slice(*opportunities.starts[view.step : view.step + 2])
         run, dyad = opportunities.run[rows], opportunities.dyad[rows]
         clock = (run, dyad, opportunities.kind[rows])
         prospects = Prospects.of_both_sides(world, worlds.baseline, view, state, *clock)
-        terms = account(prospects)
-        step_parts.append(
-            {name: values.reshape(2, -1) for name, values in terms.items()}
-        )
+        step_parts.append(account(prospects))
         busy.append(state.busy.take(clock_of(world, *clock)))
         threat = view.adversaries.mean(axis=0)
         feared.append(np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1))
@@ -128,38 +111,27 @@ def traced(
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
 
-    agreements = simulated(
-        worlds, arm, seed, run, opportunities, observe, model
-    ).agreements
-    joined = {
-        name: np.concatenate([step[name] for step in step_parts], axis=1)
-        for name in step_parts[0]
-    }
-    return Trace(
-        arm,
-        agreements,
-        consent(summed(joined)).T,
-        np.concatenate(busy),
-        joined,
-        np.stack(feared),
-        sorted(acts),
-    )
+    world = worlds.arms[arm]
+    common = worlds.baseline, opportunities, thinning(world, opportunities, None)
+    made = simulate(world, *common, seed, run, observe).agreements
+    parts = {}
+    for name in step_parts[0]:
+        sides = [step[name].reshape(2, -1) for step in step_parts]
+        parts[name] = np.concatenate(sides, axis=1)
+    says_yes, under_way = consent(summed(parts)).T, np.concatenate(busy)
+    return Trace(arm, made, says_yes, under_way, parts, np.stack(feared), sorted(acts))
 
 
 def rows_of_talks(
     opportunities: Opportunities, made: AgreementRows
 ) -> dict[tuple[int, int, int], int]:
-    """(dyad, kind, count) of the talks opened in the run, to the row of the
+    """(dyad, kind, count) of the talks opened in the replication, to the row of the
     opportunity."""
     new = made.origin == ORIGINS.index("new")
-    opened = (
-        made.dyad[new].tolist(),
-        made.kind[new].tolist(),
-        made.count[new].tolist(),
-    )
-    wanted = set(zip(*opened, strict=True))
-    dyad, kind = opportunities.dyad.tolist(), opportunities.kind.tolist()
-    keys = zip(dyad, kind, opportunities.count.tolist(), strict=True)
+    opened = made.dyad[new], made.kind[new], made.count[new]
+    wanted = set(zip(*(column.tolist() for column in opened), strict=True))
+    asked = opportunities.dyad, opportunities.kind, opportunities.count
+    keys = zip(*(column.tolist() for column in asked), strict=True)
     return {key: row for row, key in enumerate(keys) if key in wanted}
 
 
@@ -169,16 +141,11 @@ def rows_of_talks(
 @dataclass(frozen=True)
 class AskedState:
     """One state asked at an opportunity: it consents if its probability exceeds the
-    number drawn.
-
-    main_part: of its willingness, that which differs most between arm and control arm;
-    "": none. main_difference: nats, arm less control arm."""
+    number drawn."""
 
     state: str
     consent: float
     needs: float
-    main_part: str
-    main_difference: float
 
     @property
     def agrees(self) -> bool:
@@ -211,7 +178,6 @@ class Entry:
     what: What
     mark: Mark
     date_reference: dt.date | None
-    text: str = ""
     a: str = ""
     b: str = ""
     kind: str = ""
@@ -239,12 +205,12 @@ class Entry:
     def place(self) -> tuple[Any, ...]:
         """Sorts entries: by day, then by what they are."""
         turn = ORDER_OF_DAY.index(self.what)
-        return self.date, turn, self.a, self.b, self.kind, self.text
+        return self.date, turn, self.a, self.b, self.kind, self.label
 
 
 @dataclass(frozen=True, repr=False)
 class Timeline:
-    """One run of an arm beside its paired control run."""
+    """One replication of an arm beside its paired control run."""
 
     run: int
     arm: str
@@ -270,50 +236,51 @@ class Timeline:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        return dict(_PLAIN.dump_python(self, mode="json"))
-
-
-_PLAIN = TypeAdapter(Timeline)
+        return dict(TypeAdapter(Timeline).dump_python(self, mode="json"))
 
 
 def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
-    """Run number `run` of an arm, the headline arm if not given, simulated again beside
-    its paired control run.
+    """One replication of an arm, simulated again beside its paired control run.
 
-    Raises WrongRequest for what the study does not have, StoreDamaged where agreements
-    are not those of the study."""
-    arm = compared_arm(result, arm)
-    number = run_numbers(result, 1, run)
-    scenario, control = result.scenario, result.reference
+    Parameters
+    ----------
+    result : the study
+    run : number of the replication
+    arm : the headline arm if not given
+
+    Raises
+    ------
+    WrongRequest : for an arm or a replication that the study does not have
+    StoreDamaged : where its agreements are not those of the study
+    """
+    arm, control = compared_arm(result, arm), result.reference
+    number, scenario = run_numbers(result, 1, run), result.scenario
     worlds = compile_arms(scenario, (control, arm))
     worlds = own_worlds(worlds, result.seed, number, result.draws)
     opportunities = draw_opportunities(worlds.reference, result.seed, number)
-    traces = {
-        name: traced(worlds, name, result.seed, number, opportunities, result.model)
-        for name in (control, arm)
-    }
-    tables = {
-        name: _stored_agreements(result, number, worlds, trace)
-        for name, trace in traces.items()
-    }
-    answers = _Answers(worlds, opportunities, traces[control], traces[arm])
-    entries = [
-        *_events(scenario, control, arm),
-        *_provocations(scenario, traces[arm]),
-        *_agreement_entries(tables[control], tables[arm], answers),
-    ]
-    outcome = result.headline_outcome
-    of_run = result.outcomes[result.outcomes["run"] == run]
-    values = of_run.set_index("arm")[outcome]
-    focal = next(event.date for event in scenario.events if event.id == scenario.focal)
+    traces, tables = [], []
+    for name in (control, arm):
+        trace = traced(worlds, name, result.seed, number, opportunities)
+        traces.append(trace)
+        tables.append(_stored_agreements(result, number, worlds, trace))
+    answers = _Answers(worlds, opportunities, *traces)
+    entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
+    suffixes = ("_reference", "_arm")
+    merged = tables[0].merge(
+        tables[1], on=AGREEMENT_KEYS, how="outer", suffixes=suffixes
+    )
+    for record in merged.astype(object).where(merged.notna(), None).to_dict("records"):
+        entries += _entries_of_agreement(cast("dict[str, Any]", record), answers)
+    frame = result.by_run.frame(result.headline_outcome)
+    values = frame[frame["run"] == run].set_index("arm")[result.headline_outcome]
     return Timeline(
         run=run,
         arm=arm,
         reference=control,
         start=scenario.start,
         end=scenario.end,
-        focal=focal,
-        outcome=outcome,
+        focal=dt.date(1970, 1, 1) + dt.timedelta(days=result.focal_day),
+        outcome=result.headline_outcome,
         value=float(values[arm]),
         value_reference=float(values[control]),
         entries=tuple(sorted(entries, key=lambda entry: entry.place)),
@@ -321,20 +288,17 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
 
 
 def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
-    """Three runs, `least`, `median` and `largest` by their paired effect, chosen by
-    RULE."""
-    arm = compared_arm(result, arm)
+    """Three replications, `least`, `median` and `largest` by their paired effect,
+    chosen by RULE."""
+    arm, outcome = compared_arm(result, arm), result.headline_outcome
     run_numbers(result, 1)
-    outcome = result.headline_outcome
-    frame = result.outcomes.pivot(index="run", columns="arm", values=outcome)
-    frame = frame.sort_index()
-    effect = (frame[arm] - frame[result.reference]).to_numpy(float)
-    order, numbers = effect.argsort(kind="stable"), frame.index.to_numpy()
-    middle = order[(len(order) - 1) // 2]
+    control = result.by_run.of(result.reference, outcome)
+    effect = (result.by_run.of(arm, outcome) - control).sort_index()
+    numbers, order = effect.index.to_numpy(), effect.to_numpy().argsort(kind="stable")
     return {
         "least": int(numbers[order[0]]),
-        "median": int(numbers[middle]),
-        "largest": int(numbers[effect.argmax()]),
+        "median": int(numbers[order[(len(order) - 1) // 2]]),
+        "largest": int(numbers[effect.to_numpy().argmax()]),
     }
 
 
@@ -349,27 +313,24 @@ class _Answers:
         self.rows = rows_of_talks(opportunities, control.made)
         self.rows |= rows_of_talks(opportunities, arm.made)
 
-    def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, AskedDyad]:
+    def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, ...]:
         """Both arms' answers at the opportunity at which talks opened in either, the
         control arm's first."""
         world = self.worlds.reference
         dyad = int(world.dyad_index[world.codes.index(a), world.codes.index(b)])
         row = self.rows[dyad, world.ladder.names.index(kind), count]
-        in_control = self._asked(self.control, row, (a, b))
-        return in_control, self._asked(self.arm, row, (a, b))
-
-    def _asked(self, trace: Trace, row: int, states: tuple[str, str]) -> AskedDyad:
-        needs = self.opportunities.needs[row].tolist()
-        asked_states = []
-        for side, state in enumerate(states):
-            part, difference = self._main_part(side, row)
-            consent = float(trace.consent[row, side])
-            answer = AskedState(state, consent, needs[side], part, difference)
-            asked_states.append(answer)
-        world = self.worlds.arms[trace.arm]
-        is_open = unbarred(world, self.opportunities, np.array([row]))[0]
-        sides = (asked_states[0], asked_states[1])
-        return AskedDyad(trace.arm, bool(trace.busy[row]), sides, not is_open)
+        needs, answers = self.opportunities.needs[row].tolist(), []
+        for trace in (self.control, self.arm):
+            consent = trace.consent[row].tolist()
+            world = self.worlds.arms[trace.arm]
+            is_open = unbarred(world, self.opportunities, np.array([row]))[0]
+            sides = (
+                AskedState(a, consent[0], needs[0]),
+                AskedState(b, consent[1], needs[1]),
+            )
+            is_busy = bool(trace.busy[row])
+            answers.append(AskedDyad(trace.arm, is_busy, sides, not is_open))
+        return tuple(answers)
 
     def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
         """Whom the two fear most on a day of an arm."""
@@ -381,32 +342,18 @@ class _Answers:
         of_b = trace.feared[step, world.codes.index(b)]
         return codes[of_a], codes[of_b]
 
-    def _main_part(self, side: int, row: int) -> tuple[str, float]:
-        """The part of willingness that differs most between the arms, and by how much;
-        "": none does."""
-        arm = {name: float(v[side, row]) for name, v in self.arm.parts.items()}
-        control = {name: float(v[side, row]) for name, v in self.control.parts.items()}
-        differences = {
-            name: arm.get(name, 0.0) - control.get(name, 0.0) for name in arm | control
-        }
-        part = max(differences, key=lambda name: abs(differences[name]))
-        return (part, differences[part]) if differences[part] != 0 else ("", 0.0)
-
 
 def _stored_agreements(
     result: Result, run: Keys, worlds: Worlds, trace: Trace
 ) -> pd.DataFrame:
-    """The run's agreements as the study stores them, same rows, same whole days. Raises
-    StoreDamaged."""
+    """The replication's agreements as the study stores them, same rows, same whole
+    days. Raises StoreDamaged."""
     table = agreement_table(worlds, trace.arm, trace.made, run)
-    frame = _ordered(table.to_pandas(use_threads=False))
-    stored = result.agreements[result.agreements["run"] == run[0]]
-    stored = _ordered(stored[stored["arm"].astype(str) == trace.arm])
-    if not stored[list(frame.columns)].equals(frame):
-        difference = (
-            f"run {run[0]} of {trace.arm} makes other agreements than in the results"
-        )
-        raise other_replications(result, difference)
+    frame, stored = _ordered(table.to_pandas(use_threads=False)), result.agreements
+    is_stored = (stored["run"] == run[0]) & (stored["arm"] == trace.arm)
+    if not _ordered(stored[is_stored])[list(frame.columns)].equals(frame):
+        what = f"run {run[0]} of {trace.arm} makes other agreements than in the results"
+        raise other_replications(result, what)
     return frame
 
 
@@ -417,9 +364,12 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
+# -- entries ---------------------------------------------------------------------------
+
+
 def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
-    """Events of either arm within the run. `changed`: the arms have it in different
-    form."""
+    """Events of either arm within the replication. `changed`: the arms have it in
+    different form."""
     control = {event.id: event for event in arm_scenario(scenario, reference).events}
     having = {event.id: event for event in arm_scenario(scenario, arm).events}
     for name, shown in (control | having).items():
@@ -427,16 +377,12 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
         if not is_within or shown.accord is not None:
             continue
         arm_event, control_event = having.get(name), control.get(name)
+        is_same = arm_event == control_event
         yield Entry(
             shown.date,
             "event",
-            _mark(
-                arm_event,
-                control_event,
-                "both" if arm_event == control_event else "changed",
-            ),
+            _mark(arm_event, control_event, "both" if is_same else "changed"),
             control_event.date if control_event else None,
-            text=_event_text(shown),
             kind=shown.kind,
             label=shown.label or name.replace("_", " "),
             actors=tuple(shown.principals),
@@ -445,14 +391,8 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
         )
 
 
-def _event_text(event: Event) -> str:
-    aim = f" at {', '.join(event.targets)}" if event.targets else ""
-    kind, principals = event.kind.replace("_", " "), ", ".join(event.principals)
-    return f"{event.label or event.id} ({kind}: {principals}{aim})"
-
-
 def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
-    """Provocations of the run; they are the same in every arm."""
+    """Provocations of the replication; they are the same in every arm."""
     drawn = [
         provocation
         for provocation in scenario.provocations
@@ -460,54 +400,36 @@ def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     ]
     for day, which in trace.acts:
         act, date = drawn[which], scenario.start + dt.timedelta(days=int(day))
-        kind, targets = act.kind.replace("_", " "), ", ".join(act.targets)
-        yield Entry(
-            date,
-            "provocation",
-            "both",
-            date,
-            text=f"{act.id}: {act.state}, {kind} at {targets}",
-            kind=act.kind,
-            actors=(act.state,),
-            targets=tuple(act.targets),
-        )
-
-
-def _agreement_entries(
-    control: pd.DataFrame, arm: pd.DataFrame, answers: _Answers
-) -> Iterator[Entry]:
-    """What agreements did in either arm."""
-    suffixes = ("_reference", "_arm")
-    merged = control.merge(arm, on=AGREEMENT_KEYS, how="outer", suffixes=suffixes)
-    for record in merged.to_dict("records"):
-        row = {
-            str(name): None if pd.isna(value) else value
-            for name, value in record.items()
-        }
-        yield from _entries_of_agreement(row, answers)
+        actors, targets = (act.state,), tuple(act.targets)
+        who: dict[str, Any] = {"kind": act.kind, "actors": actors, "targets": targets}
+        yield Entry(date, "provocation", "both", date, **who)
 
 
 def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[Entry]:
+    """What an agreement did in either arm. row: its dates in both."""
     start = answers.worlds.scenario.start
     identity = {key: row[key] for key in AGREEMENT_KEYS}
     identity["occasion"] = int(row["occasion"])
-    a, b, kind = row["a"], row["b"], row["kind"]
+    a, b = row["a"], row["b"]
     control, arm = _dated(row, "_reference", start), _dated(row, "_arm", start)
     for step, date in (control | arm).items():
         control_date, arm_date = control.get(step), arm.get(step)
         trace, suffix = answers.arm, "_arm"
         if arm_date is None:
             trace, suffix = answers.control, "_reference"
-        answered: tuple[AskedDyad, ...] = ()
+        asked: tuple[AskedDyad, ...] = ()
         if step == "talks":
-            answered = answers.at(a, b, kind, identity["occasion"])
+            asked = answers.at(a, b, row["kind"], identity["occasion"])
+        moved: Mark = "both"
+        if arm_date and control_date and arm_date != control_date:
+            moved = "earlier" if arm_date < control_date else "later"
         yield Entry(
             date,
             step,
-            _mark(arm_date, control_date, _moved(arm_date, control_date)),
+            _mark(arm_date, control_date, moved),
             control_date,
             **identity,
-            asked=answered,
+            asked=asked,
             opened=row["opened" + suffix],
             signed=row["signed" + suffix],
             feared=answers.feared(trace, a, b, date),
@@ -515,7 +437,7 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
 
 
 def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
-    """The dated steps of one agreement within the run, by name."""
+    """The dated steps of one agreement within the replication, by name."""
     opened, signed = row["opened" + suffix], row["signed" + suffix]
     in_force, ended = row["in_force" + suffix], row["ended" + suffix]
     end: What = "talks collapse"
@@ -535,15 +457,8 @@ def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.da
     return dates
 
 
-def _moved(here: dt.date | None, there: dt.date | None) -> Mark:
-    """Whether the arm's date is the control arm's, or before or after it."""
-    if here == there:
-        return "both"
-    return "earlier" if here and there and here < there else "later"
-
-
-def _mark(here: object, there: object, both: Mark) -> Mark:
-    """both: where it happens in either arm."""
-    if here is None:
+def _mark(arm: object, control: object, both: Mark) -> Mark:
+    """In which of the arms something is. both: where it is in either."""
+    if arm is None:
         return "reference only"
-    return "arm only" if there is None else both
+    return "arm only" if control is None else both

@@ -72,8 +72,9 @@ def calibrate(
     from balance_sim.evidence.estimation.choices import own_record
     from balance_sim.evidence.estimation.lines import calibration_lines
     from balance_sim.evidence.estimation.parameter_files import (
+        CALIBRATION_HEAD,
         calibration_record,
-        calibration_text,
+        fitted_text,
     )
     from balance_sim.evidence.forecast.lines import card_lines
     from balance_sim.evidence.forecast.skill_card import CARD_YEARS, skill_card
@@ -110,7 +111,7 @@ def calibrate(
     )
     file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, calibration_text(written).encode("utf-8"))
+    write_atomic(file, fitted_text(written, CALIBRATION_HEAD).encode("utf-8"))
     document: dict[str, Any] = {"file": str(file), "skill_card": None}
     document |= {key: written[key] for key in ("calibrated", "variances", "levels")}
     skill, count = None, CARD_YEARS * len(presets())

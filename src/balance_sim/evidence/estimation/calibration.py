@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,79 +126,46 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
 
     Weights that the scenario sets itself, other than its fitted ones, are centres of
     the prior too."""
-    columns = {
-        path.rpartition(".")[2]: k
-        for k, path in enumerate(fitted.paths)
-        if ".weights." in path
-    }
-    weights = scenario.theory.weights
-    free = tuple(
-        name
-        for name in columns
-        if name not in HELD_TERMS and weights.get(name, 0.0) != 0
-    )
-    chosen = [columns[name] for name in free]
-    kinds = scenario.kinds
+    weights, kinds = scenario.theory.weights, scenario.kinds
+    free, chosen = [], []
+    for k, path in enumerate(fitted.paths):
+        head, _, name = path.rpartition(".")
+        is_weight = head == "theory.weights" and weights.get(name, 0.0) != 0
+        if is_weight and name not in HELD_TERMS:
+            free.append(name)
+            chosen.append(k)
     declarations = sorted(name for name, kind in kinds.items() if not kind.security)
     return Prior(
         weights=dict(weights),
         intercepts={name: kind.intercept for name, kind in kinds.items()},
-        free=free,
+        free=tuple(free),
         covariance=np.array(fitted.covariance)[np.ix_(chosen, chosen)],
         declarations=tuple(declarations),
     )
 
 
-@dataclass(frozen=True)
 class JointLikelihood:
     """The likelihood of all kinds, from a `ConsentDesign` for each class of kinds.
 
     Parameters, in order: weights by term and intercepts by kind, which the classes have
     in common (`names`), then the random intercepts of the states in the first class, in
-    the second. `terms`, `kinds` and `own`: where these stand."""
+    the second. `terms`, `kinds` and `own`: where these stand. designs: of each class,
+    and where its parameters stand among all."""
 
-    choices: Choices
-    classes: tuple[tuple[str, ...], ...]
-
-    @cached_property
-    def designs(self) -> tuple[tuple[ConsentDesign, Ints], ...]:
-        """One for each class, with its kinds alone, and where its parameters stand
-        among all."""
-        states, terms = len(self.choices.states), len(self.choices.names)
-        designs = []
-        for number, kinds in enumerate(self.classes):
+    def __init__(self, choices: Choices, classes: tuple[tuple[str, ...], ...]) -> None:
+        self.choices, self.classes = choices, classes
+        self.names = ConsentDesign(choices).names
+        states, terms, first = len(choices.states), len(choices.names), len(self.names)
+        self.size = first + len(classes) * states
+        self.terms, self.kinds = slice(0, terms), slice(terms, first)
+        self.own = slice(first, self.size)
+        self.designs: list[tuple[ConsentDesign, Ints]] = []
+        for kinds in classes:
             intercepts = [self.names.index(f"intercept.{kind}") for kind in kinds]
-            first = self.own.start + number * states
             columns = [*range(terms), *intercepts, *range(first, first + states)]
-            design = ConsentDesign(self.choices.with_kinds(kinds))
-            designs.append((design, np.array(columns)))
-        return tuple(designs)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Of the parameters that the classes have in common."""
-        return ConsentDesign(self.choices).names
-
-    @property
-    def terms(self) -> slice:
-        """Where the weights stand."""
-        return slice(0, len(self.choices.names))
-
-    @property
-    def kinds(self) -> slice:
-        """Where the intercepts of kinds stand."""
-        return slice(len(self.choices.names), len(self.names))
-
-    @property
-    def own(self) -> slice:
-        """Where the random intercepts of states stand."""
-        first = len(self.names)
-        return slice(first, first + len(self.classes) * len(self.choices.states))
-
-    @property
-    def size(self) -> int:
-        """The number of parameters."""
-        return int(self.own.stop)
+            design = ConsentDesign(choices.with_kinds(kinds))
+            self.designs.append((design, np.array(columns)))
+            first += states
 
     def log_likelihood(self, values: Floats) -> float:
         """Of all classes together."""
@@ -221,16 +187,13 @@ class JointLikelihood:
 
     def rates(self, values: Floats) -> Floats:
         """(N,) agreements of any kind expected of each row at level and factor 1."""
-        by_class = []
-        for design, columns in self.designs:
-            log_rate, _, _ = design.log_rate(values[columns])
-            by_class.append(np.exp(log_rate).sum(axis=1))
-        return np.asarray(sum(by_class))
+        rates = [np.exp(design.log_rate(values[at])[0]) for design, at in self.designs]
+        return np.asarray(sum(rate.sum(axis=1) for rate in rates))
 
     def exposed(self, factor: Floats) -> JointLikelihood:
         """The same with exposures times (N,) factors."""
         exposure = self.choices.exposure * factor
-        return replace(self, choices=replace(self.choices, exposure=exposure))
+        return JointLikelihood(replace(self.choices, exposure=exposure), self.classes)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ of it, here as in the model's own experience."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
@@ -67,39 +69,46 @@ QUIET = "the_year_begins"
 
 @dataclass(frozen=True)
 class Choices(DyadYears):
-    """N dyads and years, K common terms, B terms by kind, M kinds. Side 0 is a
-    deciding, side 1 is b.
+    """N dyads and years, M kinds. Side 0 is a deciding, side 1 is b.
 
     year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1
-    where the dyad signed that kind in the year, NaN if not on record. common: (N, 2,
-    K); by_kind: (N, 2, M, B). chance_kept: (M,) agreements signed per talks opened;
-    ceiling: (M,) opportunities a year. openness: (N,) factor on them, less than 1 for a
-    dyad that is at war on the first day."""
+    where the dyad signed that kind in the year, NaN if not on record. terms: by name,
+    (N, 2) those common to all kinds, first, then (N, 2, M). chance_kept: (M,)
+    agreements signed per talks opened; ceiling: (M,) opportunities a year. openness:
+    (N,) factor on them, less than 1 for a dyad that is at war on the first day."""
 
     exposure: Floats
     openness: Floats
     signed: Floats
-    common: Floats
-    by_kind: Floats
-    common_names: tuple[str, ...]
-    by_kind_names: tuple[str, ...]
+    terms: dict[str, Floats]
     kinds: tuple[str, ...]
     ceiling: Floats
     chance_kept: Floats
     states: tuple[str, ...]
     rows: ClassVar[tuple[str, ...]] = (
         *DyadYears.rows,
-        "exposure",
-        "openness",
-        "signed",
-        "common",
-        "by_kind",
+        *("exposure", "openness", "signed", "terms"),
     )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Terms in the order of the weights: common, then by kind."""
-        return (*self.common_names, *self.by_kind_names)
+        return tuple(self.terms)
+
+    @property
+    def common(self) -> Floats:
+        """(N, 2, K) the terms that all kinds have in common."""
+        return self._stacked(len(self.year), 2)
+
+    @property
+    def by_kind(self) -> Floats:
+        """(N, 2, M, B) the terms by kind."""
+        return self._stacked(len(self.year), 2, len(self.kinds))
+
+    def _stacked(self, *shape: int) -> Floats:
+        """Terms of a shape side by side on a last axis; none give an empty one."""
+        columns = [term for term in self.terms.values() if term.ndim == len(shape)]
+        return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
 
     @property
     def any_signed(self) -> Floats:
@@ -108,15 +117,8 @@ class Choices(DyadYears):
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
-        common = [k for k, name in enumerate(self.common_names) if name in names]
-        by_kind = [k for k, name in enumerate(self.by_kind_names) if name in names]
-        return replace(
-            self,
-            common=self.common[..., common],
-            by_kind=self.by_kind[..., by_kind],
-            common_names=tuple(self.common_names[k] for k in common),
-            by_kind_names=tuple(self.by_kind_names[k] for k in by_kind),
-        )
+        terms = {name: term for name, term in self.terms.items() if name in names}
+        return replace(self, terms=terms)
 
     def with_kinds(self, names: Sequence[str]) -> Choices:
         """Only these types of agreement."""
@@ -124,7 +126,10 @@ class Choices(DyadYears):
         return replace(
             self,
             signed=self.signed[:, columns],
-            by_kind=self.by_kind[:, :, columns],
+            terms={
+                name: term if term.ndim == 2 else term[:, :, columns]
+                for name, term in self.terms.items()
+            },
             kinds=tuple(names),
             ceiling=self.ceiling[columns],
             chance_kept=self.chance_kept[columns],
@@ -147,39 +152,24 @@ def choices(
     Raises DataError for a year whose past is not on record."""
     wanted = [int(year) for year in (history.years if years is None else years)]
     history.require_record(max(wanted))
-    weights = dict.fromkeys(TERMS, 0.0)
+    weights, first_and_last = dict.fromkeys(TERMS, 0.0), history.agreement_years
     by_year = []
     for year in wanted:
         scenario = scenario_at(
             history, year, parameters=dict(parameters or {}), weights=weights
         )
-        by_year.append(_year(history, year, scenario, terms, kinds))
+        members = members_at(history, year)
+        exposure = history.exposure(year)[np.ix_(members, members)]
+        i, j = np.nonzero(np.triu(exposure > 0, 1))
+        a, b = members[i], members[j]
+        counts = [signed_between(history, year, year, {kind})[a, b] for kind in kinds]
+        signed = (np.stack(counts, axis=1) > 0).astype(np.float64)
+        if not first_and_last[0] <= year <= first_and_last[1]:
+            signed[:] = np.nan
+        of_year = _choices_of(scenario, year, terms, kinds, i, j)
+        changes: dict[str, Any] = {"exposure": exposure[i, j], "signed": signed}
+        by_year.append(replace(of_year, a=a, b=b, states=history.iso3, **changes))
     return Choices.joined(by_year)
-
-
-def _year(
-    history: History,
-    year: int,
-    scenario: Scenario,
-    terms: Sequence[str],
-    kinds: Sequence[str],
-) -> Choices:
-    """The choices of a year, which the scenario stands for."""
-    members = members_at(history, year)
-    exposure = history.exposure(year)[np.ix_(members, members)]
-    i, j = np.nonzero(np.triu(exposure > 0, 1))
-    a, b = members[i], members[j]
-    counts = [signed_between(history, year, year, {kind})[a, b] for kind in kinds]
-    signed = (np.stack(counts, axis=1) > 0).astype(np.float64)
-    first, last = history.agreement_years
-    return replace(
-        _choices_of(scenario, year, terms, kinds, i, j),
-        a=a,
-        b=b,
-        exposure=exposure[i, j],
-        signed=signed if first <= year <= last else np.full_like(signed, np.nan),
-        states=history.iso3,
-    )
 
 
 def _choices_of(
@@ -193,15 +183,13 @@ def _choices_of(
     """The choices of dyads i, j (positions in the scenario's codes) at its start,
     nothing signed. Their exposure is what the scenario itself says of how often each
     finds opportunities, beside the ceilings of kinds."""
-    world, values = terms_at(scenario, terms, kinds, i, j)
-    ladder, place = world.ladder, _places(world, scenario)
+    common_first = sorted(terms, key=lambda name: name in KIND_TERMS)
+    world, values = terms_at(scenario, common_first, kinds, i, j)
+    ladder = world.ladder
     types = [ladder.names.index(kind) for kind in kinds]
-    dyad = world.dyad_index[place[i], place[j]]
+    places = np.array([world.codes.index(code) for code in scenario.codes])
+    dyad = world.dyad_index[places[i], places[j]]
     relative_rate = opportunity_rate(world)[dyad] / ladder.ceiling
-    common_names = tuple(name for name in terms if name not in KIND_TERMS)
-    by_kind_names = tuple(name for name in terms if name in KIND_TERMS)
-    common = [values[name][:, :, 0] for name in common_names]
-    by_kind = [values[name] for name in by_kind_names]
     return Choices(
         year=np.full(len(i), year, dtype=np.int64),
         a=i,
@@ -209,10 +197,7 @@ def _choices_of(
         exposure=np.asarray(relative_rate.mean(axis=1)),
         openness=openness_at(world, 0.0)[dyad],
         signed=np.zeros((len(i), len(kinds))),
-        common=_stacked(common, (len(i), 2)),
-        by_kind=_stacked(by_kind, (len(i), 2, len(kinds))),
-        common_names=common_names,
-        by_kind_names=by_kind_names,
+        terms=values,
         kinds=tuple(kinds),
         ceiling=ladder.ceiling[types],
         chance_kept=share_signed(ladder, world.rules.collapse_rate)[types],
@@ -220,25 +205,11 @@ def _choices_of(
     )
 
 
-def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
-    """Columns side by side on a last axis; none give an empty one. shape: of a
-    column."""
-    return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
-
-
-# --- terms ----------------------------------------------------------------------------
-
-
-def _places(world: World, scenario: Scenario) -> Ints:
-    """(n,) where the world has each state of the scenario."""
-    return np.array([world.codes.index(code) for code in scenario.codes])
-
-
 def terms_at(
     scenario: Scenario, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides:
-    (N, 2, kinds or 1)."""
+    (N, 2), or (N, 2, M) of a term by kind."""
     days = time_grid(scenario, [])[:2]
     world = compile_world(scenario, scenario.reference_arm, days, focal_day(scenario))
     baseline = unfrozen(world)
@@ -247,19 +218,20 @@ def terms_at(
     if "security_gain" in terms:
         norms = gain_norms(world, baseline, state, view)
         baseline = replace(baseline, gain_norm=norms)
-    place = _places(world, scenario)
-    sides = np.stack([place[i], place[j]], axis=1)
+    places = [world.codes.index(code) for code in scenario.codes]
+    sides = np.array(places)[np.stack([i, j], axis=1)]
     values = {}
     for name in terms:
-        names = kinds if name in KIND_TERMS else kinds[:1]
-        types = np.array([world.ladder.names.index(kind) for kind in names])
+        of_kinds = kinds if name in KIND_TERMS else kinds[:1]
+        types = [world.ladder.names.index(kind) for kind in of_kinds]
         shape = (*sides.shape, len(types))
         ego = np.broadcast_to(sides[:, :, None], shape).ravel()
         alter = np.broadcast_to(sides[:, ::-1, None], shape).ravel()
         kind = np.broadcast_to(types, shape).ravel()
         run = np.zeros_like(kind)
         prospects = Prospects(world, baseline, view, state, run, ego, alter, kind)
-        values[name] = TERMS[name](prospects).reshape(shape)
+        term = TERMS[name](prospects).reshape(shape)
+        values[name] = term if name in KIND_TERMS else term[..., 0]
     return world, values
 
 
@@ -282,13 +254,10 @@ def fitted_terms(
         return tuple(name for name in FITTED if name not in unsourced), tuple(notes)
     problems = NOT_ON_RECORD | unsourced
     for name in wanted:
-        if name in problems:
-            message = f"{name} cannot be fitted: {problems[name]}"
-            raise DataError(message, "Leave it out, or add a source", value=name)
-        if name not in FITTED:
-            near = closest(name, FITTED)
-            hint = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
-            raise DataError("there is no such term", hint, value=name)
+        if name in problems or name not in FITTED:
+            message = f"{name} cannot be fitted: {problems.get(name, 'no such term')}"
+            hint = f"Write {closest(name, FITTED) or 'another'}, or leave it out"
+            raise DataError(message, hint, value=name)
     return tuple(name for name in FITTED if name in wanted), ()
 
 
@@ -310,35 +279,24 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
     is free of it. A mean over all years would hold the outcome: an agreement changes
     the terms of later years. So terms are predetermined, not strictly exogenous
     (Wooldridge 2005, Journal of Applied Econometrics 20(1): 39-54)."""
-    changes: dict[str, Any] = {}
-    for field in ("common", "by_kind"):
-        values, columns = getattr(record, field), dict[str, Floats]()
-        for k, name in enumerate(getattr(record, f"{field}_names")):
-            columns[name] = values[..., k]
-            if name in terms:
-                column = columns.pop(name)
-                mean = _mean_so_far(record, column)
-                columns[f"{name} ({BETWEEN})"] = mean
-                columns[f"{name} ({WITHIN})"] = column - mean
-        changes[field] = _stacked([*columns.values()], values.shape[:-1])
-        changes[f"{field}_names"] = tuple(columns)
-    return replace(record, **changes)
+    columns = {}
+    for name, column in record.terms.items():
+        if name in terms:
+            mean = _mean_so_far(record, column)
+            columns[f"{name} ({BETWEEN})"] = mean
+            columns[f"{name} ({WITHIN})"] = column - mean
+        else:
+            columns[name] = column
+    return replace(record, terms=columns)
 
 
 def _mean_so_far(record: Choices, column: Floats) -> Floats:
     """Mean of a column over the years of each dyad up to that of the row."""
     order = np.lexsort((record.year, record.dyad))
-    dyad = record.dyad[order]
-    is_first = np.concatenate([[True], dyad[1:] != dyad[:-1]])
-    start = np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
-    years = np.arange(len(dyad)) - start + 1
-    deep = (-1, *[1] * (column.ndim - 1))
-    total = np.cumsum(column[order], axis=0)
-    total_before = total[np.maximum(start - 1, 0)]
-    earlier = np.where(start.reshape(deep) > 0, total_before, 0.0)
-    mean = np.empty_like(column)
-    mean[order] = (total - earlier) / years.reshape(deep)
-    return mean
+    frame = pd.DataFrame(column.reshape(len(order), -1)).iloc[order]
+    years = frame.groupby(record.dyad[order])
+    mean = years.cumsum().div(years.cumcount() + 1, axis=0).sort_index()
+    return mean.to_numpy().reshape(column.shape)
 
 
 # --- a scenario's own record ----------------------------------------------------------
@@ -397,29 +355,21 @@ def own_record(
         _choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j)
         for day in starts
     ]
-    counts = _signed_counts(scenario, starts, kinds)
+    place = {code: k for k, code in enumerate(scenario.codes)}
+    counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
+    for agreement in scenario.agreements:
+        signed_on = signing_day(agreement)
+        if signed_on is None or agreement.multilateral or agreement.kind not in kinds:
+            continue
+        t = bisect_right(starts, signed_on) - 1
+        if t >= 0 and signed_on < years_before(starts[t], -1):
+            low, high = sorted((place[agreement.a], place[agreement.b]))
+            counts[t, low, high, kinds.index(agreement.kind)] += 1.0
     counts[[start >= until for start in starts]] = np.nan
     rows = counts[:, i, j].reshape(-1, len(kinds))
     signed = np.where(np.isnan(rows), rows, rows > 0)
     record = replace(Choices.joined(by_year), signed=signed)
     return OwnRecord(record, rows, {day.year: day for day in starts}, until)
-
-
-def _signed_counts(
-    scenario: Scenario, starts: Sequence[date], kinds: Sequence[str]
-) -> Floats:
-    """(T, n, n, M) bilateral agreements signed in each year, upper triangle."""
-    place = {code: k for k, code in enumerate(scenario.codes)}
-    counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
-    for agreement in scenario.agreements:
-        signed = signing_day(agreement)
-        if agreement.multilateral or agreement.kind not in kinds or signed is None:
-            continue
-        low, high = sorted((place[agreement.a], place[agreement.b]))
-        for t, start in enumerate(starts):
-            if start <= signed < years_before(start, -1):
-                counts[t, low, high, kinds.index(agreement.kind)] += 1.0
-    return counts
 
 
 def signing_day(agreement: Agreement) -> date | None:

@@ -45,7 +45,7 @@ EXTRA = (
 @dataclass(frozen=True)
 class DyadYears:
     """Rows of dyads and years, (N,): year, a < b (roster positions). `rows` names the
-    fields with a value a row."""
+    fields with a value a row: arrays, a mapping of them by name, or a data frame."""
 
     year: Ints
     a: Ints
@@ -59,9 +59,15 @@ class DyadYears:
 
     def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
         """Some of the rows."""
-        columns: dict[str, Any] = {
-            name: getattr(self, name)[keep] for name in self.rows
-        }
+
+        def taken(values: Any) -> Any:
+            if isinstance(values, dict):
+                return {name: column[keep] for name, column in values.items()}
+            if isinstance(values, pd.DataFrame):
+                return values.iloc[keep].reset_index(drop=True)
+            return values[keep]
+
+        columns = {name: taken(getattr(self, name)) for name in self.rows}
         return replace(self, **columns)
 
     def within(self, first: int, last: int) -> Self:
@@ -71,10 +77,15 @@ class DyadYears:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
-        columns: dict[str, Any] = {}
-        for name in cls.rows:
-            values = [getattr(part, name) for part in parts]
-            columns[name] = np.concatenate(values)
+
+        def whole(values: list[Any]) -> Any:
+            if isinstance(values[0], dict):
+                return {name: whole([v[name] for v in values]) for name in values[0]}
+            if isinstance(values[0], pd.DataFrame):
+                return pd.concat(values, ignore_index=True)
+            return np.concatenate(values)
+
+        columns = {name: whole([getattr(p, name) for p in parts]) for name in cls.rows}
         return replace(parts[0], **columns)
 
 
@@ -87,17 +98,7 @@ class FeatureYears(DyadYears):
     y: Floats
     exposure: Floats
     x: pd.DataFrame
-    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "y", "exposure")
-
-    def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
-        """Some of the rows."""
-        return replace(super().take(keep), x=self.x.iloc[keep].reset_index(drop=True))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, in their order."""
-        x = pd.concat([part.x for part in parts], ignore_index=True)
-        return replace(super().joined(parts), x=x)
+    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "y", "exposure", "x")
 
 
 def feature_years(history: History, kinds: Iterable[str] | None = None) -> FeatureYears:
@@ -108,8 +109,7 @@ def feature_years(history: History, kinds: Iterable[str] | None = None) -> Featu
     DataError."""
     history.require_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
-    years = [_year(history, int(year), wanted) for year in history.years]
-    return FeatureYears.joined(years)
+    return FeatureYears.joined([_year(history, int(t), wanted) for t in history.years])
 
 
 def signed_between(
@@ -126,7 +126,7 @@ def signed_between(
 def remembered(history: History, year: int) -> Floats:
     """(n, n) agreements signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE),
     age in years on 1 January."""
-    agreements = _signed_before(history, year)
+    agreements = _standing(history, year)
     days = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days
     age = days.to_numpy(np.float64) / DAYS_PER_YEAR
     return _counted(history, agreements, 2.0 ** (-age / MEMORY_HALF_LIFE))
@@ -134,21 +134,15 @@ def remembered(history: History, year: int) -> Floats:
 
 def partnered(history: History, year: int) -> Floats:
     """(n, n) 1 where an agreement signed before the year has not ended by then."""
+    agreements = _standing(history, year)
+    has_ended = agreements["ended"] < pd.Timestamp(f"{year}-01-01")
+    return (_counted(history, agreements[~has_ended]) > 0).astype(np.float64)
+
+
+def _standing(history: History, year: int) -> pd.DataFrame:
+    """Agreements signed before a year, ended or not."""
     agreements = history.agreements
-    first = pd.Timestamp(f"{year}-01-01")
-    has_not_ended = agreements["ended"].isna() | (agreements["ended"] >= first)
-    standing = agreements[(agreements["signed"] < first) & has_not_ended]
-    return (_counted(history, standing) > 0).astype(np.float64)
-
-
-def _signed_before(history: History, year: int) -> pd.DataFrame:
-    years = history.agreements["signed"].dt.year
-    earlier: pd.DataFrame = history.agreements[years < year]
-    return earlier
-
-
-def _sides(agreements: pd.DataFrame) -> tuple[Ints, Ints]:
-    return agreements["a"].to_numpy(), agreements["b"].to_numpy()
+    return agreements[agreements["signed"] < pd.Timestamp(f"{year}-01-01")]
 
 
 def _counted(
@@ -156,7 +150,7 @@ def _counted(
 ) -> Floats:
     """(n, n) weights of agreements, symmetric."""
     upper = np.zeros((len(history.iso3), len(history.iso3)))
-    np.add.at(upper, _sides(agreements), weight)
+    np.add.at(upper, (agreements["a"], agreements["b"]), weight)
     return upper + upper.T
 
 
@@ -214,10 +208,13 @@ def dyad_columns(
 
 
 def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
-    t = history.at(year)
-    exposure = history.exposure(year)
+    """Every dyad of a year."""
+    t, exposure = history.at(year), history.exposure(year)
     a, b = np.nonzero(np.triu(exposure > 0, 1))
     first, last = history.agreement_years
+    last_signed = np.full(exposure.shape, np.nan)
+    for earlier in range(first, year):
+        last_signed[signed_between(history, earlier, earlier) > 0] = earlier
     moment = NetworkMoment(
         capability=history.capability[t],
         ideal=history.ideal[t],
@@ -225,15 +222,14 @@ def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
         earlier=signed_between(history, first, year - 1),
         memory=remembered(history, year),
         recent=signed_between(history, year - RECENT_YEARS, year - 1),
-        since_last=_since_last(history, year),
+        since_last=year - last_signed,
         ties=partnered(history, year),
     )
     x = dyad_columns(a, b, moment, _dyadic_columns(history, t, a, b))
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
     if not first <= year <= last:
         y = np.full(len(a), np.nan)
-    years = np.full(len(a), year, dtype=np.int64)
-    return FeatureYears(years, a, b, y, exposure[a, b], x)
+    return FeatureYears(np.full(len(a), year), a, b, y, exposure[a, b], x)
 
 
 def _dyadic_columns(history: History, t: int, a: Ints, b: Ints) -> dict[str, Floats]:
@@ -241,27 +237,16 @@ def _dyadic_columns(history: History, t: int, a: Ints, b: Ints) -> dict[str, Flo
     democracy = history.democracy[t]
     democracy_gap = democracy[a] - democracy[b]
     depth, calm = history.alliance_depth[t, a, b], history.alliance_calm[t, a, b]
-    is_pact = depth >= 1.0
-    is_other_alliance = (depth < 1.0) & (calm > 0)
-    is_contiguous = history.contiguity[t, a, b] > 0
-    quarrels = {name: getattr(history, name)[t, a, b] for name in QUARRELS}
+    flags = {
+        "democracy_missing": np.isnan(democracy_gap),
+        "contiguous": history.contiguity[t, a, b] > 0,
+        "pact": depth >= 1.0,
+        "other_alliance": (depth < 1.0) & (calm > 0),
+    }
     return {
         "ln_distance": np.log(history.distance[t, a, b] + DISTANCE_OFFSET_KM),
         "joint_democracy": np.minimum(democracy[a], democracy[b]),
         "democracy_gap": np.abs(democracy_gap),
-        "democracy_missing": np.isnan(democracy_gap).astype(np.float64),
-        "contiguous": is_contiguous.astype(np.float64),
-        "pact": is_pact.astype(np.float64),
-        "other_alliance": is_other_alliance.astype(np.float64),
-        **quarrels,
+        **{name: flag.astype(np.float64) for name, flag in flags.items()},
+        **{name: getattr(history, name)[t, a, b] for name in QUARRELS},
     }
-
-
-def _since_last(history: History, year: int) -> Floats:
-    """(n, n) years since the last agreement; missing without one."""
-    agreements = _signed_before(history, year)
-    last = np.full((len(history.iso3),) * 2, -np.inf)
-    years = agreements["signed"].dt.year.to_numpy(np.float64)
-    np.maximum.at(last, _sides(agreements), years)
-    last = np.maximum(last, last.T)
-    return np.where(np.isfinite(last), year - last, np.nan)

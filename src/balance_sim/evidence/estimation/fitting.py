@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
@@ -69,29 +68,13 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Direction:
-    """A combination of parameters that the record tells badly. independence: smallest
-    eigenvalue of the correlation matrix of the estimates' information, 1 when all are
-    independent, 0 when the direction is flat."""
-
-    names: tuple[str, ...]
-    loads: tuple[float, ...]
-    independence: float
-
-    def __str__(self) -> str:
-        loads = zip(self.names, self.loads, strict=True)
-        combination = " ".join(f"{load:+.2f} {name}" for name, load in loads)
-        return f"{combination} (information left {self.independence:.2g})"
-
-
-@dataclass(frozen=True)
 class WeightFit:
     """names: terms and `intercept.<kind>`; estimate, covariance: of those, nats a unit
     of the term. propensity: (n,) random intercepts by position in `states`, 0 for a
     state not seen; level: those of years.
 
     log_likelihood: at the estimate, without the shrinkage. marginal: with the random
-    intercepts integrated out (Laplace). flat: directions that the record does not tell.
+    intercepts integrated out (Laplace). flat: what the record does not tell apart.
     conflicts: terms with another sign than theory's, left out, with weight 0."""
 
     names: tuple[str, ...]
@@ -108,8 +91,7 @@ class WeightFit:
     rows: int
     agreements: int
     years: tuple[int, int]
-    flat: tuple[Direction, ...]
-    seen: NDArray[np.bool_]
+    flat: tuple[str, ...]
     conflicts: tuple[Conflict, ...] = ()
 
     @property
@@ -238,7 +220,14 @@ def _searched(
             penalty,
         )
         values = peak.at
-        _refuse_flat(design, peak.information)
+        # with random intercepts profiled out
+        fixed, information = design.fixed, peak.information
+        across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
+        profiled = across @ np.linalg.solve(shrunk, across.T)
+        flat = _collinear(information[:fixed, :fixed] - profiled, design.names, FLAT)
+        if flat:
+            message = f"the record does not tell these apart: {'; '.join(flat)}"
+            raise DataError(message, "Leave one of them out")
         covariance = np.linalg.inv(peak.information)
         former = variances.copy()
         for k, part in enumerate((states, years)):
@@ -322,41 +311,28 @@ def _finished(
         rows=len(record.year),
         agreements=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
-        flat=_directions(information, design.names),
-        seen=np.isin(np.arange(len(record.states)), [record.a, record.b]),
+        flat=tuple(_collinear(information, design.names, COLLINEAR)),
     )
 
 
 # --- what the record tells ------------------------------------------------------------
 
 
-def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
-    """Directions with little independent information left, the flattest first; small
-    loads left out.
+def _collinear(information: Floats, names: Sequence[str], least: float) -> list[str]:
+    """Combinations of parameters with less independent information left than `least`,
+    the flattest first, small loads left out: 1 where parameters are independent, 0
+    where a combination is flat.
 
-    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the
-    estimates."""
+    Smallest eigenvalues of the correlation matrix of the estimates' information:
+    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    directions = []
+    combinations = []
     for value, vector in zip(values, vectors.T, strict=True):
-        if value < COLLINEAR:
+        if value < least:
             members = np.argsort(-np.abs(vector))
             members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
-            loads = tuple(vector[members].tolist())
-            members_names = tuple(names[k] for k in members)
-            directions.append(Direction(members_names, loads, max(float(value), 0.0)))
-    return tuple(directions)
-
-
-def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
-    """Raise DataError that names what the record leaves open of the weights, with
-    random intercepts profiled out."""
-    fixed = design.fixed
-    across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
-    profiled = information[:fixed, :fixed] - across @ np.linalg.solve(shrunk, across.T)
-    directions = _directions(profiled, design.names)
-    flat = [str(direction) for direction in directions if direction.independence < FLAT]
-    if flat:
-        message = f"the record does not tell these apart: {'; '.join(flat)}"
-        raise DataError(message, "Leave one of them out")
+            loads = " ".join(f"{vector[k]:+.2f} {names[k]}" for k in members)
+            left = max(float(value), 0.0)
+            combinations.append(f"{loads} (information left {left:.2g})")
+    return combinations

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,6 @@ Ints = NDArray[np.int64]
 
 SMALLEST_RATE = 1e-300
 SMALLEST_EXPOSURE, SMALLEST_OPENNESS = 1e-6, 1e-12
-SIDES = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,10 @@ class ConsentDesign:
     def sizes(self) -> tuple[int, int, int, int, int]:
         """The number of parameters of each part."""
         record = self.choices
-        terms = len(record.common_names), len(record.by_kind_names)
+        common = sum(term.ndim == 2 for term in record.terms.values())
         states = len(record.states) if self.propensities else 0
-        return (*terms, len(record.kinds), states, len(self.years))
+        kinds, by_kind = len(record.kinds), len(record.terms) - common
+        return common, by_kind, kinds, states, len(self.years)
 
     @property
     def size(self) -> int:
@@ -78,55 +78,57 @@ class ConsentDesign:
     @cached_property
     def parts(self) -> tuple[slice, ...]:
         """Where the parameters of each part stand."""
-        edges = np.concatenate([[0], np.cumsum(self.sizes)])
-        return tuple(slice(int(low), int(high)) for low, high in pairwise(edges))
+        edges = accumulate(self.sizes, initial=0)
+        return tuple(slice(low, high) for low, high in pairwise(edges))
 
     @cached_property
     def common(self) -> tuple[Floats, ...]:
         """(N, K) scaled common terms of each side."""
-        scale = self.scale[: self.sizes[0]] if len(self.scale) else 1.0
-        columns = [self.choices.common[:, side] / scale for side in SIDES]
-        return tuple(np.ascontiguousarray(side) for side in columns)
+        scale = self.scale[self.parts[0]] if len(self.scale) else 1.0
+        sides = (self.choices.common / scale).swapaxes(0, 1)
+        return tuple(np.ascontiguousarray(side) for side in sides)
 
     @cached_property
     def by_kind(self) -> tuple[Floats, ...]:
         """(N, M, B) scaled terms by kind of each side."""
-        scale = self.scale[self.sizes[0] :] if len(self.scale) else 1.0
-        return tuple(self.choices.by_kind[:, side] / scale for side in SIDES)
+        scale = self.scale[self.parts[1]] if len(self.scale) else 1.0
+        sides = (self.choices.by_kind / scale).swapaxes(0, 1)
+        return tuple(np.ascontiguousarray(side) for side in sides)
 
     @cached_property
     def members(self) -> tuple[sparse.csr_array, ...]:
         """(N, states + years) who decides, and in which year, for each side."""
-        return self._members(self.choices.a), self._members(self.choices.b)
-
-    def _members(self, side: Ints) -> sparse.csr_array:
-        years, states = self.choices.year, self.sizes[3]
-        with_level = np.flatnonzero(np.isin(years, self.years))
-        position = np.searchsorted(np.array(self.years), years[with_level])
-        state_rows = np.arange(len(years) if states else 0)
-        rows = np.concatenate([state_rows, with_level])
-        columns = np.concatenate([side[: len(state_rows)], states + position])
-        shape = (len(years), states + self.sizes[4])
-        return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+        record, states = self.choices, self.sizes[3]
+        with_level = np.flatnonzero(np.isin(record.year, self.years))
+        position = np.searchsorted(np.array(self.years), record.year[with_level])
+        with_state = np.arange(len(record.year) if states else 0)
+        rows = np.concatenate([with_state, with_level])
+        shape = (len(record.year), states + len(self.years))
+        matrices = []
+        for side in (record.a, record.b):
+            columns = np.concatenate([side[with_state], states + position])
+            entries = np.ones(len(rows)), (rows, columns)
+            matrices.append(sparse.csr_array(entries, shape=shape))
+        return tuple(matrices)
 
     @cached_property
     def offset(self) -> Floats:
         """(N, M) ln of exposure, openness, ceiling and the share of talks kept."""
-        c = self.choices
-        by_kind = np.log(c.ceiling * c.chance_kept)
-        exposure = np.maximum(c.exposure, SMALLEST_EXPOSURE)
-        at_risk = exposure * np.maximum(c.openness, SMALLEST_OPENNESS)
+        record = self.choices
+        exposure = np.maximum(record.exposure, SMALLEST_EXPOSURE)
+        at_risk = exposure * np.maximum(record.openness, SMALLEST_OPENNESS)
+        by_kind = np.log(record.ceiling * record.chance_kept)
         return np.asarray(np.log(at_risk)[:, None] + by_kind)
 
-    def willingness(self, values: Floats) -> tuple[Floats, Floats]:
+    def willingness(self, values: Floats) -> tuple[Floats, ...]:
         """(N, M) u of each side. values: (size,) of the parameters."""
-        return self._willingness(values, 0), self._willingness(values, 1)
-
-    def _willingness(self, values: Floats, side: int) -> Floats:
         common, by_kind, intercepts = (values[part] for part in self.parts[:3])
-        shrunk = values[self.fixed :]
-        u = self.common[side] @ common + self.members[side] @ shrunk
-        return np.asarray(u[:, None] + intercepts + self.by_kind[side] @ by_kind)
+        sides = []
+        for side in (0, 1):
+            shrunk = self.members[side] @ values[self.fixed :]
+            u = self.common[side] @ common + shrunk
+            sides.append(u[:, None] + intercepts + self.by_kind[side] @ by_kind)
+        return tuple(sides)
 
     def log_rate(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         """(N, M) ln r, and how it grows with the u of each side: 1 - sigma(u)."""
@@ -148,12 +150,13 @@ def log_likelihood(design: ConsentDesign, values: Floats) -> float:
 def by_row(design: ConsentDesign, values: Floats) -> Floats:
     """(N,) log-likelihood of each dyad and year."""
     rate = np.exp(design.log_rate(values)[0])
-    is_signed = design.choices.signed > 0
-    return np.asarray(np.where(is_signed, _log_signed(rate), -rate).sum(axis=1))
+    return np.asarray(_log_chance(design, rate).sum(axis=1))
 
 
-def _log_signed(rate: Floats) -> Floats:
-    return np.log(np.maximum(-np.expm1(-rate), SMALLEST_RATE))
+def _log_chance(design: ConsentDesign, rate: Floats) -> Floats:
+    """(N, M) logarithm of the probability of what was signed, and of what was not."""
+    signed = np.log(np.maximum(-np.expm1(-rate), SMALLEST_RATE))
+    return np.where(design.choices.signed > 0, signed, -rate)
 
 
 def pulls(design: ConsentDesign, values: Floats) -> tuple[Floats, ...]:
@@ -165,8 +168,7 @@ def pulls(design: ConsentDesign, values: Floats) -> tuple[Floats, ...]:
     ratio = np.where(rate < 1e-12, 1.0, rate / growth)  # r / (e^r - 1)
     first = np.where(is_signed, ratio, -rate)
     second = np.where(is_signed, ratio * (1.0 - rate - ratio), -rate)
-    value = np.where(is_signed, _log_signed(rate), -rate)
-    return value, first, second, s, t
+    return _log_chance(design, rate), first, second, s, t
 
 
 def curvature(
@@ -237,8 +239,7 @@ def clustered(
 
     White 1982, Econometrica 50: 1-25; Liang, Zeger 1986, Biometrika 73: 13-22."""
     total = scores_by(design, values, cluster)
-    groups = len(total)
-    correction = groups / (groups - 1.0)
+    correction = len(total) / (len(total) - 1.0)
     return np.asarray(covariance @ (total.T @ total) @ covariance * correction)
 
 
@@ -246,11 +247,10 @@ def scores_by(design: ConsentDesign, values: Floats, cluster: Ints) -> Floats:
     """(clusters, size) first derivatives summed over the rows of each cluster, in the
     order of its number."""
     _, group = np.unique(cluster, return_inverse=True)
-    rows, groups = np.arange(len(group)), int(group.max()) + 1
-    entries = (np.ones(len(group)), (group, rows))
-    sums = sparse.csr_array(entries, shape=(groups, len(group)))
+    entries = np.ones(len(group)), (group, np.arange(len(group)))
+    sums = sparse.csr_array(entries)
     _, first, _, s, t = pulls(design, values)
-    total = np.zeros((groups, design.size))
+    total = np.zeros((sums.shape[0], design.size))
     for side, weight in ((0, first * s), (1, first * t)):
         by_dyad = weight.sum(axis=1)[:, None]
         by_kind = np.einsum("nm,nmb->nb", weight, design.by_kind[side])

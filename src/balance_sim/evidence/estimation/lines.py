@@ -35,7 +35,6 @@ def with_interval(estimate: float, error: float, places: int = 2) -> str:
 
 def fit_lines(fit: WeightFit) -> Iterator[str]:
     """Weights of the model's own rates: a row a weight, with its CI and z."""
-    from balance_sim.evidence.estimation.choices import NOT_ON_RECORD
     from balance_sim.evidence.estimation.parameter_files import (
         labelled,
         shares_of_change,
@@ -45,8 +44,8 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
     clear = sum(abs(estimate) > NORMAL * error for _, estimate, error in weights)
     first, last = fit.years
     yield from said(
-        f"Maximum likelihood of the model's own rates on {fit.agreements:,} agreements "
-        f"among {int(fit.seen.sum())} states: {fit.rows:,} dyad-years, {first}-{last}. "
+        f"Maximum likelihood of the model's own rates on {fit.agreements:,} "
+        f"agreements: {fit.rows:,} dyad-years, {first}-{last}. "
         f"The CI of {clear} of {len(weights)} weights excludes 0. Weights are in nats "
         "a unit of the term, standard errors clustered by dyad; signs that theory "
         "fixes are held by a prior."
@@ -66,12 +65,6 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
             "kept at 0: the record's sign is not that of the theory, so the weight was "
             "left out."
         )
-    yield from wrapped(
-        "Variance of the random intercepts of states "
-        f"{fit.propensity_variance:.4f}, of years {fit.level_variance:.4f}. Marginal "
-        f"log-likelihood {fit.marginal:.1f}; AIC {fit.aic:.1f}, to compare fits on the "
-        "same rows."
-    )
     shares = [
         f"parameters.change_{term} {with_interval(*share)}"
         for term, share in shares_of_change(fit).items()
@@ -80,9 +73,7 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
         shown = ", ".join(shares)
         yield from wrapped(f"Weight within over that between dyads: {shown}.")
     if fit.flat:
-        names = [", ".join(direction.names) for direction in fit.flat]
-        yield from wrapped(f"Weakly told apart by the record: {'; '.join(names)}.")
-    yield from wrapped(f"Not on record: {', '.join(NOT_ON_RECORD)}.")
+        yield from wrapped(f"Weakly told apart by the record: {'; '.join(fit.flat)}.")
 
 
 def calibration_lines(
@@ -110,10 +101,3 @@ def calibration_lines(
             states.append(f"{name} {intercepts[i]:+.2f} ({errors[i]:.2f})")
         most, least = ", ".join(states[:SHOWN]), ", ".join(states[SHOWN:])
         yield from wrapped(f"  {title}, most readily: {most}; least: {least}", "    ")
-    variances = np.diag(posterior.state_variance)
-    of_states = " and ".join(f"{variance:.4f}" for variance in variances)
-    yield from wrapped(
-        f"Variances: of these intercepts {of_states}; of the level of a year "
-        f"{posterior.level_variance:.4f}.",
-        "",
-    )

@@ -7,7 +7,6 @@ it was made."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +106,7 @@ def fitted_record(
         "data": data_used(history),
         "parameters": parameters,
         "in_conflict": conflicts,
-        "weakly_told": [str(direction) for direction in fit.flat],
+        "weakly_told": list(fit.flat),
         "at_least_zero": [
             key_path(name) for name, _, _ in table if term_of(name) in SIGNED
         ],
@@ -244,47 +243,14 @@ def _of_states(posterior: CalibrationPosterior) -> dict[str, dict[str, object]]:
     }
 
 
-# --- YAML -----------------------------------------------------------------------------
-
-
 def fitted_text(record: dict[str, object], head: str = FITTED_HEAD) -> str:
-    """One YAML document; lists of numbers on one line, the matrix a row a line."""
-
-    def is_flat(content: Any) -> bool:
-        return isinstance(content, list) and all(
-            isinstance(value, int | float | None) for value in content
-        )
-
-    return head + _dumped(record, is_flat)
-
-
-def calibration_text(record: dict[str, object]) -> str:
-    """One YAML document; lists, and mappings of numbers, on one line each."""
-
-    def is_flat(content: Any) -> bool:
-        if isinstance(content, dict):
-            return "estimate" in content
-        return not any(isinstance(item, list) for item in content)
-
-    return CALIBRATION_HEAD + _dumped(record, is_flat)
-
-
-def _dumped(record: dict[str, object], is_flat: Callable[[Any], bool]) -> str:
-    """YAML with the lists and mappings on one line of which `is_flat` says so."""
-
-    class Dumper(yaml.SafeDumper):
-        """One of its own, whose representers nobody else has."""
-
-    def sequence(dumper: Dumper, content: Iterable[Any]) -> yaml.Node:
-        tag = "tag:yaml.org,2002:seq"
-        return dumper.represent_sequence(tag, content, is_flat(content))
-
-    def mapping(dumper: Dumper, content: dict[Any, Any]) -> yaml.Node:
-        tag, items = "tag:yaml.org,2002:map", content.items()
-        return dumper.represent_mapping(tag, items, is_flat(content))
-
-    Dumper.add_representer(list, sequence)
-    Dumper.add_representer(dict, mapping)
-    return yaml.dump(
-        record, Dumper=Dumper, sort_keys=False, width=1_000_000, allow_unicode=True
+    """One YAML document below its head; lists and mappings of plain values on one line,
+    a matrix a row a line."""
+    text = yaml.safe_dump(
+        record,
+        sort_keys=False,
+        default_flow_style=None,
+        width=1_000_000,
+        allow_unicode=True,
     )
+    return head + text

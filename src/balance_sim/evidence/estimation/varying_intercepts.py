@@ -69,12 +69,12 @@ def dyad_frailty(
     """What the `window` years before a year tell of each dyad, under the rates of
     `fitted`. variance: above 0."""
     years = record.within(year - window, year - 1)
-    dyads = (years.a, years.b)
-    expected, signed = np.zeros((2, len(years.states), len(years.states)))
-    np.add.at(expected, dyads, -np.log1p(-fitted.opportunities(years)))
-    np.add.at(signed, dyads, years.signed.sum(axis=1))
-    shape = 1.0 / variance + signed + signed.T
-    return DyadFrailty(shape, 1.0 / variance + expected + expected.T)
+    shape, inverse = np.zeros((2, len(years.states), len(years.states)))
+    np.add.at(shape, (years.a, years.b), years.signed.sum(axis=1))
+    expected = -np.log1p(-fitted.opportunities(years))
+    np.add.at(inverse, (years.a, years.b), expected)
+    prior = 1.0 / variance
+    return DyadFrailty(prior + shape + shape.T, prior + inverse + inverse.T)
 
 
 def chances_ahead(
@@ -113,8 +113,7 @@ def fit_at(
     design, values = fitted.on(rows)
     counts: Floats = np.asarray(memory ** (year - 1.0 - rows.year), dtype=np.float64)
     precision = 1.0 / max(fitted.propensity_variance, LEAST_VARIANCE)
-    by_state = np.full(len(fitted.states), precision)
-    shrink = np.append(by_state, 1.0 / LEVEL_VARIANCE)
+    shrink = np.append(np.full(len(fitted.states), precision), 1.0 / LEVEL_VARIANCE)
     effects = np.append(fitted.propensity, 0.0)
     for _ in range(STEPS):
         slope, curve = _slope_and_curve(design, values, counts)
@@ -128,10 +127,8 @@ def fit_at(
     else:
         message = f"the random intercepts of {year} did not settle"
         raise DataError(message, "Give a longer history, or `drift: false`")
-    estimate = fitted.estimate.copy()
-    intercepts = [k for k, name in enumerate(fitted.names) if "." in name]
-    estimate[intercepts] += effects[-1]
-    return replace(fitted, estimate=estimate, propensity=effects[:-1])
+    moves = [effects[-1] if "." in name else 0.0 for name in fitted.names]
+    return replace(fitted, estimate=fitted.estimate + moves, propensity=effects[:-1])
 
 
 def _slope_and_curve(
@@ -141,21 +138,21 @@ def _slope_and_curve(
     second, rows counted."""
     a, b, n = design.choices.a, design.choices.b, len(design.choices.states)
     _, first, second, s, t = pulls(design, values)
-    slope_a = (first * s).sum(axis=1) * counts
-    slope_b = (first * t).sum(axis=1) * counts
-    curves = [part.sum(axis=1) * counts for part in curvature(first, second, s, t)]
-    curve_a, curve_b, across = curves
-    by_state = np.bincount(a, slope_a, n) + np.bincount(b, slope_b, n)
-    slope = np.append(by_state, slope_a.sum() + slope_b.sum())
+    by_row = (first * s, first * t, *curvature(first, second, s, t))
+    slope_a, slope_b, curve_a, curve_b, across = (
+        part.sum(axis=1) * counts for part in by_row
+    )
+
+    def by_state(of_a: Floats, of_b: Floats) -> Floats:
+        return np.bincount(a, of_a, n) + np.bincount(b, of_b, n)
+
+    total = slope_a.sum() + slope_b.sum()
     dyad = np.bincount(a * n + b, across, n * n).reshape(n, n)
-    state_curve = np.bincount(a, curve_a, n) + np.bincount(b, curve_b, n)
-    with_level = np.bincount(a, curve_a + across, n)
-    with_level = with_level + np.bincount(b, curve_b + across, n)
     curve = np.zeros((n + 1, n + 1))
-    curve[:n, :n] = dyad + dyad.T + np.diag(state_curve)
-    curve[:n, n] = curve[n, :n] = with_level
+    curve[:n, :n] = dyad + dyad.T + np.diag(by_state(curve_a, curve_b))
+    curve[:n, n] = curve[n, :n] = by_state(curve_a + across, curve_b + across)
     curve[n, n] = curve_a.sum() + curve_b.sum() + 2 * across.sum()
-    return slope, curve
+    return np.append(by_state(slope_a, slope_b), total), curve
 
 
 def memory_of(fitted: WeightFit, record: Choices, window: int) -> float:

@@ -174,26 +174,6 @@ def fit_baselines(
     return {name: BASELINES[name](train) for name in names}
 
 
-def rolling_origin(
-    rows: FeatureYears,
-    first: int,
-    last: int,
-    fit: Callable[[FeatureYears], Mapping[str, Predictor]],
-) -> tuple[FeatureYears, dict[str, Floats]]:
-    """One year ahead: for each year first..last, fit on the years before it and
-    forecast it.
-
-    Returns the rows forecast and, by name, their probabilities."""
-    by_name: dict[str, list[Floats]] = {}
-    since = int(rows.year.min())
-    for year in range(first, last + 1):
-        new = rows.within(year, year)
-        for name, predict in fit(rows.within(since, year - 1)).items():
-            by_name.setdefault(name, []).append(predict(new))
-    forecasts = {name: np.concatenate(years) for name, years in by_name.items()}
-    return rows.within(first, last), forecasts
-
-
 def standardise(rows: FeatureYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column over its known values; 1 for a column
     without spread, 0 and 1 for a column without values."""

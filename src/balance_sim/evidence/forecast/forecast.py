@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,11 +30,12 @@ from balance_sim.evidence.forecast.baselines import (
 )
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
-from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
+from balance_sim.scenario.diagnostics import listed, near_or, shown
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.scores import FLOOR, reliability_table
+from balance_sim.study.atomic_files import write_atomic
 
 FEW = 5
 LARGEST = 64 << 20
@@ -44,15 +45,14 @@ LARGEST = 64 << 20
 @dataclass(frozen=True)
 class Forecast:
     """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an
-    agreement of one of `kinds` (any if empty) that reaches `stage` on first..last, both
-    days included."""
+    agreement of one of `kinds` (any if empty) signed on first..last, both days
+    included."""
 
     pairs: tuple[tuple[str, str], ...]
     p: tuple[float, ...]
     first: date
     last: date
     kinds: tuple[str, ...] = ()
-    stage: str = "signed"
     about: str = ""
 
     @property
@@ -63,7 +63,7 @@ class Forecast:
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "kinds": list(self.kinds),
-            "stage": self.stage,
+            "stage": "signed",
             "about": self.about,
             "pairs": [[*dyad, p] for dyad, p in rows],
         }
@@ -80,7 +80,6 @@ def read_dyads(
     first: date,
     last: date,
     kinds: Sequence[str] = (),
-    stage: str = "signed",
 ) -> Forecast:
     """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`).
     Raises DataError."""
@@ -91,7 +90,6 @@ def read_dyads(
         first=first,
         last=last,
         kinds=tuple(kinds),
-        stage=stage,
         about=path.name,
     )
 
@@ -106,20 +104,10 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
         "forecast": forecast.content,
     }
     text = json.dumps(record, indent=1) + "\n"
-    try:
-        file = path.open("x", encoding="utf-8")
-    except FileExistsError:
+    if path.exists():
         message = "a frozen forecast is not written over"
-        raise DataError(message, "Give another name", path=path) from None
-    except FileNotFoundError:
-        hint = "Make it, or give another name"
-        raise DataError("there is no such folder", hint, path=path.parent) from None
-    try:
-        with file:
-            file.write(text)
-    except OSError:
-        path.unlink(missing_ok=True)  # half a file
-        raise
+        raise DataError(message, "Give another name", path=path)
+    write_atomic(path, text.encode())
     return record
 
 
@@ -136,7 +124,6 @@ def thaw(path: Path) -> tuple[Forecast, str]:
             first=date.fromisoformat(content["first"]),
             last=date.fromisoformat(content["last"]),
             kinds=tuple(content["kinds"]),
-            stage=str(content["stage"]),
             about=str(content["about"]),
         )
         day, sha256 = str(record["frozen"]), record["sha256"]
@@ -155,13 +142,11 @@ class Outcomes:
     agreement in the window.
 
     agreements: such agreements in the file; outside: dyads that made one and are not in
-    the forecast; partial: those dated to the month or year only; kinds: all of the
-    file."""
+    the forecast; kinds: all of the file."""
 
     y: Floats
     agreements: int
     outside: tuple[str, ...]
-    partial: int
     kinds: tuple[str, ...]
     report: ReadReport
 
@@ -181,7 +166,7 @@ def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
     """The agreements of a file that count. Rows of one agreement with several parties
     are pairs of their own."""
     read = AGREEMENTS.read(path)
-    day = read.frame[forecast.stage]
+    day = read.frame["signed"]
     first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
     counts = (day >= first) & (day <= last)
     if forecast.kinds:
@@ -197,7 +182,6 @@ def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
         y=np.array([float(dyad in dyads) for dyad in forecast.pairs]),
         agreements=len(frame),
         outside=tuple(f"{a}-{b}" for a, b in outside),
-        partial=int((frame["precision"] != "day").sum()),
         kinds=tuple(sorted(set(read.frame["kind"]))),
         report=read.report,
     )
@@ -267,19 +251,13 @@ class ScoredForecast:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        scores: dict[str, Any] = {}
-        for name, score in self.scores.items():
-            scores[name] = score.as_dict()
-        plain: dict[str, Any] = plain_data(
-            scores
-            | {
-                "calibration": self.calibration,
-                "reference": self.reference,
-                "outcomes": self.outcomes.as_dict(),
-                "notes": list(self.notes),
-            }
-        )
-        return plain
+        about = {
+            "calibration": self.calibration,
+            "reference": self.reference,
+            "outcomes": self.outcomes.as_dict(),
+            "notes": list(self.notes),
+        }
+        return dict(plain_data(self.scores | about))
 
 
 def score_forecast(
@@ -298,7 +276,7 @@ def score_forecast(
     made one, known only afterwards: harder to beat than any base rate of the past.
     Where none or all did, that share is right by construction and there is no skill."""
     happened = outcomes_of(forecast, outcomes)
-    y = happened.y
+    y, p = happened.y, np.array(forecast.p)
     baselines, missing = dict[str, Floats](), tuple[str, ...]()
     if data is not None:
         baselines = baselines_of(forecast, data)
@@ -307,82 +285,39 @@ def score_forecast(
     is_past = "base_rate" in baselines
     if not is_past:
         baselines = {"base_rate": np.full(len(y), y.mean())}
-    p = np.array(forecast.p)
+        missing += ("other baselines need a history: give --data, or --scenario",)
     forecasts = {"model": p, **baselines}
     scores = score_forecasts(forecasts, y, np.arange(len(y)), resamples=resamples)
-    bins = reliability_table(p, y)
-    known_kinds = (*default_depths(), *kinds)
+    known = {*default_depths(), *kinds}
     base_rate, hindsight = "base rate of the past", "share that made one, in hindsight"
     return ScoredForecast(
         scores=scores,
-        calibration=bins.to_dict("records"),
+        calibration=reliability_table(p, y).to_dict("records"),
         reference=base_rate if is_past else hindsight,
         outcomes=happened,
-        notes=(
-            *unknown_kinds(forecast, happened, known_kinds),
-            *missing,
-            *_notes(scores["model"], happened, forecast, is_past=is_past),
-            *happened.report.losses,
-        ),
+        notes=(*missing, *_notes(scores["model"], happened, forecast, known)),
     )
 
 
-def unknown_kinds(
-    forecast: Forecast, outcomes: Outcomes, kinds: Sequence[str]
-) -> list[str]:
-    """A note for each word that is the name of no kind, with what may be meant:
-    misspelt, a row counts for no kind that is asked for."""
-    file = Path(outcomes.report.path).name
-    names = {*kinds, *forecast.kinds}
-    notes = []
-    for word in sorted({*outcomes.kinds, *forecast.kinds}):
-        if word not in names:
-            hint = _suggestion(word, kinds)
-            notes.append(f"{file}: no kind is called `{shown(word)}`{hint}")
-        elif word not in kinds and word not in outcomes.kinds:
-            hint = _suggestion(word, kinds)
-            notes.append(f"--kind {shown(word)}: no kind is called so{hint}")
-    return notes
-
-
-def _suggestion(word: str, kinds: Sequence[str]) -> str:
-    similar = did_you_mean(word, kinds)
-    return f"; {similar}" if similar else f". Kinds: {listed(sorted(kinds))}"
-
-
 def _notes(
-    model: Scores, outcomes: Outcomes, forecast: Forecast, *, is_past: bool
+    model: Scores, outcomes: Outcomes, forecast: Forecast, kinds: Collection[str]
 ) -> list[str]:
     """What the numbers are to be read with."""
-    file, last = Path(outcomes.report.path).name, outcomes.report.last_year
-    notes = []
-    if not is_past:
-        others = ", ".join(name for name in BASELINES if name != "base_rate")
-        hint = "give --data DIR, or --scenario FILE for its record"
-        notes.append(f"{others} need a history to train on: {hint}")
-    elif forecast.stage != "signed":
-        notes.append("the baselines are trained on signatures, whatever the stage")
-    signed = "dyads made such an agreement"
-    if not model.events:
-        why = "ranks are undefined, only the expected number tells much"
-        notes.append(f"no dyad made such an agreement: {why}")
-    elif model.events < FEW:
-        count = f"{model.events} of {model.n} {signed}"
+    report, notes = outcomes.report, list(outcomes.report.losses)
+    file, last = Path(report.path).name, report.last_year
+    for word in sorted({*outcomes.kinds, *forecast.kinds} - {*kinds})[:FEW]:
+        hint = near_or(word, kinds, f"kinds: {listed(sorted(kinds))}")
+        notes.append(f"{file}: no kind is called `{shown(word)}`; {hint}")
+    if model["events"] < FEW:
+        count = f"{model['events']} of {model['n']} dyads made such an agreement"
         notes.append(f"{count}: too few to tell forecasts apart")
-    if model.clipped:
-        count = f"{model.clipped} probabilities of 0 or 1"
+    if model["clipped"]:
+        count = f"{model['clipped']} probabilities of 0 or 1"
         notes.append(f"{count} were kept {FLOOR:g} away from it in the log score")
     if outcomes.outside:
-        names = ", ".join(outcomes.outside[:FEW])
-        if len(outcomes.outside) > FEW:
-            names += f" and {len(outcomes.outside) - FEW} more"
-        why = "are not in the forecast, so not scored"
-        notes.append(f"{len(outcomes.outside)} {signed} and {why}: {names}")
-    if outcomes.partial:
-        dates = "dated to the month or year only"
-        notes.append(f"{outcomes.partial} of the agreements are {dates}")
+        names = listed(outcomes.outside, FEW)
+        notes.append(f"dyads that are not in the forecast, so not scored: {names}")
     if last is not None and last < forecast.last.year:
         end = f"the agreements in {file} end in {last}"
-        window = f"the forecast in {forecast.last.year}: is the window covered?"
-        notes.append(f"{end}, {window}")
+        notes.append(f"{end}, the forecast in {forecast.last.year}")
     return notes

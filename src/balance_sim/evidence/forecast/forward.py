@@ -97,7 +97,7 @@ def simulate_forward(
     persistence: of propensities from year to year. factors: of the dyads, for the
     probabilities alone."""
     scenario = scenario_of_fit(fit, history, years)
-    ahead = _Batches.of(fit, scenario, persistence)
+    ahead = _batches(fit, scenario, persistence)
     world = ahead.world
     member = {history.iso3[i]: i for i in members_at(history, years[0])}
     place = np.array([member[code] for code in world.codes])
@@ -116,26 +116,6 @@ def simulate_forward(
     return ForwardForecast(chance, signed / runs)
 
 
-def agreements_forward(
-    fit: WeightFit,
-    scenario: Scenario,
-    *,
-    runs: int,
-    seed: int,
-    persistence: float = 1.0,
-) -> tuple[World, AgreementRows]:
-    """The agreements that the same replications sign, of the kinds of the fit; `run`
-    counts over all of them.
-
-    scenario: of `scenario_of_fit`. Days count from its start, dyads are those of the
-    world."""
-    ahead, agreements = _Batches.of(fit, scenario, persistence), AgreementRows.none()
-    for first in range(0, runs, RUNS_TOGETHER):
-        _, signed = ahead.simulated(seed, first, runs)
-        agreements.add_rows(replace(signed, run=signed.run + first))
-    return ahead.world, agreements
-
-
 @dataclass(frozen=True)
 class _Batches:
     """What all batches share. starts: (Y,) days of the 1 Januaries. persistence: 1
@@ -149,30 +129,6 @@ class _Batches:
     variance: float
     kinds: list[int]
     gamma: tuple[Floats, Floats] | None = None
-
-    @classmethod
-    def of(cls, fit: WeightFit, scenario: Scenario, persistence: float) -> _Batches:
-        """Without factors of dyads. A year begins on each 1 January of the scenario."""
-        worlds = compile_worlds(scenario)
-        years = range(scenario.start.year, scenario.end.year)
-        starts = [float((date(year, 1, 1) - scenario.start).days) for year in years]
-        names = worlds.reference.ladder.names
-        variance = fit.propensity_variance
-        return cls(
-            world=worlds.reference,
-            baseline=worlds.baseline,
-            starts=np.array(starts),
-            persistence=persistence if variance > 0 else 1.0,
-            variance=variance,
-            kinds=[names.index(kind) for kind in fit.kinds],
-        )
-
-    def expected(self, year: int) -> tuple[World, float]:
-        """The world with the propensities expected of a year ahead, and the variance
-        about them."""
-        share = self.persistence**year
-        world = replace(self.world, propensity=share * self.world.propensity)
-        return world, self.variance * (1.0 - share**2)
 
     def paths(self, seed: int, first: int) -> list[World]:
         """The world of each year with the propensities of one drawn path, the batch's
@@ -237,11 +193,30 @@ class _Batches:
         return probabilities, agreements.take(np.flatnonzero(counts))
 
     def _chance(self, year: int, state: BlockState, view: View) -> Floats:
-        """(R, P) probabilities of a year, from how things stand as it begins."""
-        world, variance = self.expected(year)
-        return chance_now(
-            world, self.baseline, state, view, self.kinds, variance, self.gamma
-        )
+        """(R, P) probabilities of a year, from how things stand as it begins, with the
+        propensities expected of it and the variance about them."""
+        share = self.persistence**year
+        world = replace(self.world, propensity=share * self.world.propensity)
+        variance = self.variance * (1.0 - share**2)
+        options = (self.kinds, variance, self.gamma)
+        return chance_now(world, self.baseline, state, view, *options)
+
+
+def _batches(fit: WeightFit, scenario: Scenario, persistence: float) -> _Batches:
+    """Without factors of dyads. A year begins on each 1 January of the scenario."""
+    worlds = compile_worlds(scenario)
+    years = range(scenario.start.year, scenario.end.year)
+    starts = [float((date(year, 1, 1) - scenario.start).days) for year in years]
+    names = worlds.reference.ladder.names
+    variance = fit.propensity_variance
+    return _Batches(
+        world=worlds.reference,
+        baseline=worlds.baseline,
+        starts=np.array(starts),
+        persistence=persistence if variance > 0 else 1.0,
+        variance=variance,
+        kinds=[names.index(kind) for kind in fit.kinds],
+    )
 
 
 def mean_consent(u: Floats, variance: float) -> Floats:

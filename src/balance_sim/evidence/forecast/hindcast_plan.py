@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.scored_files import WAYS, ForecastWay
 from balance_sim.scenario.plans import Refuse, read_plan
 from balance_sim.scenario.schema import Strict, Text
 
@@ -24,28 +21,28 @@ class HindcastPlan(Strict):
     first: of the history. last: last year of the fit. until: last year forecast.
     window: years that the fit and the baselines look back. drift: propensities and
     level follow the years. persistence: of propensities from one year run forward to
-    the next. pair_variance: of the dyads' factors (`dyad_frailty`), 0 for none. refit:
-    weights and baselines `once`, or `yearly` for each year ahead. runs, seed: of the
-    engine. resamples: for the intervals. Without drift neither persistence nor
-    factors are used."""
+    the next. pair_variance: of the dyads' factors (`dyad_frailty`), 0 for none. runs,
+    seed: of the engine. resamples: for the intervals. Without drift neither persistence
+    nor factors are used."""
 
     title: Text = ""
     first: Year = 1985
     last: Year = 2003
     until: Year = 2010
     window: Count = 10
-    alliances: Literal["atop", "cow"] = "atop"
     terms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    propensities: bool = True
     drift: bool = True
     persistence: Annotated[float, Field(ge=0, le=1)] = 0.9
     pair_variance: Annotated[float, Field(ge=0, le=4)] = 0.25
-    refit: Literal["once", "yearly"] = "once"
-    ways: Annotated[tuple[ForecastWay, ...], Field(min_length=1)] = WAYS
     baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = get_args(Baseline)
     runs: Count = 200
     seed: Annotated[int, Field(ge=0)] = 1
     resamples: Annotated[int, Field(ge=2)] = 500
+
+    @property
+    def years(self) -> range:
+        """The years that are forecast."""
+        return range(self.last + 1, self.until + 1)
 
 
 def read_hindcast_plan(path: Path | str) -> HindcastPlan:
@@ -54,28 +51,10 @@ def read_hindcast_plan(path: Path | str) -> HindcastPlan:
 
 
 def _check_keys(plan: HindcastPlan, refuse: Refuse) -> None:
+    """Years in order, and a base rate for the skills."""
     if not plan.first < plan.last < plan.until:
         years = f"first {plan.first}, last {plan.last} (of the fit)"
         message = f"{years}, until {plan.until} are not in order"
         refuse("until", "E210", message, "each later than the one before")
     if "base_rate" not in plan.baselines:
         refuse("baselines", "E211", "skills are against the base rate", "add base_rate")
-
-
-def stored_plan(values: Mapping[str, object], path: Path) -> HindcastPlan:
-    """The plan that a hindcast's results hold. Raises DataError where they hold
-    none."""
-    plain = {}
-    for key, value in values.items():
-        plain[key] = tuple(value) if isinstance(value, list) else value
-    messages: list[str] = []
-    try:
-        plan = HindcastPlan.model_validate(plain)
-        _check_keys(plan, lambda *given: messages.append(given[2]))
-    except ValidationError as error:
-        first = error.errors()[0]
-        messages.append(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-    if messages:
-        message = f"this holds no plan of a hindcast: {messages[0]}"
-        raise DataError(message, "Give what `hindcast` wrote", path)
-    return plan

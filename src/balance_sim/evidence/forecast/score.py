@@ -7,7 +7,6 @@ of each row. The scores themselves: `stats.scores`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,81 +32,27 @@ DETECTION = 2.80
 8 times in 10."""
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A number with its standard error and 95 % interval over resamples of dyads."""
+type Scores = dict[str, Any]
+"""One forecast's scores and, against the reference, its skills.
 
-    value: float
-    standard_error: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, value: float, draws: Floats, carry: int) -> Interval:
-        """The interval of a number from its draws; NaN where too few are numbers."""
-        finite_draws = draws[np.isfinite(draws)]
-        if len(finite_draws) < 2:
-            return cls(float(value), float("nan"), float("nan"), float("nan"))
-        low, high = resampled(float(value), finite_draws, carry)
-        return cls(float(value), float(finite_draws.std(ddof=1)), low, high)
+n, events: rows, and those of them that happened; expected: sum of the probabilities;
+clipped: probabilities of 0 or 1; brier: mean squared error, Brier 1950, Monthly Weather
+Review 78: 1-3. Skills are 1 - score / reference; of AUC and average precision plain
+differences; each with `_se` and `_ci95` over resamples of dyads. model_gains: by
+measure of GAINS, how much better the forecast named `model` is than this one, from the
+same resamples (`value`, `se`, `ci95`); none for the model itself.
+minimum_detectable_log_skill: smallest true log skill that this sample would show 8
+times in 10. NaN where a number is undefined."""
 
 
-@dataclass(frozen=True)
-class Scores:
-    """One forecast's scores and, against the reference, its skills.
-
-    brier: mean squared error, Brier 1950, Monthly Weather Review 78: 1-3. Skills are
-    1 - score / reference; of AUC and average precision plain differences. detectable:
-    smallest true log skill that this sample would show 8 times in 10. model_gains: by
-    measure of GAINS, how much better the forecast named `model` is than this one, from
-    the same resamples; none for the model itself."""
-
-    n: int
-    events: int
-    expected: float
-    clipped: int
-    brier: float
-    log_score: float
-    auc: float
-    average_precision: float
-    brier_skill: Interval
-    log_skill: Interval
-    auc_gain: Interval
-    average_precision_gain: Interval
-    detectable: float
-    model_gains: Mapping[str, Interval] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON: numbers, and each interval as value, `_se` and `_ci95`."""
-        plain: dict[str, object] = {}
-        for name, value in vars(self).items():
-            if isinstance(value, Interval):
-                plain[name] = value.value
-                plain[f"{name}_se"] = value.standard_error
-                plain[f"{name}_ci95"] = [value.low, value.high]
-            elif name not in ("model_gains", "detectable"):
-                plain[name] = value
-        if self.model_gains:
-            plain["model_gains"] = {
-                name: {
-                    "value": gain.value,
-                    "se": gain.standard_error,
-                    "ci95": [gain.low, gain.high],
-                }
-                for name, gain in self.model_gains.items()
-            }
-        return plain | {"minimum_detectable_log_skill": self.detectable}
-
-
-def finite(values: Any) -> Any:
-    """The same with null for every number that is not finite, as JSON has none."""
-    if isinstance(values, float) and not np.isfinite(values):
-        return None
-    if isinstance(values, dict):
-        return {key: finite(value) for key, value in values.items()}
-    if isinstance(values, list):
-        return [finite(value) for value in values]
-    return values
+def interval(value: float, draws: Floats, carry: int) -> tuple[float, list[float]]:
+    """Standard error and 95 % interval of a number from its draws over resamples of
+    dyads; NaN where too few are numbers."""
+    finite_draws = draws[np.isfinite(draws)]
+    if len(finite_draws) < 2:
+        return float("nan"), [float("nan"), float("nan")]
+    bounds = resampled(float(value), finite_draws, carry)
+    return float(finite_draws.std(ddof=1)), list(bounds)
 
 
 def score_forecasts(
@@ -156,32 +101,30 @@ def score_forecasts(
     if not drawn:
         drawn = dict.fromkeys(probabilities, np.empty((0, 4)))
     skills, drawn_skills = _skills(scores), _skills(drawn)
-    has_model = MODEL in probabilities
-    by_forecast = {}
+    by_forecast: dict[str, Scores] = {}
     for name, p in probabilities.items():
-        values: dict[str, Any] = dict(
-            zip(SCORES, map(float, scores[name]), strict=True)
-        )
+        row: Scores = {
+            "n": len(y),
+            "events": int(y.sum()),
+            "expected": float(p.sum()),
+            "clipped": int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
+        }
+        row |= zip(SCORES, map(float, scores[name]), strict=True)
         for column, skill in enumerate(SKILLS):
+            row[skill] = float(skills[name][column])
             draws = drawn_skills[name][:, column]
-            values[skill] = Interval.of(skills[name][column], draws, carry)
-        gains = {}
-        if has_model and name != MODEL:
-            gap = skills[MODEL] - skills[name]
-            drawn_gap = drawn_skills[MODEL] - drawn_skills[name]
+            row[f"{skill}_se"], row[f"{skill}_ci95"] = interval(
+                row[skill], draws, carry
+            )
+        if MODEL in probabilities and name != MODEL:
+            row["model_gains"] = gains = {}
             for column, measure in enumerate(GAINS):
-                draws = drawn_gap[:, column]
-                gains[measure] = Interval.of(gap[column], draws, carry)
-        is_clipped = (p < FLOOR) | (p > 1 - FLOOR)
-        by_forecast[name] = Scores(
-            n=len(y),
-            events=int(y.sum()),
-            expected=float(p.sum()),
-            clipped=int(is_clipped.sum()),
-            **values,
-            detectable=DETECTION * values["log_skill"].standard_error,
-            model_gains=gains,
-        )
+                gain = float(skills[MODEL][column] - skills[name][column])
+                draws = drawn_skills[MODEL][:, column] - drawn_skills[name][:, column]
+                error, bounds = interval(gain, draws, carry)
+                gains[measure] = {"value": gain, "se": error, "ci95": bounds}
+        row["minimum_detectable_log_skill"] = DETECTION * row["log_skill_se"]
+        by_forecast[name] = row
     return by_forecast
 
 
@@ -200,14 +143,15 @@ def _skills(measures: Mapping[str, Floats]) -> dict[str, Floats]:
     return skills
 
 
-def best_baseline(log_skill: Mapping[str, float]) -> str | None:
+def best_baseline(scores: Mapping[str, Scores]) -> str | None:
     """The forecast with the highest log skill but for the model and the reference; None
     where there is none.
 
     Of equals the first in the order of the names. It is picked on the rows that it is
     scored on, so what the model gains on it is rather too small."""
     others = []
-    for name, skill in log_skill.items():
+    for name, row in scores.items():
+        skill = row["log_skill"]
         if name not in (MODEL, REFERENCE) and not np.isnan(skill):
             others.append((-skill, name))
     return min(others)[1] if others else None

@@ -14,7 +14,8 @@ from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, forecast_from
 from balance_sim.evidence.estimation.choices import Choices, OwnRecord
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
-from balance_sim.evidence.forecast.score import Scores, finite, score_forecasts
+from balance_sim.evidence.forecast.score import Scores, score_forecasts
+from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Scenario
 
 CARD_YEARS = 5
@@ -41,11 +42,10 @@ class SkillCard:
         for year, (expected, happened) in self.expected.items():
             counts = {"expected": round(expected, 6), "happened": happened}
             years[str(year)] = counts
-        scores = {name: finite(score.as_dict()) for name, score in self.scores.items()}
         return {
             "origins": list(self.origins),
             "years": years,
-            "scores": scores,
+            "scores": plain_data(self.scores),
             "notes": list(self.notes),
         }
 

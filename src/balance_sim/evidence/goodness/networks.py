@@ -37,20 +37,22 @@ DEMOCRACY = 0.5
 scale."""
 REGIMES = {"two democracies": 2, "one democracy": 1, "no democracy": 0}
 LOW, HIGH = 0.05, 0.95
+NUMBERS = ("observed", "mean", "q05", "q95")
 UNKNOWN = float("nan")
 
 
 @dataclass(frozen=True)
 class StateFacts:
-    """What is known of the n states `codes`; NaN or None: not known.
+    """What is known of the n states `codes`.
 
-    km: (n, n) distance; democracy: (n,) 0..1; hostile: (n, n) whether a dispute is on
-    record between two of them."""
+    names: of each; km: (n, n) distance; democracy: (n,) 0..1, NaN where it is not
+    known; hostile: (n, n) whether a dispute is on record between two of them."""
 
     codes: tuple[str, ...]
-    km: Floats | None = None
-    democracy: Floats | None = None
-    hostile: Bools | None = None
+    names: tuple[str, ...]
+    km: Floats
+    democracy: Floats
+    hostile: Bools
 
 
 @dataclass(frozen=True)
@@ -113,64 +115,6 @@ class Agreements:
         return replace(agreements, force=np.where(is_known, agreements.force, np.nan))
 
 
-@dataclass(frozen=True)
-class Statistic:
-    """One number: as observed, and its mean and 5-95 % band over replications."""
-
-    name: str
-    observed: float
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def numbers(self) -> tuple[float, float, float, float]:
-        """Observed, mean, and the ends of the band."""
-        return self.observed, self.mean, self.low, self.high
-
-    @property
-    def outside(self) -> bool:
-        """Whether the observed number lies outside of the band."""
-        return self.observed < self.low or self.observed > self.high
-
-
-@dataclass(frozen=True)
-class Group:
-    """A group of statistics and its test. simulated: (R, K), a column a statistic. why:
-    what is not tested, or None.
-
-    fit: None where nothing of the group is known on one side."""
-
-    name: str
-    statistics: tuple[Statistic, ...]
-    simulated: Floats
-    fit: MahalanobisFit | None
-    why: str | None = None
-
-
-@dataclass(frozen=True)
-class GofComparison:
-    """Every group of one comparison. states: agreements a year of each, the furthest
-    from the simulated mean first.
-
-    p: of all groups together: the share of the R + 1 histories whose sum of ln p over
-    groups is lower than that of the observed one, and half of those as low (Fisher's
-    combination, by permutation: Pesarin 2001, Multivariate Permutation Tests, ch.
-    6)."""
-
-    span: Span
-    replications: int
-    observed: int
-    groups: tuple[Group, ...]
-    states: tuple[Statistic, ...]
-    p: float
-    notes: tuple[str, ...] = ()
-
-    def group(self, name: str) -> Group:
-        """The group of that name."""
-        return next(group for group in self.groups if group.name == name)
-
-
 def statistics_of(
     facts: StateFacts,
     agreements: Agreements,
@@ -189,9 +133,8 @@ def statistics_of(
     lengths = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}"]
     partners = [*map(str, range(SHARED)), f"{SHARED} or more"]
     degrees = statistics.cumulative_degrees(tie, DEGREES)
-    km = np.empty(0) if facts.km is None else facts.km[a, b]
     quartiles = ("lower quartile, km", "median, km", "upper quartile, km")
-    hostile = UNKNOWN if facts.hostile is None else _known(facts.hostile[a, b])
+    hostile = _known(facts.hostile[a, b])
     at_once = np.where(np.isfinite(force), force <= 0, np.nan)
     return {
         "degree": _named([f"at most {degree}" for degree in DEGREES], degrees),
@@ -206,7 +149,7 @@ def statistics_of(
         "transitivity": {"transitivity": statistics.transitivity(tie)},
         "modularity": {"modularity": statistics.modularity(tie)},
         "repeats": {"share": statistics.repeats(a, b)},
-        "distance": _named(quartiles, _quantiles(km, (0.25, 0.5, 0.75))),
+        "distance": _named(quartiles, _quantiles(facts.km[a, b], (0.25, 0.5, 0.75))),
         "regimes": _regimes(facts, agreements),
         "hostile": {"share": hostile},
         "kinds": {kind: float((agreements.kind == kind).sum()) for kind in kinds},
@@ -241,8 +184,6 @@ def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
 
 def _regimes(facts: StateFacts, agreements: Agreements) -> dict[str, float]:
     """Shares of agreements by the number of democracies among the two."""
-    if facts.democracy is None:
-        return dict.fromkeys(REGIMES, UNKNOWN)
     sides = np.stack([facts.democracy[agreements.a], facts.democracy[agreements.b]])
     democracies = (sides >= DEMOCRACY).sum(axis=0)
     by_agreement = democracies[np.isfinite(sides).all(axis=0)].astype(np.float64)
@@ -255,9 +196,14 @@ def compare(
     observed: Agreements,
     simulated: Agreements,
     runs: int,
-) -> GofComparison:
+) -> dict[str, Any]:
     """Compare what was observed with the R >= 2 replications 0..R-1, all of the span.
-    Raises ValueError for fewer."""
+    Raises ValueError for fewer.
+
+    Returned: the keys of a `GoodnessOfFit` from `span` to `states`. p: of all groups
+    together: the share of the R + 1 histories whose sum of ln p over groups is lower
+    than that of the observed one, and half of those as low (Fisher's combination, by
+    permutation: Pesarin 2001, Multivariate Permutation Tests, ch. 6)."""
     if runs < 2:
         raise ValueError("at least two replications are needed")
     record, replications = observed.within(span), simulated.within(span)
@@ -265,27 +211,37 @@ def compare(
     record = replace(record, run=0 * record.run)
     observed_vectors = vectors_of(facts, span, record, 1, kinds)
     simulated_vectors = vectors_of(facts, span, replications, runs, kinds)
-    groups = []
+    groups, logs = [], np.zeros(runs + 1)
     for name, (names, values) in observed_vectors.items():
         table = np.vstack([values, simulated_vectors[name][1]])
-        groups.append(_group(name, names, table))
-    states = []
-    of_states = next(group for group in groups if group.name == "states")
-    for statistic in of_states.statistics:
-        a_year = [number / span.years for number in statistic.numbers]
-        states.append(Statistic(statistic.name, *a_year))
-    states.sort(key=lambda state: (-abs(state.observed - state.mean), state.name))
-    ranks = [group.fit.ranks for group in groups if group.fit is not None]
-    sum_of_logs = np.log([rank for rank in ranks if rank is not None]).sum(axis=0)
-    return GofComparison(
-        span=span,
-        replications=runs,
-        observed=len(record),
-        groups=tuple(groups),
-        states=tuple(states),
-        p=float(mid_ranks(-sum_of_logs)[0]),
-        notes=tuple(f"{group.name}: {group.why}" for group in groups if group.why),
-    )
+        group, fit = compare_group(name, names, table)
+        groups.append(group)
+        if fit is not None:
+            logs += np.log(np.asarray(fit.ranks))
+    return {
+        "span": {
+            "first": span.first.isoformat(),
+            "last": span.last.isoformat(),
+            "years": span.years,
+        },
+        "replications": runs,
+        "agreements": len(record),
+        "p": float(mid_ranks(-logs)[0]),
+        "groups": groups,
+        "states": _by_state(facts, groups[-1]["statistics"], span.years),
+    }
+
+
+def _by_state(
+    facts: StateFacts, statistics: list[dict[str, Any]], years: float
+) -> list[dict[str, Any]]:
+    """Agreements a year of each state, the furthest from the simulated mean first."""
+    rows = []
+    for code, name, statistic in zip(facts.codes, facts.names, statistics, strict=True):
+        a_year = {key: statistic[key] / years for key in NUMBERS}
+        rows.append({"state": code, "name": name} | a_year)
+    key = "observed", "mean"
+    return sorted(rows, key=lambda row: (-abs(row[key[0]] - row[key[1]]), row["state"]))
 
 
 def vectors_of(
@@ -310,24 +266,40 @@ def vectors_of(
     return vectors
 
 
-def _group(name: str, names: list[str], values: Floats) -> Group:
-    """A group and its test. values: (R + 1, K), the observed history first."""
-    rows: list[Statistic] = []
-    is_known = []
-    for statistic, column in zip(names, values.T, strict=True):
-        observed, simulated = float(column[0]), column[1:]
-        mean, band = _known(simulated), _quantiles(simulated, (LOW, HIGH)).tolist()
-        rows.append(Statistic(statistic, observed, mean, band[0], band[1]))
-        is_known.append(np.isfinite(simulated).any() and np.isfinite(observed))
-    is_tested = np.array(is_known, dtype=bool)
-    unknown = [names[place] for place in np.flatnonzero(~is_tested)]
-    why = f"not known on one side: {', '.join(unknown)}" if unknown else None
-    if not is_tested.any():
-        return Group(name, tuple(rows), values[1:], None, why)
-    tested = values[:, is_tested]
-    tested = np.where(np.isfinite(tested), tested, np.nanmean(tested[1:], axis=0))
-    fit = lies_among(tested[0], tested[1:])
-    return Group(name, tuple(rows), values[1:], fit, why)
+def compare_group(
+    name: str, names: list[str], values: Floats
+) -> tuple[dict[str, Any], MahalanobisFit | None]:
+    """A group and its test. values: (R + 1, K), the observed history first. No test
+    where nothing of the group is known on one side."""
+    observed, simulated = values[0], values[1:]
+    statistics = []
+    for statistic, number, column in zip(names, observed, simulated.T, strict=True):
+        low, high = _quantiles(column, (LOW, HIGH)).tolist()
+        row = {"name": statistic, "observed": float(number), "mean": _known(column)}
+        row |= {"q05": low, "q95": high, "outside": bool(number < low or number > high)}
+        statistics.append(row)
+    is_known = np.isfinite(simulated).any(axis=0) & np.isfinite(observed)
+    unknown = [names[place] for place in np.flatnonzero(~is_known)]
+    fit = None
+    if is_known.any():
+        tested = values[:, is_known]
+        means = np.nanmean(tested[1:], axis=0)
+        tested = np.where(np.isfinite(tested), tested, means)
+        fit = lies_among(tested[0], tested[1:])
+    group = {
+        "name": name,
+        "p": None if fit is None else fit.p,
+        "p_sienagof": None if fit is None else fit.p_published,
+        "distance": None if fit is None else fit.distance,
+        "dimension": None if fit is None else fit.dimension,
+        "variances_alone": None if fit is None else fit.diagonal,
+        "not_tested": None,
+        "statistics": statistics,
+        "simulated": simulated.T.tolist(),
+    }
+    if unknown:
+        group["not_tested"] = f"not known on one side: {', '.join(unknown)}"
+    return group, fit
 
 
 def facts_of(scenario: Scenario) -> StateFacts:
@@ -341,7 +313,8 @@ def facts_of(scenario: Scenario) -> StateFacts:
             hostile[a, b] = hostile[b, a] = True
     democracy = [state.democracy for state in scenario.states]
     polyarchy = np.array([np.nan if value is None else value for value in democracy])
-    return StateFacts(scenario.codes, distances(scenario), polyarchy, hostile)
+    names = tuple(state.name or state.id for state in scenario.states)
+    return StateFacts(scenario.codes, names, distances(scenario), polyarchy, hostile)
 
 
 def recorded(scenario: Scenario) -> Agreements:

@@ -1,74 +1,66 @@
-"""Goodness of fit as a type of study: its figures, its page, and its section in the
-report of a run."""
+"""Goodness of fit as a type of study: its lines on the terminal, its figures, its page,
+and its section in the report of a run."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.goodness import figures
-from balance_sim.evidence.goodness.comparison import (
-    GoodnessOfFit,
-    NotGoodnessOfFit,
-    gof_path,
-    read_gof,
-)
-from balance_sim.evidence.goodness.lines import (
-    TITLES,
-    group_words,
-    p_words,
-    residual_words,
-    span_words,
-    verdict_words,
-)
+from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, read_gof
 from balance_sim.show import wording as say
 from balance_sim.show.figures import fitting
 from balance_sim.show.report import embedded
-from balance_sim.show.report.tables import Rows, cell
+from balance_sim.show.report.tables import cell
 from balance_sim.show.study_types import Content, Section, StudyType
 
-FIGURES = {
-    figure.name: figure
-    for figure in (
-        figures.draw_gof,
-        figures.draw_gof_states,
-        figures.draw_gof_residuals,
-    )
-}
-ABOUT = ("subject", "scenario", "sha256", "arm", "seed", "version", "command")
+FIGURES = {"gof": figures.draw_gof, "gof_residuals": figures.draw_gof_residuals}
+HEADS = ["statistics", "p", "outside of the 5-95 % band"]
 
 
-def page(study: GoodnessOfFit) -> Content:
-    """By name, what the template of the page is filled with."""
-    comparison, about = study.comparison, study.about
-    title = str(about.get("title") or "Goodness of fit")
-    rows = [["span", span_words(comparison)]]
-    rows.append(["replications", f"{comparison.replications:,}"])
-    keys = [key for key in ABOUT if about.get(key) is not None]
-    rows += [[key, say.printable(str(about[key]))] for key in keys]
-    question = "Does the model make networks of new agreements like the one on record?"
-    content = {"title": say.printable(title), "question": question, "made": rows}
-    return _content(study) | content
+def answer(study: GoodnessOfFit) -> str:
+    """The finding, and that of the residuals if there are any."""
+    words = f"{figures.verdict_words(study)}."
+    if study["residuals"] is not None:
+        words += f" {figures.residual_words(study)}."
+    return words
+
+
+def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
+    """For a terminal, at 80 columns: the finding, and each group of statistics in a
+    line, with what lies outside of its band."""
+    yield say.printable(str(study["about"].get("title") or ""))
+    observed = say.plural(study["agreements"], "agreement")
+    simulated = say.plural(study["replications"], "replication")
+    yield f"{observed} observed, {figures.span_words(study)}; {simulated}"
+    yield from say.wrapped(answer(study), "")
+    yield from say.table([HEADS, *figures.tests_table(study)], "<>")
+    yield "p: Mahalanobis Monte Carlo (docs/gof.md)"
+    for note in study["notes"]:
+        yield from say.wrapped(f"note: {note}")
 
 
 def _content(study: GoodnessOfFit) -> Content:
     """Answer, tests, states, notes."""
-    comparison = study.comparison
-    answer = f"{verdict_words(comparison)}."
-    if study.residuals is not None:
-        answer += f" {residual_words(study.residuals)}."
-    states = []
-    for state in comparison.states:
-        name = say.printable(study.names.get(state.name, state.name))
-        states.append([name, *map(cell, state.numbers)])
     return {
-        "answer": answer,
-        "span": span_words(comparison),
-        "tests": _test_rows(study),
-        "states": states,
-        "notes": [say.printable(note) for note in study.notes],
+        "answer": answer(study),
+        "span": figures.span_words(study),
+        "heads": HEADS,
+        "tests": figures.tests_table(study),
+        "states": [list(map(cell, row.values())) for row in study["states"]],
+        "notes": [say.printable(note) for note in study["notes"]],
     }
+
+
+def page(study: GoodnessOfFit) -> Content:
+    """By name, what the template of the page is filled with."""
+    about = study["about"]
+    rows = [["replications", f"{study['replications']:,}"]]
+    rows += [[key, say.printable(str(value))] for key, value in about.items()]
+    question = "Does the model make networks of new agreements like the one on record?"
+    title = say.printable(str(about.get("title") or "Goodness of fit"))
+    return _content(study) | {"title": title, "question": question, "made": rows}
 
 
 def section(result: AnalysedResult) -> Section | None:
@@ -78,39 +70,17 @@ def section(result: AnalysedResult) -> Section | None:
         return None
     try:
         study = read_gof(path)
-    except NotGoodnessOfFit:
+    except DataError:
         return None
     content = _content(study) | {"figures": embedded(study, fitting(study))}
     template = "evidence/goodness/templates/section.html"
     return Section("gof-tests", "Goodness of fit", template, content)
 
 
-def _test_rows(study: GoodnessOfFit) -> Rows:
-    """Group, p, distance, statistics outside their band of how many."""
-    comparison, rows = study.comparison, []
-    for group in comparison.groups:
-        outside = sum(statistic.outside for statistic in group.statistics)
-        distance = "-" if group.fit is None else say.number(group.fit.distance, 1)
-        count = f"{outside} of {len(group.statistics)}"
-        test = group_words(group, comparison.replications)
-        rows.append([TITLES[group.name], test.removeprefix("p = "), distance, count])
-    together = p_words(comparison.p, comparison.replications).removeprefix("p = ")
-    return [*rows, ["All groups together", together, "", ""]]
-
-
-def _read(path: Path) -> GoodnessOfFit:
-    file = gof_path(path) or path
-    try:
-        return read_gof(file)
-    except NotGoodnessOfFit as error:
-        hint = "Run `gof` again, into this folder or another"
-        raise DataError(str(error), hint, file) from None
-
-
 GOODNESS_OF_FIT = StudyType(
     title="gof",
     named_by=lambda path: gof_path(path) is not None,
-    read=_read,
+    read=lambda path: read_gof(gof_path(path) or path),
     is_one=lambda study: isinstance(study, GoodnessOfFit),
     catalogue=FIGURES,
     figures=lambda _: dict(FIGURES),

@@ -24,15 +24,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 
-from balance_sim.evidence.goodness.dyad_probabilities import both_consent, kinds_named
+from balance_sim.evidence.goodness.dyad_probabilities import both_consent
 from balance_sim.evidence.goodness.networks import Agreements
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
-    Bools,
     Floats,
     Ints,
     Opportunities,
@@ -55,57 +55,34 @@ SEED = 0
 TINY = 1e-300
 
 
-@dataclass(frozen=True)
-class Residuals:
-    """Of one record.
-
-    Attributes
-    ----------
-    start : first day
-    day : (S + 1,) step boundaries, days from the start
-    signed : (S + 1,) N, agreements signed before each
-    expected : (S + 1,) Lambda
-    times : (N,) Lambda at each signature, in order
-    codes : of states
-    by_state : (n,) expected agreements of each state, in the order of `codes`
-    ks, ks_p : Kolmogorov-Smirnov distance of times / Lambda(end) from the uniform, and
-        its p, NaN without a signature
-    level_p : two-sided exact Poisson p of N, given Lambda(end)
-    """
-
-    start: date
-    day: Floats
-    signed: Floats
-    expected: Floats
-    times: Floats
-    codes: tuple[str, ...]
-    by_state: Floats
-    ks: float
-    ks_p: float
-    level_p: float
-
-
-def residuals_of(
-    scenario: Scenario, observed: Agreements, kinds: tuple[str, ...] = ()
-) -> Residuals:
+def residuals_of(scenario: Scenario, observed: Agreements) -> dict[str, Any]:
     """Take a scenario, from its start to its end, through agreements signed in that
     time.
 
     observed: all within the scenario's time, states by position in `scenario.codes`.
-    kinds: those that count, all if none is named; agreements of other kinds happen
-    too."""
+
+    Returned
+    --------
+    start : first day
+    observed, expected : N agreements and Lambda, at the end
+    level_p : two-sided exact Poisson p of N, given Lambda(end)
+    ks, ks_p : Kolmogorov-Smirnov distance of the rescaled times / Lambda(end) from the
+        uniform, and its p, NaN without a signature
+    day : (S + 1,) step boundaries, days from the start
+    signed : (S + 1,) N, agreements signed before each
+    integrated_hazard : (S + 1,) Lambda
+    rescaled_times : (N,) Lambda at each signature, in order
+    states : expected agreements of each state, by code"""
     worlds = compile_worlds(through(scenario, observed))
     world = worlds.reference
-    counts = kinds_named(world, kinds)
     position = np.array([world.codes.index(code) for code in scenario.codes])
     names = world.ladder.names
     kind = np.array([names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
     dyad = world.dyad_index[position[observed.a], position[observed.b]]
-    counted = counts[kind]
-    signatures = Signatures(day[counted], dyad[counted], kind[counted])
+    signatures = Signatures(day, dyad, kind)
     lasted = known_talks(scenario, world)
-    filtered = FilteredClocks(worlds, lasted, counts, signatures)
+    filtered = FilteredClocks(worlds, lasted, signatures)
     silent = replace(worlds.baseline, keen=np.zeros_like(worlds.baseline.keen))
     simulate(
         world,
@@ -125,18 +102,20 @@ def residuals_of(
     days = np.sort(spread_out(signatures.day))
     times = np.interp(days, world.grid, expected)
     ks, ks_p = uniform(times / expected[-1] if expected[-1] > 0 else times)
-    return Residuals(
-        start=scenario.start,
-        day=world.grid,
-        signed=np.searchsorted(days, world.grid, side="left").astype(np.float64),
-        expected=expected,
-        times=times,
-        codes=scenario.codes,
-        by_state=by_state[position],
-        ks=ks,
-        ks_p=ks_p,
-        level_p=poisson_p(len(days), float(expected[-1])),
-    )
+    signed = np.searchsorted(days, world.grid, side="left").astype(np.float64)
+    return {
+        "start": scenario.start.isoformat(),
+        "observed": float(signed[-1]),
+        "expected": float(expected[-1]),
+        "level_p": poisson_p(len(days), float(expected[-1])),
+        "ks": ks,
+        "ks_p": ks_p,
+        "day": world.grid,
+        "signed": signed,
+        "integrated_hazard": expected,
+        "rescaled_times": times,
+        "states": dict(zip(scenario.codes, by_state[position], strict=True)),
+    }
 
 
 def _no_opportunities(world: World) -> Opportunities:
@@ -201,14 +180,12 @@ class FilteredClocks:
     unobserved negotiations, and those on record.
 
     idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the
-    days `opened`, (C, M); counts: (M,) kinds that do; is_held: (P, M) signed and not
-    yet in force; probabilities: by step, (P, M) probability of a signature."""
+    days `opened`, (C, M); is_held: (P, M) signed and not yet in force; probabilities:
+    by step, (P, M) probability of a signature."""
 
-    def __init__(
-        self, worlds: Worlds, lasted: Floats, counts: Bools, signatures: Signatures
-    ) -> None:
+    def __init__(self, worlds: Worlds, lasted: Floats, signatures: Signatures) -> None:
         self.world, self.baseline = worlds.reference, worlds.baseline
-        self.counts, self.signatures = counts, signatures
+        self.signatures = signatures
         world, ladder, shape = self.world, self.world.ladder, lasted.shape
         under_way = chance_under_way(world, self.baseline).reshape(-1, *shape)[0]
         width = LONG * ladder.talks_days / AGES  # (M,)
@@ -239,7 +216,7 @@ class FilteredClocks:
         opportunities = opportunity_rate(world) * openness / DAYS_PER_YEAR
         rate = both_consent(world, self.baseline, state, view)[0] * opportunities
         probability = self._pass(rate, view.step, float(start), float(stop))
-        self.probabilities.append(probability * self.counts)
+        self.probabilities.append(probability)
 
     def _start_anew(self, state: BlockState, start: float) -> None:
         """A clock is idle after a signature, but held from then until the agreement is

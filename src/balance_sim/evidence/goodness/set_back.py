@@ -27,23 +27,15 @@ def own_span(scenario: Scenario) -> Span:
     return Span(date(scenario.start.year - YEARS, 1, 1), scenario.start)
 
 
-def refuse_disorder(span: Span) -> None:
-    """Raise WrongRequest where a span does not start before it stops."""
-    if span.first >= span.stop:
-        order = f"it starts on {span.first} and ends before {span.stop}"
-        raise WrongRequest(f"the span is not in order: {order}")
-
-
 def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario:
     """The scenario as it stood on the span's first day, of one arm alone, to be
     simulated over the span.
 
     arm: the control arm if None. Raises WrongRequest where the span is not in order or
     ends after the start."""
-    refuse_disorder(span)
-    if span.stop > scenario.start:
+    if not span.first < span.stop <= scenario.start:
         end = f"the scenario's record ends at its start, {scenario.start}"
-        raise WrongRequest(f"{end}, before {span.stop}")
+        raise WrongRequest(f"{span.first} to {span.last} is no span of it: {end}")
     name = arm or scenario.reference_arm
     in_arm = arm_scenario(scenario, name)
     events = [

@@ -19,14 +19,13 @@ from balance_sim.evidence.goodness.networks import (
 from balance_sim.evidence.goodness.residuals import residuals_of
 from balance_sim.evidence.goodness.set_back import (
     own_span,
-    refuse_disorder,
     set_back,
     with_focal,
 )
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms
+from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.machine import version
 from balance_sim.study.result import Result
 
@@ -42,17 +41,19 @@ def span_asked(
 ) -> Span:
     """The span to compare; what is not given is the scenario's own.
 
-    ahead: of the scenario's own years, from its start on; else of the years before it.
-    Raises WrongRequest."""
+    ahead: of the scenario's own years, from its start on, where no first day is given;
+    else of the years before it. Raises WrongRequest."""
     start, end = scenario.start, scenario.end
+    if first is not None:
+        ahead = first >= start
     usual = Span(start, end) if ahead else own_span(scenario)
     span = Span(first or usual.first, stop or usual.stop)
-    refuse_disorder(span)
-    if span.first < start < span.stop or span.stop > end:
+    last = end if ahead else start
+    if not span.first < span.stop <= last:
         raise WrongRequest(
-            f"from {span.first} until before {span.stop} is neither within the record, "
-            f"up to {start}, nor within the scenario's own time, {start} to {end}: set "
-            "--from and --until"
+            f"from {span.first} to {span.last} is neither within the record, before "
+            f"{start}, nor within the scenario's own time, before {end}: set --from "
+            "and --until"
         )
     return span
 
@@ -80,10 +81,11 @@ def goodness_of_fit(
     runs, seed, workers, draw_parameters : as of `run`
     span : first day, and the day before which it stops; the scenario's own record if
         not given
-    arm : its name; the control arm if not given
+    arm : its name; if not given the control arm, or from the start on the headline's
     observed : agreements by position in `scenario.codes`; the scenario's own record if
         not given
-    stored : results of the arm, taken in place of simulating a span from the start on
+    stored : results, taken in place of simulating a span from the start on where they
+        have the arm
 
     Returns
     -------
@@ -102,32 +104,39 @@ def goodness_of_fit(
     >>> bs.goodness_of_fit(scenario, runs=8)  # doctest: +SKIP
     """
     span = span or own_span(scenario)
-    chosen = chosen_arms(scenario, None if arm is None else [arm])
-    name = chosen[0] if arm is None else chosen[-1]
+    is_past = span.first < scenario.start
+    reference, arms = scenario.reference_arm, [*scenario.arms]
+    headline = None if is_past else headline_arm(scenario, [reference, *arms])
+    name = arm or headline or reference
+    chosen_arms(scenario, [name])
     record = recorded(scenario) if observed is None else observed
     in_span = record.signed_within(span)
     if len(in_span) < 2:
-        raise WrongRequest(_too_few(record, len(in_span), span))
+        count = f"{len(in_span)} agreements are on record from {span.first}"
+        hint = "set --from and --until, or give a record with --against"
+        raise WrongRequest(f"{count} to {span.last}: too few to compare; {hint}")
     options: dict[str, Any] = {"runs": runs, "seed": seed, "workers": workers}
-    is_past = span.first < scenario.start
+    options["draw_parameters"] = draw_parameters
     if is_past:
-        simulated = set_back(scenario, span, arm)
-        result: Result = run(simulated, **options, draw_parameters=draw_parameters)
+        simulated = set_back(scenario, span, name)
+        result: Result = run(simulated, **options)
     else:
         focal = next(e.date for e in scenario.events if e.id == scenario.focal)
         simulated = with_focal(arm_scenario(scenario, name), focal)
-        result = stored or run(
-            scenario, **options, arms=[name], draw_parameters=draw_parameters
+        is_stored = stored is not None and name in stored.arms
+        result = (
+            stored if is_stored and stored else run(scenario, **options, arms=[name])
         )
-    failed = [row["run"] for row in result.failed]
-    if failed:
-        number = f"{len(set(failed))} replications failed"
-        raise WrongRequest(f"{number}: first replication {min(failed)}")
+    if result.failed:
+        first = min(row["run"] for row in result.failed)
+        raise WrongRequest(
+            f"replications failed, the first is {first}: see failed.json"
+        )
     rows = result.agreements[result.agreements["arm"].astype(str) == name]
     signed = newly_signed(rows, scenario.codes)
     comparison = compare(facts_of(scenario), span, in_span, signed, result.runs)
     is_whole = span.first == simulated.start and span.stop == simulated.end
-    notes = []
+    notes = notes_of(comparison)
     if not is_whole:
         notes.append("residuals: only of a whole span that is simulated")
     if is_past and scenario.calibration.data_sha256:
@@ -142,30 +151,49 @@ def goodness_of_fit(
         "seed": result.seed,
         "version": version(),
     }
+    residuals = residuals_of(simulated, in_span) if is_whole else None
     return GoodnessOfFit(
-        comparison=comparison,
-        residuals=residuals_of(simulated, in_span) if is_whole else None,
-        names=names_of(scenario),
-        about=about,
-        notes=tuple(notes),
+        {"about": about} | comparison | {"residuals": residuals, "notes": notes}
     )
 
 
-def names_of(scenario: Scenario) -> dict[str, str]:
-    """Names of states, by code."""
-    return {state.id: state.name or state.id for state in scenario.states}
+def networks_fit(
+    scenario: Scenario,
+    title: str,
+    networks: Agreements,
+    runs: int,
+    *,
+    span: Span,
+    observed: Agreements | None = None,
+) -> GoodnessOfFit:
+    """Compare networks that any model simulated with the observed one.
+
+    Parameters
+    ----------
+    scenario : whose roster, distances, regimes and disputes count
+    title : what the networks are called
+    networks : agreements by position in `scenario.codes`, of replications 0..runs-1
+    span : first day, and the day before which it stops
+    observed : the scenario's own record if not given
+
+    Raises
+    ------
+    WrongRequest : for fewer than two replications
+    """
+    if runs < 2:
+        raise WrongRequest("at least two replications are needed: simulate more")
+    record = recorded(scenario) if observed is None else observed
+    comparison = compare(facts_of(scenario), span, record, networks, runs)
+    about = {"subject": "simulated networks", "title": title, "version": version()}
+    rest = {"residuals": None, "notes": notes_of(comparison)}
+    return GoodnessOfFit({"about": about, **comparison, **rest})
 
 
-def _too_few(record: Agreements, count: int, span: Span) -> str:
-    last = ""
-    if len(record):
-        day = date.fromordinal(int(record.signed.max()))
-        last = f" (the record's last is of {day})"
-    return (
-        f"{count} bilateral agreements are on record from {span.first} until before "
-        f"{span.stop}: too few to compare{last}. Set --from and --until, or give a "
-        "record with --against"
-    )
+def notes_of(comparison: dict[str, Any]) -> list[str]:
+    """What could not be tested, and why."""
+    groups = comparison["groups"]
+    reasons = {group["name"]: group["not_tested"] for group in groups}
+    return [f"{name}: {reason}" for name, reason in reasons.items() if reason]
 
 
 gof = goodness_of_fit

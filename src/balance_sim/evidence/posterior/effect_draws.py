@@ -25,8 +25,6 @@ COLUMNS = ("level", "picture", "threat", "rest", "total")
 """Of each draw: the control arm's level, the parts of the effect, and the effect."""
 CHUNK = 25
 """Draws a task."""
-QUANTILES = np.round(np.linspace(0.005, 0.995, 100), 3)
-"""Of the effect, held for figures."""
 Progress = Callable[[int, int], None] | None
 """Called with draws done and all."""
 
@@ -50,10 +48,10 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
 
     level = expected(worlds.reference)
     by_form = [expected(world) for world in forms(worlds, arm)]
-    if not by_form:
-        total = expected(worlds.arms[arm]) - level
-        return level, 0.0, 0.0, total, total
-    return level, *parts(by_form, level).values()
+    if by_form:
+        return level, *parts(by_form, level).values()
+    total = expected(worlds.arms[arm]) - level
+    return level, 0.0, 0.0, total, total
 
 
 def arm_effect(arm: str, scenario: Scenario) -> tuple[float, ...]:
@@ -115,39 +113,23 @@ class OverDraws:
     ci95: tuple[float, float]
     positive: float
 
-    @staticmethod
-    def of(values: Floats) -> OverDraws:
-        """Of (D,) draws; the interval is that of the 2.5 % and 97.5 % quantiles."""
-        low, middle, high = map(float, np.quantile(values, [0.025, 0.5, 0.975]))
-        positive = float((values > 0).mean())
-        return OverDraws(middle, float(values.mean()), (low, high), positive)
-
 
 @dataclass(frozen=True)
 class DrawnEffect:
-    """The effect over draws of one distribution of the parameters. quantiles: at
-    QUANTILES. sha256: of the draws."""
+    """The effect over draws of one distribution of the parameters. sha256: of the
+    draws; of: by COLUMNS."""
 
     draws: int
     sha256: str
     of: Mapping[str, OverDraws]
-    quantiles: tuple[float, ...]
 
     @staticmethod
     def found(draws: Draws, values: Floats) -> DrawnEffect:
-        """values: (D, 5), as `effects_over` gives them."""
-        by_column = {name: OverDraws.of(values[:, k]) for k, name in enumerate(COLUMNS)}
-        quantiles = tuple(map(float, np.quantile(values[:, -1], QUANTILES)))
-        return DrawnEffect(len(draws), draws.sha256, by_column, quantiles)
-
-    def in_short(self) -> dict[str, float]:
-        """Draws, mean, median and the ends of the 95 % interval of the effect."""
-        effect = self.of["total"]
-        low, high = effect.ci95
-        return {
-            "draws": self.draws,
-            "mean": effect.mean,
-            "q025": low,
-            "q50": effect.median,
-            "q975": high,
-        }
+        """values: (D, 5), as `effects_over` gives them. The interval is that of the
+        2.5 % and 97.5 % quantiles."""
+        by_column = {}
+        for name, column in zip(COLUMNS, values.T, strict=True):
+            low, middle, high = map(float, np.quantile(column, [0.025, 0.5, 0.975]))
+            positive, mean = float((column > 0).mean()), float(column.mean())
+            by_column[name] = OverDraws(middle, mean, (low, high), positive)
+        return DrawnEffect(len(draws), draws.sha256, by_column)

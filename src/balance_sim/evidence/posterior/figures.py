@@ -3,19 +3,16 @@ theory, which channel, and placebos."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior import lines
-from balance_sim.evidence.posterior.uncertainty import Uncertainty
+from balance_sim.evidence.posterior.lines import ROWS, places_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
-COLUMNS = ["part", "label", "effect", "lo", "hi", "weight"]
 COLOURS = {
     "replications": style.BLUE,
     "posterior": style.BLUE,
@@ -34,7 +31,6 @@ EXPLANATION = (
     "use and at one base rate; a dot's size is its stacking weight, by forecasts of "
     "held-back years."
 )
-Row = tuple[str, str, float, float, float, float]
 
 
 def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
@@ -44,78 +40,50 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     uncertainty, arm = result.uncertainty, result.headline_arm
     if uncertainty is None or uncertainty.why or arm is None or not result.finished:
         return pd.DataFrame()
-    rows = [
-        _simulated_row(result, arm),
-        *_drawn_rows(uncertainty),
-        *_theory_rows(uncertainty),
-        *_placebo_rows(result),
-    ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    places = lines.places_of(uncertainty)
-    words = [_words(row, places) for row in table.to_dict("records")]
-    return table.assign(told=words)
+    rows, places = [], places_of(uncertainty)
 
+    def add(part: str, label: str, *numbers: float, weight: float = NAN) -> None:
+        effect, *ends = (say.signed(number, places) for number in numbers)
+        words = f"{effect} ({' to '.join(ends)})" if ends else effect
+        words += "" if np.isnan(weight) else f", weight {weight:.2f}"
+        effect_and_ends = (*numbers, NAN, NAN)[:3]
+        rows.append((part, label, *effect_and_ends, weight, words))
 
-def _simulated_row(result: AnalysedResult, arm: str) -> Row:
     by_outcome = result.effects.set_index(["arm", "outcome"])
     row: Any = by_outcome.loc[arm, result.headline_outcome]
     label = f"simulated, {say.plural(int(row['n']), 'replication')}"
-    return "replications", label, row["mean"], row["lo"], row["hi"], NAN
-
-
-def _drawn_rows(uncertainty: Uncertainty) -> Iterator[Row]:
-    """The effect over each distribution of the parameters, then both channels over the
-    first."""
-    for name, drawn in uncertainty.sources.items():
+    add("replications", label, row["mean"], row["lo"], row["hi"])
+    sources = uncertainty.sources
+    for name, drawn in sources.items():
         effect = drawn.of["total"]
-        label = f"{name}, {drawn.draws:,} draws"
-        yield name, label, effect.median, *effect.ci95, NAN
-    first = next(iter(uncertainty.sources.values()), None)
-    if first is not None:
-        for name in ("picture", "threat"):
-            channel = first.of[name]
-            label = lines.ROWS[name].strip()
-            yield "channel", label, channel.median, *channel.ci95, NAN
-
-
-def _theory_rows(uncertainty: Uncertainty) -> Iterator[Row]:
+        add(name, f"{name}, {drawn.draws:,} draws", effect.median, *effect.ci95)
+    for name in ("picture", "threat"):
+        for drawn in list(sources.values())[:1]:
+            channel = drawn.of[name]
+            add("channel", ROWS[name].strip(), channel.median, *channel.ci95)
     for theory in uncertainty.theories:
         weight = NAN if theory.weight is None else theory.weight
         label = f"theory: {say.arm_words(theory.name)}"
-        yield "theory", label, theory.total, NAN, NAN, weight
-
-
-def _placebo_rows(result: AnalysedResult) -> Iterator[Row]:
+        add("theory", label, theory.total, weight=weight)
     for family in result.placebos.families:
-        count = len(family.placebos)
-        if count:
-            quantiles = np.quantile(family.placebos, [0.025, 0.5, 0.975])
-            low, middle, high = map(float, quantiles)
-            plural = say.plural(count, "placebo")
+        if len(family.placebos):
+            plural = say.plural(len(family.placebos), "placebo")
             label = f"{plural}, {family.name} (p = {family.p:.2g})"
-            yield "placebo", label, middle, low, high, NAN
-
-
-def _words(row: dict[Any, Any], places: int) -> str:
-    """The effect of a row with its interval or weight."""
-    words = say.signed(row["effect"], places)
-    if np.isfinite(row["lo"]):
-        low, high = say.signed(row["lo"], places), say.signed(row["hi"], places)
-        words += f" ({low} to {high})"
-    if np.isfinite(row["weight"]):
-        words += f", weight {row['weight']:.2f}"
-    return words
+            quantiles = np.quantile(family.placebos, [0.5, 0.025, 0.975])
+            add("placebo", label, *map(float, quantiles))
+    columns = ["part", "label", "effect", "lo", "hi", "weight", "told"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def uncertainty_title(table: pd.DataFrame) -> str:
     """The finding: the widest honest interval, and whether it has one sign."""
     row = table[table["part"].isin(["posterior", "prior"])].iloc[0]
-    title = f"Given what is known of the parameters, the effect is {row['told']}"
-    if row["lo"] > 0:
-        return f"{title}: all but certainly above zero"
-    if row["hi"] < 0:
-        return f"{title}: all but certainly below zero"
-    return f"{title}, and may be zero"
+    verdict = "and may be zero"
+    if row["lo"] > 0 or row["hi"] < 0:
+        verdict = f"all but certainly {'above' if row['lo'] > 0 else 'below'} zero"
+    return (
+        f"Given what is known of the parameters, the effect is {row['told']}, {verdict}"
+    )
 
 
 @style.figure(
@@ -140,19 +108,11 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     ax.axvline(0, color=style.INK, linewidth=1)
     for height, row in zip(heights, table.to_dict("records"), strict=True):
         colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
-        ends = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
-        ax.hlines(height, ends[0], ends[2], colors=colour, linewidth=5, alpha=0.45)
-        ax.plot(
-            ends[1],
-            height,
-            "o",
-            color=colour,
-            markersize=4.0 + 9.0 * np.sqrt(weight),
-            markeredgecolor="white",
-        )
+        left, middle, right = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
+        ax.hlines(height, left, right, colors=colour, linewidth=5, alpha=0.45)
+        ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
         style.beside(ax, height, row["told"])
-    edge = 0.015 * (high - low)
-    ax.set(xlim=(low - edge, high + edge), xlabel=f"effect on expected {say.COUNTER}")
+    ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
     return style.Words(uncertainty_title(table), "", EXPLANATION)
 
 

@@ -12,8 +12,7 @@ on the same keys."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -70,55 +69,30 @@ ACTS_APART = ("event_kinds.incident.intent",)
 NOT_BELOW = -1e-9
 """A weight that theory signs may lie so far below 0, which is rounding."""
 Say = Callable[[str], None]
+Drawn = dict[str, tuple[Floats, Floats]]
+"""Draws and their log-likelihood, (D,) each, by key path, or by the name of a factor
+that parameters have in common."""
 
 
 @dataclass(frozen=True)
 class JointPosterior:
     """The posterior of a scenario, drawn.
 
-    prior, likelihood: (D,) logarithm of the prior and of the likelihood of each draw,
-    by key path, of what is drawn with it. pareto_k, effective: of the importance
-    weights, the worse of beliefs and acts; trusted: the k-hat below which they are.
-    temper: of the record of agreements. by_logarithm: paths of log-normal priors.
-    checked, evaluated: of the scenario's own record."""
+    scaling: sensitivity of each parameter to its own prior and to what data say, by key
+    path. informed: key paths of which data say something. pareto_k, effective: of the
+    importance weights, the worse of beliefs and acts; trusted: the k-hat below which
+    they are. temper: of the record of agreements. checked, evaluated: of the scenario's
+    own record."""
 
     draws: Draws
-    prior: Mapping[str, Floats]
-    likelihood: Mapping[str, Floats]
+    scaling: Mapping[str, PowerScaling]
+    informed: frozenset[str]
     pareto_k: float
     trusted: float
     effective: float
     temper: float
-    by_logarithm: frozenset[str] = frozenset()
     checked: tuple[float, float] | None = None
     evaluated: int = 0
-
-    @cached_property
-    def scaling(self) -> dict[str, PowerScaling]:
-        """Sensitivity of each parameter to its own prior and to what data say, by key
-        path."""
-        nothing = np.zeros(len(self.draws))
-        by_path = {}
-        for path in self.draws.paths:
-            values = self.draws.column(path)
-            if path in self.by_logarithm and (values * values[0] > 0).all():
-                values = np.log(np.abs(values))
-            prior = self.prior.get(path, nothing)
-            likelihood = self.likelihood.get(path, nothing)
-            by_path[path] = power_scaling(values, prior, likelihood)
-        return by_path
-
-
-@dataclass
-class _Columns:
-    """Draws and their log-likelihood, (D,) each, by key path, or by the name of a
-    factor that parameters have in common."""
-
-    values: dict[str, Floats] = field(default_factory=dict)
-    likelihood: dict[str, Floats] = field(default_factory=dict)
-
-    def add(self, name: str, values: Floats, likelihood: Floats) -> None:
-        self.values[name], self.likelihood[name] = values, likelihood
 
 
 class _Normal(NamedTuple):
@@ -149,45 +123,58 @@ def posterior_of(
 
     say("record of agreements")
     size = len(record.names)
-    beliefs = importance_draws("beliefs", log_likelihood, size, seed)
+    z, k_of_beliefs, size_of_beliefs = importance_draws(
+        "beliefs", log_likelihood, size, seed
+    )
     if scenario.calibration.names:
         say("the scenario's own record")
-        own_record = scenario_record(scenario, raw, record, beliefs.z)
-        beliefs = importance_draws("beliefs", log_likelihood, size, seed)
-    z = beliefs.z[:count]
-    columns, of_beliefs = _Columns(), log_likelihood(z)
-    _draw_weights(columns, prior, record, own_record, z, seed)
-    for path, height in columns.likelihood.items():
-        columns.likelihood[path] = height + of_beliefs
-    for name, values in values_at(record.names, priors(), z).items():
-        if name in prior:
-            columns.add(name, values, of_beliefs)
-    for path, log_height in likelihoods_apart(scenario, prior).items():
+        own_record = scenario_record(scenario, raw, record, z)
+        z, k_of_beliefs, size_of_beliefs = importance_draws(
+            "beliefs", log_likelihood, size, seed
+        )
+    z = z[:count]
+    of_beliefs = log_likelihood(z)
+    drawn: Drawn = {}
+    for path, values in values_at(record.names, priors(), z).items():
+        drawn[path] = values, of_beliefs
+    weights = _weights(prior, record, own_record, z, seed)
+    for path, (values, height) in weights.items():
+        drawn[path] = values, height + of_beliefs
+    for path, likelihood in likelihoods_apart(scenario, prior).items():
         if path in prior:
             u = uniforms(path, count, seed)
-            quantiles = reweighted(prior[path], u, log_height)
-            values = np.clip(quantiles, *limits(path))
-            columns.add(path, values, log_height(values))
-    pareto_k, effective = _draw_acts(columns, scenario, prior, count, seed)
-    for name in prior.keys() - columns.values.keys():
-        columns.values[name] = quantile(prior[name], uniforms(name, count, seed))
+            values = reweighted(prior[path], u, likelihood)
+            values = np.clip(values, *limits(path))
+            drawn[path] = values, likelihood(values)
+    k_of_acts, size_of_acts, acts = _acts(scenario, prior, count, seed)
+    drawn |= acts
+    columns = {name: values for name, (values, _) in drawn.items() if name in prior}
+    for name in prior.keys() - drawn.keys():
+        columns[name] = quantile(prior[name], uniforms(name, count, seed))
+    heights = {name: height for name, (_, height) in drawn.items() if name in prior}
+    log_prior = {name: log_density(prior[name], columns[name]) for name in prior}
     # those that data say nothing of are rounded once more, to a digit less
-    rounded = as_draws(from_factors(scenario, columns.values), "posterior")
-    likelihood = _by_path(rounded.paths, columns.likelihood)
+    rounded = as_draws(from_factors(scenario, columns), "posterior")
+    log_priors, log_likelihoods = (
+        _by_path(rounded.paths, by_name) for by_name in (log_prior, heights)
+    )
     by_column = {path: rounded.column(path) for path in rounded.paths}
-    draws = as_draws(by_column, "posterior", likelihood)
-    log_prior = {name: log_density(prior[name], columns.values[name]) for name in prior}
+    draws = as_draws(by_column, "posterior", log_likelihoods)
+    scaling, nothing = {}, np.zeros(len(draws))
+    for path in draws.paths:
+        values = draws.column(path)
+        if _is_log_normal(path, prior) and (values * values[0] > 0).all():
+            values = np.log(np.abs(values))
+        both = (by_path.get(path, nothing) for by_path in (log_priors, log_likelihoods))
+        scaling[path] = power_scaling(values, *both)
     return JointPosterior(
         draws=draws,
-        prior=_by_path(draws.paths, log_prior),
-        likelihood=likelihood,
-        pareto_k=max(beliefs.pareto_k, pareto_k),
+        scaling=scaling,
+        informed=frozenset(log_likelihoods),
+        pareto_k=max(k_of_beliefs, k_of_acts),
         trusted=trusted_below(PROPOSALS),
-        effective=min(beliefs.effective, effective),
+        effective=min(size_of_beliefs, size_of_acts),
         temper=record.temper,
-        by_logarithm=frozenset(
-            path for path in draws.paths if _is_log_normal(path, prior)
-        ),
         checked=None if own_record is None else own_record.checked,
         evaluated=0 if own_record is None else len(own_record.points),
     )
@@ -230,24 +217,16 @@ def _is_factor(name: str, path: str) -> bool:
 # --- blocks drawn by importance sampling ----------------------------------------------
 
 
-class ImportanceDraws(NamedTuple):
-    """z: (S, P) draws of a posterior in the coordinates of the priors; their k-hat, and
-    the effective number of draws."""
-
-    z: Floats
-    pareto_k: float
-    effective: float
-
-
 def importance_draws(
     name: str,
     log_likelihood: Likelihood,
     size: int,
     seed: int,
     proposals: int = PROPOSALS,
-) -> ImportanceDraws:
-    """Draws of prior times likelihood, by importance sampling from a normal
-    distribution that adapts to them."""
+) -> tuple[Floats, float, float]:
+    """(S, P) draws of prior times likelihood in the coordinates of the priors, by
+    importance sampling from a normal distribution that adapts to them; their k-hat, and
+    the effective number of draws."""
 
     def log_posterior(z: Floats) -> Floats:
         return np.asarray(log_likelihood(z) - 0.5 * (z**2).sum(axis=1))
@@ -268,20 +247,20 @@ def importance_draws(
     uniform = float(uniforms(f"{name}.resampled", 1, seed)[0])
     chosen = resampled(weights, proposals, uniform)
     order = np.argsort(uniforms(f"{name}.order", proposals, seed), kind="stable")
-    return ImportanceDraws(z[chosen[order]], shape, effective_size(weights))
+    return z[chosen[order]], shape, effective_size(weights)
 
 
-def _draw_acts(
-    columns: _Columns, scenario: Scenario, prior: Priors, count: int, seed: int
-) -> tuple[float, float]:
-    """Draw scales and steps of the weights of acts; k-hat and the effective number of
-    draws."""
-    heads = [f"priors.{ladder}_{part}" for ladder in LADDERS for part in ACT_FACTORS]
-    names = [
-        name for name in prior if name.startswith(tuple(heads)) or name in ACTS_APART
-    ]
+def _acts(
+    scenario: Scenario, prior: Priors, count: int, seed: int
+) -> tuple[float, float, Drawn]:
+    """Scales and steps of the weights of acts; before them k-hat and the effective
+    number of draws."""
+    heads = tuple(
+        f"priors.{ladder}_{part}" for ladder in LADDERS for part in ACT_FACTORS
+    )
+    names = [name for name in prior if name.startswith(heads) or name in ACTS_APART]
     if not names:
-        return -np.inf, float(PROPOSALS)
+        return -np.inf, float(PROPOSALS), {}
     paths = from_factors(scenario, {name: np.ones(1) for name in names}).keys()
     record = shipped_events().of(paths)
 
@@ -292,26 +271,23 @@ def _draw_acts(
     def log_likelihood(z: Floats) -> Floats:
         return record.log_likelihood(from_factors(scenario, factors(z)))
 
-    acts = importance_draws("acts", log_likelihood, len(names), seed)
-    z = acts.z[:count]
-    likelihood = log_likelihood(z)
-    for name, values in factors(z).items():
-        columns.add(name, values, likelihood)
-    return acts.pareto_k, acts.effective
+    z, shape, effective = importance_draws("acts", log_likelihood, len(names), seed)
+    height = log_likelihood(z[:count])
+    drawn = {name: (values, height) for name, values in factors(z[:count]).items()}
+    return shape, effective, drawn
 
 
 # --- weights and intercepts -----------------------------------------------------------
 
 
-def _draw_weights(
-    columns: _Columns,
+def _weights(
     prior: Priors,
     record: AgreementRecord,
     own: ScenarioRecord | None,
     z: Floats,
     seed: int,
-) -> None:
-    """Draw weights and intercepts, normal about their peak at each draw of beliefs.
+) -> Drawn:
+    """Weights and intercepts, normal about their peak at each draw of beliefs.
 
     A scenario has its own intercepts; the fit tells how well they are known. What its
     own record tells, is drawn from that."""
@@ -335,35 +311,30 @@ def _draw_weights(
     times_prior = np.linalg.inv(inverse + precision)
     total = likelihood.mean @ inverse + mean @ precision
     posterior = _Normal(np.asarray(total @ times_prior), times_prior)
-    _draw_normal(columns, paths, posterior, likelihood, seed)
+    drawn = _normal_draws(paths, posterior, likelihood, seed)
     if own is not None:
         chosen = [k for k, path in enumerate(own.names) if path in prior]
-        paths = [own.names[k] for k in chosen]
         of_paths = own.covariance[np.ix_(chosen, chosen)]
         peak = _Normal(own.peak_at(z)[:, chosen], of_paths)
-        _draw_normal(columns, paths, peak, peak, seed)
+        drawn |= _normal_draws([own.names[k] for k in chosen], peak, peak, seed)
+    return drawn
 
 
-def _draw_normal(
-    columns: _Columns,
-    paths: list[str],
-    posterior: _Normal,
-    likelihood: _Normal,
-    seed: int,
-) -> None:
+def _normal_draws(
+    paths: list[str], posterior: _Normal, likelihood: _Normal, seed: int
+) -> Drawn:
     """Normal draws, one for each row of the means; those with a sign that theory holds
     are drawn again where it fails. posterior: likelihood times prior."""
     if not paths:
-        return
+        return {}
     at_least_zero = fitted_distribution().at_least_zero
     signed = [k for k, path in enumerate(paths) if path in at_least_zero]
     if len(signed) == 1:
         posterior = _given_signed(posterior, signed[0], paths[signed[0]], seed)
     values = _signed_draws(paths, posterior, signed, seed)
     deviation = np.sqrt(np.diag(likelihood.covariance))
-    for k, path in enumerate(paths):
-        away = (values[:, k] - likelihood.mean[:, k]) / deviation[k]
-        columns.add(path, values[:, k], -0.5 * away**2)
+    heights = -0.5 * ((values - likelihood.mean) / deviation) ** 2
+    return {path: (values[:, k], heights[:, k]) for k, path in enumerate(paths)}
 
 
 def _given_signed(normal: _Normal, k: int, path: str, seed: int) -> _Normal:

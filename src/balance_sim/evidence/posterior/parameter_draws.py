@@ -75,27 +75,23 @@ def posterior_draws(scenario: Scenario) -> Draws:
 def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> set[str]:
     """Parameters that the scenario has no more, or that have another value than in the
     file as written."""
+
+    def value(of_scenario: Scenario, path: str) -> object:
+        try:
+            return value_at(of_scenario, path)
+        except LookupError:
+            return ABSENT
+
     changed = set()
     for path in paths:
-        value = _value_or_none(scenario, path)
-        is_gone = path != "base_rate" and value == ABSENT
-        targets = f"events.{scenario.focal}.targets"
-        watched = (path, targets) if path == CODING else (path,)
-        is_other = any(
-            _value_or_none(scenario, name) != _value_or_none(written, name)
-            for name in watched
+        key = f"events.{scenario.focal}.targets" if path == CODING else path
+        now = value(scenario, path)
+        is_other = value(scenario, key) != value(written, key) or now != value(
+            written, path
         )
-        if is_gone or is_other:
+        if is_other or (path != "base_rate" and now == ABSENT):
             changed.add(path)
     return with_its_company(changed)
-
-
-def _value_or_none(scenario: Scenario, path: str) -> object:
-    """The value at a key path, or ABSENT."""
-    try:
-        return value_at(scenario, path)
-    except LookupError:
-        return ABSENT
 
 
 # --- what `parameters SCENARIO` prints ------------------------------------------------

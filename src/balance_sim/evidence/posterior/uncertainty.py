@@ -7,7 +7,6 @@ where the scenario's own record could score them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from balance_sim.effects.placebos import PlaceboTest, placebos
+from balance_sim.evidence.estimation.parameter_files import rounded
 from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
     DrawnEffect,
@@ -79,11 +79,8 @@ class Uncertainty(OneLine):
     def stacked(self) -> float | None:
         """The effect averaged over theories by their stacking weights; None where they
         have none."""
-        terms = [
-            theory.weight * theory.total
-            for theory in self.theories
-            if theory.weight is not None
-        ]
+        scored = [theory for theory in self.theories if theory.weight is not None]
+        terms = [(theory.weight or 0.0) * theory.total for theory in scored]
         return sum(terms) if terms else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,24 +90,21 @@ class Uncertainty(OneLine):
     def in_short(self) -> dict[str, Any]:
         """For JSON, the numbers that most readers want: the effect over each
         distribution, and by theory."""
-        short = {name: effect.in_short() for name, effect in self.sources.items()}
-        return {
-            "posterior": short.get("posterior"),
-            "prior": short.get("prior"),
-            "theories": {
-                theory.name: {"effect": theory.total, "weight": theory.weight}
-                for theory in self.theories
-            },
-            "placebo": {
-                name: {"n": test.placebos, "p": test.p, "verdict": test.verdict}
-                for name, test in self.placebos.items()
-            },
+        short: dict[str, Any] = {"posterior": None, "prior": None}
+        for name, drawn in self.sources.items():
+            effect = drawn.of["total"]
+            ends = dict(zip(("q025", "q975"), effect.ci95, strict=True))
+            middle = {"mean": effect.mean, "q50": effect.median}
+            short[name] = {"draws": drawn.draws, **middle, **ends}
+        short["theories"] = {
+            theory.name: {"effect": theory.total, "weight": theory.weight}
+            for theory in self.theories
         }
-
-    @staticmethod
-    def of_plain(record: Mapping[str, Any]) -> Uncertainty:
-        """The other way round. Raises ValueError for what is no such thing."""
-        return _PLAIN.validate_python(record)
+        short["placebo"] = {
+            name: {"n": test.placebos, "p": test.p, "verdict": test.verdict}
+            for name, test in self.placebos.items()
+        }
+        return short
 
 
 _PLAIN = TypeAdapter(Uncertainty)
@@ -119,35 +113,25 @@ _PLAIN = TypeAdapter(Uncertainty)
 # --- what is stored -------------------------------------------------------------------
 
 
-def stored_uncertainty(scenario: Scenario, arm: str | None) -> Uncertainty | None:
-    """What the scenario's posterior holds of an arm's effect, if it was worked out for
-    this very scenario and arm."""
-    record = scenario.posterior.headline
-    is_of_scenario = record.get("scenario_sha256") == scenario.sha256
-    if arm is None or not is_of_scenario or record.get("arm") != arm:
-        return None
-    try:
-        return Uncertainty.of_plain(record)
-    except ValueError:  # by another version
-        return None
-
-
 def headline_uncertainty(
-    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None
+    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None = None
 ) -> Uncertainty | None:
     """What is known of an arm's effect: as a summary holds it, else as the scenario's
-    posterior does. stored: the summary's `uncertainty`."""
-    if stored:
-        return Uncertainty.of_plain(stored)
-    return stored_uncertainty(scenario, arm)
+    posterior does, if it was worked out for this very scenario and arm. stored: the
+    summary's `uncertainty`."""
+    record = scenario.posterior.headline
+    is_of_scenario = record.get("scenario_sha256") == scenario.sha256
+    is_of_arm = arm is not None and record.get("arm") == arm
+    if stored or (is_of_scenario and is_of_arm):
+        return _PLAIN.validate_python(stored or record)
+    return None
 
 
 def stored_record(scenario: Scenario, uncertainty: Uncertainty) -> dict[str, Any]:
-    """What `stored_uncertainty` reads back: six significant digits, and the form of the
-    scenario that it is for."""
-    text = json.dumps(uncertainty.as_dict())
-    rounded = json.loads(text, parse_float=lambda digits: float(f"{float(digits):.6g}"))
-    return {"scenario_sha256": scenario.sha256, **rounded}
+    """What `headline_uncertainty` reads back: six significant digits, and the form of
+    the scenario that it is for."""
+    plain: dict[str, Any] = rounded(uncertainty.as_dict(), 6)
+    return {"scenario_sha256": scenario.sha256, **plain}
 
 
 # --- what is worked out ---------------------------------------------------------------
@@ -205,50 +189,29 @@ def uncertainty(
         posterior = posterior_draws(scenario)
     if posterior is not None:
         sources.append(posterior.first(draws))
-    by_source, variance = _over_sources(scenario, named, sources, workers, progress)
-    tests = placebos(scenario, named).tests() if with_placebos else {}
+    by_source: dict[str, DrawnEffect] = {}
+    work: dict[str, Any] = {"workers": workers, "progress": progress}
+    for source in sources:
+        values = effects_over(scenario, source, named, **work)
+        by_source[source.source] = DrawnEffect.found(source, values)
+    variance, last = None, sources[-1]
+    if len(last) >= FEWEST:  # what carries the spread over the last
+        walks = len(last) // DRAWS_A_WALK
+        total = values[:, -1]
+        variance = variance_shares(scenario, last, total, named, walks, **work)
+    theories = []
+    for name in presets():
+        preset = with_values(scenario, {"theory.preset": name})
+        effect = dict(zip(COLUMNS, arm_effect(named, preset), strict=True))
+        effect.pop("rest")
+        theories.append(TheoryEffect(name, **effect, weight=(weights or {}).get(name)))
     return Uncertainty(
         arm=named,
         outcome=outcome,
         estimate=at_values,
         posterior=by_source.get("posterior"),
         prior=by_source["prior"],
-        theories=_theory_effects(scenario, named, weights or {}),
+        theories=tuple(theories),
         variance=variance,
-        placebos=tests,
+        placebos=placebos(scenario, named).tests() if with_placebos else {},
     )
-
-
-def _over_sources(
-    scenario: Scenario,
-    arm: str,
-    sources: list[Draws],
-    workers: int,
-    progress: Progress,
-) -> tuple[dict[str, DrawnEffect], VarianceShares | None]:
-    """The effect over draws of each source, and what carries the spread over the last,
-    where its draws are many."""
-    by_source: dict[str, DrawnEffect] = {}
-    for draws in sources:
-        values = effects_over(scenario, draws, arm, workers=workers, progress=progress)
-        by_source[draws.source] = DrawnEffect.found(draws, values)
-    if len(draws) < FEWEST:
-        return by_source, None
-    walks, effect = len(draws) // DRAWS_A_WALK, values[:, -1]
-    variance = variance_shares(
-        scenario, draws, effect, arm, walks, workers=workers, progress=progress
-    )
-    return by_source, variance
-
-
-def _theory_effects(
-    scenario: Scenario, arm: str, weights: Mapping[str, float]
-) -> tuple[TheoryEffect, ...]:
-    """The effect by each shipped theory, all else as it is."""
-    effects = []
-    for name in presets():
-        preset = with_values(scenario, {"theory.preset": name})
-        level, picture, threat, _, total = arm_effect(arm, preset)
-        weight = weights.get(name)
-        effects.append(TheoryEffect(name, level, picture, threat, total, weight))
-    return tuple(effects)

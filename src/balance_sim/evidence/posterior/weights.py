@@ -9,7 +9,6 @@ can be trusted: below min(1 - 1 / log10 S, 0.7) for S draws they can."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -24,16 +23,9 @@ STEP = 1e-2
 1."""
 
 
-class Approximation(NamedTuple):
-    """A normal approximation: where the density is highest, and the covariance from its
-    second derivatives there."""
-
-    mode: Floats
-    covariance: Floats
-
-
-def laplace(log_density: LogDensity, start: Floats) -> Approximation:
-    """The mode of a density and its Laplace approximation.
+def laplace(log_density: LogDensity, start: Floats) -> tuple[Floats, Floats]:
+    """The mode of a density, and the covariance of its Laplace approximation: from the
+    second derivatives there.
 
     Directions in which the density does not fall off get the variance 1.
 
@@ -57,19 +49,16 @@ def laplace(log_density: LogDensity, start: Floats) -> Approximation:
         difference = log_density(z + unit) - log_density(z - unit)
         return np.asarray(difference / (2.0 * STEP))
 
-    def loss(z: Floats) -> float:
-        return -float(log_density(z[None])[0])
+    def loss(z: Floats) -> tuple[float, Floats]:
+        return -float(log_density(z[None])[0]), -slope(z)
 
-    def loss_slope(z: Floats) -> Floats:
-        return -slope(z)
-
-    peak = minimize(loss, start, jac=loss_slope, method="L-BFGS-B").x
+    peak = minimize(loss, start, jac=True, method="L-BFGS-B").x
     differences = [slope(peak + step) - slope(peak - step) for step in unit]
     bend = np.stack([difference / (2.0 * STEP) for difference in differences])
     values, vectors = np.linalg.eigh(-(bend + bend.T) / 2.0)
     safe = np.where(values > 1e-3, values, 1.0)
     covariance = (vectors / safe) @ vectors.T
-    return Approximation(np.asarray(peak), np.asarray(covariance))
+    return np.asarray(peak), np.asarray(covariance)
 
 
 def pareto_shape(excess: Floats) -> tuple[float, float]:

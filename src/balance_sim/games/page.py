@@ -1,0 +1,115 @@
+"""A game as a type of study: its lines on the terminal, its page, its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from balance_sim.games import figures, tables
+from balance_sim.games.keep import PlayedGame, game_digest, open_played
+from balance_sim.show import wording as say
+from balance_sim.show.report.tables import cell, made_rows
+from balance_sim.show.study_types import StudyType
+from balance_sim.study.store import Store
+
+READING = (
+    "Best reply under these payoffs, which the file assumes: not advice. What an act "
+    "brings about is the model's; what it is worth to a side is the file's."
+)
+SHOWN = ["strategy", "payoff", "mcse", "draws_lo", "draws_hi", "best", "samples"]
+SHOWN += ["draws", "regret"]
+"""Columns of strategies on a terminal."""
+FIGURES = {
+    figure.name: figure for figure in (figures.draw_balance, figures.draw_payoffs)
+}
+
+
+def words_of(frame: pd.DataFrame) -> dict[str, Any]:
+    """Heads, rows of cells, and which columns are numeric, of a table."""
+    numeric = [pd.api.types.is_float_dtype(dtype) for dtype in frame.dtypes]
+    heads = [str(column).replace("_", " ") for column in frame.columns]
+    rows = [list(map(cell, row)) for row in frame.itertuples(index=False)]
+    return {"heads": heads, "rows": rows, "numeric": numeric}
+
+
+def _table_lines(title: str, frame: pd.DataFrame) -> list[str]:
+    """A blank line, the title and the table."""
+    words = words_of(frame)
+    align = "".join(">" if is_number else "<" for is_number in words["numeric"])
+    return ["", title, *say.table([words["heads"], *words["rows"]], align, "  ")]
+
+
+def game_lines(played: PlayedGame) -> Iterator[str]:
+    """Lines for a terminal, at 80 columns: the answer, every side's replies and the
+    equilibria."""
+    game, solution, result = played.game, played.solution, played.study.result
+    yield say.printable(game.plan.title)
+    players = say.plural(len(game.players), "player")
+    profiles = say.plural(len(solution["profiles"]), "profile")
+    runs = say.plural(solution["runs"], "replication")
+    yield f"  {players}, {profiles}, {runs} each, over the control arm"
+    words = f"{tables.answer(played)} {tables.equilibria_words(solution)}."
+    yield from ["", *say.wrapped(words, "")]
+    strategies = tables.strategies_table(played).groupby("player", sort=False)
+    for player, rows in strategies:
+        title = f"{player}, to what the others were observed to do"
+        yield from _table_lines(title, rows[SHOWN])
+    title = "Nash equilibria of the mean payoffs"
+    yield from _table_lines(title, tables.equilibria_table(played))
+    yield from ["", *say.wrapped(READING, "")]
+    if result.folder is not None:
+        yield f"digest {result.digest[:12]}; wrote {result.folder}"
+
+
+def game_page(played: PlayedGame) -> dict[str, Any]:
+    """By name, what the template is filled with but for the figures."""
+    game, solution = played.game, played.solution
+    plan = game.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {
+        "game": game,
+        "result": played.study.result,
+        "title": say.printable(game.plan.title),
+        "answer": f"{tables.answer(played)} {tables.equilibria_words(solution)}.",
+        "reading": READING,
+        "equilibria": words_of(tables.equilibria_table(played)),
+        "outcomes": words_of(tables.outcomes_table(played)),
+        "information": words_of(tables.information_table(played)),
+        "file": yaml.safe_dump(plan, sort_keys=False, allow_unicode=True),
+        "made": _made(played),
+    }
+
+
+def _made(played: PlayedGame) -> list[list[str]]:
+    """How it was made, in a form that can be repeated."""
+    game, draws = played.game, played.solution["draws"]
+    rows = [["game", f"{game.name}, sha256 {game_digest(game)}"]]
+    rows += [row for row in made_rows(played.study.result) if row[0] != "arms"]
+    if draws is not None:
+        drawn = f"{draws['count']} of the {draws['source']}, sha256 {draws['sha256']}"
+        theories = map(say.arm_words, played.solution["theories"])
+        rows += [["draws", drawn], ["theories", ", ".join(theories)]]
+    return rows
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a results folder of a game."""
+    if not (path / "manifest.json").is_file():
+        return False
+    manifest = Store(path).read_manifest()
+    return manifest is not None and manifest.game is not None
+
+
+GAME = StudyType(
+    title="game",
+    named_by=_is_folder,
+    read=open_played,
+    is_one=lambda study: isinstance(study, PlayedGame),
+    catalogue=FIGURES,
+    figures=lambda _: dict(FIGURES),
+    page=lambda played: ("games/templates/game.html", game_page(played)),
+    replications=lambda played: played.study.result,
+)
