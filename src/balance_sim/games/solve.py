@@ -45,7 +45,6 @@ from balance_sim.study.jobs import Progress
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
 
-DRAWS = 200  # of the posterior, or of the prior where there is none
 CHUNK = 2  # draws a task
 MOST_PARAMETERS = 5  # named in what knowing more is worth
 QUANTILES = {"q025": 0.025, "q50": 0.5, "q975": 0.975}
@@ -57,10 +56,7 @@ def simulated_effects(game: Game, result: Result) -> Floats:
     window = max(game.scenario.report.windows)
     names = [outcome.outcome(window).name for outcome in game.cast.outcomes]
     stored = {*result.by_run.names}
-    columns = [f"{FILTERED}{name}" for name in names]
-    for place, name in enumerate(names):
-        if columns[place] not in stored:
-            columns[place] = name
+    columns = [FILTERED * (FILTERED + name in stored) + name for name in names]
     chunks = []
     for tables in in_chunks(result.outcome_tables(tuple(columns))):
         values = {}
