@@ -199,7 +199,7 @@ def test_folders_without_results_and_of_others(tmp_path, monkeypatch):
     code, _, err = invoke("sensitivity", "results/min")
     assert code == 2 and "give a folder of `balance-sim sweep`" in err
     code, _, err = invoke("compare", "results/min@1", "results/min")
-    assert code == 2 and "leave out @1" in err
+    assert code == 2 and "`1`" in err
     code, out, _ = invoke("compare", "results/min", "results/min")
     assert code == 0 and "the same on both sides: " in out and not re.search(r"\+0\.0+\b", out)
 

@@ -192,8 +192,7 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
             ax.hlines(y, row["draws_lo"], row["draws_hi"], colors=colour, lw=1)
             face = colour if row["best"] else "white"
-            dot = row | {"effect": row["payoff"]}
-            style.whisker(ax, y, dot, colour, width=4, face=face)
+            style.whisker(ax, y, row, colour, width=4, face=face, value="payoff")
             style.beside(ax, y, say.signed(row["payoff"], row["places"]))
         ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
         ax.set_title(str(player), loc="left", fontweight="bold", fontsize=10)

@@ -246,15 +246,22 @@ def bare_rows(ax: Axes, *, grid: bool = True) -> None:
 
 
 def whisker(
-    ax: Axes, y: float, row: Any, colour: str, *, width: float, face: str = ""
+    ax: Axes,
+    y: float,
+    row: Any,
+    colour: str,
+    *,
+    width: float,
+    face: str = "",
+    value: str = "effect",
 ) -> None:
-    """Draw a row's effect as a dot, filled in its colour if no other `face` is given,
-    on its CI if it has one."""
+    """Draw a row's effect (or `value`) as a dot, filled in its colour if no other
+    `face` is given, on its CI if it has one."""
     if np.isfinite(row["lo"]):
         line: dict[str, Any] = {"color": colour, "linewidth": width, "zorder": 3}
         ax.plot([row["lo"], row["hi"]], [y, y], solid_capstyle="butt", **line)
     dot: dict[str, Any] = {"markersize": 7, "markeredgewidth": 1.6, "zorder": 4}
-    ax.plot(row["effect"], y, "o", color=colour, markerfacecolor=face or colour, **dot)
+    ax.plot(row[value], y, "o", color=colour, markerfacecolor=face or colour, **dot)
 
 
 def note(
