@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.data.signals import ORDER
+from balance_sim.scenario.schema import SIGNAL_ORDER as ORDER
 from balance_sim.evidence.events.absorbed import (
     Absorber,
     clustered,

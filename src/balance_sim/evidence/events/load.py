@@ -16,7 +16,7 @@ from balance_sim.evidence.data.history import LAYERS_OF
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.sources import file_of
 from balance_sim.evidence.data.table import Read, ReadReport
-from balance_sim.evidence.events.absorbed import EventPanel, panel_of
+from balance_sim.evidence.events.absorbed import EventPanel
 from balance_sim.evidence.events.acts import ACTS, DYAD_YEARS, open_participants
 from balance_sim.evidence.events.exposure import EPOCH, Periods, act_sets
 from balance_sim.evidence.events.measurement import Study, shipped_parameters
@@ -167,4 +167,4 @@ def _panel(frame: pd.DataFrame, states: layers.Roster, first: int) -> EventPanel
     table = table.dropna().groupby(keys, as_index=False).sum()
     actor, target, period = (table[key].to_numpy().astype(np.int64) for key in keys)
     conflict, count = table["conflict"].to_numpy(float), table["count"].to_numpy(float)
-    return panel_of(conflict, count, actor, target, period, states.size)
+    return EventPanel(conflict, count, actor, target, period, states.size)

@@ -33,12 +33,10 @@ import numpy as np
 from scipy.stats import norm
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.signals import ORDER
 from balance_sim.evidence.events.absorbed import (
     AbsorbedFit,
     EventPanel,
     Floats,
-    Ints,
     fit_absorbed,
     informative,
     one_step,
@@ -52,6 +50,7 @@ from balance_sim.evidence.events.exposure import (
     shown,
 )
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.schema import SIGNAL_ORDER
 
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
@@ -123,7 +122,7 @@ class Column:
 def groups_of(acts: ActSets) -> list[Column]:
     """The pooled columns that the acts allow."""
     joint = {acts.kinds[k] for k in acts.kind[~acts.has_named_targets]}
-    ordered = tuple(kind for kind in ORDER if kind in joint)
+    ordered = tuple(kind for kind in SIGNAL_ORDER if kind in joint)
     aimed_kinds = {acts.kinds[k] for k in acts.kind[acts.has_named_targets]}
     by_group = {
         "intent": ordered,
@@ -303,22 +302,23 @@ def measure(
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study)
     null = fit_absorbed(panel, study.rows(study.quarrel)[:, None])
-    pooled, kinds = groups_of(study.acts), kinds_of(study.acts)
-    z = one_step(null, exposures.columns([*pooled, *kinds]))
-    permuted = permuted_z(exposures, [*pooled, *kinds], null, permutations, seed, say)
-    count = len(pooled)
-    fits = [_fit(exposures, columns, null.rho) for columns in (pooled, kinds)]
-    estimates = [
-        _estimates(exposures, fits[0], slope, z[:count], permuted[:, :, :count]),
-        _estimates(exposures, fits[1], slope, z[count:], permuted[:, :, count:]),
-    ]
-    multipliers, covariance = _multipliers(fits[1].alone, slope, estimates[1])
+    columns = [*groups_of(study.acts), *kinds_of(study.acts)]
+    z = one_step(null, exposures.columns(columns))
+    permuted = permuted_z(exposures, columns, null, permutations, seed, say)
+    count = len(groups_of(study.acts))
+    pooled, kinds = (
+        _estimates(
+            exposures, columns[part], null.rho, slope, z[part], permuted[:, :, part]
+        )
+        for part in (slice(count), slice(count, None))
+    )
+    multipliers, covariance = _multipliers(kinds[1], slope, kinds[0])
     slope_within = (np.nan, np.nan)
     if null.apart.any():
         slope_within = (float(null.estimate[0]), float(null.errors[0]))
     return EventWeights(
-        pooled=estimates[0],
-        kinds=estimates[1],
+        pooled=pooled[0],
+        kinds=kinds[0],
         multipliers=multipliers,
         covariance=covariance,
         slope=slope,
@@ -331,66 +331,51 @@ def measure(
     )
 
 
-@dataclass(frozen=True)
-class _ColumnFit:
-    """Columns fitted alone, and with acts to come and acts long past beside them.
-    rows: of the panel where each is not 0."""
-
-    columns: list[Column]
-    rows: Ints
-    alone: AbsorbedFit
-    with_placebos: AbsorbedFit
-
-
-def _fit(exposures: Exposures, columns: list[Column], rho: float) -> _ColumnFit:
-    study = exposures.study
+def _estimates(
+    exposures: Exposures,
+    columns: list[Column],
+    rho: float,
+    slope: tuple[float, float],
+    z: Floats,
+    permuted: Floats,
+) -> tuple[tuple[EventEstimate, ...], AbsorbedFit]:
+    """The multiplier of each column, its error stretched by the spread of the placebos,
+    and the fit of the columns. z: (c,); permuted: (2, P, c) z with dates and with
+    participants permuted."""
+    study, size = exposures.study, len(columns)
     nats = study.rows(study.quarrel)[:, None]
     now, lead, stale = (
         exposures.columns(columns, when) for when in ("now", "lead", "stale")
     )
-    alone = fit_absorbed(study.panel, np.column_stack([now, nats]), rho=rho)
+    fit = fit_absorbed(study.panel, np.column_stack([now, nats]), rho=rho)
     stacked = np.column_stack([now, lead, stale, nats])
-    with_placebos = fit_absorbed(study.panel, stacked, rho=rho)
-    return _ColumnFit(columns, (now != 0).sum(axis=0), alone, with_placebos)
-
-
-def _estimates(
-    exposures: Exposures,
-    fit: _ColumnFit,
-    slope: tuple[float, float],
-    z: Floats,
-    permuted: Floats,
-) -> tuple[EventEstimate, ...]:
-    """The multiplier of each column, its error stretched by the spread of the placebos.
-    z: (c,); permuted: (2, P, c) z with dates and with participants permuted."""
-    size, permutations = len(fit.columns), permuted.shape[1]
-    tested = fit.with_placebos.estimate / np.maximum(fit.with_placebos.errors, 1e-300)
+    tested = fit_absorbed(study.panel, stacked, rho=rho)
+    tested_z = tested.estimate / np.maximum(tested.errors, 1e-300)
     is_larger = np.abs(permuted) >= np.abs(z) - 1e-12
-    p = (1.0 + is_larger.sum(axis=1)) / (permutations + 1.0)
+    p = (1.0 + is_larger.sum(axis=1)) / (permuted.shape[1] + 1.0)
     estimates = []
-    for c, column in enumerate(fit.columns):
+    for c, column in enumerate(columns):
         spread = [np.nan, np.nan]
-        if permutations:
+        if permuted.size:
             spread = [float(np.sqrt(np.mean(draws[:, c] ** 2))) for draws in permuted]
-        coefficient = float(fit.alone.estimate[c])
-        error = float(fit.alone.errors[c]) * float(np.nanmax([1.0, *spread]))
-        multiplier = coefficient / slope[0]
+        error = float(fit.errors[c]) * float(np.nanmax([1.0, *spread]))
+        multiplier = float(fit.estimate[c]) / slope[0]
         estimate = EventEstimate(
             column=column,
-            coefficient=coefficient,
+            coefficient=float(fit.estimate[c]),
             estimate=multiplier,
             error=float(np.hypot(error, multiplier * slope[1]) / slope[0]),
             z=float(z[c]),
-            lead_z=float(tested[size + c]),
-            stale_z=float(tested[2 * size + c]),
+            lead_z=float(tested_z[size + c]),
+            stale_z=float(tested_z[2 * size + c]),
             dates_p=float(p[0, c]),
             participants_p=float(p[1, c]),
             spread=(spread[0], spread[1]),
             declared_end=_declared_end(exposures.weights, column),
-            rows=int(fit.rows[c]),
+            rows=int((now[:, c] != 0).sum()),
         )
         estimates.append(estimate)
-    return tuple(estimates)
+    return tuple(estimates), fit
 
 
 def _declared_end(weights: Mapping[str, Mapping[str, float]], column: Column) -> float:
