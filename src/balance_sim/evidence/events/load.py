@@ -19,7 +19,7 @@ from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.events.absorbed import EventPanel
 from balance_sim.evidence.events.acts import ACTS, DYAD_YEARS, open_participants
 from balance_sim.evidence.events.exposure import EPOCH, Periods, act_sets
-from balance_sim.evidence.events.measurement import Study, shipped_parameters
+from balance_sim.evidence.events.measurement import Study, shipped
 
 DAYS_PER_YEAR = 365.25
 BEFORE_YEARS, AFTER_YEARS = 5, 1
@@ -70,13 +70,18 @@ def load_events(
     is_before_end = dated["day"] < EPOCH + pd.Timedelta(days=window[1])
     dated = dated[is_before_end].reset_index(drop=True)
     quarrels = {name: SOURCES[LAYERS_OF[name][0]].of(folder) for name in QUARRELS}
-    nats, notes = _quarrels(quarrels, states, np.arange(years[0], years[1] + 1))
+    layers_of, notes = _quarrels(quarrels, states, np.arange(years[0], years[1] + 1))
     study = Study(
         panel=_panel(frame, states, years[0]),
         periods=periods,
         acts=act_sets(dated, states.position, states.size).involving_two(),
-        rivals=nats["rivalry"],
-        quarrel=_in_nats(nats),
+        rivals=layers_of["rivalry"],
+        quarrel=np.asarray(
+            sum(
+                shipped(f"parameters.{QUARRELS[name]}") * layer
+                for name, layer in layers_of.items()
+            )
+        ),
         window=window,
     )
     reads = [outcomes, *acts.values(), *quarrels.values()]
@@ -143,13 +148,6 @@ def _quarrels(
         message = "no rivalry of these years is known"
         raise DataError(message, "Put a file of strategic rivalries into the folder")
     return values, notes
-
-
-def _in_nats(quarrels: Mapping[str, layers.Floats]) -> layers.Floats:
-    """(T, n, n) the sum of the quarrels by what each counts in the model."""
-    weights = shipped_parameters(*QUARRELS.values())
-    layers_by_weight = zip(weights, quarrels.values(), strict=True)
-    return np.asarray(sum(weight * layer for weight, layer in layers_by_weight))
 
 
 def _panel(frame: pd.DataFrame, states: layers.Roster, first: int) -> EventPanel:

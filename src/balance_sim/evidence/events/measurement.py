@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -60,27 +62,14 @@ POWER = float(norm.ppf(0.8)) + QUANTILE
 """Standard errors off 0 at which an estimate is found in four of five samples."""
 
 
-def shipped_weights() -> dict[str, dict[str, float]]:
-    """By kind of event its shipped alignment, intent and half-life, and of the two
-    weights the upper end of the declared range."""
-    weights: dict[str, dict[str, float]] = {}
-    for row in parameter_table():
-        section, *names = str(row["path"]).split(".")
-        if section != "event_kinds":
-            continue
-        kind, name = names
-        of_kind = weights.setdefault(kind, {})
-        of_kind[name] = float(str(row["value"]))
-        span = row.get("range")
-        if isinstance(span, list | tuple):
-            of_kind[f"{name}_most"] = float(span[1])
-    return weights
+def shipped(path: str) -> float:
+    """The shipped value of a parameter, by key path."""
+    return float(str(_rows_by_path()[path]["value"]))
 
 
-def shipped_parameters(*names: str) -> list[float]:
-    """Values of the model's parameters, as shipped."""
-    values = {str(row["path"]): row["value"] for row in parameter_table()}
-    return [float(str(values[f"parameters.{name}"])) for name in names]
+@cache
+def _rows_by_path() -> dict[str, dict[str, object]]:
+    return {str(row["path"]): row for row in parameter_table()}
 
 
 @dataclass(frozen=True)
@@ -141,14 +130,18 @@ def kinds_of(acts: ActSets) -> list[Column]:
     ]
 
 
+def half_lives_of(kinds: Sequence[str]) -> dict[str, float]:
+    """Shipped half-lives in days, by kind of event."""
+    return {kind: shipped(f"event_kinds.{kind}.half_life_days") for kind in kinds}
+
+
 class Exposures:
     """Columns of evidence of a study's acts. half: half-lives by kind, days, if not as
     shipped."""
 
     def __init__(self, study: Study, half: Mapping[str, float] | None = None) -> None:
-        self.study, self.weights = study, shipped_weights()
-        shipped = {kind: row["half_life_days"] for kind, row in self.weights.items()}
-        self.half = half or shipped
+        self.study = study
+        self.half = half or half_lives_of(study.acts.kinds)
         self._aims: dict[tuple[str, str], Aims] = {}
 
     def columns(
@@ -178,7 +171,7 @@ class Exposures:
         group, study = column.group, self.study
         is_told = acts.has_named_targets == (group == "incident")
         sets = (acts.kind == acts.kinds.index(kind)) & is_told
-        weighted = series[sets] * self.weights[kind][column.weight]
+        weighted = series[sets] * shipped(f"event_kinds.{kind}.{column.weight}")
         if group == "alignment":
             return -study.rows(shown(acts.only(sets), weighted))
         # sets of the study itself, perhaps on other dates, have the same aims
@@ -371,18 +364,19 @@ def _estimates(
             dates_p=float(p[0, c]),
             participants_p=float(p[1, c]),
             spread=(spread[0], spread[1]),
-            declared_end=_declared_end(exposures.weights, column),
+            declared_end=_declared_end(column),
             rows=int((now[:, c] != 0).sum()),
         )
         estimates.append(estimate)
     return tuple(estimates), fit
 
 
-def _declared_end(weights: Mapping[str, Mapping[str, float]], column: Column) -> float:
+def _declared_end(column: Column) -> float:
     """Upper end of the declared range of a column's weights, as a multiplier."""
-    name = column.weight
-    rows = [weights[kind] for kind in column.kinds]
-    ends = [row[f"{name}_most"] / row[name] for row in rows if row[name]]
+    paths = [f"event_kinds.{kind}.{column.weight}" for kind in column.kinds]
+    ranges: list[Any] = [_rows_by_path()[path]["range"] for path in paths]
+    weights = [shipped(path) for path in paths]
+    ends = [span[1] / weight for span, weight in zip(ranges, weights, strict=True)]
     return float(np.median(ends))
 
 

@@ -26,8 +26,8 @@ from balance_sim.evidence.events.measurement import (
     Exposures,
     Study,
     groups_of,
+    half_lives_of,
     informative_study,
-    shipped_weights,
 )
 from balance_sim.scenario.schema import SIGNAL_ORDER
 
@@ -81,7 +81,7 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
     kinds as shipped: chi-square of their columns, beside the others, by factor."""
     study = informative_study(whole)
     nats = study.rows(study.quarrel)[:, None]
-    shipped = {kind: row["half_life_days"] for kind, row in shipped_weights().items()}
+    shipped = half_lives_of(study.acts.kinds)
     profiles = []
     for name, kinds in KINDS_BY_COST.items():
         columns = _columns_of(study, kinds)
@@ -90,13 +90,13 @@ def half_lives(whole: Study, rho: float) -> list[HalfLives]:
         )
         beside = np.column_stack([nats, Exposures(study).columns(others)])
         null = fit_absorbed(study.panel, beside, rho=rho)
-        chi = []
-        for factor in FACTORS if columns else ():
-            half = shipped | {kind: shipped[kind] * factor for kind in kinds}
-            evidence = Exposures(study, half).columns(columns)
-            chi.append(joint_chi_square(null, evidence))
         on_record = {kind for column in columns for kind in column.kinds}
         measured = tuple(kind for kind in kinds if kind in on_record)
+        chi = []
+        for factor in FACTORS if columns else ():
+            half = shipped | {kind: shipped[kind] * factor for kind in measured}
+            evidence = Exposures(study, half).columns(columns)
+            chi.append(joint_chi_square(null, evidence))
         if columns:
             profiles.append(HalfLives(name, measured, FACTORS, tuple(chi)))
     return profiles
