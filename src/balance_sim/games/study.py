@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from balance_sim.study.jobs import Job, Progress, Task
 from balance_sim.study.machine import version
 from balance_sim.study.run import (
     check_seed,
+    keep_results,
     own_rules,
     run_tasks,
     runs_a_shard,
@@ -106,17 +107,12 @@ def play(
         entries = {"files": files or {}, "command": command, "game": game.as_plain()}
         manifest = manifest_of("run", job, rules, entries)
         sink = Folder(Path(out), manifest)
-    report = progress or (lambda *_: None)
     with sink as store:
         store.want(runs)
         blocks = missing(store.done().get(0, []), runs, size)
+        results = run_tasks(job, map(Task, blocks), workers, client)
         done = runs - sum(map(len, blocks))
-        report(done, runs, len(store.failed()))
-        with closing(run_tasks(job, map(Task, blocks), workers, client)) as results:
-            for result in results:
-                store.keep(result)
-                done += len(result.task.block)
-                report(done, runs, len(store.failed()))
+        keep_results(store, results, (done, runs), progress)
         store.hold(runs)
         failed = tuple(row for row in store.failed() if row["run"] < runs)
         memory = store.tables() if isinstance(store, InMemory) else ()
