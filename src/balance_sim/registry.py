@@ -17,7 +17,7 @@ run_figures : figures of a run by name
 doubt : from a run to a `Doubt`, how sure its effect is, or None
 section : from a run to a `Section` of its report, or None
 uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
-    `estimate`; what is printed of it: `lines`, `sentences`, `unscored`
+    `estimate`; what is printed of it: `sentences`
 further_outcomes : by the manifest's key, a function of plain data that returns
     `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
 parameters : what is drawn of a scenario's parameters, rows of a table
@@ -138,7 +138,6 @@ ROOMS = (
 EXTRAS = {
     "SALib": "sensitivity",
     "dask": "cluster",
-    "dask_jobqueue": "cluster",
     "distributed": "cluster",
     "sklearn": "evidence",
     "starlette": "app",

@@ -92,7 +92,7 @@ def test_check_with_changes(bad):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("chek",), "Did you mean 'check'?"),
+        (("chek",), "Did you mean 'balance-sim check'?"),
         (("check",), "Missing argument 'FILE'"),
         (("check", "--jsn", "x"), "No such option"),
         (("--nonsense",), "No such option"),
@@ -148,10 +148,10 @@ def test_every_command_says_what_the_file_of_another_is(command):
 def test_check_of_a_folder(tmp_path):
     (tmp_path / "a.yaml").write_text("schema: 1\n")
     code, _, err = invoke("check", str(tmp_path))
-    assert code == 2 and "give the path of a file; it holds a.yaml" in err
+    assert code == 2 and "give the path of a file" in err
     (tmp_path / "manifest.json").write_text("{}")
     code, _, err = invoke("check", str(tmp_path))
-    assert code == 2 and f"is a results folder: balance-sim verify {tmp_path}" in err
+    assert code == 2 and f"balance-sim verify {tmp_path}" in err
 
 
 BAD_ARGUMENTS = [
@@ -192,14 +192,14 @@ def test_folders_without_results_and_of_others(tmp_path, monkeypatch):
     code, _, err = invoke("explain", "results/mine")
     assert code == 2 and err.endswith("give a folder that holds manifest.json\n")
     code, out, _ = invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--out", "results/min")
-    assert code == 0 and out.endswith("\nResults: results/min; --verbose prints more\n")  # nothing was drawn
+    assert code == 0 and out.endswith("\nResults: results/min\n")  # nothing was drawn
     for folder in ("results/mine", "results", "mine"):
         code, _, err = invoke("status", folder)
         assert code == 2 and err.endswith("give a folder that holds manifest.json\n")
     code, _, err = invoke("sensitivity", "results/min")
     assert code == 2 and "give a folder of `balance-sim sweep`" in err
     code, _, err = invoke("compare", "results/min@1", "results/min")
-    assert code == 2 and "leave out @1" in err
+    assert code == 2 and "`1`" in err
     code, out, _ = invoke("compare", "results/min", "results/min")
     assert code == 0 and "the same on both sides: " in out and not re.search(r"\+0\.0+\b", out)
 
@@ -227,27 +227,20 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
         assert invoke("new", "other", "--out", "-", "--base-rate", none)[0] == 2
 
 
-def test_parameters_on_a_narrow_terminal(monkeypatch):
-    """No line is longer than the terminal, and every path can be read off: what is above, and the name."""
+@pytest.mark.parametrize("words", [(), ("beijing_2025",)])
+def test_parameters_fit_80_columns_and_every_path_can_be_read_off(words, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    _, out, _ = invoke("parameters")
-    paths, values, above = [], [], ""
-    for line in out.splitlines()[3:]:
+    paths, above = [], ""
+    for line in invoke("parameters", *words)[1].splitlines()[1:]:
         assert len(line) <= 80
-        if line.startswith("   "):
-            continue  # the rest of a unit
-        cells = line.split()
+        name = line.split()[0]
         if line.startswith("  "):
-            paths.append(f"{above}.{cells[0]}")
-            values.append(cells[1])
-        elif len(cells) > 1:
-            paths.append(cells[0])
-            values.append(cells[1])
-        elif cells:
-            above = cells[0]
-    table = json.loads(invoke("parameters", "--json")[1])
-    assert paths == [row["path"] for row in table]
-    assert values == [f"{row['value']:g}" for row in table]
+            paths.append(f"{above}.{name}")
+        elif len(line.split()) > 1:
+            paths.append(name)
+        else:
+            above = name
+    assert paths == [row["path"] for row in json.loads(invoke("parameters", *words, "--json")[1])]
 
 
 def test_schema_is_one_json_document():
@@ -290,20 +283,6 @@ def test_the_old_spelling_of_a_command_answers_with_the_new_one(name):
     code, _, err = invoke(name, "x")
     assert code == 2
     assert f"balance-sim evidence {name}" in err or name == "case"
-
-
-@pytest.mark.parametrize(
-    ("words", "now"),
-    [
-        (("new", "x", "--from-case", "A"), "balance-sim evidence case"),
-        (("run", "x", "--draw-parameters"), "--draws fitted"),
-        (("explain", "x", "--pair", "A-B"), "--dyad"),
-        (("explain", "x", "--all"), "--verbose"),
-    ],
-)
-def test_an_option_that_is_gone_answers_with_what_does_the_same(words, now):
-    code, out, err = invoke(*words)
-    assert (code, out) == (2, "") and now in err
 
 
 def test_every_command_has_help_of_one_line():

@@ -105,7 +105,8 @@ def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
     for scenario in (beijing, changed):  # all that a calibration and a forecast are made of, beside the fit
         record = own_record(scenario, 10, until=origin, ahead=True)
         assert np.isnan(record.within(2015, 2015).counts).all()
-        arrays = [of for of in vars(record.choices).values() if isinstance(of, np.ndarray)]
+        columns = vars(record.choices) | record.choices.terms
+        arrays = [of for of in columns.values() if isinstance(of, np.ndarray)]
         assert len(arrays) > 8
         out.append((record.counts, own_rows(scenario, record).x.to_numpy(), *arrays))
     for one, other in zip(*out, strict=True):

@@ -34,13 +34,12 @@ def outcomes(tmp_path: Path) -> Path:
     return path
 
 
-def test_only_the_window_the_kind_and_the_stage_count(outcomes: Path) -> None:
+def test_only_the_window_and_the_kind_count(outcomes: Path) -> None:
     def with_(**changes: object) -> list[float]:
         return outcomes_of(Forecast(**{**vars(FORECAST), **changes}), outcomes).y.tolist()
 
     assert with_() == [0, 1, 0, 0]
     assert with_(kinds=("logistics",)) == [0, 0, 0, 0]
-    assert with_(stage="in_force") == [0, 0, 1, 0]
     assert with_(last=date(1996, 3, 1)) == [1, 1, 0, 0]
 
 

@@ -54,9 +54,7 @@ def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
 
 
 def test_commands_of_plans_take_a_bare_name(empty: Path) -> None:
-    """Asked for what they lack, `gof` and `hindcast` have found the file and its kind."""
-    code, _, told = invoke("evidence", "gof", "hindcast_dcad")
-    assert code == 2 and "--data" in told
+    """Asked for what it lacks, `hindcast` has found the file and its kind."""
     code, _, told = invoke("evidence", "hindcast", "hindcast_dcad", "--data", "nowhere")
     assert code == 4 and "hindcast_dcad" not in told and "nowhere" in told
     code, _, told = invoke("evidence", "cases", "smoke")

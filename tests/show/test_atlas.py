@@ -19,18 +19,8 @@ def area(ring: atlas.Ring) -> float:
 
 def test_the_file_is_the_published_one_with_its_licence() -> None:
     folder = files("balance_sim.show.atlas")
-    assert hashlib.sha256((folder / atlas.FILE).read_bytes()).hexdigest() == atlas.SHA256
-    assert atlas.SHA256 in (folder / "README.md").read_text()
+    assert hashlib.sha256((folder / atlas.FILE).read_bytes()).hexdigest() in (folder / "README.md").read_text()
     assert "Permission to use, copy, modify" in (folder / "LICENSE").read_text()
-
-
-def test_a_damaged_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    atlas.countries.cache_clear()
-    monkeypatch.setattr(atlas, "SHA256", "0" * 64)
-    with pytest.raises(atlas.DamagedAtlas, match="is damaged"):
-        atlas.countries()
-    monkeypatch.undo()
-    assert len(atlas.countries()) == 177
 
 
 def test_every_shape_has_an_area_and_closed_rings() -> None:

@@ -6,24 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from balance_sim.cli import main
-from balance_sim.effects.compare import ComparedSide, compare
+from balance_sim.effects.compare import ComparedSide
 from balance_sim.effects.run import run
-from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.comparison import Comparison
-from balance_sim.show.figures import COMPARISON_FIGURES, fitting, words_of
-from balance_sim.show.figures.comparison import (
-    comparison_pairs_table,
-    comparison_pairs_title,
-    differences_table,
-    studies_table,
-)
+from balance_sim.show.comparison import Comparison, agreement_rows, dyad_rows
+from balance_sim.show.figures import fitting, words_of
+from balance_sim.show.figures.comparison import studies_table
 from balance_sim.show.report import report_html
-from balance_sim.stats.intervals import drawn_interval, spread_over
+from balance_sim.stats.intervals import paired_interval
 from balance_sim.study.result import Result
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
@@ -38,16 +32,13 @@ def beside(**studies: Result) -> Comparison:
 def test_the_excess_of_each_study_and_run_by_run_against_the_first() -> None:
     """Excesses by run: 1, 0, 1, 0 in the one, 0 in the other; runs that only one has do not count in between."""
     table = studies_table(beside(first=four_runs(), second=alike())).set_index("label")
-    assert table["excess"].tolist() == [0.5, 0.0]
+    assert table["effect"].tolist() == [0.5, 0.0]
     assert table["level"].tolist() == [1.0, 1.0]
     assert table["n"].tolist() == [4, 30]
-    difference = np.array([-1.0, 0.0, -1.0, 0.0])
-    spread = spread_over(np.array([2.0, 2, 1, 1]), np.array([1.0, 2, 0, 1]))
-    expected = drawn_interval(difference, max(spread, spread_over(np.ones(4), np.ones(4))))
+    expected = paired_interval(np.zeros(4), np.array([1.0, 0.0, 1.0, 0.0]), least=1.0)
     assert table.loc["second", ["against_first", "against_lo", "against_hi"]].tolist() == pytest.approx(
         [expected[0], *expected[2:]]
     )
-    assert table["paired"].all()
 
 
 def test_other_seeds_are_not_paired() -> None:
@@ -55,7 +46,6 @@ def test_other_seeds_are_not_paired() -> None:
     other = four_runs()
     moved = replace(other, seed=8)
     table = studies_table(beside(first=four_runs(), second=moved))
-    assert not table["paired"].iloc[1]
     half = 2.446912 * np.sqrt(2 * (1 / 3) / 4)  # Student's t with 6 degrees of freedom
     assert table[["against_lo", "against_hi"]].iloc[1].tolist() == pytest.approx([-half, half], abs=1e-4)
 
@@ -73,39 +63,28 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_rows_are_those_of_compare(folders: list[str]) -> None:
+    """Of all arms a row each; of one pair of arms a row a direction; dyads that differ, furthest first."""
     both = Comparison.of(folders)
     assert both.names == ("seen", "unseen")
-    table, found = differences_table(both), compare(*folders)
-    assert len(table) == len(found.outcomes)
-    assert table["outcome"].iloc[0] == "accords_counter_365"
-    key = ["outcome", "right_arm"]
-    wanted = found.outcomes.set_index(key)["difference"]
-    pd.testing.assert_series_equal(
-        table.set_index(["outcome", "arm"])["difference"].sort_index(), wanted.sort_index(), check_names=False
-    )
+    pair = both.comparison
+    assert pair is not None
+    head, *rows = agreement_rows(pair.outcomes, both.titles)
+    assert head[0] == "counter-balancing security agreements within a year"
+    wanted = pair.outcomes.set_index("outcome").loc["accords_counter_365", "difference"]
+    assert [float(row[3]) for row in rows] == pytest.approx(wanted.tolist(), abs=1e-3)
+    one = pair.outcomes[pair.outcomes["right_arm"] == pair.outcomes["right_arm"].iloc[0]]
+    assert len(agreement_rows(one, both.titles)) == 5
+    _, *dyads = dyad_rows(pair.dyads, both.titles, 3)
+    moved = pair.dyads[pair.dyads["difference"] != 0]
+    assert len(dyads) == min(len(moved), 3)
     for name, picture in fitting(both).items():
         assert len(words_of(picture.draw(both))) > 10, name
-
-
-def test_pairs_that_differ_most_come_first(tmp_path: Path) -> None:
-    """Of five states that sign often; on the right they expect much less of each other."""
-    scenario = load_scenario("experiments/smoke/five_states.yaml")
-    for name, weight in (("left", 0.0), ("right", -3.0)):
-        run(with_values(scenario, {"theory.weights.similarity": weight}), 12, seed=2, out=tmp_path / name)
-    both = Comparison.of([str(tmp_path / "left"), str(tmp_path / "right")])
-    table = comparison_pairs_table(both)
-    assert len(table) > 2
-    assert (table["difference"] - (table["right"] - table["left"])).abs().max() < 1e-12
-    assert table["difference"].abs().is_monotonic_decreasing
-    assert (table["lo"] <= table["difference"]).all() and (table["difference"] <= table["hi"]).all()
-    assert table["arm"].unique().tolist() == ["summit"]
-    assert words_of(COMPARISON_FIGURES["pairs"].draw(both)) == comparison_pairs_title(table)
 
 
 def test_the_report_of_a_comparison(folders: list[str]) -> None:
     text = report_html(Comparison.of(folders))
     assert "<script" not in text
-    assert text.count("<img") == len(fitting(Comparison.of(folders))) >= 2
+    assert text.count("<img") == len(fitting(Comparison.of(folders))) >= 1
     path = f"inputs.events.{SCENARIO.focal}.visibility"
     assert f'<th scope="row">{path}</th><td>1.0</td><td>0.0</td>' in text
     assert len(text.encode()) < 600 * 1024
@@ -122,15 +101,15 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     assert "b | $x_{$ &lt;b&gt;" in text and "$x_{$ <b>" not in text
     experiment = load_experiment("experiments/smoke.yaml")
     sweep(experiment, out=tmp_path / "s")
-    with pytest.raises(WrongRequest, match="is a sweep: beside more than one other, name a point"):
+    with pytest.raises(WrongRequest, match="name a point"):
         Comparison.of([folders[0], folders[1], str(tmp_path / "s")])
     with pytest.raises(WrongRequest, match="two results folders or more"):
         Comparison.of([folders[0]])
     of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
-    assert "point 0, The summit takes place" in set(differences_table(of_sweeps)["label"])
-    assert fitting(of_sweeps).keys() == {"differences"}
-    table = differences_table(of_sweeps)
-    assert (table["difference"].dropna() == 0).all()
+    pair = of_sweeps.comparison
+    assert pair is not None and not fitting(of_sweeps)
+    names = [row[0] for row in agreement_rows(pair.outcomes, of_sweeps.titles)]
+    assert "point 0: The summit takes place" in names
 
 
 def test_from_the_command_line(folders: list[str], tmp_path: Path) -> None:
@@ -144,7 +123,7 @@ def test_from_the_command_line(folders: list[str], tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["studies.png", "studies.svg"]
     done = runner.invoke(main, ["plot", folders[0], "nowhere"])
     assert done.exit_code == 2
-    assert "no results and no figure `nowhere`; figures are: fan, " in done.output
+    assert "no figure `nowhere`" in done.output
     done = runner.invoke(main, ["report", f"{folders[0]}:with"])
     assert done.exit_code == 2
     assert "give the folder, or two sides to compare" in done.output

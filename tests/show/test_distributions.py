@@ -13,8 +13,6 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.figures.distributions import (
     KINDS,
-    course_of,
-    course_table,
     effects_table,
     spread_of,
     values_table,
@@ -51,18 +49,6 @@ def test_every_kind_is_drawn_with_a_title(result: AnalysedResult, kind: str, out
     assert len(marks) == (2 if kind == "hist" else 1)
 
 
-def test_a_course_over_time_is_of_counts_by_week_or_of_windows(result: AnalysedResult) -> None:
-    assert course_of(result, "accords_counter_300") == "counter"
-    last = course_table(result, "counter").set_index("arm").query(f"day == {result.horizon}")["q50"]
-    counts = result.curves("counter")["no_summit"][:, -1]
-    assert last["no_summit"] == np.quantile(counts, 0.5, method="inverted_cdf")
-    windows = course_of(result, "insecurity_host_300")
-    assert isinstance(windows, dict) and [*windows] == sorted(result.scenario.report.windows)
-    assert course_table(result, windows)["day"].unique().tolist() == [*windows]
-    with pytest.raises(WrongRequest, match="no course over time; its kinds are: ecdf"):
-        spread_of(result, "first_counter_days", "fan")
-
-
 def test_all_figures_are_listed_without_results() -> None:
     done = CliRunner().invoke(main, ["plot", "--list"])
     assert done.exit_code == 0
@@ -76,7 +62,7 @@ def test_what_is_not_there_is_a_wrong_request(result: AnalysedResult, tmp_path: 
         spread_of(result, "accords_al_300", "ecdf")
     with pytest.raises(WrongRequest):
         spread_of(result, "own_x", "ecdf")
-    with pytest.raises(WrongRequest, match="did you mean `ecdf`"):
+    with pytest.raises(WrongRequest, match="no kind of figure `ecd`"):
         spread_of(result, "accords_all_300", "ecd")
     bs.run(bs.load_scenario(SMALL), runs=2, out=tmp_path / "r")
     done = CliRunner().invoke(main, ["plot", str(tmp_path / "r"), "--outcome", "accords_all_300", "--kind", "hist"])

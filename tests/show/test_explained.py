@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.effects.explain import keep
-from balance_sim.effects.explain.attribution import GROUPS, attribute
+from balance_sim.effects.explain.attribution import attribute
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import StoreDamaged
@@ -32,31 +32,12 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 def test_parts_sum_to_the_filtered_effect(explained: Result) -> None:
     table = attribution_table(explained)
-    assert table["value"].sum() == pytest.approx(table["effect"].iloc[0], abs=1e-12)
+    assert table["effect"].sum() == pytest.approx(table["total"].iloc[0], abs=1e-12)
     outcome = f"accords_counter_{explained.window}"
     effect = explained.effects.set_index("outcome").loc[outcome]
     assert effect["estimator"] == "filtered"
-    assert table["effect"].iloc[0] == pytest.approx(effect["mean"])
-    assert list(table["group"])[-1] == "feedback" and table["value"].iloc[-1] != 0
-    assert table["alone"].isna().tolist() == [False] * 5 + [True]
-
-
-def test_what_an_earlier_version_explained_is_drawn_as_it_stands(explained: Result) -> None:
-    """Its document has no row of feedback."""
-    assert explained.folder is not None
-    path = explained.folder / "explain.json"
-    before = path.read_text()
-    document = json.loads(before)
-    sums = explained.folder / "SHA256SUMS"
-    put_down = sums.read_text()
-    sums.unlink()  # nor had it a checksum
-    del document["attribution"]["feedback"]
-    path.write_text(json.dumps(document))
-    try:
-        assert list(attribution_table(explained)["group"]) == list(GROUPS)
-    finally:
-        path.write_text(before)
-        sums.write_text(put_down)
+    assert table["total"].iloc[0] == pytest.approx(effect["mean"])
+    assert list(table["group"])[-1] == "feedback" and table["effect"].iloc[-1] != 0
 
 
 def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
@@ -84,7 +65,7 @@ def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None
     figure = FIGURES["attribution"].draw(explained)
     assert words_of(figure) == attribution_title(attribution_table(explained))
     labels = [label.get_text().replace("\n", " ") for label in figure.axes[0].get_yticklabels()]
-    assert labels == [GROUP_WORDS[name] for name in (*GROUPS, "feedback")]
+    assert labels == [GROUP_WORDS[name] for name in attribution_table(explained)["group"]]
     more = run(explained.scenario, 9, arms=["washington_doubted"], out=explained.folder)
     assert attribution_table(more).empty  # what was explained speaks of eight runs
     assert "there is no attribution" in words_of(FIGURES["attribution"].draw(more))

@@ -11,15 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.show.figures import FIGURES, fitting
-from balance_sim.show.figures.counts import (
-    draw_fan,
-    draw_outcomes,
-    fan_effects_table,
-    fan_table,
-    outcomes_table,
-)
+from balance_sim.show.figures.counts import draw_fan, fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import draw_dyads, dyads_table
-from balance_sim.show.figures.effects import difference_table, draw_difference
+from balance_sim.show.figures.effects import arms_table, draw_arms
 from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, readable
 from balance_sim.show.plots import save_figures
 from balance_sim.show.save import figure_bytes
@@ -30,24 +24,10 @@ from matplotlib.text import Text  # isort: skip
 
 EMPTY = {
     "all runs failed": set(FIGURES),
-    "one run": {"convergence", "relations"},
-    "reference only": {
-        "difference",
-        "pairs",
-        "network",
-        "arms",
-        "map",
-        "convergence",
-        "placebos",
-    },
+    "reference only": {"pairs", "arms", "map", "placebos"},
 }
 
-UNOBSERVED = {
-    "relations",
-    "attribution",
-    "timeline",
-    "uncertainty",
-}  # of these studies made by hand none is observed
+UNOBSERVED = {"relations", "attribution"}  # of these studies made by hand none is observed
 
 
 def words_of(figure: Figure) -> list[Text]:
@@ -92,21 +72,20 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     grid = figure.subplots(3, 2)
     result = four_runs()
     assert draw_fan(fan_table(result), effects=fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
-    assert draw_difference(difference_table(result), ax=grid[0, 1]) is figure
+    assert draw_arms(arms_table(result), ax=grid[0, 1]) is figure
     assert draw_dyads(dyads_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
-    assert draw_outcomes(outcomes_table(result), ax=grid[2, 0]) is figure
     assert figure.get_suptitle() == ""
-    assert "As it happened" in grid[0, 1].get_title(loc="left")
+    assert "arm differs detectably" in grid[0, 1].get_title(loc="left")
 
 
 def test_drawing_leaves_the_users_settings_alone() -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"font.size": 23.0, "font.family": ["serif"], "svg.hashsalt": "mine"}):
-        mine = figure_bytes(FIGURES["outcomes"].draw(four_runs()), "svg")
+        mine = figure_bytes(FIGURES["arms"].draw(four_runs()), "svg")
         assert mpl.rcParams["font.size"] == 23.0
         assert mpl.rcParams["svg.hashsalt"] == "mine"
-    assert mine == figure_bytes(FIGURES["outcomes"].draw(four_runs()), "svg")
+    assert mine == figure_bytes(FIGURES["arms"].draw(four_runs()), "svg")
 
 
 def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:

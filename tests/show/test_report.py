@@ -6,13 +6,11 @@ import re
 import urllib.parse
 from functools import cache
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
-from balance_sim.show import report as report_page
 from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
-from balance_sim.show.report import digest, report_html, save_study, text_of
+from balance_sim.show.report import digest, report_html, text_of
 from studies import CASES, SCENARIO, alike, four_runs
 
 VOID = {"meta", "link", "br", "img", "input"}
@@ -74,8 +72,11 @@ def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page:
     downloads = [attrs for tag, attrs in page.elements if tag == "a" and "download" in attrs]
     assert len(downloads) == len(pictures) + 1
     whole = {attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2]) for attrs in downloads}
-    lines = whole["difference.csv"].splitlines()
-    assert lines == ["title,fewer,same,more,n", "As it happened,0,0.5,0.5,4", "Half,0,1,0,4"]
+    head, *lines = whole["arms.csv"].splitlines()
+    assert head.startswith("arm,effect,lo,hi,mcse,n,") and [line.split(",")[:2] for line in lines] == [
+        ["with", "0.5"],
+        ["half", "0"],
+    ]
     assert text.count("<details>") >= len(pictures)
 
 
@@ -125,19 +126,6 @@ def vars_of(result: object) -> dict[str, object]:
     from dataclasses import fields
 
     return {field.name: getattr(result, field.name) for field in fields(result)}  # type: ignore[arg-type]
-
-
-def test_figures_written_by_a_process_of_their_own_have_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    """Two fifths of them, as of a large scenario; the page is the one whose figures are drawn one by one."""
-    here = save_study(four_runs(), tmp_path / "here")
-    monkeypatch.setattr(report_page, "LARGE", 0)
-    apart = save_study(four_runs(), tmp_path / "apart")
-    names = [path.relative_to(tmp_path / "here").as_posix() for path in here]
-    assert [path.relative_to(tmp_path / "apart").as_posix() for path in apart] == names and len(names) > 11
-    assert all((tmp_path / "apart" / name).read_bytes() == (tmp_path / "here" / name).read_bytes() for name in names)
-    assert (tmp_path / "apart" / "report.html").read_text() == text
 
 
 @pytest.mark.parametrize("case", ["250 runs", "reference only", "all runs failed"])

@@ -17,12 +17,11 @@ from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import theories_table
 from balance_sim.show.figures.sweeps import (
+    factor_spreads,
+    factors_table,
+    factors_title,
     indices_table,
     indices_title,
-    multiples_table,
-    multiples_title,
-    shown_factors,
-    spread_between,
     surface_table,
 )
 from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
@@ -48,14 +47,14 @@ def test_one_point_has_the_figures_of_a_run(swept: SweepResult) -> None:
 
 
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
-    table = multiples_table(swept)
+    table = factors_table(swept)
     assert len(table) == 6 * 2
     assert swept.headline_outcome == "alignment_participants_rest_90"
     effects = swept.effects[swept.effects["outcome"] == swept.headline_outcome].set_index("point")["mean"]
-    part = table[table["factor"] == "parameters.beta"].set_index("point")["excess"]
-    assert part.to_dict() == effects.to_dict()
-    means = part.groupby(table[table["factor"] == "parameters.beta"].set_index("point")["value"]).mean()
-    assert spread_between(table[table["factor"] == "parameters.beta"]) == pytest.approx(means.max() - means.min())
+    part = table[table["factor"] == "parameters.beta"].set_index("point")
+    assert part["effect"].to_dict() == effects.to_dict()
+    means = part.groupby("value")["effect"].mean()
+    assert factor_spreads(table)["parameters.beta"] == pytest.approx(means.max() - means.min())
 
 
 def test_no_visibility_no_excess(swept: SweepResult) -> None:
@@ -64,14 +63,14 @@ def test_no_visibility_no_excess(swept: SweepResult) -> None:
     assert len(table) == 6 and (table["points"] == 1).all()
     names = {str(table["factor_x"].iloc[0]): "x", str(table["factor_y"].iloc[0]): "y"}
     unseen = table[table[names["events.summit.visibility"]] == 0]
-    assert unseen["excess"].tolist() == [0.0, 0.0]
+    assert unseen["effect"].tolist() == [0.0, 0.0]
 
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
-    assert set(fitting(swept)) == {"multiples", "surface"}
+    assert set(fitting(swept)) == {"factors", "surface"}
     assert "no indices to show" in words_of(SWEEP_FIGURES["indices"].draw(swept))
     paths = save_figures(open_run_or_sweep(swept.folder), swept.folder)
-    assert [path.name for path in paths] == ["multiples.png", "multiples.svg", "surface.png", "surface.svg"]
+    assert [path.name for path in paths] == ["factors.png", "factors.svg", "surface.png", "surface.svg"]
 
 
 SAMPLED = """schema: 1
@@ -100,10 +99,10 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 
 def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> None:
     table = indices_table(sampled)
-    assert len(table) == 2 * 2 * 2  # factors, first and total, of the effect and of the mean
+    assert len(table) == 2 * 2  # factors, first and total
     found = sensitivity(sampled, ["insecurity_threatened_300"]).indices
     row = found[(found["of"] == "effect") & (found["factor"] == "events.summit.visibility")].iloc[0]
-    bar = table[(table["of"] == "effect") & (table["factor"] == "events.summit.visibility")].set_index("index")
+    bar = table[table["factor"] == "events.summit.visibility"].set_index("index")
     for name in ("first", "total"):
         np.testing.assert_array_equal(
             bar.loc[name, ["value", "lo", "hi"]].to_numpy(float),
@@ -120,10 +119,9 @@ def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     effects = sampled.effects
     assert int(table["points"].sum()) == len(effects) == 8 * (2 + 2)
     assert table["x"].nunique() <= 5 and table["y"].nunique() <= 5
-    assert (table["excess"] * table["points"]).sum() == pytest.approx(effects["mean"].sum())
+    assert (table["effect"] * table["points"]).sum() == pytest.approx(effects["mean"].sum())
     half = (effects["hi"] - effects["lo"]) / 2
     assert ((table["hi"] - table["lo"]) / 2 >= half.min() - 1e-12).all()
-    assert all(" to " in words for words in table["words_x"])
     figure = SWEEP_FIGURES["surface"].draw(sampled)
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
@@ -150,7 +148,7 @@ outcomes: [accords_counter_300]
     table = theories_table(swept)
     assert table["label"].tolist() == ["hub doubt", "null"]
     effects = swept.effects[swept.effects["outcome"] == "accords_counter_300"]
-    for name, column in (("excess", "mean"), ("lo", "lo"), ("hi", "hi")):
+    for name, column in (("effect", "mean"), ("lo", "lo"), ("hi", "hi")):
         assert table[name].tolist() == effects[column].tolist()
     levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
     assert table["level"].tolist() == levels["mean"].tolist()
@@ -159,15 +157,15 @@ outcomes: [accords_counter_300]
 
 def test_of_many_factors_those_that_matter_have_a_panel() -> None:
     """Fourteen factors of two values; the excess changes by k along the k-th: the first two are left out."""
-    rows = [(2 * k + end, f"p.f{k:02}", float(end), float(k * end)) for k in range(14) for end in (0, 1)]
-    table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess"])
-    assert shown_factors(table.assign(lo=-1.0, hi=20.0, mcse=0.5)) == [f"p.f{k:02}" for k in range(2, 14)]
+    rows = [(f"p.f{k:02}", float(end), float(k * end)) for k in range(14) for end in (0, 1)]
+    spreads = factor_spreads(pd.DataFrame(rows, columns=["factor", "place", "effect"]))
+    assert list(spreads.index[:12]) == [f"p.f{k:02}" for k in range(13, 1, -1)]
 
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = report_html(swept)
     assert "relative to" in text and "; 40 replications a point." in text
-    assert multiples_title(multiples_table(swept)) in text
+    assert factors_title(factors_table(swept)) in text
     assert text.count("<img") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text

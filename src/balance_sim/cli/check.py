@@ -16,7 +16,7 @@ from balance_sim.registry import part, places
 from balance_sim.show.wording import (
     DIRECTIONS,
     arm_title,
-    percent,
+    arm_words,
     plural,
     state_names,
     table,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 ROLES = {"participants": "takes part", "others": "neither"}
 """Roles in the focal event, in words."""
-WIDEST = {"state": 26, "feared": 24}
-"""Characters of names in the table of whom each state fears."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,11 @@ class CheckedFile:
 @options.json_option
 @options.set_option
 @options.theory_option
-@options.verbose_option
 @click.option(
     "--world/--no-world",
     default=True,
-    help="Of a scenario also the start of the control arm: who fears whom, what can "
-    "count, what is expected.",
+    help="Of a scenario also the start of the control arm: roles in the event, what "
+    "can count, what is expected; with --json who fears whom.",
 )
 @click.option(
     "--seal",
@@ -73,7 +70,6 @@ def check(
     settings: tuple[str, ...],
     theory: str | None,
     world: bool,
-    verbose: bool,
     seal: bool,
 ) -> None:
     """Validate a scenario, an experiment, a game or a plan; every problem is found in
@@ -82,14 +78,22 @@ def check(
     FILE is a path, or a name as `balance-sim list` gives it. Exit code 4 if it is
     refused. Of a scenario the start of the control arm is printed, by the expected
     estimator."""
+    from balance_sim.scenario.diagnostics import report
     from balance_sim.scenario.plans import kind_of_file
 
-    _refuse_folder(file)
+    if os.path.isdir(file):
+        raise click.UsageError(
+            f"{file} is a folder: give the path of a file, or of results "
+            f"`balance-sim verify {file}`"
+        )
     if seal:
-        _write_digests(file)
+        from balance_sim.scenario import seal as write_digests
+
+        for name in write_digests(file):
+            click.echo(f"sealed: {name}", err=True)
     file_type = kind_of_file(file)
-    start = None
     type_name = "scenario" if file_type is None else file_type.name
+    start = None
     if type_name in places("check"):
         checked = part("check", type_name)(file, settings, theory)
     elif type_name == "experiment":
@@ -97,31 +101,20 @@ def check(
     else:
         scenario, checked = _checked_scenario(file, settings, theory)
         start = _world_at_start(scenario) if world else None
-    document = dict(checked.document)
-    if start is not None:
-        document["world"] = start.as_dict()
 
     def lines() -> Iterator[str]:
-        from balance_sim.scenario.diagnostics import report
-
         if checked.warnings:
             click.echo(report(checked.warnings), err=True)
         yield f"{file}: ok ({checked.summary})"
         if start is not None:
-            yield from ["", *world_lines(start, verbose=verbose)]
+            yield from ["", *world_lines(start)]
             for reason in start.why_nothing:
                 click.echo(f"warning: why nothing happens: {reason}", err=True)
 
+    document = dict(checked.document)
+    if start is not None:
+        document["world"] = start.as_dict()
     options.answer(document_of(checked.warnings, **document), lines, indent=2)
-
-
-def _write_digests(file: str) -> None:
-    """Write the sha256 of each table into the scenario that names it, where it is
-    missing. Raises ScenarioError."""
-    from balance_sim.scenario import seal
-
-    for table_name in seal(file):
-        click.echo(f"sealed: {table_name}", err=True)
 
 
 def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
@@ -134,9 +127,8 @@ def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
 
 def checked_plan(command: str, summary: str) -> CheckedFile:
     """Return what is said of a plan that a command reads."""
-    return CheckedFile(
-        f"plan of `{command}`: {summary}", {"plan": {"command": command}}
-    )
+    document: dict[str, object] = {"plan": {"command": command}}
+    return CheckedFile(f"plan of `{command}`: {summary}", document)
 
 
 def _checked_scenario(
@@ -151,13 +143,10 @@ def _checked_scenario(
         raise ScenarioError(problems)
     sections = ("states", "accords", "events", "arms")
     counts = {name: len(getattr(scenario, name)) for name in sections}
-    words = [f"{count} {name}" for name, count in counts.items()]
-    summary = ", ".join(words).replace("accords", "agreements")
+    words = ", ".join(f"{count} {name}" for name, count in counts.items())
+    summary = f"{words.replace('accords', 'agreements')}; sha256 {scenario.sha256[:8]}"
     head = {"name": scenario.name, "sha256": scenario.sha256, **counts}
-    checked = CheckedFile(
-        f"{summary}; sha256 {scenario.sha256[:8]}", {"scenario": head}, problems
-    )
-    return scenario, checked
+    return scenario, CheckedFile(summary, {"scenario": head}, problems)
 
 
 def _checked_experiment(
@@ -166,32 +155,35 @@ def _checked_experiment(
     """Return what is said of an experiment. Raises ScenarioError."""
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import check_experiment
+    from balance_sim.study.jobs import check_named_outcomes
 
     refuse_changes(settings, theory)
     experiment, problems = check_experiment(file)
     if experiment is None:
         raise ScenarioError(problems)
-    if experiment.head.outcomes:
-        from balance_sim.study.jobs import check_named_outcomes
-
-        unknown = check_named_outcomes(experiment)
-        if unknown:
-            raise ScenarioError([*unknown, *problems])
-    factors, points = len(experiment.paths), experiment.count()
-    runs = experiment.head.runs
-    size = f"{points:,} points x {runs:,} replications"
-    summary = f"{plural(factors, 'factor')}, {size} of {experiment.scenario.name}"
-    head = {
+    unknown = check_named_outcomes(experiment) if experiment.head.outcomes else []
+    if unknown:
+        raise ScenarioError([*unknown, *problems])
+    head: dict[str, object] = {
         "name": experiment.name,
-        "factors": factors,
-        "points": points,
-        "runs": runs,
+        "factors": len(experiment.paths),
+        "points": experiment.count(),
+        "runs": experiment.head.runs,
     }
+    summary = (
+        f"{plural(len(experiment.paths), 'factor')}, {head['points']:,} points x "
+        f"{head['runs']:,} replications of {experiment.scenario.name}"
+    )
     return CheckedFile(summary, {"experiment": head}, problems)
 
 
 def _world_at_start(scenario: Scenario) -> WorldAtStart:
-    """Raises click.ClickException where the numbers of the scenario lead to none."""
+    """Return the start of the control arm.
+
+    Raises
+    ------
+    click.ClickException : where the numbers of the scenario lead to none
+    """
     from balance_sim.effects.world_at_start import world_at_start
     from balance_sim.model.state import InvalidNumber
 
@@ -202,75 +194,21 @@ def _world_at_start(scenario: Scenario) -> WorldAtStart:
         raise click.ClickException(f"{error}: {advice}") from None
 
 
-def world_lines(start: WorldAtStart, *, verbose: bool = False) -> Iterator[str]:
-    """Yield for a terminal whom the roles of the event fall to, and what is expected;
-    verbose: whom each state fears."""
+def world_lines(start: WorldAtStart) -> Iterator[str]:
+    """Yield whom the roles of the event fall to, the role of fewest states first, and
+    what is expected in a year."""
     title = arm_title(start.scenario, start.scenario.reference_arm)
     yield from wrapped(f"Start of the control arm ({title})")
-    yield from _fear_lines(start) if verbose else _role_lines(start)
-    expected = start.a_year()
-    head = "dyads, and new agreements expected a year"
-    rows = [[head, "dyads", "security", "declarations"]]
-    for name, count in start.as_dict()["classes"].items():
-        security, declarations = (
-            f"{expected[agreement_type][name]:.2f}"
-            for agreement_type in ("security", "declarations")
-        )
-        rows.append([f"  {DIRECTIONS[name]}", str(count), security, declarations])
-    yield from ["", *table(rows, "<>", indent="  ")]
-    if not verbose:
-        yield from ["", "whom each state fears most: --verbose"]
-
-
-def _fear_lines(start: WorldAtStart) -> Iterator[str]:
-    """Yield a row a state: whom it fears most, and its role in the event."""
-    names = state_names(start.scenario)
-    rows = [["state", "fears most (share of all threat)", "role in the event"]]
-    for state in _by_name(start):
-        feared, share = start.ranking(state)[0]
-        words = "nobody"
-        if share > 0:
-            words = f"{names[feared][: WIDEST['feared']]} {percent(share)}"
-        role = _role(start, state) if start.listed[state] != "others" else ""
-        name = names[start.codes[state]][: WIDEST["state"]]
-        rows.append([name, words, role])
-    yield from table(rows, indent="  ")
-
-
-def _role_lines(start: WorldAtStart) -> Iterator[str]:
-    """Yield a line a role in the event, with the states it falls to; the role of
-    fewest states is first."""
     names = state_names(start.scenario)
     members: dict[str, list[str]] = {}
-    for state in _by_name(start):
-        members.setdefault(_role(start, state), []).append(names[start.codes[state]])
+    for code, role in zip(start.codes, start.listed, strict=True):
+        words = ROLES.get(role, arm_words(role))
+        members.setdefault(words, []).append(names[code])
     for role in sorted(members, key=lambda role: (len(members[role]), role)):
-        yield from wrapped(f"  {role}: {', '.join(members[role])}", "    ")
-
-
-def _by_name(start: WorldAtStart) -> list[int]:
-    """Return the places of all states, in the order of their names."""
-    names = state_names(start.scenario)
-    return sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
-
-
-def _role(start: WorldAtStart, state: int) -> str:
-    """Return the role of a state in the focal event, in words."""
-    role = start.listed[state]
-    return ROLES.get(role, role.replace("_", " "))
-
-
-def _refuse_folder(file: str) -> None:
-    """Raise click.UsageError for a folder, with what there is to check in it."""
-    if not os.path.isdir(file):
-        return
-    from balance_sim.scenario.diagnostics import listed, shown
-
-    name = shown(file, 200)
-    if os.path.isfile(os.path.join(file, "manifest.json")):
-        raise click.UsageError(f"{name} is a results folder: balance-sim verify {name}")
-    files = sorted(
-        path for path in os.listdir(file) if path.endswith((".yaml", ".yml"))
-    )
-    content = f"it holds {listed(files)}" if files else "it holds no YAML file"
-    raise click.UsageError(f"{name} is a folder: give the path of a file; {content}")
+        yield from wrapped(f"  {role}: {', '.join(sorted(members[role]))}", "    ")
+    expected = start.a_year()
+    rows = [["new agreements expected a year", "dyads", "security", "declarations"]]
+    for name, count in start.as_dict()["classes"].items():
+        numbers = [f"{expected[key][name]:.2f}" for key in ("security", "declarations")]
+        rows.append([f"  {DIRECTIONS[name]}", str(count), *numbers])
+    yield from ["", *table(rows, "<>", indent="  ")]

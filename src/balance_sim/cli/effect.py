@@ -35,7 +35,6 @@ CHANNELS = {
 SMALLEST_REST = 1e-12
 """What is left over by rounding, and is not printed as a channel."""
 HEADS = ("control", "arm", "effect")
-SECONDS_A_DRAW = 0.05
 
 
 @click.command()
@@ -56,7 +55,6 @@ SECONDS_A_DRAW = 0.05
 )
 @options.set_option
 @options.theory_option
-@options.verbose_option
 @options.json_option
 @options.terms_option
 def effect(
@@ -66,7 +64,6 @@ def effect(
     draws: int | None,
     settings: tuple[str, ...],
     theory: str | None,
-    verbose: bool,
 ) -> None:
     """Print the expected effect of an arm of SCENARIO over the control arm, with its
     channels and dyads.
@@ -82,7 +79,7 @@ def effect(
     expected = expected_effect(loaded, arm)
     uncertainty = part("uncertainty", "headline")(loaded, expected.arm)
     if draws is not None:
-        with Steps({"draws": SECONDS_A_DRAW * draws}) as steps:
+        with Steps(["draws"]) as steps:
             uncertainty = part("uncertainty", "estimate")(
                 loaded,
                 expected.arm,
@@ -101,54 +98,58 @@ def effect(
             content["uncertainty"] = uncertainty.as_dict()
         return content | {"seconds": time.monotonic() - began}
 
-    def lines() -> Iterator[str]:
-        yield from effect_lines(expected, verbose=verbose)
-        yield ""
-        for sentence in part("uncertainty", "sentences")(uncertainty):
-            yield from wrapped(sentence, "")
-        yield from _dyad_lines(expected, dyads)
-        yield ""
-        yield from wrapped(
-            "Expected estimator: the network as at the start, no random numbers. `run` "
-            "measures the rest."
-        )
-
-    options.answer(document, lines)
+    options.answer(document, lambda: effect_lines(expected, uncertainty, dyads))
 
 
-def effect_lines(expected: ExpectedEffect, *, verbose: bool = False) -> Iterator[str]:
-    """Yield for a terminal, at 80 columns, the expected numbers within the longest
-    window, with verbose within all of them, and the channels of the effect."""
-    scenario = expected.scenario
+def effect_lines(
+    expected: ExpectedEffect, uncertainty: Any, dyads: int
+) -> Iterator[str]:
+    """Yield the expected numbers within the longest window, the channels of the effect,
+    what draws of the parameters say of it, and the dyads that change most.
+
+    Parameters
+    ----------
+    uncertainty : what the role of that name gives; None: it was not worked out
+    dyads : how many are shown at most
+    """
+    scenario, window = expected.scenario, within(expected.window)
     yield arm_title(scenario, expected.arm)
     yield f"  against: {arm_title(scenario, scenario.reference_arm)}"
     titles = {"accords": "security agreements", "declarations": "declarations"}
     for measure, title in titles.items():
         rows = [[f"expected new {title}", *HEADS]]
         for direction, days, control, level in expected.rows(measure):
-            if verbose or days >= expected.window:
-                label = f"  {DIRECTIONS[direction]}, {within(days)}"
-                change = signed(level - control, 4)
-                rows.append([label, f"{control:.3f}", f"{level:.3f}", change])
+            if days == expected.window:
+                label = f"  {DIRECTIONS[direction]}, {window}"
+                rows.append([label, *_cells(control, level, 3)])
         yield from ["", *table(rows, "<>")]
-    if expected.parts is None:
-        return
-    rows = [
-        [f"  {words}", signed(expected.parts[channel], 4)]
-        for channel, words in CHANNELS.items()
-        if channel != "rest" or abs(expected.parts[channel]) > SMALLEST_REST
-    ]
-    outcome = f"counter-balancing security agreements {within(expected.window)}"
-    yield from ["", f"of the effect on {outcome}:", *table(rows, "<>")]
-
-
-def _dyad_lines(expected: ExpectedEffect, most: int) -> Iterator[str]:
-    """Yield a row a dyad, those that change most first."""
-    rows = [[f"dyad: security agreements {within(expected.window)}", *HEADS]]
-    names = state_names(expected.scenario)
-    for row in expected.dyads.head(most).to_dict("records"):
+    if expected.parts is not None:
+        outcome = f"counter-balancing security agreements {window}"
+        yield from ["", f"of the effect on {outcome}:"]
+        rows = [
+            [f"  {words}", signed(expected.parts[channel], 4)]
+            for channel, words in CHANNELS.items()
+            if channel != "rest" or abs(expected.parts[channel]) > SMALLEST_REST
+        ]
+        yield from table(rows, "<>")
+    yield ""
+    for sentence in part("uncertainty", "sentences")(uncertainty):
+        yield from wrapped(sentence, "")
+    names = state_names(scenario)
+    rows = [[f"dyad: security agreements {window}", *HEADS]]
+    for row in expected.dyads.head(dyads).to_dict("records"):
         dyad = dyad_name(names, row["a"], row["b"])
-        change = signed(row["effect"], 4)
-        rows.append([dyad, f"{row['control']:.4f}", f"{row['mean']:.4f}", change])
+        rows.append([dyad, *_cells(row["control"], row["mean"], 4)])
     if len(rows) > 1:
         yield from ["", *table(rows, "<>")]
+    yield from [
+        "",
+        "Expected estimator: the network as at the start, no random numbers.",
+    ]
+    yield "`run` measures the rest."
+
+
+def _cells(control: float, level: float, places: int) -> list[str]:
+    """Return both levels and the effect as text."""
+    change = signed(level - control, 4)
+    return [f"{control:.{places}f}", f"{level:.{places}f}", change]

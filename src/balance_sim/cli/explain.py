@@ -1,10 +1,9 @@
 """`balance-sim explain RESULTS`: why: a dyad's terms, one replication day by day, the
-channels of the effect."""
+groups of terms that the effect goes through."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from balance_sim.registry import part
 from balance_sim.show.explain import (
     attribution_answer,
     dyad_answer,
-    dyad_lines,
     dyads_answer,
     replication_answer,
 )
@@ -29,24 +27,8 @@ CHOSEN = "chosen"
 """In place of a number: the replications of least, median and largest effect."""
 TOP_DYADS = 5
 TOP_MOMENT = "+7"
-Answer = tuple[dict[str, Any], Iterable[str]]
+Answer = tuple[dict[str, Any], list[str]]
 """What is kept in explain.json, by key, and lines for a person."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an explanation is asked for, beside its subject.
-
-    Attributes
-    ----------
-    arm : that is explained; None: the headline arm
-    runs : replications; None: as many as each explanation takes by itself
-    verbose : every term in nats
-    """
-
-    arm: str | None
-    runs: int | None
-    verbose: bool
 
 
 @click.command()
@@ -88,7 +70,6 @@ class Request:
     help="Arm to explain  [default: the headline arm; of a game, what was observed]",
 )
 @options.workers_option
-@options.verbose_option
 @options.json_option
 @options.terms_option
 def explain(
@@ -100,13 +81,11 @@ def explain(
     runs: int | None,
     arm: str | None,
     workers: int,
-    verbose: bool,
 ) -> None:
     """Explain RESULTS. Without an option: which terms the effect goes through, and what
     moved the top dyads.
 
-    What is found is also kept in RESULTS/explain.json. --verbose prints every term in
-    nats, and every line of a replication."""
+    What is found is also kept in RESULTS/explain.json, with every term in nats."""
     from balance_sim.effects.explain import explainable, keep
     from balance_sim.study.result import open_result
 
@@ -117,24 +96,27 @@ def explain(
         raise click.UsageError("--dyad needs the number of the replication: --run K")
     result = open_result(results)
     explainable(result)
-    request = Request(arm or _default_arm(results), runs, verbose)
+    arm = arm or _default_arm(results)
     if dyad is not None:
-        document, lines = _dyad(result, dyad, kind, number, request)
+        document, lines = _dyad(result, _states(dyad, result), kind, runs, number, arm)
     elif replication is not None:
-        document, lines = _replications(result, number, request)
+        document, lines = _replications(result, number, arm)
     else:
-        document, lines = _attribution(result, workers, request)
+        document, lines = _attribution(result, runs, workers, arm)
         if not attribution:
-            dyads, more_lines = _top_dyads(result, request)
-            document |= dyads
-            lines = [*lines, "", *more_lines]
+            dyads, more = _top_dyads(result, runs, arm)
+            document, lines = document | dyads, [*lines, "", *more]
     keep(result, document)
     options.answer(document, lines)
 
 
 def _number(replication: str | None) -> int | None:
-    """Return the number of the replication; None where none is named. Raises
-    click.UsageError."""
+    """Return the number of a replication; None where none is given.
+
+    Raises
+    ------
+    click.UsageError : for anything else
+    """
     if replication is None or replication == CHOSEN:
         return None
     if not replication.isdecimal():
@@ -155,39 +137,16 @@ def _default_arm(results: Path) -> str | None:
     return arm
 
 
-def _dyad(
-    result: Result, dyad: str, kind: str | None, number: int | None, request: Request
-) -> Answer:
-    """Explain one dyad."""
-    from balance_sim.effects.explain.pairs import explain_dyads
-
-    states = _states(dyad, result)
-    explanation = explain_dyads(
-        result,
-        [states],
-        arm=request.arm,
-        kind=kind,
-        runs=request.runs,
-        run=number,
-    )[0]
-    lines = [*dyad_answer(explanation, result.scenario, page_width())]
-    if request.verbose:
-        lines += ["", *dyad_lines(explanation, result.scenario)]
-    return {"pairs": _by_dyad([explanation])}, lines
-
-
-def _by_dyad(explanations: Iterable[Any]) -> dict[str, Any]:
-    """Return the summaries of explained dyads by their codes."""
-    return {f"{dyad.a}-{dyad.b}": dyad.summary() for dyad in explanations}
-
-
 def _states(dyad: str, result: Result) -> tuple[str, str]:
     """Return the two codes of `JPN-AUS`, or of two names, which may have a hyphen of
-    their own. Raises click.UsageError."""
-    codes: dict[str, str] = {}
-    for state in result.scenario.states:
-        codes[state.name.casefold()] = state.id
-        codes[state.id.casefold()] = state.id
+    their own.
+
+    Raises
+    ------
+    click.UsageError : where there is no such pair of words
+    """
+    codes = {state.name.casefold(): state.id for state in result.scenario.states}
+    codes |= {code.casefold(): code for code in result.scenario.codes}
     words = dyad.split("-")
     for cut in range(1, len(words)):
         names = ("-".join(words[:cut]).strip(), "-".join(words[cut:]).strip())
@@ -198,65 +157,67 @@ def _states(dyad: str, result: Result) -> tuple[str, str]:
     raise click.UsageError(f"--dyad takes {example}, got `{dyad}`")
 
 
-def _replications(result: Result, number: int | None, request: Request) -> Answer:
+def _by_dyad(explanations: Iterable[Any]) -> dict[str, Any]:
+    """Return for JSON the summaries of explained dyads by their codes."""
+    return {"pairs": {f"{dyad.a}-{dyad.b}": dyad.summary() for dyad in explanations}}
+
+
+def _dyad(
+    result: Result,
+    states: tuple[str, str],
+    kind: str | None,
+    runs: int | None,
+    run: int | None,
+    arm: str | None,
+) -> Answer:
+    """Explain one dyad."""
+    from balance_sim.effects.explain.pairs import explain_dyads
+
+    explained = explain_dyads(result, [states], arm=arm, kind=kind, runs=runs, run=run)
+    lines = dyad_answer(explained[0], result.scenario, page_width())
+    return _by_dyad(explained), list(lines)
+
+
+def _replications(result: Result, number: int | None, arm: str | None) -> Answer:
     """Tell one replication day by day, or those of least, median and largest effect."""
     from balance_sim.effects.explain.timeline import RULE, chosen_runs, tell
 
     document: dict[str, Any] = {"timelines": {}}
     lines: list[str] = []
     if number is None:
-        chosen = chosen_runs(result, request.arm)
-        document["chosen"] = chosen | {"rule": RULE}
-        lines += [*RULE.splitlines(), ""]
+        choices = chosen_runs(result, arm)
+        document["chosen"] = choices | {"rule": RULE}
+        lines = [*RULE.splitlines(), ""]
     else:
-        chosen = {"": number}
-    for reason, run in chosen.items():
-        timeline = tell(result, run, request.arm)
+        choices = {"": number}
+    for choice, run in choices.items():
+        timeline = tell(result, run, arm)
         document["timelines"][str(timeline.run)] = timeline.summary()
-        lines += replication_answer(
-            timeline,
-            result.scenario,
-            page_width(),
-            everything=request.verbose,
-            why=reason,
-        )
+        lines += replication_answer(timeline, result.scenario, page_width(), choice)
         lines.append("")
     return document, lines[:-1]
 
 
 def _attribution(
-    result: Result,
-    workers: int,
-    request: Request,
+    result: Result, runs: int | None, workers: int, arm: str | None
 ) -> Answer:
     """Attribute the effect to groups of terms."""
     from balance_sim.effects.explain.attribution import attribute
 
-    with Steps({"replications": 10.0}) as steps:
-        attribution = attribute(
-            result,
-            request.arm,
-            runs=request.runs,
-            workers=workers,
-            progress=steps.counter("replications"),
-        )
-    lines = attribution_answer(
-        attribution,
-        attribution.table,
-        result.scenario,
-        page_width(),
-        verbose=request.verbose,
-    )
-    return {"attribution": attribution.summary()}, lines
+    with Steps(["replications"]) as steps:
+        progress = steps.counter("replications")
+        shares = attribute(result, arm, runs=runs, workers=workers, progress=progress)
+    lines = attribution_answer(shares, shares.table, result.scenario, page_width())
+    return {"attribution": shares.summary()}, list(lines)
 
 
-def _top_dyads(result: Result, request: Request) -> Answer:
+def _top_dyads(result: Result, runs: int | None, arm: str | None) -> Answer:
     """Explain the dyads of the largest effects."""
     from balance_sim.effects.explain import compared_arm
     from balance_sim.effects.explain.pairs import explain_dyads, leading_dyads
 
-    arm = compared_arm(result, request.arm)
+    arm = compared_arm(result, arm)
     dyads = leading_dyads(result, arm, TOP_DYADS)
-    explanations = explain_dyads(result, dyads, arm=arm, runs=request.runs)
-    lines = dyads_answer(explanations, TOP_MOMENT, result.scenario, page_width())
-    return {"pairs": _by_dyad(explanations)}, lines
+    explained = explain_dyads(result, dyads, arm=arm, runs=runs)
+    lines = dyads_answer(explained, TOP_MOMENT, result.scenario, page_width())
+    return _by_dyad(explained), list(lines)

@@ -5,19 +5,15 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from balance_sim.cli import options
 from balance_sim.registry import part
-from balance_sim.show.wording import UNLIMITED, table, terminal_width, wrapped
-
-if TYPE_CHECKING:
-    from balance_sim.scenario.schema import Scenario
+from balance_sim.show.wording import page_width, table
 
 BASE_RATE = options.FiniteRange(min=0, max=1e4, min_open=True)
 
@@ -34,20 +30,17 @@ def list_() -> None:
     from balance_sim.scenario.plans import SHOWN_KINDS, offered_files
 
     files = offered_files()
-    width = min(terminal_width(), 120)
     name_width = max((len(file.name) for file in files), default=0)
 
     def lines() -> Iterator[str]:
         for file_type, heading in SHOWN_KINDS.items():
             same_type = [file for file in files if file.kind == file_type]
             if same_type:
-                words = same_type[0].command.split()
-                place = len(words) - 1 - words[::-1].index(same_type[0].name)
-                words[place] = "NAME"
-                yield f"{heading}: {' '.join(words)}"
+                command = same_type[0].command.replace(same_type[0].name, "NAME", 1)
+                yield f"{heading}: {command}"
             for file in same_type:
                 front = f"  {file.name:{name_width}}  "
-                title = shown(file.title, max(width - len(front), 20))
+                title = shown(file.title, max(page_width() - len(front), 20))
                 yield f"{front}{title}".rstrip()
         local = [shown(file.path) for file in files if not file.is_shipped]
         if local:
@@ -90,22 +83,22 @@ def new(name: str, out: str | None, base_rate: float | None) -> None:
     path = Path(out or f"{name}.yaml")
     write_new({path: content})
     click.echo(f"wrote {path}; next: balance-sim check {path}")
-    schema_file = path.parent / "balance-sim.schema.json"
-    if not schema_file.exists():
-        command = f"balance-sim schema > {schema_file}"
-        click.echo(f"for an editor that completes keys: {command}")
 
 
-def write_new(files: dict[Path, str]) -> None:
+def write_new(files: Mapping[Path, str]) -> None:
     """Write all of the files, or none: an existing one is never overwritten.
 
-    Raises click.UsageError for one that exists, CannotWrite."""
-    for path in files:
-        if path.exists():
-            raise click.UsageError(f"{path} exists; choose another name or --out")
+    Raises
+    ------
+    click.UsageError : for one that exists
+    CannotWrite : from the folder
+    """
     from balance_sim.scenario.errors import write_fault
     from balance_sim.study.atomic_files import write_atomic
 
+    for path in files:
+        if path.exists():
+            raise click.UsageError(f"{path} exists; choose another name or --out")
     for path, text in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,96 +114,64 @@ def parameters(scenario: str | None) -> None:
     """Print every default: value, unit, source, standard error or range.
 
     With SCENARIO also the prior of what is not known and, where the scenario names
-    joint draws, the posterior: median and central 95 %, and whether data inform it, the
-    prior dominates, or the two are in conflict (power scaling)."""
+    joint draws, the posterior, each as its central 95 %, and whether data inform it,
+    the prior dominates, or the two are in conflict (power scaling)."""
     from balance_sim.scenario.defaults import parameter_table
 
-    if scenario is not None:
-        from balance_sim.registry import part
+    if scenario is None:
+        rows = parameter_table()
+        heads, cells = ("value", "range", "source", "unit"), _default_cells
+    else:
         from balance_sim.scenario.load import load_scenario
 
-        loaded = load_scenario(scenario)
-        drawn = part("parameters", "summary")(loaded)
-        options.answer(drawn, lambda: _drawn_lines(loaded, drawn), indent=2)
-        return
-    defaults = parameter_table()
-    options.answer(defaults, lambda: _default_lines(defaults), indent=2)
+        rows = part("parameters", "summary")(load_scenario(scenario))
+        heads, cells = ("in use", "prior", "posterior", "finding"), _drawn_cells
+    options.answer(rows, lambda: _parameter_lines(rows, heads, cells), indent=2)
 
 
-def _drawn_lines(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line a parameter that is drawn, under the path that it shares with
-    others."""
-    width = min(terminal_width(), 120)
-    title = (
-        f"Parameters of {scenario.title}: what is drawn, by key path as --set takes it"
-    )
-    yield from wrapped(title, width=width)
-    has_posterior = bool(scenario.posterior.count)
-    heads = ("median (95 %)", "in use", "prior", "posterior", "finding")
-    cells = [_drawn_cells(row) for row in rows]
-    columns = 5 if has_posterior else 3
-    shown = [row[:columns] for row in [heads, *cells]]
-    head, *lines = table(shown, "<><", width=UNLIMITED)
-    yield head
-    yield from _under_paths([str(row["path"]) for row in rows], lines)
-    yield ""
-    yield from wrapped(_posterior_words(scenario, rows), width=width)
+def _parameter_lines(
+    rows: Sequence[Mapping[str, Any]], heads: Sequence[str], cells: Any
+) -> Iterator[str]:
+    """Yield a line a parameter, under the path that it shares with others; what does
+    not fit the page is cut, and --json has it all."""
+    paths = [str(row["path"]).rpartition(".") for row in rows]
+    names = [f"  {name}" if group else name for group, _, name in paths]
+    body = [[name, *cells(row)] for name, row in zip(names, rows, strict=True)]
+    lines = table([["path for --set", *heads], *body], width=1000)
+    width = page_width()
+    yield lines[0]
+    heading = ""
+    for (group, _, _), line in zip(paths, lines[1:], strict=True):
+        if group not in ("", heading):
+            yield group
+        heading = group
+        yield line[:width].rstrip()
 
 
-def _under_paths(paths: Sequence[str], lines: Sequence[str]) -> Iterator[str]:
-    """Yield lines, with what their paths have in common above them."""
-    group = ""
-    for path, line in zip(paths, lines, strict=True):
-        path_group = path.rpartition(".")[0]
-        if path_group not in ("", group):
-            yield from ["", path_group]
-        group = path_group
-        yield line
+def _default_cells(row: Mapping[str, Any]) -> list[str]:
+    """Return value, range or standard error, source and unit of a default."""
+    bounds, error = row["range"], row["standard_error"]
+    spread = f"{bounds[0]:g}..{bounds[1]:g}" if isinstance(bounds, list) else ""
+    if error is not None:
+        spread = f"s.e. {error:g}"
+    return [f"{row['value']:g}", spread, str(row["source"]), str(row["unit"])]
 
 
-def _name(path: str) -> str:
-    """Return the last part of a path, indented where it stands under others."""
-    group, _, name = path.rpartition(".")
-    return f"  {name}" if group else name
+def _drawn_cells(row: Mapping[str, Any]) -> list[str]:
+    """Return value, prior, posterior and finding of a parameter that is drawn."""
+    posterior, finding = row["posterior"], row["finding"]
+    cells = [_number(row["value"]), _interval(row["prior"]), "", ""]
+    if posterior is not None:
+        cells[2] = _interval(posterior)
+        cells[3] = (finding or {}).get("word", "").removesuffix("-dominated")
+    return cells
 
 
-def _drawn_cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return name, value, prior, posterior and finding of a parameter, as text."""
-    finding = (row["finding"] or {}).get("word", "") if row["posterior"] else ""
-    return (
-        _name(str(row["path"])),
-        _number(row["value"]),
-        _interval(row["prior"]),
-        _posterior(row["posterior"]),
-        finding.removesuffix("-dominated"),
-    )
-
-
-def _posterior_words(scenario: Scenario, rows: Sequence[dict[str, Any]]) -> str:
-    """Return how many draws there are, and how many parameters data inform."""
-    draws = scenario.posterior.count
-    if not draws:
-        command = f"balance-sim evidence posterior {scenario.name}"
-        return f"No posterior: {command} draws one."
-    findings = [
-        row["finding"]["word"] for row in rows if row["finding"] and row["posterior"]
-    ]
-    counts = [f"{findings.count(word)} {word}" for word in sorted(set(findings))]
-    return f"{draws:,} joint draws; {', '.join(counts)}. See docs/posterior.md."
-
-
-def _interval(quantiles: dict[str, Any] | None) -> str:
+def _interval(quantiles: Mapping[str, Any] | None) -> str:
     """Return the central 95 % as text."""
     if quantiles is None:
         return ""
     return f"{_number(quantiles['low'])} to {_number(quantiles['high'])}"
-
-
-def _posterior(quantiles: dict[str, Any] | None) -> str:
-    """Return the median and the central 95 % as text."""
-    if quantiles is None:
-        return ""
-    return f"{_number(quantiles['median'])} ({_interval(quantiles)})"
 
 
 def _number(value: object) -> str:
@@ -222,36 +183,6 @@ def _number(value: object) -> str:
     return f"{value:.2g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
 
 
-def _default_lines(defaults: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line a default, under the path that it shares with others; units last,
-    folded to fit."""
-    yield "Paths for --set: the line above and the name, as in parameters.beta"
-    cells = [("name", "value", "range", "source", "|"), *map(_default_cells, defaults)]
-    head, *columns = table(cells, width=UNLIMITED)
-    yield from ["", f"{head[:-1]}unit"]
-    width = max(terminal_width() - len(head), 12)
-    lines = []
-    for column, row in zip(columns, defaults, strict=True):
-        unit = textwrap.wrap(str(row["unit"]), width) or [""]
-        indent = " " * (len(column) - 1)
-        lines.append(
-            f"\n{indent}".join([f"{column[:-1]}{unit[0]}".rstrip(), *unit[1:]])
-        )
-    text = "\n".join(_under_paths([str(row["path"]) for row in defaults], lines))
-    yield from text.splitlines()
-
-
-def _default_cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the text of one line; the range is low..high, or the standard error where
-    that is given."""
-    bounds, error, value = row["range"], row["standard_error"], row["value"]
-    spread = f"{bounds[0]:g}..{bounds[1]:g}" if isinstance(bounds, list) else ""
-    if error is not None:
-        spread = f"s.e. {error:g}"
-    number = f"{value:g}" if isinstance(value, int | float) else str(value)
-    return (_name(str(row["path"])), number, spread, str(row["source"]), "|")
-
-
 @click.command()
 @click.argument(
     "kind", type=click.Choice(["scenario", "experiment", "game"]), default="scenario"
@@ -260,10 +191,6 @@ def schema(kind: str) -> None:
     """Print the JSON Schema of scenario, experiment or game files, for editors."""
     from balance_sim.scenario.reference.schemas import experiment_schema, json_schema
 
-    if kind == "scenario":
-        document = json_schema()
-    elif kind == "experiment":
-        document = experiment_schema()
-    else:
-        document = part("schema", kind)()
-    click.echo(json.dumps(document, indent=2))
+    schemas = {"scenario": json_schema, "experiment": experiment_schema}
+    write = schemas[kind] if kind in schemas else part("schema", kind)
+    click.echo(json.dumps(write(), indent=2))

@@ -127,34 +127,36 @@ def _find_code_here(
     return value
 
 
-own_model_option = click.option(
+def _code_option(*names: str, metavar: str, words: str) -> Callable[[Any], Any]:
+    """Return an option that names a module of one's own."""
+    help_text = f"{words} (executes that module)."
+    return click.option(
+        *names, metavar=metavar, callback=_find_code_here, help=help_text
+    )
+
+
+own_model_option = _code_option(
     "--model",
     metavar="MODULE:CLASS",
-    callback=_find_code_here,
-    help="Use your own StateAgent subclass, from a module in this folder or on "
-    "PYTHONPATH (executes that module).",
+    words="Use your own StateAgent subclass, from a module in this folder or on "
+    "PYTHONPATH",
 )
-own_outcomes_option = click.option(
+own_outcomes_option = _code_option(
     "--outcomes",
     "own",
     metavar="MODULE",
-    callback=_find_code_here,
-    help="Measure the public functions of a module of yours as outcomes too "
-    "(executes that module).",
+    words="Measure the public functions of a module of yours as outcomes too",
 )
-study_outcomes_option = click.option(
+study_outcomes_option = _code_option(
     "--outcomes",
     "own",
     metavar="MODULE",
-    callback=_find_code_here,
-    help="Allow the study's own outcomes, if it has some (executes that module).",
+    words="Allow the study's own outcomes, if it has some",
 )
-study_model_option = click.option(
+study_model_option = _code_option(
     "--model",
     metavar="MODULE:CLASS",
-    callback=_find_code_here,
-    help="Allow the study's own StateAgent subclass, if it has one (executes that "
-    "module).",
+    words="Allow the study's own StateAgent subclass, if it has one",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +12,8 @@ from balance_sim.cli import options
 TABLES: dict[str, Literal["runs", "accords"]] = {
     "replications": "runs",
     "agreements": "accords",
-    "runs": "runs",
-    "accords": "accords",
 }
-"""Tables of `export`, and what they are called in a results folder; two older names."""
+"""Tables of `export`, and what they are called in a results folder."""
 
 
 @click.command()
@@ -41,7 +38,7 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
 )
 @click.option(
     "--kind",
-    type=click.Choice(["ecdf", "hist", "forest", "fan"]),
+    type=click.Choice(["ecdf", "hist", "forest"]),
     show_default="ecdf; of a sweep, forest",
     help="How --outcome is drawn.",
 )
@@ -59,52 +56,37 @@ def plot(
     sweep, or a file with the JSON of
     `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side:
     theories, for one."""
-    from balance_sim.show.figures import catalogue, figures_of
-    from balance_sim.show.plots import (
-        chosen_figure,
-        home_of,
-        is_results,
-        open_study,
-        replications_of,
-        save_figures,
-    )
+    from balance_sim.show import figures, plots
+    from balance_sim.show.save import save_drawn
 
-    if not names and only_list:
-        click.echo("\n".join(catalogue()))
-        return
     if not names:
-        raise click.UsageError(
-            "Missing argument RESULTS: a results folder; --list alone prints all "
-            "figures there are"
-        )
+        if not only_list:
+            raise click.UsageError(
+                "Missing argument RESULTS: a results folder; --list alone prints all "
+                "figures there are"
+            )
+        click.echo("\n".join(figures.catalogue()))
+        return
     if kind is not None and outcome is None:
         raise click.UsageError("--kind says how an --outcome is drawn: name one")
-    folders = [names[0], *filter(is_results, names[1:])]
-    chosen = [name for name in names[1:] if not is_results(name)]
-    study = open_study(folders)
-    figures = figures_of(study)
-    unknown = [name for name in chosen if name not in figures]
-    folder = out or home_of(folders)
-    lines: Sequence[object]
-    if outcome is not None:
-        from balance_sim.show.save import save_drawn
-
-        figure = chosen_figure(study, outcome, kind)
-        lines = save_drawn({figure.name: figure.draw(replications_of(study))}, folder)
-    elif only_list:
-        width = max(14, *(len(name) + 2 for name in figures))
-        lines = [
-            f"{name:<{width}}{figure.question}" for name, figure in figures.items()
-        ]
-    elif unknown:
-        figure_names = ", ".join(figures)
-        raise click.UsageError(
-            f"no results and no figure `{unknown[0]}`; figures are: {figure_names}"
-        )
+    folders = [names[0], *filter(plots.is_results, names[1:])]
+    chosen = [name for name in names[1:] if name not in folders]
+    study = plots.open_study(folders)
+    known = figures.figures_of(study)
+    if only_list:
+        for name, figure in known.items():
+            click.echo(f"{name:<16}{figure.question}")
+        return
+    for name in chosen:
+        plots.refuse_unknown(name, known)
+    folder = out or plots.home_of(folders)
+    if outcome is None:
+        paths = plots.save_figures(study, folder, chosen or None)
     else:
-        lines = save_figures(study, folder, chosen or None)
-    for line in lines:
-        click.echo(line)
+        name, drawn = plots.draw_outcome(study, outcome, kind)
+        paths = save_drawn({name: drawn}, folder)
+    for path in paths:
+        click.echo(path)
 
 
 @click.command()
@@ -149,7 +131,6 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
 @click.option(
     "--table",
     type=click.Choice([*TABLES]),
-    metavar="[replications|agreements]",
     default="replications",
     show_default=True,
     help="A row a replication and arm, or a row an agreement.",

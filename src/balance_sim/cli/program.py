@@ -56,33 +56,8 @@ GROUPS = {"evidence": "Fit, calibrate, forecast and score: what the numbers rest
 """Groups of commands of the upper storey, each with the role of the same name."""
 FRONT = ("run", "check", "new", "plot", "explain", "explore")
 """Commands that are shown where none is given."""
-NAME_WIDTH = 12
-"""Columns for names of commands in the help."""
-MOVED_OPTIONS = {
-    "--accords": "--agreements",
-    "--all": "--verbose",
-    "--attribution-runs": "--runs",
-    "--draw-parameters": "--draws fitted",
-    "--from-case": "balance-sim evidence case NAME CASE_ID --cases CSV --data DIR",
-    "--pair": "--dyad",
-    "--pairs": "--dyads",
-    "--propensities": "--random-intercepts",
-}
-"""Options that are gone, and what does the same."""
 AS_JSON = "balance_sim.json"
 """In a context's meta: whether the command was given --json."""
-
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
-UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
-UNWRITABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-)
 
 
 class ExitCode(enum.IntEnum):
@@ -98,6 +73,21 @@ class ExitCode(enum.IntEnum):
     UNWRITABLE = 7  # or the machine gave out: memory, open files, the cluster
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+KEYS = ("file", "line", "col", "path", "code", "message", "allowed", "suggestion")
+"""Of the record of a problem, for --json."""
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+)
 
 
 class Commands(click.Group):
@@ -127,29 +117,19 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command as click does; a name that was mistyped or has moved is
-        answered with the right one, and an argument without characters is refused."""
-        name = args[0]
-        names = self.list_commands(ctx)
+        answered with the right one, and an argument without characters, such as a
+        variable that is not set, is refused."""
+        name, names = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in names:
-            ctx.fail(f"No such command '{name}'.{_hint(name, names)}")
-        if any(_is_empty(word) for word in args):
+            evidence = [f"evidence {other}" for other in places("evidence")]
+            known = {line.rpartition(" ")[2]: line for line in [*evidence, *names]}
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean 'balance-sim {known[near[0]]}'?" if near else ""
+            ctx.fail(f"No such command '{name}'.{hint}")
+        bare = [word for word in args if word.startswith("--") and word.endswith("=")]
+        if bare or not all(word.strip() for word in args):
             ctx.fail("an argument is empty: write a value, or leave its option out")
         return super().resolve_command(ctx, args)
-
-
-def _is_empty(word: str) -> bool:
-    """Return whether a word is blank, or `--out=`: a variable that is not set."""
-    is_bare_option = word.startswith("--") and word.endswith("=")
-    return not word.strip() or (is_bare_option and word.count("=") == 1)
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    """Return what a name that is no command stood for, or may stand for."""
-    for group in GROUPS:
-        if name in places(group):
-            return f" It is 'balance-sim {group} {name}' now."
-    similar = difflib.get_close_matches(name, names, n=1)
-    return f" Did you mean '{similar[0]}'?" if similar else ""
 
 
 class Program(Commands):
@@ -175,13 +155,12 @@ class Program(Commands):
     ) -> None:
         """Write the commands of the core by what they are for, then those of each room
         of the upper storey."""
-        for heading, names in SECTIONS.items():
-            self._write(ctx, formatter, heading, names)
+        sections = {heading: list(names) for heading, names in SECTIONS.items()}
         for room in ROOMS:
-            commands = [*room.parts.get("command", ())]
             groups = [group for group in GROUPS if group in room.parts]
-            if commands or groups:
-                self._write(ctx, formatter, room.title, [*commands, *groups])
+            sections[room.title] = [*room.parts.get("command", ()), *groups]
+        for heading, names in sections.items():
+            self._write(ctx, formatter, heading, names)
 
     def _write(
         self,
@@ -191,14 +170,14 @@ class Program(Commands):
         names: Iterable[str],
     ) -> None:
         """Write one list of commands, each with the first sentence of its help."""
-        commands = {name: self.get_command(ctx, name) for name in names}
-        with formatter.section(heading):
-            rows = [
-                (name.ljust(NAME_WIDTH), command.get_short_help_str(limit=200))
-                for name, command in commands.items()
-                if command is not None
-            ]
-            formatter.write_dl(rows)
+        rows = []
+        for name in names:
+            command = self.get_command(ctx, name)
+            assert command is not None
+            rows.append((name.ljust(12), command.get_short_help_str(limit=200)))
+        if rows:
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; an empty one shows where to begin."""
@@ -213,7 +192,9 @@ class Program(Commands):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; whatever goes wrong ends here."""
-        _print_any_character()
+        for stream in (sys.stdout, sys.stderr):  # no character stops the program
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         # NumPy's; what matters raises an error
         warnings.filterwarnings("ignore", category=RuntimeWarning)
         try:
@@ -221,7 +202,7 @@ class Program(Commands):
             sys.stdout.flush()
             return result
         except click.ClickException as error:
-            vars(error)["message"] = _printable(_with_new_option(error))
+            vars(error)["message"] = _printable(error.message)
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -235,62 +216,46 @@ class Program(Commands):
             raise click.exceptions.Exit(code) from None
 
 
-def _with_new_option(error: click.ClickException) -> str:
-    """Return the message; of an option that is gone, with what does the same now."""
-    if isinstance(error, click.NoSuchOption) and error.option_name in MOVED_OPTIONS:
-        return f"{error.message} Use {MOVED_OPTIONS[error.option_name]}."
-    return error.message
-
-
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
     """Print what went wrong, and return the exit code for it."""
     from balance_sim.scenario.diagnostics import BalanceSimError, InputError
 
-    if isinstance(error, InputError):
-        if as_json:
-            click.echo(json.dumps(document_of_records(error.records()), indent=2))
-        else:
-            _print_error("\n".join(error.messages()))
-        return ExitCode.BAD_INPUT
     code, message = _code_and_message(error)
-    if as_json and isinstance(error, BalanceSimError | MemoryError):
-        record: dict[str, object] = {
-            "file": "",
-            "line": None,
-            "col": None,
-            "path": "",
-            "code": f"E70{int(code)}",
-            "message": message,
-            "allowed": "",
-            "suggestion": "",
-        }
-        click.echo(json.dumps(document_of_records([record]), indent=2))
+    records: list[dict[str, object]] = []
+    if isinstance(error, InputError):
+        records, message = error.records(), "\n".join(error.messages())
+    elif isinstance(error, BalanceSimError | MemoryError):
+        record: dict[str, object] = dict.fromkeys(KEYS, "")
+        record |= {"line": None, "col": None, "code": f"E70{int(code)}"}
+        records = [record | {"message": message}]
+    if as_json and records:
+        click.echo(json.dumps(document_of_records(records), indent=2))
     if code is ExitCode.UNWRITABLE:
         _silence_stdout()
     if code is ExitCode.INTERNAL and os.environ.get("BALANCE_SIM_DEBUG") == "1":
-        lines = traceback.format_exception(error)
-        click.echo("".join(lines), err=True, nl=False)
-    _print_error(f"balance-sim: {message}")
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    if not isinstance(error, InputError):
+        message = f"balance-sim: {message}"
+    if not (as_json and isinstance(error, InputError)):
+        click.echo(_printable(message), err=True)
     return code
 
 
 def _code_and_message(error: Exception) -> tuple[ExitCode, str]:
     """Return the exit code of a failure, and what is said of it."""
-    from balance_sim.scenario.diagnostics import BalanceSimError
+    from balance_sim.scenario.diagnostics import BalanceSimError, shown
 
+    if isinstance(error, BalanceSimError):
+        return ExitCode(error.exit_code), str(error)
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, MemoryError) or number in EXHAUSTED:
         reason = "no memory is left" if number is None else os.strerror(number)
         advice = "the same command goes on with fewer --workers, or once others ended"
         message = f"{reason}. What was finished is kept: {advice} (see `ulimit -n`)."
         return ExitCode.UNWRITABLE, message
-    if isinstance(error, BalanceSimError):
-        return ExitCode(error.exit_code), str(error)
     if number in UNWRITABLE:
         return ExitCode.UNWRITABLE, f"cannot write: {error}"
     if number in UNREADABLE and isinstance(error, OSError) and error.filename:
-        from balance_sim.scenario.diagnostics import shown
-
         name = shown(os.fsdecode(error.filename), 200)
         return ExitCode.BAD_INPUT, f"{name}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
@@ -312,11 +277,9 @@ def document_of_records(
     records: Iterable[dict[str, object]], **more: object
 ) -> dict[str, object]:
     """Return the same from records; a code that begins with W is a warning."""
-    errors: list[dict[str, object]] = []
-    warned: list[dict[str, object]] = []
-    for record in records:
-        is_warning = str(record["code"]).startswith("W")
-        (warned if is_warning else errors).append(record)
+    problems = list(records)
+    warned = [record for record in problems if str(record["code"]).startswith("W")]
+    errors = [record for record in problems if record not in warned]
     return {"ok": not errors, **more, "errors": errors, "warnings": warned}
 
 
@@ -325,18 +288,6 @@ def _printable(text: str) -> str:
     from balance_sim.scenario.diagnostics import escaped
 
     return "\n".join(escaped(line) for line in text.split("\n"))
-
-
-def _print_error(text: str) -> None:
-    """Print to stderr, whatever a file or a name holds."""
-    click.echo(_printable(text), err=True)
-
-
-def _print_any_character() -> None:
-    """Let no character stop the program, whatever the terminal's encoding."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _silence_stdout() -> None:

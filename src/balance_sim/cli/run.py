@@ -7,7 +7,6 @@ everything in a results folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,11 @@ from balance_sim.show.wording import page_width
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.scenario.schema import Scenario
     from balance_sim.study.jobs import Job
 
 MANY_RUNS = 20_000
 """Replications beyond which what they take is estimated before they begin."""
-SECONDS = 1e-5
-"""About what a dyad takes in a replication of an arm, for the time left that is shown
-at first."""
+STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report")
 
 
 @click.command()
@@ -63,7 +59,6 @@ at first."""
     help="Each replication draws its parameters, the same in every arm: all of them "
     "jointly, or weights and intercepts from the shipped fit.",
 )
-@options.verbose_option
 @options.set_option
 @options.theory_option
 @options.json_option
@@ -82,7 +77,6 @@ def run(
     max_bytes: int,
     figures: bool,
     source: str | None,
-    verbose: bool,
     settings: tuple[str, ...],
     theory: str | None,
 ) -> None:
@@ -96,10 +90,8 @@ def run(
             "--runs and --precision both say when to stop: give one of the two"
         )
     wanted_arms = _names(arms)
-    plan = {"reading": 1.0, "simulation": 6.0, "placebos and mechanisms": 1.5}
-    if figures:
-        plan["figures and report"] = 4.5
-    with resumable(options.command_line()), Steps(plan) as steps:
+    steps_names = STEPS if figures else STEPS[:-1]
+    with resumable(options.command_line()), Steps(steps_names) as steps:
         from balance_sim.effects.run import run as simulate
         from balance_sim.scenario import load_scenario, scenario_files
         from balance_sim.study.arms import chosen_arms, wants_extra_arms
@@ -134,7 +126,7 @@ def run(
                 own=outcomes,
             )
             _print_plan(job, count, folder, workers, max_bytes)
-        steps.begin("simulation", _seconds(loaded, chosen, count) / workers)
+        steps.begin("simulation")
         texts = {
             name: content.decode("utf-8", "replace")
             for name, content in scenario_files(scenario).items()
@@ -159,19 +151,19 @@ def run(
         steps.begin("placebos and mechanisms")
         summary = result.summary()
         _write(result, summary, folder, steps, figures=figures)
+    from balance_sim.show.headline import headline_lines
 
-    def lines() -> Iterator[str]:
-        from balance_sim.show.headline import headline_lines
-
-        yield from headline_lines(result, page_width(), verbose=verbose)
-
-    options.answer(summary, lines)
+    options.answer(summary, lambda: headline_lines(result, page_width()))
     options.leave_if_failed(result, folder)
 
 
 def _names(arms: str | None) -> list[str] | None:
-    """Return the names between commas; None where no arms are named. Raises
-    click.UsageError where a name is missing."""
+    """Return the names between commas; None where no arms are named.
+
+    Raises
+    ------
+    click.UsageError : where a name is missing
+    """
     if arms is None:
         return None
     names = [name.strip() for name in arms.split(",")]
@@ -180,11 +172,6 @@ def _names(arms: str | None) -> list[str] | None:
             "--arms: a name is missing; write arms with commas between them, as A,B"
         )
     return names
-
-
-def _seconds(scenario: Scenario, arms: tuple[str, ...], runs: int) -> float:
-    """Return about how many seconds of one core the replications take."""
-    return SECONDS * runs * len(arms) * len(scenario.states) ** 2
 
 
 def _write(
@@ -218,8 +205,12 @@ def _write(
 def _print_plan(
     job: Job, runs: int, folder: Path, workers: int, max_bytes: int
 ) -> None:
-    """Print to stderr, before it begins, what is to be done and what that takes. Raises
-    WrongRequest for too much disk."""
+    """Print to stderr, before it begins, what is to be done and what that takes.
+
+    Raises
+    ------
+    WrongRequest : for too much disk
+    """
     from balance_sim.study.plan import plan_of_run, refuse_absurd
     from balance_sim.study.store import Store
 

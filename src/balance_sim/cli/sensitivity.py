@@ -15,14 +15,15 @@ from balance_sim.show.wording import (
     capital,
     digits,
     factor_words,
+    number,
     outcome_words,
+    page_width,
+    said,
     table,
     wrapped,
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from balance_sim.effects.sensitivity import Sensitivity
 
 MOST_FACTORS = 8
@@ -37,10 +38,10 @@ INDICES = {
 }
 """What the indices of a design are, in words."""
 SPLIT_WORDS = (
-    "variance by parameters: share of the variance over points and replications that "
-    "the factors make, with the noise of few replications taken off (so that it can "
-    "fall below 0); half-width: of the 95 % CI at the worst point, in the outcome's "
-    "unit; more: replications that a half-width of {wanted:g} still asks for"
+    "by parameters: share of the variance over points and replications that the "
+    "factors make, with the noise of few replications taken off (so that it can fall "
+    "below 0); half-width: of the 95 % CI at the worst point, in the outcome's unit; "
+    "more: replications that a half-width of {wanted:g} still asks for"
 )
 QUANTITY = ["of", "arm", "outcome"]
 """Columns that say of which quantity a row is."""
@@ -68,7 +69,6 @@ QUANTITY = ["of", "arm", "outcome"]
     show_default=True,
     help="Of the bootstrap.",
 )
-@options.verbose_option
 @options.json_option
 @options.terms_option
 def sensitivity(
@@ -76,14 +76,13 @@ def sensitivity(
     outcomes: tuple[str, ...],
     precision: float,
     seed: int,
-    verbose: bool,
 ) -> None:
     """Sobol or Morris indices with 95 % CIs, on means and on paired effects, and the
     split of the variance into parametric and Monte Carlo variance, with the noise of
     finite runs removed.
 
     Printed are effects, on the outcomes that are named, here or in the experiment's
-    file, else on the headline outcome; --verbose prints means and every outcome too."""
+    file, else on the headline outcome; --json holds means and every outcome too."""
     from balance_sim.effects.sensitivity import sensitivity as sensitivity_of
     from balance_sim.study.sweep_result import open_sweep
 
@@ -93,117 +92,93 @@ def sensitivity(
     if not outcomes and len(names) > MOST_OUTCOMES:
         headline = result.headline_outcome
         names = [headline] if headline in names else names[:1]
-    shown = None if verbose else names
-    options.answer(indices.as_dict, lambda: sensitivity_lines(indices, shown))
+    options.answer(indices.as_dict, lambda: sensitivity_lines(indices, names))
 
 
-def sensitivity_lines(
-    result: Sensitivity, outcomes: Sequence[str] | None = None
-) -> Iterator[str]:
+def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[str]:
     """Yield for a person the largest indices of each quantity, then parametric shares
     and the replications wanted.
 
-    outcomes: whose effects are shown (means, where there is none); None for
-    everything."""
-    split = result.split
+    Parameters
+    ----------
+    outcomes : whose effects are shown; means, where there are no effects
+    """
+    split, convergence = result.split, result.convergence
     if split.empty:
         yield "No outcome has a mean in every replication: there is nothing to tell."
-        for lost in result.left_out:
-            yield from wrapped(f"left out: {lost}")
         return
-    shown = split
-    if outcomes is not None:
-        quantity = "effect" if "effect" in set(split["of"]) else "mean"
-        is_shown = split["outcome"].isin(outcomes) & (split["of"] == quantity)
-        shown = split[is_shown]
-    points, runs = int(result.convergence["points"].max()), int(split["runs"].max())
+    quantity = "effect" if "effect" in set(split["of"]) else "mean"
+    points, runs = int(convergence["points"].max()), int(split["runs"].max())
     design = result.method or "points of a list"
     yield f"design: {design}; {points:,} points, {runs:,} replications each"
-    if result.indices.empty:
+    frames = [
+        frame[frame["outcome"].isin(outcomes) & (frame["of"] == quantity)]
+        for frame in (result.indices, split)
+        if len(frame)
+    ]
+    if len(frames) < 2:
         yield "no indices: they need a sobol or morris design"
     else:
-        yield from wrapped(INDICES[result.method], "", 80)
-        keys = set(shown[QUANTITY].itertuples(index=False, name=None))
-        for key, rows in result.indices.groupby(QUANTITY, sort=False):
-            if key in keys:
-                yield from _index_lines(key, rows, result.method)
-    yield from ["", *_split_lines(shown, result.convergence)]
+        yield from said(INDICES[result.method], page_width())
+        for key, rows in frames[0].groupby(QUANTITY, sort=False):
+            yield from ["", *wrapped(_title(*map(str, key)))]
+            yield from _index_lines(rows.to_dict("records"), result.method)
+    wanted = convergence["wanted"].iloc[0]
+    yield from ["", *said(SPLIT_WORDS.format(wanted=wanted), page_width())]
+    widths = convergence.drop(columns=["points", "runs"], errors="ignore")
+    cells = [["", "by parameters", "half-width", "more"]]
+    for row in frames[-1].merge(widths, on=QUANTITY).to_dict("records"):
+        name = _title(*(row[column] for column in QUANTITY))
+        share = _interval(row, "share_parameters", 3)
+        cells.append([name, share, *_runs_wanted(row)])
+    yield from table(cells, "<<>>", width=page_width())
     for lost in result.left_out:
-        if outcomes is None or lost.split()[2] in outcomes:
+        if lost.split()[2] in outcomes:
             yield from wrapped(f"left out: {lost}")
     for note in result.notes:
         yield from wrapped(f"note: {note}")
-    hidden = len(split) - len(shown)
-    if hidden:
-        yield f"{hidden:,} further means and effects: --verbose, or --outcome NAME"
 
 
-def _split_lines(split: pd.DataFrame, convergence: pd.DataFrame) -> Iterator[str]:
-    """Yield a row a quantity: the parametric share of its variance, the half-width of
-    the worst point, the runs wanted."""
-    widths = convergence.drop(columns=["points", "runs"], errors="ignore")
-    quantities = split.merge(widths, on=QUANTITY)
-    yield from wrapped(SPLIT_WORDS.format(wanted=convergence["wanted"].iloc[0]), "")
-    for outcome, rows in quantities.groupby("outcome", sort=False):
-        share = f"variance by parameters{_ci(rows, 'share_parameters')}"
-        cells = [("", share, "half-width", "more")]
-        for row in rows.to_dict("records"):
-            front = "effect of" if row["of"] == "effect" else "mean in"
-            name = f"{front} {arm_words(row['arm'])}"
-            cells.append((name, _interval(row, "share_parameters"), *_runs_wanted(row)))
-        yield capital(outcome_words(str(outcome)))
-        yield from table(cells, "<<>>", indent="  ")
-
-
-def _index_lines(key: Any, rows: pd.DataFrame, method: str) -> Iterator[str]:
-    """Yield the factors of the largest indices on one quantity."""
-    quantity, arm, outcome = key
-    title = f"mean of {outcome_words(outcome)} in {arm_words(arm)}"
+def _title(quantity: str, arm: str, outcome: str) -> str:
+    """Return which quantity it is."""
     if quantity == "effect":
-        title = f"effect of {arm_words(arm)} on {outcome_words(outcome)}"
-    if method == "sobol":
-        main, names, places = "total", ("first", "total"), 3
+        words = f"effect of {arm_words(arm)} on {outcome_words(outcome)}"
     else:
+        words = f"mean of {outcome_words(outcome)} in {arm_words(arm)}"
+    return capital(words)
+
+
+def _index_lines(rows: list[dict[Any, Any]], method: str) -> Iterator[str]:
+    """Yield the factors of the largest indices on one quantity."""
+    main, names, places = "total", ("first", "total"), 3
+    if method == "morris":
         main, names = "mu_star", ("mu_star", "sigma")
-        places = digits(float(rows[main].max()))
-    ranked = rows.sort_values(main, ascending=False, kind="stable")
-    if ranked[main].isna().all():
-        yield from ["", *wrapped(f"{capital(title)}: nothing varies")]
-        return
-    yield from ["", *wrapped(capital(title))]
-    cells = [("factor", *(f"{name}{_ci(rows, name)}" for name in names))]
-    for row in ranked.head(MOST_FACTORS).to_dict("records"):
+        places = digits(*(row[main] for row in rows))
+    ranked = sorted(rows, key=lambda row: -row[main] if row[main] == row[main] else 1.0)
+    cells = [["factor", *(f"{name} (95 % CI)" for name in names)]]
+    for row in ranked[:MOST_FACTORS]:
         values = [_interval(row, name, places) for name in names]
-        cells.append((factor_words(row["factor"]), *values))
+        cells.append([factor_words(row["factor"]), *values])
     yield from table(cells, indent="  ")
     if len(ranked) > MOST_FACTORS:
         yield f"  ... and {len(ranked) - MOST_FACTORS} more: --json"
 
 
-def _interval(row: dict[Any, Any], name: str, places: int = 3) -> str:
+def _interval(row: dict[Any, Any], name: str, places: int) -> str:
     """Return the value of a column with its interval, where there is one."""
-    import pandas as pd
-
-    if pd.isna(row[name]):
+    if row[name] != row[name]:
         return "nothing varies"
     value, low, high = (
-        f"{row[column]:z.{places}f}" for column in (name, f"{name}_lo", f"{name}_hi")
+        number(row[column], places) for column in (name, f"{name}_lo", f"{name}_hi")
     )
-    return f"{value} ({low} to {high})" if pd.notna(row[f"{name}_lo"]) else value
-
-
-def _ci(rows: pd.DataFrame, name: str) -> str:
-    """Return what the head of a column adds, where there are intervals."""
-    return " (95 % CI)" if rows[f"{name}_lo"].notna().any() else ""
+    return f"{value} ({low} to {high})" if low != "-" else value
 
 
 def _runs_wanted(row: dict[Any, Any]) -> tuple[str, str]:
     """Return the half-width at the worst point, and the replications still wanted."""
-    import pandas as pd
-
-    if pd.isna(row["more_runs"]):
+    if row["more_runs"] != row["more_runs"]:
         return "-", "unknown: one run"
     if row["points_alike"] == row["points"]:
         return "-", "unknown: no replications differ"
-    runs = f"{row['more_runs']:,}" if row["more_runs"] else "none"
+    runs = f"{row['more_runs']:,.0f}" if row["more_runs"] else "none"
     return f"{row['half_width_worst']:.3g}", runs

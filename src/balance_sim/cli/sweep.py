@@ -16,10 +16,9 @@ from balance_sim.cli.progress import Steps, resumable
 from balance_sim.show.wording import (
     arm_words,
     decimals,
+    effect_cells,
     factor_words,
-    interval,
     outcome_words,
-    signed,
     table,
 )
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from balance_sim.study.plan import SweepPlan
-    from balance_sim.study.sweep import Standing
     from balance_sim.study.sweep_result import SweepResult
 
 MOST_POINTS = 20
@@ -62,47 +60,11 @@ MOST_FACTORS = 4
     metavar="tcp://HOST:PORT",
     help="Run on the Dask cluster of this scheduler.",
 )
-@click.option(
-    "--cluster",
-    metavar="KIND",
-    help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ...",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 10_000),
-    default=1,
-    show_default=True,
-    help="Jobs to ask it for.",
-)
-@click.option(
-    "--cluster-option",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="For the queue's jobs, e.g. queue=short, cores=8, memory=16GB, "
-    "walltime=02:00:00. Repeatable.",
-)
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="Print the plan, and the cluster's job script; run nothing.",
-)
-@click.option(
-    "--max-runs",
-    type=click.IntRange(min=1),
-    default=1_000_000,
-    show_default=True,
-    help="Refuse a design of more replications.",
-)
+@click.option("--dry-run", is_flag=True, help="Print the plan; run nothing.")
 @options.bytes_option
 @options.timeout_option
 @options.own_model_option
 @options.own_outcomes_option
-@click.option(
-    "--block",
-    type=click.IntRange(1, 100_000),
-    help="Replications a block  [default: two seconds of work]",
-)
 @click.option(
     "--retry-failed", is_flag=True, help="Run blocks with failed replications again."
 )
@@ -118,16 +80,11 @@ def sweep(
     out: Path | None,
     workers: int,
     scheduler: str | None,
-    cluster: str | None,
-    jobs: int,
-    settings: tuple[str, ...],
     dry_run: bool,
-    max_runs: int,
     max_bytes: int,
     run_timeout: float | None,
     model: str | None,
     own: str | None,
-    block: int | None,
     retry_failed: bool,
 ) -> None:
     """Run every point of EXPERIMENT in every arm. The same command goes on where it
@@ -135,38 +92,31 @@ def sweep(
 
     EXPERIMENT is a path, or a name as `balance-sim list` gives it. Exit code 3 if some
     replications failed."""
-    if scheduler and cluster:
-        raise click.UsageError("give --scheduler or --cluster, not both")
 
     def begin(plan: SweepPlan) -> None:
         click.echo("\n".join(plan.lines()), err=True)
-        steps.begin("simulation", plan.seconds if plan.seconds >= 0 else None)
+        steps.begin("simulation")
 
-    def show(standing: Standing) -> None:
-        count = steps.counter("replications")
-        count(standing.runs_done, standing.runs, standing.failed)
-        if standing.runs_done == standing.runs:
+    def show(done: int, wanted: int, failed: int) -> None:
+        steps.counter("replications")(done, wanted, failed)
+        if done == wanted:
             steps.begin("tables")
 
-    plan = {"reading": 3.0, "simulation": 60.0, "tables": 2.0}
-    with resumable(options.command_line()), Steps(plan) as steps:
+    names = ("reading", "simulation", "tables")
+    with resumable(options.command_line()), Steps(names) as steps:
         from balance_sim.scenario.design import Overrides
         from balance_sim.scenario.experiment import experiment_files, load_experiment
         from balance_sim.study.sweep import Where, default_folder
         from balance_sim.study.sweep import sweep as simulate
 
         over = Overrides(values, runs, seed)
-        loaded = load_experiment(experiment, max_runs=max_runs, over=over)
-        queue = None if cluster is None else _queue(cluster, settings)
-        if dry_run and queue is not None:
-            click.echo(queue.job_script())
+        loaded = load_experiment(experiment, over=over)
         folder = out or default_folder(loaded, over)
-        address = None if dry_run else scheduler
-        with dask_client(address, queue, jobs, dry_run=dry_run) as client:
+        with dask_client(None if dry_run else scheduler) as client:
             result = simulate(
                 loaded,
                 out=folder,
-                where=Where(workers, client, model, run_timeout, block, own),
+                where=Where(workers, client, model, run_timeout, outcomes=own),
                 max_bytes=max_bytes,
                 dry_run=dry_run,
                 retry_failed=retry_failed,
@@ -177,86 +127,57 @@ def sweep(
             )
     if result is None:
         return
-
-    def lines() -> Iterator[str]:
-        yield from effects_lines(result)
-        yield f"digest {result.digest}"
-        yield f"wrote {folder}"
-
-    options.answer(result.summary, lines)
+    options.answer(result.summary, lambda: effects_lines(result, folder))
     if result.failed:
-        click.echo("\n".join(_failure_lines(result, folder)), err=True)
+        failure = result.failed[0]
+        total = len(result.table.numbers()) * result.runs
+        reason = failure["traceback"].strip().splitlines()[-1]
+        click.echo(
+            f"{len(result.failed)} of {total} runs failed, the first: run "
+            f"{failure['run']} of point {failure['point']}: {reason}\n"
+            f"see {folder / 'failed.json'}; --retry-failed runs them again",
+            err=True,
+        )
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-def _queue(cluster: str, settings: tuple[str, ...]) -> Any:
-    """Return the queue of a cluster, as dask-jobqueue has it. Raises
-    click.UsageError."""
-    from balance_sim.study.cluster import job_queue
-
-    values: dict[str, int | str] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not key or not equals:
-            raise click.UsageError("--cluster-option takes KEY=VALUE")
-        values[key] = int(value) if value.isdigit() else value
-    return job_queue(cluster, values)
-
-
-def _failure_lines(result: SweepResult, folder: Path) -> Iterator[str]:
-    """Yield how many replications failed, the first of them, and the next step."""
-    failure = result.failed[0]
-    total = len(result.table.numbers()) * result.runs
-    reason = failure["traceback"].strip().splitlines()[-1]
-    place = f"run {failure['run']} of point {failure['point']}"
-    count = f"{len(result.failed)} of {total} runs failed"
-    yield f"{count}, the first: {place}: {reason}"
-    yield f"see {folder / 'failed.json'}; --retry-failed runs them again"
-
-
 @contextmanager
-def dask_client(
-    scheduler: str | None, queue: Any = None, jobs: int = 1, *, dry_run: bool = False
-) -> Iterator[Client | None]:
-    """Open the Dask client asked for, or None for this machine."""
-    if scheduler is None and (queue is None or dry_run):
+def dask_client(scheduler: str | None) -> Iterator[Client | None]:
+    """Open the client of a Dask scheduler; without one None, for this machine."""
+    if scheduler is None:
         yield None
-        if queue is not None:
-            queue.close()
         return
     from balance_sim.study.cluster import connect
 
-    if queue is not None:
-        queue.scale(jobs=jobs)
-    client = connect(scheduler or queue.scheduler_address)
+    client = connect(scheduler)
     try:
         yield client
     finally:
         client.close()  # type: ignore[no-untyped-call]
-        if queue is not None:
-            queue.close()
 
 
-def effects_lines(result: SweepResult) -> Iterator[str]:
+def effects_lines(result: SweepResult, folder: Path) -> Iterator[str]:
     """Yield the paired effect of the headline arm on the outcome that its figure draws,
-    point by point."""
+    point by point; the digest, and where everything is."""
     arm, outcome = result.headline_arm, result.headline_outcome
     effects = result.effects
     if arm is None or not len(effects):
         yield "no arm beside the control arm: see levels.csv"
-        return
-    is_headline = (effects["arm"] == arm) & (effects["outcome"] == outcome)
-    rows = effects[is_headline].to_dict("records")
-    yield f"Effect of {arm_words(arm)} on {outcome_words(outcome)}, with 95 % CI"
-    ends = [row[end] for row in rows for end in ("lo", "hi")]
-    places = decimals(max(row["mcse"] for row in rows), *ends)
-    cells = []
-    for row in rows[:MOST_POINTS]:
-        limits = interval(row["lo"], row["hi"], places)
-        cells.append((signed(row["mean"], places), limits, _point(result, row)))
-    yield from table(cells, ">><", indent="  ")
-    if len(rows) > MOST_POINTS:
-        yield f"  ... and {len(rows) - MOST_POINTS} more points: effects.csv"
+    else:
+        is_headline = (effects["arm"] == arm) & (effects["outcome"] == outcome)
+        rows = effects[is_headline].to_dict("records")
+        yield f"Effect of {arm_words(arm)} on {outcome_words(outcome)}, with 95 % CI"
+        ends = [row[end] for row in rows for end in ("lo", "hi")]
+        places = decimals(max(row["mcse"] for row in rows), *ends)
+        cells = [
+            (*effect_cells(row, places)[:2], _point(result, row))
+            for row in rows[:MOST_POINTS]
+        ]
+        yield from table(cells, ">><", indent="  ")
+        if len(rows) > MOST_POINTS:
+            yield f"  ... and {len(rows) - MOST_POINTS} more points: effects.csv"
+    yield f"digest {result.digest}"
+    yield f"wrote {folder}"
 
 
 def _point(result: SweepResult, row: dict[Any, Any]) -> str:
@@ -264,11 +185,12 @@ def _point(result: SweepResult, row: dict[Any, Any]) -> str:
     label: str = result.table.points[row["point"]].label
     if label:
         return label
-    paths = result.paths[:MOST_FACTORS]
-    return ", ".join(f"{factor_words(path)} {_short(row[path])}" for path in paths)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    words = []
+    for path in result.paths[:MOST_FACTORS]:
+        value = row[path]
+        if isinstance(value, float):
+            value = f"{value:.4g}"
+        elif isinstance(value, tuple | list):
+            value = "+".join(map(str, value))
+        words.append(f"{factor_words(path)} {value}")
+    return ", ".join(words)

@@ -44,7 +44,6 @@ from balance_sim.study.estimates import Estimates
 from balance_sim.study.jobs import Progress
 from balance_sim.study.result import Result
 
-DRAWS = 200  # of the posterior, or of the prior where there is none
 CHUNK = 2  # draws a task
 MOST_PARAMETERS = 5  # named in what knowing more is worth
 QUANTILES = {"q025": 0.025, "q50": 0.5, "q975": 0.975}

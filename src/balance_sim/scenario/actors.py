@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from balance_sim.scenario.diagnostics import Diagnostics, closest, shown
+from balance_sim.scenario.diagnostics import Diagnostics, closest, refusal, shown
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.nodes import REFUSED, Node, Refused
-from balance_sim.scenario.validation import IDENTIFIERS
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 _TOTALS = ("total", "totals", "sum", "all", "world", "average", "mean", "others")
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 _WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
@@ -171,7 +171,7 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the rows of a scenario may refer to; groups hold their members in the
+    """What the pieces of a scenario may refer to; groups hold their members in the
     roster, sorted.
 
     is_whole: False if a state could not be read; then nothing is said of a name that is
@@ -183,6 +183,47 @@ class Names:
     kinds: tuple[str, ...]
     event_kinds: tuple[str, ...]
     is_whole: bool = True
+
+    @property
+    def heeded(self) -> tuple[str, ...]:
+        """Kinds of event that an audience may heed more or less."""
+        return ("default", *self.event_kinds)
+
+    def check(
+        self, code: object, *, outside: bool = False, groups: bool = False
+    ) -> None:
+        """Raise the error of pydantic for a code that names nobody here.
+
+        What can be no code is left to the schema.
+
+        Parameters
+        ----------
+        code : object
+            That is checked.
+        outside, groups : bool
+            Whether actors outside the roster, and groups, may be named.
+        """
+        is_code = isinstance(code, str | int) and not isinstance(code, bool)
+        if not is_code or not self.is_whole or code in self.roster:
+            return
+        if (outside and code in self.outside) or (groups and code in self.groups):
+            return
+        if code in self.groups:
+            raise refusal("E307", f"`{code}` is a group", "name one state")
+        if code in code_table() or code in self.outside:
+            why = f"`{code}` is not among the {len(self.roster)} states"
+            hint = f"add it to `states`{' or to `outside`' if outside else ''}"
+            raise refusal("E307", why, hint)
+        raise refusal(*explain(code, {*self.roster, *self.groups}))
+
+    def expanded(
+        self, codes: Collection[str], taken: Collection[str]
+    ) -> tuple[str, ...]:
+        """Actors with their groups expanded, sorted. taken: actors that no group stands
+        for here."""
+        single = {code for code in codes if code not in self.groups}
+        groups = [self.groups[code] for code in codes if code in self.groups]
+        return tuple(sorted(single.union(*groups).difference({*taken} - single)))
 
 
 def check_identifier(
@@ -293,66 +334,3 @@ def read_groups(
                 problems.add(item, item_path, *explain(code, roster))
         groups[name] = tuple(sorted(codes))
     return groups
-
-
-# --- actors in rows -------------------------------------------------------------------
-
-
-def check_actor(
-    node: Node,
-    path: str,
-    names: Names,
-    problems: Diagnostics,
-    *,
-    outside: bool = False,
-) -> None:
-    """Report a field that does not name one state of the roster or, where `outside`,
-    an actor outside it."""
-    code = node.value
-    if not isinstance(code, str | int) or isinstance(code, bool) or not names.is_whole:
-        return
-    if code in names.roster or (outside and code in names.outside):
-        return
-    if code in names.groups:
-        problems.add(node, path, "E307", f"`{code}` is a group", "name one state")
-    elif code in code_table() or code in names.outside:
-        why = f"`{code}` is not among the {len(names.roster)} states"
-        hint = f"add it to `states`{' or to `outside`' if outside else ''}"
-        problems.add(node, path, "E307", why, hint)
-    else:
-        options = {*names.roster, *names.groups}
-        problems.add(node, path, *explain(code, options))
-
-
-def expanded(
-    node: Node,
-    path: str,
-    names: Names,
-    problems: Diagnostics,
-    taken: Collection[object] = (),
-    *,
-    outside: bool = True,
-) -> Node:
-    """A list of actors with its groups expanded, sorted; refused where one is wrong.
-
-    Parameters
-    ----------
-    node, path : of the list
-    names : what it may refer to
-    taken : actors that no group stands for here
-    outside : whether others than the roster may be named
-    """
-    problem_count = len(problems)
-    actors: dict[str, Node] = {}
-    for code, item, item_path in _codes_in(node, path, problems, "E306"):
-        if code in names.groups:
-            members = [name for name in names.groups[code] if name not in taken]
-            actors = dict.fromkeys(members, item) | actors
-        else:
-            check_actor(item, item_path, names, problems, outside=outside)
-            actors[code] = item
-    is_refused = REFUSED in (node.value, *(item.value for item in node.items))
-    is_known = names.is_whole or (actors and names.roster.issuperset(actors))
-    if len(problems) > problem_count or is_refused or not is_known:
-        return node.with_value(REFUSED)
-    return node.with_value([actors[code].with_value(code) for code in sorted(actors)])

@@ -209,12 +209,12 @@ def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
 def _with_frailties(tree: Node, dyads: Node) -> Node:
     """The scenario's rows of dyads' factors, and those of dyads that it does not
     name."""
-    given = tree.get("frailties") or Node([], dyads.mark)
-    name, rows = SECTIONS["frailties"].name, list(given.items)
-    given_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
+    frailties = tree.get("frailties") or Node([], dyads.mark)
+    name, rows = SECTIONS["frailties"].name, list(frailties.items)
+    own_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
     for dyad, node in dyads.fields.items():
         a, _, b = dyad.partition("-")
-        if name((a, b)) not in given_dyads:
+        if name((a, b)) not in own_dyads:
             values = dict(zip(("factor", "shape"), node.items, strict=False))
             rows.append(from_plain({"a": a, "b": b} | values, node.at))
-    return given.with_value(rows)
+    return frailties.with_value(rows)

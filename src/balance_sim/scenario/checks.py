@@ -263,10 +263,10 @@ def _years(scenario: Scenario) -> Findings:
 def _single_states(scenario: Scenario) -> Findings:
     """Latitude and longitude come together, and no state is its own patron."""
     for state in scenario.states:
-        for field, other in (PLACE, PLACE[::-1]):
-            if getattr(state, field) is None and getattr(state, other) is not None:
-                why = f"`{field}` is required beside `{other}`"
-                yield Finding("E103", state, field, why, place=other)
+        for field, partner in (PLACE, PLACE[::-1]):
+            if getattr(state, field) is None and getattr(state, partner) is not None:
+                why = f"`{field}` is required beside `{partner}`"
+                yield Finding("E103", state, field, why, place=partner)
         if state.id in state.patrons:
             yield Finding("E306", state, "patrons", f"`{state.id}` is its own patron")
 

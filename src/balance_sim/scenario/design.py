@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, shown
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, refusal, shown
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
 from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 from balance_sim.scenario.setter import value_at
-from balance_sim.scenario.validation import read_piece, refusal
+from balance_sim.scenario.validation import read_piece
 
 MOST_FACTORS = 1_000
 DRAWN = "drawn"

@@ -50,7 +50,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import canonical_path, changes_in, check_path
 from balance_sim.scenario.validation import read_piece
 
-MOST_RUNS = 1_000_000
+MOST_RUNS = 10_000_000
 MOST_REFUSED = 500  # values: no more are tried then
 AS_WRITTEN = Overrides()
 TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.items())
@@ -284,7 +284,7 @@ def _read(
     count = experiment.count()
     if count * plan.runs > max_runs:  # there may be very many values
         why = f"{count:,} points x {plan.runs:,} runs exceed {max_runs:,} runs"
-        hint = "fewer values, fewer runs, or a sample; or raise `--max-runs`"
+        hint = "fewer values, fewer runs, or a sample"
         node = tree.get("design") or tree.get("factors") or tree
         problems.add(node, "design", "E405", why, hint)
     else:

@@ -1,10 +1,14 @@
-"""Several studies side by side: opened, named, with what differs in their inputs."""
+"""Several studies side by side: opened, named, with what differs in their inputs and in
+their outcomes, as the terminal and the report tell it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+import pandas as pd
 
 from balance_sim.effects.compare import (
     ComparedSide,
@@ -15,81 +19,155 @@ from balance_sim.effects.compare import (
     parse_side,
 )
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.show.wording import arm_words, printable
+from balance_sim.show import wording as say
+from balance_sim.study.outcomes import known_outcome
 from balance_sim.study.result import Result, refuse_other_classes
 from balance_sim.study.sweep_result import SweepResult
+
+type Rows = list[list[str]]
+
+HEADS = ["left", "right", "difference", "95 % CI"]
+PAIR = ["point", "left_arm", "right_arm"]
+"""Columns that say which arms, and of a sweep which point, a row compares."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two studies or more. sides: as the command names them (FOLDER, FOLDER:arm,
-    FOLDER@point), the first is what the others are measured against; studies: the same,
-    opened."""
+    """Two studies or more.
+
+    Attributes
+    ----------
+    sides : as the command names them (FOLDER, FOLDER:arm, FOLDER@point); the first is
+        what the others are measured against
+    studies : the same, opened
+    """
 
     sides: tuple[ComparedSide, ...]
     studies: tuple[Result | SweepResult, ...]
 
     @staticmethod
     def of(texts: Sequence[str]) -> Comparison:
-        """Open what the texts name. Raises WrongRequest where there is nothing, fewer
-        than two, or class tables that differ."""
+        """Open what the texts name.
+
+        Raises
+        ------
+        WrongRequest : for fewer than two, a sweep among more than two, no results, or
+            class tables that differ
+        """
         if len(texts) < 2:
             raise WrongRequest("a comparison takes two results folders or more")
         sides = tuple(parse_side(text) for text in texts)
         studies = tuple(open_side(side) for side in sides)
-        sweeps = [
-            side.text
-            for side, study in zip(sides, studies, strict=True)
-            if isinstance(study, SweepResult)
-        ]
-        if sweeps and len(sides) > 2:
-            raise WrongRequest(
-                f"{sweeps[0]} is a sweep: beside more than one other, name a point, "
-                f"{sweeps[0]}@0"
-            )
         single = [study for study in studies if isinstance(study, Result)]
-        if not sweeps:
+        if len(single) == len(studies):
             refuse_other_classes(single, [side.text for side in sides])
+        elif len(studies) > 2:
+            raise WrongRequest("of a sweep among several results, name a point: NAME@0")
         return Comparison(sides, studies)
 
     @cached_property
     def comparison(self) -> StudyComparison | None:
         """Outcome by outcome and dyad by dyad, of exactly two; None of more."""
-        two = len(self.sides) == 2
-        return compare(self.sides[0].text, self.sides[1].text) if two else None
+        if len(self.sides) > 2:
+            return None
+        return compare(self.sides[0].text, self.sides[1].text)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A short name each, on one line: what sets them apart of theory, folder, point
-        and arm."""
+        """A short name each: theories or folders where these tell all sides apart, else
+        what the command was given."""
+        theories = [say.arm_words(s.scenario.theory.preset) for s in self.studies]
         folders = [side.folder.resolve().name for side in self.sides]
-        theories = [arm_words(study.scenario.theory.preset) for study in self.studies]
-        pieces = [
-            (f"@{s.point}" if s.point is not None else "")
-            + (f":{s.arm}" if s.arm else "")
-            for s in self.sides
-        ]
-        names = [side.text for side in self.sides]
-        if len(set(pieces)) > 1:
-            names = [
-                folder + part for folder, part in zip(folders, pieces, strict=True)
-            ]
-        results = next(
-            (
-                chosen
-                for chosen in (theories, folders)
-                if len(set(chosen)) == len(chosen)
-            ),
-            names,
-        )
-        return tuple(printable(name) for name in results)
+        texts = [side.text.rpartition("/")[-1] for side in self.sides]
+        given = [side.text for side in self.sides]
+        for names in (theories, folders, texts):
+            if len(set(names)) == len(names):
+                return tuple(map(say.printable, names))
+        return tuple(map(say.printable, given))
 
     @cached_property
     def differences(self) -> tuple[list[str], ...]:
         """Inputs in which each of the others differs from the first; the scenario's
         sha256 follows from the rest."""
-        results = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
+        lines = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
         return tuple(
-            [line for line in lines if not line.startswith("scenario.sha256:")]
-            for lines in results
+            [line for line in side if not line.startswith("scenario.sha256:")]
+            for side in lines
         )
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Names of arms and states by key; those of the first study go before."""
+        titles: dict[str, str] = {}
+        for study in reversed(self.studies):
+            titles |= say.state_names(study.scenario) | say.arm_titles(study.scenario)
+        return titles
+
+
+def agreement_rows(outcomes: pd.DataFrame, titles: Mapping[str, str]) -> Rows:
+    """Return how new security agreements within the longest window differ.
+
+    There is a row a direction where one pair of arms is compared; else one of
+    counter-balancing agreements a pair of arms and point. Heads come first.
+
+    Parameters
+    ----------
+    outcomes : of `StudyComparison`
+    titles : of `Comparison`
+    """
+    names = _longest_counts(outcomes)
+    rows = outcomes[outcomes["outcome"].isin(names)]
+    keys = [name for name in PAIR if name in rows]
+    has_one_pair = len(rows[keys].drop_duplicates()) == 1
+    if not has_one_pair:
+        rows = rows[rows["outcome"] == names[0]]
+    cells = []
+    for row in rows.to_dict("records"):
+        name = say.outcome_words(row["outcome"])
+        if not has_one_pair:
+            right, left = (
+                titles.get(row[side], say.arm_words(row[side]))
+                for side in ("right_arm", "left_arm")
+            )
+            name = right if right == left else f"{right} less {left}"
+        if "point" in row:
+            name = f"point {row['point']}: {name}"
+        cells.append([name, *_difference_cells(row, 3)])
+    head = "outcome" if has_one_pair else say.outcome_words(names[0])
+    return [[head, *HEADS], *cells]
+
+
+def _longest_counts(outcomes: pd.DataFrame) -> list[str]:
+    """Return the outcomes that count security agreements by direction within the
+    longest window; all outcomes where none does."""
+    names = list(outcomes["outcome"].unique())
+    windows = {}
+    for name in names:
+        outcome = known_outcome(name)
+        if outcome and outcome.measure == "accords" and outcome.of in say.DIRECTIONS:
+            windows[name] = outcome.window or 0
+    longest = max(windows.values(), default=0)
+    return [name for name, window in windows.items() if window == longest] or names
+
+
+def dyad_rows(dyads: pd.DataFrame, titles: Mapping[str, str], most: int) -> Rows:
+    """Return the dyads whose expected new security agreements differ most, at most so
+    many, with heads first."""
+    moved = dyads[dyads["difference"] != 0]
+    has_arms = moved["right_arm"].nunique() > 1
+    rows = [["dyad", *HEADS]]
+    for row in moved.head(most).to_dict("records"):
+        name = say.dyad_name(titles, row["a"], row["b"])
+        if has_arms:
+            name += f", {titles.get(row['right_arm'], row['right_arm'])}"
+        rows.append([name, *_difference_cells(row, 4)])
+    return rows
+
+
+def _difference_cells(row: Mapping[Any, Any], places: int) -> list[str]:
+    """Return left, right, difference and interval as text."""
+    sides = [say.number(row[side], places) for side in ("left", "right")]
+    change = row["difference"]
+    places = max(places, say.digits(change))
+    bounds = say.interval(row["lo"], row["hi"], places)
+    return [*sides, say.signed(change, places), bounds]

@@ -22,12 +22,12 @@ from balance_sim.study.sweep_result import SweepResult, open_sweep
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from balance_sim.show.figures.style import FigureSpec
-
 
 def open_study(texts: Sequence[str]) -> Any:
-    """The study that texts name.
+    """Return the study that texts name.
 
+    Parameters
+    ----------
     texts : one of a run, a sweep, FOLDER@point of one, or a study of a type that is
         registered; several, or FOLDER:arm, are put side by side
 
@@ -36,41 +36,27 @@ def open_study(texts: Sequence[str]) -> Any:
     WrongRequest : where there is nothing of the kind
     DataError : for a file that is not what its name says
     """
+    types = [type_named_by(Path(text)) for text in texts]
     if len(texts) > 1:
-        for text in texts:
-            alone = None if _is_folder_of_runs(text) else type_named_by(Path(text))
-            if alone is not None:
+        for text, study_type in zip(texts, types, strict=True):
+            if study_type is not None:
                 raise WrongRequest(
-                    f"{text} holds a study of the type {alone.title}: these are shown "
-                    "one at a time"
+                    f"{text} holds a study of the type {study_type.title}: these are "
+                    "shown one at a time"
                 )
         return Comparison.of(texts)
-    text = texts[0]
-    if _is_folder_of_runs(text):
-        return open_run_or_sweep(Path(text))
-    study_type = type_named_by(Path(text))
-    if study_type is not None:
-        return study_type.read(Path(text))
-    side = parse_side(text)
+    if types[0] is not None:
+        return types[0].read(Path(texts[0]))
+    side = parse_side(texts[0])
     if side.arm is not None:
         raise WrongRequest(
-            f"{text} names one arm: give the folder, or two sides to compare"
+            f"{side.text} names one arm: give the folder, or two sides to compare"
         )
-    if side.point is not None:
-        return open_side(side)
-    return open_run_or_sweep(Path(text))
-
-
-def _is_folder_of_runs(text: str) -> bool:
-    """Whether a text names a folder of a run or a sweep, and not of a game."""
-    if not (Path(text) / "manifest.json").is_file():
-        return False
-    manifest = Store(Path(text)).read_manifest()
-    return manifest is not None and manifest.game is None
+    return open_run_or_sweep(side.folder) if side.point is None else open_side(side)
 
 
 def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
-    """The run or the sweep in a folder.
+    """Return the run or the sweep in a folder.
 
     Raises
     ------
@@ -90,44 +76,41 @@ def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
     return result
 
 
-def replications_of(study: Any) -> Result | SweepResult:
-    """The replications of a run, a sweep, or of a registered type that has some.
-
-    Raises
-    ------
-    WrongRequest : for any other study
-    """
-    if isinstance(study, Result | SweepResult):
-        return study
-    if not isinstance(study, Comparison):
-        results = registered_type(study).replications(study)
-        if results is not None:
-            return results
-    raise WrongRequest("--outcome is of one results folder of `run`, `sweep` or `game`")
-
-
-def chosen_figure(study: Any, outcome: str, kind: str | None = None) -> FigureSpec:
-    """The figure of one outcome.
-
-    Raises
-    ------
-    WrongRequest : where there is no such outcome or kind of figure
-    """
-    return spread_of(replications_of(study), outcome, kind)
-
-
 def save_figures(
     study: Any, folder: Path, names: Iterable[str] | None = None
 ) -> list[Path]:
-    """Draw the figures named, or all that fit, into `folder`/figures. The paths.
+    """Draw the figures named, or all that fit, into `folder`/figures; return the paths.
 
     Raises
     ------
     CannotWrite : from the folder
     """
     figures = figures_of(study)
-    chosen = list(fitting(study)) if names is None else list(names)
+    chosen = fitting(study) if names is None else names
     return save_drawn({name: figures[name].draw(study) for name in chosen}, folder)
+
+
+def draw_outcome(
+    study: Any, outcome: str, kind: str | None = None
+) -> tuple[str, Figure]:
+    """Return name and figure of one outcome of a run, a sweep, or of a registered type
+    that has replications.
+
+    Raises
+    ------
+    WrongRequest : where there is no such outcome or kind of figure
+    """
+    replications = study
+    if isinstance(study, Comparison):
+        replications = None
+    elif not isinstance(study, Result | SweepResult):
+        replications = registered_type(study).replications(study)
+    if replications is None:
+        raise WrongRequest(
+            "--outcome is of one results folder of `run`, `sweep` or `game`"
+        )
+    figure = spread_of(replications, outcome, kind)
+    return figure.name, figure.draw(replications)
 
 
 def plot(
@@ -137,7 +120,7 @@ def plot(
     outcome: str | None = None,
     kind: str | None = None,
 ) -> Figure:
-    """A figure of results, as `balance-sim plot` draws it; a notebook shows it.
+    """Return a figure of results, as `balance-sim plot` draws it; a notebook shows it.
 
     Parameters
     ----------
@@ -146,8 +129,8 @@ def plot(
     name : of the figure, one of `balance-sim plot --list`; if not given, the first one,
         of a run the fan chart
     outcome : draws this outcome instead, whichever it is
-    kind : how, with `outcome`: `ecdf`, `hist`, `forest` or `fan`; `ecdf` if not given,
-        of a sweep `forest`
+    kind : how, with `outcome`: `ecdf`, `hist` or `forest`; `ecdf` if not given, of a
+        sweep `forest`
 
     Returns
     -------
@@ -162,8 +145,8 @@ def plot(
     >>> import balance_sim as bs
     >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
     >>> result = bs.run(scenario, runs=4, seed=1)
-    >>> bs.plot(result, "convergence").get_suptitle().split()[:3]
-    ['After', '4', 'replications']
+    >>> bs.plot(result, "arms").get_suptitle().split()[:3]
+    ['Summit:', '+0.068', 'counter-balancing']
     """
     if isinstance(study, str | Path):
         study = open_study([str(study)])
@@ -172,27 +155,30 @@ def plot(
     if outcome is not None:
         if name is not None:
             raise WrongRequest("a figure is named, or an outcome is given: not both")
-        figure = chosen_figure(study, outcome, kind)
-        return figure.draw(replications_of(study))
+        return draw_outcome(study, outcome, kind)[1]
     figures = figures_of(study)
-    if name is None:
-        name = next(iter(figures))
-    if name not in figures:
-        near = did_you_mean(name, figures) or f"there are: {listed(figures, 40)}"
-        raise WrongRequest(f"no figure `{name}` of such a study; {near}")
-    return figures[name].draw(study)
+    chosen = next(iter(figures)) if name is None else name
+    refuse_unknown(chosen, figures)
+    return figures[chosen].draw(study)
+
+
+def refuse_unknown(name: str, figures: Iterable[str]) -> None:
+    """Raise WrongRequest where a name is of none of the figures of a study."""
+    names = list(figures)
+    if name not in names:
+        advice = did_you_mean(name, names) or f"there are: {listed(names, 40)}"
+        raise WrongRequest(f"no figure `{name}` of such a study; {advice}")
 
 
 def is_results(text: str) -> bool:
-    """Whether a text names something that figures can be made of."""
-    if (parse_side(text).folder / "manifest.json").exists():
-        return True
-    return type_named_by(Path(text)) is not None
+    """Return whether a text names something that figures can be made of."""
+    has_manifest = (parse_side(text).folder / "manifest.json").exists()
+    return has_manifest or type_named_by(Path(text)) is not None
 
 
 def home_of(texts: Sequence[str]) -> Path:
-    """The folder that figures and reports of what the texts name go into if none is
-    given."""
+    """Return the folder that figures and reports of what the texts name go into if none
+    is given."""
     last, side = Path(texts[-1]), parse_side(texts[-1])
     if len(texts) > 1:
         return side.folder / "comparison"

@@ -1,24 +1,24 @@
 """Figures into a results folder, as PNG and SVG in our style of matplotlib: the same
 bytes for the same results.
 
-The only place that sets up matplotlib. It imports nothing of ours but what writes
-files, so that a process that draws another's figures has started soon.
+The only place that sets up matplotlib.
 """
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.study.atomic_files import make_folder, write_atomic
 
@@ -29,7 +29,6 @@ INK, QUIET = "#1a1a1a", "#555555"  # text; second text (7.5:1 on white)
 SMALL = 9.0
 FOLDER = "figures"
 DOTS = 160  # per inch
-FORMATS = ("png", "svg")
 SAFE = " =:;/,.-()+!@*'\n?[]{}|~_$"
 """Characters that a data link in double quotes takes as they are."""
 
@@ -54,9 +53,9 @@ paths."""
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Our settings over matplotlib's own defaults, whatever the user's are; put back at
-    the end."""
-    _without_home()
+    """Set our style over matplotlib's own defaults, whatever the user's are, and put
+    the user's back at the end."""
+    _keep_out_of_home()
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -65,132 +64,68 @@ def style() -> Iterator[None]:
         yield
 
 
-def _without_home() -> None:
-    """Import matplotlib with its cache in a folder that goes when the program ends:
-    nothing goes to HOME. Figures are set in a font of matplotlib's own."""
-    if "matplotlib" in sys.modules or os.environ.get("MPLCONFIGDIR"):
+def _keep_out_of_home() -> None:
+    """Let matplotlib's cache be in a folder that goes when the program ends, and its
+    fonts its own: nothing goes to HOME, and figures are the same on every machine."""
+    if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ:
         return
-    import atexit
-    import shutil
-    import tempfile
-
     folder = tempfile.mkdtemp(prefix="balance-sim-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    settings = {"MPLCONFIGDIR": folder, "MPL_IGNORE_SYSTEM_FONTS": "1"}
-    added = {name: text for name, text in settings.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        import matplotlib as mpl
-        import matplotlib.font_manager  # reads or writes the list of fonts, once
-
-        mpl.get_configdir()
-        mpl.get_cachedir()
-    finally:
-        for name in added:
-            del os.environ[name]
+    os.environ |= {"MPLCONFIGDIR": folder, "MPL_IGNORE_SYSTEM_FONTS": "1"}
 
 
 def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
-    """A figure as a PNG or an SVG file, without a date or a version in it."""
-    if file_format == "png":
-        return png_bytes(pixels_of(figure))
+    """Return a figure as a PNG or an SVG file, without a date or a version in it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
-        pixels_of(figure)  # a colour bar moves as it is drawn first
-
-    for ax in figure.axes:  # the solver's last digits are not the same every time
-        ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
-    with style(), io.BytesIO() as sink:
-        canvas = FigureCanvasSVG(figure)
-        no_stamp = {"Date": None, "Creator": None}
-        canvas.print_svg(sink, metadata=no_stamp)  # type: ignore[no-untyped-call]
-        FigureCanvasAgg(figure)  # by which a notebook shows it
-        return sink.getvalue()
-
-
-def pixels_of(figure: Figure) -> npt.NDArray[np.uint8]:
-    """The figure as (height, width, 4) RGBA."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    with style():
-        _settle(figure)
-        canvas = figure.canvas  # which knows already how wide each text is
-        if not isinstance(canvas, FigureCanvasAgg):
-            canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        pixels = np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-        FigureCanvasAgg(figure)  # empty: the other one holds as much as the picture
-        return pixels
-
-
-def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """The PNG of such pixels, without a date or a version in it; the page is opaque, so
-    alpha is dropped."""
     from PIL import Image
 
-    image = Image.fromarray(pixels).convert("RGB")
-    with io.BytesIO() as sink:
-        image.save(sink, "png", compress_level=3, dpi=(DOTS, DOTS))
+    with style(), io.BytesIO() as sink:
+        _settle(figure)
+        if file_format == "svg":
+            no_stamp = {"Date": None, "Creator": None}
+            FigureCanvasSVG(figure).print_svg(sink, metadata=no_stamp)  # type: ignore[no-untyped-call]
+        else:
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()  # type: ignore[no-untyped-call]
+            pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+            image = Image.fromarray(pixels).convert("RGB")  # the page is opaque
+            image.save(sink, "png", compress_level=3, dpi=(DOTS, DOTS))
+        FigureCanvasAgg(figure)  # empty: the other one holds as much as the picture
         return sink.getvalue()
 
 
 def _settle(figure: Figure) -> None:
-    """Lay out a figure's parts once, at the resolution of its PNG: they stand where
-    they are in every file."""
-    figure.dpi = DOTS
+    """Lay out a figure's parts once, at the resolution of its PNG, so that they stand
+    where they are in every file.
+
+    A colour bar moves as it is drawn first, so the figure is drawn once before. The
+    solver's last digits are not the same every time, so positions are rounded.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
+    if engine is None:
+        return
+    figure.dpi = DOTS
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    for ax in figure.axes:
+        ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
 
 
-def write_figures(
+def save_drawn(
     figures: Mapping[str, Figure],
-    folder: Path,
+    folder: Path | str,
     progress: Callable[[], None] = lambda: None,
-) -> dict[str, bytes]:
-    """Write figures as PNG and SVG; the SVG of each, by name. While one thread
-    compresses and writes a figure, the next is drawn.
+) -> list[Path]:
+    """Write figures by name as PNG and SVG into a folder, note their checksums there,
+    and return the paths, in order.
 
+    Parameters
+    ----------
     progress : called after each figure
-
-    Raises
-    ------
-    CannotWrite : from the folder
-    """
-    place = folder / FOLDER
-    make_folder(place)
-    svgs: dict[str, bytes] = {}
-    with ThreadPoolExecutor(1) as writer:
-        writes = []
-        for name, figure in figures.items():
-            pixels = pixels_of(figure)
-            writes.append(writer.submit(_write_png, place / f"{name}.png", pixels))
-            svgs[name] = figure_bytes(figure, "svg")
-            path = place / f"{name}.svg"
-            writes.append(writer.submit(write_atomic, path, svgs[name]))
-            progress()
-    for write in writes:
-        write.result()
-    return svgs
-
-
-def save_drawn(figures: Mapping[str, Figure], folder: Path | str) -> list[Path]:
-    """Write figures by name as PNG and SVG; the paths, in order.
-
-    Raises
-    ------
-    CannotWrite : from the folder
-    """
-    write_figures(figures, Path(folder))
-    return note_figures(figures, Path(folder))
-
-
-def note_figures(names: Iterable[str], folder: Path) -> list[Path]:
-    """Put down the checksums of the files of these figures; the paths, in order.
 
     Raises
     ------
@@ -198,19 +133,23 @@ def note_figures(names: Iterable[str], folder: Path) -> list[Path]:
     """
     from balance_sim.study.shards import note_drawn
 
-    place = folder / FOLDER
-    paths = [place / f"{name}.{suffix}" for name in names for suffix in FORMATS]
-    note_drawn(folder, paths)
+    place = Path(folder) / FOLDER
+    make_folder(place)
+    paths = []
+    formats: tuple[Literal["png", "svg"], ...] = ("png", "svg")
+    for name, figure in figures.items():
+        for file_format in formats:
+            path = place / f"{name}.{file_format}"
+            write_atomic(path, figure_bytes(figure, file_format))
+            paths.append(path)
+        progress()
+    note_drawn(Path(folder), paths)
     return paths
 
 
-def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
-    write_atomic(path, png_bytes(pixels))
-
-
 def data_link(svg: bytes) -> str:
-    """An SVG as the link of an image in a page: without indents, with single quotes,
-    which need no escape there."""
+    """Return an SVG as the link of an image in a page: without indents, with single
+    quotes, which need no escape there."""
     lines = [line.strip() for line in svg.decode().splitlines()]
     text = "\n".join(lines).replace("'", "&apos;").replace('"', "'")
     return "data:image/svg+xml," + quote(text, safe=SAFE)

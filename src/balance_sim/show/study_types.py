@@ -4,9 +4,8 @@ The core has three: a run, a sweep, and several side by side. A room of the uppe
 registers its own as a `StudyType`, in the role `study_type` of `registry`, and adds to
 what is shown of a run in these roles:
 
-figure : a `FigureSpec` that is drawn of a run
+run_figures : figures that are drawn of a run
 doubt : a function from a run to a `Doubt`, or None
-lines : a function from a run and a width to lines, printed by `run --verbose`
 section : a function from a run to a `Section` of its report, or None
 """
 
@@ -42,8 +41,8 @@ class StudyType:
     figures : by name, the figures of one study, in the order of its page
     page : of one study, the template of its page, as a path below the package, and what
         the template is filled with beside the figures
-    replications : of one study, the results that `plot --outcome` and `--pair` draw;
-        None where it has none
+    replications : of one study, the results that `plot --outcome` draws; None where it
+        has none
     """
 
     title: str
@@ -63,16 +62,14 @@ class Doubt:
     Attributes
     ----------
     short : a sentence for the terminal; empty where there is nothing to say
-    sentences : for `run --verbose` and the report
-    heads, rows : a table for the same
-    missing : what `run --verbose` says where nothing is known
+    sentences : for the report
+    heads, rows : a table for the report
     """
 
     short: str = ""
     sentences: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
-    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,23 +80,25 @@ class Section:
     ----------
     place : its id in the page
     title : its heading
-    template : as a path below the package; it is filled with `section`
+    template : as a path below the package; it is filled with `section`. The default
+        shows a table: `content` then has caption, heads, rows, numeric (whether a
+        column is of numbers) and notes, sentences below it
     content : what the template reads from `section.content`
     """
 
     place: str
     title: str
-    template: str
+    template: str = "section.html"
     content: Content = field(default_factory=dict)
 
 
 def registered_types() -> list[StudyType]:
-    """The types of study of the upper storey. Their modules are imported."""
+    """Return the types of study of the upper storey. Their modules are imported."""
     return list(registry.parts("study_type").values())
 
 
 def registered_type(study: object) -> StudyType:
-    """The type of a study that is none of the core's.
+    """Return the type of a study that is none of the core's.
 
     Raises
     ------
@@ -112,7 +111,7 @@ def registered_type(study: object) -> StudyType:
 
 
 def type_named_by(path: Path) -> StudyType | None:
-    """The type of study of the upper storey that a path names, or None."""
+    """Return the type of study of the upper storey that a path names, or None."""
     for study_type in registered_types():
         if study_type.named_by(path):
             return study_type

@@ -380,7 +380,7 @@ class Result(StudyResult):
             folder=Path(folder),
             draws=manifest.draw_parameters,
             model=manifest.model,
-            meanings=manifest.own_meanings or {},
+            meanings=manifest.own_meanings,
             failed=tuple(row for row in store.failed() if row["run"] < wanted),
             timing=timing if isinstance(timing, dict) else {},
         )

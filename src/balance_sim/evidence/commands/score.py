@@ -25,7 +25,7 @@ OF_FOLDER = {"window": "--window", "arm": "--arm", "runs": "--runs"}
 DAYS = {"first": "--from", "until": "--until"}
 INAPPLICABLE = {
     "folder": DAYS,
-    "frozen": DAYS | {"kinds": "--kind", "stage": "--stage"} | OF_FOLDER,
+    "frozen": DAYS | {"kinds": "--kind"} | OF_FOLDER,
     "csv": OF_FOLDER,
 }
 """Options that say nothing about a forecast of this form."""
@@ -59,12 +59,6 @@ ABOUT = ("first", "last", "kinds", "stage", "about")
     help="Only this type of agreement. Repeatable.",
 )
 @click.option(
-    "--stage",
-    type=click.Choice(["signed", "in_force"]),
-    default="signed",
-    help="What counts as made.",
-)
-@click.option(
     "--arm", metavar="ARM", help="Of a results folder  [default: the event as it was]"
 )
 @click.option(
@@ -95,7 +89,6 @@ def score(
     data: Path | None,
     scenario: Path | None,
     kinds: tuple[str, ...],
-    stage: str,
     arm: str | None,
     window: int | None,
     runs: int | None,
@@ -129,7 +122,7 @@ def score(
     frozen, failed, known = None, 0, tuple[str, ...]()
     if form == "folder":
         result = open_result(forecast)
-        selected = forecast_of(result, arm, window, kinds, stage, runs)
+        selected = forecast_of(result, arm, window, kinds, runs)
         failed, known = len(result.failed), tuple(result.scenario.kinds)
         record = record or result.scenario
     elif form == "frozen":
@@ -137,7 +130,7 @@ def score(
     elif first is None or until is None or first > until:
         raise click.UsageError("a CSV needs --from and --until, in this order")
     else:
-        selected = dyads.read_dyads(forecast, first, until, kinds, stage)
+        selected = dyads.read_dyads(forecast, first, until, kinds)
     document = {"frozen": frozen, "sha256": selected.sha256}
     document |= {key: selected.content[key] for key in ABOUT}
     lines = [f"forecast of {len(selected.pairs)} dyads, sha256 {selected.sha256[:12]}"]
@@ -193,7 +186,6 @@ def forecast_of(
     arm: str | None,
     window: int | None,
     kinds: tuple[str, ...],
-    stage: str,
     runs: int | None,
 ) -> Forecast:
     """Each dyad's probability of a new agreement in an arm, from some of its
@@ -220,9 +212,7 @@ def forecast_of(
         end = f"the runs end {result.horizon} days after the focal event"
         raise WrongRequest(f"--window {window}: {end}")
     again = min(finished_runs(result), runs or RUNS)
-    p = dyad_probabilities(
-        result, arm, window=window, kinds=kinds, stage=stage, runs=runs
-    )
+    p = dyad_probabilities(result, arm, window=window, kinds=kinds, runs=runs)
     focal = FIRST_DAY + result.focal_day
     return Forecast(
         pairs=tuple(p),
@@ -230,7 +220,6 @@ def forecast_of(
         first=date.fromordinal(focal + 1),
         last=date.fromordinal(focal + window),
         kinds=kinds,
-        stage=stage,
         about=f"{scenario.name}, arm {arm}, {again} runs simulated again",
     )
 

@@ -82,7 +82,7 @@ def draw_scorecard(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         for row in table[table["measure"] == measure].to_dict("records"):
             number = ways.index(row["way"])
             y = heights[names.index(row["forecast"])] - 0.3 * number
-            style.whisker(ax, y, row, COLOURS[number], width=1.6, value="value", ms=6)
+            style.whisker(ax, y, row, COLOURS[number], width=1.6, value="value")
     count = table.iloc[0]
     colours = zip(("Blue", "Vermilion"), ways, strict=False)
     keys = " ".join(f"{colour}: {say.arm_words(way)}." for colour, way in colours)

@@ -45,15 +45,14 @@ LARGEST = 64 << 20
 @dataclass(frozen=True)
 class Forecast:
     """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an
-    agreement of one of `kinds` (any if empty) that reaches `stage` on first..last, both
-    days included."""
+    agreement of one of `kinds` (any if empty) signed on first..last, both days
+    included."""
 
     pairs: tuple[tuple[str, str], ...]
     p: tuple[float, ...]
     first: date
     last: date
     kinds: tuple[str, ...] = ()
-    stage: str = "signed"
     about: str = ""
 
     @property
@@ -64,7 +63,7 @@ class Forecast:
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "kinds": list(self.kinds),
-            "stage": self.stage,
+            "stage": "signed",
             "about": self.about,
             "pairs": [[*dyad, p] for dyad, p in rows],
         }
@@ -81,7 +80,6 @@ def read_dyads(
     first: date,
     last: date,
     kinds: Sequence[str] = (),
-    stage: str = "signed",
 ) -> Forecast:
     """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`).
     Raises DataError."""
@@ -92,7 +90,6 @@ def read_dyads(
         first=first,
         last=last,
         kinds=tuple(kinds),
-        stage=stage,
         about=path.name,
     )
 
@@ -127,7 +124,6 @@ def thaw(path: Path) -> tuple[Forecast, str]:
             first=date.fromisoformat(content["first"]),
             last=date.fromisoformat(content["last"]),
             kinds=tuple(content["kinds"]),
-            stage=str(content["stage"]),
             about=str(content["about"]),
         )
         day, sha256 = str(record["frozen"]), record["sha256"]
@@ -170,7 +166,7 @@ def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
     """The agreements of a file that count. Rows of one agreement with several parties
     are pairs of their own."""
     read = AGREEMENTS.read(path)
-    day = read.frame[forecast.stage]
+    day = read.frame["signed"]
     first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
     counts = (day >= first) & (day <= last)
     if forecast.kinds:

@@ -33,7 +33,6 @@ import numpy as np
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
-    ORIGINS,
     Baseline,
     Bools,
     Floats,
@@ -53,10 +52,10 @@ from balance_sim.model.thinning import (
 )
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.stats.lags import mixed_chance, signed_from_age, signed_within
+from balance_sim.stats.lags import mixed_chance, signed_within
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.filtered import TalksAtStart, in_force_of
+from balance_sim.study.filtered import TalksAtStart
 from balance_sim.study.outcomes import NEW_ORIGINS
 from balance_sim.study.result import Result
 
@@ -68,25 +67,21 @@ ALMOST_ONE = 1.0 - 1e-12
 
 @dataclass(frozen=True)
 class Sought:
-    """The agreements that count: new ones of some types that reach a stage from one
-    moment to another.
+    """The agreements that count: new ones of some types that are signed from one moment
+    to another.
 
-    kinds: (M,) which types; first, stop: days from the scenario's start; stage:
-    `signed`, or `in_force`, where those that were signed before the start count too."""
+    kinds: (M,) which types; first, stop: days from the scenario's start."""
 
     kinds: Bools
     first: float
     stop: float
-    stage: str = "signed"
 
     def found(self, agreements: AgreementRows) -> Bools:
         """(K,) which agreements of replications count."""
-        origins = list(NEW_ORIGINS)
-        if self.stage == "in_force":
-            origins.append(ORIGINS.index("signed"))
-        day = getattr(agreements, self.stage)
-        is_sought = self.kinds[agreements.kind] & np.isin(agreements.origin, origins)
-        return np.asarray(is_sought & (day >= self.first) & (day < self.stop))
+        day = agreements.signed
+        is_new = np.isin(agreements.origin, NEW_ORIGINS)
+        in_time = (day >= self.first) & (day < self.stop)
+        return np.asarray(self.kinds[agreements.kind] & is_new & in_time)
 
 
 @dataclass(frozen=True)
@@ -168,7 +163,8 @@ def _along(
     thin = thinning(world, opportunities, worlds.bounds[arm])
     state = simulate(world, baseline, opportunities, thin, seed, runs, hazard.look)
     free = hazard.free(state.agreements, sought)
-    certain = np.minimum(at_start(worlds, sought), 1.0)
+    talks = TalksAtStart(worlds).signed(sought.first, sought.stop)
+    certain = np.minimum(talks * sought.kinds, 1.0)
     none_at_start = np.log1p(-certain).sum(axis=-1)
     return DyadProbabilities(-np.expm1(none_at_start - free), hazard.openings())
 
@@ -185,47 +181,19 @@ def per_consent(world: World, sought: Sought) -> Floats:
     opened = edges[:-1, None] + length[:, None] * (node + 1.0) / 2.0
     weight = np.zeros((world.steps, len(ladder.names)))
     for kind in map(int, np.flatnonzero(sought.kinds)):
-        by_stop = _reached(world, sought, kind, sought.stop - opened)
-        in_time = by_stop - _reached(world, sought, kind, sought.first - opened)
+        in_time = _signed(world, kind, sought.stop - opened)
+        in_time -= _signed(world, kind, sought.first - opened)
         rate = ladder.ceiling[kind] / DAYS_PER_YEAR
         pieces = rate * length * (in_time * share).sum(axis=1) / 2.0
         np.add.at(weight[:, kind], step, pieces)
     return weight
 
 
-def _reached(world: World, sought: Sought, kind: int, days: Floats) -> Floats:
-    """Probability that talks reach the stage within so many days of their opening."""
-    ladder, days = world.ladder, np.maximum(days, 0.0)
+def _signed(world: World, kind: int, days: Floats) -> Floats:
+    """Probability that talks are signed within so many days of their opening."""
     collapse = world.rules.collapse_rate / DAYS_PER_YEAR
-    if sought.stage == "in_force":
-        return in_force_of(ladder, kind, collapse, days, world.grid[-1])
-    shape, mean = ladder.talks_shape[kind], ladder.talks_days[kind]
-    return signed_within(days, shape, mean, collapse)
-
-
-def at_start(worlds: Worlds, sought: Sought) -> Floats:
-    """(R or 1, P, M) probability that what is under way at the start leads to an
-    agreement that counts."""
-    talks = TalksAtStart(worlds)
-    if sought.stage == "signed":
-        return np.asarray(talks.signed(sought.first, sought.stop) * sought.kinds)
-    probability = talks.in_force(sought.first, sought.stop)
-    world = worlds.reference
-    ladder, initial = world.ladder, world.initial
-    collapse = world.rules.collapse_rate / DAYS_PER_YEAR
-    is_signed = (initial.stage == 1) & np.isnan(initial.fixed_in_force)
-    rows = np.flatnonzero(is_signed)
-    waits = ladder.force_days[initial.kind[rows]] > 0
-    rows = rows[waits]  # the others were in force at once
-    kind, waited = initial.kind[rows], np.maximum(-initial.signed[rows], 0.0)
-    lag = (waited, ladder.force_shape[kind], ladder.force_days[kind], collapse)
-    late = signed_from_age(np.full(len(rows), sought.stop), *lag)
-    early = signed_from_age(np.full(len(rows), sought.first), *lag)
-    not_at_once = np.where(waited == 0, 1.0 - ladder.at_once[kind], 1.0)
-    chances = (late - early) * not_at_once
-    for dyad, its_type, chance in zip(initial.dyad[rows], kind, chances, strict=True):
-        probability[:, dyad, its_type] += chance
-    return np.asarray(probability * sought.kinds)
+    shape, mean = world.ladder.talks_shape[kind], world.ladder.talks_days[kind]
+    return signed_within(np.maximum(days, 0.0), shape, mean, collapse)
 
 
 def both_consent(
@@ -260,7 +228,6 @@ def dyad_probabilities(
     *,
     window: int | None = None,
     kinds: Sequence[str] = (),
-    stage: str = "signed",
     runs: int | None = None,
 ) -> dict[tuple[str, str], float]:
     """Dyad (codes sorted) -> probability of a new agreement within `window` days after
@@ -275,7 +242,6 @@ def dyad_probabilities(
     ----------
     window : the longest reported if None
     kinds : agreement types; all if empty
-    stage : `signed` or `in_force`
     runs : `RUNS` if None
 
     Raises
@@ -298,7 +264,7 @@ def dyad_probabilities(
     world = worlds.arms[arm]
     first = world.focal_day + 1.0
     stop = max(min(first + (window or result.window), world.grid[-1]), first)
-    sought = Sought(kinds_named(world, kinds), first, stop, stage)
+    sought = Sought(kinds_named(world, kinds), first, stop)
     along = probabilities_along(worlds, arm, result.seed, numbers, sought)
     probability = _integrated(result, world, along.any.mean(axis=0))
     by_dyad = {}

@@ -1,10 +1,9 @@
-"""Goodness of fit in words, tables and figures: every statistic beside its band,
-states, and martingale residuals."""
+"""Goodness of fit in words, tables and figures: every statistic beside its band, and
+martingale residuals."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +31,6 @@ TITLES = {
     "states": "Agreements by state",
 }
 COLUMNS = 3
-MOST = 30  # states in a figure
 
 
 def p_words(p: float | None, replications: int) -> str:
@@ -164,59 +162,11 @@ def _draw_column(ax: style.Axes, groups: list[pd.DataFrame]) -> None:
         next(heights)
         for row in rows.to_dict("records"):
             next(ticks)
-            _draw_state(ax, next(heights), row, ("z_lo", "z", "z_hi"))
+            y = next(heights)
+            ax.hlines(y, row["z_lo"], row["z_hi"], color=style.PALE, linewidth=6)
+            colour = style.VERMILION if row["outside"] else style.INK
+            ax.plot(row["z"], y, "o", color=colour, ms=6, clip_on=False, zorder=4)
     ax.axvline(0, color=style.QUIET, linewidth=0.8)
-
-
-def _draw_state(ax: style.Axes, y: float, row: Any, keys: tuple[str, str, str]) -> None:
-    """A band and a dot, vermilion outside of it."""
-    low, observed, high = (row[key] for key in keys)
-    ax.hlines(y, low, high, color=style.BLUE, alpha=0.35, linewidth=6)
-    is_outside = observed < low or observed > high
-    colour = style.VERMILION if is_outside else style.INK
-    ax.plot(observed, y, "o", color=colour, ms=6, clip_on=False, zorder=4)
-
-
-def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
-    """Tidy: a row a state, the furthest from the simulated mean first."""
-    table = pd.DataFrame(study["states"])
-    table["name"] = table["name"].map(say.printable)
-    outside = (table["observed"] < table["q05"]) | (table["observed"] > table["q95"])
-    count = f"{int(outside.sum())} of {say.plural(len(table), 'state')}"
-    return table.assign(
-        span=span_words(study),
-        replications=study["replications"],
-        finding=f"{count} sign more or less often than 90 % of replications",
-    )
-
-
-@style.figure(
-    "gof_states",
-    "Which states sign more or less often than simulated?",
-    gof_states_table,
-    page=lambda table: style.panels(10.6, 2.4 + 0.22 * min(len(table), MOST)),
-    empty="There are no states to compare.",
-    columns="state name observed mean q05 q95",
-)
-def draw_gof_states(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A row a state, those furthest from the simulated mean: dot, observed; bar, band;
-    tick, mean."""
-    ax, rows = axes[0], table.head(MOST)
-    gap = rows["observed"] - rows["mean"]
-    rows = rows.assign(gap=gap).sort_values("gap", ascending=False, kind="stable")
-    heights = style.row_axis(ax, list(rows["name"]))
-    for y, row in zip(heights, rows.to_dict("records"), strict=True):
-        _draw_state(ax, y, row, ("q05", "observed", "q95"))
-    ax.plot(rows["mean"], heights, "|", color=style.BLUE, ms=10, mew=2.2)
-    ax.set_xlim(left=0)
-    ax.set_xlabel("new agreements a year")
-    runs = say.plural(int(table["replications"].iloc[0]), "replication")
-    small = (
-        f"Dots: on record, {say.first(table, 'span')}. Bars: 5-95 % band of {runs}; "
-        "ticks: mean. Vermilion: outside the band, as one in ten of a right model. "
-        f"The {len(rows)} furthest from the mean of {len(table)} states."
-    )
-    return style.Words(say.first(table, "finding"), "", small, 84, 118)
 
 
 def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:

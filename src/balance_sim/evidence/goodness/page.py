@@ -12,16 +12,10 @@ from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, re
 from balance_sim.show import wording as say
 from balance_sim.show.figures import fitting
 from balance_sim.show.report import embedded
+from balance_sim.show.report.tables import cell
 from balance_sim.show.study_types import Content, Section, StudyType
 
-FIGURES = {
-    figure.name: figure
-    for figure in (
-        figures.draw_gof,
-        figures.draw_gof_states,
-        figures.draw_gof_residuals,
-    )
-}
+FIGURES = {"gof": figures.draw_gof, "gof_residuals": figures.draw_gof_residuals}
 HEADS = ["statistics", "p", "outside of the 5-95 % band"]
 
 
@@ -48,12 +42,13 @@ def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
 
 
 def _content(study: GoodnessOfFit) -> Content:
-    """Answer, tests, notes."""
+    """Answer, tests, states, notes."""
     return {
         "answer": answer(study),
         "span": figures.span_words(study),
         "heads": HEADS,
         "tests": figures.tests_table(study),
+        "states": [list(map(cell, row.values())) for row in study["states"]],
         "notes": [say.printable(note) for note in study["notes"]],
     }
 

@@ -37,11 +37,11 @@ def places_of(uncertainty: Uncertainty) -> int:
     return max(say.digits(uncertainty.estimate["total"]), 4)
 
 
-def doubt(result: AnalysedResult) -> Doubt:
+def doubt(result: AnalysedResult) -> Doubt | None:
     """How sure the headline effect of a run is over draws of the parameters."""
     uncertainty = result.uncertainty
     if uncertainty is None:
-        return Doubt(missing=NOT_WORKED_OUT)
+        return None
     if uncertainty.why:
         return Doubt()
     heads, *rows = interval_rows(uncertainty)

@@ -24,9 +24,6 @@ from balance_sim.scenario.defaults import (
     units,
 )
 from balance_sim.scenario.layout import (
-    AGREEMENT_KINDS,
-    AGREEMENT_STATUSES,
-    EVENT_KINDS,
     FROM_FILES,
     REQUIRED,
     SECTIONS,
@@ -35,6 +32,11 @@ from balance_sim.scenario.layout import (
 )
 from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import LAID_OVER
+from balance_sim.scenario.vocabulary import (
+    AGREEMENT_KINDS,
+    AGREEMENT_STATUSES,
+    EVENT_KINDS,
+)
 
 Plain = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -2,17 +2,17 @@
 README.md in this folder.
 
 Where the states of a scenario stand in a picture: on a map of the world, or, invented
-ones, in a layout of their own; and the same as SVG for pages.
+ones, on a ring; and the same as SVG for pages.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,26 +22,33 @@ from balance_sim.scenario.actors import code_table
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
 
+type Line = npt.NDArray[np.float64]
+"""One coordinate of points."""
+type Ring = npt.NDArray[np.float64]
+"""(points, 2): longitude, latitude in degrees; longitudes go on past 180."""
+type Spot = tuple[float, float]
+
 FILE = "countries-110m.json"
-SHA256 = "2516c915867c7baf18ddec727aec46c315541a07cfb3d79a6559b05d5e94eee8"
-CAPTION = "Boundaries: Natural Earth de facto, no endorsement."
 ANTARCTICA = 10
 FINE = 0.007  # of the map, which is 5.4 wide: less than a screen shows
-
-Line = npt.NDArray[np.float64]  # one coordinate of points
-Ring = npt.NDArray[
-    np.float64
-]  # (points, 2): longitude, latitude in degrees; longitudes go on past 180
-
-
-class DamagedAtlas(Exception):
-    """The file of world shapes is not the one this version was made with."""
+CUTS = (-169.0, -30.0)
+"""Meridians at which a map is cut, where they meet least land: the Bering Strait and
+the Atlantic."""
+MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
+NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
+PAGE_WIDTH = 960.0  # of a map in a page, in its units
+BEND = 0.16  # of a line between two states, of its length
 
 
 @dataclass(frozen=True, eq=False)
 class Country:
-    """One shape of the atlas: ISO numeric code (None where it has none), name, outer
-    rings and holes."""
+    """One shape of the atlas.
+
+    Attributes
+    ----------
+    numeric : ISO numeric code; None where it has none
+    rings : outer rings and holes
+    """
 
     numeric: int | None
     name: str
@@ -50,21 +57,13 @@ class Country:
 
 @cache
 def countries() -> tuple[Country, ...]:
-    """All shapes of the atlas.
-
-    Raises
-    ------
-    DamagedAtlas : where the file is not the expected one
-    """
+    """Return all shapes of the atlas, decoded from TopoJSON: differences of whole
+    numbers to degrees (specification, 2.1.2 and 4)."""
     data = (files("balance_sim.show.atlas") / FILE).read_bytes()
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise DamagedAtlas(
-            f"{FILE} is damaged: its sha256 is not {SHA256}. Install balance-sim again."
-        )
     topology = json.loads(data)
-    # Differences of whole numbers to degrees: TopoJSON specification, 2.1.2 and 4.
-    scale = np.array(topology["transform"]["scale"])
-    translate = np.array(topology["transform"]["translate"])
+    scale, translate = (
+        np.array(topology["transform"][name]) for name in ("scale", "translate")
+    )
     arcs = [
         np.cumsum(np.array(steps), axis=0) * scale + translate
         for steps in topology["arcs"]
@@ -74,45 +73,38 @@ def countries() -> tuple[Country, ...]:
         polygons = shape["arcs"]
         if shape["type"] != "MultiPolygon":
             polygons = [polygons]
-        rings = [
-            unwrapped(_ring(ring, arcs)) for polygon in polygons for ring in polygon
-        ]
-        number = shape.get("id")
-        numeric = None if number is None else int(number)
+        rings = [_ring(ring, arcs) for polygon in polygons for ring in polygon]
+        numeric = int(shape["id"]) if "id" in shape else None
         shapes.append(Country(numeric, shape["properties"]["name"], tuple(rings)))
     return tuple(shapes)
 
 
 def by_iso3() -> dict[str, Country]:
-    """The shapes that have a code, by ISO3."""
-    by_number = {country.numeric: country for country in countries()}
-    by_number.pop(None, None)
-    codes = {code: row.numeric for code, row in code_table().items()}
+    """Return the shapes that have a code, by ISO3."""
+    by_number = {country.numeric: country for country in countries() if country.numeric}
     return {
-        code: by_number[numeric]
-        for code, numeric in codes.items()
-        if numeric in by_number
+        code: by_number[row.numeric]
+        for code, row in code_table().items()
+        if row.numeric in by_number
     }
 
 
 def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
-    """Arcs laid end to end; ~n is arc n backwards. The point two arcs share is kept
-    once."""
+    """Return arcs laid end to end; ~n is arc n backwards. The point two arcs share is
+    kept once."""
     pieces = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
-    return np.concatenate([pieces[0], *(part[1:] for part in pieces[1:])])
+    return unwrapped(np.concatenate([pieces[0], *(arc[1:] for arc in pieces[1:])]))
 
 
 def unwrapped(ring: Ring) -> Ring:
-    """The same ring with no jump across the antimeridian: longitudes go on past 180."""
-    steps = np.diff(ring[:, 0])
-    turns = np.zeros(len(ring))
-    turns[1:] = np.cumsum(360.0 * (steps < -180) - 360.0 * (steps > 180))
-    return np.column_stack([ring[:, 0] + turns, ring[:, 1]])
+    """Return the ring with no jump across the antimeridian: longitudes go on past
+    180."""
+    return np.column_stack([np.unwrap(ring[:, 0], period=360), ring[:, 1]])
 
 
 def between(ring: Ring, low: float, high: float) -> Ring:
-    """The part of a ring between two longitudes, which may be empty: Sutherland and
-    Hodgman 1974, CACM 17."""
+    """Return the part of a ring between two longitudes, which may be empty: Sutherland
+    and Hodgman 1974, CACM 17."""
     for bound, sign in ((low, 1.0), (high, -1.0)):
         following = np.roll(ring, -1, axis=0)
         inside = sign * (ring[:, 0] - bound) >= 0
@@ -128,11 +120,9 @@ def between(ring: Ring, low: float, high: float) -> Ring:
     return ring
 
 
-def great_circle(
-    start: tuple[float, float], end: tuple[float, float], points: int = 40
-) -> Ring:
-    """(points, 2) longitudes and latitudes along the shortest way; longitudes go on
-    past 180."""
+def great_circle(start: Spot, end: Spot, points: int = 40) -> Ring:
+    """Return (points, 2) longitudes and latitudes along the shortest way; longitudes go
+    on past 180."""
     a, b = _unit_vector(*start), _unit_vector(*end)
     angle = float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
     if angle < 1e-9:
@@ -145,14 +135,19 @@ def great_circle(
 
 
 def _unit_vector(longitude: float, latitude: float) -> Line:
-    """A place in degrees as a point of the unit sphere."""
+    """Return a place in degrees as a point of the unit sphere."""
     x, y = np.radians([longitude, latitude])
     return np.array([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)])
 
 
 def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:
-    """x, y on a sphere of radius 1, areas kept: Savric, Patterson, Jenny 2019, IJGIS
-    33. Degrees from the middle."""
+    """Return x, y on a sphere of radius 1, areas kept: Savric, Patterson, Jenny 2019,
+    IJGIS 33.
+
+    Parameters
+    ----------
+    longitude, latitude : degrees from the middle
+    """
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(latitude)))
     slope = 9 * a4 * t**8 + 7 * a3 * t**6 + 3 * a2 * t**2 + a1
@@ -161,21 +156,15 @@ def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:
     return np.asarray(x), np.asarray(y)
 
 
-def on_map(longitude: float, latitude: float, middle: float) -> tuple[float, float]:
-    """Where a place in degrees is; middle: the longitude in the middle of the map."""
-    x, y = equal_earth(_from_middle(longitude, middle), latitude)
-    return float(x), float(y)
-
-
 def _from_middle(longitude: Any, middle: float) -> Any:
-    """Degrees from the middle of the map, from -180 to 180."""
+    """Return degrees from the middle of the map, from -180 to 180."""
     return (longitude - middle + 180.0) % 360.0 - 180.0
 
 
 @cache
 def rings_on_map(country: Country, middle: float) -> tuple[tuple[Line, Line], ...]:
-    """A country's rings, cut at the map's edge, without points too near to be told
-    apart."""
+    """Return a country's rings, cut at the map's edge, without points too near to be
+    told apart."""
     rings = []
     for ring in country.rings:
         for turn in (-720.0, -360.0, 0.0, 360.0):
@@ -185,62 +174,68 @@ def rings_on_map(country: Country, middle: float) -> tuple[tuple[Line, Line], ..
     return tuple(rings)
 
 
-def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
-    """A ring without the points nearer than `apart` to the last one kept; at least
+def thinned(x: Line, y: Line) -> tuple[Line, Line]:
+    """Return a ring without the points nearer than FINE to the last one kept; at least
     three points stay."""
-    places_kept = [0]
+    places = [0]
     for k in range(1, len(x)):
-        if max(abs(x[k] - x[places_kept[-1]]), abs(y[k] - y[places_kept[-1]])) >= apart:
-            places_kept.append(k)
-    if len(places_kept) < 3:
-        places_kept = [0, len(x) // 3, 2 * len(x) // 3]
-    return x[places_kept], y[places_kept]
+        if max(abs(x[k] - x[places[-1]]), abs(y[k] - y[places[-1]])) >= FINE:
+            places.append(k)
+    if len(places) < 3:
+        places = [0, len(x) // 3, 2 * len(x) // 3]
+    return x[places], y[places]
 
 
-CUTS = (-169.0, -30.0)
-"""Meridians at which a map is cut, where they meet least land: the Bering Strait and
-the Atlantic."""
-MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
-NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
-WIDTH = 960.0  # of a map in a page, in its units
-BEND = 0.16  # of a line between two states, of its length
+# -- where states stand ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where states stand: kind `world`, an Equal Earth map with this longitude in the
-    middle; `plane`, their own coordinates; `ring`, in the order of the scenario. spots:
-    x, y by code, y upwards; states without a place lack one.
+    """Where states stand.
+
+    Attributes
+    ----------
+    spots : x, y by code, y upwards; states without a place lack one
+    places : longitude, latitude by code
+    middle : longitude in the middle of an Equal Earth map; None: the states stand on a
+        ring, in the order of the scenario
     """
 
-    kind: Literal["world", "plane", "ring"]
-    middle: float
-    spots: dict[str, tuple[float, float]]
-    places: dict[str, tuple[float, float]]  # longitude, latitude
+    spots: Mapping[str, Spot]
+    places: Mapping[str, Spot]
+    middle: float | None = None
+
+    @property
+    def is_world(self) -> bool:
+        """Whether it is a map of the world."""
+        return self.middle is not None
+
+    @property
+    def caption(self) -> str:
+        """What is to be known of the places."""
+        if self.is_world:
+            return "Boundaries: Natural Earth de facto, no endorsement."
+        return "The places are invented: where they stand here means nothing."
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top: round the states, and no narrower than it is
-        readable."""
-        if not self.spots:
-            return -2.7, 2.7, -1.1, 1.3
+        """Left, right, bottom, top: round the states, no flatter than it is readable,
+        and no higher than wide."""
         x, y = np.array(list(self.spots.values())).T
-        margin = 0.16 * max(float(np.ptp(x)), float(np.ptp(y)), 0.5)
-        if self.kind == "world":
-            margin = MARGIN
-        left_edge, right = float(x.min()) - margin, float(x.max()) + margin
+        margin = MARGIN if self.is_world else 0.4
+        left, right = float(x.min()) - margin, float(x.max()) + margin
         bottom, top = float(y.min()) - margin, float(y.max()) + margin
-        if self.kind == "world":
+        if self.is_world:
             top = max(top, NORTH)
-        missing = max(0.45 * (right - left_edge) - (top - bottom), 0.0)
-        bottom, top = bottom - missing / 2, top + missing / 2
-        missing = max((top - bottom) - (right - left_edge), 0.0)
-        return left_edge - missing / 2, right + missing / 2, bottom, top
+        taller = max(0.45 * (right - left) - (top - bottom), 0.0) / 2
+        bottom, top = bottom - taller, top + taller
+        wider = max((top - bottom) - (right - left), 0.0) / 2
+        return left - wider, right + wider, bottom, top
 
     def arc(self, a: str, b: str) -> list[tuple[Line, Line]]:
-        """The line between two states, in one part, or in two where the map's edge cuts
-        it."""
-        if self.kind == "world":
+        """Return the line between two states, in one part, or in two where the map's
+        edge cuts it."""
+        if self.middle is not None:
             way = great_circle(self.places[a], self.places[b])
             longitude = _from_middle(way[:, 0], self.middle)
             cuts = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0) + 1
@@ -254,13 +249,8 @@ class Layout:
 
 
 def layout_of(scenario: Scenario) -> Layout:
-    """How a scenario's states are laid out. On a map of the world where at least half
-    of them are states of this world with a place; else by their own coordinates where
-    all have some; else on a ring.
-
-    The map is cut in Bering Strait or in the Atlantic, whichever leaves the host of the
-    focal event, or, without one, its participants, nearer to the middle: a parade in
-    Beijing is seen on a map of the Pacific."""
+    """Return how a scenario's states are laid out: on a map of the world where at least
+    half of them are states of this world with a place, else on a ring."""
     states = scenario.states
     places = {
         state.id: (state.longitude, state.latitude)
@@ -268,101 +258,116 @@ def layout_of(scenario: Scenario) -> Layout:
         if state.longitude is not None and state.latitude is not None
     }
     real = [code for code in places if code in code_table()]
-    if 2 * len(real) >= len(states):
+    if real and 2 * len(real) >= len(states):
         middle = middle_of(scenario, places)
-        spots = {code: on_map(*place, middle) for code, place in places.items()}
-        return Layout("world", middle, spots, places)
-    if len(places) == len(states):
-        return Layout("plane", 0.0, dict(places), places)
-    turn = 2 * np.pi / len(states)
-    ring = {}
-    for number, state in enumerate(states):
-        ring[state.id] = (float(np.sin(number * turn)), float(np.cos(number * turn)))
-    return Layout("ring", 0.0, ring, {})
+        spots = {}
+        for code, (longitude, latitude) in places.items():
+            x, y = equal_earth(_from_middle(longitude, middle), latitude)
+            spots[code] = (float(x), float(y))
+        return Layout(spots, places, middle)
+    turns = np.linspace(0.0, 2 * np.pi, len(states), endpoint=False)
+    x, y = np.sin(turns).tolist(), np.cos(turns).tolist()
+    return Layout(dict(zip(scenario.codes, zip(x, y, strict=True), strict=True)), {})
 
 
-def middle_of(scenario: Scenario, places: dict[str, tuple[float, float]]) -> float:
-    """The longitude in the middle of the map."""
-    events = {event.id: event for event in scenario.events}
-    focal = events[scenario.focal]
-    codes = (focal.host,) if focal.host in places else focal.principals
-    longitudes = [places[code][0] for code in codes if code in places]
-    if not longitudes:
-        longitudes = [longitude for longitude, _ in places.values()]
-    directions = np.exp(1j * np.radians(longitudes))
+def middle_of(scenario: Scenario, places: Mapping[str, Spot]) -> float:
+    """Return the longitude in the middle of the map.
+
+    The map is cut in Bering Strait or in the Atlantic, whichever leaves the host of the
+    focal event, or, without one, its participants, nearer to the middle: a parade in
+    Beijing is seen on a map of the Pacific.
+    """
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    host = focal.host or ""
+    codes = (host,) if host in places else focal.principals
+    placed = [code for code in codes if code in places] or list(places)
+    directions = np.exp(1j * np.radians([places[code][0] for code in placed]))
     wanted = float(np.degrees(np.angle(directions.sum())))
     middles = [cut + 180.0 for cut in CUTS]
     return min(middles, key=lambda middle: abs(_from_middle(middle, wanted)))
 
 
+def rings_inside(country: Country, layout: Layout) -> list[tuple[Line, Line]]:
+    """Return a country's rings that are in the picture, in part at least."""
+    left, right, bottom, top = layout.box
+    return [
+        (x, y)
+        for x, y in rings_on_map(country, layout.middle or 0.0)
+        if x.max() >= left and x.min() <= right and y.max() >= bottom and y.min() <= top
+    ]
+
+
+# -- in a page -------------------------------------------------------------------------
+
+
 def shapes(scenario: Scenario) -> dict[str, Any]:
-    """A page's map: viewBox, the land outside the roster as one path; by state a path
-    or a dot [x, y] (null: none), the place where its arcs end; and how many units of
-    the page one of the layout is."""
+    """Return a page's map.
+
+    Returns
+    -------
+    box: of the SVG; land: outside the roster, as one path; by state in the order of the
+    scenario: paths, dots [x, y] where it is too small for a path, places where its arcs
+    end (null: none); caption
+    """
     layout = layout_of(scenario)
-    left_edge, right, bottom, top = layout.box
-    height = (top - bottom) * (WIDTH / (right - left_edge))
-    places = []
-    for code in scenario.codes:
-        spot = layout.spots.get(code)
-        places.append(None if spot is None else in_page(layout, *spot))
-    land, caption = "", "The places are invented: where they stand here means nothing."
-    paths: list[str | None] = [None] * len(places)
-    if layout.kind == "world":
-        by_code, caption = by_iso3(), CAPTION
-        own_names = [by_code.get(code) for code in scenario.codes]
-        paths = [path_of(country, layout) if country else None for country in own_names]
-        inside = {ANTARCTICA, *(country.numeric for country in own_names if country)}
+    left, right, bottom, top = layout.box
+    height = (top - bottom) * PAGE_WIDTH / (right - left)
+    places = [
+        in_page(layout, *layout.spots[code]) if code in layout.spots else None
+        for code in scenario.codes
+    ]
+    land = ""
+    paths = dict.fromkeys(scenario.codes, "")
+    if layout.is_world:
+        by_code = by_iso3()
+        shown = {code: by_code[code] for code in paths if code in by_code}
+        paths |= {code: path_of(country, layout) for code, country in shown.items()}
+        inside = {ANTARCTICA, *(country.numeric for country in shown.values())}
         others = [country for country in countries() if country.numeric not in inside]
         land = "".join(path_of(country, layout) for country in others)
-    dots = [None if path else place for path, place in zip(paths, places, strict=True)]
+    dots = [
+        None if path else place
+        for path, place in zip(paths.values(), places, strict=True)
+    ]
     return {
-        "box": f"0 0 {WIDTH:.0f} {height:.0f}",
+        "box": f"0 0 {PAGE_WIDTH:.0f} {height:.0f}",
         "land": land,
-        "paths": paths,
+        "paths": [path or None for path in paths.values()],
         "dots": dots,
         "places": places,
-        "caption": caption,
+        "caption": layout.caption,
     }
 
 
 def in_page(layout: Layout, x: float, y: float) -> list[float]:
-    """A spot in the page's units, y downwards."""
-    left_edge, right, _, top = layout.box
-    unit = WIDTH / (right - left_edge)
-    return [round((float(x) - left_edge) * unit, 1), round((top - float(y)) * unit, 1)]
+    """Return a spot in the page's units, y downwards."""
+    left, right, _, top = layout.box
+    unit = PAGE_WIDTH / (right - left)
+    return [round((float(x) - left) * unit, 1), round((top - float(y)) * unit, 1)]
 
 
 def arc_path(layout: Layout, a: str, b: str) -> str:
-    """The line between two states as an SVG path in the page's units."""
-    pieces = []
-    for x, y in layout.arc(a, b):
-        few_x, few_y = np.append(x[::2], x[-1]), np.append(y[::2], y[-1])
-        corners = [in_page(layout, *spot) for spot in zip(few_x, few_y, strict=True)]
-        pieces.append("M" + "L".join(f"{u:g} {v:g}" for u, v in corners))
-    return "".join(pieces)
+    """Return the line between two states as an SVG path in the page's units; empty
+    where one of them has no place."""
+    if a not in layout.spots or b not in layout.spots:
+        return ""
+    pieces = layout.arc(a, b)
+    return "".join(
+        _svg_path(layout, np.append(x[::2], x[-1]), np.append(y[::2], y[-1]))
+        for x, y in pieces
+    )
 
 
 def path_of(country: Country, layout: Layout) -> str:
-    """A country as an SVG path, cut at the map's edge; empty where none of it is in the
-    picture."""
-    left_edge, right, _, top = layout.box
-    unit = WIDTH / (right - left_edge)
-    pieces = []
-    for x, y in rings_inside(country, layout):
-        corners = zip((x - left_edge) * unit, (top - y) * unit, strict=True)
-        pieces.append("M" + "L".join(f"{u:.1f} {v:.1f}" for u, v in corners) + "z")
-    return "".join(pieces)
+    """Return a country as an SVG path, cut at the map's edge; empty where none of it is
+    in the picture."""
+    rings = rings_inside(country, layout)
+    return "".join(f"{_svg_path(layout, x, y)}z" for x, y in rings)
 
 
-def rings_inside(country: Country, layout: Layout) -> list[tuple[Line, Line]]:
-    """A country's rings that are in the picture, in part at least."""
-    left_edge, right, bottom, top = layout.box
-    return [
-        (x, y)
-        for x, y in rings_on_map(country, layout.middle)
-        if x.max() >= left_edge
-        and x.min() <= right
-        and y.max() >= bottom
-        and y.min() <= top
-    ]
+def _svg_path(layout: Layout, x: Line, y: Line) -> str:
+    """Return points as an SVG path in the page's units."""
+    left, right, _, top = layout.box
+    unit = PAGE_WIDTH / (right - left)
+    corners = zip((x - left) * unit, (top - y) * unit, strict=True)
+    return "M" + "L".join(f"{u:.1f} {v:.1f}" for u, v in corners)

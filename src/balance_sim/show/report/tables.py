@@ -24,87 +24,64 @@ from balance_sim.study.sweep_result import SweepResult
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
     from balance_sim.show.figures.style import FigureSpec
-    from balance_sim.study.manifest import Manifest
     from balance_sim.study.result import Result
 
 type Rows = list[list[str]]
 
 MOST_ROWS = 30
-DIGITS = 4
-
-
-HEADS = {
-    "name_a": "state",
-    "name_b": "with",
-    "words": "value (95 % CI)",
-    "p": "placebo p",
-}
-"""Heads of columns whose names say too little."""
+STATE_VALUES = ("gdp_bn", "milex_bn", "population_m", "democracy", "ideal_point")
+"""Columns of the roster that are shown."""
 
 
 def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
-    """The numbers of a figure in the form of the page: heads, rows (at most MOST_ROWS),
-    which columns are numeric, how many rows there are in all (count), and all of them
-    to download (link, file)."""
-    read = download = table
-    if len(table):
-        rows = figure.rows(table)
-        read = figure.rows_read(_columns(rows, figure.columns)).head(MOST_ROWS)
-        download = _columns(rows, figure.download)
-    heads = [HEADS.get(str(name), str(name)) for name in read.columns]
+    """Return the numbers of a figure in the form of the page.
+
+    Returns
+    -------
+    heads; rows, at most MOST_ROWS, as words; numeric: which columns are of numbers;
+    count: how many rows there are in all; link, file: all of them to download
+    """
+    rows = figure.rows(table) if len(table) else table
+    read = rows[figure.columns.split()] if len(table) and figure.columns else rows
+    heads = {"name_a": "state", "name_b": "with"}
+    numeric = [
+        pd.api.types.is_numeric_dtype(column) and column.dtype != bool
+        for _, column in read.items()
+    ]
     return {
-        "heads": [head.replace("_", " ") for head in heads],
-        "rows": [
-            [cell(value) for value in row] for row in read.itertuples(index=False)
-        ],
-        "numeric": [_is_numeric(column) for _, column in read.items()],
-        "count": len(download),
-        "link": data_uri(download),
+        "heads": [heads.get(name, name.replace("_", " ")) for name in read.columns],
+        "rows": [list(map(cell, row)) for row in read.head(MOST_ROWS).to_numpy(object)],
+        "numeric": numeric,
+        "count": len(rows),
+        "link": data_uri(rows),
         "file": f"{figure.name}.csv",
     }
 
 
-def _columns(table: pd.DataFrame, names: str) -> pd.DataFrame:
-    return table[names.split()] if names else table
-
-
-def _is_numeric(column: pd.Series[Any]) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column) and column.dtype != bool)
-
-
 def cell(value: object) -> str:
-    """A value as it is read: numbers with four digits, a dash where there is none."""
+    """Return a value as it is read: numbers with four digits, a dash where there is
+    none."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if not isinstance(value, float | np.floating):
-        return str(value)
-    text = f"{float(value):.{DIGITS}g}" if np.isfinite(value) else "-"
-    return "0" if text != "-" and float(text) == 0 else text
+    if isinstance(value, float | np.floating):
+        return f"{float(value) + 0.0:.4g}" if np.isfinite(value) else "-"
+    return str(value)
 
 
 def data_uri(table: pd.DataFrame) -> str:
-    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and
-    0, no cell a formula."""
-    rounded = harmless_frame(table)
-    for column in rounded.select_dtypes("float"):
-        rounded[column] = [_four_digits(value) for value in rounded[column]]
-    for column in rounded.select_dtypes("bool"):
-        rounded[column] = rounded[column].astype(int)
-    text = rounded.to_csv(index=False, lineterminator="\n")
+    """Return the whole table as CSV in a link: numbers with four digits, no cell a
+    formula."""
+    harmless = harmless_frame(table)
+    text = harmless.to_csv(index=False, lineterminator="\n", float_format="%.4g")
     return "data:text/csv;charset=utf-8," + quote(text, safe=",.:-_ ")
-
-
-def _four_digits(value: float) -> str:
-    if not np.isfinite(value):
-        return ""
-    return f"{float(f'{value:.4g}') + 0.0:.10g}"
 
 
 # -- a run -----------------------------------------------------------------------------
 
 
 def scheduled_rows(result: Result) -> Rows:
-    """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
+    """Return agreements whose date was fixed beforehand: dyad, name, type, stage,
+    date."""
     names = say.state_names(result.scenario)
     rows = []
     for row in result.scheduled.to_dict("records"):
@@ -115,8 +92,8 @@ def scheduled_rows(result: Result) -> Rows:
 
 
 def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
-    """Per arm and direction: expected number, effect, CI, Monte Carlo standard error;
-    the longest window."""
+    """Return per arm and direction: expected number, effect, CI, Monte Carlo standard
+    error; the longest window."""
     titles = say.arm_titles(result.scenario)
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
@@ -128,43 +105,31 @@ def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
 
 
 def own_rows(result: Result) -> Rows:
-    """Of each outcome of the user's own and arm: level, effect, CI, Monte Carlo
-    standard error."""
+    """Return of each outcome of the user's own and arm: what it is in its author's
+    words, arm, level, effect, CI, Monte Carlo standard error."""
     titles = say.arm_titles(result.scenario)
-    effects = {
-        (row["outcome"], row["arm"]): row for row in result.effects.to_dict("records")
-    }
+    meanings = result.codebook.set_index("outcome")["meaning"]
+    keys = ["outcome", "arm"]
     levels = result.levels[result.levels["outcome"].str.startswith("own_")]
+    effects = result.effects.set_index(keys).to_dict("index")
     rows = []
-    for level in levels.to_dict("records"):
+    for level in levels.sort_values("outcome", kind="stable").to_dict("records"):
         name, arm = level["outcome"], level["arm"]
-        effect = effects.get((name, arm))
-        if effect is None:
-            cells = ["control", "", ""]
-        elif np.isfinite(effect["mean"]):
-            cells = say.effect_cells(effect)
-        else:
-            cells = ["not known: missing in some replications", "", ""]
+        cells = ["control", "", ""]
+        if (name, arm) in effects:
+            cells = say.effect_cells(effects[name, arm])
         words = say.capital(say.outcome_words(name))
-        rows.append([words, titles[arm], say.number(level["mean"], 2), *cells])
-    return sorted(rows, key=lambda row: row[0])
-
-
-def own_meanings(result: Result) -> list[str]:
-    """What each outcome of the user's own is, in its author's words."""
-    own_names = result.codebook[result.codebook["outcome"].str.startswith("own_")]
-    lines = []
-    for row in own_names.to_dict("records"):
-        words = say.capital(say.outcome_words(row["outcome"]))
-        lines.append(f"{words}: {say.printable(row['meaning'])}")
-    return lines
+        meaning = say.printable(str(meanings[name]))
+        number = say.number(level["mean"], 2)
+        rows.append([f"{words}: {meaning}", titles[arm], number, *cells])
+    return rows
 
 
 # -- inputs ----------------------------------------------------------------------------
 
 
 def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
-    """Name, title, and what an arm changes."""
+    """Return name, title, and what an arm changes."""
     rows = []
     for name in arms:
         arm = scenario.arms[name]
@@ -179,8 +144,10 @@ def changes(
     added: Iterable[tuple[object, object]],
     values: Mapping[str, object],
 ) -> str:
-    """What an arm changes of the scenario.
+    """Return what an arm changes of the scenario.
 
+    Parameters
+    ----------
     added : events with their dates
     values : by key path
     """
@@ -191,14 +158,14 @@ def changes(
 
 
 def listed(value: object) -> str:
-    """A value of a scenario; of a list its members."""
+    """Return a value of a scenario; of a list its members."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return str(value)
 
 
 def event_rows(scenario: Scenario) -> Rows:
-    """Events by date: date, kind, label, who, visibility, confidence, source."""
+    """Return events by date: date, kind, label, who, visibility, confidence, source."""
     return [
         [
             str(event.date),
@@ -214,28 +181,33 @@ def event_rows(scenario: Scenario) -> Rows:
 
 
 def parameter_rows(scenario: Scenario) -> Rows:
-    """Every parameter with the value of this study: path, value, default where it
-    differs, unit, range, source."""
+    """Return every parameter: path, the value of this study, default where it differs,
+    unit, range or standard error, source."""
     rows = []
     for row in parameter_table():
-        path, value = str(row["path"]), row["value"]
+        path, default = str(row["path"]), row["value"]
+        value = default
         with suppress(LookupError):  # a scenario without, say, this type of agreement
             value = value_at(scenario, path)
-        bounds, error = row["range"], row["standard_error"]
-        spread = f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
-        if error is not None:
-            spread = f"s.e. {error:g}"
-        default = "" if value == row["value"] else cell(row["value"])
+        spread = spread_words(row)
+        shown_default = "" if value == default else cell(default)
         unit, source = str(row["unit"]), str(row["source"])
-        rows.append([path, cell(value), default, unit, spread, source])
+        rows.append([path, cell(value), shown_default, unit, spread, source])
     return rows
 
 
-STATE_VALUES = ("gdp_bn", "milex_bn", "population_m", "democracy", "ideal_point")
+def spread_words(row: Mapping[str, Any]) -> str:
+    """Return the standard error of a parameter, else its range; empty without."""
+    if row["standard_error"] is not None:
+        return f"s.e. {row['standard_error']:g}"
+    if isinstance(row["range"], list):
+        low, high = row["range"]
+        return f"{low:g} to {high:g}"
+    return ""
 
 
 def state_rows(scenario: Scenario) -> Rows:
-    """The roster: code, name, values, guessed columns, source."""
+    """Return the roster: code, name, values, guessed columns, source."""
     rows = []
     for state in scenario.states:
         values = [getattr(state, name) for name in STATE_VALUES]
@@ -249,61 +221,43 @@ def state_rows(scenario: Scenario) -> Rows:
 
 
 def failed_and_missing(study: Result | SweepResult) -> str:
-    """What a number of replications is to be read with: nothing where all are there."""
+    """Return what a number of replications is to be read with; empty where all are
+    there."""
     words = f"; {len(study.failed):,} failed" if study.failed else ""
-    missing = study.missing_runs
-    if missing:
+    if study.missing_runs:
         words += (
-            f"; {missing:,} of all that were asked for are missing, and in no number "
-            "here"
+            f"; {study.missing_runs:,} of all that were asked for are missing, and in "
+            "no number here"
         )
     return words
 
 
 def made_rows(study: Result | SweepResult) -> Rows:
-    """How a run or a sweep was made, in a form that can be repeated."""
+    """Return how a run or a sweep was made, in a form that can be repeated."""
     scenario = study.scenario
-    sha256 = ["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]
+    manifest = None if study.folder is None else Store(study.folder).read_manifest()
+    rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
     if isinstance(study, SweepResult):
-        manifest: Manifest | None = study.manifest
-        method = study.manifest.design.method or ""
-        rows = [["experiment", study.name], sha256, ["design", method]]
+        rows.append(["experiment", study.name])
+        rows.append(["design", study.manifest.design.method or "points of a list"])
         rows.append(["points", f"{len(study.table.numbers()):,}"])
-        scope = "every arm and point"
     else:
-        folder = study.folder
-        manifest = None if folder is None else Store(folder).read_manifest()
-        rows = [sha256, *_scenario_rows(scenario)]
-        scope = "every arm"
+        steps = f"steps of {scenario.step_days:g} days"
+        rows.append(["time", f"{scenario.start} to {scenario.end}, {steps}"])
+        rows.append(["theory", scenario.theory.preset])
+    runs = f"{study.runs:,} of every arm{failed_and_missing(study)}"
+    rows += [
+        ["arms", ", ".join(study.arms)],
+        ["replications", runs],
+        ["seed", str(study.seed)],
+        ["digest", study.digest],
+    ]
     versions = {"balance_sim": getattr(study, "version", "")}
     if manifest is not None:
         versions = manifest.versions[-1].programs
-    shown = ", ".join(f"{name} {number}" for name, number in versions.items())
-    rows += [
-        ["arms", ", ".join(study.arms)],
-        ["replications", f"{study.runs:,} of {scope}{failed_and_missing(study)}"],
-        ["seed", str(study.seed)],
-        ["digest", study.digest],
-        ["versions", shown],
-    ]
-    if manifest is None:
-        return rows
-    if manifest.model and not manifest.is_sweep:
-        rows.append(["agents", manifest.model])
-    if manifest.command:
-        rows.append(["command", manifest.command])
-    return rows
-
-
-def _scenario_rows(scenario: Scenario) -> Rows:
-    """What a scenario holds."""
-    states = say.plural(len(scenario.states), "state")
-    events = say.plural(len(scenario.events), "event")
-    agreements = say.plural(len(scenario.agreements), "agreement")
-    steps = f"steps of {scenario.step_days:g} days"
-    return [
-        ["time", f"{scenario.start} to {scenario.end}, {steps}"],
-        ["focal event", scenario.focal],
-        ["roster", f"{states}, {agreements} on record, {events}"],
-        ["theory", scenario.theory.preset],
-    ]
+        if manifest.model:
+            rows.append(["agents", str(manifest.model)])
+        if manifest.command:
+            rows.append(["command", manifest.command])
+    shown_versions = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return [*rows, ["versions", shown_versions]]
