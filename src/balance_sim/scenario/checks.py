@@ -121,17 +121,19 @@ class Rule(NamedTuple):
         return not heads.isdisjoint(self.reads.split())
 
 
-def _unknown(
+def _missing(
     subject: SectionRow | str,
     field: str,
-    name: str,
-    options: Iterable[str],
+    names: Iterable[str],
+    options: Collection[str],
     code: str = "E309",
-) -> Finding:
-    """The finding that a name is none of those that there are, with the nearest."""
-    names = sorted(options)
-    why, hint = f"there is no `{name}`", did_you_mean(name, names)
-    return Finding(code, subject, field, why, hint, listed(names))
+) -> Findings:
+    """A finding for each name that is none of the options, with the nearest that is."""
+    for name in names:
+        if name not in options:
+            why, hint = f"there is no `{name}`", did_you_mean(name, options)
+            allowed = listed(sorted(options))
+            yield Finding(code, subject, field, why, hint, allowed)
 
 
 # --- time, the focal event and the report ---------------------------------------------
@@ -163,36 +165,30 @@ def _base_rate(scenario: Scenario) -> Findings:
 
 
 def _focal(scenario: Scenario) -> Findings:
-    """The focal event is there, and not before the start."""
+    """The focal event is there, and not before the start: windows count from it. An arm
+    may drop it."""
     events = {event.id: event for event in scenario.events}
+    yield from _missing("focal", "", [scenario.focal], events)
     event = events.get(scenario.focal)
-    if event is None:
-        yield _unknown("focal", "", scenario.focal, events)
-    elif event.date < scenario.start:
-        span = f"{scenario.start}..{scenario.end}"
-        why = f"the focal event on {event.date} is outside {span}"
+    if event is not None and event.date < scenario.start:
+        why = f"the focal event on {event.date} is before `start` {scenario.start}"
         yield Finding("E203", event, "date", why, "windows count from it")
 
 
-def _plugins(scenario: Scenario) -> Findings:
-    """Plug-ins are those that there are."""
-    options = registry.places("summary")
-    for name in scenario.plugins:
-        if name not in options:
-            yield _unknown("plugins", "", name, options)
-
-
-def _reported(scenario: Scenario) -> Findings:
-    """Groups that are reported, and states whose position is coded, are the
-    scenario's."""
-    for name in scenario.report.groups:
-        if name not in scenario.groups:
-            yield _unknown("report", "groups", name, scenario.groups, "E107")
-    for dyad in scenario.report.positions:
-        a, _, b = dyad.partition("-")
-        if a == b or not {a, b} <= {*scenario.codes}:
+def _references(scenario: Scenario) -> Findings:
+    """What is named is there: plug-ins, groups and states of the report, agreements of
+    events."""
+    report, plugins = scenario.report, registry.places("summary")
+    yield from _missing("plugins", "", scenario.plugins, plugins)
+    yield from _missing("report", "groups", report.groups, scenario.groups, "E107")
+    for dyad in report.positions:
+        if len({*dyad.split("-")} & {*scenario.codes}) != 2:
             why = f"`{dyad}` does not name two states of the roster"
             yield Finding("E107", "report", "positions", why, "as RUS-UKR")
+    agreements = {agreement.id for agreement in scenario.accords}
+    for event in scenario.events:
+        named = [event.accord] if event.accord is not None else []
+        yield from _missing(event, "accord", named, agreements)
 
 
 def _windows(scenario: Scenario) -> Findings:
@@ -231,19 +227,15 @@ def _event_dates(scenario: Scenario) -> Findings:
             yield Finding("E203", event, "date", why)
 
 
-def _event_agreements(scenario: Scenario) -> Findings:
-    """Agreements that events name are on record."""
-    agreements = {agreement.id for agreement in scenario.accords}
-    for event in scenario.events:
-        if event.accord is not None and event.accord not in agreements:
-            yield _unknown(event, "accord", event.accord, agreements)
-
-
-def _provocations(scenario: Scenario) -> Findings:
-    """Nobody provokes itself."""
-    for hazard in scenario.provocations:
-        if hazard.state in hazard.targets:
-            yield Finding("E306", hazard, "targets", f"`{hazard.state}` itself")
+def _themselves(scenario: Scenario) -> Findings:
+    """Nobody provokes itself, and no state is its own patron."""
+    rows: list[tuple[SectionRow, str, str]] = [
+        (hazard, hazard.state, "targets") for hazard in scenario.provocations
+    ]
+    rows += [(state, state.id, "patrons") for state in scenario.states]
+    for row, code, field in rows:
+        if code in getattr(row, field):
+            yield Finding("E306", row, field, f"`{code}` itself", "name another")
 
 
 # --- states ---------------------------------------------------------------------------
@@ -260,15 +252,13 @@ def _years(scenario: Scenario) -> Findings:
             yield Finding("E304", subject, field, why, successor(code))
 
 
-def _single_states(scenario: Scenario) -> Findings:
-    """Latitude and longitude come together, and no state is its own patron."""
+def _coordinates(scenario: Scenario) -> Findings:
+    """Latitude and longitude come together: a distance needs both."""
     for state in scenario.states:
         for field, partner in (PLACE, PLACE[::-1]):
             if getattr(state, field) is None and getattr(state, partner) is not None:
                 why = f"`{field}` is required beside `{partner}`"
                 yield Finding("E103", state, field, why, place=partner)
-        if state.id in state.patrons:
-            yield Finding("E306", state, "patrons", f"`{state.id}` is its own patron")
 
 
 def _measures(scenario: Scenario) -> Findings:
@@ -431,15 +421,13 @@ RULES = (
     Rule(_span, "start end step_days"),
     Rule(_base_rate, "base_rate states"),
     Rule(_focal, "focal events start", of_arms=False),
-    Rule(_plugins, "plugins", of_arms=False),
-    Rule(_reported, "report groups states", of_arms=False),
+    Rule(_references, "plugins report groups states events accords"),
     Rule(_windows, "report", of_arms=False),
     Rule(_roles, "events", "events"),
     Rule(_event_dates, "events start end", "events"),
-    Rule(_event_agreements, "events accords", "events"),
-    Rule(_provocations, "provocations", "provocations"),
+    Rule(_themselves, "provocations states"),
     Rule(_years, "states outside start", "states"),
-    Rule(_single_states, "states", "states"),
+    Rule(_coordinates, "states", "states"),
     Rule(_measures, "states", "states"),
     Rule(_shares, "states"),
     Rule(_gaps, "states capability", of_arms=False),
