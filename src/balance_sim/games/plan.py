@@ -253,8 +253,8 @@ def _of_strategies(errors: Sequence[Diagnostic], players: Node) -> Iterator[Diag
     reported: set[tuple[int, int, str]] = set()
     for error in errors:
         place = (error.line, error.col)
-        before = [start for start in starts if start <= place]
-        strategy = starts[max(before, default=min(starts))]
+        earlier = [start for start in starts if start <= place]
+        strategy = starts[max(earlier, default=min(starts))]
         key = re.sub(r"^arms\.[^.:]*(: |\.)?", "", error.path)
         if (*place, error.code) not in reported:
             reported.add((*place, error.code))

@@ -114,9 +114,6 @@ def theories_text(
     scenario: Scenario, scores: TheoryScores, command: str, version: str
 ) -> str:
     """The file as text."""
-    theories = {}
-    for name, score in scores.as_dict().items():
-        theories[name] = TheoryScore(**score)
     file = TheoriesFile(
         command=command,
         version=version,
@@ -124,7 +121,7 @@ def theories_text(
         dyad_years=len(scores.y),
         record_sha256=record_digest(scenario),
         weights_sha256=weights_digest(),
-        theories=theories,
+        theories={name: TheoryScore(**row) for name, row in scores.as_dict().items()},
     )
     plain = file.model_dump(mode="json")
     layout: dict[str, Any] = {"width": 100, "default_flow_style": None}
