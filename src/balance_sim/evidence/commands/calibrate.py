@@ -4,7 +4,6 @@ own record, with a skill card."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,6 @@ def calibrate(
     card_years = skill_card.CARD_YEARS
     raw = load_scenario(scenario, calibrated=False)
     prior = calibration.prior_of(raw, fitted_distribution())
-    form = replace(calibration.FORM, window=window)
     sources, end = Sources(scenario), until or raw.start
     if end > raw.start:
         raise click.UsageError(
@@ -91,14 +89,14 @@ def calibrate(
     record = choices.own_record(raw, window + card_years * card, until=end)
     last = record.years[-1]
     calibrated = record.within(last - window + 1, last)
-    posterior = calibration.calibrate(calibrated, prior, form)
+    posterior = calibration.calibrate(calibrated, prior)
     changed = {"--until": (end, raw.start), "--window": (window, WINDOW)}
     command = f"balance-sim evidence calibrate {sources.path.parent.name}/"
     command += sources.path.name
     for option, (value, default) in changed.items():
         command += f" {option} {value}" if value != default else ""
     written: Any = parameter_files.calibration_record(
-        raw, calibrated, posterior, prior, form, command, version()
+        raw, calibrated, posterior, prior, window, command, version()
     )
     file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -112,12 +110,12 @@ def calibrate(
         if card:
             steps.begin("skill card")
             say = steps.lines(card_years)
-            skill = skill_card.skill_card(raw, record, prior, form, say=say)
+            skill = skill_card.skill_card(raw, record, prior, window, say=say)
             document["skill_card"] = skill.as_dict()
         if with_theories:
             steps.begin("theories")
             say = steps.lines(count)
-            scores = theories.score_theories(scenario, form=form, until=until, say=say)
+            scores = theories.score_theories(scenario, window, until, say)
             text = theories.theories_text(
                 raw, scores, f"{command} --theories", version()
             )
