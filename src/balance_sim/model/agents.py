@@ -151,6 +151,8 @@ class StateAgent(mesa.Agent):
         total = self.model.view.total[0, self.index]
         at_start = baseline.threat[self.index]
         target = engine.effort_target(rules, gained, total, at_start)
+        decided = self.model.world.decided_effort
+        target = target if decided is None else target + decided[self.index]
         effort = np.array(self.effort)
         return float(effort_change(effort, target, rules.effort_max, share))
 
@@ -209,7 +211,8 @@ class BalanceModel(mesa.Model):
         super().__init__(rng=seed % 2**32)
         self.worlds = worlds if worlds is not None else compile_worlds(scenario)
         self.arm = arm if arm is not None else scenario.reference_arm
-        self.world: World = self.worlds.arms[self.arm]
+        self._arm: World = self.worlds.arms[self.arm]
+        self.world: World = self._arm
         self.key = seed
         runs = np.array([run], dtype=np.uint64)
         own_way = any(
@@ -365,7 +368,9 @@ class BalanceModel(mesa.Model):
         return Simulated(self.state.agreements, consent, hastened)
 
     def _look(self) -> None:
-        engine.turn_of_step(self.world, self.state)
+        self.world = engine.take_turn(self._arm, self.state, self.at, self.key)
+        for agent in self.agents:
+            agent.effort = float(self.state.effort[0, agent.index])
         self.view: View = engine.perceive(self.world, self.state, self.at)
         engine.watch_margins(
             self.world, self.worlds.baseline, self.opportunities, self.state

@@ -323,12 +323,19 @@ def compile_worlds(
     frozen = freeze(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
     if any(world.rules.weights[ALARM] for world in worlds.values()):
-        worlds = {
-            name: replace(world, highest_unsided=highest_unsided(world))
-            for name, world in worlds.items()
-        }
+        worlds = {name: _with_bound(world) for name, world in worlds.items()}
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
+
+
+def _with_bound(world: World) -> World:
+    """The world, and what it turns to, with the highest threat that events and changes
+    make."""
+    highest = highest_unsided(world)
+    turns = tuple(
+        (step, replace(turned, highest_unsided=highest)) for step, turned in world.turns
+    )
+    return replace(world, highest_unsided=highest, turns=turns)
 
 
 def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) -> Theory:
@@ -367,11 +374,14 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
 
 def _shifted(arms: dict[str, World], nats: Floats | float) -> dict[str, World]:
     """Worlds with so many nats, (M,) or all alike, added to their intercepts."""
-    shifted = {}
-    for name, arm in arms.items():
-        ladder = replace(arm.ladder, intercept=arm.ladder.intercept + nats)
-        shifted[name] = replace(arm, ladder=ladder)
-    return shifted
+    return {name: _with_shift(arm, nats) for name, arm in arms.items()}
+
+
+def _with_shift(world: World, nats: Floats | float) -> World:
+    """The world, and what it turns to, with so many nats added to the intercepts."""
+    ladder = replace(world.ladder, intercept=world.ladder.intercept + nats)
+    turns = tuple((step, _with_shift(turned, nats)) for step, turned in world.turns)
+    return replace(world, ladder=ladder, turns=turns)
 
 
 def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, World]:

@@ -199,6 +199,18 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Signings:
+    """Agreements that changes sign whatever their sides would decide, S of them, sorted
+    by day. All arrays (S,)."""
+
+    keys: Keys
+    dyad: Ints
+    kind: Ints
+    signed: Floats  # days from the start
+    in_force: Floats  # NaN: after the lag of the kind
+
+
+@dataclass(frozen=True)
 class World:
     """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or
     looked at."""
@@ -247,6 +259,13 @@ class World:
     highest_unsided: Floats | None = None
     """(n, n) the most that `Baseline.unsided` becomes by events, with a margin; None
     where alarm has no weight."""
+    signings: Signings | None = None
+    endings: Ints | None = None
+    """Rows of the record that changes end."""
+    decided_effort: Floats | None = None
+    """(n,) rise of capability that states have decided on; None: nobody has."""
+    turns: tuple[tuple[int, World], ...] = ()
+    """Steps from which other facts hold, and the world then (`model/changes.py`)."""
     hazards: Hazards | None = None
     drawn: Drawn | None = None
     own_terms: Mapping[str, Any] = field(default_factory=dict)
@@ -259,6 +278,18 @@ class World:
     @property
     def steps(self) -> int:
         return len(self.grid) - 1
+
+    def at(self, step: int) -> World:
+        """The world as it is in a step."""
+        present = self
+        for first, world in self.turns:
+            present = world if first <= step else present
+        return present
+
+    @property
+    def versions(self) -> tuple[World, ...]:
+        """The world at the start and after each turn."""
+        return self, *(world for _, world in self.turns)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from balance_sim.model.pipeline import (
     clock_of,
     open_talks,
     settle,
+    sign_given,
     sign_talks,
 )
 from balance_sim.model.prospects import Prospects
@@ -55,7 +56,10 @@ __all__ = [
 ]
 
 Observer = Callable[[World, BlockState, View], None]
-AFTER_START = ("arm", "odds_against", "intent_odds", "reliability", "hazards")
+AFTER_START = (
+    *("arm", "odds_against", "intent_odds", "reliability", "hazards"),
+    *("turns", "signings", "openness", "highest_unsided"),
+)
 """Fields in which worlds that begin alike may differ."""
 
 
@@ -156,13 +160,13 @@ def simulate_from(
     """`simulate`, from the state at day 0, as `begin` returns it."""
     consent_by_step = []
     for step in range(world.steps):
-        turn_of_step(world, state)
-        view = perceive(world, state, step)
-        watch_margins(world, baseline, opportunities, state)
+        present = take_turn(world, state, step, seed)
+        view = perceive(present, state, step)
+        watch_margins(present, baseline, opportunities, state)
         if observe is not None:
-            observe(world, state, view)
+            observe(present, state, view)
         consent_by_step.append(
-            advance(world, baseline, opportunities, thin, state, view, seed)
+            advance(present, baseline, opportunities, thin, state, view, seed)
         )
     turn_of_step(world, state)
     hastened = Hastened.joined(state.hastened)
@@ -175,7 +179,24 @@ def turn_of_step(world: World, state: BlockState) -> None:
     entered, ended = settle(world, state)
     enter(state, entered)
     leave(state, ended)
-    refresh(world, state, np.concatenate([entered, ended]))
+    changed = np.concatenate([entered, ended])
+    agreements = state.agreements
+    refresh(world, state, agreements.run[changed], agreements.dyad[changed])
+
+
+def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
+    """The world as it is in a step, once what is due by its beginning has taken effect:
+    entries into force and ends, what changes sign, efforts that states decide on."""
+    turn_of_step(world, state)
+    day = world.grid[step]
+    if world.signings is not None:
+        sign_given(world, state, np.flatnonzero(world.signings.signed == day), seed)
+    present = world.at(step)
+    if present.decided_effort is not None and step > 0:
+        before = world.at(step - 1).decided_effort
+        rise = present.decided_effort - (0.0 if before is None else before)
+        state.effort = state.effort + rise
+    return present
 
 
 def watch_margins(
@@ -338,9 +359,10 @@ def effort_after(
     and threat in it."""
     rules, days = world.rules, world.grid[step + 1] - world.grid[step]
     share = threat.effort_share(days, rules.effort_years)
-    target = effort_target(
-        rules, insecurity - baseline.insecurity, total, baseline.threat
-    )
+    gained = insecurity - baseline.insecurity
+    target = effort_target(rules, gained, total, baseline.threat)
+    if world.decided_effort is not None:
+        target = target + world.decided_effort
     return threat.effort_change(effort, target, rules.effort_max, share)
 
 

@@ -356,6 +356,36 @@ def sign_talks(
         _sign(world, state, rows[signing])
 
 
+def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
+    """Agreements that changes sign, in every replication; talks of the same dyad and
+    type are over. rows: of the world's signings, that are signed now."""
+    given = world.signings
+    if given is None or not len(rows):
+        return
+    agreements, runs = state.agreements, np.arange(len(state.runs))
+    run, row = np.repeat(runs, len(rows)), np.tile(rows, len(runs))
+    dyad, kind = given.dyad[row], given.kind[row]
+    is_given = np.isin(
+        clock_of(world, agreements.run, agreements.dyad, agreements.kind),
+        clock_of(world, run, dyad, kind),
+    )
+    over = np.flatnonzero(is_given & (agreements.stage == 0))
+    agreements.stage[over], agreements.ended[over] = 3, state.day
+    key = agreement_keys(world, state.runs, seed, run, dyad, kind, given.keys[row])
+    signed = AgreementRows.begun(
+        SCHEDULED, run, dyad, kind, row, key, given.signed[row]
+    )
+    signed.signed, signed.stage = given.signed[row], np.ones(len(row), dtype=np.int64)
+    signed.in_force = _entry_into_force(
+        world, signed, np.arange(len(row)), given.in_force[row]
+    )
+    signed.plain_signed, signed.plain_in_force = signed.signed, signed.in_force
+    state.busy[run, dyad, kind] = True
+    state.touched[run, dyad] = True
+    state.agreements.add_rows(signed)
+    _remember(world, state, signed)
+
+
 def _sign(world: World, state: BlockState, rows: Ints) -> None:
     """What follows from signature: entry into force or failure, and the experience of
     both sides.
@@ -375,6 +405,12 @@ def _sign(world: World, state: BlockState, rows: Ints) -> None:
     agreements.in_force[rows], agreements.fails[rows] = signed.in_force, signed.fails
     agreements.plain_in_force[rows] = np.where(holds, plain, NEVER)
     state.touched[signed.run, signed.dyad] = True
+    _remember(world, state, signed)
+
+
+def _remember(world: World, state: BlockState, signed: AgreementRows) -> None:
+    """Experience and activity of both sides of what was signed."""
+    rules = world.rules
     experience = 2.0 ** (signed.signed / rules.experience_half_life_days)
     activity = 2.0 ** (signed.signed / rules.activity_half_life_days)
     np.add.at(state.experience, (signed.run, signed.dyad), experience)

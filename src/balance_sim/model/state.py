@@ -329,11 +329,11 @@ def leave(state: BlockState, rows: Ints) -> None:
     np.subtract.at(state.in_force, places, 1)
 
 
-def refresh(world: World, state: BlockState, rows: Ints) -> None:
-    """Depth, calm and partners of the dyads whose agreements in force have changed."""
-    if not len(rows):
+def refresh(world: World, state: BlockState, run: Ints, dyad: Ints) -> None:
+    """Depth, calm and partners of dyads, in replications, whose agreements in force
+    have changed."""
+    if not len(run):
         return
-    run, dyad = state.agreements.run[rows], state.agreements.dyad[rows]
     i, j = world.first[dyad], world.second[dyad]
     were_partners = state.depth[run, i, j] > 0
     depth, state.calm[run, dyad] = deepest(world.ladder, state.in_force[run, dyad])

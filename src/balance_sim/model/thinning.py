@@ -24,6 +24,8 @@ factor here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
@@ -222,7 +224,7 @@ def highest_unsided(world: World) -> Floats:
     state = begin_network(world, np.zeros(1, dtype=np.uint64))
     highest = np.zeros((world.n, world.n))
     for step in range(world.steps):
-        view = perceive(world, state, step)
+        view = perceive(world.at(step), state, step)
         np.maximum(highest, threat.unsided(view.total, view.sided)[0], out=highest)
     return highest * MOST_ALARM + threat.ALARM_FLOOR
 
@@ -247,6 +249,10 @@ def most_willing(
 
     (n, n, M); (R, n, n, M) where each of R replications has drawn parameters of its
     own."""
+    if world.turns:
+        versions = [replace(version, turns=()) for version in world.versions]
+        highest = [most_willing(version, baseline, margins) for version in versions]
+        return reduce(np.maximum, highest)
     if world.drawn is None:
         bounds = ranges(world, baseline, margins)
         return _upper_bound(world, bounds, world.rules.weights, np.zeros(()))

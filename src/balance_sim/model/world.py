@@ -19,6 +19,14 @@ from balance_sim.model.beliefs import (
     odds_by_step,
     signal_weights,
 )
+from balance_sim.model.changes import (
+    efforts_on,
+    ends_of,
+    signings,
+    turning_days,
+    version_on,
+    with_spells,
+)
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AgreementTypes,
@@ -48,8 +56,38 @@ points that move numbers of the rules have them in common."""
 def compile_world(
     scenario: Scenario, arm: str, grid: Floats, focal_day: float
 ) -> World:
-    """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the
-    same for all arms."""
+    """Arrays of one arm, with what changes in it. `scenario`: that arm's own version;
+    grid and focal day are the same for all arms."""
+    if not scenario.changes:
+        return _compiled(scenario, arm, grid, focal_day, scenario.start)
+    dated = with_spells(scenario)
+    fixed = dated.model_copy(update={"changes": ()})
+    world = _compiled(fixed, arm, grid, focal_day, scenario.start)
+    ordered = by_audience(scenario)
+    turns = []
+    for day in turning_days(scenario):
+        since = float((day - scenario.start).days)
+        step = int(np.searchsorted(grid, since))
+        version = version_on(dated, day)
+        later = _compiled(version, arm, grid, focal_day, day)
+        effort = efforts_on(ordered, day)
+        turns.append((step, replace(later, decided_effort=effort)))
+    ended, ends = world.initial.ended.copy(), ends_of(scenario)
+    for row, name in enumerate(world.initial.ids):
+        ended[row] = ends.get(name, ended[row])
+    return replace(
+        world,
+        initial=replace(world.initial, ended=ended),
+        signings=signings(ordered, world.dyad_index),
+        endings=np.flatnonzero(np.isin(world.initial.ids, list(ends))),
+        turns=tuple(turns),
+    )
+
+
+def _compiled(
+    scenario: Scenario, arm: str, grid: Floats, focal_day: float, on: date
+) -> World:
+    """Arrays of one version of an arm, with the quarrels of a day."""
     audiences = audiences_of(scenario)
     rules = _rules(scenario, signal_weights(scenario, "treaty")[0])
     scenario = by_audience(scenario, audiences.of)
@@ -66,7 +104,7 @@ def compile_world(
     projected = capability * reached
     offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
     at_start = AtStart(in_force, *deepest(ladder, in_force))
-    quarrel = quarrels(scenario)
+    quarrel = quarrels(scenario, on)
     like = None
     if parameters.spread_near or parameters.spread_ally or parameters.spread_quarrel:
         depth = np.zeros((n, n))
@@ -247,6 +285,10 @@ def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]
     """Days from the start on which an event of any arm is dated, sorted."""
     dates = {event.date for version in [scenario, *arms] for event in version.events}
     dates |= {event.date for arm in scenario.arms.values() for event in arm.add}
+    changes = [change for version in (scenario, *arms) for change in version.changes]
+    changes += [change for arm in scenario.arms.values() for change in arm.changes]
+    for change in changes:
+        dates |= {change.date, change.until or change.date}
     return sorted({float((date - scenario.start).days) for date in dates})
 
 
@@ -337,10 +379,10 @@ def lesser(values: list[float | None]) -> Floats:
     return _fill_with_mean(np.minimum(x[:, None], x))
 
 
-def quarrels(scenario: Scenario) -> Floats:
+def quarrels(scenario: Scenario, on: date) -> Floats:
     """(n, n) nats, symmetric: disputes weighted by kind, eta_d . disputes_ij, and
     `eta_no_relations` for dyads at war, without diplomatic relations or under sanctions
-    on the day of the start.
+    on a day.
 
     Breaking off relations and imposing sanctions cost the one who does it, so they tell
     its intent (costly signals: Fearon 1997, JCR 41(1)). Who is not recognised by a
@@ -358,8 +400,8 @@ def quarrels(scenario: Scenario) -> Floats:
         )
     broken = np.zeros_like(nats, dtype=bool)
     for spell in scenario.no_relations:
-        has_begun = (spell.since or date.min) <= scenario.start
-        holds = has_begun and scenario.start < (spell.until or date.max)
+        has_begun = (spell.since or date.min) <= on
+        holds = has_begun and on < (spell.until or date.max)
         if holds and spell.kind != "not_recognised":
             a, b = roster[spell.a], roster[spell.b]
             broken[a, b] = broken[b, a] = True

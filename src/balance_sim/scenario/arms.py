@@ -43,10 +43,16 @@ def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
         key: Arm(title=bare.title, reference=bare.reference)
         for key, bare in scenario.arms.items()
     }
-    update = {"events": events, "arms": bare_arms, "sha256": ""}
+    changes = sorted((*scenario.changes, *declared.changes), key=lambda row: row.date)
+    update = {
+        "events": events,
+        "changes": tuple(changes),
+        "arms": bare_arms,
+        "sha256": "",
+    }
     editor = Editor(scenario.model_copy(update=update))
-    changes = changes_in(arm.below("set"), f"arms.{shown(name)}.set")
-    editor.apply(changes, FIXED_IN_ARMS)
+    settings = changes_in(arm.below("set"), f"arms.{shown(name)}.set")
+    editor.apply(settings, FIXED_IN_ARMS)
     return editor
 
 
@@ -78,6 +84,7 @@ def check_arms(
     for name, arm in scenario.arms.items():
         moved = {without_row(path) for path in arm.set}
         moved |= {"events"} if arm.drop or arm.add else set()
+        moved |= {"changes"} if arm.changes else set()
         causes = [frozenset(moved)]
         if changed is not None and name not in nodes:
             causes.append(changed)

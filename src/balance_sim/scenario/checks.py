@@ -29,6 +29,7 @@ from balance_sim.scenario.reading import Places, ValueChange
 from balance_sim.scenario.schema import (
     SIGNAL_ORDER,
     Agreement,
+    Change,
     NoRelations,
     Scenario,
     SectionRow,
@@ -83,8 +84,11 @@ class Finding(NamedTuple):
             place then
         """
         row = None if isinstance(self.subject, str) else self.subject
-        section = str(self.subject) if row is None else SECTION_OF[type(row)]
-        name = "" if row is None else SECTIONS[section].name_of(row)
+        if isinstance(row, Change):
+            section, name = "changes", row.name
+        else:
+            section = str(self.subject) if row is None else SECTION_OF[type(row)]
+            name = "" if row is None else SECTIONS[section].name_of(row)
         path = ".".join(filter(None, (section, name, self.field)))
         node = places.node(section, row)
         steps = self.field if self.place is None else self.place
@@ -440,6 +444,55 @@ def _order(agreement: Agreement) -> Findings:
             yield Finding("E215", agreement, later, why, "", " <= ".join(STAGES))
 
 
+# --- changes --------------------------------------------------------------------------
+
+
+def _changes(scenario: Scenario) -> Findings:
+    """Changes lie after the start and before the end, of what is there, and no two are
+    of one fact at one moment."""
+    first, last = scenario.start + timedelta(days=1), scenario.end - timedelta(days=1)
+    record = {agreement.id: agreement for agreement in scenario.accords}
+    moments: set[tuple[object, ...]] = set()
+    for change in scenario.changes:
+        if not first <= change.date <= last:
+            why = f"{change.date} is outside {first}..{last}"
+            hint = "what is so at the start stands in its own section"
+            yield Finding("E203", change, "", why, hint)
+        for fact in _facts(change):
+            if fact in moments:
+                why = f"two changes of {' '.join(map(str, fact[1:]))} on {change.date}"
+                yield Finding("E308", change, "", why, "remove one")
+            moments.add(fact)
+        if isinstance(change.agreement, str):
+            yield from _missing(change, "", [change.agreement], record)
+            agreement = record.get(change.agreement)
+            if agreement is not None and agreement.status != "in_force":
+                why = f"`{agreement.id}` is not in force at the start"
+                yield Finding("E212", change, "", why, "end one that is")
+        if change.pact is not None:
+            yield from _missing(change, "", [change.pact], scenario.groups, "E107")
+            if change.joins in scenario.groups.get(change.pact, ()):
+                why = f"`{change.joins}` is a member of `{change.pact}` already"
+                yield Finding("E306", change, "", why, "name another state")
+
+
+def _facts(change: Change) -> Iterator[tuple[object, ...]]:
+    """The moment and name of each fact that a change is of."""
+    if change.war is not None:
+        yield change.date, change.sides, "war"
+    if change.no_relations is not None:
+        yield change.date, change.sides, change.no_relations
+    if isinstance(change.agreement, str):
+        yield change.date, change.agreement
+    elif change.agreement is not None:
+        yield change.date, change.agreement.a, change.agreement.b, change.agreement.kind
+    if change.joins is not None:
+        yield change.date, change.pact, change.joins
+    for name in ("democracy", "ideal_point", "reliability", "effort"):
+        if getattr(change, name) is not None:
+            yield change.date, change.state, name
+
+
 # --- all of them ---------------------------------------------------------------------
 
 RULES = (
@@ -462,6 +515,7 @@ RULES = (
     Rule(_signals, "event_kinds"),
     Rule(_spells, "no_relations"),
     Rule(_agreements, "accords start", "accords"),
+    Rule(_changes, "changes start end accords groups"),
 )
 
 

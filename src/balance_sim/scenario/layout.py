@@ -78,7 +78,9 @@ SINGLES: dict[str, type[Strict]] = {
 FROM_FILES = ("calibration", "posterior")
 PLAIN = tuple(schema.ScenarioHead.model_fields)
 NAMES = ("outside", "groups")
-PARTS = (*PLAIN, *SECTIONS, *TABLES_OF, *SINGLES)
+LISTS = ("changes",)
+"""Lists whose rows have no names."""
+PARTS = (*PLAIN, *SECTIONS, *LISTS, *TABLES_OF, *SINGLES)
 """Keys of the top level that are fields of a scenario, but for names."""
 TOP = ("schema", "extends", *NAMES, *PARTS)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
@@ -88,6 +90,7 @@ FIXED_IN_ARMS = (
     *PLAIN,
     *FROM_FILES,
     *NAMES,
+    *LISTS,
     "arms",
     "report",
     "frailties",

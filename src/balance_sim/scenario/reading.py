@@ -20,8 +20,22 @@ from balance_sim.scenario.actors import (
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.diagnostics import Diagnostics, Mark
 from balance_sim.scenario.layout import PARTS, SECTIONS, TOP, row_path
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, iso_date, merged
-from balance_sim.scenario.schema import SCHEMA_VERSION, Scenario, SectionRow, Strict
+from balance_sim.scenario.nodes import (
+    REFUSED,
+    Node,
+    from_plain,
+    iso_date,
+    merged,
+    plain,
+)
+from balance_sim.scenario.schema import (
+    SCHEMA_VERSION,
+    Change,
+    Scenario,
+    SectionRow,
+    Strict,
+    change_name,
+)
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_PIECES = 300  # kinds, audiences, arms
@@ -54,13 +68,30 @@ class Places:
         for section, rows in lists:
             for position, row in enumerate(rows.items):
                 self.rows[row_path(section, row, position)] = row
+        for holder in (self.tree, *arms):
+            for row in holder.below("changes").items:
+                self.rows[f"changes.{_change_name(row)}"] = row
 
     def node(self, section: str, row: SectionRow | None) -> Node:
         """The node of a row, or of a whole section; else the whole tree."""
         node = None
-        if row is not None:
+        if isinstance(row, Change):
+            node = self.rows.get(f"{section}.{row.name}")
+        elif row is not None:
             node = self.rows.get(f"{section}.{SECTIONS[section].name_of(row)}")
         return node or self.tree.get(section) or self.tree
+
+
+def _change_name(row: Node) -> str:
+    """What names a change, from its node."""
+    given = plain(row)
+    if not isinstance(given, dict):
+        return ""
+    agreement = given.get("agreement")
+    if isinstance(agreement, dict):
+        agreement = [str(agreement.get(key)) for key in ("a", "b", "kind")]
+    others = (agreement, given.get("joins"), given.get("state"))
+    return change_name(given.get("date"), given.get("dyad"), *others)
 
 
 class Draft(NamedTuple):

@@ -586,19 +586,127 @@ class Posterior(Strict):
     table: Annotated[str, Field(max_length=1 << 25)] = ""
 
 
-def _by_date(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """The events sorted as a scenario's are."""
-    return tuple(sorted(events, key=lambda event: (event.date, event.id)))
+class GivenAgreement(Dyad):
+    """An agreement that is signed on a day, whatever its two sides would decide.
+    `in_force` blank: after the lag of its kind."""
+
+    kind: AgreementType
+    in_force: Day | None = None
+
+
+def change_name(
+    day: object,
+    dyad: object = None,
+    agreement: object = None,
+    joins: object = None,
+    state: object = None,
+) -> str:
+    """What names a change: its day, and what it is of."""
+    words: list[object] = []
+    for part in (dyad, agreement, joins, state):
+        words += sorted(part) if isinstance(part, list | tuple) else [part]
+    return "-".join(str(word) for word in (day, *words) if word)
+
+
+FORMS_OF_CHANGE = ("war", "no_relations", "agreement", "joins", "state")
+
+
+class Change(SectionRow):
+    """What is so from 00:00 of `date` on. One of: two states at war or not, or without
+    relations; an agreement that is signed, or one of the record that ends; a state that
+    joins the members of a group in agreements of a kind; facts of a state.
+
+    `until`: the day on which a war or a spell without relations is over. `effort`: rise
+    of its capability that the state has decided on."""
+
+    date: Day
+    dyad: tuple[StateCode, StateCode] | None = None
+    war: bool | None = None
+    no_relations: (
+        Literal["no_diplomatic_relations", "not_recognised", "sanctions"] | None
+    ) = None
+    until: Day | None = None
+    agreement: GivenAgreement | Identifier | None = None
+    ended: bool = False
+    pact: Identifier | None = None
+    joins: StateCode | None = None
+    kind: AgreementType = "defence_pact"
+    state: StateCode | None = None
+    democracy: Unit | None = None
+    ideal_point: Annotated[float, Field(ge=-10, le=10)] | None = None
+    reliability: Unit | None = None
+    effort: Annotated[float, Field(ge=-0.9, le=10.0)] | None = None
+    source: Text = ""
+
+    @model_validator(mode="after")
+    def _of_one_form(self) -> Self:
+        """One form, with what belongs to it."""
+        forms = [name for name in FORMS_OF_CHANGE if getattr(self, name) is not None]
+        if len(forms) != 1:
+            why = f"a change has one of {listed(FORMS_OF_CHANGE)}, not {len(forms)}"
+            raise refusal("E212", why, "write each change as a row of its own")
+        needed = {"war": "dyad", "no_relations": "dyad", "joins": "pact"}.get(forms[0])
+        if needed is not None and getattr(self, needed) is None:
+            raise refusal("E103", f"`{needed}` is required beside `{forms[0]}`")
+        if self.dyad is not None and self.dyad[0] == self.dyad[1]:
+            why = f"`{self.dyad[0]}` forms a dyad with itself"
+            raise refusal("E306", why, "name two states")
+        if self.until is not None and self.until <= self.date:
+            why = f"`until` {self.until} is not after `date` {self.date}"
+            raise refusal("E215", why, "leave it blank while it goes on")
+        if isinstance(self.agreement, str) and not self.ended:
+            why = f"`{self.agreement}` is on record: it can only end"
+            raise refusal(
+                "E212", why, "write `ended: true`, or a mapping with a, b, kind"
+            )
+        in_force = getattr(self.agreement, "in_force", None)
+        if in_force is not None and in_force < self.date:
+            why = f"`in_force` {in_force} is before the signature {self.date}"
+            raise refusal("E215", why, "give a later day")
+        facts = (self.democracy, self.ideal_point, self.reliability, self.effort)
+        if self.state is not None and all(fact is None for fact in facts):
+            why = "democracy, ideal_point, reliability and effort are all missing"
+            raise refusal("E103", why, "give what changes")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What names it in messages."""
+        agreement = self.agreement
+        given = [agreement] if isinstance(agreement, str) else []
+        if isinstance(agreement, GivenAgreement):
+            given = [agreement.a, agreement.b, agreement.kind]
+        return change_name(self.date, self.dyad, given, self.joins, self.state)
+
+    @property
+    def sides(self) -> tuple[str, str] | None:
+        """The dyad, the lesser code first."""
+        return None if self.dyad is None else (min(self.dyad), max(self.dyad))
+
+
+def _by_date[Row: (Event, Change)](rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The rows sorted as a scenario's are."""
+    return tuple(sorted(rows, key=lambda row: (row.date, getattr(row, "id", ""))))
+
+
+def _is_empty(rows: tuple[object, ...]) -> bool:
+    return not rows
+
+
+Changes = Annotated[
+    tuple[Change, ...], Field(exclude_if=_is_empty), AfterValidator(_by_date)
+]
 
 
 class Arm(Strict):
-    """One version of the world: the scenario without `drop`, with `add`, with `set`
-    laid over it."""
+    """One version of the world: the scenario without `drop`, with `add` and `changes`,
+    with `set` laid over it."""
 
     title: Text = ""
     reference: bool = False
     drop: Identifiers = ()
     add: Annotated[tuple[Event, ...], AfterValidator(_by_date)] = ()
+    changes: Changes = ()
     set: Annotated[dict[str, object], AfterValidator(_by_name)] = {}
 
 
@@ -676,6 +784,7 @@ class Scenario(ScenarioHead):
     frailties: tuple[Frailty, ...] = ()
     accords: tuple[Agreement, ...] = ()
     events: tuple[Event, ...] = ()
+    changes: Annotated[tuple[Change, ...], AfterValidator(_by_date)] = ()
     provocations: tuple[Provocation, ...] = ()
     targets_alternatives: tuple[TargetsCoding, ...] = ()
     kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(_by_name)]

@@ -16,13 +16,18 @@ from balance_sim.model.engine import close_step
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, begin_network
+from balance_sim.model.state import BlockState, begin_network, refresh
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario
 
 EVIDENCE = ("odds_against", "intent_odds", "reliability")
 """Arrays of a world by step."""
+NETWORK = (
+    *("depth", "calm", "touched", "partners"),
+    *("log_partners", "log_shared", "shared_mean"),
+)
+"""What a state holds of the network of agreements."""
 SPANS = 20
 """Of the scenario's length, at least: dates at which beliefs are looked at."""
 
@@ -85,7 +90,11 @@ def in_spans(world: World, edges: Ints) -> World:
     middles = (grid[1:] + grid[:-1]) / 2
     steps = np.searchsorted(world.grid, middles, side="right") - 1
     arrays = {name: getattr(world, name)[steps] for name in EVIDENCE}
-    return _with_evidence(world, grid=grid, **arrays)
+    turns = tuple(
+        (int(np.searchsorted(edges, step)), in_spans(turned, edges))
+        for step, turned in world.turns
+    )
+    return _with_evidence(world, grid=grid, turns=turns, **arrays)
 
 
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
@@ -178,9 +187,31 @@ def walk(
     """The state as each span from `first` on finds it, and what states then see; the
     state itself goes on with the spans."""
     for step in range(first, world.steps):
-        found, view = replace(state), perceive(world, state, step)
+        present = world.at(step)
+        give(world, state, world.grid[step])
+        found, view = replace(state), perceive(present, state, step)
         yield found, view
-        close_step(world, baseline, state, view)
+        close_step(present, baseline, state, view)
+
+
+def give(world: World, state: BlockState, day: float) -> None:
+    """Agreements that changes bring into force or end by a day, in one replication
+    whose network is else that of the start; a lag that is not known is its mean."""
+    if world.signings is None or world.endings is None:
+        return
+    given, record, start = world.signings, world.initial, world.at_start
+    mean = given.signed + world.ladder.force_days[given.kind]
+    begun = np.where(np.isnan(given.in_force), mean, given.in_force) <= day
+    over = world.endings[record.ended[world.endings] <= day]
+    in_force = start.in_force.copy()
+    np.add.at(in_force, (given.dyad[begun], given.kind[begun]), 1)
+    np.subtract.at(in_force, (record.dyad[over], record.kind[over]), 1)
+    changed = np.flatnonzero((in_force != state.in_force[0]).any(axis=1))
+    if len(changed):
+        state.in_force = in_force[None]
+        for name in NETWORK:  # earlier spans keep theirs
+            setattr(state, name, getattr(state, name).copy())
+        refresh(world, state, np.zeros_like(changed), changed)
 
 
 class _Asked:
@@ -197,7 +228,7 @@ class _Asked:
         sides = np.repeat(sides, self.types, axis=1)
         self.ego, self.alter = sides.ravel(), sides[::-1].ravel()
         self.kind = np.tile(np.arange(self.types), 2 * len(dyads))
-        self.steady = steady_terms(world)
+        self.steady = () if world.turns or world.signings else steady_terms(world)
         self.changing = [name for name in terms_of(world) if name not in self.steady]
 
     def prospects(self, view: View, state: BlockState) -> Prospects:

@@ -110,7 +110,7 @@ def add_in_force(
     state.agreements.add_rows(agreements)
     added = np.arange(rows, rows + count)
     enter(state, added)
-    refresh(worlds.reference, state, added)
+    refresh(worlds.reference, state, run, dyad)
     np.add.at(state.experience, (run, dyad), 1.0)
 
 

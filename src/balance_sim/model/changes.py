@@ -1,0 +1,139 @@
+"""A world that changes: dated changes of facts become versions of the scenario, each
+from its day on, and agreements that are signed whatever their sides would decide.
+
+A war or a break of relations is a spell of `no_relations`, so that the rate of talks
+follows the day, and a quarrel of the versions in which it holds. All that does not
+differ between versions is the same to the last bit, and nothing before the first change
+differs at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from balance_sim.model import clocks
+from balance_sim.model.core import Floats, Ints, Signings
+from balance_sim.scenario.schema import Change, Dispute, NoRelations, Scenario
+
+FACTS = ("democracy", "ideal_point", "reliability")
+"""Facts of a state that a version of the scenario holds."""
+
+
+def with_spells(scenario: Scenario) -> Scenario:
+    """Return the scenario with the spells without relations that its changes begin."""
+    spells = []
+    for change in scenario.changes:
+        kind = "war" if change.war else change.no_relations
+        if change.sides is not None and kind is not None:
+            a, b = change.sides
+            until = change.until or _peace_after(scenario, change)
+            fields = {"a": a, "b": b, "kind": kind, "from": change.date, "until": until}
+            spells.append(NoRelations.model_validate(fields))
+    if not spells:
+        return scenario
+    return scenario.model_copy(
+        update={"no_relations": (*scenario.no_relations, *spells)}
+    )
+
+
+def _peace_after(scenario: Scenario, war: Change) -> date | None:
+    """Return the day on which a later change ends a war; None where none does."""
+    ends = [
+        change.date
+        for change in scenario.changes
+        if change.war is False and change.sides == war.sides and change.date > war.date
+    ]
+    return min(ends, default=None) if war.war else None
+
+
+def turning_days(scenario: Scenario) -> list[date]:
+    """Return the days on which facts of states or dyads change, sorted."""
+    days = set()
+    for change in scenario.changes:
+        if change.sides is not None or change.state is not None:
+            days |= {change.date, change.until or change.date}
+    return sorted(day for day in days if day < scenario.end)
+
+
+def version_on(scenario: Scenario, day: date) -> Scenario:
+    """Return the scenario with the facts of a day, and without changes."""
+    states = {state.id: state for state in scenario.states}
+    wars: dict[tuple[str, str], bool] = {}
+    for change in scenario.changes:
+        if change.date > day:
+            continue
+        if change.state is not None:
+            facts = {name: getattr(change, name) for name in FACTS}
+            given = {name: value for name, value in facts.items() if value is not None}
+            states[change.state] = states[change.state].model_copy(update=given)
+        if change.sides is not None and change.war is not None:
+            is_over = change.until is not None and change.until <= day
+            wars[change.sides] = change.war and not is_over
+    disputes = {(row.a, row.b): row for row in scenario.disputes}
+    for (a, b), is_war in wars.items():
+        row = disputes.get((a, b), Dispute(a=a, b=b))
+        disputes[a, b] = row.model_copy(update={"war": float(is_war)})
+    update: dict[str, Any] = {
+        "states": tuple(states.values()),
+        "disputes": tuple(disputes[sides] for sides in sorted(disputes)),
+        "changes": (),
+    }
+    return scenario.model_copy(update=update)
+
+
+def efforts_on(scenario: Scenario, day: date) -> Floats:
+    """Return (n,) rise of capability that each state has decided on by a day."""
+    efforts = dict.fromkeys(scenario.codes, 0.0)
+    for change in scenario.changes:
+        if change.date <= day and change.state and change.effort is not None:
+            efforts[change.state] = change.effort
+    return np.array(list(efforts.values()))
+
+
+def ends_of(scenario: Scenario) -> dict[str, float]:
+    """Return the day, from the start, on which agreements of the record end by a
+    change, by id."""
+    return {
+        change.agreement: float((change.date - scenario.start).days)
+        for change in scenario.changes
+        if isinstance(change.agreement, str)
+    }
+
+
+def signings(scenario: Scenario, dyad_index: Ints) -> Signings:
+    """Return the agreements that changes sign. dyad_index: (n, n) in the order of
+    `scenario.codes`."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    kinds = sorted(scenario.kinds)
+    rows = list(_signed(scenario))
+    places = [dyad_index[roster[a], roster[b]] for _, a, b, _, _ in rows]
+    labels = [f"change-{day}-{a}-{b}-{kind}" for day, a, b, kind, _ in rows]
+    in_force = [np.nan if day is None else _day(scenario, day) for *_, day in rows]
+    return Signings(
+        keys=np.array([clocks.label(text) for text in labels], dtype=np.uint64),
+        dyad=np.array(places, dtype=np.int64),
+        kind=np.array([kinds.index(kind) for *_, kind, _ in rows], dtype=np.int64),
+        signed=np.array([_day(scenario, day) for day, *_ in rows]),
+        in_force=np.array(in_force),
+    )
+
+
+def _day(scenario: Scenario, day: date) -> float:
+    return float((day - scenario.start).days)
+
+
+def _signed(
+    scenario: Scenario,
+) -> Iterator[tuple[date, str, str, str, date | None]]:
+    """Yield day, sides, kind and entry into force of agreements that changes sign."""
+    for change in scenario.changes:
+        given = change.agreement
+        if given is not None and not isinstance(given, str):
+            yield change.date, given.a, given.b, given.kind, given.in_force
+        if change.pact is not None and change.joins is not None:
+            for member in scenario.groups[change.pact]:
+                a, b = sorted((member, change.joins))
+                yield change.date, a, b, change.kind, change.date
