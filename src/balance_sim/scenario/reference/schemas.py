@@ -94,6 +94,9 @@ def json_schema() -> Plain:
         items = {"anyOf": [ref(section.model), ref(Table)]}
         properties[name] = {"type": "array", "items": items, "default": []}
         alone[name] = {"items": row}
+    changes = {"type": "array", "items": ref(schema.Change), "default": []}
+    properties["changes"] = changes
+    defs["Arm"]["properties"]["changes"] = dict(changes)
     properties |= {name: _mapping_of(ref(row)) for name, row in TABLES_OF.items()}
     properties |= {name: ref(model) for name, model in SINGLES.items()}
     for name in FROM_FILES:
