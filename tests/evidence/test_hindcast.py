@@ -286,9 +286,9 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("widow: 3", r"1:1: error\[E101\] widow"),
-            ("baselines: [logit]", r"error\[E211\] baselines"),
+        ("baselines: [logit]", r"error\[E211\] baselines"),
         ("until: 1990", r"error\[E210\] until"),
-        ],
+    ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "plan.yaml"
