@@ -267,7 +267,7 @@ WHOLE: list[tuple[str, bytes, str, tuple[int, int]]] = [
     ("UTF-16", "schema: 1".encode("utf-16"), "E006", (1, 1)),
     ("binary", bytes(range(256)), "E006", (1, 1)),
     ("NUL", b"schema: 1\ntitle: a\0b\n", "E007", (2, 9)),
-    ("no spaces", b"schema:1\n", "E011", (1, 1)),
+    ("no spaces", b"schema:1\n", "E012", (1, 1)),
     ("open bracket", b"schema: 1\ntitle: [", "E010", (3, 1)),
     ("list", b"- a\n- b\n", "E012", (1, 1)),
     ("text", b"hello\n", "E012", (1, 1)),

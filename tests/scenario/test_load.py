@@ -354,3 +354,10 @@ def test_a_copy_that_code_has_changed_keeps_what_was_written(world):
 def test_a_scenario_is_frozen(world):
     with pytest.raises(ValueError, match="frozen"):
         world.load().title = "x"
+
+
+def test_setting_a_value_keeps_the_other_spells_of_a_dyad(world):
+    rows = "{a: CHN, b: JPN, kind: war, from: 2001-01-01, until: 2002-01-01}, {a: CHN, b: JPN, kind: war, from: 2003-01-01}"
+    world.edit("distances:", f"no_relations: [{rows}]\ndistances:")
+    changed = with_values(world.load(), {"no_relations.CHN-JPN-war.until": "2004-01-01"})
+    assert [spell.until for spell in changed.no_relations] == [date(2002, 1, 1), date(2004, 1, 1)]

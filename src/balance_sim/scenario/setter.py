@@ -71,25 +71,27 @@ class Editor:
         )
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             if head in fixed:
-                hint = "set it in the file"
-                self.refuse(group, "E110", f"`{head}` cannot be set here", hint)
-            elif head not in SETTABLE:
                 for change in group:
-                    hint = path_meant(self.scenario, change.path)
-                    self.refuse([change], "E101", f"unknown key `{shown(head)}`", hint)
+                    label = change.label or change.path
+                    why, hint = f"`{head}` cannot be set here", "set it in the file"
+                    self.problems.add(change.key, label, "E110", why, hint)
             elif head in SECTIONS:
                 self._set_rows(head, group)
-            else:
+            elif head in SETTABLE:
                 self._set_part(head, [*group])
+            else:
+                for change in group:
+                    self.refuse(change, f"unknown key `{head}`")
 
-    def refuse(
-        self, changes: Iterable[ValueChange], code: str, why: str, hint: str
-    ) -> None:
-        """Report that changes cannot be made."""
-        for change in changes:
-            self.problems.add(change.key, change.label or change.path, code, why, hint)
+    def refuse(self, change: ValueChange, why: object) -> None:
+        """Report a key path that leads nowhere."""
+        hint, label = (
+            path_meant(self.scenario, change.path),
+            change.label or change.path,
+        )
+        self.problems.add(change.key, label, "E101", shown(why, 120), hint)
 
-    def put(self, node: Node, change: ValueChange, depth: int = 1) -> Node:
+    def put(self, node: Node, change: ValueChange, depth: int) -> Node:
         """The node of what a change belongs to, with its value; as it was where the
         path leads nowhere. depth: of the node in the path."""
         steps = change.path.split(".")
@@ -99,28 +101,28 @@ class Editor:
         try:
             return _put(node, steps[depth:], change.node)
         except NoSuchPath as error:
-            hint = path_meant(self.scenario, change.path)
-            self.refuse([change], "E101", shown(error, 120), hint)
+            self.refuse(change, error)
         return node
 
     def _set_rows(self, section: str, changes: Iterable[ValueChange]) -> None:
         """Values in rows of a section."""
-        layout, rows = SECTIONS[section], list(getattr(self.scenario, section))
+        layout, names = SECTIONS[section], names_in(self.scenario)
+        rows = list(getattr(self.scenario, section))
         places = {layout.name_of(row): place for place, row in enumerate(rows)}
-        names = names_in(self.scenario)
         for change in changes:
-            parts = change.path.split(".")
-            words = parts[1].split("-") if len(layout.keys) > 1 else parts[1:2]
-            place = places.get(layout.name(words) if len(parts) > 1 else "")
-            if place is None or parts[-1] in layout.keys:
-                why = f"`{section}` has no value at `{'.'.join(parts[1:])}`"
-                hint = path_meant(self.scenario, change.path)
-                self.refuse([change], "E101", shown(why, 120), hint)
+            _, name, field_name = [*canonical_path(change.path).split(".", 2), "", ""][
+                :3
+            ]
+            if name not in places or field_name in layout.keys:
+                self.refuse(
+                    change, f"`{section}` has no value at `{name}.{field_name}`"
+                )
                 continue
-            count = len(self.problems)
+            problem_count = len(self.problems)
+            place = places[name]
             node = self.put(from_plain(rows[place]), change, depth=2)
-            if len(self.problems) == count:
-                path, model = f"{section}.{parts[1]}", layout.model
+            if len(self.problems) == problem_count:
+                path, model = f"{section}.{name}", layout.model
                 row = read_piece(model, node, path, self.problems, names=names)
                 rows[place] = row or rows[place]
         update = {section: layout.sorted(rows)}
