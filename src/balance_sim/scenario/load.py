@@ -456,12 +456,13 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
         base, mark = sources.path.name, table.mark
         file = sources.beside(table.value, base, mark, "table", LARGEST_TABLE)
         digest = f"sha256: {hashlib.sha256(file.data).hexdigest()}"
-        line, before = lines[mark.line - 1], lines[mark.line - 1][: table.at.col - 1]
+        line = lines[mark.line - 1]
+        line_start = line[: table.at.col - 1]
         end = mark.col - 1 + len(table.text) + 2 * table.quoted
-        if "{" in before:
+        if "{" in line_start:
             sealed_line = f"{line[:end]}, {digest}{line[end:]}"
         else:
-            sealed_line = f"{line.rstrip()}\n{' ' * len(before)}{digest}\n"
+            sealed_line = f"{line.rstrip()}\n{' ' * len(line_start)}{digest}\n"
         lines[mark.line - 1] = sealed_line
     sealed_text = "".join(lines)
     read_document(sealed_text, sources.shown)

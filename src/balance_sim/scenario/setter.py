@@ -137,8 +137,8 @@ class Editor:
             self.changed.add(head)
             changes, part = changes[1:], self.scenario.theory
         if head == "audiences" and "rest" in part:  # those that no other names
-            rest = part["rest"].model_copy(update={"members": ()})
-            part = {**part, "rest": rest}
+            empty = part["rest"].model_copy(update={"members": ()})
+            part = {**part, "rest": empty}
         tree = from_plain({head: part})
         for change in changes:
             tree = self.put(tree, change, depth=0)
@@ -178,16 +178,16 @@ def _other_preset(theory: Theory, preset: Node) -> Node:
 
 def _put(node: Node, steps: Sequence[str], value: Node, above: str = "") -> Node:
     """The node with another value at the end of some steps. above: the step to it."""
-    step, *rest = steps or [""]
-    is_new = above in OPEN and not rest
+    step, *steps_below = steps or [""]
+    is_new = above in OPEN and not steps_below
     child = node.get(step)
     if step == "" or (child is None and not is_new):
         raise NoSuchPath(f"unknown key `{step}`" if step else "a name is missing")
-    if child is None or not rest:
+    if child is None or not steps_below:
         if child is not None and isinstance(child.value, dict) and step not in OPEN:
             raise NoSuchPath(f"`{step}` is no single value")
         return node.with_fields({step: value})
-    return node.with_fields({step: _put(child, rest, value, step)})
+    return node.with_fields({step: _put(child, steps_below, value, step)})
 
 
 def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:
@@ -236,9 +236,9 @@ def value_at(scenario: Scenario, path: str) -> Any:
     steps = canonical_path(path).split(".")
     for place, step in enumerate(steps):
         children = _children(value)
-        rest = ".".join(steps[place:])
-        if rest in children:  # a key path in an arm's `set`
-            return children[rest]
+        path_below = ".".join(steps[place:])
+        if path_below in children:  # a key path in an arm's `set`
+            return children[path_below]
         if step not in children:
             raise LookupError(f"nothing at `{path}`")
         value = children[step]
@@ -272,12 +272,12 @@ def path_meant(scenario: Scenario, path: str) -> str:
     """For a path that leads nowhere the paths that were meant: it is misspelt, or its
     front is missing."""
     paths = [
-        known
+        key_path
         for head in sorted(SETTABLE)
-        for known in _paths(getattr(scenario, head), head)
+        for key_path in _paths(getattr(scenario, head), head)
     ]
-    matches = [known for known in paths if known.endswith(f".{path}")]
-    matches.sort(key=lambda known: f".{scenario.focal}." not in known)
+    matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
+    matches.sort(key=lambda match: f".{scenario.focal}." not in match)
     if not matches:
         return did_you_mean(path, paths)
     several = [f"`{match}`" for match in matches[:MOST_SUGGESTED]]
