@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior.lines import ROWS, places_of
+from balance_sim.evidence.posterior.lines import places_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
@@ -24,6 +24,10 @@ COLOURS = {
 FAR = 1.6
 """Times the reach of all but the prior, at which the picture ends."""
 NAN = float("nan")
+CHANNELS = {
+    "picture": "picture: who stands together",
+    "threat": "threat to the event's targets",
+}
 LABEL_WIDTH = 42
 EXPLANATION = (
     "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo "
@@ -57,10 +61,10 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     for name, drawn in sources.items():
         effect = drawn.of["total"]
         add(name, f"{name}, {drawn.draws:,} draws", effect.median, *effect.ci95)
-    for name in ("picture", "threat"):
-        for drawn in list(sources.values())[:1]:
+    for drawn in list(sources.values())[:1]:
+        for name, label in CHANNELS.items():
             channel = drawn.of[name]
-            add("channel", ROWS[name].strip(), channel.median, *channel.ci95)
+            add("channel", label, channel.median, *channel.ci95)
     for theory in uncertainty.theories:
         weight = NAN if theory.weight is None else theory.weight
         label = f"theory: {say.arm_words(theory.name)}"
