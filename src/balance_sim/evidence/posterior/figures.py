@@ -112,8 +112,8 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     ax.axvline(0, color=style.INK, linewidth=1)
     for height, row in zip(heights, table.to_dict("records"), strict=True):
         colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
-        left, middle, right = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
-        ax.hlines(height, left, right, colors=colour, linewidth=5, alpha=0.45)
+        start, middle, end = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
+        ax.hlines(height, start, end, colors=colour, linewidth=5, alpha=0.45)
         ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
