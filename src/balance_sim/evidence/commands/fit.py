@@ -97,10 +97,7 @@ def fit(
             relation = "has no meaning with" if events else "belongs to"
             raise click.UsageError(f"{option.opts[0]} {relation} --events")
     if events:
-        file = out or Path("event_weights.yaml")
-        wanted = {name: given[name] for name in (*OF_EVENTS, "first", "last")}
-        defaults = {str(option.name): option.default for option in ctx.command.params}
-        fit_events(data, wanted, defaults, file)
+        fit_events(data, given, out or Path("event_weights.yaml"))
     else:
         _fit_agreements(data, given, out or Path("parameters.yaml"))
 

@@ -26,6 +26,7 @@ from balance_sim.evidence.data.errors import (
     OUT_OF_BOUNDS,
     DataError,
 )
+from balance_sim.scenario.diagnostics import listed
 from balance_sim.scenario.files import regular_bytes
 
 LARGEST = 1 << 31
@@ -92,7 +93,8 @@ class Table:
     source : what the file is called in messages
     text : the cells, a column each of our names, indexed by the line of the file on
         which a row begins; blank throughout where the file has no such column
-    published : our name -> the name in the file's header, of columns that are there
+    head : the names of the columns in the file
+    published : our name -> that of the file, of columns that are there
     names : our name -> the names that a column may have in a header
     dropped : how many rows were left out, by reason
     """
@@ -100,6 +102,7 @@ class Table:
     path: str
     source: str
     text: pd.DataFrame
+    head: Sequence[str]
     published: Mapping[str, str]
     names: Mapping[str, Sequence[str]]
     dropped: dict[str, int] = field(default_factory=dict)
@@ -111,10 +114,13 @@ class Table:
         """Raise DataError for the first of these columns that the file lacks."""
         for column in columns:
             if column not in self.published:
-                message = f"{self.source} needs a column "
-                message += " or ".join(self.names[column])
-                hint = "Add the column, or correct its name"
-                raise DataError(message, hint, self.path, 1, code=NO_COLUMN)
+                raise DataError(
+                    f"{self.source} needs a column {' or '.join(self.names[column])}",
+                    f"The columns found are {listed(self.head)}",
+                    self.path,
+                    1,
+                    code=NO_COLUMN,
+                )
 
     def refuse(
         self,
@@ -147,9 +153,13 @@ class Table:
         is_bad = ~(is_blank | np.isfinite(values))
         self.refuse(column, is_bad, "this is not a number")
         values = values.mask(values.isin(missing))
-        message = f"this lies outside {low:g}..{high:g}"
         is_outside = (values < low) | (values > high)
-        self.refuse(column, is_outside, message, code=OUT_OF_BOUNDS)
+        self.refuse(
+            column,
+            is_outside,
+            f"this lies outside {low:g}..{high:g}",
+            code=OUT_OF_BOUNDS,
+        )
         return values
 
     def integer(
@@ -198,8 +208,12 @@ class Table:
             is_bad |= month.notna() & (precision == "year")
             is_bad |= day_of_month.notna() & (precision != "day")
         is_blank = cells.isin((*MISSING_TEXT, *map(str, MISSING_CODES)))
-        hint = "Write YYYY-MM-DD, YYYY-MM or YYYY"
-        self.refuse(column, is_bad & ~is_blank, "this is not a date", hint)
+        self.refuse(
+            column,
+            is_bad & ~is_blank,
+            "this is not a date",
+            "Write YYYY-MM-DD, YYYY-MM or YYYY",
+        )
         return dates, precision
 
     def drop(self, is_bad: pd.Series, reason: str) -> None:
@@ -265,9 +279,12 @@ def _read_text(path: Path) -> str:
                 content = stream.read(LARGEST)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        hint = "Give a CSV file, plain or gzipped"
-        message = f"the file cannot be read: {reason}"
-        raise DataError(message, hint, path, code=NO_FILE) from None
+        raise DataError(
+            f"the file cannot be read: {reason}",
+            "Give a CSV file, plain or gzipped",
+            path,
+            code=NO_FILE,
+        ) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -287,16 +304,24 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         for cells in reader:
             width = width or len(cells)
             if any(cells[width:]):
-                message = f"a row has {len(cells)} cells, the header {width}"
-                hint = "Put a cell that holds a comma in quotes"
-                raise DataError(message, hint, path, line, code=NO_TABLE)
+                raise DataError(
+                    f"a row has {len(cells)} cells, the header {width}",
+                    "Put a cell that holds a comma in quotes",
+                    path,
+                    line,
+                    code=NO_TABLE,
+                )
             if "".join(cells).strip():
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        hint = "Close each quote, or save the file as CSV anew"
-        message = f"this is no table: {error}"
-        raise DataError(message, hint, path, line, code=NO_TABLE) from None
+        raise DataError(
+            f"this is no table: {error}",
+            "Close each quote, or save the file as CSV anew",
+            path,
+            line,
+            code=NO_TABLE,
+        ) from None
 
 
 def open_table(path: Path | str, source: str, columns: str) -> Table:
@@ -323,7 +348,7 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
     text = pd.DataFrame(cells, index=lines, columns=list(places), dtype=object)
     text = text.reindex(columns=list(names), fill_value="")
     published = {ours: head[place] for ours, place in places.items()}
-    table = Table(str(path), source, text, published, names)
+    table = Table(str(path), source, text, head, published, names)
     required = [word.partition("!")[0] for word in columns.split() if "!" in word]
     table.needs(*required)
     return table
@@ -333,7 +358,7 @@ def empty_table(source: str, columns: str) -> Table:
     """A table of no file, without rows."""
     names = _declared(columns)
     text = pd.DataFrame(columns=list(names), dtype=object)
-    return Table("", source, text, {name: name for name in names}, names)
+    return Table("", source, text, [], {name: name for name in names}, names)
 
 
 def _declared(columns: str) -> dict[str, list[str]]:
