@@ -51,10 +51,7 @@ DCAD_MISSING = (-77, -88, -99, *MISSING_CODES)
 DCAD_LAST_YEAR = 2010
 
 _CATEGORIES = ["category1", "category2", "category3"]
-_SIDES = (
-    "a=iso3_a|iso3_1|state_a|a|cow_a|ccode1|ccode_a|cow1 "
-    "b=iso3_b|iso3_2|state_b|b|cow_b|ccode2|ccode_b|cow2 "
-)
+_SIDES = "a=iso3_a|a|cow_a|ccode1 b=iso3_b|b|cow_b|ccode2"
 _NETWORKS = "run=replication|run signed!=signed|date kind! opened in_force multilateral"
 
 

@@ -333,6 +333,14 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
     DataError where the file is missing, empty, no table, or lacks a column."""
     rows = _rows(Path(path))
     _, head = next(rows, (1, list[str]()))
+    if not head:
+        raise DataError(
+            "the file is empty",
+            "The first line must name the columns",
+            path,
+            1,
+            code=NO_TABLE,
+        )
     positions = {name.strip().lower(): place for place, name in enumerate(head)}
     names = _declared(columns)
     places: dict[str, int] = {}
