@@ -168,9 +168,9 @@ class Case(BaseModel):
 def case_of(cells: Mapping[str, str], path: str = "", line: int = 0) -> Case:
     """A row of text cells as a Case; blank cells are as if they were not there. Raises
     DataError for the first that is wrong."""
-    given = {column: cell for column, cell in cells.items() if cell}
+    filled = {column: cell for column, cell in cells.items() if cell}
     try:
-        return Case.model_validate({**given, "path": path, "line": line})
+        return Case.model_validate({**filled, "path": path, "line": line})
     except ValidationError as error:
         first = error.errors()[0]
         column = str(first["loc"][0]) if first["loc"] else "observers"

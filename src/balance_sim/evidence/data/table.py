@@ -200,8 +200,8 @@ class Table:
 
         loose: a month that there is not, as 99, is one that is not known."""
         cells = self.text[column]
-        parts = cells.str.extract(_DATE)
-        year, month, day_of_month = (pd.to_numeric(parts[k]) for k in range(3))
+        fields = cells.str.extract(_DATE)
+        year, month, day_of_month = (pd.to_numeric(fields[k]) for k in range(3))
         dates, precision = day(year, month, day_of_month, end=end)
         is_bad = ~year.between(FIRST_YEAR, LAST_YEAR)
         if not loose:
@@ -241,8 +241,8 @@ class Table:
         """A frame of columns, of the rows that are not left out; those of `WHOLE` are
         int64."""
         frame = pd.DataFrame(columns, index=self.text.index)
-        whole = [name for name in WHOLE if name in frame]
-        return frame.astype(dict.fromkeys(whole, np.int64))
+        integers = [name for name in WHOLE if name in frame]
+        return frame.astype(dict.fromkeys(integers, np.int64))
 
     def dyads(self, **columns: object) -> pd.DataFrame:
         """A frame of `cow_a` < `cow_b` and these columns."""
@@ -344,10 +344,11 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
     positions = {name.strip().lower(): place for place, name in enumerate(head)}
     names = _declared(columns)
     places: dict[str, int] = {}
-    for ours, theirs in names.items():
-        matches = [name.lower() for name in theirs if name.lower() in positions]
+    for name, published_names in names.items():
+        headings = [heading.lower() for heading in published_names]
+        matches = [heading for heading in headings if heading in positions]
         if matches:
-            places[ours] = positions[matches[0]]
+            places[name] = positions[matches[0]]
     lines, cells = [], []
     for line, row in rows:
         padded = row + [""] * (len(head) - len(row))
@@ -355,7 +356,7 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
         cells.append([padded[place].strip() for place in places.values()])
     text = pd.DataFrame(cells, index=lines, columns=list(places), dtype=object)
     text = text.reindex(columns=list(names), fill_value="")
-    published = {ours: head[place] for ours, place in places.items()}
+    published = {name: head[place] for name, place in places.items()}
     table = Table(str(path), source, text, head, published, names)
     required = [word.partition("!")[0] for word in columns.split() if "!" in word]
     table.needs(*required)
@@ -372,7 +373,7 @@ def empty_table(source: str, columns: str) -> Table:
 def _declared(columns: str) -> dict[str, list[str]]:
     """Our name of each column, and its published names."""
     words = [word.replace("!", "").partition("=") for word in columns.split()]
-    return {ours: (theirs or ours).split("|") for ours, _, theirs in words}
+    return {name: (headings or name).split("|") for name, _, headings in words}
 
 
 # --- dates and dyads ------------------------------------------------------------------
@@ -392,17 +393,17 @@ def day(
     last day of the month or the year. Months outside 1..12 and days outside the month
     count as unknown."""
     columns = {"year": year, "month": month, "day": day_of_month}
-    parts = pd.DataFrame(columns).astype(np.float64)
-    months = parts["month"].where(parts["month"].between(1, 12))
-    number = (parts["year"] - 1970) * 12 + months.fillna(12 if end else 7) - 1
+    fields = pd.DataFrame(columns).astype(np.float64)
+    months = fields["month"].where(fields["month"].between(1, 12))
+    number = (fields["year"] - 1970) * 12 + months.fillna(12 if end else 7) - 1
     month_start = number.fillna(0).to_numpy("int64").astype("datetime64[M]")
     first_day = month_start.astype("datetime64[D]")
     length = (
         (month_start + np.timedelta64(1, "M")).astype("datetime64[D]") - first_day
     ).astype("int64")
-    is_day = months.notna() & parts["day"].between(1, length)
+    is_day = months.notna() & fields["day"].between(1, length)
     usual = length if end else np.where(months.notna(), 15, 1)
-    chosen = parts["day"].where(is_day, usual).to_numpy("int64")
+    chosen = fields["day"].where(is_day, usual).to_numpy("int64")
     dates = pd.Series(
         first_day + (chosen - 1).astype("timedelta64[D]"), index=year.index
     ).astype(SECONDS)
