@@ -55,7 +55,8 @@ class Code(NamedTuple):
     last: int | None
 
     def existed_in(self, year: int) -> bool:
-        """Whether the state existed at some time of that year."""
+        """Whether the state existed at some time of that year; where the tables set no
+        bound it did."""
         return (self.first or year) <= year <= (self.last or year)
 
 
@@ -112,7 +113,8 @@ def known(code: str, year: int | None = None) -> str | None:
 
 
 def successor(code: str) -> str:
-    """The next step for a code that was not valid in a year."""
+    """The next step for a code that was not valid in a year: the state that followed
+    or went before, if there is one."""
     return f"use `{_SUCCESSORS[code]}`" if code in _SUCCESSORS else "check it"
 
 
@@ -235,10 +237,12 @@ def check_identifier(
 
 
 def _codes_in(
-    node: Node, path: str, problems: Diagnostics, twice: str = "E015"
+    node: Node, path: str, problems: Diagnostics
 ) -> Iterator[tuple[str, Node, str]]:
-    """The codes of a list, each once, with their nodes and key paths; what can be none
-    is reported. twice: error code of one that is repeated."""
+    """The codes of a list, each once, with their nodes and key paths.
+
+    What can be no code is reported, and a code that is repeated. A value that was
+    refused before is left out without a word."""
     if not isinstance(node.value, list | Refused):
         problems.add(node, path, "E201", f"expected a list of codes, got {node.kind}")
     codes: set[str] = set()
@@ -250,14 +254,15 @@ def _codes_in(
             why = f"expected an ISO3 code, got {item.kind}"
             problems.add(item, item_path, "E201", why)
         elif code in codes:
-            problems.add(item, item_path, twice, f"`{shown(code)}` given twice")
+            problems.add(item, item_path, "E015", f"`{shown(code)}` given twice")
         elif code is not REFUSED:
             codes.add(code)
             yield code, item, item_path
 
 
 def _check_code(code: object, node: Node, path: str, problems: Diagnostics) -> None:
-    """Report what is neither a state's code nor one that may be invented."""
+    """Report what is neither a state's code nor one that may be invented, with the one
+    that was probably meant."""
     if code in code_table() or (isinstance(code, str) and is_invented(code)):
         return
     problems.add(node, path, *explain(code, ()))
@@ -296,7 +301,14 @@ def read_roster(states: Node, most: int, problems: Diagnostics) -> list[str]:
 def read_outside(
     node: Node, roster: Collection[str], problems: Diagnostics
 ) -> list[str]:
-    """Codes of actors that are named and not simulated."""
+    """Codes of actors that are named and not simulated.
+
+    Parameters
+    ----------
+    node : of the list
+    roster : codes that are simulated, none of which may be named here
+    problems : what is wrong with a code is added
+    """
     outside: list[str] = []
     for code, item, path in _codes_in(node, "outside", problems):
         if code in roster:
@@ -311,7 +323,17 @@ def read_outside(
 def read_groups(
     node: Node, roster: Collection[str], problems: Diagnostics
 ) -> dict[str, tuple[str, ...]]:
-    """Members of each group that are in the roster, sorted."""
+    """Members of each group that are in the roster, sorted.
+
+    A group may hold states that are not simulated: they are left out. Groups hold no
+    groups.
+
+    Parameters
+    ----------
+    node : of the mapping of names to lists of codes
+    roster : codes that are simulated
+    problems : what is wrong with a name or a code is added
+    """
     if not isinstance(node.value, dict | Refused):
         why = "expected a mapping of names to lists of codes"
         problems.add(node, "groups", "E201", why)

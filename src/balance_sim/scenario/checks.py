@@ -1,5 +1,5 @@
 """What must hold between the pieces of a scenario: time, events, states, dyads,
-agreements, theory.
+agreements, theory. What must hold of a single value stands in `schema`.
 
 A rule takes a scenario and yields what it finds wrong. `RULES` names what each reads,
 so that it is left out where that could not be read, and is asked again only where that
@@ -140,7 +140,9 @@ def _missing(
 
 
 def _span(scenario: Scenario) -> Findings:
-    """The end lies after the start, in so many days and steps."""
+    """The end lies after the start, in so many days and steps.
+
+    Days bound what a half-life raises 2 to, and steps the arrays of a replication."""
     days = (scenario.end - scenario.start).days
     steps = math.ceil(days / scenario.step_days)
     if days <= 0:
@@ -156,7 +158,9 @@ def _span(scenario: Scenario) -> Findings:
 
 
 def _base_rate(scenario: Scenario) -> Findings:
-    """A stated level is at most one agreement a year and dyad."""
+    """A stated level is at most one agreement a year and dyad.
+
+    The level is met by scaling all rates alike; more than that no scale may reach."""
     n, rate = len(scenario.states), scenario.base_rate
     dyad_count = n * (n - 1) // 2
     if rate is not None and rate > dyad_count:
@@ -192,7 +196,7 @@ def _references(scenario: Scenario) -> Findings:
 
 
 def _windows(scenario: Scenario) -> Findings:
-    """Windows differ."""
+    """Windows differ: each has columns of its own, which its number of days names."""
     windows = scenario.report.windows
     if len({*windows}) < len(windows):
         yield Finding("E015", "report", "windows", "a window is given twice")
@@ -202,7 +206,10 @@ def _windows(scenario: Scenario) -> Findings:
 
 
 def _roles(scenario: Scenario) -> Findings:
-    """An actor has one role in an event, and nobody meets alone."""
+    """An actor has one role in an event, and nobody meets alone.
+
+    Principals and guests are seen together and targets are acted at, so one actor in
+    two roles would be seen with itself. A summit, an exercise or a treaty takes two."""
     for event in scenario.events:
         actors = {*event.principals}
         for role in ("guests", "targets"):
@@ -219,7 +226,7 @@ def _roles(scenario: Scenario) -> Findings:
 
 
 def _event_dates(scenario: Scenario) -> Findings:
-    """Events lie before the end."""
+    """Events lie before the end: a later one acts on nothing that is simulated."""
     last = scenario.end - timedelta(days=1)
     for event in scenario.events:
         if event.date > last >= scenario.start:
@@ -242,7 +249,7 @@ def _themselves(scenario: Scenario) -> Findings:
 
 
 def _years(scenario: Scenario) -> Findings:
-    """States exist in the year of the start."""
+    """States exist in the year of the start, those outside the roster too."""
     year, table = scenario.start.year, code_table()
     rows = {state.id: state for state in scenario.states}
     for code in (*rows, *scenario.outside):
@@ -262,7 +269,7 @@ def _coordinates(scenario: Scenario) -> Findings:
 
 
 def _measures(scenario: Scenario) -> Findings:
-    """Every state has a measure of capability."""
+    """Every state has a measure of capability: without one it has no share of any."""
     names = ("capability", *MEASURES)
     for state in scenario.states:
         if all(getattr(state, name) is None for name in names):
@@ -271,7 +278,10 @@ def _measures(scenario: Scenario) -> Findings:
 
 
 def _shares(scenario: Scenario) -> Findings:
-    """`capability` is given for all states or for none, and some state has some."""
+    """`capability` is given for all states or for none, and some state has some.
+
+    Shares of one measure are of all states together, so it cannot stand beside the
+    composite of others."""
     states = scenario.states
     lacking = [state.id for state in states if state.capability is None]
     complete = [state for state in states if state.capability is not None]
@@ -286,7 +296,10 @@ def _shares(scenario: Scenario) -> Findings:
 
 
 def _gaps(scenario: Scenario) -> Findings:
-    """A warning for ideal points, regimes, places and measures that are missing."""
+    """A warning for ideal points, regimes, places and measures that are missing.
+
+    What is missing is no error: the terms that read it leave it out (docs/model.md). A
+    measure counts here where it has a weight in the composite."""
     states, weights = scenario.states, scenario.capability
     names = ["ideal_point", "democracy", "latitude"]
     if any(state.capability is None for state in states):
@@ -303,7 +316,7 @@ def _gaps(scenario: Scenario) -> Findings:
 
 
 def _weights(scenario: Scenario) -> Findings:
-    """Weights of the composite make 1."""
+    """Weights of the composite make 1, so that capabilities are shares of all."""
     weights = scenario.capability
     total = math.fsum((weights.gdp, weights.milex, weights.population))
     if abs(total - 1.0) > 1e-9:
@@ -312,7 +325,9 @@ def _weights(scenario: Scenario) -> Findings:
 
 
 def _codings(scenario: Scenario) -> Findings:
-    """Weights of alternatives to the focal event's targets make less than 1."""
+    """Weights of alternatives to the focal event's targets make less than 1.
+
+    They are probabilities of codings; the event's own has what is left."""
     codings = scenario.targets_alternatives
     total = sum(coding.weight for coding in codings)
     if total >= 1.0:
@@ -322,7 +337,7 @@ def _codings(scenario: Scenario) -> Findings:
 
 
 def _trade(scenario: Scenario) -> Findings:
-    """A state's shares of trade make 1 at most."""
+    """A state's shares of trade make 1 at most; what is not given is with others."""
     rows_of: defaultdict[str, list[Trade]] = defaultdict(list)
     for row in scenario.trade:
         rows_of[row.state].append(row)
@@ -334,7 +349,10 @@ def _trade(scenario: Scenario) -> Findings:
 
 
 def _signals(scenario: Scenario) -> Findings:
-    """Costly signals weigh more than the next cheaper ones."""
+    """Costly signals weigh more than the next cheaper ones, whatever their sign.
+
+    That order is the theory of costly signals (Fearon 1997), on which draws of the
+    weights rest too; weights of other kinds of event are free."""
     kinds = scenario.event_kinds
     signals = [name for name in SIGNAL_ORDER if name in kinds]
     for weight in ("alignment", "intent"):
@@ -351,7 +369,10 @@ def _signals(scenario: Scenario) -> Findings:
 
 
 def _spells(scenario: Scenario) -> Findings:
-    """Spells end after they begin, and those of one dyad and kind follow each other."""
+    """Spells end after they begin, and those of one dyad and kind follow each other.
+
+    A blank date is open to its side: only the first may lack `from`, and only the last
+    `until`."""
     spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
     for spell in scenario.no_relations:
         spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
@@ -381,7 +402,8 @@ def _agreements(scenario: Scenario) -> Findings:
 
 
 def _dates(agreement: Agreement, start: date) -> Findings:
-    """Each date is one that the status may have, on its side of the start."""
+    """Each date is one that the status may have, on its side of the start: what is on
+    record then has happened, and what is scheduled has not."""
     for field in (*STAGES, *PLANNED):
         day, is_planned = getattr(agreement, field), field in PLANNED
         if day is None:
@@ -400,7 +422,10 @@ def _dates(agreement: Agreement, start: date) -> Findings:
 
 
 def _order(agreement: Agreement) -> Findings:
-    """Dates come in order, as precisely as they are known."""
+    """Dates come in order, as precisely as they are known.
+
+    A date that is scheduled stands for one that has not come. Of an agreement that is
+    known to the year only years are compared."""
     dates = []
     for stage in STAGES:
         is_done = getattr(agreement, stage) is not None

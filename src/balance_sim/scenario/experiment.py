@@ -10,16 +10,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from balance_sim.scenario.design import (
     OF_DRAWS,
     Experiment,
     ExperimentPlan,
+    Factor,
     Overrides,
     Spread,
     Values,
     guessed_factors,
-    read_factors,
     read_points,
 )
 from balance_sim.scenario.diagnostics import (
@@ -59,7 +60,6 @@ TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.ite
 def load_experiment(
     path: str | os.PathLike[str],
     *,
-    max_runs: int = MOST_RUNS,
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> Experiment:
@@ -68,7 +68,6 @@ def load_experiment(
     Parameters
     ----------
     path : of the file; or the name of one in ./experiments, or of a shipped one
-    max_runs : runs of all points together that are allowed
     held : files by name, `path` among them, to read from instead of the disk
     over : what options lay over the file
 
@@ -85,9 +84,7 @@ def load_experiment(
     >>> load_experiment("experiments/smoke.yaml").count()
     6
     """
-    experiment, problems = check_experiment(
-        path, max_runs=max_runs, held=held, over=over
-    )
+    experiment, problems = check_experiment(path, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
     return experiment
@@ -96,19 +93,18 @@ def load_experiment(
 def check_experiment(
     path: str | os.PathLike[str],
     *,
-    max_runs: int = MOST_RUNS,
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> tuple[Experiment | None, list[Diagnostic]]:
     """The experiment, or None if it is refused, and all problems and warnings: errors
-    first, in the order of the file."""
+    first, in the order of the file. Parameters are those of `load_experiment`."""
     file = os.fspath(path) if held is not None else found_in(EXPERIMENTS, path)
     try:
         plan = opened(file, "experiment", held)
     except ScenarioError as error:
         return None, in_order(error.problems, shown(file, 200))
     sources, tree, problems = plan
-    experiment = _read(tree, sources, over, max_runs, problems)
+    experiment = _read(tree, sources, over, problems)
     is_wrong = bool(errors_in(problems))
     return None if is_wrong else experiment, in_order(problems, sources.shown)
 
@@ -224,15 +220,26 @@ def named_scenario(
 
 
 def _placed(error: Diagnostic, mark: Mark) -> list[Diagnostic]:
-    """The error at another place."""
+    """The error at another place: where an experiment names what is at fault in its
+    scenario."""
     return [replace(error, file=mark.file, line=mark.line, col=mark.col)]
 
 
 def changed_scenario(
     scenario: Scenario, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
-    """A scenario with changes, checked in every arm; what is wrong elsewhere in it
-    points at the first change."""
+    """A scenario with changes, checked in every arm.
+
+    Parameters
+    ----------
+    scenario : as it is before
+    changes : values by key path; without any the scenario comes back as it is
+    problems : what is wrong is added; elsewhere than at a change it points at the first
+
+    Returns
+    -------
+    Scenario or None : None where a change is refused
+    """
     if not changes:
         return scenario
     changed, of_change = with_changes(scenario, changes)
@@ -247,11 +254,16 @@ def _read(
     tree: Node,
     sources: Sources,
     over: Overrides,
-    max_runs: int,
     problems: Diagnostics,
 ) -> Experiment | None:
-    """The experiment in a tree, or None where a part could not be read. over: what
-    options lay over it."""
+    """The experiment in a tree, or None where a part could not be read.
+
+    Parameters
+    ----------
+    tree, sources : of the file
+    over : what options lay over it
+    problems : what is wrong is added
+    """
     for name in ("runs", "seed"):
         number = getattr(over, name)
         if number is not None:
@@ -259,10 +271,11 @@ def _read(
             tree = tree.with_fields({name: node})
     version = tree.get("schema") or Node(None, tree.mark)
     check_version(tree.with_fields({"schema": version}), problems)
-    apart = ["schema", "scenario"]  # they are read below
-    apart += ["factors"] if isinstance(tree.value_of("factors"), dict) else []
+    apart = ("schema", "scenario")  # they are read for themselves
     plan = read_piece(ExperimentPlan, tree, "", problems, skip=apart)
-    factors = read_factors(tree.below("factors"), problems)
+    nodes = tree.below("factors").fields
+    taken: dict[str, Any] = plan.factors if plan else {}
+    factors = [Factor(path, takes, nodes[path]) for path, takes in taken.items()]
     points = read_points(tree.below("points"), problems)
     scenario = named_scenario(tree, sources, plan.theory if plan else None, problems)
     varied = {factor.path for factor in factors}
@@ -272,8 +285,8 @@ def _read(
     if scenario is None or plan is None:
         return None
     if plan.guesses:
-        taken = varied | {*tree.below("set").fields}
-        factors += guessed_factors(scenario, taken, tree.fields["guesses"])
+        fixed = varied | {*tree.below("set").fields}
+        factors += guessed_factors(scenario, fixed, tree.fields["guesses"])
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
     experiment = Experiment(
         stem(sources.path.name), plan, scenario, tuple(factors), tuple(points), marks
@@ -282,8 +295,8 @@ def _read(
     if any(problem.code.startswith("E4") for problem in problems):
         return experiment
     count = experiment.count()
-    if count * plan.runs > max_runs:  # there may be very many values
-        why = f"{count:,} points x {plan.runs:,} runs exceed {max_runs:,} runs"
+    if count * plan.runs > MOST_RUNS:  # there may be very many values
+        why = f"{count:,} points x {plan.runs:,} runs exceed {MOST_RUNS:,} runs"
         hint = "fewer values, fewer runs, or a sample"
         node = tree.get("design") or tree.get("factors") or tree
         problems.add(node, "design", "E405", why, hint)
@@ -298,8 +311,10 @@ def _with_options(
     varied: set[str],
     problems: Diagnostics,
 ) -> Scenario | None:
-    """The scenario with `--set` laid over it; what the experiment varies cannot be
-    set."""
+    """The scenario with `--set` laid over it.
+
+    What the experiment varies cannot be set: it would be overwritten at every point.
+    Report that instead."""
     changes = option_changes(settings, None, problems)
     for change in changes:
         if change.path in varied:
@@ -311,7 +326,10 @@ def _with_options(
 
 def _check_design(experiment: Experiment, tree: Node, problems: Diagnostics) -> None:
     """Something is varied, the method fits factors and points, and arms are the
-    scenario's."""
+    scenario's.
+
+    A list goes through its factors side by side, so they have one length; a grid needs
+    values; Sobol and Morris split a variance among two factors at least."""
     method, factors = experiment.design.method, experiment.factors
     is_list = method in ("grid", "list")
     node = tree.get("design") or tree
@@ -346,7 +364,10 @@ def _check_values(
     experiment: Experiment, rows: Sequence[Node], problems: Diagnostics
 ) -> None:
     """Every key path is one of the scenario, once; every value (of a range: both ends)
-    is one it may take. rows: of the points."""
+    is one it may take.
+
+    rows: of the points. Two spellings of a dyad are one key path. Values are tried with
+    the rules and in every arm, as `with_values` does."""
     scenario, count = experiment.scenario, len(problems)
     marks = {factor.path: factor.node.at for factor in experiment.factors}
     for row in rows[:1]:

@@ -631,9 +631,9 @@ def _with_rest(
         raise refusal("E306", why, "name each state in one")
     unnamed: set[str] = {*getattr(info.context, "roster", ())} - {*members}
     if unnamed:
-        rest = audiences.get("rest", Audience())
-        codes = tuple(sorted({*rest.members, *unnamed}))
-        audiences["rest"] = rest.model_copy(update={"members": codes})
+        audience = audiences.get("rest", Audience())
+        codes = tuple(sorted({*audience.members, *unnamed}))
+        audiences["rest"] = audience.model_copy(update={"members": codes})
     return _by_name(audiences)
 
 

@@ -61,7 +61,8 @@ def posterior_draws(scenario: Scenario) -> Draws:
         text = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         message = f"cannot be read as a gzipped table: {error}"
-        raise refused(table, "", "E003", message, again) from None
+        code = "E001" if isinstance(error, FileNotFoundError) else "E003"
+        raise refused(table, "", code, message, again) from None
     if hashlib.sha256(text).hexdigest() != named.sha256:
         raise refused(table, "", "E503", "not the table of the head's sha256", again)
     lines = [line.split(",") for line in text.decode("ascii").splitlines()]
@@ -85,11 +86,11 @@ def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> s
     changed = set()
     for path in paths:
         key = f"events.{scenario.focal}.targets" if path == CODING else path
-        now = value(scenario, path)
-        is_other = value(scenario, key) != value(written, key) or now != value(
+        current = value(scenario, path)
+        is_other = value(scenario, key) != value(written, key) or current != value(
             written, path
         )
-        if is_other or (path != "base_rate" and now == ABSENT):
+        if is_other or (path != "base_rate" and current == ABSENT):
             changed.add(path)
     return with_its_company(changed)
 
@@ -121,8 +122,12 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
         row: dict[str, Any] = {**table.get(path, of_scenario)}
         numbers = row["prior"] or {}
         if path in declared:
-            own = declared[path]
-            numbers = {"family": own.family, **own.numbers, "source": own.source}
+            density = declared[path]
+            numbers = {
+                "family": density.family,
+                **density.numbers,
+                "source": density.source,
+            }
         row["value"] = 0 if path == CODING else value_at(scenario, path)
         row["prior"] = numbers | _central(prior.column(path))
         row["posterior"] = row["finding"] = None
