@@ -217,7 +217,7 @@ def test_last_digits_of_another_processor(place: Path, tmp_path: Path) -> None:
     code, said = told("there.zip", made | {"cpu": "z80"})
     answer = json.loads(said)
     assert (code, answer["ok"], answer["how"]) == (0, True, "digits")
-    code, said = told("numpy.zip", made | {"numpy": "2.1.0"})
+    code, said = told("numpy.zip", made | {"programs": made["programs"] | {"numpy": "2.1.0"}})
     assert code == 0 and json.loads(said)["how"] == "digits"
     assert told("dates.zip", made | {"cpu": "z80"}, agreements_digest="1" * 64)[0] == 6
 
@@ -240,7 +240,7 @@ def test_nothing_strange_lies_in_what_is_reproduced(place, tmp_path, name) -> No
 def test_a_study_of_another_version_is_refused(place, tmp_path) -> None:
     """Other code gives other results: it is named, with how to get it."""
     (made,) = unsealed(unzipped(place / "run.zip")["manifest.json"])["versions"]
-    older = {"versions": [made | {"balance_sim": "0.0.1"}]}
+    older = {"versions": [made | {"programs": made["programs"] | {"balance_sim": "0.0.1"}}]}
     path = remade(place, "run", tmp_path / "old.zip", manifest=older)
     code, words = call("reproduce", path, "--out", tmp_path / "out")
     assert code == 2 and "balance-sim==0.0.1" in words

@@ -65,7 +65,7 @@ def test_options_lay_over_the_experiment_and_name_another_study(lab):
     manifest = Store(folder).manifest()
     assert (manifest.runs, manifest.seed, manifest.inputs["parameters"]["gamma"]) == (9, 8, 0.9)
     # status would put the same options together again; given once more they find everything done
-    command = "balance-sim sweep exp.yaml --runs 9 --set parameters.gamma=0.9 --workers 1 --seed 8 --out "
+    command = "balance-sim sweep exp.yaml --runs 9 --seed 8 --set parameters.gamma=0.9 --workers 1 --out "
     given = f"balance-sim sweep exp.yaml {' '.join(words)} --workers 1"
     assert command_of(manifest.model_copy(update={"command": given}), folder) == f"{command}{folder}"
     again = lab.ask("sweep", "exp.yaml", *words, "--workers", "1")
@@ -92,7 +92,7 @@ def test_what_the_experiment_varies_cannot_be_set(lab):
 
 
 def in_blocks(monkeypatch, size: int) -> None:
-    monkeypatch.setattr("balance_sim.study.sweep.block_size", lambda *_: size)
+    monkeypatch.setattr("balance_sim.study.plan.block_runs", lambda *_: size)
 
 
 def test_blocks_and_the_order_of_points_change_nothing(lab, undisturbed, monkeypatch):
@@ -225,7 +225,7 @@ def test_few_files_hold_many_points(lab, undisturbed, monkeypatch):
 def test_status_of_a_finished_and_of_a_cut_sweep(lab):
     whole = status_of(lab.folder / "out")
     assert (whole["points_done"], whole["runs_done"], whole["finished"]) == (6, 144, True)
-    Store(lab.folder / "out").shards()[0].path("runs").unlink()
+    Store(lab.folder / "out").shards()[0].remove()
     cut = status_of(lab.folder / "out")
     assert (cut["points_done"], cut["runs_done"], cut["finished"]) == (5, 120, False)
 

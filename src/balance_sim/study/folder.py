@@ -21,7 +21,6 @@ from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.atomic_files import LOCK
 from balance_sim.study.blocks import Block
 from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
@@ -29,7 +28,7 @@ from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.manifest import Manifest, made_here
 from balance_sim.study.own_outcomes import CodeReferences, meaning
 from balance_sim.study.shards import RECORDS, TABLES
-from balance_sim.study.store import Store, refuse_lost
+from balance_sim.study.store import LOCK, Store
 from balance_sim.study.tables import BlockTables
 
 OUR_FILES = {"summary.json", "game.json", "failed.json", "report.html", "figures"}
@@ -74,9 +73,6 @@ class InMemory:
 
     def want(self, runs: int) -> None:
         """Nothing: who holds the tables knows."""
-
-    def hold(self, runs: int) -> None:
-        """Nothing: what is in memory is not lost."""
 
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point: the only one."""
@@ -180,12 +176,6 @@ class Folder:
         """Put down how many replications are asked for, so that every reader knows
         whether some are lacking."""
         self.update(runs=runs)
-
-    def hold(self, runs: int) -> None:
-        """Raise StoreDamaged where some of the first so many replications are gone
-        again."""
-        self.flush()
-        refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
@@ -334,9 +324,11 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     pairs = [(key, getattr(before, key), getattr(now, key)) for key in IDENTITY]
     if before.further != now.further:
         pairs.append(("game", "other players, or outcomes of theirs", "these"))
-    if there.numpy.split(".")[0] != here.numpy.split(".")[0]:
-        pairs.append(("version of numpy", there.numpy, here.numpy))
-    pairs.append(("version of balance_sim", there.balance_sim, here.balance_sim))
+    for name in ("balance_sim", "numpy"):
+        versions = there.programs.get(name, "none"), here.programs[name]
+        majors = [version.split(".")[0] for version in versions]
+        if name == "balance_sim" or majors[0] != majors[1]:
+            pairs.append((f"version of {name}", *versions))
     codes = there.fingerprint, here.fingerprint
     if is_mended:
         codes = CodeFingerprint(there.code), CodeFingerprint(here.code)

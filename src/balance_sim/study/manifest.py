@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,6 @@ from pydantic import (
     StrictInt,
     StringConstraints,
     ValidationError,
-    model_validator,
 )
 
 from balance_sim.model.classes import Classes
@@ -39,7 +38,8 @@ FILE = "manifest.json"
 MANIFEST_VERSION = 5
 LARGEST = 64 << 20
 """Bytes that are read at most, and so written."""
-PROGRAMS = ("balance_sim", "numpy", "pandas", "pyarrow", "python", "scipy")
+PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
+"""Programs whose versions are put down beside ours and Python's."""
 
 
 def _printable(text: str) -> str:
@@ -85,20 +85,10 @@ class MadeWith(Sealed):
     """What simulated, at the beginning or at one resume of a study: versions of
     programs, the processor, and the fingerprint of the code."""
 
-    balance_sim: Name
-    numpy: Name
-    pandas: Name
-    pyarrow: Name
-    python: Name
-    scipy: Name
+    programs: dict[Name, Name]
     cpu: Name
     code: Sha256
-    own_code: dict[Name, Name] = {}
-
-    @property
-    def programs(self) -> dict[str, str]:
-        """Versions by program."""
-        return {name: getattr(self, name) for name in PROGRAMS}
+    own_code: dict[Name, Name]
 
     @property
     def fingerprint(self) -> CodeFingerprint:
@@ -108,11 +98,10 @@ class MadeWith(Sealed):
 
 def made_here(fingerprint: CodeFingerprint) -> MadeWith:
     """Return what simulates here: installed versions, this processor, and this code."""
-    packages = ("numpy", "pandas", "pyarrow", "scipy")
+    programs = {name: version(name) for name in PACKAGES}
+    programs |= {"balance_sim": version(), "python": platform.python_version()}
     return MadeWith(
-        balance_sim=version(),
-        **{name: version(name) for name in packages},
-        python=platform.python_version(),
+        programs=programs,
         cpu=cpu_type(),
         code=fingerprint.package,
         own_code=fingerprint.modules,
@@ -180,12 +169,6 @@ class Manifest(Sealed):
     design: SweepDesign = SweepDesign()
     points: Sha256 | None = None
 
-    @model_validator(mode="after")
-    def _has_design(self) -> Self:
-        if self.is_sweep and self.experiment is None:
-            raise ValueError("`experiment` is missing")
-        return self
-
     @property
     def study_key(self) -> str:
         """sha256 of what decides replications: the same for every shard of a study."""
@@ -233,7 +216,7 @@ class Manifest(Sealed):
     @property
     def version(self) -> str:
         """The balance-sim that made the study."""
-        return self.versions[0].balance_sim
+        return self.versions[0].programs["balance_sim"]
 
     @property
     def fingerprint(self) -> CodeFingerprint:
@@ -310,6 +293,7 @@ def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
 
 def sealed(plain: dict[str, Any]) -> bytes:
     """Return plain data as JSON, with their own sha256."""
+    plain = json.loads(json.dumps(plain, allow_nan=False))
     return f"{json.dumps(plain | {'sha256': _seal(plain)}, indent=1)}\n".encode()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from balance_sim.study.store import Store
 
 FIXED = ("point", "place", "key", "label", "part")
 """Columns of the frame beside the factors."""
-COLUMNS = ("values", "label", "part", "key")
+COLUMNS = ("values", "label", "part")
 """Columns of the table on disk beside the place; the values are JSON by key path."""
 
 
@@ -41,12 +41,11 @@ class SweepPoint:
     values: PointValues
     label: str = ""
     part: str = ""
-    stored_key: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> str:
         """What the point is, whatever its place in the design: sha256 of its values."""
-        return self.stored_key or point_key(self.values)
+        return point_key(self.values)
 
 
 def point_key(values: PointValues) -> str:
@@ -260,8 +259,8 @@ class PointTable:
         try:
             columns = [table[name].to_pylist() for name in COLUMNS]
             rows = [
-                SweepPoint(_read(values), label, part, key)
-                for values, label, part, key in zip(*columns, strict=True)
+                SweepPoint(_read(values), label, part)
+                for values, label, part in zip(*columns, strict=True)
             ]
             return PointTable(rows, table["place"].to_pylist())
         except (KeyError, ValueError, AttributeError, RecursionError):

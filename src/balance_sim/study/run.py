@@ -27,7 +27,6 @@ from balance_sim.model.own.modules import entered_modules, load, reference_of
 from balance_sim.model.own.terms import rules_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import (
@@ -36,11 +35,10 @@ from balance_sim.study.arms import (
     headline_arm,
     wants_extra_arms,
 )
-from balance_sim.study.blocks import Block
+from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.folder import Folder, InMemory, manifest_of
-from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.study.machine import version
 from balance_sim.study.outcomes import headline_outcome
@@ -54,12 +52,11 @@ from balance_sim.study.own_outcomes import (
 )
 from balance_sim.study.processes import LocalWorkers, run_at
 from balance_sim.study.result import Result
-from balance_sim.study.store import Store, missing
+from balance_sim.study.store import missing
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.study.sweep_result import SweepResult
 
 RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025
@@ -69,7 +66,8 @@ MOST_RUNS = 10_000_000
 FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
-SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
+LEAST_BLOCK = 16
+"""Replications that are worth a block."""
 ROUNDS = 2
 """The fewest blocks for each worker: progress shows, and a stop loses half at most."""
 
@@ -141,6 +139,12 @@ class PreparedRun:
         out = self.options.get("out")
         return None if out is None else Path(out)
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether blocks take longer than those of our own code."""
+        job = self.job
+        return bool(job.model or job.draws or job.own or self.rules)
+
     def store(self) -> InMemory | Folder:
         """Return where the tables of blocks go."""
         entries = {
@@ -151,18 +155,6 @@ class PreparedRun:
             return InMemory()
         manifest = manifest_of("run", self.job, self.rules, entries)
         return Folder(self.folder, manifest)
-
-    def blocks_to_do(
-        self, done: Sequence[Block], runs: int, *, is_shared: bool
-    ) -> list[Block]:
-        """Return the replications that are not there yet, in as few blocks as can be
-        where other processes have the cores and ours are soon done."""
-        job = self.job
-        is_slow = bool(job.model or job.draws or job.own or self.rules)
-        if is_shared and runs <= FEW and not is_slow:
-            return missing(done, runs, runs)
-        size = runs_a_shard(runs, self.options.get("workers", 1))
-        return list(starting_small(missing(done, runs, size)))
 
     def simulate(self, *, is_shared: bool = False) -> Result:
         """Simulate what is lacking and return the study.
@@ -175,8 +167,9 @@ class PreparedRun:
         with self.store() as store:
             while True:
                 store.want(runs)
-                done = store.done().get(0, [])
-                blocks = self.blocks_to_do(done, runs, is_shared=is_shared)
+                is_soon = is_shared and runs <= FEW and not self.is_slow
+                size = runs if is_soon else block_runs(job, runs, workers)
+                blocks = missing(store.done().get(0, []), runs, size)
                 simulated += blocks
                 tasks = [Task(block) for block in blocks]
                 results = run_tasks(job, tasks, workers)
@@ -189,8 +182,7 @@ class PreparedRun:
                 if needed <= runs:
                     break
                 runs = needed
-            store.hold(runs)
-        study = Result(
+        return Result(
             scenario=job.scenario,
             runs=runs,
             seed=job.seed,
@@ -205,8 +197,6 @@ class PreparedRun:
             failed=tuple(row for row in store.failed() if row["run"] < runs),
             timing={"seconds": time.monotonic() - self.began, "workers": workers},
         )
-        keep_codebook(study)
-        return study
 
 
 def keep_results(
@@ -271,35 +261,13 @@ def prepare(
     return PreparedRun(job, runs, options, rules, began)
 
 
-def keep_codebook(result: Result | SweepResult) -> None:
-    """Put the codebook into the folder, if there is one, and it is not there yet."""
-    if result.folder is None or not len(result.codebook):
-        return
-    from balance_sim.study.export import frame_csv
-
-    text, path = frame_csv(result.codebook), result.folder / CODEBOOK
-    if bytes_if_any(path) != text.encode():
-        with Store(result.folder).lock() as store:
-            store.write_text(CODEBOOK, text)
-
-
-def runs_a_shard(runs: int, workers: int) -> int:
-    """Runs a block, so that every worker has the same to do and a block is worth its
-    overhead."""
-    rounds = max(ROUNDS, -(-runs // (workers * SHARD_RUNS)))
-    return max(16, -(-runs // (workers * rounds)))
-
-
-def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
-    """The same replications in order, the first blocks cut to `size`, twice as many,
-    and so on: a long study keeps its first results, and knows the time left, after
-    seconds."""
-    for block in blocks:
-        first = block.first
-        while block.stop - first > size:
-            yield Block(first, first + size)
-            first, size = first + size, 2 * size
-        yield Block(first, block.stop)
+def block_runs(job: Job, runs: int, workers: int) -> int:
+    """Return replications a block, of so many in all: a batch of the engine, so that a
+    block is worth its overhead, progress shows and a stop loses seconds; less where a
+    worker would have nothing to do."""
+    batch = max(batch_runs(len(job.scenario.states)) * 2 // len(job.arms), LEAST_BLOCK)
+    share = -(-runs // (ROUNDS * workers))
+    return max(min(batch, share), LEAST_BLOCK)
 
 
 def run_tasks(
