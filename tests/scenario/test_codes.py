@@ -48,7 +48,6 @@ def test_years_in_which_a_state_existed(code, year, valid):
         ("UK", "E302", "`GBR`"),
         ("Germny", "E302", "`DEU`"),
         ("Niger", "E302", "`NER`"),
-        (2, "E303", "`USA`"),
         (99999, "E303", "ISO3 codes"),
         ("usa", "E301", "`USA`"),
         ("JPNN", "E301", "`JPN`"),

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from balance_sim.archive.members import unzipped, zipped
 from balance_sim.archive.package import package
@@ -22,7 +21,6 @@ from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
-from balance_sim.study.estimates import in_chunks
 from balance_sim.study.shards import encode
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
@@ -206,11 +204,3 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
 
 
 # --- the small parts --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("cuts", [[300], [1, 127, 128, 300], [100, 200, 256, 257, 300], list(range(1, 301))])
-def test_no_cut_into_blocks_moves_a_chunk(cuts: list[int]) -> None:
-    whole = pa.table({"run": np.repeat(np.arange(300), 2)})
-    parts = [whole.slice(2 * a, 2 * (b - a)) for a, b in zip([0, *cuts], cuts, strict=False)]
-    found = [(pc.min(t["run"]).as_py(), pc.max(t["run"]).as_py(), len(t)) for t in in_chunks(parts)]
-    assert found == [(0, 127, 256), (128, 255, 256), (256, 299, 88)]

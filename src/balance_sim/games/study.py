@@ -18,7 +18,7 @@ from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.games.plan import Game, game_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.jobs import Job, Progress, Task
 from balance_sim.study.machine import version
@@ -39,17 +39,12 @@ RUNS = 200
 
 
 @dataclass(frozen=True, repr=False)
-class GameStudy:
+class GameStudy(OneLine):
     """A game and its replications: a study of which each arm but the control arm is a
     profile."""
 
     game: Game
     result: AnalysedResult
-
-    def __repr__(self) -> str:
-        profiles = f"{len(self.game.profiles)} profiles"
-        runs = f"{self.result.runs} replications each"
-        return f"<{self.game.name}: {profiles}, {runs}>"
 
 
 def default_folder(game: Game, seed: int) -> Path:

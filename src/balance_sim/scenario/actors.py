@@ -35,10 +35,10 @@ _SUCCESSORS = {
     "ZAR": "COD",
     "CSK": "CZE",
 }
-_COW_OF_THE_PAST = {260: "DEU", 678: "YEM", 365: "SUN", 345: "YUG"}
-"""Codes of COW numbers that the table gives to another state or to none: of West
-Germany and North Yemen, whose codes Germany and Yemen keep; of the Soviet Union and
-Yugoslavia, while they existed."""
+_COW_IN_THE_PAST = {365: "SUN", 345: "YUG"}
+"""Numbers that a state which is gone shares with the one that followed it."""
+_OLDER_COW = {260: "DEU", 678: "YEM"}
+"""Numbers of West Germany and North Yemen, whose codes Germany and Yemen keep."""
 
 
 class Code(NamedTuple):
@@ -55,7 +55,8 @@ class Code(NamedTuple):
     last: int | None
 
     def existed_in(self, year: int) -> bool:
-        """Whether the state existed at some time of that year."""
+        """Whether the state existed at some time of that year; where the tables set no
+        bound it did."""
         return (self.first or year) <= year <= (self.last or year)
 
 
@@ -79,13 +80,11 @@ def of_cow_number(number: int, year: int | None = None) -> str | None:
 
     year: in which the number is used. 365 is the Soviet Union's in 1950, and Russia's
     in 2020 or where no year is given."""
-    table = code_table()
-    past_state = table.get(_COW_OF_THE_PAST.get(number, ""))
-    if past_state is not None:
-        existed = year is not None and past_state.existed_in(year)
-        if existed or past_state.last is None:
-            return past_state.iso3
-    return next((code.iso3 for code in table.values() if code.cow == number), None)
+    table, past = code_table(), _COW_IN_THE_PAST.get(number, "")
+    if past and year is not None and table[past].existed_in(year):
+        return past
+    codes = [code.iso3 for code in table.values() if code.cow == number]
+    return _OLDER_COW.get(number, codes[0] if codes else None)
 
 
 def is_invented(code: str) -> bool:
@@ -114,27 +113,22 @@ def known(code: str, year: int | None = None) -> str | None:
 
 
 def successor(code: str) -> str:
-    """The next step for a code that was not valid in a year."""
+    """The next step for a code that was not valid in a year: the state that followed
+    or went before, if there is one."""
     return f"use `{_SUCCESSORS[code]}`" if code in _SUCCESSORS else "check it"
 
 
 @cache
-def _spellings() -> dict[str, list[tuple[str, str]]]:
+def _spellings() -> dict[str, tuple[str, str]]:
     """Error code and ISO3 code by what a state is called elsewhere, in small letters:
-    other codes (E301), names (E302) and numbers (E303)."""
-    spellings: dict[str, list[tuple[str, str]]] = {}
-    table = sorted(code_table().values(), key=lambda entry: entry.last is not None)
-    for entry in table:
-        texts = [("E301", entry.iso3), ("E301", entry.iso2), ("E302", entry.name)]
-        texts += [("E302", name) for name in entry.other_names]
-        texts += [("E303", str(entry.cow or "")), ("E303", str(entry.numeric or ""))]
-        for error, text in texts:
-            meanings = spellings.setdefault(text.casefold(), [])
-            if text and (
-                error != "E302" or not meanings
-            ):  # of a name the state that still exists
-                meanings.append((error, entry.iso3))
-    spellings.pop("", None)
+    other codes (E301) and names (E302). Of a name that two have had, the state that
+    still exists."""
+    spellings: dict[str, tuple[str, str]] = {}
+    for entry in sorted(code_table().values(), key=lambda entry: bool(entry.last)):
+        for text in filter(None, (entry.iso3, entry.iso2)):
+            spellings.setdefault(text.casefold(), ("E301", entry.iso3))
+        for text in (entry.name, *entry.other_names):
+            spellings.setdefault(text.casefold(), ("E302", entry.iso3))
     return spellings
 
 
@@ -146,23 +140,27 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     written : whatever stands in the place of a code
     names : of the scenario's own states and groups, one of which may be meant
 
+    Returns
+    -------
+    tuple : E302 for the name of a state, E303 for a number, else E301
+
     Examples
     --------
     >>> explain("Japan", ())
     ('E302', 'unknown state `Japan`', 'use `JPN`')
     """
     text, spellings = shown(written), _spellings()
-    folded = text.strip(" :").casefold().replace("_", " ")
+    why, folded = f"unknown state `{text}`", text.strip(" :").casefold()
+    folded = folded.replace("_", " ")
     if folded in _TOTALS:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
-    why, meanings = f"unknown state `{text}`", spellings.get(folded, [])
-    if meanings:
-        codes = dict.fromkeys(f"`{iso3}`" for _, iso3 in meanings)
-        return meanings[0][0], why, f"use {' or '.join(codes)}"
+    if folded in spellings:
+        error, code = spellings[folded]
+        return error, why, f"use `{code}`"
     error, near = "E303" if text.isdigit() else "E301", closest(text, names)
     match = closest(text, spellings, cutoff=0.8)
     if near is None and match is not None:
-        error, near = spellings[match][0]
+        error, near = spellings[match]
     return error, why, f"did you mean `{near}`?" if near else "use ISO3 codes, as `USA`"
 
 
@@ -239,10 +237,12 @@ def check_identifier(
 
 
 def _codes_in(
-    node: Node, path: str, problems: Diagnostics, twice: str = "E015"
+    node: Node, path: str, problems: Diagnostics
 ) -> Iterator[tuple[str, Node, str]]:
-    """The codes of a list, each once, with their nodes and key paths; what can be none
-    is reported. twice: error code of one that is repeated."""
+    """The codes of a list, each once, with their nodes and key paths.
+
+    What can be no code is reported, and a code that is repeated. A value that was
+    refused before is left out without a word."""
     if not isinstance(node.value, list | Refused):
         problems.add(node, path, "E201", f"expected a list of codes, got {node.kind}")
     codes: set[str] = set()
@@ -254,14 +254,15 @@ def _codes_in(
             why = f"expected an ISO3 code, got {item.kind}"
             problems.add(item, item_path, "E201", why)
         elif code in codes:
-            problems.add(item, item_path, twice, f"`{shown(code)}` given twice")
+            problems.add(item, item_path, "E015", f"`{shown(code)}` given twice")
         elif code is not REFUSED:
             codes.add(code)
             yield code, item, item_path
 
 
 def _check_code(code: object, node: Node, path: str, problems: Diagnostics) -> None:
-    """Report what is neither a state's code nor one that may be invented."""
+    """Report what is neither a state's code nor one that may be invented, with the one
+    that was probably meant."""
     if code in code_table() or (isinstance(code, str) and is_invented(code)):
         return
     problems.add(node, path, *explain(code, ()))
@@ -300,7 +301,14 @@ def read_roster(states: Node, most: int, problems: Diagnostics) -> list[str]:
 def read_outside(
     node: Node, roster: Collection[str], problems: Diagnostics
 ) -> list[str]:
-    """Codes of actors that are named and not simulated."""
+    """Codes of actors that are named and not simulated.
+
+    Parameters
+    ----------
+    node : of the list
+    roster : codes that are simulated, none of which may be named here
+    problems : what is wrong with a code is added
+    """
     outside: list[str] = []
     for code, item, path in _codes_in(node, "outside", problems):
         if code in roster:
@@ -315,7 +323,17 @@ def read_outside(
 def read_groups(
     node: Node, roster: Collection[str], problems: Diagnostics
 ) -> dict[str, tuple[str, ...]]:
-    """Members of each group that are in the roster, sorted."""
+    """Members of each group that are in the roster, sorted.
+
+    A group may hold states that are not simulated: they are left out. Groups hold no
+    groups.
+
+    Parameters
+    ----------
+    node : of the mapping of names to lists of codes
+    roster : codes that are simulated
+    problems : what is wrong with a name or a code is added
+    """
     if not isinstance(node.value, dict | Refused):
         why = "expected a mapping of names to lists of codes"
         problems.add(node, "groups", "E201", why)

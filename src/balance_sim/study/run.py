@@ -307,10 +307,10 @@ def runs_for(
     if arm is None:
         return 0
     estimates = estimates_of(tables, (arms[0], arm), (outcome,))
-    effect = estimates.effects[arm].get(outcome)
-    if effect is None:
+    if not estimates.names:
         return 0
-    have, error = effect.counts.n, effect.moments.error()
+    effect = estimates.effect(arm, outcome)
+    have, error = int(effect["n"]), float(effect["mcse"])
     if not error > precision:
         return have
     need = math.ceil(have * min((error / precision) ** 2, 3.0))
