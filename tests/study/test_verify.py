@@ -345,28 +345,6 @@ def test_last_digits_of_another_processor_are_no_damage(small, tmp_path, monkeyp
     assert code == 0 and f"made on another with NumPy {np.__version__}, this is {cpu_type()}" in said
 
 
-def test_no_results_is_a_wrong_request(tmp_path) -> None:
-    code, said = call(tmp_path)
-    assert code == 2 and "holds no results" in said
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_as_json(folder: Path) -> None:
-    flip(shard_of(folder).path("runs"))
-    result = CliRunner().invoke(main, ["verify", str(folder), "--json"])
-    answer = json.loads(result.stdout)
-    assert (result.exit_code, answer["ok"]) == (6, False)
-    assert answer["damage"] and all(BYTES in one["why"] for one in answer["damage"])
-
-
-def test_a_lost_table_of_a_sweep_is_damage(sound, tmp_path) -> None:
-    copy = tmp_path / "sweep"
-    shutil.copytree(sound["sweep"], copy)
-    (copy / "effects.csv").unlink()
-    code, said = call(copy)
-    assert code == 6 and "effects.csv: is missing" in said
-
-
 def test_the_sample_is_another_each_time_and_named(sound, tmp_path) -> None:
     """Who edits a block cannot know that it is left out. Twelve draws of one of three blocks alike: 1 in 177,147."""
     drawn = [verify(sound["sweep"], sample=1).as_dict()["rerun"] for _ in range(12)]

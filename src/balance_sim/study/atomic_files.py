@@ -20,7 +20,12 @@ ABANDONED = 60.0
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those it lies in, if need be. Raises CannotWrite."""
+    """Make a folder, and those it lies in, if need be.
+
+    Raises
+    ------
+    CannotWrite : where there can be none
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -28,7 +33,12 @@ def make_folder(folder: Path) -> None:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Put a file in its place. Raises CannotWrite."""
+    """Put a file in its place.
+
+    Raises
+    ------
+    CannotWrite : with the path and the bytes needed; the old file stands
+    """
     with atomic_file(path, f"{len(content):,} bytes") as partial:
         partial.write_bytes(content)
 
@@ -37,7 +47,15 @@ def write_atomic(path: Path, content: bytes) -> None:
 def atomic_file(path: Path, need: str = "") -> Iterator[Path]:
     """Yield a path beside the place to write to; it is synced and renamed at the end.
 
-    need: how much room the file takes, for the message. Raises CannotWrite."""
+    Parameters
+    ----------
+    path : where the file is to stand
+    need : how much room it takes, for the message
+
+    Raises
+    ------
+    CannotWrite : for a full or read-only disk, and where the place is a device
+    """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise CannotWrite(
             f"cannot write {path}: it is a device or a pipe, not a file. "

@@ -54,8 +54,12 @@ def _is_table(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def outcomes_of_game(plain: dict[str, Any]) -> FurtherOutcomes:
-    """Return what is measured of a game's players, from plain data. Raises ValueError
-    for what is no such thing."""
+    """Return what is measured of a game's players, from plain data.
+
+    Raises
+    ------
+    ValueError : for what is no such thing
+    """
     further: FurtherOutcomes = part("further_outcomes", "game")(plain)
     return further
 
@@ -82,8 +86,15 @@ class Sealed(BaseModel):
 
 
 class MadeWith(Sealed):
-    """What simulated, at the beginning or at one resume of a study: versions of
-    programs, the processor, and the fingerprint of the code."""
+    """What simulated, at the beginning or at one resume of a study.
+
+    Attributes
+    ----------
+    programs : versions by name
+    cpu : the type of processor
+    code : sha256 of the package's sources
+    own_code : sha256 by module of one's own
+    """
 
     programs: dict[Name, Name]
     cpu: Name
@@ -116,7 +127,15 @@ class ScenarioNamed(Sealed):
 
 
 class SweepDesign(Sealed):
-    """The design of a sweep, as its experiment file has it."""
+    """The design of a sweep, as its experiment file has it.
+
+    Attributes
+    ----------
+    method, samples, levels, seed : how the points were chosen
+    paths : key paths of the factors
+    outcomes : names of those that are asked for; none: all
+    title, question : of the experiment
+    """
 
     method: str | None = None
     samples: int | None = None
@@ -234,8 +253,13 @@ class Manifest(Sealed):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the folder's manifest, or None where there is none. Raises StoreDamaged,
-    WrongRequest for another version."""
+    """Return the folder's manifest, or None where there is none.
+
+    Raises
+    ------
+    StoreDamaged : for one that cannot be read, or is not as it was written
+    WrongRequest : for one of another format
+    """
     path = folder / FILE
     try:
         content = regular_bytes(path, LARGEST)
@@ -256,8 +280,13 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def manifest_from(content: bytes) -> Manifest:
-    """Return a manifest from its JSON. Raises ValueError with the first key that is
-    missing or not of its kind, WrongRequest for another version."""
+    """Return a manifest from its JSON.
+
+    Raises
+    ------
+    ValueError : with the first key that is missing or not of its type
+    WrongRequest : for another format
+    """
     plain = unsealed(content)
     made_in = plain.get("manifest_version")
     if made_in != MANIFEST_VERSION:
@@ -280,7 +309,13 @@ def too_large(path: Path, error: FileTooLarge, hint: str) -> StoreDamaged:
 
 
 def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
-    """Put the manifest in its place. Raises WrongRequest for more than is read."""
+    """Put the manifest in its place.
+
+    Raises
+    ------
+    WrongRequest : for more bytes than are read
+    CannotWrite : from the folder
+    """
     content = sealed(plain)
     if len(content) > LARGEST:
         raise WrongRequest(
@@ -298,8 +333,12 @@ def sealed(plain: dict[str, Any]) -> bytes:
 
 
 def unsealed(content: bytes) -> dict[str, Any]:
-    """Return plain data from JSON. Raises ValueError where they are not those of their
-    sha256."""
+    """Return plain data from JSON that `sealed` wrote, without their sha256.
+
+    Raises
+    ------
+    ValueError : where they are not those of their sha256
+    """
     try:
         plain: dict[str, Any] = json.loads(content.decode("utf-8", "replace"))
         if plain.pop("sha256") == _seal(plain):

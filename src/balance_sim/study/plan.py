@@ -56,8 +56,16 @@ class Probe:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """Points and runs of the whole study, those still to be run, and an estimate of
-    what that takes; NaN where nothing could be measured."""
+    """What a study takes.
+
+    Attributes
+    ----------
+    points, runs, arms : of the whole study; runs of every point
+    todo_runs : that are still to be simulated, over all points
+    block : replications a block
+    seconds, bytes : estimated; NaN where nothing could be measured
+    workers : processes, or threads of a cluster
+    """
 
     points: int
     runs: int
@@ -98,8 +106,15 @@ def bytes_spoken(size: float) -> str:
 
 
 def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> SweepPlan:
-    """Return what so many replications of one scenario take, measured on a few of them;
-    done: those there are already."""
+    """Return what so many replications of one scenario take, measured on a few of them.
+
+    Parameters
+    ----------
+    job : what is simulated
+    runs : replications of every arm
+    done : blocks that are there already
+    workers : processes
+    """
     return plan_of(job, runs, [done], workers, probe(job, (), runs))
 
 
@@ -110,8 +125,16 @@ def plan_of(
     workers: int,
     measured: Probe | None,
 ) -> SweepPlan:
-    """Return the plan of a study. done: blocks of each point that are there; measured:
-    None where nothing could be."""
+    """Return the plan of a study.
+
+    Parameters
+    ----------
+    job : what is simulated
+    runs : replications of every point
+    done : blocks of each point that are there
+    workers : processes
+    measured : what one point takes; None where nothing could be measured
+    """
     lacking = [sum(map(len, missing(blocks, runs, runs))) for blocks in done]
     counts = [count for count in lacking if count]
     block = block_runs(job, sum(counts), workers)
@@ -130,9 +153,17 @@ def plan_of(
 
 
 def probe(job: Job, values: Values, runs: int) -> Probe | None:
-    """Simulate a few runs of one point and measure; their tables are thrown away. None
-    where they fail, which the study itself will report, and for agents of one's own,
-    which may take the process with them. runs: that the point will have."""
+    """Simulate a few runs of one point and measure; their tables are thrown away.
+
+    None is returned where they fail, which the study itself will report, and for agents
+    of one's own, which may take the process with them.
+
+    Parameters
+    ----------
+    job : what is simulated
+    values : of the point
+    runs : that the point will have
+    """
     if job.model is not None:
         return None
     try:
@@ -180,7 +211,12 @@ def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
 
 
 def refuse_absurd(plan: SweepPlan, max_bytes: int) -> None:
-    """Raise WrongRequest for a plan that would fill more disk than allowed."""
+    """Refuse a plan that would fill more disk than allowed.
+
+    Raises
+    ------
+    WrongRequest : with both sizes
+    """
     if plan.bytes > max_bytes:
         raise WrongRequest(
             f"about {bytes_spoken(plan.bytes)} on disk exceeds "

@@ -81,9 +81,10 @@ def default_folder(
     draws: bool | str = False,
     own: CodeReferences = (),
 ) -> Path:
-    """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario
-    with overrides, arms, seed, own code, whether runs draw their parameters, and the
-    class table where changes would give another one."""
+    """Return results/<scenario>-<8 digits>, of a sha256 of what decides the results:
+    scenario with overrides, arms, seed, own code, whether runs draw their parameters,
+    and the class table where changes would give another one.
+    """
     identity: list[Any] = [scenario.sha256, sorted(arms), seed]
     if model:
         identity.append(model)
@@ -207,7 +208,13 @@ def keep_results(
 ) -> None:
     """Keep outcomes as they come, and say how far they are.
 
-    counts: replications that are there already, and those asked for."""
+    Parameters
+    ----------
+    store : where they are kept
+    results : as `run_tasks` yields them; closed at the end
+    counts : replications that are there already, and those asked for
+    progress : called with replications simulated, asked for, failed
+    """
     done, wanted = counts
     report = progress or (lambda *_: None)
     report(done, wanted, len(store.failed()))
@@ -221,8 +228,12 @@ def keep_results(
 def prepare(
     scenario: Scenario, runs: int, seed: int, options: RunOptions
 ) -> PreparedRun:
-    """Check a run, with code of one's own tried once. Raises what `run` raises, before
-    anything is simulated."""
+    """Check a run, with code of one's own tried once, before anything is simulated.
+
+    Raises
+    ------
+    WrongRequest, ScenarioError : what `balance_sim.run` raises
+    """
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     precision = options.get("precision")
@@ -262,9 +273,16 @@ def prepare(
 
 
 def block_runs(job: Job, runs: int, workers: int) -> int:
-    """Return replications a block, of so many in all: a batch of the engine, so that a
-    block is worth its overhead, progress shows and a stop loses seconds; less where a
-    worker would have nothing to do."""
+    """Return replications a block: a batch of the engine, so that a block is worth its
+    overhead, progress shows and a stop loses seconds; less where a worker would have
+    nothing to do. Changes no result.
+
+    Parameters
+    ----------
+    job : of which the states and arms count
+    runs : replications in all
+    workers : processes
+    """
     batch = max(batch_runs(len(job.scenario.states)) * 2 // len(job.arms), LEAST_BLOCK)
     share = -(-runs // (ROUNDS * workers))
     return max(min(batch, share), LEAST_BLOCK)
@@ -273,9 +291,20 @@ def block_runs(job: Job, runs: int, workers: int) -> int:
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
 ) -> Generator[TaskResult, None, None]:
-    """Yield outcomes as they finish, in this process for one worker, or one task of our
-    own model. client: on its cluster. Raises CodeDiffers where code was edited
-    meanwhile."""
+    """Yield outcomes as they finish: in this process for one worker, or one task of our
+    own model; else in local processes or on a cluster.
+
+    Parameters
+    ----------
+    job : what is done
+    tasks : blocks of points
+    workers : processes
+    client : of a Dask cluster, instead of them
+
+    Raises
+    ------
+    CodeDiffers : where code was edited meanwhile, or a worker has other code
+    """
     code = driver_fingerprint([*job.references, *entered_modules()])
     tasks = list(tasks)
     is_alone = workers <= 1 or (len(tasks) < 2 and job.model is None)
@@ -299,9 +328,17 @@ def runs_for(
     scenario: Scenario,
     arms: Sequence[str],
 ) -> int:
-    """Return how many runs the headline effect needs for a standard error of at most
-    `precision`, judged by those there are: no more than twice as many again, in steps
-    of `STEP`; as many as there are where they are enough."""
+    """Return how many runs the headline effect needs for a standard error.
+
+    No more than twice as many again are asked for, in steps of `STEP`; as many as there
+    are where they are enough.
+
+    Parameters
+    ----------
+    precision : the standard error wanted, in agreements
+    tables : of outcomes so far, in the order of runs
+    scenario, arms : of the study
+    """
     arm = headline_arm(scenario, arms)
     outcome = headline_outcome(scenario)
     if arm is None:
@@ -321,7 +358,12 @@ def runs_for(
 
 
 def check_seed(seed: int) -> None:
-    """Raise WrongRequest for a number that is no seed."""
+    """Refuse a number that is no seed.
+
+    Raises
+    ------
+    WrongRequest : outside 0 to 2^64 - 1
+    """
     if not 0 <= seed < 2**64:
         raise WrongRequest(
             f"seed must be a whole number from 0 to 18446744073709551615, got {seed}"
@@ -329,8 +371,12 @@ def check_seed(seed: int) -> None:
 
 
 def import_model(model: str | None) -> str | None:
-    """Return `module:Class` of what `--model` names. Raises WrongRequest if that is no
-    StateAgent subclass."""
+    """Return `module:Class` of what `--model` names.
+
+    Raises
+    ------
+    WrongRequest : where that is no StateAgent subclass
+    """
     if model is None:
         return None
     from balance_sim.model.agents import agent_class_named
@@ -349,7 +395,11 @@ def own_rules(
     """Return terms and types of event of the user's own, each tried in the arms to be
     simulated, and not in every replication.
 
-    Raises WrongRequest, or ScenarioError for a rule that gives what it must not."""
+    Raises
+    ------
+    WrongRequest : for a rule that other processes cannot import
+    ScenarioError : for a rule that gives what it must not
+    """
     rules = rules_of(scenario, paths, elsewhere=elsewhere)
     names = (*scenario.theory.weights, *(event.kind for event in scenario.events))
     if rules or any(name.startswith(OWN) for name in names):
@@ -362,8 +412,17 @@ def own_rules(
 def own_outcomes(
     given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool
 ) -> CodeReferences:
-    """Return what `outcomes` names. Raises WrongRequest where it names none. elsewhere:
-    for other processes too."""
+    """Return what `outcomes` names.
+
+    Parameters
+    ----------
+    given : functions by name, or the name of a module
+    elsewhere : for other processes too
+
+    Raises
+    ------
+    WrongRequest : where it names none
+    """
     if given is None:
         return ()
     if isinstance(given, str):

@@ -42,8 +42,12 @@ def sha256_of(content: bytes) -> str:
 
 
 def checked_bytes(path: Path, sha256: str, again: str = AGAIN) -> bytes:
-    """Return a file's bytes, which have to be those of that sha256. Raises
-    StoreDamaged, with `again` as the next step."""
+    """Return a file's bytes, which have to be those of that sha256.
+
+    Raises
+    ------
+    StoreDamaged : with the file's name, and `again` as the next step
+    """
     try:
         content = regular_bytes(path)
     except OSError as error:
@@ -87,7 +91,12 @@ class ShardRecord(Sealed):
 
 
 def read_record(path: Path) -> ShardRecord:
-    """Return the record in a file. Raises StoreDamaged, with the file's name."""
+    """Return the record in a file.
+
+    Raises
+    ------
+    StoreDamaged : with the file's name
+    """
     try:
         return ShardRecord.model_validate(unsealed(regular_bytes(path)))
     except (OSError, ValueError) as error:
@@ -174,11 +183,20 @@ def encode(table: pa.Table) -> bytes:
 def parquet_table(
     content: bytes, name: str, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """Return a Parquet file's table, of all columns or of these, in this thread: Arrow
-    waits for ever for a further one.
+    """Return a Parquet file's table, read in this thread: Arrow waits for ever for a
+    further one.
 
-    Raises StoreDamaged, with the file's name, for one that would unpack to more than
-    any block of ours."""
+    Parameters
+    ----------
+    content : of the file
+    name : of the file, in a message
+    columns : those wanted; all if None
+
+    Raises
+    ------
+    StoreDamaged : for what is no table, or would unpack to more than any block of
+        ours
+    """
     try:
         source = pa.BufferReader(content)
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
@@ -195,7 +213,8 @@ def parquet_table(
             "bytes are read. No balance-sim wrote it: restore it."
         )
     wanted = None if columns is None else list(columns)
-    return file.read(columns=wanted, use_threads=False)
+    table = file.read(columns=wanted, use_threads=False)
+    return table.replace_schema_metadata(None)  # no code of a stranger's for pandas
 
 
 # -- the digest of a result ------------------------------------------------------------

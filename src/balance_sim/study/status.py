@@ -23,11 +23,21 @@ HARMLESS |= {"--workers", "--run-timeout", "--max-bytes", "--seed", "--arms"}
 
 
 def status_of(folder: Path) -> dict[str, Any]:
-    """Return plain data: study, running, finished, points, points_done, runs,
-    runs_done, failed_runs, ...
+    """Return how far the study in a folder is, as plain data.
 
-    runs: that were asked for, of all points together. command: what goes on with it,
-    put together from what the manifest holds."""
+    Returns
+    -------
+    study, scenario, experiment : what it is
+    running : some process writes it
+    finished : all replications are there and nobody writes
+    points, points_done, runs, runs_done, failed_runs : runs of all points together
+    command : what goes on with it, put together from what the manifest holds
+
+    Raises
+    ------
+    WrongRequest : where there are no results
+    StoreDamaged : where manifest, points or records cannot be read
+    """
     store = Store(folder)
     manifest = store.manifest()
     running, runs, numbers = store.is_written(), manifest.runs, [0]

@@ -92,7 +92,12 @@ class Damage:
 
 class Store:
     """A results folder. Open it with `lock` to write: the lock is the kernel's, and
-    falls with the process that holds it."""
+    falls with the process that holds it.
+
+    Attributes
+    ----------
+    folder : the place, whether it is there or not
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -111,8 +116,13 @@ class Store:
         self._lock.release(force=True)
 
     def lock(self, places: Sequence[str] = (*TABLES, RECORDS)) -> Store:
-        """Take the lock. Makes the folder, and `places` in it. Raises FolderBusy where
-        another process holds it, CannotWrite where there can be no file for it."""
+        """Take the lock, and make the folder and `places` in it.
+
+        Raises
+        ------
+        FolderBusy : where another process holds it
+        CannotWrite : where there can be no file for it
+        """
         for place in (".", *places):
             make_folder(self.folder / place)
         try:
@@ -144,8 +154,13 @@ class Store:
         return read_manifest(self.folder)
 
     def manifest(self) -> Manifest:
-        """Return the manifest. Raises WrongRequest where there are no results,
-        StoreDamaged where it alone is missing."""
+        """Return the manifest.
+
+        Raises
+        ------
+        WrongRequest : where there are no results
+        StoreDamaged : where the manifest alone is missing, or cannot be read
+        """
         manifest = self.read_manifest()
         if manifest is None and self.record_paths():
             raise StoreDamaged(
@@ -172,8 +187,12 @@ class Store:
         return [path for path in paths if path.stem.isdecimal()]
 
     def shards(self) -> list[Shard]:
-        """Return every shard, by number. Raises StoreDamaged for a record that is not
-        sound, or of another study."""
+        """Return every shard, by number.
+
+        Raises
+        ------
+        StoreDamaged : for a record that is not sound, or of another study
+        """
         paths = self.record_paths()
         key = self.manifest().study_key if paths else ""
         return [self._shard(path, key) for path in paths]
@@ -257,10 +276,22 @@ class Store:
         runs: int | None = None,
         stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """Yield (outcomes, agreements) of one point in the order of runs, of the first
-        `runs`.
+        """Yield the tables of one point in the order of runs.
 
-        stored: the blocks, where they are known. Raises StoreDamaged."""
+        Parameters
+        ----------
+        point : its number
+        runs : of the first so many; all if None
+        stored : the blocks, where they are known
+
+        Yields
+        ------
+        outcomes, agreements : of a block in which a replication finished
+
+        Raises
+        ------
+        StoreDamaged : where a file is gone or damaged
+        """
         for block in self._of_point(point, runs, stored):
             outcomes = self._rows(block, "runs", runs)
             if len(outcomes):
@@ -272,8 +303,13 @@ class Store:
         runs: int | None = None,
         names: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
-        """Yield tables of outcomes of one point as `blocks` does. names: `run`, `arm`
-        and these alone, where the shards have them; all if None."""
+        """Yield tables of outcomes of one point in the order of runs.
+
+        Parameters
+        ----------
+        point, runs : as for `blocks`
+        names : `run`, `arm` and these alone, where the shards have them; all if None
+        """
         columns = None if names is None else ("run", "arm", *names)
         for block in self._of_point(point, runs):
             outcomes = self._rows(block, "runs", runs, columns)
@@ -350,7 +386,17 @@ class Store:
     # -- writing -----------------------------------------------------------------------
 
     def write(self, study_key: str, results: Sequence[TaskResult]) -> None:
-        """Write what came of some tasks as one shard. Raises CannotWrite."""
+        """Write what came of some tasks as one shard.
+
+        Parameters
+        ----------
+        study_key : of the study that it belongs to
+        results : in the order of their rows
+
+        Raises
+        ------
+        CannotWrite : from the folder
+        """
         paths = self.record_paths()
         number = int(paths[-1].stem) + 1 if paths else 0
         contents: dict[str, bytes] = {}
@@ -420,8 +466,14 @@ def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
 
 
 def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
-    """Return the blocks, of at most `size` runs, that are still to be simulated to have
-    the first `runs`."""
+    """Return the blocks that are still to be simulated to have the first `runs`.
+
+    Parameters
+    ----------
+    done : blocks that are there
+    runs : replications wanted
+    size : replications a block, at most
+    """
     blocks: list[Block] = []
     start = 0
     for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
@@ -453,8 +505,12 @@ def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """Return the folder's summary.json; None where none can be read. Raises
-    StoreDamaged for one that is too large."""
+    """Return the folder's summary.json; None where none can be read.
+
+    Raises
+    ------
+    StoreDamaged : for one that is too large
+    """
     path = folder / "summary.json"
     try:
         summary = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")

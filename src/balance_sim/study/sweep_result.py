@@ -226,8 +226,15 @@ def numbers_of(
     outcomes: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return levels, effects and digest of one point, from its tables in the order of
-    runs. outcomes: those wanted; none: all. steps: as in `least_jump`."""
+    """Return levels, effects and digest of one point.
+
+    Parameters
+    ----------
+    blocks : (outcomes, agreements) in the order of runs
+    arms : the control arm first
+    outcomes : those wanted; none: all
+    steps : as in `least_jump`
+    """
     digest = Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
