@@ -29,9 +29,7 @@ SIGNED = Entry(
 
 def asked(arm: str, *consents: float, busy: bool = False, barred: bool = False) -> AskedDyad:
     """Both sides at an opportunity that each passes at more than 0.5."""
-    first, second = (
-        AskedState(state, consent, 0.5) for state, consent in zip(("AUS", "JPN"), consents, strict=True)
-    )
+    first, second = (AskedState(state, consent, 0.5) for state, consent in zip(("AUS", "JPN"), consents, strict=True))
     return AskedDyad(arm, busy, (first, second), barred)
 
 
