@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from balance_sim.evidence.events.absorbed import panel_of
+from balance_sim.evidence.events.absorbed import EventPanel
 from balance_sim.evidence.events.exposure import ActSets, Periods
 from balance_sim.evidence.events.measurement import (
     EventWeights,
@@ -87,7 +87,7 @@ def invented_study(
     share = rng.lognormal(0, 0.8, states)
     mean = 8.0 * share[first] * share[second]
     count = 1.0 + rng.poisson(mean * rng.gamma(2.0, 0.5, len(mean)))
-    panel = panel_of(np.zeros(len(count)), count, first, second, period, states)
+    panel = EventPanel(np.zeros(len(count)), count, first, second, period, states)
     study = Study(panel, periods, acts, rivals, 2.0 * rivals, window)
     exposures, columns = Exposures(study), groups_of(acts)
     nats = exposures.columns(columns) @ np.array(
@@ -105,7 +105,7 @@ def invented_study(
         float
     )
     return Study(
-        panel_of(y, count, first, second, period, states),
+        EventPanel(y, count, first, second, period, states),
         periods,
         acts,
         rivals,

@@ -6,7 +6,7 @@ A Latin hypercube over the ranges that `balance-sim parameters` shows for all gu
 to M17 that need no replications, once with the focal event's targets as coded and once with none. Weights of costly
 signals have to rise along their ladder: those drawn are sorted along it, which keeps each in its range. Shares of
 capability are divided by their sum. Left out are the length of a step, which is no parameter of the model, and weights
-that the scenario's theory names itself. Writes src/balance_sim/article/mechanisms/signs.csv, or FILE by --out.
+that the scenario's theory names itself. Writes benchmarks/implied_signs.csv, or FILE by --out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from balance_sim.study.spans import WillingnessOverTime, course, with_event
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]
 SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
-OUT = ROOT / "src" / "balance_sim" / "article" / "mechanisms" / "signs.csv"
+OUT = ROOT / "benchmarks" / "implied_signs.csv"
 IDS = [f"M{number}" for number in range(1, 18)]
 COLUMNS = (
     *("id", "draws", "share_positive", "share_negative"),

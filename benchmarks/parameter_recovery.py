@@ -76,12 +76,7 @@ def moments(history: History) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of each term over the dyads of a record without agreements."""
     empty = replace(history, agreements=history.agreements.astype({"a": int, "b": int}))
     record = choices(empty, TERMS, kinds=tuple(INTERCEPTS))
-    columns = {
-        name: record.common[..., k] for k, name in enumerate(record.common_names)
-    }
-    columns |= {
-        name: record.by_kind[..., k] for k, name in enumerate(record.by_kind_names)
-    }
+    columns = record.terms
     return {
         name: (float(column.mean()), float(column.std()))
         for name, column in columns.items()

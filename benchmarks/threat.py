@@ -102,7 +102,7 @@ def main() -> None:
     null = placebo.null_of(last, plain)
     rng = np.random.default_rng(1)
     kind = last.kinds.index("defence_cooperation")
-    gain = last.by_kind[:, :, kind, last.by_kind_names.index("security_gain")]
+    gain = last.terms["security_gain"][:, :, kind]
     when = placebo.alarms(history)
     rows = []
     for name, real, fakes in (

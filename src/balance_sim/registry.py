@@ -138,7 +138,6 @@ ROOMS = (
 EXTRAS = {
     "SALib": "sensitivity",
     "dask": "cluster",
-    "dask_jobqueue": "cluster",
     "distributed": "cluster",
     "sklearn": "evidence",
     "starlette": "app",

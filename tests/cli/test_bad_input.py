@@ -39,7 +39,7 @@ SCENARIO = [
     ("visibility: 1.0", "visibility: 1.2", "30:18: error[E203] events.summit.visibility: "),
     ("[CHN, RUS]", "[NO, RUS]", "29:69: error[E301] events.summit.principals[0]: "),
     ("tables/states.csv", "../../etc/passwd", "9:13: error[E501] states[].table: "),
-    ("{id: aid,", '{id: "<script>",', "31:6: error[E106] events.<script>.id: "),
+    ("{id: aid,", '{id: "<script>",', "31:10: error[E106] events.<script>.id: "),
 ]
 EXPERIMENT = [
     ("events.summit.visibility: [", "events.summit.visibilty: [", "6:3: error[E401] events.summit.visibilty: "),

@@ -36,10 +36,10 @@ RECORD = Choices(
     exposure=np.array([1.0, 0.5]),
     openness=np.array([1.0, 0.2]),
     signed=np.array([[1.0, 0.0], [0.0, 0.0]]),
-    common=np.array([[[1.0], [-1.0]], [[2.0], [0.0]]]),
-    by_kind=np.array([[[[1.0], [2.0]], [[0.0], [1.0]]], [[[-1.0], [0.0]], [[1.0], [-1.0]]]]),
-    common_names=("size",),
-    by_kind_names=("security_gain",),
+    terms={
+        "size": np.array([[1.0, -1.0], [2.0, 0.0]]),
+        "security_gain": np.array([[[1.0, 2.0], [0.0, 1.0]], [[-1.0, 0.0], [1.0, -1.0]]]),
+    },
     kinds=("logistics", "pact"),
     ceiling=np.array([2.0, 4.0]),
     chance_kept=np.array([0.9, 0.8]),
@@ -127,8 +127,7 @@ def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
 def test_one_more_column_is_that_of_a_wider_design() -> None:
     """Its slope, its curve and its curve against the others, beside the derivatives of a design that has it."""
     column = np.array([[0.7, -0.4], [1.1, 0.3]])
-    common = np.concatenate([RECORD.common, column[:, :, None]], axis=2)
-    wider = replace(RECORD, common=common, common_names=("size", "more"))
+    wider = replace(RECORD, terms={"size": RECORD.terms["size"], "more": column, **RECORD.terms})
     design = ConsentDesign(wider, True, (2001,))
     _, slope, curve = derivatives(design, np.insert(AT, 1, 0.0))
     found = column_score(DESIGN, AT, column)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.calibration import (
-    Form,
     JointLikelihood,
     calibrate,
     classes_of,
@@ -105,7 +104,8 @@ def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
     for scenario in (beijing, changed):  # all that a calibration and a forecast are made of, beside the fit
         record = own_record(scenario, 10, until=origin, ahead=True)
         assert np.isnan(record.within(2015, 2015).counts).all()
-        arrays = [of for of in vars(record.choices).values() if isinstance(of, np.ndarray)]
+        columns = vars(record.choices) | record.choices.terms
+        arrays = [of for of in columns.values() if isinstance(of, np.ndarray)]
         assert len(arrays) > 8
         out.append((record.counts, own_rows(scenario, record).x.to_numpy(), *arrays))
     for one, other in zip(*out, strict=True):
@@ -182,7 +182,7 @@ def test_a_state_that_signs_declarations_alone_is_ready_for_those_alone(beijing:
     counts[mine] = 0.0
     counts[mine, c.kinds.index("political_declaration")] = 1.0
     changed = replace(record, counts=counts, choices=replace(c, signed=(counts > 0).astype(float)))
-    found = calibrate(changed, prior, Form(window=10))
+    found = calibrate(changed, prior)
     security, declarations = found.propensity[:, 0]
     assert declarations > 2.0 and security < 0.0
     p = forecast(found, changed.within(2024, 2024).choices)
@@ -197,7 +197,7 @@ def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
 
 def test_the_card_scores_the_model_beside_baselines_of_the_same_record(beijing: Scenario) -> None:
     record = own_record(beijing, 11)
-    card = skill_card(beijing, record, prior_of(beijing, fitted_distribution()), Form(window=10), (2024,), resamples=20)
+    card = skill_card(beijing, record, prior_of(beijing, fitted_distribution()), 10, (2024,), resamples=20)
     assert tuple(card.scores) == ("model", *OWN_BASELINES)
     came = [record.within(year, year).choices.any_signed.sum() for year in (2024,)]
     assert [card.expected[year][1] for year in (2024,)] == came

@@ -8,15 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.data.signals import ORDER
 from balance_sim.evidence.events.absorbed import (
     Absorber,
+    EventPanel,
     clustered,
     fit_absorbed,
     informative,
     joint_chi_square,
     one_step,
-    panel_of,
 )
 from balance_sim.evidence.events.exposure import Periods, act_sets, aimed, aims, remaining, shown
 from balance_sim.evidence.events.measurement import (
@@ -26,9 +25,8 @@ from balance_sim.evidence.events.measurement import (
     groups_of,
     informative_study,
     measure,
-    shipped_weights,
 )
-from balance_sim.evidence.events.report import HalfLives, association, half_lives, in_order
+from balance_sim.evidence.events.report import HalfLives, half_lives
 from balance_sim.model.beliefs import decay
 from event_weights import invented_study, summary
 
@@ -88,7 +86,7 @@ def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:
 
 
 def test_a_group_without_conflict_says_nothing() -> None:
-    panel = panel_of(
+    panel = EventPanel(
         np.array([0.0, 0, 1, 2, 1, 3]),
         np.full(6, 4.0),
         np.array([0, 0, 0, 0, 2, 2]),
@@ -242,19 +240,6 @@ def test_stale_acts_alone_are_no_measurement() -> None:
     assert found.pooled[0].word == "not told"
 
 
-def test_order_of_cost_is_kept_whatever_the_estimates() -> None:
-    found = measure(invented_study(11, TRUTH, states=14, years=5), 0)
-    turned = replace(found, multipliers=found.multipliers[::-1].copy())
-    weights = shipped_weights()
-    for group in ("intent", "alignment"):
-        for one in (in_order(group, found), in_order(group, turned)):
-            weight = np.exp(one.mean) * [weights[kind][group] for kind in ORDER]
-            assert (np.diff(weight) > 0).all()
-            assert np.linalg.eigvalsh(one.covariance).min() > 0
-    sure = replace(found, multipliers=np.full(len(found.columns), 1.7), covariance=np.eye(len(found.columns)) * 1e-6)
-    assert np.exp(in_order("intent", sure).mean) == pytest.approx(1.7, abs=0.02)
-
-
 def test_half_lives() -> None:
     told = HalfLives("symbolic", ("visit",), (0.25, 0.5, 1.0, 2.0, 4.0), (1.0, 6.0, 12.0, 6.0, 1.0))
     assert (told.word, round(told.log_factor[0], 9)) == ("measured", 0.0)
@@ -267,12 +252,6 @@ def test_half_lives() -> None:
         ("symbolic", ("visit",)),
         ("material", ("exercise", "treaty")),
     ]
-
-
-def test_association_is_small_beside_intent() -> None:
-    """h 0.158, f 0.924, beta 0.3, a (1 - a) 0.0701, over 0.0293, times 0.6 / 0.4 for exercises."""
-    share = association([Column("intent", "intent", ("exercise",))])
-    assert share == pytest.approx(0.158 * 0.924 * 0.3 * 0.0701 / 0.0293 * 1.5, rel=0.01)
 
 
 @pytest.mark.long

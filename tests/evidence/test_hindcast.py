@@ -289,10 +289,10 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     [
         ("runs: many", r"1:7: error\[E201\] runs"),
         ("widow: 3", r"1:1: error\[E101\] widow"),
-            ("baselines: [logit]", r"error\[E211\] baselines"),
+        ("baselines: [logit]", r"error\[E211\] baselines"),
         ("until: 1990", r"error\[E210\] until"),
         ("- 1", r"1:1: error\["),
-            ("persistence: 1.5", r"error\[E203\] persistence"),
+        ("persistence: 1.5", r"error\[E203\] persistence"),
     ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -135,14 +135,10 @@ def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
 @pytest.mark.parametrize(("times", "plus"), [(2.0, 0.0), (-3.0, 5.0), (1e9, 0.0)])
 def test_same_term_twice_is_named(record: Choices, times: float, plus: float, propensities: bool) -> None:
     again = record.common[:, :, :1] * times + plus
-    twice = replace(
-        record,
-        common=np.concatenate([record.common, again], axis=2),
-        common_names=(*record.common_names, "again"),
-    )
+    twice = replace(record, terms={"again": again[..., 0], **record.terms})
     with pytest.raises(DataError, match=r"does not tell these apart: .*again") as caught:
         fit(twice, propensities=propensities)
-    assert record.common_names[0] in str(caught.value)
+    assert record.names[0] in str(caught.value)
     assert "joint_democracy" not in str(caught.value)  # the innocent are not named
 
 
@@ -156,7 +152,7 @@ def test_a_sign_of_theory_that_the_record_wants_is_kept_and_hardly_shrunk(record
 
 def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> None:
     """The gain turned round: its weight would be the negative of the true one. What is left is the fit without it."""
-    turned = replace(record, by_kind=-record.by_kind)
+    turned = replace(record, terms=record.terms | {"security_gain": -record.terms["security_gain"]})
     found = fit(turned, propensities=False, signs=True)
     assert [one.name for one in found.conflicts] == ["security_gain"]
     assert found.conflicts[0].estimate < 0 < found.conflicts[0].standard_error
@@ -174,19 +170,20 @@ def test_parts_within_and_between_by_hand(record: Choices) -> None:
         year=np.array([1991, 1990, 1992, 1990, 1991]),
         a=np.zeros(5, dtype=np.int64),
         b=np.array([1, 1, 1, 2, 2]),
-        common=np.array([[3.0, 6.0], [1.0, 2.0], [8.0, 1.0], [5.0, 0.0], [7.0, 4.0]])[:, :, None],
-        by_kind=np.arange(20.0).reshape(5, 2, 2, 1),
-        common_names=("hostility",),
+        terms={
+            "hostility": np.array([[3.0, 6.0], [1.0, 2.0], [8.0, 1.0], [5.0, 0.0], [7.0, 4.0]]),
+            "security_gain": np.arange(20.0).reshape(5, 2, 2),
+        },
     )
     parts = within_and_between(few, ("hostility", "security_gain"))
-    assert parts.common_names == ("hostility (between)", "hostility (within)")
-    assert parts.by_kind_names == ("security_gain (between)", "security_gain (within)")
+    wanted = [f"{term} ({part})" for term in few.names for part in ("between", "within")]
+    assert list(parts.names) == wanted
     between = [[2.0, 4.0], [1.0, 2.0], [4.0, 3.0], [5.0, 0.0], [6.0, 2.0]]
     np.testing.assert_allclose(parts.common[..., 0], between)
-    np.testing.assert_allclose(parts.common.sum(axis=-1), few.common[..., 0])
+    np.testing.assert_allclose(parts.common.sum(axis=-1), few.terms["hostility"])
     np.testing.assert_allclose(parts.by_kind[2, 1, 0, 0], (2.0 + 6.0 + 10.0) / 3)  # rows 0, 1, 2 of that side and kind
-    np.testing.assert_allclose(parts.by_kind.sum(axis=-1), few.by_kind[..., 0])
-    assert within_and_between(few, ()).common_names == ("hostility",)
+    np.testing.assert_allclose(parts.by_kind.sum(axis=-1), few.terms["security_gain"])
+    assert within_and_between(few, ()).names == few.names
 
 
 def test_one_weight_for_both_parts_is_the_term(record: Choices) -> None:
@@ -224,7 +221,7 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
 
 
 def test_refusals(record: Choices) -> None:
-    flat = replace(record, common=np.ones_like(record.common))
+    flat = replace(record, terms=record.terms | {"size": np.ones_like(record.terms["size"])})
     with pytest.raises(DataError, match="does not vary"):
         fit(flat)
     with pytest.raises(DataError, match="no agreement of type defence_cooperation"):

@@ -138,9 +138,9 @@ def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None
     with refused("E601"):
         load_history(tmp_path / "none", 1992, 1992)
     for first, last in ((-5, 1992), (1815, 1992), (1992, 99999)):
-        with pytest.raises(DataError, match=r"this year lies outside 1816\.\.2200 \(found"):
+        with pytest.raises(DataError, match=r"1816\.\.2200"):
             load_history(tmp_path, first, last)
-    with pytest.raises(DataError, match="the period ends before it starts"):
+    with pytest.raises(DataError, match="not in order"):
         load_history(DATA, 1993, 1992)
 
 
@@ -183,5 +183,5 @@ def test_depths_are_the_shipped_ones() -> None:
 def test_a_year_before_the_first_capability_is_refused(history: History) -> None:
     """It would have no share of capability, and the model no number."""
     unknown = replace(history, capability=np.full_like(history.capability, np.nan))
-    with pytest.raises(DataError, match=r"no state's capability is known at the start of (\d+), which is that of"):
+    with pytest.raises(DataError, match="no state's capability is known"):
         scenario_at(unknown, int(history.years[0]))

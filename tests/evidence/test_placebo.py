@@ -32,7 +32,7 @@ def gain_of(record: Choices) -> np.ndarray:
 
 def test_one_step_is_near_the_fit(record: Choices, null: object) -> None:
     """The score's one step against the estimate of a whole fit."""
-    column = record.common[:, :, record.common_names.index("joint_democracy")]
+    column = record.terms["joint_democracy"]
     whole = fit(record.with_terms(("proximity", "size", "joint_democracy")), propensities=False)
     at = whole.names.index("joint_democracy")
     step, z = placebo.z_of(null, column)

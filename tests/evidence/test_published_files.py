@@ -70,18 +70,6 @@ def test_one_cell_without_a_value_anywhere(tmp_path: Path, name: str) -> None:
     assert reader(path).frame.empty
 
 
-def test_capabilities_as_cow_publishes_them(tmp_path: Path) -> None:
-    text = (
-        "stateabb,ccode,year,milex,milper,irst,pec,tpop,upop,cinc,version\n"
-        "USA,2,2011,655388000,1430,86398,3239985,312000,-9,.139,2021\n"
-        "MCO,221,2011,-9,-9,0,-9,37,,-9,2021\n"
-        "MCO,221,2012,-8,-7,0,1,37,1,-8,2021\n"
-    )
-    frame, report = SOURCES["capability"].read(put(tmp_path, text))
-    assert frame["cinc"].isna().tolist() == [False, True, True]
-    assert (report.first_year, report.last_year) == (2011, 2011)
-
-
 def test_tabs_semicolons_capitals_and_latin_1(tmp_path: Path) -> None:
     rows = "Year,Ccode,IdealPointAll,IdealPointFP,Countryname\n2000,2,2.7,2.9,United States\n2000,600,-1,-0.9,C\xf4te\n"
     plain = SOURCES["ideal"].read(put(tmp_path, rows)).frame
@@ -133,17 +121,6 @@ def test_contiguity_by_year_and_open_ends(tmp_path: Path) -> None:
     assert list(report.dropped) == ["no type", "no beginning"]
 
 
-def test_distances_that_are_not_known(tmp_path: Path) -> None:
-    text = "ccode1,ccode2,year,mindist\n2,20,2000,0\n20,2,2000,0\n2,31,2000,-9\n2,,2000,5\n2,40,,5\n"
-    frame, report = SOURCES["distance"].read(put(tmp_path, text))
-    assert frame["km"].tolist() == [0]
-    assert list(report.dropped) == [
-        "a state without a COW number",
-        "no year",
-        "no distance",
-    ]
-
-
 def test_quarrels_with_open_ends_and_unknown_parts(tmp_path: Path) -> None:
     rivals = "rivalry,ccode1,ccode2,start,end\nA,2,365,1945,1989\nB,2,710,1949,9999\nC,2,731,-9,1999\n"
     frame, report = SOURCES["rivalry"].read(put(tmp_path, rivals))
@@ -163,15 +140,6 @@ def test_quarrels_with_open_ends_and_unknown_parts(tmp_path: Path) -> None:
         "1902-12-31",
     )
     assert list(report.dropped) == ["no year of start or end"]
-
-
-def test_vdem_rows_without_a_number_and_rows_twice(tmp_path: Path) -> None:
-    text = "country_name,country_text_id,country_id,year,COWcode,v2x_polyarchy,v2x_libdem\n"
-    text += "Mexico,MEX,3,1900,70,0.2,0.1\nMexico,MEX,3,1900,70,0.2,0.1\n"
-    text += "Hamburg,HMB,1,1850,,0.2,0.1\nMexico,MEX,3,1901,70,,\n"
-    frame, report = SOURCES["democracy"].read(put(tmp_path, text, encoding="latin-1"))
-    assert frame["polyarchy"].isna().tolist() == [False, True]
-    assert list(report.dropped) == ["a state without a COW number", "the same row again"]
 
 
 def test_dates_of_several_kinds(tmp_path: Path) -> None:

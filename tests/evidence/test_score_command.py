@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.lines import (
     judged,
 )
@@ -30,7 +29,6 @@ TRILATERAL = "".join(
 )
 FORECAST = "iso3_a,iso3_b,p\nJPN,AUS,0.3\nPHL,JPN,0.2\nUSA,GBR,1\nFRA,DEU,0\n"
 RUNS = 60
-EXTRACT = Path(__file__).parent / "data"
 
 
 def score(*words: object) -> tuple[int, str]:
@@ -164,20 +162,6 @@ def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_p
     assert later["frozen"] == kept["frozen"]
     code, text = score(frozen, files["some"], "--kind", "access")
     assert (code, "--kind does not apply to this forecast" in text) == (2, True)
-
-
-@pytest.mark.slow
-def test_all_five_baselines_with_a_history(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the small extract; five years are all that it can train on."""
-    pytest.importorskip("sklearn")
-    monkeypatch.setattr("balance_sim.evidence.forecast.forecast.WINDOW", 5)
-    found = scored(files["forecast"], files["some"], "--from", "1994-01-01", "--until", "1994-12-31", "--data", EXTRACT)
-    assert set(BASELINES) <= set(found)
-    assert found["reference"] == "base rate of the past"
-    assert found["base_rate"]["log_skill"] == 0
-    for name in BASELINES:
-        assert 0 < found[name]["expected"] < 4
-    assert not any("need a history" in note for note in found["notes"])
 
 
 def test_every_key_is_on_the_page(files: dict[str, Path]) -> None:

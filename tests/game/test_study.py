@@ -105,7 +105,7 @@ def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game
     (tmp_path / "more.yaml").write_text(
         GAME.replace("outcome: relations, of: XBE", "outcome: effort"), encoding="utf-8"
     )
-    with pytest.raises(WrongRequest, match="other players, or other outcomes"):
+    with pytest.raises(WrongRequest, match="holds another study"):
         play(load_game(tmp_path / "more.yaml"), 4, 3, out=tmp_path / "g")
 
 

@@ -19,6 +19,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
+from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.study.arms import compile_arms
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
@@ -50,7 +51,7 @@ def same(one: Any, other: Any) -> bool:
 
 def forget() -> None:
     """Nothing of what was compiled before is held on to."""
-    compiled._PARTS.clear()
+    compiled._PARTS = RecentResults(most=32)
 
 
 def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:

@@ -237,12 +237,12 @@ def test_the_likelihoods_terms_are_the_engines(three) -> None:  # type: ignore[n
         0,
     )
     a, b = (world.codes.index(code) for code in ("XAR", "XBE"))
-    assert found["hostility"][0, :, 0] == pytest.approx([-view.hostility[0, a, b], -view.hostility[0, b, a]])
+    assert found["hostility"][0] == pytest.approx([-view.hostility[0, a, b], -view.hostility[0, b, a]])
     q = view.against[0, a, b]
-    assert found["bandwagon"][0, 0, 0] == pytest.approx(0.3 * q * q / view.balance[0, a])
+    assert found["bandwagon"][0, 0] == pytest.approx(0.3 * q * q / view.balance[0, a])
     both = math.sqrt(view.balance[0, a] * view.balance[0, b])
     shared = math.sqrt(view.threat[0, a, 2] * view.threat[0, b, 2])
-    assert found["common_threat"][0, 0, 0] == pytest.approx(shared / both)
+    assert found["common_threat"][0, 0] == pytest.approx(shared / both)
 
 
 def test_a_change_since_the_start_counts_by_its_own_share(three) -> None:  # type: ignore[no-untyped-def]

@@ -13,7 +13,7 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.estimates import Estimates
+from balance_sim.study.estimates import estimates_of
 from balance_sim.study.outcomes import (
     FILTERED,
     MEASURES,
@@ -92,11 +92,11 @@ def test_each_type_has_its_least_jump() -> None:
 )
 def test_nothing_seen_in_ten_runs_is_no_interval_of_no_length(outcome: str, jump: float) -> None:
     """Wilson's bound for none of ten, times one state or one agreement's share; it was [0, 0] for the first two."""
-    found = Estimates(["ref", "event"], steps=STEPS)
     values = pa.array([0.0] * 20)
     moved = pa.array([0.0] * 10 + [1e-9] * 10)  # the arms are not the same in everything
     arms, runs = pa.array(["ref"] * 10 + ["event"] * 10), pa.array([*range(10)] * 2)
-    found.add(pa.table({"run": runs, "arm": arms, outcome: values, "camps_energy_90": moved}))
+    table = pa.table({"run": runs, "arm": arms, outcome: values, "camps_energy_90": moved})
+    found = estimates_of([table], ["ref", "event"], steps=STEPS)
     row = found.effects_frame().set_index("outcome").loc[outcome]
     assert row["hi"] == pytest.approx(jump * 1.959964**2 / 10, rel=1e-6)
     assert row["lo"] == -row["hi"]

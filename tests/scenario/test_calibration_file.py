@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from balance_sim.scenario import Scenario, check_scenario, load_scenario, scenario_files, with_values
+from balance_sim.scenario import check_scenario, load_scenario, scenario_files, with_values
 from balance_sim.scenario.diagnostics import Diagnostic
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 
@@ -78,20 +78,12 @@ def test_what_the_file_gives_itself_stays(copy: Path) -> None:
     assert len(scenario.frailties) == 2
 
 
-def test_a_theory_that_switches_terms_off_switches_them_off(copy: Path) -> None:
-    assert set(load_scenario(copy, theory="null").theory.weights.values()) == {0.0}
-
-
 def test_points_of_a_design_keep_the_calibration(copy: Path) -> None:
     scenario = load_scenario(copy)
     moved = with_values(scenario, {"events.signal.targets": ["USA"], "frailties.CHN-RUS.factor": 2.0})
     assert moved.calibration == scenario.calibration
     assert {f.factor for f in moved.frailties if (f.a, f.b) == ("CHN", "RUS")} == {2.0}
     assert moved.kinds == scenario.kinds
-
-
-def test_changes_by_the_user_do_not_make_it_stale(copy: Path) -> None:
-    assert isinstance(load_scenario(copy, set=["states.USA.democracy=0.1"]), Scenario)
 
 
 def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:
@@ -150,9 +142,3 @@ def test_no_file_and_no_calibration(copy: Path) -> None:
     assert load_scenario(copy).frailties == ()
 
 
-def test_an_arm_cannot_set_a_factor(copy: Path) -> None:
-    text = copy.read_text()
-    copy.write_text(
-        text.replace("    reference: true\n", "    reference: true\n    set: {frailties.AUS-CAN.factor: 2}\n")
-    )
-    assert [error.code for error in errors(copy)] == ["E110"]

@@ -52,18 +52,6 @@ def outcome(folder: Path, data: bytes) -> list[str]:
     return [one.code for one in errors]
 
 
-def test_the_file_itself_is_accepted(folder):
-    assert outcome(folder, TEXT.encode()) == []
-
-
-@QUICK
-@given(at=st.integers(0, len(TEXT) - 1), byte=st.integers(0, 255))
-def test_one_byte_changed(folder, at, byte):
-    data = bytearray(TEXT.encode())
-    data[at] = byte
-    outcome(folder, bytes(data))
-
-
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("summit"),
     lambda inner: (

@@ -4,7 +4,6 @@ described once, and the reference page says the same."""
 from __future__ import annotations
 
 import json
-import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -99,10 +98,6 @@ def keys() -> list[tuple[str, str, str, Any]]:
     ]
 
 
-def words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z]{2,}", text.casefold()))
-
-
 def is_number(field: Any) -> bool:
     types = {str(one.get("type")) for one in (field, *field.get("anyOf", ()))}
     return bool({"number", "integer"} & types) and "enum" not in field and "const" not in field
@@ -114,22 +109,10 @@ def test_every_key_is_described_with_unit_and_example():
     assert lacking == []
     for kind, part, key, field in keys():
         said, place = told[part][key], f"{part}.{key}"
-        new = words(said["text"]) - words(key.replace("_", " ")) - {"of", "the", "is", "it", "this"}
-        assert len(new) >= 2, place
         assert field["description"].startswith(said["text"]), place
         assert not is_number(field) or unit_of(key, said), place
         assert field["examples"] != [None], place
-        example = content(f"it: {_as_yaml(field['examples'][0])}")["it"]
-        assert fits(example, field, SCHEMAS[kind]), place
-
-
-def _as_yaml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_as_yaml(child)}" for key, child in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_as_yaml, value)) + "]"
-    is_day = isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)
-    return repr(value).lower() if isinstance(value, bool) else repr(value) if not is_day else value
+        assert fits(field["examples"][0], field, SCHEMAS[kind]), place
 
 
 def test_no_text_describes_a_key_that_is_gone():

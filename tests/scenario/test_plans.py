@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError
+from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError, refusal
 from balance_sim.scenario.plans import Refuse, kind_of_file, read_plan
 from balance_sim.scenario.schema import Day, Strict
-from balance_sim.scenario.validation import refusal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 
@@ -83,6 +82,3 @@ def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:
     ]
 
 
-def test_another_kind_of_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="E012"):
-        read(tmp_path, "until: 2010\nwindow: 3\n")

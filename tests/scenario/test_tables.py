@@ -57,7 +57,7 @@ ACCORDS = [
     ("a year alone", "1953-10-01", "1953", "E209", 3, 6),
     ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4),
     ("bad status", "signed_not_in_force", "sined", "E211", 5, 9),
-    ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 3),
+    ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 1),
     ("in force early", "1960-06-23", "1959-06-23",
      "E215", 2, 7),
     ("scheduled early", "2025-09-11", "2025-08-11", "E215", 5, 11),

@@ -30,6 +30,13 @@ runs: 24
 seed: 7
 outcomes: [accords_all_300]
 """
+IN_BLOCKS = """
+import sys
+from balance_sim.cli import main
+from balance_sim.study import sweep
+sweep.block_size = lambda *_: {block}
+main(sys.argv[1:])
+"""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,8 +78,11 @@ class Lab:
         assert old in text
         self.path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
-    def args(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "balance_sim", *words]
+    def args(self, *words: str, block: int | None = None) -> list[str]:
+        """The command; in blocks of so many replications, so that there are several."""
+        if block is None:
+            return [sys.executable, "-m", "balance_sim", *words]
+        return [sys.executable, "-c", IN_BLOCKS.format(block=block), *words]
 
     def call(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -86,9 +96,9 @@ class Lab:
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
-    def start(self, *words: str, **env: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, block: int | None = None, **env: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self.args(*words), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            self.args(*words, block=block), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True, env=os.environ | {"PYTHONPATH": str(self.folder)} | env,
         )  # fmt: skip
 
@@ -123,9 +133,12 @@ class Lab:
     @staticmethod
     def workers(driver: subprocess.Popen[Any]) -> list[int]:
         """Worker processes of a driver, without the resource tracker."""
-        path = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
+        words: list[str] = []
+        with contextlib.suppress(OSError):
+            for path in Path(f"/proc/{driver.pid}/task").glob("*/children"):
+                words += path.read_text().split()
         out = []
-        for word in path.read_text().split() if path.exists() else []:
+        for word in words:
             try:
                 line = Path(f"/proc/{word}/cmdline").read_bytes()
             except OSError:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
-from balance_sim.study.shards import Shard, encode, read_record, record_bytes, sha256_of
+from balance_sim.study.shards import Shard, encode, read_record, sha256_of
 
 
 def forge(shard: Shard, table: str, content: bytes) -> None:
     """Put these bytes in the place of a table's, and seal them."""
-    shard.path(table).write_bytes(content)
     record = read_record(shard.record_path)
     files = record.files | {table: sha256_of(content)}
     record = record.model_copy(update={"files": files})
-    shard.record_path.write_bytes(record_bytes(record))
+    Shard(shard.folder, shard.number, record).write({table: content})
 
 
 def forge_table(shard: Shard, table: str, change: Callable[[pa.Table], pa.Table]) -> None:

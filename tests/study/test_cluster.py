@@ -57,7 +57,7 @@ def cluster(tmp_path, request):
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, undisturbed):
     address, workers = cluster
-    process = lab.start("sweep", "exp.yaml", "--out", "there", "--scheduler", address, "--block", "4")
+    process = lab.start("sweep", "exp.yaml", "--out", "there", "--scheduler", address, block=4)
     lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
     os.kill(workers[0].pid, signal.SIGKILL)
     assert process.wait(timeout=180) == 0
@@ -84,11 +84,12 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
     lab.edit("runs: 24", "runs: 20000")
     program = (
         "import sys; from balance_sim.study import cluster; cluster.WORKERLESS_SECONDS = 2; "
+        "from balance_sim.study import sweep; sweep.block_size = lambda *_: 4; "
         "from balance_sim.cli import main; main(sys.argv[1:])"
     )
     words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]
     process = subprocess.Popen(
-        [*words, "--block", "4"], cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        words, cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
     for one in workers if lost == "workers" else [workers[0].scheduler]:

@@ -12,7 +12,7 @@ import pytest
 from balance_sim.model.own import fingerprint
 from balance_sim.model.own.fingerprint import CodeDiffers, CodeFingerprint, code_fingerprint, packed
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.processes import run_in_processes
+from balance_sim.study.processes import LocalWorkers, run_at
 from balance_sim.study.store import Store
 
 from .test_cluster import cluster  # noqa: F401 - a fixture
@@ -93,14 +93,15 @@ def test_a_module_edited_in_mid_run_is_refused_by_the_workers_that_start_then(mi
     (mine / "helper.py").write_text("import os, time\n\ndef pid(task):\n    time.sleep(0.2)\n    return os.getpid()\n")
     (mine / "mine.py").write_text(
         "import helper\n\nclass Job:\n    references = ('mine:Job',)\n"
-        "    def do(self, task): return helper.pid(task)\n    def named(self, task): return str(task)\n"
+        "    def begin(self): return self.do\n    def do(self, task): return helper.pid(task)\n    def named(self, task): return str(task)\n"
         "    def limit(self, task): return None\n    def pieces(self, task): return ()\n"
         "    def lost(self, task, why): return 0\n"
     )
     import mine as module
 
     def edit_and_kill() -> None:
-        for pid in run_in_processes(module.Job(), range(30), 2):
+        job = module.Job()
+        for pid in run_at(LocalWorkers(job.begin, job.references, 2), job, range(30)):
             (mine / "helper.py").write_text((mine / "helper.py").read_text() + "# edited\n")
             os.kill(pid, signal.SIGKILL)
 

@@ -35,7 +35,6 @@ from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.estimates import Counts, PairedDifference
 from balance_sim.study.result import Result
 from balance_sim.study.shards import encode
 
@@ -72,25 +71,6 @@ def test_same_seed_same_bytes_in_another_process() -> None:
     command = [sys.executable, "-c", DIGEST, str(PATH)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | more, check=True, umask=0o077)
     assert done.stdout.strip() == here != other
-
-
-def test_summary_statistics_in_closed_form() -> None:
-    """1 to 100 in any order: the smallest value that the share does not exceed; sd by hand."""
-    values = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
-    found = Counts()
-    found.add(values)
-    assert found.quantiles([0.05, 0.25, 0.5, 0.75, 0.95]) == [5, 25, 50, 75, 95]
-    assert (found.mean(), found.sd()) == (50.5, pytest.approx(np.sqrt(100 * 101 / 12)))
-    assert found.error() == pytest.approx(found.sd() / 10)
-    late = Counts()
-    late.add(np.array([1.0, 2.0, 3.0, np.nan]))  # "not by the horizon": after every day, in no mean
-    assert late.quantiles([0.25, 0.5, 0.75]) == [1, 2, 3]
-    assert np.isnan([late.quantiles([0.95])[0], late.mean(), late.sd()]).all()
-    paired = PairedDifference()
-    paired.add(np.array([3.0, 5.0, 4.0, 9.0]), np.array([1.0, 5.0, 5.0, 5.0]))
-    row = paired.row(0.0)
-    assert (row["estimator"], row["mean"]) == ("count", 1.25)
-    assert (row["share_positive"], row["share_negative"]) == (0.5, 0.25)
 
 
 def test_occasions_lead_to_consent_as_often_as_the_weights_say() -> None:

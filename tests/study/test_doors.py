@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 from balance_sim.cli import main
 from balance_sim.effects.run import run
-from balance_sim.study.store import Store, encode
+from balance_sim.study.shards import encode
+from balance_sim.study.store import Store
 from click.testing import CliRunner
 
 from .forged import forge

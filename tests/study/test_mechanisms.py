@@ -15,14 +15,12 @@ from balance_sim.article.beliefs import FrozenWorld
 from balance_sim.article.mechanisms import (
     MECHANISMS,
     measured,
-    verdict,
 )
 from balance_sim.article.mechanisms.agreements import (
     elasticity,
     gained,
     guests_of,
     standardised,
-    strata,
 )
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
 from balance_sim.article.mechanisms.spiral import loop_gains, sampled
@@ -34,8 +32,7 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
-from balance_sim.scenario import arm_scenario, load_scenario, value_at
-from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.scenario import arm_scenario, load_scenario
 from balance_sim.stats.intervals import NORMAL
 from balance_sim.study.arms import compile_arms, extra_arms
 from balance_sim.study.blocks import Block, simulate_block
@@ -109,10 +106,6 @@ def test_elasticity_of_a_power_is_its_exponent(power: float) -> None:
 
 def test_elasticity_of_an_excess_that_is_not_there_is_missing() -> None:
     assert np.isnan(elasticity(np.array([0.5, 1.0]), np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 1.0]]))[0])
-
-
-def test_strata_hold_as_many_each() -> None:
-    assert strata(np.array([5.0, 1.0, 4.0, 2.0, 3.0, 6.0]), 3).tolist() == [2, 0, 1, 0, 1, 2]
 
 
 def test_standardised_effects_by_hand() -> None:
@@ -190,21 +183,6 @@ def test_days_gained_count_the_same_accord_in_both_arms_only() -> None:
     frame = pd.DataFrame(rows, columns=["arm", "origin", "occasion", "after"])
     frame = frame.assign(run=0, dyad=frame["occasion"], kind="access")
     assert gained(frame, "one", "ref")["days"].tolist() == [35.0]
-
-
-@pytest.mark.parametrize(
-    ("lo", "hi", "sign", "word"),
-    [
-        (0.1, 0.2, 1, "as expected"),
-        (0.1, 0.2, -1, "opposite"),
-        (-0.2, -0.1, -1, "as expected"),
-        (-0.1, 0.1, 1, "not distinguishable"),
-        (0.0, 0.1, 1, "not distinguishable"),
-        (float("nan"), float("nan"), 1, "not distinguishable"),
-    ],
-)
-def test_an_interval_decides_what_is_found(lo: float, hi: float, sign: int, word: str) -> None:
-    assert verdict(lo, hi, sign) == word
 
 
 # --- what is observed -----------------------------------------------------------------------------------
@@ -469,32 +447,6 @@ def implied_signs():
     return module
 
 
-@pytest.mark.slow
-def test_the_first_ten_draws_have_signs_that_the_file_allows(scenario) -> None:
-    """No more of the ten can have a sign than of all draws, nor fewer than all less the others."""
-    script = implied_signs()
-    found = script.drawn(scenario, first=10)
-    for at, name in enumerate(script.IDS):
-        draws, shipped, _ = script.shipped()[name]
-        shares = [sign * found[:, k, at] > 0 for k in (0, 1) for sign in (1, -1)]
-        for share, of in zip(shipped, shares, strict=False):
-            assert round(share * draws) - (draws - 10) <= of.sum() <= round(share * draws), name
-    assert len(np.unique(found[:, 0, 0])) == 10  # and the draws do differ
-
-
-def test_draws_keep_their_ranges_and_signals_rise(scenario) -> None:
-    script = implied_signs()
-    spans = script.ranges(scenario)
-    assert {"parameters.beta", "event_kinds.treaty.intent", "capability.gdp"} <= set(spans)
-    assert "step_days" not in spans
-    for point, _ in zip(script.points(scenario), range(5), strict=False):
-        intents = [abs(point.event_kinds[kind].intent) for kind in SIGNAL_ORDER]
-        assert intents == sorted(intents)
-        assert sum(value_at(point, path) for path in spans if path.startswith("capability")) == pytest.approx(1)
-        for path, (low, high) in spans.items():
-            assert low <= value_at(point, path) <= high, path
-
-
 @pytest.mark.long
 def test_the_file_of_signs_is_what_its_command_makes(scenario) -> None:
     script = implied_signs()
@@ -561,13 +513,3 @@ def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
     assert all("no arm beside" in row["why"] for row in rows.values())
 
 
-def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):
-    """45,637 days before the event, and not in force yet: more than 16 bits."""
-    text = (SCENARIO.parents[1] / "experiments" / "smoke" / "five_states.yaml").read_text(encoding="utf-8")
-    old = "status: in_force, signed: 2015-03-01"
-    assert old in text
-    path = tmp_path / "old.yaml"
-    path.write_text(text.replace(old, "status: signed, signed: 1900-03-01"), encoding="utf-8")
-    found = run(load_scenario(path), runs=4, seed=1)
-    assert (found.agreements["signed"].astype(str) == "1900-03-01").any()
-    assert set(measured(found)) == {f"M{number}" for number in range(1, 18)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario.errors import StudyError
-from balance_sim.study.processes import map_in_order, run_in_processes
+from balance_sim.study.processes import LocalWorkers, map_in_order, run_at
 
 WORK = """
 import os, time
@@ -28,6 +28,7 @@ class Work:
             time.sleep(600)
         return task, "done", os.getpid()
 
+    def begin(self): return self.do
     def named(self, task): return f"task {task}"
     def limit(self, task): return 0.5 if self.endless >= 0 else None
     def pieces(self, task): return task if isinstance(task, list) else ()
@@ -53,13 +54,17 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return work
 
 
-def said(job, tasks, workers: int = 2) -> dict:
-    return {str(task): words for task, words, _ in run_in_processes(job, tasks, workers)}
+def done(job, tasks) -> list:
+    return list(run_at(LocalWorkers(job.begin, job.references, 2), job, tasks))
+
+
+def said(job, tasks) -> dict:
+    return {str(task): words for task, words, _ in done(job, tasks)}
 
 
 @pytest.mark.slow
 def test_tasks_come_to_what_they_are_from_other_processes(work) -> None:
-    found = list(run_in_processes(work.Work(), range(9), 2))
+    found = done(work.Work(), range(9))
     assert sorted(task for task, _, _ in found) == list(range(9))
     assert os.getpid() not in {pid for _, _, pid in found}
 

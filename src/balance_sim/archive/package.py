@@ -1,61 +1,80 @@
 """`package`: what a study was made of, what came of it, and how to make it again, in
-one archive."""
+one archive.
+
+README.md           in the sections that data editors of the social sciences ask for
+package.json        digests, and the sha256 of every other member: `Package`
+manifest.json       what was run: scenario, arms, seed, versions (`study.manifest`)
+points.*.parquet    of a sweep: the values of each point
+inputs/             the files as their author wrote them
+requirements.txt    versions for pip
+results/            summary and tables
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from balance_sim.archive.about import FORMAT, About, checked_about
-from balance_sim.archive.differences import Tables
 from balance_sim.archive.members import zipped
-from balance_sim.archive.papers import (
-    INPUT_NAME,
-    duration,
-    input_files,
-    json_bytes,
-    papers,
-)
-from balance_sim.archive.stored import StoredStudy, stored_study
-from balance_sim.archive.verify import verify
-from balance_sim.effects.result import AnalysedResult, open_result
+from balance_sim.archive.verify import open_study, verify
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
+from balance_sim.scenario.files import shipped_text
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of
-from balance_sim.study.shards import row_bytes
-from balance_sim.study.sweep_result import SweepResult, combined, open_sweep
+from balance_sim.study.manifest import Manifest, Name, Sealed, Sha256, sealed
+from balance_sim.study.shards import Digest, sha256_of
+from balance_sim.study.store import Store, came_to_its_end, read_summary
+from balance_sim.study.sweep_result import SweepResult, combined
 
-TABLES = {"run": ("levels", "effects", "dyads"), "sweep": ("levels", "effects")}
-"""Tables under results/, by type of study."""
-PAPERS = (
-    "package.json",
-    "README.md",
-    "scenario.json",
-    "parameters.csv",
-    "sources.csv",
-    "requirements.txt",
-)
-COPIED = (
-    "study",
-    "classes",
-    "arms",
-    "seed",
-    "model",
-    "own_outcomes",
-    "own_rules",
-    "game",
-    "draw_parameters",
-    "mechanisms",
-    "own_code",
-)
-"""Keys of package.json that stand in the manifest."""
+FORMAT = 4
+SUMMARY = "results/summary.json"
+SECTIONS = ["states", "accords", "events", "disputes", "no_relations", "distances"]
+SECTIONS += ["trade", "provocations"]
+"""Tables of a scenario whose rows name sources."""
+PIP = ("balance_sim", "numpy", "pandas", "pyarrow", "scipy")
+"""Programs that pip installs."""
+MINUTES = (10, 60, 120, 480, 1440, 4320)
+"""Steps in which the README says how long a study took."""
+INPUT = re.compile(r"inputs/.+\.(?:yaml|yml|csv|json)")
+"""Files of the scenario's author."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\-/]|(?<![^/])[.\-]+")
+
+
+class Package(Sealed):
+    """package.json: what came of the study.
+
+    Attributes
+    ----------
+    digest, agreements_digest : of all results; of agreements and their dates alone
+    failed : point and number of each replication on record as failed
+    files : sha256 of every other member
+    took : how long the study took, in words
+    """
+
+    format: int = FORMAT
+    digest: Sha256
+    agreements_digest: Sha256
+    failed: tuple[tuple[int, int], ...]
+    files: dict[str, Sha256]
+    took: Name
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of a study: its digests, and summary and tables as an archive holds
+    them."""
+
+    digest: str
+    agreements_digest: str
+    files: dict[str, bytes]
 
 
 def package(folder: Path, out: Path | None = None) -> Path:
@@ -64,141 +83,167 @@ def package(folder: Path, out: Path | None = None) -> Path:
 
     Raises WrongRequest for an unfinished study, StoreDamaged for a damaged one,
     CannotWrite."""
-    study = stored_study(folder)
-    if not study.finished:
-        raise WrongRequest(
-            f"{folder} is not finished: give its command again, then package it"
-        )
     damage = verify(folder, sample=0).damage
     if damage:
-        raise StoreDamaged(
-            f"{damage[0].text()}; give the study's own command again first"
-        )
+        raise StoreDamaged(f"{damage[0].why}; give the study's own command again first")
     path = out or folder.parent / f"{folder.resolve().name}.zip"
     if path.exists():
         raise WrongRequest(f"{path} is there already; choose another --out")
-    content = zipped(files_of(study))
+    content = zipped(files_of(folder))
     make_folder(path.parent)
     write_atomic(path, content)
     return path
 
 
-def files_of(study: StoredStudy) -> dict[str, bytes]:
-    """Return every member of the archive by its name."""
-    manifest = study.manifest
-    scenario = scenario_of(manifest)
-    results, facts, files = (_sweep_facts if study.is_sweep else _run_facts)(study)
-    files |= {
-        name: content
-        for name, content in input_files(manifest.files).items()
-        if INPUT_NAME.fullmatch(name)
-    }
-    timing = (study.summary or {}).get("timing") or {}
-    about = checked_about(
-        {key: getattr(manifest, key) for key in COPIED}
-        | facts
-        | {
-            "format": FORMAT,
-            "name": manifest.name,
-            "scenario": manifest.scenario.model_dump(exclude_unset=True),
-            "runs": study.runs,
-            "outcomes": list(manifest.design.outcomes),
-            "versions": manifest.versions[-1].programs,
-            "code": manifest.fingerprint.package,
-            "cpu": manifest.cpu,
-            "took": duration(timing.get("seconds")),
-            "files": {},
-        }
-    )
-    files |= results
-    files |= papers(about, scenario, files, len(study.points))
-    sums = {name: sha256(files[name]).hexdigest() for name in sorted(files)}
-    about = about.model_copy(update={"files": sums})
-    files["package.json"] = json_bytes(about.model_dump(by_alias=True))
-    return files
-
-
-Facts = tuple[dict[str, bytes], dict[str, Any], dict[str, bytes]]
-"""Results, keys of package.json, and other members."""
-
-
-def _run_facts(study: StoredStudy) -> Facts:
-    """Return what came of a run."""
-    result = open_result(study.store.folder, study.runs)
-    accords = combined([("", agreements_digest(result.blocks(), result.arms))])
-    frames = {name: getattr(result, name) for name in TABLES["run"]}
-    facts = _facts(result, accords) | {"factors": []}
-    return results_of(result.summary(), frames), facts, {}
-
-
-def _sweep_facts(study: StoredStudy) -> Facts:
-    """Return what came of a sweep, and its points."""
-    sweep = open_sweep(study.store.folder)
-    digests = []
-    rows = []
-    for number in sweep.table.numbers():
-        point = sweep.table.points[number]
-        digest = agreements_digest(sweep.blocks(number), sweep.arms)
-        digests.append((point.key, digest))
-        rows.append(
-            {
-                "point": number,
-                "key": point.key,
-                "label": point.label,
-                "values": {path: _plain(value) for path, value in point.values},
-            }
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return every member of the archive by its name. Raises WrongRequest for an
+    unfinished study."""
+    store = Store(folder)
+    manifest, summary = store.manifest(), read_summary(folder) or {}
+    study, _ = open_study(folder)
+    count = len(study.table.numbers()) if isinstance(study, SweepResult) else 1
+    if not came_to_its_end(summary, manifest.runs, count):
+        raise WrongRequest(
+            f"{folder} is not finished: give its command again, then package it"
         )
-    frames = {name: getattr(sweep, name) for name in TABLES["sweep"]}
-    accords = combined(digests)
-    facts = _facts(sweep, accords) | {"factors": sweep.paths}
-    return results_of(sweep.summary(), frames), facts, {"points.json": json_bytes(rows)}
+    results = results_of(folder)
+    files = dict(results.files)
+    for name, text in manifest.files.items():
+        place = f"inputs/{_UNSAFE.sub('_', name)}"
+        if INPUT.fullmatch(place):
+            files[place] = text.encode()
+    if manifest.points is not None:
+        name = f"points.{manifest.points}.parquet"
+        files[name] = (folder / name).read_bytes()
+    bare = manifest.model_copy(update={"files": {}, "command": ""})
+    files["manifest.json"] = sealed(bare.plain())
+    took = duration((summary.get("timing") or {}).get("seconds"))
+    failed = tuple((row["point"], row["run"]) for row in study.failed)
+    digests = results.digest, results.agreements_digest
+    return with_papers(bare, files, failed, took, digests)
 
 
-def _facts(study: AnalysedResult | SweepResult, accords: str) -> dict[str, Any]:
-    """Return the keys of package.json that hold results."""
-    return {
-        "digest": study.digest,
-        "accords_digest": accords,
-        "failed": [{"point": row["point"], "run": row["run"]} for row in study.failed],
-    }
-
-
-def results_of(
-    summary: dict[str, Any], frames: dict[str, pd.DataFrame]
+def with_papers(
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    failed: tuple[tuple[int, int], ...],
+    took: str,
+    digests: tuple[str, str],
 ) -> dict[str, bytes]:
-    """Return the summary without timing, and the tables, as an archive holds them."""
+    """Return files of a study with those that follow from them: README.md,
+    requirements.txt, and package.json."""
+    programs = manifest.versions[-1].programs
+    lines = [f"{name.replace('_', '-')}=={programs[name]}\n" for name in PIP]
+    members = dict(files) | {"requirements.txt": "".join(lines).encode()}
+    members["README.md"] = readme(manifest, sorted(members), failed, took, digests[0])
+    facts = Package(
+        digest=digests[0],
+        agreements_digest=digests[1],
+        failed=failed,
+        files={name: sha256_of(members[name]) for name in sorted(members)},
+        took=took,
+    )
+    return members | {"package.json": json_bytes(facts.model_dump())}
+
+
+def results_of(folder: Path) -> Results:
+    """Return what came of the study in a folder, without timing."""
+    study, summary = open_study(folder)
+    tables = ["levels", "effects"]
+    if isinstance(study, AnalysedResult):
+        tables.append("dyads")
+        points = [("", study.blocks())]
+    else:
+        table = study.table
+        pairs = [(table.points[number].key, number) for number in table.numbers()]
+        points = [(key, study.blocks(number)) for key, number in pairs]
+    digests = []
+    for key, blocks in points:
+        digest = Digest(study.arms)
+        for runs, agreements in blocks:
+            digest.add(runs, agreements)
+        digests.append((key, digest.of_agreements()))
     files = {
-        f"results/{name}.csv": frame_csv(frame).encode()
-        for name, frame in frames.items()
+        f"results/{name}.csv": frame_csv(getattr(study, name)).encode()
+        for name in tables
     }
-    content = {key: value for key, value in summary.items() if key != "timing"}
-    return files | {"results/summary.json": json_bytes(content)}
+    files[SUMMARY] = json_bytes(summary)
+    return Results(study.digest, combined(digests), files)
 
 
-def is_member(name: str, about: About) -> bool:
-    """Return whether an archive of such a study may hold a file of that name."""
-    results = {f"results/{table}.csv" for table in TABLES[about.study]}
-    names = {*PAPERS, *results, "results/summary.json"}
-    if about.study == "sweep":
-        names.add("points.json")
-    return name in names or INPUT_NAME.fullmatch(name) is not None
+def json_bytes(content: Any) -> bytes:
+    """Return a JSON member of an archive."""
+    text = json.dumps(
+        content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False
+    )
+    return f"{text}\n".encode()
 
 
-def agreements_digest(blocks: Iterable[Tables], arms: Sequence[str]) -> str:
-    """Return the digest of a point's agreements and dates alone, which are whole
-    numbers and words: the same on every type of processor.
-
-    blocks: in the order of their runs."""
-    streams = {arm: sha256() for arm in sorted(arms)}
-    for _, agreements in blocks:
-        names = agreements["arm"].cast(pa.string())
-        for arm, stream in streams.items():
-            stream.update(row_bytes(agreements.filter(pc.equal(names, arm))))
-    return combined((arm, stream.hexdigest()) for arm, stream in streams.items())
+# -- the README ------------------------------------------------------------------------
 
 
-def _plain(value: Any) -> Any:
-    """Return a value of a point as JSON has it."""
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def duration(seconds: float | None) -> str:
+    """Return what the README says of the time that a study took, in coarse steps, so
+    that the same study has the same README."""
+    if seconds is None:
+        return "not recorded"
+    limit = next((minutes for minutes in MINUTES if seconds < 60 * minutes), None)
+    return "more than 3 days" if limit is None else f"less than {limit:,} minutes"
+
+
+def named_sources(scenario: Scenario) -> Counter[str]:
+    """Return the number of rows that name each source."""
+    rows = [row for section in SECTIONS for row in getattr(scenario, section)]
+    return Counter(row.source.strip() for row in rows)
+
+
+def data_sets_of(scenario: Scenario) -> list[dict[str, str]]:
+    """Return those data sets with a citation, and their terms where they state some,
+    that the sources of a scenario name."""
+    import yaml
+
+    sources = "\n".join(sorted(named_sources(scenario)))
+    rows = yaml.safe_load(shipped_text("balance_sim.archive", "data_sets.yaml"))
+    return [row for row in rows if re.search(row["pattern"], sources)]
+
+
+def readme(
+    manifest: Manifest,
+    names: list[str],
+    failed: tuple[tuple[int, int], ...],
+    took: str,
+    digest: str,
+) -> bytes:
+    """Return README.md in the sections of the Social Science Data Editors' template
+    (https://social-science-data-editors.github.io/template_README/); the same facts
+    give the same bytes. names: of the files that it lists."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["line"] = _line
+    scenario = scenario_of(manifest)
+    template = shipped_text("balance_sim.archive", "readme.md.jinja")
+    text = environment.from_string(template).render(
+        manifest=manifest,
+        made=manifest.versions[-1],
+        scenario=scenario,
+        names=names,
+        failed=failed,
+        took=took,
+        digest=digest,
+        sources=sorted(named_sources(scenario).items()),
+        data_sets=data_sets_of(scenario),
+    )
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _line(text: str) -> str:
+    """Return free text of a file on one line, with nothing that Markdown or HTML would
+    act on."""
+    escaped = re.sub(r"([\\`*_\[\]<>|#!])", r"\\\1", " ".join(text.split()))
+    return escaped.replace("&", "&amp;")

@@ -3,63 +3,70 @@ digests, and every table in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import json
+import math
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from balance_sim.archive.about import (
-    MOST_RUNS,
-    About,
-    Point,
-    read_about,
-    read_points,
-)
-from balance_sim.archive.differences import diff_files
-from balance_sim.archive.members import BadArchive, unpack, unzipped
+import pandas as pd
+from pydantic import ValidationError
+
+from balance_sim.archive.members import BadArchive, unzipped
 from balance_sim.archive.package import (
-    PAPERS,
-    TABLES,
-    agreements_digest,
-    is_member,
+    FORMAT,
+    INPUT,
+    SUMMARY,
+    Package,
+    Results,
     results_of,
+    with_papers,
 )
-from balance_sim.archive.papers import papers
-from balance_sim.archive.verify import AllowedCode, job_of, refuse_other_version
-from balance_sim.effects.result import AnalysedResult
-from balance_sim.model.baseline import refuse_strangers
-from balance_sim.model.classes import Classes
+from balance_sim.archive.verify import (
+    ROUNDING,
+    AllowedCode,
+    frame_difference,
+    job_of,
+    made_on,
+    refuse_other_version,
+)
 from balance_sim.scenario import with_values
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
-from balance_sim.study.jobs import Job, Task
-from balance_sim.study.machine import arithmetic, arithmetic_here
-from balance_sim.study.points import SweepPoint
-from balance_sim.study.recorder import share_steps
+from balance_sim.study.differences import differences
+from balance_sim.study.folder import Folder, scenario_of
+from balance_sim.study.jobs import Job, Task, TaskResult
+from balance_sim.study.machine import arithmetic_here
+from balance_sim.study.manifest import Manifest, manifest_from
+from balance_sim.study.points import PointTable, SweepPoint, point_key
 from balance_sim.study.run import run_tasks
+from balance_sim.study.shards import sha256_of
 from balance_sim.study.store import missing
-from balance_sim.study.sweep_result import combined, numbers_of, tables_of
-from balance_sim.study.tables import BlockTables
 
-TOLERANCE = 1e-9
-"""Relative difference of numbers in tables that are the same but for their text."""
-ROUNDING = 1e-6
-"""The same where the arithmetic is another, and last digits differ."""
 BLOCK = 128
-LISTED = 5
-SUMMARY = "results/summary.json"
-PointTables = Iterator[tuple[int, list[BlockTables]]]
+MOST_RUNS = 10_000_000
+PAPERS = {"package.json", "README.md", "requirements.txt"}
+_MEMBER = re.compile(
+    rf"package\.json|README\.md|requirements\.txt|manifest\.json|{INPUT.pattern}"
+    r"|points\.[0-9a-f]{64}\.parquet|results/(summary\.json|(levels|effects|dyads)\.csv)"
+)
+"""Names that an archive may hold."""
 
 
 @dataclass(frozen=True)
 class Archived:
     """An archive that was checked: what to run, and what came of it before."""
 
-    about: About
+    package: Package
+    manifest: Manifest
     scenario: Scenario
-    arms: tuple[str, ...]
-    points: tuple[Point, ...]
+    points: PointTable
     files: dict[str, bytes] = field(repr=False)
 
 
@@ -81,6 +88,7 @@ class Reproduced:
 
     @property
     def ok(self) -> bool:
+        """Whether it did."""
         return self.how != "not"
 
 
@@ -91,54 +99,60 @@ def read_archive(path: Path) -> Archived:
     Raises BadArchive, ScenarioError for a scenario that does not hold, WrongRequest for
     another format or other code."""
     files = unzipped(path)
-    about = read_about(files)
-    refuse_other_version(about)
-    _check_sums(files, about)
-    scenario = _scenario_of(files, about)
-    arms = chosen_arms(scenario, about.arms)
-    points = read_points(files, about)
-    if about.study == "sweep":
-        with_values(scenario, dict(points[0].values))
-    if len(points) * about.runs > MOST_RUNS:
-        raise BadArchive(f"{len(points) * about.runs:,} runs exceed {MOST_RUNS:,}")
+    package = _package_of(files)
+    for name in sorted({*files, *package.files}):
+        is_sound = name in files and _MEMBER.fullmatch(name) is not None
+        if name != "package.json":
+            declared = package.files.get(name)
+            is_sound = is_sound and sha256_of(files[name]) == declared
+        if not is_sound:
+            raise BadArchive(f"{name}: no file of an archive, or with other bytes")
+    try:
+        manifest = manifest_from(files["manifest.json"])
+        refuse_other_version(manifest)
+        scenario = with_values(scenario_of(manifest), {})
+        points = _points_of(files, manifest)
+        with_values(scenario, dict(points.points[0].values))
+    except (KeyError, IndexError, ValueError, StoreDamaged) as error:
+        raise BadArchive(f"manifest.json: {error}") from None
+    count = len(points.numbers()) * manifest.runs
+    if count > MOST_RUNS:
+        raise BadArchive(f"{count:,} runs exceed {MOST_RUNS:,}")
     others = {name: files[name] for name in files if name not in PAPERS}
-    for name, content in papers(about, scenario, others, len(points)).items():
-        if files.get(name) != content:
+    digests = package.digest, package.agreements_digest
+    papers = with_papers(manifest, others, package.failed, package.took, digests)
+    for name in ("README.md", "requirements.txt"):
+        if files.get(name) != papers[name]:
             raise BadArchive(f"{name} is not what the study gives")
-    return Archived(about, scenario, arms, points, files)
+    return Archived(package, manifest, scenario, points, files)
 
 
-def _check_sums(files: dict[str, bytes], about: About) -> None:
-    """Raise BadArchive for a member that is missing, has other bytes, or does not
-    belong into the archive."""
-    for name, digest in sorted(about.files.items()):
-        if name not in files or sha256(files[name]).hexdigest() != digest:
-            raise BadArchive(f"{name} is missing, or has other bytes than declared")
-    for name in sorted(files):
-        is_named = name in about.files or name == "package.json"
-        if not is_named or not is_member(name, about):
-            raise BadArchive(f"{name} does not belong into the archive")
-
-
-def _scenario_of(files: dict[str, bytes], about: About) -> Scenario:
-    """Return the scenario, with its class table. Raises BadArchive."""
+def _package_of(files: Mapping[str, bytes]) -> Package:
+    """Return package.json. Raises BadArchive, WrongRequest for another format."""
     try:
-        scenario = Scenario.model_validate_json(files["scenario.json"])
-    except (KeyError, ValueError) as error:
-        raise BadArchive(
-            f"scenario.json: {' '.join(str(error).split())[:300]}"
-        ) from None
-    checked = with_values(scenario, {})
-    if checked.sha256 != about.scenario.sha256:
-        raise BadArchive(
-            "scenario.json is not the scenario of package.json: its sha256 is another"
-        )
-    try:
-        classes = Classes.read(about.classes)
-        refuse_strangers(checked.codes, classes)
-    except ValueError as error:
-        raise BadArchive(f"package.json: `classes`: {error}") from None
-    return checked.counted_as(classes)
+        content = json.loads(files["package.json"])
+        archive_format = content["format"]
+        if archive_format == FORMAT:
+            return Package.model_validate(content)
+    except (KeyError, TypeError, ValidationError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise BadArchive(f"package.json: missing, or not sound: {why}") from None
+    raise WrongRequest(
+        f"the archive is of another format; this balance-sim reads {FORMAT}"
+    )
+
+
+def _points_of(files: Mapping[str, bytes], manifest: Manifest) -> PointTable:
+    """Return the points of a sweep; of a run, its one. Raises ValueError."""
+    if not manifest.is_sweep:
+        return PointTable([SweepPoint(())], [0])
+    name = f"points.{manifest.points}.parquet"
+    if sha256_of(files[name]) != manifest.points:
+        raise ValueError(f"{name}: other points")
+    table = PointTable.read(files[name], name)
+    if any(point.key != point_key(point.values) for point in table.points):
+        raise ValueError(f"{name}: a point of another key")
+    return table
 
 
 def reproduce(
@@ -149,147 +163,107 @@ def reproduce(
     outcomes: str | None = None,
     out: Path | None = None,
 ) -> Reproduced:
-    """Run the study again and compare. out: a new folder for the archive's files.
+    """Run the study again and compare. out: a results folder for it; the same call goes
+    on there.
 
     Raises WrongRequest where the study's own code is not allowed by `model` and
     `outcomes`."""
-    about = archived.about
-    job = job_of(about, archived.scenario, AllowedCode(model, outcomes))
-    if out is not None:
-        unpack(archived.files, out)
-    tables = _point_tables(archived, job, workers)
-    simulate = _run_again if about.study == "run" else _sweep_again
-    return _compared(archived, simulate(archived, tables))
+    allowed = AllowedCode(model, outcomes)
+    job = job_of(archived.manifest, archived.scenario, allowed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = out or Path(temporary) / "study"
+        _simulate(archived, job, folder, workers)
+        return _compared(archived, results_of(folder))
 
 
-def _point_tables(archived: Archived, job: Job, workers: int) -> PointTables:
-    """Yield each point by its place, with its tables in the order of runs, as soon as
-    it is whole. Runs on record as failed are left out."""
-    runs = archived.about.runs
-    failed: dict[int, list[Block]] = {}
-    for row in archived.about.failed:
-        failed.setdefault(row.point, []).append(Block(row.run, row.run + 1))
-    tasks = []
-    pending: dict[int, int] = {}
-    for place, point in enumerate(archived.points):
-        blocks = missing(failed.get(point.number, []), runs, BLOCK)
-        tasks += [Task(block, place, point.values) for block in blocks]
-        pending[place] = len(blocks)
-    yield from ((place, []) for place, count in pending.items() if not count)
-    tables: dict[int, dict[int, BlockTables]] = {place: {} for place in pending}
-    for result in run_tasks(job, tasks, workers):
-        place = result.task.point
-        pending[place] -= 1
-        if result.tables is not None:
-            tables[place][result.task.block.first] = result.tables
-        if not pending[place]:
-            by_run = tables.pop(place)
-            yield place, [by_run[first] for first in sorted(by_run)]
+def _simulate(archived: Archived, job: Job, folder: Path, workers: int) -> None:
+    """Simulate what is lacking in a results folder; runs on record as failed are left
+    out."""
+    manifest, points = archived.manifest, archived.points
+    with Folder(folder, manifest) as results:
+        if manifest.is_sweep:
+            points.save(results.store)
+        done = results.done()
+        for point, run in archived.package.failed:
+            block = Block(run, run + 1)
+            task = Task(block, point)
+            if block not in done.setdefault(point, []):
+                done[point].append(block)
+                failure = job.lost(task, "on record as failed").failed
+                results.keep(TaskResult(task, None, failure))
+        tasks = [
+            Task(block, number, points.points[number].values)
+            for number in points.numbers()
+            for block in missing(done.get(number, []), manifest.runs, BLOCK)
+        ]
+        with closing(run_tasks(job, tasks, workers)) as outcomes:
+            for outcome in outcomes:
+                results.keep(outcome)
 
 
-@dataclass(frozen=True)
-class Made:
-    """What came of a study here and now: digests of all results, and of agreements and
-    their dates alone; the tables as an archive holds them."""
-
-    digest: str
-    accords_digest: str
-    results: dict[str, bytes]
-
-
-def _run_again(archived: Archived, tables: PointTables) -> Made:
-    """Return what came of a run here and now."""
-    about = archived.about
-    result = AnalysedResult(
-        scenario=archived.scenario,
-        runs=about.runs,
-        seed=about.seed,
-        arms=archived.arms,
-        version=about.version,
-        memory=tuple(next(tables)[1]),
-        failed=tuple(row.model_dump() for row in about.failed),
-        draws=about.draw_parameters,
-    )
-    accords = combined([("", agreements_digest(result.blocks(), result.arms))])
-    frames = {name: getattr(result, name) for name in TABLES["run"]}
-    return Made(result.digest, accords, results_of(result.summary(), frames))
-
-
-def _sweep_again(archived: Archived, tables: PointTables) -> Made:
-    """Return what came of a sweep here and now."""
-    about, arms, points = archived.about, archived.arms, archived.points
-    steps = share_steps(archived.scenario)
-    digests = {}
-    numbers = {}
-    for place, blocks in tables:
-        pairs = [(block.runs, block.agreements) for block in blocks]
-        digests[place] = agreements_digest(pairs, arms)
-        numbers[place] = numbers_of(pairs, arms, about.outcomes, steps)
-    swept = tables_of(
-        (point.number, SweepPoint(point.values, point.label), numbers[place])
-        for place, point in enumerate(points)
-    )
-    summary = swept.summary(
-        about.name,
-        archived.scenario,
-        arms,
-        about.factors,
-        about.outcomes or swept.outcomes,
-        len(about.failed),
-        {
-            "points": len(points),
-            "runs": about.runs,
-            "seed": about.seed,
-            "version": about.version,
-        },
-    )
-    accords = combined(
-        (point.key, digests[place]) for place, point in enumerate(points)
-    )
-    results = results_of(summary, {"levels": swept.levels, "effects": swept.effects})
-    return Made(swept.digest, accords, results)
-
-
-def _compared(archived: Archived, made: Made) -> Reproduced:
+def _compared(archived: Archived, made: Results) -> Reproduced:
     """Compare bits first; then agreements and dates exactly and tables within ROUNDING,
     where the arithmetic may be another."""
-    about, digest = archived.about, made.digest
-    made_on = arithmetic(about.cpu, about.versions.get("numpy"))
-    is_same = digest == about.digest
+    package = archived.package
+    is_same = made.digest == package.digest
     differs = []
-    if made.accords_digest != about.accords_digest:
+    if made.agreements_digest != package.agreements_digest:
         differs.append("agreements or their dates")
-    tolerance = TOLERANCE if is_same else ROUNDING
-    differs += _unlike_tables(archived, made, tolerance)[:LISTED]
-    if not is_same and not differs and made_on == arithmetic_here():
+    differs += [
+        f"{name}: {why}"
+        for name in sorted({*made.files, *_results(archived)})
+        if (why := _difference(name, archived, made))
+    ]
+    there, here = made_on(archived.manifest.versions[0]), arithmetic_here()
+    if not is_same and not differs and there == here:
         differs.append("last digits, though the arithmetic is the same here")
-    machines = f"made on {made_on}, this is {arithmetic_here()}"
+    machines = f"made on {there}, this is {here}"
     if differs:
-        words = f"digest {digest}, the archive says {about.digest} ({machines})"
-        if is_same:
-            words = f"digest {digest}, as the archive says, but not all it holds"
-        return Reproduced("not", f"not reproduced: {words}", digest, tuple(differs))
-    count = len(made.results)
-    words = f"reproduced to the last bit: digest {digest}; {count} tables compared"
+        words = f"digest {made.digest}, the archive says {package.digest} ({machines})"
+        return Reproduced(
+            "not", f"not reproduced: {words}", made.digest, tuple(differs)
+        )
+    words = f"reproduced to the last bit: digest {made.digest}"
     if not is_same:
         words = (
-            "reproduced: agreements and dates are the same in every run, "
-            f"{count} tables within a relative difference of {ROUNDING:g}; "
-            f"last digits differ ({machines})"
+            "reproduced: agreements and dates are the same in every run, tables within "
+            f"a relative difference of {ROUNDING:g}; last digits differ ({machines})"
         )
-    if about.failed:
-        words += f"; left out here as there: {len(about.failed)} on record as failed"
-    return Reproduced("bits" if is_same else "digits", words, digest)
+    if package.failed:
+        words += f"; left out here as there: {len(package.failed)} on record as failed"
+    return Reproduced("bits" if is_same else "digits", words, made.digest)
 
 
-def _unlike_tables(archived: Archived, made: Made, tolerance: float) -> list[str]:
-    """Return the first difference of each table; the digest that a summary names is
-    compared apart from it."""
-    tables = {
-        name: content
-        for name, content in archived.files.items()
-        if name.startswith("results/")
-    }
-    digests = (made.digest.encode(), archived.about.digest.encode())
-    summary = made.results[SUMMARY].replace(*digests)
-    return diff_files(tables, made.results | {SUMMARY: summary}, tolerance)
+def _results(archived: Archived) -> list[str]:
+    """Return the names of the tables in an archive."""
+    return [name for name in archived.files if name.startswith("results/")]
+
+
+def _difference(name: str, archived: Archived, made: Results) -> str:
+    """Return the first difference of a table there and here; nothing where numbers are
+    close. The digest that a summary names is compared apart from it."""
+    there, here = archived.files.get(name), made.files.get(name)
+    if there is None or here is None:
+        return "stands on one side alone"
+    if there == here:
+        return ""
+    try:
+        if name != SUMMARY:
+            tables = [pd.read_csv(io.BytesIO(content)) for content in (there, here)]
+            return frame_difference(*tables, tolerance=ROUNDING)
+        summaries = [json.loads(content) for content in (there, here)]
+        for summary in summaries:
+            summary.pop("digest")
+        pairs = differences(*summaries, same=_are_close, exact=True)
+        first = next(iter(pairs), None)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return "is no table of this type"
+    return "" if first is None else f"{first[0]}: {first[1]!r} there, {first[2]!r} here"
+
+
+def _are_close(left: Any, right: Any) -> bool:
+    """Return whether two values are the same, or numbers within ROUNDING."""
+    numbers = [value for value in (left, right) if type(value) in (int, float)]
+    if len(numbers) == 2:
+        return math.isclose(*numbers, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    return type(left) is type(right) and bool(left == right)

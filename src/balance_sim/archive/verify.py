@@ -5,29 +5,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from balance_sim.archive.about import About
-from balance_sim.archive.differences import Tables, diff_tables
-from balance_sim.archive.stored import (
-    SWEEP_TABLES,
-    Damage,
-    StoredStudy,
-    damage_of,
-    stored_study,
-    unchecked,
-)
-from balance_sim.effects.result import open_result
+from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.model.own.terms import reference_of_rule
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
@@ -37,71 +30,63 @@ from balance_sim.study.folder import refuse_code, scenario_of
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.machine import arithmetic, arithmetic_here, version
-from balance_sim.study.manifest import Manifest
+from balance_sim.study.manifest import MadeWith, Manifest
 from balance_sim.study.own_outcomes import LOCAL, function_named
-from balance_sim.study.result import Result
+from balance_sim.study.points import PointTable
 from balance_sim.study.run import import_model, run_tasks
-from balance_sim.study.shards import RECORDS, Digest, changed
+from balance_sim.study.shards import SUMS, changed, noted
 from balance_sim.study.status import command_of
-from balance_sim.study.store import StoredBlock, runs_of
+from balance_sim.study.store import (
+    Damage,
+    Store,
+    StoredBlock,
+    came_to_its_end,
+    read_summary,
+)
 from balance_sim.study.sweep_result import SweepResult, open_sweep
-from balance_sim.study.tables import column_words, summed
+from balance_sim.study.tables import BlockTables, summed
 
 SAMPLE = 4
 RUNS_OF_A_BLOCK = 16
 """Runs that are simulated again of each block in a sample."""
-FEW = 5
-"""Runs that a note names."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A part of a block, run again.
-
-    Attributes
-    ----------
-    why : what differs; nothing where nothing does
-    is_close : only last digits differ
-    revived : runs on record as failed that did not fail again
-    """
-
-    file: str
-    stored: StoredBlock
-    block: Block
-    why: str = ""
-    is_close: bool = False
-    revived: tuple[int, ...] = ()
-
-    @property
-    def point(self) -> int:
-        return self.stored.point
+ROUNDING = 1e-6
+"""Relative difference of numbers that other arithmetic may show."""
+AGREEMENT_KEY = ["run", "arm", "a", "b", "kind", "origin", "occasion"]
+CHECKED = {"manifest.json", "summary.json", "failed.json", "lock", CODEBOOK, SUMS}
+"""Files of a results folder that are checked, or that say nothing of results."""
 
 
 @dataclass
 class Verified:
-    """What was looked at and what was found. `damage` is empty if all is well."""
+    """What was looked at and what is wrong.
+
+    Attributes
+    ----------
+    blocks, runs : that are stored
+    digest : of the study's results, made anew
+    damage : empty if all is well
+    rerun : parts of blocks that were run again, as plain data
+    notes : what is no damage, and worth a word
+    unchecked : files that nothing here vouches for
+    """
 
     folder: Path
     study: str
-    blocks: int
-    runs: int
+    blocks: int = 0
+    runs: int = 0
     digest: str | None = None
     damage: list[Damage] = field(default_factory=list)
-    rerun: list[Compared] = field(default_factory=list)
+    rerun: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
 
+    @property
+    def runs_again(self) -> int:
+        """Replications that were run again."""
+        return sum(part["last"] - part["first"] + 1 for part in self.rerun)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the same for JSON."""
-        rerun = [
-            {
-                "file": compared.file,
-                "point": compared.point,
-                "first": compared.block.first,
-                "last": compared.block.stop - 1,
-            }
-            for compared in self.rerun
-        ]
         return {
             "study": self.study,
             "ok": not self.damage,
@@ -109,8 +94,8 @@ class Verified:
             "runs": self.runs,
             "digest": self.digest,
             "blocks_rerun": len(self.rerun),
-            "runs_rerun": sum(len(compared.block) for compared in self.rerun),
-            "rerun": rerun,
+            "runs_rerun": self.runs_again,
+            "rerun": self.rerun,
             "damage": [{"file": item.file, "why": item.why} for item in self.damage],
             "notes": self.notes,
             "unchecked": self.unchecked,
@@ -133,37 +118,130 @@ def verify(
 
     Raises WrongRequest where there are no results or other code made them, StoreDamaged
     where not even the manifest can be read."""
-    folder = Path(folder)
-    study = stored_study(folder)
-    verified = Verified(folder, study.manifest.study, 0, 0)
-    verified.damage = damage_of(study)
-    if all(damage.block is not None for damage in verified.damage):
-        blocks = [stored.block for stored in study.store.blocks_done()]
-        verified.blocks, verified.runs = len(blocks), sum(map(len, blocks))
-    verified.unchecked = unchecked(study)
-    allowed = AllowedCode(model, outcomes)
-    not_allowed = allowed.what_is_missing(study.manifest)
-    if sample == 0:
-        verified.notes.append("no block was run again (--sample 0)")
-    elif not_allowed:
-        verified.notes.append(f"no block was run again: {not_allowed}")
-    elif verified.blocks:
-        refuse_other_version(study.manifest)
-        job = job_of(study.manifest, scenario_of(study.manifest), allowed)
-        sampled = sample_of(study, sample, verified.damage)
-        verified.rerun = compare(study, job, sampled, workers)
-        _take_differences(study, verified)
+    store, folder = Store(Path(folder)), Path(folder)
+    manifest = store.manifest()
+    verified = Verified(folder, manifest.study)
+    table = PointTable([], [])
+    if manifest.is_sweep:
+        table = PointTable.load(store, manifest.points)
+    values = {number: table.points[number].values for number in table.numbers()}
+    values = values if manifest.is_sweep else {0: ()}
+    is_ended = came_to_its_end(read_summary(folder), manifest.runs, len(values))
+    verified.damage = list(store.damage())
+    verified.unchecked = unchecked(store)
     if not verified.damage:
-        _check_summary(study, verified)
+        stored = store.blocks_done()
+        verified.blocks = len(stored)
+        verified.runs = sum(len(each.block) for each in stored)
+        verified.damage += _wrong_blocks(store, manifest, stored)
+        for point, blocks in store.lacking(values, manifest.runs).items():
+            span = f"runs {blocks[0].first} to {blocks[-1].stop - 1} of point {point}"
+            if is_ended:
+                verified.damage.append(Damage("runs", f"{span} are missing"))
+        allowed = AllowedCode(model, outcomes)
+        lacking = allowed.what_is_missing(manifest)
+        if sample == 0 or lacking or verified.damage:
+            why = lacking or "--sample 0" if not verified.damage else "damaged"
+            verified.notes.append(f"no block was run again: {why}")
+        else:
+            refuse_other_version(manifest)
+            job = job_of(manifest, scenario_of(manifest), allowed)
+            within = [each for each in stored if each.point in values]
+            again = {
+                Task(block, each.point, values[each.point]): each
+                for each, block in sample_of(within, sample)
+            }
+            for result in run_tasks(job, again, workers):
+                _compare(store, verified, again[result.task], result, manifest)
+    if is_ended and not verified.damage:
+        _check_summary(store, verified)
     for name in changed(folder):
-        reason = "not the bytes it was written with; its command draws it again"
+        reason = f"{name}: not the bytes it was written with; draw it again"
         verified.damage.append(Damage(name, reason))
-    if not study.finished and not verified.damage:
-        verified.notes.append(_how_far(study))
+    if not is_ended and not verified.damage:
+        step = command_of(manifest, folder) or "the command that made it"
+        verified.notes.append(f"the study is not finished; to go on: {step}")
     return verified
 
 
-def refuse_other_version(made: Manifest | About) -> None:
+def unchecked(store: Store) -> list[str]:
+    """Return what in the folder nothing here vouches for: no checksum was put down of
+    it, and it is no part of a study. Folders are named with a slash and the number of
+    files in them."""
+    folder = store.folder
+    vouched = CHECKED | {*noted(folder)}
+    if (folder / "levels.csv").is_file():
+        vouched |= {"levels.csv", "effects.csv"}
+    with suppress(StoreDamaged):  # named as damage
+        vouched.add(f"points.{store.manifest().points}.parquet")
+        for shard in store.shards():
+            paths = (shard.record_path, *shard.paths)
+            vouched |= {path.relative_to(folder).as_posix() for path in paths}
+    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    counts = Counter(
+        name.parts[0] + "/" * (len(name.parts) > 1)
+        for name in names
+        if name.as_posix() not in vouched
+    )
+    return [
+        f"{name} ({counts[name]:,} files)" if name.endswith("/") else name
+        for name in sorted(counts)
+    ]
+
+
+# -- rows ------------------------------------------------------------------------------
+
+
+def _wrong_blocks(
+    store: Store, manifest: Manifest, stored: Sequence[StoredBlock]
+) -> Iterator[Damage]:
+    """Yield blocks whose files are sound and whose rows are not: each of its runs that
+    did not fail stands there once in every arm, and agreements are of these runs
+    alone."""
+    failed = {(row["point"], row["run"]) for row in store.failed()}
+    for each in stored:
+        if not each.shard.record.files:
+            continue
+        runs = [run for run in each.block.runs if (each.point, run) not in failed]
+        why = ""
+        try:
+            tables = block_tables(store, each)
+            rows = Counter(zip(*_words(tables.runs, "arm", "run"), strict=True))
+            wanted = Counter((arm, run) for arm in manifest.arms for run in runs)
+            extra = {arm for arm, _ in rows} - {*manifest.arms}
+            if Counter({key: n for key, n in rows.items() if key[0] not in extra}) != (
+                wanted
+            ):
+                why = "the runs of an arm are not those of the block, each once"
+            elif extra and not manifest.mechanisms:
+                why = f"rows of an arm the study does not have: {min(extra)}"
+            elif not {*_words(tables.agreements, "run")[0]} <= {*runs}:
+                why = "an agreement of a run that does not belong there"
+        except (pa.ArrowException, LookupError, TypeError, ValueError) as error:
+            why = f"not a table of this type ({type(error).__name__}: {error})"
+        except StoreDamaged as error:
+            why = str(error)
+        if why:
+            name = f"runs/{each.shard.path('runs').name}"
+            yield Damage(name, f"{name}: {why}", each.shard)
+
+
+def _words(table: pa.Table, *names: str) -> list[list[Any]]:
+    """Return columns of a table as lists."""
+    return [table[name].to_pylist() for name in names]
+
+
+def block_tables(store: Store, stored: StoredBlock) -> BlockTables:
+    """Return all tables of a block. Raises StoreDamaged."""
+    blocks = list(store.blocks(stored.point, stored=[stored]))
+    sums = [table for table, _ in store.dyads(stored.point, stored=[stored])]
+    return BlockTables(*blocks[0], sums[0])
+
+
+# -- running again ---------------------------------------------------------------------
+
+
+def refuse_other_version(made: Manifest) -> None:
     """Raise WrongRequest where another version than this made a study, or other text of
     the package."""
     if made.version != version():
@@ -174,95 +252,6 @@ def refuse_other_version(made: Manifest | About) -> None:
     refuse_code(CodeFingerprint(made.fingerprint.package))
 
 
-def _how_far(study: StoredStudy) -> str:
-    """Return how far a study is that is not finished, and how it goes on."""
-    wanted = len(study.points) * study.runs
-    lacking = runs_of(study.store.lacking(study.points, study.runs))
-    command = command_of(study.manifest, study.store.folder)
-    runs = f"{wanted - lacking:,} of {wanted:,} runs"
-    next_step = command or "the command that made it"
-    return f"the study is not finished, {runs} or no summary; to go on: {next_step}"
-
-
-def _take_differences(study: StoredStudy, verified: Verified) -> None:
-    """Note as damage what differs when run again, unless it is but last digits from
-    other arithmetic than ours."""
-    machine = study.manifest.versions[0]
-    made_on = arithmetic(machine.cpu, machine.numpy)
-    for compared in verified.rerun:
-        if compared.revived:
-            runs = ", ".join(map(str, compared.revived[:FEW]))
-            runs += ", ..." if len(compared.revived) > FEW else ""
-            verified.notes.append(
-                f"on record as failed, and without a fault when run again: run {runs} "
-                f"of point {compared.point}"
-            )
-        if compared.is_close and made_on != arithmetic_here():
-            verified.notes.append(
-                f"{compared.file}: last digits differ, agreements and dates do not "
-                f"({compared.why}); made on {made_on}, this is {arithmetic_here()}"
-            )
-        elif compared.why:
-            reason = f"differs when run again: {compared.why}"
-            block = compared.stored.block
-            damage = Damage(compared.file, reason, compared.point, block)
-            verified.damage.append(damage)
-
-
-def _check_summary(study: StoredStudy, verified: Verified) -> None:
-    """Make the tables that are made from the blocks again, and compare them."""
-    folder = study.store.folder
-    if not (folder / "summary.json").exists():
-        return
-    if study.summary is None:
-        verified.damage.append(Damage("summary.json", "cannot be read"))
-        return
-    if not study.finished:
-        return
-    summary, tables = _made_anew(study)
-    verified.digest = summary["digest"]
-    for key in sorted({*summary, *study.summary} - {"timing"}):
-        if study.summary.get(key) != summary.get(key):
-            reason = f"`{key}` is not what the runs give"
-            verified.damage.append(Damage("summary.json", reason))
-            break
-    for name, text in tables.items():
-        content = bytes_if_any(folder / name)
-        if content is None:
-            verified.damage.append(Damage(name, "is missing"))
-        elif content != text.encode():
-            verified.damage.append(Damage(name, "is not what the runs give"))
-    rows = study.store.failed()
-    text = json.dumps(rows, indent=1) + "\n" if rows else ""
-    if (bytes_if_any(folder / "failed.json") or b"") != text.encode():
-        verified.damage.append(Damage("failed.json", "is not what the runs give"))
-
-
-def _made_anew(study: StoredStudy) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the summary as plain JSON data, and the tables beside it, from the
-    blocks."""
-    folder = study.store.folder
-    tables: dict[str, str] = {}
-    result: Result | SweepResult
-    if study.is_sweep:
-        result = open_sweep(folder)
-        summary = result.summary()
-        for name in SWEEP_TABLES:
-            tables[f"{name}.csv"] = frame_csv(getattr(result, name))
-    elif study.manifest.game is not None:
-        from balance_sim.games.keep import summary as game_summary
-        from balance_sim.games.study import open_game
-
-        game = open_game(folder)
-        result, summary = game.result, game_summary(game)
-    else:
-        result = open_result(folder, study.runs)
-        summary = result.summary()
-    if os.path.lexists(folder / CODEBOOK):
-        tables[CODEBOOK] = frame_csv(result.codebook)
-    return json.loads(json.dumps(summary)), tables
-
-
 @dataclass(frozen=True)
 class AllowedCode:
     """Code of a study's own that may run here: a model, and the module of its
@@ -271,18 +260,16 @@ class AllowedCode:
     model: str | None = None
     outcomes: str | None = None
 
-    def what_is_missing(self, study: Manifest | About) -> str:
+    def what_is_missing(self, study: Manifest) -> str:
         """Return what has to be named first for a study with code of its own to run;
         nothing where all is."""
-        model = study.model
-        if model is not None and self.model != model:
-            return f"the study used code of its own: --model {model} allows it to run"
+        if study.model is not None and self.model != study.model:
+            return f"code of the study's own: --model {study.model} allows it to run"
         modules = {reference.partition(":")[0] for _, reference in study.own}
         if LOCAL in modules or len(modules) > 1:
             return "the study's own outcomes were defined in no one module"
-        if modules and modules != {self.outcomes}:
-            module = min(modules)
-            return f"the study has own outcomes: --outcomes {module} allows it to run"
+        if modules - {self.outcomes}:
+            return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
         for name, reference in study.rules:
             if reference_of_rule(name) != reference:
                 module = reference.partition(":")[0]
@@ -290,12 +277,12 @@ class AllowedCode:
         return ""
 
 
-def job_of(study: Manifest | About, scenario: Scenario, allowed: AllowedCode) -> Job:
-    """Return the job that a manifest or an archive describes. Raises WrongRequest if
-    its code is not allowed, not found, or has another text."""
-    not_allowed = allowed.what_is_missing(study)
-    if not_allowed:
-        raise WrongRequest(not_allowed)
+def job_of(study: Manifest, scenario: Scenario, allowed: AllowedCode) -> Job:
+    """Return the job that a manifest describes. Raises WrongRequest if its code is not
+    allowed, not found, or has another text."""
+    lacking = allowed.what_is_missing(study)
+    if lacking:
+        raise WrongRequest(lacking)
     import_model(study.model)
     for _, reference in study.own:
         function_named(reference)
@@ -312,93 +299,164 @@ def job_of(study: Manifest | About, scenario: Scenario, allowed: AllowedCode) ->
     )
 
 
-Part = tuple[StoredBlock, Block]
-"""A stored block, and the part of it that is run again."""
-
-
 def sample_of(
-    study: StoredStudy, count: int | None, damage: Sequence[Damage]
-) -> list[Part]:
-    """Return parts of `count` sound blocks, drawn anew each time, by no seed that the
-    folder names: who edits a block must not know whether it is looked at. None: all
-    blocks, whole."""
-    damaged = {(item.point, item.block) for item in damage}
-    sound = [
-        stored
-        for stored in study.store.blocks_done()
-        if (stored.point, stored.block) not in damaged and stored.point in study.points
-    ]
+    stored: Sequence[StoredBlock], count: int | None
+) -> list[tuple[StoredBlock, Block]]:
+    """Return parts of `count` blocks, drawn anew each time, by no seed that the folder
+    names: who edits a block must not know whether it is looked at. None: all blocks,
+    whole."""
     if count is None:
-        return [(stored, stored.block) for stored in sound]
+        return [(each, each.block) for each in stored]
     rng = np.random.default_rng()
-    chosen = rng.permutation(len(sound))[:count]
-    pieces = []
-    for place in sorted(chosen):
-        block = sound[place].block
+    parts = []
+    for place in rng.permutation(len(stored))[:count]:
+        block = stored[place].block
         last_first = max(block.stop - RUNS_OF_A_BLOCK, block.first)
         first = int(rng.integers(block.first, last_first + 1))
         stop = min(first + RUNS_OF_A_BLOCK, block.stop)
-        pieces.append((sound[place], Block(first, stop)))
-    return pieces
+        parts.append((stored[place], Block(first, stop)))
+    return parts
 
 
-def compare(
-    study: StoredStudy, job: Job, parts: Sequence[Part], workers: int = 1
-) -> list[Compared]:
-    """Run parts again and hold them against what is stored. The number of workers
-    changes nothing."""
-    by_task = {(stored.point, block): stored for stored, block in parts}
-    tasks = [Task(block, point, study.points[point]) for point, block in by_task]
-    compared = []
-    for result in run_tasks(job, tasks, workers):
-        stored = by_task[result.task.point, result.task.block]
-        compared.append(_compared(study, stored, result))
-    return sorted(compared, key=lambda one: (one.point, one.block.first))
+def made_on(made: MadeWith) -> str:
+    """Return the arithmetic that a study was made with, in words."""
+    return arithmetic(made.cpu, made.programs["numpy"])
 
 
-def _compared(study: StoredStudy, stored: StoredBlock, result: TaskResult) -> Compared:
-    """Return what differs between a stored block and a part of it run again."""
-    block, again = result.task.block, result.tables
-    runs_again = set() if again is None else set(again.runs["run"].to_pylist())
-    if not stored.shard.record.files:
-        file = f"{RECORDS}/{stored.shard.record_path.name}"
-        return Compared(file, stored, block, revived=tuple(sorted(runs_again)))
-    file = f"runs/{stored.shard.path('runs').name}"
-    stored_tables = study.store.tables(stored)
-    runs = _part(stored_tables.runs, block)
-    present = set(runs["run"].to_pylist())
-    if again is None:
-        why = f"run {block.first} fails when run again" if present else ""
-        return Compared(file, stored, block, why)
-    revived = tuple(sorted(runs_again - present))
-    tables = (runs, _part(stored_tables.agreements, block))
-    tables_again = (_of_runs(again.runs, present), _of_runs(again.agreements, present))
-    arms = sorted({*column_words(runs, "arm"), *column_words(tables_again[0], "arm")})
-    if _digest(tables, arms) != _digest(tables_again, arms):
-        why, is_close = diff_tables(tables, tables_again)
-        return Compared(file, stored, block, why, is_close, revived)
-    is_complete = block == stored.block and not revived
-    if is_complete and summed([stored_tables.dyads]) != summed([again.dyads]):
-        file = f"dyads/{stored.shard.path('dyads').name}"
-        return Compared(file, stored, block, "other sums by dyad")
-    return Compared(file, stored, block, revived=revived)
+def _compare(
+    store: Store,
+    verified: Verified,
+    stored: StoredBlock,
+    result: TaskResult,
+    manifest: Manifest,
+) -> None:
+    """Note what differs between a stored block and a part of it run again: damage,
+    unless it is but last digits from other arithmetic than ours."""
+    block, point = result.task.block, stored.point
+    name = f"runs/{stored.shard.path('runs').name}"
+    part = {"file": name, "point": point, "first": block.first, "last": block.stop - 1}
+    verified.rerun.append(part)
+    failed = {row["run"] for row in store.failed() if row["point"] == point}
+    revived = sorted({*block.runs} & failed - {row["run"] for row in result.failed})
+    if revived:
+        verified.notes.append(
+            "on record as failed, and without a fault when run again: "
+            f"run {', '.join(map(str, revived))} of point {point}"
+        )
+    if failed.issuperset(block.runs):
+        return
+    if result.tables is None:
+        why, is_close = f"run {block.first} fails when run again", False
+    else:
+        tables = block_tables(store, stored)
+        runs = sorted({*block.runs} - failed)
+        why, is_close = _difference(tables, result.tables, runs)
+        is_complete = block == stored.block and not revived
+        if (
+            not why
+            and is_complete
+            and summed([tables.dyads]) != (summed([result.tables.dyads]))
+        ):
+            why = "other sums by dyad"
+    made = made_on(manifest.versions[0])
+    if why and is_close and made != arithmetic_here():
+        verified.notes.append(
+            f"{name}: last digits differ, agreements and dates do not ({why}); made on "
+            f"{made}, this is {arithmetic_here()}"
+        )
+    elif why:
+        reason = f"{name}: differs when run again: {why}"
+        verified.damage.append(Damage(name, reason, stored.shard))
 
 
-def _part(table: pa.Table, block: Block) -> pa.Table:
-    """Return the rows of a block's runs."""
-    is_first = pc.greater_equal(table["run"], block.first)
-    return table.filter(pc.and_(is_first, pc.less(table["run"], block.stop)))
+def _difference(
+    stored: BlockTables, again: BlockTables, runs: Sequence[int]
+) -> tuple[str, bool]:
+    """Return what differs in some replications of two makings of a block, and whether
+    it is but the last digits of numbers."""
+    agreements = [
+        _frame(tables.agreements, AGREEMENT_KEY, runs) for tables in (stored, again)
+    ]
+    why = frame_difference(*agreements, tolerance=0)
+    if why:
+        return f"agreements: {why}", False
+    outcomes = [_frame(tables.runs, ["arm", "run"], runs) for tables in (stored, again)]
+    why = frame_difference(*outcomes, tolerance=0)
+    return why, not frame_difference(*outcomes, tolerance=ROUNDING)
 
 
-def _of_runs(table: pa.Table, runs: set[int]) -> pa.Table:
-    """Return the rows of some runs."""
-    values = pa.array(sorted(runs), table["run"].type)
-    return table.filter(pc.is_in(table["run"], value_set=values))
+def _frame(table: pa.Table, key: list[str], runs: Sequence[int]) -> pd.DataFrame:
+    """Return the rows of some replications in order, with words as text."""
+    plain = table.unify_dictionaries().replace_schema_metadata(None)
+    frame: pd.DataFrame = plain.to_pandas(use_threads=False)
+    for name in frame.columns:
+        if frame[name].dtype.name == "category":
+            frame[name] = frame[name].astype(str)
+    return frame[frame["run"].isin(runs)].sort_values(key, ignore_index=True)
 
 
-def _digest(tables: Tables, arms: Sequence[str]) -> str:
-    """Return a digest of names of columns, and of rows in their order."""
-    digest = Digest(arms)
-    digest.add(*tables)
-    runs, agreements = tables
-    return f"{runs.column_names} {agreements.column_names} {digest.hexdigest()}"
+def frame_difference(
+    left: pd.DataFrame, right: pd.DataFrame, *, tolerance: float
+) -> str:
+    """Return the first column that differs, with its values; nothing where all are the
+    same, or numbers within a relative difference."""
+    try:
+        pd.testing.assert_frame_equal(
+            left,
+            right,
+            rtol=tolerance,
+            atol=tolerance,
+            check_exact=tolerance == 0,
+            check_dtype=False,
+        )
+    except AssertionError as error:
+        return shown(" ".join(str(error).split()), 300)
+    return ""
+
+
+# -- what is made from the blocks ------------------------------------------------------
+
+
+def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, Any]]:
+    """Return the study in a folder, and its summary without timing, made anew."""
+    manifest = Store(folder).manifest()
+    study: AnalysedResult | SweepResult
+    if manifest.is_sweep:
+        study = open_sweep(folder)
+        summary = study.summary()
+    elif manifest.game is not None:
+        from balance_sim.games.keep import summary as game_summary
+        from balance_sim.games.study import open_game
+
+        game = open_game(folder)
+        study, summary = game.result, game_summary(game)
+    else:
+        study = open_result(folder)
+        summary = study.summary()
+    summary.pop("timing", None)
+    return study, json.loads(json.dumps(summary))
+
+
+def _check_summary(store: Store, verified: Verified) -> None:
+    """Make the summary and the tables beside it again, and compare them."""
+    folder, stored = store.folder, read_summary(store.folder) or {}
+    study, summary = open_study(folder)
+    verified.digest = summary["digest"]
+    stored.pop("timing", None)
+    keys = sorted({*summary, *stored})
+    unlike = [key for key in keys if stored.get(key) != summary.get(key)]
+    if unlike:
+        why = f"summary.json: `{unlike[0]}` is not what the runs give"
+        verified.damage.append(Damage("summary.json", why))
+    rows = store.failed()
+    texts = {"failed.json": json.dumps(rows, indent=1) + "\n" if rows else ""}
+    if os.path.lexists(folder / CODEBOOK):
+        texts[CODEBOOK] = frame_csv(study.codebook)
+    if isinstance(study, SweepResult):
+        texts["levels.csv"] = frame_csv(study.levels)
+        texts["effects.csv"] = frame_csv(study.effects)
+    for name, text in texts.items():
+        content = bytes_if_any(folder / name)
+        if (content or b"") != text.encode():
+            why = "is missing" if content is None else "is not what the runs give"
+            verified.damage.append(Damage(name, f"{name}: {why}"))

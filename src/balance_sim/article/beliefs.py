@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -37,17 +37,10 @@ from balance_sim.study.spans import at_start, in_spans, walk, with_event
 NAN = float("nan")
 
 
-class Changes(Protocol):
-    """Changes of outcomes between the arms.
-
-    cast : the roles of the event
-    """
-
-    cast: EventRoles
-
-    def of(self, measure: str, whom: str = "") -> Any:
-        """The change of an outcome in the shortest window: a number, or columns of
-        replications."""
+type Changes = Any
+"""A `Shift`, or `mechanisms.data.StudyData`: `cast`, the roles of the event, and
+`of(measure, whom)`, the change of an outcome in the shortest window, as a number or as
+columns of replications."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +131,11 @@ def asian_shares(cast: EventRoles) -> dict[str, float]:
 def asia(changes: Changes) -> Any:
     """M7: mean change of Asia's relation to the host."""
     shares = asian_shares(changes.cast)
-    parts = [
+    changes_of_groups = [
         share * changes.of("relations", f"{name}_host")
         for name, share in shares.items()
     ]
-    return reduce(add, parts or [NAN])
+    return reduce(add, changes_of_groups or [NAN])
 
 
 def association(shift: Shift) -> float:
@@ -172,8 +165,9 @@ def measures(worlds: Worlds) -> dict[str, Callable[[Any], Any]]:
         attentive audience."""
         if apart is None:
             return NAN
-        most, least = (changes.of("alignment_participants", name) for name in apart)
-        return most - least
+        heeding, ignoring = apart
+        rise = changes.of("alignment_participants", heeding)
+        return rise - changes.of("alignment_participants", ignoring)
 
     return {
         "M3": audiences,

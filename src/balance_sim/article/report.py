@@ -26,8 +26,8 @@ def mechanism_rows(mechanisms: dict[str, dict[str, Any]]) -> list[list[str]]:
     """Cells of the table, a row a mechanism in the order of HEADS."""
     rows = []
     for name, row in mechanisms.items():
-        found = "size only" if row["tag"] == "implied" else row["found"]
-        numbers = [row["value"], *row["ci95"], found, row["placebo_p"]]
+        sign = "size only" if row["tag"] == "implied" else row["found"]
+        numbers = [row["value"], *row["ci95"], sign, row["placebo_p"]]
         note = row.get("why") or row.get("note")
         cells = ["-" if value is None else cell(value) for value in numbers]
         rows.append([f"{name} {row['name']}", *cells, note or ""])

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from balance_sim.study.plan import SweepPlan
-    from balance_sim.study.sweep import Standing
     from balance_sim.study.sweep_result import SweepResult
 
 MOST_POINTS = 20
@@ -98,10 +97,9 @@ def sweep(
         click.echo("\n".join(plan.lines()), err=True)
         steps.begin("simulation")
 
-    def show(standing: Standing) -> None:
-        count = steps.counter("replications")
-        count(standing.runs_done, standing.runs, standing.failed)
-        if standing.runs_done == standing.runs:
+    def show(done: int, wanted: int, failed: int) -> None:
+        steps.counter("replications")(done, wanted, failed)
+        if done == wanted:
             steps.begin("tables")
 
     names = ("reading", "simulation", "tables")

@@ -6,9 +6,9 @@ Biometrika 34."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import merge
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import leaf_differences
-from balance_sim.study.estimates import Estimates, estimates_of, in_chunks
+from balance_sim.study.estimates import Estimates
+from balance_sim.study.frames import Outcomes
 from balance_sim.study.names import checked_name
 from balance_sim.study.points import PointTable
 from balance_sim.study.result import Result, open_result, refuse_other_classes
@@ -193,7 +194,7 @@ def compare(left: str, right: str) -> StudyComparison:
         raise WrongRequest("nothing to compare: no arm or point is in both")
     outcomes, dyads, first_differences = [], [], []
     for pair in pairs:
-        estimates = _side_by_side(pair)
+        estimates = _estimates_of(pair, SIDES)
         is_alike = pair.is_paired and bool(estimates.alike)
         outcomes.append(_with_front(pair, _outcomes_frame(pair, estimates)))
         dyads.append(_with_front(pair, _dyads_frame(pair, is_alike=is_alike)))
@@ -256,48 +257,48 @@ def _with_front(pair: ArmPair, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(columns, index=frame.index), frame], axis=1)
 
 
-def _side_by_side(pair: ArmPair) -> Estimates:
-    """Both arms as two arms of one study: levels, paired differences and the first
-    replication that differs, over the replications and outcomes that both have."""
-    steps = dict(pair.studies[0].steps)
-    for name, step in pair.studies[1].steps.items():
-        steps[name] = max(step, steps.get(name, 0.0))
-    streams = [_chunks_of(pair, side) for side in SIDES]
-    in_order = merge(*streams, key=lambda table: table["run"][0].as_py())
-    return estimates_of(in_order, SIDES, steps=steps)
+def _estimates_of(pair: ArmPair, sides: Sequence[str]) -> Estimates:
+    """The arms of some sides as arms of one study: levels, paired differences and the
+    first replication that differs, over the replications that they have."""
+    left, right = (study.steps for study in pair.studies)
+    steps = {name: max(step, right[name]) for name, step in left.items()}
+    outcomes = Outcomes(partial(_tables_of, pair, sides))
+    return Estimates(outcomes, sides, steps=steps)
 
 
-def _chunks_of(pair: ArmPair, side: str) -> Iterator[pa.Table]:
-    """Outcomes that both studies have, of one of the arms under the name of its side,
-    in the order of replications."""
-    study, arm = pair.studies[SIDES.index(side)], pair.arms[SIDES.index(side)]
-    others = {*pair.studies[1].by_run.names}
-    names = [name for name in pair.studies[0].by_run.names if name in others]
-    for chunk in in_chunks(study.outcome_tables(names)):
-        rows = of_arms(chunk, [arm]).sort_by("run")
-        if rows.num_rows:
-            place = rows.schema.get_field_index("arm")
-            column = pa.array([side] * rows.num_rows)
-            yield rows.set_column(place, "arm", column).select(["run", "arm", *names])
+def _tables_of(
+    pair: ArmPair, sides: Sequence[str], names: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    """Some outcomes, or all that both studies have, of the arms of some sides, each arm
+    by the name of its side."""
+    left, right = (study.by_run.names for study in pair.studies)
+    wanted = [name for name in left if name in right] if names is None else [*names]
+    for side in sides:
+        study, arm = pair.studies[SIDES.index(side)], pair.arms[SIDES.index(side)]
+        for table in study.outcome_tables(wanted):
+            rows = of_arms(table, [arm]).select(["run", *wanted])
+            yield rows.append_column("arm", pa.array([side] * len(rows), pa.string()))
 
 
 def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:
     """Tidy: the columns of NUMBERS, an outcome a row; paired, or by Welch."""
-    if pair.is_paired:
-        frame = estimates.effects_frame().rename(columns={"mean": "difference"})
-        levels = estimates.levels_frame()
-        for side in SIDES:
-            means = levels[levels["arm"] == side].set_index("outcome")["mean"]
-            frame[side] = frame["outcome"].map(means)
-        return frame[NUMBERS]
-    alone = [estimates_of(_chunks_of(pair, side), [side]) for side in SIDES]
-    rows, left_levels, right_levels = [], alone[0].levels, alone[1].levels
-    for name, left in left_levels["left"].items():
-        right = right_levels["right"][name]
-        difference = welch(left.moments.sample(), right.moments.sample())
-        n = min(left.counts.n, right.counts.n)
-        levels_of_both = left.moments.mean(), right.moments.mean()
-        rows.append((name, *levels_of_both, *difference, n, left.estimator))
+    alone = dict.fromkeys(SIDES, estimates)
+    if not pair.is_paired:
+        alone = {side: _estimates_of(pair, [side]) for side in SIDES}
+    rows = []
+    for name in alone["left"].names:
+        left, right = (alone[side].moments(side, name) for side in SIDES)
+        row: dict[str, Any] = {"outcome": name, "left": left.mean, "right": right.mean}
+        row["estimator"] = estimates.estimator(name)
+        if pair.is_paired:
+            effect = estimates.effect("right", name)
+            row |= {key: effect[key] for key in ("mcse", "lo", "hi", "n")}
+            row["difference"] = effect["mean"]
+        else:
+            numbers = welch(left.sample, right.sample)
+            row |= dict(zip(NUMBERS[3:7], numbers, strict=True))
+            row["n"] = min(left.n, right.n)
+        rows.append(row)
     return pd.DataFrame(rows, columns=NUMBERS)
 
 

@@ -78,11 +78,11 @@ class GameChecks:
     def check_conflicts(self) -> None:
         """No two players set one value."""
         for first, second in combinations(self.plan.players.items(), 2):
-            other, own = _settings(*first), _settings(*second)
-            for key in sorted(own.keys() & other.keys()):
-                message = f"set by {joined('', other[key][:4])} too"
+            earlier, later = _settings(*first), _settings(*second)
+            for key in sorted(earlier.keys() & later.keys()):
+                message = f"set by {joined('', earlier[key][:4])} too"
                 hint = "leave it to one of the two players"
-                self.refuse(own[key], "E015", message, hint)
+                self.refuse(later[key], "E015", message, hint)
 
     def check_window(self, scenario: Scenario) -> None:
         """What players feel is measured at the end of the longest window, so the
@@ -144,13 +144,15 @@ class GameChecks:
         named = members_named(part, scenario)
         unknown = [code for code in named if code not in scenario.codes]
         others = {*named} - {*player.states, *unknown}
-        least = SMALLEST.get(part.outcome, 1)
+        smallest = SMALLEST.get(part.outcome, 1)
         if unknown and part.of not in scenario.groups:
-            known = (*scenario.groups, *scenario.codes)
-            self.refuse_unknown((*steps, "of"), "E301", unknown[0], known)
-        elif len(others) < least or (part.outcome == "credibility" and len(named) != 2):
+            names = (*scenario.groups, *scenario.codes)
+            self.refuse_unknown((*steps, "of"), "E301", unknown[0], names)
+        elif len(others) < smallest or (
+            part.outcome == "credibility" and len(named) != 2
+        ):
             message = f"`{part.of}` names too few or too many states beside its own"
-            self.refuse((*steps, "of"), "E212", message, "", f"at least {least}")
+            self.refuse((*steps, "of"), "E212", message, "", f"at least {smallest}")
 
 
 def _settings(name: str, player: PlayerPlan) -> dict[str, tuple[str, ...]]:

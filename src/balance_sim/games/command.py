@@ -59,11 +59,6 @@ SECONDS = {
     show_default=True,
     help="Joint draws of the parameters, for intervals and regret; 0: none.",
 )
-@click.option(
-    "--source",
-    type=click.Choice(["posterior", "prior"]),
-    help="What is drawn from  [default: posterior, or prior where there is none]",
-)
 @options.timeout_option
 @options.figures_option
 @options.set_option
@@ -78,7 +73,6 @@ def game(
     workers: int,
     scheduler: str | None,
     draws: int,
-    source: str | None,
     run_timeout: float | None,
     figures: bool,
     settings: tuple[str, ...],
@@ -102,7 +96,7 @@ def game(
         from balance_sim.study.store import Store, refuse_lost
 
         loaded = load_game(file, set=settings, theory=theory)
-        parameters = _draws(loaded.scenario, draws, source)
+        parameters = _draws(loaded.scenario, draws)
         folder = out or default_folder(loaded, seed)
         steps.begin("simulation")
         with dask_client(scheduler) as client:
@@ -140,8 +134,9 @@ def game(
     options.leave_if_failed(study.result, folder)
 
 
-def _draws(scenario: Scenario, count: int, source: str | None) -> Draws | None:
-    """Joint draws of the parameters; None where none are asked for."""
+def _draws(scenario: Scenario, count: int) -> Draws | None:
+    """Joint draws of the posterior, or of the prior where there is none; None where
+    none are asked for."""
     from balance_sim.evidence.posterior.parameter_draws import (
         posterior_draws,
         prior_draws,
@@ -149,7 +144,7 @@ def _draws(scenario: Scenario, count: int, source: str | None) -> Draws | None:
 
     if count == 0:
         return None
-    if source == "posterior" or (source is None and scenario.posterior.draws):
+    if scenario.posterior.draws:
         return posterior_draws(scenario).first(count)
     return prior_draws(scenario, count)
 

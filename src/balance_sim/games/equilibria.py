@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -164,41 +164,30 @@ def _bimatrix(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
 
 
 def _vertices(table: Floats) -> tuple[Floats, Bools]:
-    """Mixed strategies of the columns that are determined by the rows that are best
-    replies to them.
+    """Mixed strategies of the columns to which as many rows are equally good as columns
+    are played, and no other row is better.
 
     table: (m, k) payoffs of the rows' player, of range 1. Returned: probabilities (V,
     k), best replies (V, m)."""
+    rows, columns = table.shape
     vertices: list[Floats] = []
-    for size in range(1, min(table.shape) + 1):
-        for point in _vertices_of_size(table, size):
+    for size in range(1, min(rows, columns) + 1):
+        chosen = (combinations(range(count), size) for count in (rows, columns))
+        for best, played in product(*chosen):
+            system = np.full((size + 1, size + 1), -1.0)
+            system[:size, :size] = table[np.ix_(best, played)]
+            system[size] = np.append(np.ones(size), 0.0)
+            singular_values = np.linalg.svd(system, compute_uv=False)
+            if singular_values[-1] <= SINGULAR * singular_values[0]:
+                continue
+            *shares, worth = np.linalg.solve(system, np.eye(size + 1)[size])
+            point = np.zeros(columns)
+            point[list(played)] = shares
+            is_inside = min(shares) > PLAYED
+            is_best = (table @ point).max() <= worth + INDIFFERENT
             gaps = [np.abs(point - vertex).max() for vertex in vertices]
-            if min(gaps, default=np.inf) > SAME:
+            if is_inside and is_best and min(gaps, default=np.inf) > SAME:
                 vertices.append(point)
     probabilities = np.array(vertices)
-    worth = probabilities @ table.T
-    return probabilities, worth >= worth.max(axis=1, keepdims=True) - INDIFFERENT
-
-
-def _vertices_of_size(table: Floats, size: int) -> Floats:
-    """(V, k) mixed strategies of so many columns to which as many rows are equally
-    good, and no other row is better."""
-    rows = np.array(list(combinations(range(table.shape[0]), size)))
-    columns = np.array(list(combinations(range(table.shape[1]), size)))
-    system = np.zeros((len(rows) * len(columns), size + 1, size + 1))
-    inner = table[rows[:, None, :, None], columns[None, :, None, :]]
-    system[:, :size, :size] = inner.reshape(-1, size, size)
-    system[:, :size, size], system[:, size, :size] = -1.0, 1.0
-    singular_values = np.linalg.svd(system, compute_uv=False)
-    regular = singular_values[:, -1] > SINGULAR * singular_values[:, 0]
-    right = np.append(np.zeros(size), 1.0)[None, :, None]
-    right = np.repeat(right, regular.sum(), axis=0)
-    solution = np.linalg.solve(system[regular], right)[..., 0]
-    inside = (solution[:, :size] > PLAYED).all(axis=1)
-    solution = solution[inside]
-    places = np.tile(columns, (len(rows), 1))[regular][inside]
-    probabilities = np.zeros((len(solution), table.shape[1]))
-    np.put_along_axis(probabilities, places, solution[:, :size], axis=1)
-    worth = probabilities @ table.T
-    best = worth.max(axis=1) <= solution[:, size] + INDIFFERENT
-    return np.asarray(probabilities[best])
+    worths = probabilities @ table.T
+    return probabilities, worths >= worths.max(axis=1, keepdims=True) - INDIFFERENT

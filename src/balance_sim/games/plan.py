@@ -30,6 +30,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.experiment import (
     files_with_scenario,
     found_in,
@@ -47,7 +48,7 @@ _CAST = TypeAdapter(Cast)
 
 
 @dataclass(frozen=True, repr=False)
-class Game:
+class Game(OneLine):
     """A game, read and checked.
 
     Attributes
@@ -62,10 +63,6 @@ class Game:
     plan: GamePlan
     scenario: Scenario
     cast: Cast
-
-    def __repr__(self) -> str:
-        players = " against ".join(self.players)
-        return f"<Game {self.name}: {players}, {len(self.profiles)} profiles>"
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -256,8 +253,8 @@ def _of_strategies(errors: Sequence[Diagnostic], players: Node) -> Iterator[Diag
     reported: set[tuple[int, int, str]] = set()
     for error in errors:
         place = (error.line, error.col)
-        before = [start for start in starts if start <= place]
-        strategy = starts[max(before, default=min(starts))]
+        earlier = [start for start in starts if start <= place]
+        strategy = starts[max(earlier, default=min(starts))]
         key = re.sub(r"^arms\.[^.:]*(: |\.)?", "", error.path)
         if (*place, error.code) not in reported:
             reported.add((*place, error.code))

@@ -100,8 +100,9 @@ def members_of(
     """Codes of those whom a part of a payoff is toward; empty where it is toward
     nobody. states: the player's own, which agreements among a group may hold."""
     named = {*members_named(part, scenario)} & {*scenario.codes}
-    own = () if part.outcome == "agreements_among" else states
-    return tuple(sorted(named - {*own}))
+    if part.outcome != "agreements_among":
+        named -= {*states}
+    return tuple(sorted(named))
 
 
 type Read = Callable[[StateMetrics, Ints, Ints], Floats]
@@ -193,9 +194,9 @@ class PlayerMeasures:
         for outcome, paying in zip(outcomes, cast.outcomes, strict=True):
             player, members = players[paying.player], paying.members
             if paying.measure in READ:
-                own = np.array([position[code] for code in player.states], np.int64)
+                states = np.array([position[code] for code in player.states], np.int64)
                 toward = np.array([position[code] for code in members], np.int64)
-                self._reads[outcome] = (READ[paying.measure], own, toward)
+                self._reads[outcome] = (READ[paying.measure], states, toward)
             else:
                 dyads = counted_dyads(world, paying.measure, player, members)
                 self._dyads[outcome.name] = dyads

@@ -40,12 +40,10 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import Draws
-from balance_sim.study.estimates import columns_by_arm, in_chunks
+from balance_sim.study.estimates import Estimates
 from balance_sim.study.jobs import Progress
-from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
 
-DRAWS = 200  # of the posterior, or of the prior where there is none
 CHUNK = 2  # draws a task
 MOST_PARAMETERS = 5  # named in what knowing more is worth
 QUANTILES = {"q025": 0.025, "q50": 0.5, "q975": 0.975}
@@ -56,18 +54,12 @@ def simulated_effects(game: Game, result: Result) -> Floats:
     of numbers of agreements."""
     window = max(game.scenario.report.windows)
     names = [outcome.outcome(window).name for outcome in game.cast.outcomes]
-    stored = {*result.by_run.names}
-    columns = [f"{FILTERED}{name}" for name in names]
-    for place, name in enumerate(names):
-        if columns[place] not in stored:
-            columns[place] = name
-    chunks = []
-    for tables in in_chunks(result.outcome_tables(tuple(columns))):
-        values = {}
-        for arm, by_name in columns_by_arm(tables, game.arms).items():
-            values[arm] = np.stack([by_name[name] for name in columns], axis=-1)
-        chunks.append(_over_control(game, values))
-    return np.concatenate(chunks)
+    estimates = Estimates(result.by_run, game.arms)
+    values = {
+        arm: np.stack([estimates.smooth(arm, name) for name in names], axis=-1)
+        for arm in game.arms
+    }
+    return _over_control(game, values)
 
 
 def _over_control(game: Game, values: Mapping[str, Floats]) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,13 @@ from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.games.plan import Game, game_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.jobs import Job, Progress, Task
 from balance_sim.study.machine import version
 from balance_sim.study.run import (
     check_seed,
+    keep_results,
     own_rules,
     run_tasks,
     runs_a_shard,
@@ -39,17 +40,12 @@ MOST_A_BLOCK = 4096  # replications times arms, so that a stop loses seconds at 
 
 
 @dataclass(frozen=True, repr=False)
-class GameStudy:
+class GameStudy(OneLine):
     """A game and its replications: a study of which each arm but the control arm is a
     profile."""
 
     game: Game
     result: AnalysedResult
-
-    def __repr__(self) -> str:
-        profiles = f"{len(self.game.profiles)} profiles"
-        runs = f"{self.result.runs} replications each"
-        return f"<{self.game.name}: {profiles}, {runs}>"
 
 
 def default_folder(game: Game, seed: int) -> Path:
@@ -111,17 +107,12 @@ def play(
         entries = {"files": files or {}, "command": command, "game": game.as_plain()}
         manifest = manifest_of("run", job, rules, entries)
         sink = Folder(Path(out), manifest)
-    report = progress or (lambda *_: None)
     with sink as store:
         store.want(runs)
         blocks = missing(store.done().get(0, []), runs, size)
+        results = run_tasks(job, map(Task, blocks), workers, client)
         done = runs - sum(map(len, blocks))
-        report(done, runs, len(store.failed()))
-        with closing(run_tasks(job, map(Task, blocks), workers, client)) as results:
-            for result in results:
-                store.keep(result)
-                done += len(result.task.block)
-                report(done, runs, len(store.failed()))
+        keep_results(store, results, (done, runs), progress)
         store.hold(runs)
         failed = tuple(row for row in store.failed() if row["run"] < runs)
         memory = store.tables() if isinstance(store, InMemory) else ()

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
-from balance_sim.model.core import Bools, Floats, Ints, Rules, Shared, World
+from balance_sim.model.core import Floats, Ints, Rules, Shared, World
 from balance_sim.model.state import BlockState, refuse_invalid
 
 
@@ -28,8 +27,7 @@ class View:
     step is perceived.
 
     What the engine needs of all dyads is at hand; the matrices below are worked out
-    when asked for. Of one replication in R steps (`perceive_steps`) step and day are
-    (R,), and reliability and reliable have an axis more."""
+    when asked for."""
 
     world: World
     step: int
@@ -48,11 +46,9 @@ class View:
     reliability: Floats  # (n,)
     reliable: Floats  # (n, n) rho_j c_j p_ij
 
-    def remaining(self, half_life_days: float) -> Floats:
-        """Share that remains, since day 0, of what fades with such a half-life: a
-        number, or (R,)."""
-        shares = [2.0 ** (-day / half_life_days) for day in np.ravel(self.day)]
-        return np.asarray(shares).reshape(np.shape(self.day))
+    def remaining(self, half_life_days: float) -> float:
+        """Share that remains, since day 0, of what fades with such a half-life."""
+        return float(2.0 ** (-self.day / half_life_days))
 
     @cached_property
     def against(self) -> Floats:
@@ -362,18 +358,11 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     np.add(workspace.defence, own_strength, out=workspace.defence)
     refuse_invalid("threat", workspace.total, world.codes, middle, state.runs)
     refuse_invalid("defence", workspace.defence, world.codes, middle, state.runs)
-    return view_of(world, state, step, announced, start.reliable)
-
-
-def view_of(
-    world: World, state: BlockState, step: Any, announced: Floats, reliable: Floats
-) -> View:
-    """The view of what lies in the state's workspace. step: one, or (R,)."""
-    workspace, s0 = state.workspace, world.rules.s0
+    s0 = world.rules.s0
     return View(
         world=world,
         step=step,
-        day=(world.grid[step] + world.grid[step + 1]) / 2,
+        day=middle,
         depth=state.depth,
         announced=announced,
         unopposed=workspace.unopposed,
@@ -386,56 +375,8 @@ def view_of(
         insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
         partners_log_mean=state.log_partners.mean(axis=-1),
         reliability=world.reliability[step],
-        reliable=reliable,
+        reliable=start.reliable,
     )
-
-
-def perceive_steps(
-    world: World,
-    state: BlockState,
-    steps: Ints,
-    announced: Floats,
-    control: tuple[World, Floats] | None = None,
-) -> Floats:
-    """One replication in several steps, each as if it were a replication, with the
-    agreements in force of the start: fills the state's workspace as `perceive` does,
-    but that efforts are still to be added to its defence. Returns (K, n, n)
-    rho_j c_j p_ij.
-
-    announced: (K, P) nats. control: another world, and its beliefs in these steps with
-    as much announced, as `Workspace.beliefs`: where the two worlds are alike they are
-    taken from there."""
-    start, n, diagonal = world.at_start, world.n, np.arange(world.n)
-    reliable = world.reliability[steps][:, None] * world.projected
-    if control is None:
-        base = np.zeros((len(state.workspace.beliefs), 1, n, n))
-        base[:-3, :, diagonal, diagonal] = 1.0
-        row, dyad = np.divmod(np.arange(announced.size), len(world.first))
-    else:
-        base = control[1]
-        row, dyad = np.nonzero(_differ(world, control[0], steps))
-    patches = Patches.of(world, state, row, dyad)
-    against = world.odds_against[steps][row, :, dyad].T
-    intent = world.intent_odds[steps].take(patches.seat)
-    priors = Priors(against, intent, reliable.take(patches.seat))
-    nats = announced[row, dyad]
-    ties = Ties(start.depth.take(dyad), start.calm.take(dyad), nats)
-    believed = _believed(world, patches.sides, ties, priors)
-    _fill_workspace(world, state, base, patches, believed)
-    return reliable
-
-
-def _differ(world: World, other: World, steps: Ints) -> Bools:
-    """(K, P) dyads of which states hear other things in two worlds, or of which a side
-    is not as reliable."""
-    against = world.odds_against[steps] != other.odds_against[steps]
-    intent = world.intent_odds[steps] != other.intent_odds[steps]
-    reliability = world.reliability[steps] != other.reliability[steps]
-    first, second = world.first, world.second
-    differ = against.any(axis=1)
-    differ |= intent[:, first, second] | intent[:, second, first]
-    differ |= reliability[:, first] | reliability[:, second]
-    return np.asarray(differ)
 
 
 def _fill_workspace(

@@ -143,10 +143,8 @@ class Prospects:
         """b_ij: share of its support that alter lends already."""
         world, dyads = self.world, len(self.world.first)
         audience = world.audience[self.ego]
-        odds = world.odds_against[self.view.step]  # (A, P), or (R, A, P)
+        odds = world.odds_against[self.view.step]
         place = audience * dyads + self.dyad
-        if odds.ndim > 2:
-            place = self.run * odds[0].size + place
         announced = self.view.announced.take(self.run * dyads + self.dyad)
         news = announced * world.signature_attention[audience]
         agreement = world.rules.alpha_acc * self.depth + news
@@ -157,21 +155,13 @@ class Prospects:
     def support(self) -> Floats:
         """s_ij: what alter can bring to ego's side."""
         sided, total = self.view.sided.take(self.at), self.view.total.take(self.row)
-        reliable = self.view.reliable  # (n, n), or (R, n, n)
-        place = self.apart if reliable.ndim == 2 else self.at
         firm = threat.firmness(sided, total)
-        return threat.support(reliable.take(place), firm, self.hostility)
+        return threat.support(self.view.reliable.take(self.apart), firm, self.hostility)
 
     @cached_property
     def insecurity(self) -> Floats:
         """Share of the balance against ego."""
         return self.view.insecurity.take(self.row)
-
-    def fading(self, half_life_days: float) -> Floats:
-        """Share that remains of what fades with such a half-life, since day 0: a
-        number, or (C,)."""
-        remaining = self.view.remaining(half_life_days)
-        return remaining.take(self.run) if remaining.ndim else remaining
 
     @cached_property
     def log_gain(self) -> Floats:

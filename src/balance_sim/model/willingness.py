@@ -194,7 +194,7 @@ def activity(p: Prospects) -> Floats:
     """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders
     2001; Kinne 2018."""
     remaining = p.view.remaining(p.world.rules.activity_half_life_days)
-    logs = np.log1p(p.state.active * remaining[..., None])
+    logs = np.log1p(p.state.active * remaining)
     return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
@@ -231,7 +231,7 @@ def experience(p: Prospects) -> Floats:
 
     Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200,
     sec. 3."""
-    fade = p.fading(p.world.rules.experience_half_life_days)
+    fade = p.view.remaining(p.world.rules.experience_half_life_days)
     place = p.run * len(p.world.first) + p.dyad
     with_alter = p.state.experience.take(place) * fade
     with_all = p.state.engaged.take(p.row) * fade
@@ -304,10 +304,7 @@ def hub_doubt(p: Prospects) -> Floats:
         clients = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
         ego_depth = p.state.depth.take(p.row[clients] * n + hub)
         alter_depth = p.state.depth.take(p.other[clients] * n + hub)
-        reliability = p.view.reliability[..., hub]  # a number, or (R,)
-        if reliability.ndim:
-            reliability = reliability.take(p.run[clients])
-        doubted = np.minimum(ego_depth, alter_depth) * (1.0 - reliability)
+        doubted = np.minimum(ego_depth, alter_depth) * (1.0 - p.view.reliability[hub])
         doubt[clients] = np.maximum(doubt[clients], doubted)
     return doubt
 

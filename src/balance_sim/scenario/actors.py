@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from balance_sim.scenario.diagnostics import Diagnostics, closest, shown
+from balance_sim.scenario.diagnostics import Diagnostics, closest, refusal, shown
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.nodes import REFUSED, Node, Refused
-from balance_sim.scenario.validation import IDENTIFIERS
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 _TOTALS = ("total", "totals", "sum", "all", "world", "average", "mean", "others")
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 _WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
@@ -35,10 +35,10 @@ _SUCCESSORS = {
     "ZAR": "COD",
     "CSK": "CZE",
 }
-_COW_OF_THE_PAST = {260: "DEU", 678: "YEM", 365: "SUN", 345: "YUG"}
-"""Codes of COW numbers that the table gives to another state or to none: of West
-Germany and North Yemen, whose codes Germany and Yemen keep; of the Soviet Union and
-Yugoslavia, while they existed."""
+_COW_IN_THE_PAST = {365: "SUN", 345: "YUG"}
+"""Numbers that a state which is gone shares with the one that followed it."""
+_OLDER_COW = {260: "DEU", 678: "YEM"}
+"""Numbers of West Germany and North Yemen, whose codes Germany and Yemen keep."""
 
 
 class Code(NamedTuple):
@@ -55,7 +55,8 @@ class Code(NamedTuple):
     last: int | None
 
     def existed_in(self, year: int) -> bool:
-        """Whether the state existed at some time of that year."""
+        """Whether the state existed at some time of that year; where the tables set no
+        bound it did."""
         return (self.first or year) <= year <= (self.last or year)
 
 
@@ -79,13 +80,11 @@ def of_cow_number(number: int, year: int | None = None) -> str | None:
 
     year: in which the number is used. 365 is the Soviet Union's in 1950, and Russia's
     in 2020 or where no year is given."""
-    table = code_table()
-    past_state = table.get(_COW_OF_THE_PAST.get(number, ""))
-    if past_state is not None:
-        existed = year is not None and past_state.existed_in(year)
-        if existed or past_state.last is None:
-            return past_state.iso3
-    return next((code.iso3 for code in table.values() if code.cow == number), None)
+    table, past = code_table(), _COW_IN_THE_PAST.get(number, "")
+    if past and year is not None and table[past].existed_in(year):
+        return past
+    codes = [code.iso3 for code in table.values() if code.cow == number]
+    return _OLDER_COW.get(number, codes[0] if codes else None)
 
 
 def is_invented(code: str) -> bool:
@@ -114,27 +113,22 @@ def known(code: str, year: int | None = None) -> str | None:
 
 
 def successor(code: str) -> str:
-    """The next step for a code that was not valid in a year."""
+    """The next step for a code that was not valid in a year: the state that followed
+    or went before, if there is one."""
     return f"use `{_SUCCESSORS[code]}`" if code in _SUCCESSORS else "check it"
 
 
 @cache
-def _spellings() -> dict[str, list[tuple[str, str]]]:
+def _spellings() -> dict[str, tuple[str, str]]:
     """Error code and ISO3 code by what a state is called elsewhere, in small letters:
-    other codes (E301), names (E302) and numbers (E303)."""
-    spellings: dict[str, list[tuple[str, str]]] = {}
-    table = sorted(code_table().values(), key=lambda entry: entry.last is not None)
-    for entry in table:
-        texts = [("E301", entry.iso3), ("E301", entry.iso2), ("E302", entry.name)]
-        texts += [("E302", name) for name in entry.other_names]
-        texts += [("E303", str(entry.cow or "")), ("E303", str(entry.numeric or ""))]
-        for error, text in texts:
-            meanings = spellings.setdefault(text.casefold(), [])
-            if text and (
-                error != "E302" or not meanings
-            ):  # of a name the state that still exists
-                meanings.append((error, entry.iso3))
-    spellings.pop("", None)
+    other codes (E301) and names (E302). Of a name that two have had, the state that
+    still exists."""
+    spellings: dict[str, tuple[str, str]] = {}
+    for entry in sorted(code_table().values(), key=lambda entry: bool(entry.last)):
+        for text in filter(None, (entry.iso3, entry.iso2)):
+            spellings.setdefault(text.casefold(), ("E301", entry.iso3))
+        for text in (entry.name, *entry.other_names):
+            spellings.setdefault(text.casefold(), ("E302", entry.iso3))
     return spellings
 
 
@@ -146,23 +140,27 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     written : whatever stands in the place of a code
     names : of the scenario's own states and groups, one of which may be meant
 
+    Returns
+    -------
+    tuple : E302 for the name of a state, E303 for a number, else E301
+
     Examples
     --------
     >>> explain("Japan", ())
     ('E302', 'unknown state `Japan`', 'use `JPN`')
     """
     text, spellings = shown(written), _spellings()
-    folded = text.strip(" :").casefold().replace("_", " ")
+    why, folded = f"unknown state `{text}`", text.strip(" :").casefold()
+    folded = folded.replace("_", " ")
     if folded in _TOTALS:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
-    why, meanings = f"unknown state `{text}`", spellings.get(folded, [])
-    if meanings:
-        codes = dict.fromkeys(f"`{iso3}`" for _, iso3 in meanings)
-        return meanings[0][0], why, f"use {' or '.join(codes)}"
+    if folded in spellings:
+        error, code = spellings[folded]
+        return error, why, f"use `{code}`"
     error, near = "E303" if text.isdigit() else "E301", closest(text, names)
     match = closest(text, spellings, cutoff=0.8)
     if near is None and match is not None:
-        error, near = spellings[match][0]
+        error, near = spellings[match]
     return error, why, f"did you mean `{near}`?" if near else "use ISO3 codes, as `USA`"
 
 
@@ -171,7 +169,7 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the rows of a scenario may refer to; groups hold their members in the
+    """What the pieces of a scenario may refer to; groups hold their members in the
     roster, sorted.
 
     is_whole: False if a state could not be read; then nothing is said of a name that is
@@ -183,6 +181,47 @@ class Names:
     kinds: tuple[str, ...]
     event_kinds: tuple[str, ...]
     is_whole: bool = True
+
+    @property
+    def heeded(self) -> tuple[str, ...]:
+        """Kinds of event that an audience may heed more or less."""
+        return ("default", *self.event_kinds)
+
+    def check(
+        self, code: object, *, outside: bool = False, groups: bool = False
+    ) -> None:
+        """Raise the error of pydantic for a code that names nobody here.
+
+        What can be no code is left to the schema.
+
+        Parameters
+        ----------
+        code : object
+            That is checked.
+        outside, groups : bool
+            Whether actors outside the roster, and groups, may be named.
+        """
+        is_code = isinstance(code, str | int) and not isinstance(code, bool)
+        if not is_code or not self.is_whole or code in self.roster:
+            return
+        if (outside and code in self.outside) or (groups and code in self.groups):
+            return
+        if code in self.groups:
+            raise refusal("E307", f"`{code}` is a group", "name one state")
+        if code in code_table() or code in self.outside:
+            why = f"`{code}` is not among the {len(self.roster)} states"
+            hint = f"add it to `states`{' or to `outside`' if outside else ''}"
+            raise refusal("E307", why, hint)
+        raise refusal(*explain(code, {*self.roster, *self.groups}))
+
+    def expanded(
+        self, codes: Collection[str], taken: Collection[str]
+    ) -> tuple[str, ...]:
+        """Actors with their groups expanded, sorted. taken: actors that no group stands
+        for here."""
+        single = {code for code in codes if code not in self.groups}
+        groups = [self.groups[code] for code in codes if code in self.groups]
+        return tuple(sorted(single.union(*groups).difference({*taken} - single)))
 
 
 def check_identifier(
@@ -198,10 +237,12 @@ def check_identifier(
 
 
 def _codes_in(
-    node: Node, path: str, problems: Diagnostics, twice: str = "E015"
+    node: Node, path: str, problems: Diagnostics
 ) -> Iterator[tuple[str, Node, str]]:
-    """The codes of a list, each once, with their nodes and key paths; what can be none
-    is reported. twice: error code of one that is repeated."""
+    """The codes of a list, each once, with their nodes and key paths.
+
+    What can be no code is reported, and a code that is repeated. A value that was
+    refused before is left out without a word."""
     if not isinstance(node.value, list | Refused):
         problems.add(node, path, "E201", f"expected a list of codes, got {node.kind}")
     codes: set[str] = set()
@@ -213,14 +254,15 @@ def _codes_in(
             why = f"expected an ISO3 code, got {item.kind}"
             problems.add(item, item_path, "E201", why)
         elif code in codes:
-            problems.add(item, item_path, twice, f"`{shown(code)}` given twice")
+            problems.add(item, item_path, "E015", f"`{shown(code)}` given twice")
         elif code is not REFUSED:
             codes.add(code)
             yield code, item, item_path
 
 
 def _check_code(code: object, node: Node, path: str, problems: Diagnostics) -> None:
-    """Report what is neither a state's code nor one that may be invented."""
+    """Report what is neither a state's code nor one that may be invented, with the one
+    that was probably meant."""
     if code in code_table() or (isinstance(code, str) and is_invented(code)):
         return
     problems.add(node, path, *explain(code, ()))
@@ -259,7 +301,14 @@ def read_roster(states: Node, most: int, problems: Diagnostics) -> list[str]:
 def read_outside(
     node: Node, roster: Collection[str], problems: Diagnostics
 ) -> list[str]:
-    """Codes of actors that are named and not simulated."""
+    """Codes of actors that are named and not simulated.
+
+    Parameters
+    ----------
+    node : of the list
+    roster : codes that are simulated, none of which may be named here
+    problems : what is wrong with a code is added
+    """
     outside: list[str] = []
     for code, item, path in _codes_in(node, "outside", problems):
         if code in roster:
@@ -274,7 +323,17 @@ def read_outside(
 def read_groups(
     node: Node, roster: Collection[str], problems: Diagnostics
 ) -> dict[str, tuple[str, ...]]:
-    """Members of each group that are in the roster, sorted."""
+    """Members of each group that are in the roster, sorted.
+
+    A group may hold states that are not simulated: they are left out. Groups hold no
+    groups.
+
+    Parameters
+    ----------
+    node : of the mapping of names to lists of codes
+    roster : codes that are simulated
+    problems : what is wrong with a name or a code is added
+    """
     if not isinstance(node.value, dict | Refused):
         why = "expected a mapping of names to lists of codes"
         problems.add(node, "groups", "E201", why)
@@ -293,66 +352,3 @@ def read_groups(
                 problems.add(item, item_path, *explain(code, roster))
         groups[name] = tuple(sorted(codes))
     return groups
-
-
-# --- actors in rows -------------------------------------------------------------------
-
-
-def check_actor(
-    node: Node,
-    path: str,
-    names: Names,
-    problems: Diagnostics,
-    *,
-    outside: bool = False,
-) -> None:
-    """Report a field that does not name one state of the roster or, where `outside`,
-    an actor outside it."""
-    code = node.value
-    if not isinstance(code, str | int) or isinstance(code, bool) or not names.is_whole:
-        return
-    if code in names.roster or (outside and code in names.outside):
-        return
-    if code in names.groups:
-        problems.add(node, path, "E307", f"`{code}` is a group", "name one state")
-    elif code in code_table() or code in names.outside:
-        why = f"`{code}` is not among the {len(names.roster)} states"
-        hint = f"add it to `states`{' or to `outside`' if outside else ''}"
-        problems.add(node, path, "E307", why, hint)
-    else:
-        options = {*names.roster, *names.groups}
-        problems.add(node, path, *explain(code, options))
-
-
-def expanded(
-    node: Node,
-    path: str,
-    names: Names,
-    problems: Diagnostics,
-    taken: Collection[object] = (),
-    *,
-    outside: bool = True,
-) -> Node:
-    """A list of actors with its groups expanded, sorted; refused where one is wrong.
-
-    Parameters
-    ----------
-    node, path : of the list
-    names : what it may refer to
-    taken : actors that no group stands for here
-    outside : whether others than the roster may be named
-    """
-    problem_count = len(problems)
-    actors: dict[str, Node] = {}
-    for code, item, item_path in _codes_in(node, path, problems, "E306"):
-        if code in names.groups:
-            members = [name for name in names.groups[code] if name not in taken]
-            actors = dict.fromkeys(members, item) | actors
-        else:
-            check_actor(item, item_path, names, problems, outside=outside)
-            actors[code] = item
-    is_refused = REFUSED in (node.value, *(item.value for item in node.items))
-    is_known = names.is_whole or (actors and names.roster.issuperset(actors))
-    if len(problems) > problem_count or is_refused or not is_known:
-        return node.with_value(REFUSED)
-    return node.with_value([actors[code].with_value(code) for code in sorted(actors)])

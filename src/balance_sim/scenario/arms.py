@@ -20,8 +20,21 @@ from balance_sim.scenario.setter import Editor, changes_in, value_at, without_ro
 def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
     """The scenario as it is in one arm, and what is wrong with its values.
 
-    arm: as it is written, for the values that it sets. The version's arms keep titles
-    and the reference mark only; its sha256 is missing."""
+    Parameters
+    ----------
+    scenario : Scenario
+        That has the arm.
+    name : str
+        Of the arm.
+    arm : Node
+        As it is written, for the values that it sets.
+
+    Returns
+    -------
+    Editor
+        Its scenario keeps titles and the reference mark of arms only, and has no
+        sha256.
+    """
     declared, events = scenario.arms[name], scenario.events
     if declared.drop or declared.add:
         kept_events = [event for event in events if event.id not in declared.drop]
@@ -63,11 +76,13 @@ def check_arms(
     reported = {(item.file, item.line, item.col, item.code) for item in problems}
     arms = dict(scenario.arms)
     for name, arm in scenario.arms.items():
-        moved = _moved_by(arm)
-        causes = (moved,) if changed is None or name in nodes else (moved, changed)
+        moved = {without_row(path) for path in arm.set}
+        moved |= {"events"} if arm.drop or arm.add else set()
+        causes = [frozenset(moved)]
+        if changed is not None and name not in nodes:
+            causes.append(changed)
         due = rules_due(*causes, is_arm=True)
-        is_due = due or "audiences" in moved & (changed or frozenset())
-        if name not in nodes and not is_due:
+        if name not in nodes and not (due or "audiences" in moved & (changed or set())):
             continue
         node = nodes.get(name) or from_plain(arm, places.tree.mark)
         of_arm = Diagnostics()
@@ -90,30 +105,25 @@ def check_arms(
     return arms
 
 
-def _moved_by(arm: Arm) -> frozenset[str]:
-    """What an arm changes, as rules read it: key paths without names of rows."""
-    paths = {without_row(path) for path in arm.set}
-    return frozenset(paths | ({"events"} if arm.drop or arm.add else set()))
-
-
 def _check_events(
     scenario: Scenario, name: str, node: Node, problems: Diagnostics
 ) -> None:
     """Events that an arm drops are there, those that it adds are not."""
-    present = {event.id for event in scenario.events}
-    path = f"arms.{shown(name)}"
-    for position, item in enumerate(node.below("drop").items):
+    present, path = {event.id for event in scenario.events}, f"arms.{shown(name)}"
+    dropped = node.below("drop").items
+    for position, item in enumerate(dropped):
         if item.value not in present:
             hint = did_you_mean(str(item.value), present)
             why, allowed = f"no event `{shown(item.value)}`", listed(sorted(present))
             place = f"{path}.drop[{position}]"
             problems.add(item, place, "E309", why, hint, allowed)
-    present -= {item.value for item in node.below("drop").items}
+    present -= {item.value for item in dropped}
     for item in node.below("add").items:
         event_id = item.value_of("id")
         if event_id in present:
             why, place = f"`{event_id}` already defined", f"events.{event_id}.id"
             problems.add(item.fields["id"], place, "E015", why, "remove one")
+        present.add(event_id)
 
 
 def _plain(value: Any) -> Any:

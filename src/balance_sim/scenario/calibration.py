@@ -62,8 +62,17 @@ def _named_file(
 ) -> NamedFile | None:
     """The file that the scenario names under a key; None where it names none.
 
-    needs: keys that the file has to have. again: the command that writes it. Raises
-    ScenarioError for a file that is none."""
+    Parameters
+    ----------
+    tree, sources : of the scenario
+    key : under which it is named
+    needs : keys that the file has to have
+    again : the next step where it lacks one
+
+    Raises
+    ------
+    ScenarioError : for a file that cannot be read, or lacks a key
+    """
     node = tree.get(key)
     if node is None or node.value in (None, REFUSED) or node.fields:
         return None
@@ -153,7 +162,10 @@ def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> N
 
 
 def _laid(tree: Node, read: Node, name: str) -> Node:
-    """The scenario's tree over what the calibration says. name: of its file."""
+    """The scenario's tree over what the calibration says. name: of its file.
+
+    Nodes keep their places, so that a value that is refused later is shown where the
+    calibration has it."""
     estimates = {
         part: {
             key: node.below("estimate") for key, node in read.below(part).fields.items()
@@ -186,7 +198,8 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
 
 
 def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
-    """Weights that the preset does not name, if it is another than the default."""
+    """Weights that the preset does not name, if it is another than the default: what a
+    theory says of a term stays, and the calibration tells the others."""
     preset = theory.get("preset")
     name = str(preset.value or preset.text) if preset else DEFAULT_PRESET
     if name == DEFAULT_PRESET or name not in presets():
@@ -207,14 +220,14 @@ def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
 
 
 def _with_frailties(tree: Node, dyads: Node) -> Node:
-    """The scenario's rows of dyads' factors, and those of dyads that it does not
-    name."""
-    given = tree.get("frailties") or Node([], dyads.mark)
-    name, rows = SECTIONS["frailties"].name, list(given.items)
-    given_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
+    """The scenario's rows of dyads' factors, and those of dyads that it does not name:
+    a factor that the file gives itself stays."""
+    frailties = tree.get("frailties") or Node([], dyads.mark)
+    name, rows = SECTIONS["frailties"].name, list(frailties.items)
+    own_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
     for dyad, node in dyads.fields.items():
         a, _, b = dyad.partition("-")
-        if name((a, b)) not in given_dyads:
+        if name((a, b)) not in own_dyads:
             values = dict(zip(("factor", "shape"), node.items, strict=False))
             rows.append(from_plain({"a": a, "b": b} | values, node.at))
-    return given.with_value(rows)
+    return frailties.with_value(rows)

@@ -1,5 +1,5 @@
 """What must hold between the pieces of a scenario: time, events, states, dyads,
-agreements, theory.
+agreements, theory. What must hold of a single value stands in `schema`.
 
 A rule takes a scenario and yields what it finds wrong. `RULES` names what each reads,
 so that it is left out where that could not be read, and is asked again only where that
@@ -121,24 +121,28 @@ class Rule(NamedTuple):
         return not heads.isdisjoint(self.reads.split())
 
 
-def _unknown(
+def _missing(
     subject: SectionRow | str,
     field: str,
-    name: str,
-    options: Iterable[str],
+    names: Iterable[str],
+    options: Collection[str],
     code: str = "E309",
-) -> Finding:
-    """The finding that a name is none of those that there are, with the nearest."""
-    names = sorted(options)
-    why, hint = f"there is no `{name}`", did_you_mean(name, names)
-    return Finding(code, subject, field, why, hint, listed(names))
+) -> Findings:
+    """A finding for each name that is none of the options, with the nearest that is."""
+    for name in names:
+        if name not in options:
+            why, hint = f"there is no `{name}`", did_you_mean(name, options)
+            allowed = listed(sorted(options))
+            yield Finding(code, subject, field, why, hint, allowed)
 
 
 # --- time, the focal event and the report ---------------------------------------------
 
 
 def _span(scenario: Scenario) -> Findings:
-    """The end lies after the start, in so many days and steps."""
+    """The end lies after the start, in so many days and steps.
+
+    Days bound what a half-life raises 2 to, and steps the arrays of a replication."""
     days = (scenario.end - scenario.start).days
     steps = math.ceil(days / scenario.step_days)
     if days <= 0:
@@ -154,7 +158,9 @@ def _span(scenario: Scenario) -> Findings:
 
 
 def _base_rate(scenario: Scenario) -> Findings:
-    """A stated level is at most one agreement a year and dyad."""
+    """A stated level is at most one agreement a year and dyad.
+
+    The level is met by scaling all rates alike; more than that no scale may reach."""
     n, rate = len(scenario.states), scenario.base_rate
     dyad_count = n * (n - 1) // 2
     if rate is not None and rate > dyad_count:
@@ -163,40 +169,34 @@ def _base_rate(scenario: Scenario) -> Findings:
 
 
 def _focal(scenario: Scenario) -> Findings:
-    """The focal event is there, and not before the start."""
+    """The focal event is there, and not before the start: windows count from it. An arm
+    may drop it."""
     events = {event.id: event for event in scenario.events}
+    yield from _missing("focal", "", [scenario.focal], events)
     event = events.get(scenario.focal)
-    if event is None:
-        yield _unknown("focal", "", scenario.focal, events)
-    elif event.date < scenario.start:
-        span = f"{scenario.start}..{scenario.end}"
-        why = f"the focal event on {event.date} is outside {span}"
+    if event is not None and event.date < scenario.start:
+        why = f"the focal event on {event.date} is before `start` {scenario.start}"
         yield Finding("E203", event, "date", why, "windows count from it")
 
 
-def _plugins(scenario: Scenario) -> Findings:
-    """Plug-ins are those that there are."""
-    options = registry.places("summary")
-    for name in scenario.plugins:
-        if name not in options:
-            yield _unknown("plugins", "", name, options)
-
-
-def _reported(scenario: Scenario) -> Findings:
-    """Groups that are reported, and states whose position is coded, are the
-    scenario's."""
-    for name in scenario.report.groups:
-        if name not in scenario.groups:
-            yield _unknown("report", "groups", name, scenario.groups, "E107")
-    for dyad in scenario.report.positions:
-        a, _, b = dyad.partition("-")
-        if a == b or not {a, b} <= {*scenario.codes}:
+def _references(scenario: Scenario) -> Findings:
+    """What is named is there: plug-ins, groups and states of the report, agreements of
+    events."""
+    report, plugins = scenario.report, registry.places("summary")
+    yield from _missing("plugins", "", scenario.plugins, plugins)
+    yield from _missing("report", "groups", report.groups, scenario.groups, "E107")
+    for dyad in report.positions:
+        if len({*dyad.split("-")} & {*scenario.codes}) != 2:
             why = f"`{dyad}` does not name two states of the roster"
             yield Finding("E107", "report", "positions", why, "as RUS-UKR")
+    agreements = {agreement.id for agreement in scenario.accords}
+    for event in scenario.events:
+        named = [event.accord] if event.accord is not None else []
+        yield from _missing(event, "accord", named, agreements)
 
 
 def _windows(scenario: Scenario) -> Findings:
-    """Windows differ."""
+    """Windows differ: each has columns of its own, which its number of days names."""
     windows = scenario.report.windows
     if len({*windows}) < len(windows):
         yield Finding("E015", "report", "windows", "a window is given twice")
@@ -206,7 +206,10 @@ def _windows(scenario: Scenario) -> Findings:
 
 
 def _roles(scenario: Scenario) -> Findings:
-    """An actor has one role in an event, and nobody meets alone."""
+    """An actor has one role in an event, and nobody meets alone.
+
+    Principals and guests are seen together and targets are acted at, so one actor in
+    two roles would be seen with itself. A summit, an exercise or a treaty takes two."""
     for event in scenario.events:
         actors = {*event.principals}
         for role in ("guests", "targets"):
@@ -223,7 +226,7 @@ def _roles(scenario: Scenario) -> Findings:
 
 
 def _event_dates(scenario: Scenario) -> Findings:
-    """Events lie before the end."""
+    """Events lie before the end: a later one acts on nothing that is simulated."""
     last = scenario.end - timedelta(days=1)
     for event in scenario.events:
         if event.date > last >= scenario.start:
@@ -231,26 +234,22 @@ def _event_dates(scenario: Scenario) -> Findings:
             yield Finding("E203", event, "date", why)
 
 
-def _event_agreements(scenario: Scenario) -> Findings:
-    """Agreements that events name are on record."""
-    agreements = {agreement.id for agreement in scenario.accords}
-    for event in scenario.events:
-        if event.accord is not None and event.accord not in agreements:
-            yield _unknown(event, "accord", event.accord, agreements)
-
-
-def _provocations(scenario: Scenario) -> Findings:
-    """Nobody provokes itself."""
-    for hazard in scenario.provocations:
-        if hazard.state in hazard.targets:
-            yield Finding("E306", hazard, "targets", f"`{hazard.state}` itself")
+def _themselves(scenario: Scenario) -> Findings:
+    """Nobody provokes itself, and no state is its own patron."""
+    rows: list[tuple[SectionRow, str, str]] = [
+        (hazard, hazard.state, "targets") for hazard in scenario.provocations
+    ]
+    rows += [(state, state.id, "patrons") for state in scenario.states]
+    for row, code, field in rows:
+        if code in getattr(row, field):
+            yield Finding("E306", row, field, f"`{code}` itself", "name another")
 
 
 # --- states ---------------------------------------------------------------------------
 
 
 def _years(scenario: Scenario) -> Findings:
-    """States exist in the year of the start."""
+    """States exist in the year of the start, those outside the roster too."""
     year, table = scenario.start.year, code_table()
     rows = {state.id: state for state in scenario.states}
     for code in (*rows, *scenario.outside):
@@ -260,19 +259,17 @@ def _years(scenario: Scenario) -> Findings:
             yield Finding("E304", subject, field, why, successor(code))
 
 
-def _single_states(scenario: Scenario) -> Findings:
-    """Latitude and longitude come together, and no state is its own patron."""
+def _coordinates(scenario: Scenario) -> Findings:
+    """Latitude and longitude come together: a distance needs both."""
     for state in scenario.states:
-        for field, other in (PLACE, PLACE[::-1]):
-            if getattr(state, field) is None and getattr(state, other) is not None:
-                why = f"`{field}` is required beside `{other}`"
-                yield Finding("E103", state, field, why, place=other)
-        if state.id in state.patrons:
-            yield Finding("E306", state, "patrons", f"`{state.id}` is its own patron")
+        for field, partner in (PLACE, PLACE[::-1]):
+            if getattr(state, field) is None and getattr(state, partner) is not None:
+                why = f"`{field}` is required beside `{partner}`"
+                yield Finding("E103", state, field, why, place=partner)
 
 
 def _measures(scenario: Scenario) -> Findings:
-    """Every state has a measure of capability."""
+    """Every state has a measure of capability: without one it has no share of any."""
     names = ("capability", *MEASURES)
     for state in scenario.states:
         if all(getattr(state, name) is None for name in names):
@@ -281,7 +278,10 @@ def _measures(scenario: Scenario) -> Findings:
 
 
 def _shares(scenario: Scenario) -> Findings:
-    """`capability` is given for all states or for none, and some state has some."""
+    """`capability` is given for all states or for none, and some state has some.
+
+    Shares of one measure are of all states together, so it cannot stand beside the
+    composite of others."""
     states = scenario.states
     lacking = [state.id for state in states if state.capability is None]
     complete = [state for state in states if state.capability is not None]
@@ -296,7 +296,10 @@ def _shares(scenario: Scenario) -> Findings:
 
 
 def _gaps(scenario: Scenario) -> Findings:
-    """A warning for ideal points, regimes, places and measures that are missing."""
+    """A warning for ideal points, regimes, places and measures that are missing.
+
+    What is missing is no error: the terms that read it leave it out (docs/model.md). A
+    measure counts here where it has a weight in the composite."""
     states, weights = scenario.states, scenario.capability
     names = ["ideal_point", "democracy", "latitude"]
     if any(state.capability is None for state in states):
@@ -313,7 +316,7 @@ def _gaps(scenario: Scenario) -> Findings:
 
 
 def _weights(scenario: Scenario) -> Findings:
-    """Weights of the composite make 1."""
+    """Weights of the composite make 1, so that capabilities are shares of all."""
     weights = scenario.capability
     total = math.fsum((weights.gdp, weights.milex, weights.population))
     if abs(total - 1.0) > 1e-9:
@@ -322,7 +325,9 @@ def _weights(scenario: Scenario) -> Findings:
 
 
 def _codings(scenario: Scenario) -> Findings:
-    """Weights of alternatives to the focal event's targets make less than 1."""
+    """Weights of alternatives to the focal event's targets make less than 1.
+
+    They are probabilities of codings; the event's own has what is left."""
     codings = scenario.targets_alternatives
     total = sum(coding.weight for coding in codings)
     if total >= 1.0:
@@ -332,7 +337,7 @@ def _codings(scenario: Scenario) -> Findings:
 
 
 def _trade(scenario: Scenario) -> Findings:
-    """A state's shares of trade make 1 at most."""
+    """A state's shares of trade make 1 at most; what is not given is with others."""
     rows_of: defaultdict[str, list[Trade]] = defaultdict(list)
     for row in scenario.trade:
         rows_of[row.state].append(row)
@@ -344,7 +349,10 @@ def _trade(scenario: Scenario) -> Findings:
 
 
 def _signals(scenario: Scenario) -> Findings:
-    """Costly signals weigh more than the next cheaper ones."""
+    """Costly signals weigh more than the next cheaper ones, whatever their sign.
+
+    That order is the theory of costly signals (Fearon 1997), on which draws of the
+    weights rest too; weights of other kinds of event are free."""
     kinds = scenario.event_kinds
     signals = [name for name in SIGNAL_ORDER if name in kinds]
     for weight in ("alignment", "intent"):
@@ -361,7 +369,10 @@ def _signals(scenario: Scenario) -> Findings:
 
 
 def _spells(scenario: Scenario) -> Findings:
-    """Spells end after they begin, and those of one dyad and kind follow each other."""
+    """Spells end after they begin, and those of one dyad and kind follow each other.
+
+    A blank date is open to its side: only the first may lack `from`, and only the last
+    `until`."""
     spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
     for spell in scenario.no_relations:
         spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
@@ -391,7 +402,8 @@ def _agreements(scenario: Scenario) -> Findings:
 
 
 def _dates(agreement: Agreement, start: date) -> Findings:
-    """Each date is one that the status may have, on its side of the start."""
+    """Each date is one that the status may have, on its side of the start: what is on
+    record then has happened, and what is scheduled has not."""
     for field in (*STAGES, *PLANNED):
         day, is_planned = getattr(agreement, field), field in PLANNED
         if day is None:
@@ -410,7 +422,10 @@ def _dates(agreement: Agreement, start: date) -> Findings:
 
 
 def _order(agreement: Agreement) -> Findings:
-    """Dates come in order, as precisely as they are known."""
+    """Dates come in order, as precisely as they are known.
+
+    A date that is scheduled stands for one that has not come. Of an agreement that is
+    known to the year only years are compared."""
     dates = []
     for stage in STAGES:
         is_done = getattr(agreement, stage) is not None
@@ -431,15 +446,13 @@ RULES = (
     Rule(_span, "start end step_days"),
     Rule(_base_rate, "base_rate states"),
     Rule(_focal, "focal events start", of_arms=False),
-    Rule(_plugins, "plugins", of_arms=False),
-    Rule(_reported, "report groups states", of_arms=False),
+    Rule(_references, "plugins report groups states events accords"),
     Rule(_windows, "report", of_arms=False),
     Rule(_roles, "events", "events"),
     Rule(_event_dates, "events start end", "events"),
-    Rule(_event_agreements, "events accords", "events"),
-    Rule(_provocations, "provocations", "provocations"),
+    Rule(_themselves, "provocations states"),
     Rule(_years, "states outside start", "states"),
-    Rule(_single_states, "states", "states"),
+    Rule(_coordinates, "states", "states"),
     Rule(_measures, "states", "states"),
     Rule(_shares, "states"),
     Rule(_gaps, "states capability", of_arms=False),

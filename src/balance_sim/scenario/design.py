@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, shown
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, refusal, shown
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
 from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 from balance_sim.scenario.setter import value_at
-from balance_sim.scenario.validation import read_piece, refusal
+from balance_sim.scenario.validation import read_piece
 
 MOST_FACTORS = 1_000
 DRAWN = "drawn"
@@ -29,7 +29,7 @@ OF_DRAWS = ("posterior", "prior")
 @dataclass(frozen=True)
 class Values:
     """Certain values, in the order given; none where they are joint draws (of the
-    design `posterior` or `prior`)."""
+    design `posterior` or `prior`), which the table of draws holds."""
 
     values: tuple[object, ...]
 
@@ -56,7 +56,8 @@ class Spread(Strict):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Spread:
-        """The numbers fit each other."""
+        """The numbers fit each other: the ends are in order, a logarithm exists, and a
+        step leads from one end to the other."""
         low, high, is_log = self.min, self.max, self.scale == "log"
         if low >= high:
             raise refusal("E403", f"min {low:g} is not below max {high:g}")
@@ -115,7 +116,9 @@ class Factor:
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names as they are. Raises what read_piece reports if one is given twice."""
+    """Names as they are.
+
+    Raises PydanticCustomError, which `read_piece` reports, if one is given twice."""
     for name in names:
         if names.count(name) > 1:
             raise refusal("E015", f"`{shown(name)}` given twice", "remove one")
@@ -140,7 +143,8 @@ class SamplingDesign(Strict):
 
     @model_validator(mode="after")
     def _has_samples(self) -> SamplingDesign:
-        """A sample has a size; that of sobol is a power of 2."""
+        """A sample has a size; that of sobol is a power of 2, without which the
+        sequence loses its balance."""
         samples = self.samples or 0
         if self.method not in ("grid", "list") and not samples:
             raise refusal("E103", "`samples` is required (1 or more)")
@@ -152,8 +156,13 @@ class SamplingDesign(Strict):
 
 
 class ExperimentPlan(Strict):
-    """The keys of an experiment file. guesses: every default that is a guess is a
-    factor too. arms: beside the control arm; None: all."""
+    """The keys of an experiment file.
+
+    guesses : whether every default that is a guess is a factor too
+    arms : that are run beside the control arm; None: all
+    runs : replications of each point; seed: of their random numbers, at every point
+    outcomes : that are reported; none: all
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     title: Text = ""
@@ -184,8 +193,11 @@ class DesignPoint:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What options lay over an experiment file. settings: `key.path=value` texts, laid
-    over the file's own `set`."""
+    """What options lay over an experiment file.
+
+    settings : `key.path=value` texts, laid over the file's own `set`
+    runs, seed : instead of the file's, where given
+    """
 
     settings: tuple[str, ...] = ()
     runs: int | None = None
@@ -220,7 +232,10 @@ class Experiment:
         return tuple(dict.fromkeys([*paths, *(row.path for row in self.factors)]))
 
     def count(self) -> int:
-        """How many points the design has, without making them."""
+        """How many points the design has, without making them.
+
+        Saltelli's Sobol design has k + 2 points a sample for k factors, Morris's
+        trajectories have k + 1."""
         if self.points:
             return len(self.points)
         lengths = [len(factor.takes.grid()) for factor in self.factors]
@@ -258,7 +273,10 @@ def read_factors(node: Node, problems: Diagnostics) -> list[Factor]:
 
 def _read_takes(node: Node, path: str, problems: Diagnostics) -> Values | Spread | None:
     """The values of a factor, or None with every reason why not added to
-    `problems`."""
+    `problems`.
+
+    A list holds values of one type, each once: 1 and 1.0 are one value, and a column of
+    the table of points has one type."""
     if REFUSED in (node.value, *(item.value for item in node.items)):
         return None
     if node.value == DRAWN:
@@ -340,7 +358,8 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
 
 
 def _has(scenario: Scenario, path: str) -> bool:
-    """Whether the scenario has a value at that key path."""
+    """Whether the scenario has a value at that key path: of terms that a theory leaves
+    out, and of kinds that it does not use, it has none."""
     try:
         return value_at(scenario, path) is not None
     except LookupError:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from pydantic_core import PydanticCustomError
+
 CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
     "\ud800-\udfff\ufffe\uffff]"
@@ -151,6 +153,15 @@ class ScenarioError(InputError, ValueError):
 def refused(*words: Any, **texts: str) -> ScenarioError:
     """A refusal for one reason, of the arguments of `problem`."""
     return ScenarioError([problem(*words, **texts)])
+
+
+def refusal(
+    code: str, message: str, suggestion: str = "", allowed: str = ""
+) -> PydanticCustomError:
+    """The error that a validator of a field raises: a diagnostic at the place of that
+    field."""
+    texts = {"message": message, "suggestion": suggestion, "allowed": allowed}
+    return PydanticCustomError(code, "{message}", texts)
 
 
 def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic]:

@@ -50,7 +50,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import canonical_path, changes_in, check_path
 from balance_sim.scenario.validation import read_piece
 
-MOST_RUNS = 1_000_000
+MOST_RUNS = 10_000_000
 MOST_REFUSED = 500  # values: no more are tried then
 AS_WRITTEN = Overrides()
 TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.items())
@@ -101,7 +101,7 @@ def check_experiment(
     over: Overrides = AS_WRITTEN,
 ) -> tuple[Experiment | None, list[Diagnostic]]:
     """The experiment, or None if it is refused, and all problems and warnings: errors
-    first, in the order of the file."""
+    first, in the order of the file. Parameters are those of `load_experiment`."""
     file = os.fspath(path) if held is not None else found_in(EXPERIMENTS, path)
     try:
         plan = opened(file, "experiment", held)
@@ -224,15 +224,26 @@ def named_scenario(
 
 
 def _placed(error: Diagnostic, mark: Mark) -> list[Diagnostic]:
-    """The error at another place."""
+    """The error at another place: where an experiment names what is at fault in its
+    scenario."""
     return [replace(error, file=mark.file, line=mark.line, col=mark.col)]
 
 
 def changed_scenario(
     scenario: Scenario, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
-    """A scenario with changes, checked in every arm; what is wrong elsewhere in it
-    points at the first change."""
+    """A scenario with changes, checked in every arm.
+
+    Parameters
+    ----------
+    scenario : as it is before
+    changes : values by key path; without any the scenario comes back as it is
+    problems : what is wrong is added; elsewhere than at a change it points at the first
+
+    Returns
+    -------
+    Scenario or None : None where a change is refused
+    """
     if not changes:
         return scenario
     changed, of_change = with_changes(scenario, changes)
@@ -250,8 +261,15 @@ def _read(
     max_runs: int,
     problems: Diagnostics,
 ) -> Experiment | None:
-    """The experiment in a tree, or None where a part could not be read. over: what
-    options lay over it."""
+    """The experiment in a tree, or None where a part could not be read.
+
+    Parameters
+    ----------
+    tree, sources : of the file
+    over : what options lay over it
+    max_runs : runs of all points together that are allowed; of more no value is tried
+    problems : what is wrong is added
+    """
     for name in ("runs", "seed"):
         number = getattr(over, name)
         if number is not None:
@@ -284,7 +302,7 @@ def _read(
     count = experiment.count()
     if count * plan.runs > max_runs:  # there may be very many values
         why = f"{count:,} points x {plan.runs:,} runs exceed {max_runs:,} runs"
-        hint = "fewer values, fewer runs, or a sample; or raise `--max-runs`"
+        hint = "fewer values, fewer runs, or a sample"
         node = tree.get("design") or tree.get("factors") or tree
         problems.add(node, "design", "E405", why, hint)
     else:
@@ -298,8 +316,10 @@ def _with_options(
     varied: set[str],
     problems: Diagnostics,
 ) -> Scenario | None:
-    """The scenario with `--set` laid over it; what the experiment varies cannot be
-    set."""
+    """The scenario with `--set` laid over it.
+
+    What the experiment varies cannot be set: it would be overwritten at every point.
+    Report that instead."""
     changes = option_changes(settings, None, problems)
     for change in changes:
         if change.path in varied:
@@ -311,7 +331,10 @@ def _with_options(
 
 def _check_design(experiment: Experiment, tree: Node, problems: Diagnostics) -> None:
     """Something is varied, the method fits factors and points, and arms are the
-    scenario's."""
+    scenario's.
+
+    A list goes through its factors side by side, so they have one length; a grid needs
+    values; Sobol and Morris split a variance among two factors at least."""
     method, factors = experiment.design.method, experiment.factors
     is_list = method in ("grid", "list")
     node = tree.get("design") or tree
@@ -346,7 +369,10 @@ def _check_values(
     experiment: Experiment, rows: Sequence[Node], problems: Diagnostics
 ) -> None:
     """Every key path is one of the scenario, once; every value (of a range: both ends)
-    is one it may take. rows: of the points."""
+    is one it may take.
+
+    rows: of the points. Two spellings of a dyad are one key path. Values are tried with
+    the rules and in every arm, as `with_values` does."""
     scenario, count = experiment.scenario, len(problems)
     marks = {factor.path: factor.node.at for factor in experiment.factors}
     for row in rows[:1]:

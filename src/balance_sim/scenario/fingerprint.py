@@ -109,16 +109,14 @@ def content_digest(scenario: Scenario) -> str:
         name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
-    texts = [f'"{name}":'.encode() + _text_of(scenario, name) for name in names]
-    return hashlib.sha256(b"{" + b",".join(texts) + b"}").hexdigest()
-
-
-def _text_of(scenario: Scenario, name: str) -> bytes:
-    """The canonical JSON of a field."""
-    rows = getattr(scenario, name)
-    if _is_section(rows):
-        return _TEXTS.get((name, rows), partial(_text, rows))
-    return _text(_as_counted(name, scenario.model_dump(include={name})[name]))
+    sections = {name for name in names if _is_section(getattr(scenario, name))}
+    parts = scenario.model_dump(include={*names} - sections)
+    texts = {name: _text(_as_counted(name, part)) for name, part in parts.items()}
+    for name in sections:
+        rows = getattr(scenario, name)
+        texts[name] = _TEXTS.get((name, rows), partial(_text, rows))
+    members = [f'"{name}":'.encode() + texts[name] for name in names]
+    return hashlib.sha256(b"{" + b",".join(members) + b"}").hexdigest()
 
 
 def _as_counted(name: str, value: Any) -> Any:

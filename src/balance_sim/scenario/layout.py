@@ -1,15 +1,16 @@
-"""What a scenario file is made of: sections, the fields of each, and the names that
-other sources have for kinds."""
+"""What a scenario file is made of: sections, and the fields of each."""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
 from balance_sim.scenario import schema
+from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.schema import SectionRow, Strict
 
 
@@ -77,7 +78,9 @@ SINGLES: dict[str, type[Strict]] = {
 FROM_FILES = ("calibration", "posterior")
 PLAIN = tuple(schema.ScenarioHead.model_fields)
 NAMES = ("outside", "groups")
-TOP = ("schema", "extends", *PLAIN, *NAMES, *SECTIONS, *TABLES_OF, *SINGLES)
+PARTS = (*PLAIN, *SECTIONS, *TABLES_OF, *SINGLES)
+"""Keys of the top level that are fields of a scenario, but for names."""
+TOP = ("schema", "extends", *NAMES, *PARTS)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
 FIXED_IN_ARMS = (
     "schema",
@@ -91,57 +94,14 @@ FIXED_IN_ARMS = (
     "targets_alternatives",
 )
 
-# --- how others name things -----------------------------------------------------------
 
+def row_path(section: str, row: Node, position: int) -> str:
+    """`events.parade` where the row can be named, else `events[3]`."""
+    keys = [row.value_of(key) for key in SECTIONS[section].keys]
+    if all(isinstance(key, str) and key for key in keys):
+        return f"{section}.{shown(SECTIONS[section].name(keys))}"
+    return f"{section}[{position}]"
 
-def _meaning(names: Mapping[str, str]) -> dict[str, str]:
-    """Our name for each of the others, which stand with spaces between them."""
-    return {alias: name for name, aliases in names.items() for alias in aliases.split()}
-
-
-AGREEMENT_KINDS = _meaning(
-    {
-        "political_declaration": "strategic_partnership declaration entente "
-        "consultation",
-        "information_sharing": "intelligence_sharing information_security",
-        "logistics": "acquisition_cross_servicing acsa",
-        "defence_cooperation": "defense_cooperation defense_cooperation_agreement "
-        "defence_cooperation_agreement dca general",
-        "access": "reciprocal_access status_of_forces visiting_forces raa sofa sovfa",
-        "defence_pact": "defense_pact alliance membership",
-        "non_aggression": "nonaggression non_aggression_pact neutrality",
-    }
-)
-"""Names of kinds that other sources use, and ours: taken, unless the scenario defines a
-kind of that name."""
-EVENT_KINDS = _meaning(
-    {
-        "arms_or_basing": "military_aid arms arms_transfer basing",
-        "joint_summit": "summit",
-        "sanction": "sanctions",
-        "exercise": "joint_exercise",
-    }
-)
-
-
-class Stage(typing.NamedTuple):
-    """Our status for another's, and the kind it implies (None: whatever the row
-    says)."""
-
-    status: str
-    kind: str | None = None
-
-
-AGREEMENT_STATUSES = {
-    "political_or_nonbinding": Stage("in_force", "political_declaration"),
-    **dict.fromkeys(("signed_not_in_force", "signed_status_unknown"), Stage("signed")),
-    **dict.fromkeys(
-        ("initialled", "initialed", "negotiating", "under_negotiation"), Stage("talks")
-    ),
-    "in force": Stage("in_force"),
-    **dict.fromkeys(("never_ratified", "never ratified", "failed"), Stage("collapsed")),
-    **dict.fromkeys(("terminated", "expired"), Stage("ended")),
-}
 
 # --- what a field holds ---------------------------------------------------------------
 

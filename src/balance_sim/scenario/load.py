@@ -28,7 +28,7 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, LARGEST_TABLE, Sources, decoded
 from balance_sim.scenario.fingerprint import sealed as with_digest
-from balance_sim.scenario.layout import SECTIONS, TOP
+from balance_sim.scenario.layout import SECTIONS, TOP, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, iso_date, merged
 from balance_sim.scenario.plans import refuse_other_kind
 from balance_sim.scenario.reading import (
@@ -40,7 +40,7 @@ from balance_sim.scenario.reading import (
 )
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import Editor
-from balance_sim.scenario.tables import read_table, row_path
+from balance_sim.scenario.tables import read_table
 
 DEEPEST_EXTENDS = 8
 
@@ -129,7 +129,8 @@ def _read_tree(
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
     of_tree, arms = Diagnostics(), tree.below("arms").fields
-    written, places, incomplete = read_draft(tree, stem(sources.path.name), of_tree)
+    written, incomplete = read_draft(tree, stem(sources.path.name), of_tree)
+    places = Places(tree)
     problems += of_tree
     if errors_in(of_tree) or incomplete:
         findings = findings_in(written, rules_due(), incomplete)
@@ -249,12 +250,14 @@ def with_arms(scenario: Scenario, arms: Node) -> tuple[Scenario | None, Diagnost
     """The scenario with other arms, or None if one is refused, and what is wrong.
 
     arms: nodes by name."""
-    problems, places = Diagnostics(), Places(arms)
-    read = read_part("arms", arms, names_in(scenario), places, problems)
-    if read is None:
+    problems, tree = Diagnostics(), Node({"arms": arms}, arms.mark)
+    part = read_part("arms", tree, names_in(scenario), problems)
+    if not part:
         return None, problems
-    changed = scenario.model_copy(update={"arms": read})
-    checked = _checked(changed, places, problems, arms=arms.fields, changed=frozenset())
+    changed = scenario.model_copy(update=part)
+    checked = _checked(
+        changed, Places(tree), problems, arms=arms.fields, changed=frozenset()
+    )
     return checked and checked.counted_as(scenario), problems
 
 

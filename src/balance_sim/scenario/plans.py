@@ -76,8 +76,10 @@ def file_kind(keys: Collection[str]) -> FileKind | None:
 
 
 def kind_of_file(path: str | os.PathLike[str]) -> FileKind | None:
-    """What kind of file this is, by its top-level keys; None where nothing tells, or it
-    cannot be read."""
+    """What kind of file this is, by its top-level keys.
+
+    path: of the file, or its name in one of the folders. None where nothing tells, or
+    the file cannot be read: whoever reads it then says why."""
     try:
         tree, _ = read_document(Sources(path).main(), os.fspath(path))
     except ScenarioError:
@@ -185,7 +187,8 @@ def read_plan[Plan: Strict](
     plan = read_piece(model, tree, "", problems, folder=sources.path.parent)
 
     def refuse(key_path: str, *texts: str) -> None:
-        """Report what is wrong with the value at a key path."""
+        """Report what is wrong with the value at a key path, or with the innermost
+        part of the path that the file has."""
         steps = [
             int(step) if step.isdigit() else step
             for step in re.findall(r"[^.\[\]]+", key_path)

@@ -7,8 +7,10 @@ year. States are ISO3 codes, never positions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,11 +18,26 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     create_model,
+    model_validator,
 )
 
-from balance_sim.scenario.defaults import default_weights
+from balance_sim.scenario.actors import Names
+from balance_sim.scenario.defaults import (
+    DEFAULT_PRESET,
+    default_weights,
+    is_term,
+    presets,
+    weights_under,
+)
+from balance_sim.scenario.diagnostics import did_you_mean, listed, refusal, shown
 from balance_sim.scenario.nodes import iso_date
+from balance_sim.scenario.vocabulary import (
+    AGREEMENT_KINDS,
+    AGREEMENT_STATUSES,
+    EVENT_KINDS,
+)
 
 SCHEMA_VERSION = 1
 
@@ -56,9 +73,57 @@ def _in_order[Item: (str, int)](items: tuple[Item, ...]) -> tuple[Item, ...]:
     return tuple(sorted(items))
 
 
-def _by_name(values: dict[str, float]) -> dict[str, float]:
+def _by_name[Value](values: dict[str, Value]) -> dict[str, Value]:
     """The values sorted by their names."""
     return dict(sorted(values.items()))
+
+
+def _each_once(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes, each of which is named once."""
+    if len({*codes}) < len(codes):
+        raise refusal("E306", "an actor is named twice", "remove one")
+    return codes
+
+
+def _actor(value: object, info: ValidationInfo, **may: bool) -> object:
+    """A code that names an actor of the scenario that is read. may: see
+    `Names.check`."""
+    if isinstance(info.context, Names):
+        info.context.check(value, **may)
+    return value
+
+
+def _kind(
+    value: object, info: ValidationInfo, *, attribute: str, others: Mapping[str, str]
+) -> object:
+    """The name of a kind in our vocabulary, of the scenario that is read. others: ours
+    by the names of other sources."""
+    kinds = getattr(info.context, attribute, ())
+    if not kinds or not isinstance(value, str) or value in kinds:
+        return value
+    kind = others.get(value)
+    if kind not in kinds:
+        hint = did_you_mean(value, [*kinds, *others])
+        why, allowed = f"unknown kind `{shown(value)}`", listed(kinds, 30)
+        raise refusal("E211", why, hint, allowed)
+    return kind
+
+
+def _preset(value: object) -> object:
+    """The name of a theory; null names one too."""
+    name = "null" if value is None else value
+    if isinstance(name, str) and name not in presets():
+        hint, allowed = did_you_mean(name, presets()), listed(presets())
+        raise refusal("E211", f"unknown theory `{shown(name)}`", hint, allowed)
+    return name
+
+
+def _term(name: str) -> str:
+    """The name of a term of willingness."""
+    if not is_term(name):
+        hint = did_you_mean(name, TERMS)
+        raise refusal("E101", f"unknown term `{shown(name)}`", hint, listed(TERMS, 30))
+    return name
 
 
 def _with_default(attention: dict[str, float]) -> dict[str, float]:
@@ -67,6 +132,35 @@ def _with_default(attention: dict[str, float]) -> dict[str, float]:
 
 
 Identifiers = Annotated[tuple[Identifier, ...], AfterValidator(_in_order)]
+StateCode = Annotated[Identifier, BeforeValidator(_actor)]
+ActorCode = Annotated[Identifier, BeforeValidator(partial(_actor, outside=True))]
+StateCodes = Annotated[
+    tuple[Annotated[Identifier, BeforeValidator(partial(_actor, groups=True))], ...],
+    AfterValidator(_each_once),
+]
+ActorCodes = Annotated[
+    tuple[
+        Annotated[
+            Identifier, BeforeValidator(partial(_actor, outside=True, groups=True))
+        ],
+        ...,
+    ],
+    AfterValidator(_each_once),
+]
+AgreementType = Annotated[
+    Identifier,
+    BeforeValidator(partial(_kind, attribute="kinds", others=AGREEMENT_KINDS)),
+]
+EventType = Annotated[
+    Identifier,
+    BeforeValidator(partial(_kind, attribute="event_kinds", others=EVENT_KINDS)),
+]
+HeededType = Annotated[
+    str,
+    BeforeValidator(
+        partial(_kind, attribute="heeded", others={}),
+    ),
+]
 
 
 class Strict(BaseModel):
@@ -79,7 +173,44 @@ class Strict(BaseModel):
     )
 
 
-class SectionRow(Strict):
+class WithActors(Strict):
+    """What names actors: groups stand for their members, and two states of a dyad for
+    each other.
+
+    ROLES: fields that list actors, and the roles whose actors no group stands for
+    there."""
+
+    ROLES: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    @model_validator(mode="after")
+    def _resolved(self, info: ValidationInfo) -> Self:
+        """With groups expanded, and the lesser code of a dyad first."""
+        if not isinstance(info.context, Names):
+            return self
+        values = dict(self.__dict__)
+        for role, others in self.ROLES.items():
+            taken = [name for other in others for name in _listed(values[other])]
+            values[role] = info.context.expanded(values[role], taken)
+            is_needed = type(self).model_fields[role].is_required()
+            if is_needed and not values[role] and info.context.is_whole:
+                raise refusal("E212", f"`{role}` names no state of the scenario")
+        a, b = [values.get(key, values.get(other)) for key, other in _DYADS]
+        if a is not None and a == b:
+            raise refusal("E306", f"`{a}` forms a dyad with itself", "name two states")
+        if "a" in values and values["a"] > values["b"]:
+            values |= {"a": values["b"], "b": values["a"]}
+        return self if values == self.__dict__ else self.model_copy(update=values)
+
+
+_DYADS = (("a", "state"), ("b", "partner"))
+
+
+def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """A code, or codes, as a tuple."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+class SectionRow(WithActors):
     """An item of a section: its fields hold numbers, text, dates and tuples of them, so
     nothing in it can change."""
 
@@ -91,6 +222,7 @@ class State(SectionRow):
     `nuclear_since`: from when it has nuclear weapons; blank: it has none at the
     start."""
 
+    ROLES = {"patrons": ()}
     id: Identifier
     name: Text = ""
     gdp_bn: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
@@ -106,7 +238,7 @@ class State(SectionRow):
     propensity: Weight = 0.0
     propensity_declarations: Weight = 0.0
     nuclear_since: Day | None = None
-    patrons: tuple[Identifier, ...] = ()
+    patrons: StateCodes = ()
     source: Text = ""
     guesses: Text = ""
 
@@ -114,8 +246,8 @@ class State(SectionRow):
 class Dyad(SectionRow):
     """A row of two states, in either order."""
 
-    a: Identifier
-    b: Identifier
+    a: StateCode
+    b: StateCode
 
 
 class Dispute(Dyad):
@@ -170,8 +302,8 @@ class Trade(SectionRow):
     """Share of `state`'s trade that it does with `partner`. Directed; a pair without a
     row is missing."""
 
-    state: Identifier
-    partner: Identifier
+    state: StateCode
+    partner: StateCode
     share: Unit
     source: Text = ""
 
@@ -196,9 +328,9 @@ class Agreement(SectionRow):
     arm."""
 
     id: Identifier
-    a: Identifier
-    b: Identifier
-    kind: Identifier
+    a: StateCode
+    b: StateCode
+    kind: AgreementType
     name: Text = ""
     status: Literal["talks", "signed", "in_force", "collapsed", "ended"]
     opened: Day | None = None
@@ -213,6 +345,20 @@ class Agreement(SectionRow):
     confidence: Text = ""
     note: Text = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_our_status(cls, values: Any) -> Any:
+        """With our status for another source's, and what that implies."""
+        status = values.get("status") if isinstance(values, dict) else None
+        stage = AGREEMENT_STATUSES.get(status) if isinstance(status, str) else None
+        if stage is None:
+            return values
+        values = {**values, "status": stage.status}
+        if stage.kind:
+            signed = values.get("in_force") or values.get("signed")
+            values |= {"kind": stage.kind, "in_force": signed}
+        return values
+
 
 class Event(SectionRow):
     """A dated act. Roles: principals act together; guests are seen with them; targets
@@ -221,15 +367,20 @@ class Event(SectionRow):
     `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody
     together, whatever the roles."""
 
+    ROLES = {
+        "principals": ("guests",),
+        "guests": ("principals",),
+        "targets": ("principals", "guests"),
+    }
     id: Identifier
     date: Day
-    kind: Identifier
+    kind: EventType
     label: Text = ""
     visibility: Unit = 1.0
-    principals: tuple[Identifier, ...] = Field(min_length=1)
-    guests: tuple[Identifier, ...] = ()
-    host: Identifier | None = None
-    targets: tuple[Identifier, ...] = ()
+    principals: ActorCodes = Field(min_length=1)
+    guests: ActorCodes = ()
+    host: ActorCode | None = None
+    targets: ActorCodes = ()
     sign: Annotated[int, Field(ge=-1, le=1)] = 1
     accord: Identifier | None = None
     source: Text = ""
@@ -241,8 +392,9 @@ class TargetsCoding(SectionRow):
     """Another coding of the focal event's targets (those who take part left out); the
     event's own has what is left."""
 
+    ROLES = {"targets": ()}
     id: Identifier
-    targets: tuple[Identifier, ...] = ()
+    targets: ActorCodes = ()
     weight: Annotated[float, Field(gt=0.0, lt=1.0)]
     source: Text
 
@@ -251,22 +403,24 @@ class Provocation(SectionRow):
     """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a
     clock of its own."""
 
+    ROLES = {"targets": ("state",)}
     id: Identifier
-    state: Identifier
-    kind: Identifier
-    targets: tuple[Identifier, ...] = Field(min_length=1)
+    state: StateCode
+    kind: EventType
+    targets: ActorCodes = Field(min_length=1)
     rate: Annotated[float, Field(ge=0.0, le=10_000.0)]
     visibility: Unit = 1.0
     source: Text = ""
 
 
-class Audience(Strict):
+class Audience(WithActors):
     """Who reads the news alike. `attention` -1..1 by kind of event; `default` for kinds
     not named."""
 
-    members: Identifiers = ()
+    ROLES = {"members": ()}
+    members: StateCodes = ()
     attention: Annotated[
-        dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]],
+        dict[HeededType, Annotated[float, Field(ge=-1.0, le=1.0)]],
         AfterValidator(_with_default),
     ] = Field(default={}, validate_default=True)
 
@@ -360,10 +514,26 @@ class Theory(Strict):
     (`news.signal_weights`); not dumped where it is 0, so that a scenario without it
     keeps the sha256 it had."""
 
-    preset: Identifier
+    preset: Annotated[Identifier, BeforeValidator(_preset)] = DEFAULT_PRESET
     equal_hostility: Quarrel | None = None
     signal_cost: Annotated[Unit, Field(exclude_if=lambda share: share == 0.0)] = 0.0
-    weights: Annotated[dict[str, Weight], AfterValidator(_by_name)]
+    weights: Annotated[
+        dict[Annotated[str, AfterValidator(_term)], Weight], AfterValidator(_by_name)
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, values: Any, info: ValidationInfo) -> Any:
+        """With every weight that a file does not give from its preset."""
+        if not (isinstance(values, dict) and isinstance(info.context, Names)):
+            return values
+        name = values.get("preset", DEFAULT_PRESET)
+        chosen = presets().get("null" if name is None else str(name))
+        weights = values.get("weights", {})
+        if isinstance(weights, dict) and chosen is not None:
+            weights = {**weights_under(chosen.name), **weights}
+        of_preset = chosen.beside_weights if chosen is not None else {}
+        return {**of_preset, **values, "weights": weights}
 
 
 class Calibration(Strict):
@@ -404,6 +574,11 @@ class Posterior(Strict):
     table: Annotated[str, Field(max_length=1 << 25)] = ""
 
 
+def _by_date(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The events sorted as a scenario's are."""
+    return tuple(sorted(events, key=lambda event: (event.date, event.id)))
+
+
 class Arm(Strict):
     """One version of the world: the scenario without `drop`, with `add`, with `set`
     laid over it."""
@@ -411,8 +586,8 @@ class Arm(Strict):
     title: Text = ""
     reference: bool = False
     drop: Identifiers = ()
-    add: tuple[Event, ...] = ()
-    set: dict[str, object] = {}
+    add: Annotated[tuple[Event, ...], AfterValidator(_by_date)] = ()
+    set: Annotated[dict[str, object], AfterValidator(_by_name)] = {}
 
 
 class Report(Strict):
@@ -445,6 +620,32 @@ class ScenarioHead(Strict):
     plugins: tuple[Identifier, ...] = ()
 
 
+def _with_rest(
+    audiences: dict[str, Audience], info: ValidationInfo
+) -> dict[str, Audience]:
+    """Audiences, sorted; `rest` takes the states that no other names."""
+    members = [code for audience in audiences.values() for code in audience.members]
+    if len({*members}) < len(members):
+        twice = sorted({code for code in members if members.count(code) > 1})
+        why = f"{listed(twice)} in two audiences"
+        raise refusal("E306", why, "name each state in one")
+    unnamed: set[str] = {*getattr(info.context, "roster", ())} - {*members}
+    if unnamed:
+        rest = audiences.get("rest", Audience())
+        codes = tuple(sorted({*rest.members, *unnamed}))
+        audiences["rest"] = rest.model_copy(update={"members": codes})
+    return _by_name(audiences)
+
+
+def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
+    """Arms, one of which is the control."""
+    count = sum(arm.reference for arm in arms.values())
+    if count != 1:
+        why = f"exactly one arm is the control, got {count}"
+        raise refusal("E111", why, "write `reference: true` in one arm")
+    return arms
+
+
 class Scenario(ScenarioHead):
     """All that a replication needs, complete. `name` is the file's stem; `sha256` its
     content's, not its layout's."""
@@ -455,7 +656,7 @@ class Scenario(ScenarioHead):
     states: tuple[State, ...] = Field(min_length=2)
     outside: tuple[Identifier, ...] = ()
     groups: dict[Identifier, tuple[Identifier, ...]] = {}
-    audiences: dict[Identifier, Audience]
+    audiences: Annotated[dict[Identifier, Audience], AfterValidator(_with_rest)]
     disputes: tuple[Dispute, ...] = ()
     no_relations: tuple[NoRelations, ...] = ()
     distances: tuple[Distance, ...] = ()
@@ -465,11 +666,13 @@ class Scenario(ScenarioHead):
     events: tuple[Event, ...] = ()
     provocations: tuple[Provocation, ...] = ()
     targets_alternatives: tuple[TargetsCoding, ...] = ()
-    kinds: dict[Identifier, AgreementKind]
-    event_kinds: dict[Identifier, EventKind]
+    kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(_by_name)]
+    event_kinds: Annotated[dict[Identifier, EventKind], AfterValidator(_by_name)]
     parameters: Parameters
     theory: Theory
-    arms: dict[Identifier, Arm] = Field(min_length=1)
+    arms: Annotated[dict[Identifier, Arm], AfterValidator(_with_control)] = Field(
+        min_length=1
+    )
     report: Report = Report()
     calibration: Calibration = Calibration()
     posterior: Posterior = Posterior()

@@ -13,21 +13,14 @@ from typing import Any
 
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
-from balance_sim.scenario.layout import FROM_FILES, NAMES, PLAIN, SECTIONS
+from balance_sim.scenario.layout import FROM_FILES, NAMES, PARTS, SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.reading import (
-    PARTS,
-    Places,
-    ValueChange,
-    names_in,
-    read_head,
-    read_part,
-)
-from balance_sim.scenario.rows import read_row
+from balance_sim.scenario.reading import ValueChange, names_in, read_part
 from balance_sim.scenario.schema import Scenario, Strict, Theory
+from balance_sim.scenario.validation import read_piece
 
 MOST_SUGGESTED = 3
-SETTABLE = ({*PARTS} | {*PLAIN, *SECTIONS}) - {*FROM_FILES}
+SETTABLE = {*PARTS} - {*FROM_FILES}
 OPEN = ("weights", "attention", "positions", "set")
 """Mappings that take other keys than those they have."""
 _PRESET = "theory.preset"
@@ -127,45 +120,37 @@ class Editor:
             count = len(self.problems)
             node = self.put(from_plain(rows[place]), change, depth=2)
             if len(self.problems) == count:
-                path = f"{section}.{parts[1]}"
-                row = read_row(section, node, path, names, self.problems)
-                rows[place] = rows[place] if row is None else row
-        self._keep({section: layout.sorted(rows)})
+                path, model = f"{section}.{parts[1]}", layout.model
+                row = read_piece(model, node, path, self.problems, names=names)
+                rows[place] = row or rows[place]
+        update = {section: layout.sorted(rows)}
+        self.scenario = self.scenario.model_copy(update=update)
 
     def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
         """Values at the top, or in one of its parts; another theory at first."""
+        mark, part = changes[0].node.mark, getattr(self.scenario, head)
         if changes[0].path == _PRESET:
             node = _other_preset(self.scenario.theory, changes[0].node)
+            self._read(head, Node({head: node}, mark))
             self.changed.add(head)
-            self._read(head, node)
-            changes = changes[1:]
-        if head in PLAIN:
-            fields = {name: getattr(self.scenario, name) for name in PLAIN}
-            node = self.put(from_plain(fields), changes[0], depth=0)
-            self._keep(dict(read_head(node, self.problems) or {}))
-        elif changes:
-            part = getattr(self.scenario, head)
-            if head == "audiences" and "rest" in part:  # those that no other names
-                rest = part["rest"].model_copy(update={"members": ()})
-                part = {**part, "rest": rest}
-            node = from_plain(part)
-            for change in changes:
-                node = self.put(node, change)
-            self._read(head, node)
-            if head == "arms":
-                names = {change.path.split(".")[1] for change in changes}
-                self.arms = {name: node.fields[name] for name in names & {*node.fields}}
+            changes, part = changes[1:], self.scenario.theory
+        if head == "audiences" and "rest" in part:  # those that no other names
+            rest = part["rest"].model_copy(update={"members": ()})
+            part = {**part, "rest": rest}
+        tree = from_plain({head: part})
+        for change in changes:
+            tree = self.put(tree, change, depth=0)
+        if changes:
+            self._read(head, tree)
+        if head == "arms":
+            names = {change.path.split(".")[1] for change in changes}
+            nodes = tree.fields[head].fields
+            self.arms = {name: nodes[name] for name in names & {*nodes}}
 
-    def _read(self, head: str, node: Node) -> None:
-        """Read a part again."""
-        names, places = names_in(self.scenario), Places(node)
-        self._keep({head: read_part(head, node, names, places, self.problems)})
-
-    def _keep(self, update: dict[str, Any]) -> None:
-        """Take pieces, unless they were refused."""
-        heads = {name: value for name, value in update.items() if name in PLAIN}
-        pieces = {name: value for name, value in update.items() if value is not None}
-        self.scenario = self.scenario.model_copy(update=heads | pieces)
+    def _read(self, head: str, tree: Node) -> None:
+        """Take a part again, unless it is refused."""
+        part = read_part(head, tree, names_in(self.scenario), self.problems)
+        self.scenario = self.scenario.model_copy(update=part)
 
 
 def without_row(path: str) -> str:

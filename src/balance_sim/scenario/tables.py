@@ -210,11 +210,3 @@ def _row(
         is_text = held == "text"
         fields[field] = Node(value, place_mark, text=cell, quoted=is_text)
     return Node(fields, mark)
-
-
-def row_path(section: str, row: Node, position: int) -> str:
-    """`events.parade` where the row can be named, else `events[3]`."""
-    keys = [row.value_of(key) for key in SECTIONS[section].keys]
-    if all(isinstance(key, str) and key for key in keys):
-        return f"{section}.{shown(SECTIONS[section].name(keys))}"
-    return f"{section}[{position}]"

@@ -9,11 +9,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
+from balance_sim.scenario.actors import IDENTIFIERS, Names
 from balance_sim.scenario.defaults import key_texts, units
 from balance_sim.scenario.diagnostics import Diagnostics, did_you_mean, listed, shown
-from balance_sim.scenario.layout import bounds, parts_of
+from balance_sim.scenario.layout import SECTIONS, bounds, parts_of, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import (
     AgreementKind,
@@ -25,7 +26,6 @@ from balance_sim.scenario.schema import (
 
 LAID_OVER = (Parameters, CapabilityWeights, AgreementKind, EventKind)
 """Models of which a file gives a part: the rest is shipped."""
-IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 UNITLESS = ("", "none", "factor", "share", "exponent", "weight", "any")
 _OUTSIDE = ("E203", "{written} is outside {limits}{unit}", "")
 _NO_LIST = ("E201", "expected a list, got {got}", "write [{written}]")
@@ -65,6 +65,7 @@ def read_piece[Model: Strict](
     problems: Diagnostics,
     skip: Sequence[str] = (),
     folder: str | os.PathLike[str] | None = None,
+    names: Names | None = None,
 ) -> Model | None:
     """A node as a model.
 
@@ -82,6 +83,8 @@ def read_piece[Model: Strict](
         Keys that are read elsewhere.
     folder : path, optional
         Of a plan, for its validators.
+    names : Names, optional
+        What a piece of a scenario may refer to.
 
     Returns
     -------
@@ -95,22 +98,13 @@ def read_piece[Model: Strict](
         code = "E207" if node.value is None else "E201"
         problems.add(node, path, code, f"{why}, got {node.kind}")
         return None
-    context = {"folder": folder} if folder is not None else None
+    context = {"folder": folder} if folder is not None else names
     try:
         return model.model_validate(plain(node.without(*skip)), context=context)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             _report(details, node, path, model, problems)
     return None
-
-
-def refusal(
-    code: str, message: str, suggestion: str = "", allowed: str = ""
-) -> PydanticCustomError:
-    """The error that a validator of a field raises: a diagnostic at the place of that
-    field."""
-    texts = {"message": message, "suggestion": suggestion, "allowed": allowed}
-    return PydanticCustomError(code, "{message}", texts)
 
 
 def unknown_key(
@@ -120,13 +114,23 @@ def unknown_key(
     hint = did_you_mean(key, options)
     allowed = "" if hint else listed(options, 40)
     why = f"unknown key `{shown(key)}`"
-    problems.add(node.at, joined(path, [key]), "E101", why, hint, allowed)
+    problems.add(
+        node.at, f"{path}.{shown(key)}".lstrip("."), "E101", why, hint, allowed
+    )
 
 
-def joined(path: str, steps: Sequence[object]) -> str:
-    """A key path with further steps: `report.windows[0]`."""
-    for step in steps:
-        path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
+def joined(path: str, steps: Sequence[object], root: Node | None = None) -> str:
+    """A key path with further steps: `report.windows[0]`. root: the node at the path,
+    if rows go by their names, as in `events.parade`."""
+    above = ""
+    for place, step in enumerate(steps, 1):
+        section = "events" if above == "add" else above
+        if root is not None and isinstance(step, int) and section in SECTIONS:
+            row = descend(root, steps[:place])
+            path += row_path(section, row, step).removeprefix(section)
+        else:
+            path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
+        above = str(step)
     return path.removeprefix(".")
 
 
@@ -142,18 +146,21 @@ def _report(
     steps = [step for step in details["loc"] if step != "[key]"]
     node, error_type = descend(root, steps), details["type"]
     context: dict[str, Any] = details.get("ctx", {})
+    place, key_path = node.mark, joined(path, steps, root)
+    if "[key]" in details["loc"] or error_type == "extra_forbidden":
+        place = node.at
     is_emptied = error_type == "too_short" and node.items
-    if node.value is REFUSED or is_emptied:
+    is_reported = any((item.file, item.line, item.col) == place for item in problems)
+    if node.value is REFUSED or is_emptied or (is_reported and error_type != "missing"):
         return
     owner, name = _field_of(model, steps)
     if error_type == "extra_forbidden":
-        key = str(steps[-1])
-        place = joined(path, steps[:-1]), key
-        unknown_key(problems, node, *place, owner.model_fields)
+        above = joined(path, steps[:-1], root)
+        unknown_key(problems, node, above, str(steps[-1]), owner.model_fields)
         return
     if error_type not in _TEMPLATES and "message" in context:
         texts = context["message"], context["suggestion"], context["allowed"]
-        problems.add(node, joined(path, steps), error_type, *texts)
+        problems.add(place, key_path, error_type, *texts)
         return
     if node.value is None and error_type != "missing":
         error_type = "none"
@@ -182,7 +189,7 @@ def _report(
     if error_type == "string_pattern_mismatch":
         limits = IDENTIFIERS
     message, hint = message.format(**words), hint.format(**words)
-    problems.add(node, joined(path, steps), code, message, hint, limits)
+    problems.add(place, key_path, code, message, hint, limits)
 
 
 def _unit(model: type[Strict], name: str) -> str:

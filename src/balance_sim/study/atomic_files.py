@@ -9,7 +9,6 @@ and falls with the process that holds it."""
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,17 +36,20 @@ def make_folder(folder: Path) -> None:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Put a file in its place. Raises CannotWrite."""
-    with atomic_file(path, len(content)) as partial, open(partial, "wb") as file:
-        file.write(content)
+    with atomic_file(path, f"{len(content):,} bytes") as partial:
+        partial.write_bytes(content)
 
 
 @contextmanager
-def atomic_file(path: Path, size: int | None = None) -> Iterator[Path]:
-    """A path beside the place to write to; synced and renamed at the end.
+def atomic_file(path: Path, need: str = "") -> Iterator[Path]:
+    """Yield a path beside the place to write to; it is synced and renamed at the end.
 
-    size: how many bytes it will be, for the message. Raises CannotWrite."""
-    _refuse_device(path)
-    need = "" if size is None else f"{size:,} bytes"
+    need: how much room the file takes, for the message. Raises CannotWrite."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise CannotWrite(
+            f"cannot write {path}: it is a device or a pipe, not a file. "
+            "Choose another --out."
+        )
     try:
         partial = _partial_file(path)
         try:
@@ -65,19 +67,9 @@ def atomic_file(path: Path, size: int | None = None) -> Iterator[Path]:
         raise write_fault(error, path, need) from error
 
 
-def _refuse_device(path: Path) -> None:
-    """A device or a pipe would lose its place: `--out /dev/null`."""
-    with suppress(OSError):
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise CannotWrite(
-                f"cannot write {path}: it is a device or a pipe, not a file. "
-                "Choose another --out."
-            )
-
-
 def _partial_file(path: Path) -> Path:
-    """A new empty file beside the place, with the rights that a file has by default."""
+    """Make an empty file beside the place, with the rights that a file has by
+    default."""
     descriptor, name = tempfile.mkstemp(
         ".partial", f".{path.name[:50]}.", dir=path.parent
     )
@@ -89,6 +81,7 @@ def _partial_file(path: Path) -> Path:
 
 
 def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -96,14 +89,9 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def half_written(folder: Path) -> list[Path]:
-    """Files that a writer has begun in a results folder, or has left."""
-    return sorted([*folder.glob(".*.partial"), *folder.glob("*/.*.partial")])
-
-
 def clear_half_written(folder: Path) -> None:
     """Take away what writers that were stopped left in a results folder."""
-    for path in half_written(folder):
+    for path in [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")]:
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > ABANDONED:
                 path.unlink()
@@ -134,11 +122,9 @@ class FolderLock:
         self._lock.release(force=True)
 
     def is_taken(self) -> bool:
-        """Whether some process holds it."""
-        if self._lock.is_locked:
-            return True
-        if not (self.folder / LOCK).exists():
-            return False
+        """Return whether some process holds it."""
+        if self._lock.is_locked or not (self.folder / LOCK).exists():
+            return self._lock.is_locked
         try:
             self._lock.acquire(timeout=0)
         except Timeout:

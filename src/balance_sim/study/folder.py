@@ -1,17 +1,17 @@
-"""Keeping block tables: in this process, or in a results folder under its lock, with a
-manifest."""
+"""Keeping what is simulated: in this process, or in a results folder under its lock,
+with a manifest that says what decides the study's results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from balance_sim.model.baseline import classes_of
-from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.own.fingerprint import (
     CodeFingerprint,
     code_fingerprint,
@@ -19,61 +19,39 @@ from balance_sim.model.own.fingerprint import (
 )
 from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
-from balance_sim.scenario.files import EXHAUSTED
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.atomic_files import LOCK
 from balance_sim.study.blocks import Block
-from balance_sim.study.differences import differences, leaf_differences
+from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
 from balance_sim.study.manifest import FILE as MANIFEST
-from balance_sim.study.manifest import MANIFEST_VERSION, MadeWith, Manifest, made_here
+from balance_sim.study.manifest import Manifest, made_here
 from balance_sim.study.own_outcomes import CodeReferences, meaning
 from balance_sim.study.shards import RECORDS, TABLES
-from balance_sim.study.store import ShardWriter, Store, refuse_lost
+from balance_sim.study.store import Store, refuse_lost
 from balance_sim.study.tables import BlockTables
 
 OUR_FILES = {"summary.json", "game.json", "failed.json", "report.html", "figures"}
 OUR_FILES |= {f"{table}.csv" for table in ("codebook", "levels", "effects", "dyads")}
-MOST_NAMED, WIDTH = 4, 78  # lines of differences in a refusal, and columns of each
-IDENTITY = (
-    "study",
-    "arms",
-    "seed",
-    "model",
-    "draw_parameters",
-    "own_outcomes",
-    "own_rules",
-)
+OUR_FILES |= {MANIFEST, LOCK, RECORDS, *TABLES}
+MOST_NAMED = 4
+"""Differences between two studies that a refusal names."""
+IDENTITY = ["study", "arms", "seed", "model", "draw_parameters"]
+IDENTITY += ["own_outcomes", "own_rules"]
 """Keys of a manifest that decide results, besides scenario, game and code."""
-PROGRAMS = ("balance_sim", "numpy")
-FIRST_NAMED = (
-    "title",
-    "study",
-    "arms",
-    "seed",
-    "model",
-    "draw_parameters",
-    "parameters",
-)
 
 
 def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
     """Raise WrongRequest where a folder to write into holds other things, and no study
     of ours or known file."""
-    try:
-        names = {path.name for path in folder.iterdir()}
-    except (
-        OSError
-    ) as error:  # none there, or not to be read: told of by the first write
-        if error.errno in EXHAUSTED:
-            raise
+    if not folder.is_dir() or Store(folder).record_paths():
         return
-    if {MANIFEST, *known} & names or Store(folder).record_paths():
-        return
-    results = {LOCK, RECORDS, *TABLES, *OUR_FILES}
-    strange = sorted(name for name in names - results if not name.endswith(".partial"))
-    if strange:
+    names = {path.name for path in folder.iterdir()}
+    strange = sorted(
+        name for name in names - OUR_FILES if not name.endswith(".partial")
+    )
+    if strange and not {MANIFEST, *known} & names:
         raise WrongRequest(
             f"{shown(str(folder), 200)} holds other things than results "
             f"({listed(map(shown, strange), 3)}): "
@@ -101,11 +79,11 @@ class InMemory:
         """Nothing: what is in memory is not lost."""
 
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that are done, by point: the only one."""
+        """Return blocks that are done, by point: the only one."""
         return {0: sorted(self._tables, key=lambda block: block.first)}
 
     def failed(self) -> list[dict[str, Any]]:
-        """Replications that failed."""
+        """Return the replications that failed."""
         return self._failed
 
     def keep(self, result: TaskResult) -> None:
@@ -114,21 +92,29 @@ class InMemory:
         self._tables[result.task.block] = result.tables
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002
-        """Tables of outcomes kept so far, in the order of runs."""
+        """Yield tables of outcomes kept so far, in the order of runs."""
         return (tables.runs for tables in self.tables())
 
     def tables(self) -> tuple[BlockTables, ...]:
-        """Tables of blocks of which a replication finished, in the order of runs."""
+        """Return the tables of blocks of which a replication finished, in the order of
+        runs."""
         tables = (self._tables[block] for block in self.done()[0])
         return tuple(block for block in tables if block is not None)
 
 
 class Folder:
-    """A results folder under its lock.
+    """A results folder under its lock, to write into.
 
     As it is opened, damaged shards are taken away, so that their blocks are simulated
-    again. is_mended: code of one's own was repaired. before: the manifest that was
-    there."""
+    again. Small blocks are written together, so that many points of few replications do
+    not make many files: a shard holds as many blocks as are written already, unless it
+    would be large, or has waited for MOST_SECONDS; a stop loses no more.
+
+    is_mended: code of one's own was repaired."""
+
+    MOST_ROWS = 20_000
+    MOST_BYTES = 48 << 20
+    MOST_SECONDS = 10.0
 
     def __init__(
         self, folder: Path, manifest: Manifest, *, is_mended: bool = False
@@ -136,9 +122,10 @@ class Folder:
         self.store = Store(folder)
         self.manifest = manifest
         self.is_mended = is_mended
-        self.before: Manifest | None = None
-        self._writer = ShardWriter(self.store, manifest.study_key)
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
+        self._waiting: list[TaskResult] = []
+        self._since = time.monotonic()
+        self._written = 0
 
     def __enter__(self) -> Folder:
         refuse_strange(self.store.folder)
@@ -146,7 +133,7 @@ class Folder:
         try:
             self._agree()
             self.store.discard_damaged()
-            self._note_failed(self.store.failed())
+            self._failed = _by_run(self.store.failed())
         except BaseException:
             self.store.unlock()
             raise
@@ -154,7 +141,7 @@ class Folder:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._writer.flush()
+            self.flush()
             if self._failed:  # all in one file, for people
                 text = json.dumps(self.failed(), indent=1) + "\n"
                 self.store.write_text("failed.json", text)
@@ -164,57 +151,54 @@ class Folder:
             self.store.unlock()
 
     def _agree(self) -> None:
-        """Write the manifest, or hold the study against that which is there."""
-        folder, stored = self.store.folder, self.store.read_manifest()
-        self.before = stored
-        if stored is None:
-            if self.store.record_paths():
-                raise WrongRequest(
-                    f"{folder} holds results without a manifest; choose another --out."
-                )
+        """Hold the study against the manifest that is there, or write the first one;
+        what has simulated so far stays on record."""
+        if not self.store.record_paths() and self.store.read_manifest() is None:
             self.store.write_manifest(self.manifest)
-            return
+        stored = self.store.manifest()
         lines = differing(stored, self.manifest, is_mended=self.is_mended)
         if lines:
+            named = [shown(line, 160) for line in lines[:MOST_NAMED]]
+            if len(lines) > MOST_NAMED:
+                named.append(f"and {len(lines) - MOST_NAMED} more")
             raise WrongRequest(
-                f"{folder} holds another study; choose another --out, or delete the "
-                "folder to start anew.\nWhat differs:\n  "
-                + "\n  ".join(in_short(lines))
+                f"{self.store.folder} holds another study; choose another --out, or "
+                "delete the folder to start anew.\nWhat differs:\n  "
+                + "\n  ".join(named)
             )
-        made = self.manifest.versions[-1]
-        if stored.versions[-1] != made:
-            resumed = {"versions": [*stored.versions, made]}
-            self.before = stored.model_copy(update=resumed)
-            self.store.write_manifest(self.before)
+        made = [made for made in self.manifest.versions if made != stored.versions[-1]]
+        there = {key: getattr(stored, key) for key in ("runs", "points", "design")}
+        self.update(versions=[*stored.versions, *made], **there)
+
+    def update(self, **entries: Any) -> None:
+        """Write the manifest with other entries, where that changes it."""
+        self.manifest = self.manifest.model_copy(update=entries)
+        if self.store.read_manifest() != self.manifest:
+            self.store.write_manifest(self.manifest)
 
     def want(self, runs: int) -> None:
         """Put down how many replications are asked for, so that every reader knows
         whether some are lacking."""
-        stored = self.store.read_manifest() or self.manifest
-        if stored.runs != runs or stored.game != self.manifest.game:
-            update: dict[str, Any] = {"runs": runs, "command": self.manifest.command}
-            if self.manifest.game is not None:
-                update["game"] = self.manifest.game
-            self.store.write_manifest(stored.model_copy(update=update))
+        self.update(runs=runs)
 
     def hold(self, runs: int) -> None:
         """Raise StoreDamaged where some of the first so many replications are gone
         again."""
-        self._writer.flush()
+        self.flush()
         refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that are done, by point."""
-        self._writer.flush()
+        """Return blocks that are done, by point."""
+        self.flush()
         return self.store.done()
 
     def failed(self) -> list[dict[str, Any]]:
-        """Replications that failed, by point and run."""
+        """Return the replications that failed, by point and run."""
         return [self._failed[key] for key in sorted(self._failed)]
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:
-        """Tables of outcomes of the first so many runs, in their order."""
-        self._writer.flush()
+        """Yield tables of outcomes of the first so many runs, in their order."""
+        self.flush()
         return self.store.outcomes(0, runs)
 
     def forget_failed(self) -> None:
@@ -225,16 +209,51 @@ class Folder:
 
     def keep(self, result: TaskResult) -> None:
         """Keep what came of a task. Raises CannotWrite."""
-        task = result.task
-        self._note_failed(result.failed)
-        self._writer.add(task.point, task.block, result.tables, result.failed)
+        self._failed |= _by_run(result.failed)
+        if self._waiting and not _are_alike(self._waiting[0], result):
+            self.flush()
+        self._waiting.append(result)
+        waiting = [each.tables for each in self._waiting if each.tables is not None]
+        rows = sum(len(tables.runs) for tables in waiting)
+        tables = (table for block in waiting for table in block.by_name.values())
+        is_large = rows >= self.MOST_ROWS
+        is_large |= sum(table.nbytes for table in tables) >= self.MOST_BYTES
+        is_old = time.monotonic() - self._since >= self.MOST_SECONDS
+        if is_large or is_old or len(self._waiting) >= self._written:
+            self.flush()
 
     def flush(self) -> None:
-        """Write what waits to be written. Raises CannotWrite."""
-        self._writer.flush()
+        """Write what waits as one shard. Raises CannotWrite."""
+        if self._waiting:
+            self.store.write(self.manifest.study_key, self._waiting)
+        self._written += len(self._waiting)
+        self._waiting = []
+        self._since = time.monotonic()
 
-    def _note_failed(self, rows: Iterable[dict[str, Any]]) -> None:
-        self._failed |= {(row["point"], row["run"]): row for row in rows}
+
+def shards_expected(blocks: int, rows: int, seconds: float) -> int:
+    """Return about how many shards so many blocks come to, with so many rows of
+    outcomes, simulated in so many seconds."""
+    doublings = blocks.bit_length() + 1
+    others = max(rows // Folder.MOST_ROWS, int(seconds / Folder.MOST_SECONDS))
+    return max(min(blocks, doublings + others), 1)
+
+
+def _by_run(rows: Any) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return failed replications by point and run."""
+    return {(row["point"], row["run"]): row for row in rows}
+
+
+def _are_alike(first: TaskResult, second: TaskResult) -> bool:
+    """Return whether two blocks may stand in one shard: their tables have the same
+    columns, or one has none."""
+    if first.tables is None or second.tables is None:
+        return first.tables is second.tables
+    schemas = [
+        [table.schema for table in tables.by_name.values()]
+        for tables in (first.tables, second.tables)
+    ]
+    return schemas[0] == schemas[1]
 
 
 # -- what a study is -------------------------------------------------------------------
@@ -243,16 +262,15 @@ class Folder:
 def manifest_of(
     study: str, job: Job, rules: CodeReferences, entries: Mapping[str, Any]
 ) -> Manifest:
-    """What decides a study's results, and what it was made with. Without paths and
-    dates.
+    """Return what decides a study's results, and what it was made with. Without paths
+    and dates.
 
-    rules: terms and kinds of event of one's own; entries: further keys. Raises
+    rules: terms and types of event of one's own; entries: further keys. Raises
     CodeDiffers where code of one's own was edited after it was imported."""
     scenario = job.scenario
     references = [*job.references, *(reference for _, reference in rules)]
     made = made_here(driver_fingerprint(references))
     plain = {
-        "manifest_version": MANIFEST_VERSION,
         "study": study,
         "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
         "inputs": inputs_of(scenario),
@@ -264,106 +282,78 @@ def manifest_of(
         "draw_parameters": job.draws,
         "mechanisms": job.has_extra_arms,
         "versions": [made.model_dump()],
+        "own_outcomes": dict(job.own),
+        "own_meanings": {name: meaning(reference) for name, reference in job.own},
+        "own_rules": dict(rules),
     }
-    if job.own:
-        meanings = {name: meaning(reference) for name, reference in job.own}
-        plain |= {"own_outcomes": dict(job.own), "own_meanings": meanings}
-    if rules:
-        plain["own_rules"] = dict(rules)
     return Manifest.model_validate(plain | dict(entries))
 
 
 def inputs_of(scenario: Scenario) -> dict[str, Any]:
-    """The scenario's complete content."""
+    """Return the scenario's complete content."""
     return scenario.model_dump(mode="json", exclude={"sha256"})
 
 
 def scenario_of(manifest: Manifest) -> Scenario:
-    """The scenario a manifest holds, with its class table if kept. Raises StoreDamaged
+    """Return the scenario a manifest holds, with its class table. Raises StoreDamaged
     where they do not fit."""
-    declared = manifest.scenario.sha256
+    classes, declared = manifest.class_table, manifest.scenario.sha256
     try:
         scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))
-        digest = content_digest(scenario)
+        if content_digest(scenario) != declared:
+            raise ValueError("not the scenario of that sha256")
+        if any(CONTROL.search(text) for text in _texts(manifest.inputs)):
+            raise ValueError("characters that are not printable")
+        if all(event.id != scenario.focal for event in scenario.events):
+            raise ValueError("no focal event")
+        if not {*scenario.codes} <= {*classes.list_of}:
+            raise ValueError("states that its class table lacks")
     except ValueError as error:
-        where = " ".join(line.strip() for line in str(error).splitlines()[1:3])
+        why = shown(" ".join(str(error).split()), 300)
         raise StoreDamaged(
-            f"manifest.json: `inputs` is no scenario: {where}. Restore it."
+            f"manifest.json: `inputs` is no scenario: {why}. Restore it."
         ) from None
-    if digest != declared:
-        raise StoreDamaged(
-            "manifest.json: `inputs` is not the scenario of that sha256. Restore it."
-        )
-    has_focal = any(event.id == scenario.focal for event in scenario.events)
-    if any(CONTROL.search(text) for text in _texts(manifest.inputs)) or not has_focal:
-        raise StoreDamaged(
-            "manifest.json: `inputs` is no scenario that would be read from a file. "
-            "Restore it."
-        )
-    classes = manifest.class_table
-    if not {*scenario.codes} <= {*classes.list_of}:
-        raise StoreDamaged(
-            "manifest.json: `classes` lacks states of the scenario. Restore it."
-        )
     return scenario.model_copy(update={"sha256": declared}).counted_as(classes)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in plain data, keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for child in [*value, *value.values()] if isinstance(value, dict) else value:
+    """Yield every text in plain data, keys too."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for child in value:
             yield from _texts(child)
+    elif isinstance(value, str):
+        yield value
 
 
 def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> list[str]:
-    """Keys in which two manifests ask for different results, with both values in words:
-    `key: text`. is_mended: other text of one's own modules is what was wanted."""
-    lines = []
-    for key in IDENTITY:
-        pair = getattr(before, key), getattr(now, key)
-        if pair[0] != pair[1]:
-            lines.append(_both(key, *pair))
+    """Return the keys in which two manifests ask for different results, with both
+    values. is_mended: other text of one's own modules is what was wanted."""
+    there, here = before.versions[-1], now.versions[-1]
+    pairs = [(key, getattr(before, key), getattr(now, key)) for key in IDENTITY]
     if before.further != now.further:
-        lines.append("game: other players, or other outcomes of theirs")
-    lines += _versions_that_differ(before.versions[-1], now.versions[-1])
-    lines += _code_that_differs(
-        before.versions[-1], now.versions[-1], is_mended=is_mended
-    )
-    if before.scenario.sha256 != now.scenario.sha256:
-        changes = [_both(*change) for change in differences(before.inputs, now.inputs)]
-        lines += changes or ["scenario: another content"]
-    elif not lines:
-        lines += _classes_that_differ(before.class_table, now.class_table)
-    return lines
-
-
-def _versions_that_differ(there: MadeWith, here: MadeWith) -> list[str]:
-    """Versions of balance-sim, or the first part of NumPy's, that differ."""
-    numpy = [made.numpy.split(".")[0] for made in (there, here)]
-    if there.balance_sim == here.balance_sim and numpy[0] == numpy[1]:
-        return []
-    pairs = {name: (there.programs[name], here.programs[name]) for name in PROGRAMS}
-    return [
-        f"version of {name}: {old} there, {new} here"
-        for name, (old, new) in pairs.items()
-        if old != new
-    ]
-
-
-def _code_that_differs(
-    there: MadeWith, here: MadeWith, *, is_mended: bool
-) -> list[str]:
-    """Sources of the package, and modules of one's own, that differ in their text."""
-    old, new = there.fingerprint, here.fingerprint
+        pairs.append(("game", "other players, or outcomes of theirs", "these"))
+    if there.numpy.split(".")[0] != here.numpy.split(".")[0]:
+        pairs.append(("version of numpy", there.numpy, here.numpy))
+    pairs.append(("version of balance_sim", there.balance_sim, here.balance_sim))
+    codes = there.fingerprint, here.fingerprint
     if is_mended:
-        old, new = CodeFingerprint(old.package), CodeFingerprint(new.package)
+        codes = CodeFingerprint(there.code), CodeFingerprint(here.code)
     hint = "run into a new folder; after a repair, `sweep --retry-failed`"
-    return [
+    lines = [
         f"code: {name} {stored} there, {present} here; {hint}"
-        for name, stored, present in old.differences(new)
+        for name, stored, present in codes[0].differences(codes[1])
     ]
+    if before.scenario.sha256 != now.scenario.sha256:
+        pairs += differences(before.inputs, now.inputs)
+    pairs.append(("classes", before.classes["sha256"], now.classes["sha256"]))
+    lines += [
+        f"{key}: {shown(stored)} there, {shown(asked)} asked for"
+        for key, stored, asked in pairs
+        if stored != asked
+    ]
+    return lines
 
 
 def refuse_code(made: CodeFingerprint) -> None:
@@ -371,74 +361,3 @@ def refuse_code(made: CodeFingerprint) -> None:
     has another text here than in the code that made a study."""
     present = code_fingerprint(made.modules)
     made.refuse_other(present, "this machine", "Restore the files that made the study")
-
-
-def _both(key: str, there: Any, here: Any) -> str:
-    """A difference in words: long texts are clipped so that both have room in a
-    line."""
-    room = max((WIDTH - len(f"{key}:  there,  asked for")) // 2, 12)
-    return f"{key}: {_worded(there, room)} there, {_worded(here, room)} asked for"
-
-
-def _worded(value: Any, room: int) -> str:
-    """A value of a manifest in at most so many columns."""
-    if value is None or value in ((), [], {}):
-        return "none"
-    if isinstance(value, dict):
-        if not all(isinstance(item, str) for item in value.values()):
-            return f"{len(value)} fields"
-        value = [f"{key} {item}" for key, item in value.items()]
-    if isinstance(value, list | tuple):
-        text = ", ".join(map(str, value))
-        if len(text) > room:
-            text = f"{len(value)} ({text}"[: room - 4] + "...)"
-        return shown(text)
-    if isinstance(value, str) and " " in value:
-        return f"'{shown(value, room - 2)}'"
-    return shown(value, room)
-
-
-def in_short(lines: list[str]) -> list[str]:
-    """Differences in at most MOST_NAMED lines of WIDTH columns: a line a section of the
-    study, the title first.
-
-    >>> states = ["states.XAR.gdp_bn: 9 there, 8 asked for", "states.XBE: none there"]
-    >>> in_short([*states, "seed: 1 there, 2 asked for"])
-    ['seed: 1 there, 2 asked for', 'states: 2 values differ']
-    """
-    sections: dict[str, list[str]] = {}
-    for line in lines:
-        head = line.partition(":")[0].partition(".")[0]
-        sections.setdefault(head, []).append(line)
-    order = [head for head in FIRST_NAMED if head in sections]
-    order += [head for head in sections if head not in FIRST_NAMED]
-    short = [_section_line(head, sections[head]) for head in order]
-    if len(short) > MOST_NAMED:
-        others = ", ".join(order[MOST_NAMED - 1 :])
-        short[MOST_NAMED - 1 :] = [f"and also: {others}"]
-    return [
-        line if len(line) <= WIDTH else f"{line[: WIDTH - 4]} ..." for line in short
-    ]
-
-
-def _section_line(head: str, lines: list[str]) -> str:
-    """One line for a section: its own, the only one, or how many there are."""
-    for line in lines:
-        if line.startswith(f"{head}:"):
-            return line
-    return lines[0] if len(lines) == 1 else f"{head}: {len(lines):,} values differ"
-
-
-def _classes_that_differ(there: Classes, here: Classes) -> list[str]:
-    """How two studies of one scenario differ in their class tables, which follow from
-    the files as written."""
-    pairs = there.unlike(here)
-    if pairs:
-        heading = f"classes of {len(pairs):,} dyads, of another scenario as written"
-        lines = [f"{a}-{b}: {old} there, {new} asked for" for (a, b), old, new in pairs]
-        return [heading, *lines]
-    return [
-        f"classes.{line}"
-        for line in leaf_differences(there.as_dict(), here.as_dict())
-        if not line.startswith(("sha256", *LISTS))
-    ]

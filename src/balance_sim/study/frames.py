@@ -63,24 +63,32 @@ class Outcomes:
         frame: pd.DataFrame = pd.concat([self._front, columns], axis=1)
         return frame
 
+    def runs_of(self, arm: str) -> Ints:
+        """(R,) replications that finished in an arm, rising. Raises KeyError."""
+        return np.asarray(self._front["run"].to_numpy()[self._rows[arm]])
+
+    def column(self, arm: str, name: str) -> Floats:
+        """(R,) an outcome of one arm. Raises KeyError."""
+        return self._values([name])[name][self._rows[arm]]
+
     def of(self, arm: str, name: str) -> pd.Series[float]:
-        """An outcome of one arm, by run. Raises KeyError."""
-        rows = self._rows[arm]
-        runs = pd.Index(self._front["run"].iloc[rows])
-        return pd.Series(self._values([name])[name][rows], index=runs, name=name)
+        """The same by run."""
+        return pd.Series(self.column(arm, name), self.runs_of(arm), name=name)
 
     def _values(self, names: Sequence[str]) -> dict[str, Floats]:
-        """Outcomes by name, in the order of `_front`; those that are not held are
-        read."""
-        for name in names:
-            if name not in self.names:
-                raise KeyError(name)
+        """Outcomes by name, in the order of `_front`; those that are not held are read,
+        with those after them, which will be asked for next."""
         values = {name: self._cache[name] for name in names if name in self._cache}
         lacking = [name for name in names if name not in values]
-        tables = [*self._tables(lacking)] if lacking else []
-        for name in lacking:
-            column = np.concatenate([table[name].to_numpy() for table in tables])
-            values[name] = self._cache[name] = column[self._order]
+        if lacking:
+            places = {name: place for place, name in enumerate(self.names)}
+            start = places[lacking[0]]
+            following = self.names[start : start + int(self._cache.maxsize) // 2]
+            wanted = dict.fromkeys([*lacking, *following])
+            tables = [*self._tables([*wanted])]
+            for name in reversed(wanted):  # what was asked for is held longest
+                column = np.concatenate([table[name].to_numpy() for table in tables])
+                values[name] = self._cache[name] = column[self._order].astype(float)
         return {name: values[name] for name in names}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -41,15 +42,16 @@ from balance_sim.study.recorder import FurtherOutcomes
 from balance_sim.study.tables import BlockTables, joined
 
 POINTS_STORED = 4
+"""Points whose arrays a worker holds at once."""
 Values = tuple[tuple[str, Any], ...]
+"""Key paths and their values, which make a point out of the job's scenario."""
 type Progress = Callable[[int, int, int], None]
 """Replications simulated, asked for, failed."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A block of one point. values: (key path, value) pairs that make the point out of
-    the job's scenario."""
+    """A block of one point."""
 
     block: Block
     point: int = 0
@@ -58,10 +60,8 @@ class Task:
     @property
     def singles(self) -> list[Task]:
         """Its replications, each as a task of its own."""
-        return [
-            Task(Block(run, run + 1), self.point, self.values)
-            for run in self.block.runs
-        ]
+        blocks = [Block(run, run + 1) for run in self.block.runs]
+        return [Task(block, self.point, self.values) for block in blocks]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class TaskResult:
     failed: tuple[dict[str, Any], ...] = ()
 
 
-_GUARD = threading.Lock()  # of the arrays of points, which threads share
+_GUARD = threading.Lock()
+"""Of the arrays of points, which threads of a Dask worker share."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,15 @@ class CompiledPoint:
 class Job:
     """What every task of a study shares. Sent to a worker once.
 
-    arms: the control arm first. model, further, own: as in `BlockOptions`.
-    run_timeout: seconds a replication. has_extra_arms: simulate them too. draws: each
-    replication draws its parameters, from the fit (True) or jointly from the draws of
-    this name (`draws.drawing`)."""
+    Attributes
+    ----------
+    arms : the control arm first
+    model, further, own : as in `BlockOptions`
+    run_timeout : seconds that a replication may take
+    has_extra_arms : simulate them too
+    draws : each replication draws its parameters, from the fit (True) or jointly from
+        the draws of this name (`draws.drawing`)
+    """
 
     scenario: Scenario
     seed: int
@@ -114,21 +120,19 @@ class Job:
     )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the arrays: whoever it is sent to compiles those it needs."""
+        """The job without arrays: whoever it is sent to compiles those it needs."""
         return self.__dict__ | {"compiled": LRUCache(POINTS_STORED), "joint": []}
 
     @property
-    def options(self) -> BlockOptions:
-        """How each block is simulated, and what is measured."""
-        is_drawn = self.draws is True
-        return BlockOptions(is_drawn, self.model, self.further, self.own)
+    def references(self) -> list[str]:
+        """`module:name` of a model and of outcomes of one's own."""
+        model = [] if self.model is None else [self.model]
+        return model + [reference for _, reference in self.own]
 
-    def worlds(self, values: Values = ()) -> Worlds:
-        """The arrays of a point, compiled here or stored among the last."""
-        return self._compiled(values).worlds
+    # -- simulating
 
-    def _compiled(self, values: Values) -> CompiledPoint:
-        """The point's arrays, compiled here or stored among the last."""
+    def compiled_point(self, values: Values = ()) -> CompiledPoint:
+        """Return the arrays of a point, compiled here or stored among the last."""
         key = repr(values)
         with _GUARD:
             point = self.compiled.get(key)
@@ -144,24 +148,26 @@ class Job:
         return point
 
     def live(self, task: Task) -> BlockTables:
-        """The task's tables, or the exception that stopped it. A number that is none is
+        """Return the task's tables, or raise what stopped it. A number that is none is
         one; no warning is given."""
         with np.errstate(all="ignore"):
             if isinstance(self.draws, str):
                 return self._drawn(task.block)
-            point = self._compiled(task.values)
-            extra = point.extra if self.has_extra_arms else None
-            return self._simulated(point.worlds, task.block, extra)
+            point = self.compiled_point(task.values)
+            return self._simulated(point, task.block, has_extra=self.has_extra_arms)
 
     def _simulated(
-        self, worlds: Worlds, block: Block, extra: ExtraArms | None
+        self, point: CompiledPoint, block: Block, *, has_extra: bool
     ) -> BlockTables:
-        options = self.options
-        return simulate_block(worlds, self.seed, block, self.arms, extra, options)
+        """Return the tables of a block of a point."""
+        extra = point.extra if has_extra else None
+        is_drawn = self.draws is True
+        options = BlockOptions(is_drawn, self.model, self.further, self.own)
+        return simulate_block(point.worlds, self.seed, block, self.arms, extra, options)
 
     def _drawn(self, block: Block) -> BlockTables:
-        """The block with all parameters of each replication from its own joint draw: a
-        world each."""
+        """Return the tables of a block with all parameters of each replication from its
+        own joint draw: a world each."""
         if not self.joint:
             self.joint.append(joint_draws(self.scenario, str(self.draws)))
         draws, tables = self.joint[0], []
@@ -170,24 +176,28 @@ class Job:
             scenario = at(self.scenario, draws, run % len(draws))
             point = CompiledPoint(compile_arms(scenario, self.arms), self.arms)
             has_extra = self.has_extra_arms and len(runs_with_extra(alone)) > 0
-            extra = point.extra if has_extra else None
-            tables.append(self._simulated(point.worlds, alone, extra))
+            tables.append(self._simulated(point, alone, has_extra=has_extra))
         return joined(tables)
 
-    # -- as the work of the process pool
+    # -- as the work of processes
 
-    @property
-    def references(self) -> list[str]:
-        """`module:name` of a model and of outcomes of one's own."""
-        model = [] if self.model is None else [self.model]
-        return model + [reference for _, reference in self.own]
+    def begin(self) -> Callable[[Task], TaskResult]:
+        """Return what is done to tasks. Where these have a time limit, what the first
+        one would load is loaded before it, by a replication without code of one's
+        own."""
+        if self.run_timeout is not None:
+            with suppress(Exception):  # each task will say so
+                import balance_sim.model.agents  # noqa: F401
+
+                Job(self.scenario, self.seed, self.arms).live(Task(Block(0, 1)))
+        return self.do
 
     def do(self, task: Task) -> TaskResult:
-        """A task; where it fails, its replications one by one, so that one that fails
-        takes no other with it."""
+        """Return what comes of a task; where it fails, of its replications one by one,
+        so that one that fails takes no other with it."""
         keep_freed_memory()
         try:
-            self.worlds(task.values)
+            self.compiled_point(task.values)
         except Exception:  # noqa: BLE001 - the point cannot be, so no replication of it
             return self.lost(task, traceback.format_exc())
         result = self._tried(task)
@@ -196,35 +206,35 @@ class Job:
         return self.whole(task, [self._tried(single) for single in task.singles])
 
     def _tried(self, task: Task) -> TaskResult:
-        """A task done, or lost with the traceback of what stopped it."""
+        """Return a task done, or lost with the traceback of what stopped it."""
         try:
             return TaskResult(task, self.live(task))
         except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
             return self.lost(task, traceback.format_exc())
 
     def named(self, task: Task) -> str:
-        """A task in words."""
+        """Return a task in words."""
         block = task.block
         if len(block) == 1:
             return f"run {block.first} of point {task.point}"
         return f"point {task.point}, runs {block.first} to {block.stop - 1}"
 
     def limit(self, task: Task) -> float | None:
-        """Seconds that a task may take; None: any number."""
+        """Return the seconds that a task may take; None: any number."""
         return self.run_timeout and self.run_timeout * len(task.block)
 
     def pieces(self, task: Task) -> list[Task]:
-        """What a task that killed its worker is cut into."""
+        """Return what a task that killed its worker is cut into."""
         return task.singles if len(task.block) > 1 else []
 
     def whole(self, task: Task, results: Sequence[TaskResult]) -> TaskResult:
-        """The result of a task from those of its pieces."""
+        """Return the result of a task from those of its pieces."""
         tables = [result.tables for result in results if result.tables is not None]
         failed = [row for result in results for row in result.failed]
         return TaskResult(task, joined(tables) if tables else None, tuple(failed))
 
     def lost(self, task: Task, why: str) -> TaskResult:
-        """A task of which every replication failed."""
+        """Return a task of which every replication failed."""
         row = {"point": task.point, "run": 0, "seed": self.seed, "traceback": why}
         failed = tuple(row | {"run": run} for run in task.block.runs)
         return TaskResult(task, None, failed)
@@ -232,14 +242,15 @@ class Job:
 
 def try_outcomes(job: Job) -> None:
     """Measure outcomes of one's own on the first replication, alone and with another.
-    Raises ScenarioError for one that returns none, or depends on the other."""
-    if not job.own:
+    Raises ScenarioError for one that returns none, or depends on the other. Nothing is
+    tried where a time limit says that they may hang: each replication will say so."""
+    if not job.own or job.run_timeout is not None:
         return
-    arms, limit = job.arms[:1], job.run_timeout
-    trial = Job(job.scenario, job.seed, arms, run_timeout=limit, own=job.own)
+    trial = Job(job.scenario, job.seed, job.arms[:1], own=job.own)
+    blocks = Block(0, 1), Block(0, 2)
     try:
-        alone = trial.live(Task(Block(0, 1))).runs.slice(0, 1).to_pylist()[0]
-        together = trial.live(Task(Block(0, 2))).runs.slice(0, 1).to_pylist()[0]
+        first_rows = [trial.live(Task(block)).runs.slice(0, 1) for block in blocks]
+        alone, together = (row.to_pylist()[0] for row in first_rows)
         refuse_unsteady(job.own, alone, together)
     except ScenarioError:
         raise
@@ -251,8 +262,8 @@ def try_outcomes(job: Job) -> None:
 
 
 def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagnostic]:
-    """A problem for every outcome that is not among these names, where the file has
-    it."""
+    """Return a problem for every outcome of an experiment that is not among these
+    names, where the file has it."""
     node, problems = experiment.marks["outcomes"], []
     for place, name in enumerate(experiment.head.outcomes):
         if name not in names:
@@ -262,21 +273,13 @@ def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagn
     return problems
 
 
-def check_outcomes(experiment: Experiment, names: Sequence[str]) -> None:
-    """Raises ScenarioError for an outcome that is not among those of a replication."""
-    problems = unknown_outcomes(experiment, names)
-    if problems:
-        raise ScenarioError(problems)
-
-
 def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
-    """The same before anything is swept, from one replication of the control arm.
-    Nothing where a factor moves what is reported: points differ then."""
+    """Return the same before anything is swept, from one replication of the control
+    arm. Nothing where a factor moves what is reported: points differ then."""
     moved = any(path.startswith("report.") for path in experiment.paths)
     if not experiment.head.outcomes or moved:
         return []
     arms = (experiment.scenario.reference_arm,)
-    worlds = compile_arms(experiment.scenario, arms)
-    runs = simulate_block(worlds, experiment.head.seed, Block(0, 1), arms).runs
-    names = runs.drop_columns(["run", "arm"]).column_names
-    return unknown_outcomes(experiment, names)
+    job = Job(experiment.scenario, experiment.head.seed, arms)
+    runs = job.live(Task(Block(0, 1))).runs.drop_columns(["run", "arm"])
+    return unknown_outcomes(experiment, runs.column_names)

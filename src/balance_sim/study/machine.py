@@ -14,48 +14,48 @@ from typing import Any
 import numpy as np
 
 CHOSEN = "OPENBLAS_CORETYPE"
+"""Of the environment: the processor for which OpenBLAS takes this one."""
 
 
 def version(program: str = "balance-sim") -> str:
-    """The installed version of a program."""
+    """Return the installed version of a program."""
     from importlib.metadata import version as installed
 
     return installed(program)
 
 
 def cpu_type() -> str:
-    """Architecture, model and the instructions that NumPy uses of it; nothing of whose
-    it is.
+    """Return architecture, model and the instructions that NumPy uses of this
+    processor; nothing of whose it is.
 
     E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. Instructions
     belong to it, as a machine may hide some (so may NPY_DISABLE_CPU_FEATURES) and an
     exponential may then differ in the last digit; and so does a variable that makes
     OpenBLAS take this processor for another."""
-    machine = platform.machine() or "unknown"
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    model = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
         pattern = r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$"
+        text = info.read_text(encoding="utf-8", errors="replace")
         match = re.search(pattern, text, re.MULTILINE)
         model = match[1].strip() if match else ""
-    except OSError:
-        model = platform.processor()
-    about: Any = np.show_config(mode="dicts")
-    instructions = (
-        " ".join(about.get("SIMD Extensions", {}).get("found", ()))
-        or "plain instructions"
-    )
+    config: Any = np.show_config(mode="dicts")
+    instructions = " ".join(config.get("SIMD Extensions", {}).get("found", ()))
+    machine = f"{platform.machine() or 'unknown'} {model}".strip()
+    names = [machine, instructions or "plain instructions"]
     chosen = os.environ.get(CHOSEN, "")
-    forced = [f"{CHOSEN}={chosen}"] if re.fullmatch(r"\w{1,40}", chosen) else []
-    return ", ".join([f"{machine} {model}".strip(), instructions, *forced])
+    if re.fullmatch(r"\w{1,40}", chosen):
+        names.append(f"{CHOSEN}={chosen}")
+    return ", ".join(names)
 
 
-def arithmetic(cpu: object, numpy: object) -> str:
-    """What the last digit of a number may hang on, in words."""
-    return f"{cpu or 'an unknown processor'} with NumPy {numpy}"
+def arithmetic(cpu: str, numpy: str) -> str:
+    """Return what the last digit of a number may hang on, in words."""
+    return f"{cpu} with NumPy {numpy}"
 
 
 def arithmetic_here() -> str:
-    """The same of this process."""
+    """Return the same of this process."""
     return arithmetic(cpu_type(), np.__version__)
 
 

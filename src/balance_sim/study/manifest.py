@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     StrictInt,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from balance_sim.model.classes import Classes
@@ -35,8 +36,10 @@ from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.recorder import FurtherOutcomes
 
 FILE = "manifest.json"
-MANIFEST_VERSION = 4
-LARGEST = 64 << 20  # bytes that are read at most, and so written
+MANIFEST_VERSION = 5
+LARGEST = 64 << 20
+"""Bytes that are read at most, and so written."""
+PROGRAMS = ("balance_sim", "numpy", "pandas", "pyarrow", "python", "scipy")
 
 
 def _printable(text: str) -> str:
@@ -45,36 +48,40 @@ def _printable(text: str) -> str:
     return text
 
 
-def _is_table(said: dict[str, Any]) -> dict[str, Any]:
-    Classes.read(said)
-    return said
+def _is_table(plain: dict[str, Any]) -> dict[str, Any]:
+    Classes.read(plain)
+    return plain
 
 
 def outcomes_of_game(plain: dict[str, Any]) -> FurtherOutcomes:
-    """What is measured of a game's players, from plain data. Raises ValueError for what
-    is no such thing."""
+    """Return what is measured of a game's players, from plain data. Raises ValueError
+    for what is no such thing."""
     further: FurtherOutcomes = part("further_outcomes", "game")(plain)
     return further
 
 
-def _is_game(said: dict[str, Any]) -> dict[str, Any]:
-    if not {"name", "plan", "cast"} <= {*said}:
+def _is_game(plain: dict[str, Any]) -> dict[str, Any]:
+    if not {"name", "plan", "cast"} <= {*plain}:
         raise ValueError("lacks name, plan or cast")
-    outcomes_of_game(said["cast"])
-    return said
+    outcomes_of_game(plain["cast"])
+    return plain
 
 
 Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
+PlayedBy = Annotated[dict[str, Any], AfterValidator(_is_game)]
+"""The game that a study's arms are the profiles of, as `game.plan.as_plain` has it."""
+JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
+"""A source of joint draws, and the first digits of the sha256 of its draws."""
 
 
-class _Part(BaseModel):
-    """Keys that another version added are kept as they are."""
+class Sealed(BaseModel):
+    """Plain data of a study that are read from a file, never changed."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", regex_engine="python-re")
+    model_config = ConfigDict(frozen=True, regex_engine="python-re")
 
 
-class MadeWith(_Part):
+class MadeWith(Sealed):
     """What simulated, at the beginning or at one resume of a study: versions of
     programs, the processor, and the fingerprint of the code."""
 
@@ -84,15 +91,14 @@ class MadeWith(_Part):
     pyarrow: Name
     python: Name
     scipy: Name
-    cpu: str
+    cpu: Name
     code: Sha256
     own_code: dict[Name, Name] = {}
 
     @property
     def programs(self) -> dict[str, str]:
         """Versions by program."""
-        names = ("balance_sim", "numpy", "pandas", "pyarrow", "python", "scipy")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in PROGRAMS}
 
     @property
     def fingerprint(self) -> CodeFingerprint:
@@ -101,37 +107,26 @@ class MadeWith(_Part):
 
 
 def made_here(fingerprint: CodeFingerprint) -> MadeWith:
-    """What simulates here: installed versions, this processor, and this code."""
+    """Return what simulates here: installed versions, this processor, and this code."""
+    packages = ("numpy", "pandas", "pyarrow", "scipy")
     return MadeWith(
         balance_sim=version(),
-        numpy=version("numpy"),
-        pandas=version("pandas"),
-        pyarrow=version("pyarrow"),
+        **{name: version(name) for name in packages},
         python=platform.python_version(),
-        scipy=version("scipy"),
         cpu=cpu_type(),
         code=fingerprint.package,
         own_code=fingerprint.modules,
     )
 
 
-class ScenarioNamed(_Part):
+class ScenarioNamed(Sealed):
     """Which scenario: its name, and the sha256 of its content."""
 
     name: Name
     sha256: Sha256
 
 
-class PointsNamed(_Part):
-    """Which table of points, and how many it holds: of the present design, and in
-    all."""
-
-    sha256: Sha256
-    count: Any = 0
-    known: Any = 0
-
-
-class SweepDesign(_Part):
+class SweepDesign(Sealed):
     """The design of a sweep, as its experiment file has it."""
 
     method: str | None = None
@@ -144,75 +139,67 @@ class SweepDesign(_Part):
     question: str = ""
 
 
-PlayedBy = Annotated[dict[str, Any], AfterValidator(_is_game)]
-"""The game that a study's arms are the profiles of, as `game.plan.as_plain` has it."""
-JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
-"""A source of joint draws, and the first digits of the sha256 of its draws."""
+class Manifest(Sealed):
+    """What decides a study's results, and what it was made with.
 
-
-class Manifest(_Part):
-    """What decides a study's results, and what it was made with. What not all studies
-    write has a default.
-
-    versions: what simulated, one entry for the beginning and one for each resume with
-    anything else."""
+    Attributes
+    ----------
+    inputs : content of the scenario
+    classes : its class table, with the table's sha256
+    runs : replications asked for, of every arm and point
+    model : `module:Class` of agents of one's own
+    mechanisms : whether extra arms are simulated too
+    versions : what simulated, one entry for the beginning and one for each resume with
+        anything else
+    files, command : texts of the scenario's files by name; the command line
+    own_outcomes, own_rules : `module:function` by name
+    own_meanings : what outcomes of one's own are, by name
+    experiment, design, points : of a sweep: its name, its design, and the sha256 of its
+        table of points
+    """
 
     manifest_version: StrictInt = MANIFEST_VERSION
-    study: Literal["run", "sweep"] = Field(description="`run` or `sweep`")
-    scenario: ScenarioNamed = Field(description="a name and a sha256")
-    inputs: dict[str, Any] = Field(description="the scenario's content")
-    classes: Annotated[dict[str, Any], AfterValidator(_is_table)] = Field(
-        description="a class table with its sha256"
-    )
-    arms: list[Name] = Field(description="a list of names")
-    seed: StrictInt = Field(
-        ge=0, lt=2**64, description="a whole number, 0..18446744073709551615"
-    )
-    runs: StrictInt = Field(ge=0, description="a whole number")
-    model: Name | None = Field(default=None, description="module:Class, or null")
-    draw_parameters: StrictBool | JointDraws = Field(
-        default=False, description="true, false, or joint draws"
-    )
-    versions: list[MadeWith] = Field(
-        min_length=1, description="versions, processor and code, one entry a resume"
-    )
-    files: dict[str, str] = Field(default={}, description="texts by name")
-    command: str = Field(default="", description="text")
-    mechanisms: StrictBool = Field(default=False, description="true or false")
-    own_outcomes: dict[Name, Name] | None = Field(
-        default=None, description="module:function by name, or null"
-    )
-    own_rules: dict[Name, Name] | None = Field(
-        default=None,
-        description="module:function by the name of a term or kind of event, or null",
-    )
-    own_meanings: dict[Name, str] | None = Field(
-        default=None, description="a text by the name of an outcome, or null"
-    )
-    game: PlayedBy | None = Field(
-        default=None, description="a game: its name, its plan and its players' outcomes"
-    )
-    experiment: Name | None = Field(default=None, description="a name")
-    design: SweepDesign = Field(default=SweepDesign(), description="the design")
-    points: PointsNamed | None = Field(
-        default=None, description="a sha256 and counts, or null"
-    )
+    study: Literal["run", "sweep"]
+    scenario: ScenarioNamed
+    inputs: dict[str, Any]
+    classes: Annotated[dict[str, Any], AfterValidator(_is_table)]
+    arms: list[Name]
+    seed: StrictInt = Field(ge=0, lt=2**64)
+    runs: StrictInt = Field(ge=0)
+    model: Name | None = None
+    draw_parameters: StrictBool | JointDraws = False
+    mechanisms: StrictBool = False
+    versions: list[MadeWith] = Field(min_length=1)
+    files: dict[str, str] = {}
+    command: str = ""
+    own_outcomes: dict[Name, Name] = {}
+    own_rules: dict[Name, Name] = {}
+    own_meanings: dict[Name, str] = {}
+    game: PlayedBy | None = None
+    experiment: Name | None = None
+    design: SweepDesign = SweepDesign()
+    points: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _has_design(self) -> Self:
+        if self.is_sweep and self.experiment is None:
+            raise ValueError("`experiment` is missing")
+        return self
 
     @property
     def study_key(self) -> str:
         """sha256 of what decides replications: the same for every shard of a study."""
-        further = None if self.game is None else self.game["cast"]
         parts = [
             self.study,
             self.scenario.sha256,
-            self.classes.get("sha256"),
+            self.classes["sha256"],
             sorted(self.arms),
             self.seed,
             self.model,
             self.draw_parameters,
             self.own,
             self.rules,
-            further,
+            None if self.game is None else self.game["cast"],
         ]
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -220,13 +207,13 @@ class Manifest(_Part):
     @property
     def own(self) -> CodeReferences:
         """Outcomes of one's own: name, and `module:function`."""
-        return tuple(sorted((self.own_outcomes or {}).items()))
+        return tuple(sorted(self.own_outcomes.items()))
 
     @property
     def rules(self) -> CodeReferences:
-        """Terms and kinds of event of one's own: name, with `own_` in front, and
+        """Terms and types of event of one's own: name, with `own_` in front, and
         `module:function`."""
-        return tuple(sorted((self.own_rules or {}).items()))
+        return tuple(sorted(self.own_rules.items()))
 
     @property
     def further(self) -> FurtherOutcomes | None:
@@ -235,6 +222,7 @@ class Manifest(_Part):
 
     @property
     def is_sweep(self) -> bool:
+        """Whether the study has points."""
         return self.study == "sweep"
 
     @property
@@ -248,16 +236,6 @@ class Manifest(_Part):
         return self.versions[0].balance_sim
 
     @property
-    def cpu(self) -> str:
-        """The processor that the study began on."""
-        return self.versions[0].cpu
-
-    @property
-    def own_code(self) -> dict[str, str]:
-        """sha256 by module of one's own, as last simulated."""
-        return self.versions[-1].own_code
-
-    @property
     def fingerprint(self) -> CodeFingerprint:
         """The code that last simulated."""
         return self.versions[-1].fingerprint
@@ -268,15 +246,16 @@ class Manifest(_Part):
         return Classes.read(self.classes)
 
     def plain(self) -> dict[str, Any]:
-        return self.model_dump(exclude_unset=True)
+        """Return the manifest as plain data."""
+        return self.model_dump()
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The folder's manifest, or None where there is none. Raises StoreDamaged,
+    """Return the folder's manifest, or None where there is none. Raises StoreDamaged,
     WrongRequest for another version."""
     path = folder / FILE
     try:
-        text = regular_bytes(path, LARGEST).decode("utf-8", "replace")
+        content = regular_bytes(path, LARGEST)
     except FileTooLarge as error:
         raise too_large(path, error, "restore it, or start in a new folder") from None
     except OSError as error:
@@ -285,69 +264,68 @@ def read_manifest(folder: Path) -> Manifest | None:
         if error.errno in EXHAUSTED:
             raise
         raise StoreDamaged(f"{path} cannot be read: {error.strerror}.") from None
-    damaged = f"{path} is damaged: restore it, or start in a new folder."
     try:
-        plain = json.loads(text)
-        made_in = plain["manifest_version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise StoreDamaged(damaged) from None
-    if made_in != MANIFEST_VERSION:
-        raise WrongRequest(
-            f"{path} was made by another version of balance-sim, in format {made_in}; "
-            f"this one reads {MANIFEST_VERSION}. Run the study again into a new "
-            "folder, "
-            "or install that version"
-        )
-    declared = plain.pop("sha256", None)
-    if declared is not None and declared != _seal(plain):
-        raise StoreDamaged(damaged)
-    try:
-        return manifest_from(plain)
+        return manifest_from(content)
     except ValueError as error:
         raise StoreDamaged(
             f"{path}: {error}. Restore it, or start in a new folder."
         ) from None
 
 
-def manifest_from(plain: dict[str, Any]) -> Manifest:
-    """A manifest of plain data. Raises ValueError with the first key that is missing or
-    not of its kind."""
-    if plain.get("study") == "sweep":
-        for key in ("experiment", "design", "points"):
-            if key not in plain:
-                raise ValueError(f"`{key}` is missing")
+def manifest_from(content: bytes) -> Manifest:
+    """Return a manifest from its JSON. Raises ValueError with the first key that is
+    missing or not of its kind, WrongRequest for another version."""
+    plain = unsealed(content)
+    made_in = plain.get("manifest_version")
+    if made_in != MANIFEST_VERSION:
+        raise WrongRequest(
+            f"the study is of another version of balance-sim, in format {made_in}; "
+            f"this one reads {MANIFEST_VERSION}. Run it again into a new folder, or "
+            "install that version"
+        )
     try:
         return Manifest.model_validate(plain)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        key = str(first["loc"][0])
-        if first["type"] == "missing" and len(first["loc"]) == 1:
-            raise ValueError(f"`{key}` is missing") from None
-        raise ValueError(
-            f"`{key}` is not {Manifest.model_fields[key].description}"
-        ) from None
+        key = ".".join(map(str, first["loc"]))
+        raise ValueError(f"`{key}`: {first['msg']}") from None
 
 
 def too_large(path: Path, error: FileTooLarge, hint: str) -> StoreDamaged:
-    """The fault of a file of a results folder that holds more than is read."""
+    """Return the fault of a file of a results folder that holds more than is read."""
     return StoreDamaged(f"{path}: {error.strerror}. No balance-sim wrote it: {hint}.")
 
 
 def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
-    """Put the manifest in its place, with its own sha256. Raises WrongRequest for more
-    than is read."""
-    content = (json.dumps(plain | {"sha256": _seal(plain)}, indent=1) + "\n").encode(
-        "utf-8"
-    )
+    """Put the manifest in its place. Raises WrongRequest for more than is read."""
+    content = sealed(plain)
     if len(content) > LARGEST:
         raise WrongRequest(
             f"the scenario's files make a manifest of {len(content):,} bytes; at most "
-            f"{LARGEST:,} are read. Shorten "
-            "the texts in its tables, or leave out columns that nothing reads."
+            f"{LARGEST:,} are read. Shorten the texts in its tables, or leave out "
+            "columns that nothing reads."
         )
     write_atomic(folder / FILE, content)
 
 
+def sealed(plain: dict[str, Any]) -> bytes:
+    """Return plain data as JSON, with their own sha256."""
+    return f"{json.dumps(plain | {'sha256': _seal(plain)}, indent=1)}\n".encode()
+
+
+def unsealed(content: bytes) -> dict[str, Any]:
+    """Return plain data from JSON. Raises ValueError where they are not those of their
+    sha256."""
+    try:
+        plain: dict[str, Any] = json.loads(content.decode("utf-8", "replace"))
+        if plain.pop("sha256") == _seal(plain):
+            return plain
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        pass
+    raise ValueError("not as it was written")
+
+
 def _seal(plain: dict[str, Any]) -> str:
+    """Return the sha256 of plain data."""
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,12 +1,11 @@
 """The points of a sweep: which values each factor takes together, and the table of what
 each number stands for.
 
-The number of a point is in the names of its shards, so points are only ever added to
-the table."""
+The number of a point is in the rows of its shards, so points are only ever added to the
+table."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +24,13 @@ from balance_sim.scenario.errors import MissingExtra, StoreDamaged
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.draws import CODING, Draws, coded_targets, with_its_company
 from balance_sim.study.jobs import Values as PointValues
-from balance_sim.study.manifest import PointsNamed
-from balance_sim.study.shards import checked_bytes, encode, parquet_table
+from balance_sim.study.shards import checked_bytes, encode, parquet_table, sha256_of
 from balance_sim.study.store import Store
 
 FIXED = ("point", "place", "key", "label", "part")
-MOST_POINTS = 1_000_000
+"""Columns of the frame beside the factors."""
+COLUMNS = ("values", "label", "part", "key")
+"""Columns of the table on disk beside the place; the values are JSON by key path."""
 
 
 @dataclass(frozen=True)
@@ -50,37 +50,34 @@ class SweepPoint:
 
 
 def point_key(values: PointValues) -> str:
-    """sha256 of values by key path; the order of the paths does not matter, 1 and 1.0
-    are one value."""
-    text = json.dumps(
-        sorted((path, _canonical(value)) for path, value in values),
-        separators=(",", ":"),
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the sha256 of values by key path; the order of the paths does not matter,
+    1 and 1.0 are one value."""
+    pairs = sorted((path, _canonical(value)) for path, value in values)
+    return sha256_of(json.dumps(pairs, separators=(",", ":")).encode())
 
 
 def _canonical(value: Any) -> Any:
+    """Return a value as one of all ways to write it."""
     if isinstance(value, tuple | list):
         return [_canonical(item) for item in value]
     if isinstance(value, dict):
-        return {str(k): _canonical(v) for k, v in sorted(value.items())}
+        return {str(key): _canonical(item) for key, item in sorted(value.items())}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    return value if isinstance(value, str | bool | type(None)) else str(value)
+    return value if isinstance(value, str | bool | None) else str(value)
 
 
 # -- designs ---------------------------------------------------------------------------
 
 
 def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
-    """Every point, in the design's order. The same file gives the same points."""
+    """Yield every point, in the design's order. The same file gives the same points."""
+    method, paths = experiment.design.method, experiment.paths
+    ranges = [factor.takes for factor in experiment.factors]
     if experiment.points:
         for point in experiment.points:
             yield SweepPoint(tuple(point.values.items()), point.label)
-        return
-    paths, method = experiment.paths, experiment.design.method
-    ranges = [factor.takes for factor in experiment.factors]
-    if method in ("grid", "list"):
+    elif method in ("grid", "list"):
         columns = [takes.grid() for takes in ranges]
         is_grid = method == "grid"
         rows = itertools.product(*columns) if is_grid else zip(*columns, strict=True)
@@ -89,25 +86,23 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
     elif method in OF_DRAWS:
         yield from _drawn(experiment)
     else:
-        for part, shares in _samples(experiment):
+        for name, shares in _samples(experiment):
             pairs = zip(ranges, shares, strict=True)
             values = [takes.at(float(share)) for takes, share in pairs]
-            yield SweepPoint(tuple(zip(paths, values, strict=True)), part=part)
+            yield SweepPoint(tuple(zip(paths, values, strict=True)), part=name)
 
 
 def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
-    """Joint draws of the factors, or of all parameters; a coding of targets is the list
-    it stands for.
+    """Yield joint draws of the factors, or of all parameters; a coding of targets is
+    the list it stands for.
 
     Raises ScenarioError where the scenario has no posterior, or lacks a factor that is
     to be drawn."""
     scenario, count = experiment.scenario, experiment.design.samples or 1
-    source: Callable[..., Draws]
+    source: Callable[..., Draws] = part("draws", experiment.design.method)
     if experiment.design.method == "posterior":
-        source = part("draws", "posterior")
         draws = source(scenario).first(count)
     else:
-        source = part("draws", "prior")
         draws = source(scenario, count, experiment.design.seed)
     for factor in experiment.factors:
         if factor.path not in draws.paths:
@@ -122,33 +117,33 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
         step = f"add {listed(company)}, each `drawn`"
         raise refused(node, "factors", "E402", why, step)
     columns = {path: draws.column(path).tolist() for path in wanted}
-    aimed = f"events.{scenario.focal}.targets"
     for k in range(len(draws)):
         values: dict[str, Any] = {path: column[k] for path, column in columns.items()}
         if CODING in values:
-            values[aimed] = coded_targets(scenario, int(values.pop(CODING)))
+            path = f"events.{scenario.focal}.targets"
+            values[path] = coded_targets(scenario, int(values.pop(CODING)))
         yield SweepPoint(tuple(values.items()), part=f"D{k}")
 
 
 def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:
-    """(place in the design, shares 0..1) of each point of a sampled design."""
+    """Yield (place in the design, shares 0..1) of each point of a sampled design."""
     design, k = experiment.design, len(experiment.factors)
-    n = design.samples or 1
-    if design.method == "lhs":
+    count = design.samples or 1
+    if design.method == "sobol":
+        yield from sobol_rows(k, count, design.seed)
+    elif design.method == "morris":
+        yield from morris_rows(k, count, design.levels, design.seed)
+    else:
         from scipy.stats import qmc
 
         sampler = qmc.LatinHypercube(k, rng=np.random.default_rng(design.seed))
-        for number, row in enumerate(sampler.random(n)):
+        for number, row in enumerate(sampler.random(count)):
             yield f"L{number}", row
-    elif design.method == "sobol":
-        yield from sobol_rows(k, n, design.seed)
-    else:
-        yield from morris_rows(k, n, design.levels, design.seed)
 
 
 def sobol_rows(k: int, n: int, seed: int) -> Iterator[tuple[str, Floats]]:
-    """Saltelli's 2010 design: rows A, then B, then A with one column of B, for each of
-    n base samples.
+    """Yield Saltelli's 2010 design: rows A, then B, then A with one column of B, for
+    each of n base samples.
 
     Parts are named A<row>, B<row>, AB<factor>.<row>. More samples of the same seed keep
     the first ones."""
@@ -166,16 +161,14 @@ def sobol_rows(k: int, n: int, seed: int) -> Iterator[tuple[str, Floats]]:
 
 
 def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, Floats]]:
-    """n trajectories of Morris 1991, by SALib. Parts are named T<trajectory>.<step>."""
+    """Yield n trajectories of Morris 1991, by SALib. Parts are named
+    T<trajectory>.<step>. Raises MissingExtra."""
     try:
         from SALib.sample import morris
     except ImportError:
         raise MissingExtra("morris designs", "sensitivity") from None
-    problem = {
-        "num_vars": k,
-        "names": [f"x{i}" for i in range(k)],
-        "bounds": [[0.0, 1.0]] * k,
-    }
+    names = [f"x{i}" for i in range(k)]
+    problem = {"num_vars": k, "names": names, "bounds": [[0.0, 1.0]] * k}
     rows = morris.sample(problem, n, num_levels=levels, seed=seed)
     for number, row in enumerate(np.asarray(rows)):
         trajectory, step = divmod(number, k + 1)
@@ -185,30 +178,6 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
 # -- the table -------------------------------------------------------------------------
 
 
-class StoredPoints(Sequence[SweepPoint]):
-    """Points of a table on disk, each made when it is asked for."""
-
-    def __init__(self, table: pa.Table) -> None:
-        names = table.column_names
-        self._columns = {name: table[name].to_pylist() for name in names}
-        self._paths = [name for name in names if name not in FIXED]
-
-    def __len__(self) -> int:
-        return len(self._columns["key"])
-
-    def __getitem__(self, number: Any) -> Any:
-        if isinstance(number, slice):
-            return [self[place] for place in range(*number.indices(len(self)))]
-        values = [(path, self._columns[path][number]) for path in self._paths]
-        label, part, key = (
-            self._columns[name][number] for name in ("label", "part", "key")
-        )
-        read = tuple(
-            (path, _read(value)) for path, value in values if value is not None
-        )
-        return SweepPoint(read, label, part, key)
-
-
 class PointTable:
     """Every point the folder knows, by number; `place` is its place in the present
     design, -1 outside it."""
@@ -216,17 +185,17 @@ class PointTable:
     def __init__(
         self, points: Sequence[SweepPoint] = (), places: Sequence[int] = ()
     ) -> None:
-        self.points = points
+        self.points = list(points)
         self.places = list(places)
 
     def numbers(self) -> list[int]:
-        """Numbers of the present design's points, in its order."""
+        """Return numbers of the present design's points, in its order."""
         inside = (number for number, place in enumerate(self.places) if place >= 0)
         return sorted(inside, key=self.places.__getitem__)
 
     def with_design(self, design: Sequence[SweepPoint]) -> PointTable:
-        """The table with this design: new points come behind; one that it holds twice
-        is one point for each time."""
+        """Return the table with this design: new points come behind; one that it holds
+        twice is one point for each time."""
         free: dict[str, list[int]] = {}
         for number, point in enumerate(self.points):
             free.setdefault(point.key, []).append(number)
@@ -242,78 +211,66 @@ class PointTable:
         return PointTable(points, places)
 
     def frame(self) -> pd.DataFrame:
-        """Tidy: point, place, key, label, part, and a column a factor; the present
-        design in its order."""
+        """Return it tidy: point, place, key, label, part, and a column a factor; the
+        present design in its order."""
         rows = []
         for number in self.numbers():
             point = self.points[number]
-            row = (number, self.places[number], point.key, point.label, point.part)
-            rows.append(dict(zip(FIXED, row, strict=True)) | dict(point.values))
+            cells = (number, self.places[number], point.key, point.label, point.part)
+            rows.append(dict(zip(FIXED, cells, strict=True)) | dict(point.values))
         return pd.DataFrame(rows, columns=[*FIXED, *self.paths()])
 
     def paths(self) -> list[str]:
-        """Key paths of the present design's factors."""
-        return list(
-            dict.fromkeys(
-                path for n in self.numbers() for path, _ in self.points[n].values
-            )
-        )
+        """Return key paths of the present design's factors."""
+        values = (value for n in self.numbers() for value in self.points[n].values)
+        return list(dict.fromkeys(path for path, _ in values))
 
     # -- on disk -----------------------------------------------------------------------
 
-    def save(self, store: Store) -> PointsNamed:
-        """Write the table into the folder; returns what the manifest says of it."""
-        content = encode(self._arrow())
-        digest = hashlib.sha256(content).hexdigest()
-        path = store.folder / f"points.{digest}.parquet"
+    def save(self, store: Store) -> str:
+        """Write the table into the folder; return the sha256 that the manifest names it
+        by."""
+        columns: dict[str, Any] = {"place": pa.array(self.places, pa.int32())}
+        columns["values"] = [
+            json.dumps({path: plain_value(value) for path, value in point.values})
+            for point in self.points
+        ]
+        for name in COLUMNS[1:]:
+            columns[name] = [getattr(point, name) for point in self.points]
+        content = encode(pa.table(columns))
+        sha256 = sha256_of(content)
+        path = store.folder / f"points.{sha256}.parquet"
         if not path.exists():
             write_atomic(path, content)
-        return PointsNamed(
-            sha256=digest, count=len(self.numbers()), known=len(self.points)
-        )
+        return sha256
 
     @staticmethod
-    def load(store: Store, said: PointsNamed) -> PointTable:
-        """The table the manifest names, its bytes checked."""
-        path = store.folder / f"points.{said.sha256}.parquet"
-        content = checked_bytes(
-            path, said.sha256, "Restore it, or start in a new folder.", "damaged"
-        )
-        table = parquet_table(content, str(path))
-        if table.num_rows > MOST_POINTS:
-            raise StoreDamaged(
-                f"{path}: {table.num_rows:,} points; at most {MOST_POINTS:,} are read. "
-                "Restore it."
-            )
-        return PointTable(StoredPoints(table), table["place"].to_pylist())
+    def load(store: Store, sha256: str | None) -> PointTable:
+        """Return the table that the manifest names, its bytes checked."""
+        if sha256 is None:
+            return PointTable()
+        path = store.folder / f"points.{sha256}.parquet"
+        again = "Restore it, or start in a new folder."
+        return PointTable.read(checked_bytes(path, sha256, again), str(path))
 
-    def _arrow(self) -> pa.Table:
-        rows = [dict(point.values) for point in self.points]
-        columns: dict[str, Any] = {
-            "point": pa.array(range(len(rows)), pa.int32()),
-            "place": pa.array(self.places, pa.int32()),
-        }
-        for name in ("key", "label", "part"):
-            columns[name] = [getattr(point, name) for point in self.points]
-        for path in dict.fromkeys(path for row in rows for path in row):
-            column = [row.get(path, _ABSENT) for row in rows]
-            if all(type(value) is float for value in column):
-                columns[path] = pa.array(column, pa.float64())
-            else:
-                written = [
-                    None if value is _ABSENT else json.dumps(plain_value(value))
-                    for value in column
-                ]
-                columns[path] = pa.array(written, pa.string())
-        return pa.table(columns)
-
-
-_ABSENT = object()
+    @staticmethod
+    def read(content: bytes, name: str) -> PointTable:
+        """Return the table in a file's bytes. Raises StoreDamaged for what is none."""
+        table = parquet_table(content, name)
+        try:
+            columns = [table[name].to_pylist() for name in COLUMNS]
+            rows = [
+                SweepPoint(_read(values), label, part, key)
+                for values, label, part, key in zip(*columns, strict=True)
+            ]
+            return PointTable(rows, table["place"].to_pylist())
+        except (KeyError, ValueError, AttributeError, RecursionError):
+            raise StoreDamaged(f"{name}: no table of points. Restore it.") from None
 
 
 def plain_value(value: Any) -> Any:
-    """A factor's value for JSON: lists as lists, dates in words, NumPy's numbers as
-    Python's."""
+    """Return a factor's value for JSON: lists as lists, dates in words, NumPy's numbers
+    as Python's."""
     if isinstance(value, tuple | list):
         return [plain_value(item) for item in value]
     if hasattr(value, "item"):
@@ -321,11 +278,12 @@ def plain_value(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _read(value: Any) -> Any:
-    if isinstance(value, str):
-        read = json.loads(value)
-        return tuple(read) if isinstance(read, list) else read
-    return value
+def _read(text: str) -> PointValues:
+    """Return the values of a point from a cell of the table."""
+    return tuple(
+        (path, tuple(value) if isinstance(value, list) else value)
+        for path, value in json.loads(text).items()
+    )
 
 
 def drop_old_tables(store: Store, keep: str) -> None:

@@ -1,38 +1,41 @@
-"""Work in local processes: tasks of a study, calls in order, and one process beside
-this one.
+"""Work in other processes: tasks of a study wherever they run, calls in order, and one
+process beside this one.
 
-Each worker is an executor of one spawned process, so that it is known which task it was
-at when it died, and no other task is lost with it. A worker is sent its job once, then
-tasks."""
+A worker is one spawned process, and a thread here that waits for it: so it is known
+which task a process was at when it died, and no other task is lost with it."""
 
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import suppress
+from functools import partial
+from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol
 
 from balance_sim.model.own.fingerprint import packed
 from balance_sim.scenario.errors import StudyError
+from balance_sim.study.jobs import Job, Task, TaskResult
 
 TRIES = 3
 """Deaths of a worker at a task that cannot be cut, after which it is given up."""
-HELD = 2
-"""Tasks that a worker holds: the one it is at and the next."""
 PATIENCE = 1.0
-"""Seconds between two looks at signals and time limits."""
+"""Seconds between two looks at what is waited for."""
 _DEATH = "a crash in compiled code, no memory left, or a signal"
 _NO_START = (
     "worker processes do not start. A script needs a file of its own, and "
@@ -41,380 +44,67 @@ _NO_START = (
 log = logging.getLogger(__name__)
 
 
-class PoolJob[T, R](Protocol):
-    """What is done to tasks. Sent to each worker once."""
-
-    @property
-    def references(self) -> Sequence[str]:
-        """`module:name` of code of one's own that it runs."""
-        return ()
-
-    def do(self, task: T) -> R:
-        """The outcome of a task. Whatever goes wrong in it is part of the outcome."""
-
-    def named(self, task: T) -> str:
-        """The task in a message."""
-
-    def lost(self, task: T, why: str) -> R:
-        """The outcome of a task that cannot be done."""
-
-    def limit(self, task: T) -> float | None:  # noqa: ARG002 - a default for any task
-        """Seconds it may take; None: any."""
-        return None
-
-    def pieces(self, task: T) -> Sequence[T]:  # noqa: ARG002
-        """Smaller tasks that come to the same; none where it cannot be cut."""
-        return ()
-
-    def whole(self, task: T, outcomes: Sequence[R]) -> R:  # noqa: ARG002
-        """The outcome of a task from those of its pieces, in their order."""
-        raise AssertionError("a task that is not cut has no pieces")
+class WorkerDied(EOFError):
+    """A process ended before it had answered."""
 
 
-# -- in the worker ---------------------------------------------------------------------
-
-_job: Any = None
-
-
-def _start_worker() -> None:
-    """Ctrl-C is the driver's to hear; and a worker ends where its driver is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-
-def _take_job(payload: bytes) -> None:
-    """Unpack the job, which imports and compares the code of one's own."""
-    global _job  # noqa: PLW0603 - one job for the life of the process
-    _job = pickle.loads(payload)  # from our own driver
-
-
-def _do(task: Any) -> Any:
-    return _job.do(task)
-
-
-# -- in the driver ---------------------------------------------------------------------
-
-
-@dataclass
-class _CutTask[T, R]:
-    """A task cut into pieces, and the outcomes of those that are done, by place."""
-
-    task: T
-    pieces: int
-    outcomes: dict[int, R] = field(default_factory=dict)
-
-
-@dataclass
-class _Attempt[T, R]:
-    """A task on its way. place: among the pieces of a cut task; deaths: of workers that
-    were at it."""
-
-    task: T
-    cut: _CutTask[T, R] | None = None
-    place: int = 0
-    deaths: int = 0
-
-
-class _Worker[T, R]:
-    """One process, and the attempts that it holds in order, each with its future."""
-
-    def __init__(self, payload: bytes) -> None:
-        """Start the process. Raises OSError where none can be started."""
-        context = multiprocessing.get_context("spawn")
-        self.executor = ProcessPoolExecutor(1, context, _start_worker)
-        with _interrupts_held():
-            self.ready: Future[None] = self.executor.submit(_take_job, payload)
-        self.held: deque[tuple[_Attempt[T, R], Future[R]]] = deque()
-        self.since: float | None = None
-        self.is_overdue = False
-
-    @property
-    def process(self) -> Any:
-        """The process, until the executor has found it dead."""
-        return next(iter((self.executor._processes or {}).values()), None)
-
-    @property
-    def awaited(self) -> Future[Any] | None:
-        """What comes next of it: that it is ready, then the outcome it is at."""
-        if not self.ready.done():
-            return self.ready
-        return self.held[0][1] if self.held else None
-
-    def take(self, attempt: _Attempt[T, R]) -> None:
-        """Hand it a task. One that is dead already fails as if it had died of it."""
-        try:
-            future = self.executor.submit(_do, attempt.task)
-        except BrokenProcessPool as error:
-            future = Future()
-            future.set_exception(error)
-        self.held.append((attempt, future))
-
-    def kill(self) -> None:
-        """End the process, whatever it is at."""
-        if self.process is not None:
-            self.process.kill()
-        self.executor.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """A process that is started here never hears Ctrl-C."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-class _Pool[T, R]:
-    """Workers, the tasks that wait, and those that a dead worker has left."""
-
-    def __init__(self, job: PoolJob[T, R], tasks: Iterator[T], workers: int) -> None:
-        self.job, self.tasks = job, tasks
-        self.payload = packed(job, job.references)
-        self.returned: deque[_Attempt[T, R]] = deque()
-        self.workers: list[_Worker[T, R]] = []
-        self.stillborn = 0
-        self.seen = time.monotonic()
-        for _ in range(workers):
-            self._start_one()
-
-    def run(self) -> Iterator[R]:
-        """Outcomes as they come."""
-        while True:
-            self._hand_out()
-            awaited = [w.awaited for w in self.workers if w.held]
-            if not awaited:
-                return
-            futures = [future for future in awaited if future is not None]
-            wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED)
-            self._mind_time()
-            for worker in list(self.workers):
-                yield from self._collect(worker)
-
-    def close(self) -> None:
-        """End every worker."""
-        for worker in self.workers:
-            worker.kill()
-
-    def _start_one(self) -> None:
-        try:
-            self.workers.append(_Worker(self.payload))
-        except OSError as error:
-            if not self.workers:
-                raise StudyError(f"{_NO_START} ({error})") from error
-            log.warning("%d worker processes: %s", len(self.workers), error)
-
-    def _hand_out(self) -> None:
-        for count in range(1, HELD + 1):
-            for worker in self.workers:
-                while len(worker.held) < count:
-                    attempt = self._next()
-                    if attempt is None:
-                        return
-                    worker.take(attempt)
-
-    def _next(self) -> _Attempt[T, R] | None:
-        if self.returned:
-            return self.returned.popleft()
-        for task in self.tasks:
-            return _Attempt(task)
-        return None
-
-    def _collect(self, worker: _Worker[T, R]) -> Iterator[R]:
-        """Outcomes that a worker has ready; its tasks go back where it has died."""
-        if not worker.ready.done():
-            return
-        death = worker.ready.exception()
-        if death is not None and not isinstance(death, BrokenProcessPool):
-            raise death  # it refuses the job: every other worker would
-        if death is not None:
-            self._replace_stillborn(worker)
-            return
-        while worker.held and worker.held[0][1].done():
-            attempt, future = worker.held.popleft()
-            worker.since = None
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool):
-                yield from self._on_death(worker, attempt)
-                return
-            if error is None:
-                yield from self._deliver(attempt, future.result())
-            else:  # what came of it could not be sent
-                why = f"{type(error).__name__}: {error}"
-                yield from self._deliver(attempt, self.job.lost(attempt.task, why))
-
-    def _replace_stillborn(self, worker: _Worker[T, R]) -> None:
-        self.stillborn += 1
-        if self.stillborn > TRIES:
-            raise StudyError(_NO_START)
-        self._replace(worker)
-
-    def _replace(self, worker: _Worker[T, R]) -> None:
-        """A new worker; what the dead one held besides goes back."""
-        worker.kill()
-        self.workers.remove(worker)
-        self.returned.extend(attempt for attempt, _ in worker.held)
-        self._start_one()
-
-    def _on_death(self, worker: _Worker[T, R], attempt: _Attempt[T, R]) -> Iterator[R]:
-        """A worker died at a task: that is cut, or tried again, or given up."""
-        task, is_overdue = attempt.task, worker.is_overdue
-        name = self.job.named(task)
-        how = f"not done within {self.job.limit(task):g} s" if is_overdue else _DEATH
-        log.warning("a worker died at %s: %s", name, how)
-        self._replace(worker)
-        attempt.deaths += 1
-        pieces = self.job.pieces(task)
-        if pieces:
-            cut: _CutTask[T, R] = _CutTask(task, len(pieces))
-            attempts = [_Attempt(p, cut, place) for place, p in enumerate(pieces)]
-            self.returned.extendleft(reversed(attempts))
-        elif attempt.deaths < TRIES and not is_overdue:
-            self.returned.appendleft(attempt)
-        else:
-            why = f"{name}: {how}"
-            if not is_overdue:
-                why = f"{name} killed its worker {TRIES} times: {how}"
-            yield from self._deliver(attempt, self.job.lost(task, why))
-
-    def _deliver(self, attempt: _Attempt[T, R], outcome: R) -> Iterator[R]:
-        """An outcome; of pieces, the whole once the last is there."""
-        cut = attempt.cut
-        if cut is None:
-            yield outcome
-            return
-        cut.outcomes[attempt.place] = outcome
-        if len(cut.outcomes) == cut.pieces:
-            outcomes = [cut.outcomes[place] for place in range(cut.pieces)]
-            yield self.job.whole(cut.task, outcomes)
-
-    def _mind_time(self) -> None:
-        """Kill workers that are overdue. Time in which this process did not look, as it
-        was stopped or busy, does not count."""
-        clock = time.monotonic()
-        away = max(clock - self.seen - 2 * PATIENCE, 0.0)
-        self.seen = clock
-        for worker in self.workers:
-            if not worker.held or not worker.ready.done():
-                continue
-            worker.since = clock if worker.since is None else worker.since + away
-            attempt, future = worker.held[0]
-            limit = self.job.limit(attempt.task)
-            is_late = limit is not None and clock - worker.since > limit
-            if is_late and not future.done() and worker.process is not None:
-                worker.is_overdue = True
-                worker.process.kill()
-
-
-def run_in_processes[T, R](
-    job: PoolJob[T, R], tasks: Iterable[T], workers: int
-) -> Iterator[R]:
-    """Outcomes of tasks as they finish, from local processes, which end with this
-    generator."""
-    set_surroundings()  # before the workers start, so that they see it
-    pool = _Pool(job, iter(tasks), workers)
-    try:
-        yield from pool.run()
-    finally:
-        pool.close()
+class TaskLost(Exception):
+    """A task that cannot be done; the text says why."""
 
 
 def set_surroundings() -> None:
-    """One thread for linear algebra in a worker, since cores are shared out by blocks;
-    and glibc keeps the memory of a step's arrays for the next step."""
+    """Set what processes that start from now on inherit: one thread for linear algebra,
+    since cores are shared out by blocks; and glibc keeps the memory of a step's arrays
+    for the next step."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
         os.environ.setdefault(name, str(2**28))
 
 
-# -- calls in order --------------------------------------------------------------------
+# -- in the other process --------------------------------------------------------------
+
+_work: list[Callable[[Any], Any]] = []
+"""What the worker in this process does to each task."""
 
 
-@dataclass(frozen=True)
-class _CallResult[R]:
-    """What a call returned, or the error it raised, or why it came to nothing."""
-
-    value: R | None = None
-    error: Exception | None = None
-
-
-@dataclass(frozen=True)
-class _Calls[A, R](PoolJob[tuple[int, A], tuple[int, _CallResult[R]]]):
-    """A function as a job. Its tasks are arguments with their places."""
-
-    function: Callable[[A], R]
-    name_of: Callable[[A], str]
-    hint: str = ""
-
-    def do(self, task: tuple[int, A]) -> tuple[int, _CallResult[R]]:
-        place, argument = task
-        try:
-            return place, _CallResult(self.function(argument))
-        except Exception as error:  # noqa: BLE001 - raised where the result is taken
-            return place, _CallResult(error=error)
-
-    def named(self, task: tuple[int, A]) -> str:
-        return self.name_of(task[1])
-
-    def lost(self, task: tuple[int, A], why: str) -> tuple[int, _CallResult[R]]:
-        return task[0], _CallResult(error=StudyError(f"{why} {self.hint}".rstrip()))
+def _leave_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
 
 
-def map_in_order[A, R](
-    function: Callable[[A], R],
-    arguments: Sequence[A],
-    workers: int,
-    named: Callable[[A], str],
-    hint: str = "",
-) -> Iterator[R]:
-    """function(argument) of each, in their order; more than one worker starts
-    processes.
-
-    Raises what the function raises, and StudyError, with the hint, for a call that
-    kills its worker each time. named: a call in a message."""
-    if workers <= 1 or len(arguments) <= 1:
-        yield from map(function, arguments)
-        return
-    results: dict[int, _CallResult[R]] = {}
-    job, due = _Calls(function, named, hint), 0
-    count = min(workers, len(arguments))
-    for place, result in run_in_processes(job, enumerate(arguments), count):
-        if result.error is not None:
-            raise result.error
-        results[place] = result
-        while due in results:
-            value: Any = results.pop(due).value
-            yield value
-            due += 1
-
-
-# -- one process beside this one -------------------------------------------------------
-
-
-def _answer(conn: Connection, begin: Callable[..., None] | None, given: Any) -> None:
-    """Answer one call after the other, until the pipe closes."""
-    _start_worker()
+def _answer(
+    conn: Connection, begin: Callable[..., None] | None, given: tuple[Any, ...]
+) -> None:
+    """Answer one call after the other until the pipe closes. Ctrl-C is the driver's to
+    hear."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     if begin is not None:
         begin(*given)
     with suppress(EOFError, OSError):
         while True:
-            answer: tuple[Any, Exception | None]
+            call = conn.recv_bytes()
             try:
-                answer = pickle.loads(conn.recv_bytes())(), None
-            except (EOFError, OSError):
-                return
+                conn.send((pickle.loads(call)(), None))  # from our own driver
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
-                answer = None, error
-            conn.send(answer)
+                conn.send((None, error))
+
+
+def _take_work(payload: bytes) -> None:
+    """Unpack the work, which imports and compares the code of one's own, and begin."""
+    _work[:] = [pickle.loads(payload)()]  # from our own driver
+
+
+def _do(task: Any) -> Any:
+    """Return what the worker's work makes of a task."""
+    return _work[0](task)
+
+
+# -- processes -------------------------------------------------------------------------
 
 
 class Companion:
@@ -428,24 +118,46 @@ class Companion:
         set_surroundings()
         context = multiprocessing.get_context("spawn")
         self.conn, far_end = context.Pipe()
-        self.process = context.Process(
-            target=_answer, args=(far_end, begin, given), daemon=True
-        )
-        with _interrupts_held():
+        arguments = (far_end, begin, given)
+        self.process = context.Process(target=_answer, args=arguments, daemon=True)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:  # the process never hears Ctrl-C
             self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
     def send(self, function: Callable[[], Any]) -> None:
         """Begin a call. Raises OSError where the process is gone."""
         self.conn.send_bytes(packed(function))
 
-    def receive(self) -> Any:
-        """The result of the call that was begun first. Raises what the call raised, and
-        EOFError or OSError where the process died."""
-        value, error = self.conn.recv()
+    def receive(self, limit: float | None = None) -> Any:
+        """Return the result of the call that was begun first.
+
+        limit: seconds that it may take. They are counted in looks, so that time in
+        which this process was stopped does not count. Raises what the call raised,
+        WorkerDied, TimeoutError."""
+        try:
+            if limit is not None:
+                pause = min(limit, PATIENCE)
+                looks = range(math.ceil(limit / pause))
+                if not any(self.conn.poll(pause) for _ in looks):
+                    raise TimeoutError
+            value, error = self.conn.recv()
+        except (EOFError, ConnectionError) as gone:
+            raise WorkerDied from gone
         if error is not None:
             raise error
         return value
+
+    def ask(self, function: Callable[[], Any], limit: float | None = None) -> Any:
+        """Return the result of a call of code that the process holds already. Raises
+        what `receive` raises."""
+        try:
+            self.conn.send(function)
+        except OSError as gone:
+            raise WorkerDied from gone
+        return self.receive(limit)
 
     def close(self) -> None:
         """End the process, whatever it is at."""
@@ -454,18 +166,173 @@ class Companion:
         self.conn.close()
 
 
-def call_within[R](function: Callable[[], R], seconds: float) -> R:
-    """The result of a picklable call in a process of its own. Raises what it raises,
-    TimeoutError where it takes longer, EOFError or OSError where the process dies."""
-    companion = Companion()
+class Workplace(Protocol):
+    """Where tasks are done. threads: so many are waited for at once."""
+
+    threads: int
+
+    def room(self) -> int:
+        """Return how many tasks are in flight at most. Raises StudyError where none can
+        be done any more."""
+
+    def done(self, task: Any, limit: float | None) -> Any:
+        """Return what comes of a task, within so many seconds. Raises WorkerDied,
+        TimeoutError."""
+
+    def close(self) -> None:
+        """Stop whatever is under way."""
+
+
+class LocalWorkers:
+    """Up to so many processes of this machine that do the same work to tasks.
+
+    begin : called once in each process; returns what is done to tasks there
+    references : `module:name` of code of one's own that it runs
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], Callable[[Any], Any]],
+        references: Sequence[str],
+        count: int,
+    ) -> None:
+        self.payload = packed(begin, references)
+        self.threads = count
+        self.workers: list[Companion] = []
+        self.idle: list[Companion] = []
+        self.guard = threading.Lock()
+        self.is_closed = False
+
+    def room(self) -> int:
+        """Return how many tasks are in flight at most: two a process."""
+        return 2 * self.threads
+
+    def done(self, task: Any, limit: float | None) -> Any:
+        """Return what came of a task in one of the processes. Raises WorkerDied,
+        TimeoutError, or what the work raises."""
+        worker = self.idle.pop() if self.idle else self._new_worker()
+        try:
+            outcome = worker.ask(partial(_do, task), limit)
+        except (WorkerDied, TimeoutError):
+            self._bury(worker)
+            raise
+        self.idle.append(worker)
+        return outcome
+
+    def _new_worker(self) -> Companion:
+        """Start a process that holds the work. Raises StudyError where none starts."""
+        for _ in range(TRIES):
+            with self.guard:
+                if self.is_closed:
+                    raise CancelledError
+                try:
+                    worker = Companion()
+                except OSError as error:
+                    raise StudyError(f"{_NO_START} ({error})") from error
+                self.workers.append(worker)
+            try:
+                worker.ask(partial(_take_work, self.payload))
+            except WorkerDied:
+                self._bury(worker)
+            else:
+                return worker
+        raise StudyError(_NO_START)
+
+    def _bury(self, worker: Companion) -> None:
+        """End a worker. Raises CancelledError where all were closed meanwhile."""
+        worker.close()
+        with self.guard:
+            self.workers.remove(worker)
+            if self.is_closed:
+                raise CancelledError
+
+    def close(self) -> None:
+        """End every process, whatever it is at."""
+        with self.guard:
+            self.is_closed = True
+            for worker in self.workers:
+                worker.process.kill()
+
+
+# -- tasks -----------------------------------------------------------------------------
+
+
+def _tried(
+    place: Workplace, task: Any, name: str, limit: float | None, tries: int
+) -> Any:
+    """Return what came of a task, by another worker after each that died at it. Raises
+    TaskLost, or what the work raises."""
+    for _ in range(tries):
+        try:
+            return place.done(task, limit)
+        except TimeoutError:
+            raise TaskLost(f"{name}: not done within {limit:g} s") from None
+        except WorkerDied:
+            log.warning("a worker died at %s: %s", name, _DEATH)
+    raise TaskLost(f"{name} killed its worker {tries} times: {_DEATH}")
+
+
+def _outcome(place: Workplace, job: Job, task: Task) -> TaskResult:
+    """Return what came of a task: of its replications one by one where it killed its
+    worker."""
+    pieces = job.pieces(task)
+    tries = 1 if pieces else TRIES
     try:
-        companion.send(function)
-        if not companion.conn.poll(seconds):
-            raise TimeoutError
-        result: R = companion.receive()
-        return result
+        result: TaskResult
+        result = _tried(place, task, job.named(task), job.limit(task), tries)
+    except TaskLost as reason:
+        if not pieces:
+            return job.lost(task, str(reason))
+        return job.whole(task, [_outcome(place, job, piece) for piece in pieces])
+    return result
+
+
+def run_at(place: Workplace, job: Job, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+    """Yield outcomes of tasks as they finish. The place is closed with this
+    generator."""
+    threads, remaining = ThreadPoolExecutor(place.threads), iter(tasks)
+    flying: set[Future[TaskResult]] = set()
+    try:
+        while True:
+            for task in islice(remaining, max(place.room() - len(flying), 0)):
+                flying.add(threads.submit(_outcome, place, job, task))
+            if not flying:
+                return
+            finished, flying = wait(flying, PATIENCE, FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
     finally:
-        companion.close()
+        place.close()
+        threads.shutdown(cancel_futures=True)
+
+
+def map_in_order[A, R](
+    function: Callable[[A], R],
+    arguments: Sequence[A],
+    workers: int,
+    named: Callable[[A], str],
+    hint: str = "",
+) -> Iterator[R]:
+    """Yield function(argument) of each argument, in their order; more than one worker
+    starts processes.
+
+    Raises what the function raises, and StudyError, with the hint, for a call that
+    kills its worker each time. named: a call in a message."""
+    if workers <= 1 or len(arguments) <= 1:
+        yield from map(function, arguments)
+        return
+    place = LocalWorkers(partial(partial, function), (), workers)
+    threads = ThreadPoolExecutor(workers)
+    calls = [(place, each, named(each), None, TRIES) for each in arguments]
+    futures = [threads.submit(_tried, *call) for call in calls]
+    try:
+        for future in futures:
+            yield future.result()
+    except TaskLost as reason:
+        raise StudyError(f"{reason} {hint}".rstrip()) from None
+    finally:
+        place.close()
+        threads.shutdown(cancel_futures=True)
 
 
 class Background[R]:
@@ -491,24 +358,19 @@ class Background[R]:
             self.companion.send(function)
 
     def __call__(self) -> R:
-        """The result. Raises what the call raises."""
+        """Return the result. Raises what the call raises."""
         if not self.results:
-            self.results.append(self._received())
-            if not self.stays:
+            with suppress(Exception):
+                if self.companion is not None:
+                    self.results.append(self.companion.receive())
+            if not (self.results and self.stays):
                 self.close()
+            self.results = self.results or [self.function()]
         return self.results[0]
 
-    def _received(self) -> R:
-        if self.companion is not None:
-            with suppress(Exception):
-                result: R = self.companion.receive()
-                return result
-            self.close()
-        return self.function()
-
     def then[S](self, function: Callable[[], S]) -> Background[S]:
-        """One more call, in the same process if that is still there: it has imported
-        what this call needed."""
+        """Begin one more call, in the same process if that is still there: it has
+        imported what this call needed."""
         self()
         companion, self.companion = self.companion, None
         return Background(function, companion=companion)

@@ -18,7 +18,7 @@ from balance_sim.model.baseline import Worlds, classes_of
 from balance_sim.scenario.errors import LacksOutcome, MissingExtra, WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.estimates import Estimates, estimates_of
+from balance_sim.study.estimates import Estimates
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import DayCounts, Outcomes, codebook, day_axis, fan
 from balance_sim.study.outcomes import FILTERED, headline_outcome
@@ -280,8 +280,8 @@ class Result(StudyResult):
 
     @cached_property
     def _estimates(self) -> Estimates:
-        """Levels and effects in one pass over the blocks."""
-        return estimates_of(self.outcome_tables(), self.arms, steps=self.steps)
+        """Levels and effects of the study's own arms."""
+        return Estimates(self.by_run, self.arms, steps=self.steps)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
@@ -380,7 +380,7 @@ class Result(StudyResult):
             folder=Path(folder),
             draws=manifest.draw_parameters,
             model=manifest.model,
-            meanings=manifest.own_meanings or {},
+            meanings=manifest.own_meanings,
             failed=tuple(row for row in store.failed() if row["run"] < wanted),
             timing=timing if isinstance(timing, dict) else {},
         )

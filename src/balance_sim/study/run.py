@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict
 
-import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.baseline import classes_of, try_terms, with_classes
@@ -54,7 +52,7 @@ from balance_sim.study.own_outcomes import (
     meaning,
     references,
 )
-from balance_sim.study.processes import call_within, run_in_processes
+from balance_sim.study.processes import LocalWorkers, run_at
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store, missing
 
@@ -72,8 +70,6 @@ FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
 SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
-TRIAL_SECONDS = 20.0
-"""That a process has to start in which outcomes of one's own are tried."""
 ROUNDS = 2
 """The fewest blocks for each worker: progress shows, and a stop loses half at most."""
 
@@ -129,7 +125,7 @@ class PreparedRun:
     job : what every block shares
     runs : replications asked for
     options : as given
-    rules : terms and kinds of event of one's own
+    rules : terms and types of event of one's own
     began : seconds of the monotonic clock
     """
 
@@ -145,22 +141,28 @@ class PreparedRun:
         out = self.options.get("out")
         return None if out is None else Path(out)
 
-    @property
-    def has_own_code(self) -> bool:
-        """Whether blocks take longer than ours do, or one of them may end a process."""
-        job = self.job
-        return bool(job.model or job.draws or job.own or self.rules)
-
     def store(self) -> InMemory | Folder:
-        """Where the tables of blocks go."""
-        if self.folder is None:
-            return InMemory()
+        """Return where the tables of blocks go."""
         entries = {
             "files": self.options.get("files") or {},
             "command": self.options.get("command", ""),
         }
+        if self.folder is None:
+            return InMemory()
         manifest = manifest_of("run", self.job, self.rules, entries)
         return Folder(self.folder, manifest)
+
+    def blocks_to_do(
+        self, done: Sequence[Block], runs: int, *, is_shared: bool
+    ) -> list[Block]:
+        """Return the replications that are not there yet, in as few blocks as can be
+        where other processes have the cores and ours are soon done."""
+        job = self.job
+        is_slow = bool(job.model or job.draws or job.own or self.rules)
+        if is_shared and runs <= FEW and not is_slow:
+            return missing(done, runs, runs)
+        size = runs_a_shard(runs, self.options.get("workers", 1))
+        return list(starting_small(missing(done, runs, size)))
 
     def simulate(self, *, is_shared: bool = False) -> Result:
         """Simulate what is lacking and return the study.
@@ -169,29 +171,21 @@ class PreparedRun:
         replications are simulated in one block."""
         job, options, runs = self.job, self.options, self.runs
         workers, precision = options.get("workers", 1), options.get("precision")
-        progress = options.get("progress") or (lambda *_: None)
         simulated: list[Block] = []
         with self.store() as store:
             while True:
                 store.want(runs)
-                at_once = is_shared and runs <= FEW and not self.has_own_code
-                blocks = blocks_to_do(
-                    store.done().get(0, []), runs, workers, at_once=at_once
-                )
+                done = store.done().get(0, [])
+                blocks = self.blocks_to_do(done, runs, is_shared=is_shared)
                 simulated += blocks
-                done = runs - sum(len(block) for block in blocks)
-                progress(done, runs, len(store.failed()))
                 tasks = [Task(block) for block in blocks]
-                with closing(run_tasks(job, tasks, workers)) as results:
-                    for result in results:
-                        store.keep(result)
-                        done += len(result.task.block)
-                        progress(done, runs, len(store.failed()))
-                if precision is None:
-                    break
-                needed = runs_for(
-                    precision, store.outcomes(runs), job.scenario, job.arms
-                )
+                results = run_tasks(job, tasks, workers)
+                count = runs - sum(map(len, blocks))
+                keep_results(store, results, (count, runs), options.get("progress"))
+                needed = runs
+                if precision is not None:
+                    tables = store.outcomes(runs)
+                    needed = runs_for(precision, tables, job.scenario, job.arms)
                 if needed <= runs:
                     break
                 runs = needed
@@ -209,20 +203,29 @@ class PreparedRun:
             meanings={name: meaning(reference) for name, reference in job.own},
             resumed=not simulated,
             failed=tuple(row for row in store.failed() if row["run"] < runs),
-            timing=self._timing(simulated, workers),
+            timing={"seconds": time.monotonic() - self.began, "workers": workers},
         )
         keep_codebook(study)
         return study
 
-    def _timing(self, simulated: Sequence[Block], workers: int) -> dict[str, float]:
-        """Seconds since the run began, and simulated arms of replications a second."""
-        arm_runs = sum(len(block) for block in simulated) * len(self.job.arms)
-        seconds = time.monotonic() - self.began
-        return {
-            "seconds": seconds,
-            "runs_per_second": arm_runs / seconds if seconds > 0 else float("nan"),
-            "workers": workers,
-        }
+
+def keep_results(
+    store: InMemory | Folder,
+    results: Generator[TaskResult, None, None],
+    counts: tuple[int, int],
+    progress: Progress | None,
+) -> None:
+    """Keep outcomes as they come, and say how far they are.
+
+    counts: replications that are there already, and those asked for."""
+    done, wanted = counts
+    report = progress or (lambda *_: None)
+    report(done, wanted, len(store.failed()))
+    with closing(results):
+        for result in results:
+            store.keep(result)
+            done += len(result.task.block)
+            report(done, wanted, len(store.failed()))
 
 
 def prepare(
@@ -242,15 +245,15 @@ def prepare(
     load(options.get("terms"))
     began = time.monotonic()
     draw_parameters = options.get("draw_parameters", False)
-    scenario, draws = drawing(sealed(scenario), draw_parameters)
-    arms = chosen_arms(scenario, options.get("arms"))
-    audiences_of(scenario)  # a state in no audience is refused here, not in every run
-    scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest(
             "parameters are not drawn for a model of one's own: leave out one of the "
             "two"
         )
+    scenario, draws = drawing(sealed(scenario), draw_parameters)
+    arms = chosen_arms(scenario, options.get("arms"))
+    audiences_of(scenario)  # a state in no audience is refused here, not in every run
+    scenario = with_classes(scenario)
     elsewhere = options.get("workers", 1) > 1 or options.get("out") is not None
     outcomes = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
     rules = own_rules(scenario, arms, elsewhere=elsewhere)
@@ -264,19 +267,8 @@ def prepare(
         draws,
         own=outcomes,
     )
-    try_own_outcomes(job)
+    try_outcomes(job)
     return PreparedRun(job, runs, options, rules, began)
-
-
-def simulate(
-    scenario: Scenario,
-    runs: int = RUNS,
-    seed: int = 1,
-    **options: Unpack[RunOptions],
-) -> Result:
-    """Simulate `runs` replications of the scenario in every arm; `balance_sim.run` says
-    more and adds what follows from them."""
-    return prepare(scenario, runs, seed, options).simulate()
 
 
 def keep_codebook(result: Result | SweepResult) -> None:
@@ -298,16 +290,6 @@ def runs_a_shard(runs: int, workers: int) -> int:
     return max(16, -(-runs // (workers * rounds)))
 
 
-def blocks_to_do(
-    done: Sequence[Block], runs: int, workers: int, *, at_once: bool
-) -> list[Block]:
-    """The replications that are not there yet. at_once: in as few blocks as can be,
-    while others have the cores."""
-    if at_once:
-        return missing(done, runs, runs)
-    return list(starting_small(missing(done, runs, runs_a_shard(runs, workers))))
-
-
 def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
     """The same replications in order, the first blocks cut to `size`, twice as many,
     and so on: a long study keeps its first results, and knows the time left, after
@@ -323,23 +305,23 @@ def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
 ) -> Generator[TaskResult, None, None]:
-    """Outcomes as they finish, in this process for one worker, or one task of our own
-    model. client: on its cluster."""
+    """Yield outcomes as they finish, in this process for one worker, or one task of our
+    own model. client: on its cluster. Raises CodeDiffers where code was edited
+    meanwhile."""
     code = driver_fingerprint([*job.references, *entered_modules()])
-    remaining = iter(tasks)
-    first = list(islice(remaining, 2))
-    tasks = chain(first, remaining)
-    is_alone = workers <= 1 or (len(first) < 2 and job.model is None)
+    tasks = list(tasks)
+    is_alone = workers <= 1 or (len(tasks) < 2 and job.model is None)
     # a replication that hangs has to be killed: not in this process
     is_here = client is None and is_alone and job.run_timeout is None
-    if is_here:
-        yield from map(job.do, tasks)
-    elif client is None:
-        yield from run_in_processes(job, tasks, workers)
-    else:
-        from balance_sim.study.cluster import run_on_cluster
+    if client is not None:
+        from balance_sim.study.cluster import Cluster
 
-        yield from run_on_cluster(job, tasks, client)
+        yield from run_at(Cluster(job, client), job, tasks)
+    elif is_here:
+        yield from map(job.do, tasks)
+    else:
+        place = LocalWorkers(job.begin, job.references, workers)
+        yield from run_at(place, job, tasks)
     code.refuse_edited(others_read=not is_here)
 
 
@@ -349,7 +331,7 @@ def runs_for(
     scenario: Scenario,
     arms: Sequence[str],
 ) -> int:
-    """How many runs the headline effect needs for a standard error of at most
+    """Return how many runs the headline effect needs for a standard error of at most
     `precision`, judged by those there are: no more than twice as many again, in steps
     of `STEP`; as many as there are where they are enough."""
     arm = headline_arm(scenario, arms)
@@ -357,18 +339,21 @@ def runs_for(
     if arm is None:
         return 0
     estimates = estimates_of(tables, (arms[0], arm), (outcome,))
-    effect = estimates.effects[arm].get(outcome)
-    if effect is None:
+    if not estimates.names:
         return 0
-    have, error = effect.counts.n, effect.moments.error()
+    effect = estimates.effect(arm, outcome)
+    have, error = int(effect["n"]), float(effect["mcse"])
     if not error > precision:
         return have
-    need = have * min((error / precision) ** 2, 3.0)
-    return min(-(-int(np.ceil(need)) // STEP) * STEP + STEP, MOST_RUNS)
+    need = math.ceil(have * min((error / precision) ** 2, 3.0))
+    return min(-(-need // STEP) * STEP + STEP, MOST_RUNS)
+
+
+# -- code of one's own -----------------------------------------------------------------
 
 
 def check_seed(seed: int) -> None:
-    """Raises WrongRequest for a number that is no seed."""
+    """Raise WrongRequest for a number that is no seed."""
     if not 0 <= seed < 2**64:
         raise WrongRequest(
             f"seed must be a whole number from 0 to 18446744073709551615, got {seed}"
@@ -376,24 +361,14 @@ def check_seed(seed: int) -> None:
 
 
 def import_model(model: str | None) -> str | None:
-    """`module:Class` of what `--model` names. Raises WrongRequest if that is no
+    """Return `module:Class` of what `--model` names. Raises WrongRequest if that is no
     StateAgent subclass."""
     if model is None:
         return None
     from balance_sim.model.agents import agent_class_named
 
-    named = agent_class_named(model)
-    return model if ":" in model else reference_of(named)
-
-
-def try_own_outcomes(job: Job) -> None:
-    """Try outcomes of one's own on one replication; in another process where a time
-    limit says that they may hang. Raises ScenarioError for one that gives none."""
-    if not job.own or job.run_timeout is None:
-        try_outcomes(job)
-        return
-    with suppress(EOFError, OSError):  # each replication will say so
-        call_within(partial(try_outcomes, job), TRIAL_SECONDS + 3 * job.run_timeout)
+    agent_class = agent_class_named(model)
+    return model if ":" in model else reference_of(agent_class)
 
 
 def own_rules(
@@ -403,13 +378,13 @@ def own_rules(
     *,
     elsewhere: bool,
 ) -> CodeReferences:
-    """Terms and kinds of event of the user's own, each tried in the arms to be
+    """Return terms and types of event of the user's own, each tried in the arms to be
     simulated, and not in every replication.
 
     Raises WrongRequest, or ScenarioError for a rule that gives what it must not."""
     rules = rules_of(scenario, paths, elsewhere=elsewhere)
-    named = (*scenario.theory.weights, *(event.kind for event in scenario.events))
-    if rules or any(name.startswith(OWN) for name in named):
+    names = (*scenario.theory.weights, *(event.kind for event in scenario.events))
+    if rules or any(name.startswith(OWN) for name in names):
         worlds = compile_arms(scenario, arms)
         for world in worlds.arms.values():
             try_terms(world, worlds.baseline)
@@ -419,15 +394,14 @@ def own_rules(
 def own_outcomes(
     given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool
 ) -> CodeReferences:
-    """What `outcomes` names. Raises WrongRequest where it names none. elsewhere: for
-    other processes too."""
+    """Return what `outcomes` names. Raises WrongRequest where it names none. elsewhere:
+    for other processes too."""
     if given is None:
         return ()
-    own = (
-        functions_of(given)
-        if isinstance(given, str)
-        else references(given, elsewhere=elsewhere)
-    )
+    if isinstance(given, str):
+        own = functions_of(given)
+    else:
+        own = references(given, elsewhere=elsewhere)
     for _, reference in own:
         function_named(reference)
     return own

@@ -8,57 +8,69 @@ have their checksums in SHA256SUMS."""
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from balance_sim.model.clocks import label
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.manifest import FILE as MANIFEST
+from balance_sim.study.manifest import Sealed, sealed, unsealed
 from balance_sim.study.tables import coded, of_arms
 
-TABLES = ("dyads", "accords", "runs")  # in the order of writing
+TABLES = ("dyads", "accords", "runs")
+"""Of a block, in the order of writing."""
 RECORDS = "shards"
+"""The folder of the records."""
 SUMS = "SHA256SUMS"
 REPORT = "report.html"
-MOST_CELLS = 100_000_000  # ten times those of the largest block
+MOST_CELLS = 100_000_000
+"""Of a table that is read: ten times those of the largest block."""
 LARGEST_UNPACKED = 512 << 20
+"""Bytes of a table that is read."""
+AGAIN = "Give the command that wrote the folder again to simulate its runs again."
 _LINE = re.compile(
     r"([0-9a-f]{64})  "
     r"((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)"
 )
+"""Of SHA256SUMS: a sha256 and a name."""
 
 
-def checked_bytes(path: Path, sha256: str, again: str, unlike: str) -> bytes:
-    """A file's bytes, which have to be those of that sha256. Raises StoreDamaged, with
-    `again` as the next step."""
+def sha256_of(content: bytes) -> str:
+    """Return the sha256 of bytes, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def checked_bytes(path: Path, sha256: str, again: str = AGAIN) -> bytes:
+    """Return a file's bytes, which have to be those of that sha256. Raises
+    StoreDamaged, with `again` as the next step."""
     try:
         content = regular_bytes(path)
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise
         raise StoreDamaged(f"{path}: {error.strerror}. {again}") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise StoreDamaged(f"{path}: {unlike}. {again}")
+    if sha256_of(content) != sha256:
+        raise StoreDamaged(
+            f"{path}: its bytes are not those it was written with. {again}"
+        )
     return content
 
 
-class FailedRun(BaseModel):
-    """A replication that did not finish, and why."""
+# -- shards ----------------------------------------------------------------------------
 
-    model_config = ConfigDict(frozen=True)
+
+class FailedRun(Sealed):
+    """A replication that did not finish, and why."""
 
     point: int
     run: int
@@ -66,7 +78,7 @@ class FailedRun(BaseModel):
     traceback: str
 
 
-class ShardRecord(BaseModel):
+class ShardRecord(Sealed):
     """What one shard holds: the record that makes its files part of a study.
 
     Attributes
@@ -77,12 +89,22 @@ class ShardRecord(BaseModel):
     files : sha256 of its tables' bytes, by table; none where no replication finished
     """
 
-    model_config = ConfigDict(frozen=True)
-
     study: str
     blocks: tuple[tuple[int, int, int], ...]
     failed: tuple[FailedRun, ...] = ()
-    files: dict[str, str] = {}
+    files: dict[str, str]
+
+
+def read_record(path: Path) -> ShardRecord:
+    """Return the record in a file. Raises StoreDamaged, with the file's name."""
+    try:
+        return ShardRecord.model_validate(unsealed(regular_bytes(path)))
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            raise
+        raise StoreDamaged(
+            f"{path}: not the record that was written. {AGAIN}"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -106,7 +128,7 @@ class Shard:
         return self.folder / RECORDS / f"{self.number:06d}.json"
 
     def path(self, table: str) -> Path:
-        """The file of a table."""
+        """Return the file of a table."""
         return self.folder / table / f"{self.number:06d}.parquet"
 
     @property
@@ -114,42 +136,38 @@ class Shard:
         """Files of its tables."""
         return [self.path(table) for table in self.record.files]
 
-    @property
-    def missing_paths(self) -> list[Path]:
-        """Files of its tables that are gone."""
-        return [path for path in self.paths if not path.is_file()]
-
     def content(self, table: str) -> bytes:
-        """The bytes of a table's file. Raises StoreDamaged where they are not those
-        that were written."""
-        return checked_bytes(
-            self.path(table),
-            self.record.files[table],
-            "Give the command that wrote the folder again to simulate its runs again.",
-            "its bytes are not those it was written with",
-        )
+        """Return the bytes of a table's file. Raises StoreDamaged where they are not
+        those that were written."""
+        return checked_bytes(self.path(table), self.record.files[table])
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """One of its tables, the bytes checked. columns: those wanted, where it has
-        them, and `point`; all if None."""
-        path = str(self.path(name))
+        """Return one of its tables, the bytes checked. columns: those wanted, where it
+        has them, and `point`; all if None."""
         wanted = None if columns is None else ["point", *columns]
-        return parquet_table(self.content(name), path, wanted)
+        return parquet_table(self.content(name), str(self.path(name)), wanted)
 
     def outcome_columns(self) -> list[str]:
-        """Columns of its table of outcomes, but for the point."""
+        """Return the columns of its table of outcomes, but for the point."""
         schema = pq.read_schema(pa.BufferReader(self.content("runs")))
         return [name for name in schema.names if name != "point"]
 
-    def damage(self) -> str | None:
-        """What is wrong with its files, by name; None where all is well. Raises OSError
-        where the system is exhausted."""
+    def damage(self) -> dict[str, str]:
+        """Return what is wrong with its files, by table; nothing where all is well.
+        Raises OSError where the system is exhausted."""
+        damage = {}
         for table in self.record.files:
             try:
                 self.content(table)
             except StoreDamaged as error:
-                return str(error)
-        return None
+                damage[table] = str(error)
+        return damage
+
+    def write(self, contents: dict[str, bytes]) -> None:
+        """Write its tables, then the record. Raises CannotWrite."""
+        for table, content in contents.items():
+            write_atomic(self.path(table), content)
+        write_atomic(self.record_path, sealed(self.record.model_dump(mode="json")))
 
     def remove(self) -> None:
         """Take it away, the record first."""
@@ -157,45 +175,21 @@ class Shard:
             path.unlink(missing_ok=True)
 
 
-def sha256_of(content: bytes) -> str:
-    """sha256 of bytes, as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def record_bytes(record: ShardRecord) -> bytes:
-    """A record as JSON, with its own sha256."""
-    plain = record.model_dump(mode="json")
-    return json.dumps(plain | {"sha256": _seal(plain)}).encode()
-
-
-def _seal(plain: dict[str, Any]) -> str:
-    return sha256_of(json.dumps(plain, sort_keys=True).encode())
-
-
-def read_record(path: Path) -> ShardRecord:
-    """The record in a file. Raises StoreDamaged, with the file's name."""
-    damaged = StoreDamaged(
-        f"{path}: not the record that was written. Give the command that wrote the "
-        "folder again to simulate its runs again."
+def encode(table: pa.Table) -> bytes:
+    """Return a table as Parquet bytes, with page checksums. The same table gives the
+    same bytes."""
+    sink, whole = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
+    pq.write_table(
+        whole, sink, compression="zstd", compression_level=1, write_page_checksum=True
     )
-    try:
-        plain = json.loads(regular_bytes(path))
-        if plain.pop("sha256") != _seal(plain):
-            raise damaged
-        return ShardRecord.model_validate(plain)
-    except OSError as error:
-        if error.errno in EXHAUSTED:
-            raise
-        raise damaged from error
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise damaged from error
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def parquet_table(
-    content: bytes, name: str = "a table", columns: Sequence[str] | None = None
+    content: bytes, name: str, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """A Parquet file's table, of all columns or of these, in this thread: Arrow waits
-    for ever for a further one.
+    """Return a Parquet file's table, of all columns or of these, in this thread: Arrow
+    waits for ever for a further one.
 
     Raises StoreDamaged, with the file's name, for one that would unpack to more than
     any block of ours."""
@@ -212,19 +206,8 @@ def parquet_table(
             f"{size:,} bytes; at most {MOST_CELLS:,} cells and {LARGEST_UNPACKED:,} "
             "bytes are read. No balance-sim wrote it: restore it."
         )
-    return file.read(
-        columns=None if columns is None else list(columns), use_threads=False
-    )
-
-
-def encode(table: pa.Table) -> bytes:
-    """A table as Parquet bytes, with page checksums. The same table gives the same
-    bytes."""
-    sink, whole = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
-    pq.write_table(
-        whole, sink, compression="zstd", compression_level=1, write_page_checksum=True
-    )
-    return bytes(sink.getvalue().to_pybytes())
+    wanted = None if columns is None else list(columns)
+    return file.read(columns=wanted, use_threads=False)
 
 
 # -- the digest of a result ------------------------------------------------------------
@@ -235,11 +218,8 @@ class Digest:
     bytes."""
 
     def __init__(self, arms: Sequence[str]) -> None:
-        self._streams = {
-            (arm, name): hashlib.sha256()
-            for arm in arms
-            for name in ("runs", "accords")
-        }
+        names = [(arm, table) for arm in sorted(arms) for table in ("accords", "runs")]
+        self._streams = {name: hashlib.sha256() for name in names}
 
     def add(self, runs: pa.Table, agreements: pa.Table) -> None:
         """Feed one block."""
@@ -248,15 +228,25 @@ class Digest:
             stream.update(row_bytes(of_arms(tables[name], [arm])))
 
     def hexdigest(self) -> str:
-        """One digest of all streams, in the order of arms' names."""
+        """Return one digest of all streams, in the order of arms' names."""
+        return self._combined(["accords", "runs"])
+
+    def of_agreements(self) -> str:
+        """Return the digest of agreements and their dates alone, which are whole
+        numbers and words: the same on every type of processor."""
+        return self._combined(["accords"])
+
+    def _combined(self, tables: Sequence[str]) -> str:
+        """Return one digest of the streams of some tables."""
         digest = hashlib.sha256()
-        for (arm, name), stream in sorted(self._streams.items()):
-            digest.update(f"{arm}\0{name}\0{stream.hexdigest()}\n".encode())
+        for (arm, name), stream in self._streams.items():
+            if name in tables:
+                digest.update(f"{arm}\0{name}\0{stream.hexdigest()}\n".encode())
         return digest.hexdigest()
 
 
 def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> str:
-    """Digest of (runs, agreements) tables given in the order of runs."""
+    """Return the digest of (runs, agreements) tables given in the order of runs."""
     digest = Digest(arms)
     for runs, agreements in blocks:
         digest.add(runs, agreements)
@@ -264,23 +254,21 @@ def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) 
 
 
 def row_bytes(table: pa.Table) -> bytes:
-    """Rows one after the other as little-endian bytes; the same whether rows come in
-    one table or in several."""
+    """Return rows one after the other as little-endian bytes; the same whether rows
+    come in one table or in several."""
     columns = {name: _fixed(table[name]) for name in table.column_names}
     return np.rec.fromarrays([*columns.values()], names=[*columns]).tobytes()
 
 
 def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
+    """Return a column as numbers of eight bytes, or four for a date."""
+    if pa.types.is_dictionary(column.type):
         return coded(column, label, "<u8")
-    if pa.types.is_date32(kind):
-        return np.asarray(
-            pc.fill_null(column.cast(pa.int32()), -(2**31)).to_numpy(), dtype="<i4"
-        )
-    return np.asarray(
-        column.to_numpy(), dtype="<i8" if pa.types.is_integer(kind) else "<f8"
-    )
+    if pa.types.is_date32(column.type):
+        days = pc.fill_null(column.cast(pa.int32()), -(2**31))
+        return np.asarray(days.to_numpy(), dtype="<i4")
+    width = "<i8" if pa.types.is_integer(column.type) else "<f8"
+    return np.asarray(column.to_numpy(), dtype=width)
 
 
 # -- figures and pages -----------------------------------------------------------------
@@ -292,66 +280,43 @@ def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
     if (folder / MANIFEST).is_file():
         sums = noted(folder)
         for path in paths:
-            sha256 = _sha256(path)
-            if sha256 is not None:
-                sums[path.relative_to(folder).as_posix()] = sha256
-        _write_sums(folder, sums)
+            sums[path.relative_to(folder).as_posix()] = sha256_of(path.read_bytes())
+        lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())]
+        write_atomic(folder / SUMS, "".join(lines).encode())
 
 
 def noted(folder: Path) -> dict[str, str]:
-    """sha256 by name, of figures, pages and what `game` and `explain` keep, as put
-    down. Lines of any other form are left out: a stranger's file may name what it
-    likes, and `take_away` removes what is named."""
+    """Return the sha256 by name, of figures, pages and what `game` and `explain` keep,
+    as put down. Lines of any other form are left out: a stranger's file may name what
+    it likes."""
     text = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace")
-    is_linked = (folder / "figures").is_symlink()
-    sums = {}
-    for line in text.splitlines():
-        match = _LINE.fullmatch(line)
-        if match and not (is_linked and "/" in match[2]):
-            sums[match[2]] = match[1]
-    return sums
+    matches = [_LINE.fullmatch(line) for line in text.splitlines()]
+    return {match[2]: match[1] for match in matches if match}
 
 
 def changed(folder: Path) -> list[str]:
-    """Files that are there, and not with the bytes that were put down."""
-    return sorted(
-        name
-        for name, sha256 in noted(folder).items()
-        if _sha256(folder / name) not in (None, sha256)
-    )
+    """Return the names of files that are there, and not with the bytes that were put
+    down."""
+    sums = noted(folder)
+    return sorted(name for name in sums if _is_other(folder / name, sums[name]))
 
 
 def is_changed(path: Path) -> bool:
-    """Whether a file of a results folder is there, and not with the bytes that were put
-    down."""
+    """Return whether a file of a results folder is there, and not with the bytes that
+    were put down."""
     sha256 = noted(path.parent).get(path.name)
-    return sha256 is not None and _sha256(path) not in (None, sha256)
+    return sha256 is not None and _is_other(path, sha256)
+
+
+def _is_other(path: Path, sha256: str) -> bool:
+    """Return whether a file is there with other bytes than those of a sha256."""
+    content = bytes_if_any(path)
+    return content is not None and sha256_of(content) != sha256
 
 
 def is_drawn(folder: Path) -> bool:
-    """Whether the report stands in the folder with all the figures that were put down,
-    each with the bytes it had."""
+    """Return whether the report stands in the folder with all the figures that were put
+    down, each with the bytes it had."""
     names = noted(folder)
-    if REPORT not in names or changed(folder):
-        return False
-    return all((folder / name).is_file() for name in names)
-
-
-def take_away(folder: Path, names: Iterable[str]) -> None:
-    """Remove files that were put down, and their lines: `plot` and `report` make them
-    again. Raises CannotWrite."""
-    sums = noted(folder)
-    for name in names:
-        if sums.pop(name, None) is not None:
-            (folder / name).unlink(missing_ok=True)
-    _write_sums(folder, sums)
-
-
-def _sha256(path: Path) -> str | None:
-    content = bytes_if_any(path)
-    return None if content is None else hashlib.sha256(content).hexdigest()
-
-
-def _write_sums(folder: Path, sums: dict[str, str]) -> None:
-    text = "".join(f"{said}  {name}\n" for name, said in sorted(sums.items()))
-    write_atomic(folder / SUMS, text.encode("utf-8"))
+    are_there = all((folder / name).is_file() for name in names)
+    return REPORT in names and are_there and not changed(folder)

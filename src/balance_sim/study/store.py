@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from balance_sim.study.atomic_files import (
     write_atomic,
 )
 from balance_sim.study.blocks import Block
+from balance_sim.study.jobs import TaskResult
 from balance_sim.study.manifest import (
     Manifest,
     read_manifest,
@@ -38,6 +39,7 @@ from balance_sim.study.manifest import (
     write_manifest,
 )
 from balance_sim.study.shards import (
+    AGAIN,
     RECORDS,
     TABLES,
     FailedRun,
@@ -45,7 +47,6 @@ from balance_sim.study.shards import (
     ShardRecord,
     encode,
     read_record,
-    record_bytes,
     sha256_of,
 )
 from balance_sim.study.tables import BlockTables
@@ -66,6 +67,22 @@ class StoredBlock:
     point: int
     block: Block
     shard: Shard
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong in a results folder.
+
+    Attributes
+    ----------
+    file : its name within the folder
+    why : what is wrong with it
+    shard : that it belongs to; None for another file, or a record that cannot be read
+    """
+
+    file: str
+    why: str
+    shard: Shard | None = None
 
 
 class Store:
@@ -96,16 +113,22 @@ class Store:
         self._lock.leave()
 
     def is_written(self) -> bool:
-        """Whether some process writes into the folder."""
+        """Return whether some process writes into the folder."""
         return self._lock.is_taken()
 
     def read_manifest(self) -> Manifest | None:
-        """The manifest; None where there is none."""
+        """Return the manifest; None where there is none."""
         return read_manifest(self.folder)
 
     def manifest(self) -> Manifest:
-        """The manifest. Raises WrongRequest where there is none."""
+        """Return the manifest. Raises WrongRequest where there are no results,
+        StoreDamaged where it alone is missing."""
         manifest = self.read_manifest()
+        if manifest is None and self.record_paths():
+            raise StoreDamaged(
+                f"{self.folder} holds results without a manifest: restore manifest.json"
+                ", or give a new folder."
+            )
         if manifest is None:
             raise no_results(self.folder)
         return manifest
@@ -118,25 +141,22 @@ class Store:
         """Put a small text file of the folder in its place."""
         write_atomic(self.folder / name, text.encode("utf-8", "backslashreplace"))
 
-    # -- what there is -----------------------------------------------------------------
+    # -- what is done, missing, damaged, foreign ---------------------------------------
 
     def record_paths(self) -> list[Path]:
-        """Files of records, by number."""
+        """Return the files of records, by number."""
         paths = sorted((self.folder / RECORDS).glob("*.json"))
         return [path for path in paths if path.stem.isdecimal()]
 
     def shards(self) -> list[Shard]:
-        """Every shard, by number. Raises StoreDamaged for a record that is not sound,
-        or of another study."""
-        paths = self.record_paths()
-        if not paths:
-            return []
-        key = self.manifest().study_key
-        return [self.shard(path, key) for path in paths]
-
-    def shard(self, path: Path, study_key: str) -> Shard:
-        """The shard of a record's file. Raises StoreDamaged for a record that is not
+        """Return every shard, by number. Raises StoreDamaged for a record that is not
         sound, or of another study."""
+        paths = self.record_paths()
+        key = self.manifest().study_key if paths else ""
+        return [self._shard(path, key) for path in paths]
+
+    def _shard(self, path: Path, study_key: str) -> Shard:
+        """Return the shard of a record's file. Raises StoreDamaged."""
         record = read_record(path)
         if record.study != study_key:
             raise StoreDamaged(
@@ -145,48 +165,63 @@ class Store:
             )
         return Shard(self.folder, int(path.stem), record)
 
+    def damage(self) -> Iterator[Damage]:
+        """Yield what is wrong with each file of every shard."""
+        key = self.manifest().study_key
+        for path in self.record_paths():
+            try:
+                shard = self._shard(path, key)
+            except StoreDamaged as error:
+                yield Damage(f"{RECORDS}/{path.name}", str(error))
+                continue
+            for table, why in shard.damage().items():
+                yield Damage(f"{table}/{shard.path(table).name}", why, shard)
+
+    def discard_damaged(self) -> None:
+        """Take away shards that are damaged, incomplete or of another study, each named
+        in a warning, so that their blocks are simulated again."""
+        for damage in self.damage():
+            log.warning("%s", damage.why)
+            if damage.shard is None:
+                (self.folder / damage.file).unlink(missing_ok=True)
+            else:
+                damage.shard.remove()
+
     def blocks_done(self) -> list[StoredBlock]:
-        """Every block whose files are there, by point and run."""
-        names = {table: self._names(table) for table in TABLES}
+        """Return every block whose files are there, by point and run."""
+        names: dict[str, set[str]] = {}
+        for table in TABLES:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                names[table] = set(os.listdir(self.folder / table))
         blocks = [
             StoredBlock(point, Block(first, stop), shard)
             for shard in self.shards()
-            if all(shard.path(t).name in names[t] for t in shard.record.files)
+            if all(shard.path(t).name in names.get(t, ()) for t in shard.record.files)
             for point, first, stop in shard.record.blocks
         ]
         return sorted(blocks, key=lambda stored: (stored.point, stored.block.first))
 
-    def _names(self, table: str) -> set[str]:
-        try:
-            return set(os.listdir(self.folder / table))
-        except (FileNotFoundError, NotADirectoryError):
-            return set()
-
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that are done, by point."""
+        """Return blocks that are done, by point."""
         blocks: dict[int, list[Block]] = {}
         for stored in self.blocks_done():
             blocks.setdefault(stored.point, []).append(stored.block)
         return blocks
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
-        """Of the first `runs` replications of each point, those that are neither there
-        nor on record as failed."""
+        """Return, of the first `runs` replications of each point, those that are
+        neither there nor on record as failed."""
         done = self.done()
-        lacking = {}
-        for point in points:
-            blocks = missing(done.get(point, []), runs, max(runs, 1))
-            if blocks:
-                lacking[point] = blocks
-        return lacking
+        blocks = {
+            point: missing(done.get(point, []), runs, max(runs, 1)) for point in points
+        }
+        return {point: gaps for point, gaps in blocks.items() if gaps}
 
     def failed(self) -> list[dict[str, Any]]:
-        """The runs that failed, by point and run: point, run, seed, traceback."""
-        rows = [
-            failure.model_dump()
-            for shard in self.shards()
-            for failure in shard.record.failed
-        ]
+        """Return the runs that failed, by point and run: point, run, seed,
+        traceback."""
+        records = [shard.record for shard in self.shards()]
+        rows = [row.model_dump() for record in records for row in record.failed]
         return sorted(rows, key=lambda row: (row["point"], row["run"]))
 
     # -- reading -----------------------------------------------------------------------
@@ -197,7 +232,7 @@ class Store:
         runs: int | None = None,
         stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(outcomes, agreements) of one point in the order of runs, of the first
+        """Yield (outcomes, agreements) of one point in the order of runs, of the first
         `runs`.
 
         stored: the blocks, where they are known. Raises StoreDamaged."""
@@ -212,7 +247,7 @@ class Store:
         runs: int | None = None,
         names: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
-        """Tables of outcomes of one point as `blocks` gives them. names: `run`, `arm`
+        """Yield tables of outcomes of one point as `blocks` does. names: `run`, `arm`
         and these alone, where the shards have them; all if None."""
         columns = None if names is None else ("run", "arm", *names)
         for block in self._of_point(point, runs):
@@ -220,33 +255,37 @@ class Store:
             if len(outcomes):
                 yield outcomes
 
+    def columns(self, point: int) -> list[str]:
+        """Return the columns of a point's outcomes; none where no replication of it
+        finished."""
+        first = next(self.outcomes(point), None)
+        return [] if first is None else list(first.column_names)
+
     def dyads(
-        self, point: int = 0, runs: int | None = None
+        self,
+        point: int = 0,
+        runs: int | None = None,
+        stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, int]]:
-        """Sums by dyad of the blocks of one point that lie within the first `runs`,
-        with the number of runs in each."""
-        for block in self._of_point(point, runs):
+        """Yield sums by dyad of the blocks of one point that lie within the first
+        `runs`, with the number of runs in each."""
+        for block in self._of_point(point, runs, stored):
             if runs is None or block.block.stop <= runs:
                 count = runs_in(self._rows(block, "runs", runs, ("run",)))
                 if count:
                     yield self._rows(block, "dyads", None), count
 
     def tables(self, stored: StoredBlock) -> BlockTables:
-        """All tables of a block. Raises StoreDamaged."""
-        runs, agreements, dyads = (
-            self._rows(stored, name, None) for name in ("runs", "accords", "dyads")
-        )
+        """Return all tables of a block. Raises StoreDamaged."""
+        names = ("runs", "accords", "dyads")
+        runs, agreements, dyads = [self._rows(stored, name, None) for name in names]
         return BlockTables(runs, agreements, dyads)
-
-    def columns(self, point: int) -> list[str]:
-        """Columns of a point's outcomes; none where no replication of it finished."""
-        for outcomes in self.outcomes(point):
-            return list(outcomes.column_names)
-        return []
 
     def _of_point(
         self, point: int, runs: int | None, stored: Iterable[StoredBlock] | None = None
     ) -> Iterator[StoredBlock]:
+        """Yield the blocks of a point in which a replication finished, of the first
+        `runs`."""
         for block in self.blocks_done() if stored is None else stored:
             is_within = runs is None or block.block.first < runs
             if block.point == point and is_within and block.shard.record.files:
@@ -259,7 +298,7 @@ class Store:
         runs: int | None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """A block's rows of a table, of the first `runs` replications."""
+        """Return a block's rows of a table, of the first `runs` replications."""
         table = self._shard_table(stored.shard, name, columns)
         stop = stored.block.stop if runs is None else min(stored.block.stop, runs)
         number = table[FIRST_COLUMN if name == "dyads" else "run"].to_numpy()
@@ -268,16 +307,14 @@ class Store:
         rows = np.flatnonzero(is_of_block)
         front = ["point", FIRST_COLUMN] if name == "dyads" else ["point"]
         table = table.drop_columns(front)
-        if not len(rows):
-            return table.slice(0, 0)
-        if rows[-1] - rows[0] + 1 == len(rows):
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
             return table.slice(rows[0], len(rows))
         return table.take(rows)
 
     def _shard_table(
         self, shard: Shard, name: str, columns: Sequence[str] | None
     ) -> pa.Table:
-        """A table of a shard, held for the next block where it has several."""
+        """Return a table of a shard, held for the next block where it has several."""
         if len(shard.record.blocks) == 1:
             return shard.table(name, columns)
         key = shard.number, name, None if columns is None else tuple(columns)
@@ -290,49 +327,25 @@ class Store:
 
     # -- writing -----------------------------------------------------------------------
 
-    def write(
-        self,
-        study_key: str,
-        blocks: Sequence[tuple[int, Block, BlockTables | None]],
-        failed: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
-        """Write blocks, each with its point and its tables, as one shard; failed: their
-        replications that did not finish."""
+    def write(self, study_key: str, results: Sequence[TaskResult]) -> None:
+        """Write what came of some tasks as one shard. Raises CannotWrite."""
         paths = self.record_paths()
         number = int(paths[-1].stem) + 1 if paths else 0
-        contents = {}
-        if any(tables is not None for _, _, tables in blocks):
-            contents = {name: encode(_stacked(blocks, name)) for name in TABLES}
+        contents: dict[str, bytes] = {}
+        if any(result.tables is not None for result in results):
+            contents = {name: encode(_stacked(results, name)) for name in TABLES}
+        spans = [
+            (result.task.point, result.task.block.first, result.task.block.stop)
+            for result in results
+        ]
+        failed = [row for result in results for row in result.failed]
         record = ShardRecord(
             study=study_key,
-            blocks=tuple(
-                (point, block.first, block.stop) for point, block, _ in blocks
-            ),
+            blocks=tuple(spans),
             failed=tuple(FailedRun.model_validate(row) for row in failed),
             files={name: sha256_of(content) for name, content in contents.items()},
         )
-        shard = Shard(self.folder, number, record)
-        for name, content in contents.items():
-            write_atomic(shard.path(name), content)
-        write_atomic(shard.record_path, record_bytes(record))
-
-    def discard_damaged(self) -> None:
-        """Take away shards that are damaged, incomplete or of another study, each named
-        in a warning, so that their blocks are simulated again."""
-        key = self.manifest().study_key
-        for path in self.record_paths():
-            try:
-                shard = self.shard(path, key)
-                damage = shard.damage()
-            except StoreDamaged as error:
-                shard, damage = None, str(error)
-            if damage is None:
-                continue
-            log.warning("%s", damage)
-            if shard is None:
-                path.unlink(missing_ok=True)
-            else:
-                shard.remove()
+        Shard(self.folder, number, record).write(contents)
 
     def forget_failed(self) -> None:
         """Take failed blocks out of their shards, so that they are simulated again."""
@@ -346,97 +359,28 @@ class Store:
             )
             if failed and sound:
                 update = {"blocks": sound, "failed": ()}
-                content = record_bytes(record.model_copy(update=update))
-                write_atomic(shard.record_path, content)
+                kept = record.model_copy(update=update)
+                Shard(self.folder, shard.number, kept).write({})
             elif failed:
                 shard.remove()
 
 
-class ShardWriter:
-    """Blocks on their way into a store: small ones are written together, so that many
-    points of few replications do not make many files.
-
-    A shard holds as many blocks as are written already, unless it would be large, or
-    has waited for MOST_SECONDS; a stop loses no more."""
-
-    MOST_ROWS = 20_000
-    MOST_BYTES = 48 << 20
-    MOST_SECONDS = 10.0
-
-    def __init__(self, store: Store, study_key: str) -> None:
-        self.store, self.study_key = store, study_key
-        self.blocks: list[tuple[int, Block, BlockTables | None]] = []
-        self.failed: list[Mapping[str, Any]] = []
-        self.rows = self.bytes = self.written = 0
-        self.since = time.monotonic()
-
-    @classmethod
-    def count(cls, blocks: int, rows: int, seconds: float) -> int:
-        """About how many shards so many blocks come to, with so many rows of outcomes,
-        simulated in so many seconds."""
-        doublings = blocks.bit_length() + 1
-        others = max(rows // cls.MOST_ROWS, int(seconds / cls.MOST_SECONDS))
-        return max(min(blocks, doublings + others), 1)
-
-    def add(
-        self,
-        point: int,
-        block: Block,
-        tables: BlockTables | None,
-        failed: Sequence[Mapping[str, Any]],
-    ) -> None:
-        """Keep a block. Raises CannotWrite."""
-        if tables is not None and not self._is_alike(tables):
-            self.flush()
-        self.blocks.append((point, block, tables))
-        self.failed += failed
-        if tables is not None:
-            self.rows += len(tables.runs)
-            self.bytes += sum(table.nbytes for table in tables.by_name.values())
-        is_large = self.rows >= self.MOST_ROWS or self.bytes >= self.MOST_BYTES
-        is_old = time.monotonic() - self.since >= self.MOST_SECONDS
-        if is_large or is_old or len(self.blocks) >= self.written:
-            self.flush()
-
-    def _is_alike(self, tables: BlockTables) -> bool:
-        """Whether tables have the columns of those that wait."""
-        for _, _, waiting in self.blocks:
-            if waiting is not None:
-                return all(
-                    table.schema.equals(waiting.by_name[name].schema)
-                    for name, table in tables.by_name.items()
-                )
-        return True
-
-    def flush(self) -> None:
-        """Write what waits as one shard. Raises CannotWrite."""
-        if self.blocks:
-            self.store.write(self.study_key, self.blocks, self.failed)
-        self.written += len(self.blocks)
-        self.blocks, self.failed = [], []
-        self.rows = self.bytes = 0
-        self.since = time.monotonic()
-
-
-def _stacked(
-    blocks: Sequence[tuple[int, Block, BlockTables | None]], name: str
-) -> pa.Table:
-    """A table of several blocks, each row with its point in front; sums by dyad with
-    the first replication of their block too."""
+def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
+    """Return a table of several blocks, each row with its point in front; sums by dyad
+    with the first replication of their block too."""
     stacked = []
-    for point, block, tables in blocks:
-        if tables is None:
-            continue
-        table = tables.by_name[name]
-        front = {"point": point}
-        if name == "dyads":
-            front[FIRST_COLUMN] = block.first
-        columns = {
-            key: pa.array(np.full(len(table), value, np.int32))
-            for key, value in front.items()
-        }
-        columns |= {key: table[key] for key in table.column_names}
-        stacked.append(pa.table(columns))
+    for result in results:
+        if result.tables is not None:
+            table = result.tables.by_name[name]
+            front = {"point": result.task.point}
+            if name == "dyads":
+                front[FIRST_COLUMN] = result.task.block.first
+            columns = {
+                key: pa.array(np.full(len(table), value, np.int32))
+                for key, value in front.items()
+            }
+            columns |= {key: table[key] for key in table.column_names}
+            stacked.append(pa.table(columns))
     return pa.concat_tables(stacked)
 
 
@@ -444,13 +388,27 @@ def _stacked(
 
 
 def runs_in(runs: pa.Table) -> int:
-    """How many replications a table of outcomes holds."""
+    """Return how many replications a table of outcomes holds."""
     return len(pc.unique(runs["run"]))
 
 
 def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
-    """How many replications those are."""
+    """Return how many replications blocks of several points hold."""
     return sum(len(block) for blocks in lacking.values() for block in blocks)
+
+
+def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
+    """Return the blocks, of at most `size` runs, that are still to be simulated to have
+    the first `runs`."""
+    blocks: list[Block] = []
+    start = 0
+    for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
+        while start < min(block.first, runs):
+            stop = min(start + size - start % size, block.first, runs)
+            blocks.append(Block(start, stop))
+            start = stop
+        start = max(start, block.stop)
+    return blocks
 
 
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
@@ -459,12 +417,11 @@ def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     lost = runs_of(store.lacking(points, runs))
     if not lost:
         return
-    paths = [path for shard in store.shards() for path in shard.missing_paths]
-    if paths:
+    paths = [path for shard in store.shards() for path in shard.paths]
+    gone = [path for path in paths if not path.is_file()]
+    if gone:
         raise StoreDamaged(
-            f"{paths[0]} is gone, and with it a part of the study. Give the command "
-            "that "
-            "wrote the folder again to simulate its runs again."
+            f"{gone[0]} is gone, and with it a part of the study. {AGAIN}"
         )
     wanted = len(points) * runs
     why = "the study was interrupted; the same command goes on"
@@ -490,16 +447,16 @@ def refuse_lost(store: Store, points: Sequence[int], runs: int) -> None:
 
 
 def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -> bool:
-    """Whether a summary, if there is one, is that of a study of so many runs a point
-    and so many points."""
+    """Return whether a summary, if there is one, is that of a study of so many runs a
+    point and so many points."""
     if summary is None or summary.get("runs") != runs:
         return False
     return bool(summary.get("points", 1) == points)
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The folder's summary.json; None where none can be read. Raises StoreDamaged for
-    one that is too large."""
+    """Return the folder's summary.json; None where none can be read. Raises
+    StoreDamaged for one that is too large."""
     path = folder / "summary.json"
     try:
         summary = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
@@ -509,17 +466,3 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return summary if isinstance(summary, dict) else None
-
-
-def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
-    """The blocks, of at most `size` runs, that are still to be simulated to have the
-    first `runs`."""
-    blocks: list[Block] = []
-    start = 0
-    for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
-        while start < min(block.first, runs):
-            stop = min(start + size - start % size, block.first, runs)
-            blocks.append(Block(start, stop))
-            start = stop
-        start = max(start, block.stop)
-    return blocks

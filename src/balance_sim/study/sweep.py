@@ -6,29 +6,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.model.baseline import with_classes
 from balance_sim.model.own.modules import load
 from balance_sim.scenario.design import Experiment, Overrides
+from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.jobs import Job, Task, check_outcomes
+from balance_sim.study.jobs import Job, Progress, Task, try_outcomes, unknown_outcomes
 from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.plan import (
     MOST_BYTES,
+    Probe,
     SweepPlan,
-    block_size,
     plan_of,
     probe,
     refuse_absurd,
@@ -44,12 +42,11 @@ from balance_sim.study.run import (
     SHARD_RUNS,
     check_seed,
     import_model,
+    keep_results,
     own_outcomes,
     own_rules,
     run_tasks,
-    try_own_outcomes,
 )
-from balance_sim.study.status import PROGRESS
 from balance_sim.study.store import Store, missing, refuse_lost
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
@@ -57,8 +54,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from balance_sim.study.own_outcomes import ArmHistory
-
-TELL_EVERY = 1.0  # seconds between two reports
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,6 @@ class Where:
     client : a Dask cluster, instead of local processes
     model : `module:Class` of a StateAgent subclass that decides, as for `run`
     run_timeout : seconds after which a replication counts as failed
-    block : replications a block; about two seconds of work if None
     outcomes, terms : of one's own, as for `run`
 
     Examples
@@ -85,23 +79,8 @@ class Where:
     client: Client | None = None
     model: str | None = None
     run_timeout: float | None = None
-    block: int | None = None
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None
     terms: str | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a sweep is. rate: runs a second in this call; seconds_left: NaN before
-    the first block."""
-
-    points_done: int
-    points: int
-    runs_done: int
-    runs: int
-    failed: int
-    rate: float
-    seconds_left: float
 
 
 def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
@@ -128,7 +107,7 @@ def sweep(
     command: str = "",
     files: dict[str, str] | None = None,
     told: Callable[[SweepPlan], None] | None = None,
-    progress: Callable[[Standing], None] | None = None,
+    progress: Progress | None = None,
 ) -> SweepResult | None:
     """Simulate every point of the experiment and return what came of it; with dry_run
     the plan alone, and None.
@@ -142,14 +121,14 @@ def sweep(
     out : results folder; `default_folder` if not given
     workers : processes
     where : in the place of `workers`: workers or cluster, a model, outcomes or terms of
-        one's own, time limit, runs a block
+        one's own, time limit
     max_bytes : the most that the plan may take on disk
     dry_run : tell the plan and run nothing
     retry_failed : run blocks with failed runs again, also with code of your own that
         was repaired
     command, files : kept in the folder's manifest
     told : called with the plan before anything is run
-    progress : called about once a second
+    progress : called with replications simulated, asked for, failed
 
     Raises
     ------
@@ -187,7 +166,6 @@ def sweep(
         "files": files or {},
         "command": command,
         "experiment": experiment.name,
-        "points": None,
         "design": _design_entry(experiment),
     }
     manifest = manifest_of("sweep", job, rules, entries)
@@ -195,21 +173,32 @@ def sweep(
     with Folder(folder, manifest, is_mended=retry_failed) as results:
         if retry_failed:
             results.forget_failed()
-        table = _agree_points(results, design, runs)
+        store = results.store
+        table = PointTable.load(store, results.manifest.points).with_design(design)
+        points = table.save(store)
+        results.update(points=points, runs=runs, design=manifest.design)
+        drop_old_tables(store, points)
         done, numbers = results.done(), table.numbers()
         blocks = {number: done.get(number, []) for number in numbers}
         plan = plan_for(list(blocks.values()))
-        sweeping = _Sweeping(results, table, runs, blocks, progress)
-        sweeping.simulate(job, where, plan.block)
-        refuse_lost(results.store, numbers, runs)
+        tasks = [
+            Task(block, number, table.points[number].values)
+            for number in numbers
+            for block in missing(blocks[number], runs, plan.block)
+        ]
+        outcomes = run_tasks(job, tasks, where.workers, where.client)
+        total = plan.points * runs
+        keep_results(results, outcomes, (total - plan.todo_runs, total), progress)
+        results.flush()
+        refuse_lost(store, numbers, runs)
         result = open_sweep(folder)
-        _write_numbers(results.store, result)
+        _write_numbers(store, result)
     return result
 
 
 def _job_of(experiment: Experiment, where: Where) -> tuple[Job, CodeReferences]:
-    """The job of every block, with code of one's own tried once; and terms and kinds of
-    event of one's own."""
+    """Return the job of every block, with code of one's own tried once; and terms and
+    types of event of one's own."""
     head = experiment.head
     check_seed(head.seed)
     model = import_model(where.model)
@@ -218,7 +207,7 @@ def _job_of(experiment: Experiment, where: Where) -> tuple[Job, CodeReferences]:
     outcomes = own_outcomes(where.outcomes, elsewhere=True)
     rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
     job = Job(scenario, head.seed, arms, model, where.run_timeout, own=outcomes)
-    try_own_outcomes(job)
+    try_outcomes(job)
     return job, rules
 
 
@@ -229,27 +218,34 @@ def _plan(
     where: Where,
     done: Sequence[Sequence[Block]],
 ) -> SweepPlan:
-    """What the sweep takes, measured on the first point that lacks replications. done:
-    blocks of each point of the design."""
+    """Return what the sweep takes, measured on the first point that lacks replications.
+    done: blocks of each point of the design."""
     runs, workers = experiment.head.runs, where.workers
     lacking = [runs_lacking(blocks, runs) for blocks in done]
-    measured, block = None, max(runs, 1)
     pairs = zip(design, lacking, strict=True)
     first = next((point for point, count in pairs if count), None)
-    if first is not None:
-        measured, block = probe(job, first.values, runs), SHARD_RUNS
+    measured = None if first is None else probe(job, first.values, runs)
+    block = min(runs, SHARD_RUNS)
     if measured is not None:
-        check_outcomes(experiment, measured.outcomes)
+        problems = unknown_outcomes(experiment, measured.outcomes)
+        if problems:
+            raise ScenarioError(problems)
         block = block_size(measured, runs)
     if where.client is not None:
         from balance_sim.study.cluster import threads_of
 
         workers = threads_of(where.client)
-    return plan_of(job, runs, lacking, where.block or block, workers, measured)
+    return plan_of(job, runs, lacking, block, workers, measured)
+
+
+def block_size(measured: Probe, runs: int) -> int:
+    """Return runs a block: a point's runs in one where that fits."""
+    size = measured.block_runs
+    return runs if size >= runs else max(32, size // 32 * 32)
 
 
 def _design_entry(experiment: Experiment) -> dict[str, Any]:
-    """What the manifest says of the design."""
+    """Return what the manifest says of the design."""
     head = experiment.head
     return experiment.design.model_dump() | {
         "paths": list(experiment.paths),
@@ -260,103 +256,9 @@ def _design_entry(experiment: Experiment) -> dict[str, Any]:
 
 
 def _write_numbers(store: Store, result: SweepResult) -> None:
-    """What a person or a script reads first: the summary, and the tables of numbers."""
+    """Write what a person or a script reads first: the summary, and the tables of
+    numbers."""
     summary = json.dumps(result.summary(), indent=1, allow_nan=False) + "\n"
     store.write_text("summary.json", summary)
     for name in ("levels", "effects", "codebook"):
         store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
-
-
-def _agree_points(
-    results: Folder, design: Sequence[SweepPoint], runs: int
-) -> PointTable:
-    """The folder's points with this design's among them, written down before any of
-    them is run."""
-    stored, store = results.before, results.store
-    table = PointTable()
-    if stored is not None and stored.points is not None:
-        table = PointTable.load(store, stored.points)
-    table = table.with_design(design)
-    points = table.save(store)
-    manifest = results.manifest.model_copy(update={"runs": runs, "points": points})
-    if stored is not None:
-        manifest = manifest.model_copy(update={"versions": stored.versions})
-    keys = ("points", "runs", "design")
-    if stored is None or any(
-        getattr(stored, key) != getattr(manifest, key) for key in keys
-    ):
-        store.write_manifest(manifest)
-    drop_old_tables(store, points.sha256)
-    return table
-
-
-class _Sweeping:
-    """A sweep under way: what is left of each point, and how far it is."""
-
-    def __init__(
-        self,
-        results: Folder,
-        table: PointTable,
-        runs: int,
-        done: Mapping[int, Sequence[Block]],
-        progress: Callable[[Standing], None] | None,
-    ) -> None:
-        self.results, self.table, self.runs, self.done = results, table, runs, done
-        self.progress = progress
-        self.left = {n: runs_lacking(blocks, runs) for n, blocks in done.items()}
-        self.to_do = sum(self.left.values())
-        self.points_done = sum(not count for count in self.left.values())
-        self.simulated = 0
-        self.began = self.reported = time.monotonic()
-
-    def tasks(self, size: int) -> Iterator[Task]:
-        """What is missing, in the order of points."""
-        for number, blocks in self.done.items():
-            if self.left[number]:
-                values = self.table.points[number].values
-                for block in missing(blocks, self.runs, size):
-                    yield Task(block, number, values)
-
-    def simulate(self, job: Job, where: Where, size: int) -> None:
-        """Simulate what is missing; blocks are kept as they come, and how far it is is
-        reported about once a second."""
-        self.report()
-        with closing(
-            run_tasks(job, self.tasks(size), where.workers, where.client)
-        ) as results:
-            for result in results:
-                self.results.keep(result)
-                self._count(result.task)
-                if time.monotonic() - self.reported >= TELL_EVERY:
-                    self.report()
-        self.results.flush()
-        self.report(is_last=True)
-
-    def _count(self, task: Task) -> None:
-        count = len(task.block)
-        self.left[task.point] -= count
-        self.points_done += not self.left[task.point]
-        self.simulated += count
-        self.to_do -= count
-
-    def report(self, *, is_last: bool = False) -> None:
-        """Write how far the sweep is, and call `progress`."""
-        self.reported = time.monotonic()
-        seconds = self.reported - self.began
-        total = len(self.left) * self.runs
-        rate = self.simulated / seconds if seconds > 0 else 0.0
-        standing = Standing(
-            points_done=self.points_done,
-            points=len(self.left),
-            runs_done=total - self.to_do,
-            runs=total,
-            failed=len(self.results.failed()),
-            rate=rate,
-            seconds_left=self.to_do / rate if rate > 0 else float("nan"),
-        )
-        record = asdict(standing)
-        record |= {"pid": os.getpid(), "updated": time.time(), "finished": is_last}
-        text = json.dumps(record).replace("NaN", "null")
-        self.results.store.write_text(PROGRESS, text + "\n")
-        if self.progress:
-            self.progress(standing)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,9 +21,9 @@ from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import Outcome
-from balance_sim.study.points import PointTable, SweepPoint, plain_value
+from balance_sim.study.points import PointTable, plain_value
 from balance_sim.study.result import Result, StudyResult
-from balance_sim.study.shards import Digest, digest_of
+from balance_sim.study.shards import Digest, digest_of, sha256_of
 from balance_sim.study.store import Store, StoredBlock, runs_of, warn_lacking
 
 
@@ -75,12 +74,12 @@ class SweepResult(StudyResult):
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: as `Result.codebook`."""
-        for number in self.numbers_done:
-            columns = self._store.columns(number)
-            if columns:
-                names = [name for name in columns if name not in ("run", "arm")]
-                return codebook(names, self.manifest.own_meanings or {})
-        return codebook([], {})
+        blocks = (block for blocks in self._stored.values() for block in blocks)
+        shards = (block.shard for block in blocks if block.shard.record.files)
+        shard = next(shards, None)
+        columns = [] if shard is None else shard.outcome_columns()
+        names = [name for name in columns if name not in ("run", "arm")]
+        return codebook(names, self.manifest.own_meanings)
 
     @property
     def question(self) -> str:
@@ -89,6 +88,7 @@ class SweepResult(StudyResult):
 
     @property
     def paths(self) -> list[str]:
+        """Key paths of the factors."""
         return self.table.paths()
 
     @cached_property
@@ -114,17 +114,17 @@ class SweepResult(StudyResult):
         return [number for number in self.table.numbers() if number in self._stored]
 
     def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, agreements) tables of the point of that number, in the order of
+        """Yield (runs, agreements) tables of the point of that number, in the order of
         runs."""
         stored = self._stored.get(number, [])
         return self._store.blocks(number, self.runs, stored)
 
     def point(self, number: int) -> Result:
-        """One point as the study of a single scenario."""
+        """Return one point as the study of a single scenario."""
         return self.point_as(Result, number)
 
     def point_as[Kind: Result](self, kind: type[Kind], number: int) -> Kind:
-        """The same, as a kind of result of its own."""
+        """Return the same, as a type of result of its own."""
         scenario = with_values(self.scenario, dict(self.table.points[number].values))
         return kind(
             scenario=scenario,
@@ -136,52 +136,65 @@ class SweepResult(StudyResult):
             failed=tuple(row for row in self.failed if row["point"] == number),
             point=number,
             model=self.manifest.model,
-            meanings=self.manifest.own_meanings or {},
+            meanings=self.manifest.own_meanings,
         )
+
+    # -- estimates ---------------------------------------------------------------------
 
     @cached_property
-    def _gathered(self) -> PointNumbers:
+    def _numbers(self) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         """Levels, effects and the digest, in one pass over the shards."""
-        outcomes = self.manifest.design.outcomes
-        nothing = PointNumbers(pd.DataFrame(), pd.DataFrame(), digest_of([], self.arms))
-
-        def numbers(number: int) -> PointNumbers:
-            if number not in self._stored:
-                return nothing
-            return numbers_of(self.blocks(number), self.arms, outcomes, self.steps)
-
-        return tables_of(
-            (number, self.table.points[number], numbers(number))
-            for number in self.table.numbers()
-        )
+        levels: list[pd.DataFrame] = []
+        effects: list[pd.DataFrame] = []
+        lines = []
+        outcomes, nothing = self.manifest.design.outcomes, digest_of([], self.arms)
+        done = {*self.numbers_done}
+        for number in self.table.numbers():
+            point, digest = self.table.points[number], nothing
+            if number in done:
+                blocks = self.blocks(number)
+                *frames, digest = numbers_of(blocks, self.arms, outcomes, self.steps)
+                front = {"point": number, **dict(point.values)}
+                for frame, table in zip(frames, (levels, effects), strict=True):
+                    columns = {key: [front[key]] * len(frame) for key in front}
+                    head = pd.DataFrame(columns, index=frame.index)
+                    if len(frame):
+                        table.append(pd.concat([head, frame], axis=1))
+            lines.append((point.key, digest))
+        stacked = [
+            pd.concat(table, ignore_index=True) if table else pd.DataFrame()
+            for table in (levels, effects)
+        ]
+        return stacked[0], stacked[1], combined(lines)
 
     @property
     def levels(self) -> pd.DataFrame:
         """Tidy: point, factors, arm, outcome, mean, sd, q05 ... q95, mcse, n."""
-        return self._gathered.levels
+        return self._numbers[0]
 
     @property
     def effects(self) -> pd.DataFrame:
         """Tidy: point, factors, arm, outcome, mean, mcse, lo, hi, share_positive,
         share_negative, n."""
-        return self._gathered.effects
+        return self._numbers[1]
 
     @property
     def digest(self) -> str:
         """sha256 over points and runs: the same whatever the workers, blocks, cluster
         or order of points."""
-        return self._gathered.digest
+        return self._numbers[2]
 
     @cached_property
     def missing_runs(self) -> int:
         """Of the replications asked for, over all points, those that are neither there
         nor on record as failed."""
-        return runs_of(Store(self.folder).lacking(self.table.numbers(), self.runs))
+        return runs_of(self._store.lacking(self.table.numbers(), self.runs))
 
     @property
     def outcome_names(self) -> list[str]:
         """The outcomes asked for, or all."""
-        return self.manifest.design.outcomes or self._gathered.outcomes
+        present = dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ()
+        return self.manifest.design.outcomes or list(present)
 
     @property
     def headline_outcome(self) -> str:
@@ -192,78 +205,34 @@ class SweepResult(StudyResult):
         return wanted if wanted in names or not names else names[0]
 
     def summary(self) -> dict[str, Any]:
-        """The JSON of `sweep --json`."""
-        study = {
+        """Return the JSON of `sweep --json`."""
+        names, rows = self.outcome_names, self.effects.to_dict("records")
+        shown = [row for row in rows if row["outcome"] in names]
+        return {
+            "experiment": self.name,
+            "scenario": {"name": self.scenario.name, "sha256": self.scenario.sha256},
             "points": len(self.table.numbers()),
             "runs": self.runs,
             "seed": self.seed,
             "version": self.version,
-        }
-        summary = self._gathered.summary(
-            self.name,
-            self.scenario,
-            self.arms,
-            self.paths,
-            self.outcome_names,
-            len(self.failed),
-            study,
-        )
-        return summary | {"missing_runs": self.missing_runs}
-
-
-@dataclass(frozen=True)
-class PointNumbers:
-    """What one point found, or all points together, with the point and its factors in
-    front: tidy; one digest."""
-
-    levels: pd.DataFrame
-    effects: pd.DataFrame
-    digest: str
-
-    @property
-    def outcomes(self) -> list[str]:
-        return list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
-
-    def summary(
-        self,
-        name: str,
-        scenario: Scenario,
-        arms: Sequence[str],
-        factors: Sequence[str],
-        outcomes: Sequence[str],
-        failed: int,
-        study: Mapping[str, object],
-    ) -> dict[str, Any]:
-        """The summary of a sweep, with the effects on these outcomes. study: points,
-        runs, seed and version."""
-        effects = self.effects
-        shown = (
-            effects[effects["outcome"].isin({*outcomes})] if len(effects) else effects
-        )
-        return {
-            "experiment": name,
-            "scenario": {"name": scenario.name, "sha256": scenario.sha256},
-            **study,
             "digest": self.digest,
-            "reference": arms[0],
-            "arms": list(arms),
-            "factors": list(factors),
-            "effects": [
-                effect_record(row, factors) for row in shown.to_dict("records")
-            ],
-            "failed_runs": failed,
-            "missing_runs": 0,
+            "reference": self.arms[0],
+            "arms": list(self.arms),
+            "factors": self.paths,
+            "effects": [effect_record(row, self.paths) for row in shown],
+            "failed_runs": len(self.failed),
+            "missing_runs": self.missing_runs,
         }
 
 
 def numbers_of(
     blocks: Iterable[tuple[pa.Table, pa.Table]],
     arms: Sequence[str],
-    asked: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
-) -> PointNumbers:
-    """One point from its tables in the order of runs. asked: outcomes; none: all.
-    steps: as in `least_jump`."""
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return levels, effects and digest of one point, from its tables in the order of
+    runs. outcomes: those wanted; none: all. steps: as in `least_jump`."""
     digest = Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
@@ -271,51 +240,23 @@ def numbers_of(
             digest.add(runs, agreements)
             yield runs
 
-    estimates = estimates_of(digested(), arms, asked, steps)
+    estimates = estimates_of(digested(), arms, outcomes, steps)
     levels, effects = estimates.levels_frame(), estimates.effects_frame()
-    return PointNumbers(levels, effects, digest.hexdigest())
-
-
-def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNumbers:
-    """The numbers of all points together, from the number of each, what it is, and its
-    own."""
-    levels: list[pd.DataFrame] = []
-    effects: list[pd.DataFrame] = []
-    digests: list[tuple[str, str]] = []
-    for number, point, numbers in points:
-        digests.append((point.key, numbers.digest))
-        if len(numbers.levels):
-            levels.append(_with_point(numbers.levels, number, point))
-        if len(numbers.effects):
-            effects.append(_with_point(numbers.effects, number, point))
-    return PointNumbers(_stacked(levels), _stacked(effects), combined(digests))
-
-
-def _with_point(frame: pd.DataFrame, number: int, point: SweepPoint) -> pd.DataFrame:
-    """A frame with the point and its factors in front."""
-    front = {"point": [number] * len(frame)}
-    front |= {path: [value] * len(frame) for path, value in point.values}
-    return pd.concat([pd.DataFrame(front, index=frame.index), frame], axis=1)
-
-
-def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return levels, effects, digest.hexdigest()
 
 
 def combined(digests: Iterable[tuple[str, str]]) -> str:
-    """One digest of those of all points, each with its key, whatever their order."""
+    """Return one digest of those of all points, each with its key, whatever their
+    order."""
     lines = sorted(f"{key}\0{digest}\n" for key, digest in digests)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return sha256_of("".join(lines).encode())
 
 
 def effect_record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """One effect for JSON: the point's number and values, then the numbers, NaN as
-    null."""
-    head = {
-        "point": int(row["point"]),
-        "values": {path: plain_value(row.get(path)) for path in paths},
-    }
-    return head | as_json(row, *EFFECTS)
+    """Return one effect for JSON: the point's number and values, then the numbers, NaN
+    as null."""
+    values = {path: plain_value(row.get(path)) for path in paths}
+    return {"point": int(row["point"]), "values": values} | as_json(row, *EFFECTS)
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
@@ -340,7 +281,7 @@ def open_sweep(folder: Path | str) -> SweepResult:
     """
     store = Store(Path(folder))
     manifest = store.manifest()
-    if not manifest.is_sweep or manifest.points is None:
+    if not manifest.is_sweep:
         raise WrongRequest(
             f"{folder} holds no sweep: give a folder of `balance-sim sweep`"
         )
@@ -348,9 +289,7 @@ def open_sweep(folder: Path | str) -> SweepResult:
     table = PointTable.load(store, manifest.points)
     warn_lacking(store, table.numbers(), runs)
     inside = {*table.numbers()}
-    failed = (
-        row for row in store.failed() if row["point"] in inside and row["run"] < runs
-    )
+    failed = [row for row in store.failed() if row["run"] < runs]
     return SweepResult(
         folder=Path(folder),
         name=manifest.name,
@@ -361,5 +300,5 @@ def open_sweep(folder: Path | str) -> SweepResult:
         arms=chosen_arms(scenario, manifest.arms),
         version=manifest.version,
         manifest=manifest,
-        failed=tuple(failed),
+        failed=tuple(row for row in failed if row["point"] in inside),
     )

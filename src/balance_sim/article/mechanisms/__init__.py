@@ -3,18 +3,14 @@ docs/mechanisms.md.
 
 *Implied*: the sign was the same in every draw of the guessed parameters, with the
 event's targets as they are coded and with none, so only its size, and how that compares
-with placebos, is a finding. `benchmarks/implied_signs.py` draws, and writes
-`signs.csv`. *Emergent*: the sign is open. A measure that a scenario cannot support says
-why.
+with placebos, is a finding: `benchmarks/implied_signs.csv`. *Emergent*: the sign is
+open. A measure that a scenario cannot support says why.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,19 +18,20 @@ from balance_sim.article.mechanisms import agreements, spiral, states
 from balance_sim.article.mechanisms.data import MechanismEstimate, NoValue, StudyData
 from balance_sim.effects.participants import PlaceboComparison
 from balance_sim.scenario.errors import plain_data
-from balance_sim.scenario.files import shipped_text
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
 
 Verdict = Literal["as expected", "opposite", "not distinguishable"]
-Tag = Literal["implied", "emergent"]
 
 
-@dataclass(frozen=True)
-class Mechanism:
-    """One claim. article: what the founding article expects; sign: of the value;
-    measure: what the value is."""
+class Mechanism(NamedTuple):
+    """One claim.
+
+    article : what the founding article expects; sign: of the value
+    measure : what the value is, and compute has it
+    tag : whether all draws of the guessed parameters have one sign
+    """
 
     id: str
     name: str
@@ -42,11 +39,7 @@ class Mechanism:
     sign: int
     compute: Callable[[StudyData], MechanismEstimate]
     measure: str
-
-    @property
-    def tag(self) -> Tag:
-        """Whether all draws of the guessed parameters have one sign."""
-        return tags()[self.id]
+    tag: Literal["implied", "emergent"] = "emergent"
 
 
 MECHANISMS = (
@@ -66,6 +59,7 @@ MECHANISMS = (
         agreements.selective,
         "rate ratio of the effect per base rate, threatened dyads against "
         "others, within strata",
+        "implied",
     ),
     Mechanism(
         "M3",
@@ -91,6 +85,7 @@ MECHANISMS = (
         -1,
         states.mediation,
         "change of the host's credibility between the sides of the war",
+        "implied",
     ),
     Mechanism(
         "M6",
@@ -99,6 +94,7 @@ MECHANISMS = (
         -1,
         states.europe,
         "change of Europe's mean relation to the host",
+        "implied",
     ),
     Mechanism(
         "M7",
@@ -107,6 +103,7 @@ MECHANISMS = (
         -1,
         states.asia,
         "change of Asia's mean relation to the host",
+        "implied",
     ),
     Mechanism(
         "M8",
@@ -149,6 +146,7 @@ MECHANISMS = (
         1,
         states.association,
         "share of the change of hostility to the host that comes through partners",
+        "implied",
     ),
     Mechanism(
         "M13",
@@ -165,6 +163,7 @@ MECHANISMS = (
         1,
         states.neutrality,
         "distance of the host's perceived position from its declared one",
+        "implied",
     ),
     Mechanism(
         "M15",
@@ -214,32 +213,16 @@ def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     dict : by id, plain data: measure, value, ci95, tag, article, found, detail, and how
         placebos compare; without a value `why` there is none
     """
-    arm, data = result.headline_arm, None
+    arm = result.headline_arm
     why = "" if arm else "there is no arm beside the control arm"
     why = why if result.finished else "no run finished"
-    comparisons: dict[str, PlaceboComparison] = {}
-    if arm is not None and not why:
-        data, participants = (
-            StudyData(result, arm),
-            result.placebos.family("participants"),
-        )
-        if participants is not None:
-            comparisons = {**participants.measures, "M1": participants}
-    rows = {}
-    for mechanism in MECHANISMS:
-        row = rows[mechanism.id] = _empty_row(mechanism)
-        if data is None:
-            row["why"] = why
-            continue
-        try:
-            estimate = mechanism.compute(data)
-        except NoValue as reason:
-            row["why"] = str(reason)
-        else:
-            comparison = estimate.shuffled or comparisons.get(mechanism.id)
-            row |= _measured_row(mechanism, estimate)
-            row |= _compared_row(mechanism, comparison)
-    return rows
+    if arm is None or why:
+        return {row.id: _empty_row(row) | {"why": why} for row in MECHANISMS}
+    data, family = StudyData(result, arm), result.placebos.family("participants")
+    compared: dict[str, PlaceboComparison] = {}
+    if family is not None:
+        compared = {**family.measures, "M1": family}
+    return {row.id: _measured(row, data, compared.get(row.id)) for row in MECHANISMS}
 
 
 def _empty_row(mechanism: Mechanism) -> dict[str, Any]:
@@ -259,40 +242,31 @@ def _empty_row(mechanism: Mechanism) -> dict[str, Any]:
     }
 
 
-def _measured_row(mechanism: Mechanism, estimate: MechanismEstimate) -> dict[str, Any]:
-    """What a measure came to, as plain data: numbers that do not exist are None. Of a
-    sign that is implied nothing is found."""
-    found = estimate.verdict or verdict(estimate.lo, estimate.hi, mechanism.sign)
-    return {
+def _measured(
+    mechanism: Mechanism, data: StudyData, comparison: PlaceboComparison | None
+) -> dict[str, Any]:
+    """The row of a mechanism; numbers that do not exist are None. Of a sign that is
+    implied nothing is found.
+
+    comparison: the measure among placebos, by the expected estimator or in the frozen
+    world; M2 has its own."""
+    row = _empty_row(mechanism)
+    try:
+        estimate = mechanism.compute(data)
+    except NoValue as reason:
+        return row | {"why": str(reason)}
+    comparison = estimate.shuffled or comparison
+    if comparison is not None and len(comparison.known):
+        row["placebo_percentile"] = comparison.below(mechanism.sign)
+        row["placebo_p"], row["placebos"] = comparison.p, len(comparison.known)
+        row["placebo_verdict"] = comparison.verdict
+    if mechanism.tag == "emergent":
+        sign = verdict(estimate.lo, estimate.hi, mechanism.sign)
+        row["found"] = estimate.verdict or sign
+    return row | {
         "value": plain_data(estimate.value),
         "ci95": plain_data([estimate.lo, estimate.hi]),
-        "found": found if mechanism.tag == "emergent" else None,
         "runs": estimate.n,
         "note": estimate.note,
         "detail": plain_data(estimate.detail),
-    }
-
-
-def _compared_row(
-    mechanism: Mechanism, comparison: PlaceboComparison | None
-) -> dict[str, Any]:
-    """How a measure compares with that of placebos, by the expected estimator or in the
-    frozen world; nothing without placebos."""
-    if comparison is None or not len(comparison.known):
-        return {}
-    return {
-        "placebo_percentile": comparison.below(mechanism.sign),
-        "placebo_p": comparison.p,
-        "placebos": len(comparison.known),
-        "placebo_verdict": comparison.verdict,
-    }
-
-
-@cache
-def tags() -> Mapping[str, Tag]:
-    """By mechanism, as `signs.csv` has them."""
-    lines = shipped_text("balance_sim.article.mechanisms", "signs.csv").splitlines()
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return {
-        row["id"]: "implied" if row["tag"] == "implied" else "emergent" for row in rows
     }

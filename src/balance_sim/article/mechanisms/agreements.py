@@ -20,7 +20,6 @@ from balance_sim.article.mechanisms.data import (
     MechanismEstimate,
     PairedColumns,
     StudyData,
-    detail,
     detail_of,
     jackknifed,
     mean_of,
@@ -32,7 +31,6 @@ from balance_sim.model.beliefs import members
 from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.streams import SHUFFLED_CLASSES, stream_seed
 from balance_sim.model.thinning import rates_at_start
-from balance_sim.study.outcomes import ACCELERATED_DAYS
 
 STRATA = 5
 SHUFFLES = 999
@@ -130,10 +128,6 @@ def selective(study: StudyData) -> MechanismEstimate:
         dyads.n,
         shuffled=PlaceboComparison(float(dyads.effect @ (over - under)), shuffled),
         note="" if np.isfinite(lo) else NO_BOUNDS,
-        detail={
-            "threatened": detail(*dyads.total(over)),
-            "others": detail(*dyads.total(under)),
-        },
     )
 
 
@@ -177,17 +171,12 @@ def visible(study: StudyData) -> MechanismEstimate:
     outcome = study.result.headline_outcome
     columns = study.columns(outcome, study.reference, *arms, study.arm)
     effects, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
-    is_smooth, runs = study.smooth(outcome), len(effects)
     value, lo, hi = elasticity(levels, effects)
-    why = f"in {runs} replications the effect is not above zero everywhere"
+    why = f"in {len(effects)} replications the effect is not above zero everywhere"
     need(np.isfinite(value), f"{why}: it has no logarithm")
-    means = {
-        f"{level:g}": detail_of(PairedColumns.of(column, smooth=is_smooth))
-        for level, column in zip(levels, effects.T, strict=True)
-    }
-    few = "no interval: too few replications differ for an interval"
-    note, details = "" if np.isfinite(lo) else few, {"by_visibility": means}
-    return MechanismEstimate(value, lo, hi, runs, note=note, detail=details)
+    warning = "no interval: too few replications differ for an interval"
+    note = "" if np.isfinite(lo) else warning
+    return MechanismEstimate(value, lo, hi, len(effects), note=note)
 
 
 def tense(study: StudyData) -> MechanismEstimate:
@@ -230,8 +219,8 @@ def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
     having, lacking = (
         rows[rows["arm"] == name].drop(columns="arm") for name in (arm, reference)
     )
-    both = having.merge(lacking, on=keys)
-    return both.assign(days=both["after_y"] - both["after_x"])
+    matched = having.merge(lacking, on=keys)
+    return matched.assign(days=matched["after_y"] - matched["after_x"])
 
 
 def _agreements(study: StudyData) -> pd.DataFrame:
@@ -263,9 +252,7 @@ def hastened(study: StudyData) -> MechanismEstimate:
         return PairedColumns.of(np.bincount(rows, weights, minlength=len(runs)))
 
     days, number = by_run(matched["days"]), by_run(np.ones(len(matched)))
-    is_long = by_run(matched["days"] >= ACCELERATED_DAYS)
-    share = detail(*ratio(is_long, number))
-    details = {"accords": len(matched), f"share_{ACCELERATED_DAYS}_days": share}
+    details = {"accords": len(matched)}
     return MechanismEstimate(*ratio(days, number), len(runs), detail=details)
 
 
@@ -284,15 +271,9 @@ def joined(study: StudyData) -> MechanismEstimate:
     world, hosts = study.worlds.reference, study.cast.participants
     one_way = np.isin(world.first, hosts) & np.isin(world.second, guests)
     other_way = np.isin(world.second, hosts) & np.isin(world.first, guests)
-    weight = (one_way | other_way).astype(float)
-    arms = study.result.arms[1:]
-    totals = {arm: study.by_dyad(arm).total(weight) for arm in arms}
-    details = {
-        "guests": [study.codes[i] for i in guests],
-        "by_arm": {arm: detail(*total) for arm, total in totals.items()},
-    }
-    note, n = _seen_in_both_arms(study), study.by_dyad(study.arm).n
-    return MechanismEstimate(*totals[study.arm], n, note=note, detail=details)
+    dyads = study.by_dyad(study.arm)
+    total = dyads.total((one_way | other_way).astype(float))
+    return MechanismEstimate(*total, dyads.n, note=_seen_in_both_arms(study))
 
 
 def _seen_in_both_arms(study: StudyData) -> str:

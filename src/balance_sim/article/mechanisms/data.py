@@ -119,12 +119,7 @@ def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
 def detail_of(change: PairedColumns) -> dict[str, Any]:
     """The same as plain data."""
     mean = mean_of(change)
-    return detail(mean.value, mean.lo, mean.hi)
-
-
-def detail(value: float, lo: float, hi: float) -> dict[str, Any]:
-    """A number with its interval as plain data."""
-    return {"value": value, "ci95": [lo, hi]}
+    return {"value": mean.value, "ci95": [mean.lo, mean.hi]}
 
 
 def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:

@@ -12,7 +12,6 @@ from balance_sim.article.mechanisms.data import (
     NoValue,
     PairedColumns,
     StudyData,
-    detail,
     detail_of,
     mean_of,
     need,
@@ -56,43 +55,21 @@ def mediation(study: StudyData) -> MechanismEstimate:
     """M5: change of the host's credibility as a mediator in the war."""
     study.need_host()
     need(study.has("credibility", "host"), NO_WAR)
-    wars = ["-".join(study.codes[i] for i in dyad) for dyad in study.cast.wars]
-    return _mean(study, "M5", detail={"wars": wars})
+    return _mean(study, "M5")
 
 
 def europe(study: StudyData) -> MechanismEstimate:
-    """M6: change of the mean relation of Europe's states to the host, and how much
-    comes through the war."""
+    """M6: change of the mean relation of Europe's states to the host."""
     study.need_host()
     need(study.has("relations", "europe_host"), NO_EUROPE)
-    details = {}
-    if study.has("drawn_in_war", "europe_host"):
-        war = study.of("drawn_in_war", "europe_host")
-        share = ratio(war, _hostility(study, "europe"))
-        details["share_through_war"] = detail(*share)
-    return _mean(study, "M6", detail=details)
-
-
-def _hostility(study: StudyData, group: str) -> PairedColumns:
-    """Change of -ln(1 - q): hostility to the host itself, and what its partners draw it
-    into."""
-    whom = f"{group}_host"
-    hostility: PairedColumns = study.of("hostility", whom)
-    return hostility + study.of("drawn_in", whom)
+    return _mean(study, "M6")
 
 
 def asia(study: StudyData) -> MechanismEstimate:
-    """M7: change of the mean relation of Asia's states to the host; South Korea
-    apart."""
+    """M7: change of the mean relation of Asia's states to the host."""
     study.need_host()
-    groups = list(asian_shares(study.cast))
-    need(groups, NO_ASIA)
-    if study.has("relations", "south_korea_host"):
-        groups.append("south_korea")
-    by_group = {
-        name: detail_of(study.of("relations", f"{name}_host")) for name in groups
-    }
-    return _mean(study, "M7", detail={"by_group": by_group})
+    need(asian_shares(study.cast), NO_ASIA)
+    return _mean(study, "M7")
 
 
 def entrapment(study: StudyData) -> MechanismEstimate:
@@ -137,13 +114,13 @@ def net_loss(study: StudyData) -> MechanismEstimate:
 
 
 def association(study: StudyData) -> MechanismEstimate:
-    """M12: share of the change of hostility to the host that comes through its
-    partners."""
+    """M12: share of the change of hostility to the host, -ln(1 - q), that comes through
+    its partners."""
     study.need_host()
-    hostility = _hostility(study, "outside")
-    need(hostility.values.any(), NO_CHANGE)
     drawn = study.of("drawn_in", "outside_host")
-    return MechanismEstimate(*ratio(drawn, hostility), len(hostility.arm))
+    hostility = drawn + study.of("hostility", "outside_host")
+    need(hostility.values.any(), NO_CHANGE)
+    return MechanismEstimate(*ratio(drawn, hostility), len(drawn.arm))
 
 
 def rivalry(study: StudyData) -> MechanismEstimate:

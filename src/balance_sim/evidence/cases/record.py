@@ -83,6 +83,8 @@ YEARLY = {
     "ideal_point": ("ideal", "Bailey, Strezhnev, Voeten (final passage)"),
 }
 """Fields of a state by year: series, and how its source is called."""
+NO_CAPABILITY = "no series has it; the least of the other states stands in"
+PLACE, AT_DATE = ("latitude", "longitude"), 2
 DATES = ("signed", "in_force", "ended")
 FIELDS = ["a", "b", "kind", "name", *DATES, "precision", "multilateral", "source"]
 
@@ -100,6 +102,11 @@ class Record:
         """What a folder holds. Raises DataError."""
         reads = {name: source.of(Path(folder)) for name, source in SOURCES.items()}
         return cls(reads, tuple(actors), on)
+
+    @property
+    def codes(self) -> list[str]:
+        """Codes of the states."""
+        return [actor.code for actor in self.actors]
 
     @property
     def day(self) -> pd.Timestamp:
@@ -154,76 +161,61 @@ def state_rows(record: Record, agreements: pd.DataFrame) -> pd.DataFrame:
     year = record.on.year
     capability = record.latest("capability", year, 0)
     capability |= record.latest("capability", year - 1)
-    smallest = min(
-        (value for value, _ in capability.values() if value > 0), default=1.0
-    )
-    codes = [actor.code for actor in record.actors]
-    share = {code: capability.get(code, (smallest, 0))[0] for code in codes}
-    patrons = _patrons(share, agreements)
-    yearly = {
-        field: record.latest(name, year - 1) for field, (name, _) in YEARLY.items()
-    }
+    known = [value for value, _ in capability.values() if value > 0]
+    least = (min(known, default=1.0), 0)
+    share = {code: capability.get(code, least)[0] for code in record.codes}
+    yearly = {name: record.latest(name, year - 1) for name, _ in YEARLY.values()}
+    pacts = pacts_in_force(agreements)
     rows = []
     for actor in sorted(record.actors, key=lambda actor: actor.code):
-        code, cells = actor.code, dict[str, str]()
-        measured = capability.get(code, (0.0, year))[1]
-        sources = [
-            "capability: no series has it; the least of the other states stands in"
-        ]
-        if code in capability:
-            sources = [f"capability: COW NMC {measured}"]
-        for field, values in yearly.items():
-            if code in values:
-                cells[field] = short(values[code][0])
-                sources.append(f"{field}: {YEARLY[field][1]} {values[code][1]}")
-        place, note = _capital(record, actor)
+        code, measured = actor.code, capability.get(actor.code, least)[1]
+        sources = {"capability": f"COW NMC {measured}" if measured else NO_CAPABILITY}
+        cells = {"capability": short(share[code])}
+        for field, (name, title) in YEARLY.items():
+            if code in yearly[name]:
+                value, known_year = yearly[name][code]
+                cells[field] = short(value)
+                sources[field] = f"{title} {known_year}"
+        capital = _capitals_by_rank(record, actor)
+        if len(capital):
+            cells |= {side: short(float(capital.iloc[-1][side])) for side in PLACE}
+            is_other = capital.iloc[-1]["rank"] < AT_DATE
+            sources["capital"] = (
+                f"COW capitals{', of another year' if is_other else ''}"
+            )
         armed = nuclear_since(code, record.on)
         if armed:
-            note = [*note, "nuclear_since: Bleek (nuclear.csv)"]
+            sources["nuclear_since"] = "Bleek (nuclear.csv)"
+        allies = {ally for pact in pacts if code in pact for ally in pact}
+        patrons = [ally for ally in allies if share[ally] >= PATRON_RATIO * share[code]]
+        is_guess = measured in (0, year)
         row = {
             "id": code,
             "name": actor.name,
-            "capability": short(share[code]),
             **cells,
-            **place,
             "reliability": RELIABILITY,
             "autonomy": "0",
             "nuclear_since": str(armed or ""),
-            "patrons": ";".join(sorted(patrons.get(code, ()))),
-            "source": "; ".join([*sources, *note]),
-            "guesses": "reliability;capability" if measured == year else "reliability",
+            "patrons": ";".join(sorted(patrons)),
+            "source": "; ".join(
+                f"{field}: {title}" for field, title in sources.items()
+            ),
+            "guesses": "reliability;capability" if is_guess else "reliability",
         }
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _capital(record: Record, actor: Actor) -> tuple[dict[str, str], list[str]]:
-    """Latitude and longitude of the capital at the date; else of the first capital on
-    record after it, since where a city lies is nothing learnt later; else of the last
-    before it; and the source."""
+def _capitals_by_rank(record: Record, actor: Actor) -> pd.DataFrame:
+    """A state's capitals, the one that counts last: that at the date; else the first on
+    record after it, since where a city lies is nothing learnt later; else the last
+    before it."""
     frame, day = record.reads["capitals"].frame, record.day
     frame = frame[frame["cow"].isin(actor.cows)].sort_values("start")
-    if frame.empty:
-        return {}, []
     at_date = frame[(frame["start"] <= day) & (frame["end"] >= day)]
     later, earlier = frame[frame["start"] > day], frame[frame["end"] < day]
-    row = pd.concat([earlier.tail(1), later.head(1), at_date.tail(1)]).iloc[-1]
-    place = {side: short(float(row[side])) for side in ("latitude", "longitude")}
-    year = ", of another year" if at_date.empty else ""
-    return place, [f"capital: COW capitals{year}"]
-
-
-def _patrons(
-    share: Mapping[str, float], agreements: pd.DataFrame
-) -> dict[str, set[str]]:
-    """State -> the states that have a defence pact in force with it and ten times its
-    capability."""
-    patrons: dict[str, set[str]] = {}
-    for a, b in pacts_in_force(agreements):
-        for client, power in ((a, b), (b, a)):
-            if share[power] >= PATRON_RATIO * share[client]:
-                patrons.setdefault(client, set()).add(power)
-    return patrons
+    ranked = [earlier.tail(1), later.head(1), at_date.tail(1)]
+    return pd.concat([part.assign(rank=rank) for rank, part in enumerate(ranked)])
 
 
 def pacts_in_force(agreements: pd.DataFrame) -> list[Pair]:
@@ -237,60 +229,53 @@ def pacts_in_force(agreements: pd.DataFrame) -> list[Pair]:
 
 
 def dispute_rows(record: Record) -> pd.DataFrame:
-    """One row for each pair with anything between it, each part 0..1."""
-    claims = _claims(record)
-    parts: dict[str, dict[Pair, float]] = {
-        "rivalry": _rivalries(record),
-        "claim": _by_dyad(claims["largest"][claims["largest"] > 0]),
-        "militarised": _militarised(record),
+    """One row for each pair with anything between it, each part 0..1: in a rivalry or a
+    war 1; of its claims that stand the highest salience (ICOW's 0..12 over 12), a guess
+    where none is coded; of its disputes of the last ten years the largest
+    `_weights`."""
+    claims, rivals = record.between("claims"), record.between("rivalry")
+    rivals = rivals[
+        (rivals["year_from"] < record.on.year)
+        & (rivals["year_to"].fillna(NEVER) >= record.on.year)
+    ]
+    goes_on = claims["end"].isna() | (claims["end"] >= record.day)
+    claims = claims[(claims["start"] < record.day) & goes_on]
+    disputes, day = _recent(record)
+    parts = {
+        "rivalry": _largest(rivals, pd.Series(1.0, index=rivals.index)),
+        "claim": _largest(claims, claims["salience"].fillna(SALIENCE_GUESS)),
+        "militarised": _largest(disputes, _weights(disputes, day)),
         "war": dict.fromkeys(wars_under_way(record), 1.0),
     }
-    guessed = {*claims.index[claims["coded"] == 0]}
+    coded = {*_largest(claims, claims["salience"].notna().astype(float))}
     rows = []
     for a, b in sorted({dyad for values in parts.values() for dyad in values}):
-        cells = {
-            part: short(round(values[a, b], 3))
-            for part, values in parts.items()
-            if (a, b) in values
+        held = {part: values for part, values in parts.items() if (a, b) in values}
+        is_guess = "claim" in held and (a, b) not in coded
+        row = {
+            "a": a,
+            "b": b,
+            **{part: short(round(values[a, b], 3)) for part, values in held.items()},
+            "source": "; ".join(f"{part}: {DISPUTE_SOURCES[part]}" for part in held),
+            "x_guesses": "claim" if is_guess else "",
         }
-        sources = [f"{part}: {DISPUTE_SOURCES[part]}" for part in cells]
-        row = {"a": a, "b": b, **cells, "source": "; ".join(sources)}
-        rows.append(row | {"x_guesses": "claim" if (a, b) in guessed else ""})
+        rows.append(row)
     return pd.DataFrame(rows, columns=["a", "b", *parts, "source", "x_guesses"])
 
 
-def _by_dyad(column: pd.Series) -> dict[Pair, float]:
-    return dict(zip(column.index, column, strict=True))
+def _largest(frame: pd.DataFrame, values: pd.Series) -> dict[Pair, float]:
+    """By dyad the largest of its rows' values, where that is above 0."""
+    largest = values.groupby([frame["a"], frame["b"]]).max()
+    largest = largest[largest > 0]
+    return dict(zip(largest.index, largest, strict=True))
 
 
-def _rivalries(record: Record) -> dict[Pair, float]:
-    """1 for each pair in a rivalry at the date."""
-    frame, year = record.between("rivalry"), record.on.year
-    goes_on = frame["year_to"].fillna(NEVER) >= year
-    rivals = frame[(frame["year_from"] < year) & goes_on]
-    return dict.fromkeys(zip(rivals["a"], rivals["b"], strict=True), 1.0)
-
-
-def _claims(record: Record) -> pd.DataFrame:
-    """By dyad: `largest`, the salience (ICOW's 0..12 over 12) of the most salient claim
-    that stands, a guess where it is not `coded`."""
-    frame, day = record.between("claims"), record.day
-    stands = (frame["start"] < day) & (frame["end"].isna() | (frame["end"] >= day))
-    filled = frame["salience"].fillna(SALIENCE_GUESS)
-    pairs = frame.assign(filled=filled)[stands].groupby(["a", "b"])
-    return pairs.agg(largest=("filled", "max"), coded=("salience", "count"))
-
-
-def _militarised(record: Record) -> dict[Pair, float]:
-    """Largest of a pair's disputes in the last ten years, (level - 1) / 4 fading with
-    age, as of the day, or of the last day of the series where that lies before it."""
-    frame, day = _recent(record)
-    age = (day - frame["end"]).dt.days.clip(lower=0) / 365.25
-    level = (frame["hostility"].fillna(1.0) - 1) / 4
-    weight = level * 2 ** (-age / MILITARISED_HALF_LIFE)
-    frame = frame.assign(weight=weight.mask(frame["end"] >= day, OPEN_DISPUTE))
-    largest = frame.groupby(["a", "b"])["weight"].max()
-    return _by_dyad(largest[largest > 0])
+def _weights(disputes: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
+    """What each dispute counts: (level - 1) / 4, fading with age as of a day."""
+    age = (day - disputes["end"]).dt.days.clip(lower=0) / 365.25
+    level = (disputes["hostility"].fillna(1.0) - 1) / 4
+    weight: pd.Series = level * 2 ** (-age / MILITARISED_HALF_LIFE)
+    return weight.mask(disputes["end"] >= day, OPEN_DISPUTE)
 
 
 def wars_under_way(record: Record) -> dict[Pair, date]:
@@ -301,7 +286,7 @@ def wars_under_way(record: Record) -> dict[Pair, date]:
     was_joined = frame["start"] - frame["began"] >= WAR_TIME
     is_war = (frame["end"] >= day) & frame["war"] & (has_lasted | was_joined)
     since = frame[is_war].groupby(["a", "b"])["start"].min()
-    days = [start.date() for start in since]
+    days = (start.date() for start in since)
     return dict(zip(since.index, days, strict=True))
 
 
@@ -327,7 +312,7 @@ def relation_rows(record: Record) -> pd.DataFrame:
         row = {"a": a, "b": b, "from": str(since), "kind": "war", "source": source}
         rows.append(row)
     day_before = record.on - timedelta(days=1)
-    relations = known_relations([actor.code for actor in record.actors], day_before)
+    relations = known_relations(record.codes, day_before)
     rows += [
         row
         for row in relations

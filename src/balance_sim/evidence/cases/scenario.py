@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
+from jinja2 import Environment, StrictUndefined
 
 from balance_sim.evidence.cases.record import (
     Pair,
@@ -41,6 +42,7 @@ from balance_sim.evidence.estimation.calibration import FEWEST
 from balance_sim.evidence.estimation.choices import years_before
 from balance_sim.scenario.actors import IDENTIFIER
 from balance_sim.scenario.diagnostics import CONTROL
+from balance_sim.scenario.files import shipped_text
 
 RECORD_YEARS = 20
 """Years of agreements from which a case's level is counted, or its calibration made."""
@@ -54,7 +56,6 @@ COLUMNS: Mapping[str, str] = {
     "source",
 }
 """The tables of a scenario in the order in which it names them, with their columns."""
-SIGNAL, NO_SIGNAL = "signal", "no_signal"
 WINDOWS = (30, 90, 365)
 SHORTEST_REST = 7
 """A window is left out that ends within so many days of the last one."""
@@ -271,95 +272,46 @@ def _yaml(
 ) -> str:
     """The text of the scenario. files: of its tables; level: lines that state how many
     agreements a year there are."""
-    participants, targets = roles.participants, roles.targets
-    outside = roles.others(participants)
-    groups = {"participants": participants, "targets": targets, "others": outside}
-    groups = {group: members for group, members in groups.items() if members}
+    filters = {"quoted": _quoted, "clipped": _clipped, "short": short}
+    environment = Environment(
+        trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
+    )
+    environment.filters.update(filters)
+    text = shipped_text("balance_sim.evidence.cases", "case.yaml.jinja")
     days = (case.last_day - case.signal_date).days
-    windows = [str(window) for window in WINDOWS if window < days - SHORTEST_REST]
-    windows.append(str(days))
-    label = CONTROL.sub("", case.label or case.case_id)
-    question = "Which accords of others did the signal of"
-    question = f"{question} {', '.join(case.participants)} call forth?"
-    tables = []
-    for path, text in files.items():
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        tables += [f"{Path(path).stem}:", f'  - {{table: {path}, sha256: "{digest}"}}']
-    aimed = f", targets: {_list(targets)}" if targets else ""
-    unaligned = roles.others(roles.bloc)
-    readers = {"bloc": roles.bloc, "targets": targets, "others": unaligned}
-    audiences = []
-    for audience, members in readers.items():
-        attention = ATTENTION_OF_OTHERS if audience == "others" else 1.0
-        if members:
-            audiences += [f"  {audience}:", f"    members: {_list(members)}"]
-            audiences.append(f"    attention: {{default: {short(attention)}}}")
-
-    def block(lines: Iterable[str]) -> str:
-        return "".join(f"{line}\n" for line in lines)
-
-    fields = [
-        f"id: {SIGNAL}, date: {case.signal_date}, kind: {case.event_kind}",
-        f"label: {_text(label)}, visibility: {short(case.visibility)}",
-        f"principals: {_list(participants)}{aimed}",
-        f"source: {_text(f'Table of cases, {case.case_id}')}",
-    ]
-    event = f"  - {{{', '.join(fields)}}}"
-    source = f"Tables beside this file, each row with its source. Case: {case.case_id}"
-    notice = " ".join(notes) or "Nothing is missing that the rules ask for."
-    start, end = case.signal_date - timedelta(days=1), case.last_day + timedelta(days=1)
-    months = f"{case.window_months} months after it, and a day"
-    return f"""\
-# {_plain(label)}, {case.signal_date}. Case {_plain(case.case_id)}.
-# Built from its row and the public series by `balance-sim evidence case`; the rules and
-# the columns: docs/cases.md. Nothing dated on or after the day of the signal is an
-# input.
-schema: 1
-title: {_text(label)}
-question: {_text(question)}
-source: {_text(source)}
-notes: {_text(notice)}
-start: {start}    # the day before the signal
-end: {end}      # {months}
-step_days: 7
-focal: {SIGNAL}
-{block(level)}
-{block(tables)}
-# targets: rivalry, claim, war or recent militarised dispute with a participant on
-# record.
-events:
-{event}
-
-groups:
-{block(f"  {group}: {_list(members)}" for group, members in groups.items())}
-# bloc: the participants and who has a defence pact in force with one of them, unless a
-# target. What the others heed is a guess, to be swept.
-audiences:
-{block(audiences)}
-theory: {{preset: balance_of_threat}}
-
-arms:
-  {NO_SIGNAL}:
-    title: The same years without the signal
-    reference: true
-    drop: [{SIGNAL}]
-  {SIGNAL}:
-    title: The signal is given
-
-report:
-  windows: {_list(windows)}
-  groups: {_list(list(groups))}
-"""
+    groups = {
+        "participants": roles.participants,
+        "targets": roles.targets,
+        "others": roles.others(roles.participants),
+    }
+    return environment.from_string(text).render(
+        case=case,
+        label=CONTROL.sub("", case.label or case.case_id),
+        notes=notes,
+        start=case.signal_date - timedelta(days=1),
+        end=case.last_day + timedelta(days=1),
+        level=level,
+        tables={
+            path: hashlib.sha256(content.encode()).hexdigest()
+            for path, content in files.items()
+        },
+        participants=roles.participants,
+        targets=roles.targets,
+        groups={group: members for group, members in groups.items() if members},
+        audiences={
+            "bloc": roles.bloc,
+            "targets": roles.targets,
+            "others": roles.others(roles.bloc),
+        },
+        attention={"bloc": 1.0, "targets": 1.0, "others": ATTENTION_OF_OTHERS},
+        windows=[*(day for day in WINDOWS if day < days - SHORTEST_REST), days],
+    )
 
 
-def _text(value: str) -> str:
+def _quoted(value: str) -> str:
     """A double-quoted YAML scalar: JSON's form is one."""
     return json.dumps(" ".join(value.split())[:9_000], ensure_ascii=False)
 
 
-def _plain(value: str) -> str:
+def _clipped(value: str) -> str:
     return " ".join(value.split())[:90]
-
-
-def _list(items: Sequence[str]) -> str:
-    return f"[{', '.join(items)}]"

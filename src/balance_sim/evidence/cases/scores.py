@@ -41,12 +41,6 @@ class CaseTable:
     weight: Floats
     cluster: NDArray[np.int64]
 
-    def take(self, rows: NDArray[np.int64]) -> CaseTable:
-        """Some rows, each with weight 1 and a cluster of its own."""
-        pairs, count = tuple(self.pairs[row] for row in rows), len(rows)
-        happened = self.happened[rows]
-        return CaseTable(pairs, happened, np.ones(count), np.arange(count))
-
 
 def score_case(
     scenario: Scenario,
@@ -69,34 +63,26 @@ def score_case(
     if not table.pairs:
         message = "the scenario has no dyad to score"
         raise DataError(message, "Add observers to the case")
-    forecasts = {MODEL: _values(p, table), **baselines(scenario, table)}
-    once = _each_dyad_once(table)
-    dyads = table.take(once)
-    by_dyad = {name: values[once] for name, values in forecasts.items()}
-    scores_by_dyad = measured(by_dyad, dyads, 0, seed)
-    by_pair = {
-        name: {measure: scores[measure] for measure in MEASURES}
-        for name, scores in scores_by_dyad.items()
-    }
-    answered = {dyad for dyad, y in zip(table.pairs, table.happened, strict=True) if y}
+    forecasts = {MODEL: _values(p, table.pairs), **baselines(scenario, table)}
+    dyads = list(dict.fromkeys(table.pairs))
+    by_dyad = _values(p, dyads)
     document: dict[str, object] = {
-        "pairs": len(dyads.pairs),
-        "responding_pairs": len(answered),
+        "pairs": len(dyads),
+        "responding_pairs": len({(row.state_a, row.state_b) for row in scored}),
         "agreements": len({row.agreement_id for row in scored}),
-        "expected_accords": sum(by_dyad[MODEL].tolist()),
+        "expected_accords": sum(by_dyad.tolist()),
         **measured(forecasts, table, resamples, seed),
-        "by_pair": by_pair,
     }
     if excess is not None:
-        ranking = Ranking(_values(excess, table), table.happened)
+        ranking = Ranking(_values(excess, table.pairs), table.happened)
         precision = ranking.average_precision(table.weight)
         scores = {"average_precision": precision, "auc": ranking.auc(table.weight)}
         document["excess"] = plain_data(scores)
-    document["responses"] = _by_agreement(scored, p, by_dyad[MODEL])
-    left_out = [row for row in rows if row.why_not]
+    document["responses"] = _by_agreement(scored, p, by_dyad)
     document["not_scored"] = [
         {key: getattr(row, name) for key, name in NOT_SCORED.items()}
-        for row in left_out
+        for row in rows
+        if row.why_not
     ]
     return document
 
@@ -113,17 +99,9 @@ NOT_SCORED = {
 """Keys of a response that is not scored, and the fields they hold."""
 
 
-def _values(p: Mapping[Pair, float], table: CaseTable) -> Floats:
-    """(N,) of each row; 0 for a dyad that is not there."""
-    return np.array([float(p.get(dyad, 0.0)) for dyad in table.pairs])
-
-
-def _each_dyad_once(table: CaseTable) -> NDArray[np.int64]:
-    """The first row of each dyad."""
-    first: dict[Pair, int] = {}
-    for row, dyad in enumerate(table.pairs):
-        first.setdefault(dyad, row)
-    return np.array(list(first.values()))
+def _values(p: Mapping[Pair, float], dyads: Sequence[Pair]) -> Floats:
+    """(N,) of each dyad; 0 for one that is not there."""
+    return np.array([float(p.get(dyad, 0.0)) for dyad in dyads])
 
 
 def _by_agreement(
@@ -131,24 +109,20 @@ def _by_agreement(
 ) -> list[dict[str, object]]:
     """A row an agreement: its dyads with their probabilities, and the best rank of
     these among the probabilities of all dyads."""
-    agreements: dict[str, list[Response]] = {}
-    for response in scored:
-        agreements.setdefault(response.agreement_id, []).append(response)
     rows: list[dict[str, object]] = []
-    for key, members in agreements.items():
+    for key in dict.fromkeys(row.agreement_id for row in scored):
+        members = [row for row in scored if row.agreement_id == key]
         dyads = [(row.state_a, row.state_b) for row in members]
-        chances = [float(p.get(dyad, 0.0)) for dyad in dyads]
-        first = min(members, key=lambda row: (row.on, row.written))
-        rows.append(
-            {
-                "agreement_id": key,
-                "date": first.written,
-                "direction": members[0].direction,
-                "pairs": ["-".join(dyad) for dyad in dyads],
-                "p": chances,
-                "best_rank": 1 + int((by_dyad > max(chances)).sum()),
-            }
-        )
+        chances = _values(p, dyads).tolist()
+        row = {
+            "agreement_id": key,
+            "date": min((row.on, row.written) for row in members)[1],
+            "direction": members[0].direction,
+            "pairs": ["-".join(dyad) for dyad in dyads],
+            "p": chances,
+            "best_rank": 1 + int((by_dyad > max(chances)).sum()),
+        }
+        rows.append(row)
     return rows
 
 
@@ -178,23 +152,20 @@ def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
 
 def baselines(scenario: Scenario, table: CaseTable) -> dict[str, Floats]:
     """Probabilities of the two baselines for each row."""
-    earlier = set()
-    for agreement in scenario.agreements:
-        if agreement.signed is not None or agreement.in_force is not None:
-            a, b = sorted((agreement.a, agreement.b))
-            earlier.add((a, b))
+    earlier = {
+        tuple(sorted((agreement.a, agreement.b)))
+        for agreement in scenario.agreements
+        if agreement.signed is not None or agreement.in_force is not None
+    }
     has_earlier = np.array([dyad in earlier for dyad in table.pairs])
-
-    def share(rows: NDArray[np.bool_]) -> float:
-        total = table.weight[rows].sum()
-        happened = (table.weight * table.happened)[rows].sum()
-        return float(happened / total) if total > 0 else 0.0
-
-    every_row = np.ones(len(has_earlier), dtype=bool)
-    with_earlier, without = share(has_earlier), share(~has_earlier)
+    share = np.zeros(len(has_earlier))
+    for rows in (has_earlier, ~has_earlier):
+        if rows.any():
+            share[rows] = np.average(table.happened[rows], weights=table.weight[rows])
+    base_rate = np.average(table.happened, weights=table.weight)
     return {
-        "base_rate": np.full(len(has_earlier), share(every_row)),
-        "earlier_accords": np.where(has_earlier, with_earlier, without),
+        "base_rate": np.full(len(has_earlier), float(base_rate)),
+        "earlier_accords": share,
     }
 
 

@@ -4,7 +4,6 @@ own record, with a skill card."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -47,6 +46,7 @@ SECONDS_A_YEAR = 6.0
 )
 @click.option(
     "--theories",
+    "with_theories",
     is_flag=True,
     help="Score and stack the shipped theories on the same years; theories.yaml. "
     "Minutes.",
@@ -58,7 +58,7 @@ def calibrate(
     until: date | None,
     window: int,
     card: bool,
-    theories: bool,
+    with_theories: bool,
 ) -> None:
     """Calibrate SCENARIO on its own record, and write what was found to a file that it
     names by `calibration:`.
@@ -68,65 +68,58 @@ def calibrate(
     intercept), and the level of a year. The skill card scores the same calibration on
     the record's last five years, each forecast from what was known before it, beside
     baselines."""
-    from balance_sim.evidence.estimation import calibration
-    from balance_sim.evidence.estimation.choices import own_record
+    from balance_sim.evidence.estimation import calibration, choices, parameter_files
     from balance_sim.evidence.estimation.lines import calibration_lines
-    from balance_sim.evidence.estimation.parameter_files import (
-        CALIBRATION_HEAD,
-        calibration_record,
-        fitted_text,
-    )
+    from balance_sim.evidence.forecast import skill_card, theories
     from balance_sim.evidence.forecast.lines import card_lines
-    from balance_sim.evidence.forecast.skill_card import CARD_YEARS, skill_card
-    from balance_sim.evidence.forecast.theories import (
-        NAME,
-        score_theories,
-        theories_text,
-    )
     from balance_sim.scenario.defaults import fitted_distribution, presets
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
 
+    card_years = skill_card.CARD_YEARS
     raw = load_scenario(scenario, calibrated=False)
     prior = calibration.prior_of(raw, fitted_distribution())
-    form = replace(calibration.FORM, window=window)
     sources, end = Sources(scenario), until or raw.start
     if end > raw.start:
         raise click.UsageError(
             f"--until {end} lies after the scenario's start, {raw.start}"
         )
-    record = own_record(raw, window + CARD_YEARS if card else window, until=end)
+    record = choices.own_record(raw, window + card_years * card, until=end)
     last = record.years[-1]
     calibrated = record.within(last - window + 1, last)
-    posterior = calibration.calibrate(calibrated, prior, form)
+    posterior = calibration.calibrate(calibrated, prior)
     changed = {"--until": (end, raw.start), "--window": (window, WINDOW)}
     command = f"balance-sim evidence calibrate {sources.path.parent.name}/"
     command += sources.path.name
     for option, (value, default) in changed.items():
         command += f" {option} {value}" if value != default else ""
-    written: Any = calibration_record(
-        raw, calibrated, posterior, prior, form, command, version()
+    written: Any = parameter_files.calibration_record(
+        raw, calibrated, posterior, prior, window, command, version()
     )
     file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, fitted_text(written, CALIBRATION_HEAD).encode("utf-8"))
+    text = parameter_files.fitted_text(written, parameter_files.CALIBRATION_HEAD)
+    write_atomic(file, text.encode("utf-8"))
     document: dict[str, Any] = {"file": str(file), "skill_card": None}
     document |= {key: written[key] for key in ("calibrated", "variances", "levels")}
-    skill, count = None, CARD_YEARS * len(presets())
-    plan = {"skill card": CARD_YEARS * card, "theories": count * theories}
+    skill, count = None, card_years * len(presets())
+    plan = {"skill card": card_years * card, "theories": count * with_theories}
     with Steps({name: SECONDS_A_YEAR * years for name, years in plan.items()}) as steps:
         if card:
             steps.begin("skill card")
-            skill = skill_card(raw, record, prior, form, say=steps.lines(CARD_YEARS))
+            say = steps.lines(card_years)
+            skill = skill_card.skill_card(raw, record, prior, window, say=say)
             document["skill_card"] = skill.as_dict()
-        if theories:
+        if with_theories:
             steps.begin("theories")
             say = steps.lines(count)
-            scores = score_theories(scenario, form=form, until=until, say=say)
-            text = theories_text(raw, scores, f"{command} --theories", version())
-            write_atomic(file.parent / NAME, text.encode("utf-8"))
+            scores = theories.score_theories(scenario, window, until, say)
+            text = theories.theories_text(
+                raw, scores, f"{command} --theories", version()
+            )
+            write_atomic(file.parent / theories.NAME, text.encode("utf-8"))
             document["theories"] = scores.as_dict()
 
     def lines() -> Iterator[str]:

@@ -110,17 +110,8 @@ def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
     options."""
     from balance_sim.evidence.data.errors import DataError
     from balance_sim.evidence.data.history import agreements_end, load_history
-    from balance_sim.evidence.estimation.choices import (
-        choices,
-        fitted_terms,
-        within_and_between,
-    )
-    from balance_sim.evidence.estimation.fitting import fit as fit_record
+    from balance_sim.evidence.estimation import choices, fitting, parameter_files
     from balance_sim.evidence.estimation.lines import fit_lines
-    from balance_sim.evidence.estimation.parameter_files import (
-        fitted_record,
-        fitted_text,
-    )
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
 
@@ -136,18 +127,20 @@ def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
         names = None
         if given["terms"] is not None:
             names = [name.strip() for name in given["terms"].split(",")]
-        terms, notes = fitted_terms(history, names)
-        record = choices(history, terms)
+        terms, notes = choices.fitted_terms(history, names)
+        record = choices.choices(history, terms)
         counts = zip(record.kinds, record.signed.sum(axis=0), strict=True)
         signed = [kind for kind, count in counts if count > 0]
         if not signed:
             message = "no agreement was signed in these years"
             raise DataError(message, "Give a longer period", path=data)
         steps.begin("weights")
-        parts = within_and_between(record.with_kinds(signed))
-        result = fit_record(parts, levels=True, cluster=True, signs=True)
-    written = fitted_record(result, history, options.command_line(), version())
-    write_atomic(out, fitted_text(written).encode())
+        parts = choices.within_and_between(record.with_kinds(signed))
+        result = fitting.fit(parts, levels=True, cluster=True, signs=True)
+    written = parameter_files.fitted_record(
+        result, history, options.command_line(), version()
+    )
+    write_atomic(out, parameter_files.fitted_text(written).encode())
 
     def lines() -> Iterator[str]:
         yield from fit_lines(result)

@@ -27,7 +27,6 @@ def fit_events(
         HEAD,
         events_record,
         half_lives,
-        ladders_of,
     )
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
@@ -41,10 +40,9 @@ def fit_events(
         say = partial(steps.counter("permutations"), wanted=permutations)
         weights = measure(loaded.study, permutations, given["seed"], say)
         steps.begin("half-lives")
-        ladders = ladders_of(weights)
         halves = half_lives(loaded.study, weights.rho)
     command = _command(given, defaults)
-    record = events_record(loaded, weights, ladders, halves, command, version())
+    record = events_record(loaded, weights, halves, command, version())
     write_atomic(out, fitted_text(record, HEAD).encode())
 
     def lines() -> Iterator[str]:

@@ -62,13 +62,12 @@ def posterior(
     whenever it is written."""
     use_one_thread()
     from balance_sim.evidence.forecast.theories import stacking_weights_beside
-    from balance_sim.evidence.posterior.files import TABLE, head_text, posterior_head
+    from balance_sim.evidence.posterior import files, power_scaling
     from balance_sim.evidence.posterior.joint import posterior_of
     from balance_sim.evidence.posterior.lines import draws_sentence
-    from balance_sim.evidence.posterior.power_scaling import FINDINGS
     from balance_sim.evidence.posterior.uncertainty import stored_record, uncertainty
+    from balance_sim.scenario import load_scenario
     from balance_sim.scenario.files import Sources
-    from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.draws import draws_bytes
     from balance_sim.study.machine import version
@@ -84,7 +83,7 @@ def posterior(
     effect = None
     with Steps(seconds | {"draws": 0.1 * draws * headline}) as steps:
         joint = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
-        head = posterior_head(loaded, joint, command, version())
+        head = files.posterior_head(loaded, joint, command, version())
         if headline:
             steps.begin("draws")
             effect = uncertainty(
@@ -99,16 +98,18 @@ def posterior(
             head["headline"] = stored_record(loaded, effect)
     folder.mkdir(parents=True, exist_ok=True)
     head_file = folder / "posterior.yaml"
-    write_atomic(folder / TABLE, draws_bytes(joint.draws))
-    write_atomic(head_file, head_text(head).encode("utf-8"))
+    write_atomic(folder / files.TABLE, draws_bytes(joint.draws))
+    write_atomic(head_file, files.head_text(head).encode("utf-8"))
     words = Counter(scaling.word for scaling in joint.scaling.values())
-    counts = {finding: words[finding] for finding in FINDINGS}
+    counts = {finding: words[finding] for finding in power_scaling.FINDINGS}
     document: dict[str, Any] = {"file": str(head_file)}
     document |= {key: value for key, value in head.items() if key != "informed"}
     document["parameters"] = counts
 
     def lines() -> Iterator[str]:
-        findings = ", ".join(f"{counts[finding]} {finding}" for finding in FINDINGS)
+        findings = ", ".join(
+            f"{counts[finding]} {finding}" for finding in power_scaling.FINDINGS
+        )
         trust = "" if joint.pareto_k < joint.trusted else "not "
         is_inside = folder.is_relative_to(path.parent)
         named = head_file.relative_to(path.parent) if is_inside else head_file
@@ -120,7 +121,7 @@ def posterior(
             f"The importance weights are {trust}to be trusted: Pareto k "
             f"{joint.pareto_k:.2f} (trusted below {joint.trusted:.2f}); they are worth "
             f"{joint.effective:,.0f} independent draws.",
-            f"wrote {folder / TABLE} and its head; the scenario names it by "
+            f"wrote {folder / files.TABLE} and its head; the scenario names it by "
             f"`posterior: {named}`",
             f"next, once it does: balance-sim parameters {scenario}; "
             f"balance-sim run {scenario} --draws posterior",

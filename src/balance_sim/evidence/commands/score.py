@@ -43,9 +43,6 @@ ABOUT = ("first", "last", "kinds", "stage", "about")
     help="OUTCOMES is a table of responses; the case whose rows count.",
 )
 @click.option(
-    "--data", type=options.PATH, help="Field data to train the five baselines on."
-)
-@click.option(
     "--scenario",
     type=options.PATH,
     help="Scenario on whose own record baselines are trained  "
@@ -86,7 +83,6 @@ def score(
     forecast: Path,
     outcomes: Path | None,
     case_id: str | None,
-    data: Path | None,
     scenario: Path | None,
     kinds: tuple[str, ...],
     arm: str | None,
@@ -119,11 +115,11 @@ def score(
     for name, option in INAPPLICABLE[form].items():
         if options.is_given(ctx, name):
             raise click.UsageError(f"{option} does not apply to this forecast")
-    frozen, failed, known = None, 0, tuple[str, ...]()
+    frozen, failed, kind_names = None, 0, tuple[str, ...]()
     if form == "folder":
         result = open_result(forecast)
         selected = forecast_of(result, arm, window, kinds, runs)
-        failed, known = len(result.failed), tuple(result.scenario.kinds)
+        failed, kind_names = len(result.failed), tuple(result.scenario.kinds)
         record = record or result.scenario
     elif form == "frozen":
         selected, frozen = dyads.thaw(forecast)
@@ -139,7 +135,7 @@ def score(
         lines.append(f"frozen on {document['frozen']} in {freeze}")
     if outcomes is not None:
         scored = dyads.score_forecast(
-            selected, outcomes, data, kinds=known, scenario=record
+            selected, outcomes, kinds=kind_names, scenario=record
         )
         document |= scored.as_dict()
         model = scored.scores["model"]

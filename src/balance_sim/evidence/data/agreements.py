@@ -84,7 +84,7 @@ def dcad(table: Table) -> Read:
         precision=precision,
         multilateral=False,
     )
-    return table.read(frame, years_of(frame["signed"]), ORDER)
+    return table.read(frame, years_of(frame["signed"].dt.year), ORDER)
 
 
 def _dcad_kinds(table: Table) -> pd.Series:
@@ -133,7 +133,7 @@ def generic_agreements(table: Table) -> Read:
     groups = rows.sort_values("date").groupby(keys, sort=False)
     attributes = groups[["precision", "multilateral"]].first()
     frame = by_stage.join(attributes).reset_index()
-    return table.read(frame, years_of(rows["date"]), ORDER)
+    return table.read(frame, years_of(rows["date"].dt.year), ORDER)
 
 
 def _converted(
@@ -143,7 +143,6 @@ def _converted(
     system, each on its date; missing where it is no member then. Raises DataError for
     a code that no state has had."""
     cells = table.text[column]
-    dates = dates[cells.index]
     if cells.str.fullmatch(r"\d+").all():
         return codes.convert(table.integer(column), dates, "cow", target)
     current = cells.str.upper().map(codes.current_iso3)

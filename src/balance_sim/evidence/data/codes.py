@@ -16,7 +16,7 @@ from collections.abc import Collection
 from datetime import date
 from functools import cache
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def state_codes() -> pd.DataFrame:
     return _table().copy()
 
 
-def current_iso3(code: str) -> str:
+def current_iso3(code: Any) -> Any:
     """The code of the table for a withdrawn or unofficial alpha-3 code; any other code
     unchanged."""
     return FORMER_ISO3.get(code, code)
@@ -74,33 +74,25 @@ def convert(
     """Codes in another system, each on its own day; missing where the code names no
     member on that day.
 
-    values: codes in `source`; on: datetimes, same index. Returns Int64 (cow, gw) or
-    string (iso3)."""
-    positions = np.arange(len(values))
-    codes = _comparable(values, source).to_numpy()
-    days = pd.to_datetime(on).to_numpy()
-    rows = pd.DataFrame({"row": positions, "key": codes, "day": days})
-    is_given = rows["key"].notna() & rows["day"].notna()
-    rows = rows[is_given & (rows["key"].astype("string") != "")]
-    rows["key"] = rows["key"].astype(str if source == "iso3" else np.int64)
-    spells = _table()[[source, target, "start", "end"]]
+    values: codes in `source`; on: datetimes, at least of the same rows. Returns Int64
+    (cow, gw) or string (iso3)."""
+    table = _table()
+    spells = table[[source, target, "start", "end"]]
     spells = spells.set_axis(["key", "code", "start", "end"], axis=1)
+    spells = spells[(spells["key"] != "") & (spells["code"] != "")]
+    keys = values.astype(object).map(current_iso3, na_action="ignore")
+    places = np.arange(len(values))
+    columns = {
+        "row": places,
+        "key": keys.to_numpy(),
+        "day": on[values.index].to_numpy(),
+    }
+    rows = pd.DataFrame(columns).dropna().astype({"key": table[source].dtype})
     joined = rows.merge(spells, on="key")
-    is_member = joined["day"].between(joined["start"], joined["end"])
-    joined = joined[is_member & (joined["code"] != "")]
+    joined = joined[joined["day"].between(joined["start"], joined["end"])]
     first = joined.drop_duplicates("row").set_index("row")["code"]
-    converted = first.reindex(positions).astype(object).set_axis(values.index)
-    if target == "iso3":
-        return converted.astype("string").rename(None)
-    return converted.astype("Int64").rename(None)
-
-
-def _comparable(values: pd.Series, source: System) -> pd.Series:
-    """Codes as the table has them: current alpha-3 codes, or numbers."""
-    if source != "iso3":
-        return pd.to_numeric(values, errors="coerce")
-    text = values.astype("string")
-    return text.map(lambda code: current_iso3(str(code)), na_action="ignore")
+    converted = first.reindex(places).set_axis(values.index).rename(None)
+    return converted.astype("string" if target == "iso3" else "Int64")
 
 
 MEMORY = "from memory, to be checked"

@@ -13,7 +13,6 @@ E606 : two rows where there may be one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from balance_sim.scenario.diagnostics import InputError
@@ -83,20 +82,3 @@ class DataError(InputError):
             "value": self.value,
         }
         return [record]
-
-
-def require_member(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise DataError for a word that is none of those that an option knows."""
-    if value not in allowed:
-        message = f"{name} has no such value"
-        raise DataError(message, f"Use {' or '.join(allowed)}", value=str(value))
-
-
-def require_folder(path: Path) -> None:
-    """Raise DataError where a folder of data is not there, or is a file."""
-    if not path.is_dir():
-        message = "there is no such folder"
-        if path.exists():
-            message = "this is a file, not a folder of data"
-        hint = "Give the folder that holds the data files"
-        raise DataError(message, hint, path, code=NO_FILE)

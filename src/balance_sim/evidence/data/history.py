@@ -185,17 +185,10 @@ def load_history(
 def _check_period(start_year: int, end_year: int) -> None:
     """Raise DataError for a period that ends before it starts, or lies outside the
     years of the state system."""
-    if start_year > end_year:
-        message, hint = (
-            "the period ends before it starts",
-            "Give the earlier year first",
-        )
+    if not FIRST_YEAR <= start_year <= end_year <= LAST_YEAR:
+        message = f"the years lie outside {FIRST_YEAR}..{LAST_YEAR}, or not in order"
+        hint = "Give the earlier year first"
         raise DataError(message, hint, value=f"{start_year}-{end_year}")
-    for year in (start_year, end_year):
-        if not FIRST_YEAR <= year <= LAST_YEAR:
-            bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
-            message = f"this year lies outside {bounds}"
-            raise DataError(message, f"Give years within {bounds}", value=str(year))
 
 
 def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:

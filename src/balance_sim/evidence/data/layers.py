@@ -71,55 +71,42 @@ def roster(start_year: int, end_year: int) -> Roster:
 def membership(states: Roster, years: Ints) -> tuple[Floats, Floats]:
     """(T, n) part of the year at which membership starts and ends; both 0 where
     absent."""
-    spells = states.spells
-    place = spells["cow"].map(states.position).to_numpy()
-    entry = np.zeros((len(years), states.size))
+    place = states.spells["cow"].map(states.position).to_numpy()
+    start = states.spells["start"].to_numpy("datetime64[D]")
+    day_after = states.spells["end"] + pd.Timedelta(days=1)
+    end = day_after.to_numpy("datetime64[D]")
+    entry = np.ones((len(years), states.size))
     leave = np.zeros((len(years), states.size))
     for t, year in enumerate(years):
-        first = pd.Timestamp(f"{year}-01-01")
-        length = (pd.Timestamp(f"{year + 1}-01-01") - first).days
-        days_before = (spells["start"] - first).dt.days
-        days_until_end = (spells["end"] - first).dt.days + 1
-        low = (days_before / length).clip(0.0, 1.0).to_numpy()
-        high = (days_until_end / length).clip(0.0, 1.0).to_numpy()
+        first = np.datetime64(f"{year}-01-01")
+        length = np.datetime64(f"{year + 1}-01-01") - first
+        low = ((start - first) / length).clip(0.0, 1.0)
+        high = ((end - first) / length).clip(0.0, 1.0)
         is_member = high > low
-        entry[t] = 1.0
         np.minimum.at(entry[t], place[is_member], low[is_member])
         np.maximum.at(leave[t], place[is_member], high[is_member])
-        entry[t] = np.where(leave[t] > 0, entry[t], 0.0)
-    return entry, leave
+    return np.where(leave > 0, entry, 0.0), leave
 
 
 def state_years(read: Read, states: Roster, years: Ints) -> Floats:
     """(T, n) the series of the year before, carried over gaps of `CARRY_YEARS`; a new
-    member's first value."""
-    first = int(years[0]) - 1 - CARRY_YEARS
-    span = np.arange(first, int(years[-1]) + 1)
-    values = _by_year(read.frame, states, span)
-    filled = values[CARRY_YEARS:-1]
-    for years_back in range(1, CARRY_YEARS + 1):
-        earlier = values[CARRY_YEARS - years_back : -1 - years_back]
-        filled = np.where(np.isnan(filled), earlier, filled)
+    member's first value. Of two states with one code that which lasts to the end of the
+    year counts. The series is the last column."""
+    frame = read.frame.dropna()
+    place = frame["cow"].map(states.position)
+    ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
+    lasting = ends >= pd.to_datetime(frame["year"].astype(str) + "-12-31")
+    frame = frame.assign(place=place, lasting=lasting).dropna()
+    frame = frame.sort_values("lasting", kind="stable")
+    frame = frame.drop_duplicates(["year", "place"], keep="last")
+    table = frame.pivot(index="year", columns="place", values=read.frame.columns[-1])
+    span = range(int(years[0]) - 1 - CARRY_YEARS, int(years[-1]) + 1)
+    values = table.reindex(index=span, columns=range(states.size)).astype(np.float64)
+    filled = values.ffill(limit=CARRY_YEARS).shift(1).loc[years].to_numpy()
     joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
     is_new = joined[None, :] >= years[:, None] - 1
-    first_value = values[CARRY_YEARS + 1 :]
+    first_value = values.loc[years].to_numpy()
     return np.where(np.isnan(filled) & is_new, first_value, filled)
-
-
-def _by_year(frame: pd.DataFrame, states: Roster, span: Ints) -> Floats:
-    """(years of the span, n) values of a frame's last column, the series. Of two states
-    with one code that which lasts to the end of the year counts."""
-    column = frame.columns[-1]
-    is_wanted = frame["cow"].isin(states.position.index) & frame["year"].isin(span)
-    frame = frame[is_wanted & frame[column].notna()]
-    ends = frame["cow"].map(states.spells.groupby("cow")["end"].max())
-    is_lasting = ends >= pd.to_datetime(frame["year"].astype(str) + "-12-31")
-    frame = frame.assign(lasting=is_lasting).sort_values("lasting", kind="stable")
-    values = np.full((len(span), states.size), np.nan)
-    rows = frame["year"].to_numpy() - span[0]
-    columns = frame["cow"].map(states.position).to_numpy()
-    values[rows, columns] = frame[column]
-    return values
 
 
 def distances(minimum: Read, capitals: Read, states: Roster, years: Ints) -> Floats:

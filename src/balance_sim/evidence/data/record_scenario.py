@@ -103,7 +103,10 @@ def scenario_at(
         no_relations=tuple(record.wars()),
         distances=tuple(record.distances()),
         accords=agreements,
-        events=_quiet_events(record.codes[0], year, years),
+        events=tuple(
+            _quiet_event(record.codes[0], later, year)
+            for later in range(year, year + years)
+        ),
         kinds=kinds,
         event_kinds={name: schema.EventKind(**kind) for name, kind in event_kinds},
         parameters=schema.Parameters(**all_parameters),
@@ -129,19 +132,15 @@ def _agreement_kinds(
     return kinds
 
 
-def _quiet_events(code: str, year: int, years: int) -> tuple[schema.Event, ...]:
-    """An event that says nothing on each 1 January."""
-    events = []
-    for later in range(year, year + years):
-        event = schema.Event(
-            id=QUIET if later == year else f"{QUIET}_{later}",
-            date=date(later, 1, 1),
-            kind="statement",
-            visibility=0.0,
-            principals=(code,),
-        )
-        events.append(event)
-    return tuple(events)
+def _quiet_event(code: str, year: int, start_year: int) -> schema.Event:
+    """An event that says nothing, on 1 January."""
+    return schema.Event(
+        id=QUIET if year == start_year else f"{QUIET}_{year}",
+        date=date(year, 1, 1),
+        kind="statement",
+        visibility=0.0,
+        principals=(code,),
+    )
 
 
 @dataclass(frozen=True)
@@ -175,18 +174,11 @@ class _Record:
 
     def require_capability(self) -> None:
         """Raise DataError where no member's capability is known."""
-        total = np.nansum(self.history.capability[self.t, self.members])
-        if not total > 0:
+        if not np.nansum(self.history.capability[self.t, self.members]) > 0:
             year = int(self.history.years[self.t])
-            message = (
-                f"no state's capability is known at the start of {year}, which is that "
-                f"of {year - 1}"
-            )
-            hint = (
-                "Give capabilities from the year before on, or begin later: --first, "
-                "or `first` of a plan"
-            )
-            raise DataError(message, hint)
+            message = f"no state's capability is known before {year}"
+            hint = "Give capabilities from the year before on, or begin later"
+            raise DataError(message, hint, value=str(year))
 
     def state(self, i: int, propensity: Floats | None) -> schema.State:
         """The state at a roster position, as it is known on 1 January."""

@@ -66,7 +66,9 @@ def capitals(table: Table) -> Read:
         latitude=table.number("latitude", -90.0, 90.0, missing=()),
         longitude=table.number("longitude", -180.0, 180.0, missing=()),
     )
-    years = years_of(frame["start"], frame["end"].fillna(frame["start"]))
+    years = years_of(
+        frame["start"].dt.year, frame["end"].fillna(frame["start"]).dt.year
+    )
     return table.read(frame, years, ["cow", "start"])
 
 
@@ -143,7 +145,7 @@ def territorial_claims(table: Table) -> Read:
         end=table.dates("end", end=True, loose=True)[0].mask(goes_on),
         salience=table.number("salience", 0, HIGHEST_SALIENCE) / HIGHEST_SALIENCE,
     )
-    years = years_of(frame["start"], int(CLAIMS_LAST_MONTH[:4]))
+    years = years_of(frame["start"].dt.year, int(CLAIMS_LAST_MONTH[:4]))
     return table.read(frame, years, ["cow_a", "cow_b", "start"])
 
 
@@ -176,7 +178,7 @@ def mid_participants(table: Table) -> Read:
         hostility=levels.max(axis=1),
         war=(levels == WAR).all(axis=1),
     )
-    years = years_of(frame["start"], MID_LAST_YEAR)
+    years = years_of(frame["start"].dt.year, MID_LAST_YEAR)
     return table.read(frame, years, ["dispute", "cow_a", "cow_b", "start"])
 
 

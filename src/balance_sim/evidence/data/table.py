@@ -40,7 +40,6 @@ LARGEST_INTEGER = 2.0**53
 FIRST_YEAR, LAST_YEAR = 1000, 2200
 """Years that a date may have."""
 TRUE_WORDS = ("1", "1.0", "true", "t", "yes")
-FALSE_WORDS = ("0", "0.0", "false", "f", "no")
 WHOLE = ("cow", "cow_a", "cow_b", "year", "year_from", "dispute", "type")
 """Columns of tidy frames that hold whole numbers and have no gaps."""
 SECONDS: Final = "datetime64[s]"
@@ -171,13 +170,8 @@ class Table:
         return self.integer(column, FIRST_YEAR, LAST_YEAR, missing)
 
     def flag(self, column: str) -> pd.Series:
-        """A column of yes and no: TRUE, T, yes, 1 or FALSE, F, no, 0, in any case; a
-        blank is no."""
-        cells = self.text[column].str.lower()
-        is_known = cells.isin((*TRUE_WORDS, *FALSE_WORDS, ""))
-        hint = "Write TRUE or FALSE"
-        self.refuse(column, ~is_known, "this is neither yes nor no", hint)
-        return cells.isin(TRUE_WORDS)
+        """Where a column says yes: TRUE, T, yes or 1, in any case."""
+        return self.text[column].str.lower().isin(TRUE_WORDS)
 
     def parted(
         self, stem: str, missing: Sequence[float], *, end: bool = False
@@ -270,14 +264,10 @@ def _read_text(path: Path) -> str:
             with gzip.open(io.BytesIO(content)) as stream:
                 content = stream.read(LARGEST)
     except (OSError, EOFError, zlib.error) as error:
-        message = (
-            f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
-        )
+        reason = getattr(error, "strerror", None) or error
         hint = "Give a CSV file, plain or gzipped"
+        message = f"the file cannot be read: {reason}"
         raise DataError(message, hint, path, code=NO_FILE) from None
-    if b"\0" in content[:4096]:
-        hint = "Save it as CSV in UTF-8"
-        raise DataError("this is no text", hint, path, code=NO_TABLE)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -316,10 +306,9 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
     columns: `ours=theirs|or theirs` with blanks between, `ours` alone where the two are
     the same, and `!` after ours where a reader cannot do without the column. Raises
     DataError where the file is missing, empty, no table, or lacks a column."""
-    path = Path(path)
-    rows = _rows(path)
+    rows = _rows(Path(path))
     _, head = next(rows, (1, list[str]()))
-    positions = _positions(head, path)
+    positions = {name.strip().lower(): place for place, name in enumerate(head)}
     names = _declared(columns)
     places: dict[str, int] = {}
     for ours, theirs in names.items():
@@ -335,8 +324,8 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
     text = text.reindex(columns=list(names), fill_value="")
     published = {ours: head[place] for ours, place in places.items()}
     table = Table(str(path), source, text, published, names)
-    required = [word for word in columns.split() if "!" in word]
-    table.needs(*(word.partition("!")[0] for word in required))
+    required = [word.partition("!")[0] for word in columns.split() if "!" in word]
+    table.needs(*required)
     return table
 
 
@@ -351,22 +340,6 @@ def _declared(columns: str) -> dict[str, list[str]]:
     """Our name of each column, and its published names."""
     words = [word.replace("!", "").partition("=") for word in columns.split()]
     return {ours: (theirs or ours).split("|") for ours, _, theirs in words}
-
-
-def _positions(head: Sequence[str], path: Path) -> dict[str, int]:
-    """Positions of a header's names, in lower case. Raises DataError for a name that
-    stands twice, or no name at all."""
-    positions: dict[str, int] = {}
-    for position, cell in enumerate(head):
-        name = cell.strip().lower()
-        if name in positions and name:
-            message = "two columns have the same name"
-            raise DataError(message, "Rename one", path, 1, value=cell, code=NO_TABLE)
-        positions[name] = position
-    if not any(positions):
-        hint = "The first line must name the columns"
-        raise DataError("the file is empty", hint, path, 1, code=NO_TABLE)
-    return positions
 
 
 # --- dates and dyads ------------------------------------------------------------------
@@ -406,17 +379,13 @@ def day(
 
 
 def years_of(first: pd.Series, last: pd.Series | int | None = None) -> Years:
-    """First and last year of columns of years or dates; None without any. last: a year,
-    where the source says it."""
-    if not len(first):
+    """First and last of columns of years; None without any. last: a year, where the
+    source says it."""
+    if first.empty:
         return None
-    if isinstance(last, int):
-        return int(_years(first).min()), last
-    return int(_years(first).min()), int(_years(first if last is None else last).max())
-
-
-def _years(column: pd.Series) -> pd.Series:
-    return column.dt.year if column.dtype.kind == "M" else column
+    if not isinstance(last, int):
+        last = int((first if last is None else last).max())
+    return int(first.min()), last
 
 
 def placed(frame: pd.DataFrame, place: Any, dtype: type) -> pd.DataFrame:

@@ -70,22 +70,15 @@ HIGHEST_START = -1.0
 """Of the intercepts from which the search starts."""
 STRETCHED = 3
 """Every so many-th step goes all the way that two steps in a row tell."""
+WINDOW = 20
+"""Years of the record."""
+LEVEL_MEMORY = 0.7
+"""What a year back counts towards the level now."""
+DISCOUNT = 100.0
+"""Of the prior, by which the fitted covariance is multiplied. These three were chosen
+on origins 2014-2019 of Beijing 2025: decision 21."""
 FIRST_LEVELS = 5
 """Years before the first whose count tells the variance of the level."""
-
-
-@dataclass(frozen=True)
-class Form:
-    """window: years of the record. level_memory: what a year back counts towards the
-    level now. discount: of the prior, by which the fitted covariance is multiplied.
-    Chosen on origins 2014-2019 of Beijing 2025: decision 21."""
-
-    window: int = 20
-    level_memory: float = 0.7
-    discount: float = 100.0
-
-
-FORM = Form()
 
 
 @dataclass(frozen=True)
@@ -222,19 +215,17 @@ class CalibrationPosterior:
     values: Floats
 
 
-def calibrate(
-    record: OwnRecord, prior: Prior, form: Form = FORM
-) -> CalibrationPosterior:
+def calibrate(record: OwnRecord, prior: Prior) -> CalibrationPosterior:
     """Calibrate on the whole of a record. Raises DataError where it holds too little,
     or the search does not settle.
 
     A weight of `POSITIVE` that comes out below zero is held at its fitted value, and
     the rest calibrated again."""
-    posterior = _posterior(record, prior, form)
+    posterior = _posterior(record, prior)
     against = [
         name for name in prior.free if name in POSITIVE and posterior.weights[name] < 0
     ]
-    return _posterior(record, prior.without(against), form) if against else posterior
+    return _posterior(record, prior.without(against)) if against else posterior
 
 
 def classes_of(
@@ -247,7 +238,7 @@ def classes_of(
     return tuple(kinds for kinds in (security, declared) if kinds)
 
 
-def _posterior(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPosterior:
+def _posterior(record: OwnRecord, prior: Prior) -> CalibrationPosterior:
     """The posterior, by rounds: each finds the peak with variances and levels held,
     then moves these."""
     total = int(record.counts.sum())
@@ -266,9 +257,9 @@ def _posterior(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPoster
     shape = len(joint.classes), len(choices.states)
     year = np.searchsorted(np.array(record.years), choices.year)
     yearly = np.bincount(year, record.counts.sum(axis=1), count)
-    year_weight = form.level_memory ** np.arange(count - 1.0, -1.0, -1.0)
+    year_weight = LEVEL_MEMORY ** np.arange(count - 1.0, -1.0, -1.0)
     level = yearly / (year_weight @ yearly / year_weight.sum())
-    mean, precision = _prior_moments(joint, prior, form)
+    mean, precision = _prior_moments(joint, prior)
     values = mean.copy()
     values[joint.kinds] = np.minimum(mean[joint.kinds], HIGHEST_START)
     variance, step = STATE_VARIANCE * np.eye(shape[0]), np.zeros(0)
@@ -306,7 +297,7 @@ def _posterior(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPoster
         propensity_covariance=np.asarray(of_states),
         state_variance=variance,
         level=dict(zip(record.years, level.tolist(), strict=True)),
-        level_variance=level_variance(yearly, expected, form.level_memory),
+        level_variance=level_variance(yearly, expected, LEVEL_MEMORY),
         agreements=total,
         values=values,
     )
@@ -326,7 +317,7 @@ def peak_given(
     terms worked out anew."""
     joint = JointLikelihood(record.choices, posterior.classes)
     held_terms = [name for name in prior.free if name not in posterior.names]
-    mean, precision = _prior_moments(joint, prior.without(held_terms), FORM)
+    mean, precision = _prior_moments(joint, prior.without(held_terms))
     precision[joint.own, joint.own] = _state_precision(
         posterior.state_variance, len(posterior.states)
     )
@@ -370,9 +361,7 @@ def _stretch(step: Floats, last_step: Floats) -> float:
     return 1.0 / (1.0 - min(max(share, 0.0), 0.9))
 
 
-def _prior_moments(
-    joint: JointLikelihood, prior: Prior, form: Form
-) -> tuple[Floats, Floats]:
+def _prior_moments(joint: JointLikelihood, prior: Prior) -> tuple[Floats, Floats]:
     """Mean (size,) and precision (size, size), without that of the random
     intercepts."""
     names, kinds = joint.choices.names, joint.choices.kinds
@@ -383,7 +372,7 @@ def _prior_moments(
     of_each += [INTERCEPT_SD**-2] * len(kinds)
     np.fill_diagonal(precision[: len(of_each), : len(of_each)], of_each)
     free = [names.index(name) for name in prior.free]
-    precision[np.ix_(free, free)] = np.linalg.inv(prior.covariance * form.discount)
+    precision[np.ix_(free, free)] = np.linalg.inv(prior.covariance * DISCOUNT)
     return mean, precision
 
 
@@ -440,13 +429,13 @@ def level_variance(yearly: Floats, expected: Floats, memory: float) -> float:
 
 
 def forecast_from(
-    record: OwnRecord, prior: Prior, form: Form, origin: int
+    record: OwnRecord, prior: Prior, window: int, origin: int
 ) -> tuple[Choices, Floats]:
     """The dyads of a year and their `forecast` by a calibration on the years before it.
     Raises DataError."""
     ahead = record.within(origin, origin).choices
-    window = record.within(origin - form.window, origin - 1)
-    return ahead, forecast(calibrate(window, prior, form), ahead)
+    earlier = record.within(origin - window, origin - 1)
+    return ahead, forecast(calibrate(earlier, prior), ahead)
 
 
 def forecast(posterior: CalibrationPosterior, ahead: Choices) -> Floats:

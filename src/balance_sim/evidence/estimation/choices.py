@@ -69,39 +69,46 @@ QUIET = "the_year_begins"
 
 @dataclass(frozen=True)
 class Choices(DyadYears):
-    """N dyads and years, K common terms, B terms by kind, M kinds. Side 0 is a
-    deciding, side 1 is b.
+    """N dyads and years, M kinds. Side 0 is a deciding, side 1 is b.
 
     year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1
-    where the dyad signed that kind in the year, NaN if not on record. common: (N, 2,
-    K); by_kind: (N, 2, M, B). chance_kept: (M,) agreements signed per talks opened;
-    ceiling: (M,) opportunities a year. openness: (N,) factor on them, less than 1 for a
-    dyad that is at war on the first day."""
+    where the dyad signed that kind in the year, NaN if not on record. terms: by name,
+    (N, 2) those common to all kinds, first, then (N, 2, M). chance_kept: (M,)
+    agreements signed per talks opened; ceiling: (M,) opportunities a year. openness:
+    (N,) factor on them, less than 1 for a dyad that is at war on the first day."""
 
     exposure: Floats
     openness: Floats
     signed: Floats
-    common: Floats
-    by_kind: Floats
-    common_names: tuple[str, ...]
-    by_kind_names: tuple[str, ...]
+    terms: dict[str, Floats]
     kinds: tuple[str, ...]
     ceiling: Floats
     chance_kept: Floats
     states: tuple[str, ...]
     rows: ClassVar[tuple[str, ...]] = (
         *DyadYears.rows,
-        "exposure",
-        "openness",
-        "signed",
-        "common",
-        "by_kind",
+        *("exposure", "openness", "signed", "terms"),
     )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Terms in the order of the weights: common, then by kind."""
-        return (*self.common_names, *self.by_kind_names)
+        return tuple(self.terms)
+
+    @property
+    def common(self) -> Floats:
+        """(N, 2, K) the terms that all kinds have in common."""
+        return self._stacked(len(self.year), 2)
+
+    @property
+    def by_kind(self) -> Floats:
+        """(N, 2, M, B) the terms by kind."""
+        return self._stacked(len(self.year), 2, len(self.kinds))
+
+    def _stacked(self, *shape: int) -> Floats:
+        """Terms of a shape side by side on a last axis; none give an empty one."""
+        columns = [term for term in self.terms.values() if term.ndim == len(shape)]
+        return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
 
     @property
     def any_signed(self) -> Floats:
@@ -110,15 +117,8 @@ class Choices(DyadYears):
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
-        common = [k for k, name in enumerate(self.common_names) if name in names]
-        by_kind = [k for k, name in enumerate(self.by_kind_names) if name in names]
-        return replace(
-            self,
-            common=self.common[..., common],
-            by_kind=self.by_kind[..., by_kind],
-            common_names=tuple(self.common_names[k] for k in common),
-            by_kind_names=tuple(self.by_kind_names[k] for k in by_kind),
-        )
+        terms = {name: term for name, term in self.terms.items() if name in names}
+        return replace(self, terms=terms)
 
     def with_kinds(self, names: Sequence[str]) -> Choices:
         """Only these types of agreement."""
@@ -126,7 +126,10 @@ class Choices(DyadYears):
         return replace(
             self,
             signed=self.signed[:, columns],
-            by_kind=self.by_kind[:, :, columns],
+            terms={
+                name: term if term.ndim == 2 else term[:, :, columns]
+                for name, term in self.terms.items()
+            },
             kinds=tuple(names),
             ceiling=self.ceiling[columns],
             chance_kept=self.chance_kept[columns],
@@ -180,14 +183,13 @@ def _choices_of(
     """The choices of dyads i, j (positions in the scenario's codes) at its start,
     nothing signed. Their exposure is what the scenario itself says of how often each
     finds opportunities, beside the ceilings of kinds."""
-    world, values = terms_at(scenario, terms, kinds, i, j)
+    common_first = sorted(terms, key=lambda name: name in KIND_TERMS)
+    world, values = terms_at(scenario, common_first, kinds, i, j)
     ladder = world.ladder
     types = [ladder.names.index(kind) for kind in kinds]
     places = np.array([world.codes.index(code) for code in scenario.codes])
     dyad = world.dyad_index[places[i], places[j]]
     relative_rate = opportunity_rate(world)[dyad] / ladder.ceiling
-    by_kind = {name: values[name] for name in terms if name in KIND_TERMS}
-    common = {name: values[name][..., 0] for name in terms if name not in by_kind}
     return Choices(
         year=np.full(len(i), year, dtype=np.int64),
         a=i,
@@ -195,10 +197,7 @@ def _choices_of(
         exposure=np.asarray(relative_rate.mean(axis=1)),
         openness=openness_at(world, 0.0)[dyad],
         signed=np.zeros((len(i), len(kinds))),
-        common=_stacked([*common.values()], (len(i), 2)),
-        by_kind=_stacked([*by_kind.values()], (len(i), 2, len(kinds))),
-        common_names=tuple(common),
-        by_kind_names=tuple(by_kind),
+        terms=values,
         kinds=tuple(kinds),
         ceiling=ladder.ceiling[types],
         chance_kept=share_signed(ladder, world.rules.collapse_rate)[types],
@@ -206,17 +205,11 @@ def _choices_of(
     )
 
 
-def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
-    """Columns side by side on a last axis; none give an empty one. shape: of a
-    column."""
-    return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
-
-
 def terms_at(
     scenario: Scenario, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides:
-    (N, 2, kinds or 1)."""
+    (N, 2), or (N, 2, M) of a term by kind."""
     days = time_grid(scenario, [])[:2]
     world = compile_world(scenario, scenario.reference_arm, days, focal_day(scenario))
     baseline = unfrozen(world)
@@ -237,7 +230,8 @@ def terms_at(
         kind = np.broadcast_to(types, shape).ravel()
         run = np.zeros_like(kind)
         prospects = Prospects(world, baseline, view, state, run, ego, alter, kind)
-        values[name] = TERMS[name](prospects).reshape(shape)
+        term = TERMS[name](prospects).reshape(shape)
+        values[name] = term if name in KIND_TERMS else term[..., 0]
     return world, values
 
 
@@ -285,19 +279,15 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
     is free of it. A mean over all years would hold the outcome: an agreement changes
     the terms of later years. So terms are predetermined, not strictly exogenous
     (Wooldridge 2005, Journal of Applied Econometrics 20(1): 39-54)."""
-    changes: dict[str, Any] = {}
-    for field in ("common", "by_kind"):
-        values, columns = getattr(record, field), dict[str, Floats]()
-        for k, name in enumerate(getattr(record, f"{field}_names")):
-            columns[name] = values[..., k]
-            if name in terms:
-                column = columns.pop(name)
-                mean = _mean_so_far(record, column)
-                columns[f"{name} ({BETWEEN})"] = mean
-                columns[f"{name} ({WITHIN})"] = column - mean
-        changes[field] = _stacked([*columns.values()], values.shape[:-1])
-        changes[f"{field}_names"] = tuple(columns)
-    return replace(record, **changes)
+    columns = {}
+    for name, column in record.terms.items():
+        if name in terms:
+            mean = _mean_so_far(record, column)
+            columns[f"{name} ({BETWEEN})"] = mean
+            columns[f"{name} ({WITHIN})"] = column - mean
+        else:
+            columns[name] = column
+    return replace(record, terms=columns)
 
 
 def _mean_so_far(record: Choices, column: Floats) -> Floats:

@@ -45,7 +45,7 @@ EXTRA = (
 @dataclass(frozen=True)
 class DyadYears:
     """Rows of dyads and years, (N,): year, a < b (roster positions). `rows` names the
-    fields with a value a row."""
+    fields with a value a row: arrays, a mapping of them by name, or a data frame."""
 
     year: Ints
     a: Ints
@@ -59,9 +59,15 @@ class DyadYears:
 
     def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
         """Some of the rows."""
-        columns: dict[str, Any] = {
-            name: getattr(self, name)[keep] for name in self.rows
-        }
+
+        def taken(values: Any) -> Any:
+            if isinstance(values, dict):
+                return {name: column[keep] for name, column in values.items()}
+            if isinstance(values, pd.DataFrame):
+                return values.iloc[keep].reset_index(drop=True)
+            return values[keep]
+
+        columns = {name: taken(getattr(self, name)) for name in self.rows}
         return replace(self, **columns)
 
     def within(self, first: int, last: int) -> Self:
@@ -71,10 +77,15 @@ class DyadYears:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
-        columns: dict[str, Any] = {}
-        for name in cls.rows:
-            values = [getattr(part, name) for part in parts]
-            columns[name] = np.concatenate(values)
+
+        def whole(values: list[Any]) -> Any:
+            if isinstance(values[0], dict):
+                return {name: whole([v[name] for v in values]) for name in values[0]}
+            if isinstance(values[0], pd.DataFrame):
+                return pd.concat(values, ignore_index=True)
+            return np.concatenate(values)
+
+        columns = {name: whole([getattr(p, name) for p in parts]) for name in cls.rows}
         return replace(parts[0], **columns)
 
 
@@ -87,17 +98,7 @@ class FeatureYears(DyadYears):
     y: Floats
     exposure: Floats
     x: pd.DataFrame
-    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "y", "exposure")
-
-    def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
-        """Some of the rows."""
-        return replace(super().take(keep), x=self.x.iloc[keep].reset_index(drop=True))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, in their order."""
-        x = pd.concat([part.x for part in parts], ignore_index=True)
-        return replace(super().joined(parts), x=x)
+    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "y", "exposure", "x")
 
 
 def feature_years(history: History, kinds: Iterable[str] | None = None) -> FeatureYears:

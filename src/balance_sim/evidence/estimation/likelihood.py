@@ -65,9 +65,10 @@ class ConsentDesign:
     def sizes(self) -> tuple[int, int, int, int, int]:
         """The number of parameters of each part."""
         record = self.choices
-        terms = len(record.common_names), len(record.by_kind_names)
+        common = sum(term.ndim == 2 for term in record.terms.values())
         states = len(record.states) if self.propensities else 0
-        return (*terms, len(record.kinds), states, len(self.years))
+        kinds, by_kind = len(record.kinds), len(record.terms) - common
+        return common, by_kind, kinds, states, len(self.years)
 
     @property
     def size(self) -> int:
@@ -84,14 +85,15 @@ class ConsentDesign:
     def common(self) -> tuple[Floats, ...]:
         """(N, K) scaled common terms of each side."""
         scale = self.scale[self.parts[0]] if len(self.scale) else 1.0
-        columns = [self.choices.common[:, side] / scale for side in (0, 1)]
-        return tuple(np.ascontiguousarray(side) for side in columns)
+        sides = (self.choices.common / scale).swapaxes(0, 1)
+        return tuple(np.ascontiguousarray(side) for side in sides)
 
     @cached_property
     def by_kind(self) -> tuple[Floats, ...]:
         """(N, M, B) scaled terms by kind of each side."""
         scale = self.scale[self.parts[1]] if len(self.scale) else 1.0
-        return tuple(self.choices.by_kind[:, side] / scale for side in (0, 1))
+        sides = (self.choices.by_kind / scale).swapaxes(0, 1)
+        return tuple(np.ascontiguousarray(side) for side in sides)
 
     @cached_property
     def members(self) -> tuple[sparse.csr_array, ...]:

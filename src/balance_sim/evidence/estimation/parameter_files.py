@@ -17,8 +17,9 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.calibration import (
+    DISCOUNT,
+    LEVEL_MEMORY,
     CalibrationPosterior,
-    Form,
     Prior,
 )
 from balance_sim.evidence.estimation.choices import (
@@ -170,7 +171,7 @@ def calibration_record(
     record: OwnRecord,
     posterior: CalibrationPosterior,
     prior: Prior,
-    form: Form,
+    window: int,
     command: str,
     version: str,
 ) -> dict[str, object]:
@@ -197,7 +198,12 @@ def calibration_record(
             "agreements": posterior.agreements,
             "data_sha256": record_digest(scenario),
             "weights_sha256": weights_digest(),
-            "form": {**vars(form), "dyads": False},
+            "form": {
+                "window": window,
+                "level_memory": LEVEL_MEMORY,
+                "discount": DISCOUNT,
+                "dyads": False,
+            },
         },
         "variances": {
             "states": float(variance[0, 0]),

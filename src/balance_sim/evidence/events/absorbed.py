@@ -38,72 +38,55 @@ dyads is set to 0."""
 
 @dataclass(frozen=True)
 class EventPanel:
-    """Rows of dyads and periods, and the groups whose effects are taken out.
+    """Rows of directed dyads and periods, and the groups whose effects are taken out.
 
     conflict, count: (N,) acts of conflict among all. first, second: (N,) roster
-    positions: whose acts, towards whom. period: (N,). dyad: (N,) number of the directed
-    dyad whose effect is taken out. pair: (N,) number of the undirected dyad: a cluster.
-    event: (N,) number of the period's acts of one principal, the other cluster. sides:
-    (N, m) which effects of sides by period a row has."""
+    positions: whose acts, towards whom. period: (N,). states: size of the roster."""
 
     conflict: Floats
     count: Floats
     first: Ints
     second: Ints
     period: Ints
-    dyad: Ints
-    pair: Ints
-    event: Ints
-    sides: sparse.csr_matrix
+    states: int
 
     @property
     def size(self) -> int:
         """The number of rows."""
         return len(self.conflict)
 
+    @cached_property
+    def dyad(self) -> Ints:
+        """(N,) number of the directed dyad, whose effect is taken out."""
+        return _numbered(self.first * self.states + self.second)
+
+    @cached_property
+    def pair(self) -> Ints:
+        """(N,) number of the undirected dyad, a cluster."""
+        low = np.minimum(self.first, self.second)
+        return _numbered(low * self.states + np.maximum(self.first, self.second))
+
+    @cached_property
+    def event(self) -> Ints:
+        """(N,) number of the period's acts towards one state, the other cluster."""
+        return _numbered(self.period * self.states + self.second)
+
+    @cached_property
+    def sides(self) -> sparse.csr_matrix:
+        """(N, m) 1 where a row has the effect of a side by period."""
+        actor = indicator(_numbered(self.period * self.states + self.first))
+        return sparse.hstack([actor, indicator(self.event)]).tocsr()
+
     def rows(self, keep: NDArray[np.bool_]) -> EventPanel:
-        """Those rows alone, groups numbered anew; sides without a row are left out."""
-        sides = self.sides[keep]
-        has_row = np.asarray(sides.sum(axis=0)).ravel()
+        """Those rows alone, groups numbered anew."""
         return EventPanel(
             conflict=self.conflict[keep],
             count=self.count[keep],
             first=self.first[keep],
             second=self.second[keep],
             period=self.period[keep],
-            dyad=_numbered(self.dyad[keep]),
-            pair=_numbered(self.pair[keep]),
-            event=_numbered(self.event[keep]),
-            sides=sides[:, np.flatnonzero(has_row)].tocsr(),
+            states=self.states,
         )
-
-
-def panel_of(
-    conflict: Floats,
-    count: Floats,
-    first: Ints,
-    second: Ints,
-    period: Ints,
-    states: int,
-) -> EventPanel:
-    """A panel of directed dyads, with an effect of each side by period."""
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    actor, target = period * states + first, period * states + second
-    beyond_actors = states * (int(period.max(initial=0)) + 1)
-    columns = _numbered(np.concatenate([actor, target + beyond_actors]))
-    size, width = len(first), int(columns.max(initial=-1)) + 1
-    entries = (np.ones(2 * size), (np.tile(np.arange(size), 2), columns))
-    return EventPanel(
-        conflict=conflict,
-        count=count,
-        first=first,
-        second=second,
-        period=period,
-        dyad=_numbered(first * states + second),
-        pair=_numbered(low * states + high),
-        event=_numbered(target),
-        sides=sparse.csr_matrix(entries, shape=(size, width)),
-    )
 
 
 def _numbered(values: Ints) -> Ints:
@@ -118,7 +101,7 @@ def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
     is_informative = np.ones(panel.size, dtype=bool)
     groups = [panel.sides]
     if dyads:
-        groups.append(_indicator(panel.dyad))
+        groups.append(indicator(panel.dyad))
     while True:
         is_lost = np.zeros(panel.size, dtype=bool)
         for group in groups:
@@ -131,7 +114,7 @@ def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
         is_informative &= ~is_lost
 
 
-def _indicator(group: Ints) -> sparse.csr_matrix:
+def indicator(group: Ints) -> sparse.csr_matrix:
     """(N, groups) 1 where a row belongs to a group."""
     size, width = len(group), int(group.max(initial=-1)) + 1
     entries = (np.ones(size), (np.arange(size), group))
@@ -159,7 +142,7 @@ class Absorber:
         weighted = sides.multiply(weights[:, None]).tocsr()
         normal = (sides.T @ weighted).toarray()
         if dyads:
-            self.group = _indicator(panel.dyad)
+            self.group = indicator(panel.dyad)
             self.total = np.bincount(panel.dyad, weights)
             self.cross = (self.group.T @ weighted).tocsr()
             scaled = self.cross.multiply(1.0 / self.total[:, None]).tocsr()
@@ -302,7 +285,7 @@ def _clusters(panel: EventPanel) -> tuple[sparse.csr_matrix, ...]:
     """Rows by dyad, by event, and by both."""
     events = int(panel.event.max(initial=0)) + 1
     intersection = _numbered(panel.pair * events + panel.event)
-    return tuple(map(_indicator, (panel.pair, panel.event, intersection)))
+    return tuple(map(indicator, (panel.pair, panel.event, intersection)))
 
 
 def clustered(panel: EventPanel, scores: Floats) -> Floats:

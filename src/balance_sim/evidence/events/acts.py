@@ -120,7 +120,7 @@ def exercises(table: Table) -> Read:
     table.drop(~ids.isin(groups.index), "fewer than two states that are told")
     joint = listed.assign(principals=groups).dropna()
     frame = _joint(joint, "exercise")
-    return table.read(frame, years_of(frame["day"], EXERCISES_LAST))
+    return table.read(frame, years_of(frame["day"].dt.year, EXERCISES_LAST))
 
 
 def open_participants(folder: Path) -> Table:
@@ -144,7 +144,7 @@ def us_visits(table: Table) -> Read:
     table.drop(start.isna(), "no day")
     table.drop(cow.isna(), f"the place visited is {NOT_A_MEMBER} on that day")
     frame = _bilateral(table, start, USA, cow, "visit").drop_duplicates()
-    return table.read(frame, years_of(frame["day"], VISITS_LAST))
+    return table.read(frame, years_of(frame["day"].dt.year, VISITS_LAST))
 
 
 def china_visits(table: Table) -> Read:
@@ -158,7 +158,7 @@ def china_visits(table: Table) -> Read:
     is_again = pd.DataFrame({"year": year, "name": name, "cow": cow})[cow.notna()]
     table.drop(is_again.duplicated(), "the same leader, country and year again")
     frame = _bilateral(table, days, CHINA, cow, "visit")
-    return table.read(frame, years_of(frame["day"]))
+    return table.read(frame, years_of(frame["day"].dt.year))
 
 
 def treaties(table: Table) -> Read:
@@ -203,7 +203,7 @@ def incidents(table: Table) -> Read:
             first = dispute["day"].min()
             rows.append((first, "incident", side_a, NO_STATES, side_b, True))
     frame = _acts(rows)
-    return table.read(frame, years_of(frame["day"], MID_LAST_YEAR))
+    return table.read(frame, years_of(frame["day"].dt.year, MID_LAST_YEAR))
 
 
 def arms(table: Table) -> Read:
@@ -213,7 +213,7 @@ def arms(table: Table) -> Read:
     table.drop(sender == receiver, "both sides are the same state")
     days = day(table.year("year"))[0]
     frame = _bilateral(table, days, sender, receiver, "arms_or_basing")
-    return table.read(frame, years_of(frame["day"], ARMS_LAST))
+    return table.read(frame, years_of(frame["day"].dt.year, ARMS_LAST))
 
 
 DYAD_YEARS = Source(

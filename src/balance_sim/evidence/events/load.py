@@ -16,10 +16,10 @@ from balance_sim.evidence.data.history import LAYERS_OF
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.sources import file_of
 from balance_sim.evidence.data.table import Read, ReadReport
-from balance_sim.evidence.events.absorbed import EventPanel, panel_of
+from balance_sim.evidence.events.absorbed import EventPanel
 from balance_sim.evidence.events.acts import ACTS, DYAD_YEARS, open_participants
 from balance_sim.evidence.events.exposure import EPOCH, Periods, act_sets
-from balance_sim.evidence.events.measurement import Study, shipped_parameters
+from balance_sim.evidence.events.measurement import Study, shipped
 
 DAYS_PER_YEAR = 365.25
 BEFORE_YEARS, AFTER_YEARS = 5, 1
@@ -70,13 +70,18 @@ def load_events(
     is_before_end = dated["day"] < EPOCH + pd.Timedelta(days=window[1])
     dated = dated[is_before_end].reset_index(drop=True)
     quarrels = {name: SOURCES[LAYERS_OF[name][0]].of(folder) for name in QUARRELS}
-    nats, notes = _quarrels(quarrels, states, np.arange(years[0], years[1] + 1))
+    layers_of, notes = _quarrels(quarrels, states, np.arange(years[0], years[1] + 1))
     study = Study(
         panel=_panel(frame, states, years[0]),
         periods=periods,
         acts=act_sets(dated, states.position, states.size).involving_two(),
-        rivals=nats["rivalry"],
-        quarrel=_in_nats(nats),
+        rivals=layers_of["rivalry"],
+        quarrel=np.asarray(
+            sum(
+                shipped(f"parameters.{QUARRELS[name]}") * layer
+                for name, layer in layers_of.items()
+            )
+        ),
         window=window,
     )
     reads = [outcomes, *acts.values(), *quarrels.values()]
@@ -145,13 +150,6 @@ def _quarrels(
     return values, notes
 
 
-def _in_nats(quarrels: Mapping[str, layers.Floats]) -> layers.Floats:
-    """(T, n, n) the sum of the quarrels by what each counts in the model."""
-    weights = shipped_parameters(*QUARRELS.values())
-    layers_by_weight = zip(weights, quarrels.values(), strict=True)
-    return np.asarray(sum(weight * layer for weight, layer in layers_by_weight))
-
-
 def _panel(frame: pd.DataFrame, states: layers.Roster, first: int) -> EventPanel:
     """Rows of directed dyads and years, counts added up."""
     keys = ["first", "second", "period"]
@@ -167,4 +165,4 @@ def _panel(frame: pd.DataFrame, states: layers.Roster, first: int) -> EventPanel
     table = table.dropna().groupby(keys, as_index=False).sum()
     actor, target, period = (table[key].to_numpy().astype(np.int64) for key in keys)
     conflict, count = table["conflict"].to_numpy(float), table["count"].to_numpy(float)
-    return panel_of(conflict, count, actor, target, period, states.size)
+    return EventPanel(conflict, count, actor, target, period, states.size)

@@ -28,17 +28,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.signals import ORDER
 from balance_sim.evidence.events.absorbed import (
     AbsorbedFit,
     EventPanel,
     Floats,
-    Ints,
     fit_absorbed,
     informative,
     one_step,
@@ -52,6 +52,7 @@ from balance_sim.evidence.events.exposure import (
     shown,
 )
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.schema import SIGNAL_ORDER
 
 LEVEL = 0.05
 QUANTILE = float(norm.ppf(1 - LEVEL / 2))
@@ -61,27 +62,14 @@ POWER = float(norm.ppf(0.8)) + QUANTILE
 """Standard errors off 0 at which an estimate is found in four of five samples."""
 
 
-def shipped_weights() -> dict[str, dict[str, float]]:
-    """By kind of event its shipped alignment, intent and half-life, and of the two
-    weights the upper end of the declared range."""
-    weights: dict[str, dict[str, float]] = {}
-    for row in parameter_table():
-        section, *names = str(row["path"]).split(".")
-        if section != "event_kinds":
-            continue
-        kind, name = names
-        of_kind = weights.setdefault(kind, {})
-        of_kind[name] = float(str(row["value"]))
-        span = row.get("range")
-        if isinstance(span, list | tuple):
-            of_kind[f"{name}_most"] = float(span[1])
-    return weights
+def shipped(path: str) -> float:
+    """The shipped value of a parameter, by key path."""
+    return float(str(_rows_by_path()[path]["value"]))
 
 
-def shipped_parameters(*names: str) -> list[float]:
-    """Values of the model's parameters, as shipped."""
-    values = {str(row["path"]): row["value"] for row in parameter_table()}
-    return [float(str(values[f"parameters.{name}"])) for name in names]
+@cache
+def _rows_by_path() -> dict[str, dict[str, object]]:
+    return {str(row["path"]): row for row in parameter_table()}
 
 
 @dataclass(frozen=True)
@@ -123,7 +111,7 @@ class Column:
 def groups_of(acts: ActSets) -> list[Column]:
     """The pooled columns that the acts allow."""
     joint = {acts.kinds[k] for k in acts.kind[~acts.has_named_targets]}
-    ordered = tuple(kind for kind in ORDER if kind in joint)
+    ordered = tuple(kind for kind in SIGNAL_ORDER if kind in joint)
     aimed_kinds = {acts.kinds[k] for k in acts.kind[acts.has_named_targets]}
     by_group = {
         "intent": ordered,
@@ -142,14 +130,18 @@ def kinds_of(acts: ActSets) -> list[Column]:
     ]
 
 
+def half_lives_of(kinds: Sequence[str]) -> dict[str, float]:
+    """Shipped half-lives in days, by kind of event."""
+    return {kind: shipped(f"event_kinds.{kind}.half_life_days") for kind in kinds}
+
+
 class Exposures:
     """Columns of evidence of a study's acts. half: half-lives by kind, days, if not as
     shipped."""
 
     def __init__(self, study: Study, half: Mapping[str, float] | None = None) -> None:
-        self.study, self.weights = study, shipped_weights()
-        shipped = {kind: row["half_life_days"] for kind, row in self.weights.items()}
-        self.half = half or shipped
+        self.study = study
+        self.half = half or half_lives_of(study.acts.kinds)
         self._aims: dict[tuple[str, str], Aims] = {}
 
     def columns(
@@ -179,7 +171,7 @@ class Exposures:
         group, study = column.group, self.study
         is_told = acts.has_named_targets == (group == "incident")
         sets = (acts.kind == acts.kinds.index(kind)) & is_told
-        weighted = series[sets] * self.weights[kind][column.weight]
+        weighted = series[sets] * shipped(f"event_kinds.{kind}.{column.weight}")
         if group == "alignment":
             return -study.rows(shown(acts.only(sets), weighted))
         # sets of the study itself, perhaps on other dates, have the same aims
@@ -303,22 +295,23 @@ def measure(
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study)
     null = fit_absorbed(panel, study.rows(study.quarrel)[:, None])
-    pooled, kinds = groups_of(study.acts), kinds_of(study.acts)
-    z = one_step(null, exposures.columns([*pooled, *kinds]))
-    permuted = permuted_z(exposures, [*pooled, *kinds], null, permutations, seed, say)
-    count = len(pooled)
-    fits = [_fit(exposures, columns, null.rho) for columns in (pooled, kinds)]
-    estimates = [
-        _estimates(exposures, fits[0], slope, z[:count], permuted[:, :, :count]),
-        _estimates(exposures, fits[1], slope, z[count:], permuted[:, :, count:]),
-    ]
-    multipliers, covariance = _multipliers(fits[1].alone, slope, estimates[1])
+    columns = [*groups_of(study.acts), *kinds_of(study.acts)]
+    z = one_step(null, exposures.columns(columns))
+    permuted = permuted_z(exposures, columns, null, permutations, seed, say)
+    count = len(groups_of(study.acts))
+    pooled, kinds = (
+        _estimates(
+            exposures, columns[part], null.rho, slope, z[part], permuted[:, :, part]
+        )
+        for part in (slice(count), slice(count, None))
+    )
+    multipliers, covariance = _multipliers(kinds[1], slope, kinds[0])
     slope_within = (np.nan, np.nan)
     if null.apart.any():
         slope_within = (float(null.estimate[0]), float(null.errors[0]))
     return EventWeights(
-        pooled=estimates[0],
-        kinds=estimates[1],
+        pooled=pooled[0],
+        kinds=kinds[0],
         multipliers=multipliers,
         covariance=covariance,
         slope=slope,
@@ -331,73 +324,59 @@ def measure(
     )
 
 
-@dataclass(frozen=True)
-class _ColumnFit:
-    """Columns fitted alone, and with acts to come and acts long past beside them.
-    rows: of the panel where each is not 0."""
-
-    columns: list[Column]
-    rows: Ints
-    alone: AbsorbedFit
-    with_placebos: AbsorbedFit
-
-
-def _fit(exposures: Exposures, columns: list[Column], rho: float) -> _ColumnFit:
-    study = exposures.study
+def _estimates(
+    exposures: Exposures,
+    columns: list[Column],
+    rho: float,
+    slope: tuple[float, float],
+    z: Floats,
+    permuted: Floats,
+) -> tuple[tuple[EventEstimate, ...], AbsorbedFit]:
+    """The multiplier of each column, its error stretched by the spread of the placebos,
+    and the fit of the columns. z: (c,); permuted: (2, P, c) z with dates and with
+    participants permuted."""
+    study, size = exposures.study, len(columns)
     nats = study.rows(study.quarrel)[:, None]
     now, lead, stale = (
         exposures.columns(columns, when) for when in ("now", "lead", "stale")
     )
-    alone = fit_absorbed(study.panel, np.column_stack([now, nats]), rho=rho)
+    fit = fit_absorbed(study.panel, np.column_stack([now, nats]), rho=rho)
     stacked = np.column_stack([now, lead, stale, nats])
-    with_placebos = fit_absorbed(study.panel, stacked, rho=rho)
-    return _ColumnFit(columns, (now != 0).sum(axis=0), alone, with_placebos)
-
-
-def _estimates(
-    exposures: Exposures,
-    fit: _ColumnFit,
-    slope: tuple[float, float],
-    z: Floats,
-    permuted: Floats,
-) -> tuple[EventEstimate, ...]:
-    """The multiplier of each column, its error stretched by the spread of the placebos.
-    z: (c,); permuted: (2, P, c) z with dates and with participants permuted."""
-    size, permutations = len(fit.columns), permuted.shape[1]
-    tested = fit.with_placebos.estimate / np.maximum(fit.with_placebos.errors, 1e-300)
+    tested = fit_absorbed(study.panel, stacked, rho=rho)
+    tested_z = tested.estimate / np.maximum(tested.errors, 1e-300)
     is_larger = np.abs(permuted) >= np.abs(z) - 1e-12
-    p = (1.0 + is_larger.sum(axis=1)) / (permutations + 1.0)
+    p = (1.0 + is_larger.sum(axis=1)) / (permuted.shape[1] + 1.0)
     estimates = []
-    for c, column in enumerate(fit.columns):
+    for c, column in enumerate(columns):
         spread = [np.nan, np.nan]
-        if permutations:
+        if permuted.size:
             spread = [float(np.sqrt(np.mean(draws[:, c] ** 2))) for draws in permuted]
-        coefficient = float(fit.alone.estimate[c])
-        error = float(fit.alone.errors[c]) * float(np.nanmax([1.0, *spread]))
-        multiplier = coefficient / slope[0]
+        error = float(fit.errors[c]) * float(np.nanmax([1.0, *spread]))
+        multiplier = float(fit.estimate[c]) / slope[0]
         estimate = EventEstimate(
             column=column,
-            coefficient=coefficient,
+            coefficient=float(fit.estimate[c]),
             estimate=multiplier,
             error=float(np.hypot(error, multiplier * slope[1]) / slope[0]),
             z=float(z[c]),
-            lead_z=float(tested[size + c]),
-            stale_z=float(tested[2 * size + c]),
+            lead_z=float(tested_z[size + c]),
+            stale_z=float(tested_z[2 * size + c]),
             dates_p=float(p[0, c]),
             participants_p=float(p[1, c]),
             spread=(spread[0], spread[1]),
-            declared_end=_declared_end(exposures.weights, column),
-            rows=int(fit.rows[c]),
+            declared_end=_declared_end(column),
+            rows=int((now[:, c] != 0).sum()),
         )
         estimates.append(estimate)
-    return tuple(estimates)
+    return tuple(estimates), fit
 
 
-def _declared_end(weights: Mapping[str, Mapping[str, float]], column: Column) -> float:
+def _declared_end(column: Column) -> float:
     """Upper end of the declared range of a column's weights, as a multiplier."""
-    name = column.weight
-    rows = [weights[kind] for kind in column.kinds]
-    ends = [row[f"{name}_most"] / row[name] for row in rows if row[name]]
+    paths = [f"event_kinds.{kind}.{column.weight}" for kind in column.kinds]
+    ranges: list[Any] = [_rows_by_path()[path]["range"] for path in paths]
+    weights = [shipped(path) for path in paths]
+    ends = [span[1] / weight for span, weight in zip(ranges, weights, strict=True)]
     return float(np.median(ends))
 
 

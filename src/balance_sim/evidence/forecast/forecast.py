@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,16 +17,12 @@ import pandas as pd
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.agreements import AGREEMENTS, read_forecast
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, load_history
+from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.data.layers import default_depths
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.choices import own_record
-from balance_sim.evidence.estimation.features import FeatureYears, feature_years
 from balance_sim.evidence.forecast.baselines import (
-    BASELINES,
     WINDOW,
-    Predictor,
-    fit_baselines,
 )
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
@@ -187,55 +183,31 @@ def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
     )
 
 
-def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
-    """(N,) by name: baselines trained on the ten years before the window, on what
-    `data` holds before it."""
-    year = forecast.first.year
-    history = load_history(data, year - WINDOW, year)
-    last = history.agreement_years[1]
-    if last < year - 1:
-        hint = f"Give agreements up to {year - 1}, or leave --data out"
-        raise DataError(f"the agreements on record end in {last}", hint, path=data)
-    rows = feature_years(history, forecast.kinds or None)
-    trained = fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES))
-    return _in_window(forecast, trained, rows.within(year, year), history.iso3)
-
-
 def own_baselines_of(
     forecast: Forecast, scenario: Scenario
 ) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """The same of baselines trained on what a scenario's own record holds before its
-    start, and why one was not."""
+    """(N,) by name: baselines trained on what a scenario's own record holds of the ten
+    years before its start, and why one was not.
+
+    A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the rows
+    get the base rate."""
     until = min(scenario.start, forecast.first)
     year = until.year
     record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
     rows = own_rows(scenario, record)
     trained, missing = own_predictors(rows.within(record.years[0], year - 1))
-    ahead = rows.within(year, year)
-    return _in_window(forecast, trained, ahead, scenario.codes), missing
-
-
-def _in_window(
-    forecast: Forecast,
-    baselines: Mapping[str, Predictor],
-    rows: FeatureYears,
-    codes: Sequence[str],
-) -> dict[str, Floats]:
-    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs not among the
-    rows get the base rate."""
-    place = {}
-    for row, (a, b) in enumerate(zip(rows.a, rows.b, strict=True)):
-        place[codes[a], codes[b]] = row
+    ahead, place = rows.within(year, year), {}
+    for row, (a, b) in enumerate(zip(ahead.a, ahead.b, strict=True)):
+        place[scenario.codes[a], scenario.codes[b]] = row
     places = np.array([place.get(dyad, -1) for dyad in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
-    in_window, base_rate = {}, 0.0
-    for name, predict in baselines.items():
-        p = predict(rows)
-        if name == "base_rate":
-            base_rate = float(p[0])
-        in_year = np.where(places >= 0, p[places], base_rate)
+    in_window = {}
+    for name, predict in trained.items():
+        in_year = np.where(
+            places >= 0, predict(ahead)[places], trained["base_rate"](ahead)[0]
+        )
         in_window[name] = -np.expm1(np.log1p(-in_year) * years)
-    return in_window
+    return in_window, missing
 
 
 @dataclass(frozen=True)
@@ -263,7 +235,6 @@ class ScoredForecast:
 def score_forecast(
     forecast: Forecast,
     outcomes: Path,
-    data: Path | None = None,
     resamples: int = 1000,
     kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
@@ -271,31 +242,29 @@ def score_forecast(
     """Score a forecast beside its baselines. kinds: of agreements that are known
     besides the shipped ones.
 
-    Baselines are trained on `data`, else on the record of `scenario`. Without either,
-    or where its record holds no agreement, the reference is the share of dyads that
+    Baselines are trained on the record of `scenario`. Without one, or where its record
+    holds no agreement, the reference is the share of dyads that
     made one, known only afterwards: harder to beat than any base rate of the past.
     Where none or all did, that share is right by construction and there is no skill."""
     happened = outcomes_of(forecast, outcomes)
     y, p = happened.y, np.array(forecast.p)
     baselines, missing = dict[str, Floats](), tuple[str, ...]()
-    if data is not None:
-        baselines = baselines_of(forecast, data)
-    elif scenario is not None:
+    if scenario is not None:
         baselines, missing = own_baselines_of(forecast, scenario)
     is_past = "base_rate" in baselines
     if not is_past:
         baselines = {"base_rate": np.full(len(y), y.mean())}
-        missing += ("other baselines need a history: give --data, or --scenario",)
+        missing += ("other baselines need a history: give --scenario",)
     forecasts = {"model": p, **baselines}
     scores = score_forecasts(forecasts, y, np.arange(len(y)), resamples=resamples)
-    known = {*default_depths(), *kinds}
+    kind_names = {*default_depths(), *kinds}
     base_rate, hindsight = "base rate of the past", "share that made one, in hindsight"
     return ScoredForecast(
         scores=scores,
         calibration=reliability_table(p, y).to_dict("records"),
         reference=base_rate if is_past else hindsight,
         outcomes=happened,
-        notes=(*missing, *_notes(scores["model"], happened, forecast, known)),
+        notes=(*missing, *_notes(scores["model"], happened, forecast, kind_names)),
     )
 
 

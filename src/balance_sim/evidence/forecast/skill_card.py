@@ -11,7 +11,7 @@ import numpy as np
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, forecast_from
+from balance_sim.evidence.estimation.calibration import WINDOW, Prior, forecast_from
 from balance_sim.evidence.estimation.choices import Choices, OwnRecord
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
@@ -54,14 +54,14 @@ def skill_card(
     scenario: Scenario,
     record: OwnRecord,
     prior: Prior,
-    form: Form = FORM,
+    window: int = WINDOW,
     origins: tuple[int, ...] = (),
     resamples: int = 1000,
     say: Callable[[str], None] = lambda _: None,
 ) -> SkillCard:
     """One year ahead from each origin, by default the last five years of the record.
 
-    record: with the years before the first origin that the form's window asks for,
+    record: with the years before the first origin that the window asks for,
     where there are any. Raises DataError where no year can be forecast."""
     rows = own_rows(scenario, record)
     forecasts: list[dict[str, Floats]] = []
@@ -71,7 +71,7 @@ def skill_card(
         start = record.starts[origin]
         say(f"forecast of the year that begins on {start}")
         try:
-            years[origin], p = forecast_from(record, prior, form, origin)
+            years[origin], p = forecast_from(record, prior, window, origin)
         except DataError as error:
             notes.append(f"no forecast from {start}: {error.message}")
             continue

@@ -22,8 +22,7 @@ import yaml
 from pydantic import Field
 
 from balance_sim.evidence.estimation.calibration import (
-    FORM,
-    Form,
+    WINDOW,
     forecast_from,
     prior_of,
 )
@@ -114,9 +113,6 @@ def theories_text(
     scenario: Scenario, scores: TheoryScores, command: str, version: str
 ) -> str:
     """The file as text."""
-    theories = {}
-    for name, score in scores.as_dict().items():
-        theories[name] = TheoryScore(**score)
     file = TheoriesFile(
         command=command,
         version=version,
@@ -124,7 +120,7 @@ def theories_text(
         dyad_years=len(scores.y),
         record_sha256=record_digest(scenario),
         weights_sha256=weights_digest(),
-        theories=theories,
+        theories={name: TheoryScore(**row) for name, row in scores.as_dict().items()},
     )
     plain = file.model_dump(mode="json")
     layout: dict[str, Any] = {"width": 100, "default_flow_style": None}
@@ -156,7 +152,7 @@ def stacking_weights_beside(
 
 def score_theories(
     path: Path | str,
-    form: Form = FORM,
+    window: int = WINDOW,
     until: date | None = None,
     say: Callable[[str], Any] = lambda _: None,
 ) -> TheoryScores:
@@ -169,12 +165,12 @@ def score_theories(
         scenario = load_scenario(path, theory=theory, calibrated=False)
         prior = prior_of(scenario, fitted_distribution())
         end = until or scenario.start
-        record = own_record(scenario, form.window + CARD_YEARS, until=end)
+        record = own_record(scenario, window + CARD_YEARS, until=end)
         origins, years, p = record.years[-CARD_YEARS:], [], []
         for origin in origins:
             start = record.starts[origin]
             say(f"{theory}: forecast of the year that begins on {start}")
-            choices, probabilities = forecast_from(record, prior, form, origin)
+            choices, probabilities = forecast_from(record, prior, window, origin)
             years.append(choices.any_signed)
             p.append(probabilities)
         forecasts[theory], y = np.concatenate(p), np.concatenate(years)

@@ -130,10 +130,10 @@ def draw_gof(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A row a statistic: its 5-95 % band, and a dot for what was observed."""
     groups = [rows for _, rows in table.groupby("group", sort=False)]
     share = (len(table) + len(groups)) / len(axes)
-    before, columns = 0, [list[pd.DataFrame]() for _ in axes]
+    row_count, columns = 0, [list[pd.DataFrame]() for _ in axes]
     for rows in groups:
-        columns[min(int(before / share), len(axes) - 1)].append(rows)
-        before += len(rows) + 1
+        columns[min(int(row_count / share), len(axes) - 1)].append(rows)
+        row_count += len(rows) + 1
     for ax, column in zip(axes, columns, strict=True):
         _draw_column(ax, column)
     agreements = say.plural(int(table["agreements"].iloc[0]), "agreement")

@@ -185,8 +185,8 @@ def networks_fit(
     record = recorded(scenario) if observed is None else observed
     comparison = compare(facts_of(scenario), span, record, networks, runs)
     about = {"subject": "simulated networks", "title": title, "version": version()}
-    rest = {"residuals": None, "notes": notes_of(comparison)}
-    return GoodnessOfFit({"about": about, **comparison, **rest})
+    comparison |= {"residuals": None, "notes": notes_of(comparison)}
+    return GoodnessOfFit({"about": about} | comparison)
 
 
 def notes_of(comparison: dict[str, Any]) -> list[str]:

@@ -61,7 +61,8 @@ def posterior_draws(scenario: Scenario) -> Draws:
         text = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         message = f"cannot be read as a gzipped table: {error}"
-        raise refused(table, "", "E003", message, again) from None
+        code = "E001" if isinstance(error, FileNotFoundError) else "E003"
+        raise refused(table, "", code, message, again) from None
     if hashlib.sha256(text).hexdigest() != named.sha256:
         raise refused(table, "", "E503", "not the table of the head's sha256", again)
     lines = [line.split(",") for line in text.decode("ascii").splitlines()]

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv, ndtri
 
-from balance_sim.evidence.data.signals import SYMBOLIC
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
 from balance_sim.model.streams import PRIOR, stream_label
@@ -185,7 +184,7 @@ def factor_of(kind: str, field: str) -> str:
     opportunities with all types."""
     if field == "ceiling":
         return "priors.ceiling"
-    sort = "symbolic" if kind in SYMBOLIC else "material"
+    sort = "symbolic" if kind in SIGNAL_ORDER[:3] else "material"
     return f"priors.half_life_{sort}"
 
 

@@ -24,9 +24,6 @@ from balance_sim.scenario.defaults import (
     units,
 )
 from balance_sim.scenario.layout import (
-    AGREEMENT_KINDS,
-    AGREEMENT_STATUSES,
-    EVENT_KINDS,
     FROM_FILES,
     REQUIRED,
     SECTIONS,
@@ -35,6 +32,11 @@ from balance_sim.scenario.layout import (
 )
 from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import LAID_OVER
+from balance_sim.scenario.vocabulary import (
+    AGREEMENT_KINDS,
+    AGREEMENT_STATUSES,
+    EVENT_KINDS,
+)
 
 Plain = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -106,7 +108,7 @@ def json_schema() -> Plain:
 
 def _complete(defs: Plain) -> None:
     """What the defaults complete need not be written, and names come from lists where
-    the lists are known."""
+    the lists are known: kinds, statuses, terms, theories. A kind may be another too."""
     for name in ("parameters", "capability"):
         for key, field in defs[SINGLES[name].__name__]["properties"].items():
             field["default"] = default_tree().below(name).value_of(key)
@@ -166,8 +168,10 @@ def _mapping_of(value: Plain) -> Plain:
 
 
 def definitions(models: Iterable[type[Strict]]) -> Plain:
-    """The models as JSON Schema, and all that they hold, by name; titles left out,
-    which repeat the keys."""
+    """The models as JSON Schema, and all that they hold, by name.
+
+    models: pydantic's, of rows and of mappings. Titles are left out, which repeat the
+    keys."""
     from pydantic.json_schema import models_json_schema
 
     inputs: Any = [(model, "validation") for model in models]
