@@ -35,7 +35,7 @@ def asked(arm: str, *consents: float, busy: bool = False, barred: bool = False) 
 
 def test_a_signature_is_one_sentence() -> None:
     assert entry_sentence(SIGNED, NAMES) == (
-        "Australia and Japan sign an access agreement; talks since March; both fear China more than anyone"
+        "Australia and Japan sign an access agreement; talks since March 2025; both fear China more than anyone"
     )
 
 
