@@ -184,7 +184,7 @@ def _report(
     problems : Diagnostics
         Takes the diagnostic.
     """
-    steps = [step for step in details["loc"] if step != "[key]"]
+    steps = [step for step in details["loc"] if not str(step).startswith("[")]
     node, error_type = descend(root, steps), details["type"]
     context: dict[str, Any] = details.get("ctx", {})
     place, key_path = node.mark, joined(path, steps, root)
