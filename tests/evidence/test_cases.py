@@ -346,7 +346,6 @@ def test_the_window_ends_on_the_same_day_of_the_month_or_its_last():
         ({"participants": "DEU;NATO"}, "observers", "E604"),
         ({"window_months": "12.5"}, "window_months", "E604"),
         ({"visibility": "2"}, "visibility", "E605"),
-        ({"kind": "party"}, "kind", "E604"),
     ],
 )
 def test_what_is_refused(changes, column, code):
@@ -408,10 +407,8 @@ def test_which_states_there_were(code, year, there):
     assert (is_state_in(code, year) is None) == there
 
 
-def test_codes_of_the_date_and_abbreviations_of_cow():
-    assert [state_code(c) for c in ("SUN", "yug", "BUR", "AUH", "GMY", "NATO")] == [
-        "SUN", "YUG", "BUR", "AUT", "DEU", None,
-    ]  # fmt: skip
+def test_codes_of_the_date_are_codes():
+    assert [state_code(c) for c in ("SUN", "yug", "BUR", "NATO")] == ["SUN", "YUG", "BUR", None]
 
 
 def test_both_code_tables_name_the_same_states_in_the_same_years():

@@ -152,7 +152,7 @@ WRONG_FILES = [
     (read_nmc, 'ccode,year,cinc\n2,2000,"0\n.1"\n', "E604", 2, "cinc", "0\n.1"),
     (read_nmc, 'ccode,year,cinc,note\n2,2000,0.1,"a\nb"\n2,2001,x,\n', "E604", 4, "cinc", "x"),
     (read_nmc, "ccode,year,cinc\n2,2000,0.1\n  \n\n , ,\n2,2001,x\n", "E604", 6, "cinc", "x"),
-    (read_nmc, "", "E603", 1, None, None),
+    (read_nmc, "", "E602", 1, None, None),
     (read_nmc, "ccode,year,cinc\n99999999999999999999,2000,0.1\n", "E605", 2, "ccode", "9" * 20),
     (read_nmc, "ccode,year,cinc\n2,2000,0.1,9,9\n", "E602", 2, None, None),
     (read_nmc, 'ccode,year,cinc\n2,2000,"0.1\n', "E602", 2, None, None),

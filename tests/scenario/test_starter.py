@@ -41,12 +41,6 @@ def test_its_event_has_an_effect_through_its_targets(tmp_path):
     assert aimless.effect == pytest.approx(aimless.parts["picture"]) and 0 < aimless.effect < found.effect / 50
 
 
-def test_its_first_line_names_the_schema_for_editors(tmp_path):
-    text = new_scenario("mine")
-    assert text.startswith("# yaml-language-server: $schema=balance-sim.schema.json\n")
-    assert "`balance-sim schema >\n# balance-sim.schema.json`" in text
-
-
 def test_at_a_terminal_the_base_rate_is_asked_for(tmp_path):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "balance_sim", "new", "mine"]

@@ -108,10 +108,12 @@ class Sources:
             folder = _package_scenarios()
         is_beside = folder == self.folder or base in self.of_package
         names = [written, f"{written}.yaml"] if key == "extends" else [written]
-        here = folder / Path(base).parent if is_beside else folder
-        paths = [here / name for name in names if self._exists(here / name)]
+        home_folder = folder / Path(base).parent if is_beside else folder
+        paths = [
+            home_folder / name for name in names if self._exists(home_folder / name)
+        ]
         normal = os.path.realpath if self.held is None else posixpath.normpath
-        real = Path(normal([*paths, here / written][0]))
+        real = Path(normal([*paths, home_folder / written][0]))
         if _OUTSIDE.match(written) or not real.is_relative_to(folder):
             why = f"`{shown(written)}` lies outside the scenario's folder"
             raise refused(mark, key, "E501", why, hint)
@@ -143,9 +145,9 @@ class Sources:
         names = (written, f"{written}.yaml")
         if key != "extends" or self.held is not None or Path(written).name != written:
             return False
-        here = self.folder / Path(base).parent
-        is_here = any(self._exists(here / name) for name in names)
-        return not is_here and any(
+        home_folder = self.folder / Path(base).parent
+        is_present = any(self._exists(home_folder / name) for name in names)
+        return not is_present and any(
             self._exists(_package_scenarios() / name) for name in names
         )
 
@@ -239,9 +241,9 @@ def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
     label = shown(written, 200)
     files = [*named_files(Path()), *shipped_files()]
     names = {file.stem for place, file in files if place == folder}
-    beside = Path(written.replace("\0", "")).parent.glob("*.yaml")
+    siblings = Path(written.replace("\0", "")).parent.glob("*.yaml")
     stems = [file.stem for _, file in files]
-    hint = did_you_mean(written, [*stems, *map(str, beside)])
+    hint = did_you_mean(written, [*stems, *map(str, siblings)])
     hint = hint or f"these are known: {listed(sorted(names))} (balance-sim list)"
     return refused(Mark(label, 1, 1), "", "E001", f"not found: `{label}`", hint)
 

@@ -191,6 +191,9 @@ class WithActors(Strict):
         for role, others in self.ROLES.items():
             taken = [name for other in others for name in _listed(values[other])]
             values[role] = info.context.expanded(values[role], taken)
+            twice = listed(sorted({*values[role]} & {*taken}))
+            if twice:
+                raise refusal("E306", f"{twice} in two roles", "name each actor once")
             is_needed = type(self).model_fields[role].is_required()
             if is_needed and not values[role] and info.context.is_whole:
                 raise refusal("E212", f"`{role}` names no state of the scenario")
@@ -222,7 +225,7 @@ class State(SectionRow):
     `nuclear_since`: from when it has nuclear weapons; blank: it has none at the
     start."""
 
-    ROLES = {"patrons": ()}
+    ROLES = {"patrons": ("id",)}
     id: Identifier
     name: Text = ""
     gdp_bn: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
@@ -631,9 +634,9 @@ def _with_rest(
         raise refusal("E306", why, "name each state in one")
     unnamed: set[str] = {*getattr(info.context, "roster", ())} - {*members}
     if unnamed:
-        rest = audiences.get("rest", Audience())
-        codes = tuple(sorted({*rest.members, *unnamed}))
-        audiences["rest"] = rest.model_copy(update={"members": codes})
+        audience = audiences.get("rest", Audience())
+        codes = tuple(sorted({*audience.members, *unnamed}))
+        audiences["rest"] = audience.model_copy(update={"members": codes})
     return _by_name(audiences)
 
 

@@ -269,23 +269,14 @@ class FilteredSums:
                 moment - since,
                 ladder.talks_shape[kind],
                 ladder.talks_days[kind],
-                self._collapse,
+                self.world.rules.collapse_rate / DAYS_PER_YEAR,
             )
         return gained
-
-    @property
-    def _collapse(self) -> float:
-        """Collapses a day."""
-        return self.world.rules.collapse_rate / DAYS_PER_YEAR
 
     @property
     def security(self) -> Bools:
         """(M,) which types are security agreements."""
         return self.world.ladder.security
-
-    def _opened(self, window: int) -> Floats:
-        """(C,) talks that open at each opportunity and are signed within a window."""
-        return self.simulated.consent * self.prospect.signed[window]
 
     @cached_property
     def _by_class(self) -> dict[int, Floats]:
@@ -305,7 +296,8 @@ class FilteredSums:
             at_start = np.einsum(
                 "rpm,pd->rmd", self.prospect.talks[window], is_direction
             )
-            number = np.bincount(opened, self._opened(window), size)
+            signed = self.simulated.consent * self.prospect.signed[window]
+            number = np.bincount(opened, signed, size)
             number = number + np.bincount(hastened, self._haste[window], size)
             by_window[window] = number.reshape(shape) + at_start
         return by_window
@@ -325,7 +317,8 @@ class FilteredSums:
         is_security, dyads = self.security.astype(float), len(self.world.first)
         opportunities, hastened = self.opportunities, self.simulated.hastened
         place = opportunities.run * dyads + opportunities.dyad
-        opened = self._opened(window) * is_security[opportunities.kind]
+        opened = self.simulated.consent * self.prospect.signed[window]
+        opened = opened * is_security[opportunities.kind]
         number = np.bincount(place, opened, minlength=self.runs * dyads)
         # of no opportunity it counts in integers
         number = number.astype(float).reshape(self.runs, dyads)
@@ -379,8 +372,9 @@ class FilteredSums:
         has_lag = ladder.force_days > 0
         shape = ladder.force_shape[kind]
         mean = np.where(has_lag, ladder.force_days, 1.0)[kind]
-        late = signed_within(stop - signed, shape, mean, self._collapse)
-        early = signed_within(first - signed, shape, mean, self._collapse)
+        lag = shape, mean, self.world.rules.collapse_rate / DAYS_PER_YEAR
+        late = signed_within(stop - signed, *lag)
+        early = signed_within(first - signed, *lag)
         in_window = (signed >= first) & (signed < stop)
         later = np.where(has_lag[kind], late - early, in_window)
         return np.asarray((1.0 - ladder.at_once[kind]) * later)

@@ -98,13 +98,6 @@ def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
     return coded(table[name], str, object)
 
 
-def positions(table: pa.Table, name: str, words: Sequence[str]) -> Ints:
-    """Position of each row's word among `words`. Raises KeyError for one that is not
-    among them."""
-    place = {word: k for k, word in enumerate(words)}
-    return coded(table[name], place.__getitem__, np.int64)
-
-
 def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa.Table:
     """The rows of some arms, or of all others."""
     inside = pc.is_in(table["arm"].cast(pa.string()), pa.array(arms))
@@ -176,7 +169,7 @@ def days_to_signature(agreements: pa.Table, focal_day: int) -> Ints:
 def new_rows(agreements: pa.Table, focal_day: int, window: float = np.inf) -> Bools:
     """(K,) which rows of a table of agreements are new, and signed within a window
     after the focal date."""
-    origin = positions(agreements, "origin", ORIGINS)
+    origin = coded(agreements["origin"], ORIGINS.index, np.int64)
     return is_new(origin, days_to_signature(agreements, focal_day), window)
 
 

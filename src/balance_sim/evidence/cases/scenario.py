@@ -109,8 +109,11 @@ def build_case(
     series say of the level. Nothing dated on or after the signal is read into the
     scenario. Raises DataError."""
     if not IDENTIFIER.fullmatch(name):
-        hint = "Take letters, digits, _ and -, up to 64 of them"
-        raise DataError("this is no name for a scenario", hint, value=name)
+        raise DataError(
+            "this is no name for a scenario",
+            "Take letters, digits, _ and -, up to 64 of them",
+            value=name,
+        )
     SOURCES["capability"].require(Path(data_dir))
     actors, notes = _actors(case)
     record = Record.of(data_dir, actors, case.signal_date)
@@ -216,15 +219,21 @@ def _actors(case: Case) -> tuple[list[Actor], list[str]]:
         if state is None:
             left_out.append(f"Left out: {reason or f'`{code}` has no COW number'}.")
             if column == "participants":
-                message = f"a participant was no state at the time: {reason}"
                 raise case.refused(
-                    message, "Correct the code or the date", column, code
+                    f"a participant was no state at the time: {reason}",
+                    "Correct the code or the date",
+                    column,
+                    code,
                 )
             continue
         for namesake in actors.values():
             if namesake.iso3 == state.iso3:
-                message = f"{namesake.code} and {code} are one state"
-                raise case.refused(message, "Name it once", column, code)
+                raise case.refused(
+                    f"{namesake.code} and {code} are one state",
+                    "Name it once",
+                    column,
+                    code,
+                )
         actors[code] = state
     if len(actors) < 3:
         message = "three states that were there at the time are needed, participants"

@@ -97,10 +97,7 @@ def fit(
             relation = "has no meaning with" if events else "belongs to"
             raise click.UsageError(f"{option.opts[0]} {relation} --events")
     if events:
-        file = out or Path("event_weights.yaml")
-        wanted = {name: given[name] for name in (*OF_EVENTS, "first", "last")}
-        defaults = {str(option.name): option.default for option in ctx.command.params}
-        fit_events(data, wanted, defaults, file)
+        fit_events(data, given, out or Path("event_weights.yaml"))
     else:
         _fit_agreements(data, given, out or Path("parameters.yaml"))
 
@@ -115,14 +112,14 @@ def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
 
-    first, last, more = given["first"], given["last"], given["agreements"]
+    first, last, agreements = given["first"], given["last"], given["agreements"]
     first = FIRST_YEAR if first is None else first
-    last = agreements_end(data, more) if last is None else last
+    last = agreements_end(data, agreements) if last is None else last
     decades = (last - first + 1) / 10
     seconds = {"reading": 2 * decades, "terms": 10 * decades, "weights": 40 * decades}
     with Steps(seconds) as steps:
         steps.begin("reading")
-        history = load_history(data, first, last, agreements=more)
+        history = load_history(data, first, last, agreements=agreements)
         steps.begin("terms")
         names = None
         if given["terms"] is not None:
@@ -135,8 +132,8 @@ def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
             message = "no agreement was signed in these years"
             raise DataError(message, "Give a longer period", path=data)
         steps.begin("weights")
-        parts = choices.within_and_between(record.with_kinds(signed))
-        result = fitting.fit(parts, levels=True, cluster=True, signs=True)
+        record = choices.within_and_between(record.with_kinds(signed))
+        result = fitting.fit(record, levels=True, cluster=True, signs=True)
     written = parameter_files.fitted_record(
         result, history, options.command_line(), version()
     )

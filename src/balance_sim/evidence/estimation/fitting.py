@@ -333,6 +333,6 @@ def _collinear(information: Floats, names: Sequence[str], least: float) -> list[
             members = np.argsort(-np.abs(vector))
             members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
             loads = " ".join(f"{vector[k]:+.2f} {names[k]}" for k in members)
-            left = max(float(value), 0.0)
-            combinations.append(f"{loads} (information left {left:.2g})")
+            share = max(float(value), 0.0)
+            combinations.append(f"{loads} (information left {share:.2g})")
     return combinations

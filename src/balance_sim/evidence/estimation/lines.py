@@ -99,5 +99,7 @@ def calibration_lines(
         for i in (*order[:SHOWN], *order[-SHOWN:]):
             name = names.get(posterior.states[i], posterior.states[i])
             states.append(f"{name} {intercepts[i]:+.2f} ({errors[i]:.2f})")
-        most, least = ", ".join(states[:SHOWN]), ", ".join(states[SHOWN:])
-        yield from wrapped(f"  {title}, most readily: {most}; least: {least}", "    ")
+        eager, reluctant = ", ".join(states[:SHOWN]), ", ".join(states[SHOWN:])
+        yield from wrapped(
+            f"  {title}, most readily: {eager}; least: {reluctant}", "    "
+        )
