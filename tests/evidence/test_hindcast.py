@@ -295,4 +295,3 @@ def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ScenarioError, match=message):
         read_hindcast_plan(path)
-

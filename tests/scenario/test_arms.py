@@ -178,7 +178,7 @@ def test_arms_of_a_scenario_that_was_sent_to_a_worker(beijing):
     ("settings", "code", "path"),
     [
         ("events.aid.accord: usa_jp", "E309", "events.aid.accord"),
-        ("states.KOR.patrons: [KOR]", "E306", "states.KOR.patrons"),
+        ("states.KOR.patrons: [KOR]", "E306", "states.KOR"),
         ("accords.jpn-kor-talks.opened: 2025-09-05", "E215", "accords.jpn-kor-talks.opened"),
     ],
 )
