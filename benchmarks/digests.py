@@ -104,10 +104,10 @@ def study(tree: Tree, folder: Path, *words: str) -> dict[str, Any]:
     record = {"stdout": tree.document(folder, *words, "--out", "study")}
     summary = folder / "study" / "summary.json"
     record["summary"] = json.loads(summary.read_text(encoding="utf-8"))
-    for table in ("runs", "accords"):
-        target = f"{table}.csv"
+    for name, table in (("runs", "replications"), ("accords", "agreements")):
+        target = f"{name}.csv"
         tree.output(folder, "export", "study", "--table", table, "--out", target)
-        record[f"export {table}"] = sha256(folder / target)
+        record[f"export {name}"] = sha256(folder / target)
     return record
 
 

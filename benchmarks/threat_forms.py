@@ -40,10 +40,8 @@ def main() -> None:
     ):
         if term_of(name) in THREAT:
             print(f"  {name:28s}{value:9.3f} ({error:.3f})")
-    for one in found.conflicts:
-        print(
-            f"  {one.name:28s}{one.estimate:9.3f} ({one.standard_error:.3f})  in conflict"
-        )
+    for name, value, error in found.conflicts:
+        print(f"  {name:28s}{value:9.3f} ({error:.3f})  in conflict")
     parts = []
     for year in range(FIRST, LAST + 1):
         past, now = record.within(year - WINDOW, year - 1), record.within(year, year)

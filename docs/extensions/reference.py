@@ -111,6 +111,7 @@ def _places(schema: Plain) -> dict[str, list[str]]:
         for key, child in node.get("properties", {}).items():
             walk(child, f"{path}.{key}" if path else key)
         walk(node.get("anyOf"), path)
+        walk(node.get("oneOf"), path)
         walk(node.get("allOf"), path)
         walk(node.get("items"), f"{path}[]")
         named = node.get("additionalProperties")

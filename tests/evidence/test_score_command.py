@@ -133,25 +133,6 @@ def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path])
     assert "the agreements in some.csv end in 1999, the forecast in 2001" in found["notes"]
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("ZZZ,USA,0.1", "line 2, column iso3_a"),
-        ("USA,usa,0.1", "line 2, column iso3_b"),
-        ("USA,SSD,0.1", "line 2, column iso3_b"),
-        ("USA,GBR,12%", "line 2, column p"),
-        ("USA,GBR,", "line 2, column p"),
-        ("USA,GBR,0.1\nGBR,USA,0.1", "line 3, column iso3_a"),
-        ("", "there is no dyad to forecast"),
-    ],
-)
-def test_rows_that_are_refused(files: dict[str, Path], rows: str, message: str) -> None:
-    files["forecast"].write_text(f"iso3_a,iso3_b,p\n{rows}\n", encoding="utf-8")
-    code, text = score(files["forecast"], files["some"], *YEAR)
-    assert code == 4
-    assert message in text
-
-
 def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_path: Path) -> None:
     frozen = tmp_path / "frozen.json"
     assert score(files["forecast"], *YEAR, "--freeze", frozen)[0] == 0

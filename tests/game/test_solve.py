@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,6 @@ def test_a_replication_archive_of_a_game_is_reproduced(tmp_path: Path) -> None:
         done = runner.invoke(main, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
     assert done.stdout.startswith("reproduced to the last bit")
-    inputs = tmp_path / "files" / "inputs"
-    assert (inputs / "security_dilemma.yaml").read_bytes() == DILEMMA.read_bytes()
-    assert (inputs / "scenario" / "world.yaml").is_file()
+    with zipfile.ZipFile(tmp_path / "g.zip") as archive:
+        assert archive.read("inputs/security_dilemma.yaml") == DILEMMA.read_bytes()
+        assert "inputs/scenario/world.yaml" in archive.namelist()

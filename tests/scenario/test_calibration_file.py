@@ -140,5 +140,3 @@ def test_no_file_and_no_calibration(copy: Path) -> None:
     start = text.index("calibration: ")
     copy.write_text(text[:start] + "calibration: null\n" + text[text.index("\n", start) + 1 :])
     assert load_scenario(copy).frailties == ()
-
-

@@ -80,5 +80,3 @@ def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:
         (3, "cases[1].weight", "E203"),
         (4, "cases[2].wait", "E101"),
     ]
-
-

@@ -78,11 +78,6 @@ def test_a_table(world, name):
     ends_in_bounds(world.path)
 
 
-def test_a_file_holds_no_more_values_than_there_may_be(world):
-    found = world.write(SCENARIOS["values"](world.text)).errors()
-    assert [one.code for one in found] == ["E022"]
-
-
 def test_a_cell_holds_no_more_items_than_there_may_be(world):
     (found,) = world.table("states", "139.69,USA", "139.69," + "USA;" * 1000).errors()
     assert (found.code, found.col) == ("E022", 10)

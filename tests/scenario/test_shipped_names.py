@@ -61,25 +61,11 @@ def test_commands_of_plans_take_a_bare_name(empty: Path) -> None:
     assert code == 4 and "this is an experiment, not a plan of cases" in told
 
 
-def test_the_same_scenario_by_name_and_by_path() -> None:
-    by_name, by_path = (load_scenario(one) for one in ("solomon_2022", ROOT / "scenarios" / "solomon_2022.yaml"))
-    assert by_name.sha256 == by_path.sha256 and by_name.name == by_path.name
-    assert load_experiment("theories").scenario.name == "beijing_2025"
-
-
 def test_an_experiment_of_ones_own_may_name_a_shipped_scenario(empty: Path) -> None:
     text = "schema: 1\nscenario: solomon_2022\nfactors: {parameters.beta: [0.2, 0.4]}\nruns: 2\n"
     (empty / "mine.yaml").write_text(text)
     assert load_experiment("mine").scenario.sha256 == load_scenario("solomon_2022").sha256
     assert "scenario/solomon_2022.yaml" in experiment_files("mine")
-
-
-def test_an_experiment_and_a_game_of_the_name_of_a_scenario(empty: Path) -> None:
-    """`game beijing_2025` is the game, though a scenario of the name is shipped and sought first elsewhere."""
-    from balance_sim.games.plan import load_game
-
-    assert load_game("beijing_2025").players
-    assert load_scenario("beijing_2025").focal == "parade"
 
 
 def test_a_file_here_comes_first(empty: Path) -> None:

@@ -29,15 +29,13 @@ SIGNED = Entry(
 
 def asked(arm: str, *consents: float, busy: bool = False, barred: bool = False) -> AskedDyad:
     """Both sides at an opportunity that each passes at more than 0.5."""
-    first, second = (
-        AskedState(state, consent, 0.5) for state, consent in zip(("AUS", "JPN"), consents, strict=True)
-    )
+    first, second = (AskedState(state, consent, 0.5) for state, consent in zip(("AUS", "JPN"), consents, strict=True))
     return AskedDyad(arm, busy, (first, second), barred)
 
 
 def test_a_signature_is_one_sentence() -> None:
     assert entry_sentence(SIGNED, NAMES) == (
-        "Australia and Japan sign an access agreement; talks since March; both fear China more than anyone"
+        "Australia and Japan sign an access agreement; talks since March 2025; both fear China more than anyone"
     )
 
 

@@ -75,7 +75,7 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     assert draw_arms(arms_table(result), ax=grid[0, 1]) is figure
     assert draw_dyads(dyads_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
     assert figure.get_suptitle() == ""
-    assert "arm differs detectably" in grid[0, 1].get_title(loc="left")
+    assert "None of 2 arms shows a detectable effect" in grid[0, 1].get_title(loc="left")
 
 
 def test_drawing_leaves_the_users_settings_alone() -> None:
@@ -100,9 +100,7 @@ def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
 
 
 def test_labels_are_spread_in_order() -> None:
-    spread = apart([1.0, 1.0, 5.0, 1.1], gap=1.0)
-    assert spread[2] == 5.0
-    assert sorted(spread) == pytest.approx([3.1 / 3 - 1, 3.1 / 3, 3.1 / 3 + 1, 5.0])
+    assert apart([1.0, 1.0, 5.0, 1.1], gap=1.0) == [1.0, 2.0, 5.0, 3.0]
     assert apart([3.0, 1.0], gap=1.0) == [3.0, 1.0]
 
 

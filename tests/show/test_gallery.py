@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.show.atlas import thinned
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.effects import arms_table
 from balance_sim.show.figures.world import map_table, states_table
@@ -41,13 +40,6 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
     assert table.attrs["layout"].places["JPN"] == (140, 36)
     assert not map_table(four_runs())["arc"].any()
-
-
-def test_thinning_keeps_a_ring() -> None:
-    x, y = np.cos(np.linspace(0, 2 * np.pi, 400)), np.sin(np.linspace(0, 2 * np.pi, 400))
-    few = thinned(x, y)
-    assert 200 < len(few[0]) <= 400
-    assert len(thinned(x * 0.001, y * 0.001)[0]) == 3
 
 
 def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:

@@ -126,9 +126,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
         (("one_year_ahead", "model", "log_skill_ci95"), None),
     ],
 )
-def test_what_a_report_could_not_read_is_refused(
-    tmp_path: Path, keys: tuple[str | int, ...], value: object
-) -> None:
+def test_what_a_report_could_not_read_is_refused(tmp_path: Path, keys: tuple[str | int, ...], value: object) -> None:
     document = hindcast_document()
     at: Any = document
     for key in keys[:-1]:

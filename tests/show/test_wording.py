@@ -6,44 +6,18 @@ import math
 
 import pytest
 from balance_sim.show.wording import (
+    change_words,
     decimals,
     digits,
     interval,
-    levels,
     number,
     percent,
     printable,
     signed,
-    verdict,
     within,
 )
 
 NAN = math.nan
-
-
-@pytest.mark.parametrize(
-    ("mean", "lo", "hi", "n", "expected"),
-    [
-        (0.16, 0.10, 0.22, 200, "more"),
-        (-0.07, -0.11, -0.03, 200, "fewer"),
-        (0.03, -0.01, 0.07, 200, "not detectable"),
-        (0.02, 0.0, 0.04, 200, "not detectable"),
-        (0.0, 0.0, 0.0, 200, "none"),
-        (1.0, 1.0, 1.0, 200, "more"),
-        (2.0, NAN, NAN, 1, "one run"),
-        (NAN, NAN, NAN, 0, "nothing run"),
-    ],
-)
-def test_verdict(mean: float, lo: float, hi: float, n: int, expected: str) -> None:
-    assert verdict(mean, lo, hi, n) == expected
-
-
-def test_two_levels_show_that_they_differ_and_no_more() -> None:
-    assert levels(23.5, 23.62, 3) == ("23.5", "23.6")
-    assert levels(23.514, 23.516, 3) == ("23.514", "23.516")
-    assert levels(10.53, 10.549, 3) == ("10.53", "10.55")
-    assert levels(23.5, 23.5, 3) == ("23.5", "23.5")
-    assert [within(days) for days in (365, 30, 1)] == ["within a year", "within 30 days", "within 1 day"]
 
 
 def test_decimals_follow_the_error_and_keep_a_bound_off_zero() -> None:
@@ -91,3 +65,20 @@ def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> N
 
 def test_terminal_escapes_are_not_printed() -> None:
     assert printable("a\x1b[31mb\n c") == "a [31mb c"
+
+
+@pytest.mark.parametrize(
+    ("mean", "lo", "hi", "words"),
+    [
+        (0.16, 0.10, 0.22, "expected pacts rise from 2.00 to 2.16 (+0.16;"),
+        (-0.07, -0.11, -0.03, "expected pacts fall from 2.00 to 1.93 (-0.07;"),
+        (0.03, -0.01, 0.07, "no detectable effect on expected pacts (+0.03;"),
+        (0.02, 0.0, 0.04, "no detectable effect"),
+        (0.0, 0.0, 0.0, "no effect on expected pacts"),
+        (2.0, NAN, NAN, "2.00 pacts without it and 4.00 with it, in one replication"),
+    ],
+)
+def test_a_change_is_told_by_its_interval(mean: float, lo: float, hi: float, words: str) -> None:
+    effect = {"mean": mean, "lo": lo, "hi": hi, "mcse": 0.02, "n": 9}
+    assert change_words(effect, 2.0, 2.0 + mean, "pacts").startswith(words)
+    assert [within(days) for days in (365, 30, 1)] == ["within a year", "within 30 days", "within 1 day"]

@@ -23,7 +23,7 @@ from balance_sim.show.wording import page_width
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
-CHOSEN = "chosen"
+CHOSEN = -1
 """In place of a number: the replications of least, median and largest effect."""
 TOP_DYADS = 5
 TOP_MOMENT = "+7"
@@ -46,6 +46,7 @@ Answer = tuple[dict[str, Any], list[str]]
 @click.option(
     "--run",
     "replication",
+    type=click.IntRange(CHOSEN),
     is_flag=False,
     flag_value=CHOSEN,
     metavar="[K]",
@@ -76,7 +77,7 @@ def explain(
     results: Path,
     dyad: str | None,
     kind: str | None,
-    replication: str | None,
+    replication: int | None,
     attribution: bool,
     runs: int | None,
     arm: str | None,
@@ -89,8 +90,7 @@ def explain(
     from balance_sim.effects.explain import explainable, keep
     from balance_sim.study.result import open_result
 
-    number = _number(replication)
-    if attribution and (dyad or replication):
+    if attribution and (dyad or replication is not None):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
     if dyad is not None and replication == CHOSEN:
         raise click.UsageError("--dyad needs the number of the replication: --run K")
@@ -98,9 +98,11 @@ def explain(
     explainable(result)
     arm = arm or _default_arm(results)
     if dyad is not None:
-        document, lines = _dyad(result, _states(dyad, result), kind, runs, number, arm)
+        document, lines = _dyad(
+            result, _states(dyad, result), kind, runs, replication, arm
+        )
     elif replication is not None:
-        document, lines = _replications(result, number, arm)
+        document, lines = _replications(result, replication, arm)
     else:
         document, lines = _attribution(result, runs, workers, arm)
         if not attribution:
@@ -108,21 +110,6 @@ def explain(
             document, lines = document | dyads, [*lines, "", *more]
     keep(result, document)
     options.answer(document, lines)
-
-
-def _number(replication: str | None) -> int | None:
-    """Return the number of a replication; None where none is given.
-
-    Raises
-    ------
-    click.UsageError : for anything else
-    """
-    if replication is None or replication == CHOSEN:
-        return None
-    if not replication.isdecimal():
-        problem = f"--run takes the number of a replication, got `{replication}`"
-        raise click.UsageError(f"{problem}; put RESULTS before --run")
-    return int(replication)
 
 
 def _default_arm(results: Path) -> str | None:
@@ -178,13 +165,13 @@ def _dyad(
     return _by_dyad(explained), list(lines)
 
 
-def _replications(result: Result, number: int | None, arm: str | None) -> Answer:
+def _replications(result: Result, number: int, arm: str | None) -> Answer:
     """Tell one replication day by day, or those of least, median and largest effect."""
     from balance_sim.effects.explain.timeline import RULE, chosen_runs, tell
 
     document: dict[str, Any] = {"timelines": {}}
     lines: list[str] = []
-    if number is None:
+    if number == CHOSEN:
         choices = chosen_runs(result, arm)
         document["chosen"] = choices | {"rule": RULE}
         lines = [*RULE.splitlines(), ""]

@@ -74,9 +74,6 @@ json_option = click.option(
     callback=_remember_json,
     help="Print one JSON document on stdout and nothing else.",
 )
-verbose_option = click.option(
-    "--verbose", "-v", is_flag=True, help="Print all there is, not the finding alone."
-)
 set_option = click.option(
     "--set",
     "settings",

@@ -77,17 +77,7 @@ class ExitCode(enum.IntEnum):
 
 KEYS = ("file", "line", "col", "path", "code", "message", "allowed", "suggestion")
 """Of the record of a problem, for --json."""
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
-UNWRITABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-)
 
 
 class Commands(click.Group):
@@ -247,17 +237,15 @@ def _code_and_message(error: Exception) -> tuple[ExitCode, str]:
 
     if isinstance(error, BalanceSimError):
         return ExitCode(error.exit_code), str(error)
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, MemoryError) or number in EXHAUSTED:
-        reason = "no memory is left" if number is None else os.strerror(number)
-        advice = "the same command goes on with fewer --workers, or once others ended"
-        message = f"{reason}. What was finished is kept: {advice} (see `ulimit -n`)."
+    kept = "What was finished is kept: the same command goes on"
+    if isinstance(error, MemoryError):
+        message = f"no memory is left. {kept} with fewer --workers."
         return ExitCode.UNWRITABLE, message
-    if number in UNWRITABLE:
-        return ExitCode.UNWRITABLE, f"cannot write: {error}"
-    if number in UNREADABLE and isinstance(error, OSError) and error.filename:
-        name = shown(os.fsdecode(error.filename), 200)
-        return ExitCode.BAD_INPUT, f"{name}: {error.strerror}"
+    if isinstance(error, OSError):
+        if error.errno in UNREADABLE and error.filename:
+            name = shown(os.fsdecode(error.filename), 200)
+            return ExitCode.BAD_INPUT, f"{name}: {error.strerror}"
+        return ExitCode.UNWRITABLE, f"cannot write: {error}. {kept}."
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         if package in EXTRAS:

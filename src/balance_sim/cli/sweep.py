@@ -182,15 +182,8 @@ def effects_lines(result: SweepResult, folder: Path) -> Iterator[str]:
 
 def _point(result: SweepResult, row: dict[Any, Any]) -> str:
     """Return the label of a point, or the values of its first factors."""
-    label: str = result.table.points[row["point"]].label
-    if label:
-        return label
-    words = []
-    for path in result.paths[:MOST_FACTORS]:
-        value = row[path]
-        if isinstance(value, float):
-            value = f"{value:.4g}"
-        elif isinstance(value, tuple | list):
-            value = "+".join(map(str, value))
-        words.append(f"{factor_words(path)} {value}")
-    return ", ".join(words)
+    from balance_sim.show.report.tables import cell
+
+    paths = result.paths[:MOST_FACTORS]
+    words = [f"{factor_words(path)} {cell(row[path])}" for path in paths]
+    return result.table.points[row["point"]].label or ", ".join(words)

@@ -198,10 +198,9 @@ class Participants:
         expected = self.signatures.signed(self.course, self.idle, self.windows)
         self.without = expected.signed[longest]
         self.roster = {code: i for i, code in enumerate(world.codes)}
-        self.real: StateSet = tuple(
-            members(event.principals, lacking.groups, self.roster)
-        )
-        self._casts: dict[StateSet, EventRoles] = {}
+        principals = members(event.principals, lacking.groups, self.roster)
+        self.real: StateSet = tuple(principals)
+        self._casts = {self.real: focal_roles(worlds)}
 
     def family(self, most: int) -> PlaceboFamily:
         """The event among so many sets of like size."""
@@ -253,10 +252,9 @@ class Participants:
         first = -(-stratum * len(sets) // strata)
         stop = -(-(stratum + 1) * len(sets) // strata)
         stratum_sets = [sets[k] for k in order[first:stop]]
-        alike = [
-            states for states in stratum_sets if self._is_different(states, size // 2)
-        ]
-        keys = [self._key(states) for states in alike]
+        alike = [s for s in stratum_sets if len({*s} & {*self.real}) <= size // 2]
+        labels = [clocks.label(self.label(states)) for states in alike]
+        keys = [int(clocks.absorb(stream_label(PLACEBO), label)) for label in labels]
         return [alike[k] for k in np.argsort(keys, kind="stable")]
 
     def _candidates(self) -> list[StateSet]:
@@ -268,28 +266,19 @@ class Participants:
         drawn = drawn_sets(world, size, MOST_SETS // 4)
         return [self.real, *(states for states in drawn if states != self.real)]
 
-    def _is_different(self, states: StateSet, most_shared: int) -> bool:
-        return len({*states} & {*self.real}) <= most_shared
-
-    def _key(self, states: StateSet) -> int:
-        label = clocks.label(self.label(states))
-        return int(clocks.absorb(stream_label(PLACEBO), label))
-
     def effect(self, principals: StateSet) -> float | None:
         """Expected counter-balancing agreements more with these principals; None where
         no dyad would count."""
-        dyads = np.flatnonzero(self.direction(principals) == COUNTER)
-        if not len(dyads):
-            return None
-        return self.effect_of(self.event_of(principals), dyads)
+        dyads = np.flatnonzero(self.cast(principals).direction == COUNTER)
+        event = self.event_of(principals)
+        return self.effect_of(event, dyads) if len(dyads) else None
 
     def effect_of(self, event: Event, dyads: Ints) -> float:
         """Expected agreements of these dyads more with an event than in the control
         arm."""
-        world = with_event(self.control, self.scenario, event)
-        having = course(
-            world, self.worlds.baseline, dyads, start=self.start, beside=self.course
-        )
+        world, common = with_event(self.control, self.scenario, event), self.course
+        baseline = self.worlds.baseline
+        having = course(world, baseline, dyads, start=self.start, beside=common)
         idle = self.idle[:, dyads]
         expected = self.signatures.signed(having, idle, self.windows)
         return security_gain(expected, self.without[dyads])
@@ -299,22 +288,16 @@ class Participants:
         guests."""
         if principals == self.real:
             return self.event
-        return self.event.model_copy(
-            update={
-                "principals": self._codes(principals),
-                "host": self.host(principals),
-                "targets": self._others(self.event.targets, principals),
-                "guests": self._others(self.event.guests, principals),
-            }
-        )
+        groups = self.scenario.groups
+        changes: dict[str, Any] = {"host": self.host(principals)}
+        for name in ("targets", "guests"):
+            states = members(getattr(self.event, name), groups, self.roster)
+            changes[name] = self._codes({*states} - {*principals})
+        changes["principals"] = self._codes(principals)
+        return self.event.model_copy(update=changes)
 
     def _codes(self, states: Iterable[int]) -> tuple[str, ...]:
         return tuple(sorted(self.control.codes[i] for i in states))
-
-    def _others(self, actors: Iterable[str], principals: StateSet) -> tuple[str, ...]:
-        """Codes of those actors that are not among some states."""
-        states = members(actors, self.scenario.groups, self.roster)
-        return self._codes(i for i in states if i not in principals)
 
     def host(self, principals: StateSet) -> str | None:
         """The most capable of them where one of the event's principals is its host;
@@ -324,16 +307,8 @@ class Participants:
         codes, capability = self.control.codes, self.control.capability
         return codes[max(principals, key=lambda i: (capability[i], codes[i]))]
 
-    def direction(self, principals: StateSet) -> Ints:
-        """(P,) direction of each dyad where these take part."""
-        if principals == self.real:
-            return self.worlds.baseline.direction
-        return self.cast(principals).direction
-
     def cast(self, principals: StateSet) -> EventRoles:
         """Who has which role where these take part."""
-        if principals == self.real:
-            return focal_roles(self.worlds)
         if principals not in self._casts:
             world, host = self.worlds.reference, self.host(principals)
             classes = with_participants(

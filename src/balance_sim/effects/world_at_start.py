@@ -58,40 +58,25 @@ class WorldAtStart(OneLine):
 
     def a_year(self) -> dict[str, dict[str, float]]:
         """Expected new agreements a year by what they are, then by class of dyads."""
-        return {
-            "security": self._by_class(self.security),
-            "declarations": self._by_class(self.declarations),
-        }
-
-    def _by_class(self, expected: Floats) -> dict[str, float]:
-        sums = np.bincount(self.direction, expected, len(DIRECTIONS))
-        return dict(zip(DIRECTIONS, sums.tolist(), strict=True))
+        years = {}
+        for measure in ("security", "declarations"):
+            sums = np.bincount(self.direction, getattr(self, measure), len(DIRECTIONS))
+            years[measure] = dict(zip(DIRECTIONS, sums.tolist(), strict=True))
+        return years
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
-        order = sorted(range(len(self.codes)), key=lambda i: self.codes[i])
         counts = np.bincount(self.direction, minlength=len(DIRECTIONS)).tolist()
-        return {
-            "states": [self._state(i) for i in order],
-            "classes": dict(zip(DIRECTIONS, counts, strict=True)),
-            "expected_a_year": self.a_year(),
-            "dyads": self._dyads(),
-            "nothing_can_count": list(self.why_nothing),
-        }
-
-    def _state(self, i: int) -> dict[str, Any]:
-        adversaries = []
-        for code, share in self.ranking(i):
-            depth = float(self.depth[i, self.codes.index(code)])
-            adversaries.append({"id": code, "share": share, "depth": depth})
-        return {
-            "id": self.codes[i],
-            "list": self.listed[i],
-            "insecurity": float(self.insecurity[i]),
-            "adversaries": adversaries,
-        }
-
-    def _dyads(self) -> list[dict[str, Any]]:
+        states = []
+        for i in np.argsort(self.codes).tolist():
+            depth = dict(zip(self.codes, self.depth[i], strict=True))
+            adversaries = [
+                {"id": code, "share": share, "depth": depth[code]}
+                for code, share in self.ranking(i)
+            ]
+            state: dict[str, Any] = {"id": self.codes[i], "list": self.listed[i]}
+            state |= {"insecurity": self.insecurity[i], "adversaries": adversaries}
+            states.append(state)
         codes = np.array(self.codes)
         columns = {
             "a": codes[self.first],
@@ -101,7 +86,13 @@ class WorldAtStart(OneLine):
             "declarations": self.declarations,
         }
         rows = zip(*map(plain_data, columns.values()), strict=True)
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        return {
+            "states": plain_data(states),
+            "classes": dict(zip(DIRECTIONS, counts, strict=True)),
+            "expected_a_year": self.a_year(),
+            "dyads": [dict(zip(columns, row, strict=True)) for row in rows],
+            "nothing_can_count": list(self.why_nothing),
+        }
 
 
 def world_at_start(scenario: Scenario) -> WorldAtStart:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.games.tables import (
-    answer,
     equilibria_words,
     over_draws,
     places_for,
@@ -20,7 +19,6 @@ from balance_sim.games.tables import (
 )
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.stats.intervals import student_half_width
 
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
@@ -42,14 +40,11 @@ def matrix_axes(solution: Solution) -> list[str]:
 def payoffs_table(played: PlayedGame) -> pd.DataFrame:
     """One row a profile and player: payoff over the control arm with its Monte Carlo
     standard error, draws_lo and draws_hi (central 95 % over draws, NaN without),
-    whether its strategy is a best reply, and not told apart from one at 95 %; whether
-    the profile is an equilibrium in pure strategies and what was observed; row and
-    column of the matrix; is_drawn: whether players beside do what was observed."""
+    whether its strategy is a best reply; whether the profile is an equilibrium in pure
+    strategies and what was observed; row and column of the matrix; is_drawn: whether
+    players beside do what was observed."""
     solution, titles = played.solution, titles_of(played.game)
     inside, observed = matrix_axes(solution), solution.observed
-    replies = {}
-    for reply in solution["best_replies"]:
-        replies[reply["player"], frozenset(reply["others"].items())] = reply
     rows = []
     for profile in solution["profiles"]:
         strategies = profile["strategies"]
@@ -64,14 +59,11 @@ def payoffs_table(played: PlayedGame) -> pd.DataFrame:
             "observed": not changed,
         }
         for player, payoff in profile["payoffs"].items():
-            others = {name: act for name, act in strategies.items() if name != player}
-            reply = replies[player, frozenset(others.items())]
             row = {
                 "player": titles.players[player],
                 "payoff": payoff["mean"],
                 "mcse": payoff["mcse"],
-                "best": strategies[player] in reply["best"],
-                "may_be": strategies[player] in reply["may_be"],
+                "best": profile["regrets"][player] == 0.0,
                 "places": places_for(solution, player),
             }
             rows.append(cell | row | over_draws(payoff))
@@ -118,10 +110,10 @@ def draw_payoffs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for (row, column), cell in drawn.groupby(["row", "column"], sort=False):
         _draw_cell(ax, cell, (columns.index(column), rows.index(row)), colours)
     small = (
-        f"In a cell, from the top: {', '.join(players)}. Filled: best reply; open: not "
-        "told apart from it at 95 %, on common random numbers; framed: equilibrium; "
-        f"shaded: observed. Mean payoffs over the control arm, {style.runs_of(table)} "
-        "a profile. Players beside these two do what was observed."
+        f"In a cell, from the top: {', '.join(players)}. Dot: best reply, on common "
+        "random numbers; framed: equilibrium; shaded: observed. Mean payoffs over the "
+        f"control arm, {style.runs_of(table)} a profile. Players beside these two do "
+        "what was observed."
     )
     wrap = int(8.2 * style.owner(ax).get_size_inches()[0])
     return style.Words(say.first(table, "finding"), "", small, wrap, int(1.45 * wrap))
@@ -145,22 +137,8 @@ def _draw_cell(
         words = say.signed(row["payoff"], row["places"])
         looks = {"color": colours[row["player"]], "fontsize": 11}
         style.note(ax, words, middle, (22, 0), ha="right", **looks)
-        if row["may_be"] or row["best"]:
-            mark = "\u25cf" if row["best"] else "\u25cb"
-            style.note(ax, mark, middle, (26, 0), ha="left", **looks)
-
-
-def balance_table(played: PlayedGame) -> pd.DataFrame:
-    """`strategies_table`, with the 95 % CI of each payoff (lo, hi)."""
-    table, runs = strategies_table(played), played.solution["runs"]
-    half = student_half_width(table["mcse"].to_numpy() * np.sqrt(runs), runs)
-    return table.assign(
-        lo=table["payoff"] - half,
-        hi=table["payoff"] + half,
-        n=runs,
-        control=say.arm_title(played.game.scenario, played.study.result.reference),
-        finding=answer(played),
-    )
+        if row["best"]:
+            style.note(ax, "\u25cf", middle, (26, 0), ha="left", **looks)
 
 
 def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -174,7 +152,7 @@ def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
 @style.figure(
     "balance",
     "What does each strategy bring its side, the others doing what they did?",
-    balance_table,
+    strategies_table,
     page=_balance_page,
     empty="No profile was simulated: there is no balance to show.",
     columns="player strategy observed payoff lo hi draws_lo draws_hi best may_be "

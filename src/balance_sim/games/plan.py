@@ -26,8 +26,6 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     errors_in,
     in_order,
-    refused,
-    shown,
 )
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.errors import OneLine
@@ -39,9 +37,8 @@ from balance_sim.scenario.experiment import (
 from balance_sim.scenario.files import GAMES, Sources, not_found
 from balance_sim.scenario.load import stem, with_arms
 from balance_sim.scenario.nodes import Node, from_plain
-from balance_sim.scenario.plans import refuse_other_kind
+from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Scenario
-from balance_sim.scenario.validation import read_piece
 from balance_sim.study.arms import compile_arms
 
 _CAST = TypeAdapter(Cast)
@@ -127,23 +124,20 @@ def load_game(
     >>> game.players, len(game.profiles)
     (('arden', 'belmar'), 4)
     """
-    file = shown(os.fspath(path), 200)
-    problems = Diagnostics()
-    try:
-        sources = Sources(_file_of(path))
-        file = sources.shown
-        tree, of_document = read_document(sources.main(), file)
-        problems += of_document
-        if not isinstance(tree.value, dict):
-            message = f"expected a mapping, got {tree.kind}"
-            raise refused(tree, "", "E012", message, "see docs/games.md")
-        refuse_other_kind(tree, "game", file)
-    except ScenarioError as error:
-        raise ScenarioError(in_order(error.problems, file)) from None
-    game = _read(tree, sources, set, theory, problems)
-    if game is None or errors_in(problems):
-        raise ScenarioError(errors_in(in_order(problems, file)))
-    return game
+    file = _file_of(path)
+    plan = read_plan(GamePlan, file, "game")
+    sources, problems = Sources(file), Diagnostics()
+    tree, _ = read_document(sources.main(), sources.shown)
+    options: dict[str, Any] = {"settings": set, "preset": theory}
+    base = named_scenario(tree, sources, plan.theory, problems, **options)
+    scenario = None
+    if base is not None:
+        GameChecks(tree, plan, problems).run(base)
+    if base is not None and not errors_in(problems):
+        scenario = with_profiles(tree, plan, base, problems)
+    if scenario is None or errors_in(problems):
+        raise ScenarioError(errors_in(in_order(problems, sources.shown)))
+    return Game(stem(sources.path.name), plan, scenario, _cast(plan, scenario))
 
 
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -158,32 +152,6 @@ def _file_of(path: str | os.PathLike[str]) -> str:
     if not os.path.lexists(file) and re.fullmatch(r"[\w-]+", file):
         raise not_found(file, GAMES)
     return file
-
-
-def _read(
-    tree: Node,
-    sources: Sources,
-    settings: Sequence[str],
-    theory: str | None,
-    problems: Diagnostics,
-) -> Game | None:
-    """The game in a tree; None where something is wrong, which is added to the
-    problems."""
-    plan = read_piece(GamePlan, tree, "", problems, skip=("scenario",))
-    of_file = plan.theory if plan else None
-    options: dict[str, Any] = {"settings": settings, "preset": theory}
-    base = named_scenario(tree, sources, of_file, problems, **options)
-    if plan is None or base is None:
-        return None
-    plan = plan.model_copy(update={"scenario": tree.fields["scenario"].text})
-    GameChecks(tree, plan, problems).run(base)
-    if errors_in(problems):
-        return None
-    scenario = with_profiles(tree, plan, base, problems)
-    if scenario is None:
-        return None
-    name = stem(sources.path.name)
-    return Game(name, plan, scenario, _cast(plan, scenario))
 
 
 def _cast(plan: GamePlan, scenario: Scenario) -> Cast:

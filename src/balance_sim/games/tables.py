@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from balance_sim.show import wording as say
+from balance_sim.stats.intervals import student_half_width
 
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
@@ -119,11 +120,11 @@ def over_draws(row: Row) -> dict[str, float]:
 def strategies_table(played: PlayedGame) -> pd.DataFrame:
     """One row a player and strategy, the others doing what was observed.
 
-    payoff: over the control arm, with its Monte Carlo standard error and the central
-    95 % over draws; best, may_be: whether it is a best reply, and not told apart from
-    one at 95 %; samples, draws: in which share of bootstrap samples and of draws it is
-    best; regret, mean_regret: the worst over draws, theories and the others' play, and
-    the mean; where: that the worst is met. NaN where nothing was drawn."""
+    payoff: over the control arm, with its Monte Carlo standard error, 95 % CI (lo, hi)
+    and the central 95 % over draws; best, may_be: whether it is a best reply, and not
+    told apart from one at 95 %; samples, draws: in which share of bootstrap samples and
+    of draws it is best; regret, mean_regret: the worst over draws, theories and the
+    others' play, and the mean; where: that the worst is met. NaN without draws."""
     solution, titles, rows = played.solution, titles_of(played.game), []
     for player, strategies in titles.strategies.items():
         reply = solution.reply_to_observed(player)
@@ -147,7 +148,15 @@ def strategies_table(played: PlayedGame) -> pd.DataFrame:
                 "places": places_for(solution, player),
             }
             rows.append(row | over_draws(payoff))
-    return pd.DataFrame(rows)
+    table, runs = pd.DataFrame(rows), solution["runs"]
+    half = student_half_width(table["mcse"].to_numpy() * math.sqrt(runs), runs)
+    return table.assign(
+        lo=table["payoff"] - half,
+        hi=table["payoff"] + half,
+        n=runs,
+        control=say.arm_title(played.game.scenario, played.study.result.reference),
+        finding=answer(played),
+    )
 
 
 def equilibria_table(played: PlayedGame) -> pd.DataFrame:

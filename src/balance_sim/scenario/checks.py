@@ -209,21 +209,11 @@ def _windows(scenario: Scenario) -> Findings:
 # --- events ---------------------------------------------------------------------------
 
 
-def _roles(scenario: Scenario) -> Findings:
-    """An actor has one role in an event, and nobody meets alone.
-
-    Principals and guests are seen together and targets are acted at, so one actor in
-    two roles would be seen with itself. A summit, an exercise or a treaty takes two."""
+def _company(scenario: Scenario) -> Findings:
+    """Nobody meets alone: a summit, an exercise or a treaty takes two."""
     for event in scenario.events:
-        actors = {*event.principals}
-        for role in ("guests", "targets"):
-            members = {*getattr(event, role)}
-            if members & actors:
-                codes = listed(f"`{code}`" for code in sorted(members & actors))
-                why = f"{codes} takes part already"
-                yield Finding("E306", event, role, why, "name each actor once")
-            actors |= members
-        if event.kind in NEED_COMPANY and len({*actors, event.host} - {None}) < 2:
+        actors = {*event.principals, *event.guests, *event.targets, event.host}
+        if event.kind in NEED_COMPANY and len(actors - {None}) < 2:
             why = f"at least 2 take part in an event of kind `{event.kind}`"
             hint = "add a principal, guests or targets"
             yield Finding("E212", event, "principals", why, hint)
@@ -236,17 +226,6 @@ def _event_dates(scenario: Scenario) -> Findings:
         if event.date > last >= scenario.start:
             why = f"{event.date} is outside ..{last}: events lie before `end`"
             yield Finding("E203", event, "date", why)
-
-
-def _themselves(scenario: Scenario) -> Findings:
-    """Nobody provokes itself, and no state is its own patron."""
-    rows: list[tuple[SectionRow, str, str]] = [
-        (hazard, hazard.state, "targets") for hazard in scenario.provocations
-    ]
-    rows += [(state, state.id, "patrons") for state in scenario.states]
-    for row, code, field in rows:
-        if code in getattr(row, field):
-            yield Finding("E306", row, field, f"`{code}` itself", "name another")
 
 
 # --- states ---------------------------------------------------------------------------
@@ -501,9 +480,8 @@ RULES = (
     Rule(_focal, "focal events start", of_arms=False),
     Rule(_references, "plugins report groups states events accords"),
     Rule(_windows, "report", of_arms=False),
-    Rule(_roles, "events", "events"),
+    Rule(_company, "events", "events"),
     Rule(_event_dates, "events start end", "events"),
-    Rule(_themselves, "provocations states"),
     Rule(_years, "states outside start", "states"),
     Rule(_coordinates, "states", "states"),
     Rule(_measures, "states", "states"),

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, refusal, shown
@@ -18,10 +18,7 @@ from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
 from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 from balance_sim.scenario.setter import value_at
-from balance_sim.scenario.validation import read_piece
 
-MOST_FACTORS = 1_000
-DRAWN = "drawn"
 OF_DRAWS = ("posterior", "prior")
 """Designs whose points are joint draws of the parameters."""
 
@@ -155,6 +152,40 @@ class SamplingDesign(Strict):
         return self
 
 
+def _form(value: object) -> str:
+    """The tag of what a factor takes."""
+    if isinstance(value, dict):
+        return "[range]"
+    return "[drawn]" if isinstance(value, str) else "[list]"
+
+
+def _listed(items: tuple[object, ...]) -> Values:
+    """The values of a list: of one type, each once. 1 and 1.0 are one value.
+
+    Raises PydanticCustomError, which `read_piece` reports, for other lists."""
+    if REFUSED in items:  # it has been reported
+        return Values(items)
+    alike = [float(item) if type(item) is int else item for item in items]
+    types = sorted({type(item).__name__ for item in alike})
+    if len(types) != 1:
+        why = f"the list holds {listed(types) or 'nothing'}"
+        raise refusal("E402", why, "give values of one type")
+    texts = [repr(item) for item in alike]
+    for text in texts:
+        if texts.count(text) > 1:
+            raise refusal("E402", f"value {shown(text)} given twice", "remove one")
+    return Values(items)
+
+
+Takes = Annotated[
+    Annotated[Spread, Tag("[range]")]
+    | Annotated[tuple[object, ...], AfterValidator(_listed), Tag("[list]")]
+    | Annotated[Literal["drawn"], AfterValidator(lambda _: Values(())), Tag("[drawn]")],
+    Discriminator(_form),
+]
+"""What a factor takes; tags in brackets are no part of key paths."""
+
+
 class ExperimentPlan(Strict):
     """The keys of an experiment file.
 
@@ -172,9 +203,7 @@ class ExperimentPlan(Strict):
     set: dict[str, object] = Field(default={})
     theory: Identifier | None = None
     design: SamplingDesign = SamplingDesign()
-    factors: dict[str, tuple[object, ...] | Literal["drawn"] | Spread] = Field(
-        default={}
-    )
+    factors: dict[str, Takes] = Field(default={}, max_length=1000)
     points: tuple[dict[str, object], ...] = ()
     guesses: bool = False
     arms: Names | None = None
@@ -247,60 +276,6 @@ class Experiment:
             "morris": samples * (k + 1),
         }
         return counts.get(self.design.method, samples)
-
-
-# --- reading --------------------------------------------------------------------------
-
-
-def read_factors(node: Node, problems: Diagnostics) -> list[Factor]:
-    """The factors of an experiment file, one a key path.
-
-    Parameters
-    ----------
-    node : of the mapping of key paths
-    problems : what is wrong with a factor, which is left out, is added
-    """
-    factors: list[Factor] = []
-    if len(node.fields) > MOST_FACTORS:
-        problems.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
-        return factors
-    for path, child in node.fields.items():
-        takes = _read_takes(child, f"factors.{shown(path)}", problems)
-        if takes is not None:
-            factors.append(Factor(path, takes, child))
-    return factors
-
-
-def _read_takes(node: Node, path: str, problems: Diagnostics) -> Values | Spread | None:
-    """The values of a factor, or None with every reason why not added to
-    `problems`.
-
-    A list holds values of one type, each once: 1 and 1.0 are one value, and a column of
-    the table of points has one type."""
-    if REFUSED in (node.value, *(item.value for item in node.items)):
-        return None
-    if node.value == DRAWN:
-        return Values(())
-    if isinstance(node.value, dict):
-        return read_piece(Spread, node, path, problems)
-    values = plain(node)
-    if not values or not isinstance(values, tuple):
-        why = f"expected values, or a mapping with min and max, got {node.kind}"
-        hint = "e.g. [0, 0.5, 1] or {min: 0, max: 1}"
-        problems.add(node, path, "E402", why, hint)
-        return None
-    alike = [float(value) if type(value) is int else value for value in values]
-    types = sorted({type(value).__name__ for value in alike})
-    if len(types) > 1:
-        why, hint = f"the list mixes {listed(types)}", "give values of one type"
-        problems.add(node, path, "E402", why, hint)
-    texts: set[str] = set()
-    for item, value in zip(node.items, alike, strict=True):
-        if repr(value) in texts:
-            why = f"value {shown(value)} given twice"
-            problems.add(item, path, "E402", why, "remove one")
-        texts.add(repr(value))
-    return Values(values)
 
 
 def read_points(node: Node, problems: Diagnostics) -> list[DesignPoint]:

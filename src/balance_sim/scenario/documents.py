@@ -86,7 +86,17 @@ def is_plain_text(text: str) -> bool:
 
 
 class _Tree:
-    """Makes nodes of those of PyYAML. problems: what is wrong with values."""
+    """Makes nodes of those of PyYAML.
+
+    Attributes
+    ----------
+    file : str
+        As messages show it.
+    problems : Diagnostics
+        What is wrong with keys and values.
+    known : set
+        Nodes of PyYAML that were met: an alias gives one again.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -116,7 +126,17 @@ class _Tree:
             raise self.stop(source, path, "E021", f"nesting deeper than {DEEPEST}")
 
     def node(self, source: yaml.Node, path: str, depth: int) -> Node:
-        """A node with all below it. depth: of mappings and lists around it."""
+        """A node with all below it.
+
+        Parameters
+        ----------
+        source : yaml.Node
+            As PyYAML has it.
+        path : str
+            Its key path.
+        depth : int
+            Number of mappings and lists around it.
+        """
         if isinstance(source, yaml.ScalarNode):
             self.check(source, path, depth)
             return self.scalar(source, path)
@@ -147,7 +167,18 @@ class _Tree:
     def is_key(
         self, source: yaml.ScalarNode, path: str, fields: dict[str, Node]
     ) -> bool:
-        """Whether it may stand as a key beside these fields."""
+        """Whether a node may stand as a key beside fields that are there; why not is
+        reported.
+
+        Parameters
+        ----------
+        source : yaml.ScalarNode
+            The key.
+        path : str
+            The key path that it would have.
+        fields : dict of str to Node
+            Children of the mapping so far.
+        """
         key, problem_count, hint = source.value, len(self.problems), "put it in quotes"
         self.check(source, path, 0)
         node = self.scalar(source, path)
@@ -158,18 +189,19 @@ class _Tree:
             why = f"`{shown(key)}` already given at line {fields[key].at.line}"
             self.problems.add(node, path, "E014", why, "remove one")
         elif node.value is not REFUSED and not (isinstance(node.value, str) and key):
-            before = [*fields.values()][-1].text if fields else ""
-            if before.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
-                hint = f"if this is a decimal comma, use {before}.{key}"
+            last_text = [*fields.values()][-1].text if fields else ""
+            if last_text.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
+                hint = f"if this is a decimal comma, use {last_text}.{key}"
             why = f"keys must be text, got `{shown(key)}`"
             self.problems.add(node, path, "E105", why, hint)
         return len(self.problems) == problem_count
 
     def scalar(self, source: yaml.ScalarNode, path: str) -> Node:
-        """A single value. A digest is text, whatever it looks like."""
+        """A single value. Digests are text, whatever they look like, and so is the
+        theory `null`."""
         text, is_quoted = source.value, bool(source.style)
         node = Node(text, self.mark(source), text=text, quoted=is_quoted)
-        is_text = is_quoted or path.endswith("sha256")
+        is_text = is_quoted or path.endswith(("sha256", "theory.preset"))
         value, control = text if is_text else plain_scalar(text), CONTROL.search(text)
         if isinstance(value, Unclear):
             self.problems.add(node, path, *value)
@@ -182,7 +214,17 @@ class _Tree:
 
 
 def _explain(error: yaml.YAMLError, text: str, file: str) -> Diagnostic:
-    """What a person can do about a text that YAML cannot read."""
+    """What a person can do about a text that YAML cannot read.
+
+    Parameters
+    ----------
+    error : yaml.YAMLError
+        That PyYAML raised.
+    text : str
+        That it could not read.
+    file : str
+        As messages show it.
+    """
     reason = getattr(error, "problem", None) or str(error)
     mark = getattr(error, "problem_mark", None)
     row, column = (mark.line, mark.column) if mark else (0, 0)

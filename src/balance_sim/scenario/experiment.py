@@ -10,16 +10,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from balance_sim.scenario.design import (
     OF_DRAWS,
     Experiment,
     ExperimentPlan,
+    Factor,
     Overrides,
     Spread,
     Values,
     guessed_factors,
-    read_factors,
     read_points,
 )
 from balance_sim.scenario.diagnostics import (
@@ -59,7 +60,6 @@ TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.ite
 def load_experiment(
     path: str | os.PathLike[str],
     *,
-    max_runs: int = MOST_RUNS,
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> Experiment:
@@ -68,7 +68,6 @@ def load_experiment(
     Parameters
     ----------
     path : of the file; or the name of one in ./experiments, or of a shipped one
-    max_runs : runs of all points together that are allowed
     held : files by name, `path` among them, to read from instead of the disk
     over : what options lay over the file
 
@@ -85,9 +84,7 @@ def load_experiment(
     >>> load_experiment("experiments/smoke.yaml").count()
     6
     """
-    experiment, problems = check_experiment(
-        path, max_runs=max_runs, held=held, over=over
-    )
+    experiment, problems = check_experiment(path, held=held, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
     return experiment
@@ -96,7 +93,6 @@ def load_experiment(
 def check_experiment(
     path: str | os.PathLike[str],
     *,
-    max_runs: int = MOST_RUNS,
     held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> tuple[Experiment | None, list[Diagnostic]]:
@@ -108,7 +104,7 @@ def check_experiment(
     except ScenarioError as error:
         return None, in_order(error.problems, shown(file, 200))
     sources, tree, problems = plan
-    experiment = _read(tree, sources, over, max_runs, problems)
+    experiment = _read(tree, sources, over, problems)
     is_wrong = bool(errors_in(problems))
     return None if is_wrong else experiment, in_order(problems, sources.shown)
 
@@ -258,7 +254,6 @@ def _read(
     tree: Node,
     sources: Sources,
     over: Overrides,
-    max_runs: int,
     problems: Diagnostics,
 ) -> Experiment | None:
     """The experiment in a tree, or None where a part could not be read.
@@ -267,7 +262,6 @@ def _read(
     ----------
     tree, sources : of the file
     over : what options lay over it
-    max_runs : runs of all points together that are allowed; of more no value is tried
     problems : what is wrong is added
     """
     for name in ("runs", "seed"):
@@ -277,10 +271,11 @@ def _read(
             tree = tree.with_fields({name: node})
     version = tree.get("schema") or Node(None, tree.mark)
     check_version(tree.with_fields({"schema": version}), problems)
-    apart = ["schema", "scenario"]  # they are read below
-    apart += ["factors"] if isinstance(tree.value_of("factors"), dict) else []
+    apart = ("schema", "scenario")  # they are read for themselves
     plan = read_piece(ExperimentPlan, tree, "", problems, skip=apart)
-    factors = read_factors(tree.below("factors"), problems)
+    nodes = tree.below("factors").fields
+    taken: dict[str, Any] = plan.factors if plan else {}
+    factors = [Factor(path, takes, nodes[path]) for path, takes in taken.items()]
     points = read_points(tree.below("points"), problems)
     scenario = named_scenario(tree, sources, plan.theory if plan else None, problems)
     varied = {factor.path for factor in factors}
@@ -290,8 +285,8 @@ def _read(
     if scenario is None or plan is None:
         return None
     if plan.guesses:
-        taken = varied | {*tree.below("set").fields}
-        factors += guessed_factors(scenario, taken, tree.fields["guesses"])
+        fixed = varied | {*tree.below("set").fields}
+        factors += guessed_factors(scenario, fixed, tree.fields["guesses"])
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
     experiment = Experiment(
         stem(sources.path.name), plan, scenario, tuple(factors), tuple(points), marks
@@ -300,8 +295,8 @@ def _read(
     if any(problem.code.startswith("E4") for problem in problems):
         return experiment
     count = experiment.count()
-    if count * plan.runs > max_runs:  # there may be very many values
-        why = f"{count:,} points x {plan.runs:,} runs exceed {max_runs:,} runs"
+    if count * plan.runs > MOST_RUNS:  # there may be very many values
+        why = f"{count:,} points x {plan.runs:,} runs exceed {MOST_RUNS:,} runs"
         hint = "fewer values, fewer runs, or a sample"
         node = tree.get("design") or tree.get("factors") or tree
         problems.add(node, "design", "E405", why, hint)

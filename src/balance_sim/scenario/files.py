@@ -98,20 +98,40 @@ class Sources:
     def beside(
         self, written: object, base: str, mark: Mark, key: str, largest: int
     ) -> ReadFile:
-        """The file that another names. base: that one's name; key: under which; mark:
-        where. Raises ScenarioError."""
-        hint = "write a path within the folder"
+        """The file that another names.
+
+        Parameters
+        ----------
+        written : object
+            Its path, as seen from the other, or the name of a scenario of the package.
+        base : str
+            Name of the other.
+        mark : Mark
+            Where the path is written.
+        key : str
+            Under which it is written.
+        largest : int
+            How many bytes it may have.
+
+        Raises
+        ------
+        ScenarioError
+            For what lies outside of the folder, cannot be read or is too large.
+        """
+        hint, package = "write a path within the folder", _package_scenarios()
         if not isinstance(written, str) or not written.strip():
             raise refused(mark, key, "E501", "expected the name of a file", hint)
-        folder = self.folder
-        if base in self.of_package or self._is_of_package(written, base, key):
-            folder = _package_scenarios()
-        is_beside = folder == self.folder or base in self.of_package
+        homes = [(self.folder, self.folder / Path(base).parent)]
+        if base in self.of_package:
+            homes = [(package, package / Path(base).parent)]
+        elif key == "extends" and self.held is None and Path(written).name == written:
+            homes.append((package, package))
         names = [written, f"{written}.yaml"] if key == "extends" else [written]
-        here = folder / Path(base).parent if is_beside else folder
-        paths = [here / name for name in names if self._exists(here / name)]
+        places = [(folder, home / name) for folder, home in homes for name in names]
+        present = [place for place in places if self._exists(place[1])]
+        folder, path = [*present, *places][0]
         normal = os.path.realpath if self.held is None else posixpath.normpath
-        real = Path(normal([*paths, here / written][0]))
+        real = Path(normal(path))
         if _OUTSIDE.match(written) or not real.is_relative_to(folder):
             why = f"`{shown(written)}` lies outside the scenario's folder"
             raise refused(mark, key, "E501", why, hint)
@@ -137,17 +157,6 @@ class Sources:
         if self.held is not None:
             return posixpath.normpath(path) in self.held
         return os.path.isfile(path)
-
-    def _is_of_package(self, written: str, base: str, key: str) -> bool:
-        """Whether a file extends a scenario of the package that does not lie here."""
-        names = (written, f"{written}.yaml")
-        if key != "extends" or self.held is not None or Path(written).name != written:
-            return False
-        here = self.folder / Path(base).parent
-        is_here = any(self._exists(here / name) for name in names)
-        return not is_here and any(
-            self._exists(_package_scenarios() / name) for name in names
-        )
 
     def _read(self, path: Path, mark: Mark, key: str, largest: int) -> bytes:
         """The bytes of a file, held or on the disk. Raises ScenarioError."""
@@ -239,9 +248,9 @@ def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
     label = shown(written, 200)
     files = [*named_files(Path()), *shipped_files()]
     names = {file.stem for place, file in files if place == folder}
-    beside = Path(written.replace("\0", "")).parent.glob("*.yaml")
+    siblings = Path(written.replace("\0", "")).parent.glob("*.yaml")
     stems = [file.stem for _, file in files]
-    hint = did_you_mean(written, [*stems, *map(str, beside)])
+    hint = did_you_mean(written, [*stems, *map(str, siblings)])
     hint = hint or f"these are known: {listed(sorted(names))} (balance-sim list)"
     return refused(Mark(label, 1, 1), "", "E001", f"not found: `{label}`", hint)
 

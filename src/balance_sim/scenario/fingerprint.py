@@ -110,8 +110,10 @@ def content_digest(scenario: Scenario) -> str:
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
     sections = {name for name in names if _is_section(getattr(scenario, name))}
-    parts = scenario.model_dump(include={*names} - sections)
-    texts = {name: _text(_as_counted(name, part)) for name, part in parts.items()}
+    fields_dumped = scenario.model_dump(include={*names} - sections)
+    texts = {
+        name: _text(_as_counted(name, part)) for name, part in fields_dumped.items()
+    }
     for name in sections:
         rows = getattr(scenario, name)
         texts[name] = _TEXTS.get((name, rows), partial(_text, rows))

@@ -16,8 +16,21 @@ from balance_sim.scenario.schema import SectionRow, Strict
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of at most `row_limit` rows. `keys` name one: its id, or its dyad (in
-    either order unless `directed`). `order`: of the fields by which rows are sorted."""
+    """A list of rows.
+
+    Attributes
+    ----------
+    model : type of SectionRow
+        Of a row.
+    row_limit : int
+        How many there may be.
+    keys : tuple of str
+        Fields that name a row: its id, or its dyad.
+    directed : bool
+        Whether a dyad is another one with its states exchanged.
+    order : tuple of str
+        Fields by which rows are sorted.
+    """
 
     model: type[SectionRow]
     row_limit: int
@@ -26,8 +39,18 @@ class Section:
     order: tuple[str, ...] = ("id",)
 
     def name(self, words: Iterable[object]) -> str:
-        """What names a row in a key path, by the values of its keys: `JPN`, `parade`,
-        `CHN-JPN`."""
+        """What names a row in a key path.
+
+        Parameters
+        ----------
+        words : iterable
+            Values of its keys.
+
+        Returns
+        -------
+        str
+            As `JPN`, `parade` or `CHN-JPN`.
+        """
         texts = [str(word) for word in words]
         return "-".join(texts if self.directed else sorted(texts))
 
@@ -99,7 +122,22 @@ FIXED_IN_ARMS = (
 
 
 def row_path(section: str, row: Node, position: int) -> str:
-    """`events.parade` where the row can be named, else `events[3]`."""
+    """The key path of a row.
+
+    Parameters
+    ----------
+    section : str
+        That it is of.
+    row : Node
+        As it is written.
+    position : int
+        In the list, from 0.
+
+    Returns
+    -------
+    str
+        `events.parade` where the row can be named, else `events[3]`.
+    """
     keys = [row.value_of(key) for key in SECTIONS[section].keys]
     if all(isinstance(key, str) and key for key in keys):
         return f"{section}.{shown(SECTIONS[section].name(keys))}"
@@ -111,29 +149,56 @@ def row_path(section: str, row: Node, position: int) -> str:
 
 @cache
 def parts_of(model: type[Strict], name: str) -> tuple[object, ...]:
-    """The types, the constraints and the literals of a field."""
+    """What the annotation of a field is made of.
+
+    Parameters
+    ----------
+    model : type of Strict
+        That has the field.
+    name : str
+        Of the field; empty for none.
+
+    Returns
+    -------
+    tuple
+        Its types, constraints and literals, however they are nested.
+    """
     info = model.model_fields.get(name)
-    parts: list[object] = []
+    annotations: list[object] = []
     pending = [info.annotation, *info.metadata] if info is not None else []
     for part in pending:
-        parts.append(typing.get_origin(part) or part)
+        annotations.append(typing.get_origin(part) or part)
         pending += (*typing.get_args(part), *getattr(part, "metadata", ()))
-    return tuple(parts)
+    return tuple(annotations)
 
 
 @cache
 def cell_type(model: type[Strict], name: str) -> str:
-    """What a table's cell holds for a field: a `list`, a `number` or flag, `text`."""
-    parts = parts_of(model, name)
-    if tuple in parts:
+    """What a table's cell holds for a field: `list`, `number` (flags among them) or
+    `text`."""
+    annotations = parts_of(model, name)
+    if tuple in annotations:
         return "list"
-    is_number = any(part in (float, int, bool) for part in parts)
+    is_number = any(part in (float, int, bool) for part in annotations)
     return "number" if is_number else "text"
 
 
 @cache
 def bounds(model: type[Strict], name: str) -> str:
-    """The allowed range of a number, as `0..1` or `>0..92`; empty if there is none."""
+    """The allowed range of a number.
+
+    Parameters
+    ----------
+    model : type of Strict
+        That has the field.
+    name : str
+        Of the field; empty for none.
+
+    Returns
+    -------
+    str
+        As `0..1`, `>0..92`, `up to 5` or `0 or more`; empty if there is none.
+    """
     sides = ("ge", "gt", "le")
     limits = {
         side: f"{getattr(part, side):.12g}"

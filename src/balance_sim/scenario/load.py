@@ -25,7 +25,7 @@ from balance_sim.scenario.diagnostics import (
     refused,
     shown,
 )
-from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
+from balance_sim.scenario.documents import EXAMPLE, read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, LARGEST_TABLE, Sources, decoded
 from balance_sim.scenario.fingerprint import sealed as with_digest
 from balance_sim.scenario.layout import SECTIONS, TOP, row_path
@@ -315,9 +315,6 @@ def _read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
     problems += of_values
     if isinstance(node.value, dict):
         return node
-    match = re.match(r"([A-Za-z_]\w*):(\S+)", str(node.value))
-    if match:
-        raise ScenarioError([no_space(node.mark, match[1], match[2])])
     code = "E004" if node.value is None else "E012"
     why = f"expected a mapping with keys {listed(TOP, 4)}, got {node.kind}"
     raise refused(node, "", code, why, EXAMPLE)
@@ -363,34 +360,34 @@ def _with_tables(
     """The tree with every `{table: ...}` item replaced by the rows of that table."""
     year = getattr(iso_date(tree.value_of("start")), "year", None)
 
-    def expanded(node: Node, section: str) -> Node:
-        """The list with the rows of its tables, each named once."""
+    def with_rows(holder: Node, key: str, section: str) -> Node:
+        """A mapping with the rows of the tables in one of its lists."""
+        items = holder.below(key).items
+        names = [os.path.normpath(str(item.value_of("table"))) for item in items]
         rows: list[Node] = []
-        names: list[str] = []
-        for item in node.items:
-            table = item.get("table")
-            if table is None:
+        for place, item in enumerate(items):
+            if item.get("table") is None:
                 rows.append(item)
-                continue
-            name = os.path.normpath(str(table.value))
-            if name in names:
-                why = f"`{shown(table.text)}` already given"
-                problems.add(table, f"{section}[].table", "E015", why, "remove one")
-            else:
+            elif names[place] not in names[:place]:
                 rows += read_table(item, section, sources, file, problems, year)
-            names.append(name)
-        return node.with_value(rows) if names else node
+            else:
+                why = f"`{shown(names[place])}` is read already"
+                table, path = item.fields["table"], f"{section}[].table"
+                problems.add(table, path, "E015", why, "remove one")
+        if not items:
+            return holder
+        return holder.with_fields({key: holder.fields[key].with_value(rows)})
 
-    lists = {name: tree.fields[name] for name in SECTIONS if name in tree.fields}
+    for section in SECTIONS:
+        tree = with_rows(tree, section, section)
     arms = {
-        name: arm.with_fields({"add": expanded(arm.fields["add"], "events")})
+        name: with_rows(arm, "add", "events")
         for name, arm in tree.below("arms").fields.items()
-        if "add" in arm.fields
     }
-    if arms:
-        tree = tree.with_fields({"arms": tree.fields["arms"].with_fields(arms)})
-    return tree.with_fields(
-        {name: expanded(node, name) for name, node in lists.items()}
+    return (
+        tree.with_fields({"arms": tree.fields["arms"].with_fields(arms)})
+        if arms
+        else tree
     )
 
 
@@ -461,12 +458,13 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
         base, mark = sources.path.name, table.mark
         file = sources.beside(table.value, base, mark, "table", LARGEST_TABLE)
         digest = f"sha256: {hashlib.sha256(file.data).hexdigest()}"
-        line, before = lines[mark.line - 1], lines[mark.line - 1][: table.at.col - 1]
+        line = lines[mark.line - 1]
+        line_start = line[: table.at.col - 1]
         end = mark.col - 1 + len(table.text) + 2 * table.quoted
-        if "{" in before:
+        if "{" in line_start:
             sealed_line = f"{line[:end]}, {digest}{line[end:]}"
         else:
-            sealed_line = f"{line.rstrip()}\n{' ' * len(before)}{digest}\n"
+            sealed_line = f"{line.rstrip()}\n{' ' * len(line_start)}{digest}\n"
         lines[mark.line - 1] = sealed_line
     sealed_text = "".join(lines)
     read_document(sealed_text, sources.shown)

@@ -32,9 +32,18 @@ REFUSED = Refused()
 class Node:
     """A value and its place.
 
-    value : a scalar, a dict of nodes or a list of nodes
-    key : where the key stands that names it
-    text : how a scalar was written; quoted: in quotes
+    Attributes
+    ----------
+    value : object
+        A scalar, a dict of nodes or a list of nodes.
+    mark : Mark
+        Where it begins.
+    key : Mark, optional
+        Where the key begins that names it.
+    text : str
+        How a scalar was written.
+    quoted : bool
+        Whether it was written in quotes.
     """
 
     value: Any
@@ -104,8 +113,21 @@ def plain(node: Node) -> Any:
 
 
 def from_plain(value: Any, mark: Mark = NOWHERE) -> Node:
-    """A tree from dicts, models, lists, tuples and scalars, all at one place. NumPy
-    scalars become Python's."""
+    """A tree of plain values, all at one place.
+
+    Parameters
+    ----------
+    value : object
+        Of mappings, models, lists, tuples, scalars of Python or NumPy, and nodes, which
+        stay as they are.
+    mark : Mark
+        The place.
+
+    Returns
+    -------
+    Node
+        With scalars of Python.
+    """
     if isinstance(value, Node):
         return value
     if hasattr(value, "model_fields_set"):
@@ -191,7 +213,23 @@ def iso_date(value: object) -> object:
 
 
 def plain_scalar(text: str) -> Scalar | Unclear:
-    """The value of unquoted `text`; `Unclear` where two readers would disagree."""
+    """The value of unquoted text, by the core schema of YAML 1.2.
+
+    Parameters
+    ----------
+    text : str
+        As it is written.
+
+    Returns
+    -------
+    bool, int, float, str, None or Unclear
+        `Unclear` where two readers would disagree.
+
+    Examples
+    --------
+    >>> plain_scalar("2.50"), plain_scalar("NO")
+    (2.5, 'NO')
+    """
     if text in _WORDS:
         return _WORDS[text]
     is_number = _FLOAT.fullmatch(text) is not None
@@ -208,7 +246,23 @@ def plain_scalar(text: str) -> Scalar | Unclear:
 
 
 def hint_for_number(text: str) -> tuple[str, str]:
-    """Error code and next step for text that stands where a number is wanted."""
+    """What to say of text that stands where a number is wanted.
+
+    Parameters
+    ----------
+    text : str
+        As it is written.
+
+    Returns
+    -------
+    str, str
+        Error code and next step.
+
+    Examples
+    --------
+    >>> hint_for_number("28,751")
+    ('E205', 'write 28751, without commas')
+    """
     bare = text.strip()
     if percent := _PERCENT.fullmatch(bare):
         share = float(percent[1].replace(",", ".")) / 100

@@ -221,10 +221,10 @@ def read_part(
     """
     node, layout = tree.get(part), SECTIONS.get(part)
     items = [*node.fields, *node.items] if node is not None else []
-    most = layout.row_limit if layout is not None else MOST_PIECES
+    limit = layout.row_limit if layout is not None else MOST_PIECES
     problem_count = len(problems)
-    if node is not None and len(items) > most:
-        why = f"{len(items):,} {part}, more than {most:,}"
+    if node is not None and len(items) > limit:
+        why = f"{len(items):,} {part}, more than {limit:,}"
         problems.add(node.at, part, "E022", why)
     elif layout is not None and node is not None:
         _check_twice(part, node, problems)
@@ -245,10 +245,10 @@ def _check_twice(section: str, node: Node, problems: Diagnostics) -> None:
     earlier: dict[str, Node] = {}
     for position, row in enumerate(node.items):
         path = row_path(section, row, position)
-        other = earlier.setdefault(path, row)
-        if other is row or section in ("states", "no_relations"):
+        first_row = earlier.setdefault(path, row)
+        if first_row is row or section in ("states", "no_relations"):
             continue
-        why = f"already given at line {other.mark.line} of {other.mark.file}"
+        why = f"already given at line {first_row.mark.line} of {first_row.mark.file}"
         if "id" in row.fields:
             place, path = row.fields["id"], f"{path}.id"
             problems.add(place, path, "E015", why, "remove one")

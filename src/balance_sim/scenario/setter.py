@@ -71,25 +71,27 @@ class Editor:
         )
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             if head in fixed:
-                hint = "set it in the file"
-                self.refuse(group, "E110", f"`{head}` cannot be set here", hint)
-            elif head not in SETTABLE:
                 for change in group:
-                    hint = path_meant(self.scenario, change.path)
-                    self.refuse([change], "E101", f"unknown key `{shown(head)}`", hint)
+                    label = change.label or change.path
+                    why, hint = f"`{head}` cannot be set here", "set it in the file"
+                    self.problems.add(change.key, label, "E110", why, hint)
             elif head in SECTIONS:
                 self._set_rows(head, group)
-            else:
+            elif head in SETTABLE:
                 self._set_part(head, [*group])
+            else:
+                for change in group:
+                    self.refuse(change, f"unknown key `{head}`")
 
-    def refuse(
-        self, changes: Iterable[ValueChange], code: str, why: str, hint: str
-    ) -> None:
-        """Report that changes cannot be made."""
-        for change in changes:
-            self.problems.add(change.key, change.label or change.path, code, why, hint)
+    def refuse(self, change: ValueChange, why: object) -> None:
+        """Report a key path that leads nowhere."""
+        hint, label = (
+            path_meant(self.scenario, change.path),
+            change.label or change.path,
+        )
+        self.problems.add(change.key, label, "E101", shown(why, 120), hint)
 
-    def put(self, node: Node, change: ValueChange, depth: int = 1) -> Node:
+    def put(self, node: Node, change: ValueChange, depth: int) -> Node:
         """The node of what a change belongs to, with its value; as it was where the
         path leads nowhere. depth: of the node in the path."""
         steps = change.path.split(".")
@@ -99,28 +101,28 @@ class Editor:
         try:
             return _put(node, steps[depth:], change.node)
         except NoSuchPath as error:
-            hint = path_meant(self.scenario, change.path)
-            self.refuse([change], "E101", shown(error, 120), hint)
+            self.refuse(change, error)
         return node
 
     def _set_rows(self, section: str, changes: Iterable[ValueChange]) -> None:
         """Values in rows of a section."""
-        layout, rows = SECTIONS[section], list(getattr(self.scenario, section))
+        layout, names = SECTIONS[section], names_in(self.scenario)
+        rows = list(getattr(self.scenario, section))
         places = {layout.name_of(row): place for place, row in enumerate(rows)}
-        names = names_in(self.scenario)
         for change in changes:
-            parts = change.path.split(".")
-            words = parts[1].split("-") if len(layout.keys) > 1 else parts[1:2]
-            place = places.get(layout.name(words) if len(parts) > 1 else "")
-            if place is None or parts[-1] in layout.keys:
-                why = f"`{section}` has no value at `{'.'.join(parts[1:])}`"
-                hint = path_meant(self.scenario, change.path)
-                self.refuse([change], "E101", shown(why, 120), hint)
+            _, name, field_name = [*canonical_path(change.path).split(".", 2), "", ""][
+                :3
+            ]
+            if name not in places or field_name in layout.keys:
+                self.refuse(
+                    change, f"`{section}` has no value at `{name}.{field_name}`"
+                )
                 continue
-            count = len(self.problems)
+            problem_count = len(self.problems)
+            place = places[name]
             node = self.put(from_plain(rows[place]), change, depth=2)
-            if len(self.problems) == count:
-                path, model = f"{section}.{parts[1]}", layout.model
+            if len(self.problems) == problem_count:
+                path, model = f"{section}.{name}", layout.model
                 row = read_piece(model, node, path, self.problems, names=names)
                 rows[place] = row or rows[place]
         update = {section: layout.sorted(rows)}
@@ -135,8 +137,8 @@ class Editor:
             self.changed.add(head)
             changes, part = changes[1:], self.scenario.theory
         if head == "audiences" and "rest" in part:  # those that no other names
-            rest = part["rest"].model_copy(update={"members": ()})
-            part = {**part, "rest": rest}
+            empty = part["rest"].model_copy(update={"members": ()})
+            part = {**part, "rest": empty}
         tree = from_plain({head: part})
         for change in changes:
             tree = self.put(tree, change, depth=0)
@@ -162,6 +164,8 @@ def without_row(path: str) -> str:
 def _other_preset(theory: Theory, preset: Node) -> Node:
     """What the file says of its theory under another preset. What the scenario says
     itself stays where the new one says nothing."""
+    if preset.value is None:  # the theory `null`
+        preset = preset.with_value(preset.text)
     chosen, below = presets().get(str(preset.value)), weights_under(theory.preset)
     weights = {
         term: weight
@@ -176,16 +180,16 @@ def _other_preset(theory: Theory, preset: Node) -> Node:
 
 def _put(node: Node, steps: Sequence[str], value: Node, above: str = "") -> Node:
     """The node with another value at the end of some steps. above: the step to it."""
-    step, *rest = steps or [""]
-    is_new = above in OPEN and not rest
+    step, *steps_below = steps or [""]
+    is_new = above in OPEN and not steps_below
     child = node.get(step)
     if step == "" or (child is None and not is_new):
         raise NoSuchPath(f"unknown key `{step}`" if step else "a name is missing")
-    if child is None or not rest:
+    if child is None or not steps_below:
         if child is not None and isinstance(child.value, dict) and step not in OPEN:
             raise NoSuchPath(f"`{step}` is no single value")
         return node.with_fields({step: value})
-    return node.with_fields({step: _put(child, rest, value, step)})
+    return node.with_fields({step: _put(child, steps_below, value, step)})
 
 
 def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:
@@ -234,9 +238,9 @@ def value_at(scenario: Scenario, path: str) -> Any:
     steps = canonical_path(path).split(".")
     for place, step in enumerate(steps):
         children = _children(value)
-        rest = ".".join(steps[place:])
-        if rest in children:  # a key path in an arm's `set`
-            return children[rest]
+        path_below = ".".join(steps[place:])
+        if path_below in children:  # a key path in an arm's `set`
+            return children[path_below]
         if step not in children:
             raise LookupError(f"nothing at `{path}`")
         value = children[step]
@@ -270,12 +274,13 @@ def path_meant(scenario: Scenario, path: str) -> str:
     """For a path that leads nowhere the paths that were meant: it is misspelt, or its
     front is missing."""
     paths = [
-        known
+        key_path
         for head in sorted(SETTABLE)
-        for known in _paths(getattr(scenario, head), head)
+        for key_path in _paths(getattr(scenario, head), head)
+        if ".add." not in key_path
     ]
-    matches = [known for known in paths if known.endswith(f".{path}")]
-    matches.sort(key=lambda known: f".{scenario.focal}." not in known)
+    matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
+    matches.sort(key=lambda match: f".{scenario.focal}." not in match)
     if not matches:
         return did_you_mean(path, paths)
     several = [f"`{match}`" for match in matches[:MOST_SUGGESTED]]

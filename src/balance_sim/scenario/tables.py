@@ -60,6 +60,12 @@ def read_table(
         Takes what is wrong with the table.
     year : int, optional
         In which the scenario begins.
+
+    Returns
+    -------
+    list of Node
+        A mapping a row, cells that are blank left out; one REFUSED where the table
+        cannot be read.
     """
     for key, child in item.without("table", "sha256").fields.items():
         unknown_key(problems, child, f"{section}[]", key, ("table", "sha256"))
@@ -90,8 +96,28 @@ def _check_digest(
 
 
 def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[str]]]:
-    """Where each row of a CSV text begins, and its cells; blank rows, as Excel leaves
-    them, are left out. Raises ScenarioError."""
+    """Rows of a CSV text.
+
+    Parameters
+    ----------
+    text : str
+        Of the file.
+    file : str
+        As messages show it.
+    section : str
+        Key path of the rows, for messages.
+
+    Yields
+    ------
+    Mark, list of str
+        Where a row begins, and its cells; blank rows, as Excel leaves them, are left
+        out.
+
+    Raises
+    ------
+    ScenarioError
+        For a quote left open, what follows a closing quote, a cell that is too long.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
@@ -136,9 +162,28 @@ def _rows(
 
 
 def _columns(header: Sequence[str], section: str, mark: Mark) -> list[str]:
-    """What each column holds: the name of a field, of COW numbers, or empty for notes;
-    however it is spelt, `GDP (bn)` is `gdp_bn`. Raises ScenarioError."""
-    known = SECTIONS[section].model.model_fields
+    """What each column holds, however its name is spelt: `GDP (bn)` is `gdp_bn`.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Cells of the first row.
+    section : str
+        Of the rows.
+    mark : Mark
+        Where the header stands.
+
+    Returns
+    -------
+    list of str
+        Names of fields or of columns of COW numbers; empty for notes.
+
+    Raises
+    ------
+    ScenarioError
+        For columns that are unknown, given twice or missing.
+    """
+    fields_of_row = SECTIONS[section].model.model_fields
     if len(header) == 1 and re.search(r"[;\t|]", header[0]):
         hint = "save the table with commas"
         raise refused(mark, section, "E606", "no comma between columns", hint)
@@ -150,25 +195,28 @@ def _columns(header: Sequence[str], section: str, mark: Mark) -> list[str]:
     for place, text in enumerate(header, 1):
         column = text.strip(" \t\u00a0\u200b\ufeff")
         folded = re.sub(r"\W+", "_", column.casefold()).strip("_")
-        name = column if column in known else folded
+        name = column if column in fields_of_row else folded
         is_note = column.endswith("_note") or column.startswith("x_")
-        if _COW.get(name, name) not in known:
+        if _COW.get(name, name) not in fields_of_row:
             name = ""
         if name and name in columns:
             why = f"column `{shown(column)}` given twice"
             faults.add(mark._replace(col=place), section, "E605", why, "remove one")
         elif not name and not is_note:
-            hint = did_you_mean(column, known)
+            hint = did_you_mean(column, fields_of_row)
             hint = hint or "columns for notes end in `_note` or begin with `x_`"
-            why, allowed = f"unknown column `{shown(column)}`", listed(known, 30)
+            why, allowed = (
+                f"unknown column `{shown(column)}`",
+                listed(fields_of_row, 30),
+            )
             faults.add(mark._replace(col=place), section, "E602", why, hint, allowed)
         columns.append(name)
     fields = {_COW.get(column, column) for column in columns if column}
-    needed = [name for name, info in known.items() if info.is_required()]
+    needed = [name for name, info in fields_of_row.items() if info.is_required()]
     missing = listed(f"`{name}`" for name in needed if name not in fields)
     if not fields or (missing and not faults):
         why, hint = f"missing column {missing}", "the first row must name the columns"
-        raise refused(mark, section, "E601", why, hint, listed(known, 30))
+        raise refused(mark, section, "E601", why, hint, listed(fields_of_row, 30))
     if faults:
         raise ScenarioError(faults)
     return columns
@@ -182,13 +230,27 @@ def _row(
     year: int | None,
     problems: Diagnostics,
 ) -> Node:
-    """A row as a node. year: in which the scenario begins."""
+    """A row as a node.
+
+    Parameters
+    ----------
+    cells, columns : sequence of str
+        Of the row, and what each holds.
+    mark : Mark
+        Where the row begins.
+    section : str
+        That it is of.
+    year : int, optional
+        In which the scenario begins.
+    problems : Diagnostics
+        Takes what is wrong with a cell.
+    """
     fields: dict[str, Node] = {}
     for place, (column, cell) in enumerate(zip(columns, cells, strict=True), 1):
         if not column or not cell.strip():
             continue
         place_mark, field = mark._replace(col=place), _COW.get(column, column)
-        held = cell_type(SECTIONS[section].model, field)
+        cell_kind = cell_type(SECTIONS[section].model, field)
         value: object = cell
         fault: Sequence[str] = ()
         if column in _COW:
@@ -196,10 +258,10 @@ def _row(
             why = f"`{shown(cell)}` is no COW number of a state with an ISO3 code"
             hint = "see State System Membership, v2016"
             fault = () if value else ("E303", why, hint)
-        elif held == "number":
+        elif cell_kind == "number":
             value = plain_scalar(cell)
             fault = value if isinstance(value, Unclear) else ()
-        elif held == "list":
+        elif cell_kind == "list":
             items = cell.split(";", MOST_LISTED)
             value = [Node(item, place_mark, text=item, quoted=True) for item in items]
             if len(items) > MOST_LISTED:
@@ -207,6 +269,6 @@ def _row(
         if fault:
             problems.add(place_mark, f"{section}[].{column}", *fault)
             value = REFUSED
-        is_text = held == "text"
+        is_text = cell_kind == "text"
         fields[field] = Node(value, place_mark, text=cell, quoted=is_text)
     return Node(fields, mark)

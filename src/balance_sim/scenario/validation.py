@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,14 +28,18 @@ LAID_OVER = (Parameters, CapabilityWeights, AgreementKind, EventKind)
 """Models of which a file gives a part: the rest is shipped."""
 UNITLESS = ("", "none", "factor", "share", "exponent", "weight", "any")
 _OUTSIDE = ("E203", "{written} is outside {limits}{unit}", "")
-_NO_LIST = ("E201", "expected a list, got {got}", "write [{written}]")
+_NO_LIST = ("E201", "expected a list, got {got}", "put it in [ ]")
 _NO_INTEGER = ("E201", "expected integer, got {got}", "write a whole number")
 _NO_MAPPING = ("E201", "expected a mapping, got {got}", "write keys and values")
 _TEMPLATES = {
-    "missing": ("E103", "`{key}` is required{need}", ""),
-    "none": ("E207", "value missing", "write a value{need}, or leave the key out"),
+    "missing": ("E103", "`{key}` is required", ""),
+    "none": ("E207", "value missing", "write a value, or leave the key out"),
     "string_too_short": ("E207", "value missing", "write some text"),
-    "string_type": ("E201", "expected text, got {got}", "put it in quotes if it is"),
+    "string_type": (
+        "E201",
+        "expected text, got {got}",
+        "put it in quotes if it is text",
+    ),
     "float_type": ("E201", "expected number, got {got}", ""),
     "int_type": _NO_INTEGER,
     "int_from_float": _NO_INTEGER,
@@ -49,8 +53,8 @@ _TEMPLATES = {
     "greater_than_equal": _OUTSIDE,
     "less_than": _OUTSIDE,
     "less_than_equal": _OUTSIDE,
-    "finite_number": ("E204", "{written} must be finite", "give a number{need}"),
-    "literal_error": ("E211", "`{written}` is none of {expected}", ""),
+    "finite_number": ("E204", "{written} must be finite", ""),
+    "literal_error": ("E211", "`{written}` is none of {limits}", ""),
     "string_pattern_mismatch": ("E106", "`{written}` is not a valid identifier", ""),
     "string_too_long": ("E203", "more than {max_length} characters", "shorten it"),
     "too_short": ("E212", "at least {min_length} needed, got {actual_length}", ""),
@@ -110,7 +114,21 @@ def read_piece[Model: Strict](
 def unknown_key(
     problems: Diagnostics, node: Node, path: str, key: str, options: Collection[str]
 ) -> None:
-    """Report a key that does not belong where it stands."""
+    """Report a key that does not belong where it stands.
+
+    Parameters
+    ----------
+    problems : Diagnostics
+        Takes it.
+    node : Node
+        What stands under the key.
+    path : str
+        Key path of the mapping.
+    key : str
+        That is unknown.
+    options : collection of str
+        Keys that the mapping may have.
+    """
     hint = did_you_mean(key, options)
     allowed = "" if hint else listed(options, 40)
     why = f"unknown key `{shown(key)}`"
@@ -120,8 +138,22 @@ def unknown_key(
 
 
 def joined(path: str, steps: Sequence[object], root: Node | None = None) -> str:
-    """A key path with further steps: `report.windows[0]`. root: the node at the path,
-    if rows go by their names, as in `events.parade`."""
+    """A key path with further steps.
+
+    Parameters
+    ----------
+    path : str
+        To begin with.
+    steps : sequence of str and int
+        Keys, and positions in lists.
+    root : Node, optional
+        At the path, if rows are to go by their names.
+
+    Returns
+    -------
+    str
+        As `report.windows[0]` or `events.parade.visibility`.
+    """
     above = ""
     for place, step in enumerate(steps, 1):
         section = "events" if above == "add" else above
@@ -141,9 +173,22 @@ def _report(
     model: type[Strict],
     problems: Diagnostics,
 ) -> None:
-    """Add the diagnostic of one of pydantic's errors, unless its value was refused
-    before."""
-    steps = [step for step in details["loc"] if step != "[key]"]
+    """Report one of pydantic's errors, unless its value was refused before.
+
+    Parameters
+    ----------
+    details : ErrorDetails
+        Of pydantic.
+    root : Node
+        What was validated.
+    path : str
+        Its key path.
+    model : type of Strict
+        That refused it.
+    problems : Diagnostics
+        Takes the diagnostic.
+    """
+    steps = [step for step in details["loc"] if not str(step).startswith("[")]
     node, error_type = descend(root, steps), details["type"]
     context: dict[str, Any] = details.get("ctx", {})
     place, key_path = node.mark, joined(path, steps, root)
@@ -157,39 +202,46 @@ def _report(
     if error_type == "extra_forbidden":
         above = joined(path, steps[:-1], root)
         unknown_key(problems, node, above, str(steps[-1]), owner.model_fields)
-        return
-    if error_type not in _TEMPLATES and "message" in context:
-        texts = context["message"], context["suggestion"], context["allowed"]
-        problems.add(place, key_path, error_type, *texts)
-        return
+    elif error_type not in _TEMPLATES and "message" in context:
+        problems.add(place, key_path, error_type, **context)
+    else:
+        limits, unit = bounds(owner, name), _unit(owner, name)
+        words = {"key": name, "limits": limits, "unit": f" ({unit})" if unit else ""}
+        problems.add(place, key_path, *_worded(details, node, words))
+
+
+def _worded(
+    details: ErrorDetails, node: Node, words: Mapping[str, str]
+) -> tuple[str, str, str, str]:
+    """Code, message, next step and bound for one of pydantic's errors.
+
+    Parameters
+    ----------
+    details : ErrorDetails
+        Of pydantic.
+    node : Node
+        That is refused.
+    words : mapping of str to str
+        For the template: `key`, `limits`, `unit` of the field.
+    """
+    error_type, limits = details["type"], words["limits"]
     if node.value is None and error_type != "missing":
         error_type = "none"
-    default = ("E203", shown(details["msg"], 120), "")
+    is_nested = isinstance(node.value, dict | list)
+    written = node.kind if is_nested else shown(node.text or node.value)
+    default = ("E203", "{msg}", "")
     code, message, hint = _TEMPLATES.get(error_type, default)
-    limits, unit = bounds(owner, name), _unit(owner, name)
-    words = {
-        **context,
-        "key": name,
-        "got": node.kind,
-        "written": shown(node.text or node.value),
-        "limits": limits or details["msg"].removeprefix("Input should be "),
-        "unit": unit and f" ({unit})",
-        "need": f" ({', '.join(filter(None, (unit, limits)))})"
-        if unit or limits
-        else "",
-    }
-    if isinstance(node.value, dict | list):
-        words["written"] = node.kind
     if isinstance(node.value, str) and error_type in ("float_type", "int_type"):
         code, hint = hint_for_number(node.value)
+    context = details.get("ctx", {})
     if error_type == "literal_error":
         options = re.findall(r"[^',\s]+", context["expected"].replace(" or ", ", "))
-        hint = did_you_mean(words["written"], options)
-        words["expected"] = limits = listed(options)
+        hint, limits = did_you_mean(written, options), listed(options)
     if error_type == "string_pattern_mismatch":
         limits = IDENTIFIERS
-    message, hint = message.format(**words), hint.format(**words)
-    problems.add(place, key_path, code, message, hint, limits)
+    texts = {**context, **words, "limits": limits, "written": written}
+    texts |= {"got": node.kind, "msg": shown(details["msg"], 120)}
+    return code, message.format(**texts), hint, limits
 
 
 def _unit(model: type[Strict], name: str) -> str:
@@ -203,8 +255,7 @@ def _field_of(model: type[Strict], steps: Sequence[object]) -> tuple[type[Strict
     """The innermost model on the way to a location, and its field there."""
     name = ""
     for step in steps:
-        parts = parts_of(model, name) if name else ()
-        types = [part for part in parts if isinstance(part, type)]
+        types = [part for part in parts_of(model, name) if isinstance(part, type)]
         for inner in types:
             if issubclass(inner, Strict):
                 model, name = inner, ""

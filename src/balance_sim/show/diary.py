@@ -21,8 +21,6 @@ Names = Mapping[str, str]
 
 SEVERAL = 4
 """States that are listed by name; of more, the first SEVERAL - 1 are."""
-RECENT_DAYS = 330
-"""A month needs no year where it lies less than so many days back."""
 _NOUNS = {
     "agreement",
     "pact",
@@ -125,14 +123,6 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
     return ", ".join(clauses)
 
 
-def since_words(day: dt.date, now: dt.date) -> str:
-    """Return a day that lies back: `3 September` in the same month, `March` within a
-    year, `March 2023`."""
-    if (day.year, day.month) == (now.year, now.month):
-        return f"{day.day} {day:%B}"
-    return f"{day:%B}" if (now - day).days < RECENT_DAYS else f"{day:%B} {day.year}"
-
-
 def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) -> str:
     """Return what an entry of a timeline says, without its date and full stop.
 
@@ -213,7 +203,7 @@ def _since(entry: Entry) -> list[str]:
         return [f"signed {entry.signed.day} {entry.signed:%B %Y}"]
     opened = entry.opened if entry.what in ("signed", "talks collapse") else None
     if opened is not None and opened < entry.date:
-        return [f"talks since {since_words(opened, entry.date)}"]
+        return [f"talks since {opened:%B %Y}"]
     return []
 
 

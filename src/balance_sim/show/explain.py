@@ -39,8 +39,6 @@ GROUP_WORDS = {
 }
 """Groups of terms as they are read."""
 SMALL = 0.00005  # nats: a change of willingness that rounds to none
-MAIN = 0.9  # share of a change from which on one term is nearly all of it
-SECOND = 0.05  # share of a change from which on a second term is named
 
 
 def attribution_answer(
@@ -130,8 +128,13 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     dates = dict(zip(dyad.table["moment"], dyad.table["date"], strict=True))
     moment = next((name for name in dates if name.startswith("+")), [*dates][-1])
     yield from said(_signing_words(dyad, names), width)
-    yield from said(_minds_words(dyad, moment, names), width)
-    yield from said(_feared_words(dyad, moment, scenario), width)
+    when = "At the start"
+    if moment.startswith("+"):
+        when = f"{moment.removeprefix('+')} days after the event"
+    minds = [_mind_words(dyad, moment, side, names) for side in (dyad.a, dyad.b)]
+    asked = f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(minds)}."
+    yield from said(asked, width)
+    yield from said(_feared_words(dyad, moment, names), width)
     yield ""
     treated, control = (
         say.arm_title(scenario, arm) for arm in (dyad.arm, dyad.reference)
@@ -195,58 +198,30 @@ def _signing_words(dyad: DyadTerms, names: Names) -> str:
     return f"{say.capital(words)}."
 
 
-def _minds_words(dyad: DyadTerms, moment: str, names: Names) -> str:
-    """Return how much readier either is, and by which terms."""
-    sides = [_mind_words(dyad, moment, side, names) for side in (dyad.a, dyad.b)]
-    when = "At the start"
-    if moment.startswith("+"):
-        when = f"{moment.removeprefix('+')} days after the event"
-    return f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(sides)}."
-
-
 def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
-    """Return how much readier a side is, and by which terms."""
+    """Return how much readier a side is at a moment, and by which term most."""
     pieces, state = _parts(dyad, moment, side), state_in_text(names, side)
     without, with_event, _ = pieces.pop("consent")
     _, _, change = pieces.pop("u")
     if abs(change) < SMALL:
         return f"{state} is as ready as without the change"
     verb = "readier" if change > 0 else "less ready"
-    consent = f"{say.percent(without)} to {say.percent(with_event)}"
-    if say.percent(without) == say.percent(with_event):
-        consent = f"{100 * without:.2f} to {100 * with_event:.2f} %"
-    shares = sorted(
-        ((difference / change, term) for term, (_, _, difference) in pieces.items()),
-        reverse=True,
+    term = max(pieces, key=lambda part: pieces[part][2] / change)
+    share = say.percent(min(pieces[term][2] / change, 1.0))
+    return (
+        f"{state} is {verb} ({100 * without:.2f} to {100 * with_event:.2f} %), {share} "
+        f"of it by {say.term_words(term)}"
     )
-    (share, term), (second_share, second) = shares[:2]
-    terms = f"nearly all of it by {say.term_words(term)}"
-    if share < MAIN:
-        terms = f"{say.percent(share)} of it by {say.term_words(term)}"
-        if second_share > SECOND:
-            terms += f", {say.percent(second_share)} by {say.term_words(second)}"
-    return f"{state} is {verb} ({consent}), {terms}"
 
 
-def _feared_words(dyad: DyadTerms, moment: str, scenario: Scenario) -> str:
-    """Return whom either fears most, and what the two have already."""
+def _feared_words(dyad: DyadTerms, moment: str, names: Names) -> str:
+    """Return whom either fears most."""
     adversaries = dyad.adversaries
     at_moment = adversaries["moment"] == moment
     rows = adversaries[(adversaries["arm"] == dyad.arm) & at_moment]
     largest = rows.drop_duplicates("side").set_index("side")["adversary"].to_dict()
     feared = (str(largest.get(dyad.a, "")), str(largest.get(dyad.b, "")))
-    words = say.capital(fear_words(say.state_names(scenario), dyad.a, dyad.b, feared))
-    record = dyad.record
-    kinds = list(record.loc[record["status"] == "in_force", "kind"])
-    if not kinds:
-        return f"{words}; at the start they have no agreement in force."
-    deepest = max(kinds, key=lambda kind: scenario.kinds[kind].depth)
-    agreements = f"{one_of_kind(deepest)} in force"
-    if len(kinds) > 1:
-        agreements = (
-            f"{len(kinds)} agreements in force, the deepest {one_of_kind(deepest)}"
-        )
-    return f"{words}; at the start they have {agreements}."
+    return f"{say.capital(fear_words(names, dyad.a, dyad.b, feared))}."
 
 
 def replication_answer(

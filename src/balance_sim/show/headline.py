@@ -3,8 +3,6 @@ and what was scheduled anyway."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +23,6 @@ type Row = dict[Any, Any]
 
 TOP_DYADS = 3
 """Dyads that are named in a sentence."""
-MOST_FAILED = 10
-"""Failed replications that are listed."""
 SMALLEST = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether
@@ -89,6 +85,28 @@ def furthest(frame: pd.DataFrame) -> Row:
     """Return the row whose effect is furthest from zero, the first of several."""
     ordered = frame.sort_values("effect", key=abs, ascending=False, kind="stable")
     return ordered.to_dict("records")[0]
+
+
+def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
+    """Return how many rows show a detectable effect, and which the largest, as the
+    title of a figure: `3 of 10 arms show a detectable effect; largest: Half, +0.1`.
+
+    Parameters
+    ----------
+    frame : effect, lo, hi, mcse
+    noun : what a row is, in the plural
+    label : column with the name of a row
+    """
+    sure = frame[clear(frame)]
+    if sure.empty:
+        return f"None of {len(frame):,} {noun} shows a detectable effect"
+    top = furthest(sure)
+    effect, bounds, _ = say.effect_cells(top)
+    verb = "shows" if len(sure) == 1 else "show"
+    return (
+        f"{len(sure):,} of {len(frame):,} {noun} {verb} a detectable effect; largest: "
+        f"{top[label]}, {effect} ({bounds})"
+    )
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -245,10 +263,16 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
     for sentence in sentences:
         yield from said(sentence, width)
     if result.finished:
-        yield from ["", *_arm_lines(result, width), *_own_lines(result, width), ""]
+        yield from ["", *_arm_lines(result, width), ""]
+        own = own_rows(
+            result, [arm for arm in result.arms if arm == result.headline_arm]
+        )
+        heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
+        if own:
+            yield from [*table([heads, *own], "<<>", width=width), ""]
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
-    yield from _failed_lines(result, width)
+    yield from said(_failed_words(result), width)
     if result.folder is not None:
         files = "Manifest, summary.json and failed.json"
         if result.finished:
@@ -275,40 +299,37 @@ def _arm_lines(result: AnalysedResult, width: int) -> Iterator[str]:
     yield from table(rows, "<>", width=width)
 
 
-def _own_lines(result: AnalysedResult, width: int) -> Iterator[str]:
-    """Yield outcomes of one's own: level in the control arm, and the headline arm's
-    effect."""
-    rows = [["outcome", "control", "effect", "95 % CI", "MCSE"]]
-    for name in result.by_run.names:
-        if not name.startswith("own_"):
-            continue
-        control = _row(result.levels, result.reference, name)
-        effect = _row(result.effects, result.headline_arm, name)
-        cells = ["", "", ""]
-        if effect is not None and math.isfinite(effect["mean"]):
-            cells = say.effect_cells(effect)
-        level = None if control is None else control["mean"]
-        rows.append([say.outcome_words(name), say.number(level, 2), *cells])
-    if len(rows) > 1:
-        runs = say.plural(result.runs, "replication")
-        yield from ["", f"Outcomes of your own, {runs} per arm"]
-        yield from table(rows, "<>", width=width)
+def own_rows(result: Result, arms: Sequence[str]) -> list[list[str]]:
+    """Return of each outcome of the user's own and arm: what it is in its author's
+    words, arm, level, effect, CI, Monte Carlo standard error."""
+    titles = say.arm_titles(result.scenario)
+    meanings = result.codebook.set_index("outcome")["meaning"]
+    effects = {
+        (row["outcome"], row["arm"]): say.effect_cells(row)
+        for row in result.effects.to_dict("records")
+    }
+    rows = []
+    for name in [name for name in result.by_run.names if name.startswith("own_")]:
+        words = f"{say.outcome_words(name)}: {say.printable(str(meanings[name]))}"
+        for arm in arms:
+            level = _row(result.levels, arm, name) or {"mean": None}
+            cells = effects.get((name, arm), ["control", "", ""])
+            number = say.number(level["mean"], 2)
+            rows.append([say.capital(words), titles[arm], number, *cells])
+    return rows
 
 
-def _failed_lines(result: AnalysedResult, width: int) -> Iterator[str]:
-    """Yield the replications that failed, and why the first did."""
+def _failed_words(result: AnalysedResult) -> str:
+    """Return how many replications failed, and why the first did; empty where none
+    did."""
     if not result.failed:
-        return
-    count, failure = len(result.failed), result.failed[0]
-    numbers = ", ".join(str(row["run"]) for row in result.failed[:MOST_FAILED])
-    if count > MOST_FAILED:
-        numbers += f" and {count - MOST_FAILED} more"
+        return ""
     subject = say.plural(
-        count, "replication failed and is", "replications failed and are"
+        len(result.failed), "replication failed and is", "replications failed and are"
     )
-    yield from said(f"{subject} left out of every number above: {numbers}.", width)
-    lines = str(failure["traceback"]).splitlines()
-    reasons = [line for line in lines if line and not line[0].isspace()]
-    if reasons:
-        reason = re.sub(r"^(\w+\.)+(?=\w+:)", "", reasons[-1])
-        yield from said(f"Replication {failure['run']}: {say.printable(reason)}", width)
+    failure = result.failed[0]
+    reason = str(failure["traceback"]).strip().splitlines()[-1]
+    return (
+        f"{subject} left out of every number above. Replication {failure['run']}: "
+        f"{say.printable(reason)}"
+    )

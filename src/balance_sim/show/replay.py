@@ -105,7 +105,7 @@ def map_content(result: Result) -> dict[str, Any]:
     reach, arcs = reach_of(states), table[table["arc"]]
     placed = states[states["code"].isin(list(layout.spots))]
     names = [
-        (spot.name, *in_page(layout, spot.x, spot.y), spot.bold)
+        (spot.name, *in_page(layout, (spot.x, spot.y)), spot.bold)
         for spot in named_spots(arcs, placed, layout, LETTER)
     ]
     replay = replay_of(result)
@@ -148,12 +148,11 @@ def _arcs(arcs: pd.DataFrame, layout: Layout) -> list[dict[str, Any]]:
     rows = []
     for dyad in ordered.to_dict("records"):
         effect = dyad["effect"]
-        name = say.dyad_name({}, dyad["name_a"], dyad["name_b"])
         row = {
             "path": arc_path(layout, dyad["a"], dyad["b"]),
             "width": f"{1.2 + 3 * abs(effect) / largest:.1f}",
             "way": "more" if effect > 0 else "fewer",
-            "words": _words(name, dyad),
+            "words": _words(dyad["dyad"], dyad),
         }
         rows.append(row)
     return rows
@@ -162,7 +161,7 @@ def _arcs(arcs: pd.DataFrame, layout: Layout) -> list[dict[str, Any]]:
 def _words(name: str, row: dict[Any, Any]) -> str:
     """Return a state or a dyad with its effect and CI."""
     places = say.digits(row["effect"], row["lo"], row["hi"])
-    effect, bounds, _ = say.effect_cells({"mcse": 0.0} | row, places)
+    effect, bounds, _ = say.effect_cells(row, places)
     words = f"{name}: {effect}"
     if bounds != "-":
         words += f" (95 % CI {bounds})"

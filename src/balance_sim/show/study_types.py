@@ -63,13 +63,10 @@ class Doubt:
     ----------
     short : a sentence for the terminal; empty where there is nothing to say
     sentences : for the report
-    heads, rows : a table for the report
     """
 
     short: str = ""
     sentences: tuple[str, ...] = ()
-    heads: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

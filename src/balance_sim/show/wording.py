@@ -9,7 +9,7 @@ import math
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
 
-Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
 COUNTER = "counter-balancing security agreements"
 DIRECTIONS = {
     "counter": "counter-balancing",
@@ -50,23 +49,6 @@ def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002
         "the mean over them, and its CI says how exactly that mean is known, not how "
         "far the effect varies over the parameters."
     )
-
-
-def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
-    """Return what an effect with its 95 % CI allows to say.
-
-    Nothing is detected where the CI holds zero, and the effect is exactly none where
-    the CI is the point zero. Bounds are NaN for fewer than two replications.
-    """
-    if n < 1 or math.isnan(mean):
-        return "nothing run"
-    if n < 2 or math.isnan(lo):
-        return "one run"
-    if lo == hi == 0:
-        return "none"
-    if lo <= 0 <= hi:
-        return "not detectable"
-    return "more" if mean > 0 else "fewer"
 
 
 def decimals(error: float, *bounds: float) -> int:
@@ -153,19 +135,6 @@ def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     return f"{effect}; {ci(lo, hi, places)}" if math.isfinite(lo) else effect
 
 
-def levels(without: float, with_event: float, most: int) -> tuple[str, str]:
-    """Return two means with one decimal, or as many (at most `most`) as show how far
-    they are apart, to a quarter of it."""
-    gap = with_event - without
-    places = 1
-    while places < most:
-        shown = round(with_event, places) - round(without, places)
-        if abs(shown - gap) <= abs(gap) / 4:
-            break
-        places += 1
-    return number(without, places), number(with_event, places)
-
-
 def change_words(
     effect: Mapping[Any, Any], without: float, with_event: float, subject: str
 ) -> str:
@@ -179,25 +148,25 @@ def change_words(
     subject : what is counted
     """
     mean, lo, hi, mcse = (float(effect[key]) for key in ("mean", "lo", "hi", "mcse"))
-    finding = verdict(mean, lo, hi, int(effect["n"]))
-    if finding == "none":
+    if lo == hi == 0:
         return (
             f"no effect on expected {subject}; {number(without, 1)} are expected with "
             "and without it"
         )
-    control, treated = levels(without, with_event, decimals(mcse, lo, hi))
-    if finding == "one run":
+    places = min(decimals(mcse, lo, hi), digits(mean))
+    control, treated = number(without, places), number(with_event, places)
+    if math.isnan(lo):
         return (
             f"{control} {subject} without it and {treated} with it, in one "
             "replication, which gives no confidence interval"
         )
     size = effect_words(mean, lo, hi, mcse)
-    if finding == "not detectable":
+    if lo <= 0 <= hi:
         return (
             f"no detectable effect on expected {subject} ({size}); {control} are "
             "expected without it"
         )
-    verb = "rise" if finding == "more" else "fall"
+    verb = "rise" if mean > 0 else "fall"
     return f"expected {subject} {verb} from {control} to {treated} ({size})"
 
 

@@ -98,7 +98,23 @@ def prospect_of(
     """The probabilities that filtered estimates of these replications need.
 
     They depend on the day of an opportunity and on the agreement type alone: neither on
-    the arm nor on what happens in it, so they are worked out once for all arms."""
+    the arm nor on what happens in it, so they are worked out once for all arms.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    opportunities : Opportunities
+        of these replications, the same for all arms
+    windows : Windows
+        in which agreements are counted
+
+    Returns
+    -------
+    Prospect
+        probabilities of signature and of entry into force, (C,) of the opportunities,
+        and expected numbers of what is under way at the start
+    """
     world, day = worlds.reference, opportunities.day
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     shape = ladder.talks_shape[opportunities.kind]
@@ -135,7 +151,18 @@ def in_force_of(
 
 class TalksAtStart:
     """Talks under way at the start: those on record, and unobserved negotiations in
-    their steady state."""
+    their steady state.
+
+    Attributes
+    ----------
+    chance : (R or 1, P, M)
+        probability of unobserved negotiations, but for clocks that the record keeps
+        busy
+    on_record : (K,)
+        rows of the initial agreements that are in talks and have no fixed date
+    collapse : float
+        collapses a day
+    """
 
     def __init__(self, worlds: Worlds) -> None:
         self.world = worlds.reference
@@ -233,7 +260,18 @@ def _nodes(first: float, stop: float) -> Floats:
 
 @dataclass(frozen=True)
 class FilteredSums:
-    """Filtered sums of one arm's replications. `direction`: (P,) class of each dyad."""
+    """Filtered sums of one arm's replications.
+
+    Attributes
+    ----------
+    world, opportunities, simulated : of the arm
+    prospect : from `prospect_of`, the same for all arms
+    windows : in which agreements are counted
+    direction : (P,)
+        class of each dyad, an index into DIRECTIONS
+    runs : int
+        R, number of replications
+    """
 
     world: World
     opportunities: Opportunities
@@ -269,23 +307,14 @@ class FilteredSums:
                 moment - since,
                 ladder.talks_shape[kind],
                 ladder.talks_days[kind],
-                self._collapse,
+                self.world.rules.collapse_rate / DAYS_PER_YEAR,
             )
         return gained
-
-    @property
-    def _collapse(self) -> float:
-        """Collapses a day."""
-        return self.world.rules.collapse_rate / DAYS_PER_YEAR
 
     @property
     def security(self) -> Bools:
         """(M,) which types are security agreements."""
         return self.world.ladder.security
-
-    def _opened(self, window: int) -> Floats:
-        """(C,) talks that open at each opportunity and are signed within a window."""
-        return self.simulated.consent * self.prospect.signed[window]
 
     @cached_property
     def _by_class(self) -> dict[int, Floats]:
@@ -305,7 +334,8 @@ class FilteredSums:
             at_start = np.einsum(
                 "rpm,pd->rmd", self.prospect.talks[window], is_direction
             )
-            number = np.bincount(opened, self._opened(window), size)
+            signed = self.simulated.consent * self.prospect.signed[window]
+            number = np.bincount(opened, signed, size)
             number = number + np.bincount(hastened, self._haste[window], size)
             by_window[window] = number.reshape(shape) + at_start
         return by_window
@@ -325,7 +355,8 @@ class FilteredSums:
         is_security, dyads = self.security.astype(float), len(self.world.first)
         opportunities, hastened = self.opportunities, self.simulated.hastened
         place = opportunities.run * dyads + opportunities.dyad
-        opened = self._opened(window) * is_security[opportunities.kind]
+        opened = self.simulated.consent * self.prospect.signed[window]
+        opened = opened * is_security[opportunities.kind]
         number = np.bincount(place, opened, minlength=self.runs * dyads)
         # of no opportunity it counts in integers
         number = number.astype(float).reshape(self.runs, dyads)
@@ -379,8 +410,9 @@ class FilteredSums:
         has_lag = ladder.force_days > 0
         shape = ladder.force_shape[kind]
         mean = np.where(has_lag, ladder.force_days, 1.0)[kind]
-        late = signed_within(stop - signed, shape, mean, self._collapse)
-        early = signed_within(first - signed, shape, mean, self._collapse)
+        lag = shape, mean, self.world.rules.collapse_rate / DAYS_PER_YEAR
+        late = signed_within(stop - signed, *lag)
+        early = signed_within(first - signed, *lag)
         in_window = (signed >= first) & (signed < stop)
         later = np.where(has_lag[kind], late - early, in_window)
         return np.asarray((1.0 - ladder.at_once[kind]) * later)

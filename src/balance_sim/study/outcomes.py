@@ -313,48 +313,6 @@ def is_new(origin: Ints, after: Floats | Ints, window: float) -> Bools:
     return np.isin(origin, NEW_ORIGINS) & (after >= 1) & (after <= window)
 
 
-@dataclass(frozen=True)
-class NewAgreements:
-    """New agreements of some replications, K in every array, in the order of the
-    outcomes' table, which has `rows`.
-
-    direction: indices into DIRECTIONS; after: whole days from the focal date to
-    signature."""
-
-    row: Ints
-    security: Bools
-    direction: Ints
-    after: Floats
-    rows: int
-
-    def by_direction(self, window: int) -> tuple[Floats, Floats]:
-        """(rows, D) how many are signed within a window, of each measure of COUNTS."""
-        is_in = self.after <= window
-        security = self._counted(is_in & self.security)
-        return security, self._counted(is_in & ~self.security)
-
-    def _counted(self, rows: Bools) -> Floats:
-        """(rows, D) how many of some agreements, by direction."""
-        directions = len(DIRECTIONS)
-        cell = self.row[rows] * directions + self.direction[rows]
-        count = np.bincount(cell, minlength=self.rows * directions)
-        return count.reshape(self.rows, directions).astype(float)
-
-    def first_counter(self, window: int, horizon: float) -> dict[str, Floats]:
-        """Days to the first counter-balancing security agreement by the horizon, as it
-        is and cut at the window."""
-        counter = self.security & (self.direction == DIRECTIONS.index("counter"))
-        counter &= self.after <= horizon
-        first = np.full(self.rows, np.inf)
-        np.minimum.at(first, self.row[counter], self.after[counter])
-        days = np.where(np.isfinite(first), first, np.nan)
-        without = np.minimum(first, float(window))
-        return {
-            Outcome("first_counter_days").name: days,
-            Outcome("days_without_counter", "", window).name: without,
-        }
-
-
 def numbers_of_agreements(
     by_direction: Mapping[int, tuple[Floats, Floats]],
     by_kind: Floats,
@@ -364,8 +322,17 @@ def numbers_of_agreements(
     """Estimates of numbers of new agreements by the names of the outcomes that count
     them.
 
-    by_direction: by window, of each measure of COUNTS, (..., D); by_kind: (..., M),
-    within the longest window."""
+    Parameters
+    ----------
+    by_direction : mapping of ((..., D), (..., D))
+        by window, of each measure of COUNTS, by class of dyads
+    by_kind : (..., M)
+        by agreement type, within the longest window
+    kinds : collection of str
+        names of the types
+    longest : int
+        days of that window
+    """
     numbers: dict[str, Floats] = {}
     for window, measures in by_direction.items():
         for measure, values in zip(COUNTS, measures, strict=True):
@@ -381,41 +348,71 @@ def numbers_of_agreements(
 def outcomes_of(
     worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int
 ) -> dict[str, Floats]:
-    """(R,) each outcome that is counted. control: the same runs there; None leaves out
-    what compares with it."""
+    """Each outcome that is counted in the replications of an arm.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    made : AgreementRows
+        agreements of the arm's R replications
+    control : AgreementRows or None
+        those of the same replications in the control arm; None leaves out what
+        compares with them
+    runs : int
+        R
+
+    Returns
+    -------
+    dict of (R,)
+        by the outcomes' names, in the order of the tables' columns
+    """
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
     day, end, longest = world.focal_day, world.grid[-1], windows[-1]
-    horizon, days = end - day, days_after(made.signed, day)
+    signed, effective = (days_after(days, day) for days in (made.signed, made.in_force))
     security = world.ladder.security[made.kind]
-    rows = np.flatnonzero(is_new(made.origin, days, max(horizon, longest)))
     direction = worlds.baseline.direction[made.dyad]
-    new = NewAgreements(
-        made.run[rows], security[rows], direction[rows], days[rows], runs
-    )
-    in_window = is_new(made.origin, days, longest)
+    in_window = is_new(made.origin, signed, longest)
 
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
+    def by_direction(rows: Bools) -> Floats:
+        """(R, D) how many of some agreements."""
+        cell = made.run[rows] * len(DIRECTIONS) + direction[rows]
+        number = np.bincount(cell, minlength=runs * len(DIRECTIONS))
+        return number.reshape(runs, len(DIRECTIONS)).astype(float)
+
+    by_window = {}
+    for window in windows:
+        new = is_new(made.origin, signed, window)
+        by_window[window] = by_direction(new & security), by_direction(new & ~security)
     types = range(len(world.ladder.names))
     by_kind = np.stack([count(in_window & (made.kind == k)) for k in types], axis=-1)
-    by_direction = {window: new.by_direction(window) for window in windows}
-    numbers = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
-    from_talks = in_window & security & np.isin(made.origin, FROM_TALKS)
-    came = made.in_force >= day + 1.0
+    numbers = numbers_of_agreements(by_window, by_kind, world.ladder.names, longest)
+    came = (made.in_force >= day + 1.0) & (made.origin != ORIGINS.index("in_force"))
     came &= made.in_force < min(day + 1.0 + longest, end)
-    came &= made.origin != ORIGINS.index("in_force")
-    effective = days_after(made.in_force, day)
     scheduled = made.origin == ORIGINS.index("scheduled")
     scheduled &= (effective >= 1) & (effective <= longest)
-    numbers[Outcome("from_talks", "", longest).name] = count(from_talks)
-    numbers[Outcome("in_force", "", longest).name] = count(came)
-    numbers[Outcome("scheduled", "", longest).name] = count(scheduled)
-    numbers |= new.first_counter(longest, horizon)
+    counted = {
+        "from_talks": in_window & security & np.isin(made.origin, FROM_TALKS),
+        "in_force": came,
+        "scheduled": scheduled,
+    }
+    for measure, rows in counted.items():
+        numbers[Outcome(measure, "", longest).name] = count(rows)
+    counter = security & (direction == DIRECTIONS.index("counter"))
+    counter &= is_new(made.origin, signed, end - day)
+    first = np.full(runs, np.inf)
+    np.minimum.at(first, made.run[counter], signed[counter])
+    days = np.where(np.isfinite(first), first, np.nan)
+    numbers[Outcome("first_counter_days").name] = days
+    without = Outcome("days_without_counter", "", longest).name
+    numbers[without] = np.minimum(first, float(longest))
     if control is not None:
         sooner = earlier_than_control(made, control, ACCELERATED_DAYS)
-        name = Outcome("accelerated", "", longest).name
-        numbers[name] = count(sooner & in_window & security)
+        sooner &= in_window & security
+        numbers[Outcome("accelerated", "", longest).name] = count(sooner)
     return numbers
 
 
@@ -426,7 +423,15 @@ def earlier_than_control(
     paired control run.
 
     The same: of the same run, dyad, kind, origin and opportunity, signed by the horizon
-    there too."""
+    there too.
+
+    Parameters
+    ----------
+    arm, control : AgreementRows
+        agreements of the same replications, K of the arm
+    days : int
+        whole days, at least
+    """
     in_arm, in_control = _identity(arm), _identity(control)
     order = np.argsort(in_control)
     if not len(order):

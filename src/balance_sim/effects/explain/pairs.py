@@ -6,8 +6,8 @@ the willingness that the engine used, to the last bit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
 from balance_sim.model.baseline import Worlds, step_before
-from balance_sim.model.core import Floats, Keys, World
+from balance_sim.model.core import Keys, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
@@ -49,7 +49,6 @@ MEAN_RUNS = 64
 
 Dyad = tuple[str, str]
 Row = dict[str, Any]
-Observe = Callable[[World, BlockState, View], None]
 
 
 @dataclass(frozen=True)
@@ -152,29 +151,23 @@ def explain_dyads(
         checked_name("kind", kind, result.scenario.kinds)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
-    readings = {dyad: Readings(worlds, dyad) for dyad in dyads}
+    readings = {dyad: Readings() for dyad in dyads}
     opportunities = draw_opportunities(worlds.reference, result.seed, numbers)
-    for name in (result.reference, arm):
-        world = worlds.arms[name]
-        thin, observe = thinning(world, opportunities, None), _observer(world, readings)
-        common = worlds.baseline, opportunities, thin, result.seed, numbers
-        simulate(world, *common, observe)
-    return [
-        _terms_of(result, readings[dyad], dyad, arm, kind, numbers) for dyad in dyads
-    ]
-
-
-def _observer(world: World, readings: dict[Dyad, Readings]) -> Observe:
-    """What reads the dyads at the moments of an arm."""
-    moments = moments_of(world)
+    moments = moments_of(worlds.reference)
 
     def observe(_: World, state: BlockState, view: View) -> None:
         for moment, step in moments:
             if step == view.step:
-                for dyad in readings.values():
-                    dyad.read(moment, state, view)
+                for dyad, read in readings.items():
+                    read.add(worlds, moment, dyad, state, view)
 
-    return observe
+    for name in (result.reference, arm):
+        world = worlds.arms[name]
+        drawn = opportunities, thinning(world, opportunities, None), result.seed
+        simulate(world, worlds.baseline, *drawn, numbers, observe)
+    return [
+        _terms_of(result, readings[dyad], dyad, arm, kind, numbers) for dyad in dyads
+    ]
 
 
 def moments_of(world: World) -> list[tuple[str, int]]:
@@ -191,65 +184,56 @@ def moments_of(world: World) -> list[tuple[str, int]]:
     return moments
 
 
+@dataclass
 class Readings:
     """Means over replications, read for one dyad at the moments of both arms: rows of
     its terms, its rates of opening talks, and its adversaries."""
 
-    def __init__(self, worlds: Worlds, dyad: Dyad) -> None:
-        self.worlds, self.dyad = worlds, dyad
-        self.terms: list[Row] = []
-        self.rates: list[Row] = []
-        self.feared: list[Row] = []
+    terms: list[Row] = field(default_factory=list)
+    rates: list[Row] = field(default_factory=list)
+    feared: list[Row] = field(default_factory=list)
 
-    def read(self, moment: str, state: BlockState, view: View) -> None:
+    def add(
+        self, worlds: Worlds, moment: str, dyad: Dyad, state: BlockState, view: View
+    ) -> None:
         """Add the rows of one moment of one arm."""
-        world, (a, b) = view.world, self.dyad
-        day = timedelta(days=int(world.grid[view.step]))
-        start = self.worlds.scenario.start
-        stamp = {"arm": world.arm, "moment": moment, "date": start + day}
-        both: list[Floats] = []
-        for side, other in ((a, b), (b, a)):
-            parts = self._parts(state, view, side, other)
-            both.append(parts[CONSENT])
-            for part, values in parts.items():
-                for kind, value in zip(world.ladder.names, values.T, strict=True):
-                    row = {"kind": kind, "side": side, "part": part}
-                    self.terms.append(stamp | row | {"value": float(value.mean())})
-            self.feared += [stamp | row for row in _feared_rows(view, side)]
-        i, j = world.codes.index(a), world.codes.index(b)
-        dyad = world.dyad_index[i, j]
-        opening = both[0] * both[1] * openness_at(world, state.day)[dyad]
-        for m, kind in enumerate(world.ladder.names):
-            rate = float(opportunity_rate(world)[dyad, m] * opening[:, m].mean())
-            self.rates.append(stamp | {"kind": kind, "rate": rate})
-
-    def _parts(
-        self, state: BlockState, view: View, ego: str, alter: str
-    ) -> dict[str, Floats]:
-        """Parts, `u` and `consent` of one side, each (R, M)."""
         world = view.world
-        shape = (len(state.runs), len(world.ladder.names))
-        run, kind = np.indices(shape).reshape(2, -1)
-        i = np.full(run.shape, world.codes.index(ego))
-        j = np.full(run.shape, world.codes.index(alter))
-        baseline = self.worlds.baseline
-        terms = account(Prospects(world, baseline, view, state, run, i, j, kind))
-        u = summed(terms)
-        terms = terms | {U: u, CONSENT: consent(u)}
-        return {name: values.reshape(shape) for name, values in terms.items()}
-
-
-def _feared_rows(view: View, side: str) -> Iterator[Row]:
-    """Whom a side fears most, mean over replications."""
-    codes = view.world.codes
-    i = codes.index(side)
-    threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
-    largest = sorted(range(len(codes)), key=lambda j: (-threat[j], codes[j]))
-    for j in largest[:MOST_FEARED]:
-        size = float(threat[j])
-        if size > 0:
-            row = {"adversary": codes[j], "threat": size, "share": size / total}
-            yield {"side": side} | row
+        kinds, sides = world.ladder.names, [world.codes.index(code) for code in dyad]
+        date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
+        stamp = {"arm": world.arm, "moment": moment, "date": date}
+        joint_consent = np.ones((len(state.runs), len(kinds)))
+        for side, (i, j) in zip(dyad, (sides, sides[::-1]), strict=True):
+            run, kind = np.indices(joint_consent.shape).reshape(2, -1)
+            states = np.full(run.shape, i), np.full(run.shape, j)
+            prospects = Prospects(
+                world, worlds.baseline, view, state, run, *states, kind
+            )
+            terms = account(prospects)
+            u = summed(terms)
+            terms = terms | {U: u, CONSENT: consent(u)}
+            joint_consent = joint_consent * terms[CONSENT].reshape(joint_consent.shape)
+            for part, values in terms.items():
+                row = stamp | {"side": side, "part": part}
+                by_type = zip(kinds, values.reshape(joint_consent.shape).T, strict=True)
+                for agreement_type, column in by_type:
+                    mean = {"kind": agreement_type, "value": float(column.mean())}
+                    self.terms.append(row | mean)
+            threat = view.adversaries[:, i].mean(axis=0)
+            total = float(view.total[:, i].mean())
+            order = np.lexsort((np.array(world.codes), -threat))[:MOST_FEARED]
+            for adversary in order[threat[order] > 0].tolist():
+                size = float(threat[adversary])
+                row = {"side": side, "adversary": world.codes[adversary]}
+                share = {"threat": size, "share": size / total}
+                self.feared.append(stamp | row | share)
+        place = world.dyad_index[*sides]
+        opening = joint_consent * openness_at(world, state.day)[place]
+        yearly = opportunity_rate(world)[place]
+        for agreement_type, a_year, column in zip(
+            kinds, yearly, opening.T, strict=True
+        ):
+            rate = float(a_year * column.mean())
+            self.rates.append(stamp | {"kind": agreement_type, "rate": rate})
 
 
 def _terms_of(

@@ -161,14 +161,14 @@ def state_rows(record: Record, agreements: pd.DataFrame) -> pd.DataFrame:
     year = record.on.year
     capability = record.latest("capability", year, 0)
     capability |= record.latest("capability", year - 1)
-    known = [value for value, _ in capability.values() if value > 0]
-    least = (min(known, default=1.0), 0)
-    share = {code: capability.get(code, least)[0] for code in record.codes}
+    positive = [value for value, _ in capability.values() if value > 0]
+    smallest = (min(positive, default=1.0), 0)
+    share = {code: capability.get(code, smallest)[0] for code in record.codes}
     yearly = {name: record.latest(name, year - 1) for name, _ in YEARLY.values()}
     pacts = pacts_in_force(agreements)
     rows = []
     for actor in sorted(record.actors, key=lambda actor: actor.code):
-        code, measured = actor.code, capability.get(actor.code, least)[1]
+        code, measured = actor.code, capability.get(actor.code, smallest)[1]
         sources = {"capability": f"COW NMC {measured}" if measured else NO_CAPABILITY}
         cells = {"capability": short(share[code])}
         for field, (name, title) in YEARLY.items():
@@ -250,13 +250,18 @@ def dispute_rows(record: Record) -> pd.DataFrame:
     coded = {*_largest(claims, claims["salience"].notna().astype(float))}
     rows = []
     for a, b in sorted({dyad for values in parts.values() for dyad in values}):
-        held = {part: values for part, values in parts.items() if (a, b) in values}
-        is_guess = "claim" in held and (a, b) not in coded
+        on_record = {part: values for part, values in parts.items() if (a, b) in values}
+        is_guess = "claim" in on_record and (a, b) not in coded
         row = {
             "a": a,
             "b": b,
-            **{part: short(round(values[a, b], 3)) for part, values in held.items()},
-            "source": "; ".join(f"{part}: {DISPUTE_SOURCES[part]}" for part in held),
+            **{
+                part: short(round(values[a, b], 3))
+                for part, values in on_record.items()
+            },
+            "source": "; ".join(
+                f"{part}: {DISPUTE_SOURCES[part]}" for part in on_record
+            ),
             "x_guesses": "claim" if is_guess else "",
         }
         rows.append(row)

@@ -20,10 +20,7 @@ from balance_sim.scenario.schema import Scenario
 
 RESPONSES = ("counter", "bandwagon")
 DIRECTIONS = (*RESPONSES, "other")
-COLUMNS = (
-    "case_id=case_id|case state_a!=state_a|iso3_a|a state_b!=state_b|iso3_b|b "
-    "date!=date|signed direction! agreement_id"
-)
+COLUMNS = "case_id state_a! state_b! date! direction! agreement_id"
 
 
 @dataclass(frozen=True)
@@ -58,27 +55,43 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
     if case_ids != [""] and not (case_id is None and len(case_ids) == 1):
         hint = f"The cases found are: {', '.join(case_ids[:20]) or 'none'}"
         if case_id is None:
-            message = "the table has more than one case, or none"
-            raise DataError(message, f"Name one by --case. {hint}", path)
+            raise DataError(
+                "the table has more than one case, or none",
+                f"Name one by --case. {hint}",
+                path,
+            )
         table.text = table.text[ids == case_id]
         if table.text.empty:
-            message = "no response is recorded for this case"
-            raise DataError(message, hint, path, column="case_id", value=case_id)
+            raise DataError(
+                "no response is recorded for this case",
+                hint,
+                path,
+                column="case_id",
+                value=case_id,
+            )
     return _responses(table)
 
 
 def _responses(table: Table) -> list[Response]:
     """The rows of a table, checked. Raises DataError."""
     direction = table.text["direction"].str.lower()
-    hint = f"Write one of {', '.join(DIRECTIONS)}"
     is_unknown = ~direction.isin(DIRECTIONS)
-    table.refuse("direction", is_unknown, "this is no direction", hint)
+    table.refuse(
+        "direction",
+        is_unknown,
+        "this is no direction",
+        f"Write one of {', '.join(DIRECTIONS)}",
+    )
     days, precision = table.dates("date")
     latest, _ = table.dates("date", end=True)
     table.refuse("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
     for side in ("state_a", "state_b"):
-        hint = "Name a state or an organisation"
-        table.refuse(side, table.text[side] == "", "a side is missing", hint)
+        table.refuse(
+            side,
+            table.text[side] == "",
+            "a side is missing",
+            "Name a state or an organisation",
+        )
     rows = []
     records = zip(table.text.to_dict("records"), latest, precision, strict=True)
     for line, (record, day, unit) in zip(table.text.index, records, strict=True):

@@ -61,8 +61,9 @@ def score_case(
     scored = [row for row in rows if not row.why_not]
     table = scored_table(scenario, scored)
     if not table.pairs:
-        message = "the scenario has no dyad to score"
-        raise DataError(message, "Add observers to the case")
+        raise DataError(
+            "the scenario has no dyad to score", "Add observers to the case"
+        )
     forecasts = {MODEL: _values(p, table.pairs), **baselines(scenario, table)}
     dyads = list(dict.fromkeys(table.pairs))
     by_dyad = _values(p, dyads)

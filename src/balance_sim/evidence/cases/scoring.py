@@ -19,8 +19,11 @@ def finished_runs(result: Result) -> int:
     """How many replications there are. Raises DataError for none."""
     finished = int(result.outcomes["run"].nunique())
     if not finished:
-        message = "no run has finished: there is nothing to score"
-        raise DataError(message, "Run the study first", result.folder)
+        raise DataError(
+            "no run has finished: there is nothing to score",
+            "Run the study first",
+            result.folder,
+        )
     return finished
 
 

@@ -12,13 +12,11 @@ from typing import Annotated, Self
 
 import pandas as pd
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
@@ -31,8 +29,6 @@ from balance_sim.evidence.data.errors import (
 )
 from balance_sim.evidence.data.table import open_table
 from balance_sim.scenario.actors import code_table, known
-from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.diagnostics import refusal
 from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Strict
 
@@ -51,10 +47,7 @@ _TREATY = re.compile(
 )
 """A label with one of these words names a `treaty`; any other signal is a
 `joint_summit`."""
-CASES = (
-    "case_id! label=label|title|name signal_date!=signal_date|date participants! "
-    "observers visibility window_months kind"
-)
+CASES = "case_id! label signal_date! participants! observers visibility window_months"
 
 
 @dataclass(frozen=True)
@@ -83,14 +76,9 @@ def actor(code: str, on: date) -> Actor | None:
 
 
 def state_code(text: str) -> str | None:
-    """The ISO3 code (also of a former state) that is meant, or None: COW's
-    abbreviations (AUH, GMY) are read where they are no ISO code."""
+    """The ISO3 code (also of a former state) that a word is, or None."""
     code = text.strip().upper()
-    if code in code_table():
-        return code
-    table = codes.state_codes()
-    matches = {*table.loc[table["abbreviation"] == code, "iso3"]} & code_table().keys()
-    return matches.pop() if len(matches) == 1 else None
+    return code if code in code_table() else None
 
 
 def is_state_in(code: str, year: int) -> str | None:
@@ -100,14 +88,15 @@ def is_state_in(code: str, year: int) -> str | None:
         return reason
     table = codes.state_codes()
     spells = table[table["iso3"] == codes.current_iso3(code)]
-    last = spells[spells["start"].dt.year <= year]["end"].max()
-    first = spells[spells["end"].dt.year >= year]["start"].min()
-    is_gap = not pd.isna(last) and not pd.isna(first) and last.year < year < first.year
+    last = spells["end"][spells["start"].dt.year <= year].max()
+    first = spells["start"][spells["end"].dt.year >= year].min()
+    has_spells = pd.notna(last) and pd.notna(first)
+    is_gap = has_spells and last.year < year < first.year
     if not is_gap or first.year - last.year < LONG_GAP:
         return None
-    state = f"`{code}` ({code_table()[code].name})"
     years = f"from {last.year} to {first.year}"
-    return f"{state} was no member of the state system {years}"
+    name = code_table()[code].name
+    return f"`{code}` ({name}) was no member of the state system {years}"
 
 
 # --- the table of cases ---------------------------------------------------------------
@@ -122,13 +111,6 @@ def _state_codes(text: str) -> tuple[str, ...]:
             raise ValueError(f"no state has this code: {word}")
         named.append(code)
     return tuple(named)
-
-
-def _event_kind(kind: str) -> str:
-    kinds = default_tree().fields["event_kinds"].fields
-    if kind not in kinds:
-        raise ValueError(f"this is no kind of event: write one of {', '.join(kinds)}")
-    return kind
 
 
 Codes = Annotated[tuple[str, ...], BeforeValidator(_state_codes)]
@@ -149,7 +131,6 @@ class Case(BaseModel):
     observers: Codes = ()
     visibility: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     window_months: Annotated[int, Field(ge=1, le=LONGEST_WINDOW_MONTHS)] = 24
-    kind: Annotated[str, AfterValidator(_event_kind)] | None = None
     path: str = ""
     line: int = 0
 
@@ -173,9 +154,9 @@ class Case(BaseModel):
 
     @property
     def event_kind(self) -> str:
-        """The kind given, else by the words of the label."""
+        """The kind of the signal, by the words of the label."""
         is_treaty = _TREATY.search(self.label.lower())
-        return self.kind or ("treaty" if is_treaty else "joint_summit")
+        return "treaty" if is_treaty else "joint_summit"
 
     def refused(self, message: str, hint: str, column: str, value: str) -> DataError:
         """An error in a cell of the row."""
@@ -185,18 +166,25 @@ class Case(BaseModel):
 def case_of(cells: Mapping[str, str], path: str = "", line: int = 0) -> Case:
     """A row of text cells as a Case; blank cells are as if they were not there. Raises
     DataError for the first that is wrong."""
-    given = {column: cell for column, cell in cells.items() if cell}
+    filled = {column: cell for column, cell in cells.items() if cell}
     try:
-        return Case.model_validate({**given, "path": path, "line": line})
+        return Case.model_validate({**filled, "path": path, "line": line})
     except ValidationError as error:
         first = error.errors()[0]
         column = str(first["loc"][0]) if first["loc"] else "observers"
         message = first["msg"].removeprefix("Value error, ")
         is_bound = first["type"].startswith(("greater_than", "less_than"))
         code = OUT_OF_BOUNDS if is_bound else BAD_CELL
-        hint = "Correct the cell: docs/cases.md has the columns"
         value = cells.get(column, "")
-        raise DataError(message, hint, path, line, column, value, code=code) from None
+        raise DataError(
+            message,
+            "Correct the cell: docs/cases.md has the columns",
+            path,
+            line,
+            column,
+            value,
+            code=code,
+        ) from None
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
@@ -208,8 +196,12 @@ def case_named(path: Path | str, case_id: str) -> Case:
     table.refuse("case_id", ids.duplicated(), message, hint, TWICE)
     rows = table.text[ids == case_id]
     if rows.empty:
-        hint = f"The cases found are: {', '.join(ids[:20]) or 'none'}"
-        raise DataError("there is no such case", hint, path, value=case_id)
+        raise DataError(
+            "there is no such case",
+            f"The cases found are: {', '.join(ids[:20]) or 'none'}",
+            path,
+            value=case_id,
+        )
     cells = {str(column): str(cell) for column, cell in rows.iloc[0].items()}
     return case_of(cells, table.path, int(rows.index[0]))
 
@@ -217,15 +209,7 @@ def case_named(path: Path | str, case_id: str) -> Case:
 # --- plans ----------------------------------------------------------------------------
 
 
-def _beside(value: object, info: ValidationInfo) -> Path:
-    """A path from the plan's folder."""
-    if not isinstance(value, str):
-        hint = "write its path from this file's folder"
-        raise refusal("E501", "expected the name of a file", hint)
-    return Path((info.context or {}).get("folder", "")) / value
-
-
-Beside = Annotated[Path, BeforeValidator(_beside)]
+Beside = Annotated[Path, Field(strict=False)]
 AnyText = Annotated[str, BeforeValidator(str)]
 
 
@@ -251,5 +235,10 @@ class CasesPlan(Strict):
 def read_cases_plan(path: Path | str) -> CasesPlan:
     """The plan in a file; without a title it is called as the file. Raises
     ScenarioError."""
-    plan = read_plan(CasesPlan, path, "cases")
-    return plan if plan.title else plan.model_copy(update={"title": Path(path).stem})
+    plan, folder = read_plan(CasesPlan, path, "cases"), Path(path).parent
+    cases = [
+        case.model_copy(update={"scenario": folder / case.scenario})
+        for case in plan.cases
+    ]
+    changes = {"responses": folder / plan.responses, "cases": tuple(cases)}
+    return plan.model_copy(update=changes | {"title": plan.title or Path(path).stem})

@@ -131,9 +131,7 @@ def fit(
             raise click.UsageError(f"{option.opts[0]} {relation}")
     file = out or Path(FILES[form])
     if form == "events":
-        wanted = {name: given[name] for name in (*FORMS[form], "first", "last")}
-        defaults = {str(option.name): option.default for option in ctx.command.params}
-        fit_events(data, wanted, defaults, file)
+        fit_events(data, given, file)
     elif form == "reactions":
         if not options.is_given(ctx, "permutations"):
             given["permutations"] = PLACEBOS
@@ -154,14 +152,14 @@ def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
 
-    first, last, more = given["first"], given["last"], given["agreements"]
+    first, last, agreements = given["first"], given["last"], given["agreements"]
     first = FIRST_YEAR if first is None else first
-    last = agreements_end(data, more) if last is None else last
+    last = agreements_end(data, agreements) if last is None else last
     decades = (last - first + 1) / 10
     seconds = {"reading": 2 * decades, "terms": 10 * decades, "weights": 40 * decades}
     with Steps(seconds) as steps:
         steps.begin("reading")
-        history = load_history(data, first, last, agreements=more)
+        history = load_history(data, first, last, agreements=agreements)
         steps.begin("terms")
         names = None
         if given["terms"] is not None:
@@ -174,8 +172,8 @@ def _fit_agreements(data: Path, given: Mapping[str, Any], out: Path) -> None:
             message = "no agreement was signed in these years"
             raise DataError(message, "Give a longer period", path=data)
         steps.begin("weights")
-        parts = choices.within_and_between(record.with_kinds(signed))
-        result = fitting.fit(parts, levels=True, cluster=True, signs=True)
+        record = choices.within_and_between(record.with_kinds(signed))
+        result = fitting.fit(record, levels=True, cluster=True, signs=True)
     written = parameter_files.fitted_record(
         result, history, options.command_line(), version()
     )

@@ -13,11 +13,9 @@ from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.threads import use_one_thread
 
 
-def fit_events(
-    data: Path, given: Mapping[str, Any], defaults: Mapping[str, Any], out: Path
-) -> None:
-    """Fit the weights of events, write them and print them. given, defaults: the
-    command's options."""
+def fit_events(data: Path, given: Mapping[str, Any], out: Path) -> None:
+    """Fit the weights of events, write them and print them. given: the command's
+    options."""
     use_one_thread()
     from balance_sim.evidence.estimation.parameter_files import fitted_text
     from balance_sim.evidence.events.lines import event_lines
@@ -41,7 +39,7 @@ def fit_events(
         weights = measure(loaded.study, permutations, given["seed"], say)
         steps.begin("half-lives")
         halves = half_lives(loaded.study, weights.rho)
-    command = _command(given, defaults)
+    command = options.command_line()
     record = events_record(loaded, weights, halves, command, version())
     write_atomic(out, fitted_text(record, HEAD).encode())
 
@@ -50,14 +48,3 @@ def fit_events(
         yield f"wrote {out}"
 
     options.answer(record, lines, indent=1)
-
-
-def _command(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """The command with the options that are not the defaults, whatever the folder is
-    called."""
-    words = ["balance-sim", "evidence", "fit", "--events", "DATA"]
-    for name, value in sorted(given.items()):
-        if value not in (None, (), defaults[name]):
-            for item in value if isinstance(value, tuple) else (value,):
-                words += [f"--{name}", str(item)]
-    return " ".join(words)

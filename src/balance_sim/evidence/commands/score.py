@@ -12,7 +12,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.evidence.forecast.lines import case_lines, score_lines
+from balance_sim.evidence.forecast.lines import gain_table, score_lines
 from balance_sim.show.wording import dyad_name, state_names, table, wrapped
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _case_lines(scored: dict[str, Any], names: dict[str, str]) -> Iterator[str]:
     expected = f"{scored['expected_accords']:.1f} dyads are expected to sign"
     agreements = f"{scored['agreements']} agreements on record, of {dyads}"
     yield from wrapped(f"{scored['about']}: {agreements}; {expected}.", "")
-    yield from ["", *case_lines(scored), ""]
+    yield from ["", *gain_table([scored]), ""]
     rows = [("date", "response", "rank", "dyad and probability")]
     for row in scored["responses"][:MOST_RESPONSES]:
         words = f"{dyad_name(names, *row['pairs'][0].split('-'))} {row['p'][0]:.3f}"

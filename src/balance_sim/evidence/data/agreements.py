@@ -51,10 +51,7 @@ DCAD_MISSING = (-77, -88, -99, *MISSING_CODES)
 DCAD_LAST_YEAR = 2010
 
 _CATEGORIES = ["category1", "category2", "category3"]
-_SIDES = (
-    "a=iso3_a|iso3_1|state_a|a|cow_a|ccode1|ccode_a|cow1 "
-    "b=iso3_b|iso3_2|state_b|b|cow_b|ccode2|ccode_b|cow2 "
-)
+_SIDES = "a=iso3_a|a|cow_a|ccode1 b=iso3_b|b|cow_b|ccode2"
 _NETWORKS = "run=replication|run signed!=signed|date kind! opened in_force multilateral"
 
 
@@ -106,8 +103,12 @@ def generic_agreements(table: Table) -> Read:
     counted, as is a dyad that is no member on the date."""
     table.needs("a", "b", "kind", "date")
     stage = table.text["stage"].str.lower().replace("", "signed")
-    hint = f"Write one of {', '.join(STAGES)}"
-    table.refuse("stage", ~stage.isin(STAGES), "this is not a stage", hint)
+    table.refuse(
+        "stage",
+        ~stage.isin(STAGES),
+        "this is not a stage",
+        f"Write one of {', '.join(STAGES)}",
+    )
     dates, precision = table.dates("date")
     table.drop(~stage.isin(DATED_STAGES), "talks or collapsed: no signature")
     table.drop(dates.isna(), "no date")
@@ -147,8 +148,12 @@ def _converted(
         return codes.convert(table.integer(column), dates, "cow", target)
     current = cells.str.upper().map(codes.current_iso3)
     iso3_codes = set(codes.state_codes()["iso3"]) - {""}
-    message = "no state has this ISO alpha-3 code"
-    table.refuse(column, ~current.isin(iso3_codes), message, "Correct the code")
+    table.refuse(
+        column,
+        ~current.isin(iso3_codes),
+        "no state has this ISO alpha-3 code",
+        "Correct the code",
+    )
     return codes.convert(current, dates, "iso3", target)
 
 
@@ -201,8 +206,7 @@ def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
     }
     run: pd.Series | int = 0
     if simulated:
-        hint = "Write YYYY-MM-DD"
-        table.refuse("signed", signed.isna(), "there is no date", hint)
+        table.refuse("signed", signed.isna(), "there is no date", "Write YYYY-MM-DD")
         run = table.integer("run", 0, missing=())
         message, hint = "there is no replication", "Write a whole number of 0 or more"
         table.refuse("run", run.isna(), message, hint)
@@ -240,11 +244,14 @@ def only_known(
     if simulated and not is_known.all():
         row = frame[~is_known].iloc[0]
         side = "b" if row["a"] in roster else "a"
-        hint = (
-            "Leave such rows out, or give no SCENARIO: the tables are the roster then"
+        raise DataError(
+            "the scenario has no such state",
+            "Leave such rows out, or give no SCENARIO: the tables are the roster then",
+            path,
+            int(row["line"]),
+            side,
+            str(row[side]),
         )
-        message = "the scenario has no such state"
-        raise DataError(message, hint, path, int(row["line"]), side, str(row[side]))
     return frame[is_known].reset_index(drop=True)
 
 
@@ -264,8 +271,11 @@ def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read
     published = sorted(set(words))
     wanted = list(kinds) if kinds and "kind" in table.published else published
     if len(wanted) > 1:
-        message = f"the forecast is by kind ({', '.join(published)})"
-        raise DataError(message, "Score one kind at a time, with --kind", path)
+        raise DataError(
+            f"the forecast is by kind ({', '.join(published)})",
+            "Score one kind at a time, with --kind",
+            path,
+        )
     table.drop(~words.isin(wanted), "another kind")
     p = table.number("p", 0.0, 1.0, missing=())
     table.refuse("p", p.isna(), "there is no probability", "Write a number from 0 to 1")
@@ -276,9 +286,14 @@ def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read
     table.refuse("b", b.isna(), message, "Leave the row out")
     table.refuse("b", a == b, "both sides are the same state", "Leave the row out")
     frame = table.kept(a=np.minimum(a, b), b=np.maximum(a, b), p=p)
-    message = "this dyad stands in the file twice"
     is_again = frame.duplicated(["a", "b"])
-    table.refuse("a", is_again, message, "Keep one of the rows", TWICE)
+    table.refuse(
+        "a",
+        is_again,
+        "this dyad stands in the file twice",
+        "Keep one of the rows",
+        TWICE,
+    )
     if frame.empty:
         raise DataError("there is no dyad to forecast", "Write a row a dyad", path)
     return table.read(frame, None, ["a", "b"])

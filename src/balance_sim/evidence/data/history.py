@@ -97,8 +97,11 @@ class History:
     def at(self, year: int) -> int:
         """Position of a year. Raises DataError outside the period."""
         if not self.years[0] <= year <= self.years[-1]:
-            message = f"the history covers {self.years[0]}-{self.years[-1]}"
-            raise DataError(message, "Load a longer period", value=str(year))
+            raise DataError(
+                f"the history covers {self.years[0]}-{self.years[-1]}",
+                "Load a longer period",
+                value=str(year),
+            )
         return int(year - self.years[0])
 
     def exposure(self, year: int) -> Floats:
@@ -114,9 +117,11 @@ class History:
         record."""
         end = self.agreement_years[1]
         if last > end + 1:
-            message = f"the agreements on record end in {end}"
-            hint = f"Give the later agreements, or end the period in {end + 1}"
-            raise DataError(message, hint, value=str(last))
+            raise DataError(
+                f"the agreements on record end in {end}",
+                f"Give the later agreements, or end the period in {end + 1}",
+                value=str(last),
+            )
 
 
 def load_history(
@@ -186,9 +191,11 @@ def _check_period(start_year: int, end_year: int) -> None:
     """Raise DataError for a period that ends before it starts, or lies outside the
     years of the state system."""
     if not FIRST_YEAR <= start_year <= end_year <= LAST_YEAR:
-        message = f"the years lie outside {FIRST_YEAR}..{LAST_YEAR}, or not in order"
-        hint = "Give the earlier year first"
-        raise DataError(message, hint, value=f"{start_year}-{end_year}")
+        raise DataError(
+            f"the years lie outside {FIRST_YEAR}..{LAST_YEAR}, or not in order",
+            "Give the earlier year first",
+            value=f"{start_year}-{end_year}",
+        )
 
 
 def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
@@ -198,8 +205,11 @@ def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int
     reads = [AGREEMENTS.of(Path(data_dir)), *map(AGREEMENTS.read, more)]
     years = [read.report.last_year for read in reads if read.report.last_year]
     if not years:
-        message = "there is no agreement in the data"
-        raise DataError(message, "Give a file with agreements", path=data_dir)
+        raise DataError(
+            "there is no agreement in the data",
+            "Give a file with agreements",
+            path=data_dir,
+        )
     return max(years)
 
 
@@ -223,9 +233,11 @@ def _followed_by(known: pd.DataFrame, outcomes: Read, last: int) -> pd.DataFrame
     have nothing in common. Raises DataError where the file has none."""
     later = outcomes.frame[outcomes.frame["signed"].dt.year > last]
     if later.empty:
-        message = f"there is no agreement signed after {last}"
-        hint = "Give the agreements of the years forecast"
-        raise DataError(message, hint, path=outcomes.report.path)
+        raise DataError(
+            f"there is no agreement signed after {last}",
+            "Give the agreements of the years forecast",
+            path=outcomes.report.path,
+        )
     later = later.assign(accord_id="outcome-" + later["accord_id"])
     record = known[known["signed"].dt.year <= last]
     joined: pd.DataFrame = pd.concat([record, later], ignore_index=True)

@@ -176,9 +176,11 @@ class _Record:
         """Raise DataError where no member's capability is known."""
         if not np.nansum(self.history.capability[self.t, self.members]) > 0:
             year = int(self.history.years[self.t])
-            message = f"no state's capability is known before {year}"
-            hint = "Give capabilities from the year before on, or begin later"
-            raise DataError(message, hint, value=str(year))
+            raise DataError(
+                f"no state's capability is known before {year}",
+                "Give capabilities from the year before on, or begin later",
+                value=str(year),
+            )
 
     def state(self, i: int, propensity: Floats | None) -> schema.State:
         """The state at a roster position, as it is known on 1 January."""

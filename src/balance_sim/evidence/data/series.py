@@ -47,9 +47,13 @@ def state_years(table: Table, low: float, high: float) -> Read:
     table.drop_blank(cow="a state without a COW number", year="no year")
     table.drop(table.text.duplicated(), "the same row again")
     keys = table.kept(cow=table.integer("cow"), year=table.year("year"))
-    message = "this state has two rows in one year"
-    hint = "Keep one row a state and year"
-    table.refuse("cow", keys.duplicated(), message, hint, TWICE)
+    table.refuse(
+        "cow",
+        keys.duplicated(),
+        "this state has two rows in one year",
+        "Keep one row a state and year",
+        TWICE,
+    )
     frame = keys.assign(**{series: table.number(series, low, high)})
     years = years_of(frame.loc[frame[series].notna(), "year"])
     return table.read(frame, years, ["cow", "year"])

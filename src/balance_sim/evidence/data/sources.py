@@ -44,9 +44,12 @@ class Source:
     def require(self, folder: Path) -> None:
         """Raise DataError where a folder has no file of the source."""
         if file_of(folder, self.files) is None:
-            hint = f"Put {' or '.join(self.files)} into the folder"
-            message = f"there is no file of {self.title}"
-            raise DataError(message, hint, folder, code=NO_FILE)
+            raise DataError(
+                f"there is no file of {self.title}",
+                f"Put {' or '.join(self.files)} into the folder",
+                folder,
+                code=NO_FILE,
+            )
 
 
 def file_of(folder: Path, files: Sequence[str]) -> Path | None:
@@ -56,9 +59,12 @@ def file_of(folder: Path, files: Sequence[str]) -> Path | None:
     try:
         listing = [path for path in folder.iterdir() if path.is_file()]
     except OSError as error:
-        hint = "Give the folder that holds the data files"
-        message = f"this is no folder of data: {error.strerror}"
-        raise DataError(message, hint, folder, code=NO_FILE) from None
+        raise DataError(
+            f"this is no folder of data: {error.strerror}",
+            "Give the folder that holds the data files",
+            folder,
+            code=NO_FILE,
+        ) from None
     names = {path.name.lower().removesuffix(".gz"): path for path in sorted(listing)}
     for pattern in files:
         matches = [name for name in names if fnmatch(name, pattern.lower())]

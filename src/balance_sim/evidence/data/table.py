@@ -26,6 +26,7 @@ from balance_sim.evidence.data.errors import (
     OUT_OF_BOUNDS,
     DataError,
 )
+from balance_sim.scenario.diagnostics import listed
 from balance_sim.scenario.files import regular_bytes
 
 LARGEST = 1 << 31
@@ -92,7 +93,8 @@ class Table:
     source : what the file is called in messages
     text : the cells, a column each of our names, indexed by the line of the file on
         which a row begins; blank throughout where the file has no such column
-    published : our name -> the name in the file's header, of columns that are there
+    head : the names of the columns in the file
+    published : our name -> that of the file, of columns that are there
     names : our name -> the names that a column may have in a header
     dropped : how many rows were left out, by reason
     """
@@ -100,6 +102,7 @@ class Table:
     path: str
     source: str
     text: pd.DataFrame
+    head: Sequence[str]
     published: Mapping[str, str]
     names: Mapping[str, Sequence[str]]
     dropped: dict[str, int] = field(default_factory=dict)
@@ -111,10 +114,13 @@ class Table:
         """Raise DataError for the first of these columns that the file lacks."""
         for column in columns:
             if column not in self.published:
-                message = f"{self.source} needs a column "
-                message += " or ".join(self.names[column])
-                hint = "Add the column, or correct its name"
-                raise DataError(message, hint, self.path, 1, code=NO_COLUMN)
+                raise DataError(
+                    f"{self.source} needs a column {' or '.join(self.names[column])}",
+                    f"The columns found are {listed(self.head)}",
+                    self.path,
+                    1,
+                    code=NO_COLUMN,
+                )
 
     def refuse(
         self,
@@ -147,9 +153,13 @@ class Table:
         is_bad = ~(is_blank | np.isfinite(values))
         self.refuse(column, is_bad, "this is not a number")
         values = values.mask(values.isin(missing))
-        message = f"this lies outside {low:g}..{high:g}"
         is_outside = (values < low) | (values > high)
-        self.refuse(column, is_outside, message, code=OUT_OF_BOUNDS)
+        self.refuse(
+            column,
+            is_outside,
+            f"this lies outside {low:g}..{high:g}",
+            code=OUT_OF_BOUNDS,
+        )
         return values
 
     def integer(
@@ -190,16 +200,20 @@ class Table:
 
         loose: a month that there is not, as 99, is one that is not known."""
         cells = self.text[column]
-        parts = cells.str.extract(_DATE)
-        year, month, day_of_month = (pd.to_numeric(parts[k]) for k in range(3))
+        fields = cells.str.extract(_DATE)
+        year, month, day_of_month = (pd.to_numeric(fields[k]) for k in range(3))
         dates, precision = day(year, month, day_of_month, end=end)
         is_bad = ~year.between(FIRST_YEAR, LAST_YEAR)
         if not loose:
             is_bad |= month.notna() & (precision == "year")
             is_bad |= day_of_month.notna() & (precision != "day")
         is_blank = cells.isin((*MISSING_TEXT, *map(str, MISSING_CODES)))
-        hint = "Write YYYY-MM-DD, YYYY-MM or YYYY"
-        self.refuse(column, is_bad & ~is_blank, "this is not a date", hint)
+        self.refuse(
+            column,
+            is_bad & ~is_blank,
+            "this is not a date",
+            "Write YYYY-MM-DD, YYYY-MM or YYYY",
+        )
         return dates, precision
 
     def drop(self, is_bad: pd.Series, reason: str) -> None:
@@ -227,8 +241,8 @@ class Table:
         """A frame of columns, of the rows that are not left out; those of `WHOLE` are
         int64."""
         frame = pd.DataFrame(columns, index=self.text.index)
-        whole = [name for name in WHOLE if name in frame]
-        return frame.astype(dict.fromkeys(whole, np.int64))
+        integers = [name for name in WHOLE if name in frame]
+        return frame.astype(dict.fromkeys(integers, np.int64))
 
     def dyads(self, **columns: object) -> pd.DataFrame:
         """A frame of `cow_a` < `cow_b` and these columns."""
@@ -265,9 +279,12 @@ def _read_text(path: Path) -> str:
                 content = stream.read(LARGEST)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        hint = "Give a CSV file, plain or gzipped"
-        message = f"the file cannot be read: {reason}"
-        raise DataError(message, hint, path, code=NO_FILE) from None
+        raise DataError(
+            f"the file cannot be read: {reason}",
+            "Give a CSV file, plain or gzipped",
+            path,
+            code=NO_FILE,
+        ) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -287,16 +304,24 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         for cells in reader:
             width = width or len(cells)
             if any(cells[width:]):
-                message = f"a row has {len(cells)} cells, the header {width}"
-                hint = "Put a cell that holds a comma in quotes"
-                raise DataError(message, hint, path, line, code=NO_TABLE)
+                raise DataError(
+                    f"a row has {len(cells)} cells, the header {width}",
+                    "Put a cell that holds a comma in quotes",
+                    path,
+                    line,
+                    code=NO_TABLE,
+                )
             if "".join(cells).strip():
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        hint = "Close each quote, or save the file as CSV anew"
-        message = f"this is no table: {error}"
-        raise DataError(message, hint, path, line, code=NO_TABLE) from None
+        raise DataError(
+            f"this is no table: {error}",
+            "Close each quote, or save the file as CSV anew",
+            path,
+            line,
+            code=NO_TABLE,
+        ) from None
 
 
 def open_table(path: Path | str, source: str, columns: str) -> Table:
@@ -308,13 +333,22 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
     DataError where the file is missing, empty, no table, or lacks a column."""
     rows = _rows(Path(path))
     _, head = next(rows, (1, list[str]()))
+    if not head:
+        raise DataError(
+            "the file is empty",
+            "The first line must name the columns",
+            path,
+            1,
+            code=NO_TABLE,
+        )
     positions = {name.strip().lower(): place for place, name in enumerate(head)}
     names = _declared(columns)
     places: dict[str, int] = {}
-    for ours, theirs in names.items():
-        matches = [name.lower() for name in theirs if name.lower() in positions]
+    for name, published_names in names.items():
+        headings = [heading.lower() for heading in published_names]
+        matches = [heading for heading in headings if heading in positions]
         if matches:
-            places[ours] = positions[matches[0]]
+            places[name] = positions[matches[0]]
     lines, cells = [], []
     for line, row in rows:
         padded = row + [""] * (len(head) - len(row))
@@ -322,8 +356,8 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
         cells.append([padded[place].strip() for place in places.values()])
     text = pd.DataFrame(cells, index=lines, columns=list(places), dtype=object)
     text = text.reindex(columns=list(names), fill_value="")
-    published = {ours: head[place] for ours, place in places.items()}
-    table = Table(str(path), source, text, published, names)
+    published = {name: head[place] for name, place in places.items()}
+    table = Table(str(path), source, text, head, published, names)
     required = [word.partition("!")[0] for word in columns.split() if "!" in word]
     table.needs(*required)
     return table
@@ -333,13 +367,13 @@ def empty_table(source: str, columns: str) -> Table:
     """A table of no file, without rows."""
     names = _declared(columns)
     text = pd.DataFrame(columns=list(names), dtype=object)
-    return Table("", source, text, {name: name for name in names}, names)
+    return Table("", source, text, [], {name: name for name in names}, names)
 
 
 def _declared(columns: str) -> dict[str, list[str]]:
     """Our name of each column, and its published names."""
     words = [word.replace("!", "").partition("=") for word in columns.split()]
-    return {ours: (theirs or ours).split("|") for ours, _, theirs in words}
+    return {name: (headings or name).split("|") for name, _, headings in words}
 
 
 # --- dates and dyads ------------------------------------------------------------------
@@ -359,17 +393,17 @@ def day(
     last day of the month or the year. Months outside 1..12 and days outside the month
     count as unknown."""
     columns = {"year": year, "month": month, "day": day_of_month}
-    parts = pd.DataFrame(columns).astype(np.float64)
-    months = parts["month"].where(parts["month"].between(1, 12))
-    number = (parts["year"] - 1970) * 12 + months.fillna(12 if end else 7) - 1
+    fields = pd.DataFrame(columns).astype(np.float64)
+    months = fields["month"].where(fields["month"].between(1, 12))
+    number = (fields["year"] - 1970) * 12 + months.fillna(12 if end else 7) - 1
     month_start = number.fillna(0).to_numpy("int64").astype("datetime64[M]")
     first_day = month_start.astype("datetime64[D]")
     length = (
         (month_start + np.timedelta64(1, "M")).astype("datetime64[D]") - first_day
     ).astype("int64")
-    is_day = months.notna() & parts["day"].between(1, length)
+    is_day = months.notna() & fields["day"].between(1, length)
     usual = length if end else np.where(months.notna(), 15, 1)
-    chosen = parts["day"].where(is_day, usual).to_numpy("int64")
+    chosen = fields["day"].where(is_day, usual).to_numpy("int64")
     dates = pd.Series(
         first_day + (chosen - 1).astype("timedelta64[D]"), index=year.index
     ).astype(SECONDS)

@@ -180,7 +180,10 @@ class JointLikelihood:
 
     def rates(self, values: Floats) -> Floats:
         """(N,) agreements of any kind expected of each row at level and factor 1."""
-        rates = [np.exp(design.log_rate(values[at])[0]) for design, at in self.designs]
+        rates = [
+            np.exp(design.log_rate(values[columns])[0])
+            for design, columns in self.designs
+        ]
         return np.asarray(sum(rate.sum(axis=1) for rate in rates))
 
     def exposed(self, factor: Floats) -> JointLikelihood:

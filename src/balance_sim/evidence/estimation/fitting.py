@@ -55,16 +55,8 @@ SMALLEST_LOAD = 0.2
 """Share of a direction below which a member of it is not named."""
 FLAT = 1e-7
 """The same, below which they are not told apart at all."""
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A weight that the record wants below 0 and theory above: what it was before it
-    was left out."""
-
-    name: str
-    estimate: float
-    standard_error: float
+Row = tuple[str, float, float]
+"""Name, estimate and standard error."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,8 @@ class WeightFit:
 
     log_likelihood: at the estimate, without the shrinkage. marginal: with the random
     intercepts integrated out (Laplace). flat: what the record does not tell apart.
-    conflicts: terms with another sign than theory's, left out, with weight 0."""
+    conflicts: name, estimate and standard error of terms that the record wants below 0
+    and theory above, as they were before they were left out; their weight is 0."""
 
     names: tuple[str, ...]
     estimate: Floats
@@ -92,7 +85,7 @@ class WeightFit:
     agreements: int
     years: tuple[int, int]
     flat: tuple[str, ...]
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[Row, ...] = ()
 
     @property
     def standard_error(self) -> Floats:
@@ -100,7 +93,7 @@ class WeightFit:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     @property
-    def table(self) -> list[tuple[str, float, float]]:
+    def table(self) -> list[Row]:
         """Name, estimate and standard error of each parameter."""
         return list(zip(self.names, self.estimate, self.standard_error, strict=True))
 
@@ -116,7 +109,7 @@ class WeightFit:
         """Estimate by term, 0 for a term in conflict."""
         estimates = zip(self.names, self.estimate, strict=True)
         weights = {name: float(value) for name, value in estimates if "." not in name}
-        return weights | {conflict.name: 0.0 for conflict in self.conflicts}
+        return weights | {name: 0.0 for name, _, _ in self.conflicts}
 
     @property
     def intercepts(self) -> dict[str, float]:
@@ -158,7 +151,7 @@ def fit(
 
     Raises DataError if there is nothing to fit, a term does not vary, a direction is
     flat, or the search does not settle."""
-    conflicts: list[Conflict] = []
+    conflicts: list[Row] = []
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()
         design = _design(record, propensities=propensities, years=years)
@@ -167,15 +160,15 @@ def fit(
         peak, penalty, variances = _searched(design, prior)
         result = _finished(design, peak, penalty, variances, cluster=cluster)
         against = [
-            Conflict(name, float(estimate), float(error))
-            for name, estimate, error in result.table
-            if signs and term_of(name) in SIGNED and estimate < 0
+            row
+            for row in result.table
+            if signs and term_of(row[0]) in SIGNED and row[1] < 0
         ]
         if not against:
             return replace(result, conflicts=tuple(conflicts))
-        furthest = min(against, key=lambda t: (t.estimate / t.standard_error, t.name))
+        furthest = min(against, key=lambda row: (row[1] / row[2], row[0]))
         conflicts.append(furthest)
-        terms = [name for name in record.names if name != furthest.name]
+        terms = [name for name in record.names if name != furthest[0]]
         record = record.with_terms(terms)
 
 
@@ -333,6 +326,6 @@ def _collinear(information: Floats, names: Sequence[str], least: float) -> list[
             members = np.argsort(-np.abs(vector))
             members = members[np.abs(vector[members]) >= SMALLEST_LOAD]
             loads = " ".join(f"{vector[k]:+.2f} {names[k]}" for k in members)
-            left = max(float(value), 0.0)
-            combinations.append(f"{loads} (information left {left:.2g})")
+            share = max(float(value), 0.0)
+            combinations.append(f"{loads} (information left {share:.2g})")
     return combinations

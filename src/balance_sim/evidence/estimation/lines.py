@@ -50,9 +50,7 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
         "a unit of the term, standard errors clustered by dyad; signs that theory "
         "fixes are held by a prior."
     )
-    against = [
-        (term.name, term.estimate, term.standard_error) for term in fit.conflicts
-    ]
+    against = list(fit.conflicts)
     rows = [("parameter", "estimate", "95 % CI", "z")]
     for name, estimate, error in weights + against:
         is_kept = (name, estimate, error) not in against
@@ -99,5 +97,7 @@ def calibration_lines(
         for i in (*order[:SHOWN], *order[-SHOWN:]):
             name = names.get(posterior.states[i], posterior.states[i])
             states.append(f"{name} {intercepts[i]:+.2f} ({errors[i]:.2f})")
-        most, least = ", ".join(states[:SHOWN]), ", ".join(states[SHOWN:])
-        yield from wrapped(f"  {title}, most readily: {most}; least: {least}", "    ")
+        eager, reluctant = ", ".join(states[:SHOWN]), ", ".join(states[SHOWN:])
+        yield from wrapped(
+            f"  {title}, most readily: {eager}; least: {reluctant}", "    "
+        )

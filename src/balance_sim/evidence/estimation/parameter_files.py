@@ -87,9 +87,8 @@ def fitted_record(
     for term, share in shares_of_change(fit).items():
         parameters[f"parameters.change_{term}"] = _estimate(*share)
     conflicts = {}
-    for conflict in fit.conflicts:
-        estimate = _estimate(conflict.estimate, conflict.standard_error)
-        conflicts[labelled(conflict.name)] = {**estimate, "theory": "0 or more"}
+    for name, *numbers in fit.conflicts:
+        conflicts[labelled(name)] = {**_estimate(*numbers), "theory": "0 or more"}
     record = {
         "fitted": {
             "command": command,
@@ -127,14 +126,13 @@ def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
     0 where the weight within is in conflict with theory; none where the weight between
     is."""
     covariance = fit.covariance
-    conflicts = {conflict.name: conflict for conflict in fit.conflicts}
+    errors = {name: error for name, _, error in fit.conflicts}
     shares: dict[str, tuple[float, float]] = {}
     for b, (name, between_weight, _) in enumerate(fit.table):
         term = name.removesuffix(f" ({BETWEEN})")
         within_name = f"{term} ({WITHIN})"
-        if within_name in conflicts:
-            error = conflicts[within_name].standard_error
-            shares[term] = (0.0, error / abs(between_weight))
+        if within_name in errors:
+            shares[term] = (0.0, errors[within_name] / abs(between_weight))
         elif within_name in fit.names:
             w = fit.names.index(within_name)
             share = fit.estimate[w] / between_weight

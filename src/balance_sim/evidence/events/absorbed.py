@@ -134,11 +134,13 @@ class Absorber:
         self.panel, self.weights, self.dyads = panel, weights, dyads
         sides = panel.sides
         if sides.shape[1] > MOST_SIDES:
-            message = (
-                f"{sides.shape[1]:,} effects of sides by period are more than "
-                f"{MOST_SIDES:,}"
+            raise DataError(
+                (
+                    f"{sides.shape[1]:,} effects of sides by period are more than "
+                    f"{MOST_SIDES:,}"
+                ),
+                "Take longer periods, or fewer years",
             )
-            raise DataError(message, "Take longer periods, or fewer years")
         weighted = sides.multiply(weights[:, None]).tocsr()
         normal = (sides.T @ weighted).toarray()
         if dyads:

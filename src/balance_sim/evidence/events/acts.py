@@ -128,9 +128,12 @@ def open_participants(folder: Path) -> Table:
     Gleditsch-Ward number. Raises DataError."""
     path = file_of(folder, PARTICIPANTS)
     if path is None:
-        message = "the exercises have no file of participants"
-        hint = f"Put {PARTICIPANTS[0]} beside them"
-        raise DataError(message, hint, folder, code=NO_FILE)
+        raise DataError(
+            "the exercises have no file of participants",
+            f"Put {PARTICIPANTS[0]} beside them",
+            folder,
+            code=NO_FILE,
+        )
     return open_table(path, "MME participants", "id!=mmeid gw!=gwcode|gwno")
 
 

@@ -57,8 +57,9 @@ def load_events(
     years = _years(outcomes, acts, first, last)
     frame = outcomes.frame[outcomes.frame["year"].between(*years)]
     if frame.empty:
-        message = f"no outcome is dated {years[0]}-{years[1]}"
-        raise DataError(message, "Give other years", folder)
+        raise DataError(
+            f"no outcome is dated {years[0]}-{years[1]}", "Give other years", folder
+        )
     states, periods = layers.roster(*years), Periods.of(*years)
     dated = pd.concat([read.frame for read in acts.values()], ignore_index=True)
     is_within = dated["day"].dt.year.between(*years)
@@ -104,9 +105,12 @@ def _acts(folder: Path, sources: Sequence[str]) -> dict[str, Read]:
         ACTS[name].require(folder)
     names = [name for name in ACTS if file_of(folder, ACTS[name].files)]
     if not names:
-        hint = f"Put one of {', '.join(ACTS)} into it: docs/event_weights.md"
-        message = "no file of dated acts is there"
-        raise DataError(message, hint, folder, code=NO_FILE)
+        raise DataError(
+            "no file of dated acts is there",
+            f"Put one of {', '.join(ACTS)} into it: docs/event_weights.md",
+            folder,
+            code=NO_FILE,
+        )
     return {name: ACTS[name].of(folder) for name in sources or names}
 
 
@@ -117,16 +121,19 @@ def _years(
     known."""
     began, ended = outcomes.report.first_year, outcomes.report.last_year
     if began is None or ended is None:
-        message = "the outcome data hold no row between two states"
-        raise DataError(message, "Look at the codes of its states")
+        raise DataError(
+            "the outcome data hold no row between two states",
+            "Look at the codes of its states",
+        )
     ends = [read.report.last_year for read in acts.values()]
     covered = [end - AFTER_YEARS for end in ends if end is not None]
     low = began if first is None else first
     high = min([ended, *covered]) if last is None else last
     if low > high:
-        message = f"no year from {low} on has both outcomes and all acts (to {high})"
-        hint = "Leave out a source of acts that ends early (--acts), or give --last"
-        raise DataError(message, hint)
+        raise DataError(
+            f"no year from {low} on has both outcomes and all acts (to {high})",
+            "Leave out a source of acts that ends early (--acts), or give --last",
+        )
     return low, high
 
 
@@ -145,8 +152,10 @@ def _quarrels(
         _, lay_out = LAYERS_OF[name]
         values[name] = np.nan_to_num(lay_out(read, states, np.minimum(years, end + 1)))
     if not values["rivalry"].any():
-        message = "no rivalry of these years is known"
-        raise DataError(message, "Put a file of strategic rivalries into the folder")
+        raise DataError(
+            "no rivalry of these years is known",
+            "Put a file of strategic rivalries into the folder",
+        )
     return values, notes
 
 

@@ -257,8 +257,7 @@ def informative_study(study: Study) -> Study:
     """The study on the rows that say anything."""
     is_informative = informative(study.panel)
     if not is_informative.any():
-        message = "no dyad has both conflict and cooperation"
-        raise DataError(message, "Take more years")
+        raise DataError("no dyad has both conflict and cooperation", "Take more years")
     return replace(study, panel=study.panel.rows(is_informative))
 
 
@@ -269,16 +268,18 @@ def slope_between(study: Study) -> tuple[float, float]:
     dyads = replace(study, panel=study.panel.rows(rows))
     nats = dyads.rows(dyads.quarrel)
     if not nats.any():
-        message = "no dyad has a rivalry, a claim or a war"
-        hint = "Put their files into the folder: docs/evidence.md"
-        raise DataError(message, hint)
+        raise DataError(
+            "no dyad has a rivalry, a claim or a war",
+            "Put their files into the folder: docs/evidence.md",
+        )
     fit = fit_absorbed(dyads.panel, nats[:, None], dyads=False)
     slope, error = float(fit.estimate[0]), float(fit.errors[0])
     if slope < QUANTILE * error:
         estimate = f"{slope:.3g} logits a nat, s.e. {error:.3g}"
-        message = f"conflict does not rise with quarrels ({estimate})"
-        hint = "Without that anchor event weights have no scale: use other outcome data"
-        raise DataError(message, hint)
+        raise DataError(
+            f"conflict does not rise with quarrels ({estimate})",
+            "Without that anchor event weights have no scale: use other outcome data",
+        )
     return slope, error
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.evidence.forecast.score import Scores, best_baseline
+from balance_sim.evidence.forecast.score import MODEL, Scores, best_baseline
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     from balance_sim.evidence.forecast.skill_card import SkillCard
 
-FORECASTS = ("model", "base_rate", "earlier_accords")
-MEASURES = {"average_precision": "average precision", "auc": "AUC", "brier": "Brier"}
+BASELINE = "earlier_accords"
+MEASURES = {"average_precision": "average precision", "auc": "AUC"}
 
 
 def words(forecast: str) -> str:
@@ -92,53 +92,19 @@ def score_lines(
         yield from say.wrapped(f"note: {note}")
 
 
-def case_lines(scored: Mapping[str, Any]) -> list[str]:
-    """Scores of a case: by measure a line a forecast, with what the model gains on
-    it."""
-    rows = [["", "score", "95 % CI", "model's gain", "95 % CI"]]
-    effect = scored.get("excess")
-    for measure, title in MEASURES.items():
-        better = "lower" if measure == "brier" else "higher"
-        rows.append([f"{title} ({better} is better)", "", "", "", ""])
-        for name in FORECASTS:
-            forecast = scored[name]
-            score, bounds = forecast[measure], forecast[f"{measure}_ci95"]
-            gain = ["", ""]
-            if "model_gains" in forecast:
-                gain = _gain_cells(forecast["model_gains"][measure])
-            cells = [say.number(score, 3), _bounds(bounds), *gain]
-            rows.append([f"  {words(name)}", *cells])
-        if effect and measure != "brier":
-            score = say.number(effect[measure], 3)
-            rows.append(["  ranked by the event's effect", score, "", "", ""])
-    lines = say.table(rows, "<><><")
-    if scored["model"]["brier_ci95"] is None:
-        lines.append("no CIs: they need eight agreements and eight dyads without one")
-    return lines
-
-
 def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
     """Of each case the model's score beside that of past agreements, and what it gains
     on them, in two measures."""
-    model, _, baseline = FORECASTS
-    rows = [["case", "measure", "model", words(baseline), "gain", "95 % CI"]]
+    rows = [["case", "measure", "model", words(BASELINE), "gain", "95 % CI"]]
     for scored in cases:
-        for name, measure in ((scored["scenario"], "average_precision"), ("", "auc")):
-            scores = [say.number(scored[key][measure], 3) for key in (model, baseline)]
-            gain = _gain_cells(scored[baseline]["model_gains"][measure])
-            rows.append([name, MEASURES[measure], *scores, *gain])
+        for measure, title in MEASURES.items():
+            scores = [say.number(scored[key][measure], 3) for key in (MODEL, BASELINE)]
+            gain = scored[BASELINE]["model_gains"][measure]
+            value = "-" if gain["value"] is None else f"{gain['value']:+z.3f}"
+            low, high = gain["ci95"] or (None, None)
+            bounds = say.interval(low, high, 3)
+            rows.append([scored["scenario"], title, *scores, value, bounds])
     return say.table(rows, "<<>>><")
-
-
-def _gain_cells(gain: Mapping[str, Any]) -> list[str]:
-    """A gain and its interval."""
-    value = "-" if gain["value"] is None else f"{gain['value']:+z.3f}"
-    return [value, _bounds(gain["ci95"])]
-
-
-def _bounds(interval: Sequence[float] | None) -> str:
-    """An interval; nothing where there is none."""
-    return say.interval(interval[0], interval[1], 3) if interval else ""
 
 
 def card_lines(card: SkillCard) -> Iterator[str]:

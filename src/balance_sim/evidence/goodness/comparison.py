@@ -4,7 +4,6 @@ back for figures and reports."""
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ class GoodnessOfFit(dict[str, Any]):
     model's hazards are not known), `notes`.
 
     Each group has `simulated` too, a list a statistic with its value in each
-    replication, from which figures are drawn. NaN: not known."""
+    replication, from which figures are drawn. NaN, in a file null: not known."""
 
     def __repr__(self) -> str:
         return f"<GoodnessOfFit: {len(self['groups'])} groups, p {self['p']:.3g}>"
@@ -54,7 +53,7 @@ def read_gof(path: Path) -> GoodnessOfFit:
     """The comparison in a file that `gof` wrote. Raises DataError where it is something
     else."""
     try:
-        study = GoodnessOfFit(_with_nan(json.loads(regular_bytes(path, LARGEST))))
+        study = GoodnessOfFit(json.loads(regular_bytes(path, LARGEST)))
         missing = [key for key in KEYS if key not in study]
     except (OSError, ValueError, TypeError, RecursionError):
         missing = ["it"]
@@ -62,22 +61,3 @@ def read_gof(path: Path) -> GoodnessOfFit:
         message = f"this is not what `gof` wrote: {missing[0]} cannot be read"
         raise DataError(message, "Run `gof` again, into this folder or another", path)
     return study
-
-
-def _with_nan(value: Any, key: str = "") -> Any:
-    """The same with NaN for null in lists of numbers, and for statistics."""
-    if isinstance(value, dict):
-        return {name: _with_nan(child, name) for name, child in value.items()}
-    if isinstance(value, list):
-        return [_with_nan(child, "simulated") for child in value]
-    is_number = key in (
-        "observed",
-        "mean",
-        "q05",
-        "q95",
-        "simulated",
-        "ks",
-        "ks_p",
-        "p",
-    )
-    return math.nan if value is None and is_number else value

@@ -31,6 +31,7 @@ TITLES = {
     "states": "Agreements by state",
 }
 COLUMNS = 3
+NUMBERS = dict.fromkeys(("observed", "mean", "q05", "q95"), float)
 
 
 def p_words(p: float | None, replications: int) -> str:
@@ -67,7 +68,7 @@ def residual_words(study: GoodnessOfFit) -> str:
     """The finding of the residuals in a sentence."""
     residuals = study["residuals"]
     level, timing = residuals["level_p"], residuals["ks_p"]
-    come = "come" if timing > LEVEL else "do not come"
+    come = "come" if timing and timing > LEVEL else "do not come"
     return (
         f"{say.number(residuals['observed'], 0)} agreements, "
         f"{say.number(residuals['expected'], 1)} expected "
@@ -96,8 +97,9 @@ def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
     frames = []
     for group in study["groups"]:
         if group["name"] != "states":
-            frame = pd.DataFrame(group["statistics"])
-            spread = pd.DataFrame(group["simulated"]).std(axis=1, ddof=0)
+            frame = pd.DataFrame(group["statistics"]).astype(NUMBERS)
+            simulated = pd.DataFrame(group["simulated"], dtype=float)
+            spread = simulated.std(axis=1, ddof=0)
             frame["sd"] = spread.where(spread > 0)
             frames.append(frame.assign(group=group["name"], p=group["p"]))
     table = pd.concat(frames, ignore_index=True).astype({"p": float})

@@ -12,7 +12,6 @@ from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, re
 from balance_sim.show import wording as say
 from balance_sim.show.figures import fitting
 from balance_sim.show.report import embedded
-from balance_sim.show.report.tables import cell
 from balance_sim.show.study_types import Content, Section, StudyType
 
 FIGURES = {"gof": figures.draw_gof, "gof_residuals": figures.draw_gof_residuals}
@@ -48,7 +47,10 @@ def _content(study: GoodnessOfFit) -> Content:
         "span": figures.span_words(study),
         "heads": HEADS,
         "tests": figures.tests_table(study),
-        "states": [list(map(cell, row.values())) for row in study["states"]],
+        "states": [
+            [row["name"], *(say.number(row[key]) for key in figures.NUMBERS)]
+            for row in study["states"]
+        ],
         "notes": [say.printable(note) for note in study["notes"]],
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior.lines import ROWS, places_of
+from balance_sim.evidence.posterior.lines import places_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
@@ -24,6 +24,10 @@ COLOURS = {
 FAR = 1.6
 """Times the reach of all but the prior, at which the picture ends."""
 NAN = float("nan")
+CHANNELS = {
+    "picture": "picture: who stands together",
+    "threat": "threat to the event's targets",
+}
 LABEL_WIDTH = 42
 EXPLANATION = (
     "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo "
@@ -57,10 +61,10 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     for name, drawn in sources.items():
         effect = drawn.of["total"]
         add(name, f"{name}, {drawn.draws:,} draws", effect.median, *effect.ci95)
-    for name in ("picture", "threat"):
-        for drawn in list(sources.values())[:1]:
+    for drawn in list(sources.values())[:1]:
+        for name, label in CHANNELS.items():
             channel = drawn.of[name]
-            add("channel", ROWS[name].strip(), channel.median, *channel.ci95)
+            add("channel", label, channel.median, *channel.ci95)
     for theory in uncertainty.theories:
         weight = NAN if theory.weight is None else theory.weight
         label = f"theory: {say.arm_words(theory.name)}"
@@ -108,8 +112,8 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     ax.axvline(0, color=style.INK, linewidth=1)
     for height, row in zip(heights, table.to_dict("records"), strict=True):
         colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
-        left, middle, right = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
-        ax.hlines(height, left, right, colors=colour, linewidth=5, alpha=0.45)
+        start, middle, end = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
+        ax.hlines(height, start, end, colors=colour, linewidth=5, alpha=0.45)
         ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")

@@ -165,8 +165,10 @@ def posterior_of(
         values = draws.column(path)
         if _is_log_normal(path, prior) and (values * values[0] > 0).all():
             values = np.log(np.abs(values))
-        both = (by_path.get(path, nothing) for by_path in (log_priors, log_likelihoods))
-        scaling[path] = power_scaling(values, *both)
+        densities = (
+            by_path.get(path, nothing) for by_path in (log_priors, log_likelihoods)
+        )
+        scaling[path] = power_scaling(values, *densities)
     return JointPosterior(
         draws=draws,
         scaling=scaling,

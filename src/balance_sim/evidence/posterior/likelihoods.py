@@ -256,8 +256,8 @@ def shipped_events() -> EventRecord:
         multiplier=np.array(table["covariance"]["multipliers"]),
         covariance=np.array(table["covariance"]["matrix"]),
     )
-    told = [kind["parameters"][0] for kind in kinds if kind["word"] != NOT_TOLD]
-    return record.of(told)
+    paths = [kind["parameters"][0] for kind in kinds if kind["word"] != NOT_TOLD]
+    return record.of(paths)
 
 
 # --- parameters that one number of data tells -----------------------------------------

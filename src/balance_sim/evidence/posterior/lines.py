@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
     from balance_sim.evidence.posterior.uncertainty import Uncertainty
 
-ROWS = {
-    "total": "effect",
-    "picture": "  picture: who stands together",
-    "threat": "  threat to the event's targets",
-    "rest": "  what else the arm changes",
-    "level": "expected without it",
-}
-"""What is told over draws, by its name in `effect_draws.COLUMNS`."""
 MOST_GROUPS = 4
 SMALLEST_SHARE = 0.01
 """Of the variance, for a group that is named."""
@@ -37,30 +29,14 @@ def places_of(uncertainty: Uncertainty) -> int:
     return max(say.digits(uncertainty.estimate["total"]), 4)
 
 
-def doubt(result: AnalysedResult) -> Doubt | None:
+def doubt(result: AnalysedResult) -> Doubt:
     """How sure the headline effect of a run is over draws of the parameters."""
     uncertainty = result.uncertainty
-    if uncertainty is None:
-        return None
-    if uncertainty.why:
+    if uncertainty is None or uncertainty.why:
         return Doubt()
-    heads, *rows = interval_rows(uncertainty)
-    draws = ", ".join(
-        f"{drawn.draws:,} draws of the {name}"
-        for name, drawn in uncertainty.sources.items()
-    )
-    paragraphs = (
-        f"Expected estimator over {draws}.",
-        draws_sentence(uncertainty),
-        width_words(uncertainty),
-        theories_words(uncertainty),
-    )
-    return Doubt(
-        short=draws_sentence(uncertainty),
-        sentences=tuple(filter(None, paragraphs)),
-        heads=tuple(heads),
-        rows=tuple(map(tuple, rows)),
-    )
+    words = draws_sentence(uncertainty)
+    paragraphs = (words, width_words(uncertainty), theories_words(uncertainty))
+    return Doubt(short=words, sentences=tuple(filter(None, paragraphs)))
 
 
 def sentences(uncertainty: Uncertainty | None) -> list[str]:
@@ -136,24 +112,3 @@ def width_words(uncertainty: Uncertainty) -> str:
         "know: it would cut the standard deviation from "
         f"{say.number(variance.sd, places)} to {say.number(sd, places)} on average."
     )
-
-
-def interval_rows(uncertainty: Uncertainty) -> list[list[str]]:
-    """Heads, then a row a number of ROWS: the value in use, and the 95 % interval over
-    each distribution."""
-    sources = uncertainty.sources
-    heads = [f"{name} 95 %" for name in sources]
-    rows = [["doubt about the parameters", "in use", *heads]]
-    for name, label in ROWS.items():
-        in_use = uncertainty.estimate[name]
-        if name == "rest" and abs(in_use) < 1e-12:
-            continue
-        is_level = name == "level"
-        places = 2 if is_level else places_of(uncertainty)
-        words = say.number if is_level else say.signed
-        cells = [words(in_use, places)]
-        for drawn in sources.values():
-            low, high = (words(end, places) for end in drawn.of[name].ci95)
-            cells.append(f"{low} to {high}")
-        rows.append([label, *cells])
-    return rows

@@ -86,11 +86,11 @@ def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> s
     changed = set()
     for path in paths:
         key = f"events.{scenario.focal}.targets" if path == CODING else path
-        now = value(scenario, path)
-        is_other = value(scenario, key) != value(written, key) or now != value(
+        current = value(scenario, path)
+        is_other = value(scenario, key) != value(written, key) or current != value(
             written, path
         )
-        if is_other or (path != "base_rate" and now == ABSENT):
+        if is_other or (path != "base_rate" and current == ABSENT):
             changed.add(path)
     return with_its_company(changed)
 
@@ -122,8 +122,12 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
         row: dict[str, Any] = {**table.get(path, of_scenario)}
         numbers = row["prior"] or {}
         if path in declared:
-            own = declared[path]
-            numbers = {"family": own.family, **own.numbers, "source": own.source}
+            density = declared[path]
+            numbers = {
+                "family": density.family,
+                **density.numbers,
+                "source": density.source,
+            }
         row["value"] = 0 if path == CODING else value_at(scenario, path)
         row["prior"] = numbers | _central(prior.column(path))
         row["posterior"] = row["finding"] = None

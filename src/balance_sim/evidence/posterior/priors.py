@@ -163,8 +163,8 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
     drawn = _guesses(scenario, declared)
     for path in free - with_its_company(declared.keys() - free):
         prior = declared[path]
-        _, _, rest = path.partition(".")
-        kind, _, field = rest.rpartition(".")
+        _, _, key = path.partition(".")
+        kind, _, field = key.rpartition(".")
         if prior.family == "ladder":
             scale, steps = f"priors.{field}_scale", f"priors.{field}_steps"
             drawn |= {scale: declared[scale], f"{steps}.{kind}": declared[steps]}

@@ -13,7 +13,7 @@ import pandas as pd
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, has_rows
-from balance_sim.show.headline import clear, furthest
+from balance_sim.show.headline import detected
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome
 from balance_sim.study.result import Result
@@ -127,37 +127,16 @@ def _effect_by_run(result: Result, arm: str, outcome: str) -> pd.Series[Any]:
 
 
 def studies_title(table: pd.DataFrame) -> str:
-    """Return of two studies the difference of their effects, of more where the effect
-    can be detected."""
-    if len(table) == 2:
-        return _two_title(*table.to_dict("records"))
-    sure = table[clear(table)]
-    words = f"The effect is detectable in {len(sure)} of {len(table)}"
-    if sure.empty:
+    """Return where the effect can be detected; of two studies also whether their
+    effects differ."""
+    words = detected(table, "studies", "label")
+    if len(table) != 2:
         return words
-    top = furthest(sure)
-    effect, bounds, _ = say.effect_cells(top)
-    return f"{words}; largest: {top['label']}, {effect} ({bounds})"
-
-
-def _two_title(first: dict[Any, Any], second: dict[Any, Any]) -> str:
-    """Return the finding of two studies."""
-    change, _, lo, hi = (second[name] for name in AGAINST)
-    places = say.decimals(max(first["mcse"], second["mcse"]), lo, hi)
-    effects = " and ".join(
-        f"{say.signed(row['effect'], places)} in {row['label']}"
-        for row in (first, second)
-    )
-    if not np.isfinite(lo):
-        return (
-            f"The effect is {effects}; there are too few replications to compare the "
-            "two"
-        )
+    change, error, lo, hi = table[AGAINST].iloc[1]
     if change == lo == hi == 0:
-        return f"The effect is the same in every replication: {effects}"
+        return f"{words}; the effect is the same in every replication"
     verb = "differ" if lo > 0 or hi < 0 else "do not differ detectably"
-    size = f"{say.signed(change, places)}; {say.ci(lo, hi, places)}"
-    return f"The effect is {effects}; the two {verb} ({size})"
+    return f"{words}; the two {verb} ({say.effect_words(change, lo, hi, error)})"
 
 
 @style.figure(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from balance_sim.show import wording as say
@@ -104,10 +102,15 @@ def draw_fan(
     draw_spread(axes[0], table)
     small = COUNTER_BALANCING
     if len(axes) > 1:
-        _draw_effects(axes[1], effects)
+        arms = effects[effects["role"] != "reference"].sort_values(
+            "role", kind="stable"
+        )
+        style.effect_lines(axes[1], arms, "title")
+        title = "Effect at the end of each window, with 95 % CI"
+        axes[1].set_title(title, loc="left", color=style.QUIET)
+        axes[1].set_ylabel("effect,\nagreements")
         small += f" {say.CAVEAT}"
-    last = int(table["day"].max())
-    axes[-1].set(xlabel="days after the event", xlim=(0, 1.01 * last))
+    axes[-1].set(xlabel="days after the event", xlim=(0, 1.01 * table["day"].max()))
     under = (
         f"Grey: {say.first(table, 'control')}, 50 % and 90 % of {style.runs_of(table)} "
         "(spread, not error)"
@@ -130,8 +133,7 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
     headline = table[table["role"] == "headline"]
     days = control["day"]
     for low, high, colour in BANDS:
-        looks: dict[str, Any] = {"step": "post", "color": colour, "linewidth": 0}
-        ax.fill_between(days, control[low], control[high], **looks)
+        ax.fill_between(days, control[low], control[high], step="post", color=colour)
     labels: list[style.Label] = []
     for quantile, share in (("q95", 95), ("q05", 5)):
         end = float(control[quantile].iloc[-1])
@@ -143,49 +145,9 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
         if len(rows):
             ax.step(rows["day"], rows["q50"], where="post", color=colour, **line)
             end = float(rows["q50"].iloc[-1])
-            words = f"{end:.0f}: median, {_short(say.first(rows, 'title'))}"
-            labels.append((end, words, colour))
+            title = textwrap.shorten(say.first(rows, "title"), 40, placeholder=" ...")
+            labels.append((end, f"{end:.0f}: median, {title}", colour))
     top = 1.06 * max(1.0, float(control["q95"].max()), float(table["q50"].max()))
     ax.set(ylim=(0, top), ylabel="agreements in a\nreplication")
     ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
     style.label_ends(ax, 1.01 * last, labels, 0.075 * top)
-
-
-def _draw_effects(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Draw effects at the windows of the report, joined by lines; the headline's with
-    its CIs."""
-    arms = table[table["role"] != "reference"]
-    others = arms.loc[arms["role"] == "other", "arm"].unique()
-    looks = {
-        arm: (colour, dashes, 1.3)
-        for arm, (colour, dashes) in zip(others, style.OTHERS, strict=False)
-    }
-    looks |= dict.fromkeys(arms.query("role == 'headline'").arm, (style.BLUE, "-", 2.2))
-    places = say.decimals(float(arms.query("role == 'headline'")["mcse"].max()))
-    labels: list[style.Label] = []
-    ax.axhline(0, color=style.INK, linewidth=1)
-    for arm, (colour, dashes, width) in looks.items():
-        rows = arms[arms["arm"] == arm]
-        line: dict[str, Any] = {"linestyle": dashes, "linewidth": width}
-        line |= {"marker": "o", "markersize": 1.6 * width, "color": colour}
-        ax.plot(rows["day"], rows["effect"], **line)
-        if width > 2 and np.isfinite(rows["lo"]).all():
-            ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
-        end = float(rows["effect"].iloc[-1])
-        words = f"{say.signed(end, places)} {_short(say.first(rows, 'title'))}"
-        labels.append((end, words, colour))
-    values = arms.loc[arms["arm"].isin(looks), ["effect", "lo", "hi"]]
-    low, high = style.limits(values.to_numpy(float), 0.08, flat=0.05)
-    title = "Effect at the end of each window, with 95 % CI"
-    undrawn = len(others) - len(style.OTHERS)
-    if undrawn > 0:
-        count = say.plural(undrawn, "more arm is", "more arms are")
-        title += f"; {count} in the table"
-    ax.set_title(title, loc="left", color=style.QUIET)
-    ax.set(ylim=(low, high), ylabel="effect,\nagreements")
-    style.label_ends(ax, 1.01 * float(arms["day"].max()), labels, (high - low) * 0.1)
-
-
-def _short(title: str) -> str:
-    """Return a title that fits beside a line."""
-    return textwrap.shorten(title, 46, placeholder=" ...")

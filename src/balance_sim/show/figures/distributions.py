@@ -9,6 +9,7 @@ where there is a filtered estimate.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,8 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects
-from balance_sim.show.headline import clear
+from balance_sim.show.figures.sweeps import draw_factors, factors_table
+from balance_sim.show.headline import detected
 from balance_sim.study.outcomes import FILTERED, OutcomeType, known_outcome
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
@@ -30,11 +32,9 @@ Floats = npt.NDArray[np.float64]
 KINDS = {
     "ecdf": "share of replications with at most so much, a line an arm",
     "hist": "how often each value came, a panel an arm, the control arm behind",
-    "forest": (
-        "paired effect with its interval, a row an arm; of a sweep, a row a point"
-    ),
+    "forest": "paired effect with its interval, a row an arm",
 }
-MOST_ARMS, MOST_POINTS, BINS = 7, 60, 30
+MOST_ARMS, BINS = 7, 30
 EFFECT = ["effect", "lo", "hi", "mcse"]
 NO_REPLICATION = "No replication finished: there is nothing to show."
 
@@ -42,44 +42,35 @@ NO_REPLICATION = "No replication finished: there is nothing to show."
 def spread_of(
     study: Result | SweepResult, outcome: str, kind: str | None = None
 ) -> style.FigureSpec:
-    """Return the figure of an outcome; of no kind in particular an ECDF, of a sweep a
-    forest.
-
-    Parameters
-    ----------
-    study : a run, or, for `forest` alone, a sweep
+    """Return the figure of an outcome; of no kind in particular an ECDF, of a sweep its
+    effect by factor.
 
     Raises
     ------
     WrongRequest : for an unknown outcome or kind
     """
-    table: Any = values_table
     if isinstance(study, SweepResult):
-        names, table = sorted(set(study.effects["outcome"])), points_table
-        if kind not in (None, "forest"):
-            raise WrongRequest(
-                f"`{kind}` is of the replications of one point: name it, as "
-                f"{study.folder}@0"
-            )
-        kind = "forest"
+        names = sorted(set(study.effects["outcome"]))
     else:
         names = [name for name in study.by_run.names if not name.startswith(FILTERED)]
-        if kind == "forest":
-            table = effects_table
-    kind = kind or "ecdf"
-    if kind not in KINDS:
-        raise WrongRequest(f"no kind of figure `{kind}`; there are: {listed(KINDS)}")
     if outcome not in names:
         advice = did_you_mean(outcome, names)
         raise WrongRequest(
             f"unknown outcome `{shown(outcome)}`; {advice}\n"
             f"codebook.csv in the results folder lists all {len(names)}"
         )
+    if isinstance(study, SweepResult):
+        table = partial(factors_table, outcome=outcome)
+        return replace(draw_factors, name=f"factors_{outcome}", table=table)
+    kind = kind or "ecdf"
+    if kind not in KINDS:
+        raise WrongRequest(f"no kind of figure `{kind}`; there are: {listed(KINDS)}")
+    make_table = effects_table if kind == "forest" else values_table
     marks, page = MARKS[kind]
     return style.FigureSpec(
         name=f"{kind}_{outcome}",
         question=f"{say.capital(say.outcome_words(outcome))}: {KINDS[kind]}",
-        table=partial(table, outcome=outcome),
+        table=partial(make_table, outcome=outcome),
         marks=partial(marks, outcome=outcome),
         page=page,
         empty=NO_REPLICATION,
@@ -120,33 +111,9 @@ def effects_table(result: Result, outcome: str) -> pd.DataFrame:
     if result.effects.empty:
         return pd.DataFrame(columns=["arm", *EFFECT])
     rows = result.effects[result.effects["outcome"] == outcome]
-    return say.titled(_largest_first(rows), result)
-
-
-def points_table(sweep: SweepResult, outcome: str) -> pd.DataFrame:
-    """Return a row a point, at most MOST_POINTS: the headline arm's effect there;
-    title: the values of its factors."""
-    effects = sweep.effects
-    of_arm = effects["arm"] == sweep.headline_arm
-    rows = _largest_first(effects[of_arm & (effects["outcome"] == outcome)])
-    titles = []
-    for row in rows.to_dict("records"):
-        words = [_value_words(path, row[path]) for path in sweep.paths if path in row]
-        titles.append(", ".join(words) or f"point {row['point']}")
-    return rows.assign(title=titles, role="other").head(MOST_POINTS)
-
-
-def _largest_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of effects, the largest first."""
     rows = rows.rename(columns={"mean": "effect"})
     rows = rows.sort_values("effect", ascending=False, kind="stable")
-    return rows.reset_index(drop=True)
-
-
-def _value_words(path: str, value: object) -> str:
-    """Return a factor's value: a number with its name."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{say.factor_words(path)} {value:g}" if is_number else str(value)
+    return say.titled(rows.reset_index(drop=True), result)
 
 
 # -- drawing ---------------------------------------------------------------------------
@@ -205,21 +172,14 @@ def _unit(name: str) -> str:
 
 
 def _title(table: pd.DataFrame, outcome: str) -> str:
-    """Return where the middle half of the control arm lies, and the headline arm's
-    effect."""
+    """Return the mean in the control arm, and the headline arm's effect."""
     subject = say.capital(say.outcome_words(outcome))
-    control = table.loc[table["role"] == "reference", "value"].dropna()
-    low, high = (float(control.quantile(share)) for share in (0.25, 0.75))
-    places = 0 if _is_count(outcome, table) else say.decimals((high - low) / 10)
-    half = say.interval(low, high, places)
+    mean = table.loc[table["role"] == "reference", "value"].mean()
+    words = f"{subject}: {say.number(mean, 1)} on average in the control arm"
     headline = table[(table["role"] == "headline") & table["effect"].notna()]
-    if headline.empty:
-        return f"{subject}: half of the replications lie at {half}"
-    effect = say.effect_words(*headline[EFFECT].iloc[0])
-    return (
-        f"{subject}: half of the control arm's replications lie at {half}; effect "
-        f"{effect}"
-    )
+    if len(headline):
+        words += f"; effect {say.effect_words(*headline[EFFECT].iloc[0])}"
+    return words
 
 
 def _small(table: pd.DataFrame) -> str:
@@ -291,10 +251,7 @@ def draw_forest(
     draw_effects(axes[0], table, labels)
     axes[0].set_xlabel(f"effect, {_unit(outcome)}")
     subject = say.capital(say.outcome_words(outcome))
-    title = (
-        f"{subject}: the 95 % CI of {int(clear(table).sum())} of {len(table)} effects "
-        "excludes zero"
-    )
+    title = f"{subject}: {detected(table, 'rows', 'title')}"
     runs = say.plural(int(table["n"].max()), "replication")
     under = f"paired with the control arm over {runs}; open dots: the CI holds zero"
     return style.Words(title, under, say.CAVEAT, wrap=72)

@@ -12,7 +12,7 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import by_size, clear, furthest
+from balance_sim.show.headline import by_size, clear, detected
 from balance_sim.study.result import Result
 
 PARTICIPANTS, OTHERS = "participants", "others"
@@ -69,8 +69,8 @@ def dyads_table(result: Result) -> pd.DataFrame:
     by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads}
     rows = []
     for a, b in itertools.combinations(places, 2):
-        row: dict[str, Any] = {"a": a, "b": b}
-        for side, code in row.copy().items():
+        row: dict[str, Any] = {"a": a, "b": b, "dyad": say.dyad_name(names, a, b)}
+        for side, code in (("a", a), ("b", b)):
             row |= {
                 f"name_{side}": names[code],
                 f"group_{side}": group_of[code],
@@ -96,31 +96,14 @@ def states_table(result: Result) -> pd.DataFrame:
     if arm is None or not result.finished:
         return pd.DataFrame(columns=["clear"])
     of_arm = result.states[result.states["arm"] == arm].set_index("state")
-    effects = of_arm.reindex([state.id for state in states])[["effect", "lo", "hi"]]
+    effects = of_arm.reindex([state.id for state in states])[
+        ["effect", "lo", "hi", "mcse"]
+    ]
     table = effects.astype(float).fillna(0.0).reset_index(names="code")
     table.insert(1, "name", list(say.state_names(result.scenario).values()))
     participants = classes_of(result.scenario).participants
     return table.assign(
         clear=clear(table), participant=table["code"].isin(participants)
-    )
-
-
-def dyads_title(table: pd.DataFrame) -> str:
-    """Return how many dyads change detectably, and which most."""
-    sure, name = table[table["clear"]], say.first(table, "treatment")
-    if sure.empty:
-        return f"{name}: no dyad shows a detectable effect"
-    top = furthest(sure)
-    effect = float(top["effect"])
-    dyad = say.dyad_name({}, top["name_a"], top["name_b"])
-    largest = f"{dyad}, {say.signed(effect, say.digits(effect))}"
-    if len(sure) == 1:
-        return f"{name}: one dyad of {len(table):,} changes detectably, {largest}"
-    more = int((sure["effect"] > 0).sum())
-    verb = "becomes" if more == 1 else "become"
-    return (
-        f"{name}: {say.plural(more, 'dyad')} {verb} more likely to sign, "
-        f"{len(sure) - more:,} less; largest effect: {largest}"
     )
 
 
@@ -148,14 +131,14 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads "
         f"without an effect about 5 % exclude zero. {say.CAVEAT}"
     )
-    return style.Words(dyads_title(table), "", small, 118, 190)
+    name = say.first(table, "treatment")
+    title = f"{name}: {detected(table, 'dyads', 'dyad')}"
+    return style.Words(title, "", small, 118, 190)
 
 
 def _draw_heat(ax: style.Axes, table: pd.DataFrame) -> None:
     """Draw effects of both halves; grey: the CI holds zero. Names stand on both axes,
     groups on the right."""
-    from matplotlib.ticker import MaxNLocator
-
     columns = ["place", "name", "group"]
     sides = [
         table[[f"{name}_{side}" for name in columns]].set_axis(columns, axis=1)
@@ -169,8 +152,7 @@ def _draw_heat(ax: style.Axes, table: pd.DataFrame) -> None:
     np.fill_diagonal(grid, 0.0)  # white: a state signs nothing with itself
     sizes = np.abs(grid[np.isfinite(grid) & (grid != 0)])
     reach = float(np.percentile(sizes, TOP)) if len(sizes) else 1.0
-    looks: dict[str, Any] = {"cmap": style.effect_colours(), "interpolation": "none"}
-    image = ax.imshow(grid, vmin=-reach, vmax=reach, **looks)
+    image = ax.imshow(grid, style.effect_colours(), vmin=-reach, vmax=reach)
     ax.set_xticks(range(count), states["name"], rotation=90)
     ax.set_yticks(range(count), states["name"])
     ax.tick_params(length=0, pad=2, labelsize=style.SMALL)
@@ -183,17 +165,9 @@ def _draw_heat(ax: style.Axes, table: pd.DataFrame) -> None:
             spot = (count - 0.5, (low + high) / 2)
             style.note(ax, label, spot, (6, 0), color=style.QUIET)
     edges = [*(places["min"] - 0.5), count - 0.5]
-    lines: dict[str, Any] = {"colors": style.QUIET, "linewidth": 0.8}
-    ax.hlines(edges, -0.5, count - 0.5, **lines)
-    ax.vlines(edges, -0.5, count - 0.5, **lines)
-    sizing: dict[str, Any] = {"shrink": 0.55, "aspect": 40, "pad": 0.012}
-    sizing |= {"location": "bottom", "extend": "both", "ticks": MaxNLocator(5)}
-    bar = style.owner(ax).colorbar(image, ax=ax, **sizing)
-    bar.outline.set_visible(False)
-    bar.set_label(
-        "effect on expected new security agreements (amber: fewer, blue: more; grey: "
-        "the 95 % CI holds zero)"
-    )
+    ax.hlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
+    ax.vlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
+    style.colour_bar(ax, image, "effect on a dyad; grey: the 95 % CI holds zero")
 
 
 def _draw_largest(ax: style.Axes, table: pd.DataFrame) -> None:
@@ -204,8 +178,7 @@ def _draw_largest(ax: style.Axes, table: pd.DataFrame) -> None:
         style.message(ax, "No dyad shows a detectable effect.")
         return
     ax.axvline(0, color=style.INK, linewidth=1)
-    names = zip(shown["name_a"], shown["name_b"], strict=True)
-    heights = style.row_axis(ax, [say.dyad_name({}, a, b) for a, b in names])
+    heights = style.row_axis(ax, list(shown["dyad"]))
     for y, row in zip(heights, shown.to_dict("records"), strict=True):
         colour = style.BLUE if row["effect"] > 0 else style.ORANGE
         style.whisker(ax, y, row, colour, width=2)

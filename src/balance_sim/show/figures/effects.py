@@ -12,7 +12,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import clear, furthest
+from balance_sim.show.headline import clear, detected
 
 NAMES = 40  # letters of a title on a line
 
@@ -67,46 +67,16 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     return say.titled(ordered.reset_index(), result)
 
 
-def arms_title(table: pd.DataFrame) -> str:
-    """Return how many arms differ from the control, and which most."""
-    if int(table["n"].iloc[0]) < 2:
-        return "One replication gives no confidence interval, so no arm can be compared"
-    sure = table[clear(table)]
-    if sure.empty:
-        control = say.first(table, "control")
-        return f"No arm differs detectably from the control ({control})"
-    top = furthest(sure)
-    effect, _, _ = say.effect_cells(top)
-    if len(table) == 1:
-        window = say.within(int(top["window"]))
-        return f"{top['title']}: {effect} {say.COUNTER} {window}"
-    count = f"{len(sure)} of {len(table)} arms differ"
-    if len(sure) == len(table):
-        count = f"All {len(table)} arms differ"
-    elif len(sure) == 1:
-        count = f"One of {len(table)} arms differs"
-    return f"{count} from the control; largest effect: {top['title']}, {effect}"
-
-
-def channel_title(table: pd.DataFrame) -> str:
+def channel_words(table: pd.DataFrame) -> str:
     """Return which channel carries most of the headline arm's effect; empty where it
     has no detectable effect to divide."""
     rows = table[(table["role"] == "headline") & clear(table)]
-    rows = rows.dropna(subset="picture")
-    if rows.empty:
-        return ""
-    row = rows.iloc[0]
-    sizes = {part: abs(row[part]) for part in ("picture", "threat")}
-    larger, smaller = sorted(sizes, key=lambda part: -sizes[part])
-    if not sizes[larger]:
-        return ""
-    if row["picture"] * row["threat"] < 0:
-        places = say.digits(float(row[smaller]))
-        more, less = (say.signed(row[part], places) for part in (larger, smaller))
-        apart = f"the {larger} by {more} and the {smaller} by {less}"
-        return f"{row['title']}: the two channels pull apart, {apart}"
-    share = say.percent(sizes[larger] / sum(sizes.values()))
-    return f"{row['title']}: {share} of the effect runs through the {larger}"
+    for row in rows.dropna(subset="picture").to_dict("records"):
+        sizes = {part: abs(row[part]) for part in ("picture", "threat")}
+        larger = max(sizes, key=lambda part: sizes[part])
+        share = say.percent(sizes[larger] / (sum(sizes.values()) or 1.0))
+        return f"{row['title']}: {share} of the effect runs through the {larger}. "
+    return ""
 
 
 def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -145,10 +115,8 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     under = (
         f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
     )
-    channel = channel_title(table)
-    if channel:
-        under = f"{channel}. {under}"
-    return style.Words(arms_title(table), under, small)
+    title = detected(table, "arms", "title")
+    return style.Words(title, f"{channel_words(table)}{under}", small)
 
 
 def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
@@ -292,18 +260,15 @@ def _draw_strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -
     bins = np.floor((effects - low) / ((high - low) / BINS))
     stacks = effects.groupby(bins)
     ranks = stacks.cumcount()
-    looks: dict[str, Any] = {"s": 30, "color": "#9a9a9a", "edgecolors": "white"}
-    middles = stacks.transform("mean")
-    ax.scatter(middles, ranks * STACK, linewidths=0.5, zorder=2, **looks)
+    ax.scatter(stacks.transform("mean"), ranks * STACK, s=24, color="#9a9a9a", zorder=2)
     ax.axvline(0, color=style.INK, linewidth=0.8)
     top = max(0.6, STACK * (ranks.max() + 3)) if len(ranks) else 0.6
     for row in rows[is_event].to_dict("records"):
         effect = row["effect"]
         ax.axvline(effect, color=style.BLUE, linewidth=2)
-        is_right = effect > (low + high) / 2
+        side, offset = ("right", -6) if effect > (low + high) / 2 else ("left", 6)
         words = f"{row['label']} {say.signed(effect, 3)}"
-        offset = (-6 if is_right else 6, 0)
-        looks = {"ha": "right" if is_right else "left", "color": style.BLUE}
-        style.note(ax, words, (effect, 0.93 * top), offset, **looks)
+        spot = (effect, 0.93 * top)
+        style.note(ax, words, spot, (offset, 0), ha=side, color=style.BLUE)
     ax.set(xlim=span, ylim=(-0.6 * STACK, top), yticks=[])
     ax.spines["left"].set_visible(False)

@@ -14,7 +14,7 @@ from balance_sim.show import wording as say
 from balance_sim.show.explain import group_words
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, has_rows
-from balance_sim.show.headline import furthest
+from balance_sim.show.headline import detected
 
 FEEDBACK = "feedback"
 
@@ -73,22 +73,10 @@ def _rows(attribution: dict[str, Any] | None, result: AnalysedResult) -> pd.Data
 
 
 def attribution_title(table: pd.DataFrame) -> str:
-    """Return through which group the largest part of the effect goes."""
+    """Return how many groups of terms have a detectable part, and which the largest."""
     groups = table[table["group"] != FEEDBACK]
-    total = float(table["total"].iloc[0])
-    if groups.empty:
-        return f"No group of terms has a part in the effect of {say.signed(total)}"
-    top = furthest(groups)
-    places = max(2, say.decimals(float(top["mcse"])))
-    part = say.signed(float(top["effect"]), places)
-    title = (
-        f"The largest part of the effect is {group_words(str(top['group']))}: {part} "
-        f"of {say.signed(total, places)}"
-    )
-    if not np.isfinite(top["lo"]):
-        return title
-    verb = "excludes" if top["lo"] > 0 or top["hi"] < 0 else "holds"
-    return f"{title}; its CI {verb} 0"
+    names = groups["group"].map(group_words)
+    return detected(groups.assign(name=names), "groups of terms", "name")
 
 
 @style.figure(

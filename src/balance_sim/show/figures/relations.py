@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
 from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
-from balance_sim.show.headline import clear, furthest
+from balance_sim.show.headline import detected
 from balance_sim.study.outcomes import known_outcome
 from balance_sim.study.result import Result
 
@@ -47,28 +44,6 @@ def relations_table(result: Result) -> pd.DataFrame:
     return say.titled(ordered, result)
 
 
-def relations_title(table: pd.DataFrame) -> str:
-    """Return in how many groups relations are worse at the last day, and in which
-    most."""
-    last = table[table["day"] == table["day"].max()]
-    host, day = say.first(table, "host"), int(last["day"].iloc[0])
-    if int(last["n"].iloc[0]) < 2:
-        return (
-            "One replication gives no confidence interval for the change of relations "
-            f"with {host}"
-        )
-    sure = last[clear(last)]
-    worse, better = sure[sure["effect"] < 0], sure[sure["effect"] > 0]
-    words = f"worse in {len(worse)} of {say.plural(len(last), 'group')}"
-    if len(better):
-        words += f", better in {len(better)}"
-    if len(worse):
-        row = furthest(worse)
-        change = say.signed(float(row["effect"]), 3)
-        words += f", most in {say.group_words(str(row['group']))} ({change})"
-    return f"By day {day} relations with {host} are {words}"
-
-
 @style.figure(
     "relations",
     "How do relations with the host change?",
@@ -80,27 +55,11 @@ def relations_title(table: pd.DataFrame) -> str:
 )
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw a line a group over the windows, with CIs; names at the right."""
-    ax, last = axes[0], float(table["day"].max())
-    ax.axhline(0, color=style.INK, linewidth=1)
-    looks = [(style.BLUE, "-"), *style.OTHERS, (style.SKY, "-"), (style.BASE, "--")]
-    labels: list[style.Label] = []
-    groups = table.groupby("group", sort=True)
-    for (group, rows), (colour, dashes) in zip(groups, looks * 9, strict=False):
-        line: dict[str, Any] = {"color": colour, "linestyle": dashes}
-        days, change = [0, *rows["day"]], [0.0, *rows["effect"]]
-        ax.plot(days, change, marker="o", markersize=4.5, linewidth=1.6, **line)
-        if np.isfinite(rows["lo"]).all():
-            ax.vlines(rows["day"], rows["lo"], rows["hi"], color=colour)
-        end = change[-1]
-        places = say.decimals(0.001, end)  # more where it would print as none
-        words = f"{say.signed(end, places)} {say.group_words(str(group))}"
-        labels.append((end, words, colour))
-    values = table[["effect", "lo", "hi"]].to_numpy(float)
-    low, high = style.limits(values, 0.08, 0.12, flat=0.02)
-    style.label_ends(ax, last, labels, 0.052 * (high - low))
-    words = "change of the group's\nmean relation, -1 to 1"
-    ax.set(xlim=(0, 1.01 * last), ylim=(low, high), ylabel=words)
+    ax = axes[0]
+    names = table["group"].map(say.group_words)
+    style.effect_lines(ax, table.assign(name=names), "name")
     ax.set_xlabel("days after the event")
+    ax.set_ylabel("change of the group's\nmean relation, -1 to 1")
     under = (
         f"Paired difference from the control ({say.first(table, 'control')}) at the "
         f"end of each window. Bars: 95 % CI over {style.runs_of(table)}"
@@ -109,4 +68,7 @@ def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         "Relation: how far a state thinks the host stands with it less how far against "
         f"it. Groups may overlap. {say.CAVEAT}"
     )
-    return style.Words(relations_title(table), under, small, small_wrap=120)
+    final = table[table["day"] == table["day"].max()].assign(name=names)
+    title = f"Relations with {say.first(table, 'host')}: "
+    title += detected(final, "groups", "name")
+    return style.Words(title, under, small, small_wrap=120)

@@ -168,15 +168,14 @@ def figure(
 def _frame(ax: Axes, words: Words, small: str) -> Figure:
     """Write the words over and under a figure of our own."""
     page = owner(ax)
-    edge: dict[str, Any] = {"x": 0.012, "ha": "left"}
     title = folded(words.title, words.wrap)
-    page.suptitle(title, fontsize=13, fontweight="bold", **edge)
+    page.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
     if words.under:
         under = folded(words.under, int(words.wrap * 1.2))
         ax.set_title(under, loc="left", color=QUIET, pad=8)
     if small:
         small = folded(small, words.small_wrap)
-        page.supxlabel(small, fontsize=SMALL, color=QUIET, **edge)
+        page.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
     return page
 
 
@@ -212,8 +211,8 @@ def owner(ax: Axes) -> Figure:
 def message(ax: Axes, words: str) -> Figure:
     """Return a figure that says why it is empty."""
     ax.set_axis_off()
-    looks: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 12}
-    ax.text(0.5, 0.5, folded(words, 60), transform=ax.transAxes, **looks)
+    words = folded(words, 60)
+    ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
     return owner(ax)
 
 
@@ -294,6 +293,33 @@ def label_ends(ax: Axes, x: float, labels: Sequence[Label], gap: float) -> None:
         note(ax, words, (x, height), (6, 0), color=readable(colour))
 
 
+def effect_lines(ax: Axes, table: pd.DataFrame, name: str) -> None:
+    """Draw a line a name from zero over the days, at most as many as there are colours,
+    with CIs; the last effect and the name at its right end.
+
+    Parameters
+    ----------
+    table : day, effect, lo, hi, and the column `name`
+    """
+    ax.axhline(0, color=INK, linewidth=1)
+    last = float(table["day"].max())
+    labels: list[Label] = []
+    looks = ((BLUE, "-"), *OTHERS)
+    groups = table.groupby(name, sort=False)
+    for (words, rows), (colour, dashes) in zip(groups, looks, strict=False):
+        days, effect = [0, *rows["day"]], [0.0, *rows["effect"]]
+        ax.plot(days, effect, color=colour, linestyle=dashes, marker="o", markersize=3)
+        ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour)
+        end = effect[-1]
+        text = textwrap.shorten(str(words), 46, placeholder=" ...")
+        labels.append(
+            (end, f"{say.signed(end, max(say.digits(end), 3))} {text}", colour)
+        )
+    low, high = limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1, flat=0.05)
+    ax.set(xlim=(0, 1.01 * last), ylim=(low, high))
+    label_ends(ax, 1.01 * last, labels, 0.08 * (high - low))
+
+
 def limits(
     values: Any, below: float, above: float | None = None, flat: float = 1.0
 ) -> tuple[float, float]:
@@ -324,6 +350,23 @@ def effect_colours() -> Colormap:
     return colours.with_extremes(bad=UNCLEAR)
 
 
+def colour_bar(ax: Axes, colours: Any, words: str) -> None:
+    """Draw the bar of the colours of effects beneath."""
+    from matplotlib.ticker import MaxNLocator
+
+    bar = owner(ax).colorbar(
+        colours,
+        ax=ax,
+        location="bottom",
+        extend="both",
+        ticks=MaxNLocator(5),
+        shrink=0.5,
+        aspect=45,
+        pad=0.01,
+    )
+    bar.set_label(f"{words} (amber: fewer agreements, blue: more)")
+
+
 # -- words -----------------------------------------------------------------------------
 
 
@@ -338,17 +381,10 @@ def within(table: pd.DataFrame) -> str:
 
 
 def folded(words: str, width: int) -> str:
-    """Return lines of at most `width` characters, as few as can be and about as long as
-    each other; a number keeps its per cent sign, and a dyad stays together."""
+    """Return lines of at most `width` characters; a number keeps its per cent sign, and
+    a dyad stays together."""
     words = words.replace(" %", "\u00a0%").replace("% CI", "%\u00a0CI")
-    lines = textwrap.wrap(words, width, break_on_hyphens=False)
-    longest = max(map(len, words.split()), default=1)
-    shortest = max(len(words) // max(len(lines), 1), min(longest, width))
-    for narrow in range(shortest, width):
-        narrower = textwrap.wrap(words, narrow, break_on_hyphens=False)
-        if len(narrower) == len(lines):
-            return "\n".join(narrower)
-    return "\n".join(lines)
+    return "\n".join(textwrap.wrap(words, width, break_on_hyphens=False))
 
 
 def readable(colour: Any) -> Any:
@@ -371,23 +407,14 @@ def contrast_with_white(rgb: tuple[float, ...]) -> float:
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Return heights for labels in the same order, at least `gap` apart, close to where
-    they belong. Labels that touch form a stack round their mean height."""
-    stacks: list[list[int]] = []  # labels from the lowest up
+    """Return heights for labels in the same order, at least `gap` apart: a label that
+    would touch the one below it moves up.
 
-    def middle(stack: list[int]) -> float:
-        return float(np.mean([heights[label] for label in stack]))
-
-    for label in sorted(range(len(heights)), key=lambda label: heights[label]):
-        stack = [label]
-        while stacks:
-            room = gap * (len(stack) + len(stacks[-1])) / 2
-            if middle(stack) - middle(stacks[-1]) >= room:
-                break
-            stack = stacks.pop() + stack
-        stacks.append(stack)
-    spread: dict[int, float] = {}
-    for stack in stacks:
-        lowest = middle(stack) - gap * (len(stack) - 1) / 2
-        spread |= {label: lowest + gap * k for k, label in enumerate(stack)}
-    return [spread[label] for label in range(len(heights))]
+    >>> apart([1.0, 5.0, 1.1], gap=1.0)
+    [1.0, 5.0, 2.0]
+    """
+    spread = list(heights)
+    lowest = -np.inf
+    for label in sorted(range(len(spread)), key=lambda label: spread[label]):
+        spread[label] = lowest = max(spread[label], lowest + gap)
+    return spread

@@ -3,25 +3,28 @@ matter most; and Sobol and Morris indices."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import has_rows
-from balance_sim.show.headline import clear, furthest
+from balance_sim.show.headline import clear, detected
 from balance_sim.study.sweep_result import SweepResult
 
 MOST_PANELS, MOST_VALUES, MOST_FACTORS = 12, 8, 16
+LABEL = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
+"""The box of a number."""
 FEW_POINTS = 60
 """Points up to which every point shows its interval."""
-CLASSES = 5
 
 
-def headline_effects(sweep: SweepResult) -> pd.DataFrame:
-    """Return the effects of a sweep's headline arm on the outcome drawn.
+def headline_effects(sweep: SweepResult, outcome: str = "") -> pd.DataFrame:
+    """Return the effects of a sweep's headline arm on an outcome.
+
+    Parameters
+    ----------
+    outcome : empty for the headline outcome
 
     Returns
     -------
@@ -31,7 +34,8 @@ def headline_effects(sweep: SweepResult) -> pd.DataFrame:
     effects, arm = sweep.effects, sweep.headline_arm
     if effects.empty or arm is None:
         return pd.DataFrame()
-    is_drawn = (effects["arm"] == arm) & (effects["outcome"] == sweep.headline_outcome)
+    outcome = outcome or sweep.headline_outcome
+    is_drawn = (effects["arm"] == arm) & (effects["outcome"] == outcome)
     return (
         effects[is_drawn]
         .rename(columns={"mean": "effect"})
@@ -45,62 +49,42 @@ def headline_effects(sweep: SweepResult) -> pd.DataFrame:
 # -- a panel a factor ------------------------------------------------------------------
 
 
-def factors_table(sweep: SweepResult) -> pd.DataFrame:
-    """Return the effect by factor and point.
+def factors_table(sweep: SweepResult, outcome: str = "") -> pd.DataFrame:
+    """Return the effect on an outcome by factor and point.
 
     Returns
     -------
-    A row a point and factor: the factor's value there and place (the value, or the
-    middle of its class where it is one of more than MOST_VALUES numbers), with the
+    A row a point and factor: the factor's value there, a number or a word, with the
     columns of `headline_effects`
     """
-    effects = headline_effects(sweep)
+    effects = headline_effects(sweep, outcome)
     pieces = []
     for factor in [path for path in sweep.paths if path in effects]:
         values = effects[factor].infer_objects()
         if not pd.api.types.is_numeric_dtype(values):
             values = values.astype(str)
         part = effects.drop(columns=list(sweep.paths), errors="ignore")
-        pieces.append(
-            part.assign(factor=factor, value=values, place=classes_of(values))
-        )
+        pieces.append(part.assign(factor=factor, value=values))
     return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame()
-
-
-def classes_of(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return values, or of more than MOST_VALUES numbers the middles of CLASSES classes
-    of equal width."""
-    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= MOST_VALUES:
-        return values
-    edges = np.linspace(values.min(), values.max(), CLASSES + 1)
-    middles = (edges[:-1] + edges[1:]) / 2
-    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, CLASSES - 1)
-    return pd.Series(middles[places], index=values.index)
 
 
 def factor_spreads(table: pd.DataFrame) -> pd.Series[float]:
     """Return by factor how far the means of the effect over its values lie apart, the
-    largest first, ties by name."""
-    means = table.groupby(["factor", "place"])["effect"].mean().groupby("factor")
-    spreads = (means.max() - means.min()).sort_index()
-    return spreads.sort_values(ascending=False, kind="stable")
+    largest first; of factors with few values, since each point of a sampled design has
+    values of its own."""
+    by_factor = table.groupby("factor", sort=True)
+    few = by_factor.filter(lambda rows: rows["value"].nunique() <= MOST_VALUES)
+    means = few.groupby(["factor", "value"])["effect"].mean().groupby("factor")
+    return (means.max() - means.min()).sort_values(ascending=False, kind="stable")
 
 
 def factors_title(table: pd.DataFrame) -> str:
-    """Return the range of the effect over the points, at how many it can be detected,
-    and the factor along whose values its means lie furthest apart."""
+    """Return at how many points the effect can be detected, and the factor along whose
+    values its means lie furthest apart."""
     points = table.drop_duplicates("point")
-    low, high = float(points["effect"].min()), float(points["effect"].max())
-    detected = int(clear(points).sum())
-    count, places = say.plural(len(points), "point"), say.digits(low, high)
-    if low == high and detected == 0:
-        return f"The effect is the same, {say.signed(low, places)}, at each of {count}"
-    words = (
-        f"Over {count} the effect runs from {say.signed(low, places)} to "
-        f"{say.signed(high, places)}, detectable at {detected or 'none'} of them"
-    )
+    words = detected(points, "points", "point")
     spreads = factor_spreads(table)
-    if len(spreads) == 1:
+    if len(spreads) < 2:
         return words
     return f"{words}; it changes most along {say.factor_words(str(spreads.index[0]))}"
 
@@ -125,7 +109,7 @@ def _factors_page(table: pd.DataFrame) -> list[style.Axes]:
 def draw_factors(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw a panel a factor, those first along which the effect changes most: every
     point's effect with its interval, and the mean by value."""
-    factors = list(factor_spreads(table).index[:MOST_PANELS])
+    factors = dict.fromkeys([*factor_spreads(table).index, *table["factor"]])
     for ax, factor in zip(axes, factors, strict=False):
         _draw_factor(ax, table[table["factor"] == factor])
         ax.set_xlabel(style.folded(say.factor_words(factor), 40), fontsize=style.SMALL)
@@ -133,15 +117,9 @@ def draw_factors(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         ax.set_axis_off()
     small = (
         f"{_whose(table)}. Dot: a point; open: its 95 % CI holds zero. Heavy line: "
-        "mean by value, or of five classes of it."
+        f"mean by value. At most {MOST_PANELS} factors are drawn; all are in the table."
     )
-    undrawn = table["factor"].nunique() - len(factors)
-    if undrawn:
-        count = say.plural(undrawn, "factor")
-        small += f" {count} along which it changes less: in the table."
-    is_wide = len(factors) not in (1, 2, 4)
-    wraps = (100, 140) if is_wide else (72, 100)
-    return style.Words(factors_title(table), "", small, *wraps)
+    return style.Words(factors_title(table), "", small, 86, 124)
 
 
 def _whose(table: pd.DataFrame) -> str:
@@ -154,22 +132,21 @@ def _whose(table: pd.DataFrame) -> str:
 
 def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
     """Draw the points of one factor and their means."""
-    x, places = rows["value"], rows["place"]
-    if not pd.api.types.is_numeric_dtype(x):
+    x = rows["value"]
+    if not pd.api.types.is_numeric_dtype(x.infer_objects()):
         names = sorted(x.unique())
         labels = [style.folded(say.arm_words(name), 12) for name in names]
         ax.set_xticks(range(len(names)), labels)
         ax.set_xlim(-0.6, len(names) - 0.4)
-        x = places = x.map(names.index)
+        x = x.map(names.index)
     ax.axhline(0, color=style.INK, linewidth=1)
     if len(rows) <= FEW_POINTS:
-        line: dict[str, Any] = {"color": style.QUIET, "linewidth": 0.9, "alpha": 0.6}
-        ax.vlines(x, rows["lo"], rows["hi"], **line)
+        ax.vlines(x, rows["lo"], rows["hi"], colors=style.PALE, linewidth=0.9)
     faces = np.where(clear(rows), style.QUIET, "white")
     ax.scatter(x, rows["effect"], s=18, c=faces, edgecolors=style.QUIET, zorder=2)
-    means = rows.groupby(places)["effect"].mean()
-    looks: dict[str, Any] = {"color": style.BLUE, "linewidth": 2.2, "zorder": 3}
-    ax.plot(means.index, means, marker="_", markersize=16, **looks)
+    means = rows["effect"].groupby(x).mean()
+    if len(means) <= MOST_VALUES:
+        ax.plot(means.index, means, color=style.BLUE, marker="_", markersize=16)
     ax.set_ylabel("mean effect", fontsize=style.SMALL)
     ax.tick_params(labelleft=True)
 
@@ -178,57 +155,32 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
 
 
 def surface_table(sweep: SweepResult) -> pd.DataFrame:
-    """Return the effect over the two numeric factors along which it changes most.
+    """Return the effect over the two factors of few numbers along which it changes
+    most.
 
     Returns
     -------
-    A row a pair of values, or of classes where a factor has more than MOST_VALUES: x,
-    y; effect: the mean over its points; lo, hi: the mean of the points' 95 % CIs, which
-    is no narrower than that of their mean, whatever random numbers they share; points:
-    how many; factor_x, factor_y. Empty where there are no two such factors
+    A row a pair of values: x, y; effect: the mean over its points; lo, hi: the mean of
+    the points' 95 % CIs, which is no narrower than that of their mean, whatever random
+    numbers they share; points: how many; factor_x, factor_y. Empty where there are no
+    two such factors
     """
     table = factors_table(sweep)
     if table.empty:
         return table
-    numeric = [
-        factor
-        for factor, rows in table.groupby("factor")
-        if pd.api.types.is_numeric_dtype(rows["value"].infer_objects())
-        and rows["value"].nunique() >= 2
-    ]
-    factors = [factor for factor in factor_spreads(table).index if factor in numeric]
-    if len(factors) < 2:
+    is_number = table["value"].map(lambda value: not isinstance(value, str))
+    spreads = factor_spreads(table[is_number])
+    if len(spreads) < 2:
         return pd.DataFrame()
+    factors = {"x": str(spreads.index[0]), "y": str(spreads.index[1])}
     effects = headline_effects(sweep)
-    axes = {
-        axis: classes_of(effects[factor].infer_objects().astype(float))
-        for axis, factor in zip("xy", factors, strict=False)
-    }
-    cells = effects[["effect", "lo", "hi"]].assign(**axes).groupby(["x", "y"])
+    axes = {axis: effects[factor].astype(float) for axis, factor in factors.items()}
+    numbers = effects[["effect", "lo", "hi", "mcse"]]
+    cells = numbers.assign(**axes).groupby(["x", "y"])
     grid = cells.mean().assign(points=cells.size()).reset_index()
-    names = ["outcome", "title", "control", "n"]
-    whose = {name: effects[name].iloc[0] for name in names}
-    return grid.assign(factor_x=factors[0], factor_y=factors[1], **whose)
-
-
-def surface_title(table: pd.DataFrame) -> str:
-    """Return in how many cells the effect can be detected, and where it is largest."""
-    places, sure = say.digits(*table["effect"]), table[clear(table)]
-    if table["effect"].nunique() == 1:
-        effect = say.signed(float(table["effect"].iloc[0]), places)
-        return f"The effect is the same, {effect}, in every cell"
-    rows = sure if len(sure) else table
-    top = furthest(rows)
-    where = " and ".join(
-        f"{say.factor_words(top[f'factor_{axis}'])} {top[axis]:.3g}" for axis in "xy"
-    )
-    bounds = say.interval(float(top["lo"]), float(top["hi"]), places)
-    size = f"{say.signed(float(top['effect']), places)} ({bounds})"
-    which = "largest of them" if len(sure) else "largest"
-    return (
-        f"The effect is detectable in {len(sure) or 'none'} of {len(table)} cells; "
-        f"{which}: {size} at {where}"
-    )
+    for name in ("outcome", "title", "control", "n"):
+        grid[name] = effects[name].iloc[0]
+    return grid.assign(factor_x=factors["x"], factor_y=factors["y"])
 
 
 @style.figure(
@@ -238,43 +190,36 @@ def surface_title(table: pd.DataFrame) -> str:
     fits=has_rows(surface_table),
     page=lambda _: style.panels(8.8, 6.0),
     empty=(
-        "Fewer than two factors are numbers with two values or more: there is no "
-        "surface to show."
+        "Fewer than two factors are numbers with a few values: there is no surface to "
+        "show."
     ),
 )
 def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw a cell for each pair of values or classes, its mean effect as colour and
-    number."""
+    """Draw a cell for each pair of values, its mean effect as colour and number."""
     ax = axes[0]
     wide = table.pivot(index="y", columns="x", values="effect")
     reach = float(table["effect"].abs().max()) or 0.01
-    looks: dict[str, Any] = {"cmap": style.effect_colours(), "aspect": "auto"}
-    looks |= {"interpolation": "none", "vmin": -reach, "vmax": reach}
-    image = ax.imshow(wide, origin="lower", **looks)
-    ax.set_xticks(range(wide.shape[1]), [f"{value:.3g}" for value in wide.columns])
-    ax.set_yticks(range(wide.shape[0]), [f"{value:.3g}" for value in wide.index])
-    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
-    words: dict[str, Any] = {"ha": "center", "va": "center", "bbox": box}
+    colours = style.effect_colours()
+    ax.imshow(wide, colours, vmin=-reach, vmax=reach, aspect="auto", origin="lower")
+    columns, lines = list(wide.columns), list(wide.index)
+    ax.set_xticks(range(len(columns)), [f"{value:.3g}" for value in columns])
+    ax.set_yticks(range(len(lines)), [f"{value:.3g}" for value in lines])
     places = say.digits(*table["effect"])
     for row in table.assign(clear=clear(table)).to_dict("records"):
-        column, line = (
-            list(wide.columns).index(row["x"]),
-            list(wide.index).index(row["y"]),
-        )
-        words["fontweight"] = "bold" if row["clear"] else "normal"
-        ax.text(column, line, say.signed(row["effect"], places), **words)
-    x, y = (say.factor_words(say.first(table, f"factor_{axis}")) for axis in "xy")
-    ax.set(xlabel=x, ylabel=y)
+        x, y = columns.index(row["x"]), lines.index(row["y"])
+        label = ax.text(x, y, say.signed(row["effect"], places), ha="center")
+        label.set(fontweight="bold" if row["clear"] else "normal", bbox=LABEL)
+    ax.set_xlabel(say.factor_words(say.first(table, "factor_x")))
+    ax.set_ylabel(say.factor_words(say.first(table, "factor_y")))
     ax.tick_params(length=0)
-    bar = style.owner(ax).colorbar(image, ax=ax, shrink=0.8)
-    bar.outline.set_visible(False)
-    bar.set_label("mean effect (amber: less, blue: more)")
     small = (
-        "Bold: the 95 % CI excludes zero. Numbers on the axes are values, or the "
-        "middles of classes; a cell is the mean over its points, and its CI the mean "
-        "of theirs, which is rather too wide. Light grey: no point there."
+        "Amber: less, blue: more. Bold: the 95 % CI excludes zero. A cell is the mean "
+        "over its points, and its CI the mean of theirs, which is rather too wide. "
+        "Light grey: no point there."
     )
-    return style.Words(surface_title(table), _whose(table), small, 74, 112)
+    where = table["x"].map("{:.3g}".format) + " and " + table["y"].map("{:.3g}".format)
+    title = detected(table.assign(where=where), "cells", "where")
+    return style.Words(title, _whose(table), small, 74, 112)
 
 
 # -- indices ---------------------------------------------------------------------------
@@ -317,9 +262,8 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
     indices, split = (
         frame[(frame["arm"] == arm) & (frame["of"] == "effect")] for frame in frames
     )
-    indices = indices.sort_values("factor").sort_values(
-        METHODS[method][0], ascending=False, kind="stable"
-    )
+    main = METHODS[method][0]
+    indices = indices.sort_values(main, ascending=False, kind="stable")
     pieces = []
     for index in METHODS[method]:
         numbers = indices[[index, f"{index}_lo", f"{index}_hi"]]
@@ -336,22 +280,14 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
 
 
 def indices_title(table: pd.DataFrame) -> str:
-    """Return the factor with the largest index of the effect, if it and the factors'
-    share can be detected: of a variance that is all Monte Carlo an index says
-    nothing."""
+    """Return how many factors have a detectable index, and which the largest. Of a
+    variance that is all Monte Carlo an index says nothing."""
+    if not table["share_lo"].iloc[0] > 0:
+        return "No detectable part of the variance is parametric"
     rows = table[table["index"] == table["index"].iloc[0]]
-    if (rows["value"].fillna(0.0) == 0).all():  # Sobol's are undefined then
-        return "No factor changes the effect at any point"
-    sure = rows[(rows["lo"] > 0) & (rows["share_lo"] > 0)]
-    top = (sure if len(sure) else rows).iloc[0]
-    places, factor = say.digits(top["value"]), say.factor_words(top["factor"])
-    bounds = "too few samples for a CI"
-    if np.isfinite(top["lo"]):
-        bounds = say.ci(top["lo"], top["hi"], places)
-    size = f"{INDEX_WORDS[top['index']]} {say.number(top['value'], places)}, {bounds}"
-    if len(sure):
-        return f"{factor} moves the effect most ({size})"
-    return f"No factor has a detectable part in the effect; largest: {factor} ({size})"
+    rows = rows.assign(effect=rows["value"], mcse=(rows["hi"] - rows["lo"]) / 4)
+    rows["factor"] = rows["factor"].map(say.factor_words)
+    return detected(rows, "factors", "factor")
 
 
 def _indices_page(table: pd.DataFrame) -> list[style.Axes]:

@@ -4,18 +4,17 @@ dyads that change most."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
-from balance_sim.show.atlas import Layout, layout_of, rings_inside
+from balance_sim.show.atlas import Layout, layout_of
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, dyads_table, has_dyads, states_table
-from balance_sim.show.headline import by_size, furthest
+from balance_sim.show.headline import by_size, detected
 from balance_sim.study.result import Result
 
 LAND, SEA, NAVY = "#d3d3d3", "#f3f6f8", "#00304D"
@@ -23,7 +22,8 @@ MOST_ARCS, MOST_NAMES = 12, 24
 REACH = 0.9
 """Quantile of the effects on states at which the colours end: few larger ones must not
 leave the others pale."""
-FEWER_DASHES = (0, (3, 1.5))
+LABEL = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
+"""The box of a name."""
 
 
 class PlacedName(NamedTuple):
@@ -50,26 +50,6 @@ def map_table(result: Result) -> pd.DataFrame:
     dyads = dyads.assign(arc=dyads.index.isin(arcs))
     dyads.attrs["layout"] = layout
     return dyads
-
-
-def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
-    """Return how many states gain and lose, and which most."""
-    name, sure = say.first(table, "treatment"), states[states["clear"]]
-    if sure.empty:
-        return f"{name}: no state's expected security agreements change detectably"
-    pieces = []
-    for verb, sign in (("gain", 1), ("lose", -1)):
-        rows = sure[sign * sure["effect"] > 0]
-        if rows.empty:
-            continue
-        top = furthest(rows)
-        size = say.signed(top["effect"], say.digits(top["effect"]))
-        piece = f"{top['name']} {verb}s security agreements ({size})"
-        if len(rows) > 1:
-            count = say.plural(len(rows), "state")
-            piece = f"{count} {verb} security agreements, {top['name']} most ({size})"
-        pieces.append(piece)
-    return f"{name}: {'; '.join(pieces)}"
 
 
 def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
@@ -129,6 +109,9 @@ def draw_map(
     ----------
     states : of `states_table`
     """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     ax, layout = axes[0], table.attrs["layout"]
     colours = shades_of(states)
     placed = states[states["code"].isin(list(layout.spots))]
@@ -136,57 +119,38 @@ def draw_map(
     if layout.is_world:
         participants = set(states.loc[states["participant"], "code"])
         _draw_land(ax, layout, colours, participants)
-        dots = placed[~placed["code"].isin(list(atlas.by_iso3()))]
+        dots = placed[~placed["code"].isin(list(atlas.countries()))]
     for state in dots.to_dict("records"):
-        width = 2.4 if state["participant"] else 0.8
         x, y = layout.spots[state["code"]]
-        looks: dict[str, Any] = {"markersize": 8, "markeredgewidth": width}
-        looks |= {"markeredgecolor": style.INK, "zorder": 4.5}
-        ax.plot(x, y, "o", color=colours[state["code"]], **looks)
+        (dot,) = ax.plot(x, y, "o", color=colours[state["code"]], zorder=4.5)
+        width = 2.4 if state["participant"] else 0.8
+        dot.set(markersize=8, markeredgewidth=width, markeredgecolor=style.INK)
     _draw_arcs(ax, arcs, layout)
     left, right, bottom, top = layout.box
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
-    words: dict[str, Any] = {"fontsize": style.SMALL, "bbox": box, "zorder": 6}
     for name, x, y, bold in named_spots(arcs, placed, layout, 0.0064):
         weight = "bold" if bold else "normal"
-        ax.text(x, y, name, ha="center", va="center", fontweight=weight, **words)
+        label = ax.text(x, y, name, ha="center", va="center", fontweight=weight)
+        label.set(fontsize=style.SMALL, bbox=LABEL, zorder=6)
     ax.set_axis_off()
-    _draw_key(ax, reach_of(states))
+    reach = reach_of(states)
+    colours_of = ScalarMappable(Normalize(-reach, reach), style.effect_colours())
+    words = (
+        "effect on a state; light grey: the 95 % CI holds zero; dark: not in the model"
+    )
+    style.colour_bar(ax, colours_of, words)
     under = (
         f"Effects on expected new security agreements {style.within(table)}. Black "
         "outline, bold: participants of the event"
     )
-    if len(arcs):
-        under += (
-            f". Arcs: the {len(arcs)} dyads that change most, wider where more; "
-            "dashed: fewer"
-        )
+    under += ". Arcs: the dyads that change most, wider where more; dashed: fewer"
     small = (
         f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. {say.CAVEAT} "
         f"{layout.caption}"
     )
-    missing = sorted(set(states["name"]) - set(placed["name"]))
-    if missing:
-        small += f" Without a place: {', '.join(missing)}."
-    return style.Words(map_title(table, states), under, small, 96, 160)
-
-
-def _draw_key(ax: style.Axes, reach: float) -> None:
-    """Draw the bar of colours."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-    from matplotlib.ticker import MaxNLocator
-
-    scale = ScalarMappable(Normalize(-reach, reach), style.effect_colours())
-    sizing: dict[str, Any] = {"shrink": 0.4, "aspect": 45, "pad": 0.01}
-    sizing |= {"location": "bottom", "extend": "both", "ticks": MaxNLocator(5)}
-    bar = style.owner(ax).colorbar(scale, ax=ax, **sizing)
-    label = (
-        "effect on a state's expected new security agreements (light grey: the 95 % CI "
-        "holds zero; dark grey: not in the model)"
-    )
-    bar.set_label(label, fontsize=style.SMALL, color=style.QUIET)
+    name = say.first(table, "treatment")
+    title = f"{name}: {detected(states, 'states', 'name')}"
+    return style.Words(title, under, small, 96, 160)
 
 
 def _draw_land(
@@ -195,7 +159,7 @@ def _draw_land(
     colours: Mapping[str, str],
     outlined: Collection[str],
 ) -> None:
-    """Draw every country of the atlas but Antarctica; grey where it is not in the
+    """Draw every country of the atlas; grey where it is not in the
     roster, in black lines where its code is outlined."""
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
@@ -203,36 +167,29 @@ def _draw_land(
     left, right, bottom, top = layout.box
     sea = Rectangle((left, bottom), right - left, top - bottom, facecolor=SEA)
     ax.add_patch(sea)
-    codes = {row.numeric: code for code, row in code_table().items()}
-    for country in atlas.countries():
-        rings = rings_inside(country, layout)
-        if country.numeric == atlas.ANTARCTICA or not rings:
+    for code, shape in atlas.countries().items():
+        rings = [Path(ring, closed=True) for ring in layout.on_map(shape)]
+        if not rings:
             continue
-        code = codes.get(country.numeric, "") if country.numeric else ""
-        looks: dict[str, Any] = {"facecolor": LAND, "edgecolor": "white", "zorder": 1}
-        if code in colours:
-            looks = {"facecolor": colours[code], "edgecolor": "#8a8a8a", "zorder": 2}
-        looks["linewidth"] = 0.5
+        land = PathPatch(Path.make_compound_path(*rings), linewidth=0.5)
+        land.set(facecolor=colours.get(code, LAND), edgecolor="#8a8a8a")
         if code in outlined:
-            looks |= {"edgecolor": style.INK, "linewidth": 1.5, "zorder": 2.5}
-        corners = [np.column_stack(ring) for ring in rings]
-        closed = [Path(np.vstack([c, c[:1]]), closed=True) for c in corners]
-        ax.add_artist(PathPatch(Path.make_compound_path(*closed), **looks))
+            land.set(edgecolor=style.INK, linewidth=1.5, zorder=2)
+        ax.add_patch(land)
 
 
 def _draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
     """Draw great circles, or bent lines: wider where the effect is further from zero,
     dashed where it is below."""
     largest = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
-    halo: dict[str, Any] = {"color": "white", "alpha": 0.75, "zorder": 3}
     for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
         width = 0.9 + 2.8 * abs(row["effect"]) / largest
-        looks: dict[str, Any] = {"color": NAVY, "linestyle": "-"}
+        colour, dashes = NAVY, "-"
         if row["effect"] <= 0:
-            looks = {"color": style.VERMILION, "linestyle": FEWER_DASHES}
-        for x, y in layout.arc(row["a"], row["b"]):
-            ax.plot(x, y, linewidth=width + 1.4, **halo)
-            ax.plot(x, y, linewidth=width, alpha=0.9, zorder=4, **looks)
+            colour, dashes = style.VERMILION, "--"
+        for way in layout.arc(row["a"], row["b"]):
+            ax.plot(*way.T, color="white", linewidth=width + 1.4, alpha=0.75, zorder=3)
+            ax.plot(*way.T, color=colour, linestyle=dashes, linewidth=width, zorder=4)
 
 
 def named_spots(
@@ -259,22 +216,21 @@ def named_spots(
         order, ascending=False, kind="stable"
     )
     names: list[PlacedName] = []
-    halves: list[float] = []
     for state in ranked.head(MOST_NAMES).to_dict("records"):
-        name, bold = str(state["name"]), bool(state["participant"])
-        half = 0.5 * letter * width * len(name) * (1.1 if bold else 1.0)
+        name = str(state["name"])
+        half = 0.55 * letter * width * len(name)
         x, y = layout.spots[state["code"]]
-        across = half + 0.01 * width
-        for dx, dy in ((0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (-1, -1)):
-            spot = PlacedName(name, x + dx * across, y + dy * line, bold)
+        for dx, dy in ((0, -1), (0, 1), (1, 0), (-1, 0)):
+            spot = PlacedName(
+                name, x + dx * (half + line), y + dy * line, bool(state["participant"])
+            )
             is_inside = left + half < spot.x < right - half and bottom < spot.y < top
             is_free = all(
-                abs(spot.x - other.x) > half + other_half
-                or abs(spot.y - other.y) > 1.02 * line
-                for other, other_half in zip(names, halves, strict=True)
+                abs(spot.x - other.x) > half + 0.55 * letter * width * len(other.name)
+                or abs(spot.y - other.y) > line
+                for other in names
             )
             if is_inside and is_free:
                 names.append(spot)
-                halves.append(half)
                 break
     return names

@@ -18,7 +18,13 @@ from balance_sim.show.figures.sweeps import (
     factors_title,
     headline_effects,
 )
-from balance_sim.show.headline import channel_words, doubts, finding, placebo_words
+from balance_sim.show.headline import (
+    channel_words,
+    doubts,
+    finding,
+    own_rows,
+    placebo_words,
+)
 from balance_sim.show.report import tables
 from balance_sim.show.report.tables import Rows, cell
 from balance_sim.show.study_types import Content, Section, registered_type
@@ -56,7 +62,7 @@ def _run(result: AnalysedResult) -> Content:
         sentences = channel_words(result), placebo_words(result.placebos.tests())
         content |= {
             "agreements": tables.agreement_rows(result, result.arms),
-            "own": tables.own_rows(result),
+            "own": own_rows(result, result.arms),
             "sure": list(filter(None, sentences)),
             "doubts": doubts(result),
         }
@@ -112,22 +118,15 @@ def _point_rows(sweep: SweepResult, effects: pd.DataFrame) -> Rows:
 
 
 def _factor_rows(sweep: SweepResult) -> Rows:
-    """Return each factor: key path, how many values, the least and the most, or all of
-    few."""
+    """Return each factor: key path, how many values, the first of them."""
     rows = []
     for path in sweep.paths:
-        values = sorted(sweep.points[path].unique(), key=_by_value)
-        words = ", ".join(map(cell, values))
+        values = sweep.points[path].unique()
+        words = ", ".join(map(cell, values[:MOST_VALUES]))
         if len(values) > MOST_VALUES:
-            words = f"{cell(values[0])} to {cell(values[-1])}"
+            words += ", ..."
         rows.append([path, str(len(values)), words])
     return rows
-
-
-def _by_value(value: Any) -> tuple[bool, float, str]:
-    """Return a key that sorts numbers by size, before words."""
-    is_number = isinstance(value, int | float)
-    return not is_number, value if is_number else 0.0, str(value)
 
 
 # -- several studies -------------------------------------------------------------------

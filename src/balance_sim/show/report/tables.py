@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 type Rows = list[list[str]]
 
 MOST_ROWS = 30
-STATE_VALUES = ("gdp_bn", "milex_bn", "population_m", "democracy", "ideal_point")
-"""Columns of the roster that are shown."""
 
 
 def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
         return f"{float(value) + 0.0:.4g}" if np.isfinite(value) else "-"
-    return str(value)
+    return "-" if value is None else listed(value)
 
 
 def data_uri(table: pd.DataFrame) -> str:
@@ -101,27 +99,6 @@ def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
         effect = ["control", "", ""] if is_control else say.effect_cells(row)
         expected = say.number(float(row["mean"]), 2)
         rows.append([titles[row["arm"]], ROWS[row["direction"]], expected, *effect])
-    return rows
-
-
-def own_rows(result: Result) -> Rows:
-    """Return of each outcome of the user's own and arm: what it is in its author's
-    words, arm, level, effect, CI, Monte Carlo standard error."""
-    titles = say.arm_titles(result.scenario)
-    meanings = result.codebook.set_index("outcome")["meaning"]
-    keys = ["outcome", "arm"]
-    levels = result.levels[result.levels["outcome"].str.startswith("own_")]
-    effects = result.effects.set_index(keys).to_dict("index")
-    rows = []
-    for level in levels.sort_values("outcome", kind="stable").to_dict("records"):
-        name, arm = level["outcome"], level["arm"]
-        cells = ["control", "", ""]
-        if (name, arm) in effects:
-            cells = say.effect_cells(effects[name, arm])
-        words = say.capital(say.outcome_words(name))
-        meaning = say.printable(str(meanings[name]))
-        number = say.number(level["mean"], 2)
-        rows.append([f"{words}: {meaning}", titles[arm], number, *cells])
     return rows
 
 
@@ -164,20 +141,9 @@ def listed(value: object) -> str:
     return str(value)
 
 
-def event_rows(scenario: Scenario) -> Rows:
-    """Return events by date: date, kind, label, who, visibility, confidence, source."""
-    return [
-        [
-            str(event.date),
-            say.arm_words(event.kind),
-            event.label or event.id,
-            " ".join(event.principals),
-            cell(event.visibility),
-            say.arm_words(event.confidence),
-            event.source,
-        ]
-        for event in sorted(scenario.events, key=lambda event: (event.date, event.id))
-    ]
+def attribute_rows(items: Iterable[object], names: Sequence[str]) -> Rows:
+    """Return a row a state, an event or the like: the attributes of these names."""
+    return [[cell(getattr(item, name)) for name in names] for item in items]
 
 
 def parameter_rows(scenario: Scenario) -> Rows:
@@ -204,17 +170,6 @@ def spread_words(row: Mapping[str, Any]) -> str:
         low, high = row["range"]
         return f"{low:g} to {high:g}"
     return ""
-
-
-def state_rows(scenario: Scenario) -> Rows:
-    """Return the roster: code, name, values, guessed columns, source."""
-    rows = []
-    for state in scenario.states:
-        values = [getattr(state, name) for name in STATE_VALUES]
-        cells = [cell("-" if value is None else value) for value in values]
-        guesses = state.guesses.replace(";", ", ")
-        rows.append([state.id, state.name, *cells, guesses, state.source])
-    return rows
 
 
 # -- how it was made -------------------------------------------------------------------
