@@ -26,6 +26,7 @@ from balance_sim.model.engine import (
     filtered,
     open_to_consent,
     perceive,
+    take_turn,
     turn_of_step,
     watch_margins,
 )
@@ -91,23 +92,24 @@ def _along(
     state, consent = begin(control, baseline, seed, runs), []
     effort = {arm: state.effort.copy() for arm in arms}
     for step in range(control.steps):
-        turn_of_step(control, state)
+        present = take_turn(control, state, step, seed)
         if control.highest_unsided is not None:  # a margin of what is perceived
-            perceive(control, state, step)
-        watch_margins(control, baseline, opportunities, state)
+            perceive(present, state, step)
+        watch_margins(present, baseline, opportunities, state)
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
         drawn = opportunities, thin, rows
         for arm in arms:
-            world, arm_state = worlds.arms[arm], replace(state, effort=effort[arm])
+            world = worlds.arms[arm].at(step)
+            arm_state = replace(state, effort=effort[arm])
             view = perceive(world, arm_state, step)
             look(StepOfArm(world, arm_state, view, *drawn))
             change = effort[arm], view.insecurity, view.total, step
             effort[arm] = effort_after(world, baseline, *change)
-        view = perceive(control, state, step)
-        look(StepOfArm(control, state, view, *drawn))
+        view = perceive(present, state, step)
+        look(StepOfArm(present, state, view, *drawn))
         moment = opportunities, thin, state, view, seed
-        consent.append(advance(control, baseline, *moment))
+        consent.append(advance(present, baseline, *moment))
     turn_of_step(control, state)
     hastened = Hastened.joined(state.hastened)
     simulated = Simulated(state.agreements, np.concatenate(consent), hastened)

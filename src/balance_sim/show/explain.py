@@ -32,6 +32,7 @@ GROUP_WORDS = {
     "network": "who is tied to whom",
     "retaliation": "fear for one's trade",
     "patron": "doubt about a patron of both",
+    "alarm": "threat that is new since the start",
     "own": "terms of your own",
     "agent": "what its agents want beside the terms",
     "outside": "terms in no group",

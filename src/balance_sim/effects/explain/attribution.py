@@ -81,15 +81,24 @@ the row `outside`."""
 
 
 def groups_for(worlds: Worlds) -> Groups:
-    """`GROUPS`, and `own`: terms of the user's own that read what changes in a
-    replication."""
+    """`GROUPS` without switches that are off, and `own`: terms of the user's own that
+    read what changes in a replication."""
+    arms = worlds.arms.values()
     own_terms = {
         name
-        for world in worlds.arms.values()
+        for world in arms
         for name, term in world.own_terms.items()
         if term.reads != "facts"
     }
-    return {**GROUPS, "own": tuple(sorted(own_terms))} if own_terms else GROUPS
+    off = {
+        name
+        for name in switches()
+        if not any(world.rules.weights.get(name) for world in arms)
+    }
+    groups = {
+        name: terms for name, terms in GROUPS.items() if not off.issuperset(terms)
+    }
+    return {**groups, "own": tuple(sorted(own_terms))} if own_terms else groups
 
 
 def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
