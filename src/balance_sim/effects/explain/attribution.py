@@ -30,6 +30,7 @@ from balance_sim.model.core import DIRECTIONS, Floats, Keys
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
+from balance_sim.scenario.defaults import switches
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
