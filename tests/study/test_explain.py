@@ -68,6 +68,8 @@ LOUD = {
 }
 """Signals that say much more than any would, so that a dozen runs differ."""
 
+SHOWN = [name for name in GROUPS if name != "alarm"]  # a switch that is off is not shown
+
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
@@ -143,7 +145,7 @@ def test_every_term_is_in_one_group_or_fixed() -> None:
 def test_the_rows_sum_to_the_studys_filtered_effect(result: Result, found: Attribution) -> None:
     effect = result.effects.set_index(["arm", "outcome"]).loc[(ARM, found.outcome)]
     table = found.table.set_index("group")
-    assert list(table.index) == [*GROUPS, "outside", "feedback", "effect"]
+    assert list(table.index) == [*SHOWN, "outside", "feedback", "effect"]
     assert effect["estimator"] == "filtered" and found.of_runs == len(found.runs) == RUNS
     assert table["value"].drop("effect").sum() == pytest.approx(effect["mean"], abs=1e-12)
     assert table.loc["effect", ["value", "mcse", "lo", "hi"]].tolist() == pytest.approx(
@@ -351,9 +353,7 @@ def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
     return {"bandwagon": fear, "common_threat": overlap / math.sqrt(balances)}
 
 
-def test_batches_change_nothing(
-    result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_change_nothing(result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch) -> None:
     again = attribute(result, runs=5)
     monkeypatch.setattr("balance_sim.effects.explain.attribution.batch_runs", lambda states: 2)
     cut = attribute(result, runs=5)
@@ -560,12 +560,10 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     assert kept["timelines"]["2"] == printed[2]["timelines"]["2"]
     told = kept["attribution"]
     assert told["estimator"] == "direct" and told["coalitions"] == 32
-    assert [row["group"] for row in told["groups"]] == [*GROUPS, "outside"]
+    assert [row["group"] for row in told["groups"]] == [*SHOWN, "outside"]
     parts = [row["value"] for row in told["groups"]]
     assert sum(parts) + told["feedback"]["mean"] == pytest.approx(told["effect"]["mean"], abs=1e-12)
     assert told["feedback"]["ci95"][0] < told["feedback"]["mean"] < told["feedback"]["ci95"][1]
-
-
 
 
 def test_agents_of_ones_own_cannot_be_explained(result: Result) -> None:
