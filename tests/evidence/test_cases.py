@@ -213,11 +213,6 @@ def test_accords_in_force_and_ended_by_then(steel):
     assert not any(a.signed > date(1939, 4, 6) for a in steel.agreements if {a.a, a.b} == {"DEU", "ITA"})
 
 
-def test_an_alliance_that_both_sources_have_is_there_once(steel):
-    between = [a.name for a in steel.agreements if (a.a, a.b) == ("GBR", "POL")]
-    assert between == ["ATOP 5.1 id 2440"]
-
-
 def test_distances_by_source(steel):
     km = {(d.a, d.b): d for d in steel.distances}
     assert km["DEU", "ITA"].km == 0.0 and "CShapes" in km["DEU", "ITA"].source
@@ -313,15 +308,6 @@ def test_the_same_inputs_give_the_same_bytes_in_any_order_of_states():
     assert one == other
 
 
-def test_a_folder_with_capabilities_only(tmp_path):
-    (tmp_path / "data").mkdir()
-    shutil.copy(DATA / "nmc_state_year.csv", tmp_path / "data")
-    scenario = built(tmp_path, tmp_path / "data", observers="GBR;POL")
-    assert scenario.agreements == () and scenario.disputes == ()
-    assert "The data folder has no ATOP alliances" in scenario.notes
-    assert scenario.events[0].targets == ()
-
-
 def test_the_window_ends_on_the_same_day_of_the_month_or_its_last():
     def last(day, months):
         cells = {"case_id": "X", "signal_date": str(day), "participants": "SUN", "observers": "USA"}
@@ -352,21 +338,6 @@ def test_what_is_refused(changes, column, code):
     with pytest.raises(DataError) as caught:
         build_case(case_of({**STEEL, **changes}), DATA, "steel")
     assert (caught.value.column, caught.value.code) == (column, code)
-
-
-def test_a_table_of_cases_and_its_errors(tmp_path):
-    path = tmp_path / "cases.csv"
-    path.write_text("case_id,signal_date,participants,observers\nA,1950-02-14,SUN;CHN,USA\nB,1940-09-27,DEU,GBR\n")
-    assert [case_named(path, name).window_months for name in "AB"] == [24, 24]
-    assert case_named(path, "A").participants == ("SUN", "CHN")
-    with pytest.raises(DataError, match="The cases found are: A, B"):
-        case_named(path, "C")
-    path.write_text("case_id,signal_date,participants\nA,1950-02,SUN\n")
-    with pytest.raises(DataError, match=r"line 2, column signal_date"):
-        case_named(path, "A")
-    path.write_text("case_id,signal_date\nA,1950-02-14\n")
-    with pytest.raises(DataError, match="needs a column participants"):
-        case_named(path, "A")
 
 
 def test_a_case_is_refused_for_its_own_row_with_file_and_line(tmp_path):
@@ -428,3 +399,12 @@ def test_both_code_tables_name_the_same_states_in_the_same_years():
     former = {code for code, entry in code_table().items() if entry.last is not None and code not in first.index}
     assert former <= set(codes.FORMER_ISO3)
     assert {codes.current_iso3(code) for code in former} <= set(first.index)
+
+
+def test_a_folder_with_capabilities_only(tmp_path):
+    (tmp_path / "data").mkdir()
+    shutil.copy(DATA / "nmc_state_year.csv", tmp_path / "data")
+    scenario = built(tmp_path, tmp_path / "data", observers="GBR;POL")
+    assert scenario.agreements == () and scenario.disputes == ()
+    assert "The data folder has no ATOP alliances" in scenario.notes
+    assert scenario.events[0].targets == ()

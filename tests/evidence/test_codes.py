@@ -63,12 +63,3 @@ def test_number_of_members() -> None:
     """States in the system at the end of 2016 (COW 2016): 195. COW's list has 23 members in 1816."""
     assert len(members(date(2016, 12, 31))) == 195
     assert len(members(date(1816, 1, 1))) == 23
-
-
-def test_series_convert_by_row_and_leave_the_unknown_missing() -> None:
-    when = pd.to_datetime(pd.Series(["1985-01-01", "1992-01-01", "1950-01-01", "1992-01-01"]))
-    out = codes.convert(pd.Series(["DEU", "DEU", "DEU", None]), when, "iso3", "cow")
-    assert out.tolist()[:2] == [260, 255]
-    assert out.isna().tolist() == [False, False, True, True]
-    back = codes.convert(pd.Series([260, 255]), when[:2], "cow", "iso3")
-    assert back.tolist() == ["DEU", "DEU"]

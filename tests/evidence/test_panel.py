@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, load_history
-from balance_sim.evidence.data.layers import default_depths, roster
+from balance_sim.evidence.data.layers import roster
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import base_rate
@@ -92,15 +92,6 @@ def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> Non
     assert history.alliance_depth[:2, east, soviet].tolist() == [1, 0]
 
 
-def test_accords_are_placed_on_the_roster(history: History) -> None:
-    usa, korea = place(history, "USA", "KOR")
-    mine = history.agreements[
-        (history.agreements["a"] == min(usa, korea)) & (history.agreements["b"] == max(usa, korea))
-    ]
-    assert mine["accord_id"].tolist() == ["DCADv1.0-0130"]
-    assert history.agreement_years == (1988, 2002)
-
-
 def test_pair_years_know_only_what_was_before(history: History) -> None:
     rows = feature_years(history)
     usa, korea = sorted(place(history, "USA", "KOR"))
@@ -172,12 +163,6 @@ def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -
     assert list(after["accord_id"]) == [f"outcome-{first['accord_id']}"]
     with pytest.raises(DataError, match="no agreement signed after 2005"):
         load_history(DATA, 1990, 1995, outcomes=(path, 2005))
-
-
-def test_depths_are_the_shipped_ones() -> None:
-    depths = default_depths()
-    assert depths["defence_pact"][0] == 1.0
-    assert depths["non_aggression"][0] == 0.0 < depths["non_aggression"][1]
 
 
 def test_a_year_before_the_first_capability_is_refused(history: History) -> None:

@@ -99,23 +99,6 @@ def test_capabilities_and_their_gaps(tmp_path: Path) -> None:
     assert pd.isna(minus.iloc[0]["cinc"])
 
 
-def test_geography(tmp_path: Path) -> None:
-    distance = SOURCES["distance"].read(DATA / "min_distance_spells.csv").frame
-    assert dyad(distance, 2, 365)["km"].tolist() == [80.0]
-    assert dyad(distance, 200, 220)["km"].tolist() == [35.2]
-    yearly = written(tmp_path, "ccode1,ccode2,year,mindist\n200,2,2000,4119.9\n2,200,2000,4119.9\n", "y.csv")
-    assert SOURCES["distance"].read(yearly).frame["km"].tolist() == [4119.9]
-    touching, report = SOURCES["contiguity"].read(DATA / "contiguity_spells.csv")
-    assert dyad(touching, 220, 255)["type"].tolist() == [1, 1, 1]
-    assert "type 0: not contiguous" in report.dropped
-    raw = "dyad,state1no,state1ab,state2no,state2ab,conttype,begin,end,notes,version\n"
-    raw += "2365,2,USA,365,RUS,2,195901,201612,,3.2\n"
-    published = SOURCES["contiguity"].read(written(tmp_path, raw, "contdir.csv")).frame
-    assert dyad(published, 2, 365)[["year_from", "year_to"]].values.tolist() == [[1959, 2016]]
-    capitals = SOURCES["capitals"].read(DATA / "capitals.csv").frame
-    assert capitals.set_index("cow").loc[740, ["latitude", "longitude"]].iloc[-1].round().tolist() == [36.0, 140.0]
-
-
 def test_quarrels() -> None:
     rivals = SOURCES["rivalry"].read(DATA / "rivalries_thompson_sakuwa_suhas.csv").frame
     assert dyad(rivals, 2, 365)["year_to"].fillna(0).tolist() == [1989, 0]

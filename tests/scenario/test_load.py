@@ -222,6 +222,8 @@ def test_set_wins_over_theory(world):
 def test_plain_null_names_the_null_theory(world):
     world.edit("preset: balance_of_threat", "preset: null")
     assert world.load().theory.preset == "null"
+    assert world.load(set=["theory.preset=null"]).theory.preset == "null"
+    assert {one.code for one in world.errors(set=["theory.preset="])} == {"E211"}
 
 
 # --- files ------------------------------------------------------------------------------------------

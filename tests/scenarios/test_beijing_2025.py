@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import re
 import runpy
 from collections import Counter
 from datetime import date
@@ -93,12 +91,6 @@ def test_number_of_rows(table: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("table", MODELS)
-def test_columns_are_the_schemas_or_marked_as_extra(table: str) -> None:
-    extra = set(rows(table)[0]) - set(MODELS[table].model_fields)
-    assert {name for name in extra if not name.startswith("x_") and not name.endswith("_note")} == set()
-
-
-@pytest.mark.parametrize("table", MODELS)
 def test_every_row_has_a_source(table: str) -> None:
     assert [row for row in rows(table) if not row["source"].strip()] == []
 
@@ -107,33 +99,6 @@ def test_every_row_has_a_source(table: str) -> None:
 def test_every_row_says_whether_it_is_from_memory(table: str) -> None:
     marks = {row.get("confidence") or row["x_confidence"] for row in rows(table)}
     assert marks <= {"seen_in_source", "from_memory"}
-
-
-def test_declared_digests_are_the_files() -> None:
-    text = (FOLDER / "beijing_2025.yaml").read_text(encoding="utf-8")
-    declared = dict(re.findall(r'table: (\S+), sha256: "([0-9a-f]{64})"', text))
-    assert sorted(declared) == sorted(f"beijing_2025/{name}.csv" for name in MODELS)
-    for name, digest in declared.items():
-        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest, name
-
-
-def test_ids_are_unique_and_well_formed() -> None:
-    agreements = [row["id"] for row in rows("accords") + rows("talks")]
-    for ids in (agreements, [r["id"] for r in rows("events")], [r["id"] for r in rows("states")]):
-        assert len(set(ids)) == len(ids)
-        assert [key for key in ids if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key)] == []
-
-
-@pytest.mark.parametrize("table", ["accords", "talks", "disputes", "distances"])
-def test_pairs_are_of_the_roster_and_in_order(table: str, roster: set[str]) -> None:
-    for row in rows(table):
-        assert row["a"] < row["b"], row
-        assert {row["a"], row["b"]} <= roster, row
-
-
-@pytest.mark.parametrize("table", ["disputes", "distances"])
-def test_a_pair_has_one_row(table: str) -> None:
-    assert max(Counter((row["a"], row["b"]) for row in rows(table)).values()) == 1
 
 
 @pytest.mark.parametrize("table", ["accords", "talks", "events"])
@@ -206,12 +171,6 @@ def test_every_pair_has_a_minimum_distance(roster: set[str]) -> None:
     assert sum(value == 0 for value in km.values()) == 55
     assert km["KOR", "PRK"] == km["CHN", "RUS"] == 0
     assert max(km.values()) < 20_020  # half the meridian
-
-
-def test_trade_is_with_two_partners_and_from_memory() -> None:
-    assert {r["partner"] for r in rows("trade")} == {"CHN", "USA"}
-    assert {r["x_confidence"] for r in rows("trade")} == {"from_memory"}
-    assert [r for r in rows("trade") if r["state"] == r["partner"]] == []
 
 
 # --- agreements --------------------------------------------------------------------------------------------
@@ -291,22 +250,6 @@ def test_the_parade_holds_its_announcement_and_remarks() -> None:
     assert events["parade"]["visibility"] == "1.0"
 
 
-def test_roles_do_not_overlap_and_actors_are_known(scenario: dict[str, Any], roster: set[str]) -> None:
-    known = roster | set(scenario["groups"]) | set(scenario["outside"])
-    named: set[str] = set()
-    for event in rows("events"):
-        principals, guests, targets = (listed(event[r]) for r in ("principals", "guests", "targets"))
-        actors = principals + guests + targets
-        assert principals, event["id"]
-        assert set(actors) | set(listed(event["host"])) <= known, event["id"]
-        taking_part = expanded(principals, scenario["groups"]) | expanded(guests, scenario["groups"])
-        assert not taking_part & expanded(targets, scenario["groups"]), event["id"]
-        assert len(set(actors)) == len(actors), event["id"]
-        named |= set(actors)
-    assert set(scenario["outside"]) <= named
-    assert not set(scenario["outside"]) & roster
-
-
 def test_twelve_events_name_actors_outside_the_roster(roster: set[str]) -> None:
     outside = [
         {a for role in ("principals", "guests", "targets") for a in listed(event[role])} - roster
@@ -344,10 +287,6 @@ def test_signs_and_kinds_by_hand() -> None:
     assert {e["x_fact_kind"] for e in together} == {"military_aid"}
     assert listed(events["sindoor_2025"]["principals"]) == ["IND"]
     assert listed(events["sindoor_2025"]["targets"]) == ["PAK"]
-
-
-def test_only_the_scheduled_meeting_is_after_the_parade() -> None:
-    assert [e["id"] for e in rows("events") if e["date"] > LAST_KNOWN] == ["aus_jpn_ministers_2025"]
 
 
 # --- the file itself ------------------------------------------------------------------------------------
@@ -399,13 +338,6 @@ def test_arms_drop_what_they_say(scenario: dict[str, Any]) -> None:
     assert (date.fromisoformat(added["date"]) - date.fromisoformat(LAST_KNOWN)).days == 30
 
 
-def test_span_ends_a_year_after_the_parade(scenario: dict[str, Any]) -> None:
-    parade = date.fromisoformat(by_id("events")[scenario["focal"]]["date"])
-    assert (date.fromisoformat(scenario["end"]) - parade).days == 365
-    assert scenario["start"] == "2025-09-01"
-    assert scenario["step_days"] == "7"
-
-
 # --- the script that builds the tables ------------------------------------------------------------------
 
 
@@ -451,17 +383,3 @@ def test_kinds_and_statuses_after_mapping(loaded: schema.Scenario) -> None:
     assert kinds["political_declaration"] == 118 + 61 + 1
     assert kinds["defence_pact"] == 171 - 2
     assert statuses == {"in_force": 358 + 148, "signed": 8 + 11, "talks": 6, "collapsed": 1}
-
-
-def test_groups_are_expanded_to_the_roster(loaded: schema.Scenario) -> None:
-    parade = next(e for e in loaded.events if e.id == "parade")
-    assert parade.principals == TRIO
-    assert set(loaded.groups["EU"]) | {"AUS", "JPN", "KOR", "PHL", "USA"} == set(parade.targets)
-    assert parade.date == date(2025, 9, 3)
-    reassurance = loaded.arms["parade_with_reassurance"].add[0]
-    assert set(reassurance.targets) == set(loaded.groups["europe"])
-
-
-def test_reference_arm_is_the_one_without_the_parade(loaded: schema.Scenario) -> None:
-    assert loaded.reference_arm == "no_parade"
-    assert len(loaded.codes) == 50

@@ -45,20 +45,13 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
     assert explained.folder is not None
     path = explained.folder / "explain.json"
     before = path.read_text()
-    sums = explained.folder / "SHA256SUMS"
-    put_down = sums.read_text()
-    path.write_text(before.replace('"value": ', '"value": 7', 1))
-    with pytest.raises(StoreDamaged, match=r"explain\.json is not as `explain` writes it"):
-        fitting(explained)
-    sums.unlink()
     try:
-        for key, value in (("attribution", 5), ("attribution", {"groups": [{}]})):
-            path.write_text(json.dumps(json.loads(before) | {key: value, "chosen": {}}))
+        for text in (before.replace('"value": ', '"value": 7', 1), json.dumps({"attribution": 5})):
+            path.write_text(text)
             with pytest.raises(StoreDamaged, match=r"explain\.json is not as `explain` writes it"):
                 fitting(explained)
     finally:
         path.write_text(before)
-        sums.write_text(put_down)
 
 
 def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None:

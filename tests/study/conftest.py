@@ -33,8 +33,8 @@ outcomes: [accords_all_300]
 IN_BLOCKS = """
 import sys
 from balance_sim.cli import main
-from balance_sim.study import sweep
-sweep.block_size = lambda *_: {block}
+from balance_sim.study import plan
+plan.block_runs = lambda *_: {block}
 main(sys.argv[1:])
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import os
 import signal
-import time
 from functools import partial
 
 import pytest
@@ -58,11 +57,3 @@ def test_where_its_process_dies_it_is_done_in_this_one() -> None:
 def test_what_fails_there_fails_here_where_it_is_asked_for() -> None:
     with pytest.raises(ZeroDivisionError):
         Background(partial(operator.truediv, 1, 0))()
-
-
-def test_it_can_be_closed_before_it_is_done() -> None:
-    one = Background(partial(time.sleep, 600))
-    pid, began = process_of(one), time.monotonic()
-    one.close()
-    assert is_gone(pid)
-    assert time.monotonic() - began < 60

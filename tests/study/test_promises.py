@@ -16,7 +16,6 @@ import pytest
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
-from balance_sim.study.atomic_files import FolderLock
 from balance_sim.study.store import Store
 
 WORDS = ("sweep", "exp.yaml", "--out", "out")
@@ -112,7 +111,7 @@ def test_a_killed_machine_loses_nothing_that_was_written(lab, undisturbed) -> No
 @pytest.mark.fault("F04")
 @pytest.mark.slow
 def test_a_full_disk_ends_with_7_and_room_lets_it_go_on(lab, undisturbed, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("balance_sim.study.sweep.block_size", lambda *_: 4)
+    monkeypatch.setattr("balance_sim.study.plan.block_runs", lambda *_: 4)
     disk = tmp_path / "disk"
     disk.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
@@ -237,16 +236,13 @@ def test_of_two_processes_on_one_folder_one_runs_and_readers_see_whole_blocks(la
 
 
 def test_a_lock_falls_with_who_holds_it(tmp_path: Path) -> None:
-    lock = FolderLock(tmp_path)
-    lock.take()
-    other = FolderLock(tmp_path)
-    assert other.is_taken()
+    holder, other = Store(tmp_path).lock(), Store(tmp_path)
+    assert other.is_written()
     with pytest.raises(FolderBusy):
-        other.take()
-    lock.leave()
-    assert not other.is_taken()
-    other.take()
-    other.leave()
+        other.lock()
+    holder.unlock()
+    assert not other.is_written()
+    other.lock().unlock()
 
 
 # -- edited inputs ------------------------------------------------------------------------------------
@@ -274,15 +270,22 @@ def test_results_of_another_version_are_not_gone_on_with(small, stored) -> None:
         open_result(folder)
     store.write_manifest(manifest)
     (made,) = manifest.versions
-    store.write_manifest(manifest.model_copy(update={"versions": [made.model_copy(update={"pandas": "0.1"})]}))
+
+    def of(**programs: str):
+        return made.model_copy(update={"programs": made.programs | programs})
+
+    store.write_manifest(manifest.model_copy(update={"versions": [of(pandas="0.1")]}))
     run(small, 48, 1, out=folder)
-    assert [entry.pandas for entry in store.manifest().versions] == ["0.1", made.pandas]
-    for program in ("balance_sim", "numpy", "code"):
-        other = made.model_copy(update={program: "0" * 64 if program == "code" else "0.0.9"})
+    assert [entry.programs["pandas"] for entry in store.manifest().versions] == ["0.1", made.programs["pandas"]]
+    for other, value in (
+        (of(balance_sim="0.0.9"), made.programs["balance_sim"]),
+        (of(numpy="0.0.9"), made.programs["numpy"]),
+        (made.model_copy(update={"code": "0" * 64}), made.code),
+    ):
         store.write_manifest(manifest.model_copy(update={"versions": [other]}))
         with pytest.raises(WrongRequest) as caught:
             run(small, 48, 1, out=folder)
-        assert caught.value.exit_code == 2 and getattr(made, program)[:5] in str(caught.value)
+        assert caught.value.exit_code == 2 and value[:5] in str(caught.value)
 
 
 # -- interrupted --------------------------------------------------------------------------------------

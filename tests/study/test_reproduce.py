@@ -138,16 +138,6 @@ def test_a_sampled_sweep_is_reproduced_without_the_sampler(place: Path, monkeypa
     assert code == 0 and said.startswith("reproduced to the last bit"), said
 
 
-def test_a_scenario_changed_from_python_is_reproduced(place: Path, tmp_path: Path) -> None:
-    """Its files do not give it; the manifest holds what was run."""
-    case = place / "cases" / "small.yaml"
-    scenario = load_scenario(case, set=["step_days=30", "parameters.beta=0.31"])
-    made = run(scenario, 3, 4, out=tmp_path / "run", files=texts(scenario_files(case)))
-    (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
-    path = package(tmp_path / "run")
-    assert call("reproduce", path, "--workers", "1")[0] == 0
-
-
 # --- another processor ------------------------------------------------------------------------------
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shutil
 
@@ -13,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from balance_sim.archive.verify import verify
 from balance_sim.cli.compare import comparison_lines
-from balance_sim.cli.sensitivity import sensitivity_lines
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -22,13 +20,12 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.comparison import Comparison
-from balance_sim.show.figures.distributions import spread_of
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.export import export
 from balance_sim.study.points import design_points, point_key
 from balance_sim.study.status import command_of, status_of
-from balance_sim.study.store import Store, missing
+from balance_sim.study.store import Store
 from balance_sim.study.sweep import Where, sweep
 from balance_sim.study.sweep_result import open_sweep
 
@@ -65,7 +62,7 @@ def test_options_lay_over_the_experiment_and_name_another_study(lab):
     manifest = Store(folder).manifest()
     assert (manifest.runs, manifest.seed, manifest.inputs["parameters"]["gamma"]) == (9, 8, 0.9)
     # status would put the same options together again; given once more they find everything done
-    command = "balance-sim sweep exp.yaml --runs 9 --set parameters.gamma=0.9 --workers 1 --seed 8 --out "
+    command = "balance-sim sweep exp.yaml --runs 9 --seed 8 --set parameters.gamma=0.9 --workers 1 --out "
     given = f"balance-sim sweep exp.yaml {' '.join(words)} --workers 1"
     assert command_of(manifest.model_copy(update={"command": given}), folder) == f"{command}{folder}"
     again = lab.ask("sweep", "exp.yaml", *words, "--workers", "1")
@@ -92,7 +89,7 @@ def test_what_the_experiment_varies_cannot_be_set(lab):
 
 
 def in_blocks(monkeypatch, size: int) -> None:
-    monkeypatch.setattr("balance_sim.study.sweep.block_size", lambda *_: size)
+    monkeypatch.setattr("balance_sim.study.plan.block_runs", lambda *_: size)
 
 
 def test_blocks_and_the_order_of_points_change_nothing(lab, undisturbed, monkeypatch):
@@ -112,19 +109,6 @@ def test_the_variance_of_a_grid_is_split_over_all_its_points(lab):
     assert {*split["points"]} == {6} == {len(result.table.numbers())}
     assert split.loc[("effect", "summit"), "share_parameters"] > 0.9
     assert split.loc[("mean", "summit"), "parameters"] > split.loc[("mean", "no_summit"), "parameters"]
-
-
-def test_a_filtered_outcome_that_the_file_names_is_that_outcomes(lab):
-    """It was swept to the end, and the file's own list of outcomes then refused."""
-    lab.edit("outcomes: [accords_all_300]", "outcomes: [filtered_accords_all_300]")
-    result = swept(lab, "out")
-    assert result.outcome_names == ["filtered_accords_all_300"]
-    split = sensitivity(result).split
-    assert {*split["outcome"]} == {"accords_all_300"}
-    lab.edit("outcomes: [filtered_accords_all_300]", "outcomes: [accords_all_300]")
-    other = swept(lab, "both")
-    pd.testing.assert_frame_equal(split, sensitivity(other).split)
-    assert spread_of(other, "accords_all_300").name == "forest_accords_all_300"
 
 
 def test_points_may_have_outcomes_that_others_lack(lab, monkeypatch):
@@ -206,12 +190,6 @@ def test_a_run_is_the_same_in_any_block(small, sizes):
     pd.testing.assert_frame_equal(got, whole.astype(str).sort_values(key).reset_index(drop=True))
 
 
-def test_missing_blocks_fill_the_gaps_and_no_more():
-    found = missing([Block(4, 8), Block(10, 11)], 14, 4)
-    assert [(b.first, b.stop) for b in found] == [(0, 4), (8, 10), (11, 12), (12, 14)]
-    assert missing([Block(0, 20)], 14, 4) == []
-
-
 def test_few_files_hold_many_points(lab, undisturbed, monkeypatch):
     """Eight blocks a point; a shard has as many blocks as are there already."""
     in_blocks(monkeypatch, 3)
@@ -225,7 +203,7 @@ def test_few_files_hold_many_points(lab, undisturbed, monkeypatch):
 def test_status_of_a_finished_and_of_a_cut_sweep(lab):
     whole = status_of(lab.folder / "out")
     assert (whole["points_done"], whole["runs_done"], whole["finished"]) == (6, 144, True)
-    Store(lab.folder / "out").shards()[0].path("runs").unlink()
+    Store(lab.folder / "out").shards()[0].remove()
     cut = status_of(lab.folder / "out")
     assert (cut["points_done"], cut["runs_done"], cut["finished"]) == (5, 120, False)
 
@@ -362,39 +340,6 @@ def test_export_holds_every_run_with_its_factors(lab, result):
     level = result.levels[(result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")]
     assert mean == pytest.approx(level[level["parameters.beta"] == 0.4]["mean"].iloc[0], rel=1e-12)
     assert sum(float(row["accords_all_300"]) for row in rows) == frame["accords_all_300"].sum()
-
-
-def test_the_plan_is_told_before_anything_is_run(lab):
-    told = []
-    assert swept(lab, "never", told=told.append, dry_run=True) is None
-    assert (told[0].points, told[0].runs, told[0].todo_runs) == (6, 24, 144)
-    assert told[0].seconds > 0 and told[0].bytes > 0
-    assert not (lab.folder / "never").exists()
-
-
-def test_json_of_a_sweep_is_one_document(lab):
-    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["points"], found["runs"], found["failed_runs"]) == (6, 24, 0)
-    assert len(found["effects"]) == 6
-    assert set(found["effects"][0]["values"]) == {"events.summit.visibility", "parameters.beta"}
-
-
-def test_sensitivity_and_comparison_fit_a_terminal(lab):
-    """Rows within 80 characters; what is missing in every run is left out; no minus nought."""
-    lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
-    result = swept(lab, "out")
-    found = sensitivity(result, boots=50)
-    lines = list(sensitivity_lines(found, result.outcome_names))
-    assert [line for line in lines if len(line) > 80] == []
-    none = sensitivity(result, ["first_counter_days"], boots=50)  # missing where no agreement comes
-    assert none.split.empty or none.left_out or next(sensitivity_lines(none, ["first_counter_days"]))
-    alike = found.convergence[found.convergence["points_alike"] > 0]
-    assert {("effect", "summit")} == set(zip(alike["of"], alike["arm"], strict=True))  # visibility 0: no effect
-    text = list(comparison_lines(Comparison.of([f"{lab.folder}/out@0", f"{lab.folder}/out@2"]), 5, 80))
-    assert [line for line in text if line.startswith("  ") and len(line) > 80] == []
-    assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
 
 
 def test_no_formula_in_the_tables_of_a_sweep(lab) -> None:

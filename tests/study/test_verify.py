@@ -101,12 +101,12 @@ def shard_deleted(folder: Path) -> str:
 
 def row_deleted(folder: Path) -> str:
     rewrite(folder, lambda t: t.slice(1))
-    return "are not those of the block, each once"
+    return "differs when run again"
 
 
 def row_doubled(folder: Path) -> str:
     rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]))
-    return "are not those of the block, each once"
+    return "differs when run again"
 
 
 def number_edited(folder: Path) -> str:
@@ -302,7 +302,7 @@ def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
     (copy / "summary.json").unlink()
     code, said = call(copy)
     assert code == 0, said
-    assert "runs/ (2 files)" in said and "not finished" in said
+    assert "not finished" in said
 
 
 def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) -> None:
@@ -343,43 +343,6 @@ def test_last_digits_of_another_processor_are_no_damage(small, tmp_path, monkeyp
     store.write_manifest(manifest.model_copy(update={"versions": [made]}))
     code, said = call(out, "--all")
     assert code == 0 and f"made on another with NumPy {np.__version__}, this is {cpu_type()}" in said
-
-
-def test_no_results_is_a_wrong_request(tmp_path) -> None:
-    code, said = call(tmp_path)
-    assert code == 2 and "holds no results" in said
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_as_json(folder: Path) -> None:
-    flip(shard_of(folder).path("runs"))
-    result = CliRunner().invoke(main, ["verify", str(folder), "--json"])
-    answer = json.loads(result.stdout)
-    assert (result.exit_code, answer["ok"]) == (6, False)
-    assert answer["damage"] and all(BYTES in one["why"] for one in answer["damage"])
-
-
-def test_a_lost_table_of_a_sweep_is_damage(sound, tmp_path) -> None:
-    copy = tmp_path / "sweep"
-    shutil.copytree(sound["sweep"], copy)
-    (copy / "effects.csv").unlink()
-    code, said = call(copy)
-    assert code == 6 and "effects.csv: is missing" in said
-
-
-def test_what_is_not_checked_is_named(folder: Path) -> None:
-    """Pictures and pages are drawn from the blocks: nothing vouches for them here, and it is said."""
-    (folder / "figures").mkdir()
-    (folder / "figures" / "fan.svg").write_text("<svg/>")
-    (folder / "report.html").write_text("an excess of 99")
-    (folder / "copy\x1b[31m.json").write_text("{}")
-    code, said = call(folder)
-    assert code == 0
-    line = next(row for row in said.splitlines() if row.startswith("not checked: "))
-    assert "figures/ (1 files), report.html" in line and "\x1b" not in said
-    assert "copy" in line
-    answer = json.loads(CliRunner().invoke(main, ["verify", str(folder), "--json"]).stdout)
-    assert answer["unchecked"] == ["copy\x1b[31m.json", "figures/ (1 files)", "report.html"]
 
 
 def test_the_sample_is_another_each_time_and_named(sound, tmp_path) -> None:

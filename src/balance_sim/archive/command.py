@@ -15,7 +15,7 @@ from balance_sim.cli.program import ExitCode
 if TYPE_CHECKING:
     from balance_sim.archive.verify import Verified
 
-DRAWN_ANEW = "`plot`, `report` and `explore` draw figures and pages from the blocks"
+NOT_CHECKED = "not checked: figures and pages, which `plot` and `report` draw anew"
 NEXT_STEP = "give the study's own command again, which simulates damaged blocks anew"
 
 
@@ -90,8 +90,7 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
 
     notes = [f"note: {note}" for note in verified.notes]
     notes += [f"damaged: {damage.why}" for damage in verified.damage]
-    if verified.unchecked:
-        notes.append(f"not checked: {', '.join(verified.unchecked)}; {DRAWN_ANEW}")
+    notes.append(NOT_CHECKED)
     for note in notes:
         click.echo(escaped(note), err=True)
     size = f"{verified.blocks:,} blocks, {verified.runs:,} runs"

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.model.own.terms import reference_of_rule
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import StoreDamaged, WrongRequest
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
@@ -28,13 +26,12 @@ from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import refuse_code, scenario_of
 from balance_sim.study.frames import FILE as CODEBOOK
-from balance_sim.study.jobs import Job, Task, TaskResult
+from balance_sim.study.jobs import Job, Task, TaskResult, Values
 from balance_sim.study.machine import arithmetic, arithmetic_here, version
 from balance_sim.study.manifest import MadeWith, Manifest
 from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.points import PointTable
 from balance_sim.study.run import import_model, run_tasks
-from balance_sim.study.shards import SUMS, changed, noted
 from balance_sim.study.status import command_of
 from balance_sim.study.store import (
     Damage,
@@ -52,8 +49,6 @@ RUNS_OF_A_BLOCK = 16
 ROUNDING = 1e-6
 """Relative difference of numbers that other arithmetic may show."""
 AGREEMENT_KEY = ["run", "arm", "a", "b", "kind", "origin", "occasion"]
-CHECKED = {"manifest.json", "summary.json", "failed.json", "lock", CODEBOOK, SUMS}
-"""Files of a results folder that are checked, or that say nothing of results."""
 
 
 @dataclass
@@ -67,7 +62,6 @@ class Verified:
     damage : empty if all is well
     rerun : parts of blocks that were run again, as plain data
     notes : what is no damage, and worth a word
-    unchecked : files that nothing here vouches for
     """
 
     folder: Path
@@ -78,7 +72,6 @@ class Verified:
     damage: list[Damage] = field(default_factory=list)
     rerun: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    unchecked: list[str] = field(default_factory=list)
 
     @property
     def runs_again(self) -> int:
@@ -98,7 +91,6 @@ class Verified:
             "rerun": self.rerun,
             "damage": [{"file": item.file, "why": item.why} for item in self.damage],
             "notes": self.notes,
-            "unchecked": self.unchecked,
         }
 
 
@@ -118,124 +110,48 @@ def verify(
 
     Raises WrongRequest where there are no results or other code made them, StoreDamaged
     where not even the manifest can be read."""
-    store, folder = Store(Path(folder)), Path(folder)
+    store = Store(Path(folder))
     manifest = store.manifest()
-    verified = Verified(folder, manifest.study)
-    table = PointTable([], [])
+    values: dict[int, Values] = {0: ()}
     if manifest.is_sweep:
         table = PointTable.load(store, manifest.points)
-    values = {number: table.points[number].values for number in table.numbers()}
-    values = values if manifest.is_sweep else {0: ()}
-    is_ended = came_to_its_end(read_summary(folder), manifest.runs, len(values))
+        values = {number: table.points[number].values for number in table.numbers()}
+    is_ended = came_to_its_end(read_summary(store.folder), manifest.runs, len(values))
+    verified = Verified(store.folder, manifest.study)
     verified.damage = list(store.damage())
-    verified.unchecked = unchecked(store)
-    if not verified.damage:
-        stored = store.blocks_done()
-        verified.blocks = len(stored)
-        verified.runs = sum(len(each.block) for each in stored)
-        verified.damage += _wrong_blocks(store, manifest, stored)
-        for point, blocks in store.lacking(values, manifest.runs).items():
-            span = f"runs {blocks[0].first} to {blocks[-1].stop - 1} of point {point}"
-            if is_ended:
-                verified.damage.append(Damage("runs", f"{span} are missing"))
-        allowed = AllowedCode(model, outcomes)
-        lacking = allowed.what_is_missing(manifest)
-        if sample == 0 or lacking or verified.damage:
-            why = lacking or "--sample 0" if not verified.damage else "damaged"
-            verified.notes.append(f"no block was run again: {why}")
-        else:
-            refuse_other_version(manifest)
-            job = job_of(manifest, scenario_of(manifest), allowed)
-            within = [each for each in stored if each.point in values]
-            again = {
-                Task(block, each.point, values[each.point]): each
-                for each, block in sample_of(within, sample)
-            }
-            for result in run_tasks(job, again, workers):
-                _compare(store, verified, again[result.task], result, manifest)
+    if verified.damage:
+        return verified
+    stored = store.blocks_done()
+    verified.blocks = len(stored)
+    verified.runs = sum(len(each.block) for each in stored)
+    for point, blocks in store.lacking(values, manifest.runs).items():
+        span = f"runs {blocks[0].first} to {blocks[-1].stop - 1} of point {point}"
+        if is_ended:
+            verified.damage.append(Damage("runs", f"{span} are missing"))
+    allowed = AllowedCode(model, outcomes)
+    why = "--sample 0" if sample == 0 else allowed.what_is_missing(manifest)
+    if why:
+        verified.notes.append(f"no block was run again: {why}")
+    else:
+        refuse_other_version(manifest)
+        made = made_on(manifest.versions[0])
+        if made != arithmetic_here():
+            here = f"made on {made}, this is {arithmetic_here()}"
+            verified.notes.append(f"{here}: numbers may differ by {ROUNDING:g}")
+        job = job_of(manifest, scenario_of(manifest), allowed)
+        within = [each for each in stored if each.point in values]
+        again = {
+            Task(block, each.point, values[each.point]): each
+            for each, block in sample_of(within, sample)
+        }
+        for result in run_tasks(job, again, workers):
+            _compare(store, verified, again[result.task], result, manifest)
     if is_ended and not verified.damage:
         _check_summary(store, verified)
-    for name in changed(folder):
-        reason = f"{name}: not the bytes it was written with; draw it again"
-        verified.damage.append(Damage(name, reason))
-    if not is_ended and not verified.damage:
-        step = command_of(manifest, folder) or "the command that made it"
+    elif not verified.damage:
+        step = command_of(manifest, store.folder) or "the command that made it"
         verified.notes.append(f"the study is not finished; to go on: {step}")
     return verified
-
-
-def unchecked(store: Store) -> list[str]:
-    """Return what in the folder nothing here vouches for: no checksum was put down of
-    it, and it is no part of a study. Folders are named with a slash and the number of
-    files in them."""
-    folder = store.folder
-    vouched = CHECKED | {*noted(folder)}
-    if (folder / "levels.csv").is_file():
-        vouched |= {"levels.csv", "effects.csv"}
-    with suppress(StoreDamaged):  # named as damage
-        vouched.add(f"points.{store.manifest().points}.parquet")
-        for shard in store.shards():
-            paths = (shard.record_path, *shard.paths)
-            vouched |= {path.relative_to(folder).as_posix() for path in paths}
-    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    counts = Counter(
-        name.parts[0] + "/" * (len(name.parts) > 1)
-        for name in names
-        if name.as_posix() not in vouched
-    )
-    return [
-        f"{name} ({counts[name]:,} files)" if name.endswith("/") else name
-        for name in sorted(counts)
-    ]
-
-
-# -- rows ------------------------------------------------------------------------------
-
-
-def _wrong_blocks(
-    store: Store, manifest: Manifest, stored: Sequence[StoredBlock]
-) -> Iterator[Damage]:
-    """Yield blocks whose files are sound and whose rows are not: each of its runs that
-    did not fail stands there once in every arm, and agreements are of these runs
-    alone."""
-    failed = {(row["point"], row["run"]) for row in store.failed()}
-    for each in stored:
-        if not each.shard.record.files:
-            continue
-        runs = [run for run in each.block.runs if (each.point, run) not in failed]
-        why = ""
-        try:
-            tables = block_tables(store, each)
-            rows = Counter(zip(*_words(tables.runs, "arm", "run"), strict=True))
-            wanted = Counter((arm, run) for arm in manifest.arms for run in runs)
-            extra = {arm for arm, _ in rows} - {*manifest.arms}
-            if Counter({key: n for key, n in rows.items() if key[0] not in extra}) != (
-                wanted
-            ):
-                why = "the runs of an arm are not those of the block, each once"
-            elif extra and not manifest.mechanisms:
-                why = f"rows of an arm the study does not have: {min(extra)}"
-            elif not {*_words(tables.agreements, "run")[0]} <= {*runs}:
-                why = "an agreement of a run that does not belong there"
-        except (pa.ArrowException, LookupError, TypeError, ValueError) as error:
-            why = f"not a table of this type ({type(error).__name__}: {error})"
-        except StoreDamaged as error:
-            why = str(error)
-        if why:
-            name = f"runs/{each.shard.path('runs').name}"
-            yield Damage(name, f"{name}: {why}", each.shard)
-
-
-def _words(table: pa.Table, *names: str) -> list[list[Any]]:
-    """Return columns of a table as lists."""
-    return [table[name].to_pylist() for name in names]
-
-
-def block_tables(store: Store, stored: StoredBlock) -> BlockTables:
-    """Return all tables of a block. Raises StoreDamaged."""
-    blocks = list(store.blocks(stored.point, stored=[stored]))
-    sums = [table for table, _ in store.dyads(stored.point, stored=[stored])]
-    return BlockTables(*blocks[0], sums[0])
 
 
 # -- running again ---------------------------------------------------------------------
@@ -330,68 +246,68 @@ def _compare(
     result: TaskResult,
     manifest: Manifest,
 ) -> None:
-    """Note what differs between a stored block and a part of it run again: damage,
-    unless it is but last digits from other arithmetic than ours."""
+    """Note what differs between a stored block and a part of it run again; numbers may
+    differ by ROUNDING where other arithmetic than ours made them."""
     block, point = result.task.block, stored.point
     name = f"runs/{stored.shard.path('runs').name}"
     part = {"file": name, "point": point, "first": block.first, "last": block.stop - 1}
     verified.rerun.append(part)
-    failed = {row["run"] for row in store.failed() if row["point"] == point}
+    failed = {row.run for row in stored.shard.record.failed if row.point == point}
     revived = sorted({*block.runs} & failed - {row["run"] for row in result.failed})
     if revived:
-        verified.notes.append(
-            "on record as failed, and without a fault when run again: "
-            f"run {', '.join(map(str, revived))} of point {point}"
-        )
-    if failed.issuperset(block.runs):
+        runs = ", ".join(map(str, revived))
+        why = "on record as failed, and without a fault when run again"
+        verified.notes.append(f"{why}: run {runs} of point {point}")
+    runs_there = sorted({*block.runs} - failed)
+    if not runs_there:
         return
-    if result.tables is None:
-        why, is_close = f"run {block.first} fails when run again", False
-    else:
-        tables = block_tables(store, stored)
-        runs = sorted({*block.runs} - failed)
-        why, is_close = _difference(tables, result.tables, runs)
-        is_complete = block == stored.block and not revived
-        if (
-            not why
-            and is_complete
-            and summed([tables.dyads]) != (summed([result.tables.dyads]))
-        ):
-            why = "other sums by dyad"
-    made = made_on(manifest.versions[0])
-    if why and is_close and made != arithmetic_here():
-        verified.notes.append(
-            f"{name}: last digits differ, agreements and dates do not ({why}); made on "
-            f"{made}, this is {arithmetic_here()}"
-        )
-    elif why:
+    is_whole = block == stored.block and not revived
+    is_same = made_on(manifest.versions[0]) == arithmetic_here()
+    tolerance = 0.0 if is_same else ROUNDING
+    try:
+        tables = store.tables(stored)
+        why = _difference(tables, result, runs_there, tolerance, is_whole=is_whole)
+    except (pa.ArrowException, LookupError, TypeError, ValueError) as error:
+        why = f"not a table of this type ({error})"
+    if why:
         reason = f"{name}: differs when run again: {why}"
         verified.damage.append(Damage(name, reason, stored.shard))
 
 
 def _difference(
-    stored: BlockTables, again: BlockTables, runs: Sequence[int]
-) -> tuple[str, bool]:
-    """Return what differs in some replications of two makings of a block, and whether
-    it is but the last digits of numbers."""
+    stored: BlockTables,
+    result: TaskResult,
+    runs: Sequence[int],
+    tolerance: float,
+    *,
+    is_whole: bool,
+) -> str:
+    """Return what differs in some replications of a block and of the same run again;
+    agreements have to be the same, numbers of outcomes within a relative difference.
+    is_whole: sums by dyad are of the same replications."""
+    again = result.tables
+    if again is None:
+        return f"run {runs[0]} fails when run again"
     agreements = [
-        _frame(tables.agreements, AGREEMENT_KEY, runs) for tables in (stored, again)
+        _frame(table, AGREEMENT_KEY, runs)
+        for table in (stored.agreements, again.agreements)
+    ]
+    outcomes = [
+        _frame(table, ["arm", "run"], runs) for table in (stored.runs, again.runs)
     ]
     why = frame_difference(*agreements, tolerance=0)
-    if why:
-        return f"agreements: {why}", False
-    outcomes = [_frame(tables.runs, ["arm", "run"], runs) for tables in (stored, again)]
-    why = frame_difference(*outcomes, tolerance=0)
-    return why, not frame_difference(*outcomes, tolerance=ROUNDING)
+    why = why or frame_difference(*outcomes, tolerance=tolerance)
+    if not why and is_whole and summed([stored.dyads]) != summed([again.dyads]):
+        why = "other sums by dyad"
+    return why
 
 
 def _frame(table: pa.Table, key: list[str], runs: Sequence[int]) -> pd.DataFrame:
     """Return the rows of some replications in order, with words as text."""
-    plain = table.unify_dictionaries().replace_schema_metadata(None)
+    plain = table.unify_dictionaries()
     frame: pd.DataFrame = plain.to_pandas(use_threads=False)
-    for name in frame.columns:
-        if frame[name].dtype.name == "category":
-            frame[name] = frame[name].astype(str)
+    words = frame.select_dtypes("category").columns
+    frame = frame.astype(dict.fromkeys(words, "str"))
     return frame[frame["run"].isin(runs)].sort_values(key, ignore_index=True)
 
 

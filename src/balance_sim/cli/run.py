@@ -184,22 +184,24 @@ def _write(
 ) -> None:
     """Write summary, figures and report into the folder, where they are not there
     already."""
-    from balance_sim.study.shards import is_drawn
-    from balance_sim.study.store import Store, read_summary, refuse_lost
+    from balance_sim.study.export import frame_csv
+    from balance_sim.study.shards import REPORT
+    from balance_sim.study.store import Store, read_summary
 
+    report = folder / REPORT
     with Store(folder).lock() as store:
-        refuse_lost(store, [0], result.runs)
         written = (read_summary(folder) or {}) | {"timing": None}
         is_new = written != json.loads(json.dumps(summary | {"timing": None}))
         if is_new:
             text = json.dumps(summary, indent=1, allow_nan=False)
+            report.unlink(missing_ok=True)  # it is of another summary
             store.write_text("summary.json", f"{text}\n")
-        if figures and result.finished and (is_new or not is_drawn(folder)):
+            store.write_text("codebook.csv", frame_csv(result.codebook))
+        if figures and result.finished and not report.is_file():
             from balance_sim.show.report import save_study
 
             steps.begin("figures and report")
             save_study(result, folder, steps.counter("figures"))
-        refuse_lost(store, [0], result.runs)
 
 
 def _print_plan(

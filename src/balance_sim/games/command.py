@@ -92,8 +92,8 @@ def game(
         from balance_sim.games.solve import identity_of, over_parameters, solve
         from balance_sim.games.study import default_folder, play
         from balance_sim.show.report import save_study
-        from balance_sim.study.shards import is_drawn
-        from balance_sim.study.store import Store, refuse_lost
+        from balance_sim.study.shards import REPORT
+        from balance_sim.study.store import Store
 
         loaded = load_game(file, set=settings, theory=theory)
         parameters = _draws(loaded.scenario, draws)
@@ -125,10 +125,9 @@ def game(
         played = PlayedGame(study, solution)
         with Store(folder).lock() as store:
             keep(played, store)
-            if figures and (is_new or not is_drawn(folder)):
+            if figures and (is_new or not (folder / REPORT).is_file()):
                 steps.begin("figures and report")
                 save_study(played, folder, steps.counter("figures"))
-            refuse_lost(store, [0], study.result.runs)
     seconds = {"seconds": time.monotonic() - began}
     options.answer(lambda: document(played) | seconds, lambda: game_lines(played))
     options.leave_if_failed(study.result, folder)

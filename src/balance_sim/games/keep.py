@@ -17,7 +17,7 @@ from balance_sim.games.solution import Solution
 from balance_sim.games.solve import solve
 from balance_sim.games.study import GameStudy, open_game
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
-from balance_sim.study.shards import is_changed, note_drawn
+from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.store import LARGEST_SUMMARY, Store
 
 FILE = "game.json"
@@ -80,20 +80,19 @@ def document(played: PlayedGame) -> dict[str, Any]:
 
 def keep(played: PlayedGame, store: Store) -> None:
     """Write both files. store: locked."""
-    documents = {"summary.json": summary(played.study), FILE: document(played)}
-    for name, plain in documents.items():
-        store.write_text(name, f"{json.dumps(plain, indent=1, allow_nan=False)}\n")
-    note_drawn(store.folder, [store.folder / FILE])
+    text = json.dumps(summary(played.study), indent=1, allow_nan=False)
+    store.write_text("summary.json", f"{text}\n")
+    store.write_text(FILE, sealed(document(played)).decode())
 
 
 def kept(study: GameStudy) -> Solution | None:
     """The solution in the folder, if it is of these replications and payoffs, by this
     version, and as it was written; else None."""
     folder = study.result.folder
-    if folder is None or is_changed(folder / FILE):
+    if folder is None:
         return None
     try:
-        plain = json.loads(bytes_if_any(folder / FILE, LARGEST_SUMMARY) or b"{}")
+        plain = unsealed(bytes_if_any(folder / FILE, LARGEST_SUMMARY) or b"")
         identity = {key: plain.pop(key) for key in _identity(study)}
     except (ValueError, KeyError, AttributeError, RecursionError, FileTooLarge):
         return None

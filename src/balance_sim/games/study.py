@@ -23,11 +23,11 @@ from balance_sim.study.folder import Folder, InMemory, manifest_of
 from balance_sim.study.jobs import Job, Progress, Task
 from balance_sim.study.machine import version
 from balance_sim.study.run import (
+    block_runs,
     check_seed,
     keep_results,
     own_rules,
     run_tasks,
-    runs_a_shard,
 )
 from balance_sim.study.store import Store, missing
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 RUNS = 200
 """Replications of every profile where no number is given."""
-MOST_A_BLOCK = 4096  # replications times arms, so that a stop loses seconds at most
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +100,7 @@ def play(
     is_elsewhere = workers > 1 or out is not None or client is not None
     rules = own_rules(scenario, arms, elsewhere=is_elsewhere)
     job = Job(scenario, seed, arms, run_timeout=run_timeout, further=game.cast)
-    size = max(1, min(runs_a_shard(runs, workers), MOST_A_BLOCK // len(arms)))
+    size = block_runs(job, runs, workers)
     sink: AbstractContextManager[Folder | InMemory] = InMemory()
     if out is not None:
         entries = {"files": files or {}, "command": command, "game": game.as_plain()}
@@ -113,7 +112,6 @@ def play(
         results = run_tasks(job, map(Task, blocks), workers, client)
         done = runs - sum(map(len, blocks))
         keep_results(store, results, (done, runs), progress)
-        store.hold(runs)
         failed = tuple(row for row in store.failed() if row["run"] < runs)
         memory = store.tables() if isinstance(store, InMemory) else ()
     study = AnalysedResult(

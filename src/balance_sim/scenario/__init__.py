@@ -3,10 +3,11 @@ file, line and column.
 
 The way of a file: `documents` makes a tree of nodes with their places (`nodes`), `load`
 reads tables (`tables`) and the files that it extends into it, and lays it over a
-calibration; `reading` turns it into the models of `schema`, piece by piece (`rows`,
-`actors`, `validation`); `checks` holds what must hold between pieces; `arms` reads and
-checks each arm. `setter` changes values at key paths, for options, arms, points and
-draws. `experiment` and `design` do the same for designs of experiments.
+calibration; `reading` has each part of it validated by its field of the models in
+`schema` (`validation`), with the names that it may use (`actors`); `checks` holds what
+must hold between parts, `arms` in each arm. `setter` changes values at key paths, for
+options, arms, points and draws. `experiment` and `design` do the same for designs of
+experiments.
 """
 
 from balance_sim.scenario.defaults import new_scenario, parameter_table

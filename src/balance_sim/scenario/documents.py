@@ -197,10 +197,11 @@ class _Tree:
         return len(self.problems) == problem_count
 
     def scalar(self, source: yaml.ScalarNode, path: str) -> Node:
-        """A single value. A digest is text, whatever it looks like."""
+        """A single value. Digests are text, whatever they look like, and so is the
+        theory `null`."""
         text, is_quoted = source.value, bool(source.style)
         node = Node(text, self.mark(source), text=text, quoted=is_quoted)
-        is_text = is_quoted or path.endswith("sha256")
+        is_text = is_quoted or path.endswith(("sha256", "theory.preset"))
         value, control = text if is_text else plain_scalar(text), CONTROL.search(text)
         if isinstance(value, Unclear):
             self.problems.add(node, path, *value)

@@ -98,22 +98,40 @@ class Sources:
     def beside(
         self, written: object, base: str, mark: Mark, key: str, largest: int
     ) -> ReadFile:
-        """The file that another names. base: that one's name; key: under which; mark:
-        where. Raises ScenarioError."""
-        hint = "write a path within the folder"
+        """The file that another names.
+
+        Parameters
+        ----------
+        written : object
+            Its path, as seen from the other, or the name of a scenario of the package.
+        base : str
+            Name of the other.
+        mark : Mark
+            Where the path is written.
+        key : str
+            Under which it is written.
+        largest : int
+            How many bytes it may have.
+
+        Raises
+        ------
+        ScenarioError
+            For what lies outside of the folder, cannot be read or is too large.
+        """
+        hint, package = "write a path within the folder", _package_scenarios()
         if not isinstance(written, str) or not written.strip():
             raise refused(mark, key, "E501", "expected the name of a file", hint)
-        folder = self.folder
-        if base in self.of_package or self._is_of_package(written, base, key):
-            folder = _package_scenarios()
-        is_beside = folder == self.folder or base in self.of_package
+        homes = [(self.folder, self.folder / Path(base).parent)]
+        if base in self.of_package:
+            homes = [(package, package / Path(base).parent)]
+        elif key == "extends" and self.held is None and Path(written).name == written:
+            homes.append((package, package))
         names = [written, f"{written}.yaml"] if key == "extends" else [written]
-        home_folder = folder / Path(base).parent if is_beside else folder
-        paths = [
-            home_folder / name for name in names if self._exists(home_folder / name)
-        ]
+        places = [(folder, home / name) for folder, home in homes for name in names]
+        present = [place for place in places if self._exists(place[1])]
+        folder, path = [*present, *places][0]
         normal = os.path.realpath if self.held is None else posixpath.normpath
-        real = Path(normal([*paths, home_folder / written][0]))
+        real = Path(normal(path))
         if _OUTSIDE.match(written) or not real.is_relative_to(folder):
             why = f"`{shown(written)}` lies outside the scenario's folder"
             raise refused(mark, key, "E501", why, hint)
@@ -139,17 +157,6 @@ class Sources:
         if self.held is not None:
             return posixpath.normpath(path) in self.held
         return os.path.isfile(path)
-
-    def _is_of_package(self, written: str, base: str, key: str) -> bool:
-        """Whether a file extends a scenario of the package that does not lie here."""
-        names = (written, f"{written}.yaml")
-        if key != "extends" or self.held is not None or Path(written).name != written:
-            return False
-        home_folder = self.folder / Path(base).parent
-        is_present = any(self._exists(home_folder / name) for name in names)
-        return not is_present and any(
-            self._exists(_package_scenarios() / name) for name in names
-        )
 
     def _read(self, path: Path, mark: Mark, key: str, largest: int) -> bytes:
         """The bytes of a file, held or on the disk. Raises ScenarioError."""

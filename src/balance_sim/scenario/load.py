@@ -421,8 +421,10 @@ def option_changes(
 
 def _option_value(text: str, mark: Mark, problems: Diagnostics) -> Node:
     """The value of an option. mark: where it begins."""
+    if not text.strip():
+        return Node(None, mark)
     try:
-        node, of_value = read_document(text.strip() or "null", mark.file)
+        node, of_value = read_document(text, mark.file)
     except ScenarioError as error:
         problems += error.problems
         return Node(REFUSED, mark)

@@ -109,9 +109,8 @@ def _kind(
     return kind
 
 
-def _preset(value: object) -> object:
-    """The name of a theory; null names one too."""
-    name = "null" if value is None else value
+def _preset(name: object) -> object:
+    """The name of a theory."""
     if isinstance(name, str) and name not in presets():
         hint, allowed = did_you_mean(name, presets()), listed(presets())
         raise refusal("E211", f"unknown theory `{shown(name)}`", hint, allowed)
@@ -530,8 +529,7 @@ class Theory(Strict):
         """With every weight that a file does not give from its preset."""
         if not (isinstance(values, dict) and isinstance(info.context, Names)):
             return values
-        name = values.get("preset", DEFAULT_PRESET)
-        chosen = presets().get("null" if name is None else str(name))
+        chosen = presets().get(str(values.get("preset", DEFAULT_PRESET)))
         weights = values.get("weights", {})
         if isinstance(weights, dict) and chosen is not None:
             weights = {**weights_under(chosen.name), **weights}

@@ -164,6 +164,8 @@ def without_row(path: str) -> str:
 def _other_preset(theory: Theory, preset: Node) -> Node:
     """What the file says of its theory under another preset. What the scenario says
     itself stays where the new one says nothing."""
+    if preset.value is None:  # the theory `null`
+        preset = preset.with_value(preset.text)
     chosen, below = presets().get(str(preset.value)), weights_under(theory.preset)
     weights = {
         term: weight
@@ -275,6 +277,7 @@ def path_meant(scenario: Scenario, path: str) -> str:
         key_path
         for head in sorted(SETTABLE)
         for key_path in _paths(getattr(scenario, head), head)
+        if ".add." not in key_path
     ]
     matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
     matches.sort(key=lambda match: f".{scenario.focal}." not in match)

@@ -35,7 +35,11 @@ _TEMPLATES = {
     "missing": ("E103", "`{key}` is required", ""),
     "none": ("E207", "value missing", "write a value, or leave the key out"),
     "string_too_short": ("E207", "value missing", "write some text"),
-    "string_type": ("E201", "expected text, got {got}", "put it in quotes if it is"),
+    "string_type": (
+        "E201",
+        "expected text, got {got}",
+        "put it in quotes if it is text",
+    ),
     "float_type": ("E201", "expected number, got {got}", ""),
     "int_type": _NO_INTEGER,
     "int_from_float": _NO_INTEGER,

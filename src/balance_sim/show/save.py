@@ -131,8 +131,6 @@ def save_drawn(
     ------
     CannotWrite : from the folder
     """
-    from balance_sim.study.shards import note_drawn
-
     place = Path(folder) / FOLDER
     make_folder(place)
     paths = []
@@ -143,7 +141,6 @@ def save_drawn(
             write_atomic(path, figure_bytes(figure, file_format))
             paths.append(path)
         progress()
-    note_drawn(Path(folder), paths)
     return paths
 
 

@@ -35,10 +35,20 @@ log = logging.getLogger(__name__)
 
 
 def connect(address: str) -> Client:
-    """Return a client of the scheduler at tcp://HOST:PORT, with at least one worker.
+    """Return a client of a Dask scheduler that has at least one worker.
 
     Dask's own reports, tracebacks among them, are kept from the terminal: what matters
-    of them is said here. Raises MissingExtra, WrongRequest."""
+    of them is said here.
+
+    Parameters
+    ----------
+    address : tcp://HOST:PORT
+
+    Raises
+    ------
+    MissingExtra : where Dask is not installed
+    WrongRequest : where no scheduler answers, or one without workers
+    """
     try:
         import distributed
     except ImportError:
@@ -59,7 +69,7 @@ def connect(address: str) -> Client:
 
 
 def threads_of(client: Client) -> int:
-    """Return the number of threads of all workers."""
+    """Return the number of threads of all workers, 0 where none is left."""
     return sum(client.nthreads().values())  # type: ignore[no-untyped-call]
 
 
@@ -71,12 +81,23 @@ def _unpacked(payload: bytes) -> Job:
 
 
 def simulate_packed(payload: bytes, task: Task) -> TaskResult:
-    """Return what comes of a task in a worker. The job is unpacked once, and kept."""
+    """Return what comes of a task in a worker. The job is unpacked once, and kept.
+
+    Raises
+    ------
+    CodeDiffers : where the worker has other code than the driver
+    """
     return _unpacked(payload).do(task)
 
 
 class Cluster:
-    """A Dask cluster that works at a job, looked at while it is waited for."""
+    """A Dask cluster that works at a job, looked at while it is waited for.
+
+    Attributes
+    ----------
+    threads : tasks that are waited for at once, at most
+    workerless_since : seconds of the monotonic clock; None while there is a worker
+    """
 
     threads = 1024
 
@@ -88,8 +109,12 @@ class Cluster:
         self.workerless_since: float | None = None
 
     def room(self) -> int:
-        """Return how many tasks are in flight at most: two a thread. Raises ClusterGone
-        where the scheduler goes, or all workers for WORKERLESS_SECONDS."""
+        """Return how many tasks are in flight at most: two a thread.
+
+        Raises
+        ------
+        ClusterGone : where the scheduler goes, or all workers for WORKERLESS_SECONDS
+        """
         try:
             if self.client.status != "running":
                 raise OSError("no longer connected")
@@ -111,9 +136,15 @@ class Cluster:
         return max(2 * threads, 1)
 
     def done(self, task: Task, _limit: float | None) -> TaskResult:
-        """Return what came of a task. Raises WorkerDied where its workers died each
-        time, CodeDiffers where a worker has other code, ClusterGone, and StudyError
-        where a worker cannot run the study at all."""
+        """Return what came of a task.
+
+        Raises
+        ------
+        WorkerDied : where its workers died each time
+        CodeDiffers : where a worker has other code
+        ClusterGone : where the scheduler goes
+        StudyError : where a worker cannot run the study at all
+        """
         from distributed import KilledWorker
 
         future = self.executor.submit(simulate_packed, self.payload, task)

@@ -311,9 +311,18 @@ def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
 def drawn_for(
     world: World, moved: dict[str, Floats], levels: Floats | None = None
 ) -> Drawn:
-    """Each replication's weights and levels in one arm. levels: (R,) factors; half of
-    ln of it goes to either side, which makes it a factor on rates where consent is
-    rare."""
+    """Each replication's weights and levels in one arm.
+
+    Parameters
+    ----------
+    world : World
+        of the arm
+    moved : mapping of (R,)
+        deviations by key path, from `deviations`
+    levels : (R,), optional
+        factors; half of ln of it goes to either side, which makes it a factor on rates
+        where consent is rare
+    """
     weights, shares, stated = {}, {}, world.rules.weights
     for name, weight in stated.items():
         path = f"theory.weights.{name}"

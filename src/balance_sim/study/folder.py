@@ -21,7 +21,6 @@ from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.atomic_files import LOCK
 from balance_sim.study.blocks import Block
 from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
@@ -29,7 +28,7 @@ from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.manifest import Manifest, made_here
 from balance_sim.study.own_outcomes import CodeReferences, meaning
 from balance_sim.study.shards import RECORDS, TABLES
-from balance_sim.study.store import Store, refuse_lost
+from balance_sim.study.store import LOCK, Store
 from balance_sim.study.tables import BlockTables
 
 OUR_FILES = {"summary.json", "game.json", "failed.json", "report.html", "figures"}
@@ -43,8 +42,17 @@ IDENTITY += ["own_outcomes", "own_rules"]
 
 
 def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
-    """Raise WrongRequest where a folder to write into holds other things, and no study
-    of ours or known file."""
+    """Refuse to write into a folder that holds other things.
+
+    Parameters
+    ----------
+    folder : to write into; it need not be there
+    known : names of files that mark it as one of ours besides a manifest
+
+    Raises
+    ------
+    WrongRequest : with the names of what it holds
+    """
     if not folder.is_dir() or Store(folder).record_paths():
         return
     names = {path.name for path in folder.iterdir()}
@@ -60,7 +68,7 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
 
 
 class InMemory:
-    """Block tables kept in this process."""
+    """Block tables kept in this process: what `Folder` is, without a folder."""
 
     def __init__(self) -> None:
         self._tables: dict[Block, BlockTables | None] = {}
@@ -74,9 +82,6 @@ class InMemory:
 
     def want(self, runs: int) -> None:
         """Nothing: who holds the tables knows."""
-
-    def hold(self, runs: int) -> None:
-        """Nothing: what is in memory is not lost."""
 
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point: the only one."""
@@ -110,10 +115,15 @@ class Folder:
     not make many files: a shard holds as many blocks as are written already, unless it
     would be large, or has waited for MOST_SECONDS; a stop loses no more.
 
-    is_mended: code of one's own was repaired."""
+    Attributes
+    ----------
+    store : the folder
+    manifest : as it stands there
+    is_mended : code of one's own was repaired, so that other text of it is no other
+        study
+    """
 
     MOST_ROWS = 20_000
-    MOST_BYTES = 48 << 20
     MOST_SECONDS = 10.0
 
     def __init__(
@@ -166,12 +176,19 @@ class Folder:
                 "delete the folder to start anew.\nWhat differs:\n  "
                 + "\n  ".join(named)
             )
-        made = [made for made in self.manifest.versions if made != stored.versions[-1]]
-        there = {key: getattr(stored, key) for key in ("runs", "points", "design")}
-        self.update(versions=[*stored.versions, *made], **there)
+        entries = {key: getattr(stored, key) for key in ("runs", "points", "design")}
+        versions = stored.versions
+        if versions[-1] != self.manifest.versions[-1]:
+            versions = [*versions, *self.manifest.versions]
+        self.update(versions=versions, **entries)
 
     def update(self, **entries: Any) -> None:
-        """Write the manifest with other entries, where that changes it."""
+        """Write the manifest with other entries, where that changes it.
+
+        Raises
+        ------
+        CannotWrite : from the folder
+        """
         self.manifest = self.manifest.model_copy(update=entries)
         if self.store.read_manifest() != self.manifest:
             self.store.write_manifest(self.manifest)
@@ -180,12 +197,6 @@ class Folder:
         """Put down how many replications are asked for, so that every reader knows
         whether some are lacking."""
         self.update(runs=runs)
-
-    def hold(self, runs: int) -> None:
-        """Raise StoreDamaged where some of the first so many replications are gone
-        again."""
-        self.flush()
-        refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
@@ -208,16 +219,18 @@ class Folder:
         self._failed = {}
 
     def keep(self, result: TaskResult) -> None:
-        """Keep what came of a task. Raises CannotWrite."""
+        """Keep what came of a task; it is written with others.
+
+        Raises
+        ------
+        CannotWrite : from the folder
+        """
         self._failed |= _by_run(result.failed)
         if self._waiting and not _are_alike(self._waiting[0], result):
             self.flush()
         self._waiting.append(result)
-        waiting = [each.tables for each in self._waiting if each.tables is not None]
-        rows = sum(len(tables.runs) for tables in waiting)
-        tables = (table for block in waiting for table in block.by_name.values())
-        is_large = rows >= self.MOST_ROWS
-        is_large |= sum(table.nbytes for table in tables) >= self.MOST_BYTES
+        blocks = [result.tables for result in self._waiting if result.tables]
+        is_large = sum(len(block.runs) for block in blocks) >= self.MOST_ROWS
         is_old = time.monotonic() - self._since >= self.MOST_SECONDS
         if is_large or is_old or len(self._waiting) >= self._written:
             self.flush()
@@ -232,8 +245,14 @@ class Folder:
 
 
 def shards_expected(blocks: int, rows: int, seconds: float) -> int:
-    """Return about how many shards so many blocks come to, with so many rows of
-    outcomes, simulated in so many seconds."""
+    """Return about how many shards a study makes.
+
+    Parameters
+    ----------
+    blocks : that are simulated
+    rows : of outcomes in all of them
+    seconds : that this takes
+    """
     doublings = blocks.bit_length() + 1
     others = max(rows // Folder.MOST_ROWS, int(seconds / Folder.MOST_SECONDS))
     return max(min(blocks, doublings + others), 1)
@@ -262,11 +281,20 @@ def _are_alike(first: TaskResult, second: TaskResult) -> bool:
 def manifest_of(
     study: str, job: Job, rules: CodeReferences, entries: Mapping[str, Any]
 ) -> Manifest:
-    """Return what decides a study's results, and what it was made with. Without paths
-    and dates.
+    """Return what decides a study's results, and what it was made with: no paths and no
+    dates.
 
-    rules: terms and types of event of one's own; entries: further keys. Raises
-    CodeDiffers where code of one's own was edited after it was imported."""
+    Parameters
+    ----------
+    study : `run` or `sweep`
+    job : what is simulated
+    rules : terms and types of event of one's own
+    entries : further keys
+
+    Raises
+    ------
+    CodeDiffers : where code of one's own was edited after it was imported
+    """
     scenario = job.scenario
     references = [*job.references, *(reference for _, reference in rules)]
     made = made_here(driver_fingerprint(references))
@@ -295,8 +323,12 @@ def inputs_of(scenario: Scenario) -> dict[str, Any]:
 
 
 def scenario_of(manifest: Manifest) -> Scenario:
-    """Return the scenario a manifest holds, with its class table. Raises StoreDamaged
-    where they do not fit."""
+    """Return the scenario a manifest holds, with its class table.
+
+    Raises
+    ------
+    StoreDamaged : where the content is no scenario, or not that of its sha256
+    """
     classes, declared = manifest.class_table, manifest.scenario.sha256
     try:
         scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))
@@ -328,36 +360,48 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> list[str]:
-    """Return the keys in which two manifests ask for different results, with both
-    values. is_mended: other text of one's own modules is what was wanted."""
-    there, here = before.versions[-1], now.versions[-1]
+    """Return the keys in which two manifests ask for other results, with both values.
+
+    Parameters
+    ----------
+    before, now : of the folder, and of the study that is asked for
+    is_mended : other text of one's own modules is what was wanted
+    """
+    stored, present = before.versions[-1], now.versions[-1]
     pairs = [(key, getattr(before, key), getattr(now, key)) for key in IDENTITY]
     if before.further != now.further:
         pairs.append(("game", "other players, or outcomes of theirs", "these"))
-    if there.numpy.split(".")[0] != here.numpy.split(".")[0]:
-        pairs.append(("version of numpy", there.numpy, here.numpy))
-    pairs.append(("version of balance_sim", there.balance_sim, here.balance_sim))
-    codes = there.fingerprint, here.fingerprint
+    for name in ("balance_sim", "numpy"):
+        versions = stored.programs.get(name, "none"), present.programs[name]
+        majors = [version.split(".")[0] for version in versions]
+        if name == "balance_sim" or majors[0] != majors[1]:
+            pairs.append((f"version of {name}", *versions))
+    codes = stored.fingerprint, present.fingerprint
     if is_mended:
-        codes = CodeFingerprint(there.code), CodeFingerprint(here.code)
+        codes = CodeFingerprint(stored.code), CodeFingerprint(present.code)
     hint = "run into a new folder; after a repair, `sweep --retry-failed`"
     lines = [
-        f"code: {name} {stored} there, {present} here; {hint}"
-        for name, stored, present in codes[0].differences(codes[1])
+        f"code: {name} {old} there, {new} here; {hint}"
+        for name, old, new in codes[0].differences(codes[1])
     ]
     if before.scenario.sha256 != now.scenario.sha256:
         pairs += differences(before.inputs, now.inputs)
     pairs.append(("classes", before.classes["sha256"], now.classes["sha256"]))
     lines += [
-        f"{key}: {shown(stored)} there, {shown(asked)} asked for"
-        for key, stored, asked in pairs
-        if stored != asked
+        f"{key}: {shown(old)} there, {shown(new)} asked for"
+        for key, old, new in pairs
+        if old != new
     ]
     return lines
 
 
 def refuse_code(made: CodeFingerprint) -> None:
-    """Raise CodeDiffers, with both values, where the package or a module of one's own
-    has another text here than in the code that made a study."""
+    """Refuse code other than that which made a study.
+
+    Raises
+    ------
+    CodeDiffers : with both values, where the package or a module of one's own has
+        another text here
+    """
     present = code_fingerprint(made.modules)
     made.refuse_other(present, "this machine", "Restore the files that made the study")

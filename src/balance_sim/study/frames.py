@@ -39,9 +39,9 @@ class Outcomes:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        parts = [table.select(["run", "arm"]).to_pandas() for table in tables(())]
+        frames = [table.select(["run", "arm"]).to_pandas() for table in tables(())]
         columns = {"run": np.int32, "arm": str}
-        front = pd.concat([pd.DataFrame(columns=[*columns]), *parts]).astype(columns)
+        front = pd.concat([pd.DataFrame(columns=[*columns]), *frames]).astype(columns)
         self._order = np.lexsort((front["run"], front["arm"]))
         self._front = front.iloc[self._order].reset_index(drop=True)
         self.runs = int(self._front["run"].nunique())
@@ -50,8 +50,8 @@ class Outcomes:
         self._rows = {
             arm: slice(*edges[place : place + 2]) for place, arm in enumerate(self.arms)
         }
-        held = max(CACHED_BYTES // max(8 * len(front), 1), 2)
-        self._cache: LRUCache[str, Floats] = LRUCache(held)
+        columns_held = max(CACHED_BYTES // max(8 * len(front), 1), 2)
+        self._cache: LRUCache[str, Floats] = LRUCache(columns_held)
         first = next(iter(tables(None)), None) if self.arms else None
         names = [] if first is None else first.column_names
         self.names = [name for name in names if name not in columns]

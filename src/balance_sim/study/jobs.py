@@ -51,7 +51,14 @@ type Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class Task:
-    """A block of one point."""
+    """A block of one point.
+
+    Attributes
+    ----------
+    block : its replications
+    point : number of the point
+    values : what makes the point out of the job's scenario
+    """
 
     block: Block
     point: int = 0
@@ -66,8 +73,13 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A task that was done: its tables, and of each replication that failed point, run,
-    seed and traceback."""
+    """What came of a task.
+
+    Attributes
+    ----------
+    tables : of the replications that finished; None where none did
+    failed : of each that did not: point, run, seed and traceback
+    """
 
     task: Task
     tables: BlockTables | None
@@ -132,7 +144,12 @@ class Job:
     # -- simulating
 
     def compiled_point(self, values: Values = ()) -> CompiledPoint:
-        """Return the arrays of a point, compiled here or stored among the last."""
+        """Return the arrays of a point, compiled here or stored among the last.
+
+        Raises
+        ------
+        ScenarioError : where the values give no scenario
+        """
         key = repr(values)
         with _GUARD:
             point = self.compiled.get(key)
@@ -148,8 +165,12 @@ class Job:
         return point
 
     def live(self, task: Task) -> BlockTables:
-        """Return the task's tables, or raise what stopped it. A number that is none is
-        one; no warning is given."""
+        """Return the task's tables. A number that is none is one; no warning is given.
+
+        Raises
+        ------
+        Exception : whatever stopped a replication
+        """
         with np.errstate(all="ignore"):
             if isinstance(self.draws, str):
                 return self._drawn(task.block)
@@ -242,8 +263,14 @@ class Job:
 
 def try_outcomes(job: Job) -> None:
     """Measure outcomes of one's own on the first replication, alone and with another.
-    Raises ScenarioError for one that returns none, or depends on the other. Nothing is
-    tried where a time limit says that they may hang: each replication will say so."""
+    Nothing is tried where a time limit says that they may hang: each replication will
+    say so.
+
+    Raises
+    ------
+    ScenarioError : for an outcome that returns none, or depends on the other
+        replication
+    """
     if not job.own or job.run_timeout is not None:
         return
     trial = Job(job.scenario, job.seed, job.arms[:1], own=job.own)
@@ -262,8 +289,13 @@ def try_outcomes(job: Job) -> None:
 
 
 def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagnostic]:
-    """Return a problem for every outcome of an experiment that is not among these
-    names, where the file has it."""
+    """Return a problem for each outcome that an experiment asks for and there is not.
+
+    Parameters
+    ----------
+    experiment : with the place of each outcome in its file
+    names : of the outcomes that a replication has
+    """
     node, problems = experiment.marks["outcomes"], []
     for place, name in enumerate(experiment.head.outcomes):
         if name not in names:
@@ -274,8 +306,10 @@ def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagn
 
 
 def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
-    """Return the same before anything is swept, from one replication of the control
-    arm. Nothing where a factor moves what is reported: points differ then."""
+    """Return the same before a sweep, from one replication of the control arm.
+
+    Nothing is looked at where a factor moves what is reported: points differ then.
+    """
     moved = any(path.startswith("report.") for path in experiment.paths)
     if not experiment.head.outcomes or moved:
         return []

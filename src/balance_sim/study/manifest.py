@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,6 @@ from pydantic import (
     StrictInt,
     StringConstraints,
     ValidationError,
-    model_validator,
 )
 
 from balance_sim.model.classes import Classes
@@ -39,7 +38,8 @@ FILE = "manifest.json"
 MANIFEST_VERSION = 5
 LARGEST = 64 << 20
 """Bytes that are read at most, and so written."""
-PROGRAMS = ("balance_sim", "numpy", "pandas", "pyarrow", "python", "scipy")
+PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
+"""Programs whose versions are put down beside ours and Python's."""
 
 
 def _printable(text: str) -> str:
@@ -54,8 +54,12 @@ def _is_table(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def outcomes_of_game(plain: dict[str, Any]) -> FurtherOutcomes:
-    """Return what is measured of a game's players, from plain data. Raises ValueError
-    for what is no such thing."""
+    """Return what is measured of a game's players, from plain data.
+
+    Raises
+    ------
+    ValueError : for what is no such thing
+    """
     further: FurtherOutcomes = part("further_outcomes", "game")(plain)
     return further
 
@@ -82,23 +86,20 @@ class Sealed(BaseModel):
 
 
 class MadeWith(Sealed):
-    """What simulated, at the beginning or at one resume of a study: versions of
-    programs, the processor, and the fingerprint of the code."""
+    """What simulated, at the beginning or at one resume of a study.
 
-    balance_sim: Name
-    numpy: Name
-    pandas: Name
-    pyarrow: Name
-    python: Name
-    scipy: Name
+    Attributes
+    ----------
+    programs : versions by name
+    cpu : the type of processor
+    code : sha256 of the package's sources
+    own_code : sha256 by module of one's own
+    """
+
+    programs: dict[Name, Name]
     cpu: Name
     code: Sha256
-    own_code: dict[Name, Name] = {}
-
-    @property
-    def programs(self) -> dict[str, str]:
-        """Versions by program."""
-        return {name: getattr(self, name) for name in PROGRAMS}
+    own_code: dict[Name, Name]
 
     @property
     def fingerprint(self) -> CodeFingerprint:
@@ -108,11 +109,10 @@ class MadeWith(Sealed):
 
 def made_here(fingerprint: CodeFingerprint) -> MadeWith:
     """Return what simulates here: installed versions, this processor, and this code."""
-    packages = ("numpy", "pandas", "pyarrow", "scipy")
+    programs = {name: version(name) for name in PACKAGES}
+    programs |= {"balance_sim": version(), "python": platform.python_version()}
     return MadeWith(
-        balance_sim=version(),
-        **{name: version(name) for name in packages},
-        python=platform.python_version(),
+        programs=programs,
         cpu=cpu_type(),
         code=fingerprint.package,
         own_code=fingerprint.modules,
@@ -127,7 +127,15 @@ class ScenarioNamed(Sealed):
 
 
 class SweepDesign(Sealed):
-    """The design of a sweep, as its experiment file has it."""
+    """The design of a sweep, as its experiment file has it.
+
+    Attributes
+    ----------
+    method, samples, levels, seed : how the points were chosen
+    paths : key paths of the factors
+    outcomes : names of those that are asked for; none: all
+    title, question : of the experiment
+    """
 
     method: str | None = None
     samples: int | None = None
@@ -180,12 +188,6 @@ class Manifest(Sealed):
     design: SweepDesign = SweepDesign()
     points: Sha256 | None = None
 
-    @model_validator(mode="after")
-    def _has_design(self) -> Self:
-        if self.is_sweep and self.experiment is None:
-            raise ValueError("`experiment` is missing")
-        return self
-
     @property
     def study_key(self) -> str:
         """sha256 of what decides replications: the same for every shard of a study."""
@@ -233,7 +235,7 @@ class Manifest(Sealed):
     @property
     def version(self) -> str:
         """The balance-sim that made the study."""
-        return self.versions[0].balance_sim
+        return self.versions[0].programs["balance_sim"]
 
     @property
     def fingerprint(self) -> CodeFingerprint:
@@ -251,8 +253,13 @@ class Manifest(Sealed):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the folder's manifest, or None where there is none. Raises StoreDamaged,
-    WrongRequest for another version."""
+    """Return the folder's manifest, or None where there is none.
+
+    Raises
+    ------
+    StoreDamaged : for one that cannot be read, or is not as it was written
+    WrongRequest : for one of another format
+    """
     path = folder / FILE
     try:
         content = regular_bytes(path, LARGEST)
@@ -273,8 +280,13 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def manifest_from(content: bytes) -> Manifest:
-    """Return a manifest from its JSON. Raises ValueError with the first key that is
-    missing or not of its kind, WrongRequest for another version."""
+    """Return a manifest from its JSON.
+
+    Raises
+    ------
+    ValueError : with the first key that is missing or not of its type
+    WrongRequest : for another format
+    """
     plain = unsealed(content)
     made_in = plain.get("manifest_version")
     if made_in != MANIFEST_VERSION:
@@ -297,7 +309,13 @@ def too_large(path: Path, error: FileTooLarge, hint: str) -> StoreDamaged:
 
 
 def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
-    """Put the manifest in its place. Raises WrongRequest for more than is read."""
+    """Put the manifest in its place.
+
+    Raises
+    ------
+    WrongRequest : for more bytes than are read
+    CannotWrite : from the folder
+    """
     content = sealed(plain)
     if len(content) > LARGEST:
         raise WrongRequest(
@@ -310,12 +328,17 @@ def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
 
 def sealed(plain: dict[str, Any]) -> bytes:
     """Return plain data as JSON, with their own sha256."""
+    plain = json.loads(json.dumps(plain, allow_nan=False))
     return f"{json.dumps(plain | {'sha256': _seal(plain)}, indent=1)}\n".encode()
 
 
 def unsealed(content: bytes) -> dict[str, Any]:
-    """Return plain data from JSON. Raises ValueError where they are not those of their
-    sha256."""
+    """Return plain data from JSON that `sealed` wrote, without their sha256.
+
+    Raises
+    ------
+    ValueError : where they are not those of their sha256
+    """
     try:
         plain: dict[str, Any] = json.loads(content.decode("utf-8", "replace"))
         if plain.pop("sha256") == _seal(plain):

@@ -15,7 +15,7 @@ from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import shards_expected
 from balance_sim.study.frames import codebook
 from balance_sim.study.jobs import Job, Task, Values
-from balance_sim.study.run import runs_a_shard
+from balance_sim.study.run import block_runs
 from balance_sim.study.shards import encode
 from balance_sim.study.store import missing
 from balance_sim.study.sweep_result import effect_record, numbers_of
@@ -23,9 +23,6 @@ from balance_sim.study.tables import BlockTables
 
 PROBE_RUNS = 8
 PROBE_MOST = 512
-BLOCK_SECONDS = 2.0
-BLOCK_MOST = 8192
-BLOCK_BYTES = 48 << 20
 MOST_BYTES = 10 << 30
 
 
@@ -37,7 +34,6 @@ class Probe:
     ----------
     point_seconds, run_seconds : to compile it, and to simulate a replication of all
         arms
-    run_memory : bytes of a replication's tables
     folder_bytes : on disk, of what a study has once: the codebook
     point_bytes : of the rows of one point in the tables of numbers
     shard_bytes : of the files of a shard without rows
@@ -49,7 +45,6 @@ class Probe:
 
     point_seconds: float
     run_seconds: float
-    run_memory: float
     folder_bytes: float
     point_bytes: float
     shard_bytes: float
@@ -58,26 +53,19 @@ class Probe:
     run_rows: int
     outcomes: tuple[str, ...]
 
-    @property
-    def block_runs(self) -> int:
-        """Replications of about two seconds of work and bounded tables."""
-        by_time = int(BLOCK_SECONDS / max(self.run_seconds, 1e-9))
-        by_memory = int(BLOCK_BYTES / max(self.run_memory, 1.0))
-        return min(by_time, by_memory, BLOCK_MOST)
-
-    def bytes(self, points: int, blocks: int, runs: int, seconds: float) -> float:
-        """Return bytes on disk of so many points, blocks and replications, simulated in
-        so many seconds."""
-        shards = shards_expected(blocks, runs * self.run_rows, seconds)
-        tables = self.shard_bytes * shards + self.block_bytes * blocks
-        tables += self.run_bytes * runs + self.point_bytes * points
-        return self.folder_bytes + tables
-
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """Points and runs of the whole study, those still to be run, and an estimate of
-    what that takes."""
+    """What a study takes.
+
+    Attributes
+    ----------
+    points, runs, arms : of the whole study; runs of every point
+    todo_runs : that are still to be simulated, over all points
+    block : replications a block
+    seconds, bytes : estimated; NaN where nothing could be measured
+    workers : processes, or threads of a cluster
+    """
 
     points: int
     runs: int
@@ -111,51 +99,71 @@ def spoken(seconds: float) -> str:
 
 def bytes_spoken(size: float) -> str:
     """Return a number of bytes in words."""
-    for unit, name in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+    for unit, name in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
         if size >= 1 << unit:
-            return f"{size / (1 << unit):.1f} {name}"
+            return f"{size / (1 << unit):,.1f} {name}"
     return f"{size:.0f} bytes"
 
 
-def runs_lacking(done: Sequence[Block], runs: int) -> int:
-    """Return how many of the first `runs` runs are still to be simulated."""
-    return sum(len(block) for block in missing(done, runs, max(runs, 1)))
-
-
 def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> SweepPlan:
-    """Return what so many replications of one scenario take, measured on a few of them;
-    done: those there are already."""
-    lacking = runs_lacking(done, runs)
-    measured = probe(job, (), runs) if lacking else None
-    block = runs_a_shard(runs, workers)
-    return plan_of(job, runs, [lacking], block, workers, measured)
+    """Return what so many replications of one scenario take, measured on a few of them.
+
+    Parameters
+    ----------
+    job : what is simulated
+    runs : replications of every arm
+    done : blocks that are there already
+    workers : processes
+    """
+    return plan_of(job, runs, [done], workers, probe(job, (), runs))
 
 
 def plan_of(
     job: Job,
     runs: int,
-    lacking: Sequence[int],
-    block: int,
+    done: Sequence[Sequence[Block]],
     workers: int,
     measured: Probe | None,
 ) -> SweepPlan:
-    """Return the plan of a study. lacking: runs still to do of each point; measured:
-    None where nothing could be, or is to do."""
-    todo = sum(lacking)
+    """Return the plan of a study.
+
+    Parameters
+    ----------
+    job : what is simulated
+    runs : replications of every point
+    done : blocks of each point that are there
+    workers : processes
+    measured : what one point takes; None where nothing could be measured
+    """
+    lacking = [sum(map(len, missing(blocks, runs, runs))) for blocks in done]
     counts = [count for count in lacking if count]
-    seconds = size = math.nan if todo else 0.0
+    block = block_runs(job, sum(counts), workers)
+    seconds = size = math.nan
     if measured is not None:
-        compiling = len(counts) * measured.point_seconds
-        seconds = (compiling + todo * measured.run_seconds) / max(workers, 1)
+        seconds = len(counts) * measured.point_seconds
+        seconds = (seconds + sum(counts) * measured.run_seconds) / workers
         blocks = sum(-(-count // block) for count in counts)
-        size = measured.bytes(len(counts), blocks, todo, seconds)
-    return SweepPlan(len(lacking), runs, job.arms, todo, block, seconds, size, workers)
+        rows = sum(counts) * measured.run_rows
+        size = measured.folder_bytes + measured.point_bytes * len(counts)
+        size += measured.shard_bytes * shards_expected(blocks, rows, seconds)
+        size += measured.block_bytes * blocks + measured.run_bytes * sum(counts)
+    return SweepPlan(
+        len(done), runs, job.arms, sum(counts), block, seconds, size, workers
+    )
 
 
 def probe(job: Job, values: Values, runs: int) -> Probe | None:
-    """Simulate a few runs of one point and measure; their tables are thrown away. None
-    where they fail, which the study itself will report, and for agents of one's own,
-    which may take the process with them. runs: that the point will have."""
+    """Simulate a few runs of one point and measure; their tables are thrown away.
+
+    None is returned where they fail, which the study itself will report, and for agents
+    of one's own, which may take the process with them.
+
+    Parameters
+    ----------
+    job : what is simulated
+    values : of the point
+    runs : that the point will have
+    """
     if job.model is not None:
         return None
     try:
@@ -179,7 +187,6 @@ def probe(job: Job, values: Values, runs: int) -> Probe | None:
     return Probe(
         point_seconds=compiled - began,
         run_seconds=(done - ready) / count,
-        run_memory=sum(table.nbytes for table in several.by_name.values()) / count,
         folder_bytes=len(frame_csv(codebook(names))),
         point_bytes=_point_bytes(job, values, first if runs == 1 else several),
         shard_bytes=of_first - run_bytes + no_sums,
@@ -196,14 +203,20 @@ def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
         return 0.0
     levels, effects, _ = numbers_of([(tables.runs, tables.agreements)], job.arms)
     front = sum(len(str(value)) + 1 for _, value in values) + 4
-    csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in (levels, effects))
+    frames = (levels, effects)
+    csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in frames)
     rows = effects.assign(point=0, **dict(values)).to_dict("records")
     records = [effect_record(row, [path for path, _ in values]) for row in rows]
     return csv + len(json.dumps(records, indent=1))
 
 
 def refuse_absurd(plan: SweepPlan, max_bytes: int) -> None:
-    """Raise WrongRequest for a plan that would fill more disk than allowed."""
+    """Refuse a plan that would fill more disk than allowed.
+
+    Raises
+    ------
+    WrongRequest : with both sizes
+    """
     if plan.bytes > max_bytes:
         raise WrongRequest(
             f"about {bytes_spoken(plan.bytes)} on disk exceeds "

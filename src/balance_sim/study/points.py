@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,49 +29,51 @@ from balance_sim.study.store import Store
 
 FIXED = ("point", "place", "key", "label", "part")
 """Columns of the frame beside the factors."""
-COLUMNS = ("values", "label", "part", "key")
+COLUMNS = ("values", "label", "part")
 """Columns of the table on disk beside the place; the values are JSON by key path."""
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One point: values by key path, in the order of the factors. part: its place in a
-    sensitivity design."""
+    """One point of a design.
+
+    Attributes
+    ----------
+    values : by key path, in the order of the factors
+    label : what its file calls it
+    part : its place in a sampled design, e.g. `A3`, `T0.2`
+    """
 
     values: PointValues
     label: str = ""
     part: str = ""
-    stored_key: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> str:
         """What the point is, whatever its place in the design: sha256 of its values."""
-        return self.stored_key or point_key(self.values)
+        return point_key(self.values)
 
 
 def point_key(values: PointValues) -> str:
     """Return the sha256 of values by key path; the order of the paths does not matter,
     1 and 1.0 are one value."""
-    pairs = sorted((path, _canonical(value)) for path, value in values)
-    return sha256_of(json.dumps(pairs, separators=(",", ":")).encode())
-
-
-def _canonical(value: Any) -> Any:
-    """Return a value as one of all ways to write it."""
-    if isinstance(value, tuple | list):
-        return [_canonical(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _canonical(item) for key, item in sorted(value.items())}
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return value if isinstance(value, str | bool | None) else str(value)
+    plain = [(path, plain_value(value)) for path, value in values]
+    canonical = json.loads(json.dumps(sorted(plain)), parse_int=float)
+    text = json.dumps(canonical, separators=(",", ":"), sort_keys=True)
+    return sha256_of(text.encode())
 
 
 # -- designs ---------------------------------------------------------------------------
 
 
 def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
-    """Yield every point, in the design's order. The same file gives the same points."""
+    """Yield every point, in the design's order. The same file gives the same points.
+
+    Raises
+    ------
+    ScenarioError : where factors that are to be drawn are not
+    MissingExtra : for a Morris design without SALib
+    """
     method, paths = experiment.design.method, experiment.paths
     ranges = [factor.takes for factor in experiment.factors]
     if experiment.points:
@@ -142,11 +144,20 @@ def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:
 
 
 def sobol_rows(k: int, n: int, seed: int) -> Iterator[tuple[str, Floats]]:
-    """Yield Saltelli's 2010 design: rows A, then B, then A with one column of B, for
-    each of n base samples.
+    """Yield the rows of a Sobol design: A, B, then A with one column of B, for each
+    base sample (Saltelli et al. 2010, Computer Physics Communications 181).
 
-    Parts are named A<row>, B<row>, AB<factor>.<row>. More samples of the same seed keep
-    the first ones."""
+    Parameters
+    ----------
+    k : factors
+    n : base samples, a power of 2; more of the same seed keep the first ones
+    seed : of the scrambling
+
+    Yields
+    ------
+    part : `A<row>`, `B<row>` or `AB<factor>.<row>`
+    shares : (k,) numbers from 0 to 1
+    """
     from scipy.stats import qmc
 
     base = qmc.Sobol(2 * k, scramble=True, rng=np.random.default_rng(seed)).random(n)
@@ -161,8 +172,24 @@ def sobol_rows(k: int, n: int, seed: int) -> Iterator[tuple[str, Floats]]:
 
 
 def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, Floats]]:
-    """Yield n trajectories of Morris 1991, by SALib. Parts are named
-    T<trajectory>.<step>. Raises MissingExtra."""
+    """Yield the steps of n trajectories, by SALib (Morris 1991, Technometrics 33).
+
+    Parameters
+    ----------
+    k : factors
+    n : trajectories
+    levels : of the grid
+    seed : of the trajectories
+
+    Yields
+    ------
+    part : `T<trajectory>.<step>`
+    shares : (k,) numbers from 0 to 1
+
+    Raises
+    ------
+    MissingExtra : where SALib is not installed
+    """
     try:
         from SALib.sample import morris
     except ImportError:
@@ -179,8 +206,13 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
 
 
 class PointTable:
-    """Every point the folder knows, by number; `place` is its place in the present
-    design, -1 outside it."""
+    """Every point the folder knows, by number.
+
+    Attributes
+    ----------
+    points : by number
+    places : of each in the present design, -1 outside it
+    """
 
     def __init__(
         self, points: Sequence[SweepPoint] = (), places: Sequence[int] = ()
@@ -246,7 +278,12 @@ class PointTable:
 
     @staticmethod
     def load(store: Store, sha256: str | None) -> PointTable:
-        """Return the table that the manifest names, its bytes checked."""
+        """Return the table that a manifest names.
+
+        Raises
+        ------
+        StoreDamaged : where it is gone, or its bytes are others
+        """
         if sha256 is None:
             return PointTable()
         path = store.folder / f"points.{sha256}.parquet"
@@ -255,13 +292,18 @@ class PointTable:
 
     @staticmethod
     def read(content: bytes, name: str) -> PointTable:
-        """Return the table in a file's bytes. Raises StoreDamaged for what is none."""
+        """Return the table in a file's bytes.
+
+        Raises
+        ------
+        StoreDamaged : with the file's name, for what is none
+        """
         table = parquet_table(content, name)
         try:
             columns = [table[name].to_pylist() for name in COLUMNS]
             rows = [
-                SweepPoint(_read(values), label, part, key)
-                for values, label, part, key in zip(*columns, strict=True)
+                SweepPoint(_read(values), label, part)
+                for values, label, part in zip(*columns, strict=True)
             ]
             return PointTable(rows, table["place"].to_pylist())
         except (KeyError, ValueError, AttributeError, RecursionError):

@@ -110,8 +110,15 @@ def _do(task: Any) -> Any:
 class Companion:
     """A process beside this one that answers calls one after the other.
 
-    begin, given: called there first, with what can only be handed to a process as it
-    starts, such as shared memory."""
+    Parameters
+    ----------
+    begin, given : called there first, with what can only be handed to a process as it
+        starts, such as shared memory
+
+    Raises
+    ------
+    OSError : where no process can be started
+    """
 
     def __init__(self, begin: Callable[..., None] | None = None, *given: Any) -> None:
         """Start the process. Raises OSError where none can be started."""
@@ -134,9 +141,17 @@ class Companion:
     def receive(self, limit: float | None = None) -> Any:
         """Return the result of the call that was begun first.
 
-        limit: seconds that it may take. They are counted in looks, so that time in
-        which this process was stopped does not count. Raises what the call raised,
-        WorkerDied, TimeoutError."""
+        Parameters
+        ----------
+        limit : seconds that it may take; they are counted in looks, so that time in
+            which this process was stopped does not count
+
+        Raises
+        ------
+        WorkerDied : where the process is gone
+        TimeoutError : where it takes longer
+        Exception : what the call raised
+        """
         try:
             if limit is not None:
                 pause = min(limit, PATIENCE)
@@ -288,8 +303,19 @@ def _outcome(place: Workplace, job: Job, task: Task) -> TaskResult:
 
 
 def run_at(place: Workplace, job: Job, tasks: Iterable[Task]) -> Iterator[TaskResult]:
-    """Yield outcomes of tasks as they finish. The place is closed with this
-    generator."""
+    """Yield outcomes of tasks as they finish; the place is closed with this generator.
+
+    Parameters
+    ----------
+    place : local processes or a cluster
+    job : what is done to tasks
+    tasks : taken as there is room for them
+
+    Raises
+    ------
+    CodeDiffers : where a worker has other code
+    StudyError : where no worker can be had
+    """
     threads, remaining = ThreadPoolExecutor(place.threads), iter(tasks)
     flying: set[Future[TaskResult]] = set()
     try:
@@ -316,8 +342,19 @@ def map_in_order[A, R](
     """Yield function(argument) of each argument, in their order; more than one worker
     starts processes.
 
-    Raises what the function raises, and StudyError, with the hint, for a call that
-    kills its worker each time. named: a call in a message."""
+    Parameters
+    ----------
+    function : picklable
+    arguments : one a call
+    workers : processes
+    named : a call in a message
+    hint : the next step, for a call that kills its worker each time
+
+    Raises
+    ------
+    StudyError : for a call that kills its worker each time
+    Exception : what the function raises
+    """
     if workers <= 1 or len(arguments) <= 1:
         yield from map(function, arguments)
         return

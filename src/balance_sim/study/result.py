@@ -350,7 +350,9 @@ class Result(StudyResult):
                 np.add.at(counts, (row[rows], day[rows]), 1)
                 curves[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
         nothing = np.zeros((0, len(days)), np.int16)
-        return {arm: np.concatenate([nothing, *parts]) for arm, parts in curves.items()}
+        return {
+            arm: np.concatenate([nothing, *blocks]) for arm, blocks in curves.items()
+        }
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
@@ -399,16 +401,16 @@ def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> Non
         table = classes_of(result.scenario)
         if first.sha256 == table.sha256:
             continue
-        what = "measure outcomes on states in different roles"
+        reason = "measure outcomes on states in different roles"
         dyads = first.unlike(table)
         if dyads:
-            (a, b), direction, other = dyads[0]
-            what = (
+            (a, b), *directions = dyads[0]
+            left_class, right_class = (direction or "none" for direction in directions)
+            reason = (
                 f"count agreements by different class tables: {len(dyads):,} dyads "
-                f"differ, e.g. {a}-{b} ({direction or 'none'} left, {other or 'none'} "
-                "right)"
+                f"differ, e.g. {a}-{b} ({left_class} left, {right_class} right)"
             )
         raise WrongRequest(
-            f"{names[0]} and {name} {what}. Compare results of one scenario file: "
+            f"{names[0]} and {name} {reason}. Compare results of one scenario file: "
             "`--set` moves no class and no role"
         )

@@ -27,7 +27,6 @@ from balance_sim.model.own.modules import entered_modules, load, reference_of
 from balance_sim.model.own.terms import rules_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.files import bytes_if_any
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import (
@@ -36,11 +35,10 @@ from balance_sim.study.arms import (
     headline_arm,
     wants_extra_arms,
 )
-from balance_sim.study.blocks import Block
+from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.folder import Folder, InMemory, manifest_of
-from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
 from balance_sim.study.machine import version
 from balance_sim.study.outcomes import headline_outcome
@@ -54,12 +52,11 @@ from balance_sim.study.own_outcomes import (
 )
 from balance_sim.study.processes import LocalWorkers, run_at
 from balance_sim.study.result import Result
-from balance_sim.study.store import Store, missing
+from balance_sim.study.store import missing
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.study.sweep_result import SweepResult
 
 RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025
@@ -69,7 +66,8 @@ MOST_RUNS = 10_000_000
 FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
-SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
+LEAST_BLOCK = 16
+"""Replications that are worth a block."""
 ROUNDS = 2
 """The fewest blocks for each worker: progress shows, and a stop loses half at most."""
 
@@ -83,9 +81,10 @@ def default_folder(
     draws: bool | str = False,
     own: CodeReferences = (),
 ) -> Path:
-    """results/<scenario>-<8 digits>, of a sha256 of what decides the results: scenario
-    with overrides, arms, seed, own code, whether runs draw their parameters, and the
-    class table where changes would give another one."""
+    """Return results/<scenario>-<8 digits>, of a sha256 of what decides the results:
+    scenario with overrides, arms, seed, own code, whether runs draw their parameters,
+    and the class table where changes would give another one.
+    """
     identity: list[Any] = [scenario.sha256, sorted(arms), seed]
     if model:
         identity.append(model)
@@ -141,6 +140,12 @@ class PreparedRun:
         out = self.options.get("out")
         return None if out is None else Path(out)
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether blocks take longer than those of our own code."""
+        job = self.job
+        return bool(job.model or job.draws or job.own or self.rules)
+
     def store(self) -> InMemory | Folder:
         """Return where the tables of blocks go."""
         entries = {
@@ -151,18 +156,6 @@ class PreparedRun:
             return InMemory()
         manifest = manifest_of("run", self.job, self.rules, entries)
         return Folder(self.folder, manifest)
-
-    def blocks_to_do(
-        self, done: Sequence[Block], runs: int, *, is_shared: bool
-    ) -> list[Block]:
-        """Return the replications that are not there yet, in as few blocks as can be
-        where other processes have the cores and ours are soon done."""
-        job = self.job
-        is_slow = bool(job.model or job.draws or job.own or self.rules)
-        if is_shared and runs <= FEW and not is_slow:
-            return missing(done, runs, runs)
-        size = runs_a_shard(runs, self.options.get("workers", 1))
-        return list(starting_small(missing(done, runs, size)))
 
     def simulate(self, *, is_shared: bool = False) -> Result:
         """Simulate what is lacking and return the study.
@@ -175,8 +168,9 @@ class PreparedRun:
         with self.store() as store:
             while True:
                 store.want(runs)
-                done = store.done().get(0, [])
-                blocks = self.blocks_to_do(done, runs, is_shared=is_shared)
+                is_soon = is_shared and runs <= FEW and not self.is_slow
+                size = runs if is_soon else block_runs(job, runs, workers)
+                blocks = missing(store.done().get(0, []), runs, size)
                 simulated += blocks
                 tasks = [Task(block) for block in blocks]
                 results = run_tasks(job, tasks, workers)
@@ -189,8 +183,7 @@ class PreparedRun:
                 if needed <= runs:
                     break
                 runs = needed
-            store.hold(runs)
-        study = Result(
+        return Result(
             scenario=job.scenario,
             runs=runs,
             seed=job.seed,
@@ -205,8 +198,6 @@ class PreparedRun:
             failed=tuple(row for row in store.failed() if row["run"] < runs),
             timing={"seconds": time.monotonic() - self.began, "workers": workers},
         )
-        keep_codebook(study)
-        return study
 
 
 def keep_results(
@@ -217,7 +208,13 @@ def keep_results(
 ) -> None:
     """Keep outcomes as they come, and say how far they are.
 
-    counts: replications that are there already, and those asked for."""
+    Parameters
+    ----------
+    store : where they are kept
+    results : as `run_tasks` yields them; closed at the end
+    counts : replications that are there already, and those asked for
+    progress : called with replications simulated, asked for, failed
+    """
     done, wanted = counts
     report = progress or (lambda *_: None)
     report(done, wanted, len(store.failed()))
@@ -231,8 +228,12 @@ def keep_results(
 def prepare(
     scenario: Scenario, runs: int, seed: int, options: RunOptions
 ) -> PreparedRun:
-    """Check a run, with code of one's own tried once. Raises what `run` raises, before
-    anything is simulated."""
+    """Check a run, with code of one's own tried once, before anything is simulated.
+
+    Raises
+    ------
+    WrongRequest, ScenarioError : what `balance_sim.run` raises
+    """
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     precision = options.get("precision")
@@ -271,43 +272,39 @@ def prepare(
     return PreparedRun(job, runs, options, rules, began)
 
 
-def keep_codebook(result: Result | SweepResult) -> None:
-    """Put the codebook into the folder, if there is one, and it is not there yet."""
-    if result.folder is None or not len(result.codebook):
-        return
-    from balance_sim.study.export import frame_csv
+def block_runs(job: Job, runs: int, workers: int) -> int:
+    """Return replications a block: a batch of the engine, so that a block is worth its
+    overhead, progress shows and a stop loses seconds; less where a worker would have
+    nothing to do. Changes no result.
 
-    text, path = frame_csv(result.codebook), result.folder / CODEBOOK
-    if bytes_if_any(path) != text.encode():
-        with Store(result.folder).lock() as store:
-            store.write_text(CODEBOOK, text)
-
-
-def runs_a_shard(runs: int, workers: int) -> int:
-    """Runs a block, so that every worker has the same to do and a block is worth its
-    overhead."""
-    rounds = max(ROUNDS, -(-runs // (workers * SHARD_RUNS)))
-    return max(16, -(-runs // (workers * rounds)))
-
-
-def starting_small(blocks: Iterable[Block], size: int = STEP) -> Iterator[Block]:
-    """The same replications in order, the first blocks cut to `size`, twice as many,
-    and so on: a long study keeps its first results, and knows the time left, after
-    seconds."""
-    for block in blocks:
-        first = block.first
-        while block.stop - first > size:
-            yield Block(first, first + size)
-            first, size = first + size, 2 * size
-        yield Block(first, block.stop)
+    Parameters
+    ----------
+    job : of which the states and arms count
+    runs : replications in all
+    workers : processes
+    """
+    batch = max(batch_runs(len(job.scenario.states)) * 2 // len(job.arms), LEAST_BLOCK)
+    share = -(-runs // (ROUNDS * workers))
+    return max(min(batch, share), LEAST_BLOCK)
 
 
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
 ) -> Generator[TaskResult, None, None]:
-    """Yield outcomes as they finish, in this process for one worker, or one task of our
-    own model. client: on its cluster. Raises CodeDiffers where code was edited
-    meanwhile."""
+    """Yield outcomes as they finish: in this process for one worker, or one task of our
+    own model; else in local processes or on a cluster.
+
+    Parameters
+    ----------
+    job : what is done
+    tasks : blocks of points
+    workers : processes
+    client : of a Dask cluster, instead of them
+
+    Raises
+    ------
+    CodeDiffers : where code was edited meanwhile, or a worker has other code
+    """
     code = driver_fingerprint([*job.references, *entered_modules()])
     tasks = list(tasks)
     is_alone = workers <= 1 or (len(tasks) < 2 and job.model is None)
@@ -331,9 +328,17 @@ def runs_for(
     scenario: Scenario,
     arms: Sequence[str],
 ) -> int:
-    """Return how many runs the headline effect needs for a standard error of at most
-    `precision`, judged by those there are: no more than twice as many again, in steps
-    of `STEP`; as many as there are where they are enough."""
+    """Return how many runs the headline effect needs for a standard error.
+
+    No more than twice as many again are asked for, in steps of `STEP`; as many as there
+    are where they are enough.
+
+    Parameters
+    ----------
+    precision : the standard error wanted, in agreements
+    tables : of outcomes so far, in the order of runs
+    scenario, arms : of the study
+    """
     arm = headline_arm(scenario, arms)
     outcome = headline_outcome(scenario)
     if arm is None:
@@ -353,7 +358,12 @@ def runs_for(
 
 
 def check_seed(seed: int) -> None:
-    """Raise WrongRequest for a number that is no seed."""
+    """Refuse a number that is no seed.
+
+    Raises
+    ------
+    WrongRequest : outside 0 to 2^64 - 1
+    """
     if not 0 <= seed < 2**64:
         raise WrongRequest(
             f"seed must be a whole number from 0 to 18446744073709551615, got {seed}"
@@ -361,8 +371,12 @@ def check_seed(seed: int) -> None:
 
 
 def import_model(model: str | None) -> str | None:
-    """Return `module:Class` of what `--model` names. Raises WrongRequest if that is no
-    StateAgent subclass."""
+    """Return `module:Class` of what `--model` names.
+
+    Raises
+    ------
+    WrongRequest : where that is no StateAgent subclass
+    """
     if model is None:
         return None
     from balance_sim.model.agents import agent_class_named
@@ -381,7 +395,11 @@ def own_rules(
     """Return terms and types of event of the user's own, each tried in the arms to be
     simulated, and not in every replication.
 
-    Raises WrongRequest, or ScenarioError for a rule that gives what it must not."""
+    Raises
+    ------
+    WrongRequest : for a rule that other processes cannot import
+    ScenarioError : for a rule that gives what it must not
+    """
     rules = rules_of(scenario, paths, elsewhere=elsewhere)
     names = (*scenario.theory.weights, *(event.kind for event in scenario.events))
     if rules or any(name.startswith(OWN) for name in names):
@@ -394,8 +412,17 @@ def own_rules(
 def own_outcomes(
     given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool
 ) -> CodeReferences:
-    """Return what `outcomes` names. Raises WrongRequest where it names none. elsewhere:
-    for other processes too."""
+    """Return what `outcomes` names.
+
+    Parameters
+    ----------
+    given : functions by name, or the name of a module
+    elsewhere : for other processes too
+
+    Raises
+    ------
+    WrongRequest : where it names none
+    """
     if given is None:
         return ()
     if isinstance(given, str):

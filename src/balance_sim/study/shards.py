@@ -2,13 +2,11 @@
 
 A shard holds blocks of one or several points: a Parquet file of each table, and a
 record, written last, with the sha256 of each file. The digest of a result is one number
-for its tidy tables, whatever the blocks, workers or order of arms. Figures and pages
-have their checksums in SHA256SUMS."""
+for its tidy tables, whatever the blocks, workers or order of arms."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +19,8 @@ import pyarrow.parquet as pq
 
 from balance_sim.model.clocks import label
 from balance_sim.scenario.errors import StoreDamaged
-from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
-from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.manifest import Sealed, sealed, unsealed
 from balance_sim.study.tables import coded, of_arms
 
@@ -31,18 +28,12 @@ TABLES = ("dyads", "accords", "runs")
 """Of a block, in the order of writing."""
 RECORDS = "shards"
 """The folder of the records."""
-SUMS = "SHA256SUMS"
 REPORT = "report.html"
 MOST_CELLS = 100_000_000
 """Of a table that is read: ten times those of the largest block."""
 LARGEST_UNPACKED = 512 << 20
 """Bytes of a table that is read."""
 AGAIN = "Give the command that wrote the folder again to simulate its runs again."
-_LINE = re.compile(
-    r"([0-9a-f]{64})  "
-    r"((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html)|(?:game|explain)\.json)"
-)
-"""Of SHA256SUMS: a sha256 and a name."""
 
 
 def sha256_of(content: bytes) -> str:
@@ -51,8 +42,12 @@ def sha256_of(content: bytes) -> str:
 
 
 def checked_bytes(path: Path, sha256: str, again: str = AGAIN) -> bytes:
-    """Return a file's bytes, which have to be those of that sha256. Raises
-    StoreDamaged, with `again` as the next step."""
+    """Return a file's bytes, which have to be those of that sha256.
+
+    Raises
+    ------
+    StoreDamaged : with the file's name, and `again` as the next step
+    """
     try:
         content = regular_bytes(path)
     except OSError as error:
@@ -96,7 +91,12 @@ class ShardRecord(Sealed):
 
 
 def read_record(path: Path) -> ShardRecord:
-    """Return the record in a file. Raises StoreDamaged, with the file's name."""
+    """Return the record in a file.
+
+    Raises
+    ------
+    StoreDamaged : with the file's name
+    """
     try:
         return ShardRecord.model_validate(unsealed(regular_bytes(path)))
     except (OSError, ValueError) as error:
@@ -147,11 +147,6 @@ class Shard:
         wanted = None if columns is None else ["point", *columns]
         return parquet_table(self.content(name), str(self.path(name)), wanted)
 
-    def outcome_columns(self) -> list[str]:
-        """Return the columns of its table of outcomes, but for the point."""
-        schema = pq.read_schema(pa.BufferReader(self.content("runs")))
-        return [name for name in schema.names if name != "point"]
-
     def damage(self) -> dict[str, str]:
         """Return what is wrong with its files, by table; nothing where all is well.
         Raises OSError where the system is exhausted."""
@@ -188,14 +183,25 @@ def encode(table: pa.Table) -> bytes:
 def parquet_table(
     content: bytes, name: str, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """Return a Parquet file's table, of all columns or of these, in this thread: Arrow
-    waits for ever for a further one.
+    """Return a Parquet file's table, read in this thread: Arrow waits for ever for a
+    further one.
 
-    Raises StoreDamaged, with the file's name, for one that would unpack to more than
-    any block of ours."""
-    file = pq.ParquetFile(
-        pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False
-    )
+    Parameters
+    ----------
+    content : of the file
+    name : of the file, in a message
+    columns : those wanted; all if None
+
+    Raises
+    ------
+    StoreDamaged : for what is no table, or would unpack to more than any block of
+        ours
+    """
+    try:
+        source = pa.BufferReader(content)
+        file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
+    except pa.ArrowException as error:
+        raise StoreDamaged(f"{name}: no table: {error}") from None
     shape = file.metadata
     cells = shape.num_rows * shape.num_columns
     groups = (shape.row_group(number) for number in range(shape.num_row_groups))
@@ -207,7 +213,8 @@ def parquet_table(
             "bytes are read. No balance-sim wrote it: restore it."
         )
     wanted = None if columns is None else list(columns)
-    return file.read(columns=wanted, use_threads=False)
+    table = file.read(columns=wanted, use_threads=False)
+    return table.replace_schema_metadata(None)  # no code of a stranger's for pandas
 
 
 # -- the digest of a result ------------------------------------------------------------
@@ -269,54 +276,3 @@ def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
         return np.asarray(days.to_numpy(), dtype="<i4")
     width = "<i8" if pa.types.is_integer(column.type) else "<f8"
     return np.asarray(column.to_numpy(), dtype=width)
-
-
-# -- figures and pages -----------------------------------------------------------------
-
-
-def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
-    """Put down the sha256 of files just written into a results folder, if `folder` is
-    one. Raises CannotWrite."""
-    if (folder / MANIFEST).is_file():
-        sums = noted(folder)
-        for path in paths:
-            sums[path.relative_to(folder).as_posix()] = sha256_of(path.read_bytes())
-        lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())]
-        write_atomic(folder / SUMS, "".join(lines).encode())
-
-
-def noted(folder: Path) -> dict[str, str]:
-    """Return the sha256 by name, of figures, pages and what `game` and `explain` keep,
-    as put down. Lines of any other form are left out: a stranger's file may name what
-    it likes."""
-    text = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace")
-    matches = [_LINE.fullmatch(line) for line in text.splitlines()]
-    return {match[2]: match[1] for match in matches if match}
-
-
-def changed(folder: Path) -> list[str]:
-    """Return the names of files that are there, and not with the bytes that were put
-    down."""
-    sums = noted(folder)
-    return sorted(name for name in sums if _is_other(folder / name, sums[name]))
-
-
-def is_changed(path: Path) -> bool:
-    """Return whether a file of a results folder is there, and not with the bytes that
-    were put down."""
-    sha256 = noted(path.parent).get(path.name)
-    return sha256 is not None and _is_other(path, sha256)
-
-
-def _is_other(path: Path, sha256: str) -> bool:
-    """Return whether a file is there with other bytes than those of a sha256."""
-    content = bytes_if_any(path)
-    return content is not None and sha256_of(content) != sha256
-
-
-def is_drawn(folder: Path) -> bool:
-    """Return whether the report stands in the folder with all the figures that were put
-    down, each with the bytes it had."""
-    names = noted(folder)
-    are_there = all((folder / name).is_file() for name in names)
-    return REPORT in names and are_there and not changed(folder)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from cachetools import LRUCache
+from filelock import FileLock, Timeout
 
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import StoreDamaged, no_results
+from balance_sim.scenario.errors import (
+    FolderBusy,
+    StoreDamaged,
+    no_results,
+    write_fault,
+)
 from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 from balance_sim.study.atomic_files import (
-    FolderLock,
     clear_half_written,
     make_folder,
     write_atomic,
@@ -39,7 +42,6 @@ from balance_sim.study.manifest import (
     write_manifest,
 )
 from balance_sim.study.shards import (
-    AGAIN,
     RECORDS,
     TABLES,
     FailedRun,
@@ -52,6 +54,9 @@ from balance_sim.study.shards import (
 from balance_sim.study.tables import BlockTables
 
 log = logging.getLogger(__name__)
+LOCK = "lock"
+PATIENCE = 0.2
+"""Seconds in which a reader, who looks whether the lock is held, has let go of it."""
 LARGEST_SUMMARY = 256 << 20
 """Bytes that are read at most: 100 arms with 100 windows have some 120 MB."""
 CACHED_BYTES = 64 << 20
@@ -86,11 +91,17 @@ class Damage:
 
 
 class Store:
-    """A results folder. Open it with `lock` to write."""
+    """A results folder. Open it with `lock` to write: the lock is the kernel's, and
+    falls with the process that holds it.
+
+    Attributes
+    ----------
+    folder : the place, whether it is there or not
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = FolderLock(folder)
+        self._lock = FileLock(folder / LOCK, thread_local=False)
         self._cache: LRUCache[tuple[int, str, tuple[str, ...] | None], pa.Table]
         self._cache = LRUCache(CACHED_BYTES, getsizeof=lambda table: table.nbytes)
 
@@ -100,29 +111,56 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.unlock()
 
+    def unlock(self) -> None:
+        """Give the lock back, if it was taken."""
+        self._lock.release(force=True)
+
     def lock(self, places: Sequence[str] = (*TABLES, RECORDS)) -> Store:
-        """Take the lock, or raise FolderBusy. Makes the folder, and `places` in it."""
+        """Take the lock, and make the folder and `places` in it.
+
+        Raises
+        ------
+        FolderBusy : where another process holds it
+        CannotWrite : where there can be no file for it
+        """
         for place in (".", *places):
             make_folder(self.folder / place)
-        self._lock.take()
+        try:
+            self._lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise FolderBusy(
+                f"{self.folder} is being written by another balance-sim; wait for it, "
+                "or choose another --out."
+            ) from None
+        except OSError as error:
+            raise write_fault(error, self.folder) from error
         clear_half_written(self.folder)
         return self
 
-    def unlock(self) -> None:
-        """Give the lock back, if it was taken."""
-        self._lock.leave()
-
     def is_written(self) -> bool:
         """Return whether some process writes into the folder."""
-        return self._lock.is_taken()
+        if self._lock.is_locked or not (self.folder / LOCK).exists():
+            return self._lock.is_locked
+        try:
+            with self._lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except (OSError, NotImplementedError):  # a folder that may only be read
+            return False
 
     def read_manifest(self) -> Manifest | None:
         """Return the manifest; None where there is none."""
         return read_manifest(self.folder)
 
     def manifest(self) -> Manifest:
-        """Return the manifest. Raises WrongRequest where there are no results,
-        StoreDamaged where it alone is missing."""
+        """Return the manifest.
+
+        Raises
+        ------
+        WrongRequest : where there are no results
+        StoreDamaged : where the manifest alone is missing, or cannot be read
+        """
         manifest = self.read_manifest()
         if manifest is None and self.record_paths():
             raise StoreDamaged(
@@ -149,8 +187,12 @@ class Store:
         return [path for path in paths if path.stem.isdecimal()]
 
     def shards(self) -> list[Shard]:
-        """Return every shard, by number. Raises StoreDamaged for a record that is not
-        sound, or of another study."""
+        """Return every shard, by number.
+
+        Raises
+        ------
+        StoreDamaged : for a record that is not sound, or of another study
+        """
         paths = self.record_paths()
         key = self.manifest().study_key if paths else ""
         return [self._shard(path, key) for path in paths]
@@ -188,25 +230,27 @@ class Store:
                 damage.shard.remove()
 
     def blocks_done(self) -> list[StoredBlock]:
-        """Return every block whose files are there, by point and run."""
-        names: dict[str, set[str]] = {}
-        for table in TABLES:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                names[table] = set(os.listdir(self.folder / table))
+        """Return every block that a record holds, by point and run."""
         blocks = [
             StoredBlock(point, Block(first, stop), shard)
             for shard in self.shards()
-            if all(shard.path(t).name in names.get(t, ()) for t in shard.record.files)
             for point, first, stop in shard.record.blocks
         ]
         return sorted(blocks, key=lambda stored: (stored.point, stored.block.first))
 
+    def by_point(self) -> dict[int, list[StoredBlock]]:
+        """Return the same by point."""
+        blocks: dict[int, list[StoredBlock]] = {}
+        for stored in self.blocks_done():
+            blocks.setdefault(stored.point, []).append(stored)
+        return blocks
+
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
-        blocks: dict[int, list[Block]] = {}
-        for stored in self.blocks_done():
-            blocks.setdefault(stored.point, []).append(stored.block)
-        return blocks
+        return {
+            point: [each.block for each in stored]
+            for point, stored in self.by_point().items()
+        }
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
         """Return, of the first `runs` replications of each point, those that are
@@ -232,10 +276,22 @@ class Store:
         runs: int | None = None,
         stored: Iterable[StoredBlock] | None = None,
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """Yield (outcomes, agreements) of one point in the order of runs, of the first
-        `runs`.
+        """Yield the tables of one point in the order of runs.
 
-        stored: the blocks, where they are known. Raises StoreDamaged."""
+        Parameters
+        ----------
+        point : its number
+        runs : of the first so many; all if None
+        stored : the blocks, where they are known
+
+        Yields
+        ------
+        outcomes, agreements : of a block in which a replication finished
+
+        Raises
+        ------
+        StoreDamaged : where a file is gone or damaged
+        """
         for block in self._of_point(point, runs, stored):
             outcomes = self._rows(block, "runs", runs)
             if len(outcomes):
@@ -247,8 +303,13 @@ class Store:
         runs: int | None = None,
         names: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
-        """Yield tables of outcomes of one point as `blocks` does. names: `run`, `arm`
-        and these alone, where the shards have them; all if None."""
+        """Yield tables of outcomes of one point in the order of runs.
+
+        Parameters
+        ----------
+        point, runs : as for `blocks`
+        names : `run`, `arm` and these alone, where the shards have them; all if None
+        """
         columns = None if names is None else ("run", "arm", *names)
         for block in self._of_point(point, runs):
             outcomes = self._rows(block, "runs", runs, columns)
@@ -262,14 +323,11 @@ class Store:
         return [] if first is None else list(first.column_names)
 
     def dyads(
-        self,
-        point: int = 0,
-        runs: int | None = None,
-        stored: Iterable[StoredBlock] | None = None,
+        self, point: int = 0, runs: int | None = None
     ) -> Iterator[tuple[pa.Table, int]]:
         """Yield sums by dyad of the blocks of one point that lie within the first
         `runs`, with the number of runs in each."""
-        for block in self._of_point(point, runs, stored):
+        for block in self._of_point(point, runs):
             if runs is None or block.block.stop <= runs:
                 count = runs_in(self._rows(block, "runs", runs, ("run",)))
                 if count:
@@ -328,7 +386,17 @@ class Store:
     # -- writing -----------------------------------------------------------------------
 
     def write(self, study_key: str, results: Sequence[TaskResult]) -> None:
-        """Write what came of some tasks as one shard. Raises CannotWrite."""
+        """Write what came of some tasks as one shard.
+
+        Parameters
+        ----------
+        study_key : of the study that it belongs to
+        results : in the order of their rows
+
+        Raises
+        ------
+        CannotWrite : from the folder
+        """
         paths = self.record_paths()
         number = int(paths[-1].stem) + 1 if paths else 0
         contents: dict[str, bytes] = {}
@@ -398,8 +466,14 @@ def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
 
 
 def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
-    """Return the blocks, of at most `size` runs, that are still to be simulated to have
-    the first `runs`."""
+    """Return the blocks that are still to be simulated to have the first `runs`.
+
+    Parameters
+    ----------
+    done : blocks that are there
+    runs : replications wanted
+    size : replications a block, at most
+    """
     blocks: list[Block] = []
     start = 0
     for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
@@ -412,51 +486,31 @@ def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
 
 
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
-    """Warn whoever reads a study with fewer replications than were asked for. Raises
-    StoreDamaged where files are gone that a record names."""
-    lost = runs_of(store.lacking(points, runs))
-    if not lost:
-        return
-    paths = [path for shard in store.shards() for path in shard.paths]
-    gone = [path for path in paths if not path.is_file()]
-    if gone:
-        raise StoreDamaged(
-            f"{gone[0]} is gone, and with it a part of the study. {AGAIN}"
-        )
-    wanted = len(points) * runs
-    why = "the study was interrupted; the same command goes on"
-    if store.is_written():
-        why = "it is being written"
-    elif came_to_its_end(read_summary(store.folder), runs, len(points)):
-        why = "the others are gone; the same command simulates them again"
-    name = shown(str(store.folder), 200)
-    count = f"{wanted - lost:,} of the {wanted:,} replications asked for"
-    log.warning("%s holds %s: %s", name, count, why)
-
-
-def refuse_lost(store: Store, points: Sequence[int], runs: int) -> None:
-    """For who has written a study to its end. Raises StoreDamaged where replications
-    are not there any more."""
+    """Warn whoever reads a study with fewer replications than were asked for."""
     lost = runs_of(store.lacking(points, runs))
     if lost:
-        raise StoreDamaged(
-            f"{shown(str(store.folder), 200)}: {lost:,} of {len(points) * runs:,} "
-            "replications were lost while it was written: their files are gone. Give "
-            "the same command again to simulate them."
+        count = f"{len(points) * runs - lost:,} of the {len(points) * runs:,}"
+        why = (
+            "it is being written" if store.is_written() else "the same command goes on"
         )
+        name = shown(str(store.folder), 200)
+        log.warning("%s holds %s replications asked for: %s", name, count, why)
 
 
 def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -> bool:
     """Return whether a summary, if there is one, is that of a study of so many runs a
     point and so many points."""
-    if summary is None or summary.get("runs") != runs:
-        return False
-    return bool(summary.get("points", 1) == points)
+    counts = summary and (summary.get("runs"), summary.get("points", 1))
+    return counts == (runs, points)
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """Return the folder's summary.json; None where none can be read. Raises
-    StoreDamaged for one that is too large."""
+    """Return the folder's summary.json; None where none can be read.
+
+    Raises
+    ------
+    StoreDamaged : for one that is too large
+    """
     path = folder / "summary.json"
     try:
         summary = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")

@@ -25,12 +25,10 @@ from balance_sim.study.jobs import Job, Progress, Task, try_outcomes, unknown_ou
 from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.plan import (
     MOST_BYTES,
-    Probe,
     SweepPlan,
     plan_of,
     probe,
     refuse_absurd,
-    runs_lacking,
 )
 from balance_sim.study.points import (
     PointTable,
@@ -39,7 +37,6 @@ from balance_sim.study.points import (
     drop_old_tables,
 )
 from balance_sim.study.run import (
-    SHARD_RUNS,
     check_seed,
     import_model,
     keep_results,
@@ -47,7 +44,7 @@ from balance_sim.study.run import (
     own_rules,
     run_tasks,
 )
-from balance_sim.study.store import Store, missing, refuse_lost
+from balance_sim.study.store import Store, missing
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 if TYPE_CHECKING:
@@ -190,7 +187,6 @@ def sweep(
         total = plan.points * runs
         keep_results(results, outcomes, (total - plan.todo_runs, total), progress)
         results.flush()
-        refuse_lost(store, numbers, runs)
         result = open_sweep(folder)
         _write_numbers(store, result)
     return result
@@ -218,30 +214,20 @@ def _plan(
     where: Where,
     done: Sequence[Sequence[Block]],
 ) -> SweepPlan:
-    """Return what the sweep takes, measured on the first point that lacks replications.
-    done: blocks of each point of the design."""
+    """Return what the sweep takes, measured on its first point. done: blocks of each
+    point of the design. Raises ScenarioError for an outcome that there is not."""
     runs, workers = experiment.head.runs, where.workers
-    lacking = [runs_lacking(blocks, runs) for blocks in done]
-    pairs = zip(design, lacking, strict=True)
-    first = next((point for point, count in pairs if count), None)
-    measured = None if first is None else probe(job, first.values, runs)
-    block = min(runs, SHARD_RUNS)
-    if measured is not None:
-        problems = unknown_outcomes(experiment, measured.outcomes)
-        if problems:
-            raise ScenarioError(problems)
-        block = block_size(measured, runs)
+    measured = probe(job, design[0].values, runs)
+    problems = (
+        [] if measured is None else unknown_outcomes(experiment, measured.outcomes)
+    )
+    if problems:
+        raise ScenarioError(problems)
     if where.client is not None:
         from balance_sim.study.cluster import threads_of
 
-        workers = threads_of(where.client)
-    return plan_of(job, runs, lacking, block, workers, measured)
-
-
-def block_size(measured: Probe, runs: int) -> int:
-    """Return runs a block: a point's runs in one where that fits."""
-    size = measured.block_runs
-    return runs if size >= runs else max(32, size // 32 * 32)
+        workers = max(threads_of(where.client), 1)
+    return plan_of(job, runs, done, workers, measured)
 
 
 def _design_entry(experiment: Experiment) -> dict[str, Any]:

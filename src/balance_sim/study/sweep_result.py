@@ -74,11 +74,9 @@ class SweepResult(StudyResult):
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: as `Result.codebook`."""
-        blocks = (block for blocks in self._stored.values() for block in blocks)
-        shards = (block.shard for block in blocks if block.shard.record.files)
-        shard = next(shards, None)
-        columns = [] if shard is None else shard.outcome_columns()
-        names = [name for name in columns if name not in ("run", "arm")]
+        columns = (self._store.columns(number) for number in self.numbers_done)
+        first = next(filter(None, columns), [])
+        names = [name for name in first if name not in ("run", "arm")]
         return codebook(names, self.manifest.own_meanings)
 
     @property
@@ -103,10 +101,7 @@ class SweepResult(StudyResult):
     @cached_property
     def _stored(self) -> dict[int, list[StoredBlock]]:
         """Blocks that are done, by point."""
-        stored: dict[int, list[StoredBlock]] = {}
-        for block in self._store.blocks_done():
-            stored.setdefault(block.point, []).append(block)
-        return stored
+        return self._store.by_point()
 
     @property
     def numbers_done(self) -> list[int]:
@@ -231,8 +226,15 @@ def numbers_of(
     outcomes: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return levels, effects and digest of one point, from its tables in the order of
-    runs. outcomes: those wanted; none: all. steps: as in `least_jump`."""
+    """Return levels, effects and digest of one point.
+
+    Parameters
+    ----------
+    blocks : (outcomes, agreements) in the order of runs
+    arms : the control arm first
+    outcomes : those wanted; none: all
+    steps : as in `least_jump`
+    """
     digest = Digest(arms)
 
     def digested() -> Iterator[pa.Table]:

@@ -6,7 +6,7 @@ figures."""
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from balance_sim.model.core import Keys
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
+from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.names import checked_name
 from balance_sim.study.result import Result
-from balance_sim.study.shards import is_changed, note_drawn
 from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
@@ -91,14 +91,13 @@ def explained(folder: Path) -> dict[str, Any]:
     explained, or it cannot be read. Raises StoreDamaged where it was edited."""
     path = folder / FILE
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return unsealed(path.read_bytes())
+    except OSError:
         return {}
-    if is_changed(path):
+    except ValueError:
         raise StoreDamaged(
             f"{path} is not as `explain` writes it: delete it, or explain again."
-        )
-    return document if isinstance(document, dict) else {}
+        ) from None
 
 
 def keep(result: Result, parts: dict[str, Any]) -> None:
@@ -109,16 +108,16 @@ def keep(result: Result, parts: dict[str, Any]) -> None:
     if result.folder is None:
         return
     study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
-    path = result.folder / FILE
     with Store(result.folder).lock() as store:
-        stored = {} if is_changed(path) else explained(result.folder)
+        stored: dict[str, Any] = {}
+        with suppress(StoreDamaged):
+            stored = explained(result.folder)
         if not study.items() <= stored.items():
             stored = {}
         document = stored | study | parts
         for key in {"pairs", "timelines"} & parts.keys():
             document[key] = stored.get(key, {}) | parts[key]
-        store.write_text(FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
-        note_drawn(result.folder, [path])
+        store.write_text(FILE, sealed(document).decode())
 
 
 def explainable(result: Result) -> None:

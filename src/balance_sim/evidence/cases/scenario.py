@@ -206,41 +206,45 @@ def _actors(case: Case) -> tuple[list[Actor], list[str]]:
 
     A state that was none in the year of the signal cannot be in a scenario that starts
     then."""
-    on = case.signal_date
-    year = (on - timedelta(days=1)).year
+    named = {
+        **dict.fromkeys(case.participants, "participants"),
+        **dict.fromkeys(case.observers, "observers"),
+    }
     actors: dict[str, Actor] = {}
-    left_out: list[str] = []
-    for code in (*case.participants, *case.observers):
-        column = "participants" if code in case.participants else "observers"
-        reason = f"{code} is no state"
-        if code not in ORGANISATIONS:
-            reason = is_state_in(code, year) or ""
-        state = None if reason else actor(code, on)
-        if state is None:
+    left_out = []
+    for code, column in named.items():
+        reason = _why_absent(code, case.signal_date)
+        state = actor(code, case.signal_date)
+        if state is None or reason:
             left_out.append(f"Left out: {reason or f'`{code}` has no COW number'}.")
             if column == "participants":
                 raise case.refused(
-                    f"a participant was no state at the time: {reason}",
+                    f"a participant was no state at the time: {left_out[-1]}",
                     "Correct the code or the date",
                     column,
                     code,
                 )
-            continue
-        for namesake in actors.values():
-            if namesake.iso3 == state.iso3:
-                raise case.refused(
-                    f"{namesake.code} and {code} are one state",
-                    "Name it once",
-                    column,
-                    code,
-                )
-        actors[code] = state
+        elif state.iso3 in [other.iso3 for other in actors.values()]:
+            raise case.refused(
+                "two of the states are one", "Name it once", column, code
+            )
+        else:
+            actors[code] = state
     if len(actors) < 3:
-        message = "three states that were there at the time are needed, participants"
-        message += f" and observers ({'; '.join(left_out)[:300]})"
-        observers = ";".join(case.observers)
-        raise case.refused(message, "Name more observers", "observers", observers)
+        raise case.refused(
+            f"three states of the time are needed ({'; '.join(left_out)[:300]})",
+            "Name more observers",
+            "observers",
+            ";".join(case.observers),
+        )
     return [actors[code] for code in sorted(actors)], left_out
+
+
+def _why_absent(code: str, on: date) -> str | None:
+    """Why a word of a case is no state of the day before; None if it is one."""
+    if code in ORGANISATIONS:
+        return f"{code} is no state"
+    return is_state_in(code, (on - timedelta(days=1)).year)
 
 
 def _gaps(record: Record, states: pd.DataFrame) -> list[str]:

@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
@@ -30,7 +29,6 @@ from balance_sim.evidence.data.errors import (
 )
 from balance_sim.evidence.data.table import open_table
 from balance_sim.scenario.actors import code_table, known
-from balance_sim.scenario.diagnostics import refusal
 from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Strict
 
@@ -211,18 +209,7 @@ def case_named(path: Path | str, case_id: str) -> Case:
 # --- plans ----------------------------------------------------------------------------
 
 
-def _beside(value: object, info: ValidationInfo) -> Path:
-    """A path from the plan's folder."""
-    if not isinstance(value, str):
-        raise refusal(
-            "E501",
-            "expected the name of a file",
-            "write its path from this file's folder",
-        )
-    return Path((info.context or {}).get("folder", "")) / value
-
-
-Beside = Annotated[Path, BeforeValidator(_beside)]
+Beside = Annotated[Path, Field(strict=False)]
 AnyText = Annotated[str, BeforeValidator(str)]
 
 
@@ -248,5 +235,10 @@ class CasesPlan(Strict):
 def read_cases_plan(path: Path | str) -> CasesPlan:
     """The plan in a file; without a title it is called as the file. Raises
     ScenarioError."""
-    plan = read_plan(CasesPlan, path, "cases")
-    return plan if plan.title else plan.model_copy(update={"title": Path(path).stem})
+    plan, folder = read_plan(CasesPlan, path, "cases"), Path(path).parent
+    cases = [
+        case.model_copy(update={"scenario": folder / case.scenario})
+        for case in plan.cases
+    ]
+    changes = {"responses": folder / plan.responses, "cases": tuple(cases)}
+    return plan.model_copy(update=changes | {"title": plan.title or Path(path).stem})

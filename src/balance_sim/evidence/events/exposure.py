@@ -24,8 +24,6 @@ Bools = NDArray[np.bool_]
 EPOCH = pd.Timestamp("1970-01-01")
 STALE_HALF_LIVES = 5.0
 ROLES = ("principals", "guests", "targets")
-SetKey = tuple[int, tuple[tuple[int, ...], ...], bool]
-"""Of a set of acts: position of the kind, places by role, whether targets are told."""
 
 
 def days_of(dates: pd.Series) -> Floats:
@@ -152,30 +150,31 @@ class ActSets:
 def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     """Acts (`acts.FIELDS`) on a roster. position: COW number -> place; states not on it
     are left out of an act."""
-    kinds = tuple(sorted(set(frame["kind"])))
-    numbers: dict[SetKey, int] = {}
-    sets = []
     place = dict(zip(position.index, position, strict=True))
-    for act in frame.itertuples(index=False):
-        by_role = tuple(
-            tuple(sorted({place[code] for code in getattr(act, role) if code in place}))
-            for role in ROLES
-        )
-        key = (kinds.index(act.kind), by_role, bool(act.told))
-        sets.append(numbers.setdefault(key, len(numbers)))
-    roles = np.zeros((len(ROLES), len(numbers), states))
-    for number, (_, by_role, _) in enumerate(numbers):
-        for role, members in enumerate(by_role):
-            roles[role, number, list(members)] = 1.0
+    members = {
+        role: [
+            tuple(sorted({place[c] for c in codes if c in place}))
+            for codes in frame[role]
+        ]
+        for role in ROLES
+    }
+    acts = frame.assign(**members)
+    keys = ["kind", *ROLES, "told"]
+    sets = acts.drop_duplicates(keys)
+    kinds = tuple(sorted(set(acts["kind"])))
+    roles = np.zeros((len(ROLES), len(sets), states))
+    for k, role in enumerate(ROLES):
+        for number, codes in enumerate(sets[role]):
+            roles[k, number, list(codes)] = 1.0
     return ActSets(
         kinds=kinds,
-        date=days_of(frame["day"]),
-        act_set=np.array(sets, dtype=np.int64),
-        kind=np.array([kind for kind, _, _ in numbers], dtype=np.int64),
+        date=days_of(acts["day"]),
+        act_set=np.asarray(acts.groupby(keys, sort=False).ngroup(), dtype=np.int64),
+        kind=np.array([kinds.index(kind) for kind in sets["kind"]], dtype=np.int64),
         principals=roles[0],
         guests=roles[1],
         targets=roles[2],
-        has_named_targets=np.array([is_told for *_, is_told in numbers], dtype=bool),
+        has_named_targets=sets["told"].to_numpy(bool),
     )
 
 

@@ -19,7 +19,7 @@ from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
 from balance_sim.show.save import data_link, figure_bytes, save_drawn
 from balance_sim.study.atomic_files import make_folder, write_atomic
-from balance_sim.study.shards import REPORT, note_drawn
+from balance_sim.study.shards import REPORT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +177,6 @@ def save_report(
     make_folder(path.parent)
     # A path in it may hold what is no text.
     write_atomic(path, page.encode("utf-8", "backslashreplace"))
-    note_drawn(path.parent, [path])
     return path
 
 
