@@ -333,7 +333,10 @@ def _failed_words(result: AnalysedResult) -> str:
         len(result.failed), "replication failed and is", "replications failed and are"
     )
     failure = result.failed[0]
-    reason = str(failure["traceback"]).strip().splitlines()[-1]
+    lines = str(failure["traceback"]).splitlines()
+    reason = [line for line in lines if line and not line[0].isspace()][-1]
+    name, colon, message = reason.partition(": ")
+    reason = f"{name.rpartition('.')[2]}{colon}{message}"
     return (
         f"{subject} left out of every number above. Replication {failure['run']}: "
         f"{say.printable(reason)}"
