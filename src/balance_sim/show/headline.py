@@ -258,10 +258,10 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         yield from said(sentence, width)
     if result.finished:
         yield from ["", *_arm_lines(result, width), ""]
-        own = own_rows(result)
+        own_lines = own_rows(result)
         heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
-        if own:
-            yield from [*table([heads, *own], "<<>", width=width), ""]
+        if own_lines:
+            yield from [*table([heads, *own_lines], "<<>", width=width), ""]
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
     yield from said(_failed_words(result), width)
