@@ -19,6 +19,7 @@ from balance_sim.show.figures.sweeps import (
     headline_effects,
 )
 from balance_sim.show.headline import (
+    agreement_rows,
     channel_words,
     doubts,
     finding,
@@ -61,8 +62,8 @@ def _run(result: AnalysedResult) -> Content:
     if result.finished:
         sentences = channel_words(result), placebo_words(result.placebos.tests())
         content |= {
-            "agreements": tables.agreement_rows(result, result.arms),
-            "own": own_rows(result, result.arms),
+            "agreements": agreement_rows(result),
+            "own": own_rows(result),
             "sure": list(filter(None, sentences)),
             "doubts": doubts(result),
         }
@@ -149,7 +150,7 @@ def _comparison(several: Comparison) -> Content:
     if pair is not None and len(pair.outcomes):
         outcomes = comparison.agreement_rows(pair.outcomes, several.titles)
         dyads = comparison.dyad_rows(pair.dyads, several.titles, tables.MOST_ROWS)
-    made = [tables.made_rows(study) for study in studies]
+    origins = [tables.made_rows(study) for study in studies]
     return {
         "title": " and ".join(names) if len(names) == 2 else ", ".join(names),
         "question": "; ".join(titles),
@@ -157,7 +158,7 @@ def _comparison(several: Comparison) -> Content:
         "inputs": inputs,
         "outcomes": outcomes,
         "dyads": dyads,
-        "made": list(zip(names, made, strict=True)),
+        "made": list(zip(names, origins, strict=True)),
         "failed_count": sum(len(study.failed) for study in studies),
     }
 
