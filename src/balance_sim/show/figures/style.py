@@ -31,7 +31,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE = (
     "#CC79A7",
     "#E69F00",
 )
-SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
+PALE, GRID = "#c4c4c4", "#e6e6e6"
 INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
 BASE = "#8c8c8c"  # the control arm
 OTHERS = (
