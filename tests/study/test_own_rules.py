@@ -11,7 +11,7 @@ from typing import Any
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.archive.verify import AllowedCode, job_of
+from balance_sim.archive.reproduce import AllowedCode, job_of
 from balance_sim.cli import main
 from balance_sim.effects.explain.attribution import attribute
 from balance_sim.model.own import events, terms
