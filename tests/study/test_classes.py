@@ -317,5 +317,5 @@ def test_a_table_without_a_state_of_the_scenario_is_refused(small: Scenario, tmp
     manifest = read.plain()
     short = replace(classes_of(small), others=classes_of(small).others[1:], threatened=())
     write_manifest(out, manifest | {"classes": short.as_dict()})
-    with pytest.raises(StoreDamaged, match="`classes` lacks states"):
+    with pytest.raises(StoreDamaged, match="states that its class table lacks"):
         open_result(out)
