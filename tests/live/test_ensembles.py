@@ -107,7 +107,7 @@ def test_a_newer_request_stops_an_expected_effect() -> None:
     finally:
         workers.close()
     alone = expected_effect(SMALL)
-    assert (outcomes, parts) == (alone.outcomes, alone.parts) and dyads.equals(alone.dyads)
+    assert (outcomes, parts) == (alone.outcomes, alone.channels) and dyads.equals(alone.dyads)
 
 
 def test_a_setting_that_no_file_could_have_is_refused() -> None:

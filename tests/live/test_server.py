@@ -71,7 +71,7 @@ def test_few_runs_are_told_before_many(server: Server) -> None:
 def told(effect: ExpectedEffect) -> tuple[float, list[int], list[int]]:
     """Effect, channels and the largest effect on a dyad, in the page's units."""
     control, having = (of["accords_counter_300"] for of in effect.outcomes)
-    parts = [round(1e5 * (effect.parts or {})[name]) for name in ("picture", "threat", "rest")]
+    parts = [round(1e5 * (effect.channels or {})[name]) for name in ("picture", "threat", "rest")]
     return having - control, parts, [round(1e5 * value) for value in effect.dyads["effect"].head(2)]
 
 

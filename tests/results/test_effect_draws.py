@@ -48,8 +48,8 @@ def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str
     whole = expected_effect(scenario)
     worlds = compile_arms(scenario, [scenario.reference_arm, arm])
     told = dict(zip(COLUMNS, effect_of(worlds, arm), strict=True))
-    assert whole.parts is not None
-    for name, value in whole.parts.items():
+    assert whole.channels is not None
+    for name, value in whole.channels.items():
         assert told[name] == pytest.approx(value, abs=1e-12)
     assert told["level"] == pytest.approx(whole.outcomes[0][f"accords_counter_{whole.window}"])
     assert told["picture"] + told["threat"] + told["rest"] == pytest.approx(told["total"])

@@ -36,9 +36,9 @@ def test_its_event_has_an_effect_through_its_targets(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(new_scenario("mine", 2.0))
     found = expected_effect(load_scenario(path))
-    assert found.effect > 0.02 and found.parts["threat"] > 10 * abs(found.parts["picture"])
+    assert found.effect > 0.02 and found.channels["threat"] > 10 * abs(found.channels["picture"])
     aimless = expected_effect(load_scenario(path, set=["events.summit.targets=[]"]))
-    assert aimless.effect == pytest.approx(aimless.parts["picture"]) and 0 < aimless.effect < found.effect / 50
+    assert aimless.effect == pytest.approx(aimless.channels["picture"]) and 0 < aimless.effect < found.effect / 50
 
 
 def test_at_a_terminal_the_base_rate_is_asked_for(tmp_path):

@@ -141,7 +141,7 @@ outcomes: [accords_counter_300]
     for name, column in (("effect", "mean"), ("lo", "lo"), ("hi", "hi")):
         assert table[name].tolist() == effects[column].tolist()
     levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
-    assert table["level"].tolist() == levels["mean"].tolist()
+    assert table["control_level"].tolist() == levels["mean"].tolist()
     assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("None of 2 studies shows")
 
 

@@ -79,10 +79,10 @@ def test_an_event_that_nobody_sees_has_no_channels(beijing: Scenario) -> None:
 @pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])
 def test_the_historical_cases_have_channels(name: str) -> None:
     effect = expected_effect(load_scenario(SCENARIOS / f"{name}.yaml"))
-    assert effect.parts is not None
-    assert effect.parts["picture"] > 0 and effect.parts["threat"] > 0
-    assert effect.parts["picture"] + effect.parts["threat"] + effect.parts["rest"] == pytest.approx(
-        effect.parts["total"]
+    assert effect.channels is not None
+    assert effect.channels["picture"] > 0 and effect.channels["threat"] > 0
+    assert effect.channels["picture"] + effect.channels["threat"] + effect.channels["rest"] == pytest.approx(
+        effect.channels["total"]
     )
 
 

@@ -395,7 +395,7 @@ def expected_point(effect: ExpectedEffect, pairs: Pairs) -> dict[str, Any]:
             number = pairs.setdefault((int(i), int(j)), len(pairs))
             dyads.append([number, change, None, None, 1])
     unknown = [None] * len(control)
-    channels = effect.parts
+    channels = effect.channels
     return {
         "n": 0,
         "e": whole(arm - control),

@@ -228,7 +228,7 @@ class _Simulator:
             estimator = estimator_among(self.controls, question.control, worlds)
             arm = question.arms[-1]
             effect = effect_of(worlds, arm, estimator, with_parts=True)
-            return effect.outcomes, effect.parts, effect.dyads
+            return effect.outcomes, effect.channels, effect.dyads
         except Superseded:
             return None
         except Exception as error:  # noqa: BLE001 - told where the part is waited for

@@ -123,13 +123,13 @@ def effect_lines(
                 label = f"  {DIRECTIONS[direction]}, {window}"
                 rows.append([label, *_cells(control, level, 3)])
         yield from ["", *table(rows, "<>")]
-    if expected.parts is not None:
+    if expected.channels is not None:
         outcome = f"counter-balancing security agreements {window}"
         yield from ["", f"of the effect on {outcome}:"]
         rows = [
-            [f"  {words}", signed(expected.parts[channel], 4)]
+            [f"  {words}", signed(expected.channels[channel], 4)]
             for channel, words in CHANNELS.items()
-            if channel != "rest" or abs(expected.parts[channel]) > SMALLEST_REST
+            if channel != "rest" or abs(expected.channels[channel]) > SMALLEST_REST
         ]
         yield from table(rows, "<>")
     yield ""

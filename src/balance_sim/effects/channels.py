@@ -43,7 +43,7 @@ class Channels(OneLine):
     """Of each arm that has the focal event, by outcome: what picture and threat add,
     the rest, and the total."""
 
-    parts: dict[str, dict[str, dict[str, float]]]
+    by_arm: dict[str, dict[str, dict[str, float]]]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -52,7 +52,7 @@ class Channels(OneLine):
 
         rows = [
             {"arm": arm, "outcome": outcome} | shares
-            for arm, outcomes in self.parts.items()
+            for arm, outcomes in self.by_arm.items()
             for outcome, shares in outcomes.items()
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
@@ -60,11 +60,11 @@ class Channels(OneLine):
     def of(self, arm: str, outcome: str) -> dict[str, float] | None:
         """The parts of an arm's effect on an outcome; None where the arm lacks the
         event."""
-        return self.parts.get(arm, {}).get(outcome)
+        return self.by_arm.get(arm, {}).get(outcome)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by arm and outcome."""
-        return {"estimator": "expected", "arms": self.parts}
+        return {"estimator": "expected", "arms": self.by_arm}
 
 
 def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:

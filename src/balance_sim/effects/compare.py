@@ -20,7 +20,7 @@ from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
-from balance_sim.study.differences import leaf_differences
+from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.frames import Outcomes
 from balance_sim.study.names import checked_name
@@ -132,8 +132,10 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
 
 def inputs_that_differ(left: ComparedSide, right: ComparedSide) -> list[str]:
     """Key paths of the inputs that differ, with both values."""
-    words = "{a!r} left, {b!r} right"
-    return leaf_differences(_inputs(left), _inputs(right), words=words)
+    return [
+        f"{path}: {left_value!r} left, {right_value!r} right"
+        for path, left_value, right_value in differences(_inputs(left), _inputs(right))
+    ]
 
 
 def _inputs(side: ComparedSide) -> dict[str, Any]:
@@ -187,9 +189,12 @@ def compare(left: str, right: str) -> StudyComparison:
     sides = parse_side(left), parse_side(right)
     studies = open_side(sides[0]), open_side(sides[1])
     pairs: list[ArmPair] = []
-    for point, both in _study_pairs(studies):
-        refuse_other_classes(both, [left, right])
-        pairs += [ArmPair(both, arms, point) for arms in _arm_pairs(both, sides)]
+    for point, studies_of_point in _study_pairs(studies):
+        refuse_other_classes(studies_of_point, [left, right])
+        pairs += [
+            ArmPair(studies_of_point, arms, point)
+            for arms in _arm_pairs(studies_of_point, sides)
+        ]
     if not pairs:
         raise WrongRequest("nothing to compare: no arm or point is in both")
     outcomes, dyads, first_differences = [], [], []
@@ -218,22 +223,25 @@ def _study_pairs(
 ) -> Iterator[tuple[dict[str, Any], tuple[Result, Result]]]:
     """The two studies, or those of every point that both sweeps have, after its number
     and values."""
-    left, right = studies
-    if isinstance(left, Result) and isinstance(right, Result):
-        yield {}, (left, right)
+    left_study, right_study = studies
+    if isinstance(left_study, Result) and isinstance(right_study, Result):
+        yield {}, (left_study, right_study)
         return
-    if isinstance(left, Result) or isinstance(right, Result):
+    if isinstance(left_study, Result) or isinstance(right_study, Result):
         raise WrongRequest(
             "a sweep and a single study: name a point of the sweep, e.g. FOLDER@0"
         )
     numbers: dict[str, list[int]] = {}
-    for number in right.table.numbers():
-        numbers.setdefault(right.table.points[number].key, []).append(number)
-    for number in left.table.numbers():
-        point = left.table.points[number]
+    for number in right_study.table.numbers():
+        numbers.setdefault(right_study.table.points[number].key, []).append(number)
+    for number in left_study.table.numbers():
+        point = left_study.table.points[number]
         if numbers.get(point.key):
-            other = right.point(numbers[point.key].pop(0))
-            yield {"point": number} | dict(point.values), (left.point(number), other)
+            right_point = right_study.point(numbers[point.key].pop(0))
+            yield (
+                {"point": number} | dict(point.values),
+                (left_study.point(number), right_point),
+            )
 
 
 def _arm_pairs(
@@ -260,8 +268,8 @@ def _with_front(pair: ArmPair, frame: pd.DataFrame) -> pd.DataFrame:
 def _estimates_of(pair: ArmPair, sides: Sequence[str]) -> Estimates:
     """The arms of some sides as arms of one study: levels, paired differences and the
     first replication that differs, over the replications that they have."""
-    left, right = (study.steps for study in pair.studies)
-    steps = {name: max(step, right[name]) for name, step in left.items()}
+    left_steps, right_steps = (study.steps for study in pair.studies)
+    steps = {name: max(step, right_steps[name]) for name, step in left_steps.items()}
     outcomes = Outcomes(partial(_tables_of, pair, sides))
     return Estimates(outcomes, sides, steps=steps)
 
@@ -271,8 +279,12 @@ def _tables_of(
 ) -> Iterator[pa.Table]:
     """Some outcomes, or all that both studies have, of the arms of some sides, each arm
     by the name of its side."""
-    left, right = (study.by_run.names for study in pair.studies)
-    wanted = [name for name in left if name in right] if names is None else [*names]
+    left_names, right_names = (study.by_run.names for study in pair.studies)
+    wanted = (
+        [name for name in left_names if name in right_names]
+        if names is None
+        else [*names]
+    )
     for side in sides:
         study, arm = pair.studies[SIDES.index(side)], pair.arms[SIDES.index(side)]
         for table in study.outcome_tables(wanted):
@@ -287,17 +299,23 @@ def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:
         alone = {side: _estimates_of(pair, [side]) for side in SIDES}
     rows = []
     for name in alone["left"].names:
-        left, right = (alone[side].moments(side, name) for side in SIDES)
-        row: dict[str, Any] = {"outcome": name, "left": left.mean, "right": right.mean}
+        left_moments, right_moments = (
+            alone[side].moments(side, name) for side in SIDES
+        )
+        row: dict[str, Any] = {
+            "outcome": name,
+            "left": left_moments.mean,
+            "right": right_moments.mean,
+        }
         row["estimator"] = estimates.estimator(name)
         if pair.is_paired:
             effect = estimates.effect("right", name)
             row |= {key: effect[key] for key in ("mcse", "lo", "hi", "n")}
             row["difference"] = effect["mean"]
         else:
-            numbers = welch(left.sample, right.sample)
+            numbers = welch(left_moments.sample, right_moments.sample)
             row |= dict(zip(NUMBERS[3:7], numbers, strict=True))
-            row["n"] = min(left.n, right.n)
+            row["n"] = min(left_moments.n, right_moments.n)
         rows.append(row)
     return pd.DataFrame(rows, columns=NUMBERS)
 

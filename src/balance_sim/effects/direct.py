@@ -97,9 +97,9 @@ def _along(
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
         drawn = opportunities, thin, rows
         for arm in arms:
-            world, seen = worlds.arms[arm], replace(state, effort=effort[arm])
-            view = perceive(world, seen, step)
-            look(StepOfArm(world, seen, view, *drawn))
+            world, arm_state = worlds.arms[arm], replace(state, effort=effort[arm])
+            view = perceive(world, arm_state, step)
+            look(StepOfArm(world, arm_state, view, *drawn))
             change = effort[arm], view.insecurity, step
             effort[arm] = effort_after(world, baseline, *change)
         view = perceive(control, state, step)

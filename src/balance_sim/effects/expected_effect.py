@@ -29,8 +29,8 @@ class ExpectedEffect(OneLine):
     Attributes
     ----------
     outcomes : expected numbers by outcome, in the control arm and in the arm
-    parts : of the effect on counter-balancing agreements within the longest window;
-        None where the arm lacks the event, or they were not asked for
+    channels : parts of the effect on counter-balancing agreements within the longest
+        window; None where the arm lacks the event, or they were not asked for
     dyads : tidy, a, b, direction, control, mean, effect, in the longest window; the
         largest effects first
     """
@@ -38,7 +38,7 @@ class ExpectedEffect(OneLine):
     scenario: Scenario
     arm: str
     outcomes: tuple[dict[str, float], dict[str, float]]
-    parts: dict[str, float] | None
+    channels: dict[str, float] | None
     dyads: pd.DataFrame
 
     @property
@@ -87,7 +87,7 @@ class ExpectedEffect(OneLine):
             "control": self.scenario.reference_arm,
             "arm": self.arm,
             "effects": effects,
-            "channels": self.parts,
+            "channels": self.channels,
             "dyads": self.dyads.to_dict("records"),
         }
 

@@ -221,8 +221,8 @@ def _effect_on(
     idle = signatures.idle(without)
     windows = Windows(float(day), (window,), float(world.grid[-1]))
     expected = signatures.signed(without, idle, windows)
-    more = signatures.signed(having, idle, windows)
-    return security_gain(more, expected.signed[window])
+    expected_with = signatures.signed(having, idle, windows)
+    return security_gain(expected_with, expected.signed[window])
 
 
 def edges_around(world: World, day: float, window: int) -> Ints:

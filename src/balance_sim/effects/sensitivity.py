@@ -127,10 +127,10 @@ def sensitivity(
     matrices = run_matrices(result, outcomes)
     method = result.manifest.design.method or ""
     # of a grid all parts have the empty name
-    parts = [result.table.points[number].part for number in matrices.points]
-    row_of_part = {part: row for row, part in enumerate(parts)}
+    places = [result.table.points[number].part for number in matrices.points]
+    row_of_part = {part: row for row, part in enumerate(places)}
     # of a Sobol design the rows A and B are a sample of the parameters
-    sample = [row for row, part in enumerate(parts) if not part.startswith("AB")]
+    sample = [row for row, part in enumerate(places) if not part.startswith("AB")]
     indices: list[Row] = []
     splits: list[Row] = []
     convergence: list[Row] = []
@@ -166,7 +166,7 @@ def sensitivity(
 
 def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]:
     """What the intervals are not: docs/statistics.md has the numbers."""
-    notes, few = [], "fewer than {0} {1}: {2} no intervals; {0} would give them"
+    notes, template = [], "fewer than {0} {1}: {2} no intervals; {0} would give them"
     has_indices = bool(len(indices))
     has_one_run = bool(len(split)) and split["runs"].min() < 2
     if has_indices and has_one_run:
@@ -174,7 +174,7 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
     if has_indices and method == "sobol":
         is_doubtful = indices["total"].notna() & indices["total_lo"].isna()
         if indices["samples"].min() < FEW_ROWS:
-            notes.append(few.format(FEW_ROWS, "base samples", "the indices have"))
+            notes.append(template.format(FEW_ROWS, "base samples", "the indices have"))
         elif not has_one_run and is_doubtful.any():
             notes.append(
                 f"{int(is_doubtful.sum())} of {len(indices)} rows of indices have no "
@@ -182,10 +182,10 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
                 "the parameters from none; these indices say nothing"
             )
     if has_indices and method == "morris" and indices["trajectories"].min() < FEWEST:
-        notes.append(few.format(FEWEST, "trajectories", "sigma has"))
+        notes.append(template.format(FEWEST, "trajectories", "sigma has"))
     if len(split) and 2 <= split["points"].min() < FEW_POINTS:
-        what = "the split of the variance has"
-        notes.append(few.format(FEW_POINTS, "points", what))
+        subject = "the split of the variance has"
+        notes.append(template.format(FEW_POINTS, "points", subject))
     return notes
 
 
@@ -225,7 +225,7 @@ def _morris_rows(
     paths, levels = result.paths, result.manifest.design.levels
     size = levels / (2 * (levels - 1))
     values = [dict(result.table.points[number].values) for number in points]
-    before, after, steps = [], [], []
+    values_before, values_after, steps = [], [], []
     for trajectory in sorted({int(part[1:].split(".")[0]) for part in parts}):
         names = [f"T{trajectory}.{step}" for step in range(len(paths) + 1)]
         if not all(name in parts for name in names):
@@ -233,12 +233,14 @@ def _morris_rows(
         rows = [parts[name] for name in names]
         moves = _moves(paths, [values[row] for row in rows])
         order = [moves[path] for path in paths]
-        before.append(y[[rows[step] for step, _ in order]])
-        after.append(y[[rows[step + 1] for step, _ in order]])
+        values_before.append(y[[rows[step] for step, _ in order]])
+        values_after.append(y[[rows[step + 1] for step, _ in order]])
         steps.append([size * sign for _, sign in order])
-    if len(before) < 2:
+    if len(values_before) < 2:
         return []
-    effects = morris_effects(np.stack(before), np.stack(after), np.array(steps))
+    effects = morris_effects(
+        np.stack(values_before), np.stack(values_after), np.array(steps)
+    )
     indices = zip(paths, effects.mu, effects.mu_star, effects.sigma, strict=True)
     return [
         {
@@ -259,12 +261,12 @@ def _moves(
     step moves."""
     moves: dict[str, tuple[int, int]] = {}
     unchanged = []
-    for step, (here, there) in enumerate(pairwise(trajectory)):
-        path = next((path for path in paths if here[path] != there[path]), None)
+    for step, (point, next_point) in enumerate(pairwise(trajectory)):
+        path = next((path for path in paths if point[path] != next_point[path]), None)
         if path is None:
             unchanged.append(step)
             continue
-        numbers = here[path], there[path]
+        numbers = point[path], next_point[path]
         is_number = all(isinstance(value, int | float) for value in numbers)
         moves[path] = step, -1 if is_number and numbers[1] < numbers[0] else 1
     for path in paths:

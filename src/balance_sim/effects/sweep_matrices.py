@@ -80,20 +80,20 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
         Quantity("effect", arm, o) for arm in result.arms[1:] for o in outcomes
     ]
     for quantity in quantities:
-        of, arm, outcome = quantity
+        statistic, arm, outcome = quantity
         y = matrix(arm, outcome)
-        if of == "effect":
+        if statistic == "effect":
             without = matrix(control, outcome)
             if FILTERED + outcome not in names:
                 spread = spread_over(y.T, without.T)
                 spread = np.maximum(spread, least_jump(outcome, result.steps))
-                same = [arm in alike[number] for number in points]
-                is_fixed = np.array(same) | fixed_beforehand(outcome)
+                is_alike = [arm in alike[number] for number in points]
+                is_fixed = np.array(is_alike) | fixed_beforehand(outcome)
                 spreads[quantity] = np.where(is_fixed, 0.0, spread)
             y = y - without
         if np.isnan(y).any():
             left_out.append(
-                f"{of} of {outcome} in {arm}: missing in some runs, no mean"
+                f"{statistic} of {outcome} in {arm}: missing in some runs, no mean"
             )
         else:
             matrices[quantity] = y

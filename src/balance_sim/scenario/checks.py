@@ -104,7 +104,8 @@ Findings = Iterator[Finding]
 
 
 class Rule(NamedTuple):
-    """A rule and the fields of a scenario that it reads, with spaces between them.
+    """A rule and what it reads: fields of a scenario, or key paths without the names of
+    rows, with spaces between them.
 
     row_wise : the section whose rows are right or wrong one by one
     of_arms : whether it holds of each arm too
@@ -116,9 +117,14 @@ class Rule(NamedTuple):
     of_arms: bool = True
 
     def is_touched(self, changed: Collection[str]) -> bool:
-        """Whether it reads one of the fields in which these key paths lie."""
-        heads = {path.partition(".")[0] for path in changed}
-        return not heads.isdisjoint(self.reads.split())
+        """Whether it reads a value at one of these key paths, or below or above it."""
+        reads = [f"{read}." for read in self.reads.split()]
+        paths = [f"{path}." for path in changed]
+        return any(
+            path.startswith(read) or read.startswith(path)
+            for path in paths
+            for read in reads
+        )
 
 
 def _missing(
@@ -425,10 +431,14 @@ RULES = (
     Rule(_span, "start end step_days"),
     Rule(_base_rate, "base_rate states"),
     Rule(_focal, "focal events start", of_arms=False),
-    Rule(_references, "plugins report groups states events accords"),
+    Rule(_references, "plugins report groups states.id events.accord accords.id"),
     Rule(_windows, "report", of_arms=False),
-    Rule(_company, "events", "events"),
-    Rule(_event_dates, "events start end", "events"),
+    Rule(
+        _company,
+        "events.kind events.principals events.guests events.targets events.host",
+        "events",
+    ),
+    Rule(_event_dates, "events.date start end", "events"),
     Rule(_years, "states outside start", "states"),
     Rule(_coordinates, "states", "states"),
     Rule(_measures, "states", "states"),
@@ -471,6 +481,7 @@ def findings_in(
         one of them is left out, unless its rows can be asked one by one
     """
     for rule in rules:
-        fields = {*rule.reads.split()} - {rule.row_wise}
+        heads = {read.partition(".")[0] for read in rule.reads.split()}
+        fields = heads - {rule.row_wise}
         if fields.isdisjoint(incomplete):
             yield from rule.check(scenario)

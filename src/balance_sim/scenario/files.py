@@ -118,35 +118,48 @@ class Sources:
         ScenarioError
             For what lies outside of the folder, cannot be read or is too large.
         """
-        hint, package = "write a path within the folder", _package_scenarios()
+        folder, path = self._sought(written, base, mark, key)
+        name = path.relative_to(folder).as_posix()
+        label = os.path.join(os.path.dirname(self.shown), name)
+        if folder != self.folder:
+            self.of_package.add(name)
+            label = shown(str(path), 200)
+        self.names[label] = name
+        if name not in self.files:
+            self.files[name] = self._read(path, mark, key, largest)
+        total = sum(map(len, self.files.values()))
+        if total > LARGEST_TOGETHER:
+            why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
+            raise refused(mark, key, "E005", why, "leave some rows out")
+        return ReadFile(name, label, self.files[name])
+
+    def _sought(
+        self, written: object, base: str, mark: Mark, key: str
+    ) -> tuple[Path, Path]:
+        """The folder of the scenario or of the package, and the path in it of a file
+        that another names; see `beside`."""
+        hint = "write a path within the folder"
         if not isinstance(written, str) or not written.strip():
             raise refused(mark, key, "E501", "expected the name of a file", hint)
+        package = _package_scenarios()
         homes = [(self.folder, self.folder / Path(base).parent)]
         if base in self.of_package:
             homes = [(package, package / Path(base).parent)]
-        elif key == "extends" and self.held is None and Path(written).name == written:
+        is_bare = Path(written).name == written
+        if key == "extends" and is_bare and self.held is None:
             homes.append((package, package))
         names = [written, f"{written}.yaml"] if key == "extends" else [written]
         places = [(folder, home / name) for folder, home in homes for name in names]
         present = [place for place in places if self._exists(place[1])]
         folder, path = [*present, *places][0]
-        normal = os.path.realpath if self.held is None else posixpath.normpath
-        real = Path(normal(path))
+        if self.held is None:
+            real = Path(os.path.realpath(path))
+        else:
+            real = Path(posixpath.normpath(path))
         if _OUTSIDE.match(written) or not real.is_relative_to(folder):
             why = f"`{shown(written)}` lies outside the scenario's folder"
             raise refused(mark, key, "E501", why, hint)
-        name = real.relative_to(folder).as_posix()
-        label = os.path.join(os.path.dirname(self.shown), name)
-        if folder != self.folder:
-            self.of_package.add(name)
-            label = shown(str(real), 200)
-        self.names[label] = name
-        if name not in self.files:
-            self.files[name] = self._read(real, mark, key, largest)
-            if sum(map(len, self.files.values())) > LARGEST_TOGETHER:
-                why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
-                raise refused(mark, key, "E005", why, "leave some rows out")
-        return ReadFile(name, label, self.files[name])
+        return folder, real
 
     def folder_of(self, name: str) -> Path:
         """The folder that a file's name is relative to."""

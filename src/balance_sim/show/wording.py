@@ -135,38 +135,38 @@ def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     return f"{effect}; {ci(lo, hi, places)}" if math.isfinite(lo) else effect
 
 
-def change_words(
-    effect: Mapping[Any, Any], without: float, with_event: float, subject: str
-) -> str:
+def change_words(row: Mapping[Any, Any], subject: str) -> str:
     """Return what an effect does to an expected number: `expected agreements rise from
-    23.5 to 23.6 (+0.1; ...)`.
+    23.50 to 23.62 (+0.12; ...)`.
 
     Parameters
     ----------
-    effect : with mean, lo, hi, mcse, and n paired replications
-    without, with_event : the number expected in the control arm and in the other
+    row : of `headline.effect_table`
     subject : what is counted
     """
-    mean, lo, hi, mcse = (float(effect[key]) for key in ("mean", "lo", "hi", "mcse"))
+    effect, lo, hi, mcse = (float(row[key]) for key in ("effect", "lo", "hi", "mcse"))
     if lo == hi == 0:
         return (
-            f"no effect on expected {subject}; {number(without, 1)} are expected with "
-            "and without it"
+            f"no effect on expected {subject}; {number(row['level'], 1)} are expected "
+            "with and without it"
         )
-    places = min(decimals(mcse, lo, hi), digits(mean))
-    control, treated = number(without, places), number(with_event, places)
+    places = min(decimals(mcse, lo, hi), digits(effect))
+    control, treated = (
+        number(row["control_level"], places),
+        number(row["level"], places),
+    )
     if math.isnan(lo):
         return (
             f"{control} {subject} without it and {treated} with it, in one "
             "replication, which gives no confidence interval"
         )
-    size = effect_words(mean, lo, hi, mcse)
+    size = effect_words(effect, lo, hi, mcse)
     if lo <= 0 <= hi:
         return (
             f"no detectable effect on expected {subject} ({size}); {control} are "
             "expected without it"
         )
-    verb = "rise" if mean > 0 else "fall"
+    verb = "rise" if effect > 0 else "fall"
     return f"expected {subject} {verb} from {control} to {treated} ({size})"
 
 

@@ -238,12 +238,12 @@ def _agent_batches(
 
     agent_class, batches = agent_class_named(str(options.model)), []
     windows = focal_windows(worlds)
-    own: Any = {"worlds": worlds, "agent_class": agent_class}
+    agent_options: Any = {"worlds": worlds, "agent_class": agent_class}
     for run in numbers.tolist():
         own_number = np.array([run], dtype=np.uint64)
         batch, prospect = Batch(own_number, options.recorder(worlds)), None
         for arm in arms:
-            model = BalanceModel(worlds.scenario, arm, seed, run=run, **own)
+            model = BalanceModel(worlds.scenario, arm, seed, run=run, **agent_options)
             look = batch.recorder.observer(arm)
             while model.why_ended is None:
                 look(model.world, model.state, model.view)

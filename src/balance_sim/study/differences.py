@@ -7,16 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def leaf_differences(
-    a: Any, b: Any, words: str = "{a!r} there, {b!r} asked for"
-) -> list[str]:
-    """Key paths at which two trees differ, with both values."""
-    return [
-        f"{path}: {words.format(a=left, b=right)}"
-        for path, left, right in differences(a, b)
-    ]
-
-
 def differences(
     a: Any,
     b: Any,
@@ -30,12 +20,12 @@ def differences(
     same: whether two leaves are. exact: keys have to be the same and lists go by place;
     else what is missing is null, and items of lists go by their names or ids where they
     have any."""
-    left, right = _as_mappings(a, b, exact=exact)
-    are_mappings = isinstance(left, dict) and isinstance(right, dict)
-    if are_mappings and not (exact and left.keys() != right.keys()):
-        for key in sorted({*left, *right}, key=str):
+    left_tree, right = _as_mappings(a, b, exact=exact)
+    are_mappings = isinstance(left_tree, dict) and isinstance(right, dict)
+    if are_mappings and not (exact and left_tree.keys() != right.keys()):
+        for key in sorted({*left_tree, *right}, key=str):
             below = f"{path}.{key}" if path else str(key)
-            pair = left.get(key), right.get(key)
+            pair = left_tree.get(key), right.get(key)
             yield from differences(*pair, below, same=same, exact=exact)
     elif not same(a, b):
         yield path, a, b

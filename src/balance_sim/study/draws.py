@@ -87,12 +87,6 @@ class Draws:
         """The first so many draws, or all there are; with the sha256 of all."""
         return replace(self, values=self.values[:count])
 
-    def without(self, paths: set[str]) -> Draws:
-        """The same draws without some columns."""
-        columns = [k for k, path in enumerate(self.paths) if path not in paths]
-        remaining = tuple(self.paths[k] for k in columns)
-        return replace(self, paths=remaining, values=self.values[:, columns])
-
 
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     """The scenario with the values of draw k, counted from 0; its arms follow.
@@ -311,9 +305,18 @@ def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
 def drawn_for(
     world: World, moved: dict[str, Floats], levels: Floats | None = None
 ) -> Drawn:
-    """Each replication's weights and levels in one arm. levels: (R,) factors; half of
-    ln of it goes to either side, which makes it a factor on rates where consent is
-    rare."""
+    """Each replication's weights and levels in one arm.
+
+    Parameters
+    ----------
+    world : World
+        of the arm
+    moved : mapping of (R,)
+        deviations by key path, from `deviations`
+    levels : (R,), optional
+        factors; half of ln of it goes to either side, which makes it a factor on rates
+        where consent is rare
+    """
     weights, shares, stated = {}, {}, world.rules.weights
     for name, weight in stated.items():
         path = f"theory.weights.{name}"

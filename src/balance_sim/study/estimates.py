@@ -72,8 +72,8 @@ def moments_of(values: Floats, runs: Ints) -> Moments:
     for part in np.split(values, edges):
         m, middle = len(part), float(part.mean())
         gap = middle - mean
-        within = float(((part - part.mean()) ** 2).sum())
-        squares += within + gap**2 * n * m / (n + m)
+        part_squares = float(((part - part.mean()) ** 2).sum())
+        squares += part_squares + gap**2 * n * m / (n + m)
         mean += gap * m / (n + m)
         n += m
     return Moments(n, mean, squares)
@@ -90,11 +90,11 @@ def quantiles(values: Floats, shares: Iterable[float]) -> list[float]:
 
 def spread_with(arm: Moments, control: Moments) -> float:
     """Standard deviation of an outcome over both arms together."""
-    n, both = arm.n + control.n, (arm, control)
+    n, arms = arm.n + control.n, (arm, control)
     if not n:
         return np.nan
-    middle = sum(part.n * part.mean for part in both) / n
-    squares = sum(part.squares + part.n * (part.mean - middle) ** 2 for part in both)
+    middle = sum(part.n * part.mean for part in arms) / n
+    squares = sum(part.squares + part.n * (part.mean - middle) ** 2 for part in arms)
     return float(np.sqrt(squares / n))
 
 

@@ -98,7 +98,23 @@ def prospect_of(
     """The probabilities that filtered estimates of these replications need.
 
     They depend on the day of an opportunity and on the agreement type alone: neither on
-    the arm nor on what happens in it, so they are worked out once for all arms."""
+    the arm nor on what happens in it, so they are worked out once for all arms.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    opportunities : Opportunities
+        of these replications, the same for all arms
+    windows : Windows
+        in which agreements are counted
+
+    Returns
+    -------
+    Prospect
+        probabilities of signature and of entry into force, (C,) of the opportunities,
+        and expected numbers of what is under way at the start
+    """
     world, day = worlds.reference, opportunities.day
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     shape = ladder.talks_shape[opportunities.kind]
@@ -135,7 +151,18 @@ def in_force_of(
 
 class TalksAtStart:
     """Talks under way at the start: those on record, and unobserved negotiations in
-    their steady state."""
+    their steady state.
+
+    Attributes
+    ----------
+    chance : (R or 1, P, M)
+        probability of unobserved negotiations, but for clocks that the record keeps
+        busy
+    on_record : (K,)
+        rows of the initial agreements that are in talks and have no fixed date
+    collapse : float
+        collapses a day
+    """
 
     def __init__(self, worlds: Worlds) -> None:
         self.world = worlds.reference
@@ -233,7 +260,18 @@ def _nodes(first: float, stop: float) -> Floats:
 
 @dataclass(frozen=True)
 class FilteredSums:
-    """Filtered sums of one arm's replications. `direction`: (P,) class of each dyad."""
+    """Filtered sums of one arm's replications.
+
+    Attributes
+    ----------
+    world, opportunities, simulated : of the arm
+    prospect : from `prospect_of`, the same for all arms
+    windows : in which agreements are counted
+    direction : (P,)
+        class of each dyad, an index into DIRECTIONS
+    runs : int
+        R, number of replications
+    """
 
     world: World
     opportunities: Opportunities

@@ -39,9 +39,9 @@ class Outcomes:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        parts = [table.select(["run", "arm"]).to_pandas() for table in tables(())]
+        frames = [table.select(["run", "arm"]).to_pandas() for table in tables(())]
         columns = {"run": np.int32, "arm": str}
-        front = pd.concat([pd.DataFrame(columns=[*columns]), *parts]).astype(columns)
+        front = pd.concat([pd.DataFrame(columns=[*columns]), *frames]).astype(columns)
         self._order = np.lexsort((front["run"], front["arm"]))
         self._front = front.iloc[self._order].reset_index(drop=True)
         self.runs = int(self._front["run"].nunique())
@@ -50,8 +50,8 @@ class Outcomes:
         self._rows = {
             arm: slice(*edges[place : place + 2]) for place, arm in enumerate(self.arms)
         }
-        held = max(CACHED_BYTES // max(8 * len(front), 1), 2)
-        self._cache: LRUCache[str, Floats] = LRUCache(held)
+        columns_held = max(CACHED_BYTES // max(8 * len(front), 1), 2)
+        self._cache: LRUCache[str, Floats] = LRUCache(columns_held)
         first = next(iter(tables(None)), None) if self.arms else None
         names = [] if first is None else first.column_names
         self.names = [name for name in names if name not in columns]
@@ -100,15 +100,23 @@ def day_axis(horizon: int) -> Ints:
     return np.unique(np.append(np.arange(0, horizon + 1, EVERY_DAYS), horizon))
 
 
-def fan(curves: Mapping[str, DayCounts], horizon: int) -> pd.DataFrame:
-    """Tidy: arm, day, mean, q05 ... q95, n. curves: by arm, (runs, days) how many
-    agreements were made by each day.
+def fan(curves: Mapping[str, Sequence[DayCounts]], days: Ints) -> pd.DataFrame:
+    """Tidy: arm, day, mean, q05 ... q95, n.
 
-    A quantile is the smallest count that a share of the runs does not exceed."""
+    A quantile is the smallest count that a share of the replications does not exceed.
+
+    Parameters
+    ----------
+    curves : mapping of sequence of (R, D)
+        by arm, block by block, how many agreements were made by each day
+    days : (D,)
+        after the focal date
+    """
     frames = [pd.DataFrame()]
-    for arm, counts in curves.items():
+    for arm, blocks in curves.items():
+        counts = np.concatenate(blocks) if blocks else np.empty((0, len(days)))
         if len(counts):
-            columns: dict[str, Any] = {"arm": arm, "day": day_axis(horizon)}
+            columns: dict[str, Any] = {"arm": arm, "day": days}
             columns["mean"] = counts.mean(axis=0)
             shares = [*QUANTILES.values()]
             lines = np.quantile(counts, shares, axis=0, method="inverted_cdf")

@@ -27,11 +27,11 @@ def checked_name(what: str, name: str, names: Iterable[str]) -> str:
     >>> checked_name("arm", "parade", ["parade", "no_parade"])
     'parade'
     """
-    known = list(names)
-    if name in known:
+    options = list(names)
+    if name in options:
         return name
-    near = did_you_mean(name, known)
-    hint = f"{near} " if near else ""
+    near_name = did_you_mean(name, options)
+    hint = f"{near_name} " if near_name else ""
     raise WrongRequest(
-        f"unknown {what} `{shown(name)}`; {hint}there are: {listed(known)}"
+        f"unknown {what} `{shown(name)}`; {hint}there are: {listed(options)}"
     )

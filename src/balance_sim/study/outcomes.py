@@ -27,6 +27,8 @@ ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
 """Measures of new agreements by direction: security agreements, and the agreements of
 all other kinds."""
+GROUP_MEASURES = ("relations", "hostility", "drawn_in", "drawn_in_war")
+"""Measures of a group of states towards the host."""
 FILTERED = "filtered_"
 """Begins the name of the column with the filtered estimate of a number of
 agreements."""
@@ -212,18 +214,12 @@ class Outcome:
         return self.of if self.measure == "accords" and self.of not in _WHOM else None
 
     @property
-    def stance(self) -> str | None:
-        """The stance of the states that are counted."""
-        is_of = (s for s in STANCES if self.of == s or self.of.startswith(f"{s}_"))
-        return next(is_of, None) if self.measure == "states" else None
-
-    @property
     def group(self) -> str | None:
         """The group of states that it is of, as the scenario's report names it."""
-        if self.stance is not None:
-            return self.of[len(self.stance) + 1 :] or None
-        is_of_group = self.measure in ("relations", "hostility", "drawn_in")
-        is_of_group = is_of_group or self.measure == "drawn_in_war"
+        if self.measure == "states":  # of a stance, and of a group but for `outside`
+            stance = next((s for s in STANCES if self.of.startswith(s)), "")
+            return self.of[len(stance) + 1 :] or None
+        is_of_group = self.measure in GROUP_MEASURES
         return self.of.removesuffix("_host") if is_of_group else None
 
     @property
@@ -322,8 +318,17 @@ def numbers_of_agreements(
     """Estimates of numbers of new agreements by the names of the outcomes that count
     them.
 
-    by_direction: by window, of each measure of COUNTS, (..., D); by_kind: (..., M),
-    within the longest window."""
+    Parameters
+    ----------
+    by_direction : mapping of ((..., D), (..., D))
+        by window, of each measure of COUNTS, by class of dyads
+    by_kind : (..., M)
+        by agreement type, within the longest window
+    kinds : collection of str
+        names of the types
+    longest : int
+        days of that window
+    """
     numbers: dict[str, Floats] = {}
     for window, measures in by_direction.items():
         for measure, values in zip(COUNTS, measures, strict=True):
@@ -339,8 +344,25 @@ def numbers_of_agreements(
 def outcomes_of(
     worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int
 ) -> dict[str, Floats]:
-    """(R,) each outcome that is counted. control: the same runs there; None leaves out
-    what compares with it."""
+    """Each outcome that is counted in the replications of an arm.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    made : AgreementRows
+        agreements of the arm's R replications
+    control : AgreementRows or None
+        those of the same replications in the control arm; None leaves out what
+        compares with them
+    runs : int
+        R
+
+    Returns
+    -------
+    dict of (R,)
+        by the outcomes' names, in the order of the tables' columns
+    """
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
     day, end, longest = world.focal_day, world.grid[-1], windows[-1]
     signed, effective = (days_after(days, day) for days in (made.signed, made.in_force))
@@ -397,7 +419,15 @@ def earlier_than_control(
     paired control run.
 
     The same: of the same run, dyad, kind, origin and opportunity, signed by the horizon
-    there too."""
+    there too.
+
+    Parameters
+    ----------
+    arm, control : AgreementRows
+        agreements of the same replications, K of the arm
+    days : int
+        whole days, at least
+    """
     in_arm, in_control = _identity(arm), _identity(control)
     order = np.argsort(in_control)
     if not len(order):

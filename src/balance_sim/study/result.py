@@ -330,9 +330,10 @@ class Result(StudyResult):
             sums = Store(self.folder).dyads(self.point, self.runs)
         return dyad_effects(sums, self.arms)
 
-    def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
-        """(runs, days) how many new security agreements of a direction, of all if None,
-        are signed by each day of `frames.day_axis`, an array an arm."""
+    def fan(self, direction: str | None = "counter") -> pd.DataFrame:
+        """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
+        direction, of all if None, that are signed by then; days as `frames.day_axis`
+        has them."""
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         days = day_axis(self.horizon)
         curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}
@@ -349,12 +350,7 @@ class Result(StudyResult):
                 counts = np.zeros((len(numbers), len(days) + 1), np.int16)
                 np.add.at(counts, (row[rows], day[rows]), 1)
                 curves[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
-        nothing = np.zeros((0, len(days)), np.int16)
-        return {arm: np.concatenate([nothing, *parts]) for arm, parts in curves.items()}
-
-    def fan(self, direction: str | None = "counter") -> pd.DataFrame:
-        """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
-        return fan(self.curves(direction), self.horizon)
+        return fan(curves, days)
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
@@ -399,16 +395,16 @@ def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> Non
         table = classes_of(result.scenario)
         if first.sha256 == table.sha256:
             continue
-        what = "measure outcomes on states in different roles"
+        reason = "measure outcomes on states in different roles"
         dyads = first.unlike(table)
         if dyads:
-            (a, b), direction, other = dyads[0]
-            what = (
+            (a, b), *directions = dyads[0]
+            left_class, right_class = (direction or "none" for direction in directions)
+            reason = (
                 f"count agreements by different class tables: {len(dyads):,} dyads "
-                f"differ, e.g. {a}-{b} ({direction or 'none'} left, {other or 'none'} "
-                "right)"
+                f"differ, e.g. {a}-{b} ({left_class} left, {right_class} right)"
             )
         raise WrongRequest(
-            f"{names[0]} and {name} {what}. Compare results of one scenario file: "
+            f"{names[0]} and {name} {reason}. Compare results of one scenario file: "
             "`--set` moves no class and no role"
         )

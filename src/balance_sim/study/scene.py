@@ -28,9 +28,26 @@ class EventRoles:
     """Who plays which part, of the focal event or of a placebo's. Positions in the
     arrays.
 
-    host, junior (the least capable principal beside the host) and third (the most
-    capable other one) are None where there is none. Groups and audiences hold those
-    outside the participants."""
+    Attributes
+    ----------
+    day : float
+        of the event, from the scenario's start
+    host : int or None
+    junior, third : int or None
+        the least capable principal beside the host, and the most capable other one
+    threatened : (n,)
+        which states the participants threaten
+    direction : (P,)
+        class of each dyad
+    wars : tuple of (int, int)
+        between others than the host
+    declared : tuple of (int, int, float)
+        the host's position between two states, 1 with the first
+    war_parties : tuple of int
+        participants at war, without the host
+    groups, audiences : mapping
+        by name, those outside the participants; and the reading of an audience
+    """
 
     day: float
     participants: tuple[int, ...]
@@ -314,7 +331,9 @@ def state_metrics(
 def metrics_of_host(
     scene: StateMetrics, cast: EventRoles, host: int, *, apart: bool
 ) -> dict[Outcome, Floats]:
-    """What a scene holds of the event's host."""
+    """What a scene holds of the event's host, (R,) each by outcome, without the
+    window: insecurity, defence, dependence, influence, and others' relations to it.
+    What a scenario lacks (wars, declared positions) has no entry."""
     view = scene.view
     room, agreeing = scene.room(host)
     lent = scene.influence(host).copy()

@@ -149,7 +149,7 @@ def course(
     """
     dyads = np.arange(len(world.first)) if dyads is None else dyads
     state, first = replace(start or at_start(world)), 0
-    asked, steady = _Asked(world, baseline, dyads), None
+    questions, steady = _Asked(world, baseline, dyads), None
     consents: list[Floats] = []
     gains: list[Floats] = []
     states: list[BlockState] = []
@@ -158,15 +158,17 @@ def course(
         consents, gains = [*shared.consent[:first]], [*shared.gain[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
-    for found, view in walk(world, baseline, state, first):
-        prospects = asked.prospects(view, state)
+    for span_state, view in walk(world, baseline, state, first):
+        prospects = questions.prospects(view, state)
         if steady is None:
-            steady = willingness(prospects, asked.steady).reshape(2, -1, asked.types)
-        u = willingness(prospects, asked.changing, steady.ravel())
+            steady = willingness(prospects, questions.steady).reshape(
+                2, -1, questions.types
+            )
+        u = willingness(prospects, questions.changing, steady.ravel())
         wanted = consent(u).reshape(steady.shape)
         consents.append(wanted[0] * wanted[1])
         gains.append(prospects.log_gain.reshape(steady.shape).sum(axis=0))
-        states.append(found)
+        states.append(span_state)
     assert steady is not None  # there is a span at least
     wants = np.stack(consents), np.stack(gains), steady
     return WillingnessOverTime(world, dyads, *wants, tuple(states))
@@ -178,8 +180,8 @@ def walk(
     """The state as each span from `first` on finds it, and what states then see; the
     state itself goes on with the spans."""
     for step in range(first, world.steps):
-        found, view = replace(state), perceive(world, state, step)
-        yield found, view
+        span_state, view = replace(state), perceive(world, state, step)
+        yield span_state, view
         close_step(world, baseline, state, view)
 
 
@@ -203,9 +205,9 @@ class _Asked:
     def prospects(self, view: View, state: BlockState) -> Prospects:
         """Both sides of all dyads in a view of one replication."""
         moment = view.world, self.baseline, view, state
-        run, asked = np.zeros_like(self.ego), (self.ego, self.alter, self.kind)
+        run, clocks = np.zeros_like(self.ego), (self.ego, self.alter, self.kind)
         kinds = self.types
-        return Prospects(*moment, run, *asked, kinds_each=kinds, mirrored=True)
+        return Prospects(*moment, run, *clocks, kinds_each=kinds, mirrored=True)
 
 
 def _alike(world: World, other: World) -> int:

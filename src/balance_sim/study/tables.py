@@ -127,8 +127,25 @@ def runs_table(
 def agreement_table(
     worlds: Worlds, arm: str, agreements: AgreementRows, runs: Keys
 ) -> pa.Table:
-    """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not
-    by the horizon."""
+    """One row an agreement, sorted by run, dyad, kind and date.
+
+    Parameters
+    ----------
+    worlds : Worlds
+        compiled arms
+    arm : str
+        its name
+    agreements : AgreementRows
+        of its replications
+    runs : (R,)
+        numbers of these
+
+    Returns
+    -------
+    pyarrow.Table
+        run, arm, a, b, kind, origin, direction, occasion, and whole days opened,
+        signed, in_force and ended; null: not by the horizon
+    """
     world, a = worlds.arms[arm], agreements
     order = np.lexsort((a.count, a.origin, a.opened, a.kind, a.dyad, a.run))
     a = a.take(order)
@@ -221,8 +238,22 @@ def dyad_table(
     """Sums of one block: a row an arm and dyad, or an arm and state, with an empty
     second code; no rows of zeros.
 
-    by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions
-    in `codes`."""
+    Parameters
+    ----------
+    by_arm : mapping of (R, P)
+        filtered numbers of agreements of each dyad
+    control : str
+        the control arm's name
+    codes : sequence of str
+        of the states
+    first, second : (P,)
+        the dyads' states as positions in `codes`
+
+    Returns
+    -------
+    pyarrow.Table
+        runs, arm, a, b and the columns of SUMS, in whole quanta
+    """
     names, n = (*codes, ""), len(codes)
     side_a = np.append(first, np.arange(n))
     side_b = np.append(second, np.full(n, n))
@@ -270,13 +301,22 @@ def summed(tables: Iterable[pa.Table]) -> dict[tuple[str, str, str], list[int]]:
 def dyad_effects(
     tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]
 ) -> pd.DataFrame:
-    """Tidy filtered effects by dyad and state: the columns of COLUMNS; a state's rows
-    have an empty `b`.
+    """Tidy filtered effects by dyad and state.
 
-    tables: sums of blocks, each with the number of its runs. arms: the control arm
-    first. mean: new agreements within the longest window, with its standard error; lo,
-    hi: Student's 95 % interval of the effect; z: effect over its standard error, 0
-    where both are 0."""
+    Parameters
+    ----------
+    tables : iterable of (table, int)
+        sums of blocks, each with the number of its runs
+    arms : sequence of str
+        the control arm first
+
+    Returns
+    -------
+    DataFrame
+        the columns of COLUMNS; a state's rows have an empty `b`. mean: new agreements
+        within the longest window, with its standard error; lo, hi: Student's 95 %
+        interval of the effect; z: effect over its standard error, 0 where both are 0
+    """
     import pandas as pd  # a worker has no use for it, and waits half a second for it
 
     blocks = [*tables]

@@ -10,6 +10,7 @@ open. A measure that a scenario cannot support says why.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ MECHANISMS = (
         "mediator credibility is lost",
         "down",
         -1,
-        states.mediation,
+        partial(states.of_host, mechanism="M5"),
         "change of the host's credibility between the sides of the war",
         "implied",
     ),
@@ -92,7 +93,7 @@ MECHANISMS = (
         "relations of Europe and the host worsen",
         "down",
         -1,
-        states.europe,
+        partial(states.of_host, mechanism="M6"),
         "change of Europe's mean relation to the host",
         "implied",
     ),
@@ -101,7 +102,7 @@ MECHANISMS = (
         "relations of Asia and the host worsen",
         "down, less for non-claimants",
         -1,
-        states.asia,
+        partial(states.of_host, mechanism="M7"),
         "change of Asia's mean relation to the host",
         "implied",
     ),
@@ -119,7 +120,7 @@ MECHANISMS = (
         "room for manoeuvre shrinks",
         "down",
         -1,
-        states.manoeuvre,
+        partial(states.of_host, mechanism="M9"),
         "change of the number of partners worth having that would agree",
     ),
     Mechanism(
@@ -127,7 +128,7 @@ MECHANISMS = (
         "net loss to the host",
         "loss",
         1,
-        states.net_loss,
+        partial(states.of_host, mechanism="M10"),
         "change of the host's insecurity",
     ),
     Mechanism(
@@ -161,7 +162,7 @@ MECHANISMS = (
         "neutrality gap",
         "wider",
         1,
-        states.neutrality,
+        partial(states.of_host, mechanism="M14"),
         "distance of the host's perceived position from its declared one",
         "implied",
     ),

@@ -31,6 +31,7 @@ from balance_sim.model.beliefs import members
 from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.model.streams import SHUFFLED_CLASSES, stream_seed
 from balance_sim.model.thinning import rates_at_start
+from balance_sim.study.outcomes import Outcome
 
 STRATA = 5
 SHUFFLES = 999
@@ -168,7 +169,7 @@ def visible(study: StudyData) -> MechanismEstimate:
     the focal event."""
     arms = [extra_arm("seen", level) for level in VISIBILITIES]
     study.need_extra(arms[0])
-    outcome = study.result.headline_outcome
+    outcome = Outcome("accords", "counter", study.long)
     columns = study.columns(outcome, study.reference, *arms, study.arm)
     effects, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
     value, lo, hi = elasticity(levels, effects)
@@ -185,7 +186,7 @@ def tense(study: StudyData) -> MechanismEstimate:
     low, high = (extra_arm("tension", factor) for factor in TENSIONS)
     study.need_extra(extra_arm("seen", VISIBILITIES[0]))
     need(low in study.result.extra_by_run.arms, NO_TENSION)
-    outcome = study.result.headline_outcome
+    outcome = Outcome("accords", "counter", study.long)
     is_smooth = study.smooth(outcome)
     arms = {low: low + CONTROL, study.arm: study.reference, high: high + CONTROL}
     effects = []
@@ -273,19 +274,10 @@ def joined(study: StudyData) -> MechanismEstimate:
     other_way = np.isin(world.second, hosts) & np.isin(world.first, guests)
     dyads = study.by_dyad(study.arm)
     total = dyads.total((one_way | other_way).astype(float))
-    return MechanismEstimate(*total, dyads.n, note=_seen_in_both_arms(study))
-
-
-def _seen_in_both_arms(study: StudyData) -> str:
-    """The note where no event of the day that has guests is dropped in the control arm,
-    and the focal event has none; else empty."""
     events = {event.id: event for event in study.scenario.events}
-    focal = events[study.scenario.focal]
-    others = {
-        event.id
-        for event in events.values()
-        if event.guests and event.date == focal.date
-    }
-    dropped = study.scenario.arms[study.reference].drop
-    is_kept = others.isdisjoint(dropped) and not focal.guests
-    return SEEN_WITH_HOST if is_kept else ""
+    day = events[study.scenario.focal].date
+    with_guests = {name for name in events if events[name].guests}
+    of_day = {name for name in with_guests if events[name].date == day}
+    is_kept = of_day.isdisjoint(study.scenario.arms[study.reference].drop)
+    note = SEEN_WITH_HOST if is_kept else ""
+    return MechanismEstimate(*total, dyads.n, note=note)

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
 NAN = float("nan")
+LACKING = {
+    "credibility": "no two states of the roster, the host apart, are at war",
+    "relations": "the scenario reports no such group",
+    "influence": "the focal event has fewer than three principals in the roster, one "
+    "of them its host",
+    "neutrality_gap": "the scenario declares no position of the host between two "
+    "disputants (`report.positions`)",
+}
+"""Why a study has no outcome of a measure."""
 
 
 @dataclass(frozen=True)
@@ -218,20 +227,16 @@ class StudyData:
     def of(self, measure: str, whom: str = "") -> PairedColumns:
         """Paired change of an outcome in the shortest window, the headline arm's from
         the control arm."""
-        outcome = Outcome(measure, whom, self.short).name
+        outcome = Outcome(measure, whom, self.short)
         having, control = self.columns(outcome, self.arm, self.reference).T
         is_alike = self.arm in self.result.alike
-        jump = least_jump(outcome, self.result.steps)
+        jump = least_jump(outcome.name, self.result.steps)
         return PairedColumns(having, control, self.smooth(outcome), is_alike, jump)
 
-    def has(self, measure: str, whom: str) -> bool:
-        """Whether the study holds an outcome in the shortest window."""
-        return Outcome(measure, whom, self.short).name in self.result.by_run.names
-
-    def smooth(self, outcome: str) -> bool:
+    def smooth(self, outcome: Outcome) -> bool:
         """Whether the study has a filtered estimate of an outcome, which is then read
         in its place."""
-        return FILTERED + outcome in self.result.by_run.names
+        return FILTERED + outcome.name in self.result.by_run.names
 
     def need_host(self) -> int:
         """The host's position in the arrays. Raises NoValue where the focal event names
@@ -245,16 +250,16 @@ class StudyData:
         why = "the extra arms were not run: the folder was begun without them"
         need(arm in self.result.extra_by_run.arms, why)
 
-    def columns(self, outcome: str, *arms: str) -> Floats:
+    def columns(self, outcome: Outcome, *arms: str) -> Floats:
         """(runs, arms) an outcome in several arms, extra ones too, over the runs that
         all have; its filtered estimate where there is one."""
-        name = FILTERED + outcome if self.smooth(outcome) else outcome
+        name = FILTERED + outcome.name if self.smooth(outcome) else outcome.name
+        why = f"the results lack the outcome `{outcome.name}`"
         columns: list[pd.Series[Any]] = []
         for arm in arms:
             is_own = arm in self.result.by_run.arms
             outcomes = self.result.by_run if is_own else self.result.extra_by_run
-            why = f"the results lack the outcome `{outcome}`: another version made them"
-            need(name in outcomes.names, why)
+            need(name in outcomes.names, LACKING.get(outcome.measure, why))
             columns.append(outcomes.of(arm, name))
         runs = reduce(pd.Index.intersection, [column.index for column in columns])
         return np.stack(

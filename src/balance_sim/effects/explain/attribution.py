@@ -168,9 +168,9 @@ class Coalitions:
             self.worth = np.zeros((runs, 1 << len(self.groups)))
         openings = []
         for sides in consent(mixed(self._arm_terms, terms, self.groups)):
-            both = sides.reshape(2, -1).T
+            consents = sides.reshape(2, -1).T
             thinned = step.thin, step.state, rows
-            openings.append(filtered(step.world, opportunities, *thinned, both))
+            openings.append(filtered(step.world, opportunities, *thinned, consents))
         for coalition, opening in enumerate(openings[:-1]):
             gained = (opening - openings[-1]) * self.signed[rows]
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
@@ -329,12 +329,12 @@ def attribute(
     groups = groups_for(worlds)
     question = _Question(worlds, arm, groups, outcome, result.seed, result.draws)
     batches = _batches(numbers, batch_runs(worlds.reference.n), workers)
-    parts: list[Floats] = []
+    batches_done: list[Floats] = []
     for rows in map_in_order(question, batches, workers, _batch_name, MEMORY_HINT):
-        parts.append(rows)
+        batches_done.append(rows)
         if progress:
-            progress(sum(map(len, parts)), len(numbers), 0)
-    columns = np.concatenate(parts)
+            progress(sum(map(len, batches_done)), len(numbers), 0)
+    columns = np.concatenate(batches_done)
     _refuse_other_numbers(result, numbers, control, columns[:, -1])
     return Attribution(
         arm,

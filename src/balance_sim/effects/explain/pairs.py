@@ -201,31 +201,33 @@ class Readings:
         kinds, sides = world.ladder.names, [world.codes.index(code) for code in dyad]
         date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
         stamp = {"arm": world.arm, "moment": moment, "date": date}
-        both = np.ones((len(state.runs), len(kinds)))
+        joint_consent = np.ones((len(state.runs), len(kinds)))
         for side, (i, j) in zip(dyad, (sides, sides[::-1]), strict=True):
-            run, kind = np.indices(both.shape).reshape(2, -1)
+            run, kind = np.indices(joint_consent.shape).reshape(2, -1)
             states = np.full(run.shape, i), np.full(run.shape, j)
-            asked = Prospects(world, worlds.baseline, view, state, run, *states, kind)
-            terms = account(asked)
+            prospects = Prospects(
+                world, worlds.baseline, view, state, run, *states, kind
+            )
+            terms = account(prospects)
             u = summed(terms)
             terms = terms | {U: u, CONSENT: consent(u)}
-            both = both * terms[CONSENT].reshape(both.shape)
+            joint_consent = joint_consent * terms[CONSENT].reshape(joint_consent.shape)
             for part, values in terms.items():
                 row = stamp | {"side": side, "part": part}
-                by_type = zip(kinds, values.reshape(both.shape).T, strict=True)
+                by_type = zip(kinds, values.reshape(joint_consent.shape).T, strict=True)
                 for agreement_type, column in by_type:
                     mean = {"kind": agreement_type, "value": float(column.mean())}
                     self.terms.append(row | mean)
             threat = view.adversaries[:, i].mean(axis=0)
             total = float(view.total[:, i].mean())
             order = np.lexsort((np.array(world.codes), -threat))[:MOST_FEARED]
-            for other in order[threat[order] > 0].tolist():
-                size = float(threat[other])
-                row = {"side": side, "adversary": world.codes[other]}
+            for adversary in order[threat[order] > 0].tolist():
+                size = float(threat[adversary])
+                row = {"side": side, "adversary": world.codes[adversary]}
                 share = {"threat": size, "share": size / total}
                 self.feared.append(stamp | row | share)
         place = world.dyad_index[*sides]
-        opening = both * openness_at(world, state.day)[place]
+        opening = joint_consent * openness_at(world, state.day)[place]
         yearly = opportunity_rate(world)[place]
         for agreement_type, a_year, column in zip(
             kinds, yearly, opening.T, strict=True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -113,13 +114,15 @@ def traced(
 
     world = worlds.arms[arm]
     common = worlds.baseline, opportunities, thinning(world, opportunities, None)
-    made = simulate(world, *common, seed, run, observe).agreements
-    parts = {}
+    agreements = simulate(world, *common, seed, run, observe).agreements
+    terms = {}
     for name in step_parts[0]:
         sides = [step[name].reshape(2, -1) for step in step_parts]
-        parts[name] = np.concatenate(sides, axis=1)
-    says_yes, under_way = consent(summed(parts)).T, np.concatenate(busy)
-    return Trace(arm, made, says_yes, under_way, parts, np.stack(feared), sorted(acts))
+        terms[name] = np.concatenate(sides, axis=1)
+    says_yes, under_way = consent(summed(terms)).T, np.concatenate(busy)
+    return Trace(
+        arm, agreements, says_yes, under_way, terms, np.stack(feared), sorted(acts)
+    )
 
 
 def rows_of_talks(
@@ -130,8 +133,8 @@ def rows_of_talks(
     new = made.origin == ORIGINS.index("new")
     opened = made.dyad[new], made.kind[new], made.count[new]
     wanted = set(zip(*(column.tolist() for column in opened), strict=True))
-    asked = opportunities.dyad, opportunities.kind, opportunities.count
-    keys = zip(*(column.tolist() for column in asked), strict=True)
+    opportunity_keys = opportunities.dyad, opportunities.kind, opportunities.count
+    keys = zip(*(column.tolist() for column in opportunity_keys), strict=True)
     return {key: row for row, key in enumerate(keys) if key in wanted}
 
 
@@ -263,7 +266,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         trace = traced(worlds, name, result.seed, number, opportunities)
         traces.append(trace)
         tables.append(_stored_agreements(result, number, worlds, trace))
-    answers = _Answers(worlds, opportunities, *traces)
+    answers = _Answers(worlds, opportunities, (traces[0], traces[1]))
     entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
     suffixes = ("_reference", "_arm")
     merged = tables[0].merge(
@@ -302,16 +305,21 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     }
 
 
+@dataclass(frozen=True)
 class _Answers:
-    """What both sides would say at each opportunity, in both arms."""
+    """What both sides would say at each opportunity, in the control arm and the arm.
 
-    def __init__(
-        self, worlds: Worlds, opportunities: Opportunities, control: Trace, arm: Trace
-    ) -> None:
-        self.worlds, self.opportunities = worlds, opportunities
-        self.control, self.arm = control, arm
-        self.rows = rows_of_talks(opportunities, control.made)
-        self.rows |= rows_of_talks(opportunities, arm.made)
+    rows: of the opportunities at which talks opened in either, by dyad, type and
+    count."""
+
+    worlds: Worlds
+    opportunities: Opportunities
+    traces: tuple[Trace, Trace]
+
+    @cached_property
+    def rows(self) -> dict[tuple[int, int, int], int]:
+        control, arm = (rows_of_talks(self.opportunities, t.made) for t in self.traces)
+        return control | arm
 
     def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, ...]:
         """Both arms' answers at the opportunity at which talks opened in either, the
@@ -320,16 +328,13 @@ class _Answers:
         dyad = int(world.dyad_index[world.codes.index(a), world.codes.index(b)])
         row = self.rows[dyad, world.ladder.names.index(kind), count]
         needs, answers = self.opportunities.needs[row].tolist(), []
-        for trace in (self.control, self.arm):
-            consent = trace.consent[row].tolist()
+        for trace in self.traces:
+            states = zip((a, b), trace.consent[row].tolist(), needs, strict=True)
+            first, second = (AskedState(*state) for state in states)
             world = self.worlds.arms[trace.arm]
             is_open = unbarred(world, self.opportunities, np.array([row]))[0]
-            sides = (
-                AskedState(a, consent[0], needs[0]),
-                AskedState(b, consent[1], needs[1]),
-            )
-            is_busy = bool(trace.busy[row])
-            answers.append(AskedDyad(trace.arm, is_busy, sides, not is_open))
+            answer = bool(trace.busy[row]), (first, second), not is_open
+            answers.append(AskedDyad(trace.arm, *answer))
         return tuple(answers)
 
     def feared(self, trace: Trace, a: str, b: str, day: dt.date) -> tuple[str, str]:
@@ -352,8 +357,10 @@ def _stored_agreements(
     frame, stored = _ordered(table.to_pandas(use_threads=False)), result.agreements
     is_stored = (stored["run"] == run[0]) & (stored["arm"] == trace.arm)
     if not _ordered(stored[is_stored])[list(frame.columns)].equals(frame):
-        what = f"run {run[0]} of {trace.arm} makes other agreements than in the results"
-        raise other_replications(result, what)
+        difference = (
+            f"run {run[0]} of {trace.arm} makes other agreements than in the results"
+        )
+        raise other_replications(result, difference)
     return frame
 
 
@@ -401,8 +408,12 @@ def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     for day, which in trace.acts:
         act, date = drawn[which], scenario.start + dt.timedelta(days=int(day))
         actors, targets = (act.state,), tuple(act.targets)
-        who: dict[str, Any] = {"kind": act.kind, "actors": actors, "targets": targets}
-        yield Entry(date, "provocation", "both", date, **who)
+        actors_and_targets: dict[str, Any] = {
+            "kind": act.kind,
+            "actors": actors,
+            "targets": targets,
+        }
+        yield Entry(date, "provocation", "both", date, **actors_and_targets)
 
 
 def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[Entry]:
@@ -414,12 +425,12 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
     control, arm = _dated(row, "_reference", start), _dated(row, "_arm", start)
     for step, date in (control | arm).items():
         control_date, arm_date = control.get(step), arm.get(step)
-        trace, suffix = answers.arm, "_arm"
+        trace, suffix = answers.traces[1], "_arm"
         if arm_date is None:
-            trace, suffix = answers.control, "_reference"
-        asked: tuple[AskedDyad, ...] = ()
+            trace, suffix = answers.traces[0], "_reference"
+        answered: tuple[AskedDyad, ...] = ()
         if step == "talks":
-            asked = answers.at(a, b, row["kind"], identity["occasion"])
+            answered = answers.at(a, b, row["kind"], identity["occasion"])
         moved: Mark = "both"
         if arm_date and control_date and arm_date != control_date:
             moved = "earlier" if arm_date < control_date else "later"
@@ -429,7 +440,7 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
             _mark(arm_date, control_date, moved),
             control_date,
             **identity,
-            asked=asked,
+            asked=answered,
             opened=row["opened" + suffix],
             signed=row["signed" + suffix],
             feared=answers.feared(trace, a, b, date),
@@ -437,24 +448,23 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
 
 
 def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
-    """The dated steps of one agreement within the replication, by name."""
-    opened, signed = row["opened" + suffix], row["signed" + suffix]
-    in_force, ended = row["in_force" + suffix], row["ended" + suffix]
-    end: What = "talks collapse"
+    """The dated steps of one agreement within the replication, by name. suffix: of the
+    arm's columns."""
+    names = ("opened", "signed", "in_force", "ended")
+    opened, signed, in_force, ended = (row[name + suffix] for name in names)
+    end: What = "collapse" if signed is not None else "talks collapse"
     if in_force is not None or row["origin"] == "in_force":
         end = "ended"
-    elif signed is not None:
-        end = "collapse"
-    dates: dict[What, dt.date] = {}
-    if opened is not None and row["origin"] == "new":
-        dates["talks"] = opened
-    if signed is not None and signed >= start:
-        dates["signed"] = signed
-    if in_force is not None and in_force >= start:
-        dates["in force"] = in_force
-    if ended is not None:
-        dates[end] = ended
-    return dates
+    steps: dict[What, dt.date | None] = {"talks": None, "signed": signed}
+    if row["origin"] == "new":
+        steps["talks"] = opened
+    steps |= {"in force": in_force, end: ended}
+    earliest = {"signed": start, "in force": start}
+    return {
+        step: date
+        for step, date in steps.items()
+        if date is not None and date >= earliest.get(step, date)
+    }
 
 
 def _mark(arm: object, control: object, both: Mark) -> Mark:

@@ -12,7 +12,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import clear, detected
+from balance_sim.show.headline import clear, detected, effect_table
 
 NAMES = 40  # letters of a title on a line
 
@@ -49,22 +49,16 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     the arm and in the control; and the PARTS of its expected effect, exact Shapley
     values (NaN: the arm lacks the focal event)
     """
-    if not result.finished or result.effects.empty:
+    table = effect_table(result, [result.headline_outcome])
+    if table.empty or len(result.arms) < 2:
         return pd.DataFrame()
-    effects, levels, channels = (
-        frame[frame["outcome"] == result.headline_outcome].set_index("arm")
-        for frame in (result.effects, result.levels, result.channels.table)
-    )
-    table = effects[["mean", "lo", "hi", "mcse", "n"]].rename(
-        columns={"mean": "effect"}
-    )
-    table = table.assign(
-        level=levels["mean"],
-        control_level=levels["mean"][result.reference],
-        **channels[list(PARTS)],
+    parts = result.channels.table
+    parts = parts[parts["outcome"] == result.headline_outcome]
+    table = table[table["role"] != "reference"].merge(
+        parts[["arm", *PARTS]], on="arm", how="left"
     )
     ordered = table.sort_values("effect", ascending=False, kind="stable")
-    return say.titled(ordered.reset_index(), result)
+    return ordered.reset_index(drop=True)
 
 
 def channel_words(table: pd.DataFrame) -> str:

@@ -19,6 +19,7 @@ from balance_sim.show.figures.sweeps import (
     headline_effects,
 )
 from balance_sim.show.headline import (
+    agreement_rows,
     channel_words,
     doubts,
     finding,
@@ -61,8 +62,8 @@ def _run(result: AnalysedResult) -> Content:
     if result.finished:
         sentences = channel_words(result), placebo_words(result.placebos.tests())
         content |= {
-            "agreements": tables.agreement_rows(result, result.arms),
-            "own": own_rows(result, result.arms),
+            "agreements": agreement_rows(result),
+            "own": own_rows(result),
             "sure": list(filter(None, sentences)),
             "doubts": doubts(result),
         }

@@ -16,7 +16,6 @@ import pandas as pd
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.setter import value_at
 from balance_sim.show import wording as say
-from balance_sim.show.headline import ROWS, direction_table
 from balance_sim.study.export import harmless_frame
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
@@ -86,19 +85,6 @@ def scheduled_rows(result: Result) -> Rows:
         dyad = say.dyad_name(names, row["a"], row["b"])
         cells = [str(row[key]) for key in ("name", "kind", "stage", "date")]
         rows.append([dyad, *cells])
-    return rows
-
-
-def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
-    """Return per arm and direction: expected number, effect, CI, Monte Carlo standard
-    error; the longest window."""
-    titles = say.arm_titles(result.scenario)
-    rows = []
-    for row in direction_table(result, arms).to_dict("records"):
-        is_control = row["arm"] == result.reference
-        effect = ["control", "", ""] if is_control else say.effect_cells(row)
-        expected = say.number(float(row["mean"]), 2)
-        rows.append([titles[row["arm"]], ROWS[row["direction"]], expected, *effect])
     return rows
 
 
