@@ -110,7 +110,7 @@ def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game
 
 
 def test_payoffs_that_were_changed_on_disk_are_worked_out_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One digit in game.json: `game` and `report` gave it as the payoff, and `verify` had not looked."""
+    """One digit in game.json: `game` and `report` gave it as the payoff."""
     monkeypatch.chdir(tmp_path)
     words = ["game", str(ROOT / "games" / "security_dilemma.yaml"), "--runs", "8", "--draws", "4", "--no-figures"]
     words += ["--workers", "1", "--out", "g", "--json"]

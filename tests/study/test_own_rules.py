@@ -160,7 +160,7 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     result = bs.run(scenario, runs=18, workers=2, out="a", terms=mine)
     assert result.digest == bs.run(scenario, runs=18).digest
     manifest = Store(Path("a")).manifest()
-    assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*(manifest.fingerprint.modules or {})} == {mine}
+    assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*manifest.fingerprint.modules} == {mine}
     parts = attribute(result, runs=8, outcome="accords_with_participant_300")
     assert parts.groups["own"] == ("own_feared",) and parts.worth[:, 1 << 5].any()
     job = job_of(manifest, scenario_of(manifest), AllowedCode())

@@ -106,8 +106,8 @@ def explain(
     else:
         document, lines = _attribution(result, runs, workers, arm)
         if not attribution:
-            dyads, more = _top_dyads(result, runs, arm)
-            document, lines = document | dyads, [*lines, "", *more]
+            dyads, dyad_rows = _top_dyads(result, runs, arm)
+            document, lines = document | dyads, [*lines, "", *dyad_rows]
     keep(result, document)
     options.answer(document, lines)
 

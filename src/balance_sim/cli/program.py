@@ -111,10 +111,10 @@ class Commands(click.Group):
         variable that is not set, is refused."""
         name, names = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in names:
-            evidence = [f"evidence {other}" for other in places("evidence")]
-            known = {line.rpartition(" ")[2]: line for line in [*evidence, *names]}
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean 'balance-sim {known[near[0]]}'?" if near else ""
+            evidence = [f"evidence {subcommand}" for subcommand in places("evidence")]
+            commands = {line.rpartition(" ")[2]: line for line in [*evidence, *names]}
+            near = difflib.get_close_matches(name, commands, n=1)
+            hint = f" Did you mean 'balance-sim {commands[near[0]]}'?" if near else ""
             ctx.fail(f"No such command '{name}'.{hint}")
         bare = [word for word in args if word.startswith("--") and word.endswith("=")]
         if bare or not all(word.strip() for word in args):
@@ -237,15 +237,15 @@ def _code_and_message(error: Exception) -> tuple[ExitCode, str]:
 
     if isinstance(error, BalanceSimError):
         return ExitCode(error.exit_code), str(error)
-    kept = "What was finished is kept: the same command goes on"
+    advice = "What was finished is kept: the same command goes on"
     if isinstance(error, MemoryError):
-        message = f"no memory is left. {kept} with fewer --workers."
+        message = f"no memory is left. {advice} with fewer --workers."
         return ExitCode.UNWRITABLE, message
     if isinstance(error, OSError):
         if error.errno in UNREADABLE and error.filename:
             name = shown(os.fsdecode(error.filename), 200)
             return ExitCode.BAD_INPUT, f"{name}: {error.strerror}"
-        return ExitCode.UNWRITABLE, f"cannot write: {error}. {kept}."
+        return ExitCode.UNWRITABLE, f"cannot write: {error}. {advice}."
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         if package in EXTRAS:

@@ -132,8 +132,8 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     if moment.startswith("+"):
         when = f"{moment.removeprefix('+')} days after the event"
     minds = [_mind_words(dyad, moment, side, names) for side in (dyad.a, dyad.b)]
-    asked = f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(minds)}."
-    yield from said(asked, width)
+    sentence = f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(minds)}."
+    yield from said(sentence, width)
     yield from said(_feared_words(dyad, moment, names), width)
     yield ""
     treated, control = (

@@ -258,10 +258,10 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         yield from said(sentence, width)
     if result.finished:
         yield from ["", *_arm_lines(result, width), ""]
-        own = own_rows(result)
+        own_lines = own_rows(result)
         heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
-        if own:
-            yield from [*table([heads, *own], "<<>", width=width), ""]
+        if own_lines:
+            yield from [*table([heads, *own_lines], "<<>", width=width), ""]
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
     yield from said(_failed_words(result), width)
@@ -333,7 +333,10 @@ def _failed_words(result: AnalysedResult) -> str:
         len(result.failed), "replication failed and is", "replications failed and are"
     )
     failure = result.failed[0]
-    reason = str(failure["traceback"]).strip().splitlines()[-1]
+    lines = str(failure["traceback"]).splitlines()
+    reason = [line for line in lines if line and not line[0].isspace()][-1]
+    name, colon, message = reason.partition(": ")
+    reason = f"{name.rpartition('.')[2]}{colon}{message}"
     return (
         f"{subject} left out of every number above. Replication {failure['run']}: "
         f"{say.printable(reason)}"

@@ -52,10 +52,10 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     table = effect_table(result, [result.headline_outcome])
     if table.empty or len(result.arms) < 2:
         return pd.DataFrame()
-    parts = result.channels.table
-    parts = parts[parts["outcome"] == result.headline_outcome]
+    shares = result.channels.table
+    shares = shares[shares["outcome"] == result.headline_outcome]
     table = table[table["role"] != "reference"].merge(
-        parts[["arm", *PARTS]], on="arm", how="left"
+        shares[["arm", *PARTS]], on="arm", how="left"
     )
     ordered = table.sort_values("effect", ascending=False, kind="stable")
     return ordered.reset_index(drop=True)

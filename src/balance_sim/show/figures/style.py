@@ -123,8 +123,8 @@ class FigureSpec:
         """Return the figure of a study; `table` where it was computed before."""
         numbers = self.table(study) if table is None else table
         numbers.attrs["draws"] = getattr(study, "draws", False)
-        more = {name: make(study) for name, make in self.more.items()}
-        return self(numbers, ax=None, **more)
+        tables = {name: make(study) for name, make in self.more.items()}
+        return self(numbers, ax=None, **tables)
 
     def __call__(
         self,

@@ -150,7 +150,7 @@ def _comparison(several: Comparison) -> Content:
     if pair is not None and len(pair.outcomes):
         outcomes = comparison.agreement_rows(pair.outcomes, several.titles)
         dyads = comparison.dyad_rows(pair.dyads, several.titles, tables.MOST_ROWS)
-    made = [tables.made_rows(study) for study in studies]
+    origins = [tables.made_rows(study) for study in studies]
     return {
         "title": " and ".join(names) if len(names) == 2 else ", ".join(names),
         "question": "; ".join(titles),
@@ -158,7 +158,7 @@ def _comparison(several: Comparison) -> Content:
         "inputs": inputs,
         "outcomes": outcomes,
         "dyads": dyads,
-        "made": list(zip(names, made, strict=True)),
+        "made": list(zip(names, origins, strict=True)),
         "failed_count": sum(len(study.failed) for study in studies),
     }
 
