@@ -50,7 +50,6 @@ def load_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
     drawn: bool = True,
 ) -> Scenario:
@@ -61,7 +60,6 @@ def load_scenario(
     path : of a YAML file, or the name of one in ./scenarios
     set : `key.path=value` texts laid over the file
     theory : a preset that replaces the file's
-    held : files by name, `path` among them, to read from instead of the disk
     calibrated : with the calibration that the file names, else as if it named none, and
         no posterior
     drawn : with the posterior that the file names, else as if it named none
@@ -81,7 +79,7 @@ def load_scenario(
     'no_parade'
     """
     scenario, problems = check_scenario(
-        path, set=set, theory=theory, held=held, calibrated=calibrated, drawn=drawn
+        path, set=set, theory=theory, calibrated=calibrated, drawn=drawn
     )
     if scenario is None:
         raise ScenarioError(errors_in(problems))
@@ -93,7 +91,6 @@ def check_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
     drawn: bool = True,
 ) -> tuple[Scenario | None, list[Diagnostic]]:
@@ -102,7 +99,7 @@ def check_scenario(
     label = shown(os.fspath(path), 200)
     problems = Diagnostics()
     try:
-        sources = Sources(path, held)
+        sources = Sources(path)
         label = sources.shown
         tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
         refuse_other_kind(tree, "scenario", label)
@@ -118,9 +115,8 @@ def check_scenario(
     ]  # who extends a shipped file cannot mend it
     if errors_in(problems) or scenario is None:
         return None, in_order(shown_problems, label)
-    if held is None:
-        folder = os.fspath(sources.folder_of(scenario.posterior.file))
-        scenario = scenario.model_copy(update={"folder": folder})
+    folder = os.fspath(sources.folder_of(scenario.posterior.file))
+    scenario = scenario.model_copy(update={"folder": folder})
     return scenario, in_order(shown_problems, label)
 
 

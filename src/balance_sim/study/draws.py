@@ -87,6 +87,12 @@ class Draws:
         """The first so many draws, or all there are; with the sha256 of all."""
         return replace(self, values=self.values[:count])
 
+    def without(self, paths: set[str]) -> Draws:
+        """The same draws without some columns."""
+        columns = [k for k, path in enumerate(self.paths) if path not in paths]
+        remaining = tuple(self.paths[k] for k in columns)
+        return replace(self, paths=remaining, values=self.values[:, columns])
+
 
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     """The scenario with the values of draw k, counted from 0; its arms follow.

@@ -99,7 +99,8 @@ def default_folder(
 
 
 class RunOptions(TypedDict, total=False):
-    """Options of a run of one scenario; `balance_sim.run` says what each is."""
+    """Options of a run of one scenario; `balance_sim.run` says what each is. client:
+    a Dask cluster instead of local processes; game: whose profiles the arms are."""
 
     precision: float | None
     arms: Sequence[str] | None
@@ -113,6 +114,8 @@ class RunOptions(TypedDict, total=False):
     draw_parameters: bool | str
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
     terms: str | None
+    client: Client | None
+    game: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -148,10 +151,12 @@ class PreparedRun:
 
     def store(self) -> InMemory | Folder:
         """Return where the tables of blocks go."""
-        entries = {
+        entries: dict[str, Any] = {
             "files": self.options.get("files") or {},
             "command": self.options.get("command", ""),
         }
+        if "game" in self.options:
+            entries["game"] = self.options["game"]
         if self.folder is None:
             return InMemory()
         manifest = manifest_of("run", self.job, self.rules, entries)
@@ -173,7 +178,7 @@ class PreparedRun:
                 blocks = missing(store.done().get(0, []), runs, size)
                 simulated += blocks
                 tasks = [Task(block) for block in blocks]
-                results = run_tasks(job, tasks, workers)
+                results = run_tasks(job, tasks, workers, options.get("client"))
                 count = runs - sum(map(len, blocks))
                 keep_results(store, results, (count, runs), options.get("progress"))
                 needed = runs
