@@ -31,8 +31,8 @@ from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.manifest import Manifest, Name, Sealed, Sha256, sealed
 from balance_sim.study.shards import Digest, sha256_of
-from balance_sim.study.store import Store, came_to_its_end, read_summary
-from balance_sim.study.sweep_result import SweepResult, combined
+from balance_sim.study.store import Store, read_summary
+from balance_sim.study.sweep_result import combined
 
 FORMAT = 4
 SUMMARY = "results/summary.json"
@@ -81,11 +81,12 @@ def package(folder: Path, out: Path | None = None) -> Path:
     """Write the archive of a finished study, by default `<folder>.zip` beside it. The
     same study, the same bytes.
 
-    Raises WrongRequest for an unfinished study, StoreDamaged for a damaged one,
-    CannotWrite."""
-    damage = verify(folder, sample=0).damage
-    if damage:
-        raise StoreDamaged(f"{damage[0].why}; give the study's own command again first")
+    Raises
+    ------
+    WrongRequest : for an unfinished study, and where there is such a file already
+    StoreDamaged : for a damaged one
+    CannotWrite : from the place of the archive
+    """
     path = out or folder.parent / f"{folder.resolve().name}.zip"
     if path.exists():
         raise WrongRequest(f"{path} is there already; choose another --out")
@@ -96,16 +97,23 @@ def package(folder: Path, out: Path | None = None) -> Path:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Return every member of the archive by its name. Raises WrongRequest for an
-    unfinished study."""
-    store = Store(folder)
-    manifest, summary = store.manifest(), read_summary(folder) or {}
-    study, _ = open_study(folder)
-    count = len(study.table.numbers()) if isinstance(study, SweepResult) else 1
-    if not came_to_its_end(summary, manifest.runs, count):
+    """Return every member of the archive of a finished study by its name.
+
+    Raises
+    ------
+    WrongRequest : for an unfinished study
+    StoreDamaged : for a damaged one
+    """
+    verified = verify(folder)
+    if verified.damage:
+        why = verified.damage[0]["why"]
+        raise StoreDamaged(f"{why}; give the study's own command again first")
+    if verified.digest is None:
         raise WrongRequest(
             f"{folder} is not finished: give its command again, then package it"
         )
+    manifest, summary = Store(folder).manifest(), read_summary(folder) or {}
+    study, _ = open_study(folder)
     results = results_of(folder)
     files = dict(results.files)
     for name, text in manifest.files.items():

@@ -84,7 +84,8 @@ def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
         _settle(figure)
         if file_format == "svg":
             no_stamp = {"Date": None, "Creator": None}
-            FigureCanvasSVG(figure).print_svg(sink, metadata=no_stamp)  # type: ignore[no-untyped-call]
+            vector: Any = FigureCanvasSVG(figure)
+            vector.print_svg(sink, metadata=no_stamp)
         else:
             canvas = FigureCanvasAgg(figure)
             canvas.draw()  # type: ignore[no-untyped-call]

@@ -42,6 +42,7 @@ from balance_sim.study.manifest import (
     write_manifest,
 )
 from balance_sim.study.shards import (
+    KEYS,
     RECORDS,
     TABLES,
     FailedRun,
@@ -61,8 +62,6 @@ LARGEST_SUMMARY = 256 << 20
 """Bytes that are read at most: 100 arms with 100 windows have some 120 MB."""
 CACHED_BYTES = 64 << 20
 """Bytes of tables of shards with several blocks that are held at once."""
-FIRST_COLUMN = "first"
-"""Of sums by dyad: the first replication of their block."""
 
 
 @dataclass(frozen=True)
@@ -359,11 +358,11 @@ class Store:
         """Return a block's rows of a table, of the first `runs` replications."""
         table = self._shard_table(stored.shard, name, columns)
         stop = stored.block.stop if runs is None else min(stored.block.stop, runs)
-        number = table[FIRST_COLUMN if name == "dyads" else "run"].to_numpy()
+        number = table[KEYS[name]].to_numpy()
         is_of_block = (number >= stored.block.first) & (number < stop)
         is_of_block &= table["point"].to_numpy() == stored.point
         rows = np.flatnonzero(is_of_block)
-        front = ["point", FIRST_COLUMN] if name == "dyads" else ["point"]
+        front = ["point", "first"] if name == "dyads" else ["point"]
         table = table.drop_columns(front)
         if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
             return table.slice(rows[0], len(rows))
@@ -442,7 +441,7 @@ def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
             table = result.tables.by_name[name]
             front = {"point": result.task.point}
             if name == "dyads":
-                front[FIRST_COLUMN] = result.task.block.first
+                front["first"] = result.task.block.first
             columns = {
                 key: pa.array(np.full(len(table), value, np.int32))
                 for key, value in front.items()
