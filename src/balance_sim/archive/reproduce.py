@@ -120,7 +120,7 @@ def read_archive(path: Path) -> Archived:
         raise BadArchive(f"{count:,} runs exceed {MOST_RUNS:,}")
     others = {name: files[name] for name in files if name not in PAPERS}
     digests = package.digest, package.agreements_digest
-    papers = with_papers(manifest, others, package.failed, package.took, digests)
+    papers = with_papers(manifest, others, package.failed, digests)
     for name in ("README.md", "requirements.txt"):
         if files.get(name) != papers[name]:
             raise BadArchive(f"{name} is not what the study gives")
