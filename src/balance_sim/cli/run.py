@@ -183,7 +183,16 @@ def _write(
     figures: bool,
 ) -> None:
     """Write summary, figures and report into the folder, where they are not there
-    already."""
+    already.
+
+    The folder is locked meanwhile, and looked at before and after: a shard that was
+    taken away in between ends with what is lost.
+
+    Raises
+    ------
+    FolderBusy : where another process writes there
+    StoreDamaged : for a shard that is lost
+    """
     from balance_sim.study.export import frame_csv
     from balance_sim.study.shards import REPORT
     from balance_sim.study.store import Store, read_summary

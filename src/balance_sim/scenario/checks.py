@@ -4,6 +4,11 @@ agreements, theory. What must hold of a single value stands in `schema`.
 A rule takes a scenario and yields what it finds wrong. `RULES` names what each reads,
 so that it is left out where that could not be read, and is asked again only where that
 was changed.
+
+A new rule is a generator of findings, a line in `RULES`, and a row of
+`tests/scenario/test_bad_input.py`. Its finding has a code (E: refused, W: a warning),
+the row or the section at fault, the field, what is wrong with the value in it, the next
+step, and the bound. Codes are for programs and stay; sentences may change.
 """
 
 from __future__ import annotations
@@ -134,7 +139,15 @@ def _missing(
     options: Collection[str],
     code: str = "E309",
 ) -> Findings:
-    """A finding for each name that is none of the options, with the nearest that is."""
+    """A finding for each name that is none of the options, with the nearest that is.
+
+    Parameters
+    ----------
+    subject, field : where the names stand
+    names : that are referred to
+    options : that there are
+    code : of the finding
+    """
     for name in names:
         if name not in options:
             why, hint = f"there is no `{name}`", did_you_mean(name, options)
@@ -187,7 +200,7 @@ def _focal(scenario: Scenario) -> Findings:
 
 def _references(scenario: Scenario) -> Findings:
     """What is named is there: plug-ins, groups and states of the report, agreements of
-    events."""
+    events. Codes of actors in rows are read with the roster (`actors.Names`)."""
     report, plugins = scenario.report, registry.places("summary")
     yield from _missing("plugins", "", scenario.plugins, plugins)
     yield from _missing("report", "groups", report.groups, scenario.groups, "E107")

@@ -195,11 +195,6 @@ def percent(share: float | None) -> str:
     return f"{value:.1f} %" if near_an_end else f"{value:.0f} %"
 
 
-def points(share: float, places: int = 1) -> str:
-    """Return a difference of shares in percentage points, with its sign: +2.5."""
-    return signed(100 * share, places)
-
-
 # -- words -----------------------------------------------------------------------------
 
 
@@ -358,23 +353,17 @@ def group_words(name: str) -> str:
 # -- tables of figures -----------------------------------------------------------------
 
 
-def role(result: Result, arm: str) -> str:
-    """Return which part an arm plays in a figure: `reference` (the control),
-    `headline` or `other`."""
-    if arm == result.reference:
-        return "reference"
-    return "headline" if arm == result.headline_arm else "other"
-
-
 def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
     """Return a figure's table with what is said of each row's `arm`.
 
-    Added are role; title; control (the control arm's title); treatment (what the
+    Added are role: which part the arm plays, `reference` (the control), `headline` or
+    `other`; title; control (the control arm's title); treatment (what the
     headline arm's effect is the effect of; empty without one); window (the longest).
     """
     titles, arm = arm_titles(result.scenario), result.headline_arm
+    roles = {arm: "headline", result.reference: "reference"}
     return table.assign(
-        role=[role(result, name) for name in table["arm"]],
+        role=[roles.get(name, "other") for name in table["arm"]],
         title=[titles[name] for name in table["arm"]],
         control=titles[result.reference],
         treatment="" if arm is None else treatment(result, arm),
