@@ -1,7 +1,11 @@
 """The program: its commands, imported when they are asked for, and what each failure
 ends with.
 
-Results go to stdout, everything else to stderr. Exit codes: see `ExitCode`.
+Results go to stdout, everything else to stderr. Exit codes: see `ExitCode`. A command
+parses its options, makes one call of the library, and prints lines or one JSON
+document (`options.answer`); it catches nothing. Whatever is raised ends in
+`Program.invoke`: errors of ours know their exit code, a bad input file has records with
+file, line and column, and all else is an internal error.
 """
 
 from __future__ import annotations
@@ -207,7 +211,13 @@ class Program(Commands):
 
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
-    """Print what went wrong, and return the exit code for it."""
+    """Print what went wrong, and return the exit code for it.
+
+    Parameters
+    ----------
+    error : that ended the command
+    as_json : print records on stdout, as `document_of_records` has them
+    """
     from balance_sim.scenario.diagnostics import BalanceSimError, InputError
 
     code, message = _code_and_message(error)

@@ -1,5 +1,10 @@
 """The finding of a run for the terminal: the effect in a sentence, the arms, the dyads,
-and what was scheduled anyway."""
+and what was scheduled anyway.
+
+Figures and pages are made of the same parts: `effect_table` has the level and the
+effect of any outcome in every arm, `furthest`, `clear` and `detected` say which rows of
+a table show an effect, and the sentences here stand in the report too.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +117,12 @@ def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows have an interval that excludes zero."""
+    """Return which rows have an interval that excludes zero.
+
+    Parameters
+    ----------
+    frame : with lo and hi; where these are not known, a row is not clear
+    """
     return (frame["lo"] > 0) | (frame["hi"] < 0)
 
 
@@ -129,7 +139,11 @@ def headline_row(result: Result) -> Row | None:
 
 
 def finding(result: AnalysedResult) -> str:
-    """Return the effect of the headline arm in a sentence, or why there is none."""
+    """Return the effect of the headline arm in a sentence, or why there is none.
+
+    It is the effect on counter-balancing security agreements within the longest window,
+    relative to the control arm, filtered where there is a filtered estimate.
+    """
     subject = f"{say.COUNTER} {say.within(result.window)}"
     if not result.finished:
         return "No replication finished, so there is nothing to report."
@@ -146,7 +160,11 @@ def finding(result: AnalysedResult) -> str:
 
 
 def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
-    """Return why there is next to no effect, where that follows from the scenario."""
+    """Return why there is next to no effect, where that follows from the scenario.
+
+    Asked for only where the effect is below NEXT_TO_NOTHING of the control arm's level,
+    since the world at the start has to be worked out for it.
+    """
     row = headline_row(result)
     if row is None or abs(row["effect"]) > NEXT_TO_NOTHING * row["control_level"]:
         return ()
@@ -157,7 +175,11 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
 
 def channel_words(result: AnalysedResult) -> str:
     """Return what the focal event's two channels make of the headline effect; empty
-    without the event."""
+    without the event.
+
+    They are exact Shapley values of the expected effect, in which partners stay as at
+    the start, so that their sum need not equal the simulated effect beside it.
+    """
     arm = result.headline_arm
     channels = arm and result.channels.of(arm, result.headline_outcome)
     if not channels:
@@ -191,7 +213,8 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
 
 
 def doubts(result: AnalysedResult) -> list[Doubt]:
-    """Return how sure the headline effect is, by rooms of the upper storey."""
+    """Return how sure the headline effect is, by rooms of the upper storey: of each
+    that has something to say, in the order of the registry."""
     answers = [doubt(result) for doubt in registry.parts("doubt").values()]
     return [doubt for doubt in answers if doubt is not None]
 
@@ -221,7 +244,8 @@ def _largest_words(result: AnalysedResult) -> str:
 
 
 def _scheduled_words(result: AnalysedResult) -> str:
-    """Return the agreements that were already scheduled."""
+    """Return the agreements that were already scheduled: they come on the same day in
+    every arm, so that no event has an effect on them."""
     names = say.state_names(result.scenario)
     pieces = []
     for row in result.scheduled.to_dict("records"):

@@ -75,7 +75,12 @@ def _keep_out_of_home() -> None:
 
 
 def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
-    """Return a figure as a PNG or an SVG file, without a date or a version in it."""
+    """Return a figure as a PNG or an SVG file, without a date or a version in it.
+
+    Parameters
+    ----------
+    file_format : `png`, at DOTS per inch on white, or `svg`, with its words as paths
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from PIL import Image

@@ -87,7 +87,12 @@ def _effects(studies: Sequence[tuple[str, Result, str | None]]) -> pd.DataFrame:
 
 
 def _effect_row(first: NamedArm, named: NamedArm, outcome: str) -> dict[Any, Any]:
-    """Return the effect of an arm, and how far it is from that of the first."""
+    """Return the effect of an arm, and how far it is from that of the first.
+
+    Raises
+    ------
+    WrongRequest : where the study does not have the outcome
+    """
     name, study, arm = named
     study.need(outcome)
     table = effect_table(study, [outcome])
@@ -97,7 +102,12 @@ def _effect_row(first: NamedArm, named: NamedArm, outcome: str) -> dict[Any, Any
 
 
 def _against(first: NamedArm, named: NamedArm, outcome: str) -> tuple[float, ...]:
-    """Return the difference of two mean effects, its error, and its 95 % CI."""
+    """Return the difference of two mean effects, its error, and its 95 % CI.
+
+    With common seeds the same replications are compared one by one, so that the error
+    they share drops out; filtered numbers vary smoothly and have Student's interval,
+    counts one with room for a jump that no replication has shown (`paired_interval`).
+    """
     filtered = FILTERED + outcome
     is_filtered = all(filtered in study.by_run.names for _, study, _ in (first, named))
     measured = filtered if is_filtered else outcome

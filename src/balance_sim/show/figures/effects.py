@@ -115,7 +115,12 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
     """Draw the parts of each arm's expected effect, stacked from zero, each to its own
-    side."""
+    side: those that lower the effect to the left, those that raise it to the right.
+
+    Parameters
+    ----------
+    heights : of the bars, in the order of the rows
+    """
     above, below = np.zeros(len(table)), np.zeros(len(table))
     for part, colour in PARTS.items():
         width = table[part].fillna(0.0).to_numpy(float)
@@ -247,7 +252,11 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 
 def _draw_strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
-    """Draw placebos as stacked dots and the event as a line with its words."""
+    """Draw placebos as stacked dots and the event as a line with its words.
+
+    Dots that fall into the same of BINS of the axis stand on each other, at the mean of
+    their effects.
+    """
     low, high = span
     is_event = rows["is_event"]
     effects = rows.loc[~is_event, "effect"].sort_values().reset_index(drop=True)

@@ -90,7 +90,8 @@ def factors_title(table: pd.DataFrame) -> str:
 
 
 def _factors_page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page with a panel a factor, three in a row."""
+    """Make a page with a panel a factor, three in a row, two of two or four; at most
+    MOST_PANELS."""
     count = min(table["factor"].nunique(), MOST_PANELS)
     columns = 2 if count in (2, 4) else min(count, 3)
     rows = -(-count // columns)
@@ -131,7 +132,11 @@ def _whose(table: pd.DataFrame) -> str:
 
 
 def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
-    """Draw the points of one factor and their means."""
+    """Draw the points of one factor and their means.
+
+    Words stand side by side in the order of the alphabet; the mean by value is left out
+    where each point has a value of its own.
+    """
     x = rows["value"]
     if not pd.api.types.is_numeric_dtype(x.infer_objects()):
         names = sorted(x.unique())

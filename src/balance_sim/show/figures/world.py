@@ -60,7 +60,8 @@ def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
 
 
 def reach_of(states: pd.DataFrame) -> float:
-    """Return the effect at which the colours end."""
+    """Return the effect at which the colours end, a quantile of the sizes of those
+    whose CI excludes zero; 1 where there are none."""
     sizes = states.loc[states["clear"], "effect"].abs()
     return float(sizes.quantile(REACH)) if len(sizes) else 1.0
 
@@ -81,7 +82,8 @@ def shades_of(states: pd.DataFrame) -> dict[str, str]:
 
 
 def _page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page for the part of the world that is shown."""
+    """Make a page for the part of the world that is shown, in its proportions, and no
+    higher than a screen."""
     west, east, south, north = table.attrs["layout"].box
     return style.panels(12.0, 2.0 + min(11.6 * (north - south) / (east - west), 8.5))
 
@@ -159,7 +161,7 @@ def _draw_land(
     colours: Mapping[str, str],
     outlined: Collection[str],
 ) -> None:
-    """Draw every country of the atlas; grey where it is not in the
+    """Draw the sea and every country of the atlas; grey where it is not in the
     roster, in black lines where its code is outlined."""
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path

@@ -92,7 +92,8 @@ def scheduled_rows(result: Result) -> Rows:
 
 
 def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
-    """Return name, title, and what an arm changes."""
+    """Return name, title, and what an arm changes of the scenario: events that it drops
+    and adds, and values that it sets."""
     rows = []
     for name in arms:
         arm = scenario.arms[name]
@@ -174,7 +175,11 @@ def failed_and_missing(study: Result | SweepResult) -> str:
 
 
 def made_rows(study: Result | SweepResult) -> Rows:
-    """Return how a run or a sweep was made, in a form that can be repeated."""
+    """Return how a run or a sweep was made, in a form that can be repeated.
+
+    A study that was never written into a folder has no command and no versions but that
+    of the program.
+    """
     scenario = study.scenario
     manifest = None if study.folder is None else Store(study.folder).read_manifest()
     rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
