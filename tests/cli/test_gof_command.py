@@ -138,7 +138,7 @@ def test_a_results_folder_against_what_came_after(place: Path) -> None:
             2,
             "too few to compare",
         ),
-        (("scenario.yaml", "--simulated", "simulated.csv"), 4, "line 2, column "),
+        (("scenario.yaml", "--simulated", "simulated.csv"), 4, "the scenario has no such state"),
         (("scenario.yaml", "--against", "none.csv"), 4, "none.csv"),
         (("none.yaml",), 4, "none.yaml"),
         (("scenario.yaml", "--runs", "1"), 2, "--runs"),

@@ -192,10 +192,10 @@ def test_what_was_interrupted_names_the_command_that_goes_on(tmp_path: Path) -> 
     play(
         load_game(DILEMMA), 4, out=tmp_path / "g", command=" ".join(["balance-sim", *words, "--scheduler", "tcp://x:1"])
     )
-    next((tmp_path / "g" / "runs").iterdir()).unlink()
+    next((tmp_path / "g" / "shards").iterdir()).unlink()
     found = status_of(tmp_path / "g")
     assert not found["finished"]
-    assert found["command"] == " ".join(["balance-sim", *words, "--seed", "1", "--out", str(tmp_path / "g")])
+    assert found["command"] == " ".join(["balance-sim", *words, "--out", str(tmp_path / "g")])
     done = CliRunner().invoke(main, found["command"].split()[1:], catch_exceptions=False)
     assert done.exit_code == 0 and status_of(tmp_path / "g")["finished"]
 

@@ -85,7 +85,7 @@ def test_workers_and_folders_change_nothing(game: Game, study: GameStudy, tmp_pa
     assert kept.result.digest == play(game, 10, 3).result.digest
     again = open_game(tmp_path / "g")
     assert again.game.as_plain() == game.as_plain() and again.result.digest == study.result.digest
-    assert not verify(tmp_path / "g", sample=None).damage
+    assert not verify(tmp_path / "g").damage
 
 
 def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game: Game, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game
 
 
 def test_payoffs_that_were_changed_on_disk_are_worked_out_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One digit in game.json: `game` and `report` gave it as the payoff, and `verify` had not looked."""
+    """One digit in game.json: `game` and `report` gave it as the payoff."""
     monkeypatch.chdir(tmp_path)
     words = ["game", str(ROOT / "games" / "security_dilemma.yaml"), "--runs", "8", "--draws", "4", "--no-figures"]
     words += ["--workers", "1", "--out", "g", "--json"]
@@ -121,6 +121,6 @@ def test_payoffs_that_were_changed_on_disk_are_worked_out_anew(tmp_path: Path, m
     assert CliRunner().invoke(main, ["report", "g"]).exit_code == 0
     assert "77.77" not in (tmp_path / "g" / "report.html").read_text(encoding="utf-8")
     told = CliRunner().invoke(main, ["verify", "g"])
-    assert told.exit_code == 6 and "game.json: not the bytes it was written with" in told.output
+    assert told.exit_code == 6 and "game.json: not as it was written" in told.output
     assert {**json.loads(CliRunner().invoke(main, words).stdout), "seconds": 0} == {**before, "seconds": 0}
     assert path.read_text(encoding="utf-8") == whole and not verify(tmp_path / "g").damage

@@ -92,7 +92,8 @@ def test_rules_that_are_not_asked_would_find_nothing(summit, data):
 
 
 def test_every_rule_reads_paths_that_there_are(summit):
-    fields = set(type(summit).model_fields)
+    fields = {f"{head}.{name}" for head, section in SECTIONS.items() for name in section.model.model_fields}
+    fields |= set(type(summit).model_fields)
     assert {read for rule in RULES for read in rule.reads.split()} <= fields
     assert rules_due(frozenset({"parameters", "theory", "kinds", "frailties.factor"})) == ()
     assert rules_due(frozenset({"event_kinds"})) and rules_due(frozenset({"events"}))

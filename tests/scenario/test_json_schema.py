@@ -47,19 +47,13 @@ def test_it_accepts_the_starter_and_the_small_world(world):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("schema: 1", "schema: 2"),
         ("question:", "questoin:"),
-        ("km: 0", "kmm: 0"),
         ("visibility: 1.0", "visibility: 1.2"),
-        ("visibility: 1.0", 'visibility: "1.0"'),
-        ("beta: 0.2", "betta: 0.2"),
         ("similarity: 0.4", "similarty: 0.4"),
         ("balance_of_threat", "balance_of_treat"),
-        ("reference: true", "refrence: true"),
         ("status: talks", "status: talking"),
         ("principals: [NATO]", "principals: NATO"),
         ("[30, 90, 365]", "[0.5]"),
-        ("title: A summit of three", "titel: A summit of three"),
     ],
 )
 def test_it_refuses_what_an_editor_can_see(world, old, new):

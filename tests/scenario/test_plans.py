@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from balance_sim.scenario.diagnostics import BalanceSimError, ScenarioError, refusal
+from balance_sim.scenario.diagnostics import ScenarioError, refusal
 from balance_sim.scenario.plans import Refuse, kind_of_file, read_plan
 from balance_sim.scenario.schema import Day, Strict
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -50,24 +50,22 @@ def test_a_plan_is_its_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "place"),
     [
-        ("runs: 0", r":2:7: error\[E203\] runs: 0 is outside 1..1000"),
-        ("run: 5", r":2:1: error\[E101\] run: unknown key `run`\n  help: did you mean `runs`\?"),
-        ("runs: many", r":2:7: error\[E201\] runs: expected integer, got text \"many\""),
-        ("first: 2001-02-30", r":2:8: error\[E209\] first: `2001-02-30` is not a date"),
-        ("ways: [sideways]", r":2:8: error\[E211\] ways\[0\]: `sideways` is none of ahead, forward$"),
-        ("ways: []", r":2:7: error\[E212\] ways: at least 1 needed, got 0"),
-        (
-            "runs: 50",
-            r":1:36: error\[E203\] cases\[0\].weight: 0.1 is more than the runs allow\n  help: give more",
-        ),
+        ("runs: 0", (2, 7, "E203", "runs")),
+        ("run: 5", (2, 1, "E101", "run")),
+        ("runs: many", (2, 7, "E201", "runs")),
+        ("first: 2001-02-30", (2, 8, "E209", "first")),
+        ("ways: [sideways]", (2, 8, "E211", "ways[0]")),
+        ("ways: []", (2, 7, "E212", "ways")),
+        ("runs: 50", (1, 36, "E203", "cases[0].weight")),
     ],
 )
-def test_every_mistake_has_its_place(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ScenarioError, match=said) as caught:
+def test_every_mistake_has_its_place(tmp_path: Path, text: str, place: tuple[int, int, str, str]) -> None:
+    with pytest.raises(ScenarioError) as caught:
         read(tmp_path, f"cases: [{{scenario: a.yaml, weight: 0.1}}]\n{text}\n")
-    assert isinstance(caught.value, BalanceSimError) and caught.value.exit_code == 4
+    assert [(one.line, one.col, one.code, one.path) for one in caught.value.problems] == [place]
+    assert caught.value.exit_code == 4
 
 
 def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from balance_sim.cli import main
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.files import Sources, shipped_files, shipped_root
-from balance_sim.scenario.load import check_scenario, load_scenario, scenario_files
+from balance_sim.scenario.load import check_scenario, load_scenario
 from balance_sim.scenario.plans import offered_files
 from click.testing import CliRunner
 
@@ -110,14 +110,6 @@ def test_a_file_in_any_folder_extends_a_shipped_scenario_by_its_name(empty: Path
     assert Path(mine.folder) / mine.posterior.draws == Path(below.folder) / below.posterior.draws
     (empty / "mine.yaml").write_text(WHAT_IF.replace("solomon_2022", "solomon_2022.yaml"), encoding="utf-8")
     assert load_scenario("mine.yaml").sha256 == mine.sha256
-
-
-def test_its_files_read_from_memory_give_the_same(empty: Path) -> None:
-    """As an archive of the study holds them: all under their names, in one folder."""
-    (empty / "mine.yaml").write_text(WHAT_IF, encoding="utf-8")
-    files = scenario_files(Path("mine.yaml"))
-    assert {"mine.yaml", "solomon_2022.yaml", "solomon_2022/states.csv"} <= {*files}
-    assert load_scenario("mine.yaml", held=files).sha256 == load_scenario("mine.yaml").sha256
 
 
 def test_a_file_beside_it_comes_before_the_shipped_one(empty: Path) -> None:

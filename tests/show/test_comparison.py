@@ -33,7 +33,7 @@ def test_the_excess_of_each_study_and_run_by_run_against_the_first() -> None:
     """Excesses by run: 1, 0, 1, 0 in the one, 0 in the other; runs that only one has do not count in between."""
     table = studies_table(beside(first=four_runs(), second=alike())).set_index("label")
     assert table["effect"].tolist() == [0.5, 0.0]
-    assert table["level"].tolist() == [1.0, 1.0]
+    assert table["control_level"].tolist() == [1.0, 1.0]
     assert table["n"].tolist() == [4, 30]
     expected = paired_interval(np.zeros(4), np.array([1.0, 0.0, 1.0, 0.0]), least=1.0)
     assert table.loc["second", ["against_first", "against_lo", "against_hi"]].tolist() == pytest.approx(

@@ -99,17 +99,14 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 
 def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> None:
     table = indices_table(sampled)
-    assert len(table) == 2 * 2  # factors, first and total
+    assert len(table) == 2 and [table["main"].iloc[0], table["other"].iloc[0]] == ["total", "first"]
     found = sensitivity(sampled, ["insecurity_threatened_300"]).indices
     row = found[(found["of"] == "effect") & (found["factor"] == "events.summit.visibility")].iloc[0]
-    bar = table[table["factor"] == "events.summit.visibility"].set_index("index")
+    drawn = table[table["factor"] == "events.summit.visibility"].iloc[0]
     for name in ("first", "total"):
-        np.testing.assert_array_equal(
-            bar.loc[name, ["value", "lo", "hi"]].to_numpy(float),
-            row[[name, f"{name}_lo", f"{name}_hi"]].to_numpy(float),
-        )
-        assert np.isnan(bar.loc[name, "lo"])  # eight samples are too few
-    assert (table["samples"] == 8).all()
+        names = [name, f"{name}_lo", f"{name}_hi"]
+        np.testing.assert_array_equal(drawn[names].to_numpy(float), row[names].to_numpy(float))
+        assert np.isnan(drawn[f"{name}_lo"])  # eight samples are too few
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
 
 
@@ -141,7 +138,7 @@ outcomes: [accords_counter_300]
     for name, column in (("effect", "mean"), ("lo", "lo"), ("hi", "hi")):
         assert table[name].tolist() == effects[column].tolist()
     levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
-    assert table["level"].tolist() == levels["mean"].tolist()
+    assert table["control_level"].tolist() == levels["mean"].tolist()
     assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("None of 2 studies shows")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
-from balance_sim.show.headline import direction_table, top_dyads
+from balance_sim.show.headline import agreement_rows, effect_table, top_dyads
 from balance_sim.stats.scores import exact_share
 from studies import SCENARIO, four_runs, study
 
@@ -90,11 +90,14 @@ def test_a_dyad_that_always_gains_is_detected() -> None:
 
 
 def test_directions_arm_by_arm() -> None:
-    table = direction_table(four_runs(), ("without", "with", "half"))
-    assert table["direction"].tolist() == ["counter", "with_participant", "other", "all"] * 3
-    row = table[(table["arm"] == "with") & (table["direction"] == "all")].iloc[0]
-    assert (row["mean"], row["effect"]) == (1.5, 0.5)
+    table = effect_table(four_runs(), ["accords_counter_365", "accords_all_365"])
+    assert table["arm"].tolist() == ["without", "with", "half"] * 2
+    row = table[(table["arm"] == "with") & (table["outcome"] == "accords_all_365")].iloc[0]
+    assert (row["level"], row["control_level"], row["effect"]) == (1.5, 1.0, 0.5)
     assert table.loc[table["arm"] == "without", "effect"].isna().all()
+    rows = agreement_rows(four_runs())
+    assert [row[0] for row in rows[::3]] == ["counter-balancing", "with a participant", "other", "all"]
+    assert rows[0][3] == "control"
 
 
 def test_top_dyads_are_those_that_can_be_detected_furthest_from_zero_first() -> None:

@@ -79,6 +79,6 @@ def test_terminal_escapes_are_not_printed() -> None:
     ],
 )
 def test_a_change_is_told_by_its_interval(mean: float, lo: float, hi: float, words: str) -> None:
-    effect = {"mean": mean, "lo": lo, "hi": hi, "mcse": 0.02, "n": 9}
-    assert change_words(effect, 2.0, 2.0 + mean, "pacts").startswith(words)
+    row = {"effect": mean, "lo": lo, "hi": hi, "mcse": 0.02, "control_level": 2.0, "level": 2.0 + mean}
+    assert change_words(row, "pacts").startswith(words)
     assert [within(days) for days in (365, 30, 1)] == ["within a year", "within 30 days", "within 1 day"]

@@ -154,21 +154,10 @@ def test_a_file_that_extends_another_is_as_written_itself(tmp_path: Path, lab) -
     assert classes_of(load_scenario(path)).participants == ("XAR", "XCO")
 
 
-def test_a_file_that_needs_a_setting_is_as_it_is_with_it(lab) -> None:
-    """Where the file alone is no scenario, there is nothing as written; points of it still have one table."""
-    text = lab.scenario_path.read_text().replace("focal: summit", "focal: parley")
-    lab.scenario_path.write_text(text)
-    with pytest.raises(ScenarioError):
-        load_scenario(lab.scenario_path)
-    mended = load_scenario(lab.scenario_path, set=["focal=summit"])
-    assert classes_of(mended).participants == ("XAR", "XBE")
-    assert classes_of(with_values(mended, OTHERS)) == classes_of(mended)
-
-
 def test_states_that_a_change_brings_in_are_refused(lab) -> None:
     """No value can bring one in; Python code can, and there is no class for its dyads: told, and not guessed."""
     scenario = lab.scenario
-    with pytest.raises(ScenarioError, match="`id` names the item and cannot be set"):
+    with pytest.raises(ScenarioError, match="E101"):
         with_values(scenario, {"states.XEL.id": "XFO"})
     states = (*scenario.states, scenario.states[0].model_copy(update={"id": "XFO"}))
     everyone = scenario.audiences["rest"].model_copy(update={"members": tuple(state.id for state in states)})
@@ -261,7 +250,7 @@ def test_a_sweep_over_participants_has_one_table(lab) -> None:
             if classes_of(lab.scenario).direction(row[0], row[1]) != row[2]
         ]  # fmt: skip
         assert len(agreements) and not wrong
-    assert not verify(result.folder, sample=None).damage
+    assert not verify(result.folder).damage
     wide = result.levels.query("arm == 'no_summit'").pivot(index="point", columns="outcome", values="mean")
     assert (wide.nunique(dropna=False) == 1).all()
 
@@ -286,7 +275,7 @@ def test_a_folder_keeps_the_table(lab) -> None:
     assert classes_of(again.scenario) == classes_of(small)
     assert again.digest == made.digest
     assert repr(measured(again)) == repr(measured(made))
-    assert not verify(out, sample=None).damage
+    assert not verify(out).damage
     archive = read_archive(package(out))
     assert classes_of(archive.scenario) == classes_of(small)
     assert reproduce(archive).how == "bits"
@@ -302,11 +291,11 @@ def test_a_changed_table_is_found(small: Scenario, tmp_path: Path) -> None:
     table = manifest["classes"]
     table["others"], table["threatened"] = sorted(table["others"] + table["threatened"]), []
     write_manifest(out, manifest)
-    with pytest.raises(StoreDamaged, match="`classes` is not a class table with its sha256"):
+    with pytest.raises(StoreDamaged, match="`classes`"):
         read_manifest(out)
     forged = replace(classes_of(small), threatened=tuple(table["threatened"]), others=tuple(table["others"]))
     write_manifest(out, manifest | {"classes": forged.as_dict()})
-    assert verify(out, sample=None).damage
+    assert verify(out).damage
 
 
 def test_a_table_without_a_state_of_the_scenario_is_refused(small: Scenario, tmp_path: Path) -> None:
@@ -317,5 +306,5 @@ def test_a_table_without_a_state_of_the_scenario_is_refused(small: Scenario, tmp
     manifest = read.plain()
     short = replace(classes_of(small), others=classes_of(small).others[1:], threatened=())
     write_manifest(out, manifest | {"classes": short.as_dict()})
-    with pytest.raises(StoreDamaged, match="`classes` lacks states"):
+    with pytest.raises(StoreDamaged, match="states that its class table lacks"):
         open_result(out)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from balance_sim.article.mechanisms.data import PairedColumns, ratio
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.stats.indices import (
     FEW_POINTS,
@@ -203,22 +202,6 @@ def test_the_exact_interval_of_a_share(n: int) -> None:
 # --- ratios, slopes and studies that share no luck (mechanisms, compare) ------------------------------
 
 
-def paired_means(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two effects of the same runs, of means 0.6 and 1.5, that share luck."""
-    luck = rng.normal(0, 0.6, n)
-    return luck + rng.normal(0.6, 0.7, n), luck + rng.normal(1.5, 0.7, n)
-
-
-def fieller(over: np.ndarray, under: np.ndarray) -> Bounds:
-    return ratio(PairedColumns.of(over, smooth=True), PairedColumns.of(under, smooth=True))[1:]
-
-
-def ratio_as_if_known(over: np.ndarray, under: np.ndarray) -> Bounds:
-    """Wrong: the lower mean taken as known."""
-    low, high = mean_interval(over)[2:]
-    return low / under.mean(), high / under.mean()
-
-
 def unlike(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Two studies with luck of their own, unlike spreads and sizes; the second mean is 0.5 lower."""
     return rng.poisson(2.5, n).astype(float), rng.poisson(2.0, 3 * n) * 1.0
@@ -232,11 +215,6 @@ def right_as_if_known(left: np.ndarray, right: np.ndarray) -> Bounds:
     """Wrong: only the left study's error."""
     low, high = mean_interval(left)[2:]
     return float(right.mean()) - high, float(right.mean()) - low
-
-
-def test_a_ratio_of_effects_is_held_at_the_nominal_rate() -> None:
-    assert passes(held(fieller, paired_means, 60, 0.4, DRAWS), DRAWS)
-    assert not passes(held(ratio_as_if_known, paired_means, 60, 0.4, DRAWS), DRAWS)
 
 
 def test_the_difference_of_two_studies_is_held_at_the_nominal_rate() -> None:
@@ -356,93 +334,6 @@ def test_bootstrap_intervals_of_sobol_indices_hold_them() -> None:
 
 
 MORRIS = ("mu", "mu_star", "sigma")
-
-
-def morris_draws(
-    draws: int, trajectories: int, noise: float, wrong: Callable[[str, Index, np.ndarray], Index]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """By measure: (3,) how many intervals hold the truth of each factor; as given, and made wrong.
-
-    Eight runs a point. All slopes are above zero, so mu star is mu; the first two factors act together."""
-    rng = np.random.default_rng(19)
-    acting = 0.8 / np.sqrt(12)  # the spread of the first two factors' effects
-    truth = {"mu": SLOPES, "mu_star": SLOPES, "sigma": np.array([acting, acting, 0.0])}
-    good, bad = ({name: np.zeros(3, int) for name in MORRIS} for _ in range(2))
-    for _ in range(draws):
-        step = rng.choice([-0.5, 0.5], (trajectories, 3))
-        y = np.empty((2, trajectories, 3, 8))
-        for k in range(3):
-            x = rng.random((trajectories, 3))
-            x[:, k] = x[:, k] / 2 + np.where(step[:, k] > 0, 0.0, 0.5)
-            for side in (0, 1):
-                y[side, :, k] = surface(x)[:, None] + rng.normal(0, noise, (trajectories, 8))
-                x[:, k] += step[:, k]
-        found = morris_effects(y[0], y[1], step)
-        effects = (y[1] - y[0]).mean(axis=2) / step
-        for name in MORRIS:
-            for k, one in enumerate(getattr(found, name)):
-                good[name][k] += one.low <= truth[name][k] <= one.high
-                other = wrong(name, one, effects[:, k])
-                bad[name][k] += other.low <= truth[name][k] <= other.high
-    return good, bad
-
-
-def halved(name: str, one: Index, effects: np.ndarray) -> Index:
-    return narrowed(one)
-
-
-@pytest.mark.parametrize("trajectories", [10, *(pytest.param(n, marks=pytest.mark.long) for n in (6, 40))])
-def test_intervals_of_morris_effects_hold_them(trajectories: int) -> None:
-    """500 draws. mu and mu star: 0.93 to 0.97 passes. sigma: 0.94 or more, of few trajectories near 1; where it is
-    zero the interval ends there. Half the length does not pass, of mu and mu star."""
-    good, cut = morris_draws(500, trajectories, 0.1, halved)
-    assert all(passes(count, 500, 0.93, 0.97) for count in good["mu"]), good
-    assert all(passes(count, 500, 0.93, 1.0) for count in (*good["mu_star"], *good["sigma"])), good
-    assert not any(passes(count, 500, 0.93, 1.0) for count in (*cut["mu"], *cut["mu_star"])), cut
-
-
-LEVELS_OF_POINTS: dict[str, tuple[Callable[[np.random.Generator, int], np.ndarray], float, float]] = {
-    "normal": (lambda rng, n: rng.normal(0, 1, (n, 1)) + rng.normal(0, 2, (n, 20)), 1.0, 4.0),
-    "no parameter": (lambda rng, n: rng.normal(0, 2, (n, 20)), 0.0, 4.0),
-    "even": (lambda rng, n: rng.uniform(-3, 3, (n, 1)) + rng.normal(0, 1, (n, 20)), 3.0, 1.0),
-    "skewed": (lambda rng, n: rng.exponential(1, (n, 1)) + rng.normal(0, 1, (n, 20)), 1.0, 1.0),
-    "counts": (lambda rng, n: rng.poisson(rng.uniform(0.2, 1.8, (n, 1)), (n, 20)) * 1.0, 1.6**2 / 12, 1.0),
-}
-"""Outcomes of n points, 20 runs each; the variance of their means, and the mean of their variances."""
-
-
-def split_draws(draws: int, points: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) how many intervals hold the parameters' variance, chance's and the share; and how many percentiles of
-    100 resamples of points do, as they were."""
-    draw, of_parameters, of_chance = LEVELS_OF_POINTS[name]
-    truth = (of_parameters, of_chance, of_parameters / (of_parameters + of_chance))
-    rng, good, wrong = np.random.default_rng(23), np.zeros(3, int), np.zeros(3, int)
-    for _ in range(draws):
-        y = draw(rng, points)
-        found = variance_split(y)
-        good += [one.low <= t <= one.high for one, t in zip((found.parameters, found.chance, found.share), truth,
-                                                            strict=True)]  # fmt: skip
-        drawn = y[rng.integers(0, points, (100, points))]
-        inside = drawn.var(axis=2, ddof=1).mean(axis=1)
-        means = drawn.mean(axis=2).var(axis=1, ddof=1) - inside / y.shape[1]
-        ends = np.quantile([means, inside, means / (means + inside)], [0.025, 0.975], axis=1).T
-        wrong += [low <= t <= high for (low, high), t in zip(ends, truth, strict=True)]
-    return good, wrong
-
-
-@pytest.mark.parametrize(
-    ("name", "points"),
-    [
-        ("no parameter", FEW_POINTS),
-        ("counts", 50),
-        *(pytest.param(name, FEW_POINTS, marks=pytest.mark.long) for name in ("normal", "even", "skewed", "counts")),
-    ],
-)
-def test_intervals_of_the_variance_split_hold_it(name: str, points: int) -> None:
-    """500 draws of 12 and of 50 points: 0.94 or more; percentiles of resampled points, as they were, do not pass."""
-    good, wrong = split_draws(500, points, name)
-    assert all(passes(count, 500, 0.94, 1.0) for count in good), good
-    assert points > 12 or not all(passes(count, 500, 0.94, 1.0) for count in wrong), wrong
 
 
 def test_few_rows_or_points_have_no_interval() -> None:

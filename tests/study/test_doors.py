@@ -88,7 +88,7 @@ def test_no_code_in_a_shards_description_is_run(small, tmp_path: Path) -> None:
     fields = [field.with_metadata(brought) for field in table.schema]
     content = encode(table.cast(pa.schema(fields, metadata={b"pandas": payload})))
     forge(shard, "runs", content)
-    for words in (["verify", str(out), "--all"], ["export", str(out)], ["explain", str(out)]):
+    for words in (["verify", str(out)], ["export", str(out)], ["explain", str(out)]):
         ended = CliRunner().invoke(main, words)
         assert "Traceback" not in ended.output and "internal error" not in ended.output, ended.output
         assert not opened.exists()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.effects.direct import Along, StepOfArm, along_control, direct
+from balance_sim.effects.direct import Along, StepOfArm, along_control
 from balance_sim.effects.explain import explain, explained
 from balance_sim.effects.explain.attribution import (
     GROUPS,
@@ -24,7 +24,7 @@ from balance_sim.effects.explain.attribution import (
     attribute,
     mixed,
 )
-from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads, leading_dyads
+from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
 from balance_sim.effects.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -45,17 +45,15 @@ from balance_sim.model.willingness import (
     willingness,
 )
 from balance_sim.scenario import load_scenario, new_scenario, with_values
-from balance_sim.scenario.errors import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import dyad_answer
 from balance_sim.stats.intervals import mean_interval
-from balance_sim.stats.variance import alone_and_last, shapley
+from balance_sim.stats.variance import shapley
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
-from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.result import Result
 from balance_sim.study.scene import focal_roles
-from balance_sim.study.tables import BlockTables
 from click.testing import CliRunner
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -127,15 +125,6 @@ def test_shapley_values_are_the_mean_over_all_orders(players: int) -> None:
     assert shapley(worth).sum() == pytest.approx(worth[-1] - worth[0], abs=1e-12)
 
 
-def test_the_glove_game_and_a_null_player() -> None:
-    """One left glove, two right ones, and one who has none: 2/3, 1/6, 1/6, 0 (Shapley 1953; textbook case)."""
-    worth = np.array([float(bool(m & 1) and bool(m & 6)) for m in range(16)])
-    np.testing.assert_allclose(shapley(worth), [2 / 3, 1 / 6, 1 / 6, 0], atol=1e-15)
-    alone, last = alone_and_last(worth)
-    assert alone.tolist() == [0, 0, 0, 0]
-    assert last.tolist() == [1, 0, 0, 0]
-
-
 def test_every_term_is_in_one_group_or_fixed() -> None:
     placed = [term for terms in GROUPS.values() for term in terms]
     placed += [name for name, term in TERMS.items() if term.reads == "facts"]
@@ -168,14 +157,6 @@ def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attributi
     assert (found.worth[:, 0] == 0).all()
     table = found.table.set_index("group")
     assert table.loc["patron", ["value", "mcse", "lo", "hi", "alone", "last"]].tolist() == [0] * 6
-
-
-def test_all_groups_together_are_the_direct_effect(worlds: Worlds, found: Attribution) -> None:
-    along, arms = direct(worlds, SEED, np.arange(RUNS, dtype=np.uint64), (ARM,))
-    level = levels(worlds, along, [along.control.consent, arms[ARM].consent])
-    np.testing.assert_allclose(found.direct, level[1] - level[0], rtol=0, atol=1e-12)
-    assert (found.direct > 0).all()
-    assert 0 < found.feedback.mean() < 2 * found.direct.mean()  # the pace of talks above all
 
 
 def test_each_coalition_is_that_of_accounts_put_together_term_by_term(worlds: Worlds, found: Attribution) -> None:
@@ -367,16 +348,6 @@ def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
         attribute(other, runs=3)
 
 
-def test_results_of_an_earlier_version_lack_what_is_attributed(result: Result) -> None:
-    blocks = [
-        BlockTables(runs.select([n for n in runs.column_names if not n.startswith(FILTERED)]), agreements, runs)
-        for runs, agreements in result.blocks()
-    ]
-    old = replace(result, folder=None, memory=tuple(blocks))
-    with pytest.raises(LacksOutcome, match="no outcome `filtered_accords_counter_365`: run the scenario again"):
-        attribute(old)
-
-
 def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
     dyad = explain_dyads(result, [("KOR", "JPN")], run=4)[0]
     assert (dyad.a, dyad.b) == ("JPN", "KOR")
@@ -418,17 +389,6 @@ def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Res
     assert len(levels) == 2 and 0.0 not in levels
 
 
-def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Result) -> None:
-    leading = leading_dyads(result, ARM, 4)
-    dyads = result.dyads[result.dyads["arm"] == ARM].set_index(["a", "b"])
-    sure = dyads[(dyads["lo"] > 0) | (dyads["hi"] < 0)]["effect"].abs()
-    assert sorted(sure, reverse=True)[:4] == [sure[dyad] for dyad in leading]
-    dyad = explain_dyads(result, leading[:1], runs=2)[0]
-    assert dyad.window == 365 and len(dyad.shares) == 1
-    for name, value in dyad.shares.iloc[0].items():
-        assert value == dyads.loc[leading[0], name]
-
-
 def test_a_dyad_signs_in_as_many_replications_as_are_stored_and_is_answered_by_name(result: Result) -> None:
     dyad = explain_dyads(result, [("AUS", "JPN")], runs=2)[0]
     lines, signing = list(dyad_answer(dyad, result.scenario, 80)), dyad.signing
@@ -445,18 +405,6 @@ def test_a_dyad_signs_in_as_many_replications_as_are_stored_and_is_answered_by_n
             and 1 <= (row["signed"] - date(2025, 9, 3)).days <= 365
         }
         assert len(signed) == count
-
-
-def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result: Result) -> None:
-    """A declaration is likelier and is not counted in the effect; `kind` still asks for it."""
-    dyad = explain_dyads(result, [("AUS", "JPN")], runs=1)[0]
-    start = dyad.rates[(dyad.rates["moment"] == "start") & (dyad.rates["arm"] == result.reference)]
-    rate = start.set_index("kind")["rate"]
-    secure = [kind for kind, one in result.scenario.kinds.items() if one.security]
-    assert rate.idxmax() == "political_declaration"
-    assert dyad.kind == rate[secure].idxmax()
-    asked = explain_dyads(result, [("AUS", "JPN")], kind="political_declaration", runs=1)[0]
-    assert asked.kind == "political_declaration"
 
 
 def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:

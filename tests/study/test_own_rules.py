@@ -11,7 +11,7 @@ from typing import Any
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.archive.verify import AllowedCode, job_of
+from balance_sim.archive.reproduce import AllowedCode, job_of
 from balance_sim.cli import main
 from balance_sim.effects.explain.attribution import attribute
 from balance_sim.model.own import events, terms
@@ -160,7 +160,7 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     result = bs.run(scenario, runs=18, workers=2, out="a", terms=mine)
     assert result.digest == bs.run(scenario, runs=18).digest
     manifest = Store(Path("a")).manifest()
-    assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*(manifest.own_code or {})} == {mine}
+    assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*manifest.fingerprint.modules} == {mine}
     parts = attribute(result, runs=8, outcome="accords_with_participant_300")
     assert parts.groups["own"] == ("own_feared",) and parts.worth[:, 1 << 5].any()
     job = job_of(manifest, scenario_of(manifest), AllowedCode())

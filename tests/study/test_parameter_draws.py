@@ -207,7 +207,7 @@ def test_draws_of_another_scenario_other_priors_or_another_table_are_refused(cop
     ("values", "path"),
     [
         ({"draws": "../posterior.csv.gz"}, "draws"),
-        ({"count": "many"}, "posterior.count"),
+        ({"count": "many"}, "count"),
     ],
 )
 def test_a_head_is_read_strictly(copy: Path, values: dict[str, object], path: str) -> None:

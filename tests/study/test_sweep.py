@@ -353,4 +353,4 @@ def test_no_formula_in_the_tables_of_a_sweep(lab) -> None:
         with open(lab.folder / table, newline="") as file:
             titles = {row["title"] for row in csv.DictReader(file)}
         assert titles == {"'=1+1", "'@x", "'+x", "'-x", "plain"}, table
-    assert not verify(lab.folder / "out", sample=None).damage
+    assert not verify(lab.folder / "out").damage

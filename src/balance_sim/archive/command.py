@@ -15,58 +15,25 @@ from balance_sim.cli.program import ExitCode
 if TYPE_CHECKING:
     from balance_sim.archive.verify import Verified
 
-NOT_CHECKED = "not checked: figures and pages, which `plot` and `report` draw anew"
 NEXT_STEP = "give the study's own command again, which simulates damaged blocks anew"
 
 
 @click.command()
 @click.argument("results", type=options.PATH)
-@click.option(
-    "--sample",
-    type=click.IntRange(min=0),
-    default=4,
-    show_default=True,
-    help="Blocks of which a part is run again; 0: none.",
-)
-@click.option("--all", "whole", is_flag=True, help="Run every block again, whole.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, options.MOST_WORKERS),
-    default=1,
-    show_default=True,
-    help="Worker processes.",
-)
-@options.study_model_option
-@options.study_outcomes_option
 @options.json_option
 @options.terms_option
 @click.pass_context
-def verify(
-    ctx: click.Context,
-    results: Path,
-    sample: int,
-    whole: bool,
-    workers: int,
-    model: str | None,
-    own: str | None,
-) -> None:
-    """Check every file in RESULTS against its checksum and keys, and run a sample of
-    blocks again.
+def verify(ctx: click.Context, results: Path) -> None:
+    """Check every file in RESULTS against its checksum; and summary and tables against
+    what the replications give.
 
-    Compared bit for bit; the sample is another at each call. Summary and tables are
-    worked out again; figures and reports are not, and are named as not checked. Exit
-    code 6 if something is damaged, with its name: the study's own command simulates it
-    again."""
+    Figures and reports are not checked. Exit code 6 if something is damaged, with its
+    name: the study's own command simulates it again. `balance-sim reproduce RESULTS`
+    runs the whole study again and compares."""
     from balance_sim.archive.verify import verify as check_folder
 
     _refuse_forecasts(results)
-    verified = check_folder(
-        results,
-        sample=None if whole else sample,
-        model=model,
-        outcomes=own,
-        workers=workers,
-    )
+    verified = check_folder(results)
     options.answer(verified.as_dict, lambda: _verified_lines(verified), indent=2)
     if verified.damage:
         ctx.exit(ExitCode.DAMAGED)
@@ -88,14 +55,9 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     terminal are written out."""
     from balance_sim.scenario.diagnostics import escaped
 
-    notes = [f"note: {note}" for note in verified.notes]
-    notes += [f"damaged: {damage.why}" for damage in verified.damage]
-    notes.append(NOT_CHECKED)
-    for note in notes:
+    for note in [*verified.notes, *(row["why"] for row in verified.damage)]:
         click.echo(escaped(note), err=True)
-    size = f"{verified.blocks:,} blocks, {verified.runs:,} runs"
-    again = f"{verified.runs_again:,} runs of {len(verified.rerun):,} blocks run again"
-    yield escaped(f"{verified.folder}: {verified.study}, {size}; {again}")
+    yield f"{verified.study}: {verified.blocks:,} blocks, {verified.runs:,} runs"
     if verified.damage:
         click.echo(f"damaged: {len(verified.damage)}; {NEXT_STEP}", err=True)
     else:
@@ -147,7 +109,7 @@ def reproduce(
     model: str | None,
     own: str | None,
 ) -> None:
-    """Run the study in ARCHIVE again and compare digests.
+    """Run the study in ARCHIVE, or in a results folder, again and compare digests.
 
     The archive is checked whole before anything is run; no code in it is run. Exit
     code 4 if it is refused, 6 if something else came out."""

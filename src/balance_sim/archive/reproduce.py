@@ -24,37 +24,38 @@ from balance_sim.archive.package import (
     SUMMARY,
     Package,
     Results,
+    files_of,
     results_of,
     with_papers,
 )
-from balance_sim.archive.verify import (
-    ROUNDING,
-    AllowedCode,
-    frame_difference,
-    job_of,
-    made_on,
-    refuse_other_version,
-)
+from balance_sim.model.own.fingerprint import CodeFingerprint
+from balance_sim.model.own.terms import reference_of_rule
 from balance_sim.scenario import with_values
+from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.differences import differences
-from balance_sim.study.folder import Folder, scenario_of
+from balance_sim.study.folder import Folder, refuse_code, scenario_of
 from balance_sim.study.jobs import Job, Task, TaskResult
-from balance_sim.study.machine import arithmetic_here
+from balance_sim.study.machine import arithmetic, arithmetic_here, version
 from balance_sim.study.manifest import Manifest, manifest_from
+from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.points import PointTable, SweepPoint
-from balance_sim.study.run import run_tasks
+from balance_sim.study.run import import_model, run_tasks
 from balance_sim.study.shards import sha256_of
 from balance_sim.study.store import missing
 
 BLOCK = 128
+ROUNDING = 1e-6
+"""Relative difference of numbers that other arithmetic may show."""
 MOST_RUNS = 10_000_000
 PAPERS = {"package.json", "README.md", "requirements.txt"}
 _MEMBER = re.compile(
     rf"package\.json|README\.md|requirements\.txt|manifest\.json|{INPUT.pattern}"
-    r"|points\.[0-9a-f]{64}\.parquet|results/(summary\.json|(levels|effects|dyads)\.csv)"
+    r"|points\.[0-9a-f]{64}\.parquet|results/summary\.json"
+    r"|results/(levels|effects|dyads)\.csv"
 )
 """Names that an archive may hold."""
 
@@ -93,12 +94,12 @@ class Reproduced:
 
 
 def read_archive(path: Path) -> Archived:
-    """Return an archive in which everything was checked; nothing is written and nothing
-    is run.
+    """Return an archive, or a results folder as one, in which everything was checked;
+    nothing is written and nothing is run.
 
     Raises BadArchive, ScenarioError for a scenario that does not hold, WrongRequest for
     another format or other code."""
-    files = unzipped(path)
+    files = files_of(path) if path.is_dir() else unzipped(path)
     package = _package_of(files)
     for name in sorted({*files, *package.files}):
         is_sound = name in files and _MEMBER.fullmatch(name) is not None
@@ -120,7 +121,7 @@ def read_archive(path: Path) -> Archived:
         raise BadArchive(f"{count:,} runs exceed {MOST_RUNS:,}")
     others = {name: files[name] for name in files if name not in PAPERS}
     digests = package.digest, package.agreements_digest
-    papers = with_papers(manifest, others, package.failed, package.took, digests)
+    papers = with_papers(manifest, others, package.failed, digests)
     for name in ("README.md", "requirements.txt"):
         if files.get(name) != papers[name]:
             raise BadArchive(f"{name} is not what the study gives")
@@ -150,6 +151,77 @@ def _points_of(files: Mapping[str, bytes], manifest: Manifest) -> PointTable:
     if sha256_of(files[name]) != manifest.points:
         raise ValueError(f"{name}: other points")
     return PointTable.read(files[name], name)
+
+
+# -- running again ---------------------------------------------------------------------
+
+
+def refuse_other_version(made: Manifest) -> None:
+    """Refuse a study of another version than this, or of other text of the package.
+
+    Raises
+    ------
+    WrongRequest : with the version to install
+    CodeDiffers : with both values
+    """
+    if made.version != version():
+        raise WrongRequest(
+            f"made by balance-sim {made.version}, this is {version()}: "
+            f"pip install balance-sim=={made.version}"
+        )
+    refuse_code(CodeFingerprint(made.fingerprint.package))
+
+
+@dataclass(frozen=True)
+class AllowedCode:
+    """Code of a study's own that may run here: a model, and the module of its
+    outcomes."""
+
+    model: str | None = None
+    outcomes: str | None = None
+
+    def what_is_missing(self, study: Manifest) -> str:
+        """Return what has to be named first for a study with code of its own to run;
+        nothing where all is."""
+        if study.model is not None and self.model != study.model:
+            return f"code of the study's own: --model {study.model} allows it to run"
+        modules = {reference.partition(":")[0] for _, reference in study.own}
+        if LOCAL in modules or len(modules) > 1:
+            return "the study's own outcomes were defined in no one module"
+        if modules - {self.outcomes}:
+            return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
+        for name, reference in study.rules:
+            if reference_of_rule(name) != reference:
+                module = reference.partition(":")[0]
+                return f"the study has rules of its own: --terms {module} allows it"
+        return ""
+
+
+def job_of(study: Manifest, scenario: Scenario, allowed: AllowedCode) -> Job:
+    """Return the job that a manifest describes.
+
+    Raises
+    ------
+    WrongRequest : where its code is not allowed, or not found
+    CodeDiffers : where its code has another text
+    """
+    lacking = allowed.what_is_missing(study)
+    if lacking:
+        raise WrongRequest(lacking)
+    import_model(study.model)
+    for _, reference in study.own:
+        function_named(reference)
+    refuse_code(study.fingerprint)
+    return Job(
+        scenario,
+        study.seed,
+        chosen_arms(scenario, study.arms),
+        study.model,
+        has_extra_arms=study.mechanisms,
+        draws=study.draw_parameters,
+        further=study.further,
+        own=study.own,
+    )
 
 
 def reproduce(
@@ -211,10 +283,11 @@ def _compared(archived: Archived, made: Results) -> Reproduced:
         for name in sorted({*made.files, *_results(archived)})
         if (why := _difference(name, archived, made))
     ]
-    there, here = made_on(archived.manifest.versions[0]), arithmetic_here()
-    if not is_same and not differs and there == here:
+    made_with, machine = archived.manifest.versions[0], arithmetic_here()
+    origin = arithmetic(made_with.cpu, made_with.programs["numpy"])
+    if not is_same and not differs and origin == machine:
         differs.append("last digits, though the arithmetic is the same here")
-    machines = f"made on {there}, this is {here}"
+    machines = f"made on {origin}, this is {machine}"
     if differs:
         words = f"digest {made.digest}, the archive says {package.digest} ({machines})"
         return Reproduced(
@@ -239,16 +312,16 @@ def _results(archived: Archived) -> list[str]:
 def _difference(name: str, archived: Archived, made: Results) -> str:
     """Return the first difference of a table there and here; nothing where numbers are
     close. The digest that a summary names is compared apart from it."""
-    there, here = archived.files.get(name), made.files.get(name)
-    if there is None or here is None:
+    old, new = archived.files.get(name), made.files.get(name)
+    if old is None or new is None:
         return "stands on one side alone"
-    if there == here:
+    if old == new:
         return ""
     try:
         if name != SUMMARY:
-            tables = [pd.read_csv(io.BytesIO(content)) for content in (there, here)]
-            return frame_difference(*tables, tolerance=ROUNDING)
-        summaries = [json.loads(content) for content in (there, here)]
+            tables = [pd.read_csv(io.BytesIO(content)) for content in (old, new)]
+            return frame_difference(*tables)
+        summaries = [json.loads(content) for content in (old, new)]
         for summary in summaries:
             summary.pop("digest")
         pairs = differences(*summaries, same=_are_close, exact=True)
@@ -264,3 +337,15 @@ def _are_close(left: Any, right: Any) -> bool:
     if len(numbers) == 2:
         return math.isclose(*numbers, rel_tol=ROUNDING, abs_tol=ROUNDING)
     return type(left) is type(right) and bool(left == right)
+
+
+def frame_difference(left: pd.DataFrame, right: pd.DataFrame) -> str:
+    """Return the first column that differs, with its values; nothing where all are the
+    same, or numbers within ROUNDING."""
+    try:
+        pd.testing.assert_frame_equal(
+            left, right, rtol=ROUNDING, atol=ROUNDING, check_dtype=False
+        )
+    except AssertionError as error:
+        return shown(" ".join(str(error).split()), 300)
+    return ""

@@ -1,5 +1,9 @@
 """`balance-sim check FILE`: every error with file, line, column, key path and the next
-step."""
+step.
+
+Files of the core are scenarios and experiments; a room of the upper storey registers
+how its own are checked (role `check` of the registry), and gives back a `CheckedFile`.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +130,13 @@ def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
 
 
 def checked_plan(command: str, summary: str) -> CheckedFile:
-    """Return what is said of a plan that a command reads."""
+    """Return what is said of a plan that a command reads.
+
+    Parameters
+    ----------
+    command : that reads it, as it is written
+    summary : what it holds
+    """
     document: dict[str, object] = {"plan": {"command": command}}
     return CheckedFile(f"plan of `{command}`: {summary}", document)
 
@@ -196,7 +206,12 @@ def _world_at_start(scenario: Scenario) -> WorldAtStart:
 
 def world_lines(start: WorldAtStart) -> Iterator[str]:
     """Yield whom the roles of the event fall to, the role of fewest states first, and
-    what is expected in a year."""
+    what is expected in a year.
+
+    Parameters
+    ----------
+    start : of the control arm, by the expected estimator
+    """
     title = arm_title(start.scenario, start.scenario.reference_arm)
     yield from wrapped(f"Start of the control arm ({title})")
     names = state_names(start.scenario)

@@ -1,5 +1,9 @@
 """`balance-sim explain RESULTS`: why: a dyad's terms, one replication day by day, the
-groups of terms that the effect goes through."""
+groups of terms that the effect goes through.
+
+Replications are simulated again and held to the stored numbers. Each answer is what is
+kept in explain.json, and lines for a person.
+"""
 
 from __future__ import annotations
 
@@ -106,8 +110,8 @@ def explain(
     else:
         document, lines = _attribution(result, runs, workers, arm)
         if not attribution:
-            dyads, more = _top_dyads(result, runs, arm)
-            document, lines = document | dyads, [*lines, "", *more]
+            dyads, dyad_rows = _top_dyads(result, runs, arm)
+            document, lines = document | dyads, [*lines, "", *dyad_rows]
     keep(result, document)
     options.answer(document, lines)
 
@@ -157,7 +161,13 @@ def _dyad(
     run: int | None,
     arm: str | None,
 ) -> Answer:
-    """Explain one dyad."""
+    """Explain one dyad: what moved either side, on average or in one replication.
+
+    Parameters
+    ----------
+    kind : type of agreement; None for the likeliest security agreement
+    runs : replications to average over; run: the only one
+    """
     from balance_sim.effects.explain.pairs import explain_dyads
 
     explained = explain_dyads(result, [states], arm=arm, kind=kind, runs=runs, run=run)
@@ -166,7 +176,12 @@ def _dyad(
 
 
 def _replications(result: Result, number: int, arm: str | None) -> Answer:
-    """Tell one replication day by day, or those of least, median and largest effect."""
+    """Tell one replication day by day, or those of least, median and largest effect.
+
+    Parameters
+    ----------
+    number : of the replication, or CHOSEN
+    """
     from balance_sim.effects.explain.timeline import RULE, chosen_runs, tell
 
     document: dict[str, Any] = {"timelines": {}}

@@ -72,13 +72,13 @@ def plot(
     folders = [names[0], *filter(plots.is_results, names[1:])]
     chosen = [name for name in names[1:] if name not in folders]
     study = plots.open_study(folders)
-    known = figures.figures_of(study)
+    study_figures = figures.figures_of(study)
     if only_list:
-        for name, figure in known.items():
+        for name, figure in study_figures.items():
             click.echo(f"{name:<16}{figure.question}")
         return
     for name in chosen:
-        plots.refuse_unknown(name, known)
+        plots.refuse_unknown(name, study_figures)
     folder = out or plots.home_of(folders)
     if outcome is None:
         paths = plots.save_figures(study, folder, chosen or None)

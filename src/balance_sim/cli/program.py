@@ -1,7 +1,11 @@
 """The program: its commands, imported when they are asked for, and what each failure
 ends with.
 
-Results go to stdout, everything else to stderr. Exit codes: see `ExitCode`.
+Results go to stdout, everything else to stderr. Exit codes: see `ExitCode`. A command
+parses its options, makes one call of the library, and prints lines or one JSON
+document (`options.answer`); it catches nothing. Whatever is raised ends in
+`Program.invoke`: errors of ours know their exit code, a bad input file has records with
+file, line and column, and all else is an internal error.
 """
 
 from __future__ import annotations
@@ -111,10 +115,10 @@ class Commands(click.Group):
         variable that is not set, is refused."""
         name, names = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in names:
-            evidence = [f"evidence {other}" for other in places("evidence")]
-            known = {line.rpartition(" ")[2]: line for line in [*evidence, *names]}
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean 'balance-sim {known[near[0]]}'?" if near else ""
+            evidence = [f"evidence {subcommand}" for subcommand in places("evidence")]
+            commands = {line.rpartition(" ")[2]: line for line in [*evidence, *names]}
+            near = difflib.get_close_matches(name, commands, n=1)
+            hint = f" Did you mean 'balance-sim {commands[near[0]]}'?" if near else ""
             ctx.fail(f"No such command '{name}'.{hint}")
         bare = [word for word in args if word.startswith("--") and word.endswith("=")]
         if bare or not all(word.strip() for word in args):
@@ -207,7 +211,13 @@ class Program(Commands):
 
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
-    """Print what went wrong, and return the exit code for it."""
+    """Print what went wrong, and return the exit code for it.
+
+    Parameters
+    ----------
+    error : that ended the command
+    as_json : print records on stdout, as `document_of_records` has them
+    """
     from balance_sim.scenario.diagnostics import BalanceSimError, InputError
 
     code, message = _code_and_message(error)
@@ -237,15 +247,15 @@ def _code_and_message(error: Exception) -> tuple[ExitCode, str]:
 
     if isinstance(error, BalanceSimError):
         return ExitCode(error.exit_code), str(error)
-    kept = "What was finished is kept: the same command goes on"
+    advice = "What was finished is kept: the same command goes on"
     if isinstance(error, MemoryError):
-        message = f"no memory is left. {kept} with fewer --workers."
+        message = f"no memory is left. {advice} with fewer --workers."
         return ExitCode.UNWRITABLE, message
     if isinstance(error, OSError):
         if error.errno in UNREADABLE and error.filename:
             name = shown(os.fsdecode(error.filename), 200)
             return ExitCode.BAD_INPUT, f"{name}: {error.strerror}"
-        return ExitCode.UNWRITABLE, f"cannot write: {error}. {kept}."
+        return ExitCode.UNWRITABLE, f"cannot write: {error}. {advice}."
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         if package in EXTRAS:

@@ -38,8 +38,8 @@ def resumable(
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for other in STOPPING:  # finishing is under way: others change nothing
-            signal.signal(other, signal.SIG_IGN)
+        for signal_number in STOPPING:  # finishing is under way: others change nothing
+            signal.signal(signal_number, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     handlers = {number: signal.signal(number, stop) for number in STOPPING}

@@ -183,16 +183,23 @@ def _write(
     figures: bool,
 ) -> None:
     """Write summary, figures and report into the folder, where they are not there
-    already."""
+    already.
+
+    The folder is locked meanwhile, and looked at before and after: a shard that was
+    taken away in between ends with what is lost.
+
+    Raises
+    ------
+    FolderBusy : where another process writes there
+    StoreDamaged : for a shard that is lost
+    """
     from balance_sim.study.export import frame_csv
     from balance_sim.study.shards import REPORT
     from balance_sim.study.store import Store, read_summary
 
     report = folder / REPORT
     with Store(folder).lock() as store:
-        written = (read_summary(folder) or {}) | {"timing": None}
-        is_new = written != json.loads(json.dumps(summary | {"timing": None}))
-        if is_new:
+        if read_summary(folder) != json.loads(json.dumps(summary)):
             text = json.dumps(summary, indent=1, allow_nan=False)
             report.unlink(missing_ok=True)  # it is of another summary
             store.write_text("summary.json", f"{text}\n")

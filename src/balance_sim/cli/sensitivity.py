@@ -175,7 +175,11 @@ def _interval(row: dict[Any, Any], name: str, places: int) -> str:
 
 
 def _runs_wanted(row: dict[Any, Any]) -> tuple[str, str]:
-    """Return the half-width at the worst point, and the replications still wanted."""
+    """Return the half-width at the worst point, and the replications still wanted.
+
+    Nothing is known of either from one replication a point, nor where the replications
+    do not differ at any point.
+    """
     if row["more_runs"] != row["more_runs"]:
         return "-", "unknown: one run"
     if row["points_alike"] == row["points"]:

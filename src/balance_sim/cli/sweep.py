@@ -1,5 +1,9 @@
 """`balance-sim sweep EXPERIMENT`: a parameter space x arms x replications, into a
-folder that can be gone on with."""
+folder that can be gone on with.
+
+Blocks of replications run in processes of this machine, or on the Dask cluster whose
+scheduler is named; the bytes of the results are the same.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +162,12 @@ def dask_client(scheduler: str | None) -> Iterator[Client | None]:
 
 def effects_lines(result: SweepResult, folder: Path) -> Iterator[str]:
     """Yield the paired effect of the headline arm on the outcome that its figure draws,
-    point by point; the digest, and where everything is."""
+    point by point; the digest, and where everything is.
+
+    Parameters
+    ----------
+    folder : of the results; more than MOST_POINTS points are in its effects.csv
+    """
     arm, outcome = result.headline_arm, result.headline_outcome
     effects = result.effects
     if arm is None or not len(effects):

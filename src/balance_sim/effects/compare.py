@@ -20,7 +20,7 @@ from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
-from balance_sim.study.differences import leaf_differences
+from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.frames import Outcomes
 from balance_sim.study.names import checked_name
@@ -132,8 +132,10 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
 
 def inputs_that_differ(left: ComparedSide, right: ComparedSide) -> list[str]:
     """Key paths of the inputs that differ, with both values."""
-    words = "{a!r} left, {b!r} right"
-    return leaf_differences(_inputs(left), _inputs(right), words=words)
+    return [
+        f"{path}: {left_value!r} left, {right_value!r} right"
+        for path, left_value, right_value in differences(_inputs(left), _inputs(right))
+    ]
 
 
 def _inputs(side: ComparedSide) -> dict[str, Any]:

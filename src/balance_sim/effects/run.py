@@ -89,21 +89,22 @@ def run(
     study = prepare(scenario, runs, seed, options)
     workers = study.options.get("workers", 1)
     if not placebos_ahead or workers == 1 or len(scenario.states) < LARGE:
-        return _analysed(study.simulate())
+        return analysed(study.simulate())
     job = study.job
     ahead = Background(
         partial(placebos_and_channels, job.scenario, job.arms), stays=True
     )
     try:
-        return _analysed(study.simulate(is_shared=True), ahead)
+        return analysed(study.simulate(is_shared=True), ahead)
     except BaseException:
         ahead.close()
         raise
 
 
-def _analysed(
+def analysed(
     result: Result, ahead: Background[tuple[Placebos, Channels]] | None = None
 ) -> AnalysedResult:
+    """The result with what is worked out from it; ahead: has begun in a process."""
     values = {field.name: getattr(result, field.name) for field in fields(result)}
     return AnalysedResult(**values, ahead=ahead)
 

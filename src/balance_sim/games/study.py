@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
+from balance_sim.effects.run import analysed
 from balance_sim.games.plan import Game, game_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import OneLine, WrongRequest
-from balance_sim.study.folder import Folder, InMemory, manifest_of
-from balance_sim.study.jobs import Job, Progress, Task
-from balance_sim.study.machine import version
-from balance_sim.study.run import (
-    block_runs,
-    check_seed,
-    keep_results,
-    own_rules,
-    run_tasks,
-)
-from balance_sim.study.store import Store, missing
+from balance_sim.study.jobs import Job, Progress
+from balance_sim.study.run import PreparedRun, RunOptions, check_seed, own_rules
+from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -96,35 +88,20 @@ def play(
     """
     check_seed(seed)
     scenario = with_classes(game.scenario)
-    arms = game.arms
     is_elsewhere = workers > 1 or out is not None or client is not None
-    rules = own_rules(scenario, arms, elsewhere=is_elsewhere)
-    job = Job(scenario, seed, arms, run_timeout=run_timeout, further=game.cast)
-    size = block_runs(job, runs, workers)
-    sink: AbstractContextManager[Folder | InMemory] = InMemory()
-    if out is not None:
-        entries = {"files": files or {}, "command": command, "game": game.as_plain()}
-        manifest = manifest_of("run", job, rules, entries)
-        sink = Folder(Path(out), manifest)
-    with sink as store:
-        store.want(runs)
-        blocks = missing(store.done().get(0, []), runs, size)
-        results = run_tasks(job, map(Task, blocks), workers, client)
-        done = runs - sum(map(len, blocks))
-        keep_results(store, results, (done, runs), progress)
-        failed = tuple(row for row in store.failed() if row["run"] < runs)
-        memory = store.tables() if isinstance(store, InMemory) else ()
-    study = AnalysedResult(
-        scenario=scenario,
-        runs=runs,
-        seed=seed,
-        arms=arms,
-        version=version(),
-        folder=None if out is None else Path(out),
-        memory=memory,
-        failed=failed,
-    )
-    return GameStudy(game, study)
+    rules = own_rules(scenario, game.arms, elsewhere=is_elsewhere)
+    job = Job(scenario, seed, game.arms, run_timeout=run_timeout, further=game.cast)
+    options: RunOptions = {
+        "workers": workers,
+        "client": client,
+        "out": out,
+        "command": command,
+        "files": files,
+        "progress": progress,
+        "game": game.as_plain(),
+    }
+    study = PreparedRun(job, runs, options, rules)
+    return GameStudy(game, analysed(study.simulate()))
 
 
 def open_game(folder: Path | str) -> GameStudy:

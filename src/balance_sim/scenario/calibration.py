@@ -10,6 +10,7 @@ record is refused. A posterior is the head of a table of joint draws;
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
@@ -21,25 +22,19 @@ from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario
 
-CALIBRATION = (
-    "calibrated",
-    "variances",
-    "weights",
-    "intercepts",
-    "states",
-    "declarations",
-    "dyads",
-    "covariance",
+CALIBRATION = dict.fromkeys(
+    (
+        *("calibrated", "variances", "weights", "intercepts"),
+        *("states", "declarations", "dyads", "covariance"),
+    ),
+    dict,
 )
 """Sections that a calibration has."""
-POSTERIOR = (
-    "command",
-    "draws",
-    "count",
-    "sha256",
-    "scenario_sha256",
-    "priors_sha256",
-)
+POSTERIOR = {
+    **dict.fromkeys(("command", "draws", "sha256"), str),
+    **dict.fromkeys(("scenario_sha256", "priors_sha256"), str),
+    "count": int,
+}
 """Keys that the head of draws has; `headline` may be missing."""
 INTERCEPTS_OF_STATES = {
     "states": "propensity",
@@ -58,7 +53,7 @@ class NamedFile(NamedTuple):
 
 
 def _named_file(
-    tree: Node, key: str, needs: tuple[str, ...], sources: Sources, again: str
+    tree: Node, key: str, needs: Mapping[str, type], sources: Sources, again: str
 ) -> NamedFile | None:
     """The file that the scenario names under a key; None where it names none.
 
@@ -66,7 +61,7 @@ def _named_file(
     ----------
     tree, sources : of the scenario
     key : under which it is named
-    needs : keys that the file has to have
+    needs : keys that the file has to have, with the types of their values
     again : the next step where it lacks one
 
     Raises
@@ -79,9 +74,10 @@ def _named_file(
     base = sources.names.get(node.mark.file, sources.path.name)
     file = sources.beside(node.value, base, node.mark, key, LARGEST_SCENARIO)
     read, wrong = read_document(decoded(file.data, file.shown), file.shown)
-    for name in needs:
-        if name not in read.fields:
-            wrong.add(read, name, "E103", f"`{name}` is required", again)
+    for name, value_type in needs.items():
+        if not isinstance(read.value_of(name), value_type):
+            place = read.get(name) or read
+            wrong.add(place, name, "E103", f"`{name}` is required", again)
     if wrong:
         raise ScenarioError(wrong)
     return NamedFile(read, file.name)
@@ -125,7 +121,7 @@ def with_posterior(tree: Node, sources: Sources) -> Node:
         return tree.without("posterior") if is_open else tree
     head = file.tree
     keys = [name for name in (*POSTERIOR, "headline") if name in head.fields]
-    draws = str(head.value_of("draws"))
+    draws = head.fields["draws"].value
     if {"/", "\\"} & {*draws}:
         why = "expected the name of a file beside this one"
         raise refused(head.fields["draws"], "draws", "E501", why, again)

@@ -4,6 +4,11 @@ agreements, theory. What must hold of a single value stands in `schema`.
 A rule takes a scenario and yields what it finds wrong. `RULES` names what each reads,
 so that it is left out where that could not be read, and is asked again only where that
 was changed.
+
+A new rule is a generator of findings, a line in `RULES`, and a row of
+`tests/scenario/test_bad_input.py`. Its finding has a code (E: refused, W: a warning),
+the row or the section at fault, the field, what is wrong with the value in it, the next
+step, and the bound. Codes are for programs and stay; sentences may change.
 """
 
 from __future__ import annotations
@@ -108,7 +113,8 @@ Findings = Iterator[Finding]
 
 
 class Rule(NamedTuple):
-    """A rule and the fields of a scenario that it reads, with spaces between them.
+    """A rule and what it reads: fields of a scenario, or key paths without the names of
+    rows, with spaces between them.
 
     row_wise : the section whose rows are right or wrong one by one
     of_arms : whether it holds of each arm too
@@ -120,9 +126,14 @@ class Rule(NamedTuple):
     of_arms: bool = True
 
     def is_touched(self, changed: Collection[str]) -> bool:
-        """Whether it reads one of the fields in which these key paths lie."""
-        heads = {path.partition(".")[0] for path in changed}
-        return not heads.isdisjoint(self.reads.split())
+        """Whether it reads a value at one of these key paths, or below or above it."""
+        reads = [f"{read}." for read in self.reads.split()]
+        paths = [f"{path}." for path in changed]
+        return any(
+            path.startswith(read) or read.startswith(path)
+            for path in paths
+            for read in reads
+        )
 
 
 def _missing(
@@ -132,7 +143,15 @@ def _missing(
     options: Collection[str],
     code: str = "E309",
 ) -> Findings:
-    """A finding for each name that is none of the options, with the nearest that is."""
+    """A finding for each name that is none of the options, with the nearest that is.
+
+    Parameters
+    ----------
+    subject, field : where the names stand
+    names : that are referred to
+    options : that there are
+    code : of the finding
+    """
     for name in names:
         if name not in options:
             why, hint = f"there is no `{name}`", did_you_mean(name, options)
@@ -185,7 +204,7 @@ def _focal(scenario: Scenario) -> Findings:
 
 def _references(scenario: Scenario) -> Findings:
     """What is named is there: plug-ins, groups and states of the report, agreements of
-    events."""
+    events. Codes of actors in rows are read with the roster (`actors.Names`)."""
     report, plugins = scenario.report, registry.places("summary")
     yield from _missing("plugins", "", scenario.plugins, plugins)
     yield from _missing("report", "groups", report.groups, scenario.groups, "E107")
@@ -478,10 +497,14 @@ RULES = (
     Rule(_span, "start end step_days"),
     Rule(_base_rate, "base_rate states"),
     Rule(_focal, "focal events start", of_arms=False),
-    Rule(_references, "plugins report groups states events accords"),
+    Rule(_references, "plugins report groups states.id events.accord accords.id"),
     Rule(_windows, "report", of_arms=False),
-    Rule(_company, "events", "events"),
-    Rule(_event_dates, "events start end", "events"),
+    Rule(
+        _company,
+        "events.kind events.principals events.guests events.targets events.host",
+        "events",
+    ),
+    Rule(_event_dates, "events.date start end", "events"),
     Rule(_years, "states outside start", "states"),
     Rule(_coordinates, "states", "states"),
     Rule(_measures, "states", "states"),
@@ -525,6 +548,7 @@ def findings_in(
         one of them is left out, unless its rows can be asked one by one
     """
     for rule in rules:
-        fields = {*rule.reads.split()} - {rule.row_wise}
+        heads = {read.partition(".")[0] for read in rule.reads.split()}
+        fields = heads - {rule.row_wise}
         if fields.isdisjoint(incomplete):
             yield from rule.check(scenario)

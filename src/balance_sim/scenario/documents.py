@@ -243,7 +243,10 @@ def _explain(error: yaml.YAMLError, text: str, file: str) -> Diagnostic:
     if "nesting" in reason:
         return problem(place, "", "E021", f"nesting deeper than {DEEPEST}")
     why = f"YAML cannot be read here: {shown(reason, 120)}"
-    return problem(place, "", "E010", why, "check indentation, brackets and quotes")
+    hint = "check indentation, brackets and quotes"
+    if not file.endswith((".yaml", ".yml")):
+        hint = "give a YAML file, such as `balance-sim new NAME` writes"
+    return problem(place, "", "E010", why, hint)
 
 
 def no_space(mark: Mark, key: str, value: str) -> Diagnostic:

@@ -6,12 +6,12 @@ Numbers as JSON knows them; dataclasses as a notebook shows them.
 
 from __future__ import annotations
 
-import errno
 import math
 from pathlib import Path
 from typing import Any
 
 from balance_sim.scenario.diagnostics import BalanceSimError, shown
+from balance_sim.scenario.files import EXHAUSTED
 
 
 class StudyError(BalanceSimError):
@@ -77,31 +77,10 @@ class ClusterGone(StudyError):
     exit_code = 7
 
 
-_WRITE_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-    errno.ENOENT,
-    errno.EFBIG,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.ENXIO,
-    errno.ENOLCK,
-    errno.ENOTSUP,
-    errno.ESTALE,
-}
-
-
 def write_fault(error: OSError, path: Path, need: str = "") -> StudyError:
     """The fault for a failed write; other errors of the system are passed on as they
     are. need: how much room."""
-    if error.errno not in _WRITE_FAULTS:
+    if error.errno is None or error.errno in EXHAUSTED:
         raise error
     need = f" ({need} needed)" if need else ""
     return CannotWrite(

@@ -7,7 +7,7 @@ pass."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,6 @@ TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.ite
 def load_experiment(
     path: str | os.PathLike[str],
     *,
-    held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> Experiment:
     """The experiment in a file.
@@ -68,7 +67,6 @@ def load_experiment(
     Parameters
     ----------
     path : of the file; or the name of one in ./experiments, or of a shipped one
-    held : files by name, `path` among them, to read from instead of the disk
     over : what options lay over the file
 
     Returns
@@ -84,7 +82,7 @@ def load_experiment(
     >>> load_experiment("experiments/smoke.yaml").count()
     6
     """
-    experiment, problems = check_experiment(path, held=held, over=over)
+    experiment, problems = check_experiment(path, over=over)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
     return experiment
@@ -93,14 +91,13 @@ def load_experiment(
 def check_experiment(
     path: str | os.PathLike[str],
     *,
-    held: Mapping[str, bytes] | None = None,
     over: Overrides = AS_WRITTEN,
 ) -> tuple[Experiment | None, list[Diagnostic]]:
     """The experiment, or None if it is refused, and all problems and warnings: errors
     first, in the order of the file. Parameters are those of `load_experiment`."""
-    file = os.fspath(path) if held is not None else found_in(EXPERIMENTS, path)
+    file = found_in(EXPERIMENTS, path)
     try:
-        plan = opened(file, "experiment", held)
+        plan = opened(file, "experiment")
     except ScenarioError as error:
         return None, in_order(error.problems, shown(file, 200))
     sources, tree, problems = plan
@@ -140,9 +137,7 @@ def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
     written = os.fspath(path)
     if os.path.lexists(written) or not written:
         return written
-    file = folder / f"{written}.yaml"
-    if not os.path.isfile(file):
-        file = find(written, (folder,))
+    file = find(written, (folder,))
     return str(file) if os.path.isfile(file) else written
 
 
@@ -154,7 +149,7 @@ def _scenario_path(node: Node, sources: Sources) -> Path | str:
     be one of ./scenarios. Raises ScenarioError for what lies elsewhere."""
     written, folder = str(node.value), sources.path.parent
     path = folder / written
-    if sources.held is not None or "\0" in written:
+    if "\0" in written:
         return path
     is_beside = os.path.lexists(path)
     real = Path(os.path.realpath(path if is_beside else written))
@@ -204,9 +199,7 @@ def named_scenario(
     except ScenarioError as error:
         problems += error.problems
         return None
-    scenario, of_scenario = check_scenario(
-        path, set=settings, theory=preset, held=sources.held
-    )
+    scenario, of_scenario = check_scenario(path, set=settings, theory=preset)
     errors = errors_in(of_scenario)
     is_absent = [error.code for error in errors] == ["E001"]
     problems += _placed(errors[0], node.mark) if is_absent else errors

@@ -6,10 +6,9 @@ from __future__ import annotations
 import errno
 import importlib.resources
 import os
-import posixpath
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +56,6 @@ class Sources:
     Attributes
     ----------
     files : bytes by name within the scenario's folder
-    held : files by name to read from instead of the disk, which is then not looked at
     names : name by file as messages show it
     of_package : names of files in the package, read by what extends its scenarios. A
         file may extend a scenario of the package by its name from any folder; that
@@ -65,17 +63,12 @@ class Sources:
     is_shipped : whether the scenario itself is one of the package
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], held: Mapping[str, bytes] | None = None
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         written = os.fspath(path)
-        self.held = held
-        self.path = find(written) if held is None else Path(posixpath.normpath(written))
-        is_name = self.path.is_absolute() and not os.path.isabs(written)
-        self.is_shipped = held is None and is_name
+        self.path = find(written)
+        self.is_shipped = self.path.is_absolute() and not os.path.isabs(written)
         self.shown = shown(str(self.path), 200)
-        folder = self.path.parent
-        self.folder = folder if held is not None else Path(os.path.realpath(folder))
+        self.folder = Path(os.path.realpath(self.path.parent))
         self.files: dict[str, bytes] = {}
         self.of_package: set[str] = set()
         self.names = {self.shown: self.path.name}
@@ -118,59 +111,55 @@ class Sources:
         ScenarioError
             For what lies outside of the folder, cannot be read or is too large.
         """
-        hint, package = "write a path within the folder", _package_scenarios()
-        if not isinstance(written, str) or not written.strip():
-            raise refused(mark, key, "E501", "expected the name of a file", hint)
-        homes = [(self.folder, self.folder / Path(base).parent)]
-        if base in self.of_package:
-            homes = [(package, package / Path(base).parent)]
-        elif key == "extends" and self.held is None and Path(written).name == written:
-            homes.append((package, package))
-        names = [written, f"{written}.yaml"] if key == "extends" else [written]
-        places = [(folder, home / name) for folder, home in homes for name in names]
-        present = [place for place in places if self._exists(place[1])]
-        folder, path = [*present, *places][0]
-        normal = os.path.realpath if self.held is None else posixpath.normpath
-        real = Path(normal(path))
-        if _OUTSIDE.match(written) or not real.is_relative_to(folder):
-            why = f"`{shown(written)}` lies outside the scenario's folder"
-            raise refused(mark, key, "E501", why, hint)
-        name = real.relative_to(folder).as_posix()
+        folder, path = self._sought(written, base, mark, key)
+        name = path.relative_to(folder).as_posix()
         label = os.path.join(os.path.dirname(self.shown), name)
         if folder != self.folder:
             self.of_package.add(name)
-            label = shown(str(real), 200)
+            label = shown(str(path), 200)
         self.names[label] = name
         if name not in self.files:
-            self.files[name] = self._read(real, mark, key, largest)
-            if sum(map(len, self.files.values())) > LARGEST_TOGETHER:
-                why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
-                raise refused(mark, key, "E005", why, "leave some rows out")
+            self.files[name] = self._read(path, mark, key, largest)
+        total = sum(map(len, self.files.values()))
+        if total > LARGEST_TOGETHER:
+            why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
+            raise refused(mark, key, "E005", why, "leave some rows out")
         return ReadFile(name, label, self.files[name])
+
+    def _sought(
+        self, written: object, base: str, mark: Mark, key: str
+    ) -> tuple[Path, Path]:
+        """The folder of the scenario or of the package, and the path in it of a file
+        that another names; see `beside`."""
+        hint = "write a path within the folder"
+        if not isinstance(written, str) or not written.strip():
+            raise refused(mark, key, "E501", "expected the name of a file", hint)
+        package = _package_scenarios()
+        homes = [(self.folder, self.folder / Path(base).parent)]
+        if base in self.of_package:
+            homes = [(package, package / Path(base).parent)]
+        elif key == "extends" and Path(written).name == written:
+            homes.append((package, package))
+        names = [written, f"{written}.yaml"] if key == "extends" else [written]
+        places = [(folder, home / name) for folder, home in homes for name in names]
+        present = [place for place in places if os.path.isfile(place[1])]
+        folder, path = [*present, *places][0]
+        real = Path(os.path.realpath(path))
+        if _OUTSIDE.match(written) or not real.is_relative_to(folder):
+            why = f"`{shown(written)}` lies outside the scenario's folder"
+            raise refused(mark, key, "E501", why, hint)
+        return folder, real
 
     def folder_of(self, name: str) -> Path:
         """The folder that a file's name is relative to."""
         return _package_scenarios() if name in self.of_package else self.folder
 
-    def _exists(self, path: Path) -> bool:
-        """Whether there is such a file, on the disk or among those held."""
-        if self.held is not None:
-            return posixpath.normpath(path) in self.held
-        return os.path.isfile(path)
-
     def _read(self, path: Path, mark: Mark, key: str, largest: int) -> bytes:
-        """The bytes of a file, held or on the disk. Raises ScenarioError."""
+        """The bytes of a file. Raises ScenarioError."""
         try:
-            if self.held is None:
-                return regular_bytes(path, largest)
-            data = self.held.get(path.as_posix())
-            if data is None:
-                raise FileNotFoundError(errno.ENOENT, "not among the files given")
-            if len(data) > largest:
-                raise FileTooLarge(len(data), largest)
+            return regular_bytes(path, largest)
         except OSError as error:
             raise _cannot_read(error, path, mark, key) from None
-        return data
 
 
 def decoded(data: bytes, file: str) -> str:

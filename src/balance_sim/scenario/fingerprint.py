@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors, switches
 from balance_sim.scenario.files import shipped
-from balance_sim.scenario.schema import Scenario, SectionRow
+from balance_sim.scenario.schema import Scenario, SectionRow, Strict, Theory
 
 
 class RecentResults[Value]:
@@ -92,7 +92,7 @@ def canonical(value: Any) -> Any:
         return value
     if value_type is float or isinstance(value, int | float):
         return float(value) + 0.0  # no negative zero
-    if isinstance(value, dict | SectionRow):
+    if isinstance(value, dict | Strict):
         fields = value if isinstance(value, dict) else value.__dict__
         return {str(key): canonical(child) for key, child in fields.items()}
     if isinstance(value, list | tuple):
@@ -109,29 +109,34 @@ def content_digest(scenario: Scenario) -> str:
         name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
-    sections = {name for name in names if _is_section(getattr(scenario, name))}
-    fields_dumped = scenario.model_dump(include={*names} - sections)
-    texts = {
-        name: _text(_as_counted(name, part)) for name, part in fields_dumped.items()
-    }
-    for name in sections:
-        rows = getattr(scenario, name)
-        texts[name] = _TEXTS.get((name, rows), partial(_text, rows))
-    members = [f'"{name}":'.encode() + texts[name] for name in names]
-    return hashlib.sha256(b"{" + b",".join(members) + b"}").hexdigest()
+    digest = hashlib.sha256()
+    for place, name in enumerate(names):
+        digest.update(f'{"," if place else "{"}"{name}":'.encode())
+        digest.update(_text_of(scenario, name))
+    digest.update(b"}")
+    return digest.hexdigest()
 
 
-def _as_counted(name: str, value: Any) -> Any:
-    """A part of a scenario as its digests count it: weights of switches only where they
-    say something."""
-    if name != "theory":
-        return value
-    weights = {
+def _text_of(scenario: Scenario, name: str) -> bytes:
+    """The canonical JSON of a field, as digests count it."""
+    value = getattr(scenario, name)
+    if _is_section(value):
+        return _TEXTS.get((name, value), partial(_text, value))
+    return _text(_counted(scenario.theory) if name == "theory" else value)
+
+
+def _counted(theory: Theory) -> dict[str, Any]:
+    """A theory as digests count it: weights of switches, and the cost of signals, only
+    where they say something."""
+    fields = dict(theory)
+    fields["weights"] = {
         term: weight
-        for term, weight in value["weights"].items()
+        for term, weight in theory.weights.items()
         if weight != 0 or term not in switches()
     }
-    return {**value, "weights": weights}
+    if theory.signal_cost == 0.0:
+        del fields["signal_cost"]
+    return fields
 
 
 def _text(value: Any) -> bytes:
@@ -193,8 +198,8 @@ def posterior_digest(scenario: Scenario) -> str:
     """sha256 of what a scenario's draws are drawn for: its record, calibration, level,
     theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
     the table of draws itself are left out."""
-    dumped = scenario.model_dump(include={*OF_DRAWS})
-    content = {name: _as_counted(name, part) for name, part in dumped.items()}
+    content: dict[str, Any] = {name: getattr(scenario, name) for name in OF_DRAWS}
+    content["theory"] = _counted(scenario.theory)
     content["states"] = [
         (state.id, state.propensity, state.propensity_declarations)
         for state in scenario.states

@@ -56,6 +56,8 @@ class Section:
 
     def name_of(self, row: SectionRow) -> str:
         """What names a row in a key path."""
+        if self.keys == ("id",):
+            return str(row.id)  # type: ignore[attr-defined]
         return self.name([getattr(row, key) for key in self.keys])
 
     def sorted(self, rows: Iterable[SectionRow]) -> tuple[typing.Any, ...]:

@@ -50,7 +50,6 @@ def load_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
     drawn: bool = True,
 ) -> Scenario:
@@ -61,7 +60,6 @@ def load_scenario(
     path : of a YAML file, or the name of one in ./scenarios
     set : `key.path=value` texts laid over the file
     theory : a preset that replaces the file's
-    held : files by name, `path` among them, to read from instead of the disk
     calibrated : with the calibration that the file names, else as if it named none, and
         no posterior
     drawn : with the posterior that the file names, else as if it named none
@@ -81,7 +79,7 @@ def load_scenario(
     'no_parade'
     """
     scenario, problems = check_scenario(
-        path, set=set, theory=theory, held=held, calibrated=calibrated, drawn=drawn
+        path, set=set, theory=theory, calibrated=calibrated, drawn=drawn
     )
     if scenario is None:
         raise ScenarioError(errors_in(problems))
@@ -93,7 +91,6 @@ def check_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
     drawn: bool = True,
 ) -> tuple[Scenario | None, list[Diagnostic]]:
@@ -102,7 +99,7 @@ def check_scenario(
     label = shown(os.fspath(path), 200)
     problems = Diagnostics()
     try:
-        sources = Sources(path, held)
+        sources = Sources(path)
         label = sources.shown
         tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
         refuse_other_kind(tree, "scenario", label)
@@ -118,9 +115,8 @@ def check_scenario(
     ]  # who extends a shipped file cannot mend it
     if errors_in(problems) or scenario is None:
         return None, in_order(shown_problems, label)
-    if held is None:
-        folder = os.fspath(sources.folder_of(scenario.posterior.file))
-        scenario = scenario.model_copy(update={"folder": folder})
+    folder = os.fspath(sources.folder_of(scenario.posterior.file))
+    scenario = scenario.model_copy(update={"folder": folder})
     return scenario, in_order(shown_problems, label)
 
 
@@ -436,36 +432,33 @@ def _option_value(text: str, mark: Mark, problems: Diagnostics) -> Node:
 
 
 def seal(path: str | os.PathLike[str]) -> list[str]:
-    """Write the sha256 of each table into the scenario file that names it; gives back
-    the names of those tables that lacked one.
+    """Write the sha256 of each table into the scenario file that names it.
 
-    A sha256 that is declared and wrong stays: that is for a person to decide. Raises
-    ScenarioError where the file cannot be read, or its layout is none that a sha256 can
-    be written into."""
+    A sha256 that is declared and wrong stays: that is for a person to decide.
+
+    Parameters
+    ----------
+    path : of a YAML file, or the name of one in ./scenarios
+
+    Returns
+    -------
+    list of str : names of those tables that lacked one
+
+    Raises
+    ------
+    ScenarioError : where the file cannot be read, or its layout is none that a sha256
+        can be written into
+    """
     sources = Sources(path)
     text = sources.main()
     lines = text.splitlines(keepends=True)
     tree, _ = read_document(text, sources.shown)
-    lists = [tree.below(section) for section in SECTIONS]
-    lists += [arm.below("add") for arm in tree.below("arms").fields.values()]
-    tables = [
-        item.fields["table"]
-        for node in lists
-        for item in node.items
-        if "table" in item.fields and not item.get("sha256")
-    ]
+    tables = _unsealed(tree)
     for table in sorted(tables, key=lambda node: node.mark, reverse=True):
         base, mark = sources.path.name, table.mark
         file = sources.beside(table.value, base, mark, "table", LARGEST_TABLE)
-        digest = f"sha256: {hashlib.sha256(file.data).hexdigest()}"
-        line = lines[mark.line - 1]
-        line_start = line[: table.at.col - 1]
-        end = mark.col - 1 + len(table.text) + 2 * table.quoted
-        if "{" in line_start:
-            sealed_line = f"{line[:end]}, {digest}{line[end:]}"
-        else:
-            sealed_line = f"{line.rstrip()}\n{' ' * len(line_start)}{digest}\n"
-        lines[mark.line - 1] = sealed_line
+        digest = hashlib.sha256(file.data).hexdigest()
+        lines[mark.line - 1] = _sealed_line(lines[mark.line - 1], table, digest)
     sealed_text = "".join(lines)
     read_document(sealed_text, sources.shown)
     if tables:
@@ -473,3 +466,27 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
         Path(part).write_text(sealed_text, encoding="utf-8", newline="")
         os.replace(part, sources.path)
     return [table.text for table in tables]
+
+
+def _unsealed(tree: Node) -> list[Node]:
+    """Names of tables without a sha256, as they are written."""
+    lists = [tree.below(section) for section in SECTIONS]
+    lists += [arm.below("add") for arm in tree.below("arms").fields.values()]
+    items = [item for node in lists for item in node.items]
+    return [
+        item.fields["table"]
+        for item in items
+        if "table" in item.fields and not item.get("sha256")
+    ]
+
+
+def _sealed_line(line: str, table: Node, digest: str) -> str:
+    """The line that names a table, with its sha256: in the same braces, or below."""
+    line_start = line[: table.at.col - 1]
+    end = table.mark.col - 1 + len(table.text)
+    if table.quoted:
+        end += 2
+    if "{" in line_start:
+        return f"{line[:end]}, sha256: {digest}{line[end:]}"
+    indent = " " * len(line_start)
+    return f"{line.rstrip()}\n{indent}sha256: {digest}\n"

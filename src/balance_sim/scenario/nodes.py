@@ -176,15 +176,9 @@ _AMBIGUOUS = re.compile(
     r"|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"  # grouped
     r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"  # sexagesimal
 )
-_WORDS: dict[str, bool | float | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF"), float("inf")),
-    **dict.fromkeys(("+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
+_NULLS = ("", "~", "null", "Null", "NULL")
+_TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_NO_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _PERCENT = re.compile(r"([-+]?[0-9]*[.,]?[0-9]+) ?%")
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
@@ -230,8 +224,12 @@ def plain_scalar(text: str) -> Scalar | Unclear:
     >>> plain_scalar("2.50"), plain_scalar("NO")
     (2.5, 'NO')
     """
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _NULLS:
+        return None
+    if text in (*_TRUE, *_FALSE):
+        return text in _TRUE
+    if _NO_FINITE.fullmatch(text):
+        return float(text.replace(".", ""))
     is_number = _FLOAT.fullmatch(text) is not None
     if _AMBIGUOUS.fullmatch(text) or (is_number and _LEADING_ZERO.match(text)):
         why = f"ambiguous number `{shown(text, LONGEST_NUMBER)}`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -139,7 +139,7 @@ keys of a plan, and does not."""
 
 
 def opened(
-    path: str | os.PathLike[str], kind: Kind, held: Mapping[str, bytes] | None = None
+    path: str | os.PathLike[str], kind: Kind
 ) -> tuple[Sources, Node, Diagnostics]:
     """A plan's file: its sources, its tree, and what is wrong with single values.
 
@@ -147,13 +147,12 @@ def opened(
     ----------
     path : of the file
     kind : that it is to be
-    held : files by name to read from instead of the disk
 
     Raises
     ------
     ScenarioError : where it cannot be read, is no mapping, or of another kind
     """
-    sources = Sources(path, held)
+    sources = Sources(path)
     tree, problems = read_document(sources.main(), sources.shown)
     if not isinstance(tree.value, dict):
         why = f"expected a mapping, got {tree.kind}"

@@ -4,6 +4,7 @@ hide what is wrong with others."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -160,22 +161,18 @@ def _read_names(tree: Node, problems: Diagnostics) -> Names:
     """The names that a file's tree defines."""
     states, problem_count = tree.below("states"), len(problems)
     roster = read_roster(states, SECTIONS["states"].row_limit, problems)
-    year = getattr(iso_date(tree.value_of("start")), "year", None)
-    is_of_time = not any(known(code, year) for code in roster if code in code_table())
     is_whole = len(roster) == len(states.items) and len(problems) == problem_count
+    start = iso_date(tree.value_of("start"))
+    if isinstance(start, date):
+        codes = [code for code in roster if code in code_table()]
+        is_whole = is_whole and not any(known(code, start.year) for code in codes)
     outside = read_outside(tree.get("outside") or from_plain([]), roster, problems)
     groups = read_groups(tree.below("groups"), roster, problems)
-    kinds, event_kinds = [
-        tuple({**default_tree().below(head).fields, **tree.below(head).fields})
-        for head in ("kinds", "event_kinds")
-    ]
+    tree = merged(_base(), tree)
+    kinds = tuple(tree.below("kinds").fields)
+    event_kinds = tuple(tree.below("event_kinds").fields)
     return Names(
-        frozenset(roster),
-        frozenset(outside),
-        groups,
-        kinds,
-        event_kinds,
-        is_whole and is_of_time,
+        frozenset(roster), frozenset(outside), groups, kinds, event_kinds, is_whole
     )
 
 

@@ -37,6 +37,7 @@ from balance_sim.scenario.vocabulary import (
     AGREEMENT_KINDS,
     AGREEMENT_STATUSES,
     EVENT_KINDS,
+    NON_BINDING,
 )
 
 SCHEMA_VERSION = 1
@@ -352,13 +353,12 @@ class Agreement(SectionRow):
     def _with_our_status(cls, values: Any) -> Any:
         """With our status for another source's, and what that implies."""
         status = values.get("status") if isinstance(values, dict) else None
-        stage = AGREEMENT_STATUSES.get(status) if isinstance(status, str) else None
-        if stage is None:
+        if not isinstance(status, str) or status not in AGREEMENT_STATUSES:
             return values
-        values = {**values, "status": stage.status}
-        if stage.kind:
-            signed = values.get("in_force") or values.get("signed")
-            values |= {"kind": stage.kind, "in_force": signed}
+        values = {**values, "status": AGREEMENT_STATUSES[status]}
+        if status == NON_BINDING:
+            values["kind"] = "political_declaration"
+            values["in_force"] = values.get("in_force") or values.get("signed")
         return values
 
 

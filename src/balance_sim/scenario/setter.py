@@ -125,7 +125,10 @@ class Editor:
                 path, model = f"{section}.{name}", layout.model
                 row = read_piece(model, node, path, self.problems, names=names)
                 rows[place] = row or rows[place]
-        update = {section: layout.sorted(rows)}
+        is_moved = not self.changed.isdisjoint(
+            f"{section}.{name}" for name in layout.order
+        )
+        update = {section: layout.sorted(rows) if is_moved else tuple(rows)}
         self.scenario = self.scenario.model_copy(update=update)
 
     def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
@@ -277,7 +280,7 @@ def path_meant(scenario: Scenario, path: str) -> str:
         key_path
         for head in sorted(SETTABLE)
         for key_path in _paths(getattr(scenario, head), head)
-        if ".add." not in key_path
+        if ".add." not in key_path and key_path != path
     ]
     matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
     matches.sort(key=lambda match: f".{scenario.focal}." not in match)

@@ -194,9 +194,11 @@ def _report(
     place, key_path = node.mark, joined(path, steps, root)
     if "[key]" in details["loc"] or error_type == "extra_forbidden":
         place = node.at
-    is_emptied = error_type == "too_short" and node.items
     is_reported = any((item.file, item.line, item.col) == place for item in problems)
-    if node.value is REFUSED or is_emptied or (is_reported and error_type != "missing"):
+    is_emptied = error_type == "too_short" and node.items  # by what is refused
+    if node.value is REFUSED or is_emptied:
+        return
+    if is_reported and error_type != "missing":
         return
     owner, name = _field_of(model, steps)
     if error_type == "extra_forbidden":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 
 def _meaning(names: Mapping[str, str]) -> dict[str, str]:
@@ -36,21 +35,14 @@ EVENT_KINDS = _meaning(
 )
 
 
-class Stage(NamedTuple):
-    """Our status for another's, and the kind it implies (None: whatever the row
-    says)."""
-
-    status: str
-    kind: str | None = None
-
-
-AGREEMENT_STATUSES = {
-    "political_or_nonbinding": Stage("in_force", "political_declaration"),
-    **dict.fromkeys(("signed_not_in_force", "signed_status_unknown"), Stage("signed")),
-    **dict.fromkeys(
-        ("initialled", "initialed", "negotiating", "under_negotiation"), Stage("talks")
-    ),
-    "in force": Stage("in_force"),
-    **dict.fromkeys(("never_ratified", "never ratified", "failed"), Stage("collapsed")),
-    **dict.fromkeys(("terminated", "expired"), Stage("ended")),
-}
+NON_BINDING = "political_or_nonbinding"
+"""A status of other sources that says the kind of an agreement too."""
+AGREEMENT_STATUSES = _meaning(
+    {
+        "in_force": NON_BINDING,
+        "signed": "signed_not_in_force signed_status_unknown",
+        "talks": "initialled initialed negotiating under_negotiation",
+        "collapsed": "never_ratified failed",
+        "ended": "terminated expired",
+    }
+)

@@ -79,11 +79,11 @@ class Comparison:
         theories = [say.arm_words(s.scenario.theory.preset) for s in self.studies]
         folders = [side.folder.resolve().name for side in self.sides]
         texts = [side.text.rpartition("/")[-1] for side in self.sides]
-        given = [side.text for side in self.sides]
+        given_names = [side.text for side in self.sides]
         for names in (theories, folders, texts):
             if len(set(names)) == len(names):
                 return tuple(map(say.printable, names))
-        return tuple(map(say.printable, given))
+        return tuple(map(say.printable, given_names))
 
     @cached_property
     def differences(self) -> tuple[list[str], ...]:

@@ -1,5 +1,9 @@
 """The answers of `explain`: a few sentences and one table, with states, terms and arms
-in words."""
+in words.
+
+What is worked out stands in `effects.explain`, and whole in explain.json; here it is
+only told. Willingness is in nats: a side consents with probability 1 / (1 + e^-u).
+"""
 
 from __future__ import annotations
 
@@ -133,8 +137,8 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     if moment.startswith("+"):
         when = f"{moment.removeprefix('+')} days after the event"
     minds = [_mind_words(dyad, moment, side, names) for side in (dyad.a, dyad.b)]
-    asked = f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(minds)}."
-    yield from said(asked, width)
+    sentence = f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(minds)}."
+    yield from said(sentence, width)
     yield from said(_feared_words(dyad, moment, names), width)
     yield ""
     treated, control = (
@@ -171,7 +175,11 @@ def _parts(
     dyad: DyadTerms, moment: str, side: str
 ) -> dict[str, tuple[float, float, float]]:
     """Return by part of a side's willingness at a moment: in the control arm, in the
-    arm, and the difference."""
+    arm, and the difference, in nats.
+
+    `consent` is no part but the probability that the side consents, and `u` the sum of
+    the others.
+    """
     frame = dyad.table
     rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
     return {
@@ -181,7 +189,8 @@ def _parts(
 
 
 def _signing_words(dyad: DyadTerms, names: Names) -> str:
-    """Return how often the two sign with and without."""
+    """Return how often the two sign with and without the event: counted over the
+    replications as they were drawn, and expected by the filtered estimate."""
     signing = dyad.signing
     words = (
         f"{both_states(names, dyad.a, dyad.b)} sign a new security agreement "

@@ -1,11 +1,17 @@
 """The finding of a run for the terminal: the effect in a sentence, the arms, the dyads,
-and what was scheduled anyway."""
+and what was scheduled anyway.
+
+Figures and pages are made of the same parts: `effect_table` has the level and the
+effect of any outcome in every arm, `furthest`, `clear` and `detected` say which rows of
+a table show an effect, and the sentences here stand in the report too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from balance_sim import registry
@@ -33,8 +39,6 @@ DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
     "declarations_all": "declarations, all",
 }
-ROWS = say.DIRECTIONS | DECLARED
-"""Directions of `direction_table` in words: security agreements, then declarations."""
 OTHERS = {"participants": "sets of states", "dates": "dates"}
 """What placebos of a family have others of."""
 EFFECT = ["effect", "lo", "hi", "mcse"]
@@ -42,27 +46,30 @@ EFFECT = ["effect", "lo", "hi", "mcse"]
 # -- tables ----------------------------------------------------------------------------
 
 
-def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
-    """Return new agreements within the longest window by arm and direction.
+def effect_table(result: Result, outcomes: Sequence[str]) -> pd.DataFrame:
+    """Return level and effect of outcomes, by outcome and arm.
 
     Returns
     -------
-    A row an arm and direction (a key of ROWS): mean, n; effect with its CI (lo, hi) and
-    Monte Carlo standard error (mcse), NaN for the control arm
+    A row an outcome and arm, in the order of both: level (mean in the arm), n,
+    control_level; effect with its 95 % CI (lo, hi) and Monte Carlo standard error
+    (mcse), NaN for the control arm; and what `wording.titled` says of the arm. Empty
+    where no replication finished
     """
-    outcomes = {
-        Outcome("accords", name, result.window).name: name for name in say.DIRECTIONS
-    }
-    outcomes |= {f"{name}_{result.window}": name for name in DECLARED}
-    index = pd.MultiIndex.from_product([arms, outcomes], names=["arm", "outcome"])
-    levels = result.levels.set_index(["arm", "outcome"])[["mean", "n"]]
-    frame = levels.reindex(index).dropna(subset="n").reset_index()
-    effects = pd.DataFrame(columns=["arm", "outcome", *EFFECT])
+    if not result.finished:
+        return pd.DataFrame()
+    keys = ["outcome", "arm"]
+    index = pd.MultiIndex.from_product([outcomes, result.arms], names=keys)
+    levels = result.levels.set_index(keys)[["mean", "n"]].reindex(index)
+    table = levels.rename(columns={"mean": "level"}).dropna(subset="n")
+    table[EFFECT] = np.nan
     if not result.effects.empty:
-        effects = result.effects.rename(columns={"mean": "effect"})[effects.columns]
-    frame = frame.merge(effects, on=["arm", "outcome"], how="left")
-    frame = frame.assign(direction=frame["outcome"].map(outcomes))
-    return frame.astype(dict.fromkeys(EFFECT, float))
+        effects = result.effects.rename(columns={"mean": "effect"}).set_index(keys)
+        table[EFFECT] = effects[EFFECT].reindex(table.index)
+    table = table.reset_index()
+    control = table[table["arm"] == result.reference].set_index("outcome")["level"]
+    table["control_level"] = table["outcome"].map(control)
+    return say.titled(table, result)
 
 
 def top_dyads(result: Result, arm: str) -> pd.DataFrame:
@@ -110,51 +117,56 @@ def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows have an interval that excludes zero."""
+    """Return which rows have an interval that excludes zero.
+
+    Parameters
+    ----------
+    frame : with lo and hi; where these are not known, a row is not clear
+    """
     return (frame["lo"] > 0) | (frame["hi"] < 0)
 
 
-def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> Row | None:
-    """Return the row of an arm and an outcome in a tidy table, or None."""
-    if frame.empty:
+def headline_row(result: Result) -> Row | None:
+    """Return the row of `effect_table` of the headline arm and outcome; None without
+    an arm beside the control arm, or a replication."""
+    table = effect_table(result, [result.headline_outcome])
+    if table.empty or result.headline_arm is None:
         return None
-    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)]
-    return rows.to_dict("records")[0] if len(rows) else None
+    return table[table["role"] == "headline"].to_dict("records")[0]
 
 
 # -- sentences -------------------------------------------------------------------------
 
 
 def finding(result: AnalysedResult) -> str:
-    """Return the effect of the headline arm in a sentence, or why there is none."""
-    arm, outcome = result.headline_arm, result.headline_outcome
+    """Return the effect of the headline arm in a sentence, or why there is none.
+
+    It is the effect on counter-balancing security agreements within the longest window,
+    relative to the control arm, filtered where there is a filtered estimate.
+    """
     subject = f"{say.COUNTER} {say.within(result.window)}"
-    control = _row(result.levels, result.reference, outcome)
-    if control is None or not control["n"]:
+    if not result.finished:
         return "No replication finished, so there is nothing to report."
-    if arm is None:
-        title = say.arm_title(result.scenario, result.reference)
-        level = say.number(control["mean"], 1)
+    row = headline_row(result)
+    if row is None:
+        control = effect_table(result, [result.headline_outcome]).iloc[0]
+        level = say.number(control["level"], 1)
         return (
-            f"{title}: {level} expected {subject}. There is no other arm to compare "
-            "with."
+            f"{control['title']}: {level} expected {subject}. There is no other arm to "
+            "compare with."
         )
-    effect = _row(result.effects, arm, outcome)
-    treated = _row(result.levels, arm, outcome)
-    if effect is None or treated is None or not effect["n"]:
-        return "No paired replication finished, so there is nothing to report."
-    change = say.change_words(effect, control["mean"], treated["mean"], subject)
-    return f"{say.treatment(result, arm)}: {change}."
+    change = say.change_words(row, subject)
+    return f"{row['treatment']}: {change}."
 
 
 def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
-    """Return why there is next to no effect, where that follows from the scenario."""
-    outcome = result.headline_outcome
-    control = _row(result.levels, result.reference, outcome)
-    effect = _row(result.effects, result.headline_arm, outcome)
-    if not result.finished or control is None or effect is None:
-        return ()
-    if abs(effect["mean"]) > NEXT_TO_NOTHING * control["mean"]:
+    """Return why there is next to no effect, where that follows from the scenario.
+
+    Asked for only where the effect is below NEXT_TO_NOTHING of the control arm's level,
+    since the world at the start has to be worked out for it.
+    """
+    row = headline_row(result)
+    if row is None or abs(row["effect"]) > NEXT_TO_NOTHING * row["control_level"]:
         return ()
     from balance_sim.effects.world_at_start import world_at_start
 
@@ -163,7 +175,11 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
 
 def channel_words(result: AnalysedResult) -> str:
     """Return what the focal event's two channels make of the headline effect; empty
-    without the event."""
+    without the event.
+
+    They are exact Shapley values of the expected effect, in which partners stay as at
+    the start, so that their sum need not equal the simulated effect beside it.
+    """
     arm = result.headline_arm
     channels = arm and result.channels.of(arm, result.headline_outcome)
     if not channels:
@@ -197,7 +213,8 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
 
 
 def doubts(result: AnalysedResult) -> list[Doubt]:
-    """Return how sure the headline effect is, by rooms of the upper storey."""
+    """Return how sure the headline effect is, by rooms of the upper storey: of each
+    that has something to say, in the order of the registry."""
     answers = [doubt(result) for doubt in registry.parts("doubt").values()]
     return [doubt for doubt in answers if doubt is not None]
 
@@ -227,7 +244,8 @@ def _largest_words(result: AnalysedResult) -> str:
 
 
 def _scheduled_words(result: AnalysedResult) -> str:
-    """Return the agreements that were already scheduled."""
+    """Return the agreements that were already scheduled: they come on the same day in
+    every arm, so that no event has an effect on them."""
     names = say.state_names(result.scenario)
     pieces = []
     for row in result.scheduled.to_dict("records"):
@@ -264,12 +282,10 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         yield from said(sentence, width)
     if result.finished:
         yield from ["", *_arm_lines(result, width), ""]
-        own = own_rows(
-            result, [arm for arm in result.arms if arm == result.headline_arm]
-        )
+        own_lines = own_rows(result)
         heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
-        if own:
-            yield from [*table([heads, *own], "<<>", width=width), ""]
+        if own_lines:
+            yield from [*table([heads, *own_lines], "<<>", width=width), ""]
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
     yield from said(_failed_words(result), width)
@@ -283,39 +299,52 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
 
 def _arm_lines(result: AnalysedResult, width: int) -> Iterator[str]:
     """Yield every arm but the control arm in a line: effect and CI."""
-    frame = direction_table(result, result.arms)
-    frame = frame[frame["direction"] == "counter"]
-    is_control = frame["arm"] == result.reference
-    if is_control.all() or not is_control.any():
+    frame = effect_table(result, [result.headline_outcome])
+    arms = frame[frame["role"] != "reference"]
+    if arms.empty:
         return
-    titles = say.arm_titles(result.scenario)
-    places = say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
-    control = say.number(frame.loc[is_control, "mean"].iloc[0], 2)
+    places = say.decimals(arms["mcse"].max(), *arms["lo"], *arms["hi"])
+    control = say.number(frame["control_level"].iloc[0], 2)
     rows = [[f"arm (control arm: {control} agreements)", "effect", "95 % CI"]]
     rows += [
-        [titles[row["arm"]], *say.effect_cells(row, places)[:2]]
-        for row in frame[~is_control].to_dict("records")
+        [row["title"], *say.effect_cells(row, places)[:2]]
+        for row in arms.to_dict("records")
     ]
     yield from table(rows, "<>", width=width)
 
 
-def own_rows(result: Result, arms: Sequence[str]) -> list[list[str]]:
-    """Return of each outcome of the user's own and arm: what it is in its author's
-    words, arm, level, effect, CI, Monte Carlo standard error."""
-    titles = say.arm_titles(result.scenario)
-    meanings = result.codebook.set_index("outcome")["meaning"]
-    effects = {
-        (row["outcome"], row["arm"]): say.effect_cells(row)
-        for row in result.effects.to_dict("records")
+def agreement_rows(result: Result) -> list[list[str]]:
+    """Return per arm and direction: expected number, effect, CI, Monte Carlo standard
+    error; the longest window."""
+    outcomes = {
+        Outcome("accords", name, result.window).name: words
+        for name, words in say.DIRECTIONS.items()
     }
+    for name, words in DECLARED.items():
+        outcomes[f"{name}_{result.window}"] = words
+    return _level_rows(effect_table(result, list(outcomes)), outcomes)
+
+
+def own_rows(result: Result) -> list[list[str]]:
+    """Return of each outcome of the user's own, in its author's words, and arm: mean,
+    effect, CI, Monte Carlo standard error."""
+    meanings = result.codebook.set_index("outcome")["meaning"]
+    outcomes = {}
+    for name in result.by_run.names:
+        if name.startswith("own_"):
+            meaning = say.printable(str(meanings[name]))
+            outcomes[name] = f"{say.capital(say.outcome_words(name))}: {meaning}"
+    return _level_rows(effect_table(result, list(outcomes)), outcomes)
+
+
+def _level_rows(table: pd.DataFrame, words: Mapping[str, str]) -> list[list[str]]:
+    """Return rows of `effect_table` as cells; `words` by outcome."""
     rows = []
-    for name in [name for name in result.by_run.names if name.startswith("own_")]:
-        words = f"{say.outcome_words(name)}: {say.printable(str(meanings[name]))}"
-        for arm in arms:
-            level = _row(result.levels, arm, name) or {"mean": None}
-            cells = effects.get((name, arm), ["control", "", ""])
-            number = say.number(level["mean"], 2)
-            rows.append([say.capital(words), titles[arm], number, *cells])
+    for row in table.to_dict("records"):
+        is_control = row["role"] == "reference"
+        cells = ["control", "", ""] if is_control else say.effect_cells(row)
+        level = say.number(row["level"], 2)
+        rows.append([words[row["outcome"]], row["title"], level, *cells])
     return rows
 
 
@@ -328,7 +357,10 @@ def _failed_words(result: AnalysedResult) -> str:
         len(result.failed), "replication failed and is", "replications failed and are"
     )
     failure = result.failed[0]
-    reason = str(failure["traceback"]).strip().splitlines()[-1]
+    lines = str(failure["traceback"]).splitlines()
+    reason = [line for line in lines if line and not line[0].isspace()][-1]
+    name, colon, message = reason.partition(": ")
+    reason = f"{name.rpartition('.')[2]}{colon}{message}"
     return (
         f"{subject} left out of every number above. Replication {failure['run']}: "
         f"{say.printable(reason)}"

@@ -98,8 +98,14 @@ def replay_of(result: Result) -> dict[str, Any] | None:
 
 
 def map_content(result: Result) -> dict[str, Any]:
-    """Return what the template of the map is filled with: shapes, states and arcs with
-    what they say, names, replay, and its data for the script."""
+    """Return what the template of the map is filled with.
+
+    Returns
+    -------
+    box, land, caption: of `atlas.shapes`; states and arcs with what they say when they
+    are pointed at; names with their places; reach: the effect at which colours end;
+    replay: of `replay_of`, and data: the same as JSON for the script
+    """
     states, table = states_table(result), map_table(result)
     layout, shape = layout_of(result.scenario), shapes(result.scenario)
     reach, arcs = reach_of(states), table[table["arc"]]
@@ -125,7 +131,13 @@ def map_content(result: Result) -> dict[str, Any]:
 
 
 def _states(states: pd.DataFrame, shape: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the states with a place, with shape, colour and words."""
+    """Return the states with a place, with shape, colour and words.
+
+    Parameters
+    ----------
+    states : of `dyads.states_table`
+    shape : of `atlas.shapes`, whose lists are in the same order
+    """
     shades = shades_of(states)
     drawn = zip(states.to_dict("records"), shape["paths"], shape["dots"], strict=True)
     return [

@@ -75,7 +75,12 @@ def _keep_out_of_home() -> None:
 
 
 def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
-    """Return a figure as a PNG or an SVG file, without a date or a version in it."""
+    """Return a figure as a PNG or an SVG file, without a date or a version in it.
+
+    Parameters
+    ----------
+    file_format : `png`, at DOTS per inch on white, or `svg`, with its words as paths
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from PIL import Image
@@ -84,7 +89,8 @@ def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
         _settle(figure)
         if file_format == "svg":
             no_stamp = {"Date": None, "Creator": None}
-            FigureCanvasSVG(figure).print_svg(sink, metadata=no_stamp)  # type: ignore[no-untyped-call]
+            vector: Any = FigureCanvasSVG(figure)
+            vector.print_svg(sink, metadata=no_stamp)
         else:
             canvas = FigureCanvasAgg(figure)
             canvas.draw()  # type: ignore[no-untyped-call]

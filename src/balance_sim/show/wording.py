@@ -135,38 +135,38 @@ def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     return f"{effect}; {ci(lo, hi, places)}" if math.isfinite(lo) else effect
 
 
-def change_words(
-    effect: Mapping[Any, Any], without: float, with_event: float, subject: str
-) -> str:
+def change_words(row: Mapping[Any, Any], subject: str) -> str:
     """Return what an effect does to an expected number: `expected agreements rise from
-    23.5 to 23.6 (+0.1; ...)`.
+    23.50 to 23.62 (+0.12; ...)`.
 
     Parameters
     ----------
-    effect : with mean, lo, hi, mcse, and n paired replications
-    without, with_event : the number expected in the control arm and in the other
+    row : of `headline.effect_table`
     subject : what is counted
     """
-    mean, lo, hi, mcse = (float(effect[key]) for key in ("mean", "lo", "hi", "mcse"))
+    effect, lo, hi, mcse = (float(row[key]) for key in ("effect", "lo", "hi", "mcse"))
     if lo == hi == 0:
         return (
-            f"no effect on expected {subject}; {number(without, 1)} are expected with "
-            "and without it"
+            f"no effect on expected {subject}; {number(row['level'], 1)} are expected "
+            "with and without it"
         )
-    places = min(decimals(mcse, lo, hi), digits(mean))
-    control, treated = number(without, places), number(with_event, places)
+    places = min(decimals(mcse, lo, hi), digits(effect))
+    control, treated = (
+        number(row["control_level"], places),
+        number(row["level"], places),
+    )
     if math.isnan(lo):
         return (
             f"{control} {subject} without it and {treated} with it, in one "
             "replication, which gives no confidence interval"
         )
-    size = effect_words(mean, lo, hi, mcse)
+    size = effect_words(effect, lo, hi, mcse)
     if lo <= 0 <= hi:
         return (
             f"no detectable effect on expected {subject} ({size}); {control} are "
             "expected without it"
         )
-    verb = "rise" if mean > 0 else "fall"
+    verb = "rise" if effect > 0 else "fall"
     return f"expected {subject} {verb} from {control} to {treated} ({size})"
 
 
@@ -193,11 +193,6 @@ def percent(share: float | None) -> str:
         return "over 99.9 %"
     near_an_end = 0 < value < 9.95 or 99.5 <= value < 100
     return f"{value:.1f} %" if near_an_end else f"{value:.0f} %"
-
-
-def points(share: float, places: int = 1) -> str:
-    """Return a difference of shares in percentage points, with its sign: +2.5."""
-    return signed(100 * share, places)
 
 
 # -- words -----------------------------------------------------------------------------
@@ -359,23 +354,17 @@ def group_words(name: str) -> str:
 # -- tables of figures -----------------------------------------------------------------
 
 
-def role(result: Result, arm: str) -> str:
-    """Return which part an arm plays in a figure: `reference` (the control),
-    `headline` or `other`."""
-    if arm == result.reference:
-        return "reference"
-    return "headline" if arm == result.headline_arm else "other"
-
-
 def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
     """Return a figure's table with what is said of each row's `arm`.
 
-    Added are role; title; control (the control arm's title); treatment (what the
+    Added are role: which part the arm plays, `reference` (the control), `headline` or
+    `other`; title; control (the control arm's title); treatment (what the
     headline arm's effect is the effect of; empty without one); window (the longest).
     """
     titles, arm = arm_titles(result.scenario), result.headline_arm
+    roles = {arm: "headline", result.reference: "reference"}
     return table.assign(
-        role=[role(result, name) for name in table["arm"]],
+        role=[roles.get(name, "other") for name in table["arm"]],
         title=[titles[name] for name in table["arm"]],
         control=titles[result.reference],
         treatment="" if arm is None else treatment(result, arm),

@@ -7,16 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def leaf_differences(
-    a: Any, b: Any, words: str = "{a!r} there, {b!r} asked for"
-) -> list[str]:
-    """Key paths at which two trees differ, with both values."""
-    return [
-        f"{path}: {words.format(a=left_value, b=right)}"
-        for path, left_value, right in differences(a, b)
-    ]
-
-
 def differences(
     a: Any,
     b: Any,

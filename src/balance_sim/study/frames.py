@@ -100,15 +100,23 @@ def day_axis(horizon: int) -> Ints:
     return np.unique(np.append(np.arange(0, horizon + 1, EVERY_DAYS), horizon))
 
 
-def fan(curves: Mapping[str, DayCounts], horizon: int) -> pd.DataFrame:
-    """Tidy: arm, day, mean, q05 ... q95, n. curves: by arm, (runs, days) how many
-    agreements were made by each day.
+def fan(curves: Mapping[str, Sequence[DayCounts]], days: Ints) -> pd.DataFrame:
+    """Tidy: arm, day, mean, q05 ... q95, n.
 
-    A quantile is the smallest count that a share of the runs does not exceed."""
+    A quantile is the smallest count that a share of the replications does not exceed.
+
+    Parameters
+    ----------
+    curves : mapping of sequence of (R, D)
+        by arm, block by block, how many agreements were made by each day
+    days : (D,)
+        after the focal date
+    """
     frames = [pd.DataFrame()]
-    for arm, counts in curves.items():
+    for arm, blocks in curves.items():
+        counts = np.concatenate(blocks) if blocks else np.empty((0, len(days)))
         if len(counts):
-            columns: dict[str, Any] = {"arm": arm, "day": day_axis(horizon)}
+            columns: dict[str, Any] = {"arm": arm, "day": days}
             columns["mean"] = counts.mean(axis=0)
             shares = [*QUANTILES.values()]
             lines = np.quantile(counts, shares, axis=0, method="inverted_cdf")

@@ -27,6 +27,8 @@ ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
 """Measures of new agreements by direction: security agreements, and the agreements of
 all other kinds."""
+GROUP_MEASURES = ("relations", "hostility", "drawn_in", "drawn_in_war")
+"""Measures of a group of states towards the host."""
 FILTERED = "filtered_"
 """Begins the name of the column with the filtered estimate of a number of
 agreements."""
@@ -212,18 +214,12 @@ class Outcome:
         return self.of if self.measure == "accords" and self.of not in _WHOM else None
 
     @property
-    def stance(self) -> str | None:
-        """The stance of the states that are counted."""
-        is_of = (s for s in STANCES if self.of == s or self.of.startswith(f"{s}_"))
-        return next(is_of, None) if self.measure == "states" else None
-
-    @property
     def group(self) -> str | None:
         """The group of states that it is of, as the scenario's report names it."""
-        if self.stance is not None:
-            return self.of[len(self.stance) + 1 :] or None
-        is_of_group = self.measure in ("relations", "hostility", "drawn_in")
-        is_of_group = is_of_group or self.measure == "drawn_in_war"
+        if self.measure == "states":  # of a stance, and of a group but for `outside`
+            stance = next((s for s in STANCES if self.of.startswith(s)), "")
+            return self.of[len(stance) + 1 :] or None
+        is_of_group = self.measure in GROUP_MEASURES
         return self.of.removesuffix("_host") if is_of_group else None
 
     @property

@@ -205,7 +205,8 @@ def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
     front = sum(len(str(value)) + 1 for _, value in values) + 4
     frames = (levels, effects)
     csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in frames)
-    rows = effects.assign(point=0, **dict(values)).to_dict("records")
+    front_cells = {"point": 0, **dict(values)}
+    rows = [row | front_cells for row in effects.to_dict("records")]
     records = [effect_record(row, [path for path, _ in values]) for row in rows]
     return csv + len(json.dumps(records, indent=1))
 

@@ -24,7 +24,7 @@ from balance_sim.study.frames import DayCounts, Outcomes, codebook, day_axis, fa
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.shards import digest_of
-from balance_sim.study.store import Store, read_summary, runs_in, runs_of, warn_lacking
+from balance_sim.study.store import Store, runs_in, runs_of, warn_lacking
 from balance_sim.study.tables import (
     EPOCH,
     BlockTables,
@@ -80,7 +80,6 @@ class Result(StudyResult):
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
     meanings : what outcomes of the user's own are, by name without `own_`
-    resumed : nothing was simulated for it: its replications were in the folder
 
     Examples
     --------
@@ -100,12 +99,10 @@ class Result(StudyResult):
     folder: Path | None = None
     memory: tuple[BlockTables, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
-    timing: dict[str, float] = field(default_factory=dict)
     draws: bool | str = False
     model: str | None = None
     point: int = 0
     meanings: Mapping[str, str] = field(default_factory=dict)
-    resumed: bool = field(default=False, compare=False)
 
     card: ClassVar[Callable[[Any], str] | None] = None
     """HTML for a notebook: set by the package's front."""
@@ -330,9 +327,10 @@ class Result(StudyResult):
             sums = Store(self.folder).dyads(self.point, self.runs)
         return dyad_effects(sums, self.arms)
 
-    def curves(self, direction: str | None = "counter") -> dict[str, DayCounts]:
-        """(runs, days) how many new security agreements of a direction, of all if None,
-        are signed by each day of `frames.day_axis`, an array an arm."""
+    def fan(self, direction: str | None = "counter") -> pd.DataFrame:
+        """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
+        direction, of all if None, that are signed by then; days as `frames.day_axis`
+        has them."""
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         days = day_axis(self.horizon)
         curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}
@@ -349,14 +347,7 @@ class Result(StudyResult):
                 counts = np.zeros((len(numbers), len(days) + 1), np.int16)
                 np.add.at(counts, (row[rows], day[rows]), 1)
                 curves[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
-        nothing = np.zeros((0, len(days)), np.int16)
-        return {
-            arm: np.concatenate([nothing, *blocks]) for arm, blocks in curves.items()
-        }
-
-    def fan(self, direction: str | None = "counter") -> pd.DataFrame:
-        """Tidy: arm, day, mean, q05 ... q95 of the agreements made by then, n."""
-        return fan(self.curves(direction), self.horizon)
+        return fan(curves, days)
 
     @classmethod
     def open(cls, folder: Path | str, runs: int | None = None) -> Self:
@@ -370,7 +361,6 @@ class Result(StudyResult):
                 "(from Python: open_sweep(folder).point(0))"
             )
         scenario = scenario_of(manifest)
-        timing = (read_summary(store.folder) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
         warn_lacking(store, [0], wanted)
         return cls(
@@ -384,7 +374,6 @@ class Result(StudyResult):
             model=manifest.model,
             meanings=manifest.own_meanings,
             failed=tuple(row for row in store.failed() if row["run"] < wanted),
-            timing=timing if isinstance(timing, dict) else {},
         )
 
 

@@ -24,8 +24,9 @@ from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.manifest import Sealed, sealed, unsealed
 from balance_sim.study.tables import coded, of_arms
 
-TABLES = ("dyads", "accords", "runs")
-"""Of a block, in the order of writing."""
+KEYS = {"dyads": "first", "accords": "run", "runs": "run"}
+"""By table of a block, in the order of writing, the column of its replications."""
+TABLES = tuple(KEYS)
 RECORDS = "shards"
 """The folder of the records."""
 REPORT = "report.html"
@@ -145,7 +146,10 @@ class Shard:
         """Return one of its tables, the bytes checked. columns: those wanted, where it
         has them, and `point`; all if None."""
         wanted = None if columns is None else ["point", *columns]
-        return parquet_table(self.content(name), str(self.path(name)), wanted)
+        table = parquet_table(self.content(name), str(self.path(name)), wanted)
+        if not {"point", KEYS[name]} <= {*table.column_names}:
+            raise StoreDamaged(f"{self.path(name)}: not a table of this type. {AGAIN}")
+        return table
 
     def damage(self) -> dict[str, str]:
         """Return what is wrong with its files, by table; nothing where all is well.
@@ -173,9 +177,9 @@ class Shard:
 def encode(table: pa.Table) -> bytes:
     """Return a table as Parquet bytes, with page checksums. The same table gives the
     same bytes."""
-    sink, whole = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
+    sink, chunk = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
     pq.write_table(
-        whole, sink, compression="zstd", compression_level=1, write_page_checksum=True
+        chunk, sink, compression="zstd", compression_level=1, write_page_checksum=True
     )
     return bytes(sink.getvalue().to_pybytes())
 

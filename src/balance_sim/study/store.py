@@ -42,6 +42,7 @@ from balance_sim.study.manifest import (
     write_manifest,
 )
 from balance_sim.study.shards import (
+    KEYS,
     RECORDS,
     TABLES,
     FailedRun,
@@ -61,8 +62,6 @@ LARGEST_SUMMARY = 256 << 20
 """Bytes that are read at most: 100 arms with 100 windows have some 120 MB."""
 CACHED_BYTES = 64 << 20
 """Bytes of tables of shards with several blocks that are held at once."""
-FIRST_COLUMN = "first"
-"""Of sums by dyad: the first replication of their block."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +247,7 @@ class Store:
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
         return {
-            point: [each.block for each in stored]
+            point: [done.block for done in stored]
             for point, stored in self.by_point().items()
         }
 
@@ -359,11 +358,11 @@ class Store:
         """Return a block's rows of a table, of the first `runs` replications."""
         table = self._shard_table(stored.shard, name, columns)
         stop = stored.block.stop if runs is None else min(stored.block.stop, runs)
-        number = table[FIRST_COLUMN if name == "dyads" else "run"].to_numpy()
+        number = table[KEYS[name]].to_numpy()
         is_of_block = (number >= stored.block.first) & (number < stop)
         is_of_block &= table["point"].to_numpy() == stored.point
         rows = np.flatnonzero(is_of_block)
-        front = ["point", FIRST_COLUMN] if name == "dyads" else ["point"]
+        front = ["point", "first"] if name == "dyads" else ["point"]
         table = table.drop_columns(front)
         if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
             return table.slice(rows[0], len(rows))
@@ -416,20 +415,10 @@ class Store:
         Shard(self.folder, number, record).write(contents)
 
     def forget_failed(self) -> None:
-        """Take failed blocks out of their shards, so that they are simulated again."""
+        """Take shards with failed replications away, so that they are simulated
+        again."""
         for shard in self.shards():
-            record = shard.record
-            failed = {(failure.point, failure.run) for failure in record.failed}
-            sound = tuple(
-                (point, first, stop)
-                for point, first, stop in record.blocks
-                if not any((point, run) in failed for run in range(first, stop))
-            )
-            if failed and sound:
-                update = {"blocks": sound, "failed": ()}
-                kept = record.model_copy(update=update)
-                Shard(self.folder, shard.number, kept).write({})
-            elif failed:
+            if shard.record.failed:
                 shard.remove()
 
 
@@ -442,7 +431,7 @@ def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
             table = result.tables.by_name[name]
             front = {"point": result.task.point}
             if name == "dyads":
-                front[FIRST_COLUMN] = result.task.block.first
+                front["first"] = result.task.block.first
             columns = {
                 key: pa.array(np.full(len(table), value, np.int32))
                 for key, value in front.items()

@@ -29,6 +29,7 @@ from balance_sim.evidence.data.errors import (
 )
 from balance_sim.evidence.data.table import open_table
 from balance_sim.scenario.actors import code_table, known
+from balance_sim.scenario.files import find
 from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Strict
 
@@ -235,7 +236,7 @@ class CasesPlan(Strict):
 def read_cases_plan(path: Path | str) -> CasesPlan:
     """The plan in a file; without a title it is called as the file. Raises
     ScenarioError."""
-    plan, folder = read_plan(CasesPlan, path, "cases"), Path(path).parent
+    plan, folder = read_plan(CasesPlan, path, "cases"), find(str(path)).parent
     cases = [
         case.model_copy(update={"scenario": folder / case.scenario})
         for case in plan.cases

@@ -182,11 +182,12 @@ def _networks(
 ) -> tuple[Agreements, int, list[str]]:
     """Agreements of a table between states of the roster, of how many replications they
     are, and a note on the others."""
-    from balance_sim.evidence.data.agreements import only_known, read_networks
+    from balance_sim.evidence.data.agreements import read_networks
     from balance_sim.evidence.goodness.networks import from_table
 
-    frame = read_networks(path, simulated=simulated)
-    in_roster = only_known(frame, scenario.codes, path, simulated=simulated)
+    frame = read_networks(path, scenario.codes, simulated=simulated)
+    is_known = frame["a"].isin(scenario.codes) & frame["b"].isin(scenario.codes)
+    in_roster = frame[is_known].reset_index(drop=True)
     notes = []
     if len(in_roster) < len(frame):
         count = f"{len(frame) - len(in_roster)} agreements of {path.name}"

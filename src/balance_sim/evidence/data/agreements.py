@@ -178,10 +178,12 @@ AGREEMENTS = Source(
 # --- networks -------------------------------------------------------------------------
 
 
-def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
+def read_networks(
+    path: Path | str, roster: Sequence[str], *, simulated: bool
+) -> pd.DataFrame:
     """Dated agreements between states: a, b (ISO alpha-3 codes, or names of one's own),
     date, kind; for those that somebody's model simulated, replication. Columns run, a,
-    b, kind, signed, opened, in_force; `line` of the file.
+    b, kind, signed, opened, in_force.
 
     simulated: `replication` is asked for, a whole number of 0 or more, and replications
     are numbered anew from 0 in their order; else `run` is 0. Rows of multilateral
@@ -189,78 +191,63 @@ def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
     the forms that `score` reads (iso3_a, iso3_b, kind, stage, date, or DCAD's columns).
 
     Raises DataError with the line for a row that is no agreement between two states on
-    a date."""
+    a date; of a simulated one, between two of the roster."""
     probe = open_table(path, "agreements", "sign_year=signYear stage")
     if probe.published and not simulated:
         return _observed_network(path)
     table = open_table(path, "agreements", f"{_SIDES} {_NETWORKS}")
-    table.needs("a", "b", *(["run"] if simulated else []))
+    table.needs("a", "b")
     signed, precision = table.dates("signed")
     a, b = table.text["a"], table.text["b"]
-    table.refuse("a", a == "", "there is no state", "Write its code")
-    table.refuse("b", b == "", "there is no state", "Write its code")
-    table.refuse("b", a == b, "both sides are the same state", "Correct the code")
-    later_dates = {
-        column: table.dates(column)[0].where(precision == "day")
-        for column in ("opened", "in_force")
-    }
+    for side in ("a", "b"):
+        table.refuse(side, table.text[side] == "", "there is no state")
+    table.refuse("b", a == b, "both sides are the same state")
     run: pd.Series | int = 0
     if simulated:
-        table.refuse("signed", signed.isna(), "there is no date", "Write YYYY-MM-DD")
+        table.needs("run")
+        table.refuse("signed", signed.isna(), "there is no date")
         run = table.integer("run", 0, missing=())
-        message, hint = "there is no replication", "Write a whole number of 0 or more"
-        table.refuse("run", run.isna(), message, hint)
+        table.refuse("run", run.isna(), "there is no replication")
+        for side in ("a", "b"):
+            is_stranger = ~table.text[side].isin(roster)
+            table.refuse(side, is_stranger, "the scenario has no such state")
         run = run.rank(method="dense").astype("int64") - 1
     is_lost = signed.isna() | table.flag("multilateral")
     frame = table.kept(
-        run=run, a=a, b=b, kind=table.text["kind"], signed=signed, **later_dates
+        run=run,
+        a=a,
+        b=b,
+        kind=table.text["kind"],
+        signed=signed,
+        opened=table.dates("opened")[0].where(precision == "day"),
+        in_force=table.dates("in_force")[0].where(precision == "day"),
     )
-    frame["line"] = frame.index
     return frame[~is_lost].reset_index(drop=True)
 
 
 def _observed_network(path: Path | str) -> pd.DataFrame:
     frame = AGREEMENTS.read(path).frame
-    is_bilateral = ~frame["multilateral"].astype(bool)
-    frame = frame[frame["signed"].notna() & is_bilateral]
-    columns = {
-        "run": 0,
-        "a": codes.convert(frame["cow_a"], frame["signed"], "cow", "iso3"),
-        "b": codes.convert(frame["cow_b"], frame["signed"], "cow", "iso3"),
-        **frame[["kind", "signed"]],
-        "opened": pd.NaT,
-        "in_force": frame["in_force"].where(frame["precision"] == "day"),
-        "line": 0,
-    }
-    return pd.DataFrame(columns).reset_index(drop=True)
-
-
-def only_known(
-    frame: pd.DataFrame, roster: tuple[str, ...], path: Path | str, *, simulated: bool
-) -> pd.DataFrame:
-    """The rows between states of the roster. Raises DataError for a simulated row with
-    another state."""
-    is_known = frame["a"].isin(roster) & frame["b"].isin(roster)
-    if simulated and not is_known.all():
-        row = frame[~is_known].iloc[0]
-        side = "b" if row["a"] in roster else "a"
-        raise DataError(
-            "the scenario has no such state",
-            "Leave such rows out, or give no SCENARIO: the tables are the roster then",
-            path,
-            int(row["line"]),
-            side,
-            str(row[side]),
-        )
-    return frame[is_known].reset_index(drop=True)
+    frame = frame[frame["signed"].notna() & ~frame["multilateral"].astype(bool)]
+    return pd.DataFrame(
+        {
+            "run": 0,
+            "a": codes.convert(frame["cow_a"], frame["signed"], "cow", "iso3"),
+            "b": codes.convert(frame["cow_b"], frame["signed"], "cow", "iso3"),
+            **frame[["kind", "signed"]],
+            "opened": pd.NaT,
+            "in_force": frame["in_force"].where(frame["precision"] == "day"),
+        }
+    ).reset_index(drop=True)
 
 
 # --- forecasts ------------------------------------------------------------------------
 
 
-def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read:
-    """A forecast of dyads as anyone may write it. Frame: a < b (ISO alpha-3 codes), p
-    (0..1), by dyad. States by ISO codes or COW numbers, as they are on a day.
+def read_forecast(
+    path: Path | str, on: date, kinds: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A forecast of dyads as anyone may write it: a < b (ISO alpha-3 codes), p (0..1),
+    by dyad. States by ISO codes or COW numbers, as they are on a day.
 
     With a column `kind`, the rows of the kind asked for, or of the only one there is.
     Raises DataError for an unknown state, a dyad given twice, or a bad p."""
@@ -269,31 +256,34 @@ def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read
     table.needs("a", "b")
     words = table.text["kind"]
     published = sorted(set(words))
-    wanted = list(kinds) if kinds and "kind" in table.published else published
+    wanted = kinds if kinds and "kind" in table.published else published
     if len(wanted) > 1:
         raise DataError(
             f"the forecast is by kind ({', '.join(published)})",
             "Score one kind at a time, with --kind",
             path,
         )
-    table.drop(~words.isin(wanted), "another kind")
+    table.drop(~words.isin(list(wanted)), "another kind")
     p = table.number("p", 0.0, 1.0, missing=())
     table.refuse("p", p.isna(), "there is no probability", "Write a number from 0 to 1")
     days = pd.Series(pd.Timestamp(on), index=table.text.index)
     a, b = (_converted(table, side, days, "iso3").astype(object) for side in ("a", "b"))
-    message = f"this is no member of the state system on {on}"
-    table.refuse("a", a.isna(), message, "Leave the row out")
-    table.refuse("b", b.isna(), message, "Leave the row out")
+    for side, converted in (("a", a), ("b", b)):
+        table.refuse(
+            side,
+            converted.isna(),
+            f"this is no member of the state system on {on}",
+            "Leave the row out",
+        )
     table.refuse("b", a == b, "both sides are the same state", "Leave the row out")
     frame = table.kept(a=np.minimum(a, b), b=np.maximum(a, b), p=p)
-    is_again = frame.duplicated(["a", "b"])
     table.refuse(
         "a",
-        is_again,
+        frame.duplicated(["a", "b"]),
         "this dyad stands in the file twice",
         "Keep one of the rows",
         TWICE,
     )
     if frame.empty:
         raise DataError("there is no dyad to forecast", "Write a row a dyad", path)
-    return table.read(frame, None, ["a", "b"])
+    return frame.sort_values(["a", "b"]).reset_index(drop=True)

@@ -28,12 +28,11 @@ from balance_sim.evidence.data.table import Read, ReadReport
 Floats = layers.Floats
 Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
 
-ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
 NEEDED = ("accords", "capability")
 RECORDED = (
-    *("alliances", "claims", "disputes", "distance", "capitals", "accords"),
+    *("atop", "claims", "disputes", "distance", "capitals", "accords"),
     *("capability", "ideal", "democracy", "contiguity", "rivalry"),
 )
 """Sources of a history, in the order of its reports."""
@@ -46,8 +45,8 @@ LAYERS_OF: Mapping[str, tuple[str, Layer]] = {
     "claim": ("claims", layers.claims),
     "militarised": ("disputes", layers.militarised),
     "war": ("disputes", layers.wars),
-    "alliance_depth": ("alliances", layers.alliance_depth),
-    "alliance_calm": ("alliances", layers.alliance_calm),
+    "alliance_depth": ("atop", layers.alliance_depth),
+    "alliance_calm": ("atop", layers.alliance_calm),
 }
 """The source of each layer, and how it is laid out."""
 LAYERS = tuple(name for name in LAYERS_OF if name != "contiguity")
@@ -131,14 +130,12 @@ def load_history(
     *,
     agreements: Sequence[Path | str] = (),
     outcomes: tuple[Path | str, int] | None = None,
-    alliances: str = "atop",
 ) -> History:
     """Read every source in `data_dir` and lay it out by year.
 
     agreements: further files of agreements (DCAD's columns or the generic ones), laid
     over the folder's own by id. outcomes: a file and a year: up to the year the
     folder's agreements count and none of the file's, after it the file's alone.
-    alliances: `atop` or `cow`.
 
     A source that is not in the folder leaves its arrays missing and says so in `notes`;
     agreements and capabilities must be there. Raises DataError."""
@@ -146,10 +143,9 @@ def load_history(
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
     states = layers.roster(start_year, end_year)
     folder = Path(data_dir)
-    sources = {"alliances": SOURCES[ALLIANCES[alliances]], **SOURCES}
     for name in NEEDED:
-        sources[name].require(folder)
-    reads = {name: sources[name].of(folder) for name in RECORDED}
+        SOURCES[name].require(folder)
+    reads = {name: SOURCES[name].of(folder) for name in RECORDED}
     missing = [name for name, read in reads.items() if read.report.is_missing]
     signed = [reads["accords"], *map(AGREEMENTS.read, agreements)]
     frame = _latest(signed)

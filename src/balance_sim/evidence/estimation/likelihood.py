@@ -90,10 +90,10 @@ class ConsentDesign:
 
     @cached_property
     def by_kind(self) -> tuple[Floats, ...]:
-        """(N, M, B) scaled terms by kind of each side."""
+        """(N, M, B) scaled terms by kind of each side, each kind in one piece."""
         scale = self.scale[self.parts[1]] if len(self.scale) else 1.0
-        sides = (self.choices.by_kind / scale).swapaxes(0, 1)
-        return tuple(np.ascontiguousarray(side) for side in sides)
+        sides = (self.choices.by_kind / scale).transpose(1, 2, 0, 3)
+        return tuple(np.ascontiguousarray(side).swapaxes(0, 1) for side in sides)
 
     @cached_property
     def members(self) -> tuple[sparse.csr_array, ...]:

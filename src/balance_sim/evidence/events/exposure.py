@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,7 +152,7 @@ def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
     """Acts (`acts.FIELDS`) on a roster. position: COW number -> place; states not on it
     are left out of an act."""
     place = dict(zip(position.index, position, strict=True))
-    members = {
+    members: dict[str, Any] = {
         role: [
             tuple(sorted({place[c] for c in codes if c in place}))
             for codes in frame[role]

@@ -79,7 +79,7 @@ def read_dyads(
 ) -> Forecast:
     """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`).
     Raises DataError."""
-    frame = read_forecast(path, first, kinds).frame
+    frame = read_forecast(path, first, kinds)
     return Forecast(
         pairs=tuple(zip(frame["a"], frame["b"], strict=True)),
         p=tuple(map(float, frame["p"])),

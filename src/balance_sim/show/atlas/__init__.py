@@ -144,23 +144,23 @@ class Layout:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top: round the states, no flatter than it is readable,
+        """Left, east, south, north: round the states, no flatter than it is readable,
         and no higher than wide."""
         x, y = np.array(list(self.spots.values())).T
         margin = MARGIN if self.is_world else 0.4
-        left, right = float(x.min()) - margin, float(x.max()) + margin
-        bottom, top = float(y.min()) - margin, float(y.max()) + margin
+        west, east = float(x.min()) - margin, float(x.max()) + margin
+        south, north = float(y.min()) - margin, float(y.max()) + margin
         if self.is_world:
-            top = max(top, NORTH)
-        taller = max(0.45 * (right - left) - (top - bottom), 0.0) / 2
-        bottom, top = bottom - taller, top + taller
-        wider = max((top - bottom) - (right - left), 0.0) / 2
-        return left - wider, right + wider, bottom, top
+            north = max(north, NORTH)
+        taller = max(0.45 * (east - west) - (north - south), 0.0) / 2
+        south, north = south - taller, north + taller
+        wider = max((north - south) - (east - west), 0.0) / 2
+        return west - wider, east + wider, south, north
 
     def on_map(self, rings: tuple[Ring, ...]) -> list[Ring]:
         """Return longitudes and latitudes as x, y, as often round the earth as they are
         in the picture, in part at least; what lies beyond its edge is to be clipped."""
-        left, right, bottom, top = self.box
+        west, east, south, north = self.box
         drawn = []
         for ring in rings:
             start = (ring[0, 0] - (self.middle or 0.0) + 180) % 360 - 180
@@ -168,7 +168,7 @@ class Layout:
                 shift = np.array([start - ring[0, 0] + turn, 0.0])
                 corners = equal_earth(ring + shift)
                 low, high = corners.min(axis=0), corners.max(axis=0)
-                if (low < (right, top)).all() and (high > (left, bottom)).all():
+                if (low < (east, north)).all() and (high > (west, south)).all():
                     drawn.append(corners)
         return drawn
 
@@ -236,8 +236,8 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     end (null: none); caption
     """
     layout = layout_of(scenario)
-    left, right, bottom, top = layout.box
-    height = (top - bottom) * PAGE_WIDTH / (right - left)
+    west, east, south, north = layout.box
+    height = (north - south) * PAGE_WIDTH / (east - west)
     land = dict(countries()) if layout.is_world else {}
     paths, places = [], []
     for code in scenario.codes:
@@ -262,9 +262,9 @@ def _closed_path(layout: Layout, rings: tuple[Ring, ...]) -> str:
 
 def in_page(layout: Layout, spot: Spot) -> list[float]:
     """Return a spot in the page's units, y downwards."""
-    left, right, _, top = layout.box
-    unit = PAGE_WIDTH / (right - left)
-    return [round((spot[0] - left) * unit, 1), round((top - spot[1]) * unit, 1)]
+    west, east, _, north = layout.box
+    unit = PAGE_WIDTH / (east - west)
+    return [round((spot[0] - west) * unit, 1), round((north - spot[1]) * unit, 1)]
 
 
 def arc_path(layout: Layout, a: str, b: str) -> str:

@@ -60,7 +60,7 @@ def run_figures() -> Figures:
     figures = list(FIGURES.values())
     for registered in rooms:
         for figure in registered.values():
-            names = [other.name for other in figures]
+            names = [drawn.name for drawn in figures]
             place = len(names)
             if figure.follows in names:
                 place = names.index(figure.follows) + 1
@@ -73,9 +73,9 @@ def figures_of(study: Any) -> Figures:
     the first few of the user's own are spread."""
     if isinstance(study, Result):
         measured = study.by_run.names
-        own = [name for name in measured if name.startswith("own_")]
+        own_names = [name for name in measured if name.startswith("own_")]
         names = [name for name in measured if name == study.headline_outcome]
-        names += own[:MOST_OWN]
+        names += own_names[:MOST_OWN]
         spreads = [distributions.spread_of(study, name) for name in names]
         return run_figures() | _by_name(*spreads)
     if isinstance(study, SweepResult):

@@ -13,7 +13,7 @@ import pandas as pd
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, has_rows
-from balance_sim.show.headline import detected
+from balance_sim.show.headline import detected, effect_table
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome
 from balance_sim.study.result import Result
@@ -40,9 +40,9 @@ def studies_table(comparison: Comparison) -> pd.DataFrame:
     -------
     A row a study: mean paired effect on counter-balancing agreements of its headline
     arm, or of the arm named, within the longest window that all have, with lo, hi, mcse
-    and n; level: mean in the control; AGAINST: its effect less that of the first study
-    with its error and 95 % CI, replication by replication where seeds match, else of
-    independent ones (Welch)
+    and n; control_level: mean in the control; AGAINST: its effect less that of the
+    first study with its error and 95 % CI, replication by replication where seeds
+    match, else of independent ones (Welch)
     """
     arms = []
     sides = zip(comparison.names, comparison.sides, comparison.studies, strict=True)
@@ -86,27 +86,28 @@ def _effects(studies: Sequence[tuple[str, Result, str | None]]) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(window=window)
 
 
-def _effect_row(first: NamedArm, named: NamedArm, outcome: str) -> dict[str, Any]:
-    """Return the effect of an arm, and how far it is from that of the first."""
+def _effect_row(first: NamedArm, named: NamedArm, outcome: str) -> dict[Any, Any]:
+    """Return the effect of an arm, and how far it is from that of the first.
+
+    Raises
+    ------
+    WrongRequest : where the study does not have the outcome
+    """
     name, study, arm = named
     study.need(outcome)
-    effects = study.effects.set_index(["arm", "outcome"])
-    levels = study.levels.set_index(["arm", "outcome"])
-    effect: Any = effects.loc[arm, outcome]
-    return {
-        "label": name,
-        "level": float(levels["mean"][study.reference, outcome]),
-        "effect": float(effect["mean"]),
-        **{key: float(effect[key]) for key in ("lo", "hi", "mcse")},
-        "n": int(effect["n"]),
-        **dict(zip(AGAINST, _against(first, named, outcome), strict=True)),
-        "title": say.arm_title(study.scenario, arm),
-        "control": say.arm_title(study.scenario, study.reference),
-    }
+    table = effect_table(study, [outcome])
+    row: dict[Any, Any] = table[table["arm"] == arm].to_dict("records")[0]
+    against = dict(zip(AGAINST, _against(first, named, outcome), strict=True))
+    return row | against | {"label": name}
 
 
 def _against(first: NamedArm, named: NamedArm, outcome: str) -> tuple[float, ...]:
-    """Return the difference of two mean effects, its error, and its 95 % CI."""
+    """Return the difference of two mean effects, its error, and its 95 % CI.
+
+    With common seeds the same replications are compared one by one, so that the error
+    they share drops out; filtered numbers vary smoothly and have Student's interval,
+    counts one with room for a jump that no replication has shown (`paired_interval`).
+    """
     filtered = FILTERED + outcome
     is_filtered = all(filtered in study.by_run.names for _, study, _ in (first, named))
     measured = filtered if is_filtered else outcome
@@ -149,12 +150,12 @@ def studies_title(table: pd.DataFrame) -> str:
         "No two studies with an arm to compare and a window in common: there is no "
         "effect to show."
     ),
-    columns="label level effect lo hi mcse against_first against_lo against_hi n",
+    columns="label control_level effect lo hi against_first against_lo against_hi n",
 )
 def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw a dot and interval a study, the numbers beside it."""
     labels = []
-    for label, level in zip(table["label"], table["level"], strict=True):
+    for label, level in zip(table["label"], table["control_level"], strict=True):
         name = style.folded(str(label), SHORT_NAME)
         labels.append(f"{name}\n{say.number(level, 1)} in the control")
     draw_effects(axes[0], table.assign(role="other"), labels)

@@ -8,10 +8,10 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
+from balance_sim.show.headline import EFFECT, effect_table
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 
-EFFECT = ["effect", "mcse", "lo", "hi"]
 COUNTER_BALANCING = (
     "Counter-balancing: neither state takes part, both fear those who do, and neither "
     "is aligned with them."
@@ -46,35 +46,31 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
         Outcome("accords", "counter", day).name: day
         for day in sorted(result.scenario.report.windows)
     }
-    columns = ["arm", "outcome", "mean", "n"]
-    levels = result.levels[columns].rename(columns={"mean": "expected"})
-    table = levels[levels["outcome"].isin(days)]
-    effects = pd.DataFrame(columns=["arm", "outcome", *EFFECT])
-    if not result.effects.empty:
-        effects = result.effects.rename(columns={"mean": "effect"})[effects.columns]
-    table = table.merge(effects, on=["arm", "outcome"], how="left")
+    table = effect_table(result, list(days))
+    if table.empty:
+        return table
     table["day"] = table["outcome"].map(days)
+    table = table.rename(columns={"level": "expected"})
+    table.loc[table["role"] == "reference", EFFECT] = 0.0
     start = table.drop_duplicates("arm").assign(day=0, expected=0.0)
-    table = pd.concat([start.assign(**dict.fromkeys(EFFECT, 0.0)), table])
-    table[EFFECT] = table[EFFECT].astype(float)
-    table.loc[table["arm"] == result.reference, EFFECT] = 0.0
-    table["order"] = table["arm"].map(list(result.arms).index)
-    table = table.sort_values(["order", "day"]).reset_index(drop=True)
-    return say.titled(table.drop(columns=["outcome", "order"]), result)
+    start[EFFECT] = 0.0
+    return pd.concat(
+        [rows for _, rows in pd.concat([start, table]).groupby("arm", sort=False)],
+        ignore_index=True,
+    )
 
 
 def fan_title(effects: pd.DataFrame) -> str:
     """Return the finding at the end of the longest window."""
-    last = effects[effects["day"] == effects["day"].max()].set_index("role")
-    control = last.loc["reference"]
-    level = float(control["expected"])
-    if "headline" not in last.index:
-        return f"{control['title']}: {say.number(level, 1)} expected {say.COUNTER}"
-    row = last.loc["headline"]
-    subject = f"{say.COUNTER} {say.within(int(control['day']))}"
-    effect = {**row, "mean": row["effect"]}
-    change = say.change_words(effect, level, float(row["expected"]), subject)
-    return f"{row['treatment']}: {change}"
+    last = effects[effects["day"] == effects["day"].max()]
+    last = last.rename(columns={"expected": "level"})
+    rows = {row["role"]: row for row in last.to_dict("records")}
+    subject = f"{say.COUNTER} {style.within(effects)}"
+    if "headline" not in rows:
+        level = say.number(rows["reference"]["level"], 1)
+        return f"{rows['reference']['title']}: {level} expected {say.COUNTER}"
+    row = rows["headline"]
+    return f"{row['treatment']}: {say.change_words(row, subject)}"
 
 
 def _fan_page(table: pd.DataFrame) -> list[style.Axes]:

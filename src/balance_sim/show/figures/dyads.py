@@ -138,7 +138,12 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 def _draw_heat(ax: style.Axes, table: pd.DataFrame) -> None:
     """Draw effects of both halves; grey: the CI holds zero. Names stand on both axes,
-    groups on the right."""
+    groups on the right.
+
+    Parameters
+    ----------
+    table : of `dyads_table`, a row a dyad, from which both halves are filled
+    """
     columns = ["place", "name", "group"]
     sides = [
         table[[f"{name}_{side}" for name in columns]].set_axis(columns, axis=1)

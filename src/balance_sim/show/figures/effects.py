@@ -12,7 +12,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import clear, detected
+from balance_sim.show.headline import clear, detected, effect_table
 
 NAMES = 40  # letters of a title on a line
 
@@ -49,22 +49,16 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     the arm and in the control; and the PARTS of its expected effect, exact Shapley
     values (NaN: the arm lacks the focal event)
     """
-    if not result.finished or result.effects.empty:
+    table = effect_table(result, [result.headline_outcome])
+    if table.empty or len(result.arms) < 2:
         return pd.DataFrame()
-    effects, levels, channels = (
-        frame[frame["outcome"] == result.headline_outcome].set_index("arm")
-        for frame in (result.effects, result.levels, result.channels.table)
-    )
-    table = effects[["mean", "lo", "hi", "mcse", "n"]].rename(
-        columns={"mean": "effect"}
-    )
-    table = table.assign(
-        level=levels["mean"],
-        control_level=levels["mean"][result.reference],
-        **channels[list(PARTS)],
+    shares = result.channels.table
+    shares = shares[shares["outcome"] == result.headline_outcome]
+    table = table[table["role"] != "reference"].merge(
+        shares[["arm", *PARTS]], on="arm", how="left"
     )
     ordered = table.sort_values("effect", ascending=False, kind="stable")
-    return say.titled(ordered.reset_index(), result)
+    return ordered.reset_index(drop=True)
 
 
 def channel_words(table: pd.DataFrame) -> str:
@@ -121,7 +115,12 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
     """Draw the parts of each arm's expected effect, stacked from zero, each to its own
-    side."""
+    side: those that lower the effect to the left, those that raise it to the right.
+
+    Parameters
+    ----------
+    heights : of the bars, in the order of the rows
+    """
     above, below = np.zeros(len(table)), np.zeros(len(table))
     for part, colour in PARTS.items():
         width = table[part].fillna(0.0).to_numpy(float)
@@ -253,7 +252,11 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 
 def _draw_strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
-    """Draw placebos as stacked dots and the event as a line with its words."""
+    """Draw placebos as stacked dots and the event as a line with its words.
+
+    Dots that fall into the same of BINS of the axis stand on each other, at the mean of
+    their effects.
+    """
     low, high = span
     is_event = rows["is_event"]
     effects = rows.loc[~is_event, "effect"].sort_values().reset_index(drop=True)

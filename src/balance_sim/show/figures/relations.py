@@ -8,7 +8,7 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
-from balance_sim.show.headline import detected
+from balance_sim.show.headline import detected, effect_table
 from balance_sim.study.outcomes import known_outcome
 from balance_sim.study.result import Result
 
@@ -20,28 +20,24 @@ def relations_table(result: Result) -> pd.DataFrame:
     -------
     A row a group and window of the report (day): mean paired change (effect) of the
     group's mean relation to the host with its 95 % CI and Monte Carlo standard error,
-    headline less control arm; level: its mean in the control arm; n
+    headline less control arm; control_level: its mean in the control arm; n
     """
-    arm = result.headline_arm
-    if arm is None or not result.finished:
-        return pd.DataFrame()
-    effects = result.effects[result.effects["arm"] == arm].set_index("outcome")
-    is_control = result.levels["arm"] == result.reference
-    levels = result.levels[is_control].set_index("outcome")["mean"]
-    rows = []
+    outcomes = {}
     for name in result.by_run.names:
         outcome = known_outcome(str(name))
         if outcome is not None and outcome.measure == "relations":
-            row = {"group": outcome.group, "day": outcome.window, "arm": arm}
-            rows.append(row | {"level": levels[name]} | dict(effects.loc[name]))
-    if not rows:
-        return pd.DataFrame()
+            outcomes[name] = outcome
+    table = effect_table(result, list(outcomes))
+    if table.empty:
+        return table
+    table = table[table["role"] == "headline"]
     host = classes_of(result.scenario).host or ""
     names = say.state_names(result.scenario)
-    table = pd.DataFrame(rows).rename(columns={"mean": "effect"})
-    table = table.assign(host=names.get(host, "the host"))
-    ordered = table.sort_values(["group", "day"]).reset_index(drop=True)
-    return say.titled(ordered, result)
+    return table.assign(
+        group=[str(outcomes[name].group) for name in table["outcome"]],
+        day=[outcomes[name].window or 0 for name in table["outcome"]],
+        host=names.get(host, "the host"),
+    ).sort_values(["group", "day"])
 
 
 @style.figure(
@@ -51,7 +47,7 @@ def relations_table(result: Result) -> pd.DataFrame:
     fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
-    columns="group day effect lo hi level n",
+    columns="group day effect lo hi control_level n",
 )
 def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw a line a group over the windows, with CIs; names at the right."""

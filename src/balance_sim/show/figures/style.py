@@ -31,7 +31,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE = (
     "#CC79A7",
     "#E69F00",
 )
-SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
+PALE, GRID = "#c4c4c4", "#e6e6e6"
 INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
 BASE = "#8c8c8c"  # the control arm
 OTHERS = (
@@ -123,8 +123,8 @@ class FigureSpec:
         """Return the figure of a study; `table` where it was computed before."""
         numbers = self.table(study) if table is None else table
         numbers.attrs["draws"] = getattr(study, "draws", False)
-        more = {name: make(study) for name, make in self.more.items()}
-        return self(numbers, ax=None, **more)
+        tables = {name: make(study) for name, make in self.more.items()}
+        return self(numbers, ax=None, **tables)
 
     def __call__(
         self,
@@ -304,7 +304,9 @@ def effect_lines(ax: Axes, table: pd.DataFrame, name: str) -> None:
     ax.axhline(0, color=INK, linewidth=1)
     last = float(table["day"].max())
     labels: list[Label] = []
-    looks = ((BLUE, "-"), *OTHERS)
+    looks = ((BLUE, "-"), *OTHERS, (BASE, "--"))
+    names = table[name].unique()[: len(looks)]
+    table = table[table[name].isin(names)]
     groups = table.groupby(name, sort=False)
     for (words, rows), (colour, dashes) in zip(groups, looks, strict=False):
         days, effect = [0, *rows["day"]], [0.0, *rows["effect"]]
@@ -317,7 +319,7 @@ def effect_lines(ax: Axes, table: pd.DataFrame, name: str) -> None:
         )
     low, high = limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1, flat=0.05)
     ax.set(xlim=(0, 1.01 * last), ylim=(low, high))
-    label_ends(ax, 1.01 * last, labels, 0.08 * (high - low))
+    label_ends(ax, 1.01 * last, labels, 0.07 * (high - low))
 
 
 def limits(

@@ -12,7 +12,7 @@ from balance_sim.show.figures.effects import has_rows
 from balance_sim.show.headline import clear, detected
 from balance_sim.study.sweep_result import SweepResult
 
-MOST_PANELS, MOST_VALUES, MOST_FACTORS = 12, 8, 16
+MOST_PANELS, MOST_VALUES = 12, 8
 LABEL = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
 """The box of a number."""
 FEW_POINTS = 60
@@ -90,7 +90,8 @@ def factors_title(table: pd.DataFrame) -> str:
 
 
 def _factors_page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page with a panel a factor, three in a row."""
+    """Make a page with a panel a factor, three in a row, two of two or four; at most
+    MOST_PANELS."""
     count = min(table["factor"].nunique(), MOST_PANELS)
     columns = 2 if count in (2, 4) else min(count, 3)
     rows = -(-count // columns)
@@ -131,7 +132,11 @@ def _whose(table: pd.DataFrame) -> str:
 
 
 def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
-    """Draw the points of one factor and their means."""
+    """Draw the points of one factor and their means.
+
+    Words stand side by side in the order of the alphabet; the mean by value is left out
+    where each point has a value of its own.
+    """
     x = rows["value"]
     if not pd.api.types.is_numeric_dtype(x.infer_objects()):
         names = sorted(x.unique())
@@ -241,38 +246,27 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
 
     Returns
     -------
-    A row a factor and index, the largest main index first: value with its 95 % CI (lo,
-    hi); samples: base samples or trajectories; share, share_lo: part of the variance
+    A row a factor, the largest first: both indices of METHODS with their 95 % CIs
+    (`_lo`, `_hi`); main, other: which they are; share, share_lo: part of the variance
     over points and replications that is parametric; the rest is Monte Carlo. Empty
-    where the design has no indices
+    where the design has no indices, or no replication finished
     """
     from balance_sim.effects.sensitivity import sensitivity
-    from balance_sim.scenario.errors import WrongRequest
 
     method, arm = str(sweep.manifest.design.method), sweep.headline_arm
-    if method not in METHODS or arm is None:
+    if method not in METHODS or arm is None or sweep.effects.empty:
         return pd.DataFrame()
-    try:
-        analysis = sensitivity(sweep, [sweep.headline_outcome])
-    except WrongRequest:  # no replication has finished
-        return pd.DataFrame()
-    frames = [analysis.indices, analysis.split]
-    if any(frame.empty for frame in frames):
+    analysis = sensitivity(sweep, [sweep.headline_outcome])
+    if analysis.indices.empty:
         return pd.DataFrame()
     indices, split = (
-        frame[(frame["arm"] == arm) & (frame["of"] == "effect")] for frame in frames
+        frame[(frame["arm"] == arm) & (frame["of"] == "effect")]
+        for frame in (analysis.indices, analysis.split)
     )
-    main = METHODS[method][0]
-    indices = indices.sort_values(main, ascending=False, kind="stable")
-    pieces = []
-    for index in METHODS[method]:
-        numbers = indices[[index, f"{index}_lo", f"{index}_hi"]]
-        part = numbers.set_axis(["value", "lo", "hi"], axis=1)
-        pieces.append(part.assign(index=index, factor=indices["factor"]))
-    samples = "samples" if method == "sobol" else "trajectories"
-    return pd.concat(pieces, ignore_index=True).assign(
-        outcome=sweep.headline_outcome,
-        samples=indices[samples].iloc[0],
+    main, other = METHODS[method]
+    return indices.sort_values(main, ascending=False, kind="stable").assign(
+        main=main,
+        other=other,
         share=split["share_parameters"].iloc[0],
         share_lo=split["share_parameters_lo"].iloc[0],
         title=say.arm_title(sweep.scenario, arm),
@@ -284,16 +278,13 @@ def indices_title(table: pd.DataFrame) -> str:
     variance that is all Monte Carlo an index says nothing."""
     if not table["share_lo"].iloc[0] > 0:
         return "No detectable part of the variance is parametric"
-    rows = table[table["index"] == table["index"].iloc[0]]
-    rows = rows.assign(effect=rows["value"], mcse=(rows["hi"] - rows["lo"]) / 4)
+    main = say.first(table, "main")
+    rows = table.rename(
+        columns={main: "effect", f"{main}_lo": "lo", f"{main}_hi": "hi"}
+    )
+    rows = rows.assign(mcse=(rows["hi"] - rows["lo"]) / 4)
     rows["factor"] = rows["factor"].map(say.factor_words)
     return detected(rows, "factors", "factor")
-
-
-def _indices_page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page with a row a factor."""
-    factors = min(table["factor"].nunique(), MOST_FACTORS)
-    return style.panels(9.6, 2.9 + 0.5 * max(factors, 2))
 
 
 @style.figure(
@@ -301,53 +292,35 @@ def _indices_page(table: pd.DataFrame) -> list[style.Axes]:
     "Which factor matters how much?",
     indices_table,
     fits=lambda sweep: sweep.manifest.design.method in METHODS,
-    page=_indices_page,
+    page=lambda table: style.panels(9.6, 2.9 + 0.5 * max(len(table), 2)),
     empty=(
         "Not a Sobol or Morris design, or too few samples are finished: there are no "
         "indices to show."
     ),
-    columns="factor index value lo hi",
 )
 def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw two dots a factor with their intervals: the index that orders them, and the
     other one."""
     ax = axes[0]
-    factors = list(table["factor"].unique()[:MOST_FACTORS])
-    labels = [style.folded(say.factor_words(factor), 26) for factor in factors]
-    heights = dict(zip(factors, style.row_axis(ax, labels), strict=True))
+    labels = [style.folded(say.factor_words(factor), 26) for factor in table["factor"]]
+    heights = style.row_axis(ax, labels)
     ax.axvline(0, color=style.INK, linewidth=1)
-    colours = iter((style.BLUE, style.VERMILION))
-    for index, rows in table.groupby("index", sort=False):
-        shown = rows[rows["factor"].isin(factors)]
-        shift = 0.12 if index in ("total", "mu_star") else -0.12
-        spots = shown["factor"].map(heights) + shift
-        colour = next(colours)
-        ax.hlines(spots, shown["lo"], shown["hi"], colors=colour, linewidth=2)
-        ax.plot(shown["value"], spots, "o", color=colour, label=INDEX_WORDS[str(index)])
-    is_share = "total" in set(table["index"])
-    samples, outcome = int(table["samples"].iloc[0]), say.first(table, "outcome")
-    small = f"Morris, {samples} trajectories"
+    for column, shift, colour in (
+        ("main", 0.12, style.BLUE),
+        ("other", -0.12, style.VERMILION),
+    ):
+        index, spots = say.first(table, column), heights + shift
+        ax.hlines(spots, table[f"{index}_lo"], table[f"{index}_hi"], colors=colour)
+        ax.plot(table[index], spots, "o", color=colour, label=INDEX_WORDS[index])
     ax.set_xlabel("steps in the outcome, over the factor's range")
-    if is_share:
+    if "total" in table:
         ax.set(xlim=REACH, xlabel="share of the variance")
-        small = (
-            f"Sobol, {samples} base samples; an index below 0 or above 1 says that "
-            "there are too few samples or replications"
-        )
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=2)
-    under = f"Effect of {say.first(table, 'title')}{_share_words(table)}"
-    small += f"; {say.outcome_words(outcome)}. Lines: 95 % CI."
-    undrawn = table["factor"].nunique() - len(factors)
-    if undrawn:
-        small += f" {undrawn} more factors are in the table."
+    outcome = say.outcome_words(say.first(table, "outcome"))
+    share = say.percent(table["share"].iloc[0])
+    under = f"Effect of {say.first(table, 'title')} on {outcome}. Lines: 95 % CI"
+    small = (
+        f"{share} of the variance is parametric, the rest Monte Carlo. A share below 0 "
+        "or above 1 says that there are too few samples or replications."
+    )
     return style.Words(indices_title(table), under, small, 76, 118)
-
-
-def _share_words(table: pd.DataFrame) -> str:
-    """Return how much of the variance is parametric; empty where that is not known."""
-    share, low = table["share"].iloc[0], table["share_lo"].iloc[0]
-    if not np.isfinite(share):
-        return ""
-    if not low > 0:
-        return ": no detectable parametric part of the variance"
-    return f": {say.percent(share)} of the variance is parametric, the rest Monte Carlo"

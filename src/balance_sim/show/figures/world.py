@@ -60,7 +60,8 @@ def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
 
 
 def reach_of(states: pd.DataFrame) -> float:
-    """Return the effect at which the colours end."""
+    """Return the effect at which the colours end, a quantile of the sizes of those
+    whose CI excludes zero; 1 where there are none."""
     sizes = states.loc[states["clear"], "effect"].abs()
     return float(sizes.quantile(REACH)) if len(sizes) else 1.0
 
@@ -81,9 +82,10 @@ def shades_of(states: pd.DataFrame) -> dict[str, str]:
 
 
 def _page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page for the part of the world that is shown."""
-    left, right, bottom, top = table.attrs["layout"].box
-    return style.panels(12.0, 2.0 + min(11.6 * (top - bottom) / (right - left), 8.5))
+    """Make a page for the part of the world that is shown, in its proportions, and no
+    higher than a screen."""
+    west, east, south, north = table.attrs["layout"].box
+    return style.panels(12.0, 2.0 + min(11.6 * (north - south) / (east - west), 8.5))
 
 
 @style.figure(
@@ -126,8 +128,8 @@ def draw_map(
         width = 2.4 if state["participant"] else 0.8
         dot.set(markersize=8, markeredgewidth=width, markeredgecolor=style.INK)
     _draw_arcs(ax, arcs, layout)
-    left, right, bottom, top = layout.box
-    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    west, east, south, north = layout.box
+    ax.set(xlim=(west, east), ylim=(south, north), aspect="equal")
     for name, x, y, bold in named_spots(arcs, placed, layout, 0.0064):
         weight = "bold" if bold else "normal"
         label = ax.text(x, y, name, ha="center", va="center", fontweight=weight)
@@ -159,13 +161,13 @@ def _draw_land(
     colours: Mapping[str, str],
     outlined: Collection[str],
 ) -> None:
-    """Draw every country of the atlas; grey where it is not in the
+    """Draw the sea and every country of the atlas; grey where it is not in the
     roster, in black lines where its code is outlined."""
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
 
-    left, right, bottom, top = layout.box
-    sea = Rectangle((left, bottom), right - left, top - bottom, facecolor=SEA)
+    west, east, south, north = layout.box
+    sea = Rectangle((west, south), east - west, north - south, facecolor=SEA)
     ax.add_patch(sea)
     for code, shape in atlas.countries().items():
         rings = [Path(ring, closed=True) for ring in layout.on_map(shape)]
@@ -204,8 +206,8 @@ def named_spots(
     ----------
     letter : width of a letter, of the width of the map
     """
-    left, right, bottom, top = layout.box
-    width = right - left
+    west, east, south, north = layout.box
+    width = east - west
     line = 2.5 * letter * width
     ends = pd.concat([arcs["a"], arcs["b"]]).value_counts()
     ranked = states.assign(
@@ -224,11 +226,11 @@ def named_spots(
             spot = PlacedName(
                 name, x + dx * (half + line), y + dy * line, bool(state["participant"])
             )
-            is_inside = left + half < spot.x < right - half and bottom < spot.y < top
+            is_inside = west + half < spot.x < east - half and south < spot.y < north
             is_free = all(
-                abs(spot.x - other.x) > half + 0.55 * letter * width * len(other.name)
-                or abs(spot.y - other.y) > line
-                for other in names
+                abs(spot.x - placed.x) > half + 0.55 * letter * width * len(placed.name)
+                or abs(spot.y - placed.y) > line
+                for placed in names
             )
             if is_inside and is_free:
                 names.append(spot)

@@ -1,5 +1,11 @@
 """What each page of the core says besides its figures: of a run, a sweep, several
-studies side by side."""
+studies side by side.
+
+A page is a template and its content, a dictionary. Tables are rows of words, so that
+the templates hold no arithmetic; figures are added by `report.report_html`. A room of
+the upper storey brings its own pages (`StudyType.page`) and sections of a run's page
+(`Section`).
+"""
 
 from __future__ import annotations
 
@@ -19,6 +25,7 @@ from balance_sim.show.figures.sweeps import (
     headline_effects,
 )
 from balance_sim.show.headline import (
+    agreement_rows,
     channel_words,
     doubts,
     finding,
@@ -35,7 +42,16 @@ MOST_INPUTS, MOST_LETTERS, MOST_VALUES = 60, 160, 8
 
 def page_of(study: Any) -> tuple[str, Content]:
     """Return the template of a study's page, and what it is filled with but for the
-    figures."""
+    figures.
+
+    Parameters
+    ----------
+    study : a run, a sweep, a comparison, or a study of a registered type
+
+    Raises
+    ------
+    TypeError : for anything else
+    """
     if isinstance(study, AnalysedResult):
         return "run.html", _run(study)
     if isinstance(study, SweepResult):
@@ -46,7 +62,11 @@ def page_of(study: Any) -> tuple[str, Content]:
 
 
 def _run(result: AnalysedResult) -> Content:
-    """Return what the page of a run says."""
+    """Return what the page of a run says.
+
+    Where no replication finished there are no agreements, no outcomes of the user's
+    own, and nothing to be sure of: the page then says so, and lists the inputs.
+    """
     content: Content = {
         "title": say.printable(result.scenario.title),
         "result": result,
@@ -61,8 +81,8 @@ def _run(result: AnalysedResult) -> Content:
     if result.finished:
         sentences = channel_words(result), placebo_words(result.placebos.tests())
         content |= {
-            "agreements": tables.agreement_rows(result, result.arms),
-            "own": own_rows(result, result.arms),
+            "agreements": agreement_rows(result),
+            "own": own_rows(result),
             "sure": list(filter(None, sentences)),
             "doubts": doubts(result),
         }
@@ -79,7 +99,11 @@ def sections_of(result: AnalysedResult) -> list[Section]:
 
 
 def _sweep(sweep: SweepResult) -> Content:
-    """Return what the page of a sweep says."""
+    """Return what the page of a sweep says.
+
+    The answer speaks of the headline arm and outcome, as the figures do; the table of
+    points has a column a factor and those of the effect.
+    """
     effects = headline_effects(sweep)
     answer = "No arm to compare, or no point finished, so there is nothing to report."
     if len(effects):
@@ -133,7 +157,11 @@ def _factor_rows(sweep: SweepResult) -> Rows:
 
 
 def _comparison(several: Comparison) -> Content:
-    """Return what the page of several studies says."""
+    """Return what the page of several studies says.
+
+    Of exactly two there are also the tables of `compare`: outcomes by direction or by
+    arm, and the dyads that differ most.
+    """
     names, studies, pair = several.names, several.studies, several.comparison
     titles = dict.fromkeys(say.printable(study.scenario.title) for study in studies)
     inputs = [
@@ -149,7 +177,7 @@ def _comparison(several: Comparison) -> Content:
     if pair is not None and len(pair.outcomes):
         outcomes = comparison.agreement_rows(pair.outcomes, several.titles)
         dyads = comparison.dyad_rows(pair.dyads, several.titles, tables.MOST_ROWS)
-    made = [tables.made_rows(study) for study in studies]
+    origins = [tables.made_rows(study) for study in studies]
     return {
         "title": " and ".join(names) if len(names) == 2 else ", ".join(names),
         "question": "; ".join(titles),
@@ -157,13 +185,18 @@ def _comparison(several: Comparison) -> Content:
         "inputs": inputs,
         "outcomes": outcomes,
         "dyads": dyads,
-        "made": list(zip(names, made, strict=True)),
+        "made": list(zip(names, origins, strict=True)),
         "failed_count": sum(len(study.failed) for study in studies),
     }
 
 
 def input_rows(lines: list[str]) -> Rows:
-    """Return key path, left, right of the inputs that differ, at most MOST_INPUTS."""
+    """Return key path, left, right of the inputs that differ, at most MOST_INPUTS.
+
+    Parameters
+    ----------
+    lines : as `compare.inputs_that_differ` has them, `path: A left, B right`
+    """
     rows = []
     for line in sorted(lines):
         path, _, values = line.partition(": ")

@@ -16,7 +16,6 @@ import pandas as pd
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.setter import value_at
 from balance_sim.show import wording as say
-from balance_sim.show.headline import ROWS, direction_table
 from balance_sim.study.export import harmless_frame
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
@@ -89,24 +88,12 @@ def scheduled_rows(result: Result) -> Rows:
     return rows
 
 
-def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
-    """Return per arm and direction: expected number, effect, CI, Monte Carlo standard
-    error; the longest window."""
-    titles = say.arm_titles(result.scenario)
-    rows = []
-    for row in direction_table(result, arms).to_dict("records"):
-        is_control = row["arm"] == result.reference
-        effect = ["control", "", ""] if is_control else say.effect_cells(row)
-        expected = say.number(float(row["mean"]), 2)
-        rows.append([titles[row["arm"]], ROWS[row["direction"]], expected, *effect])
-    return rows
-
-
 # -- inputs ----------------------------------------------------------------------------
 
 
 def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
-    """Return name, title, and what an arm changes."""
+    """Return name, title, and what an arm changes of the scenario: events that it drops
+    and adds, and values that it sets."""
     rows = []
     for name in arms:
         arm = scenario.arms[name]
@@ -188,7 +175,11 @@ def failed_and_missing(study: Result | SweepResult) -> str:
 
 
 def made_rows(study: Result | SweepResult) -> Rows:
-    """Return how a run or a sweep was made, in a form that can be repeated."""
+    """Return how a run or a sweep was made, in a form that can be repeated.
+
+    A study that was never written into a folder has no command and no versions but that
+    of the program.
+    """
     scenario = study.scenario
     manifest = None if study.folder is None else Store(study.folder).read_manifest()
     rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
