@@ -78,6 +78,7 @@ def main() -> None:
     runs = 20_000 if "--memory" in sys.argv else 1_000
     arms = ["parade"] if "--memory" in sys.argv else None
     with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
         result = bs.run(
             scenario,
             runs=runs,
@@ -86,9 +87,9 @@ def main() -> None:
             out=Path(folder) / "results",
             arms=arms,
         )
+        rate = runs * len(result.arms) / (time.perf_counter() - began)
         began = time.perf_counter()
         result.summary()
-        rate = runs * len(result.arms) / result.timing["seconds"]
         print(
             f"block engine            {rate:8.0f} runs a second on {workers} workers ({runs} x {len(result.arms)} arms)"
         )

@@ -101,7 +101,7 @@ def remade(place: Path, name: str, out: Path, **changed: Any) -> Path:
     with suppress(Exception):
         manifest, facts = Manifest.model_validate(unsealed(files["manifest.json"])), Package.model_validate(plain)
         digests = facts.digest, facts.agreements_digest
-        papers = with_papers(manifest, others, facts.failed, facts.took, digests)
+        papers = with_papers(manifest, others, facts.failed, digests)
         for paper in {"README.md", "requirements.txt"} - {*changed}:
             files[paper] = papers[paper]
             plain["files"][paper] = sha256(papers[paper]).hexdigest()
@@ -363,7 +363,6 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
         ({"package": {"format": 99}}, 2, "reads 4"),
         ({"package": {"failed": [[[], {}]]}}, 4, "failed"),
         ({"package": {"digest": "\u001b[31m"}}, 4, "digest"),
-        ({"package": {"took": "\u202e"}}, 4, "took"),
         ({"manifest": {"runs": -1}}, 4, "`runs`"),
         ({"manifest": {"runs": 99999999999}}, 4, "exceed"),
         ({"manifest": {"runs": "40"}}, 4, "`runs`"),

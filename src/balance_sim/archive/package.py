@@ -29,9 +29,9 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of
-from balance_sim.study.manifest import Manifest, Name, Sealed, Sha256, sealed
+from balance_sim.study.manifest import Manifest, Sealed, Sha256, sealed
 from balance_sim.study.shards import Digest, sha256_of
-from balance_sim.study.store import Store, read_summary
+from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import combined
 
 FORMAT = 4
@@ -41,8 +41,6 @@ SECTIONS += ["trade", "provocations"]
 """Tables of a scenario whose rows name sources."""
 PIP = ("balance_sim", "numpy", "pandas", "pyarrow", "scipy")
 """Programs that pip installs."""
-MINUTES = (10, 60, 120, 480, 1440, 4320)
-"""Steps in which the README says how long a study took."""
 INPUT = re.compile(r"inputs/.+\.(?:yaml|yml|csv|json)")
 """Files of the scenario's author."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-/]|(?<![^/])[.\-]+")
@@ -56,7 +54,6 @@ class Package(Sealed):
     digest, agreements_digest : of all results; of agreements and their dates alone
     failed : point and number of each replication on record as failed
     files : sha256 of every other member
-    took : how long the study took, in words
     """
 
     format: int = FORMAT
@@ -64,7 +61,6 @@ class Package(Sealed):
     agreements_digest: Sha256
     failed: tuple[tuple[int, int], ...]
     files: dict[str, Sha256]
-    took: Name
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         raise WrongRequest(
             f"{folder} is not finished: give its command again, then package it"
         )
-    manifest, summary = Store(folder).manifest(), read_summary(folder) or {}
+    manifest = Store(folder).manifest()
     study, _ = open_study(folder)
     results = results_of(folder)
     files = dict(results.files)
@@ -125,17 +121,15 @@ def files_of(folder: Path) -> dict[str, bytes]:
         files[name] = (folder / name).read_bytes()
     bare = manifest.model_copy(update={"files": {}, "command": ""})
     files["manifest.json"] = sealed(bare.plain())
-    took = duration((summary.get("timing") or {}).get("seconds"))
     failed = tuple((row["point"], row["run"]) for row in study.failed)
     digests = results.digest, results.agreements_digest
-    return with_papers(bare, files, failed, took, digests)
+    return with_papers(bare, files, failed, digests)
 
 
 def with_papers(
     manifest: Manifest,
     files: Mapping[str, bytes],
     failed: tuple[tuple[int, int], ...],
-    took: str,
     digests: tuple[str, str],
 ) -> dict[str, bytes]:
     """Return files of a study with those that follow from them: README.md,
@@ -143,19 +137,18 @@ def with_papers(
     programs = manifest.versions[-1].programs
     lines = [f"{name.replace('_', '-')}=={programs[name]}\n" for name in PIP]
     members = dict(files) | {"requirements.txt": "".join(lines).encode()}
-    members["README.md"] = readme(manifest, sorted(members), failed, took, digests[0])
+    members["README.md"] = readme(manifest, sorted(members), failed, digests[0])
     facts = Package(
         digest=digests[0],
         agreements_digest=digests[1],
         failed=failed,
         files={name: sha256_of(members[name]) for name in sorted(members)},
-        took=took,
     )
     return members | {"package.json": json_bytes(facts.model_dump())}
 
 
 def results_of(folder: Path) -> Results:
-    """Return what came of the study in a folder, without timing."""
+    """Return what came of the study in a folder."""
     study, summary = open_study(folder)
     tables = ["levels", "effects"]
     if isinstance(study, AnalysedResult):
@@ -190,15 +183,6 @@ def json_bytes(content: Any) -> bytes:
 # -- the README ------------------------------------------------------------------------
 
 
-def duration(seconds: float | None) -> str:
-    """Return what the README says of the time that a study took, in coarse steps, so
-    that the same study has the same README."""
-    if seconds is None:
-        return "not recorded"
-    limit = next((minutes for minutes in MINUTES if seconds < 60 * minutes), None)
-    return "more than 3 days" if limit is None else f"less than {limit:,} minutes"
-
-
 def named_sources(scenario: Scenario) -> Counter[str]:
     """Return the number of rows that name each source."""
     rows = [row for section in SECTIONS for row in getattr(scenario, section)]
@@ -219,7 +203,6 @@ def readme(
     manifest: Manifest,
     names: list[str],
     failed: tuple[tuple[int, int], ...],
-    took: str,
     digest: str,
 ) -> bytes:
     """Return README.md in the sections of the Social Science Data Editors' template
@@ -242,7 +225,6 @@ def readme(
         scenario=scenario,
         names=names,
         failed=failed,
-        took=took,
         digest=digest,
         sources=sorted(named_sources(scenario).items()),
         data_sets=data_sets_of(scenario),

@@ -101,7 +101,7 @@ def _is_sealed(content: bytes) -> bool:
 
 
 def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, Any]]:
-    """Return the study in a folder, and its summary without timing, made anew."""
+    """Return the study in a folder, and its summary, made anew."""
     manifest = Store(folder).manifest()
     study: AnalysedResult | SweepResult
     if manifest.is_sweep:
@@ -116,7 +116,6 @@ def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, An
     else:
         study = open_result(folder)
         summary = study.summary()
-    summary.pop("timing", None)
     return study, json.loads(json.dumps(summary))
 
 
@@ -124,7 +123,6 @@ def _check_summary(store: Store, verified: Verified, stored: dict[str, Any]) -> 
     """Make the summary and the tables beside it again, and compare them."""
     study, summary = open_study(store.folder)
     verified.digest = summary["digest"]
-    stored.pop("timing", None)
     for key in sorted({*summary, *stored}):
         if stored.get(key) != summary.get(key):
             why = f"summary.json: `{key}` is not what the runs give"

@@ -199,9 +199,7 @@ def _write(
 
     report = folder / REPORT
     with Store(folder).lock() as store:
-        written = (read_summary(folder) or {}) | {"timing": None}
-        is_new = written != json.loads(json.dumps(summary | {"timing": None}))
-        if is_new:
+        if read_summary(folder) != json.loads(json.dumps(summary)):
             text = json.dumps(summary, indent=1, allow_nan=False)
             report.unlink(missing_ok=True)  # it is of another summary
             store.write_text("summary.json", f"{text}\n")

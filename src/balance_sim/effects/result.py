@@ -101,7 +101,6 @@ class AnalysedResult(Result):
             "placebos": self.placebos.as_dict(),
             "uncertainty": None if uncertainty is None else uncertainty.as_dict(),
             **self.additions,
-            "timing": self.timing,
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,
         }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +100,7 @@ def play(
         "progress": progress,
         "game": game.as_plain(),
     }
-    study = PreparedRun(job, runs, options, rules, time.monotonic())
+    study = PreparedRun(job, runs, options, rules)
     return GameStudy(game, analysed(study.simulate()))
 
 

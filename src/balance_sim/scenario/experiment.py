@@ -137,9 +137,7 @@ def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
     written = os.fspath(path)
     if os.path.lexists(written) or not written:
         return written
-    file = folder / f"{written}.yaml"
-    if not os.path.isfile(file):
-        file = find(written, (folder,))
+    file = find(written, (folder,))
     return str(file) if os.path.isfile(file) else written
 
 

@@ -280,7 +280,7 @@ def path_meant(scenario: Scenario, path: str) -> str:
         key_path
         for head in sorted(SETTABLE)
         for key_path in _paths(getattr(scenario, head), head)
-        if ".add." not in key_path
+        if ".add." not in key_path and key_path != path
     ]
     matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
     matches.sort(key=lambda match: f".{scenario.focal}." not in match)

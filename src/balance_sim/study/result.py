@@ -24,7 +24,7 @@ from balance_sim.study.frames import DayCounts, Outcomes, codebook, day_axis, fa
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.shards import digest_of
-from balance_sim.study.store import Store, read_summary, runs_in, runs_of, warn_lacking
+from balance_sim.study.store import Store, runs_in, runs_of, warn_lacking
 from balance_sim.study.tables import (
     EPOCH,
     BlockTables,
@@ -80,7 +80,6 @@ class Result(StudyResult):
     model : `module:Class` of an agent of one's own that decided
     point : of a sweep's design; 0 in a single study
     meanings : what outcomes of the user's own are, by name without `own_`
-    resumed : nothing was simulated for it: its replications were in the folder
 
     Examples
     --------
@@ -100,12 +99,10 @@ class Result(StudyResult):
     folder: Path | None = None
     memory: tuple[BlockTables, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
-    timing: dict[str, float] = field(default_factory=dict)
     draws: bool | str = False
     model: str | None = None
     point: int = 0
     meanings: Mapping[str, str] = field(default_factory=dict)
-    resumed: bool = field(default=False, compare=False)
 
     card: ClassVar[Callable[[Any], str] | None] = None
     """HTML for a notebook: set by the package's front."""
@@ -364,7 +361,6 @@ class Result(StudyResult):
                 "(from Python: open_sweep(folder).point(0))"
             )
         scenario = scenario_of(manifest)
-        timing = (read_summary(store.folder) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
         warn_lacking(store, [0], wanted)
         return cls(
@@ -378,7 +374,6 @@ class Result(StudyResult):
             model=manifest.model,
             meanings=manifest.own_meanings,
             failed=tuple(row for row in store.failed() if row["run"] < wanted),
-            timing=timing if isinstance(timing, dict) else {},
         )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from balance_sim.study.arms import (
     headline_arm,
     wants_extra_arms,
 )
-from balance_sim.study.blocks import Block, batch_runs
+from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import drawing
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.folder import Folder, InMemory, manifest_of
@@ -128,14 +127,12 @@ class PreparedRun:
     runs : replications asked for
     options : as given
     rules : terms and types of event of one's own
-    began : seconds of the monotonic clock
     """
 
     job: Job
     runs: int
     options: RunOptions
     rules: CodeReferences
-    began: float
 
     @property
     def folder(self) -> Path | None:
@@ -169,14 +166,12 @@ class PreparedRun:
         replications are simulated in one block."""
         job, options, runs = self.job, self.options, self.runs
         workers, precision = options.get("workers", 1), options.get("precision")
-        simulated: list[Block] = []
         with self.store() as store:
             while True:
                 store.want(runs)
                 is_soon = is_shared and runs <= FEW and not self.is_slow
                 size = runs if is_soon else block_runs(job, runs, workers)
                 blocks = missing(store.done().get(0, []), runs, size)
-                simulated += blocks
                 tasks = [Task(block) for block in blocks]
                 results = run_tasks(job, tasks, workers, options.get("client"))
                 count = runs - sum(map(len, blocks))
@@ -199,9 +194,7 @@ class PreparedRun:
             draws=job.draws,
             model=job.model,
             meanings={name: meaning(reference) for name, reference in job.own},
-            resumed=not simulated,
             failed=tuple(row for row in store.failed() if row["run"] < runs),
-            timing={"seconds": time.monotonic() - self.began, "workers": workers},
         )
 
 
@@ -249,7 +242,6 @@ def prepare(
     check_seed(seed)
     model = import_model(options.get("model"))
     load(options.get("terms"))
-    began = time.monotonic()
     draw_parameters = options.get("draw_parameters", False)
     if draw_parameters and model is not None:
         raise WrongRequest(
@@ -274,7 +266,7 @@ def prepare(
         own=outcomes,
     )
     try_outcomes(job)
-    return PreparedRun(job, runs, options, rules, began)
+    return PreparedRun(job, runs, options, rules)
 
 
 def block_runs(job: Job, runs: int, workers: int) -> int:

@@ -247,7 +247,7 @@ class Store:
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
         return {
-            point: [each.block for each in stored]
+            point: [done.block for done in stored]
             for point, stored in self.by_point().items()
         }
 
@@ -415,20 +415,10 @@ class Store:
         Shard(self.folder, number, record).write(contents)
 
     def forget_failed(self) -> None:
-        """Take failed blocks out of their shards, so that they are simulated again."""
+        """Take shards with failed replications away, so that they are simulated
+        again."""
         for shard in self.shards():
-            record = shard.record
-            failed = {(failure.point, failure.run) for failure in record.failed}
-            sound = tuple(
-                (point, first, stop)
-                for point, first, stop in record.blocks
-                if not any((point, run) in failed for run in range(first, stop))
-            )
-            if failed and sound:
-                update = {"blocks": sound, "failed": ()}
-                kept = record.model_copy(update=update)
-                Shard(self.folder, shard.number, kept).write({})
-            elif failed:
+            if shard.record.failed:
                 shard.remove()
 
 
