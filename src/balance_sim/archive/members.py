@@ -73,7 +73,7 @@ def unzipped(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             _check_members(members)
-            return {each.filename: _content(archive, each) for each in members}
+            return {member.filename: _content(archive, member) for member in members}
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno in EXHAUSTED:
             raise

@@ -54,7 +54,8 @@ MOST_RUNS = 10_000_000
 PAPERS = {"package.json", "README.md", "requirements.txt"}
 _MEMBER = re.compile(
     rf"package\.json|README\.md|requirements\.txt|manifest\.json|{INPUT.pattern}"
-    r"|points\.[0-9a-f]{64}\.parquet|results/(summary\.json|(levels|effects|dyads)\.csv)"
+    r"|points\.[0-9a-f]{64}\.parquet|results/summary\.json"
+    r"|results/(levels|effects|dyads)\.csv"
 )
 """Names that an archive may hold."""
 
@@ -282,11 +283,11 @@ def _compared(archived: Archived, made: Results) -> Reproduced:
         for name in sorted({*made.files, *_results(archived)})
         if (why := _difference(name, archived, made))
     ]
-    made_with, here = archived.manifest.versions[0], arithmetic_here()
-    there = arithmetic(made_with.cpu, made_with.programs["numpy"])
-    if not is_same and not differs and there == here:
+    made_with, machine = archived.manifest.versions[0], arithmetic_here()
+    origin = arithmetic(made_with.cpu, made_with.programs["numpy"])
+    if not is_same and not differs and origin == machine:
         differs.append("last digits, though the arithmetic is the same here")
-    machines = f"made on {there}, this is {here}"
+    machines = f"made on {origin}, this is {machine}"
     if differs:
         words = f"digest {made.digest}, the archive says {package.digest} ({machines})"
         return Reproduced(
@@ -311,16 +312,16 @@ def _results(archived: Archived) -> list[str]:
 def _difference(name: str, archived: Archived, made: Results) -> str:
     """Return the first difference of a table there and here; nothing where numbers are
     close. The digest that a summary names is compared apart from it."""
-    there, here = archived.files.get(name), made.files.get(name)
-    if there is None or here is None:
+    old, new = archived.files.get(name), made.files.get(name)
+    if old is None or new is None:
         return "stands on one side alone"
-    if there == here:
+    if old == new:
         return ""
     try:
         if name != SUMMARY:
-            tables = [pd.read_csv(io.BytesIO(content)) for content in (there, here)]
+            tables = [pd.read_csv(io.BytesIO(content)) for content in (old, new)]
             return frame_difference(*tables)
-        summaries = [json.loads(content) for content in (there, here)]
+        summaries = [json.loads(content) for content in (old, new)]
         for summary in summaries:
             summary.pop("digest")
         pairs = differences(*summaries, same=_are_close, exact=True)

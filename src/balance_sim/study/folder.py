@@ -297,7 +297,7 @@ def manifest_of(
     """
     scenario = job.scenario
     references = [*job.references, *(reference for _, reference in rules)]
-    made = made_here(driver_fingerprint(references))
+    maker = made_here(driver_fingerprint(references))
     plain = {
         "study": study,
         "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
@@ -309,7 +309,7 @@ def manifest_of(
         "model": job.model,
         "draw_parameters": job.draws,
         "mechanisms": job.has_extra_arms,
-        "versions": [made.model_dump()],
+        "versions": [maker.model_dump()],
         "own_outcomes": dict(job.own),
         "own_meanings": {name: meaning(reference) for name, reference in job.own},
         "own_rules": dict(rules),

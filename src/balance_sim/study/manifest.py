@@ -191,7 +191,7 @@ class Manifest(Sealed):
     @property
     def study_key(self) -> str:
         """sha256 of what decides replications: the same for every shard of a study."""
-        parts = [
+        identity = [
             self.study,
             self.scenario.sha256,
             self.classes["sha256"],
@@ -203,7 +203,7 @@ class Manifest(Sealed):
             self.rules,
             None if self.game is None else self.game["cast"],
         ]
-        text = json.dumps(parts, sort_keys=True)
+        text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

@@ -360,7 +360,7 @@ def map_in_order[A, R](
         return
     place = LocalWorkers(partial(partial, function), (), workers)
     threads = ThreadPoolExecutor(workers)
-    calls = [(place, each, named(each), None, TRIES) for each in arguments]
+    calls = [(place, value, named(value), None, TRIES) for value in arguments]
     futures = [threads.submit(_tried, *call) for call in calls]
     try:
         for future in futures:

@@ -177,9 +177,9 @@ class Shard:
 def encode(table: pa.Table) -> bytes:
     """Return a table as Parquet bytes, with page checksums. The same table gives the
     same bytes."""
-    sink, whole = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
+    sink, chunk = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
     pq.write_table(
-        whole, sink, compression="zstd", compression_level=1, write_page_checksum=True
+        chunk, sink, compression="zstd", compression_level=1, write_page_checksum=True
     )
     return bytes(sink.getvalue().to_pybytes())
 

@@ -247,7 +247,7 @@ class Store:
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
         return {
-            point: [each.block for each in stored]
+            point: [done.block for done in stored]
             for point, stored in self.by_point().items()
         }
 
