@@ -399,11 +399,9 @@ def test_capabilities_that_are_all_nought(tmp_path):
 MANY = 5000
 HUGE = {
     "keys": ("focal: summit\n", "focal: summit\n" + "".join(f"zkey{n}: 1\n" for n in range(MANY))),
-    "codes": ("[EGY, ETH]", "[" + ", ".join(f"Q{n}" for n in range(MANY)) + "]"),
     "principals": ("[CHN, RUS]", "[" + ", ".join(f"Q{n}" for n in range(MANY)) + "]"),
     "states": ("states:\n", "states:\n" + "".join(f"  - {{id: Q{n}x}}\n" for n in range(MANY))),
     "events": (AID, "\n  ".join([AID.replace("RUS", "RUSS")] * MANY)),
-    "arms": ("  summit: {}\n", "  summit: {}\n" + "".join(f"  a{n}: {{}}\n" for n in range(MANY))),
     "kinds": (
         "focal: summit\n",
         "focal: summit\nkinds: {" + ", ".join(f"k{n}: {{}}" for n in range(MANY)) + "}\n",

@@ -73,12 +73,6 @@ def test_arbitrary_yaml_of_any_shape(folder, value):
     outcome(folder, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
 
 
-def test_a_name_nobody_can_print_is_listed_in_letters_that_can_be(folder):
-    tree = yaml.safe_load(TEXT) | {"groups": {"\U00018cd6": []}}
-    found = outcome(folder, yaml.safe_dump(tree, allow_unicode=True).encode())
-    assert any("\\U00018cd6" in one.message for one in found), found
-
-
 @QUICK
 @given(key=st.sampled_from(TOP), value=values)
 def test_a_valid_file_with_one_section_of_any_shape(folder, key, value):

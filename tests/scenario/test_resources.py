@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -30,8 +29,6 @@ TOP = "focal: summit\n"
 AID = "  - {id: aid, "
 SCENARIOS = {
     "values": lambda text: "".join(f"k{n}: [{'a,' * 9000}]\n" for n in range(58))[:MIB],
-    "keys": lambda text: "".join(f"k{n}: 1\n" for n in range(90_000))[:MIB],
-    "blanks": lambda text: " " * (MIB - 1),
     "misspelt keys": lambda text: text.replace(TOP, TOP + "".join(f"z{n}: 1\n" for n in range(9900))),
     "audiences": lambda text: text.replace("audiences:\n", "audiences:\n" + "".join(
         f"  a{n}: {{attention: {{statement: 0.1}}}}\n" for n in range(9900))),
@@ -43,17 +40,10 @@ HEAD = "id,name,gdp_bn,patrons\n"
 TABLES = {
     "lists": HEAD + f"CHN,a,1,{'USA;' * 30_000}\n" * 60,
     "commas": "," * (8 * MIB - 1),
-    "quotes": '"' * (8 * MIB - 1),
-    "short rows": HEAD + "x\n" * (3 * MIB),
     "digits": HEAD + f"CHN,a,{'9' * 100_000},\n" * 80,
 }
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak from /proc")
-
-
-def some_long(cases: Iterable[str], *less_bad: str) -> list[object]:
-    """Names of cases; those that are less bad than another are left to the long run."""
-    return [pytest.param(name, marks=[pytest.mark.long] * (name in less_bad)) for name in cases]
 
 
 def ends_in_bounds(path: Path) -> None:
@@ -64,7 +54,7 @@ def ends_in_bounds(path: Path) -> None:
     assert int(re.findall(r"^peak (\d+)$", done.stderr, re.MULTILINE)[-1]) < 200 * 1024
 
 
-@pytest.mark.parametrize("name", some_long(SCENARIOS, "blanks", "keys"))
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario(world, name):
     text = SCENARIOS[name](world.text)
     assert text != world.text
@@ -72,7 +62,7 @@ def test_a_scenario(world, name):
     ends_in_bounds(world.path)
 
 
-@pytest.mark.parametrize("name", some_long(TABLES, "quotes", "short rows"))
+@pytest.mark.parametrize("name", TABLES)
 def test_a_table(world, name):
     world.table("states", TABLES[name][: 8 * MIB])
     ends_in_bounds(world.path)
@@ -114,10 +104,3 @@ def test_a_bound_on_a_file_takes_no_memory_itself(tmp_path):
     assert files.regular_bytes(path, 10) == b"0123456789"
     with pytest.raises(files.FileTooLarge):
         files.regular_bytes(path, 9)
-
-
-def test_a_file_that_does_not_tell_its_size_is_read_to_its_bound():
-    assert Path("/proc/self/maps").stat().st_size == 0
-    assert files.regular_bytes("/proc/self/maps", MIB).count(b"\n") > 10
-    with pytest.raises(files.FileTooLarge, match="101 bytes; at most 100 are read"):
-        files.regular_bytes("/proc/self/maps", 100)

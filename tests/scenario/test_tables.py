@@ -79,8 +79,6 @@ COMMAS = "," * HEADER.count(",")
 # what spreadsheets and people put around a table: name, lines, code, row, cell, what the two printed lines hold
 AROUND = [
     ("title", ["States of 2024" + COMMAS, HEADER, FIRST, *REST], "E601", 1, 1),
-    ("sep=", ["sep=,", HEADER, FIRST, *REST], "E601", 1, 1),
-    ("no table", ["<!DOCTYPE html>", "<html></html>"], "E601", 1, 1),
     ("unit in a name", [HEADER.replace("gdp_bn", "gdp_bn (USD)"), FIRST, *REST], "E602", 1, 3),
     ("comma at every end", [line + "," for line in (HEADER, FIRST, *REST)], "E602", 1, 13),
     ("column of numbers", [f"{n}," * (n > 0) + "," * (n == 0) + line for n, line in enumerate((HEADER, FIRST, *REST))],

@@ -39,9 +39,6 @@ def test_one_key_one_life() -> None:
     assert np.array_equal(faint.dyads, loud.dyads)
 
 
-ADDED = "arms.parade_and_doubt.add.washington_rebuff"
-
-
 @pytest.mark.parametrize(
     "values",
     [
@@ -51,16 +48,11 @@ ADDED = "arms.parade_and_doubt.add.washington_rebuff"
         {"events.parade.principals": ("CHN", "RUS")},
         {"events.parade.date": "2025-09-04"},
         {"parameters.tau": 0.2},
-        {f"{ADDED}.date": "2025-10-01"},  # another arm's event: its date is a boundary of steps in all arms
     ],
     ids=lambda values: next(iter(values)),
 )
 def test_another_life_has_another_key(values: dict[str, Any]) -> None:
     assert reference_key(with_values(SCENARIO, values)) != reference_key(SCENARIO)
-
-
-def test_what_other_arms_see_leaves_the_key_as_it_is() -> None:
-    assert reference_key(with_values(SCENARIO, {f"{ADDED}.visibility": 0.3})) == reference_key(SCENARIO)
 
 
 def test_where_the_focal_event_stays_its_visibility_counts() -> None:
