@@ -107,7 +107,7 @@ def prepare() -> None:
         (HOME / name).mkdir(exist_ok=True)
     theories = "theory.preset: [balance_of_threat, balance_of_power, bandwagoning, hub_doubt, 'null']"
     sobol = ", ".join(
-        f"{path}: {{distribution: uniform, min: {low}, max: {high}}}"
+        f"{path}: {{min: {low}, max: {high}}}"
         for path, low, high in (
             ("events.summit.visibility", 0.2, 1),
             ("parameters.beta", 0.1, 0.6),

@@ -70,7 +70,9 @@ def test_a_difference_that_is_constant_is_known() -> None:
     second = np.array([0.0, 1.0])  # noise of the second player alone
     one_known = EmpiricalGame(DILEMMA + shared + second * noisy(np.zeros((2, 2, 2)), 60))
     assert one_known.regret_bound[..., 0] == pytest.approx(regrets(DILEMMA)[..., 0], abs=1e-9)
-    assert (one_known.regret_bound[:, 0, 1] > regrets(one_known.mean)[:, 0, 1] + 0.2).all() and 1.9 < one_known.critical < 3.0
+    assert (
+        one_known.regret_bound[:, 0, 1] > regrets(one_known.mean)[:, 0, 1] + 0.2
+    ).all() and 1.9 < one_known.critical < 3.0
     assert (one_known.regret_bound[:, 1, 1] == 0.0).all()  # defection is the best reply beyond doubt
 
 

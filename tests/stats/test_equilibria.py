@@ -107,14 +107,10 @@ def test_rock_paper_scissors_and_one_player() -> None:
     assert not one.pure and not one.degenerate
     assert np.concatenate(one.strategies) == pytest.approx(1 / 3)
     alone = nash_equilibria(np.array([[1.0], [3.0], [3.0]]))
-    assert (
-        has_ties(alone)
-        and [one.strategies[0].tolist() for one in alone]
-        == [
-            [0.0, 1.0, 0.0],
-            [0.0, 0.0, 1.0],
-        ]
-    )
+    assert has_ties(alone) and [one.strategies[0].tolist() for one in alone] == [
+        [0.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0],
+    ]
 
 
 def test_pure_equilibria_of_a_game_of_mckelvey_and_mclennan() -> None:
@@ -166,14 +162,11 @@ def test_other_names_change_nothing_but_names(sizes: tuple[int, ...]) -> None:
         players, orders = any_order(rng, sizes)
         first, second = nash_equilibria(game), nash_equilibria(permuted(game, players, orders))
         renamed = [
-            tuple(one.strategies[player][order] for player, order in zip(players, orders, strict=True))
-            for one in first
+            tuple(one.strategies[player][order] for player, order in zip(players, orders, strict=True)) for one in first
         ]
         assert same(table(renamed), mixed(second)) and has_ties(first) == has_ties(second)
         if not has_ties(first):
-            assert [one.payoffs.sum() for one in first] == pytest.approx(
-                [one.payoffs.sum() for one in second]
-            )
+            assert [one.payoffs.sum() for one in first] == pytest.approx([one.payoffs.sum() for one in second])
 
 
 def test_units_of_payoff_do_not_matter() -> None:

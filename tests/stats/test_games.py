@@ -81,4 +81,3 @@ def test_what_is_no_game() -> None:
             regrets(np.zeros(shape))
     with pytest.raises(ValueError, match="not finite"):
         regrets(np.full((2, 2, 2), np.nan))
-

@@ -33,21 +33,6 @@ def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
     assert one() == pid  # from memory
 
 
-def test_one_that_stays_makes_one_more_call_in_its_process() -> None:
-    one = Background(os.getpid, stays=True)
-    pid = process_of(one)
-    assert one() == pid and not is_gone(pid)
-    assert one.then(os.getpid)() == pid
-    assert is_gone(pid) and one() == pid
-
-
-def test_where_that_process_is_gone_one_more_call_is_made_elsewhere() -> None:
-    one = Background(os.getpid, stays=True)
-    pid = one()
-    os.kill(pid, signal.SIGKILL)
-    assert one.then(os.getpid)() != pid
-
-
 def test_where_its_process_dies_it_is_done_in_this_one() -> None:
     one = Background(os.getpid)
     os.kill(process_of(one), signal.SIGKILL)

@@ -201,7 +201,9 @@ def test_signed_and_not_in_force_has_no_hazard(tmp_path: Path) -> None:
     late = Agreements(*(np.array([v]) for v in (0, 0, 1, "access", day, np.nan, 2000.0)))
     plain, found = (residuals_of(past, made) for made in (nothing_signed(), late))
     first = plain["integrated_hazard"][1] / 15  # its dyad's share of the first step, in which it is signed
-    assert plain["integrated_hazard"][-1] - found["integrated_hazard"][-1] == pytest.approx(plain["integrated_hazard"][-1] / 15 - first, rel=0.02)
+    assert plain["integrated_hazard"][-1] - found["integrated_hazard"][-1] == pytest.approx(
+        plain["integrated_hazard"][-1] / 15 - first, rel=0.02
+    )
 
 
 def test_small_tests_by_hand() -> None:

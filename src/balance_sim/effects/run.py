@@ -91,9 +91,7 @@ def run(
     if not placebos_ahead or workers == 1 or len(scenario.states) < LARGE:
         return analysed(study.simulate())
     job = study.job
-    ahead = Background(
-        partial(placebos_and_channels, job.scenario, job.arms), stays=True
-    )
+    ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
     try:
         return analysed(study.simulate(is_shared=True), ahead)
     except BaseException:

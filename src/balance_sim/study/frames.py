@@ -73,7 +73,8 @@ class Outcomes:
 
     def of(self, arm: str, name: str) -> pd.Series[float]:
         """The same by run."""
-        return pd.Series(self.column(arm, name), self.runs_of(arm), name=name)
+        runs = pd.Index(self.runs_of(arm), name="run")
+        return pd.Series(self.column(arm, name), runs, name=name)
 
     def _values(self, names: Sequence[str]) -> dict[str, Floats]:
         """Outcomes by name, in the order of `_front`; those that are not held are read,

@@ -376,22 +376,14 @@ class Background[R]:
     """A picklable call that has begun in a process of its own.
 
     Calling this waits for the result; where the call failed there, or its process died,
-    it is made in this process. stays: the process remains for one more call (`then`).
-    companion: a process that has done another call."""
+    it is made in this process."""
 
-    def __init__(
-        self,
-        function: Callable[[], R],
-        *,
-        stays: bool = False,
-        companion: Companion | None = None,
-    ) -> None:
+    def __init__(self, function: Callable[[], R]) -> None:
         self.function = function
-        self.stays = stays
         self.results: list[R] = []
         self.companion: Companion | None = None
         with suppress(OSError, RuntimeError):  # a limit on processes
-            self.companion = companion or Companion()
+            self.companion = Companion()
             self.companion.send(function)
 
     def __call__(self) -> R:
@@ -400,17 +392,9 @@ class Background[R]:
             with suppress(Exception):
                 if self.companion is not None:
                     self.results.append(self.companion.receive())
-            if not (self.results and self.stays):
-                self.close()
+            self.close()
             self.results = self.results or [self.function()]
         return self.results[0]
-
-    def then[S](self, function: Callable[[], S]) -> Background[S]:
-        """Begin one more call, in the same process if that is still there: it has
-        imported what this call needed."""
-        self()
-        companion, self.companion = self.companion, None
-        return Background(function, companion=companion)
 
     def close(self) -> None:
         """End the process, whether it is done or not."""
