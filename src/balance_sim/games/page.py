@@ -20,8 +20,7 @@ READING = (
     "Best reply under these payoffs, which the file assumes: not advice. What an act "
     "brings about is the model's; what it is worth to a side is the file's."
 )
-SHOWN = ["strategy", "payoff", "mcse", "draws_lo", "draws_hi", "best", "samples"]
-SHOWN += ["draws", "regret"]
+SHOWN = ["strategy", "payoff", "mcse", "draws_lo", "draws_hi", "draws"]
 """Columns of strategies on a terminal."""
 FIGURES = {
     figure.name: figure for figure in (figures.draw_balance, figures.draw_payoffs)
