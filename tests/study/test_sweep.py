@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from balance_sim.archive.verify import verify
-from balance_sim.cli.compare import comparison_lines
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -19,7 +18,6 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.comparison import Comparison
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.export import export
@@ -77,15 +75,6 @@ def test_options_lay_over_the_experiment_and_name_another_study(lab):
     assert longer.returncode == 0 and open_sweep(folder).runs == 11
     lost = lab.ask("package", str(folder), "--out", str(lab.folder / "a.zip"))
     assert lost.returncode == 0, lost.stderr
-
-
-def test_what_the_experiment_varies_cannot_be_set(lab):
-    done = lab.ask("sweep", "exp.yaml", "--set", "parameters.beta=0.1", "--dry-run")
-    assert (
-        done.returncode == 4 and "[E404] parameters.beta: `parameters.beta` is varied by the experiment" in done.stderr
-    )
-    done = lab.ask("sweep", "exp.yaml", "--set", "gamma=0.1", "--dry-run")
-    assert done.returncode == 4 and "did you mean `parameters.gamma`?" in done.stderr
 
 
 def in_blocks(monkeypatch, size: int) -> None:
@@ -255,16 +244,6 @@ def test_sensitivity_of_a_sampled_sweep(lab, method, points):
     assert by_factor["parameters.beta"] > 0
 
 
-def test_without_salib_a_morris_design_names_the_extra(lab, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "SALib.sample", None)
-    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
-    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
-    lab.edit("arms:", "design: {method: morris, samples: 4}\narms:")
-    with pytest.raises(WrongRequest, match=r"pip install 'balance-sim\[sensitivity\]'") as caught:
-        swept(lab, "out")
-    assert caught.value.exit_code == 2
-
-
 def test_two_arms_and_two_points_compared_run_by_run(lab, result):
     found = compare(f"{lab.folder}/out:no_summit", f"{lab.folder}/out:summit")
     assert found.paired
@@ -310,21 +289,6 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
     assert "seed: 1 left, 2 right" in apart.differences
     with pytest.raises(WrongRequest, match="unknown arm `none`"):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
-
-
-def test_one_run_a_side_says_nothing_of_the_error(lab):
-    """Paired or not: no interval, rather than one of no length."""
-    for name, seed in (("a", 1), ("c", 2)):
-        run(lab.scenario, 1, seed, out=lab.folder / name)
-    for left, right in ((f"{lab.folder}/a", f"{lab.folder}/c"),
-                        (f"{lab.folder}/a:no_summit", f"{lab.folder}/a:summit")):  # fmt: skip
-        found = compare(left, right)
-        known = found.outcomes["difference"].notna()
-        assert known.any()
-        assert found.outcomes.loc[known, ["lo", "hi", "mcse"]].isna().all(axis=None)
-        text = "\n".join(comparison_lines(Comparison.of([left, right]), 0, 80))
-        assert "too few replications" in text or "Below" in text
-        assert "nan" not in text
 
 
 def test_export_holds_every_run_with_its_factors(lab, result):

@@ -65,6 +65,8 @@ MOST_RUNS = 10_000_000
 FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
+MOST_A_BLOCK = 4096
+"""Replications times arms in a block, so that a stop loses seconds at most."""
 LEAST_BLOCK = 16
 """Replications that are worth a block."""
 ROUNDS = 2
@@ -280,7 +282,7 @@ def block_runs(job: Job, runs: int, workers: int) -> int:
     runs : replications in all
     workers : processes
     """
-    batch = max(batch_runs(len(job.scenario.states)) * 2 // len(job.arms), LEAST_BLOCK)
+    batch = min(batch_runs(len(job.scenario.states)), MOST_A_BLOCK // len(job.arms))
     share = -(-runs // (ROUNDS * workers))
     return max(min(batch, share), LEAST_BLOCK)
 
