@@ -24,7 +24,6 @@ from balance_sim.study.shards import REPORT
 if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
-    from matplotlib.figure import Figure
 
     from balance_sim.show.figures.style import FigureSpec
     from balance_sim.show.study_types import Figures
@@ -41,17 +40,20 @@ class DrawnFigure:
     Attributes
     ----------
     table : what it shows
-    figure : the drawing
+    finding : the title
+    svg : the drawing
     """
 
     table: pd.DataFrame
-    figure: Figure
+    finding: str
+    svg: bytes
 
 
 def draw(study: Any, figure: FigureSpec) -> DrawnFigure:
     """Return the figure of a study."""
     table = figure.table(study)
-    return DrawnFigure(table, figure.draw(study, table))
+    drawing = figure.draw(study, table)
+    return DrawnFigure(table, words_of(drawing), figure_bytes(drawing, "svg"))
 
 
 def report_html(
@@ -94,12 +96,12 @@ def embedded(
     for name, figure in figures.items():
         picture = drawn[name] if drawn is not None else draw(study, figure)
         is_map = name == MAP
-        link = "" if is_map else data_link(figure_bytes(picture.figure, "svg"))
+        link = "" if is_map else data_link(picture.svg)
         pieces.append(
             {
                 "name": name,
                 "question": figure.question,
-                "finding": words_of(picture.figure),
+                "finding": picture.finding,
                 "link": link,
                 "body": map_of(study) if is_map else "",
                 "table": tables.shown(figure, figure.numbers(study, picture.table)),
@@ -200,8 +202,10 @@ def save_study(
     drawn: dict[str, DrawnFigure] = {}
     paths = []
     for name, figure in chosen.items():
-        drawn[name] = draw(study, figure)
-        paths += save_drawn({name: drawn[name].figure}, folder)
+        table = figure.table(study)
+        drawing = figure.draw(study, table)
+        paths += save_drawn({name: drawing}, folder)
+        drawn[name] = DrawnFigure(table, words_of(drawing), paths[-1].read_bytes())
         progress(len(drawn), len(chosen))
     return [*paths, save_report(study, folder / REPORT, drawn)]
 
