@@ -11,7 +11,7 @@ many draws of the parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
@@ -70,7 +70,6 @@ class FrozenWorld:
         focal = int(np.searchsorted(world.grid, world.focal_day))
         self.worlds, self.scenario = worlds, lacking
         self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
-        self.start = at_start(self.world)
         self.without = self._at_end(self.world)
 
     @staticmethod
@@ -89,7 +88,7 @@ class FrozenWorld:
     def _at_end(self, world: World) -> StateMetrics:
         """States in the last of the spans."""
         baseline = self.worlds.baseline
-        *_, (state, view) = walk(world, baseline, replace(self.start))
+        *_, (state, view) = walk(world, baseline, at_start(world))
         return StateMetrics(world, baseline, state, view)
 
 
