@@ -332,9 +332,7 @@ def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
     return {"bandwagon": fear, "common_threat": overlap / math.sqrt(balances)}
 
 
-def test_batches_change_nothing(
-    result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_change_nothing(result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch) -> None:
     again = attribute(result, runs=5)
     monkeypatch.setattr("balance_sim.effects.explain.attribution.batch_runs", lambda states: 2)
     cut = attribute(result, runs=5)
