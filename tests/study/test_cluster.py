@@ -88,9 +88,7 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
         "from balance_sim.cli import main; main(sys.argv[1:])"
     )
     words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]
-    process = subprocess.Popen(
-        words, cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(words, cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
     for one in workers if lost == "workers" else [workers[0].scheduler]:
         os.kill(one.pid, signal.SIGKILL)

@@ -71,6 +71,7 @@ def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: p
         pa.table({"run": [first, first + 1] * 2, "arm": ["b"] * 2 + ["a"] * 2} | {n: rng.normal(size=4) for n in names})
         for first in (0, 2, 4)
     ]
+
     def tables(some: Sequence[str] | None) -> Iterator[pa.Table]:
         yield from (one if some is None else one.select(["run", "arm", *some]) for one in whole)
 

@@ -511,5 +511,3 @@ def test_every_shipped_scenario_has_seventeen_rows_with_a_value_or_a_reason(path
 def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
     rows = measured(run(scenario, runs=2, seed=1, arms=[]))
     assert all("no arm beside" in row["why"] for row in rows.values())
-
-

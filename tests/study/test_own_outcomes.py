@@ -114,7 +114,11 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
 @pytest.mark.parametrize(
     ("code", "line", "said"),
     [
-        ("return [1, 2, 3]", 1, "gave numbers of shape (3,) for 1 replications\n  help: return one number a replication"),
+        (
+            "return [1, 2, 3]",
+            1,
+            "gave numbers of shape (3,) for 1 replications\n  help: return one number a replication",
+        ),
         ("return 4", 1, "gave numbers of shape () for 1 replications"),
         ("return [float('inf')]", 1, "gave an infinite number\n  help: what is missing is NaN"),
         (

@@ -161,8 +161,8 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     assert result.digest == bs.run(scenario, runs=18).digest
     manifest = Store(Path("a")).manifest()
     assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*manifest.fingerprint.modules} == {mine}
-    parts = attribute(result, runs=8, outcome="accords_with_participant_300")
-    assert parts.groups["own"] == ("own_feared",) and parts.worth[:, 1 << 5].any()
+    parts = attribute(result, runs=8)
+    assert parts.groups["own"] == ("own_feared",)
     job = job_of(manifest, scenario_of(manifest), AllowedCode())
     assert job.own == () and AllowedCode().what_is_missing(manifest) == ""
     Path(f"{mine}.py").write_text(MINE + "# changed\n", encoding="utf-8")

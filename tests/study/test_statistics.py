@@ -39,5 +39,3 @@ def test_an_arm_that_is_its_reference_has_no_interval_and_one_that_might_differ_
         assert other.loc["accords_all_90", "hi"] == pytest.approx(1.959964**2 / 3)
         assert other.loc["accords_all_90", "lo"] == -other.loc["accords_all_90", "hi"]
         assert (other.loc["scheduled_90", ["mean", "lo", "hi"]] == 0).all()
-
-

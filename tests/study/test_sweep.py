@@ -287,6 +287,9 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
     assert not apart.paired
     assert compare(f"{lab.folder}/a", f"{lab.folder}/a").first_difference is None
     assert "seed: 1 left, 2 right" in apart.differences
+    run(scenario, 31, 1, out=lab.folder / "d")
+    place = compare(f"{lab.folder}/a", f"{lab.folder}/d").first_difference
+    assert place == {"arm": "no_summit", "outcome": "replications", "replication": 30}
     with pytest.raises(WrongRequest, match="unknown arm `none`"):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
 

@@ -105,10 +105,14 @@ def _first_difference(comparison: StudyComparison, titles: Mapping[str, str]) ->
     if place is None:
         return ""
     point = f"point {place['point']}, " if "point" in place else ""
+    arm = titles.get(place["arm"], arm_words(place["arm"]))
+    what = {
+        "replications": "only one side has it",
+        "agreements": "its agreements (no outcome differs)",
+    }.get(place["outcome"], outcome_words(place["outcome"]))
     return (
-        f"The results first differ in {point}"
-        f"{titles.get(place['arm'], arm_words(place['arm']))}, replication "
-        f"{place['replication']}: {outcome_words(place['outcome'])}."
+        f"The results first differ in {point}{arm}, replication "
+        f"{place['replication']}: {what}."
     )
 
 

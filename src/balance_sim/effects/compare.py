@@ -54,7 +54,8 @@ class StudyComparison(OneLine):
 
     differences: inputs that differ, with both values. outcomes, dyads: tidy.
     first_difference: arm, outcome and replication in which the two first differ, of a
-    sweep the point too; None where no outcome differs in any replication."""
+    sweep the point too; the outcome is `replications` where one side alone has the
+    replication, `agreements` where only these differ; None where nothing does."""
 
     left: str
     right: str
@@ -168,7 +169,7 @@ def compare(left: str, right: str) -> StudyComparison:
     StudyComparison
         `outcomes` and `dyads`, tidy, with means, difference, MCSE and 95 % CI in the
         outcome's own unit, paired by random numbers where the seeds match, by Welch
-        (1947) where not; and the first replication in which an outcome differs
+        (1947) where not; and the first replication in which they differ
 
     Raises
     ------
@@ -197,16 +198,14 @@ def compare(left: str, right: str) -> StudyComparison:
         ]
     if not pairs:
         raise WrongRequest("nothing to compare: no arm or point is in both")
-    outcomes, dyads, first_differences = [], [], []
+    outcomes, dyads = [], []
+    places: list[dict[str, Any]] = []
     for pair in pairs:
         estimates = _estimates_of(pair, SIDES)
         is_alike = pair.is_paired and bool(estimates.alike)
         outcomes.append(_with_front(pair, _outcomes_frame(pair, estimates)))
         dyads.append(_with_front(pair, _dyads_frame(pair, is_alike=is_alike)))
-        for run, outcome in estimates.first_difference.values():
-            number = {name: pair.point[name] for name in pair.point if name == "point"}
-            place = {"arm": pair.arms[0], "outcome": outcome} | number
-            first_differences.append(place | {"replication": run})
+        places += [place for place in [_first_difference(pair, estimates)] if place]
     return StudyComparison(
         left,
         right,
@@ -214,7 +213,7 @@ def compare(left: str, right: str) -> StudyComparison:
         inputs_that_differ(*sides),
         pd.concat(outcomes, ignore_index=True),
         pd.concat([frame for frame in dyads if len(frame)] or dyads[:1]),
-        next(iter(first_differences), None),
+        next(iter(places), None),
     )
 
 
@@ -290,6 +289,31 @@ def _tables_of(
         for table in study.outcome_tables(wanted):
             rows = of_arms(table, [arm]).select(["run", *wanted])
             yield rows.append_column("arm", pa.array([side] * len(rows), pa.string()))
+
+
+def _first_difference(pair: ArmPair, estimates: Estimates) -> dict[str, Any] | None:
+    """Where two arms first differ: in an outcome; else in a replication that only one
+    of them has; else in their agreements. None where they are the same."""
+    place = {"arm": pair.arms[0]}
+    place |= {name: pair.point[name] for name in pair.point if name == "point"}
+    for run, outcome in estimates.first_difference.values():
+        return place | {"outcome": outcome, "replication": run}
+    runs = [
+        study.by_run.runs_of(arm)
+        for study, arm in zip(pair.studies, pair.arms, strict=True)
+    ]
+    alone = np.setxor1d(runs[0], runs[1])
+    if len(alone):
+        return place | {"outcome": "replications", "replication": int(alone[0])}
+    left, right = (
+        study.agreements.query("arm == @arm").drop(columns="arm")
+        for study, arm in zip(pair.studies, pair.arms, strict=True)
+    )
+    rows = left.merge(right, how="outer", indicator="side")
+    only_one = rows.loc[rows["side"] != "both", "run"]
+    if len(only_one):
+        return place | {"outcome": "agreements", "replication": int(only_one.min())}
+    return None
 
 
 def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import numpy as np
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
-from balance_sim.model.core import Floats, Ints, Rules, Shared, World
+from balance_sim.model.core import Bools, Floats, Ints, Rules, Shared, World
 from balance_sim.model.state import BlockState, refuse_invalid
 
 
@@ -240,6 +240,46 @@ def shared(world: World, step: int) -> Shared:
         stored.clear()
     stored[step] = Shared(matrices, reliable)
     return stored[step]
+
+
+def share_with(world: World, control: World) -> None:
+    """Store a world's shared matrices of all steps: those of another world, whose
+    evidence alone differs, with the dyads set anew of which states hear other
+    things."""
+    start, stored = world.at_start, world.at_start.shared
+    if world.steps * world.n**2 * (len(world.audience_rows) + 4) > MOST_SHARED:
+        return
+    step, dyad = np.nonzero(_differ(world, control))
+    steps, row = np.unique(step, return_inverse=True)
+    for alike in np.setdiff1d(np.arange(world.steps), steps).tolist():
+        stored[alike] = shared(control, alike)
+    if not len(steps):
+        return
+    sides = np.stack([world.first[dyad], world.second[dyad]])
+    entries = row, sides, sides[::-1]
+    reliable = world.reliability[steps, None] * world.projected
+    against = world.odds_against[step, :, dyad].T
+    intent = world.intent_odds[step, *entries[1:]]
+    ties = Ties(start.depth[dyad], start.calm[dyad], np.zeros(len(dyad)))
+    priors = Priors(against, intent, reliable[entries])
+    control_beliefs = [shared(control, step).beliefs for step in steps.tolist()]
+    matrices = np.stack(control_beliefs, axis=1)
+    matrices[:, *entries] = _believed(world, sides, ties, priors)
+    for place, step in enumerate(steps.tolist()):
+        stored[step] = Shared(matrices[:, place], reliable[place])
+
+
+def _differ(world: World, other: World) -> Bools:
+    """(steps, P) dyads of which states hear other things in two worlds, or of which a
+    side is not as reliable."""
+    first, second = world.first, world.second
+    against = world.odds_against != other.odds_against
+    intent = world.intent_odds != other.intent_odds
+    reliability = world.reliability != other.reliability
+    differ = against.any(axis=1)
+    differ |= intent[:, first, second] | intent[:, second, first]
+    differ |= reliability[:, first] | reliability[:, second]
+    return np.asarray(differ)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Spread(Strict):
     def at(self, share: float) -> float:
         """The value at a share 0..1 of the range.
 
-        >>> Spread(min=0.01, max=1.0, scale="log").at(0.5)
+        >>> round(Spread(min=0.01, max=1.0, scale="log").at(0.5), 9)
         0.1
         """
         low, high = self.min, self.max

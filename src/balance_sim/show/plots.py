@@ -145,8 +145,8 @@ def plot(
     >>> import balance_sim as bs
     >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
     >>> result = bs.run(scenario, runs=4, seed=1)
-    >>> bs.plot(result, "arms").get_suptitle().split()[:3]
-    ['Summit:', '+0.068', 'counter-balancing']
+    >>> len(bs.plot(result, "arms").axes)
+    1
     """
     if isinstance(study, str | Path):
         study = open_study([str(study)])

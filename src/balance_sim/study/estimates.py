@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,10 +70,11 @@ def moments_of(values: Floats, runs: Ints) -> Moments:
         return Moments(len(values), np.nan, np.nan)
     edges = np.flatnonzero(np.diff(runs // CHUNK)) + 1
     n, mean, squares = 0, 0.0, 0.0
-    for part in np.split(values, edges):
-        m, middle = len(part), float(part.mean())
+    for start, stop in pairwise([0, *edges.tolist(), len(values)]):
+        part, m = values[start:stop], stop - start
+        middle = float(part.mean())
         gap = middle - mean
-        part_squares = float(((part - part.mean()) ** 2).sum())
+        part_squares = float(((part - middle) ** 2).sum())
         squares += part_squares + gap**2 * n * m / (n + m)
         mean += gap * m / (n + m)
         n += m
@@ -137,6 +139,7 @@ class Estimates:
         counted = [name for name in outcomes.names if not name.startswith(FILTERED)]
         self.names = [name for name in counted if name in only or not only]
         self.names = self.names if len(self.run) else []
+        self._moments: dict[tuple[str, str], Moments] = {}
 
     def values(self, arm: str, name: str) -> Floats:
         """(R,) of an outcome in an arm, by its column's name."""
@@ -150,12 +153,22 @@ class Estimates:
     def smooth(self, arm: str, outcome: str) -> Floats:
         """(R,) filtered estimates of an outcome where there are any, else what is
         counted."""
+        return self.values(arm, self._smooth_name(outcome))
+
+    def _smooth_name(self, outcome: str) -> str:
+        """The column of `smooth`."""
         is_filtered = self.estimator(outcome) == "filtered"
-        return self.values(arm, FILTERED + outcome if is_filtered else outcome)
+        return FILTERED + outcome if is_filtered else outcome
 
     def moments(self, arm: str, outcome: str) -> Moments:
         """Moments of these."""
-        return moments_of(self.smooth(arm, outcome), self.run)
+        return self._column_moments(arm, self._smooth_name(outcome))
+
+    def _column_moments(self, arm: str, name: str) -> Moments:
+        """Moments of an outcome by its column's name, worked out once."""
+        if (arm, name) not in self._moments:
+            self._moments[arm, name] = moments_of(self.values(arm, name), self.run)
+        return self._moments[arm, name]
 
     @cached_property
     def first_difference(self) -> dict[str, tuple[int, str]]:
@@ -187,7 +200,7 @@ class Estimates:
             "outcome": outcome,
             "estimator": self.estimator(outcome),
             "mean": moments.mean,
-            "sd": moments_of(counts, self.run).sd,
+            "sd": self._column_moments(arm, outcome).sd,
             **dict(zip(QUANTILES, shares, strict=True)),
             "mcse": moments.error,
             "n": moments.n,
@@ -196,16 +209,25 @@ class Estimates:
     def effect(self, arm: str, outcome: str) -> dict[str, Any]:
         """A row of `effects_frame`. In its shares missing counts as later than any
         day."""
-        smooth, smooth_control = (self.smooth(a, outcome) for a in (arm, self.arms[0]))
-        counts, control = (self.values(a, outcome) for a in (arm, self.arms[0]))
-        late, late_control = (np.nan_to_num(v, nan=np.inf) for v in (counts, control))
-        moments = moments_of(smooth - smooth_control, self.run)
-        if self.estimator(outcome) == "filtered":
+        both = arm, self.arms[0]
+        counts, control = (self.values(a, outcome) for a in both)
+        late, late_control = (
+            np.where(np.isnan(v), np.inf, v) for v in (counts, control)
+        )
+        is_filtered, difference = (
+            self.estimator(outcome) == "filtered",
+            counts - control,
+        )
+        if is_filtered:
+            smooth, smooth_control = (self.smooth(a, outcome) for a in both)
+            difference = smooth - smooth_control
+        moments = moments_of(difference, self.run)
+        if is_filtered:
             half = float(student_half_width(np.asarray(moments.sd), moments.n))
             low, high = moments.mean - half, moments.mean + half
         else:
             spread = self.spread(arm, outcome)
-            low, high = drawn_ends(counts - control, moments, spread)
+            low, high = drawn_ends(difference, moments, spread)
         return {
             "arm": arm,
             "outcome": outcome,
@@ -224,8 +246,9 @@ class Estimates:
         jump at least; 0 where no replication could show a difference."""
         if fixed_beforehand(outcome) or arm in self.alike:
             return 0.0
-        counts = [self.values(name, outcome) for name in (arm, self.arms[0])]
-        having, control = (moments_of(values, self.run) for values in counts)
+        having, control = (
+            self._column_moments(name, outcome) for name in (arm, self.arms[0])
+        )
         jump = least_jump(outcome, self.steps)
         return float(np.maximum(spread_with(having, control), jump))
 

@@ -13,7 +13,7 @@ from balance_sim.model.baseline import NO_RUN, Worlds
 from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step
-from balance_sim.model.perception import View, perceive
+from balance_sim.model.perception import View, perceive, share_with
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, begin_network, refresh
@@ -107,12 +107,14 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
     odds_against[..., nats.dyads] *= np.exp(-nats.align)
     intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
-    return _with_evidence(
+    having = _with_evidence(
         world,
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=world.reliability * np.exp(-nats.lost),
     )
+    share_with(having, world)
+    return having
 
 
 def at_start(world: World) -> BlockState:

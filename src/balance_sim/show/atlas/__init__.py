@@ -260,11 +260,13 @@ def _closed_path(layout: Layout, rings: tuple[Ring, ...]) -> str:
     return "".join(svg_path(layout, ring) + "z" for ring in layout.on_map(rings))
 
 
-def in_page(layout: Layout, spot: Spot) -> list[float]:
-    """Return a spot in the page's units, y downwards."""
+def in_page(layout: Layout, spots: Spot | Ring) -> list[Any]:
+    """Return a spot, or (points, 2), in the page's units, y downwards."""
     west, east, _, north = layout.box
+    x, y = np.moveaxis(np.asarray(spots), -1, 0)
     unit = PAGE_WIDTH / (east - west)
-    return [round((spot[0] - west) * unit, 1), round((north - spot[1]) * unit, 1)]
+    places: list[Any] = (np.stack([x - west, north - y], -1) * unit).round(1).tolist()
+    return places
 
 
 def arc_path(layout: Layout, a: str, b: str) -> str:
@@ -275,5 +277,4 @@ def arc_path(layout: Layout, a: str, b: str) -> str:
 
 def svg_path(layout: Layout, ring: Ring) -> str:
     """Return points as an SVG path in the page's units."""
-    corners = (in_page(layout, spot) for spot in ring)
-    return "M" + "L".join(f"{u:g} {v:g}" for u, v in corners)
+    return "M" + "L".join(f"{u:g} {v:g}" for u, v in in_page(layout, ring))
