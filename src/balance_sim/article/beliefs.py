@@ -11,7 +11,7 @@ many draws of the parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -22,6 +22,7 @@ from balance_sim.effects.participants import Participants, PlaceboComparison, St
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import attention_to
 from balance_sim.model.core import World
+from balance_sim.model.state import BlockState
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
@@ -70,7 +71,8 @@ class FrozenWorld:
         focal = int(np.searchsorted(world.grid, world.focal_day))
         self.worlds, self.scenario = worlds, lacking
         self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
-        self.without = self._at_end(self.world)
+        self.without = self._at_end(self.world, at_start(self.world))
+        self.start = at_start(self.world)
 
     @staticmethod
     def of(worlds: Worlds, lacking: Scenario) -> FrozenWorld | None:
@@ -82,13 +84,14 @@ class FrozenWorld:
     def shift(self, event: Event, cast: EventRoles) -> Shift:
         """What an event moves for those who have roles in it."""
         world = with_event(self.world, self.scenario, event)
-        having = _outcomes(self._at_end(world), cast)
+        having = _outcomes(self._at_end(world, replace(self.start)), cast)
         return Shift(cast, having, _outcomes(self.without, cast))
 
-    def _at_end(self, world: World) -> StateMetrics:
-        """States in the last of the spans."""
+    def _at_end(self, world: World, start: BlockState) -> StateMetrics:
+        """States in the last of the spans, good until the next walk from this start,
+        whose workspace holds them: the control arm's is another's."""
         baseline = self.worlds.baseline
-        *_, (state, view) = walk(world, baseline, at_start(world))
+        *_, (state, view) = walk(world, baseline, start)
         return StateMetrics(world, baseline, state, view)
 
 
