@@ -401,7 +401,11 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
     cast, event = participants.cast(few), participants.event_of(few)
     assert codes[cast.host] == event.host == "IND" and set(event.principals) == {"IDN", "IND", "VNM"}
     assert not {*event.targets, *event.guests} & {*event.principals}
-    shift = FrozenWorld.of(participants.worlds, participants.scenario).shift(event, cast)
+    frozen_world = FrozenWorld.of(participants.worlds, participants.scenario)
+    shift = frozen_world.shift(event, cast)
+    real = participants.event_of(participants.real)
+    frozen_world.shift(real, participants.cast(participants.real))
+    assert frozen_world.shift(event, cast) == shift, "whatever was asked between"
     events = tuple(event if one.id == event.id else one for one in scenario.events)
     worlds = compile_arms(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
     last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)
