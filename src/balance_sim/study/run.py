@@ -304,6 +304,11 @@ def run_tasks(
     ------
     CodeDiffers : where code was edited meanwhile, or a worker has other code
     """
+    if client is not None and job.run_timeout is not None:
+        raise WrongRequest(
+            "--run-timeout: a Dask worker cannot be stopped in a replication; leave it "
+            "out, or simulate on this machine"
+        )
     code = driver_fingerprint([*job.references, *entered_modules()])
     tasks = list(tasks)
     is_alone = workers <= 1 or (len(tasks) < 2 and job.model is None)

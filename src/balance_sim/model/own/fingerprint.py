@@ -16,8 +16,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -99,7 +98,7 @@ def code_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
     Raises CodeDiffers for a module whose file was edited after it was imported."""
     roots = {reference.partition(":")[0] for reference in references}
     modules = {name: _loaded_sha256(name) for name in sorted(_with_helpers(roots))}
-    return CodeFingerprint(_loaded_package_sha256(), modules)
+    return CodeFingerprint(LOADED_PACKAGE, modules)
 
 
 def driver_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
@@ -145,7 +144,12 @@ def _unpacked(modules: tuple[str, ...], code: CodeFingerprint, job: bytes) -> An
     for name in modules:
         module_named(name, "--terms")
     step = "Start the workers anew, with the same files as here"
-    code.refuse_other(code_fingerprint(modules), "a worker", step)
+    present = code_fingerprint(modules)
+    code.refuse_other(present, "a worker", step)
+    # what is still to be loaded here comes from the disk
+    code.refuse_other(
+        replace(present, package=_package_sha256()), "a worker's disk", step
+    )
     return pickle.loads(job)  # from our own driver
 
 
@@ -163,7 +167,8 @@ def _package_sha256() -> str:
     return digest.hexdigest()
 
 
-_loaded_package_sha256 = cache(_package_sha256)
+LOADED_PACKAGE = _package_sha256()
+"""The sha256 as this process began to load the package."""
 
 
 def _loaded_sha256(name: str) -> str:
