@@ -22,7 +22,6 @@ from balance_sim.show.figures.sweeps import (
     factors_title,
     indices_table,
     indices_title,
-    surface_table,
 )
 from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
 from balance_sim.show.report import report_html, save_report
@@ -55,15 +54,6 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     assert part["effect"].to_dict() == effects.to_dict()
     means = part.groupby("value")["effect"].mean()
     assert factor_spreads(table)["parameters.beta"] == pytest.approx(means.max() - means.min())
-
-
-def test_no_visibility_no_excess(swept: SweepResult) -> None:
-    """Of an event nobody sees nothing follows: both points at visibility 0 are exactly zero."""
-    table = surface_table(swept)
-    assert len(table) == 6 and (table["points"] == 1).all()
-    names = {str(table["factor_x"].iloc[0]): "x", str(table["factor_y"].iloc[0]): "y"}
-    unseen = table[table[names["events.summit.visibility"]] == 0]
-    assert unseen["effect"].tolist() == [0.0, 0.0]
 
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
@@ -108,10 +98,6 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         np.testing.assert_array_equal(drawn[names].to_numpy(float), row[names].to_numpy(float))
         assert np.isnan(drawn[f"{name}_lo"])  # eight samples are too few
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
-
-
-def test_of_a_sampled_design_there_is_no_surface(sampled: SweepResult) -> None:
-    assert surface_table(sampled).empty and set(fitting(sampled)) == {"factors", "indices"}
 
 
 def test_theories_beside_each_other(tmp_path: Path) -> None:
