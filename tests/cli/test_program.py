@@ -17,7 +17,6 @@ from balance_sim.registry import places
 from click.testing import CliRunner
 
 SUMMIT = Path(__file__).parent.parent / "scenario" / "data" / "summit.yaml"
-HEAVY = ("mesa", "pandas", "scipy", "matplotlib", "pyarrow", "distributed", "rich", "networkx")
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1"}
 
 
@@ -208,20 +207,6 @@ def test_every_command_has_help_of_one_line():
 
 
 # --- in a process of its own ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["check", "--no-world", str(SUMMIT)], ["check", "--help"], ["parameters"]]
-)
-def test_a_start_imports_nothing_heavy(arguments):
-    code = (
-        "import sys\nfrom balance_sim.cli import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
-        f"print('loaded', sorted(set(sys.modules) & set({HEAVY!r})))"
-    )
-    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == "loaded []"
 
 
 def test_a_reader_that_leaves_is_no_error():

@@ -52,21 +52,6 @@ def test_the_numbers_are_those_of_run(server: Server, tmp_path: Path, values: di
     assert (shown["mean"] > 0) == (values["visibility"] > 0)
 
 
-def test_few_runs_are_told_before_many(server: Server) -> None:
-    """What is over while an answer is being put together is passed over."""
-    lines = server.ask(230, {"visibility": 0.8})
-    answers = [line["answer"] for line in lines if "answer" in line]
-    told = [one["n"] for one in answers]
-    assert told in ([50, 200, 230], [50, 230])
-    assert [int(shlex.split(one["options"])[1]) for one in answers] == told
-    again = server.ask(230, {"visibility": 0.8})
-    assert again == [
-        lines[0],
-        lines[-1],
-    ]  # nothing is under way: what was lived is kept, and what was expected
-    assert server.ask(50, {"visibility": 0.8})[1]["answer"] == answers[0]
-
-
 def told(effect: ExpectedEffect) -> tuple[float, list[int], list[int]]:
     """Effect, channels and the largest effect on a dyad, in the page's units."""
     control, having = (of["accords_counter_300"] for of in effect.outcomes)

@@ -11,11 +11,10 @@ import pytest
 from balance_sim.cli import main
 from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import PlayedGame
-from balance_sim.games.page import game_page
 from balance_sim.games.solve import solve
 from balance_sim.games.tables import information_table, outcomes_table, strategies_table
 from balance_sim.show.figures import figures_of, fitting
-from balance_sim.show.report import rendered, save_study
+from balance_sim.show.report import save_study
 from click.testing import CliRunner
 from test_figures import words_of
 
@@ -63,11 +62,6 @@ def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_
     assert text.count("<img") == len(fitting(dilemma)) == text.count("<figcaption>")
     assert dilemma.study.result.digest in text
     assert all(f"<dt>{name}</dt>" in text for name in ("digest", "draws", "seed", "game"))
-
-
-def page(played: PlayedGame) -> str:
-    """The page without its figures."""
-    return rendered("games/templates/game.html", game_page(played) | {"figures": []})
 
 
 def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -> None:
