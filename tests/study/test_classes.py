@@ -83,7 +83,7 @@ def test_a_table_that_is_none_is_refused(small: Scenario, change) -> None:
     change(said)
     with pytest.raises(
         ValueError,
-        match="not the table|valid dictionary|match pattern|required",
+        match=r"not the table|valid dictionary|match pattern|required",
     ):
         Classes.read(said)
 

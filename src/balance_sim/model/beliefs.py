@@ -435,7 +435,7 @@ def hazards_of(
                 Mark(scenario.name, 1, 1),
                 f"provocations.{provocation.id}.kind",
                 "E311",
-                f"`{provocation.kind}` is a kind of your own: those are of events",
+                f"`{provocation.kind}` is of your own: those are of events alone",
                 "give a kind by its weights, without `own_`",
             )
         intent = signal_weights(scenario, provocation.kind)[1]

@@ -115,15 +115,8 @@ class View:
     @cached_property
     def own(self) -> Floats:
         """(R, n, n) a_ik as i sees it, diagonal 1."""
-        world, diagonal = self.world, np.arange(self.world.n)
-        audience = world.audience[:, None]
-        attention = world.signature_attention[audience]
-        news = self.announced[:, world.dyad_index] * attention
-        against = world.odds_against[self.step][..., audience, world.dyad_index]
-        agreement = world.rules.alpha_acc * self.depth + news
-        alignment = beliefs.alignment_with(against, agreement)
-        alignment[:, diagonal, diagonal] = 1.0
-        return alignment
+        observers = np.arange(self.world.n)
+        return np.asarray(self.alignment[:, self.world.audience, observers])
 
     @cached_property
     def support(self) -> Floats:

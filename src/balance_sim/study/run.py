@@ -323,7 +323,8 @@ def run_tasks(
     else:
         place = LocalWorkers(job.begin, job.references, workers)
         yield from run_at(place, job, tasks)
-    code.refuse_edited(others_read=not is_here)
+    step = "It was edited while the study ran: give the command again, in a new folder"
+    code.refuse_edited(step, others_read=not is_here)
 
 
 def runs_for(

@@ -76,20 +76,14 @@ class CodeFingerprint:
                 f"{place} has other code than the study: {'; '.join(lines)}. {step}"
             )
 
-    def refuse_edited(self, *, others_read: bool) -> None:
+    def refuse_edited(self, step: str, *, others_read: bool) -> None:
         """Raise CodeDiffers where a file holds another text by now.
 
-        others_read: other processes read the package's sources too; this one has loaded
-        what it runs."""
+        step: what to do next. others_read: other processes read the package's sources
+        too; this one has loaded what it runs."""
         package = _package_sha256() if others_read else self.package
         modules = {name: _file_sha256(name) for name in self.modules}
-        present = CodeFingerprint(package, modules)
-        self.refuse_other(
-            present,
-            "the disk",
-            "It was edited while the study ran: give the command again into a new "
-            "folder",
-        )
+        self.refuse_other(CodeFingerprint(package, modules), "the disk", step)
 
 
 def code_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
@@ -105,12 +99,8 @@ def driver_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
     """The fingerprint with which a study begins. Raises CodeDiffers where a module was
     edited after this process had imported it."""
     code = code_fingerprint(references)
-    for name, sha256 in code.modules.items():
-        if _file_sha256(name) != sha256:
-            raise CodeDiffers(
-                f"{name} was edited after it was imported: {sha256[:SHOWN]} is loaded, "
-                f"{_file_sha256(name)[:SHOWN]} is on disk. Start Python anew"
-            )
+    step = "It was edited after it was imported: start Python anew"
+    code.refuse_edited(step, others_read=False)
     return code
 
 
