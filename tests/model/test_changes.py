@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
 import balance_sim as bs
 import numpy as np
 import pytest
+from balance_sim.cli import main
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.changes import efforts_on, turning_days, version_on
 from balance_sim.model.engine import simulate
@@ -16,6 +18,7 @@ from balance_sim.model.world import compile_world
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.study.spans import EVIDENCE, in_spans, with_event
+from click.testing import CliRunner
 
 PAPER = Path(__file__).parent / "by_hand" / "paper.yaml"
 ARM = """
@@ -205,3 +208,12 @@ def test_a_bad_change_is_refused_at_its_line(tmp_path: Path, row: str, code: str
         load_scenario(path)
     found = refused.value.problems[0]
     assert found.code == code and "date" in lines[found.line - 1]
+
+
+def test_check_says_what_changes(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["check", str(with_arm(tmp_path)), "--json", "--no-world"])
+    (sentences,) = json.loads(done.stdout)["changes"].values()
+    assert [sentence.partition(":")[0] for sentence in sentences] == [
+        *("2000-03-01", "2000-05-01", "2000-06-01", "2000-07-01", "2000-08-01", "2000-10-01")
+    ]
+    assert "Belmar and Corvia" in sentences[1] and "2000-09-01" in sentences[1]
