@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from balance_sim.scenario import Scenario, ScenarioError, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.arms import check_arms
-from balance_sim.scenario.checks import RULES, findings_in, rules_due
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
+from balance_sim.scenario.checks import RULES, findings_in
+from balance_sim.scenario.diagnostics import Mark, errors_in
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import Node, from_plain
@@ -42,17 +42,17 @@ def summit() -> Scenario:
 def codes_of_all_rules(scenario: Scenario) -> set[str]:
     """Codes of everything that is wrong with a scenario, in any arm, by every rule."""
     places = Places(Node({}, Mark("x", 1, 1)))
-    problems = Diagnostics([one.at(places) for one in findings_in(scenario, rules_due())])
-    check_arms(scenario, from_plain(scenario.arms).fields, places, problems)
-    return {one.code for one in errors_in(problems)}
+    problems = [places.problem(one) for one in findings_in(scenario)]
+    _, of_arms = check_arms(scenario, from_plain(scenario.arms).fields, places)
+    return {one.code for one in errors_in([*problems, *of_arms])}
 
 
 def leaves(scenario: Scenario) -> Iterator[str]:
     """Key paths of every value below the sections and mappings, and some that lead nowhere."""
     for head, section in SECTIONS.items():
-        fields = [name for name in section.model.model_fields if name not in section.keys]
+        fields = [name for name in section.model_fields if name not in section.KEYS]
         for row in getattr(scenario, head):
-            yield from (f"{head}.{section.name_of(row)}.{field}" for field in fields)
+            yield from (f"{row.path}.{field}" for field in fields)
     for head in ("kinds", "event_kinds"):
         for name, piece in getattr(scenario, head).items():
             yield from (f"{head}.{name}.{field}" for field in type(piece).model_fields)
@@ -91,12 +91,9 @@ def test_rules_that_are_not_asked_would_find_nothing(summit, data):
     assert with_values(changed, {}) == changed
 
 
-def test_every_rule_reads_paths_that_there_are(summit):
-    fields = {f"{head}.{name}" for head, section in SECTIONS.items() for name in section.model.model_fields}
-    fields |= set(type(summit).model_fields)
-    assert {read for rule in RULES for read in rule.reads.split()} <= fields
-    assert rules_due(frozenset({"parameters", "theory", "kinds", "frailties.factor"})) == ()
-    assert rules_due(frozenset({"event_kinds"})) and rules_due(frozenset({"events"}))
+def test_every_rule_reads_parts_that_there_are(summit):
+    assert {part for rule in RULES for part in rule.reads} <= set(type(summit).model_fields)
+    assert not any(rule.reads & {"parameters", "theory", "kinds", "frailties"} for rule in RULES)
 
 
 # --- arms -------------------------------------------------------------------------------------------

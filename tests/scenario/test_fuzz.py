@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 DATA = Path(__file__).parent / "data"
 TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")
 STATES = (DATA / "tables" / "states.csv").read_bytes()
-KEYS = [*TOP, *(name for section in SECTIONS.values() for name in section.model.model_fields)]
+KEYS = [*TOP, *(name for section in SECTIONS.values() for name in section.model_fields)]
 EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
