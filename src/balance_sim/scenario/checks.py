@@ -119,10 +119,10 @@ def _references(scenario: Scenario) -> Findings:
         if len({*dyad.split("-")} & {*scenario.codes}) != 2:
             why = f"`{dyad}` does not name two states of the roster"
             yield Finding("E107", "report.positions", why, "as RUS-UKR")
-    agreements = {agreement.id for agreement in scenario.accords}
-    for event in scenario.events:
-        named = [event.accord] if event.accord is not None else []
-        yield from _missing(f"{event.path}.accord", named, agreements)
+    named = [event for event in scenario.events if event.accord is not None]
+    agreements = {agreement.id for agreement in scenario.accords if named}
+    for event in named:
+        yield from _missing(f"{event.path}.accord", [event.accord or ""], agreements)
 
 
 def _event_dates(scenario: Scenario) -> Findings:
@@ -306,7 +306,7 @@ RULES = tuple(
         (_span, "start end step_days"),
         (_base_rate, "base_rate states"),
         (_focal, "focal events start"),
-        (_references, "plugins report groups states events accords"),
+        (_references, "plugins report groups events accords"),
         (_event_dates, "events start end"),
         (_years, "start"),
         (_shares, "states"),

@@ -116,7 +116,7 @@ def read_draft(
     for part in PARTS:
         values |= read_part(part, tree, names, problems)
     incomplete = {*PARTS} - values.keys()
-    if not names.is_whole:
+    if not names.is_whole or "states" in incomplete:
         incomplete |= {"states", "groups"}
     values = dict.fromkeys(SECTIONS, ()) | values
     return Scenario.model_construct(name=name, **values), incomplete

@@ -253,14 +253,15 @@ class SectionRow(WithActors):
         """What names a row in a key path: `JPN`, `parade` or `CHN-JPN`; empty where
         that cannot be told. value: of the row, by the name of a field."""
         words = [value(name) for name in cls.KEYS]
-        if not all(isinstance(word, str) and word for word in words):
+        try:
+            return "-".join(words if cls.IS_DIRECTED else sorted(words))
+        except TypeError:
             return ""
-        return "-".join(words if cls.IS_DIRECTED else sorted(words))
 
     @property
     def key(self) -> str:
         """What names it in a key path."""
-        return self.key_of(self.__dict__.get)
+        return self.key_of(self.__dict__.__getitem__)
 
     @property
     def path(self) -> str:
