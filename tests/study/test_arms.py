@@ -17,7 +17,7 @@ ARMS = ("no_parade", "parade")
 def control_rows(arms: tuple[str, ...], values: dict[str, Any]) -> Any:
     """Outcomes of the control arm, simulated among these arms."""
     runs = Job(SCENARIO, 1, arms).live(Task(Block(0, 6), values=tuple(values.items()))).runs.to_pandas()
-    return runs[runs["arm"] == "no_parade"].reset_index(drop=True)
+    return runs[runs["arm"] == "no_parade"].drop(columns="arm").reset_index(drop=True)
 
 
 def test_how_visible_the_event_is_that_it_drops_changes_nothing_to_the_last_digit() -> None:
