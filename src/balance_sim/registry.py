@@ -75,7 +75,6 @@ ROOMS = (
             },
             "run_figures": {"posterior": "evidence.posterior.figures:FIGURES"},
             "doubt": {"posterior": "evidence.posterior.lines:doubt"},
-            "section": {"gof": "evidence.goodness.page:section"},
             "evidence": {
                 "calibrate": "evidence.commands.calibrate:calibrate",
                 "case": "evidence.commands.cases:case",
