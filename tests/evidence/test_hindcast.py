@@ -171,7 +171,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     files: Path, outsiders: tuple[list[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(files)
-    command, done = outsiders
+    _, done = outsiders
     out = json.loads(done.stdout)
     assert {"one_year_ahead", "simulated_forward"} < out.keys()
     assert out["about"]["forecast"] == [2002, 2003]

@@ -176,7 +176,7 @@ def test_what_a_shipped_posterior_holds_of_the_headline_is_of_this_very_scenario
     """A title changed is another form of it: `run` would then say nothing of how sure the effect is."""
     scenario = load_scenario(SCENARIOS / f"{name}.yaml")
     found = headline_uncertainty(scenario, scenario.posterior.headline["arm"])
-    assert found is not None and found.posterior is not None and found.posterior.draws == len(posterior_draws(scenario))
+    assert found is not None and found["posterior"]["draws"] == len(posterior_draws(scenario))
 
 
 # --- the commands -----------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from balance_sim.evidence.posterior.effect_draws import COLUMNS, DrawnEffect, OverDraws
-from balance_sim.evidence.posterior.uncertainty import TheoryEffect, Uncertainty, stored_record
-from balance_sim.evidence.posterior.variance import VarianceShares
+from balance_sim.evidence.posterior.effect_draws import COLUMNS
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, stored_record
 from balance_sim.scenario.schema import Posterior
 from balance_sim.show.figures import run_figures
 from balance_sim.show.headline import doubts, finding, headline_lines
@@ -21,8 +20,8 @@ def printed(result: Result, width: int = 80) -> str:
 
 def knowing(result: Result) -> Result:
     """The study with what a posterior holds of its headline effect."""
-    spread = OverDraws(0.09, 0.1, (-0.01, 0.2), 0.9)
-    drawn = DrawnEffect(2000, "0" * 64, dict.fromkeys(COLUMNS, spread))
+    spread = {"median": 0.09, "mean": 0.1, "ci95": [-0.01, 0.2], "positive": 0.9}
+    drawn = {"draws": 2000, "sha256": "0" * 64, "of": dict.fromkeys(COLUMNS, spread)}
     shares = {"event weights": 0.7, "beliefs": 0.3}
     found = Uncertainty(
         arm=result.headline_arm,
@@ -30,8 +29,14 @@ def knowing(result: Result) -> Result:
         estimate=dict.fromkeys(COLUMNS, 0.1),
         posterior=drawn,
         prior=drawn,
-        theories=(TheoryEffect("balance_of_threat", 1, 0, 0.1, 0.1, 0.75), TheoryEffect("null", 1, 0, 0, 0.0, 0.25)),
-        variance=VarianceShares("posterior", 200, shares, shares, 0.04, {"parameters.beta": 0.03}),
+        theories=[
+            {"name": "balance_of_threat", "total": 0.1, "weight": 0.75},
+            {"name": "null", "total": 0.0, "weight": 0.25},
+        ],
+        stacked=0.075,
+        variance={"source": "posterior", "shares": shares, "sd": 0.04, "sd_if_known": {"parameters.beta": 0.03}},
+        placebos={},
+        why="",
     )
     told = Posterior(headline=stored_record(result.scenario, found))
     return replace(result, scenario=result.scenario.model_copy(update={"posterior": told}))
