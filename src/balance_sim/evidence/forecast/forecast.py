@@ -26,7 +26,7 @@ from balance_sim.evidence.forecast.baselines import (
 )
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
-from balance_sim.scenario.diagnostics import listed, near_or, shown
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
@@ -275,7 +275,7 @@ def _notes(
     report, notes = outcomes.report, list(outcomes.report.losses)
     file, last = Path(report.path).name, report.last_year
     for word in sorted({*outcomes.kinds, *forecast.kinds} - {*kinds})[:FEW]:
-        hint = near_or(word, kinds, f"kinds: {listed(sorted(kinds))}")
+        hint = did_you_mean(word, kinds) or f"kinds: {listed(sorted(kinds))}"
         notes.append(f"{file}: no kind is called `{shown(word)}`; {hint}")
     if model["events"] < FEW:
         count = f"{model['events']} of {model['n']} dyads made such an agreement"
