@@ -6,7 +6,6 @@ import json
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import (
@@ -67,11 +66,6 @@ def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None
         thaw(path)
 
 
-def test_the_hash_does_not_depend_on_the_order() -> None:
-    turned = Forecast(PAIRS[::-1], FORECAST.p[::-1], FORECAST.first, FORECAST.last)
-    assert turned.sha256 == FORECAST.sha256
-
-
 @pytest.mark.parametrize(
     ("row", "message"),
     [("AUS,JPN,0.3\nJPN,AUS,0.2", "twice"), ("AUS,JPN,1.3", "outside"), ("AUS,JPN,", "no probability")],
@@ -81,11 +75,3 @@ def test_pairs_that_are_refused(tmp_path: Path, row: str, message: str) -> None:
     path.write_text(f"iso3_a,iso3_b,p\n{row}\n", encoding="utf-8")
     with pytest.raises(DataError, match=message):
         read_dyads(path, date(1995, 1, 1), date(1995, 12, 31))
-
-
-def test_pairs_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text("iso3_a,iso3_b,p\nJPN,AUS,0.25\n", encoding="utf-8")
-    read = read_dyads(path, date(1995, 1, 1), date(1995, 12, 31))
-    assert read.pairs == (("AUS", "JPN"),)
-    assert np.array(read.p).tolist() == [0.25]

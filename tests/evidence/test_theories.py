@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.evidence.forecast.theories import NAME, TheoryScores, stacking_weights_beside, theories_text
-from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
+from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.defaults import presets
 
 
@@ -48,10 +48,3 @@ def test_the_file_holds_for_its_record_alone(scores: TheoryScores, scenario: Sce
     assert weights == {name: of["weight"] for name, of in scores.as_dict().items()}
     other = with_values(scenario, {"distances.AUS-SLB.km": 1234.0})
     assert stacking_weights_beside(other, tmp_path) == {}
-
-
-def test_a_file_that_is_none_is_refused_with_its_line(scores: TheoryScores, scenario: Scenario, tmp_path: Path) -> None:
-    text = theories_text(scenario, scores, "balance-sim evidence calibrate x --theories", "0")
-    (tmp_path / NAME).write_text(text.replace("dyad_years: 3000", "dyad_years: many"))
-    with pytest.raises(ScenarioError, match=r"theories\.yaml:\d+:13: error.*dyad_years"):
-        stacking_weights_beside(scenario, tmp_path)

@@ -104,13 +104,6 @@ def test_order_and_subset_of_arms() -> None:
     }
 
 
-def test_workers(uneven: Scenario, tmp_path: Path) -> None:
-    one, two = (run(uneven, 60, 5, workers=workers) for workers in (1, 2))
-    assert one.outcomes.equals(two.outcomes)
-    assert one.dyads.equals(two.dyads)
-    assert any(name.startswith(FILTERED) for name in one.outcomes)
-
-
 def test_bounds_that_are_exceeded(uneven: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """With tiny margins some replications leave them. What is filtered of the others is the same, whichever replication
     comes with them; of those that left it has the same mean, for the counts are the same."""
