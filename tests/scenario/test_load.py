@@ -150,28 +150,6 @@ def test_an_arms_own_setting_wins_in_that_arm_only(world):
     assert value_at(arm_scenario(changed, "half"), "events.summit.visibility") == 0.5
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "code"),
-    [
-        ("events.summit.visibility", 1.5, "E203"),
-        ("events.sumit.visibility", 1.0, "E101"),
-        ("parameters.betta", 1.0, "E101"),
-        ("events.summit.id", "x", "E101"),
-        ("schema", 1, "E101"),
-        ("groups.EU", ["FRA"], "E110"),
-        ("parameters.beta", float("nan"), "E204"),
-        ("arms.half.set.start", date(2025, 1, 1), "E110"),
-        ("accords.jpn-kor-talks.opened", date(2026, 1, 1), "E215"),
-        ("capability.gdp", 0.9, "E213"),
-    ],
-)
-def test_with_values_refuses(world, path, value, code):
-    with pytest.raises(ScenarioError) as refused:
-        with_values(world.load(), {path: value})
-    (problem,) = refused.value.problems
-    assert (problem.code, problem.line) == (code, 1) and problem.path.split(".")[0] in path
-
-
 # --- theory -----------------------------------------------------------------------------------------
 
 
