@@ -62,8 +62,3 @@ def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None
     path.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(DataError, match="changed after it was frozen"):
         thaw(path)
-
-
-def test_the_hash_does_not_depend_on_the_order() -> None:
-    turned = Forecast(PAIRS[::-1], FORECAST.p[::-1], FORECAST.first, FORECAST.last)
-    assert turned.sha256 == FORECAST.sha256

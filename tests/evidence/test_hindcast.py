@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +26,6 @@ from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.page import read
 from balance_sim.evidence.forecast.scored_files import WAYS
 from balance_sim.scenario.errors import WrongRequest, plain_data
-from balance_sim.study.store import Store
 from click.testing import CliRunner, Result
 from recovery import made_record
 
@@ -180,51 +175,6 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
     assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
     assert "<img" in (folder / "report.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """F20. The first is stopped while it holds the folder: the second ends with 5, before it fits anything."""
-    words = ["evidence", "hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--no-figures"]
-    command = [sys.executable, "-m", "balance_sim", *words, "--outcomes", str(files / "later.csv")]
-    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 60
-        while not any(Store(folder).is_written() for folder in tmp_path.glob("results/*")):
-            assert first.poll() is None and time.monotonic() < until, "waited in vain"
-            time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)
-        monkeypatch.chdir(tmp_path)
-        second = CliRunner().invoke(main, command[3:])
-    finally:
-        first.kill()
-        first.wait()
-    assert second.exit_code == 5, second.stderr
-    assert "is being written by another balance-sim" in second.stderr and "Traceback" not in second.stderr
-    (folder,) = (tmp_path / "results").iterdir()
-    assert {path.name for path in folder.iterdir()} == {"lock"}
-    assert not Store(folder).is_written()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "No such file"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no agreement signed after 2001"),
-    ],
-)
-def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None, message: str) -> None:
-    path = tmp_path / "outcomes.csv"
-    if text is not None:
-        path.write_text(text, encoding="utf-8")
-    command = ["evidence", "hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--outcomes", str(path)]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 4, done.output
-    assert re.search(message, done.stderr), done.stderr
-    assert "outcomes.csv" in done.stderr
 
 
 def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:

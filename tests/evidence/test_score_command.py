@@ -14,10 +14,6 @@ import pandas as pd
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.forecast.forecast import Forecast, freeze
-from balance_sim.evidence.forecast.lines import (
-    judged,
-)
-from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario.defaults import new_scenario
 from click.testing import CliRunner
@@ -86,32 +82,6 @@ def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     code, text = score(files["forecast"], files["none"])
     assert code == 0
     assert "nan" not in text
-
-
-def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> None:
-    """Against hand: three rows; one baseline is the model itself but for a hair, so that what is left is tiny."""
-    y = np.array([1.0, 0.0, 0.0] * 20)
-    p = {
-        "model": np.tile([0.5, 0.2, 0.1], 20),
-        "base_rate": np.full(60, 1 / 3),
-        "near": np.tile([0.49, 0.2, 0.1], 20),
-    }
-    found = score_forecasts(p, y, np.arange(60), resamples=200)
-    gain, near = found["near"]["model_gains"]["log_skill"], found["near"]
-    low, high = gain["ci95"]
-    assert gain["value"] == pytest.approx(found["model"]["log_skill"] - near["log_skill"])
-    assert high - low < 0.1 * np.diff(found["model"]["log_skill_ci95"])[0]  # unpaired it would be wider than either
-    assert low > 0
-    assert found["base_rate"]["model_gains"]["log_skill"]["value"] == pytest.approx(found["model"]["log_skill"])
-    assert "model_gains" not in found["model"]
-    assert best_baseline(found) == "near"
-    assert best_baseline({name: found[name] for name in ("model", "base_rate")}) is None
-    assert (judged([-0.1, 0.3]), judged([math.nan] * 2)) == (
-        "not distinguishable from", "not comparable (no CI) with",
-    )  # fmt: skip
-    held = scored(files["forecast"], files["some"])["base_rate"]["model_gains"]
-    assert set(held) == {"log_skill", "brier_skill", "auc", "average_precision"}
-    assert set(held["auc"]) == {"value", "se", "ci95"}
 
 
 def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path]) -> None:

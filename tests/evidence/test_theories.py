@@ -14,7 +14,7 @@ from balance_sim.evidence.forecast.theories import (
     theories_text,
     theory_scores,
 )
-from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
+from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 
@@ -70,12 +70,3 @@ def test_the_file_holds_for_its_record_alone(
     assert weights == {name: of.weight for name, of in scores.items()}
     other = with_values(scenario, {"distances.AUS-SLB.km": 1234.0})
     assert stacking_weights_beside(other, tmp_path) == {}
-
-
-def test_a_file_that_is_none_is_refused_with_its_line(
-    scores: dict[str, TheoryScore], scenario: Scenario, tmp_path: Path
-) -> None:
-    text = written(scenario, scores)
-    (tmp_path / NAME).write_text(text.replace("dyad_years: 3000", "dyad_years: many"))
-    with pytest.raises(ScenarioError, match=r"theories\.yaml:\d+:13: error.*dyad_years"):
-        stacking_weights_beside(scenario, tmp_path)

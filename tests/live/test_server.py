@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.scenario import load_scenario
-from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
 from serving import FEW, LOUD, SCENARIO, Server, program
 
@@ -252,30 +250,3 @@ def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path, req
     assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), 5)
-
-
-def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = program("explore", str(study), "--live", "--port", str(port))
-    assert done.exit_code == 2
-    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr and "another --port" in done.stderr
-    done = program("explore", str(study), "--live", "--out", "x.html")
-    assert done.exit_code == 2 and "--out does not go with --live" in done.stderr
-    done = program("explore", str(study), "--port", "8000")
-    assert done.exit_code == 2 and "--live" in done.stderr
-    done = program("explore", str(study), "--live", "--runs", "9999")
-    assert done.exit_code == 2 and "5000" in done.stderr
-    foreign = tmp_path / "foreign"
-    shutil.copytree(study, foreign)
-    with Store(foreign).lock() as store:
-        store.write_manifest(store.read_manifest().model_copy(update={"model": "some.module:Agent"}))
-    done = program("explore", str(foreign), "--live")
-    assert done.exit_code == 2 and "runs no code of a study's own" in done.stderr
-    alone = tmp_path / "alone"
-    done = program("run", SCENARIO, "--arms", "no_summit", "--runs", "2", "--out", str(alone), *FEW)
-    assert done.exit_code == 0
-    done = program("explore", str(alone), "--live")
-    assert done.exit_code == 2 and "one arm only" in done.stderr

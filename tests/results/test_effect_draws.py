@@ -16,12 +16,11 @@ from balance_sim.evidence.posterior.effect_draws import (
     spread_of,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, stored_record, uncertainty
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.scenario.schema import Posterior
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.draws import CODING, Draws, at, coded_targets
 from balance_sim.study.points import design_points
@@ -102,17 +101,6 @@ def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
     weights = {"balance_of_threat": 0.75, "null": 0.25}
     weighed = uncertainty(scenario, draws=1, weights=weights)
     assert weighed["stacked"] == pytest.approx(0.75 * weighed["estimate"]["total"])
-
-
-def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
-    told = Posterior(headline=stored_record(scenario, found))
-    holding = scenario.model_copy(update={"posterior": told})
-    again = headline_uncertainty(holding, found["arm"])
-    assert again is not None
-    medians = [one["prior"]["of"]["total"]["median"] for one in (again, found)]
-    assert medians[0] == pytest.approx(medians[1], rel=1e-5)
-    assert headline_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found["arm"]) is None
-    assert headline_uncertainty(holding, "another") is None and headline_uncertainty(scenario, found["arm"]) is None
 
 
 def test_a_walk_exchanges_one_group_a_step() -> None:

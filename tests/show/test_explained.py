@@ -11,11 +11,9 @@ from balance_sim.effects.explain.attribution import attribute
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import StoreDamaged
-from balance_sim.show.explain import GROUP_WORDS
-from balance_sim.show.figures import FIGURES, fitting, words_of
+from balance_sim.show.figures import fitting
 from balance_sim.show.figures.explained import (
     attribution_table,
-    attribution_title,
 )
 from balance_sim.study.result import Result
 
@@ -52,13 +50,3 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
                 fitting(explained)
     finally:
         path.write_text(before)
-
-
-def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None:
-    figure = FIGURES["attribution"].draw(explained)
-    assert words_of(figure) == attribution_title(attribution_table(explained))
-    labels = [label.get_text().replace("\n", " ") for label in figure.axes[0].get_yticklabels()]
-    assert labels == [GROUP_WORDS[name] for name in attribution_table(explained)["group"]]
-    more = run(explained.scenario, 9, arms=["washington_doubted"], out=explained.folder)
-    assert attribution_table(more).empty  # what was explained speaks of eight runs
-    assert "there is no attribution" in words_of(FIGURES["attribution"].draw(more))

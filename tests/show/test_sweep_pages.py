@@ -15,7 +15,6 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
-from balance_sim.show.figures.comparison import theories_table
 from balance_sim.show.figures.sweeps import (
     factor_spreads,
     factors_table,
@@ -98,34 +97,6 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         np.testing.assert_array_equal(drawn[names].to_numpy(float), row[names].to_numpy(float))
         assert np.isnan(drawn[f"{name}_lo"])  # eight samples are too few
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
-
-
-def test_theories_beside_each_other(tmp_path: Path) -> None:
-    """A row a theory, each with the effect that the sweep has for it, and the agreements that come anyway."""
-    path = tmp_path / "theories.yaml"
-    path.write_text(
-        f"""schema: 1
-title: "Two theories"
-scenario: {Path("experiments").resolve()}/smoke/five_states.yaml
-factors:
-  theory.preset: [hub_doubt, "null"]
-arms: [no_summit, summit]
-runs: 4
-outcomes: [accords_counter_300]
-""",
-        encoding="utf-8",
-    )
-    sweep(load_experiment(path), out=tmp_path / "r")
-    swept = open_sweep(tmp_path / "r")
-    assert "theories" in fitting(swept)
-    table = theories_table(swept)
-    assert table["label"].tolist() == ["hub doubt", "null"]
-    effects = swept.effects[swept.effects["outcome"] == "accords_counter_300"]
-    for name, column in (("effect", "mean"), ("lo", "lo"), ("hi", "hi")):
-        assert table[name].tolist() == effects[column].tolist()
-    levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
-    assert table["control_level"].tolist() == levels["mean"].tolist()
-    assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("None of 2 studies shows")
 
 
 def test_of_many_factors_those_that_matter_have_a_panel() -> None:

@@ -24,7 +24,7 @@ from balance_sim.evidence.forecast.baselines import WINDOW
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
-from balance_sim.scenario.diagnostics import listed, near_or, shown
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
@@ -166,7 +166,7 @@ def outcomes_of(
     }
     notes = list(report.losses)
     for word in sorted({*frame["kind"], *forecast.kinds} - {*kinds})[:MOST_NAMED]:
-        hint = near_or(word, kinds, f"kinds: {listed(sorted(kinds))}")
+        hint = did_you_mean(word, kinds) or f"kinds: {listed(sorted(kinds))}"
         notes.append(f"{path.name}: no kind is called `{shown(word)}`; {hint}")
     if report.last_year is not None and report.last_year < forecast.last.year:
         end = f"the agreements in {path.name} end in {report.last_year}"
