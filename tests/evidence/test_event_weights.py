@@ -245,7 +245,11 @@ def test_recovery_and_rates_over_many_sets() -> None:
 def test_a_column_that_does_not_change_within_dyads_is_no_column() -> None:
     """Effects of dyads take it out whole; what rounding leaves must not become an estimate."""
     study = small(11, states=14)
-    assert not Effects(np.ones(study.panel.size), *study.panel.groups()).residuals(study.rows(study.quarrel)[:, None]).any()
+    assert (
+        not Effects(np.ones(study.panel.size), *study.panel.groups())
+        .residuals(study.rows(study.quarrel)[:, None])
+        .any()
+    )
     found = measure(study, 0)
     assert np.isnan(found.slope_within).all()
     assert all(abs(one.estimate) < 10 for one in found.pooled[:2])

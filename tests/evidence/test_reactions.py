@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from balance_sim.evidence.data.errors import NO_FILE, DataError
-from balance_sim.evidence.reactions import alarm as alarms
 from balance_sim.evidence.events.absorbed import Effects, indicator
+from balance_sim.evidence.reactions import alarm as alarms
 from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, fit, panel_of, pooled
 from balance_sim.evidence.reactions.hostility import auc, calibration, fit_hostility
 from balance_sim.evidence.reactions.record import MEMORY_YEARS, Margin, load_reactions
