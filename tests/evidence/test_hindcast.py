@@ -186,5 +186,3 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     assert written["covariance"]["names"][:2] == ["theory.weights.size", "theory.weights.activity"]
     assert set(written["parameters"]) == set(written["covariance"]["names"])
     assert written["fitted"]["standard_errors"] == "clustered by pair"
-    refused = CliRunner().invoke(main, [*words[:-2], "--acts", "arms"])
-    assert refused.exit_code == 2 and "--acts belongs to --events" in refused.output

@@ -204,7 +204,7 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     b, w = (found.names.index(f"security_gain ({part})") for part in ("between", "within"))
     k, v = found.estimate[w] / found.estimate[b], found.covariance
     error = np.sqrt(v[w, w] + k**2 * v[b, b] - 2 * k * v[w, b]) / found.estimate[b]
-    written = fitted_record(found, history)
+    written = fitted_record(found, history, {})
     told = written["parameters"]
     assert told["theory.weights.security_gain"]["estimate"] == pytest.approx(found.estimate[b], rel=1e-6)
     share = told["parameters.change_security_gain"]

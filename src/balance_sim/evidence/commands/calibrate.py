@@ -97,7 +97,12 @@ def calibrate(
     for option, (value, default) in changed.items():
         command += f" {option} {value}" if value != default else ""
     written: Any = parameter_files.calibration_record(
-        raw, calibrated, posterior, prior, window, command, version()
+        raw,
+        calibrated,
+        posterior,
+        prior,
+        window,
+        {"command": command, "version": version()},
     )
     file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
