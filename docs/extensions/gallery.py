@@ -154,13 +154,15 @@ def draw_all() -> dict[str, list[Drawn]]:
                 for command in commands:
                     give(command)
                 study = open_study(results.split())
-                for name, spec in figures.fitting(study).items():
+                specs = figures.figures_of(study)
+                for name, table in figures.fitting(study).items():
+                    spec = specs[name]
                     if (
                         OF_A_CASE.get(name, results) != results
                         or left.pop(name, None) is None
                     ):
                         continue
-                    figure = spec.draw(study)
+                    figure = spec.draw(study, table)
                     Path("pictures", f"{kind}-{name}.png").write_bytes(
                         figure_bytes(figure, "png")
                     )

@@ -14,7 +14,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.comparison import Comparison, agreement_rows, dyad_rows
-from balance_sim.show.figures import fitting, words_of
+from balance_sim.show.figures import figures_of, fitting, words_of
 from balance_sim.show.figures.comparison import studies_table
 from balance_sim.show.report import report_html
 from balance_sim.stats.intervals import paired_interval
@@ -77,8 +77,8 @@ def test_rows_are_those_of_compare(folders: list[str]) -> None:
     _, *dyads = dyad_rows(pair.dyads, both.titles, 3)
     moved = pair.dyads[pair.dyads["difference"] != 0]
     assert len(dyads) == min(len(moved), 3)
-    for name, picture in fitting(both).items():
-        assert len(words_of(picture.draw(both))) > 10, name
+    for name, table in fitting(both).items():
+        assert len(words_of(figures_of(both)[name].draw(both, table))) > 10, name
 
 
 def test_the_report_of_a_comparison(folders: list[str]) -> None:

@@ -61,4 +61,3 @@ def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None
     assert labels == [GROUP_WORDS[name] for name in attribution_table(explained)["group"]]
     more = run(explained.scenario, 9, arms=["washington_doubted"], out=explained.folder)
     assert attribution_table(more).empty  # what was explained speaks of eight runs
-    assert "there is no attribution" in words_of(FIGURES["attribution"].draw(more))

@@ -107,7 +107,7 @@ def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> N
         printed(knowing(result))
     )
     (doubt,) = doubts(knowing(result))
-    words = one_line(" ".join(doubt.sentences))
+    words = one_line(" ".join(doubt))
     assert "null 0.0000 (weight 0.25)" in words and "together +0.0750" in words
     assert "event weights 70 %" in words and "standard deviation from 0.040 to 0.030" in words
     figure = run_figures()["uncertainty"]

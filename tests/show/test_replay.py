@@ -75,6 +75,6 @@ def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:
 def test_a_notebook_shows_a_figure(result: AnalysedResult) -> None:
     figure = plot(result, "relations")
     assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    assert plot(result, outcome="accords_all_300", kind="hist").get_suptitle()
+    assert plot(result, outcome="accords_all_300").get_suptitle()
     with pytest.raises(WrongRequest, match="did you mean `relations`"):
         plot(result, "relation")

@@ -22,7 +22,6 @@ from balance_sim.study.outcomes import Outcome
 if TYPE_CHECKING:
     from balance_sim.effects.placebos import PlaceboTest
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.show.study_types import Doubt
     from balance_sim.study.result import Result
 
 type Row = dict[Any, Any]
@@ -212,11 +211,11 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
 
 
-def doubts(result: AnalysedResult) -> list[Doubt]:
-    """Return how sure the headline effect is, by rooms of the upper storey: of each
-    that has something to say, in the order of the registry."""
+def doubts(result: AnalysedResult) -> list[list[str]]:
+    """Return sentences on how sure the headline effect is, of each room of the upper
+    storey that has something to say."""
     answers = [doubt(result) for doubt in registry.parts("doubt").values()]
-    return [doubt for doubt in answers if doubt is not None]
+    return list(filter(None, answers))
 
 
 def _largest_words(result: AnalysedResult) -> str:
@@ -276,7 +275,7 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
     sentences += [f"Why: {say.printable(why)}." for why in why_nothing(result)]
     if result.finished:
         sentences += [channel_words(result), placebo_words(result.placebos.tests())]
-        sure = [say.caveat(result.draws), *(doubt.short for doubt in doubts(result))]
+        sure = [say.caveat(result.draws), *(words for words, *_ in doubts(result))]
         sentences.append(" ".join(filter(None, sure)))
     for sentence in sentences:
         yield from said(sentence, width)

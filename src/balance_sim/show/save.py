@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,23 +121,15 @@ def _settle(figure: Figure) -> None:
         ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
 
 
-def save_drawn(
-    figures: Mapping[str, Figure],
-    folder: Path | str,
-    progress: Callable[[], None] = lambda: None,
-) -> list[Path]:
-    """Write figures by name as PNG and SVG into a folder, note their checksums there,
-    and return the paths, in order.
-
-    Parameters
-    ----------
-    progress : called after each figure
+def save_drawn(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write figures by name as PNG and SVG into a folder, and return the paths, in
+    order.
 
     Raises
     ------
     CannotWrite : from the folder
     """
-    place = Path(folder) / FOLDER
+    place = folder / FOLDER
     make_folder(place)
     paths = []
     formats: tuple[Literal["png", "svg"], ...] = ("png", "svg")
@@ -146,7 +138,6 @@ def save_drawn(
             path = place / f"{name}.{file_format}"
             write_atomic(path, figure_bytes(figure, file_format))
             paths.append(path)
-        progress()
     return paths
 
 

@@ -10,8 +10,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.goodness import figures
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, read_gof
 from balance_sim.show import wording as say
-from balance_sim.show.figures import fitting
-from balance_sim.show.report import embedded
+from balance_sim.show.report import embedded, pictures_of
 from balance_sim.show.study_types import Content, Section, StudyType
 
 FIGURES = {"gof": figures.draw_gof, "gof_residuals": figures.draw_gof_residuals}
@@ -74,7 +73,7 @@ def section(result: AnalysedResult) -> Section | None:
         study = read_gof(path)
     except DataError:
         return None
-    content = _content(study) | {"figures": embedded(study, fitting(study))}
+    content = _content(study) | {"figures": embedded(study, pictures_of(study))}
     template = "evidence/goodness/templates/section.html"
     return Section("gof-tests", "Goodness of fit", template, content)
 
@@ -83,8 +82,7 @@ GOODNESS_OF_FIT = StudyType(
     title="gof",
     named_by=lambda path: gof_path(path) is not None,
     read=lambda path: read_gof(gof_path(path) or path),
-    is_one=lambda study: isinstance(study, GoodnessOfFit),
-    catalogue=FIGURES,
-    figures=lambda _: dict(FIGURES),
+    study_class=GoodnessOfFit,
+    figures=FIGURES,
     page=lambda study: ("evidence/goodness/templates/gof.html", page(study)),
 )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import draw_effects, has_rows
+from balance_sim.show.figures.effects import draw_effects
 from balance_sim.show.headline import detected, effect_table
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome
@@ -55,6 +55,8 @@ def studies_table(comparison: Comparison) -> pd.DataFrame:
 def theories_table(sweep: SweepResult) -> pd.DataFrame:
     """Return the same with a row a point of a sweep that varies the theory, at most
     MOST_ROWS of them."""
+    if THEORY not in sweep.paths:
+        return pd.DataFrame()
     arms = []
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
@@ -144,7 +146,6 @@ def studies_title(table: pd.DataFrame) -> str:
     "studies",
     "How large is the effect in each study?",
     studies_table,
-    fits=has_rows(studies_table),
     page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
     empty=(
         "No two studies with an arm to compare and a window in common: there is no "
@@ -180,5 +181,4 @@ draw_theories = replace(
     name="theories",
     question="Under which theory is there an effect?",
     table=theories_table,
-    fits=lambda sweep: THEORY in sweep.paths,
 )

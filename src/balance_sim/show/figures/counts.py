@@ -85,8 +85,7 @@ def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
     "How many counter-balancing agreements come, and what is the event's effect?",
     fan_table,
     page=_fan_page,
-    more={"effects": fan_effects_table},
-    listed="effects",
+    second=fan_effects_table,
     empty="No replication finished: there are no agreements to count.",
     columns="title day expected effect lo hi mcse",
 )
@@ -111,7 +110,7 @@ def draw_fan(
         f"Grey: {say.first(table, 'control')}, 50 % and 90 % of {style.runs_of(table)} "
         "(spread, not error)"
     )
-    return style.Words(fan_title(effects), under, small, 88, 130)
+    return style.Words(fan_title(effects), under, small)
 
 
 def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:

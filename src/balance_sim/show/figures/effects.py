@@ -3,7 +3,6 @@ placebo events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,6 @@ from balance_sim.show.figures import style
 from balance_sim.show.headline import clear, detected, effect_table
 
 NAMES = 40  # letters of a title on a line
-
-
-def compares(result: AnalysedResult) -> bool:
-    """Return whether there is an arm to compare with the control."""
-    return result.headline_arm is not None
-
-
-def has_rows(table: style.Table) -> Callable[[Any], bool]:
-    """Return a function that says whether a study has something in a figure's
-    table."""
-    return lambda study: len(table(study)) > 0
 
 
 # -- of each arm -----------------------------------------------------------------------
@@ -52,13 +40,9 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     table = effect_table(result, [result.headline_outcome])
     if table.empty or len(result.arms) < 2:
         return pd.DataFrame()
-    shares = result.channels.table
-    shares = shares[shares["outcome"] == result.headline_outcome]
-    table = table[table["role"] != "reference"].merge(
-        shares[["arm", *PARTS]], on="arm", how="left"
-    )
-    ordered = table.sort_values("effect", ascending=False, kind="stable")
-    return ordered.reset_index(drop=True)
+    shares = result.channels.table[["outcome", "arm", *PARTS]]
+    table = table[table["role"] != "reference"].merge(shares, how="left")
+    return table.sort_values("effect", ascending=False, kind="stable")
 
 
 def channel_words(table: pd.DataFrame) -> str:
@@ -82,7 +66,6 @@ def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
     "arms",
     "How do the arms compare, and through which channels?",
     arms_table,
-    fits=compares,
     page=_arms_page,
     empty="No arm to compare, or no replication finished: there is no effect to show.",
     columns="title level effect lo hi mcse picture threat rest",
@@ -222,7 +205,6 @@ def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
     "placebos",
     "Is the effect larger than those of placebo events?",
     placebos_table,
-    fits=has_rows(placebos_table),
     page=_placebos_page,
     empty="No placebo events were simulated: there is no effect to compare with.",
 )

@@ -13,7 +13,7 @@ from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.explain import group_words
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import draw_effects, has_rows
+from balance_sim.show.figures.effects import draw_effects
 from balance_sim.show.headline import detected
 
 FEEDBACK = "feedback"
@@ -83,7 +83,6 @@ def attribution_title(table: pd.DataFrame) -> str:
     "attribution",
     "Which terms make up the effect?",
     attribution_table,
-    fits=has_rows(attribution_table),
     page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty=(
         "Nothing was explained yet, so there is no attribution: see balance-sim "
@@ -109,4 +108,4 @@ def draw_attribution(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         "over all orders in which the groups could come in. Agreements that differ are "
         "no group of terms. The parts sum to the effect."
     )
-    return style.Words(attribution_title(table), under, small, wrap=78)
+    return style.Words(attribution_title(table), under, small)

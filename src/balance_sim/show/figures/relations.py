@@ -7,7 +7,6 @@ import pandas as pd
 from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import compares
 from balance_sim.show.headline import detected, effect_table
 from balance_sim.study.outcomes import known_outcome
 from balance_sim.study.result import Result
@@ -44,7 +43,6 @@ def relations_table(result: Result) -> pd.DataFrame:
     "relations",
     "How do relations with the host change?",
     relations_table,
-    fits=compares,
     page=lambda _: style.panels(9.8, 5.4),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
     columns="group day effect lo hi control_level n",
@@ -67,4 +65,4 @@ def draw_relations(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     final = table[table["day"] == table["day"].max()].assign(name=names)
     title = f"Relations with {say.first(table, 'host')}: "
     title += detected(final, "groups", "name")
-    return style.Words(title, under, small, small_wrap=120)
+    return style.Words(title, under, small)

@@ -8,7 +8,6 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import has_rows
 from balance_sim.show.headline import clear, detected
 from balance_sim.study.sweep_result import SweepResult
 
@@ -120,7 +119,7 @@ def draw_factors(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{_whose(table)}. Dot: a point; open: its 95 % CI holds zero. Heavy line: "
         f"mean by value. At most {MOST_PANELS} factors are drawn; all are in the table."
     )
-    return style.Words(factors_title(table), "", small, 86, 124)
+    return style.Words(factors_title(table), "", small)
 
 
 def _whose(table: pd.DataFrame) -> str:
@@ -192,7 +191,6 @@ def surface_table(sweep: SweepResult) -> pd.DataFrame:
     "surface",
     "And with the two that matter most together?",
     surface_table,
-    fits=has_rows(surface_table),
     page=lambda _: style.panels(8.8, 6.0),
     empty=(
         "Fewer than two factors are numbers with a few values: there is no surface to "
@@ -224,7 +222,7 @@ def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     )
     where = table["x"].map("{:.3g}".format) + " and " + table["y"].map("{:.3g}".format)
     title = detected(table.assign(where=where), "cells", "where")
-    return style.Words(title, _whose(table), small, 74, 112)
+    return style.Words(title, _whose(table), small)
 
 
 # -- indices ---------------------------------------------------------------------------
@@ -291,7 +289,6 @@ def indices_title(table: pd.DataFrame) -> str:
     "indices",
     "Which factor matters how much?",
     indices_table,
-    fits=lambda sweep: sweep.manifest.design.method in METHODS,
     page=lambda table: style.panels(9.6, 2.9 + 0.5 * max(len(table), 2)),
     empty=(
         "Not a Sobol or Morris design, or too few samples are finished: there are no "
@@ -323,4 +320,4 @@ def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{share} of the variance is parametric, the rest Monte Carlo. A share below 0 "
         "or above 1 says that there are too few samples or replications."
     )
-    return style.Words(indices_title(table), under, small, 76, 118)
+    return style.Words(indices_title(table), under, small)

@@ -13,7 +13,7 @@ from balance_sim.show import atlas
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import Layout, layout_of
 from balance_sim.show.figures import style
-from balance_sim.show.figures.dyads import NONE, dyads_table, has_dyads, states_table
+from balance_sim.show.figures.dyads import NONE, dyads_table, states_table
 from balance_sim.show.headline import by_size, detected
 from balance_sim.study.result import Result
 
@@ -93,9 +93,7 @@ def _page(table: pd.DataFrame) -> list[style.Axes]:
     "Whose agreements does the event change, on a map?",
     map_table,
     page=_page,
-    more={"states": states_table},
-    listed="states",
-    fits=has_dyads,
+    second=states_table,
     empty=NONE,
     columns="code name effect lo hi",
     rows=states_by_size,
@@ -152,7 +150,7 @@ def draw_map(
     )
     name = say.first(table, "treatment")
     title = f"{name}: {detected(states, 'states', 'name')}"
-    return style.Words(title, under, small, 96, 160)
+    return style.Words(title, under, small)
 
 
 def _draw_land(

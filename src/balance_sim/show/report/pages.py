@@ -84,7 +84,7 @@ def _run(result: AnalysedResult) -> Content:
             "agreements": agreement_rows(result),
             "own": own_rows(result),
             "sure": list(filter(None, sentences)),
-            "doubts": doubts(result),
+            "doubts": [words for doubt in doubts(result) for words in doubt],
         }
     return content
 
