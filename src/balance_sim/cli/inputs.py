@@ -13,7 +13,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.registry import part
-from balance_sim.show.wording import page_width, table
+from balance_sim.show.wording import page_width, spread_words, table
 
 BASE_RATE = options.FiniteRange(min=0, max=1e4, min_open=True)
 
@@ -150,11 +150,8 @@ def _parameter_lines(
 
 def _default_cells(row: Mapping[str, Any]) -> list[str]:
     """Return value, range or standard error, source and unit of a default."""
-    bounds, error = row["range"], row["standard_error"]
-    spread = f"{bounds[0]:g}..{bounds[1]:g}" if isinstance(bounds, list) else ""
-    if error is not None:
-        spread = f"s.e. {error:g}"
-    return [f"{row['value']:g}", spread, str(row["source"]), str(row["unit"])]
+    value, source, unit = f"{row['value']:g}", str(row["source"]), str(row["unit"])
+    return [value, spread_words(row), source, unit]
 
 
 def _drawn_cells(row: Mapping[str, Any]) -> list[str]:

@@ -74,8 +74,8 @@ def plot(
     if outcome is None:
         paths = plots.save_figures(study, folder, chosen or None)
     else:
-        name, drawn = plots.outcome_figure(study, outcome)
-        paths = save_drawn({name: drawn}, folder)
+        figure = plots.outcome_figure(study, outcome)
+        paths = save_drawn({figure.name: figure.draw(study)}, folder)
     for path in paths:
         click.echo(path)
 

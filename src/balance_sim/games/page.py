@@ -109,5 +109,4 @@ GAME = StudyType(
     study_class=PlayedGame,
     figures=FIGURES,
     page=lambda played: ("games/templates/game.html", game_page(played)),
-    replications=lambda played: played.study.result,
 )

@@ -12,9 +12,10 @@ import pandas as pd
 
 from balance_sim.effects.compare import (
     ComparedSide,
+    DifferingInput,
     StudyComparison,
     compare,
-    inputs_that_differ,
+    differing_inputs,
     open_side,
     parse_side,
 )
@@ -86,13 +87,16 @@ class Comparison:
         return tuple(map(say.printable, given_names))
 
     @cached_property
-    def differences(self) -> tuple[list[str], ...]:
+    def differences(self) -> tuple[list[DifferingInput], ...]:
         """Inputs in which each of the others differs from the first; the scenario's
         sha256 follows from the rest."""
-        lines = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
         return tuple(
-            [line for line in side if not line.startswith("scenario.sha256:")]
-            for side in lines
+            [
+                difference
+                for difference in differing_inputs(self.sides[0], side)
+                if difference[0] != "scenario.sha256"
+            ]
+            for side in self.sides[1:]
         )
 
     @cached_property

@@ -149,17 +149,11 @@ def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) 
     return say.capital(words)
 
 
-def diary(
-    timeline: Timeline, scenario: Scenario, *, differing: bool = False
-) -> Iterator[tuple[dt.date, str]]:
+def diary(timeline: Timeline, scenario: Scenario) -> Iterator[tuple[dt.date, str]]:
     """Yield date and sentence of what happened in a replication, in order.
 
     Told are events, signatures of counter-balancing security agreements, and whatever
     differs between the two arms.
-
-    Parameters
-    ----------
-    differing : only what differs
     """
     names = say.state_names(scenario)
     for entry in timeline.entries:
@@ -169,7 +163,7 @@ def diary(
             and entry.direction == "counter"
             and scenario.kinds[entry.kind].security
         )
-        if entry.mark == "both" and (differing or not (entry.actors or is_counter)):
+        if entry.mark == "both" and not (entry.actors or is_counter):
             continue
         if not is_signature:
             yield entry.date, entry_sentence(entry, names, entry.asked)

@@ -235,25 +235,15 @@ def _feared_words(dyad: DyadTerms, moment: str, names: Names) -> str:
 
 
 def replication_answer(
-    timeline: Timeline, scenario: Scenario, width: int, choice: str = ""
+    timeline: Timeline, scenario: Scenario, width: int
 ) -> Iterator[str]:
-    """Yield a replication as a diary.
-
-    Parameters
-    ----------
-    choice : of three that were chosen by rule, which it is (`least`, `median`,
-        `largest`); then only what differs between the arms is told
-    """
-    subject = f"Replication {timeline.run}"
-    if choice:
-        subject += f", of {choice} effect"
+    """Yield a replication as a diary."""
     words = say.outcome_words(timeline.outcome)
     yield from said(
-        f"{subject}: {say.arm_title(scenario, timeline.arm)}. {timeline.value:.0f} "
-        f"{words}, {timeline.value_reference:.0f} in its paired control run.",
+        f"Replication {timeline.run}: {say.arm_title(scenario, timeline.arm)}. "
+        f"{timeline.value:.0f} {words}, {timeline.value_reference:.0f} in its paired "
+        "control run.",
         width,
     )
-    lines = []
-    for day, sentence in diary(timeline, scenario, differing=bool(choice)):
-        lines += wrapped(f"{day}  {sentence}", " " * 12, width)
-    yield from lines or ["  nothing differs between the two arms"]
+    for day, sentence in diary(timeline, scenario):
+        yield from wrapped(f"{day}  {sentence}", " " * 12, width)

@@ -13,8 +13,9 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.distributions import spread_of
+from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.save import save_drawn
-from balance_sim.show.study_types import registered_type, type_named_by
+from balance_sim.show.study_types import type_named_by
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
@@ -92,25 +93,16 @@ def save_figures(
     return save_drawn(drawn, folder)
 
 
-def outcome_figure(study: Any, outcome: str) -> tuple[str, Figure]:
-    """Return name and figure of one outcome of a run, a sweep, or of a registered type
-    that has replications.
+def outcome_figure(study: Any, outcome: str) -> FigureSpec:
+    """Return the figure of one outcome of a run or a sweep.
 
     Raises
     ------
     WrongRequest : where there is no such outcome
     """
-    replications = study
-    if isinstance(study, Comparison):
-        replications = None
-    elif not isinstance(study, Result | SweepResult):
-        replications = registered_type(study).replications(study)
-    if replications is None:
-        raise WrongRequest(
-            "--outcome is of one results folder of `run`, `sweep` or `game`"
-        )
-    figure = spread_of(replications, outcome)
-    return figure.name, figure.draw(replications)
+    if not isinstance(study, Result | SweepResult):
+        raise WrongRequest("--outcome is of one results folder of `run` or `sweep`")
+    return spread_of(study, outcome)
 
 
 def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> Figure:
@@ -148,7 +140,7 @@ def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> 
     if outcome is not None:
         if name is not None:
             raise WrongRequest("a figure is named, or an outcome is given: not both")
-        return outcome_figure(study, outcome)[1]
+        return outcome_figure(study, outcome).draw(study)
     figures = figures_of(study)
     chosen = next(iter(figures)) if name is None else name
     refuse_unknown(chosen, figures)

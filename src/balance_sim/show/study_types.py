@@ -21,7 +21,6 @@ from balance_sim import registry
 
 if TYPE_CHECKING:
     from balance_sim.show.figures.style import FigureSpec
-    from balance_sim.study.result import Result
 
 type Content = dict[str, Any]
 type Figures = dict[str, FigureSpec]
@@ -40,8 +39,6 @@ class StudyType:
     figures : by name, in the order of its page
     page : of one study, the template of its page, as a path below the package, and what
         the template is filled with beside the figures
-    replications : of one study, the results that `plot --outcome` draws; None where it
-        has none
     """
 
     title: str
@@ -50,7 +47,6 @@ class StudyType:
     read: Callable[[Path], Any]
     figures: Mapping[str, FigureSpec]
     page: Callable[[Any], tuple[str, Content]]
-    replications: Callable[[Any], Result | None] = lambda _: None
 
 
 @dataclass(frozen=True)

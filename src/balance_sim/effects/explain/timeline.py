@@ -57,9 +57,6 @@ ORDER_OF_DAY = get_args(What)
 COLUMNS = ["date", "what", "mark", "date_reference", "label", "a", "b", "kind"]
 COLUMNS += ["direction", "origin", "opened", "signed"]
 AGREEMENT_KEYS = ["a", "b", "kind", "origin", "occasion", "direction"]
-RULE = """Runs in the order of their paired effect on the headline outcome, ties by run
-number. least: the first; median: the one in the middle, the earlier of two;
-largest: the first of those with the largest effect."""
 
 
 # -- a replication, and what both sides would say --------------------------------------
@@ -288,21 +285,6 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         value_reference=float(values[control]),
         entries=tuple(sorted(entries, key=lambda entry: entry.place)),
     )
-
-
-def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
-    """Three replications, `least`, `median` and `largest` by their paired effect,
-    chosen by RULE."""
-    arm, outcome = compared_arm(result, arm), result.headline_outcome
-    run_numbers(result, 1)
-    control = result.by_run.of(result.reference, outcome)
-    effect = (result.by_run.of(arm, outcome) - control).sort_index()
-    numbers, order = effect.index.to_numpy(), effect.to_numpy().argsort(kind="stable")
-    return {
-        "least": int(numbers[order[0]]),
-        "median": int(numbers[order[(len(order) - 1) // 2]]),
-        "largest": int(numbers[effect.to_numpy().argmax()]),
-    }
 
 
 @dataclass(frozen=True)

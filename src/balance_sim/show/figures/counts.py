@@ -8,7 +8,7 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import EFFECT, effect_table
+from balance_sim.show.headline import EFFECT, effect_table, finding
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 
@@ -54,23 +54,8 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
     table.loc[table["role"] == "reference", EFFECT] = 0.0
     start = table.drop_duplicates("arm").assign(day=0, expected=0.0)
     start[EFFECT] = 0.0
-    return pd.concat(
-        [rows for _, rows in pd.concat([start, table]).groupby("arm", sort=False)],
-        ignore_index=True,
-    )
-
-
-def fan_title(effects: pd.DataFrame) -> str:
-    """Return the finding at the end of the longest window."""
-    last = effects[effects["day"] == effects["day"].max()]
-    last = last.rename(columns={"expected": "level"})
-    rows = {row["role"]: row for row in last.to_dict("records")}
-    subject = f"{say.COUNTER} {style.within(effects)}"
-    if "headline" not in rows:
-        level = say.number(rows["reference"]["level"], 1)
-        return f"{rows['reference']['title']}: {level} expected {say.COUNTER}"
-    row = rows["headline"]
-    return f"{row['treatment']}: {say.change_words(row, subject)}"
+    table = pd.concat([start, table]).assign(finding=finding(result).rstrip("."))
+    return pd.concat([rows for _, rows in table.groupby("arm", sort=False)])
 
 
 def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -110,7 +95,7 @@ def draw_fan(
         f"Grey: {say.first(table, 'control')}, 50 % and 90 % of {style.runs_of(table)} "
         "(spread, not error)"
     )
-    return style.Words(fan_title(effects), under, small)
+    return style.Words(say.first(effects, "finding"), under, small)
 
 
 def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:

@@ -45,18 +45,6 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     return table.sort_values("effect", ascending=False, kind="stable")
 
 
-def channel_words(table: pd.DataFrame) -> str:
-    """Return which channel carries most of the headline arm's effect; empty where it
-    has no detectable effect to divide."""
-    rows = table[(table["role"] == "headline") & clear(table)]
-    for row in rows.dropna(subset="picture").to_dict("records"):
-        sizes = {part: abs(row[part]) for part in ("picture", "threat")}
-        larger = max(sizes, key=lambda part: sizes[part])
-        share = say.percent(sizes[larger] / (sum(sizes.values()) or 1.0))
-        return f"{row['title']}: {share} of the effect runs through the {larger}. "
-    return ""
-
-
 def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
     """Make a page with a row an arm."""
     return style.panels(10.4, 2.8 + 0.44 * max(len(table), 2))
@@ -93,7 +81,7 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
     )
     title = detected(table, "arms", "title")
-    return style.Words(title, f"{channel_words(table)}{under}", small)
+    return style.Words(title, under, small)
 
 
 def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:

@@ -1,5 +1,4 @@
-"""Sweeps: the effect over the values of each factor, and over the two factors that
-matter most; and Sobol and Morris indices."""
+"""Sweeps: the effect over the values of each factor; and Sobol and Morris indices."""
 
 from __future__ import annotations
 
@@ -12,8 +11,6 @@ from balance_sim.show.headline import clear, detected
 from balance_sim.study.sweep_result import SweepResult
 
 MOST_PANELS, MOST_VALUES = 12, 8
-LABEL = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
-"""The box of a number."""
 FEW_POINTS = 60
 """Points up to which every point shows its interval."""
 
@@ -153,76 +150,6 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
         ax.plot(means.index, means, color=style.BLUE, marker="_", markersize=16)
     ax.set_ylabel("mean effect", fontsize=style.SMALL)
     ax.tick_params(labelleft=True)
-
-
-# -- two factors together --------------------------------------------------------------
-
-
-def surface_table(sweep: SweepResult) -> pd.DataFrame:
-    """Return the effect over the two factors of few numbers along which it changes
-    most.
-
-    Returns
-    -------
-    A row a pair of values: x, y; effect: the mean over its points; lo, hi: the mean of
-    the points' 95 % CIs, which is no narrower than that of their mean, whatever random
-    numbers they share; points: how many; factor_x, factor_y. Empty where there are no
-    two such factors
-    """
-    table = factors_table(sweep)
-    if table.empty:
-        return table
-    is_number = table["value"].map(lambda value: not isinstance(value, str))
-    spreads = factor_spreads(table[is_number])
-    if len(spreads) < 2:
-        return pd.DataFrame()
-    factors = {"x": str(spreads.index[0]), "y": str(spreads.index[1])}
-    effects = headline_effects(sweep)
-    axes = {axis: effects[factor].astype(float) for axis, factor in factors.items()}
-    numbers = effects[["effect", "lo", "hi", "mcse"]]
-    cells = numbers.assign(**axes).groupby(["x", "y"])
-    grid = cells.mean().assign(points=cells.size()).reset_index()
-    for name in ("outcome", "title", "control", "n"):
-        grid[name] = effects[name].iloc[0]
-    return grid.assign(factor_x=factors["x"], factor_y=factors["y"])
-
-
-@style.figure(
-    "surface",
-    "And with the two that matter most together?",
-    surface_table,
-    page=lambda _: style.panels(8.8, 6.0),
-    empty=(
-        "Fewer than two factors are numbers with a few values: there is no surface to "
-        "show."
-    ),
-)
-def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw a cell for each pair of values, its mean effect as colour and number."""
-    ax = axes[0]
-    wide = table.pivot(index="y", columns="x", values="effect")
-    reach = float(table["effect"].abs().max()) or 0.01
-    colours = style.effect_colours()
-    ax.imshow(wide, colours, vmin=-reach, vmax=reach, aspect="auto", origin="lower")
-    columns, lines = list(wide.columns), list(wide.index)
-    ax.set_xticks(range(len(columns)), [f"{value:.3g}" for value in columns])
-    ax.set_yticks(range(len(lines)), [f"{value:.3g}" for value in lines])
-    places = say.digits(*table["effect"])
-    for row in table.assign(clear=clear(table)).to_dict("records"):
-        x, y = columns.index(row["x"]), lines.index(row["y"])
-        label = ax.text(x, y, say.signed(row["effect"], places), ha="center")
-        label.set(fontweight="bold" if row["clear"] else "normal", bbox=LABEL)
-    ax.set_xlabel(say.factor_words(say.first(table, "factor_x")))
-    ax.set_ylabel(say.factor_words(say.first(table, "factor_y")))
-    ax.tick_params(length=0)
-    small = (
-        "Amber: less, blue: more. Bold: the 95 % CI excludes zero. A cell is the mean "
-        "over its points, and its CI the mean of theirs, which is rather too wide. "
-        "Light grey: no point there."
-    )
-    where = table["x"].map("{:.3g}".format) + " and " + table["y"].map("{:.3g}".format)
-    title = detected(table.assign(where=where), "cells", "where")
-    return style.Words(title, _whose(table), small)
 
 
 # -- indices ---------------------------------------------------------------------------

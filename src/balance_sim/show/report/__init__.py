@@ -230,6 +230,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals.update(say=say, tables=tables)
+    environment.filters |= {"cell": tables.cell, "factor_words": say.factor_words}
     return environment
 
 
