@@ -221,7 +221,7 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
     assert invoke("new", "other", "--out", "-")[1].splitlines()[1].startswith("# other: a scenario to start from")
     stated = invoke("new", "other", "--out", "-", "--base-rate", "0.75")[1]
     assert "\nbase_rate: 0.75\n" in stated and "\n# base_rate" not in stated
-    assert "\n# base_rate: 2.0\n" in invoke("new", "other", "--out", "-")[1]  # no terminal: nothing is asked
+    assert "\n# base_rate: 2.0\n" in invoke("new", "other", "--out", "-")[1]
     for none in ("0", "nan", "inf"):
         assert invoke("new", "other", "--out", "-", "--base-rate", none)[0] == 2
 

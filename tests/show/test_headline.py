@@ -97,7 +97,7 @@ def test_a_study_over_drawn_parameters_says_what_its_ci_is_of() -> None:
 
 def test_failed_runs_are_named() -> None:
     text = printed(CASES["all runs failed"]())
-    assert "1 replication failed and is left out of every number above. Replication 0: x" in text
+    assert "Failed, and in no number above: 1 replication." in text
 
 
 def test_what_is_not_known_of_the_parameters_is_printed_where_it_is_known() -> None:

@@ -73,8 +73,8 @@ def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:
 
 
 def test_a_notebook_shows_a_figure(result: AnalysedResult) -> None:
-    figure = plot(result, "relations")
+    figure = plot(result, "arms")
     assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
     assert plot(result, outcome="accords_all_300").get_suptitle()
-    with pytest.raises(WrongRequest, match="did you mean `relations`"):
-        plot(result, "relation")
+    with pytest.raises(WrongRequest, match="did you mean `arms`"):
+        plot(result, "arm")

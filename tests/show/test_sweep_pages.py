@@ -15,14 +15,13 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
-from balance_sim.show.figures.comparison import theories_table
 from balance_sim.show.figures.sweeps import (
     factor_spreads,
     factors_table,
     factors_title,
+    headline_effects,
     indices_table,
     indices_title,
-    surface_table,
 )
 from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
 from balance_sim.show.report import report_html, save_report
@@ -57,21 +56,18 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     assert factor_spreads(table)["parameters.beta"] == pytest.approx(means.max() - means.min())
 
 
-def test_no_visibility_no_excess(swept: SweepResult) -> None:
+def test_no_visibility_no_effect(swept: SweepResult) -> None:
     """Of an event nobody sees nothing follows: both points at visibility 0 are exactly zero."""
-    table = surface_table(swept)
-    assert len(table) == 6 and (table["points"] == 1).all()
-    names = {str(table["factor_x"].iloc[0]): "x", str(table["factor_y"].iloc[0]): "y"}
-    unseen = table[table[names["events.summit.visibility"]] == 0]
-    assert unseen["effect"].tolist() == [0.0, 0.0]
+    effects = headline_effects(swept).set_index("events.summit.visibility")["effect"]
+    assert len(effects) == 6 and effects.loc[0].tolist() == [0.0, 0.0]
 
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
-    assert set(fitting(swept)) == {"factors", "surface"}
+    assert set(fitting(swept)) == {"factors"}
     with pytest.raises(WrongRequest, match="no indices to show"):
         SWEEP_FIGURES["indices"].draw(swept)
     paths = save_figures(open_run_or_sweep(swept.folder), swept.folder)
-    assert [path.name for path in paths] == ["factors.png", "factors.svg", "surface.png", "surface.svg"]
+    assert [path.name for path in paths] == ["factors.png", "factors.svg"]
 
 
 SAMPLED = """schema: 1
@@ -111,36 +107,8 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
 
 
-def test_of_a_sampled_design_there_is_no_surface(sampled: SweepResult) -> None:
-    assert surface_table(sampled).empty and set(fitting(sampled)) == {"factors", "indices"}
-
-
-def test_theories_beside_each_other(tmp_path: Path) -> None:
-    """A row a theory, each with the effect that the sweep has for it, and the agreements that come anyway."""
-    path = tmp_path / "theories.yaml"
-    path.write_text(
-        f"""schema: 1
-title: "Two theories"
-scenario: {Path("experiments").resolve()}/smoke/five_states.yaml
-factors:
-  theory.preset: [hub_doubt, "null"]
-arms: [no_summit, summit]
-runs: 4
-outcomes: [accords_counter_300]
-""",
-        encoding="utf-8",
-    )
-    sweep(load_experiment(path), out=tmp_path / "r")
-    swept = open_sweep(tmp_path / "r")
-    assert "theories" in fitting(swept)
-    table = theories_table(swept)
-    assert table["label"].tolist() == ["hub doubt", "null"]
-    effects = swept.effects[swept.effects["outcome"] == "accords_counter_300"]
-    for name, column in (("effect", "mean"), ("lo", "lo"), ("hi", "hi")):
-        assert table[name].tolist() == effects[column].tolist()
-    levels = swept.levels[(swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")]
-    assert table["control_level"].tolist() == levels["mean"].tolist()
-    assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("None of 2 studies shows")
+def test_a_sampled_design_has_indices(sampled: SweepResult) -> None:
+    assert set(fitting(sampled)) == {"factors", "indices"}
 
 
 def test_of_many_factors_those_that_matter_have_a_panel() -> None:
@@ -154,7 +122,7 @@ def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = report_html(swept)
     assert "relative to" in text and "; 40 replications a point." in text
     assert factors_title(factors_table(swept)) in text
-    assert text.count("<img") == 2 and "<script" not in text
+    assert text.count("<img") == 1 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text
     path = save_report(swept, swept.folder / "report.html")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
-from balance_sim.show.headline import agreement_rows, effect_table, top_dyads
+from balance_sim.show.headline import agreement_rows, by_size, clear, effect_table
 from balance_sim.stats.scores import exact_share
 from studies import SCENARIO, four_runs, study
 
@@ -100,11 +100,10 @@ def test_directions_arm_by_arm() -> None:
     assert rows[0][3] == "control"
 
 
-def test_top_dyads_are_those_that_can_be_detected_furthest_from_zero_first() -> None:
+def test_dyads_are_in_the_order_of_their_effects() -> None:
     """Differences by hand: JPN-KOR 1 in all of 40 runs, FRA-KOR -1 in 30, FRA-IND 1 in one."""
     with_it = [[(3, "JPN", "KOR"), *([(3, "FRA", "IND")] if run == 0 else [])] for run in range(40)]
     without = [[(3, "FRA", "KOR")] if run < 30 else [] for run in range(40)]
-    result = study({"without": without, "with": with_it})
-    top = top_dyads(result, "with")
+    dyads = study({"without": without, "with": with_it}).dyads
+    top = by_size(dyads[clear(dyads)])
     assert top[["a", "b", "effect"]].to_numpy().tolist() == [["JPN", "KOR", 1.0], ["FRA", "KOR", -0.75]]
-    assert top_dyads(four_runs(), "half").empty

@@ -25,7 +25,7 @@ from balance_sim.effects.explain.attribution import (
     mixed,
 )
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
-from balance_sim.effects.explain.timeline import Timeline, chosen_runs, tell
+from balance_sim.effects.explain.timeline import Timeline, tell
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds
@@ -90,7 +90,8 @@ def found(result: Result) -> Attribution:
 
 @pytest.fixture(scope="module")
 def told(result: Result) -> Timeline:
-    return tell(result, chosen_runs(result)["largest"])
+    counts = result.outcomes.pivot(index="run", columns="arm", values=result.headline_outcome)
+    return tell(result, int((counts[ARM] - counts[REFERENCE]).idxmax()))
 
 
 def test_parts_sum_to_the_willingness_used_bit_for_bit(worlds: Worlds) -> None:
@@ -463,16 +464,6 @@ def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(resu
     signed = [e for e in signed if e.origin in ("new", "assumed", "talks") and result.scenario.kinds[e.kind].security]
     mine = [e for e in signed if e.mark != "reference only" and told.focal < e.date and e.date.toordinal() <= last]
     assert len(mine) == told.value
-
-
-def test_runs_are_chosen_by_rule(result: Result) -> None:
-    frame = result.outcomes.pivot(index="run", columns="arm", values=f"accords_counter_{result.window}")
-    effect = frame[ARM] - frame[REFERENCE]
-    ordered = sorted(effect.index, key=lambda run: (effect[run], run))
-    chosen = chosen_runs(result)
-    assert chosen["least"] == ordered[0]
-    assert chosen["median"] == ordered[(RUNS - 1) // 2]
-    assert chosen["largest"] == min(run for run in effect.index if effect[run] == effect.max())
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def _attribution(
     with Steps(["replications"]) as steps:
         progress = steps.counter("replications")
         shares = attribute(result, arm, runs=runs, workers=workers, progress=progress)
-    lines = attribution_answer(shares, shares.table, result.scenario, page_width())
+    lines = attribution_answer(shares, result.scenario, page_width())
     return {"attribution": shares.summary()}, list(lines)
 
 

@@ -4,7 +4,6 @@ scenario of your own needs."""
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,21 +59,13 @@ def list_() -> None:
     "--base-rate",
     type=BASE_RATE,
     metavar="RATE",
-    help="Agreements a year, of all types, that the states sign among themselves. "
-    "Asked for at a terminal.",
+    help="Agreements a year, of all types, that the states sign among themselves.",
 )
 def new(name: str, out: str | None, base_rate: float | None) -> None:
     """Write a small commented scenario that checks and runs as it is. Never overwrites
     a file."""
     from balance_sim.scenario.defaults import new_scenario
 
-    if base_rate is None and out != "-" and sys.stdin.isatty():
-        question = (
-            "Agreements a year that these states sign among themselves "
-            "(empty: leave it open)"
-        )
-        text = click.prompt(question, default="", show_default=False)
-        base_rate = float(BASE_RATE(text)) if text.strip() else None
     name = name.removesuffix(".yaml")
     content = new_scenario(name, base_rate)
     if out == "-":
@@ -171,13 +162,9 @@ def _interval(quantiles: Mapping[str, Any] | None) -> str:
     return f"{_number(quantiles['low'])} to {_number(quantiles['high'])}"
 
 
-def _number(value: object) -> str:
-    """Return two digits, without powers of ten where there can be none."""
-    if not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
+def _number(value: float) -> str:
+    """Return two significant digits."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 @click.command()

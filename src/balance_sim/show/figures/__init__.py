@@ -12,7 +12,6 @@ from balance_sim.show.figures import (
     counts,
     dyads,
     effects,
-    relations,
     sweeps,
     world,
 )
@@ -36,7 +35,7 @@ def _by_name(*figures: FigureSpec) -> Figures:
 
 EFFECTS = _by_name(counts.draw_fan, effects.draw_arms, effects.draw_placebos)
 """Of a run; those that rooms of the upper storey have (`run_figures`) come next."""
-FIGURES = EFFECTS | _by_name(world.draw_map, dyads.draw_dyads, relations.draw_relations)
+FIGURES = EFFECTS | _by_name(world.draw_map, dyads.draw_dyads)
 """Of a run, all of the core."""
 SWEEP_FIGURES = _by_name(sweeps.draw_factors, sweeps.draw_indices)
 COMPARISON_FIGURES = _by_name(comparison.draw_studies)

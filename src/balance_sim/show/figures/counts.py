@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import pandas as pd
 
@@ -85,7 +86,7 @@ def draw_fan(
         arms = effects[effects["role"] != "reference"].sort_values(
             "role", kind="stable"
         )
-        style.effect_lines(axes[1], arms, "title")
+        _draw_effects(axes[1], arms)
         title = "Effect at the end of each window, with 95 % CI"
         axes[1].set_title(title, loc="left", color=style.QUIET)
         axes[1].set_ylabel("effect,\nagreements")
@@ -131,3 +132,33 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
     ax.set(ylim=(0, top), ylabel="agreements in a\nreplication")
     ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
     style.label_ends(ax, 1.01 * last, labels, 0.075 * top)
+
+
+def _draw_effects(ax: style.Axes, table: pd.DataFrame) -> None:
+    """Draw a line an arm from zero over the days, at most as many as there are colours,
+    with CIs; the last effect and the arm's title at its right end.
+
+    Parameters
+    ----------
+    table : title, day, effect, lo, hi
+    """
+    ax.axhline(0, color=style.INK, linewidth=1)
+    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1)
+    labels: list[style.Label] = []
+    looks = ((style.BLUE, "-"), *style.OTHERS, (style.BASE, "--"))
+    arms = table.groupby("title", sort=False)
+    for (title, rows), (colour, dashes) in zip(arms, looks, strict=False):
+        look: dict[str, Any] = {
+            "color": colour,
+            "linestyle": dashes,
+            "marker": "o",
+            "markersize": 3,
+        }
+        ax.plot(rows["day"], rows["effect"], **look)
+        ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour)
+        end = float(rows["effect"].iloc[-1])
+        text = textwrap.shorten(str(title), 46, placeholder=" ...")
+        words = f"{say.signed(end, max(say.digits(end), 3))} {text}"
+        labels.append((end, words, colour))
+    ax.set_ylim(low, high)
+    style.label_ends(ax, 1.01 * table["day"].max(), labels, 0.07 * (high - low))

@@ -263,35 +263,6 @@ def label_ends(ax: Axes, x: float, labels: Sequence[Label], gap: float) -> None:
         note(ax, words, (x, height), (6, 0), color=readable(colour))
 
 
-def effect_lines(ax: Axes, table: pd.DataFrame, name: str) -> None:
-    """Draw a line a name from zero over the days, at most as many as there are colours,
-    with CIs; the last effect and the name at its right end.
-
-    Parameters
-    ----------
-    table : day, effect, lo, hi, and the column `name`
-    """
-    ax.axhline(0, color=INK, linewidth=1)
-    last = float(table["day"].max())
-    labels: list[Label] = []
-    looks = ((BLUE, "-"), *OTHERS, (BASE, "--"))
-    names = table[name].unique()[: len(looks)]
-    table = table[table[name].isin(names)]
-    groups = table.groupby(name, sort=False)
-    for (words, rows), (colour, dashes) in zip(groups, looks, strict=False):
-        days, effect = [0, *rows["day"]], [0.0, *rows["effect"]]
-        ax.plot(days, effect, color=colour, linestyle=dashes, marker="o", markersize=3)
-        ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour)
-        end = effect[-1]
-        text = textwrap.shorten(str(words), 46, placeholder=" ...")
-        labels.append(
-            (end, f"{say.signed(end, max(say.digits(end), 3))} {text}", colour)
-        )
-    low, high = limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1, flat=0.05)
-    ax.set(xlim=(0, 1.01 * last), ylim=(low, high))
-    label_ends(ax, 1.01 * last, labels, 0.07 * (high - low))
-
-
 def limits(
     values: Any, below: float, above: float | None = None, flat: float = 1.0
 ) -> tuple[float, float]:

@@ -85,6 +85,14 @@ def factors_title(table: pd.DataFrame) -> str:
     return f"{words}; it changes most along {say.factor_words(str(spreads.index[0]))}"
 
 
+def sweep_finding(sweep: SweepResult) -> str:
+    """Return what a sweep shows of its headline arm and outcome."""
+    table = factors_table(sweep)
+    if table.empty:
+        return "No arm to compare, or no point finished, so there is nothing to report."
+    return f"{factors_title(table)}. {_whose(table)}."
+
+
 def _factors_page(table: pd.DataFrame) -> list[style.Axes]:
     """Make a page with a panel a factor, three in a row, two of two or four; at most
     MOST_PANELS."""

@@ -21,11 +21,7 @@ from balance_sim.show import comparison
 from balance_sim.show import wording as say
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures.comparison import studies_table, studies_title
-from balance_sim.show.figures.sweeps import (
-    factors_table,
-    factors_title,
-    headline_effects,
-)
+from balance_sim.show.figures.sweeps import headline_effects, sweep_finding
 from balance_sim.show.headline import (
     agreement_rows,
     channel_words,
@@ -106,14 +102,6 @@ def _sweep(sweep: SweepResult) -> Content:
     points has a column a factor and those of the effect.
     """
     effects = headline_effects(sweep)
-    answer = "No arm to compare, or no point finished, so there is nothing to report."
-    if len(effects):
-        arm, control = effects[["title", "control"]].iloc[0]
-        runs = say.plural(sweep.runs, "replication")
-        answer = (
-            f"{factors_title(factors_table(sweep))}. {arm}, relative to {control}; "
-            f"{runs} a point."
-        )
     title = sweep.manifest.design.title or sweep.name
     question = f"{sweep.scenario.title.rstrip('.')}. {sweep.question}"
     columns = [*sweep.paths, "effect", "lo", "hi", "mcse", "n"]
@@ -122,7 +110,7 @@ def _sweep(sweep: SweepResult) -> Content:
         "sweep": sweep,
         "title": say.printable(str(title)),
         "question": say.printable(question),
-        "answer": answer,
+        "answer": sweep_finding(sweep),
         "points": points.to_numpy(object).tolist(),
         "count": len(effects),
         "values": {path: list(sweep.points[path].unique()) for path in sweep.paths},
