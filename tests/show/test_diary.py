@@ -71,4 +71,3 @@ def test_a_diary_leaves_out_what_does_not_count_and_is_the_same_in_both_arms() -
         "AUS and JPN sign an access agreement",
         "AUS and JPN open talks on an access agreement",
     ]
-    assert len(list(diary(told, SCENARIO, differing=True))) == 1

@@ -118,10 +118,11 @@ def check(
             for reason in start.why_nothing:
                 click.echo(f"warning: why nothing happens: {reason}", err=True)
 
+    records = [warning.record() for warning in checked.warnings]
     document = dict(checked.document)
     if start is not None:
         document["world"] = start.as_dict()
-    options.answer(document_of(checked.warnings, **document), lines, indent=2)
+    options.answer(document_of(records, **document), lines, indent=2)
 
 
 def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:

@@ -164,7 +164,7 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for number, (ax, (player, rows)) in enumerate(zip(axes, players, strict=True)):
         observed = np.where(rows["observed"], " (observed)", "")
         names = [style.folded(name, 50) for name in rows["strategy"] + observed]
-        heights = style.row_axis(ax, names, -0.6, -0.4)
+        heights = style.row_axis(ax, names)
         colour = COLOURS[number]
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
             ax.hlines(y, row["draws_lo"], row["draws_hi"], colors=colour, lw=1)

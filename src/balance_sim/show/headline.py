@@ -157,15 +157,17 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
     return world_at_start(result.scenario).why_nothing
 
 
-def channel_words(result: AnalysedResult) -> str:
-    """Return what the focal event's two channels make of the headline effect; empty
-    without the event.
+def channel_words(channels: Mapping[str, float] | None) -> str:
+    """Return what the focal event's two channels make of an effect; empty without the
+    event.
 
     They are exact Shapley values of the expected effect, in which partners stay as at
-    the start, so that their sum need not equal the simulated effect beside it.
+    the start, so that their sum need not equal a simulated effect beside it.
+
+    Parameters
+    ----------
+    channels : picture, threat, rest, total
     """
-    arm = result.headline_arm
-    channels = arm and result.channels.of(arm, result.headline_outcome)
     if not channels:
         return ""
     places = say.decimals(abs(channels["total"]) / 50)
@@ -178,6 +180,15 @@ def channel_words(result: AnalysedResult) -> str:
         f"{words['threat']}{others}; {words['total']} in all, by the expected "
         "estimator (partners as at the start)."
     )
+
+
+def how_sure(result: AnalysedResult) -> list[str]:
+    """Return the channels of the headline effect and what its placebos say."""
+    arm, channels = result.headline_arm, None
+    if arm is not None:
+        channels = result.channels.of(arm, result.headline_outcome)
+    sentences = channel_words(channels), placebo_words(result.placebos.tests())
+    return list(filter(None, sentences))
 
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
@@ -255,7 +266,7 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
     sentences = [f"{title} ({runs} of {say.plural(len(result.arms), 'arm')})"]
     sentences += [finding(result), *(f"Why: {why}." for why in why_nothing(result))]
     if result.finished:
-        sentences += [channel_words(result), placebo_words(result.placebos.tests())]
+        sentences += how_sure(result)
         sure = [say.caveat(result.draws), *(words for words, *_ in doubts(result))]
         sentences.append(" ".join(sure))
     for sentence in sentences:

@@ -189,29 +189,16 @@ def owner(ax: Axes) -> Figure:
 # -- marks -----------------------------------------------------------------------------
 
 
-def row_axis(
-    ax: Axes,
-    labels: Sequence[str],
-    low: float = -0.7,
-    high: float = -0.3,
-    *,
-    grid: bool = True,
-) -> Any:
-    """Put a row a label from the top down, with room below the last and above the
-    first; return the height of each."""
+def row_axis(ax: Axes, labels: Sequence[str]) -> Any:
+    """Put a row a label from the top down, with lines at the values beneath; return the
+    height of each."""
     heights = np.arange(len(labels))[::-1].astype(float)
     ax.set_yticks(heights, list(labels))
-    bare_rows(ax, grid=grid)
-    ax.set_ylim(low, len(labels) + high)
-    return heights
-
-
-def bare_rows(ax: Axes, *, grid: bool = True) -> None:
-    """Take line and ticks away at the left, and put lines at the values beneath."""
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    if grid:
-        ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.set_ylim(-0.7, len(labels) - 0.3)
+    return heights
 
 
 def whisker(
@@ -263,15 +250,12 @@ def label_ends(ax: Axes, x: float, labels: Sequence[Label], gap: float) -> None:
         note(ax, words, (x, height), (6, 0), color=readable(colour))
 
 
-def limits(
-    values: Any, below: float, above: float | None = None, flat: float = 1.0
-) -> tuple[float, float]:
+def limits(values: Any, room: float) -> tuple[float, float]:
     """Return the ends of an axis that holds all finite values and 0.
 
     Parameters
     ----------
-    below, above : room beneath and above, in spans of the values
-    flat : a span for values that have none
+    room : beneath and above, in spans of the values
 
     Examples
     --------
@@ -280,8 +264,8 @@ def limits(
     """
     ends = np.append(values[np.isfinite(values)], 0.0)
     low, high = float(ends.min()), float(ends.max())
-    span = (high - low) or flat
-    return low - below * span, high + (below if above is None else above) * span
+    span = (high - low) or 1.0
+    return low - room * span, high + room * span
 
 
 def effect_colours() -> Colormap:

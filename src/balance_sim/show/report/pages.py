@@ -24,11 +24,10 @@ from balance_sim.show.figures.comparison import studies_table, studies_title
 from balance_sim.show.figures.sweeps import headline_effects, sweep_finding
 from balance_sim.show.headline import (
     agreement_rows,
-    channel_words,
     doubts,
     finding,
+    how_sure,
     own_rows,
-    placebo_words,
 )
 from balance_sim.show.report import tables
 from balance_sim.show.report.tables import Rows
@@ -82,11 +81,10 @@ def _run(result: AnalysedResult) -> Content:
         "doubts": [],
     }
     if result.finished:
-        sentences = channel_words(result), placebo_words(result.placebos.tests())
         content |= {
             "agreements": agreement_rows(result),
             "own": own_rows(result),
-            "sure": list(filter(None, sentences)),
+            "sure": how_sure(result),
             "doubts": [words for doubt in doubts(result) for words in doubt],
         }
     return content
