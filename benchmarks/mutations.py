@@ -235,7 +235,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "np.add.at(in_force, (record.dyad[rows], record.kind[rows]), 1)",
      "in_force[record.dyad[rows], record.kind[rows]] = 1"),
     ("model", "model/state.py", "a second agreement of a kind in a run is not counted",
-     "np.add.at(state.in_force, places, 1)", "state.in_force[places] = 1"),
+     "np.add.at(state.in_force, places, by)", "state.in_force[places] = by"),
     ("model", "model/willingness.py", "ego's size for alter's",
      "log_size(p.world)[p.alter]", "log_size(p.world)[p.ego]"),
     ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),

@@ -12,7 +12,6 @@ import gc
 import os
 import shutil
 
-import pytest
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True)
@@ -30,12 +29,3 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-@pytest.fixture
-def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run has two figures in this process: for tests of when and where they are written, not of what each shows."""
-    from balance_sim.show import figures
-
-    few = {name: figures.FIGURES[name] for name in ("fan", "arms")}
-    monkeypatch.setattr(figures, "run_figures", lambda: few)

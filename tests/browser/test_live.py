@@ -90,41 +90,6 @@ def test_a_dial_that_is_moved_changes_the_numbers(watched: Any, server: Server) 
     assert {url.split("#")[0] for url in one.asked} == {server.address, server.address + "ensemble"}
 
 
-def test_the_expected_effect_is_shown_first_with_its_channels(watched: Any, server: Server) -> None:
-    """Every text that the answer has is noted; a label and an interval tell the two estimators apart."""
-    one = watched()
-    one.until("Simulated, 60 replications")
-    page = one.page
-    page.evaluate(
-        "window.said = []; new MutationObserver(() => said.push(document.getElementById('answer').textContent))"
-        ".observe(document.getElementById('answer'), {childList: true, characterData: true, subtree: true})"
-    )
-    page.locator("#dial-0").focus()
-    page.keyboard.press("PageDown")
-    one.until("Simulated, 60 replications")
-    said = page.evaluate("said")
-    assert said[0].startswith("Expected (no random numbers): ") and "CI" not in said[0]
-    assert said[-1].startswith("Simulated, 60 replications: ") and "95 % CI" in said[-1]
-    words = page.locator("#channel-words").inner_text()
-    found = re.fullmatch(r"Expected \(no random numbers\): picture ([+-]?[\d.]+), threat ([+-]?[\d.]+)\.", words)
-    assert found is not None, words
-    parts = [float(value) for value in found.groups()]
-    whole = re.search(r": ([+-][\d.]+) expected", said[0])
-    assert whole is not None and abs(sum(parts) - float(whole[1])) < 0.001
-    bars = [float(bar.get_attribute("width") or 0) for bar in page.locator("#channels rect").all()]
-    assert len(bars) == sum(value != 0 for value in parts) > 0 and min(bars) > 0
-    label = page.locator("#channels").get_attribute("aria-label")
-    assert label == "Channels of the expected effect: " + words.removeprefix("Expected (no random numbers): ")[:-1]
-    assert one.complaints == []
-
-
-def test_the_state_is_in_the_address(watched: Any) -> None:
-    one = watched("#d=10,20")
-    one.until("Simulated, 60 replications")
-    assert one.page.locator("#value-0").inner_text() == "0.5"
-    assert "visibility=0.5" in one.page.locator("#options").inner_text()
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), *FURTHER])
 def test_it_shows_fits_and_has_no_hurdle(watched: Any, axe: str, width: int, scheme: str) -> None:
     one = watched(width=width, scheme=scheme)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,32 +101,6 @@ def test_a_replication_is_replayed_by_keyboard(opener: Opener, report: Path) -> 
     assert opened.complaints == []
 
 
-def test_a_download_holds_the_numbers(opener: Opener, report: Path) -> None:
-    page = opener(report).page
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name="Download arms.csv").click()
-    text = Path(waiting.value.path()).read_text(encoding="utf-8")
-    assert waiting.value.suggested_filename == "arms.csv"
-    assert text.splitlines()[0].startswith("outcome,arm,level,n,effect,lo,hi,mcse")
-    assert len(text.splitlines()) == 11  # the arms but the control arm, and the head
-
-
-def test_it_prints_to_a4(opener: Opener, report: Path) -> None:
-    page = opener(report, scheme="dark").page
-    sheets = page.pdf(prefer_css_page_size=True)
-    boxes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\]", sheets)
-    assert boxes
-    assert {(round(float(w)), round(float(h))) for w, h in boxes} <= {
-        (595, 842),
-        (596, 842),
-        (594, 841),
-        (595, 841),
-    }
-    page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
-    assert not page.locator(".take").first.is_visible()
-
-
 def answer(page: Any) -> str:
     return str(page.locator("#answer").inner_text())
 
@@ -158,27 +131,6 @@ def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) ->
     assert opened.complaints == []
 
 
-def test_the_state_is_in_the_address(opener: Opener, explorer: Path) -> None:
-    page = opener(explorer, at="#d=1,0").page
-    assert page.locator("#value-0").inner_text() == "0.5"
-    assert "4 replications" in answer(page)
-    page.evaluate("location.hash = '#d=2,0'")
-    page.wait_for_function("document.getElementById('answer').textContent.includes('40 replications')")
-    page.get_by_role("button", name="Back to the start").click()
-    assert page.evaluate("location.hash") == "#d=2,0"
-    bad = opener(explorer, at="#d=99,0").page
-    assert bad.locator("#value-0").inner_text() == "1"
-
-
-def test_where_the_design_has_no_point_the_nearest_is_named(opener: Opener, explorer: Path) -> None:
-    page = opener(explorer, at="#d=2,1").page
-    assert (
-        page.locator("#near").inner_text()
-        == "No point there. Shown: the nearest, visibility 0.5, attendance without RUS."
-    )
-    assert "30 replications" in answer(page)
-
-
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_charts_of_the_explorer_show(opener: Opener, explorer: Path, width: int, scheme: str) -> None:
     opened = opener(explorer, width=width, scheme=scheme)
@@ -187,11 +139,3 @@ def test_charts_of_the_explorer_show(opener: Opener, explorer: Path, width: int,
     assert opened.page.locator("#map path").count() > 5
     assert opened.requests == []
     assert opened.complaints == []
-
-
-def test_without_script_the_explorer_has_its_table(opener: Opener, explorer: Path) -> None:
-    page = opener(explorer, script=False).page
-    assert page.get_by_text("The dials need JavaScript").is_visible()
-    assert not opener(explorer).page.get_by_text("The dials need JavaScript").is_visible()
-    page.locator("summary").click()
-    assert page.locator("details tbody tr").count() == 5

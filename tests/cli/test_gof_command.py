@@ -103,18 +103,6 @@ def test_the_models_own_networks_from_a_table_are_judged_alike(place: Path) -> N
     assert found["residuals"]["observed"] == 2
 
 
-@pytest.mark.usefixtures("few_figures")
-def test_the_report_of_a_run_has_the_section(place: Path) -> None:
-    runner = CliRunner()
-    made = runner.invoke(main, ["run", "scenario.yaml", "--runs", "4", "--out", "study", "--no-figures"])
-    assert made.exit_code == 0, made.stderr
-    assert said("study", "--runs", "12", "--no-figures").exit_code == 0
-    assert runner.invoke(main, ["report", "study"]).exit_code == 0
-    page = (place / "study" / "report.html").read_text(encoding="utf-8")
-    assert "<h2>Goodness of fit</h2>" in page
-    assert runner.invoke(main, ["verify", "study"]).exit_code == 0
-
-
 def test_a_results_folder_against_what_came_after(place: Path) -> None:
     Path("after.csv").write_text(
         "a,b,date,kind\nDEU,ITA,2004-06-01,access\nFRA,ITA,2004-07-01,access\nFRA,USA,2004-07-01,access\n",
@@ -126,46 +114,3 @@ def test_a_results_folder_against_what_came_after(place: Path) -> None:
     assert (found["span"]["first"], found["span"]["last"]) == ("2004-01-01", "2004-12-31")
     assert (found["about"]["arm"], found["replications"], found["agreements"]) == ("signal", 6, 2)
     assert any("1 agreements of after.csv" in note for note in found["notes"])
-
-
-@pytest.mark.parametrize(
-    ("args", "code", "words"),
-    [
-        (("scenario.yaml", "--arm", "signla"), 2, "signla"),
-        (("scenario.yaml", "--from", "2003-06-01", "--until", "2004-06-01"), 2, "set --from and --until"),
-        (
-            ("scenario.yaml", "--from", "2000-01-01", "--until", "2000-12-31"),
-            2,
-            "too few to compare",
-        ),
-        (("scenario.yaml", "--simulated", "simulated.csv"), 4, "the scenario has no such state"),
-        (("scenario.yaml", "--against", "none.csv"), 4, "none.csv"),
-        (("none.yaml",), 4, "none.yaml"),
-        (("scenario.yaml", "--runs", "1"), 2, "--runs"),
-    ],
-)
-def test_what_cannot_be_done(place: Path, args: tuple[str, ...], code: int, words: str) -> None:
-    found = said(*args)
-    assert (found.exit_code, words in found.stderr) == (code, True), found.stderr
-    assert not found.stdout
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        ("0,DEU,DEU,2001-01-01,pact", "line 2, column b: both sides are the same state"),
-        ("-1,AUS,BRA,2001-01-01,pact", "line 2, column replication: this lies outside 0.."),
-        ("0,DEU,ITA,2001-01-01,pact", "at least two replications are needed"),
-    ],
-)
-def test_rows_that_are_refused(place: Path, row: str, words: str) -> None:
-    Path("bad.csv").write_text(f"replication,a,b,date,kind\n{row}\n", encoding="utf-8")
-    found = said("scenario.yaml", "--simulated", "bad.csv")
-    assert (found.exit_code, words in found.stderr) == (2 if "two replications" in words else 4, True), found.stderr
-
-
-def test_a_broken_file_is_told(place: Path) -> None:
-    Path("fit").mkdir()
-    Path("fit/gof.json").write_text("{}", encoding="utf-8")
-    found = CliRunner().invoke(main, ["plot", "fit"])
-    assert (found.exit_code, "this is not what `gof` wrote" in found.stderr) == (4, True)

@@ -39,15 +39,6 @@ def test_the_command_that_a_file_names_writes_it_again(copy: Path) -> None:
     assert b"  USA: {estimate: 1.12469, standard_error: 0.413384}\n" in path.read_bytes()
 
 
-def test_json_is_one_document(copy: Path, tmp_path: Path) -> None:
-    out = tmp_path / "there.yaml"
-    words = ["evidence", "calibrate", str(copy), "--until", "2004-01-01", "--no-card", "--out", str(out), "--json"]
-    document = json.loads(CliRunner().invoke(main, words).stdout)
-    assert (document["file"], document["skill_card"]) == (str(out), None)
-    assert document["calibrated"]["agreements"] == 203
-    assert set(document["variances"]) == {"states", "declarations", "covariance", "dyads", "level"}
-
-
 def test_what_cannot_be_calibrated_says_what_to_do(copy: Path) -> None:
     done = CliRunner().invoke(main, ["evidence", "calibrate", str(copy), "--no-card"])
     assert done.exit_code == 4

@@ -136,34 +136,6 @@ def test_baselines_in_closed_form(scenario, table):
     assert gain["ci95"] is None  # three agreements are too few
 
 
-def test_ranking_by_excess(scenario, table):
-    excess = {("DEU", "YUG"): 0.1, ("ITA", "YUG"): 0.1, ("GBR", "SUN"): 0.1, ("DEU", "GBR"): -0.1}
-    assert score_case(scenario, P, responses_of(table, None), excess, resamples=2)["excess"]["auc"] == 1.0
-
-
-def test_agreements_with_their_forecast_and_rank(scenario, table):
-    listed = {
-        row["agreement_id"]: row for row in score_case(scenario, P, responses_of(table, None), resamples=2)["responses"]
-    }
-    assert listed["JOIN"]["pairs"] == ["DEU-YUG", "ITA-YUG"]
-    assert listed["JOIN"]["p"] == [0.4, 0.1] and listed["JOIN"]["best_rank"] == 1
-    assert listed["PACT"]["best_rank"] == 2
-
-
-def test_no_scored_response_leaves_no_ranking_to_score(scenario, table):
-    table.write_text(HEAD + "T,GBR,NATO,membership,1941-01-01,counter,N\n")
-    scores = score_case(scenario, P, responses_of(table, None), resamples=2)
-    assert scores["agreements"] == 0
-    assert scores["model"]["auc"] is None and scores["model"]["average_precision"] is None
-    assert scores["model"]["brier"] == pytest.approx(sum(p**2 for p in P.values()) / 9)
-    json.dumps(scores, allow_nan=False)
-
-
-def test_a_blank_agreement_is_one_of_its_own(table):
-    table.write_text("state_a,state_b,date,direction\nUSA,GBR,1941-03-27,counter\nUSA,SUN,1941-03,counter\n")
-    assert [row.agreement_id for row in responses_of(table, None)] == ["line-2", "line-3"]
-
-
 @pytest.mark.parametrize(
     ("written", "inside"),
     [("1940", True), ("1940-09", True), ("1940-08", False), ("1939", False), ("1942", True), ("1943", False)],
@@ -178,27 +150,12 @@ def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenari
     assert (scored["responses"] + scored["not_scored"])[0]["date"] == written
 
 
-def test_what_is_wrong_in_another_case_is_no_matter(table):
-    table.write_text(ROWS + "U,GBR,USA,x,soon,sideways,A\n")
-    assert len(responses_of(table, "T")) == 9
-    with pytest.raises(DataError, match="line 11"):
-        responses_of(table, "U")
-
-
-def test_a_table_without_cases_is_of_the_case_asked_for(table):
-    table.write_text("state_a,state_b,date,direction\nUSA,GBR,1941-03-27,counter\n")
-    assert len(responses_of(table, "ANY")) == len(responses_of(table, None)) == 1
-
-
 @pytest.mark.parametrize(
     ("text", "case_id", "message"),
     [
         (ROWS, "BEIJING2025", "no response is recorded for this case.*The cases found are: T"),
         (ROWS.replace("bandwagon", "sideways"), "T", "line 2, column direction.*no direction"),
-        (ROWS.replace("1941-07-12", "July"), "T", "line 4, column date.*not a date"),
-        (ROWS.replace("T,YUG,ITA", "T,,ITA"), "T", "line 3, column state_a.*a side is missing"),
         (ROWS + "U,GBR,USA,x,1941-01-01,counter,A\n", None, "Name one by --case"),
-        (ROWS.replace("direction", "way"), "T", "needs a column direction"),
         (ROWS.replace("T,GBR,RUS", "T,GBR,RUS,USA"), "T", "line 4: a row has 8 cells, the header 7"),
     ],
 )

@@ -78,14 +78,6 @@ def test_nothing_from_the_year_on_is_used(record: Choices, found: WeightFit) -> 
         assert np.array_equal(ours.estimate, theirs.estimate) == same
 
 
-def test_only_propensities_and_one_level_move(record: Choices, found: WeightFit) -> None:
-    now = fit_at(found, record, 1999, 0.7, 10)
-    assert now.weights == found.weights
-    shift = [now.intercepts[kind] - found.intercepts[kind] for kind in INTERCEPTS]
-    assert shift[0] == pytest.approx(shift[1], abs=1e-12)
-    assert shift[0] != 0.0
-
-
 def test_the_engine_runs_on_what_was_carried_forward(history: History, record: Choices, found: WeightFit) -> None:
     """Its chances on the first 1 January are those of the likelihood: one model."""
     now = fit_at(found, record, 2000, 0.7, 10)

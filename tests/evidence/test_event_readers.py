@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import pytest
-from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.events.acts import ACTS, DYAD_YEARS
 from refusals import refused
 
@@ -78,35 +76,3 @@ def test_a_dispute_is_aimed_at_side_b(tmp_path: Path) -> None:
     )
     assert who(read.frame) == [("2006-07-04", "incident", (PRK,), (), (KOR,))]
     assert list(read.frame["told"]) == [True]
-
-
-HEADS = {
-    "icews-years": "year,source_iso3,target_iso3,verb_coop,matl_coop,verb_conf,matl_conf",
-    "exercises": "mmeid,start",
-    "treaties": "atopid,member,yrent,moent,dayent,yrexit,moexit,dayexit",
-    "us_visits": "state_visited,start",
-    "china_visits": "year,name,iso3",
-    "arms": "year,ccode_sender,ccode_receiver",
-    "incidents": "dispnum,ccode,stday,stmon,styear,endday,endmon,endyear,sidea,hostlev",
-}
-
-
-@pytest.mark.parametrize("name", HEADS)
-def test_a_file_without_rows_is_read_and_one_without_columns_refused(name: str, tmp_path: Path) -> None:
-    reader = {**ACTS, "icews-years": DYAD_YEARS}[name].read
-    written(tmp_path, "exercises_mme_participants.csv", "mmeid,gwcode\n")
-    assert reader(written(tmp_path, "some.csv", HEADS[name] + "\n")).frame.empty
-    with refused("E603", 1):
-        reader(written(tmp_path, "some.csv", "a,b\n1,2\n"))
-    with refused("E601"):
-        reader(tmp_path / "other.csv")
-
-
-@pytest.mark.parametrize("name", HEADS)
-def test_cells_that_cannot_be_read_are_named(name: str, tmp_path: Path) -> None:
-    """Every cell is nonsense: the error names line 2 and a column, or the row is left out with its reason."""
-    reader = {**ACTS, "icews-years": DYAD_YEARS}[name].read
-    written(tmp_path, "exercises_mme_participants.csv", "mmeid,gwcode\n?!,?!\n")
-    row = ",".join(["?!"] * len(HEADS[name].split(",")))
-    with pytest.raises(DataError, match=r"line 2, column \w"):
-        reader(written(tmp_path, "some.csv", f"{HEADS[name]}\n{row}\n"))

@@ -220,14 +220,6 @@ def test_weights_that_are_not_there_are_not_found() -> None:
     assert found.pooled[0].word == "bounded"  # by less than the declared range: there is power
 
 
-def test_the_same_data_and_seed_give_the_same_numbers() -> None:
-    study = invented_study(9, TRUTH, states=14, years=5)
-    a, b, other = (measure(study, 5, seed=seed) for seed in (1, 1, 2))
-    assert a.pooled == b.pooled
-    assert a.pooled != other.pooled
-    assert (a.covariance == b.covariance).all()
-
-
 def test_stale_acts_alone_are_no_measurement() -> None:
     """A dyad whose conflict follows acts five half-lives old has another cause: the word must not be `measured`."""
     study = invented_study(7, {}, states=24, years=8)

@@ -70,23 +70,6 @@ def test_the_command_writes_and_says_what_it_found(folder: Path, tmp_path: Path)
     assert {**other, "event_weights": 0} == {**written, "event_weights": 0}
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "told"),
-    [
-        (("--events", "--terms", "size"), 2, "--terms has no meaning with --events"),
-        (("--events", "--acts", "arms"), 4, "arms_transfers_dyad_year.csv"),
-        (("--events", "--acts", "trips"), 2, "--acts"),
-        (("--events", "--first", "2012"), 4, "no year from 2012 on has both outcomes and all acts (to 2008)"),
-    ],
-)
-def test_what_cannot_be_done_is_said(
-    folder: Path, tmp_path: Path, words: tuple[str, ...], code: int, told: str
-) -> None:
-    done = run(folder, *words, folder=tmp_path)
-    assert done.exit_code == code
-    assert told in " ".join(done.stderr.split())
-
-
 def test_the_shipped_file_keeps_its_own_rule() -> None:
     """Words follow from the numbers beside them, and logs are given where the word is `measured`."""
     shipped = yaml.safe_load(shipped_text("balance_sim.scenario", "event_weights.yaml"))
@@ -106,25 +89,3 @@ def test_the_shipped_file_keeps_its_own_rule() -> None:
     assert (matrix == matrix.T).all()
     assert np.linalg.eigvalsh(matrix).min() > -1e-9
     assert shipped["covariance"]["names"] == list(shipped["kinds"])
-
-
-def rows_of_page() -> dict[str, list[str]]:
-    """Cells of the tables of results on the page, by name."""
-    text = (Path(__file__).resolve().parents[2] / "docs" / "event_weights.md").read_text(encoding="utf-8")
-    table = text.split("| multiplier of |")[1].split("\n\n")[0]
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| `")
-    ]
-    return {row[0].strip("`"): row[1:] for row in rows}
-
-
-def test_the_page_shows_what_is_shipped() -> None:
-    shipped = yaml.safe_load(shipped_text("balance_sim.scenario", "event_weights.yaml"))
-    expected = {}
-    for name, one in {**shipped["groups"], **shipped["attention"], **shipped["kinds"]}.items():
-        low, high = one["multiplier"]["interval"]
-        word = one["word"] + (f" by {one['upper_bound']:.2f}" if one["word"] == "bounded" else "")
-        shares = [f"{one[of]['p']:.3f}" for of in ("permuted_dates", "permuted_participants")]
-        beside = [f"{one['leads_z']:+.1f}", f"{one['stale_z']:+.1f}", *shares, f"{one['detectable']:.2f}", word]
-        expected[name] = [f"{one['multiplier']['mean']:.2f}", f"{low:.2f} to {high:.2f}", *beside]
-    assert rows_of_page() == expected

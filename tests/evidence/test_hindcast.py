@@ -24,9 +24,8 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.forecast.forward import simulate_forward
 from balance_sim.evidence.forecast.hindcast import STEPS, Hindcast, hindcast_of
-from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan, read_hindcast_plan
+from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.page import read
-from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.store import Store
 from click.testing import CliRunner, Result
@@ -62,26 +61,6 @@ def found(made: History) -> Hindcast:
     found = hindcast_of(PLAN, made, said.append)
     assert said == [*STEPS]
     return found
-
-
-def test_both_ways_have_the_model_and_all_baselines(found: Hindcast) -> None:
-    out = json.loads(json.dumps(found.as_dict(), allow_nan=False))
-    for way in ("one_year_ahead", "simulated_forward"):
-        assert set(out[way]) == {"model", *PLAN.baselines}
-        for scores in out[way].values():
-            assert {"log_skill", "brier_skill", "average_precision", "auc"} <= set(scores)
-        assert out[way]["base_rate"]["log_skill"] == 0.0
-
-
-def test_its_keys_are_documented(found: Hindcast) -> None:
-    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8").split("## What `hindcast` writes")[1]
-    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    keys = [name for cell in cells for name in re.findall(r"`about\.([^`]+)`", cell)]
-    named = {re.split(r"[.\[]", key)[0] for key in keys}
-    assert named == {*found.as_dict()["about"], "version", "command"}
-    row = found.as_dict()["one_year_ahead"]["model"]
-    plain = {name.removesuffix("_se").removesuffix("_ci95") for name in row}
-    assert all(f"`{name}`" in text for name in plain), plain
 
 
 def test_the_model_beats_the_base_rate_on_its_own_record(found: Hindcast) -> None:
@@ -280,18 +259,3 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     assert written["fitted"]["standard_errors"] == "clustered by pair"
     refused = CliRunner().invoke(main, [*words[:-2], "--acts", "arms"])
     assert refused.exit_code == 2 and "--acts belongs to --events" in refused.output
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("widow: 3", r"1:1: error\[E101\] widow"),
-        ("baselines: [logit]", r"error\[E211\] baselines"),
-        ("until: 1990", r"error\[E210\] until"),
-    ],
-)
-def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "plan.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ScenarioError, match=message):
-        read_hindcast_plan(path)

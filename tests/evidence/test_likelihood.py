@@ -220,18 +220,6 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     assert row.split()[2:6] == [f"{found.estimate[b]:.3f}", f"{low:.3f}", "to", f"{high:.3f}"]
 
 
-def test_refusals(record: Choices) -> None:
-    flat = replace(record, terms=record.terms | {"size": np.ones_like(record.terms["size"])})
-    with pytest.raises(DataError, match="does not vary"):
-        fit(flat)
-    with pytest.raises(DataError, match="no agreement of type defence_cooperation"):
-        fit(replace(record, signed=np.zeros_like(record.signed)))
-    unknown = record.signed.copy()
-    unknown[0] = np.nan
-    with pytest.raises(DataError, match="no agreements on record"):
-        fit(replace(record, signed=unknown))
-
-
 def test_nothing_after_the_year_is_used(invented) -> None:
     """Chances of a year are the same whatever was signed in that year or later."""
     history = made_record(invented(20, 6), WEIGHTS, {**SILENT, **INTERCEPTS})

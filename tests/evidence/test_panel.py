@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, load_history
-from balance_sim.evidence.data.layers import roster
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import base_rate
@@ -26,15 +25,6 @@ def history() -> History:
 
 def place(history: History, *iso3: str) -> tuple[int, ...]:
     return tuple(history.iso3.index(code) for code in iso3)
-
-
-def test_roster_is_sorted_and_codes_are_unique(history: History) -> None:
-    assert list(history.iso3) == sorted(set(history.iso3))
-    (germany,) = place(history, "DEU")
-    assert roster(1990, 1993).position[[255, 260]].tolist() == [germany, germany]
-    assert history.present[:, germany].all()
-    assert history.entry[0, germany] == 0.0
-    assert history.leave[0, germany] == 1.0
 
 
 def test_membership_starts_and_ends_inside_a_year(history: History) -> None:
@@ -55,12 +45,6 @@ def test_state_years_are_those_of_the_year_before(history: History) -> None:
     assert history.capability[0, germany] == pytest.approx(0.02710148)  # West Germany's 1989
     assert history.ideal[3, russia] == 1.10489
     assert history.capability[1, ukraine] == 0.02316366  # a new member: its first year's own value
-
-
-def test_a_gap_is_missing_and_never_zero(history: History) -> None:
-    (bahamas, france) = place(history, "BHS", "FRA")
-    assert np.isnan(history.democracy[:, bahamas]).all()
-    assert np.isnan(history.capability[:, france]).all()
 
 
 def test_gaps_are_carried_for_five_years_and_no_more() -> None:
@@ -133,13 +117,6 @@ def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None
             load_history(tmp_path, first, last)
     with pytest.raises(DataError, match="not in order"):
         load_history(DATA, 1993, 1992)
-
-
-def test_more_accords_are_laid_over_the_folder_s(tmp_path: Path) -> None:
-    more = tmp_path / "more.csv"
-    more.write_text("iso3_a,iso3_b,kind,stage,date\nJPN,KOR,access,signed,1993-05-01\n", encoding="utf-8")
-    longer = load_history(DATA, 1992, 1993, agreements=[more])
-    assert len(longer.agreements) == len(load_history(DATA, 1992, 1993).agreements) + 1
 
 
 def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -> None:

@@ -121,17 +121,6 @@ def test_draws_keep_signs_and_order_and_can_be_simulated(small: JointPosterior) 
     assert at(load_scenario(SOLOMON), small.draws, 7).parameters.beta == small.draws.column("parameters.beta")[7]
 
 
-def test_the_same_draws_the_same_bytes_and_another_seed_others(small: JointPosterior) -> None:
-    again = drawn()
-    assert again.draws.sha256 == small.draws.sha256
-    assert {**again.scaling} == {**small.scaling}
-    z, _, _ = joint.importance_draws("beliefs", shipped_record().log_likelihood, len(shipped_record().names), 2, 500)
-    other, _, _ = joint.importance_draws(
-        "beliefs", shipped_record().log_likelihood, len(shipped_record().names), 1, 500
-    )
-    assert not np.isin(z, other).any()
-
-
 def test_weights_are_those_of_the_fit_where_its_data_are_alone(small: JointPosterior) -> None:
     """The prior is so wide that the fit's standard error decides."""
     fitted = fitted_distribution()

@@ -4,41 +4,11 @@ The variants are short files of our own in the columns of the codebooks; the ext
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.data.series import SOURCES
-from balance_sim.evidence.data.sources import file_of
-from balance_sim.evidence.data.table import Read
 from refusals import refused
-
-DATA = Path(__file__).parent / "data"
-Reader = Callable[[Path], Read]
-EXTRACTS: dict[str, tuple[Reader, str]] = {
-    "dcad_agreements": (
-        SOURCES["accords"].read,
-        "ccode1 signMonth signYear EIFYear type category1 endYearEstimate",
-    ),
-    "nmc_state_year": (SOURCES["capability"].read, "ccode year cinc"),
-    "unga_ideal_points": (SOURCES["ideal"].read, "ccode year idealpointfp"),
-    "democracy_state_year": (SOURCES["democracy"].read, "ccode year v2x_polyarchy"),
-    "min_distance_spells": (SOURCES["distance"].read, "ccode2 year_from year_to mindist_km"),
-    "contiguity_spells": (SOURCES["contiguity"].read, "ccode1 conttype stdate enddate"),
-    "capitals": (SOURCES["capitals"].read, "ccode stdate enddate lat"),
-    "rivalries_thompson_sakuwa_suhas": (SOURCES["rivalry"].read, "ccode1 start end"),
-    "territorial_claims_icow": (SOURCES["claims"].read, "chal begclaim endclaim icowsal"),
-    "mid_cow5_participants": (SOURCES["disputes"].read, "dispnum ccode stday styear endyear sidea hostlev"),
-    "atop_members": (SOURCES["atop"].read, "member yrent moent yrexit defense"),
-    "cow_alliance_spells": (
-        SOURCES["cow_alliances"].read,
-        "ccode1 dyad_st_year dyad_end_month dyad_end_year defense",
-    ),
-}
 
 
 def put(folder: Path, text: str, name: str = "file.csv", encoding: str = "utf-8") -> Path:
@@ -47,44 +17,12 @@ def put(folder: Path, text: str, name: str = "file.csv", encoding: str = "utf-8"
     return path
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", EXTRACTS)
-def test_one_cell_without_a_value_anywhere(tmp_path: Path, name: str) -> None:
-    """Blank, -9 or text in a cell of each column: read, left out and counted, or refused with its place."""
-    rows = list(csv.reader((DATA / f"{name}.csv").open(encoding="utf-8")))
-    reader, columns = EXTRACTS[name]
-    path = tmp_path / f"{name}.csv"
-    places = []
-    for column in columns.split():
-        for value in ("", "-9", "text"):
-            changed = [list(row) for row in rows[:8]]
-            changed[3][rows[0].index(column)] = value
-            with path.open("w", newline="", encoding="utf-8") as out:
-                csv.writer(out).writerows(changed)
-            try:
-                reader(path)
-            except DataError as error:
-                places.append((value, error.line, error.column == column))
-    assert {("text", 4, True)} <= set(places) <= {("text", 4, True), ("-9", 4, True)}
-    path.write_text(",".join(rows[0]) + "\n", encoding="utf-8")
-    assert reader(path).frame.empty
-
-
 def test_tabs_semicolons_capitals_and_latin_1(tmp_path: Path) -> None:
     rows = "Year,Ccode,IdealPointAll,IdealPointFP,Countryname\n2000,2,2.7,2.9,United States\n2000,600,-1,-0.9,C\xf4te\n"
     plain = SOURCES["ideal"].read(put(tmp_path, rows)).frame
     for mark in ("\t", ";"):
         other = put(tmp_path, rows.replace(",", mark), "Idealpoints.tab", "latin-1")
         pd.testing.assert_frame_equal(SOURCES["ideal"].read(other).frame, plain)
-
-
-def test_marks_at_the_end_of_lines_and_row_numbers(tmp_path: Path) -> None:
-    plain = SOURCES["capability"].read(put(tmp_path, "ccode,year,cinc\n2,2000,0.1\n20,2000,0.2\n")).frame
-    for text in (
-        '"","ccode","year","cinc"\n"1",2,2000,0.1\n"2",20,2000,0.2\n',
-        "ccode,year,cinc\n2,2000,0.1,\n20,2000,0.2,\n",
-    ):
-        pd.testing.assert_frame_equal(SOURCES["capability"].read(put(tmp_path, text)).frame, plain)
 
 
 def test_alliances_by_dyad_and_year(tmp_path: Path) -> None:
@@ -163,37 +101,3 @@ def test_dcad_codes(tmp_path: Path) -> None:
     assert frame["in_force"].isna().all()
     assert frame["ended"].isna().all()
     assert list(report.dropped) == ["no year of signature", "neither general nor sector"]
-
-
-def test_every_name_looked_for_is_on_the_page() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
-    table = page.split("| source | names looked for |")[1].split("\n\n")[0]
-    for names in (source.files for source in SOURCES.values()):
-        assert f"`{names[0]}`" in table
-        assert all(f"`{name}`" in table or f"`{Path(name).suffix}`" in table for name in names)
-
-
-def test_names_of_files_as_downloaded(tmp_path: Path) -> None:
-    names = {
-        "accords": "DCAD-v1.0-main.csv",
-        "capability": "nmc-60-abridged.csv",
-        "ideal": "IdealpointestimatesAll_Jun2023.tab",
-        "democracy": "V-Dem-CY-Core-v15.csv",
-        "claims": "ICOWprov110.csv",
-        "disputes": "MIDB 5.0.csv",
-        "atop": "atop5_0m.csv",
-        "cow_alliances": "alliance_v4.1_by_dyad_yearly.csv",
-        "contiguity": "ContDir.csv.gz",
-    }
-    for name in names.values():
-        (tmp_path / name).write_text("", encoding="utf-8")
-    for source, name in names.items():
-        assert file_of(tmp_path, SOURCES[source].files) == tmp_path / name
-    (tmp_path / "NMC-70-abridged.csv").write_text("", encoding="utf-8")
-    assert file_of(tmp_path, SOURCES["capability"].files) == tmp_path / "NMC-70-abridged.csv"
-    assert file_of(tmp_path, SOURCES["capitals"].files) is None
-    for name in ("dcad_agreements.csv", "nmc_state_year.csv"):
-        text = (DATA / name).read_text(encoding="utf-8")
-        (tmp_path / "two" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "two" / name.upper()).write_text(text, encoding="utf-8")
-    assert len(load_history(tmp_path / "two", 1990, 1992).agreements) == 16

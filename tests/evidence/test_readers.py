@@ -128,32 +128,18 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
 ACCORDS = "iso3_a,iso3_b,kind,date\n"
 WRONG_FILES = [
     (read_nmc, "ccode,year,cinc\n2,2000,0.1\n2,2001,much\n", "E604", 3, "cinc", "much"),
-    (read_nmc, "ccode,year,cinc\n2,2000,1.5\n", "E605", 2, "cinc", "1.5"),
     (read_nmc, "ccode,year,cinc\n2,2000,0.1\n2,2000,0.2\n", "E606", 3, "ccode", "2"),
-    (read_nmc, "ccode,year\n2,2000\n", "E603", 1, None, None),
     (read_nmc, "ccode,year,cinc\n2,200,0.1\n", "E605", 2, "year", "200"),
-    (read_nmc, 'ccode,year,cinc\n2,2000,"0\n.1"\n', "E604", 2, "cinc", "0\n.1"),
     (read_nmc, 'ccode,year,cinc,note\n2,2000,0.1,"a\nb"\n2,2001,x,\n', "E604", 4, "cinc", "x"),
     (read_nmc, "ccode,year,cinc\n2,2000,0.1\n  \n\n , ,\n2,2001,x\n", "E604", 6, "cinc", "x"),
     (read_nmc, "", "E602", 1, None, None),
-    (read_nmc, "ccode,year,cinc\n99999999999999999999,2000,0.1\n", "E605", 2, "ccode", "9" * 20),
-    (read_nmc, "ccode,year,cinc\n2,2000,0.1,9,9\n", "E602", 2, None, None),
     (read_nmc, 'ccode,year,cinc\n2,2000,"0.1\n', "E602", 2, None, None),
     (read_agreements, f"{ACCORDS}QQQ,USA,access,2000\n", "E604", 2, "iso3_a", "QQQ"),
-    (read_agreements, f"{ACCORDS}JPN,USA,access,8 July\n", "E604", 2, "date", "8 July"),
     (read_agreements, f"{ACCORDS}JPN,USA,access,2001-02-30\n", "E604", 2, "date", "2001-02-30"),
-    (read_agreements, f"{ACCORDS}JPN,USA,access,0000-01-01\n", "E604", 2, "date", "0000-01-01"),
-    (read_agreements, f"{ACCORDS}JPN,USA,access,9999-12-31\n", "E604", 2, "date", "9999-12-31"),
     (
         read_agreements,
         "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n",
         *("E604", 2, "stage", "agreed"),
-    ),
-    (read_agreements, "kind,date\naccess,2001\n", "E603", 1, None, None),
-    (
-        SOURCES["claims"].read,
-        "chal,tgt,begclaim,endclaim\n2,20,soon,201799\n",
-        *("E604", 2, "begclaim", "soon"),
     ),
 ]
 
@@ -174,12 +160,6 @@ def test_errors_have_code_place_value_and_next_step(tmp_path: Path, reader, text
     assert error.next_step and str(path) in str(error)
 
 
-def test_a_long_cell_is_clipped(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as caught:
-        read_nmc(written(tmp_path, f"ccode,year,cinc\n2,2000,{'x' * 9000}\n"))
-    assert len(str(caught.value)) < 300
-
-
 def test_a_gzipped_file_is_read_under_any_name_and_a_damaged_one_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(gzip.compress((DATA / "nmc_state_year.csv").read_bytes()))
     assert len(read_nmc(tmp_path / "a.csv").frame) == len(read_nmc(DATA / "nmc_state_year.csv").frame)
@@ -193,8 +173,3 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe.csv", Path("/dev/zero"), tmp_path):
         with refused("E601"):
             read_nmc(path)
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with refused("E601"):
-        read_nmc(tmp_path / "none.csv")

@@ -102,29 +102,6 @@ def test_bootstrap_standard_error_is_that_of_theory() -> None:
     assert [out["base_rate"][key] for key in ("log_skill", "log_skill_se", "log_skill_ci95")] == [0.0, 0.0, [0.0, 0.0]]
 
 
-def test_scores_have_the_documented_keys() -> None:
-    p, y, dyad = np.tile(P, 3), np.tile(Y, 3), np.arange(24)
-    out = forecast_score.score_forecasts({"model": p, "base_rate": np.full(24, 0.3)}, y, dyad, resamples=20)
-    found = out["model"]
-    assert {"auc", "average_precision", "brier", "log_score", "brier_skill", "log_skill"} <= set(found)
-    assert found["log_skill_ci95"][0] <= found["log_skill_ci95"][1]  # type: ignore[index]
-    assert (found["n"], found["events"], found["clipped"]) == (24, 9, 3)
-    assert found["minimum_detectable_log_skill"] == pytest.approx(2.8 * found["log_skill_se"])  # type: ignore[operator]
-
-
-@pytest.mark.parametrize(
-    ("p", "y", "message"),
-    [
-        ([0.5], [0, 1], "Give one for each row"),
-        ([0.5, math.nan], [0, 1], "lies outside 0..1 or is missing"),
-        ([0.5, 0.5], [0, 2], "neither 0 nor 1"),
-    ],
-)
-def test_bad_forecasts_are_refused(p: list[float], y: list[float], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        score.log_score(p, y)
-
-
 def made_rows(seed: int, years: range = range(2000, 2006), n: int = 40, hole: float = 0.0) -> FeatureYears:
     """Pair-years with a known logit, -3 + 1.0 ln_size - 0.8 ln_distance + 1.2 ln_earlier, standard normal."""
     rng = np.random.default_rng(seed)
@@ -176,18 +153,6 @@ def test_earlier_accords_are_shares_by_count() -> None:
     for k in range(4):
         share = rows.y[count == k].mean()
         assert p[count == k][0] == pytest.approx(share, abs=0.01)
-
-
-def test_boosted_trees_find_an_interaction_that_the_logit_cannot() -> None:
-    pytest.importorskip("sklearn")
-    rows = made_rows(6, range(2000, 2010))
-    eta = -2 + 2.0 * np.sign(rows.x["ln_size"] * rows.x["ln_distance"])
-    y = (np.random.default_rng(7).random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float).to_numpy()
-    crossed = FeatureYears(rows.year, rows.a, rows.b, y, rows.exposure, rows.x)
-    train, test = crossed.within(2000, 2007), crossed.within(2008, 2009)
-    trees, plain = baselines.boosted_trees(train)(test), baselines.BASELINES["logit"](train)(test)
-    assert auc(trees, test.y) > 0.7
-    assert auc(plain, test.y) < 0.6
 
 
 def test_blanks_do_not_break_a_logit_and_one_outcome_does() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from dataclasses import replace
 from pathlib import Path
 
 import balance_sim as bs
@@ -19,7 +17,6 @@ from balance_sim.evidence.forecast.lines import (
 from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario.defaults import new_scenario
-from balance_sim.scenario.errors import WrongRequest
 from click.testing import CliRunner
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
@@ -114,25 +111,6 @@ def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> N
     assert set(held["auc"]) == {"value", "se", "ci95"}
 
 
-def test_a_misspelt_kind_is_said(files: dict[str, Path]) -> None:
-    files["some"].write_text(HEAD + "x,AUS,JPN,acess,signed,1999-05-01\n", encoding="utf-8")
-    (note,) = [note for note in scored(files["forecast"], files["some"], *YEAR)["notes"] if "no kind" in note]
-    assert all(part in note for part in ("some.csv", "`acess`", "`access`?"))
-
-
-def test_one_kind_at_a_time(files: dict[str, Path]) -> None:
-    code, text = score(files["by_kind"], files["some"], *YEAR)
-    assert code == 4
-    assert "the forecast is by kind (access, logistics). Score one kind at a time, with --kind" in text
-    found = scored(files["by_kind"], files["some"], *YEAR, "--kind", "logistics")
-    assert (found["model"]["n"], found["model"]["events"]) == (2, 1)
-
-
-def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path]) -> None:
-    found = scored(files["forecast"], files["some"], "--from", "1999-01-01", "--until", "2001-12-31")
-    assert "the agreements in some.csv end in 1999, the forecast in 2001" in found["notes"]
-
-
 def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_path: Path) -> None:
     frozen = tmp_path / "frozen.json"
     assert score(files["forecast"], *YEAR, "--freeze", frozen)[0] == 0
@@ -143,19 +121,6 @@ def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_p
     assert later["frozen"] == kept["frozen"]
     code, text = score(frozen, files["some"], "--kind", "access")
     assert (code, "--kind does not apply to this forecast" in text) == (2, True)
-
-
-def test_every_key_is_on_the_page(files: dict[str, Path]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(\w+)`", page))
-    found = scored(files["forecast"], files["some"], *YEAR)
-    keys = {*found, *found["model"], *found["outcomes"]}
-    plain = {
-        key
-        for key in keys
-        if not key.endswith(("_se", "_ci95")) and key not in ("file", "rows", "dropped", "accords", "pairs")
-    }
-    assert plain <= named
 
 
 @pytest.fixture(scope="module")
@@ -204,28 +169,6 @@ def test_a_results_folder_by_arm_kind_and_window(folder: Path, tmp_path: Path) -
     }.items():
         code, text = score(folder, "--freeze", tmp_path / "x.json", *words)
         assert (code, message in text) == (2, True), text
-
-
-def test_replications_simulated_again(folder: Path, tmp_path: Path) -> None:
-    """The same bytes each time; of as many replications as asked for, and of no more than there are."""
-    found = {}
-    for name, words in {"a": (), "b": (), "few": ("--runs", 4), "most": ("--runs", 10 * RUNS)}.items():
-        assert score(folder, "--freeze", tmp_path / f"{name}.json", *words)[0] == 0
-        found[name] = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["forecast"]
-    assert found["a"] == found["b"] != found["few"]
-    assert [found[name]["about"].split(", ")[-1] for name in ("a", "few", "most")] == [
-        f"{count} runs simulated again" for count in (32, 4, RUNS)
-    ]
-    by_runs = np.array([[p for *_, p in found[name]["pairs"]] for name in ("few", "a", "most")])
-    assert np.corrcoef(by_runs).min() > 0.99
-    code, text = score(tmp_path / "a.json", "--freeze", tmp_path / "c.json", "--runs", 4)
-    assert (code, "--runs does not apply to this forecast" in text) == (2, True)
-
-
-def test_a_study_that_decides_by_code_of_its_own_is_refused(folder: Path) -> None:
-    own = replace(bs.open_result(folder), model="mine:Agent")
-    with pytest.raises(WrongRequest, match="decides by code of its own, mine:Agent: its probabilities are not known"):
-        dyad_probabilities(own, own.reference)
 
 
 def test_parameters_drawn_for_each_run_are_those_of_the_study(folder: Path) -> None:

@@ -15,7 +15,6 @@ from balance_sim.cli import main
 from balance_sim.games.plan import Game, load_game
 from balance_sim.games.solve import payoffs, simulated_effects
 from balance_sim.games.study import GameStudy, open_game, play
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.setter import value_at
 from click.testing import CliRunner
 
@@ -86,27 +85,6 @@ def test_workers_and_folders_change_nothing(game: Game, study: GameStudy, tmp_pa
     again = open_game(tmp_path / "g")
     assert again.game.as_plain() == game.as_plain() and again.result.digest == study.result.digest
     assert not verify(tmp_path / "g").damage
-
-
-def test_other_payoffs_read_the_same_replications_and_other_outcomes_do_not(game: Game, tmp_path: Path) -> None:
-    play(game, 4, 3, out=tmp_path / "g")
-    text = GAME.replace("weight: -100", "weight: -50").replace(
-        "world.yaml", str(ROOT / "games/security_dilemma/world.yaml")
-    )
-    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
-    world = ROOT / "games" / "security_dilemma" / "world.yaml"
-    (tmp_path / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / "other.yaml").write_text(GAME.replace("weight: -100", "weight: -50"), encoding="utf-8")
-    other = load_game(tmp_path / "other.yaml")
-    shards = sorted(path.name for path in (tmp_path / "g" / "runs").iterdir())
-    play(other, 4, 3, out=tmp_path / "g")
-    assert sorted(path.name for path in (tmp_path / "g" / "runs").iterdir()) == shards
-    assert open_game(tmp_path / "g").game.plan.players["arden"].payoff[0].weight == -50
-    (tmp_path / "more.yaml").write_text(
-        GAME.replace("outcome: relations, of: XBE", "outcome: effort"), encoding="utf-8"
-    )
-    with pytest.raises(WrongRequest, match="holds another study"):
-        play(load_game(tmp_path / "more.yaml"), 4, 3, out=tmp_path / "g")
 
 
 def test_payoffs_that_were_changed_on_disk_are_worked_out_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

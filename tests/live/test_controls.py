@@ -12,7 +12,6 @@ import pytest
 from balance_sim.app import MOST_RUNS
 from balance_sim.app.arm_tables import ArmTables
 from balance_sim.app.controls import (
-    AS_IN_THE_FILE,
     BadRequest,
     ChoiceControl,
     EnsembleRequest,
@@ -22,7 +21,7 @@ from balance_sim.app.controls import (
     read_request,
     run_controls,
 )
-from balance_sim.app.ensembles import FIRST_RUNS, BlockCache, _pieces, stages
+from balance_sim.app.ensembles import BlockCache
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.blocks import Block
 from hypothesis import given, settings
@@ -72,26 +71,6 @@ def test_a_factor_of_numbers() -> None:
     assert len(many.offered) <= 23
 
 
-def test_a_factor_of_whole_numbers() -> None:
-    dial = _factor_control("report.windows", [1, 5], BEIJING)
-    assert isinstance(dial, ChoiceControl)  # the scenario has a list there
-    whole = RangeControl("n", ("n",), 1.0, 5.0, 3.0, (1.0, 3.0, 5.0), is_integer=True)
-    assert whole.values(4.0) == {"n": 4} and isinstance(whole.values(4.0)["n"], int)
-    with pytest.raises(BadRequest, match=r"n: expected a whole number, got `2.5`"):
-        whole.values(2.5)
-
-
-def test_a_factor_of_words() -> None:
-    dial = _factor_control("events.parade.principals", [("CHN", "RUS"), ("CHN", "PRK", "RUS")], BEIJING)
-    assert dial.offered == ("CHN, PRK, RUS", "CHN, RUS")
-    assert dial.values("CHN, RUS") == {"events.parade.principals": ("CHN", "RUS")}
-    drop = _factor_control("arms.parade.drop", [(), ("kim_arrives_2025",)], BEIJING)
-    assert drop.offered == ("none", "kim_arrives_2025")
-    nowhere = _factor_control("arms.parade.set.parameters.tau", [0.1, 0.2], BEIJING)
-    assert nowhere.offered == (AS_IN_THE_FILE, "0.1", "0.2")
-    assert nowhere.values(AS_IN_THE_FILE) == {}
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
@@ -138,30 +117,6 @@ def test_the_options_give_the_same_scenario() -> None:
     again = load_scenario(Path(ROOT / "scenarios" / "beijing_2025.yaml"), set=settings)
     assert again.sha256 == with_values(BEIJING, dict(wish.values)).sha256 != BEIJING.sha256
     assert "--draws fitted" in as_options(EnsembleRequest((), 5), 7, draws=True)
-
-
-WORDS = [
-    "plain words", "yes", "null", "1e3", "2025-09-04", "a: b", "a #b", "[a]", "{a: b}", "it's",
-    'the "word"', "- a", "*a", "!a", "`a`", "a\\b", "Über", "key=value",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("words", WORDS)
-def test_words_are_read_back_as_the_same_words(words: str) -> None:
-    """Also those that YAML would take for something else."""
-    wish = EnsembleRequest((("question", words), ("title", words)), 5)
-    options = shlex.split(as_options(wish, 1))
-    settings = [word for flag, word in zip(options[4::2], options[5::2], strict=True) if flag == "--set"]
-    again = load_scenario(Path(ROOT / "experiments" / "smoke" / "five_states.yaml"), set=settings)
-    assert (again.title, again.question) == (words, words)
-
-
-def test_stages_and_pieces() -> None:
-    assert list(stages(20)) == [20]
-    assert list(stages(FIRST_RUNS)) == [50]
-    assert list(stages(801)) == [50, 200, 800, 801]
-    assert list(_pieces(Block(50, 200), 80)) == [Block(50, 125), Block(125, 200)]
-    assert list(_pieces(Block(3, 10), 80)) == [Block(3, 10)]
 
 
 def tables(first: int, stop: int) -> ArmTables:

@@ -8,17 +8,15 @@ import os
 import pickle
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.app.arm_tables import ArmTables, beside, one_arm_tables
-from balance_sim.app.controls import BadRequest, EnsembleRequest, read_request, run_controls
+from balance_sim.app.controls import EnsembleRequest, read_request, run_controls
 from balance_sim.app.ensembles import BlockCache, Service
-from balance_sim.app.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
-from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.app.workers import EnsemblePart, PartFailed, Workers
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import compile_arms
@@ -89,36 +87,6 @@ def test_blocks_that_overlap_or_are_cut_leave_each_dyad_the_sums_of_its_runs() -
     assert found.dyads.equals(study.dyads) and found.states.equals(study.states)
     told = study.effects["outcome"].isin(set(found.effects["outcome"]))
     assert found.effects.equals(study.effects[told].reset_index(drop=True))
-
-
-def test_a_newer_request_stops_an_expected_effect() -> None:
-    """What was asked for by an older one is not worked out, and the newer one is."""
-    workers = Workers(1, 3)
-    question = EffectQuestion("small", pickle.dumps(SMALL), ARMS, "small", 1)
-
-    async def both() -> Any:
-        workers.supersede(2)
-        with pytest.raises(Superseded):
-            await workers.ask(question)
-        return await workers.ask(replace(question, request=2))
-
-    try:
-        outcomes, parts, dyads = done(both())
-    finally:
-        workers.close()
-    alone = expected_effect(SMALL)
-    assert (outcomes, parts) == (alone.outcomes, alone.channels) and dyads.equals(alone.dyads)
-
-
-def test_a_setting_that_no_file_could_have_is_refused() -> None:
-    """Each dial may be within its bounds and the whole still be no scenario."""
-    workers = Workers(1, 1)  # starts no process before it is given something
-    clerk = Service(SMALL, 1, ARMS, workers)
-    wish = EnsembleRequest((("events.summit.principals", ("XAR", "XAR")),), 10)
-    with pytest.raises(BadRequest, match=r"events\.summit\.principals") as refused:
-        done(clerk.setting(wish))
-    assert "\n" not in str(refused.value)
-    workers.close()
 
 
 class Deadly:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
 import balance_sim as bs
 import numpy as np
 import pytest
+from balance_sim.cli import main
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.changes import efforts_on, turning_days, version_on
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.world import compile_world
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.study.spans import EVIDENCE, in_spans, with_event
+from click.testing import CliRunner
 
 PAPER = Path(__file__).parent / "by_hand" / "paper.yaml"
 ARM = """
@@ -99,6 +104,21 @@ def test_nothing_differs_before_the_first_change(worlds: Worlds) -> None:
     for name in ("opened", "signed", "in_force"):
         assert early(ours, name) == early(control, name)
     assert early(ours, "signed")
+
+
+def test_an_event_is_seen_in_what_the_world_turns_to(worlds: Worlds, scenario: Scenario) -> None:
+    """As a world that was compiled with it, in every span; before and after the first change."""
+    parade = next(one for one in scenario.events if one.id == "parade")
+    grid, edges = worlds.reference.grid, np.arange(worlds.reference.steps + 1)
+    turning = in_spans(worlds.arms["changed"], edges)
+    having = with_event(turning, changed(scenario), parade)
+    with_parade = compile_world(changed(scenario), "changed", grid, worlds.reference.focal_day)
+    compiled = in_spans(with_parade, edges)
+    assert turning.turns and compiled.turns
+    for step in range(turning.steps):
+        for name in EVIDENCE:
+            seen, expected = (getattr(world.at(step), name)[step] for world in (having, compiled))
+            np.testing.assert_allclose(seen, expected, rtol=1e-9)
 
 
 def test_a_given_agreement_is_signed_in_every_replication(worlds: Worlds) -> None:
@@ -188,3 +208,12 @@ def test_a_bad_change_is_refused_at_its_line(tmp_path: Path, row: str, code: str
         load_scenario(path)
     found = refused.value.problems[0]
     assert found.code == code and "date" in lines[found.line - 1]
+
+
+def test_check_says_what_changes(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["check", str(with_arm(tmp_path)), "--json", "--no-world"])
+    (sentences,) = json.loads(done.stdout)["changes"].values()
+    assert [sentence.partition(":")[0] for sentence in sentences] == [
+        *("2000-03-01", "2000-05-01", "2000-06-01", "2000-07-01", "2000-08-01", "2000-10-01")
+    ]
+    assert "Belmar and Corvia" in sentences[1] and "2000-09-01" in sentences[1]

@@ -66,14 +66,6 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return all(np.array_equal(one[name], other[name], equal_nan=name != "key") for name in one)
 
 
-@pytest.mark.parametrize(("first", "stop"), [(0, 5), (0, 1), (7, 8), (31, 32)])
-def test_blocks_of_any_size_give_the_same_accords(
-    worlds: Worlds, made: dict[str, AgreementRows], first: int, stop: int
-) -> None:
-    alone = simulate_runs(worlds, SEED, numbers(first, stop), [ACTUAL])[ACTUAL]
-    assert same(of_runs(alone, 0, stop - first), of_runs(made[ACTUAL], first, stop))
-
-
 def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, AgreementRows]) -> None:
     runs = numbers(0, 12)
     every = draw_opportunities(worlds.reference, SEED, runs, None)
@@ -81,20 +73,6 @@ def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, 
     assert len(some.day) < len(every.day)
     asked = in_arm(worlds, ACTUAL, every, runs)
     assert same(of_runs(asked.agreements, 0, 12), of_runs(made[ACTUAL], 0, 12))
-
-
-def test_an_event_that_nobody_sees_leaves_the_reference_to_the_last_bit(
-    made: dict[str, AgreementRows],
-) -> None:
-    assert same(of_runs(made[UNSEEN], 0, 32), of_runs(made[REFERENCE], 0, 32))
-    assert not same(of_runs(made[ACTUAL], 0, 32), of_runs(made[REFERENCE], 0, 32))
-
-
-def test_the_order_of_the_arms_changes_nothing(scenario: Scenario, made: dict[str, AgreementRows]) -> None:
-    turned = scenario.model_copy(update={"arms": dict(reversed(scenario.arms.items()))})
-    again = simulate_runs(compile_worlds(turned), SEED, numbers(0, 3), [ACTUAL, REFERENCE])
-    for arm in (ACTUAL, REFERENCE):
-        assert same(of_runs(again[arm], 0, 3), of_runs(made[arm], 0, 3))
 
 
 def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) -> None:

@@ -109,15 +109,6 @@ def test_the_engine_feels_an_act_as_those_who_look_on_do(worlds: Worlds) -> None
     assert (unopposed[:, jpn, prk] <= perception.perceive(world, calm, step).unopposed[:, jpn, prk] + 1e-12).all()
 
 
-def test_invisible_acts_and_none_at_all_give_the_same_accords() -> None:
-    made = [
-        simulate_runs(compile_worlds(with_provocations(*of)), 3, RUNS[:16], ["parade"])["parade"]
-        for of in ((0.0, 1.0), (12.0, 0.0))
-    ]
-    assert np.array_equal(np.sort(made[0].signed), np.sort(made[1].signed))
-    assert compile_worlds(with_provocations(0.0)).reference.hazards is None
-
-
 def test_the_mesa_face_lives_the_same_provocations() -> None:
     scenario = with_provocations(24.0)
     worlds = compile_worlds(scenario)

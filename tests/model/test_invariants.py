@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import random
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario
-from balance_sim.study.arms import chosen_arms, compile_arms
-from balance_sim.study.blocks import Block, simulate_block
-from balance_sim.study.shards import digest_of
+from balance_sim.study.arms import compile_arms
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -145,23 +140,6 @@ def test_the_unit_of_capability_changes_no_accord(before: str, power: int) -> No
 
 
 # --- blocks, arms, workers, steps -------------------------------------------------------------------
-
-
-@given(st.sets(st.integers(1, RUNS - 1), max_size=4), st.permutations(ARMS))
-@few
-def test_blocks_of_any_cut_and_arms_of_any_order(before: str, cuts: set[int], arms: list[str]) -> None:
-    edges = [0, *sorted(cuts), RUNS]
-    worlds = worlds_of(SUMMIT)
-    tables = [simulate_block(worlds, 5, Block(first, stop), arms) for first, stop in pairwise(edges)]
-    assert digest_of(((one.runs, one.agreements) for one in tables), ARMS) == before
-
-
-def test_more_workers_and_more_arms_change_nothing(before: str) -> None:
-    """Two processes and one; all arms and two of them; 24 of 150 runs and 24."""
-    whole = run(SUMMIT, 150, 5, workers=2)
-    assert whole.digest == run(SUMMIT, 150, 5).digest
-    first = [tuple(t.filter(pa.compute.less(t["run"], RUNS)) for t in dyad) for dyad in whole.blocks()]
-    assert digest_of(first, ARMS) == before
 
 
 def without_feedback(step_days: float) -> Scenario:
@@ -301,12 +279,6 @@ def test_a_pact_makes_no_enemy_of_the_two_and_by_itself_threatens_nobody(two: tu
     others = [k for k in range(len(codes)) if k not in inside]
     assert (more[inside] <= less[inside] + 1e-12).all()
     assert more[others] == pytest.approx(less[others], abs=1e-12)
-
-
-def test_the_reference_is_first_and_directions_are_complementary() -> None:
-    worlds = worlds_of(SUMMIT)
-    assert chosen_arms(SUMMIT, ["summit"]) == ARMS
-    assert set(worlds.baseline.direction) <= set(range(len(DIRECTIONS)))
 
 
 def test_a_state_in_no_audience_is_refused_by_name() -> None:

@@ -117,13 +117,3 @@ def test_neutral_factors_change_no_bit(tmp_path: Path) -> None:
     one, two = (run(scenario, runs=6, seed=3, out=None, workers=1) for scenario in (plain, neutral))
     assert one.outcomes.equals(two.outcomes)
     assert one.effects.equals(two.effects)
-
-
-def test_an_event_that_nobody_sees_has_no_effect_whatever_the_factors(tmp_path: Path) -> None:
-    more = "frailties: [{a: XAA, b: XCC, factor: 3}, {a: XBB, b: XCC, factor: 0.2}]\n"
-    path = tmp_path / "three.yaml"
-    path.write_text(THREE + more)
-    unseen = load_scenario(path, set=["events.summit.visibility=0"])
-    effects = run(unseen, runs=6, seed=3, out=None, workers=1).effects
-    assert len(effects["mean"].dropna()) > 20
-    assert (effects["mean"].dropna() == 0).all()

@@ -11,7 +11,6 @@ from balance_sim.model import threat
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.perception import adversaries
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.thinning import ranges
 from balance_sim.model.willingness import TERMS
@@ -187,7 +186,7 @@ def test_engine_agents_and_hand_agree_on_three_states(three) -> None:  # type: i
     assert view.hostility[0, a, [b, c]] == pytest.approx([h_b, h_c], rel=1e-12)
     q_b, q_c = 1 - (1 - h_b) * math.exp(-free * lent * h_c), 1 - (1 - h_c) * math.exp(-free * lent * h_b)
     assert view.threat[0, a, [b, c]] == pytest.approx([0.3 * q_b, 0.3 * q_c], rel=1e-12)
-    feared = adversaries(world, view)
+    feared = view.adversaries[0]
     assert feared[a, b] == pytest.approx(h_b * (0.3 + free * lent * 0.3), rel=1e-12)
     assert feared[a, c] == pytest.approx(h_c * (0.3 + free * lent * 0.3), rel=1e-12)
     sided = (0.3 * q_b + 0.3 * q_c * view.own[0, b, c]) / (0.3 * q_b + 0.3 * q_c)
@@ -221,7 +220,7 @@ def test_broken_relations_at_the_start_are_evidence_of_hostility(three, kind, si
     )
     parameters = three.parameters.model_copy(update={"eta_no_relations": 0.7})
     scenario = three.model_copy(update={"no_relations": (spell, spell), "parameters": parameters})
-    found = quarrels(scenario)
+    found = quarrels(scenario, scenario.start)
     assert found[0, 1] == found[1, 0] == pytest.approx(nats)
     assert found.sum() == pytest.approx(2 * nats)
 

@@ -8,11 +8,10 @@ from itertools import combinations
 from pathlib import Path
 
 import balance_sim as bs
-import pyarrow.parquet as pq
 import pytest
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.model.responses import STANCES
-from balance_sim.scenario.defaults import new_scenario, parameter_table
+from balance_sim.scenario.defaults import new_scenario
 from balance_sim.scenario.schema import TERMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,43 +78,6 @@ def test_every_outcome_is_documented(result: bs.Result) -> None:
 def test_columns_of_the_accords(result: bs.Result) -> None:
     table = page("json.md").split("`accords/`, one row")[1].split("Agreements in force at the start")[0]
     assert first_cells(table) == {*result.agreements.columns, "point"}
-
-
-def test_base_rate_page_holds_the_intercepts_in_force() -> None:
-    """Decision 4 shows the defaults' intercepts: who changes one sees that the page is out of date."""
-    shown = {
-        cells[1]: float(cells[4])
-        for cells in (
-            [cell.strip() for cell in line.split("|")]
-            for line in page("decisions/0004-base-rate.md").splitlines()
-            if line.startswith("| ")
-        )
-        if re.fullmatch(r"-?\d+\.\d+", cells[4])
-    }
-    paths = {str(row["path"]): row["value"] for row in parameter_table()}
-    defaults = {path.split(".")[1]: value for path, value in paths.items() if path.endswith(".intercept")}
-    assert shown == defaults
-
-
-def test_files_and_columns_of_the_r_page(result: bs.Result) -> None:
-    """What the page names is in a results folder; its arms and window stand for those of the scenario."""
-    code = "\n".join(re.findall(r"```r\n(.*?)```", page("r.md"), re.DOTALL))
-    longest = max(result.scenario.report.windows)
-    code = code.replace("_365", f"_{longest}").replace("effects$parade", f"effects${result.headline_arm}")
-    assert result.folder is not None
-    folders = re.findall(r'open_dataset\(file\.path\(folder, "(\w+)"\)\)', code)
-    selected = re.findall(r"select\(([^)]+)\)", code)
-    assert folders == ["runs", "accords"] and len(selected) == 2
-    for name, columns in zip(folders, selected, strict=True):
-        first = next((result.folder / name).glob("*.parquet"))
-        assert {column.strip() for column in columns.split(",")} <= set(pq.read_schema(first).names)
-    summary = result.summary()
-    for key in re.findall(r"summary\$([\w$]+)", code)[0].split("$"):
-        summary = summary[key]
-    low, high = summary
-    assert low <= high
-    origins = set(re.findall(r'origin %in% c\("(\w+)", "(\w+)"\)', code)[0])
-    assert origins == {"new", "assumed"} and "counter" in set(result.agreements["direction"])
 
 
 FORECASTS = sorted((ROOT / "docs" / "forecasts").glob("*.json"))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,31 +30,3 @@ def test_the_launcher_and_the_project_need_the_same_python() -> None:
     text = (ROOT / "balance-sim").read_text(encoding="utf-8")
     assert needs == ">=3.12" and "sys.version_info >= (3, 12)" in text and "Python 3.12 or later" in text
     assert os.access(ROOT / "balance-sim", os.X_OK) and os.access(ROOT / "balance-sim-test", os.X_OK)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
-def test_a_first_start_for_real(tmp_path: Path, uv: bool) -> None:
-    """In a copy with a space in its path: installed, the second start with no network, and a run from elsewhere."""
-    if uv and shutil.which("uv") is None:
-        pytest.skip("uv is not here")
-    clone = tmp_path / "a clone"
-    clone.mkdir()
-    for name in ("src", "scenarios", "experiments", "games"):
-        shutil.copytree(ROOT / name, clone / name)
-    for name in ("balance-sim", "balance-sim-test", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, clone)
-    path = [*([str(Path(shutil.which("uv") or "").parent)] if uv else []), "/usr/bin", "/bin"]
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    env |= {"PATH": ":".join(path), "BALANCE_SIM_PLACES": os.path.dirname(os.path.realpath(sys.executable))}
-
-    def start(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [str(clone / "balance-sim"), *words]
-        return subprocess.run(command, cwd=tmp_path, env=env | more, capture_output=True, text=True)
-
-    first = start("list")
-    assert first.returncode == 0 and "first start" in first.stderr, first.stderr
-    nowhere = "http://127.0.0.1:9"
-    second = start("run", "beijing_2025", "--runs", "2", "--no-figures", http_proxy=nowhere, https_proxy=nowhere)
-    assert second.returncode == 0 and "first start" not in second.stderr, second.stderr
-    assert (tmp_path / "results").is_dir() and re.search(r"parade", second.stdout)

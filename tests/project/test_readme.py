@@ -130,16 +130,6 @@ def test_snippet_works(shown: Shown, folder: Path, monkeypatch: pytest.MonkeyPat
     runpy.run_path(str(script), run_name="__main__")
 
 
-def test_readme_is_one_screen_to_the_first_result() -> None:
-    """What it is, the command, what one sees: before anything else, and all of it on one page of a screen."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 45
-    assert text.index(MAIN_JOB) < text.index("docs/figures/beijing_2025_fan.png") < text.index("## Tests")
-    said = re.findall(r"from [\d.]+ to [\d.]+ \(\+[\d.]+; 95 % CI [\d.]+ to [\d.]+\)", " ".join(text.split()))
-    finding = " ".join((ROOT / "docs" / "finding.md").read_text(encoding="utf-8").split())
-    assert len(said) == 1 and said[0] in finding
-
-
 def test_main_job_and_tests_are_one_command_each() -> None:
     """The two commands that a fresh machine needs stand alone in a block, in README's words."""
     readme = [block.text.strip() for block in blocks("sh") if block.page.name == "README.md"]

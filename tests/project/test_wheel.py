@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +20,6 @@ from balance_sim.scenario.plans import offered_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("scenarios", "experiments", "games")
-PYTHONS = ("3.12", "3.13")
 
 
 def built(target: str, into: Path) -> Path:
@@ -81,20 +79,3 @@ def test_the_source_archive_holds_all_that_the_wheel_is_built_from(tmp_path: Pat
         assert name in names or any(one.startswith(f"{name}/") for one in names), name
     assert {"scenarios/beijing_2025/posterior.csv.gz", "src/balance_sim/scenario/defaults.yaml"} <= names
     assert not [name for name in names if name.split("/")[0] in ("results", "build", "dist", "uv.lock", ".venv")]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("version", PYTHONS)
-def test_a_wheel_in_an_environment_with_nothing_else(tmp_path: Path, version: str) -> None:
-    """As a user would: the libraries come from the package index, at the pinned versions."""
-    uv = shutil.which("uv")
-    if uv is None:
-        pytest.skip("uv is not here")
-    wheel, env = built("wheel", tmp_path / "wheel"), tmp_path / "env"
-    choices = [version, *sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/python"))]
-    if not any(subprocess.run([uv, "venv", "-q", "--python", str(one), str(env)]).returncode == 0 for one in choices):
-        pytest.skip(f"no Python {version} is here")
-    python = env / "bin" / "python"
-    words = [uv, "pip", "install", "-q", "--python", str(python), "-c", str(ROOT / "constraints.txt"), str(wheel)]
-    subprocess.run(words, check=True, cwd=tmp_path)
-    used(python, tmp_path / "empty", "beijing_2025")

@@ -20,7 +20,6 @@ from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_unc
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.schema import Posterior
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
@@ -77,11 +76,6 @@ def test_codings_of_targets_are_drawn_as_often_as_they_weigh(scenario: Scenario)
         assert event.targets == own
 
 
-def test_who_takes_part_is_no_target_of_a_coding(scenario: Scenario) -> None:
-    joined = with_values(scenario, {f"events.{scenario.focal}.principals": ["AUS", "CHN", "SLB"]})
-    assert coded_targets(joined, 1) == ("NZL", "USA")
-
-
 def test_an_interval_holds_what_it_says() -> None:
     """Quantiles of known numbers, and the share above zero."""
     values = np.column_stack([np.arange(-10.0, 91.0)] * len(COLUMNS))
@@ -108,12 +102,6 @@ def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
     weights = {"balance_of_threat": 0.75, "null": 0.25}
     weighed = uncertainty(scenario, draws=1, weights=weights)
     assert weighed.stacked == pytest.approx(0.75 * weighed.estimate["total"])
-
-
-def test_plain_data_and_back(scenario: Scenario, found: Uncertainty) -> None:
-    assert headline_uncertainty(scenario, None, found.as_dict()) == found
-    with pytest.raises(ValueError, match="validation"):
-        headline_uncertainty(scenario, None, {"arm": 3})
 
 
 def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
@@ -149,11 +137,6 @@ def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, 
     assert shares.shares["event weights"] == pytest.approx(1.0)
     assert sum(shares.shares.values()) == pytest.approx(1.0)
     assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5
-
-
-def test_the_control_arm_has_no_effect(scenario: Scenario) -> None:
-    with pytest.raises(WrongRequest, match="control arm"):
-        uncertainty(scenario, scenario.reference_arm)
 
 
 DRAWS = """schema: 1

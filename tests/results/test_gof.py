@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.goodness.comparison import FILE, GoodnessOfFit, read_gof
+from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.networks import Agreements, Span, StateFacts, compare, from_table, statistics_of
 
 CODES = ("AUS", "BEL", "CHN", "DEU")
@@ -123,35 +121,3 @@ def test_replications_that_sign_nothing_count() -> None:
     assert (years.sum(axis=1) == 0).sum() == 20 - len(of)
     with pytest.raises(ValueError, match="two replications"):
         compare(GROUND, SPAN, table(), simulated, 1)
-
-
-def test_states_are_told_a_year() -> None:
-    found = compare(GROUND, SPAN, table(), drawn(20, 7), 20)
-    row = next(one for one in found["states"] if one["state"] == "AUS")
-    assert row["observed"] == pytest.approx(3 / (671 / 365.25))
-    order = [abs(one["observed"] - one["mean"]) for one in found["states"]]
-    assert order == sorted(order, reverse=True)
-
-
-def test_the_file_comes_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    import json
-
-    found = compared(table(), drawn(20, 8), 20)
-    path = tmp_path / FILE
-    path.write_text(json.dumps(found.as_dict(simulated=True), allow_nan=False), encoding="utf-8")
-    back = read_gof(path)
-    assert back.as_dict(simulated=True) == found.as_dict(simulated=True)
-    tree = json.loads(path.read_text(encoding="utf-8"))
-    del tree["groups"]
-    path.write_text(json.dumps(tree), encoding="utf-8")
-    with pytest.raises(DataError, match="groups cannot be read"):
-        read_gof(path)
-
-
-def test_order_of_rows_changes_nothing() -> None:
-    simulated = drawn(20, 9)
-    mixed = simulated.where(np.random.default_rng(0).permutation(len(simulated)))
-    one, other = (compare(GROUND, SPAN, table(), made, 20) for made in (simulated, mixed))
-    assert [g["p"] for g in one["groups"]] == [g["p"] for g in other["groups"]]
-    turned = replace(table(), a=table().b, b=table().a)
-    assert compare(GROUND, SPAN, turned, simulated, 20)["p"] == one["p"]

@@ -168,11 +168,6 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     assert sums[1] == pytest.approx(10.0 * sums[0], rel=0.02)
 
 
-def test_the_digest_is_the_same_whatever_the_workers(tmp_path: Path) -> None:
-    found = scenario(tmp_path, WAR, **FACTORS)
-    assert len({run(found, runs=24, seed=5, workers=workers).digest for workers in (1, 2)}) == 1
-
-
 # --- the table ---------------------------------------------------------------------------------------
 
 
@@ -203,13 +198,3 @@ def test_refused_rows(tmp_path: Path, row: str, code: str) -> None:
     assert code in [one.code for one in errors], [one.text() for one in errors]
     found = next(one for one in errors if one.code == code)
     assert found.line >= text[: text.index("no_relations:")].count("\n") + 2
-
-
-def test_spells_that_meet_and_spells_of_other_kinds_are_accepted(tmp_path: Path) -> None:
-    rows = spell("XBE", "XDO", "war", ", until: 2025-02-01") + spell("XBE", "XDO", "war", ", from: 2025-02-01")
-    found = scenario(tmp_path, rows + spell("XDO", "XBE", "sanctions"))
-    assert [(row.a, row.kind) for row in found.no_relations] == [
-        ("XBE", "sanctions"),
-        ("XBE", "war"),
-        ("XBE", "war"),
-    ]

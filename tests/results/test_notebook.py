@@ -28,12 +28,6 @@ def result(scenario: bs.Scenario, folder: Path) -> bs.AnalysedResult:
     return bs.run(scenario, runs=6, out=folder)
 
 
-@pytest.fixture(scope="module")
-def drawn() -> bs.AnalysedResult:
-    plain = bs.load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")  # whose level is not solved for
-    return bs.run(plain, runs=2, draw_parameters="prior")
-
-
 def test_representations_are_short(scenario: bs.Scenario, result: bs.AnalysedResult) -> None:
     experiment = bs.load_experiment(ROOT / "experiments" / "smoke.yaml")
     for one in (scenario, result, experiment, bs.explain(result, "XCO-XDO"), bs.explain(result, run=1)):

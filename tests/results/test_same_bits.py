@@ -185,17 +185,6 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
         assert engines.simulated.consent.sum() > 0
 
 
-def test_a_study_by_agents_has_the_same_tables(uneven: Scenario) -> None:
-    worlds = compile_arms(uneven, (CONTROL, ARM))
-    agents = simulate_block(
-        worlds, 3, Block(0, 4), (CONTROL, ARM), options=BlockOptions(model="balance_sim:StateAgent")
-    )
-    engines = simulate_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
-    for arm in (CONTROL, ARM):
-        for name, values in filtered_columns(engines, arm).items():
-            np.testing.assert_allclose(filtered_columns(agents, arm)[name], values, atol=1e-12)
-
-
 def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
     """Agents that sign a dozen agreements a year each: past every margin, and no error."""
     plain = small(tmp_path, {})

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from balance_sim.scenario import Scenario, ScenarioError, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.arms import check_arms
-from balance_sim.scenario.checks import RULES, findings_in, rules_due
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
+from balance_sim.scenario.checks import RULES, findings_in
+from balance_sim.scenario.diagnostics import Mark, errors_in
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.reading import Places
-from balance_sim.scenario.schema import TERMS, SectionRow
+from balance_sim.scenario.schema import TERMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,17 +42,17 @@ def summit() -> Scenario:
 def codes_of_all_rules(scenario: Scenario) -> set[str]:
     """Codes of everything that is wrong with a scenario, in any arm, by every rule."""
     places = Places(Node({}, Mark("x", 1, 1)))
-    problems = Diagnostics([one.at(places) for one in findings_in(scenario, rules_due())])
-    check_arms(scenario, from_plain(scenario.arms).fields, places, problems)
-    return {one.code for one in errors_in(problems)}
+    problems = [places.problem(one) for one in findings_in(scenario)]
+    _, of_arms = check_arms(scenario, from_plain(scenario.arms).fields, places)
+    return {one.code for one in errors_in([*problems, *of_arms])}
 
 
 def leaves(scenario: Scenario) -> Iterator[str]:
     """Key paths of every value below the sections and mappings, and some that lead nowhere."""
     for head, section in SECTIONS.items():
-        fields = [name for name in section.model.model_fields if name not in section.keys]
+        fields = [name for name in section.model_fields if name not in section.KEYS]
         for row in getattr(scenario, head):
-            yield from (f"{head}.{section.name_of(row)}.{field}" for field in fields)
+            yield from (f"{row.path}.{field}" for field in fields)
     for head in ("kinds", "event_kinds"):
         for name, piece in getattr(scenario, head).items():
             yield from (f"{head}.{name}.{field}" for field in type(piece).model_fields)
@@ -91,44 +91,9 @@ def test_rules_that_are_not_asked_would_find_nothing(summit, data):
     assert with_values(changed, {}) == changed
 
 
-def test_every_rule_reads_paths_that_there_are(summit):
-    fields = {f"{head}.{name}" for head, section in SECTIONS.items() for name in section.model.model_fields}
-    fields |= set(type(summit).model_fields)
-    assert {read for rule in RULES for read in rule.reads.split()} <= fields
-    assert rules_due(frozenset({"parameters", "theory", "kinds", "frailties.factor"})) == ()
-    assert rules_due(frozenset({"event_kinds"})) and rules_due(frozenset({"events"}))
-
-
-def test_signals_that_fall_out_of_order_are_refused(summit):
-    with pytest.raises(ScenarioError, match="E219"):
-        with_values(summit, {"event_kinds.treaty.alignment": 1e-3})
-
-
-def test_an_arm_with_signals_of_its_own_is_asked_too():
-    """A base that is in order, and an arm that is not once the base has changed."""
-    scenario = load_scenario(SUMMIT)
-    half = scenario.arms["half"].model_copy(update={"set": {"event_kinds.treaty.alignment": 0.9}})
-    scenario = scenario.model_copy(update={"arms": {**scenario.arms, "half": half}})
-    with pytest.raises(ScenarioError, match=r"E219.*arms\.half"):
-        with_values(scenario, {"event_kinds.arms_or_basing.alignment": 1.0})
-
-
-def test_an_arm_and_what_it_bears_on_may_change_at_once(summit):
-    values = {
-        "arms.half.set.event_kinds.treaty.alignment": 1.9,
-        "event_kinds.arms_or_basing.alignment": 1.1,
-    }
-    changed = with_values(summit, values)
-    assert arm_scenario(changed, "half").event_kinds["treaty"].alignment == 1.9
-    with pytest.raises(ScenarioError, match="E219"):
-        with_values(summit, values | {"arms.half.set.event_kinds.treaty.alignment": 1.05})
-
-
-def test_an_arm_and_the_scenario_may_not_put_a_state_in_two_audiences(world):
-    world.edit("audiences:\n", "audiences:\n  east: {members: [CHN]}\n")
-    world.edit("events.summit.visibility: 0.5", "audiences.east.members: [CHN, RUS]")
-    with pytest.raises(ScenarioError, match="E306"):
-        with_values(world.load(), {"audiences.west.members": ["RUS"]})
+def test_every_rule_reads_parts_that_there_are(summit):
+    assert {part for rule in RULES for part in rule.reads} <= set(type(summit).model_fields)
+    assert not any(rule.reads & {"parameters", "theory", "kinds", "frailties"} for rule in RULES)
 
 
 # --- arms -------------------------------------------------------------------------------------------
@@ -189,11 +154,3 @@ def test_what_is_wrong_in_one_arm_alone_is_found_there(world, settings, code, pa
     assert not [one for one in world.check()[1] if one.code == code]
     world.edit("events.summit.visibility: 0.5", settings)
     assert [one.path for one in world.check()[1] if one.code == code] == [f"arms.half: {path}"]
-
-
-def test_rows_hold_nothing_that_can_change():
-    """So that a row may be told by its identity: `fingerprint.RecentResults` does."""
-    for section in SECTIONS.values():
-        assert issubclass(section.model, SectionRow)
-        for name, field in section.model.model_fields.items():
-            assert not any(sort in str(field.annotation) for sort in ("dict", "list", "set[", "Any")), name

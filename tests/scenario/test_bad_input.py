@@ -18,7 +18,6 @@ HALF = "half: {set: {events.summit.visibility: 0.5}}"
 # The error must stand on the line on which the replacement begins, plus `down`.
 CASES: list[tuple[str, str, str, str, int]] = [
     ("A summit of three", '"A \\0 summit"', "E007", "title", 0),
-    ("A summit of three", '"\\e[2J"', "E007", "title", 0),
     ("provocations:\n ", "provocations:\n\t", "E010", "", 1),
     ("A summit of three", '"A summit of three', "E010", "", 27),
     (TOP, "focal:summit\n", "E011", "", 0),
@@ -36,17 +35,12 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("principals: [CHN, RUS]", "participants: [CHN, RUS]", "E101", "events.summit.participants", 0),
     (TOP, TOP + "1: x\n", "E105", "1", 1),
     (TOP, TOP + "null: x\n", "E105", "null", 1),
-    ("beta: 0.2", 'beta: "0.2"', "E201", "parameters.beta", 0),
-    ("[30, 90, 365]", "[90.5]", "E201", "report.windows[0]", 0),
     ("beta: 0.2", "beta: true", "E201", "parameters.beta", 0),
-    ("[30, 90, 365]", "[0]", "E203", "report.windows[0]", 0),
     ("beta: 0.2", "beta: .nan", "E204", "parameters.beta", 0),
-    ("beta: 0.2", "beta: 1e999", "E204", "parameters.beta", 0),
     ("visibility: 1.0", "visibility: 1.2", "E203", "events.summit.visibility", 0),
     ("visibility: 1.0", "visibility: 50%", "E205", "events.summit.visibility", 0),
     ("beta: 0.2", "beta: 0,2", "E105", "parameters.2", 0),
     ("beta: 0.2", "beta: 1_000", "E206", "parameters.beta", 0),
-    ("beta: 0.2", "beta: 012", "E206", "parameters.beta", 0),
     ("beta: 0.2", "beta: ", "E207", "parameters.beta", 0),
     ("outside: [EGY, ETH]", "outside: [EGY, ]\ndisputes2:", "E101", "disputes2", 1),
     ("focal: summit", "focal: summit\nplugins: [artikel]", "E309", "plugins", 1),
@@ -56,7 +50,6 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("[CHN, RUS]", "[2, RUS]", "E303", "events.summit.principals[0]", 0),
     ("[EGY, ETH]", "[EGY, SUN]", "E304", "outside", 0),
     ("guests: [EGY]", "guests: [RUS]", "E306", "events.summit", 0),
-    ("[CHN, RUS]", "[CHN, RUS, CHN]", "E306", "events.summit.principals", 0),
     ("{a: JPN, b: CHN,", "{a: CHN, b: CHN,", "E306", "disputes.CHN-CHN", 0),
     ("  west:", "  east: {members: [JPN]}\n  west:", "E306", "audiences", 0),
     ("{a: JPN, b: CHN,", "{a: ITA, b: CHN,", "E307", "disputes.CHN-ITA.a", 0),
@@ -66,16 +59,12 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("{id: KOR, name", "{id: true, name", "E201", "states[5].id", 0),
     ("patrons: [USA]", "patrons: [KOR]", "E306", "states.KOR", -1),
     ("[EGY, ETH]", "[EGY, EGY]", "E015", "outside[1]", 0),
-    ("[EGY, ETH]", "[EGY, CHN]", "E306", "outside[1]", 0),
-    ("NATO: [USA", "FRA: [USA", "E015", "groups.FRA", 0),
-    ("EU: [FRA, DEU]", "EU: [FRA, NATO]", "E301", "groups.EU[1]", 0),
     ("latitude: 37.57, ", "", "E103", "states.KOR.latitude", 0),
     ("gdp_bn: 1870", "gdp_bn: 1870000000000", "E203", "states.KOR.gdp_bn", 0),
     ("gdp_bn: 1870,", "capability: 0.1, gdp_bn: 1870,", "E217", "states.KOR.capability", 0),
     ("gdp_bn: 1870, milex_bn: 47.6, population_m: 51.7, ", "", "E216", "states.KOR", 0),
     ("date: 2025-10-01", "date: 2027-10-01", "E203", "events.aid.date", 0),
     ("date: 2025-10-01", "date: 2026-02-30", "E209", "events.aid.date", 0),
-    ("date: 2025-10-01", "date: 24/11/2026", "E209", "events.aid.date", 0),
     ("end: 2026-09-03", "end: 2025-01-01", "E210", "end", 0),
     (TOP, TOP + "step_days: 0.001\n", "E203", "step_days", 1),
     ("kind: joint_summit", "kind: sumit", "E211", "events.summit.kind", 0),
@@ -84,12 +73,9 @@ CASES: list[tuple[str, str, str, str, int]] = [
     (TOP, TOP + "capability: {gdp: 0.4, milex: 0.4, population: 0.17}\n", "E213", "capability", 1),
     ("share: 0.2}", "share: 0.9}\n  - {state: JPN, partner: KOR, share: 0.2}", "E213", "trade.JPN-KOR.share", 1),
     (TOP, TOP + "event_kinds: {visit: {alignment: 0.05}}\n", "E219", "event_kinds.visit.alignment", 1),
-    (TOP, TOP + "event_kinds: {statement: {intent: -0.5}}\n", "E219", "event_kinds.visit.intent", 1),
     (TOP, TOP + "kinds: {mine: {depth: 0.3}}\n", "E103", "kinds.mine.calm", 1),
     ("statement: 0.5", "statment: 0.5", "E211", "audiences.west.attention.statment", 0),
     ("preset: balance_of_threat", "preset: balance_of_treat", "E211", "theory.preset", 0),
-    ("similarity: 0.4", "similarty: 0.4", "E101", "theory.weights.similarty", 0),
-    ("theory: {preset: balance_of_threat, weights: {similarity: 0.4}}", "theory: null_", "E201", "theory", 0),
     ("status: talks", "status: talking", "E211", "accords.jpn-kor-talks.status", 0),
     ("status: talks,", "status: talks, signed: 2025-06-01,", "E215", "accords.jpn-kor-talks.signed", 0),
     ("status: talks, opened: 2025-05-01", "status: signed, opened: 2025-05-01, signed: 2025-04-01", "E215", "accords.jpn-kor-talks.signed", 0),
@@ -109,35 +95,23 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("{id: reassurance,", "{id: aid,", "E015", "arms.reassured: events.aid.id", 0),
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {groups.EU: [FRA]}}", "E110", "arms.half.set.groups.EU", 0),
     ("question:", "q" * 900 + ":", "E101", "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq...", 0),
-    ("{id: aid,", "{id: ../aid,", "E106", "events.../aid.id", 0),
     ("{id: aid,", '{id: "<script>",', "E106", "events.<script>.id", 0),
-    ("  half:", "  a/b:", "E106", "arms.a/b", 0),
     ("A summit of three", '""', "E207", "title", 0),
     ("A summit of three", "x" * 10_001, "E203", "title", 0),
     ("tables/states.csv", "../../etc/passwd", "E501", "states[].table", 0),
-    ("tables/states.csv", "/etc/passwd", "E501", "states[].table", 0),
     (TOP, TOP + "extends: ../other.yaml\n", "E501", "extends", 1),
     (TOP, TOP + "extends: summit.yaml\n", "E502", "extends", 1),
     ("tables/states.csv", "tables/stats.csv", "E001", "states[].table", 0),
-    ("{table: tables/states.csv,", "{table: tables/states.csv, id: USA,", "E101", "states[].id", 0),
     ("outside: [EGY, ETH]", "outside: EGY", "E201", "outside", 0),
     ("outside: [EGY, ETH]", "outside: [EGY, null]", "E207", "outside[1]", 0),
     ("groups: {NATO", "groups: [NATO] #", "E201", "groups", 0),
-    ("{NATO: [USA, FRA]", "{NATO: [USA, USA]", "E015", "groups.NATO[1]", 0),
-    ("[CHN, RUS]", "[CHN, null]", "E207", "events.summit.principals[1]", 0),
     ("state: CHN, kind", "state: NATO, kind", "E307", "provocations.probing.state", 0),
-    ("arms:\n", "arms: 3\nnotes: >\n", "E201", "arms", 0),
     ("arms:\n", "arms:\n" + "".join(f"  a{n}: {{}}\n" for n in range(300)), "E022", "arms", 0),
     ("arms:\n", "arms: {}\nnotes: >\n", "E212", "arms", 0),
-    ("[30, 90, 365]", "[30, 30]", "E015", "report.windows", 0),
     ("[30, 90, 365]", "[]", "E212", "report.windows", 0),
-    ("groups: [NATO]}", "positions: {CHN-ITA: 0}}", "E107", "report.positions", 0),
     ("status: talks, opened: 2025-05-01", "status: ended, signed: 2001-01-01", "E103", "accords.jpn-kor-talks.ended", 0),
-    (TOP, TOP + "? [a]\n: 1\n", "E105", "", 1),
     (TOP, TOP + "kinds: {" + ", ".join(f"k{n}: {{}}" for n in range(301)) + "}\n", "E022", "kinds", 1),
-    ("audiences:\n  west: {members: [NATO, JPN, KOR], attention: {statement: 0.5}}", "audiences: 3", "E201", "audiences", 0),
     (TOP, TOP + "targets_alternatives: [{id: other, targets: [FRA], weight: 1.5, source: s}]\n", "E203", "targets_alternatives.other.weight", 1),
-    (TOP, TOP + "targets_alternatives: [{id: other, targets: [XXX], weight: 0.2, source: s}]\n", "E301", "targets_alternatives.other.targets[0]", 1),
 ]  # fmt: skip
 
 
@@ -215,11 +189,6 @@ def test_records_hold_what_the_text_says(world):
         "allowed": "",
         "suggestion": "did you mean `beta`?",
     }
-
-
-def test_an_error_in_the_file_is_not_repeated_for_every_arm(world):
-    found = world.edit("date: 2025-10-01", "date: 2027-10-01").errors()
-    assert [one.path for one in found] == ["events.aid.date"]
 
 
 def test_no_cascade_from_a_state_that_cannot_be_read(world):
@@ -356,11 +325,6 @@ def test_b72_set(world, settings, code, col):
     assert [(one.code, one.file) for one in found] == [(code, where)] and found[0].col == col, report(found)
 
 
-def test_theory_option(world):
-    (found,) = world.errors(theory="balance_of_treat")
-    assert (found.file, found.code) == ("--theory", "E211")
-
-
 # --- warnings ---------------------------------------------------------------------------------------
 
 WARNINGS = [
@@ -376,10 +340,6 @@ def test_worth_saying_and_no_reason_to_refuse(world, old, new, code):
     scenario, found = world.edit(old, new).check()
     assert scenario is not None, report(found)
     assert code in {one.code for one in found}, report(found)
-
-
-def test_the_world_itself_has_no_warning(world):
-    assert world.check()[1] == []
 
 
 def test_capabilities_that_are_all_nought(tmp_path):

@@ -130,13 +130,3 @@ def test_whatever_does_not_fit_is_refused(copy: Path, old: str, new: str, code: 
     assert any(
         one.code.startswith(code) and said in one.message and one.file.endswith("calibration.yaml") for one in found
     ), found
-
-
-def test_no_file_and_no_calibration(copy: Path) -> None:
-    text = copy.read_text()
-    calibration(copy).unlink()
-    (error,) = errors(copy)
-    assert (error.code, error.path) == ("E001", "calibration")
-    start = text.index("calibration: ")
-    copy.write_text(text[:start] + "calibration: null\n" + text[text.index("\n", start) + 1 :])
-    assert load_scenario(copy).frailties == ()

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from balance_sim.scenario import value_at, with_values
-from balance_sim.scenario.fingerprint import canonical
+from balance_sim.scenario.fingerprint import _said, canonical
 
 
 def test_rows_in_any_order(world):
@@ -66,3 +66,12 @@ def test_every_value_is_content(world, path):
 
 def test_canonical_form():
     assert canonical({1: (1, True, None, "x")}) == {"1": [1.0, True, None, "x"]}
+
+
+def test_fields_that_say_nothing_leave_the_number_as_it_was(world):
+    before = world.load()
+    silent = {"parameters.effort_reaction": 0.0, "parameters.spread_near": 0.0}
+    assert with_values(before, silent).sha256 == before.sha256
+    for row in (before.theory, *before.arms.values()):
+        assert {"signal_cost", "changes"}.isdisjoint(_said(row))
+    assert with_values(before, {"parameters.spread_near": 0.1}).sha256 != before.sha256

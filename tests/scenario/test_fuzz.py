@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 DATA = Path(__file__).parent / "data"
 TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")
 STATES = (DATA / "tables" / "states.csv").read_bytes()
-KEYS = [*TOP, *(name for section in SECTIONS.values() for name in section.model.model_fields)]
+KEYS = [*TOP, *(name for section in SECTIONS.values() for name in section.model_fields)]
 EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -68,33 +68,10 @@ values = st.recursive(
 
 
 @QUICK
-@given(value=st.dictionaries(st.sampled_from(TOP) | st.text(max_size=5), values, max_size=12))
-def test_arbitrary_yaml_of_any_shape(folder, value):
-    outcome(folder, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
-
-
-@QUICK
 @given(key=st.sampled_from(TOP), value=values)
 def test_a_valid_file_with_one_section_of_any_shape(folder, key, value):
     tree = {name: yaml.safe_load(TEXT)[name] for name in yaml.safe_load(TEXT) if name != key}
     outcome(folder, yaml.safe_dump({**tree, key: value}, allow_unicode=True).encode("utf-8", "replace"))
-
-
-@QUICK
-@given(at=st.integers(0, len(TEXT) - 1), byte=st.integers(0, 255))
-def test_a_valid_file_with_one_byte_changed(folder, at, byte):
-    data = bytearray(TEXT.encode())
-    data[at] = byte
-    outcome(folder, bytes(data))
-
-
-@QUICK
-@given(
-    at=st.integers(0, len(TEXT)),
-    junk=st.sampled_from([": ", "- ", "[", "}", "\n", "\t", "'", "#", ",", "&a ", "!"]),
-)
-def test_a_valid_file_with_something_put_in(folder, at, junk):
-    outcome(folder, (TEXT[:at] + junk + TEXT[at:]).encode())
 
 
 # --- one mutation, on a line we know ------------------------------------------------------------------
@@ -111,19 +88,6 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 LEAVES = [node for node in walk(ROOT) if not isinstance(node.value, dict | list)]
-NAMED_BY_THE_USER = {"groups", "audiences", "arms"}
-
-
-def _keys(node: Node, above: str = "") -> Iterator[tuple[str, Node]]:
-    for name, child in node.fields.items():
-        if above not in NAMED_BY_THE_USER:
-            yield name, child
-        yield from _keys(child, name)
-    for child in node.items:
-        yield from _keys(child)
-
-
-PLACES = list(_keys(ROOT))
 
 
 def replaced(line: int, col: int, old: str, new: str) -> bytes:
@@ -148,25 +112,6 @@ def test_a_value_replaced_is_reported_on_its_line(folder, leaf, junk):
     assert leaf.mark.line in {one.line for one in errors}, report(errors)
 
 
-@QUICK
-@given(place=st.sampled_from(PLACES), ending=st.sampled_from(["zz", "_", "é", " x"]))
-def test_a_key_misspelt_is_reported_on_its_line(folder, place, ending):
-    name, node = place
-    errors = outcome(folder, replaced(node.at.line, node.at.col, name, name + ending))
-    assert node.at.line in {one.line for one in errors}, report(errors)
-
-
-@QUICK
-@given(place=st.sampled_from(PLACES))
-def test_a_key_given_twice_is_reported_on_its_line(folder, place):
-    name, node = place
-    on_its_own = LINES[node.at.line - 1].lstrip().startswith(f"{name}:")
-    on_its_own = on_its_own and not LINES[node.at.line - 2].endswith(",")
-    twice = f"{name}: 1\n{' ' * (node.at.col - 1)}{name}" if on_its_own else f"{name}: 1, {name}"
-    errors = outcome(folder, replaced(node.at.line, node.at.col, name, twice))
-    assert "E014" in {one.code for one in errors if one.line in (node.at.line, node.at.line + 1)}, report(errors)
-
-
 # --- tables -------------------------------------------------------------------------------------------
 
 
@@ -183,14 +128,6 @@ def with_table(folder: Path, data: bytes) -> list[Diagnostic]:
 @given(data=st.binary(max_size=200))
 def test_a_table_of_arbitrary_bytes(folder, data):
     with_table(folder, data)
-
-
-@QUICK
-@given(at=st.integers(0, len(STATES) - 1), byte=st.integers(0, 255))
-def test_a_table_with_one_byte_changed(folder, at, byte):
-    data = bytearray(STATES)
-    data[at] = byte
-    with_table(folder, bytes(data))
 
 
 CELLS = [
@@ -238,9 +175,3 @@ def test_any_value_at_any_path(folder, path, value):
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip()
     scenario, found = check_scenario(folder / "summit.yaml", set=[f"{'.'.join(path)}={text}"])
     assert (scenario is None) == any(not one.is_warning for one in found), report(found)
-
-
-def test_no_control_character_in_a_suggestion(folder):
-    """Found by the test above: a name that stands in the file came back unescaped."""
-    data = TEXT.replace("NATO", "N\tATO", 1).encode()
-    assert any("`N\\tATO`" in one.suggestion for one in outcome(folder, data))

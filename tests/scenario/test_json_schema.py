@@ -73,15 +73,6 @@ def test_what_is_shipped_fits(kind, file):
     assert fits(content(file.read_text()), SCHEMAS[kind], SCHEMAS[kind])
 
 
-def test_a_file_that_extends_another_gives_parts_alone():
-    part = "schema: 1\nextends: other.yaml\nevents:\n  - {id: summit, visibility: 0.5}\n"
-    assert fits(content(part), SCHEMA)
-    assert not fits(content(part.replace("extends: other.yaml\n", "")), SCHEMA)
-    assert not fits(content(part.replace("id: summit, ", "")), SCHEMA)
-    added = "arms: {b: {add: [{id: pledge, date: 2025-01-01}]}}\n"
-    assert not fits(content(part + added), SCHEMA)
-
-
 def keys() -> list[tuple[str, str, str, Any]]:
     """Kind of file, definition, key and what the schema says of it, of all three schemas."""
     return [

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario import check_scenario
-from balance_sim.scenario.experiment import check_experiment
 
 FIVE = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
 
@@ -22,11 +21,8 @@ def suggestions(*settings: str) -> list[str]:
     [
         ("summit.visibility", "events.summit.visibility"),
         ("events.summit.visibilty", "events.summit.visibility"),
-        ("beta", "parameters.beta"),
-        ("weights.common_threat", "theory.weights.common_threat"),
         ("comon_threat", "theory.weights.common_threat"),
         ("XAR-XCO.rivalry", "disputes.XAR-XCO.rivalry"),
-        ("window", "report.windows"),
         ("base_rte", "base_rate"),
     ],
 )
@@ -45,11 +41,3 @@ def test_a_field_of_several_rows_lists_the_few_with_the_focal_event_first():
 @pytest.mark.parametrize("written", ["qqq", "qqq.zzz", "calibration.file", "events.summit.id"])
 def test_nothing_is_invented(written):
     assert "`" not in "".join(suggestions(written)) or written.startswith("events.summit")
-
-
-def test_factors_of_an_experiment_are_answered_alike(tmp_path):
-    (tmp_path / FIVE.name).write_bytes(FIVE.read_bytes())
-    file = tmp_path / "wrong.yaml"
-    file.write_text(f"schema: 1\nscenario: {FIVE.name}\nruns: 2\nfactors: {{summit.visibility: [0, 1]}}\n")
-    _, problems = check_experiment(file)
-    assert [(one.code, one.suggestion) for one in problems] == [("E401", "did you mean `events.summit.visibility`?")]

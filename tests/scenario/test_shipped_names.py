@@ -53,14 +53,6 @@ def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
     assert code == 0 and said.startswith(f"{name}: ok"), said
 
 
-def test_commands_of_plans_take_a_bare_name(empty: Path) -> None:
-    """Asked for what it lacks, `hindcast` has found the file and its kind."""
-    code, _, told = invoke("evidence", "hindcast", "hindcast_dcad", "--data", "nowhere")
-    assert code == 4 and "hindcast_dcad" not in told and "nowhere" in told
-    code, _, told = invoke("evidence", "cases", "smoke")
-    assert code == 4 and "this is an experiment, not a plan of cases" in told
-
-
 def test_an_experiment_of_ones_own_may_name_a_shipped_scenario(empty: Path) -> None:
     text = "schema: 1\nscenario: solomon_2022\nfactors: {parameters.beta: [0.2, 0.4]}\nruns: 2\n"
     (empty / "mine.yaml").write_text(text)
@@ -79,22 +71,6 @@ def test_a_file_here_comes_first(empty: Path) -> None:
     assert Sources("solomon_2022").path == Path("solomon_2022.yaml")
 
 
-def test_only_a_bare_name_is_sought_among_what_is_shipped() -> None:
-    for written in ("elsewhere/solomon_2022", "./solomon_2022", "solomon_2022.yml"):
-        (found,) = check_scenario(written)[1]
-        assert found.code == "E001" and found.suggestion == "did you mean `solomon_2022`?", found.text()
-
-
-def test_what_is_written_of_a_shipped_scenario_stays_out_of_the_package(empty: Path) -> None:
-    """Of a path beside it as before; of a bare name that the package has, here."""
-    assert Sources("solomon_2022").home() == Path()
-    assert Sources(ROOT / "scenarios" / "solomon_2022.yaml").home() == ROOT / "scenarios" / "solomon_2022"
-    (empty / "mine.yaml").write_text("schema: 1\n")
-    assert Sources("mine").home() == Path()
-    (empty / "mine").mkdir()
-    assert Sources("mine.yaml").home() == Path("mine")
-
-
 WHAT_IF = (
     'schema: 1\nextends: solomon_2022\ntitle: "Solomon, half as visible"\nevents: [{id: signal, visibility: 0.5}]\n'
 )
@@ -110,12 +86,6 @@ def test_a_file_in_any_folder_extends_a_shipped_scenario_by_its_name(empty: Path
     assert Path(mine.folder) / mine.posterior.draws == Path(below.folder) / below.posterior.draws
     (empty / "mine.yaml").write_text(WHAT_IF.replace("solomon_2022", "solomon_2022.yaml"), encoding="utf-8")
     assert load_scenario("mine.yaml").sha256 == mine.sha256
-
-
-def test_a_file_beside_it_comes_before_the_shipped_one(empty: Path) -> None:
-    (empty / "mine.yaml").write_text(WHAT_IF.replace("signal", "summit"), encoding="utf-8")
-    shutil.copy(SMOKE, empty / "solomon_2022.yaml")
-    assert load_scenario("mine.yaml").codes == load_scenario(SMOKE).codes
 
 
 @pytest.mark.parametrize(

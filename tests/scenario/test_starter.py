@@ -18,14 +18,6 @@ def test_it_checks_without_a_warning(tmp_path):
     assert events == [{"speech"}, {"speech", "summit"}]
 
 
-def test_a_base_rate_that_is_given_is_stated(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(new_scenario("mine", 1.5))
-    scenario, found = check_scenario(path)
-    assert scenario is not None and found == []
-    assert scenario.base_rate == 1.5
-
-
 def test_its_event_has_an_effect_through_its_targets(tmp_path):
     """Aimed at nobody the summit would change a sixtieth of it, by the picture of two states that have a treaty."""
     path = tmp_path / "mine.yaml"

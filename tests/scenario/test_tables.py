@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from balance_sim.scenario import seal
 from balance_sim.scenario.actors import of_cow_number
 from balance_sim.scenario.diagnostics import report
-from balance_sim.scenario.tables import csv_rows
 
 DATA = Path(__file__).parent / "data"
 
@@ -124,11 +122,6 @@ def test_sealing_writes_each_sha256_that_is_missing(world):
     assert world.load().sha256 == world.write(sealed).load().sha256
 
 
-def test_rows_know_the_line_on_which_they_begin():
-    rows = [*csv_rows('a,b\n\n"1\n2",3\n4,5', "x.csv", "states")]
-    assert [(mark.line, cells) for mark, cells in rows] == [(1, ["a", "b"]), (3, ["1\n2", "3"]), (5, ["4", "5"])]
-
-
 def test_blank_lines_and_any_line_ends_are_harmless(world):
     before = world.load().sha256
     text = "\n".join(["", HEADER, "", FIRST + "\r", "   ", *REST, "", ""])
@@ -156,12 +149,6 @@ def test_no_table_at_all(world, data, code):
     assert code in {one.code for one in found}, report(found)
 
 
-def test_a_long_cell_is_refused_whatever_limit_another_reader_has_set(world):
-    shipped = csv.field_size_limit(1 << 27)  # of the whole process
-    test_no_table_at_all(world, *next(t[1:] for t in TABLES if t[0] == "one long cell"))
-    assert csv.field_size_limit(shipped) == 1 << 27
-
-
 def test_a_table_too_large(world):
     (world.folder / "tables" / "states.csv").write_bytes(b"id\n" + b"#" * (8 << 20))
     (found,) = world.errors()
@@ -181,14 +168,6 @@ def test_b71_another_digest_than_the_one_declared(world):
     assert (found.code, found.path) == ("E610", "states[].sha256")
     assert found.line == world.line_of("{table: tables/states.csv")
     assert hashlib.sha256(path.read_bytes()).hexdigest() in found.suggestion
-
-
-def test_five_errors_of_one_column_are_printed_then_a_count(world):
-    rows = "".join(f"x{n},USA,JPN,access,n,2001-01-0{n},,9,signed,day,\n" for n in range(1, 10))
-    world.table("accords", "usa-kor", rows + "usa-kor")
-    printed = report(world.errors())
-    assert printed.count("error[E201]") == 5
-    assert "4 more [E201] in column 8" in printed
 
 
 def test_inline_items_and_a_table_give_the_same(world):
@@ -227,13 +206,3 @@ def test_cow_numbers_are_read(world):
     text = (world.folder / "tables" / "accords.csv").read_text()
     world.table("accords", as_published(text, "ccode1", "ccode2"))
     assert world.load().sha256 == before.sha256
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "code"),
-    [("710,", "7100,", "E303"), ("710,", "CHN,", "E303"), ("740,", "710,", "E015"), ("710,", "265,", "E304")],
-)
-def test_cow_numbers_are_read_as_strictly(world, old, new, code):
-    world.table("states", as_published(STATES, "ccode"))
-    found = world.table("states", old, new).errors()
-    assert code in {one.code for one in found}, report(found)

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.responses import responses_of, sorted_out
-from balance_sim.evidence.cases.tables import case_named, read_cases_plan
+from balance_sim.evidence.cases.tables import case_named
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario
 from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
-PLAN = ROOT / "experiments" / "cases.yaml"
 CASES = {
     "tripartite_1940": "TRIPARTITE1940",
     "sinosov_1950": "SINOSOV1950",
@@ -118,13 +117,6 @@ def test_japan_in_1950_is_no_member_and_its_capability_is_an_old_one():
     assert "Capability of JPN is that of 1945." in scenario.notes
     japan = next(state for state in scenario.states if state.id == "JPN")
     assert japan.ideal_point is None
-
-
-def test_the_plan_names_all_five():
-    plan = read_cases_plan(PLAN)
-    assert [case.scenario.stem for case in plan.cases] == [*CASES, "beijing_2025"]
-    assert [case.case for case in plan.cases] == [*CASES.values(), None]
-    assert all(case.scenario.is_file() for case in plan.cases) and plan.responses.is_file()
 
 
 def test_a_case_is_written_once_and_never_overwritten(tmp_path, monkeypatch):

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.cli import main
 from balance_sim.effects.compare import ComparedSide
 from balance_sim.effects.run import run
 from balance_sim.scenario import with_values
-from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.comparison import Comparison, agreement_rows, dyad_rows
 from balance_sim.show.figures import figures_of, fitting, words_of
 from balance_sim.show.figures.comparison import studies_table
 from balance_sim.show.report import report_html
 from balance_sim.stats.intervals import paired_interval
 from balance_sim.study.result import Result
-from balance_sim.study.sweep import sweep
-from click.testing import CliRunner
 from studies import SCENARIO, alike, four_runs
 
 
@@ -88,42 +83,3 @@ def test_the_report_of_a_comparison(folders: list[str]) -> None:
     path = f"inputs.events.{SCENARIO.focal}.visibility"
     assert f'<th scope="row">{path}</th><td>1.0</td><td>0.0</td>' in text
     assert len(text.encode()) < 600 * 1024
-
-
-def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    for part in Path(folders[0]).iterdir():
-        (tmp_path / "real" / part.name).symlink_to(part)
-    named = (tmp_path / "real").rename(tmp_path / "b | $x_{$\n<b>")
-    both = Comparison.of([folders[1], str(named)])
-    assert both.names == ("unseen", "b | $x_{$ <b>")
-    text = report_html(both)
-    assert "b | $x_{$ &lt;b&gt;" in text and "$x_{$ <b>" not in text
-    experiment = load_experiment("experiments/smoke.yaml")
-    sweep(experiment, out=tmp_path / "s")
-    with pytest.raises(WrongRequest, match="name a point"):
-        Comparison.of([folders[0], folders[1], str(tmp_path / "s")])
-    with pytest.raises(WrongRequest, match="two results folders or more"):
-        Comparison.of([folders[0]])
-    of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
-    pair = of_sweeps.comparison
-    assert pair is not None and not fitting(of_sweeps)
-    names = [row[0] for row in agreement_rows(pair.outcomes, of_sweeps.titles)]
-    assert "point 0: The summit takes place" in names
-
-
-def test_from_the_command_line(folders: list[str], tmp_path: Path) -> None:
-    runner = CliRunner()
-    done = runner.invoke(main, ["report", *folders])
-    assert done.exit_code == 0, done.output
-    assert Path(done.output.strip()) == Path(folders[1]) / "comparison" / "report.html"
-    assert Path(done.output.strip()).read_text(encoding="utf-8").startswith("<!doctype html>")
-    done = runner.invoke(main, ["plot", *folders, "studies", "--out", str(tmp_path)])
-    assert done.exit_code == 0, done.output
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["studies.png", "studies.svg"]
-    done = runner.invoke(main, ["plot", folders[0], "nowhere"])
-    assert done.exit_code == 2
-    assert "no figure `nowhere`" in done.output
-    done = runner.invoke(main, ["report", f"{folders[0]}:with"])
-    assert done.exit_code == 2
-    assert "give the folder, or two sides to compare" in done.output

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import FIGURES, fitting
-from balance_sim.show.figures.counts import draw_fan, fan_effects_table, fan_table
-from balance_sim.show.figures.dyads import draw_dyads, dyads_table
-from balance_sim.show.figures.effects import arms_table, draw_arms
-from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, readable
+from balance_sim.show.figures.style import OTHERS, SCALE, contrast_with_white, readable
 from balance_sim.show.plots import save_figures
-from balance_sim.show.save import figure_bytes
-from studies import CASES, four_runs
+from studies import CASES
 
 from matplotlib.figure import Figure  # isort: skip
 from matplotlib.text import Text  # isort: skip
@@ -63,27 +56,6 @@ def hidden_tick_labels(figure: Figure) -> set[int]:
     return kept - drawn
 
 
-def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
-    figure = Figure(figsize=(12, 12))
-    grid = figure.subplots(3, 2)
-    result = four_runs()
-    assert draw_fan(fan_table(result), fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
-    assert draw_arms(arms_table(result), ax=grid[0, 1]) is figure
-    assert draw_dyads(dyads_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
-    assert figure.get_suptitle() == ""
-    assert "None of 2 arms shows a detectable effect" in grid[0, 1].get_title(loc="left")
-
-
-def test_drawing_leaves_the_users_settings_alone() -> None:
-    import matplotlib as mpl
-
-    with mpl.rc_context({"font.size": 23.0, "font.family": ["serif"], "svg.hashsalt": "mine"}):
-        mine = figure_bytes(FIGURES["arms"].draw(four_runs()), "svg")
-        assert mpl.rcParams["font.size"] == 23.0
-        assert mpl.rcParams["svg.hashsalt"] == "mine"
-    assert mine == figure_bytes(FIGURES["arms"].draw(four_runs()), "svg")
-
-
 def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
     from matplotlib.colors import to_rgb
 
@@ -95,11 +67,6 @@ def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
     assert SCALE[[at for at, _ in SCALE].index(0.5)][1] == "#FFFFFF"  # zero is white
 
 
-def test_labels_are_spread_in_order() -> None:
-    assert apart([1.0, 1.0, 5.0, 1.1], gap=1.0) == [1.0, 2.0, 5.0, 3.0]
-    assert apart([3.0, 1.0], gap=1.0) == [3.0, 1.0]
-
-
 def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
     """Some of them; all, and by two processes: the next test."""
     names = list(dict.fromkeys(["fan", *list(fitting(CASES["250 runs"]()))[::4]]))
@@ -109,37 +76,6 @@ def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
         assert one.read_bytes() == other.read_bytes()
     assert {p.name for p in (tmp_path / "a" / "figures").iterdir()} == {p.name for p in first}
     assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "fan.svg").read_bytes()
-
-
-@pytest.mark.long  # in every run: a run with figures, the same bytes elsewhere, test_report
-def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
-    """In a process of its own whose HOME cannot be written: the same bytes, and no file left behind."""
-    home, temporary, out = (tmp_path / name for name in ("home", "tmp", "out"))
-    for folder in (home, temporary, out):
-        folder.mkdir()
-    home.chmod(0o555)
-    code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
-        "from studies import four_runs\nfrom balance_sim.show.plots import save_figures\n"
-        "save_figures(four_runs(), pathlib.Path(sys.argv[2]))\n"
-    )
-    keep = {
-        k: v for k, v in os.environ.items() if k not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DISPLAY")
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent), str(out)],
-        env=keep | {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONHASHSEED": "5"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert not list(home.iterdir())
-    assert not list(temporary.iterdir())
-    here = save_figures(four_runs(), tmp_path / "here")
-    assert [p.name for p in here] == [f"{n}.{k}" for n in fitting(four_runs()) for k in ("png", "svg")]
-    assert {p.name: digest(p) for p in here} == {p.name: digest(p) for p in (out / "figures").iterdir()}
 
 
 def digest(path: Path) -> str:

@@ -11,9 +11,7 @@ import pytest
 from balance_sim.effects.explain.timeline import tell
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.atlas import layout_of
-from balance_sim.show.plots import plot
 from balance_sim.show.replay import map_content, replay_of, typical_run
 from balance_sim.show.report import map_of
 from studies import four_runs
@@ -70,11 +68,3 @@ def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:
     assert len(json.loads(content["data"])["entries"]) == len(found["entries"])
     page = map_of(result)
     assert page.count('<li><time datetime="') == len(found["entries"])  # read without a script too
-
-
-def test_a_notebook_shows_a_figure(result: AnalysedResult) -> None:
-    figure = plot(result, "arms")
-    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
-    assert plot(result, outcome="accords_all_300").get_suptitle()
-    with pytest.raises(WrongRequest, match="did you mean `arms`"):
-        plot(result, "arm")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from balance_sim.cli import main
@@ -20,7 +19,7 @@ from balance_sim.evidence.forecast.scored_files import ScoredForecasts
 from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
 from click.testing import CliRunner
-from forecasts import hindcast_document, way
+from forecasts import hindcast_document
 
 
 def written(document: object, folder: Path) -> Path:
@@ -77,31 +76,6 @@ def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int
     assert " nan" not in report_html(scored).lower()
 
 
-def test_the_report_of_a_hindcast(scored: ScoredForecasts) -> None:
-    text = report_html(scored)
-    assert "A &lt;b&gt;trial&lt;/b&gt;" in text and "<b>trial" not in text
-    assert text.count("<img") == 2 and "<script" not in text
-    assert "one left out" in text and "d.csv" in text
-    assert '<th scope="row">size</th><td class="n">0.5</td><td class="n">0.1</td>' in text
-
-
-def test_the_json_of_score_is_taken_too(tmp_path: Path) -> None:
-    scores, bins = way(20)
-    document = {"frozen": None, "first": "2000-01-01", "last": "2001-12-31", **scores, "calibration": bins}
-    path = tmp_path / "s.json"
-    path.write_text(json.dumps(document | {"reference": "share that made one, in hindsight"}), encoding="utf-8")
-    done = CliRunner().invoke(main, ["report", str(path)])
-    assert done.exit_code == 0, done.output
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "share that made one, in hindsight" in text
-    done = CliRunner().invoke(main, ["plot", str(path), "reliability"])
-    assert done.exit_code == 0, done.output
-    assert sorted(one.name for one in (tmp_path / "figures").iterdir()) == [
-        "reliability.png",
-        "reliability.svg",
-    ]
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -115,22 +89,3 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=r"no document of scores|not a document of scores"):
         read(path)
     assert CliRunner().invoke(main, ["report", str(path)]).exit_code == 4
-
-
-@pytest.mark.parametrize(
-    ("keys", "value"),
-    [
-        (("about", "plan"), 3),
-        (("about", "log_skill_by_year"), {"one_year_ahead": [1]}),
-        (("about", "calibration", "one_year_ahead", 0, "happened"), "many"),
-        (("one_year_ahead", "model", "log_skill_ci95"), None),
-    ],
-)
-def test_what_a_report_could_not_read_is_refused(tmp_path: Path, keys: tuple[str | int, ...], value: object) -> None:
-    document = hindcast_document()
-    at: Any = document
-    for key in keys[:-1]:
-        at = at[key]
-    at[keys[-1]] = value
-    with pytest.raises(DataError, match="not a document of scores"):
-        read(written(document, tmp_path))

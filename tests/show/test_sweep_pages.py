@@ -19,7 +19,6 @@ from balance_sim.show.figures.sweeps import (
     factor_spreads,
     factors_table,
     factors_title,
-    headline_effects,
     indices_table,
     indices_title,
 )
@@ -54,12 +53,6 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     assert part["effect"].to_dict() == effects.to_dict()
     means = part.groupby("value")["effect"].mean()
     assert factor_spreads(table)["parameters.beta"] == pytest.approx(means.max() - means.min())
-
-
-def test_no_visibility_no_effect(swept: SweepResult) -> None:
-    """Of an event nobody sees nothing follows: both points at visibility 0 are exactly zero."""
-    effects = headline_effects(swept).set_index("events.summit.visibility")["effect"]
-    assert len(effects) == 6 and effects.loc[0].tolist() == [0.0, 0.0]
 
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
@@ -105,10 +98,6 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         np.testing.assert_array_equal(drawn[names].to_numpy(float), row[names].to_numpy(float))
         assert np.isnan(drawn[f"{name}_lo"])  # eight samples are too few
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
-
-
-def test_a_sampled_design_has_indices(sampled: SweepResult) -> None:
-    assert set(fitting(sampled)) == {"factors", "indices"}
 
 
 def test_of_many_factors_those_that_matter_have_a_panel() -> None:

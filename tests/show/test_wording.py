@@ -12,7 +12,6 @@ from balance_sim.show.wording import (
     interval,
     number,
     percent,
-    printable,
     signed,
     within,
 )
@@ -61,10 +60,6 @@ def test_no_negative_zero_and_a_dash_for_what_is_missing() -> None:
 )
 def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> None:
     assert percent(share) == words
-
-
-def test_terminal_escapes_are_not_printed() -> None:
-    assert printable("a\x1b[31mb\n c") == "a [31mb c"
 
 
 @pytest.mark.parametrize(

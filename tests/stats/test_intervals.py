@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-from importlib import import_module
-
 import numpy as np
 import pytest
 from balance_sim.stats.intervals import (
@@ -19,28 +16,6 @@ from balance_sim.stats.intervals import (
     t_quantile,
     welch,
 )
-
-MODULES = (
-    "balance_sim.stats.lags",
-    "balance_sim.stats.intervals",
-    "balance_sim.effects.expected",
-    "balance_sim.study.recorder",
-    "balance_sim.study.tables",
-    "balance_sim.effects.result",
-    "balance_sim.study.estimates",
-    "balance_sim.study.result",
-    "balance_sim.study.filtered",
-    "balance_sim.study.outcomes",
-)
-WITH_EXAMPLES = {"balance_sim.stats.lags", "balance_sim.stats.intervals", "balance_sim.study.tables"}
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_in_docstrings_run(name: str) -> None:
-    module = import_module(name)
-    found = doctest.testmod(module, extraglobs={"np": np})
-    assert found.failed == 0
-    assert found.attempted > 0 or name not in WITH_EXAMPLES
 
 
 def test_students_t_as_in_the_printed_table() -> None:

@@ -55,16 +55,6 @@ def test_another_life_has_another_key(values: dict[str, Any]) -> None:
     assert reference_key(with_values(SCENARIO, values)) != reference_key(SCENARIO)
 
 
-def test_where_the_focal_event_stays_its_visibility_counts() -> None:
-    kept = SCENARIO.arms["no_parade"].model_copy(update={"drop": ()})
-    scenario = SCENARIO.model_copy(update={"arms": SCENARIO.arms | {"no_parade": kept}})
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    events = tuple(
-        event.model_copy(update={"visibility": 0.3}) if event is focal else event for event in scenario.events
-    )
-    assert reference_key(scenario.model_copy(update={"events": events})) != reference_key(scenario)
-
-
 def test_an_arm_alone_is_the_arm_among_others() -> None:
     """But for what compares it with its twin in the reference arm, and for agreements that are not new."""
     whole = simulate_block(compile_arms(SCENARIO, ARMS), 1, Block(0, RUNS), ARMS)

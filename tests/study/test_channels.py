@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.effects.channels import Channels, channels_of
 from balance_sim.effects.expected_effect import expected_effect
-from balance_sim.scenario import Scenario, load_scenario, with_values
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario import Scenario, load_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 OUTCOME = "accords_counter_365"
@@ -69,13 +68,6 @@ def test_what_the_arm_changes_besides_is_the_rest(found: Channels) -> None:
     assert parts(found, "parade_and_doubt")["rest"] > 0.15
 
 
-def test_an_event_that_nobody_sees_has_no_channels(beijing: Scenario) -> None:
-    unseen = with_values(beijing, {"events.parade.visibility": 0.0})
-    arms = ("no_parade", "parade")
-    table = channels_of(unseen, arms).table
-    assert (table[["picture", "threat", "rest", "total"]] == 0).all(axis=None)
-
-
 @pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])
 def test_the_historical_cases_have_channels(name: str) -> None:
     effect = expected_effect(load_scenario(SCENARIOS / f"{name}.yaml"))
@@ -84,13 +76,6 @@ def test_the_historical_cases_have_channels(name: str) -> None:
     assert effect.channels["picture"] + effect.channels["threat"] + effect.channels["rest"] == pytest.approx(
         effect.channels["total"]
     )
-
-
-def test_the_effect_of_no_arm_is_refused(beijing: Scenario) -> None:
-    with pytest.raises(WrongRequest, match="control arm"):
-        expected_effect(beijing, "no_parade")
-    with pytest.raises(WrongRequest, match="unknown arm"):
-        expected_effect(beijing, "parad")
 
 
 def test_dyads_sum_to_the_effect(beijing: Scenario) -> None:

@@ -14,7 +14,6 @@ from balance_sim.archive.package import package
 from balance_sim.archive.reproduce import read_archive, reproduce
 from balance_sim.archive.verify import verify
 from balance_sim.article.mechanisms import measured
-from balance_sim.cli import main
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -36,17 +35,10 @@ from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.shards import digest_of
 from balance_sim.study.sweep import sweep
-from click.testing import CliRunner
 
 BEIJING = "scenarios/beijing_2025.yaml"
 INDIA_TOO = "events.parade.principals=[CHN,RUS,PRK,IND]"
 OTHERS = {"events.summit.principals": ("XAR", "XCO")}
-
-
-def invoke(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(main, [str(word) for word in words])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +83,9 @@ def test_a_table_that_is_none_is_refused(small: Scenario, change) -> None:
     change(said)
     with pytest.raises(
         ValueError,
-        match=r"not the table|twice|keys are|host: .*should|groups: .*should|wars\.0\.1: .*required",
+        match=r"not the table|valid dictionary|match pattern|required",
     ):
         Classes.read(said)
-
-
-def test_of_the_starting_scenario(small: Scenario) -> None:
-    """Arden and Belmar meet; with Arden Corvia and Dorn have quarrels, and Elland has none with anybody."""
-    table = classes_of(small)
-    assert (table.participants, table.host) == (("XAR", "XBE"), "XAR")
-    assert {"XCO", "XDO"} <= {*table.threatened}
-    assert sorted(table.list_of) == list(small.codes)
 
 
 # --- what carries it -------------------------------------------------------------------------------------------------
@@ -113,12 +97,6 @@ def test_no_setting_moves_a_class(shipped: Scenario, setting: str) -> None:
     assert changed.sha256 != shipped.sha256
     assert classes_of(changed) == classes_of(shipped)
     assert classes_of(changed.counted_as(None)) != classes_of(shipped) or "date" in setting
-
-
-def test_what_it_was_would_have_been_another(shipped: Scenario) -> None:
-    """The check above is not empty: 72 of 1,225 dyads change class if the changed scenario is its own yardstick."""
-    changed = load_scenario(BEIJING, set=[INDIA_TOO]).counted_as(None)
-    assert len(classes_of(shipped).unlike(classes_of(changed))) == 72
 
 
 def test_no_theory_moves_a_class(shipped: Scenario) -> None:
@@ -135,23 +113,6 @@ def test_copies_pickles_values_and_arms_keep_it(small: Scenario) -> None:
     for one in (changed, twice, by_hand, pickle.loads(pickle.dumps(twice)), arm_scenario(twice, "summit")):
         assert classes_of(one) == table
         assert classes_of(one.counted_as(None)) != table
-
-
-def test_it_is_no_part_of_the_content(small: Scenario) -> None:
-    changed = with_values(small, OTHERS)
-    own = changed.counted_as(None)
-    assert changed == own
-    assert changed.model_dump() == own.model_dump()
-    assert with_values(changed, {}).sha256 == with_values(own, {}).sha256 == changed.sha256
-
-
-def test_a_file_that_extends_another_is_as_written_itself(tmp_path: Path, lab) -> None:
-    path = lab.folder / "mine.yaml"
-    path.write_text(
-        "extends: small.yaml\nevents:\n"
-        "  - {id: summit, date: 2025-02-10, kind: joint_summit, principals: [XAR, XCO], host: XAR, visibility: 1.0}\n"
-    )
-    assert classes_of(load_scenario(path)).participants == ("XAR", "XCO")
 
 
 def test_states_that_a_change_brings_in_are_refused(lab) -> None:
@@ -255,13 +216,6 @@ def test_a_sweep_over_participants_has_one_table(lab) -> None:
     assert (wide.nunique(dropna=False) == 1).all()
 
 
-def test_the_settings_of_an_experiment_are_changes(lab) -> None:
-    lab.edit("factors:\n", "set: {'events.summit.principals': [XAR, XCO]}\nfactors:\n")
-    experiment = load_experiment(lab.path)
-    assert classes_of(experiment.scenario) == classes_of(lab.scenario)
-    assert classes_of(experiment.scenario.counted_as(None)).participants == ("XAR", "XCO")
-
-
 # --- results folders -------------------------------------------------------------------------------------------------
 
 
@@ -296,15 +250,3 @@ def test_a_changed_table_is_found(small: Scenario, tmp_path: Path) -> None:
     forged = replace(classes_of(small), threatened=tuple(table["threatened"]), others=tuple(table["others"]))
     write_manifest(out, manifest | {"classes": forged.as_dict()})
     assert verify(out).damage
-
-
-def test_a_table_without_a_state_of_the_scenario_is_refused(small: Scenario, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    run(small, 2, 1, out=out)
-    read = read_manifest(out)
-    assert read is not None
-    manifest = read.plain()
-    short = replace(classes_of(small), others=classes_of(small).others[1:], threatened=())
-    write_manifest(out, manifest | {"classes": short.as_dict()})
-    with pytest.raises(StoreDamaged, match="states that its class table lacks"):
-        open_result(out)

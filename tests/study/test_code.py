@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from pathlib import Path
 
 import balance_sim as bs
 import pytest
+from balance_sim.archive.verify import verify
 from balance_sim.model.own import fingerprint
 from balance_sim.model.own.fingerprint import CodeDiffers, CodeFingerprint, code_fingerprint, packed
 from balance_sim.scenario.errors import WrongRequest
@@ -71,17 +73,37 @@ def test_an_edited_module_is_refused_by_the_folder_and_by_who_has_it_loaded(
     bs.run(small, 4, 1, out=lab.folder / "out", outcomes="mine")
     (made,) = Store(lab.folder / "out").manifest().versions
     (mine / f"{name}.py").write_text((mine / f"{name}.py").read_text() + "# edited\n")
-    with pytest.raises(CodeDiffers, match=rf"{name} was edited after it was imported: {made.own_code[name][:12]}"):
+    with pytest.raises(CodeDiffers, match=rf"{name} \w+, not {made.own_code[name][:12]}.*edited after it was imported"):
         bs.run(small, 4, 1, outcomes="mine")
     forget(monkeypatch)
     with pytest.raises(WrongRequest, match=rf"code: {name} {made.own_code[name][:12]} there"):
         bs.run(small, 8, 1, out=lab.folder / "out", outcomes="mine")
 
 
+def test_a_package_edited_since_it_was_loaded_is_refused_where_more_of_it_may_load(mine: Path, monkeypatch) -> None:
+    """A worker that has taken one study, and loads another module of the package for the next."""
+    payload = packed({"any": "job"}, ["mine:signed"])
+    monkeypatch.setattr(fingerprint, "_package_sha256", lambda: "e" * 64)
+    with pytest.raises(CodeDiffers, match=r"balance_sim e{12}, not \w{12}"):
+        pickle.loads(payload)
+
+
+def test_a_repair_is_one_only_where_replications_failed(lab, mine: Path, monkeypatch) -> None:
+    lab.edit("runs: 24", "runs: 2")
+    where = bs.Where(outcomes="mine")
+    bs.sweep(lab.path, out=lab.folder / "out", where=where)
+    (mine / "helper.py").write_text(HELPER.format(times=2))
+    forget(monkeypatch)
+    with pytest.raises(WrongRequest, match="code: helper"):
+        bs.sweep(lab.path, out=lab.folder / "out", where=where, retry_failed=True)
+    with pytest.raises(CodeDiffers, match="helper"):
+        verify(lab.folder / "out")
+
+
 @pytest.mark.slow
 def test_a_local_worker_with_other_rules_under_the_same_version_refuses(lab, monkeypatch) -> None:
     """The driver's package is another one than that on disk, which the worker loads."""
-    monkeypatch.setattr(fingerprint, "_loaded_package_sha256", lambda: "f" * 64)
+    monkeypatch.setattr(fingerprint, "LOADED_PACKAGE", "f" * 64)
     with pytest.raises(CodeDiffers, match=r"a worker has other code.*balance_sim \w{12}, not f{12}"):
         bs.run(lab.scenario, 8, 1, run_timeout=60.0)
 
@@ -142,15 +164,13 @@ def test_a_dask_worker_that_holds_a_module_as_it_was_refuses(lab, mine: Path, cl
     assert code_fingerprint(["mine"]).modules["helper"][:12] in str(caught.value)
     (mine / "helper.py").write_text(HELPER.format(times=1))
     forget(monkeypatch)
-    monkeypatch.setattr(fingerprint, "_loaded_package_sha256", lambda: "f" * 64)
+    monkeypatch.setattr(fingerprint, "LOADED_PACKAGE", "f" * 64)
     with pytest.raises(CodeDiffers, match=r"not f{12}"):
         bs.sweep(lab.path, out=lab.folder / "c", where=where)
     client.close()
 
 
 def test_a_job_that_is_unpacked_where_the_code_is_another_one_is_refused(mine: Path, monkeypatch) -> None:
-    import pickle
-
     payload = packed({"any": "job"}, ["mine:signed"])
     assert pickle.loads(payload) == {"any": "job"}
     (mine / "mine.py").write_text(MINE.format(plus=1))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from math import factorial
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.effects.direct import Along, StepOfArm, along_control
+from balance_sim.effects.direct import StepOfArm
 from balance_sim.effects.explain import explain, explained
 from balance_sim.effects.explain.attribution import (
     GROUPS,
@@ -30,7 +28,7 @@ from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Opportunities, Thinning, World
-from balance_sim.model.engine import begin, filtered, perceive, simulate
+from balance_sim.model.engine import begin, perceive, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
@@ -47,11 +45,9 @@ from balance_sim.model.willingness import (
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
-from balance_sim.show.explain import dyad_answer
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import shapley
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.result import Result
 from balance_sim.study.scene import focal_roles
 from click.testing import CliRunner
@@ -158,70 +154,6 @@ def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attributi
     assert (found.worth[:, 0] == 0).all()
     table = found.table.set_index("group")
     assert table.loc["patron", ["value", "mcse", "lo", "hi", "alone", "last"]].tolist() == [0] * 6
-
-
-def test_each_coalition_is_that_of_accounts_put_together_term_by_term(worlds: Worlds, found: Attribution) -> None:
-    """Worked out the long way, and the same with the two sides' terms exchanged, which must differ."""
-    coalitions = (0, 1, 2, 9, 22, 31)
-    right = long_way(worlds, coalitions, swap=False)
-    np.testing.assert_allclose(found.worth[:, coalitions], right, rtol=0, atol=1e-12)
-    wrong = long_way(worlds, coalitions, swap=True)
-    assert abs(found.worth[:, 2] - wrong[:, 2]).max() > 1e-6
-
-
-def levels(worlds: Worlds, along: Along, consents: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Filtered counter-agreements within a year of the control arm's replications, with other consent in its place."""
-    cast, world = focal_roles(worlds), worlds.reference
-    windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(world.grid[-1]))
-    prospect = prospect_of(worlds, along.opportunities, windows)
-    out = []
-    for opens in consents:
-        simulated = type(along.control)(along.control.agreements, opens, along.control.hastened)
-        of = FilteredSums(world, along.opportunities, simulated, prospect, windows, cast.direction, RUNS)
-        out.append(filtered_outcomes(of)["accords_counter_365"])
-    return out
-
-
-def long_way(worlds: Worlds, coalitions: Sequence[int], *, swap: bool) -> np.ndarray:
-    """(R, coalitions) added to the control arm's outcome; swap: the arm's terms go to the other side."""
-    names, steps, own = list(GROUPS), [], []
-
-    def look(seen: StepOfArm) -> None:
-        run, dyad, kind = (
-            of[seen.rows] for of in (seen.opportunities.run, seen.opportunities.dyad, seen.opportunities.kind)
-        )
-        first, second = worlds.reference.first[dyad], worlds.reference.second[dyad]
-        sides = [
-            account(Prospects(seen.world, worlds.baseline, seen.view, seen.state, run, ego, alter, kind))
-            for ego, alter in ((first, second), (second, first))
-        ]
-        if seen.world.arm == ARM:
-            own[:] = sides[::-1] if swap else sides
-            return
-        if seen.view.step == 0:
-            steps.clear()
-        opens = []
-        for coalition in coalitions:
-            live = {t for k, name in enumerate(names) if coalition >> k & 1 for t in GROUPS[name]}
-            both = np.stack(
-                [
-                    consent(summed(theirs | {t: mine[t] for t in live if t in mine}))
-                    for mine, theirs in zip(own, sides, strict=True)
-                ],
-                axis=1,
-            )
-            opens.append(filtered(seen.world, seen.opportunities, seen.thin, seen.state, seen.rows, both))
-        steps.append((seen.rows, opens))
-
-    along = along_control(worlds, SEED, np.arange(RUNS, dtype=np.uint64), (ARM,), look)
-    consents = [along.control.consent]
-    for place in range(len(coalitions)):
-        whole = np.zeros(len(along.opportunities.day))
-        for rows, opens in steps:
-            whole[rows] = opens[place]
-        consents.append(whole)
-    control, *others = levels(worlds, along, consents)
-    return np.stack([other - control for other in others], axis=1)
 
 
 def test_mixed_willingness_worked_out_by_hand() -> None:
@@ -335,14 +267,6 @@ def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
     return {"bandwagon": fear, "common_threat": overlap / math.sqrt(balances)}
 
 
-def test_batches_change_nothing(result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch) -> None:
-    again = attribute(result, runs=5)
-    monkeypatch.setattr("balance_sim.effects.explain.attribution.batch_runs", lambda states: 2)
-    cut = attribute(result, runs=5)
-    np.testing.assert_array_equal(cut.worth, again.worth)
-    np.testing.assert_array_equal(cut.worth, found.worth[:5])
-
-
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
     other = replace(result, seed=SEED + 1)
     with pytest.raises(StoreDamaged, match="run 0 of no_parade comes out otherwise than in the results"):
@@ -388,24 +312,6 @@ def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Res
         values = dict(zip(rows["part"], rows["arm"], strict=True))
         levels.add(values[DRAWN])
     assert len(levels) == 2 and 0.0 not in levels
-
-
-def test_a_dyad_signs_in_as_many_replications_as_are_stored_and_is_answered_by_name(result: Result) -> None:
-    dyad = explain_dyads(result, [("AUS", "JPN")], runs=2)[0]
-    lines, signing = list(dyad_answer(dyad, result.scenario, 80)), dyad.signing
-    assert max(map(len, lines)) <= 80 and not re.search(r"\b(AUS|JPN|CHN)\b", "\n".join(lines))
-    assert f"in {signing.arm} of {RUNS} " in " ".join(lines)
-    made = result.agreements[(result.agreements["a"] == "AUS") & (result.agreements["b"] == "JPN")]
-    for arm, count in ((ARM, signing.arm), (REFERENCE, signing.control)):
-        signed = {
-            row["run"]
-            for row in made[made["arm"] == arm].to_dict("records")
-            if row["origin"] in ("new", "talks", "assumed")
-            and result.scenario.kinds[row["kind"]].security
-            and row["signed"] is not None
-            and 1 <= (row["signed"] - date(2025, 9, 3)).days <= 365
-        }
-        assert len(signed) == count
 
 
 def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:
@@ -454,16 +360,6 @@ def test_talks_open_where_both_probabilities_exceed_what_they_need(told: Timelin
         assert opens[told.reference] == (entry.mark != "arm only")
         parted += entry.mark != "both"
     assert parted, "talks open alike in both arms: nothing was tested"
-
-
-def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(result: Result, told: Timeline) -> None:
-    marked = [entry.label for entry in told.entries if entry.what == "event" and entry.mark == "arm only"]
-    assert len(marked) == 1
-    last = told.focal.toordinal() + result.window
-    signed = [e for e in told.entries if e.what == "signed" and e.direction == "counter"]
-    signed = [e for e in signed if e.origin in ("new", "assumed", "talks") and result.scenario.kinds[e.kind].security]
-    mine = [e for e in signed if e.mark != "reference only" and told.focal < e.date and e.date.toordinal() <= last]
-    assert len(mine) == told.value
 
 
 @pytest.mark.parametrize(

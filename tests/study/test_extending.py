@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,14 +10,11 @@ from pathlib import Path
 
 import balance_sim as bs
 import pytest
-from balance_sim.cli import main
 from balance_sim.model.own import events, terms
 from balance_sim.model.own import modules as plugins
-from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FEW = {"run": ["--runs", "2", "--workers", "1", "--no-figures"], "explain": ["--runs", "2"]}
 
 
 @pytest.fixture
@@ -51,15 +47,3 @@ def test_files_of_the_page_give_results(page: list[str]) -> None:
     assert bs.run(with_term, runs=2, terms="languages").digest != plain.digest
     assert bs.run(bs.load_scenario("embargo.yaml"), runs=2, terms="acts").digest != plain.digest
     assert bs.run(bs.load_scenario("what_if.yaml"), runs=1, model="cautious:Aloof").runs == 1
-
-
-@pytest.mark.long
-def test_commands_of_the_page(page: list[str]) -> None:
-    for line in page:
-        _, command, *words = shlex.split(line)
-        if "--runs" in words:
-            del words[(at := words.index("--runs")) : at + 2]
-        done = CliRunner().invoke(main, [command, *words, *FEW.get(command, [])], catch_exceptions=False)
-        assert done.exit_code == 0, f"{line}\n{done.output}"
-    assert sum(" run " in line for line in page) >= 5
-    assert "own_corvia_signs" in Path("with_outcome/summary.json").read_text(encoding="utf-8")

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pytest
-from balance_sim.study import frames
 from balance_sim.study.frames import Outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,32 +51,3 @@ def test_rows_are_those_of_all_blocks_sorted(cuts: list[int], failed: set[int], 
     for arm in found.arms:
         rows = expected[expected["arm"] == arm].set_index("run")["y_1"]
         pd.testing.assert_series_equal(found.of(arm, "y_1"), rows, check_index_type=False)
-
-
-def test_no_rows_at_all() -> None:
-    frame = Outcomes(lambda some: iter(())).frame()
-    assert list(frame.columns) == ["run", "arm"] and frame.empty
-
-
-@pytest.mark.parametrize("held", [0, 1 << 30])
-def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One column at a time, of which two are held, or all at once: the same frames, whatever is asked first."""
-    monkeypatch.setattr(frames, "CACHED_BYTES", held)
-    names = [f"x_{number}" for number in range(5)]
-    rng = np.random.default_rng(1)
-    whole = [
-        pa.table({"run": [first, first + 1] * 2, "arm": ["b"] * 2 + ["a"] * 2} | {n: rng.normal(size=4) for n in names})
-        for first in (0, 2, 4)
-    ]
-
-    def tables(some: Sequence[str] | None) -> Iterator[pa.Table]:
-        yield from (one if some is None else one.select(["run", "arm", *some]) for one in whole)
-
-    found = Outcomes(tables)
-    assert (found.names, found.runs, found.arms) == (names, 6, ["a", "b"])
-    expected = pa.concat_tables(whole).to_pandas().astype({"run": np.int32})
-    expected = expected.sort_values(["arm", "run"], ignore_index=True)
-    for asked in (["x_4"], ["x_1", "x_3"], [], ["x_0"], names, ["x_2"]):
-        pd.testing.assert_frame_equal(found.frame(*asked), expected[["run", "arm", *asked]], check_dtype=False)
-    with pytest.raises(KeyError):
-        found.frame("y_0")

@@ -86,17 +86,3 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab) -> None:
             ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
             assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
     assert "balance-sim sweep exp.yaml --out" in ended.output
-
-
-@pytest.mark.usefixtures("few_figures")
-def test_a_run_with_nothing_to_do_draws_nothing_again(lab) -> None:
-    """Until its report is gone."""
-    words = ["run", "small.yaml", "--runs", "2", "--workers", "1", "--out", "r"]
-    assert lab.ask(*words).returncode == 0
-    page = lab.folder / "r" / "report.html"
-    made = page.stat().st_mtime_ns
-    assert lab.ask(*words).returncode == 0
-    assert page.stat().st_mtime_ns == made
-    page.unlink()
-    assert lab.ask(*words).returncode == 0
-    assert page.is_file()

@@ -14,8 +14,7 @@ from balance_sim.evidence.goodness.networks import Agreements, Span, facts_of, n
 from balance_sim.evidence.goodness.residuals import poisson_p, residuals_of, spread_out, uniform
 from balance_sim.evidence.goodness.set_back import FOCAL, known_on, own_span, set_back
 from balance_sim.evidence.goodness.statistics import lies_among
-from balance_sim.evidence.goodness.study import goodness_of_fit, span_asked
-from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.evidence.goodness.study import goodness_of_fit
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Agreement, Calibration
@@ -82,13 +81,6 @@ def test_what_was_known_on_a_day(dates: dict[str, object], status: str | None) -
         assert all(day is None or day < DAY for day in later)
 
 
-def test_no_date_that_was_fixed_later_is_known() -> None:
-    fixed = agreement(signed=date(2021, 1, 1), status="signed", scheduled_in_force=date(2023, 1, 1))
-    known = known_on(fixed, DAY)
-    assert known is not None
-    assert (known.status, known.scheduled_in_force) == ("signed", None)
-
-
 def test_beijing_set_back_to_2022() -> None:
     scenario = load_scenario(BEIJING)
     span = own_span(scenario)
@@ -111,14 +103,6 @@ def test_an_agreement_of_the_record_can_change_nothing_before_it_is_signed() -> 
     blind = scenario.model_copy(update={"accords": tuple(cut)}).counted_as(None)
     made = [run(set_back(one, span), runs=2, seed=3).agreements for one in (scenario, blind)]
     assert made[0].equals(made[1])
-
-
-def test_spans_that_are_refused() -> None:
-    scenario = load_scenario(BEIJING)
-    assert span_asked(scenario, None, None, ahead=True) == Span(scenario.start, scenario.end)
-    for first, stop in ((date(2023, 1, 1), date(2022, 1, 1)), (date(2025, 1, 1), date(2026, 1, 1))):
-        with pytest.raises(WrongRequest, match=r"span|within"):
-            span_asked(scenario, first, stop, ahead=False)
 
 
 # Residuals ------------------------------------------------------------------------------------------------------------
@@ -336,11 +320,3 @@ def test_size_on_beijings_own_data() -> None:
             hits = [lies_among(unlike[name][1][k], vectors[name][1][200:328]).p <= 0.05 for k in runs]
             print(name, np.mean(hits))
             assert np.mean(hits) > 0.5, name
-
-
-def test_the_grid_of_a_scenario_set_back_is_cut_at_its_events() -> None:
-    past = set_back(load_scenario(BEIJING), own_span(load_scenario(BEIJING)))
-    grid = time_grid(past, [past])
-    world = compile_world(past, past.reference_arm, grid, focal_day(past))
-    days = {(event.date - past.start).days for event in past.events}
-    assert days <= {*world.grid.tolist()}

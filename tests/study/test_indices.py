@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
-from balance_sim.effects.sensitivity import _notes, _without_ends
 from balance_sim.stats.indices import morris_effects, sobol_indices, variance_split
 from balance_sim.stats.intervals import drawn_interval, runs_wanted
 from balance_sim.study.points import morris_rows, sobol_rows
@@ -129,14 +127,6 @@ def test_the_split_of_the_variance_is_unbiased_with_and_without_shared_seeds(sha
     assert np.var(y.mean(axis=1), ddof=1) > 0
 
 
-def test_points_that_differ_in_nothing_but_luck_have_no_share():
-    y = np.random.default_rng(7).normal(0, 1, (500, 10))
-    found = variance_split(y)
-    assert found.share.low < 0.01
-    assert abs(found.share.value) < 0.03
-    assert found.chance.value == pytest.approx(1.0, abs=0.06)
-
-
 def test_four_times_the_runs_for_half_the_width():
     y = np.tile(np.array([[1.0, 3.0] * 50]), (3, 1))  # none is zero, so the interval is Student's
     found = runs_wanted(y, precision=0.1)
@@ -160,13 +150,6 @@ def test_the_runs_wanted_are_those_of_the_interval_that_is_reported():
     assert runs_wanted(none, 0.01)["half_width"] == 0.0
 
 
-def test_four_trajectories_give_no_interval_of_sigma():
-    before, after = np.zeros((4, 1, 3)), np.arange(12.0).reshape(4, 1, 3)
-    found = morris_effects(before, after, np.ones((4, 1)))
-    assert np.isnan([found.sigma[0].low, found.sigma[0].high]).all() and found.sigma[0].value > 0
-    assert np.isfinite([found.mu[0].low, found.mu_star[0].low]).all()
-
-
 def test_bonetts_interval_of_a_spread_by_hand():
     # Effects 0 to 5, no noise: variance 3.5, mean trimmed by int(6 / 2.83) = 2 from each end is 2.5, kurtosis
     # 6 * 88.375 / 17.5^2 = 1.7314, a third of the way to 9: 4.1543. c = 6 / (6 - 1.959964) = 1.485135; error
@@ -175,19 +158,6 @@ def test_bonetts_interval_of_a_spread_by_hand():
     found = morris_effects(np.zeros((6, 1, 1)), effect[:, None, None], np.ones((6, 1))).sigma[0]
     assert found.value == pytest.approx(np.sqrt(3.5))
     assert (found.low**2, found.high**2) == pytest.approx((0.198800, 135.9103), rel=1e-4)
-
-
-def test_what_is_said_of_one_run_a_point_and_of_runs_that_tell_nothing():
-    indices = pd.DataFrame({"total": [0.4, 0.1], "total_lo": [0.2, np.nan], "total_hi": [0.6, np.nan], "samples": 64})
-    alone, several = (pd.DataFrame({"runs": [runs], "points": [64]}) for runs in (1, 20))
-    assert _without_ends(indices)[["total_lo", "total_hi"]].isna().all(axis=None)
-    assert _without_ends(indices)["total"].tolist() == [0.4, 0.1]
-    assert _notes("sobol", indices, alone) == [
-        "one run a point: its noise counts as effect, and the indices have no intervals"
-    ]
-    (said,) = _notes("sobol", indices, several)
-    assert said.startswith("1 of 2 rows of indices have no interval: the runs of a point are too few to tell")
-    assert _notes("sobol", indices.fillna(0.0), several) == []
 
 
 def test_noise_that_all_trajectories_share_moves_mu_and_leaves_sigma():

@@ -121,21 +121,3 @@ def test_the_command_its_folder_and_what_cannot_be_told_of_it(path: Path, tmp_pa
     assert str(result.draws).startswith("posterior:")
     refused = CliRunner().invoke(main, ["explain", str(folder), "--run", "1"])
     assert refused.exit_code != 0 and "--draws fitted" in refused.stderr
-
-
-def test_draws_from_the_shipped_fit_change_the_digest(path: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "fitted"
-    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out", str(folder)]
-    done = CliRunner().invoke(main, [*words, "--draws", "fitted"], catch_exceptions=False)
-    assert done.exit_code == 0
-    assert bs.open_result(folder).digest != bs.run(load_scenario(path), runs=4, seed=1).digest
-
-
-def test_a_package_of_it_is_reproduced(path: Path, tmp_path: Path) -> None:
-    folder, archive = tmp_path / "study", tmp_path / "study.zip"
-    words = ["run", str(path), "--runs", "2", "--workers", "1", "--no-figures", "--out", str(folder)]
-    assert CliRunner().invoke(main, [*words, "--draws", "posterior"], catch_exceptions=False).exit_code == 0
-    packed = CliRunner().invoke(main, ["package", str(folder), "--out", str(archive)])
-    assert packed.exit_code == 0, packed.output
-    again = CliRunner().invoke(main, ["reproduce", str(archive), "--workers", "1"])
-    assert again.exit_code == 0, again.output

@@ -9,10 +9,8 @@ from typing import Any
 
 import balance_sim as bs
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from balance_sim.cli import main
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import figures_of
 from balance_sim.show.report.pages import page_of
 from click.testing import CliRunner
@@ -75,25 +73,6 @@ def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
     assert other.exit_code == 2 and "own_outcomes" in other.stderr
 
 
-def test_a_sweep_has_them_at_every_point(mine: str, lab: Any) -> None:
-    Path("small.yaml").write_text(lab.scenario_path.read_text(encoding="utf-8"), encoding="utf-8")
-    Path("exp.yaml").write_text(lab.path.read_text(encoding="utf-8"), encoding="utf-8")
-    done = ask("sweep", "exp.yaml", "--workers", "1", "--out", "s", "--outcomes", mine)
-    assert done.exit_code == 0, done.output
-    assert all("own_first_at_all" in pq.read_schema(shard).names for shard in Path("s", "runs").iterdir())
-
-
-def test_functions_of_this_process_are_measured_in_it_alone() -> None:
-    scenario = bs.load_scenario(SMALL)
-    with_own = bs.run(scenario, runs=6, outcomes={"twice": lambda history: 2 * history.outcomes["accords_all_300"]})
-    frame = with_own.outcomes
-    np.testing.assert_array_equal(frame["own_twice"], 2 * frame["accords_all_300"])
-    with pytest.raises(WrongRequest, match="defined in no module"):
-        bs.run(scenario, runs=2, workers=2, outcomes={"twice": lambda history: history.count([])})
-    with pytest.raises(WrongRequest, match="letters, digits and _"):
-        bs.run(scenario, runs=2, outcomes={"a b": lambda history: history.count([])})
-
-
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -140,26 +119,3 @@ def test_a_function_that_gives_no_column_is_refused_before_anything_is_simulated
     assert done.exit_code == 4 and not Path("a").exists()
     assert f"{mine}.py:{line}:1: error[E310] outcome `wrong`: " in done.stderr and said in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_where_every_replication_fails_the_reason_and_what_was_written_are_said(mine: str) -> None:
-    code = "def late(history):\n    if history.arm == 'summit':\n        raise ValueError('no luck')\n"
-    Path(f"{mine}.py").write_text(f"{code}    return history.count([])\n", encoding="utf-8")
-    done = ask("run", SMALL, "--runs", "2", "--outcomes", mine, "--workers", "1", "--out", "a")
-    told = " ".join(done.stdout.split())
-    assert done.exit_code == 3 and "outcome `late`: ends in ValueError: no luck" in told
-    assert f"Replication 0: ScenarioError: {mine}.py:3:1:" in told and "report.html" not in told
-    named = told.rpartition("Manifest, ")[2].partition(":")[0].split(" and ")
-    assert named == ["summary.json", "failed.json"] and all(Path("a", name).is_file() for name in named)
-    assert not Path("a/report.html").exists()
-
-
-def test_what_a_function_does_to_its_history_reaches_no_other_function(mine: str) -> None:
-    """Of two that run one after the other, the first takes its frame apart; what is masked is missing."""
-    code = "import numpy as np\n\n\ndef a(history):\n    made = history.agreements\n    made['new'] = False\n"
-    code += "    return np.ma.masked_all(len(history.runs))\n\n\ndef b(history):\n"
-    Path(f"{mine}.py").write_text(code + "    return history.count(history.agreements['new'])\n", encoding="utf-8")
-    words = ["run", SMALL, "--runs", "20", "--no-figures", "--workers", "1"]
-    assert ask(*words, "--outcomes", mine, "--out", "a").exit_code == 0
-    found = bs.open_result("a").outcomes
-    assert found["own_a"].isna().all() and found["own_b"].sum() > 0

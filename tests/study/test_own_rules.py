@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import balance_sim as bs
-import numpy as np
 import pytest
 from balance_sim.archive.reproduce import AllowedCode, job_of
 from balance_sim.cli import main
@@ -211,54 +210,7 @@ def test_what_a_term_must_not_give_is_told_with_its_line(mine: str, name: str, l
     assert done.stderr.startswith(f"{mine}.py:{line}:1: error[E310] theory.weights.own_{name}: ")
 
 
-def test_a_kind_gives_the_same_rows_each_time(mine: str) -> None:
-    code = "import itertools\nimport balance_sim as bs\n\nnumbers = itertools.count()\n\n\n@bs.event_kind\n"
-    code += "def fickle(event):\n    yield 'reliability', 'XAR', next(numbers)\n"
-    Path(f"{mine}.py").write_text(code, encoding="utf-8")
-    with_kind("own_fickle")
-    done = ask("run", "own_fickle.yaml", "--runs", "2", "--out", "a", "--terms", mine)
-    assert done.exit_code == 4 and "gives other rows when asked again" in done.stderr
-
-
 def test_what_a_kind_must_not_give(mine: str) -> None:
     with_kind("own_short")
     done = ask("run", "own_short.yaml", "--runs", "2", "--out", "a", "--terms", mine)
     assert done.exit_code == 4 and "of event `summit` the function gives ('intent', 'XAR', 1.0)" in done.stderr
-
-
-def test_a_kind_of_ones_own_is_of_events_alone(mine: str) -> None:
-    with_kind("own_plain")
-    row = "\nprovocations: [{id: drills, state: XAR, kind: own_plain, targets: [XCO], rate: 2}]\ngroups:"
-    text = Path("own_plain.yaml").read_text(encoding="utf-8").replace("\ngroups:", row, 1)
-    Path("own_plain.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(ScenarioError, match="those are of events alone"):
-        bs.run(bs.load_scenario("own_plain.yaml"), runs=1, terms=mine)
-
-
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        ("x = 1", "it has no term and no kind of event"),
-        ("import balance_sim as bs\n@bs.term('a b')\ndef f(now): return 0\n", "a name is letters, digits and _"),
-        ("import balance_sim as bs\n@bs.term(between=(1, 0))\ndef f(now): return 0\n", "the least first"),
-        ("raise SystemExit(3)", "cannot be imported"),
-    ],
-)
-def test_a_module_without_rules_is_a_wrong_request(mine: str, code: str, said: str) -> None:
-    Path(f"{mine}.py").write_text(code, encoding="utf-8")
-    done = ask("run", str(SMALL), "--runs", "2", "--terms", mine, "--out", "a")
-    assert done.exit_code == 2 and said in done.stderr and "Traceback" not in done.stderr
-
-
-def test_functions_of_this_process_stay_in_it(mine: str) -> None:
-    def of_here(now: bs.Situation) -> np.ndarray:
-        return np.ones((5, 5))
-
-    of_here.__module__ = "__main__"
-    bs.term(of_here)
-    scenario = small(own_of_here=1.0)
-    assert bs.run(scenario, runs=2).runs == 2
-    with pytest.raises(WrongRequest, match="defined in no module"):
-        bs.run(scenario, runs=2, out="a")
-    with pytest.raises(ValueError, match="two terms are named `of_here`"):
-        bs.term("of_here")(lambda now: 0.0)

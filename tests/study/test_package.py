@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from balance_sim.archive import members, reproduce
-from balance_sim.archive.members import BadArchive, unzipped, zipped
-from balance_sim.archive.package import Package, data_sets_of, files_of, package, with_papers
+from balance_sim.archive import members
+from balance_sim.archive.members import unzipped, zipped
+from balance_sim.archive.package import Package, files_of, package, with_papers
 from balance_sim.archive.reproduce import PAPERS, read_archive
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
@@ -135,30 +135,6 @@ def test_no_path_of_this_machine_is_in_it(place: Path, kind: str) -> None:
         for part in (str(place), str(Path.home()), place.name):
             assert part not in text, name
         assert not re.search(r"(?<![\w.])/(home|root|tmp|work|Users|usr)/", text), name
-
-
-def test_the_readme_has_the_sections_that_data_editors_ask_for(place: Path, kind: str) -> None:
-    """The headings of the template of the Social Science Data Editors, version 1.1."""
-    text = unzipped(place / f"{kind}.zip")["README.md"].decode()
-    headings = re.findall(r"^#{2,3} (.+)$", text, re.MULTILINE)
-    wanted = [
-        "Overview", "Data Availability and Provenance Statements", "Statement about Rights", "License for Data",
-        "Summary of Availability", "Details on each Data Source", "Dataset list", "Computational requirements",
-        "Software Requirements", "Controlled Randomness", "Memory, Runtime, Storage Requirements",
-        "Description of programs/code", "License for Code", "Instructions to Replicators",
-        "List of tables and programs", "References",
-    ]  # fmt: skip
-    assert [one for one in headings if one in wanted] == wanted
-    digest = json.loads((place / kind / "summary.json").read_text())["digest"]
-    for words in (digest, "Apache License 2.0", "seed is", "balance-sim reproduce ARCHIVE.zip"):
-        assert words in text
-
-
-def test_data_sets_are_cited_with_their_terms() -> None:
-    beijing = load_scenario(Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml")
-    found = {one["name"]: one for one in data_sets_of(beijing)}
-    assert {"World Development Indicators", "SIPRI Military Expenditure Database", "CShapes 2.0"} <= set(found)
-    assert "Copyright SIPRI" in found["SIPRI Military Expenditure Database"]["terms"]
 
 
 def test_markup_of_a_scenario_does_nothing(place: Path, tmp_path: Path) -> None:
@@ -361,18 +337,10 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
     ("changed", "code", "said"),
     [
         ({"package": {"format": 99}}, 2, "reads 4"),
-        ({"package": {"failed": [[[], {}]]}}, 4, "failed"),
         ({"package": {"digest": "\u001b[31m"}}, 4, "digest"),
-        ({"manifest": {"runs": -1}}, 4, "`runs`"),
         ({"manifest": {"runs": 99999999999}}, 4, "exceed"),
-        ({"manifest": {"runs": "40"}}, 4, "`runs`"),
-        ({"manifest": {"seed": -1}}, 4, "`seed`"),
         ({"manifest": {"arms": ["nobody"]}}, 2, "`nobody`"),
-        ({"manifest": {"mechanisms": 1}}, 4, "`mechanisms`"),
-        ({"manifest": {"versions": []}}, 4, "`versions`"),
-        ({"manifest": {"inputs": {}}}, 4, "`inputs`"),
         ({"manifest": {"scenario": {"name": "x", "sha256": "0" * 64}}}, 4, "sha256"),
-        ({"manifest__json": b"{}"}, 4, "manifest.json: "),
         ({"manifest__json": b"["}, 4, "manifest.json: "),
     ],
 )
@@ -432,32 +400,6 @@ def test_changed_bytes_are_seen(place: Path, tmp_path: Path) -> None:
         assert code == 4 and name in said
     (tmp_path / "bad.zip").write_bytes(zipped(files | {"extra.txt": b"x"}))
     assert "extra.txt" in call("reproduce", tmp_path / "bad.zip")[1]
-
-
-@given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None, derandomize=True)
-def test_any_damage_to_the_zip_is_refused_or_harmless(place: Path, seed: int) -> None:
-    """Bytes changed, cut out or doubled anywhere: refused in words, or read to the same content."""
-    whole = (place / "run.zip").read_bytes()
-    sound = unzipped(place / "run.zip")
-    rng = np.random.default_rng(seed)
-    content = bytearray(whole)
-    at, many = int(rng.integers(len(content))), int(rng.integers(1, 40))
-    what = rng.integers(3)
-    if what == 0:
-        content[at : at + many] = rng.bytes(many)
-    elif what == 1:
-        del content[at : at + many]
-    else:
-        content[at:at] = content[at : at + many]
-    path = place / "fuzz.zip"
-    path.write_bytes(content)
-    try:
-        assert unzipped(path) == sound or reproduce.read_archive(path)
-    except BadArchive:
-        pass
-    finally:
-        path.unlink()
 
 
 def test_out_is_a_results_folder_of_the_study_in_which_the_command_goes_on(place: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.folder import shards_expected
-from balance_sim.study.points import design_points
 from balance_sim.study.status import status_of
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
@@ -22,7 +21,7 @@ def written(folder: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("points", "runs"), [(40, 1), (10, 1000)])
+@pytest.mark.parametrize(("points", "runs"), [(40, 1), (10, 300)])
 def test_the_estimate_is_within_a_factor_of_what_is_written(lab, points: int, runs: int) -> None:
     """A file has a fixed cost, and so has a point; `max_bytes` stops what would exceed it."""
     values = ", ".join(f"{0.2 + number / 100:.2f}" for number in range(points))
@@ -58,7 +57,6 @@ def test_status_and_sensitivity_of_a_hundred_thousand_points_with_few_done(lab) 
             raise Enough
 
     experiment = load_experiment(lab.path)
-    assert len(list(design_points(experiment))) == 100_000
     with pytest.raises(Enough):
         sweep(experiment, out=lab.folder / "out", max_bytes=1 << 50, progress=stop)
     assert len(Store(lab.folder / "out").blocks_done()) == 49

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from balance_sim.archive.verify import verify
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
@@ -155,6 +156,9 @@ def test_a_shared_disk_is_left_alone_where_it_holds_other_things(lab) -> None:
     done = lab.ask(*WORDS, "--workers", "1")
     assert done.returncode == 2 and "thesis.doc" in done.stderr
     assert os.listdir(lab.folder / "out") == ["thesis.doc"]
+    (lab.folder / "out" / "thesis.doc").rename(lab.folder / "out" / "effects.csv")
+    assert lab.ask(*WORDS, "--workers", "1").returncode == 2, "a name of ours, and no study of ours"
+    assert (lab.folder / "out" / "effects.csv").read_text() == "mine"
 
 
 # -- shards -------------------------------------------------------------------------------------------
@@ -212,6 +216,18 @@ def test_a_shard_of_another_study_is_named_and_taken_away(small, stored, tmp_pat
     with pytest.raises(StoreDamaged, match="another study"):
         open_result(folder)
     assert run(small, 40, 1, out=folder).digest == digest
+
+
+@pytest.mark.fault("F09")
+def test_a_shard_that_is_there_twice_is_named_and_taken_away(small, stored, caplog) -> None:
+    folder, digest = stored
+    for table in ("runs", "accords", "dyads", "shards"):
+        source = max((folder / table).iterdir())
+        shutil.copy(source, source.with_name(f"000099{source.suffix}"))
+    with pytest.raises(StoreDamaged, match=r"000099\.json: replications that another shard holds too"):
+        read_all(folder)
+    assert [damage["file"] for damage in verify(folder).damage] == ["shards/000099.json"]
+    assert run(small, 40, 1, out=folder).digest == digest and "000099" in caplog.text
 
 
 # -- several users ------------------------------------------------------------------------------------
@@ -355,3 +371,16 @@ def test_a_replication_that_takes_its_worker_or_all_memory_is_named(lab, monkeyp
     said = {"killed": "killed its worker", "no memory": "MemoryError"}[end]
     assert said in failed(lab)[0]["traceback"]
     assert runs_there(lab) == {0, 1, 3}
+
+
+@pytest.mark.fault("F01", "F17")
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["os._exit(9)", "time.sleep(600)"])
+def test_an_outcome_that_hangs_or_ends_its_process_takes_no_driver_with_it(lab, monkeypatch, what: str) -> None:
+    monkeypatch.syspath_prepend(lab.folder)
+    text = f"import os, time\n\ndef nap(history):\n    if 2 in history.runs:\n        {what}\n    return history.runs * 0.0\n"
+    monkeypatch.delitem(sys.modules, "naps", raising=False)
+    (lab.folder / "naps.py").write_text(text)
+    done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "2", "--run-timeout", "2")
+    assert done.returncode == 3, done.stderr
+    assert {row["run"] for row in failed(lab)} == {2}

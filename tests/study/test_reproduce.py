@@ -191,6 +191,3 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
     for code, answer in ((here, json.loads(said)), reproduced(path, older)):
         assert (code, answer["how"]) == (6, "not")
         assert answer["differs"][0] == "agreements or their dates"  # type: ignore[index]
-
-
-# --- the small parts --------------------------------------------------------------------------------

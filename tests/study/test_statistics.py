@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from balance_sim.study.estimates import estimates_of
-
-
-def test_the_paired_error_is_that_of_the_differences():
-    rng = np.random.default_rng(1)
-    luck = rng.normal(0, 10, 400)
-    arms = {"run": [*range(400)] * 2, "arm": ["ref"] * 400 + ["event"] * 400}
-    values = np.concatenate([luck, luck + 1 + rng.normal(0, 0.1, 400)])
-    found = estimates_of([pa.table(arms | {"effort_host_90": values})], ["ref", "event"]).effect(
-        "event", "effort_host_90"
-    )
-    assert found["mean"] == pytest.approx(1.0, abs=0.02)
-    assert found["mcse"] < 0.01  # unpaired it would be about 0.7
-    assert found["share_positive"] == 1.0
 
 
 def test_an_arm_that_is_its_reference_has_no_interval_and_one_that_might_differ_has():

@@ -18,8 +18,6 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.export import export
 from balance_sim.study.points import design_points, point_key
 from balance_sim.study.status import command_of, status_of
@@ -154,31 +152,6 @@ def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
     assert longer.digest != wider.digest
 
 
-def test_an_arm_left_out_changes_no_other_arm(small):
-    every = compile_arms(small, list(small.arms))
-    one = compile_arms(small, ["no_summit"])
-    both = simulate_block(every, 3, Block(0, 40), ("no_summit", "summit")).runs.to_pandas()
-    alone = simulate_block(one, 3, Block(0, 40), ("no_summit",)).runs.to_pandas()
-    left = both[both["arm"] == "no_summit"].sort_values("run").reset_index(drop=True)
-    right = alone.sort_values("run").reset_index(drop=True)
-    assert left["run"].tolist() == right["run"].tolist()
-    names = [name for name in left.columns if name != "arm"]
-    pd.testing.assert_frame_equal(left[names], right[names], check_exact=True)
-
-
-@pytest.mark.parametrize("sizes", [(40,), (7, 33), (1, 1, 38)])
-def test_a_run_is_the_same_in_any_block(small, sizes):
-    worlds = compile_arms(small, list(small.arms))
-    whole = simulate_block(worlds, 3, Block(0, 40), tuple(small.arms)).agreements.to_pandas()
-    at, parts = 0, []
-    for size in sizes:
-        parts.append(simulate_block(worlds, 3, Block(at, at + size), tuple(small.arms)).agreements.to_pandas())
-        at += size
-    key = ["arm", "run", "a", "b", "kind", "origin", "occasion", "opened"]
-    got = pd.concat(parts, ignore_index=True).astype(str).sort_values(key).reset_index(drop=True)
-    pd.testing.assert_frame_equal(got, whole.astype(str).sort_values(key).reset_index(drop=True))
-
-
 def test_few_files_hold_many_points(lab, undisturbed, monkeypatch):
     """Eight blocks a point; a shard has as many blocks as are there already."""
     in_blocks(monkeypatch, 3)
@@ -195,11 +168,6 @@ def test_status_of_a_finished_and_of_a_cut_sweep(lab):
     Store(lab.folder / "out").shards()[0].remove()
     cut = status_of(lab.folder / "out")
     assert (cut["points_done"], cut["runs_done"], cut["finished"]) == (5, 120, False)
-
-
-def test_absurd_plans_are_refused(lab):
-    with pytest.raises(WrongRequest, match=r"on disk exceeds 10 bytes.*--max-bytes"):
-        swept(lab, "out", max_bytes=10)
 
 
 def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):

@@ -188,14 +188,6 @@ def test_tables_of_a_sweep_are_made_again_and_compared(sound, tmp_path) -> None:
         (copy / name).write_bytes(before)
 
 
-def test_a_damaged_manifest_or_table_of_points_is_named(folder: Path) -> None:
-    points = next(iter(folder.glob("points.*.parquet")), None)
-    for path in filter(None, (points, folder / "manifest.json")):
-        flip(path, len(path.read_bytes()) // 2)
-        code, said = call(folder)
-        assert code == 6 and path.name in said
-
-
 HAND_MADE = [
     (lambda m: m.pop("study"), "`study`"),
     (lambda m: m.update(study="walk"), "`study`"),

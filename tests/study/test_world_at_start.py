@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from balance_sim.cli import main
-from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.model.baseline import aligned_with, compile_worlds, fear_of, sorted_into, standing
-from balance_sim.model.classes import LISTS, Classes
+from balance_sim.model.classes import LISTS
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
@@ -55,28 +53,6 @@ def test_lists_by_hand() -> None:
     np.testing.assert_allclose(fear_of(view, (0,)), [[0.0, 0.11, 0.03, 0.02, 0.5, 0.5, 0.5]])
     assert aligned_with(view, (0,))[0, 1:].tolist() == [False, False, False, True, True, False]
     assert [LISTS[k] for k in standing(view, (0,))] == list(LISTED)
-
-
-WANTED = {
-    ("participants", "participants"): "with_participant",
-    ("participants", "threatened"): "with_participant",
-    ("participants", "others"): "with_participant",
-    ("participants", "wary"): "with_participant",
-    ("threatened", "threatened"): "counter",
-    ("threatened", "wary"): "counter",
-    ("threatened", "others"): "other",
-    ("wary", "wary"): "other",
-    ("wary", "others"): "other",
-    ("others", "others"): "other",
-}
-
-
-def test_directions_of_every_two_lists() -> None:
-    table = Classes(("AAA", "BBB"), ("CCC", "DDD"), ("GGG", "HHH"), ("EEE", "FFF"))
-    of = dict(zip("ABCDEFGH", [name for name in LISTS for _ in (0, 1)], strict=True))
-    for a, b in combinations("ABCDEFGH", 2):
-        one, two = sorted((of[a], of[b]), key=("participants", "threatened", "wary", "others").index)
-        assert table.direction(3 * a, 3 * b) == WANTED[one, two], (one, two)
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -152,82 +128,6 @@ def test_it_says_why_nothing_can_count(tmp_path: Path, values: dict[str, object]
     assert not world_at_start(starter(tmp_path)).why_nothing
     found = starter(tmp_path, **values).counted_as(None)
     assert any(said in reason for reason in world_at_start(found).why_nothing), world_at_start(found).why_nothing
-
-
-LEVERS = [
-    {"events__summit__targets": []},  # what its principals, who have a treaty, lend each other's quarrels
-    {"events__summit__targets": [], "events__summit__principals": ["XAR", "XEL"]},  # no treaty between them
-    {"events__summit__targets": [], "events__summit__guests": ["XEL"]},
-    {"events__summit__targets": ["XEL"], "events__summit__principals": ["XAR"]},
-    {"events__summit__targets": [], "events__summit__kind": "retrenchment"},  # acts by reliability
-]
-
-
-@pytest.mark.parametrize("values", LEVERS, ids=str)
-def test_an_event_that_has_a_hold_is_not_said_to_have_none(tmp_path: Path, values: dict[str, object]) -> None:
-    """The rule against the effect itself: some, if little, as a picture alone has; where it speaks, none at all."""
-    scenario = starter(tmp_path, **values, base_rate=2.0)
-    assert not world_at_start(scenario).why_nothing
-    alone = {"kind": "statement", "targets": [], "principals": ["XAR"]}
-    idle = starter(tmp_path, **{f"events__summit__{key}": value for key, value in alone.items()}, base_rate=2.0)
-    assert "changes nothing" in world_at_start(idle).why_nothing[0]
-    moved, still = (abs(expected_effect(one).effect) for one in (scenario, idle))
-    assert moved > 1e-5 and still == 0
-
-
-def test_a_run_says_why_where_there_is_no_effect(tmp_path: Path) -> None:
-    path = tmp_path / "idle.yaml"
-    together = "kind: joint_summit, principals: [XAR, XBE], targets: [North]"
-    text = new_scenario("idle", 2.0).replace(together, "kind: statement, principals: [XAR]")
-    path.write_text(text, encoding="utf-8")
-    words = ["run", str(path), "--runs", "4", "--workers", "1", "--no-figures", "--out"]
-    said = " ".join(CliRunner().invoke(main, [*words, str(tmp_path / "a")]).stdout.split())
-    assert "Why: the focal event changes nothing" in said
-    aimed = ["--set", "events.summit.targets=[North]"]
-    assert "Why:" not in CliRunner().invoke(main, [*words, str(tmp_path / "b"), *aimed]).stdout
-
-
-def test_a_rate_that_is_too_low_and_targets_that_are_not_simulated(tmp_path: Path) -> None:
-    text = new_scenario("rare", 1e-4)
-    rare = text.replace(next(line for line in text.splitlines() if "corvia-dorn" in line), "")
-    (tmp_path / "rare.yaml").write_text(rare, encoding="utf-8")
-    (reason,) = world_at_start(load_scenario(tmp_path / "rare.yaml")).why_nothing
-    assert "agreements a year are expected: state a `base_rate`" in reason
-    away = new_scenario("away").replace(
-        "kind: joint_summit, principals: [XAR, XBE], targets: [North]",
-        "kind: statement, principals: [XAR], targets: [FRA]",
-    )
-    (tmp_path / "away.yaml").write_text(away.replace("\ngroups:", "\noutside: [FRA]\ngroups:", 1), encoding="utf-8")
-    (reason,) = world_at_start(load_scenario(tmp_path / "away.yaml")).why_nothing
-    assert "the focal event changes nothing" in reason
-
-
-def test_no_security_agreement_and_no_weight(tmp_path: Path) -> None:
-    plain = starter(tmp_path)
-    kinds = {name: kind.model_copy(update={"security": False}) for name, kind in plain.kinds.items()}
-    (reason,) = world_at_start(plain.model_copy(update={"kinds": kinds})).why_nothing
-    assert "no kind of agreement is a security agreement" in reason
-    none = {f"theory.weights.{name}": 0.0 for name in plain.theory.weights}
-    assert "all weights of the theory are 0" in " ".join(world_at_start(with_values(plain, none)).why_nothing)
-
-
-def test_one_state_outside_is_none_that_could_sign(tmp_path: Path) -> None:
-    plain = starter(tmp_path)
-    summit = next(event for event in plain.events if event.id == "summit")
-    others = tuple(code for code in plain.codes if code != "XCO")
-    events = tuple(
-        event.model_copy(update={"principals": others}) if event is summit else event for event in plain.events
-    )
-    found = plain.model_copy(update={"events": events}).counted_as(None)
-    assert "only 1 of the states take no part in the event" in " ".join(world_at_start(found).why_nothing)
-
-
-def test_an_event_that_nobody_sees_has_no_effect_at_all() -> None:
-    scenario = load_scenario(SCENARIOS / "solomon_2022.yaml", set=["events.signal.visibility=0"])
-    effects = run(scenario, runs=8, seed=2).effects
-    assert len(effects) > 20
-    counts = effects[effects["outcome"].str.match("accords_|declarations_")]
-    assert (counts["mean"] == 0).all() and {"declarations_counter_731", "accords_counter_731"} <= {*counts["outcome"]}
 
 
 def test_declarations_and_security_agreements_are_all_agreements(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from balance_sim.archive.package import (
     with_papers,
 )
 from balance_sim.model.own.fingerprint import CodeFingerprint
-from balance_sim.model.own.terms import reference_of_rule
+from balance_sim.model.own.terms import loaded_rules
 from balance_sim.scenario import with_values
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
@@ -191,7 +191,7 @@ class AllowedCode:
         if modules - {self.outcomes}:
             return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
         for name, reference in study.rules:
-            if reference_of_rule(name) != reference:
+            if loaded_rules().get(name) != reference:
                 module = reference.partition(":")[0]
                 return f"the study has rules of its own: --terms {module} allows it"
         return ""

@@ -12,6 +12,7 @@ from typing import Any
 from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.scenario.files import bytes_if_any
 from balance_sim.study.export import frame_csv
+from balance_sim.study.folder import refuse_code
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.manifest import unsealed
 from balance_sim.study.points import PointTable
@@ -61,10 +62,12 @@ def verify(folder: Path | str) -> Verified:
     Raises
     ------
     WrongRequest : where there are no results
+    CodeDiffers : where other code made them
     StoreDamaged : where not even the manifest can be read
     """
     store = Store(Path(folder))
     manifest, numbers = store.manifest(), [0]
+    refuse_code(manifest.versions[-1].fingerprint)
     if manifest.is_sweep:
         numbers = PointTable.load(store, manifest.points).numbers()
     verified = Verified(manifest.study)

@@ -45,11 +45,13 @@ class CheckedFile:
     summary : what it holds, for a person
     document : the same by key, for `--json`
     warnings : problems for which it is not refused
+    details : lines that follow the summary
     """
 
     summary: str
     document: dict[str, object]
     warnings: Sequence[Diagnostic] = field(default=())
+    details: Sequence[str] = field(default=())
 
 
 @click.command()
@@ -113,6 +115,7 @@ def check(
         if checked.warnings:
             click.echo(report(checked.warnings), err=True)
         yield f"{file}: ok ({checked.summary})"
+        yield from checked.details
         if start is not None:
             yield from ["", *world_lines(start)]
             for reason in start.why_nothing:
@@ -160,7 +163,15 @@ def _checked_scenario(
     words = ", ".join(f"{count} {name}" for name, count in counts.items())
     summary = f"{words.replace('accords', 'agreements')}; sha256 {scenario.sha256[:8]}"
     head = {"name": scenario.name, "sha256": scenario.sha256, **counts}
-    return scenario, CheckedFile(summary, {"scenario": head}, problems)
+    changes = changes_of(scenario)
+    document: dict[str, object] = {"scenario": head}
+    document |= {"changes": changes} if changes else {}
+    details = []
+    for title, sentences in changes.items():
+        details += ["", *wrapped(title)]
+        for sentence in sentences:
+            details += wrapped(f"  {sentence}", "    ")
+    return scenario, CheckedFile(summary, document, problems, details)
 
 
 def _checked_experiment(
@@ -189,6 +200,21 @@ def _checked_experiment(
         f"{head['runs']:,} replications of {experiment.scenario.name}"
     )
     return CheckedFile(summary, {"experiment": head}, problems)
+
+
+def changes_of(scenario: Scenario) -> dict[str, list[str]]:
+    """Return what changes in the world, in sentences: by a title, those of every arm
+    first. Empty where nothing changes."""
+    from balance_sim.show.changes import change_lines
+
+    versions = {"Changes in every arm": scenario.changes}
+    for name, arm in scenario.arms.items():
+        versions[f"Changes in {arm_title(scenario, name)}"] = arm.changes
+    return {
+        title: [*change_lines(scenario, changes)]
+        for title, changes in versions.items()
+        if changes
+    }
 
 
 def world_lines(start: WorldAtStart) -> Iterator[str]:

@@ -104,17 +104,14 @@ class ArmPair:
 def parse_side(text: str) -> ComparedSide:
     """The folder, point and arm a text names; a folder whose own name holds `:` or `@`
     is taken as it is."""
-    folder, point, arm = text, None, None
-    if ":" in folder and not _is_study(folder):
-        folder, _, arm = folder.rpartition(":")
+    if Path(text).exists():
+        return ComparedSide(text, Path(text), None, None)
+    folder, colon, arm = text.rpartition(":")
+    folder = folder if colon else text
     place, _, number = folder.rpartition("@")
-    if number.isdigit() and not _is_study(folder):
-        folder, point = place, int(number)
-    return ComparedSide(text, Path(folder), point, arm)
-
-
-def _is_study(folder: str) -> bool:
-    return (Path(folder) / "manifest.json").exists()
+    if number.isdigit() and not Path(folder).exists():
+        return ComparedSide(text, Path(place), int(number), arm if colon else None)
+    return ComparedSide(text, Path(folder), None, arm if colon else None)
 
 
 def open_side(side: ComparedSide) -> Result | SweepResult:

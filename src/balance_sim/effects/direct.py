@@ -19,19 +19,15 @@ import numpy as np
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.engine import (
-    advance,
-    begin,
     consents,
     effort_after,
     filtered,
     open_to_consent,
     perceive,
-    take_turn,
-    turn_of_step,
-    watch_margins,
+    simulate,
 )
 from balance_sim.model.perception import View
-from balance_sim.model.state import BlockState, Hastened, Simulated
+from balance_sim.model.state import BlockState, Simulated, Workspace
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 
 
@@ -89,30 +85,24 @@ def _along(
     thin = thinning(
         control, opportunities, worlds.bounds[worlds.scenario.reference_arm]
     )
-    state, consent = begin(control, baseline, seed, runs), []
-    effort = {arm: state.effort.copy() for arm in arms}
-    for step in range(control.steps):
-        present = take_turn(control, state, step, seed)
-        if control.highest_unsided is not None:  # a margin of what is perceived
-            perceive(present, state, step)
-        watch_margins(present, baseline, opportunities, state)
+    effort: dict[str, Floats] = {}
+    workspace = Workspace.lay(len(runs), len(control.audience_names), control.n)
+
+    def observe(present: World, state: BlockState, view: View) -> None:
+        step = view.step
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
         drawn = opportunities, thin, rows
         for arm in arms:
-            world = worlds.arms[arm].at(step)
-            arm_state = replace(state, effort=effort[arm])
-            view = perceive(world, arm_state, step)
-            look(StepOfArm(world, arm_state, view, *drawn))
-            change = effort[arm], view.insecurity, view.total, step
+            world, before = worlds.arms[arm].at(step), effort.get(arm, state.effort)
+            arm_state = replace(state, effort=before, workspace=workspace)
+            arm_view = perceive(world, arm_state, step)
+            look(StepOfArm(world, arm_state, arm_view, *drawn))
+            change = before, arm_view.insecurity, arm_view.total, step
             effort[arm] = effort_after(world, baseline, *change)
-        view = perceive(present, state, step)
         look(StepOfArm(present, state, view, *drawn))
-        moment = opportunities, thin, state, view, seed
-        consent.append(advance(present, baseline, *moment))
-    turn_of_step(control, state)
-    hastened = Hastened.joined(state.hastened)
-    simulated = Simulated(state.agreements, np.concatenate(consent), hastened)
+
+    simulated = simulate(control, baseline, opportunities, thin, seed, runs, observe)
     return Along(opportunities, simulated)
 
 

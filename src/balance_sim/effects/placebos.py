@@ -14,10 +14,8 @@ Statistical Applications in Genetics and Molecular Biology 9(1)).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +30,6 @@ from balance_sim.effects.participants import (
 )
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Ints, World
-from balance_sim.model.state import BlockState
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
@@ -166,21 +163,32 @@ def of_dates(
     grid = np.union1d(world.grid, np.array(days, dtype=float))
     fine = compile_world(lacking, world.arm, grid, world.focal_day)
     fine = replace(fine, ladder=world.ladder)
-    effects, labels = [], []
-    common = TalksAtStart(worlds), at_start(fine)
-    for day in days:
+    dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
+    talks, start = TalksAtStart(worlds), at_start(fine)
+
+    def effect_on(day: int) -> float:
+        """Expected counter-balancing agreements more with the event on a day."""
+        edges = edges_around(fine, float(day), window)
+        control = in_spans(fine, edges)
+        signatures = ExpectedSignatures(worlds, fine.grid[edges], talks)
+        without = course(control, worlds.baseline, dyads, start=start)
         date = lacking.start + timedelta(days=day)
         dated = event.model_copy(update={"date": date})
-        with_it = partial(with_event, scenario=lacking, event=dated)
-        effects.append(_effect_on(worlds, fine, with_it, day, window, *common))
-        labels.append(date.isoformat())
+        world = with_event(control, lacking, dated)
+        having = course(world, worlds.baseline, dyads, start=start, beside=without)
+        idle = signatures.idle(without)
+        windows = Windows(float(day), (window,), float(world.grid[-1]))
+        expected = signatures.signed(without, idle, windows).signed[window]
+        return security_gain(signatures.signed(having, idle, windows), expected)
+
+    dates = [lacking.start + timedelta(days=day) for day in days[1:]]
     return PlaceboFamily(
-        effects[0],
-        np.array(effects[1:]),
+        effect_on(days[0]),
+        np.array([effect_on(day) for day in days[1:]]),
         ALIKE,
         name="dates",
         window=window,
-        labels=tuple(labels[1:]),
+        labels=tuple(date.isoformat() for date in dates),
     )
 
 
@@ -196,33 +204,6 @@ def _free_days(worlds: Worlds, lacking: Scenario, most: int) -> tuple[int, list[
         if len(free) >= most:
             break
     return window, free
-
-
-def _effect_on(
-    worlds: Worlds,
-    world: World,
-    with_it: Callable[[World], World],
-    day: int,
-    window: int,
-    talks: TalksAtStart,
-    start: BlockState,
-) -> float:
-    """Expected counter-balancing agreements within a window more with an event on a
-    day. world: the control arm's, on a grid that has the day; with_it: adds the event;
-    talks, start: of that world, the same for all days."""
-    dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
-    edges = edges_around(world, float(day), window)
-    control = in_spans(world, edges)
-    signatures = ExpectedSignatures(worlds, world.grid[edges], talks)
-    without = course(control, worlds.baseline, dyads, start=start)
-    having = course(
-        with_it(control), worlds.baseline, dyads, start=start, beside=without
-    )
-    idle = signatures.idle(without)
-    windows = Windows(float(day), (window,), float(world.grid[-1]))
-    expected = signatures.signed(without, idle, windows)
-    expected_with = signatures.signed(having, idle, windows)
-    return security_gain(expected_with, expected.signed[window])
 
 
 def edges_around(world: World, day: float, window: int) -> Ints:

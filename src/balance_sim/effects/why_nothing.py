@@ -43,12 +43,6 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
                 "expected: state a `base_rate` of agreements a year, or raise the "
                 "intercepts or the `ceiling` of the kinds"
             )
-    if not any(worlds.reference.rules.weights.values()):
-        yield (
-            "all weights of the theory are 0: states decide without looking, and no "
-            "event can change what they sign; give `theory.weights`, or take another "
-            "preset"
-        )
     scenario = worlds.scenario
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     why_unheard = _unheard(scenario, focal)

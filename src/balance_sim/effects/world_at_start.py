@@ -49,13 +49,6 @@ class WorldAtStart(OneLine):
     declarations: Floats
     why_nothing: tuple[str, ...]
 
-    def ranking(self, i: int) -> list[tuple[str, float]]:
-        """Every other state and the share of i's balance that it makes up, the most
-        feared first; ties by code."""
-        shares = zip(self.codes, self.fear[i].tolist(), strict=True)
-        others = [(code, share) for code, share in shares if code != self.codes[i]]
-        return sorted(others, key=lambda other: (-other[1], other[0]))
-
     def a_year(self) -> dict[str, dict[str, float]]:
         """Expected new agreements a year by what they are, then by class of dyads."""
         years = {}
@@ -69,10 +62,15 @@ class WorldAtStart(OneLine):
         counts = np.bincount(self.direction, minlength=len(DIRECTIONS)).tolist()
         states = []
         for i in np.argsort(self.codes).tolist():
-            depth = dict(zip(self.codes, self.depth[i], strict=True))
+            most_feared_first = np.lexsort((self.codes, -self.fear[i]))
             adversaries = [
-                {"id": code, "share": share, "depth": depth[code]}
-                for code, share in self.ranking(i)
+                {
+                    "id": self.codes[j],
+                    "share": self.fear[i, j],
+                    "depth": self.depth[i, j],
+                }
+                for j in most_feared_first.tolist()
+                if j != i
             ]
             state: dict[str, Any] = {"id": self.codes[i], "list": self.listed[i]}
             state |= {"insecurity": self.insecurity[i], "adversaries": adversaries}

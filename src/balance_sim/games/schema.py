@@ -6,10 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from balance_sim.scenario.schema import Identifier, Strict, Text, Weight
+from balance_sim.scenario.schema import (
+    Identifier,
+    RequiredText,
+    Strict,
+    Text,
+    Versioned,
+    Weight,
+)
 
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
-RequiredText = Annotated[Text, Field(min_length=1)]
 Measure = Literal[
     "insecurity",
     "effort",
@@ -60,16 +66,15 @@ class PlayerPlan(Strict):
     payoff: tuple[PayoffPart, ...] = Field(min_length=1)
 
 
-class GamePlan(Strict):
+class GamePlan(Versioned):
     """A game file. observed: what each player did, where that is known: what others do
     in its balance sheet."""
 
-    schema_version: Literal[1] = Field(alias="schema")
     title: RequiredText
     question: Text = ""
     source: Text = ""
     notes: Text = ""
-    scenario: Text = ""
+    scenario: RequiredText
     theory: Identifier | None = None
     set: dict[str, object] = Field(default={})
     players: dict[ShortName, PlayerPlan] = Field(min_length=1, max_length=4)
@@ -96,5 +101,4 @@ def game_schema() -> dict[str, Any]:
 
     types = definitions([GamePlan])
     plan = types.pop("GamePlan")
-    required = [*plan["required"], "scenario"]
-    return file_schema("GamePlan", plan["properties"], required, types)
+    return file_schema("GamePlan", plan["properties"], plan["required"], types)

@@ -383,14 +383,10 @@ def agent_class_named(name: str) -> type[StateAgent]:
 
     Raises WrongRequest where there is none, and where the module's code ends in
     whatever exception, SystemExit too."""
-    module, _, attribute = name.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise WrongRequest(
-            f"--model {name}: not of the form module:Class, as `my_states:Cautious` or "
-            "`mine.states:Cautious`; the module is looked for in the working directory "
-            "and on PYTHONPATH"
-        )
     agent_class = object_named(name, "--model")
     if not (isinstance(agent_class, type) and issubclass(agent_class, StateAgent)):
-        raise WrongRequest(f"--model {name}: not a subclass of balance_sim.StateAgent")
+        raise WrongRequest(
+            f"--model {name}: not a subclass of balance_sim.StateAgent; give "
+            "module:Class, as `mine.states:Cautious`"
+        )
     return agent_class

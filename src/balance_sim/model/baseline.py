@@ -478,7 +478,11 @@ def freeze(world: World) -> Baseline:
     )
     everyone = _all_prospects(world, baseline, state, at_start)
     first = {name: _by_dyad(everyone, TERMS[name]) for name in CHANGING}
-    keen = _keen(everyone)
+    by_state = consent(willingness(everyone)).reshape(
+        world.n, world.n, len(world.ladder.names)
+    )
+    sides = world.first, world.second
+    keen = np.stack([by_state[sides], by_state[sides[::-1]]], axis=1)
     frozen = replace(baseline, keen=keen, first=first)
     return replace(frozen, refusal=mean_refusal(world, keen))
 
@@ -511,14 +515,6 @@ def try_terms(world: World, baseline: Baseline) -> None:
         everyone = _all_prospects(world, baseline, state, perceive(world, state, 0))
         for term in own_terms(world, "").values():
             term.refuse_unsteady(everyone)
-
-
-def _keen(everyone: Prospects) -> Floats:
-    """(P, 2, M) probability of both sides to consent at the start."""
-    world, first, second = everyone.world, everyone.world.first, everyone.world.second
-    shape = (world.n, world.n, len(world.ladder.names))
-    keen = consent(willingness(everyone)).reshape(shape)
-    return np.stack([keen[first, second], keen[second, first]], axis=1)
 
 
 def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> Floats:

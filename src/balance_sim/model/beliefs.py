@@ -33,17 +33,16 @@ from balance_sim.model.core import (
     Likeness,
     World,
 )
-from balance_sim.model.own.events import is_own, shifts_of
+from balance_sim.model.own.events import shifts_of
 from balance_sim.model.spread import learned
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
-from balance_sim.scenario.defaults import signal_costs
-from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
+from balance_sim.scenario.defaults import OWN, signal_costs
+from balance_sim.scenario.diagnostics import Mark, refused
 from balance_sim.scenario.schema import (
     SIGNAL_ORDER,
     Event,
     EventKind,
-    Provocation,
     Scenario,
 )
 
@@ -348,17 +347,20 @@ def event_reach(
     Raises ScenarioError for a kind of the user's own that is
     registered nowhere, and as `shifts_of`."""
     n = len(roster)
-    if is_own(event.kind):
+    if event.kind.startswith(OWN):
         shifts = shifts_of(event, scenario)
-        shown = [roster[a] * n + roster[b] for a, b in shifts.alignment]
-        aimed = [roster[a] * n + roster[b] for a, b in shifts.intent]
+        blamed, shown, aimed = (
+            shifts["reliability"],
+            shifts["alignment"],
+            shifts["intent"],
+        )
         return EventReach(
-            blamed=_positions(roster[code] for code in shifts.reliability),
-            shown=_positions(shown),
-            aimed=_positions(aimed),
-            blamed_times=np.array([*shifts.reliability.values()]),
-            shown_times=np.array([*shifts.alignment.values()]),
-            aimed_times=np.array([*shifts.intent.values()]),
+            blamed=_positions(roster[code] for code in blamed),
+            shown=_positions(roster[a] * n + roster[b] for a, b in shown),
+            aimed=_positions(roster[a] * n + roster[b] for a, b in aimed),
+            blamed_times=np.array([*blamed.values()]),
+            shown_times=np.array([*shown.values()]),
+            aimed_times=np.array([*aimed.values()]),
         )
     principals = members(event.principals, scenario.groups, roster)
     guests = members(event.guests, scenario.groups, roster)
@@ -428,8 +430,14 @@ def hazards_of(
         if provocation.rate > 0 and provocation.state in roster
     ]
     for act, provocation in enumerate(provocations):
-        if is_own(provocation.kind):
-            raise _own_provocation(scenario, provocation)
+        if provocation.kind.startswith(OWN):
+            raise refused(
+                Mark(scenario.name, 1, 1),
+                f"provocations.{provocation.id}.kind",
+                "E311",
+                f"`{provocation.kind}` is of your own: those are of events alone",
+                "give a kind by its weights, without `own_`",
+            )
         intent = signal_weights(scenario, provocation.kind)[1]
         attention = audiences.attention[provocation.kind]
         state = roster[provocation.state]
@@ -461,17 +469,6 @@ def hazards_of(
         state=actor,
         dose=np.array(doses),
         column=column,
-    )
-
-
-def _own_provocation(scenario: Scenario, provocation: Provocation) -> ScenarioError:
-    """The fault of a provocation of a kind of the user's own."""
-    return refused(
-        Mark(scenario.name, 1, 1),
-        f"provocations.{provocation.id}.kind",
-        "E311",
-        f"`{provocation.kind}` is a kind of your own: those are of events alone",
-        "give a kind by its weights, without `own_`",
     )
 
 

@@ -328,24 +328,17 @@ class Thinning:
 def content_key(value: object, leave: Collection[str] = ()) -> bytes:
     """A digest of all that a world, or a part of it, holds but for some fields and
     those that are not compared: equal for equal contents."""
-    digest = blake2b(digest_size=16)
-    _absorb_content(digest, value, leave)
-    return digest.digest()
-
-
-def _absorb_content(digest: blake2b, value: object, leave: Collection[str]) -> None:
-    """Puts a value into a digest, field by field."""
-    digest.update(type(value).__name__.encode())
+    digest = blake2b(type(value).__name__.encode(), digest_size=16)
     if is_dataclass(value):
         for part in fields(value):
             if part.compare and part.name not in leave:
-                _absorb_content(digest, getattr(value, part.name), ())
+                digest.update(content_key(getattr(value, part.name)))
     elif isinstance(value, dict):
         for name, item in value.items():
-            digest.update(repr(name).encode())
-            _absorb_content(digest, item, ())
+            digest.update(repr(name).encode() + content_key(item))
     elif isinstance(value, np.ndarray):
         digest.update(repr((value.shape, value.dtype.str)).encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     else:
         digest.update(repr(value).encode())
+    return digest.digest()

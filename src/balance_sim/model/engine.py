@@ -36,8 +36,7 @@ from balance_sim.model.state import (
     Hastened,
     Simulated,
     begin_network,
-    enter,
-    leave,
+    count_in_force,
     refresh,
     refuse_invalid,
 )
@@ -93,8 +92,9 @@ def begin(
     if agreements is None:
         agreements = agreements_at_start(world, baseline, seed, runs)
     state = begin_network(world, runs)
-    state.agreements = agreements = agreements.copy()
-    announced, under_way = agreements.stage == 1, agreements.stage < 2
+    agreements = agreements.take(np.arange(len(agreements.run)))
+    state.agreements, announced = agreements, agreements.stage == 1
+    under_way = agreements.stage < 2
     state.touched[agreements.run[announced], agreements.dyad[announced]] = True
     state.busy[
         agreements.run[under_way],
@@ -177,8 +177,8 @@ def turn_of_step(world: World, state: BlockState) -> None:
     """What has come into force or ended by now takes effect: agreements change depth
     from the next step on."""
     entered, ended = settle(world, state)
-    enter(state, entered)
-    leave(state, ended)
+    count_in_force(state, entered, 1)
+    count_in_force(state, ended, -1)
     changed = np.concatenate([entered, ended])
     agreements = state.agreements
     refresh(world, state, agreements.run[changed], agreements.dyad[changed])

@@ -115,15 +115,8 @@ class View:
     @cached_property
     def own(self) -> Floats:
         """(R, n, n) a_ik as i sees it, diagonal 1."""
-        world, diagonal = self.world, np.arange(self.world.n)
-        audience = world.audience[:, None]
-        attention = world.signature_attention[audience]
-        news = self.announced[:, world.dyad_index] * attention
-        against = world.odds_against[self.step][..., audience, world.dyad_index]
-        agreement = world.rules.alpha_acc * self.depth + news
-        alignment = beliefs.alignment_with(against, agreement)
-        alignment[:, diagonal, diagonal] = 1.0
-        return alignment
+        observers = np.arange(self.world.n)
+        return np.asarray(self.alignment[:, self.world.audience, observers])
 
     @cached_property
     def support(self) -> Floats:
@@ -136,19 +129,6 @@ class View:
         """(R, n, n) b_ij, diagonal 0."""
         shares = threat.backing(self.depth, self.own, self.world.rules.beta)
         return shares * ~np.eye(self.world.n, dtype=bool)
-
-
-def adversaries(world: World, view: View) -> Floats:
-    """(n, n) A_ij in a view's first replication: how much of what i has to fear comes
-    with adversary j, capability shares.
-
-    The row's largest entry is whom i fears most; the diagonal is 0. States in the order
-    of `world.codes`."""
-    if view.world is not world:
-        raise ValueError(
-            "the view is of another world. Give the world that it was perceived in."
-        )
-    return np.asarray(view.adversaries[0])
 
 
 @dataclass(frozen=True)
@@ -231,11 +211,9 @@ def shared(world: World, step: int) -> Shared:
     audiences = len(world.audience_rows)
     matrices = np.zeros((audiences + 3, n, n))
     matrices[:audiences, diagonal, diagonal] = 1.0
-    priors = Priors(
-        world.odds_against[step], world.intent_odds[step][entries], reliable[entries]
-    )
     ties = Ties(start.depth, start.calm, np.zeros(len(start.depth)))
-    matrices[:, *entries] = _believed(world, sides, ties, priors)
+    before = world.odds_against[step], world.intent_odds[step][entries]
+    matrices[:, *entries] = _believed(world, sides, ties, *before, reliable[entries])
     if len(stored) * n**2 * (len(matrices) + 1) > MOST_SHARED:
         stored.clear()
     stored[step] = Shared(matrices, reliable)
@@ -261,10 +239,10 @@ def share_with(world: World, control: World) -> None:
     against = world.odds_against[step, :, dyad].T
     intent = world.intent_odds[step, *entries[1:]]
     ties = Ties(start.depth[dyad], start.calm[dyad], np.zeros(len(dyad)))
-    priors = Priors(against, intent, reliable[entries])
     control_beliefs = [shared(control, step).beliefs for step in steps.tolist()]
     matrices = np.stack(control_beliefs, axis=1)
-    matrices[:, *entries] = _believed(world, sides, ties, priors)
+    before = against, intent, reliable[entries]
+    matrices[:, *entries] = _believed(world, sides, ties, *before)
     for place, step in enumerate(steps.tolist()):
         stored[step] = Shared(matrices[:, place], reliable[place])
 
@@ -291,31 +269,33 @@ class Ties:
     announced: Floats  # nats of evidence: signed and not yet in force
 
 
-@dataclass(frozen=True)
-class Priors:
-    """What states think of K dyads before agreements, and what the two can bring."""
-
-    against: Floats  # (A, K) odds against alignment
-    intent: Floats  # (2, K) odds of hostile intent, either entry
-    reliable: Floats  # (2, K) rho_j c_j p_ij
-
-
-def _believed(world: World, sides: Ints, ties: Ties, priors: Priors) -> Floats:
+def _believed(
+    world: World,
+    sides: Ints,
+    ties: Ties,
+    against: Floats,
+    intent_odds: Floats,
+    reliable: Floats,
+) -> Floats:
     """(A + 3, 2, K) what K dyads believe and are believed, in the order of
-    `Workspace.beliefs`, either entry. sides: (2, K) row of either entry."""
+    `Workspace.beliefs`, either entry.
+
+    sides: (2, K) row of either entry. What states think before agreements: against, (A,
+    K) odds against alignment; intent_odds, (2, K) odds of hostile intent; reliable: (2,
+    K) rho_j c_j p_ij."""
     dyads, rules = np.arange(sides.shape[1]), world.rules
     heard = ties.announced * world.signature_attention[:, None]
     agreement = rules.alpha_acc * ties.depth + heard
-    alignment = beliefs.alignment_with(priors.against, agreement)
+    alignment = beliefs.alignment_with(against, agreement)
     own_alignment = alignment[world.audience[sides], dyads]
-    intent = hostility_with(rules, priors.intent, ties.calm)
+    intent = hostility_with(rules, intent_odds, ties.calm)
     hostility = threat.own_hostility(intent)
     backing = threat.backing(ties.depth, own_alignment, rules.beta)
     believed = np.empty((len(alignment) + 3, *sides.shape))
     believed[:-3] = alignment[:, None]
     believed[-3] = threat.unallied(ties.depth, own_alignment)
     believed[-2] = hostility
-    believed[-1] = backing * priors.reliable * (1.0 - hostility)
+    believed[-1] = backing * reliable * (1.0 - hostility)
     return believed
 
 
@@ -332,8 +312,8 @@ def _changed(
         intent = intent * provoked_odds(world, state, step)[run, column]
     reliable = shared(world, step).reliable.take(patches.place)
     against = world.odds_against[step].take(dyad, axis=1)
-    priors = Priors(against, intent, reliable)
-    return patches, _believed(world, patches.sides, ties, priors)
+    before = against, intent, reliable
+    return patches, _believed(world, patches.sides, ties, *before)
 
 
 def _moved(

@@ -107,11 +107,6 @@ class AgreementRows:
         columns = {name: values[rows] for name, values in vars(self).items()}
         return AgreementRows(**columns)
 
-    def copy(self) -> AgreementRows:
-        """All rows, copied."""
-        columns = {name: values.copy() for name, values in vars(self).items()}
-        return AgreementRows(**columns)
-
     def add_rows(self, added: AgreementRows) -> None:
         """Append the rows of another block."""
         for name, values in vars(added).items():
@@ -284,10 +279,11 @@ def deepest(
 def begin_network(world: World, runs: Keys) -> BlockState:
     """A state whose agreements in force are those on record; nothing under way yet."""
     replications, n, start = len(runs), world.n, world.at_start
-    depth = np.zeros((1, n, n))
-    depth[0, world.first, world.second] = start.depth
-    depth[0, world.second, world.first] = start.depth
-    network = _network_of(depth)
+    depth = np.zeros((n, n))
+    depth[world.first, world.second] = depth[world.second, world.first] = start.depth
+    tie = (depth > 0).astype(np.float32)
+    partners, log_shared = tie.sum(axis=-1).astype(float), _logs(tie @ tie)
+    np.fill_diagonal(log_shared, 0.0)
 
     def for_each[Number: np.generic](
         values: npt.NDArray[Number],
@@ -299,14 +295,14 @@ def begin_network(world: World, runs: Keys) -> BlockState:
         day=0.0,
         in_force=for_each(start.in_force),
         busy=np.zeros((replications, *start.in_force.shape), dtype=bool),
-        depth=for_each(depth[0]),
+        depth=for_each(depth),
         calm=for_each(start.calm),
         within=np.ones(replications, dtype=bool),
         touched=np.zeros((replications, len(world.first)), dtype=bool),
-        partners=for_each(network.partners[0]),
-        log_partners=for_each(network.log_partners[0]),
-        log_shared=for_each(network.log_shared[0]),
-        shared_mean=for_each(network.shared_mean[0]),
+        partners=for_each(partners),
+        log_partners=for_each(np.log1p(partners)),
+        log_shared=for_each(log_shared),
+        shared_mean=for_each(_mean(log_shared)[0]),
         experience=for_each(world.experience),
         engaged=for_each(world.engaged),
         active=for_each(world.active),
@@ -315,18 +311,12 @@ def begin_network(world: World, runs: Keys) -> BlockState:
     )
 
 
-def enter(state: BlockState, rows: Ints) -> None:
-    """Agreements that came into force are counted in."""
+def count_in_force(state: BlockState, rows: Ints, by: int) -> None:
+    """Agreements that came into force are counted in, by 1; those that ended out, by
+    -1."""
     agreements = state.agreements
     places = agreements.run[rows], agreements.dyad[rows], agreements.kind[rows]
-    np.add.at(state.in_force, places, 1)
-
-
-def leave(state: BlockState, rows: Ints) -> None:
-    """Agreements that ended are counted out."""
-    agreements = state.agreements
-    places = agreements.run[rows], agreements.dyad[rows], agreements.kind[rows]
-    np.subtract.at(state.in_force, places, 1)
+    np.add.at(state.in_force, places, by)
 
 
 def refresh(world: World, state: BlockState, run: Ints, dyad: Ints) -> None:
@@ -342,26 +332,6 @@ def refresh(world: World, state: BlockState, run: Ints, dyad: Ints) -> None:
     changed = np.flatnonzero(were_partners != (state.depth[run, i, j] > 0))
     if len(changed):
         _recount(state, run[changed], np.stack([i[changed], j[changed]]))
-
-
-@dataclass(frozen=True)
-class Network:
-    """Partners and shared partners of R networks."""
-
-    partners: Floats  # (R, n)
-    log_partners: Floats  # (R, n)
-    log_shared: Floats  # (R, n, n), diagonal 0
-    shared_mean: Floats  # (R,)
-
-
-def _network_of(depth: Floats) -> Network:
-    """Partners of each state and shared partners of each dyad from depth (R, n, n)."""
-    tie = (depth > 0).astype(np.float32)
-    n = tie.shape[-1]
-    log_shared = _logs(tie @ tie)
-    log_shared.reshape(-1, n * n)[:, :: n + 1] = 0.0
-    partners = tie.sum(axis=-1).astype(float)
-    return Network(partners, np.log1p(partners), log_shared, _mean(log_shared))
 
 
 def _recount(state: BlockState, run: Ints, sides: Ints) -> None:

@@ -93,12 +93,26 @@ def _compiled(
     scenario = by_audience(scenario, audiences.of)
     audiences = replace(audiences, of=np.sort(audiences.of))
     codes, parameters, n = scenario.codes, scenario.parameters, len(scenario.codes)
-    dyads, ground = numbered(codes), ground_of(scenario)
-    ladder = _agreement_types(scenario)
-    record = _initial_agreements(scenario, ladder.names)
+    dyads, ladder = numbered(codes), _agreement_types(scenario)
+    sections: tuple[Any, ...] = scenario.states, scenario.distances, scenario.trade
+    ground: StateTies = _PARTS.get(("ties", *sections), partial(ground_of, scenario))
+    sections = scenario.agreements, codes, scenario.start
+    record: InitialAgreements = _PARTS.get(
+        ("record", *sections, ladder.names),
+        partial(_initial_agreements, scenario, ladder.names),
+    )
     in_force = record_in_force(record, len(dyads.first), len(ladder.names))
-    earlier = _signed_by_dyad(scenario, parameters.experience_half_life_days)
-    lately = _signed_by_dyad(scenario, parameters.activity_half_life_days)
+    signed_by_dyad: list[Floats] = [
+        _PARTS.get(
+            ("signed", *sections, half_life),
+            partial(_signed_by_dyad, scenario, half_life),
+        )
+        for half_life in (
+            parameters.experience_half_life_days,
+            parameters.activity_half_life_days,
+        )
+    ]
+    earlier, lately = signed_by_dyad
     capability = capabilities(scenario)
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
@@ -230,13 +244,7 @@ class StateTies:
 
 
 def ground_of(scenario: Scenario) -> StateTies:
-    """The ties of a scenario's states. The last few are stored."""
-    sections = "ties", scenario.states, scenario.distances, scenario.trade
-    ties: StateTies = _PARTS.get(sections, partial(_ground, scenario))
-    return ties
-
-
-def _ground(scenario: Scenario) -> StateTies:
+    """The ties of a scenario's states."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     n, scores = len(roster), [state.democracy for state in scenario.states]
     patron_of, trade = np.zeros((n, n), dtype=bool), np.zeros((n, n))
@@ -443,16 +451,7 @@ STAGES = {"talks": 0, "signed": 1, "in_force": 2}
 def _initial_agreements(
     scenario: Scenario, kinds: tuple[str, ...]
 ) -> InitialAgreements:
-    """The agreements on record. kinds: in the order of the arrays. The last few are
-    stored."""
-    sections = "record", scenario.agreements, scenario.codes, kinds, scenario.start
-    record: InitialAgreements = _PARTS.get(
-        sections, partial(_read_initial, scenario, kinds)
-    )
-    return record
-
-
-def _read_initial(scenario: Scenario, kinds: tuple[str, ...]) -> InitialAgreements:
+    """The agreements on record. kinds: in the order of the arrays."""
     rows = [row for row in scenario.agreements if row.status in STAGES]
     roster = {code: i for i, code in enumerate(scenario.codes)}
     index = numbered(scenario.codes).index
@@ -483,14 +482,7 @@ def _read_initial(scenario: Scenario, kinds: tuple[str, ...]) -> InitialAgreemen
 
 def _signed_by_dyad(scenario: Scenario, half_life: float) -> Floats:
     """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left
-    out. The last few are stored."""
-    codes, start = scenario.codes, scenario.start
-    sections = "earlier", scenario.agreements, codes, start, half_life
-    by_dyad: Floats = _PARTS.get(sections, partial(_earlier, scenario, half_life))
-    return by_dyad
-
-
-def _earlier(scenario: Scenario, half_life: float) -> Floats:
+    out."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     dyads = numbered(scenario.codes)
     by_dyad = np.zeros(len(dyads.first))

@@ -3,18 +3,18 @@ one is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from balance_sim.scenario.checks import findings_in, rules_due
+from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import Diagnostics, did_you_mean, listed, shown
-from balance_sim.scenario.layout import FIXED_IN_ARMS, SECTIONS
+from balance_sim.scenario.layout import FIXED_IN_ARMS
 from balance_sim.scenario.nodes import Node, from_plain
-from balance_sim.scenario.reading import Places
-from balance_sim.scenario.schema import Arm, Scenario
-from balance_sim.scenario.setter import Editor, changes_in, value_at, without_row
+from balance_sim.scenario.reading import Finding, Places
+from balance_sim.scenario.schema import Arm, Scenario, sorted_rows
+from balance_sim.scenario.setter import Editor, changes_in, value_at
 
 
 def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
@@ -38,15 +38,14 @@ def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
     declared, events = scenario.arms[name], scenario.events
     if declared.drop or declared.add:
         kept_events = [event for event in events if event.id not in declared.drop]
-        events = SECTIONS["events"].sorted([*kept_events, *declared.add])
+        events = sorted_rows((*kept_events, *declared.add))
     bare_arms = {
         key: Arm(title=bare.title, reference=bare.reference)
         for key, bare in scenario.arms.items()
     }
-    changes = sorted((*scenario.changes, *declared.changes), key=lambda row: row.date)
     update = {
         "events": events,
-        "changes": tuple(changes),
+        "changes": sorted_rows((*scenario.changes, *declared.changes)),
         "arms": bare_arms,
         "sha256": "",
     }
@@ -60,10 +59,11 @@ def check_arms(
     scenario: Scenario,
     nodes: Mapping[str, Node],
     places: Places,
-    problems: Diagnostics,
+    reported: Collection[Finding] = (),
     changed: frozenset[str] | None = None,
-) -> dict[str, Arm]:
-    """The arms with their values in the form in which the schema holds them.
+) -> tuple[dict[str, Arm], Diagnostics]:
+    """The arms with their values in the form in which the schema holds them, and what
+    is wrong in one alone.
 
     Parameters
     ----------
@@ -73,43 +73,41 @@ def check_arms(
         Arms as they are written, by name.
     places : Places
         Where the scenario was written.
-    problems : Diagnostics
-        Takes what is wrong in an arm alone.
+    reported : collection of Finding
+        What is wrong with the scenario itself.
     changed : frozenset of str, optional
-        Key paths, as rules read them, of what was changed since the other arms were
-        right: they are checked where that bears on them.
+        Parts of the scenario that were changed since the other arms were right: they
+        are checked where that bears on them.
     """
-    reported = {(item.file, item.line, item.col, item.code) for item in problems}
-    arms = dict(scenario.arms)
+    arms, problems = dict(scenario.arms), Diagnostics()
     for name, arm in scenario.arms.items():
-        moved = {without_row(path) for path in arm.set}
+        moved = {path.partition(".")[0] for path in arm.set}
         moved |= {"events"} if arm.drop or arm.add else set()
         moved |= {"changes"} if arm.changes else set()
-        causes = [frozenset(moved)]
+        due = [rule for rule in RULES if rule.of_arms and rule.reads & moved]
         if changed is not None and name not in nodes:
-            causes.append(changed)
-        due = rules_due(*causes, is_arm=True)
-        if name not in nodes and not (due or "audiences" in moved & (changed or set())):
-            continue
+            due = [rule for rule in due if rule.reads & changed]
+            if not (due or moved & changed):
+                continue
         node = nodes.get(name) or from_plain(arm, places.tree.mark)
         of_arm = Diagnostics()
         _check_events(scenario, name, node, of_arm)
         editor = version_of(scenario, name, node)
         of_arm += editor.problems
         if not of_arm:
-            changes = changes_in(node.below("set"))
-            findings = findings_in(editor.scenario, due)
-            of_arm += [finding.at(places, changes) for finding in findings]
-            settings = {
-                path: _plain(value_at(editor.scenario, path)) for path in arm.set
-            }
+            version, changes = editor.scenario, changes_in(node.below("set"))
+            of_arm += [
+                places.problem(finding, changes)
+                for finding in findings_in(version, due)
+                if finding not in reported
+            ]
+            settings = {path: _plain(value_at(version, path)) for path in arm.set}
             arms[name] = arm.model_copy(update={"set": settings})
         for item in of_arm:
-            if (item.file, item.line, item.col, item.code) not in reported:
-                is_placed = item.path.startswith(f"arms.{name}")
-                path = item.path if is_placed else f"arms.{shown(name)}: {item.path}"
-                problems.append(replace(item, path=path))
-    return arms
+            is_placed = item.path.startswith(f"arms.{name}")
+            path = item.path if is_placed else f"arms.{shown(name)}: {item.path}"
+            problems.append(replace(item, path=path))
+    return arms, problems
 
 
 def _check_events(

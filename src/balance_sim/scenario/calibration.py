@@ -18,7 +18,7 @@ from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, refused
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.layout import SECTIONS
+from balance_sim.scenario.layout import row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario
 
@@ -219,11 +219,13 @@ def _with_frailties(tree: Node, dyads: Node) -> Node:
     """The scenario's rows of dyads' factors, and those of dyads that it does not name:
     a factor that the file gives itself stays."""
     frailties = tree.get("frailties") or Node([], dyads.mark)
-    name, rows = SECTIONS["frailties"].name, list(frailties.items)
-    own_dyads = {name((row.value_of("a"), row.value_of("b"))) for row in rows}
+    rows = list(frailties.items)
+    own_dyads = {row_path("frailties", row, 0) for row in rows}
     for dyad, node in dyads.fields.items():
-        a, _, b = dyad.partition("-")
-        if name((a, b)) not in own_dyads:
-            values = dict(zip(("factor", "shape"), node.items, strict=False))
-            rows.append(from_plain({"a": a, "b": b} | values, node.at))
+        values = dict(zip(("factor", "shape"), node.items, strict=False))
+        row = from_plain(
+            dict(zip("ab", dyad.split("-"), strict=False)) | values, node.at
+        )
+        if row_path("frailties", row, 1) not in own_dyads:
+            rows.append(row)
     return frailties.with_value(rows)

@@ -1,14 +1,13 @@
-"""What must hold between the pieces of a scenario: time, events, states, dyads,
-agreements, theory. What must hold of a single value stands in `schema`.
+"""What must hold between the pieces of a scenario: time, events, states, agreements,
+changes. What must hold of a piece alone stands in `schema`.
 
-A rule takes a scenario and yields what it finds wrong. `RULES` names what each reads,
-so that it is left out where that could not be read, and is asked again only where that
-was changed.
+A rule takes a scenario and yields what it finds wrong. `RULES` names the parts that
+each reads, so that it is left out where one could not be read, and is asked again only
+where one was changed.
 
 A new rule is a generator of findings, a line in `RULES`, and a row of
-`tests/scenario/test_bad_input.py`. Its finding has a code (E: refused, W: a warning),
-the row or the section at fault, the field, what is wrong with the value in it, the next
-step, and the bound. Codes are for programs and stay; sentences may change.
+`tests/scenario/test_bad_input.py`. Codes are for programs and stay; sentences may
+change.
 """
 
 from __future__ import annotations
@@ -22,132 +21,41 @@ from typing import NamedTuple
 
 from balance_sim import registry
 from balance_sim.scenario.actors import code_table, known, successor
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    did_you_mean,
-    listed,
-    problem,
-)
-from balance_sim.scenario.layout import SECTIONS
-from balance_sim.scenario.nodes import NOWHERE
-from balance_sim.scenario.reading import Places, ValueChange
+from balance_sim.scenario.diagnostics import did_you_mean, listed
+from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import (
-    SIGNAL_ORDER,
-    Agreement,
+    MEASURES,
+    STAGES,
     Change,
     NoRelations,
     Scenario,
-    SectionRow,
     Trade,
 )
 
 MOST_STEPS = 20_000
 MOST_DAYS = 30_000
 """A thousand of the shortest half-lives of states' agreements: 2^1024 is no number."""
-NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
-MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
-"""Measures of capability, and the weight of each in the composite."""
-PLACE = ("latitude", "longitude")
-STAGES = ("opened", "signed", "in_force", "ended")
-"""Dates of an agreement, in the order in which they come."""
 PLANNED = ("scheduled_signed", "scheduled_in_force")
-NOT_WITH = {
-    "talks": ("signed", "in_force", "ended"),
-    "signed": ("in_force", "ended", "scheduled_signed"),
-    "in_force": ("ended", "scheduled_signed", "scheduled_in_force"),
-    "collapsed": ("in_force", "scheduled_signed", "scheduled_in_force"),
-    "ended": ("scheduled_signed", "scheduled_in_force"),
-}
-"""Dates that an agreement of a status cannot have."""
-SECTION_OF = {section.model: name for name, section in SECTIONS.items()}
-"""The section of a row, by the row's model."""
-
-
-class Finding(NamedTuple):
-    """What a rule finds wrong.
-
-    subject : the row at fault, or the name of a section or of a value at the top
-    field : key path of the value below it; empty: all of it
-    place : key path below it of where to point, if that is elsewhere
-    """
-
-    code: str
-    subject: SectionRow | str
-    field: str
-    message: str
-    suggestion: str = ""
-    allowed: str = ""
-    place: str | None = None
-
-    def at(self, places: Places, changes: Iterable[ValueChange] = ()) -> Diagnostic:
-        """The diagnostic where the value was written.
-
-        Parameters
-        ----------
-        places : where the pieces of the scenario's file stand
-        changes : of the file, by options or by an arm; a change of the value is the
-            place then
-        """
-        row = None if isinstance(self.subject, str) else self.subject
-        if isinstance(row, Change):
-            section, name = "changes", row.name
-        else:
-            section = str(self.subject) if row is None else SECTION_OF[type(row)]
-            name = "" if row is None else SECTIONS[section].name_of(row)
-        path = ".".join(filter(None, (section, name, self.field)))
-        node = places.node(section, row)
-        steps = self.field if self.place is None else self.place
-        for step in steps.split("."):
-            node = node.get(step) or node
-        mark = node.mark if row is not None or steps else node.at
-        if mark.file == NOWHERE.file:  # a default stands there
-            mark = places.tree.mark
-        for change in changes:
-            if f"{change.path}.".startswith(f"{path}."):
-                mark = change.node.mark
-        texts = (self.message, self.suggestion, self.allowed)
-        return problem(mark, path, self.code, *texts)
-
-
 Findings = Iterator[Finding]
 
 
 class Rule(NamedTuple):
-    """A rule and what it reads: fields of a scenario, or key paths without the names of
-    rows, with spaces between them.
-
-    row_wise : the section whose rows are right or wrong one by one
-    of_arms : whether it holds of each arm too
-    """
+    """A rule, the parts of a scenario that it reads, and whether it holds of each arm
+    too."""
 
     check: Callable[[Scenario], Findings]
-    reads: str
-    row_wise: str = ""
+    reads: frozenset[str]
     of_arms: bool = True
-
-    def is_touched(self, changed: Collection[str]) -> bool:
-        """Whether it reads a value at one of these key paths, or below or above it."""
-        reads = [f"{read}." for read in self.reads.split()]
-        paths = [f"{path}." for path in changed]
-        return any(
-            path.startswith(read) or read.startswith(path)
-            for path in paths
-            for read in reads
-        )
 
 
 def _missing(
-    subject: SectionRow | str,
-    field: str,
-    names: Iterable[str],
-    options: Collection[str],
-    code: str = "E309",
+    path: str, names: Iterable[str], options: Collection[str], code: str = "E309"
 ) -> Findings:
     """A finding for each name that is none of the options, with the nearest that is.
 
     Parameters
     ----------
-    subject, field : where the names stand
+    path : where the names stand
     names : that are referred to
     options : that there are
     code : of the finding
@@ -155,8 +63,7 @@ def _missing(
     for name in names:
         if name not in options:
             why, hint = f"there is no `{name}`", did_you_mean(name, options)
-            allowed = listed(sorted(options))
-            yield Finding(code, subject, field, why, hint, allowed)
+            yield Finding(code, path, why, hint, listed(sorted(options)))
 
 
 # --- time, the focal event and the report ---------------------------------------------
@@ -170,14 +77,14 @@ def _span(scenario: Scenario) -> Findings:
     steps = math.ceil(days / scenario.step_days)
     if days <= 0:
         why = f"`end` {scenario.end} is not after `start` {scenario.start}"
-        yield Finding("E210", "end", "", why)
+        yield Finding("E210", "end", why)
     elif days > MOST_DAYS:
         why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
-        yield Finding("E203", "end", "", why, "take a shorter span")
+        yield Finding("E203", "end", why, "take a shorter span")
     elif steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
         hint = "take a larger step or a shorter span"
-        yield Finding("E203", "step_days", "", why, hint)
+        yield Finding("E203", "step_days", why, hint)
 
 
 def _base_rate(scenario: Scenario) -> Findings:
@@ -188,54 +95,34 @@ def _base_rate(scenario: Scenario) -> Findings:
     dyad_count = n * (n - 1) // 2
     if rate is not None and rate > dyad_count:
         why = f"{rate:g} agreements a year among {n} states"
-        yield Finding("E203", "base_rate", "", why, "give fewer", f"up to {dyad_count}")
+        yield Finding("E203", "base_rate", why, "give fewer", f"up to {dyad_count}")
 
 
 def _focal(scenario: Scenario) -> Findings:
     """The focal event is there, and not before the start: windows count from it. An arm
     may drop it."""
     events = {event.id: event for event in scenario.events}
-    yield from _missing("focal", "", [scenario.focal], events)
+    yield from _missing("focal", [scenario.focal], events)
     event = events.get(scenario.focal)
     if event is not None and event.date < scenario.start:
         why = f"the focal event on {event.date} is before `start` {scenario.start}"
-        yield Finding("E203", event, "date", why, "windows count from it")
+        yield Finding("E203", f"{event.path}.date", why, "windows count from it")
 
 
 def _references(scenario: Scenario) -> Findings:
     """What is named is there: plug-ins, groups and states of the report, agreements of
     events. Codes of actors in rows are read with the roster (`actors.Names`)."""
     report, plugins = scenario.report, registry.places("summary")
-    yield from _missing("plugins", "", scenario.plugins, plugins)
-    yield from _missing("report", "groups", report.groups, scenario.groups, "E107")
+    yield from _missing("plugins", scenario.plugins, plugins)
+    yield from _missing("report.groups", report.groups, scenario.groups, "E107")
     for dyad in report.positions:
         if len({*dyad.split("-")} & {*scenario.codes}) != 2:
             why = f"`{dyad}` does not name two states of the roster"
-            yield Finding("E107", "report", "positions", why, "as RUS-UKR")
-    agreements = {agreement.id for agreement in scenario.accords}
-    for event in scenario.events:
-        named = [event.accord] if event.accord is not None else []
-        yield from _missing(event, "accord", named, agreements)
-
-
-def _windows(scenario: Scenario) -> Findings:
-    """Windows differ: each has columns of its own, which its number of days names."""
-    windows = scenario.report.windows
-    if len({*windows}) < len(windows):
-        yield Finding("E015", "report", "windows", "a window is given twice")
-
-
-# --- events ---------------------------------------------------------------------------
-
-
-def _company(scenario: Scenario) -> Findings:
-    """Nobody meets alone: a summit, an exercise or a treaty takes two."""
-    for event in scenario.events:
-        actors = {*event.principals, *event.guests, *event.targets, event.host}
-        if event.kind in NEED_COMPANY and len(actors - {None}) < 2:
-            why = f"at least 2 take part in an event of kind `{event.kind}`"
-            hint = "add a principal, guests or targets"
-            yield Finding("E212", event, "principals", why, hint)
+            yield Finding("E107", "report.positions", why, "as RUS-UKR")
+    named = [event for event in scenario.events if event.accord is not None]
+    agreements = {agreement.id for agreement in scenario.accords if named}
+    for event in named:
+        yield from _missing(f"{event.path}.accord", [event.accord or ""], agreements)
 
 
 def _event_dates(scenario: Scenario) -> Findings:
@@ -244,7 +131,7 @@ def _event_dates(scenario: Scenario) -> Findings:
     for event in scenario.events:
         if event.date > last >= scenario.start:
             why = f"{event.date} is outside ..{last}: events lie before `end`"
-            yield Finding("E203", event, "date", why)
+            yield Finding("E203", f"{event.path}.date", why)
 
 
 # --- states ---------------------------------------------------------------------------
@@ -253,30 +140,12 @@ def _event_dates(scenario: Scenario) -> Findings:
 def _years(scenario: Scenario) -> Findings:
     """States exist in the year of the start, those outside the roster too."""
     year, table = scenario.start.year, code_table()
-    rows = {state.id: state for state in scenario.states}
-    for code in (*rows, *scenario.outside):
+    codes = scenario.codes
+    for code in (*codes, *scenario.outside):
         why = known(code, year) if code in table else None
         if why is not None:
-            subject, field = (rows[code], "id") if code in rows else ("outside", "")
-            yield Finding("E304", subject, field, why, successor(code))
-
-
-def _coordinates(scenario: Scenario) -> Findings:
-    """Latitude and longitude come together: a distance needs both."""
-    for state in scenario.states:
-        for field, partner in (PLACE, PLACE[::-1]):
-            if getattr(state, field) is None and getattr(state, partner) is not None:
-                why = f"`{field}` is required beside `{partner}`"
-                yield Finding("E103", state, field, why, place=partner)
-
-
-def _measures(scenario: Scenario) -> Findings:
-    """Every state has a measure of capability: without one it has no share of any."""
-    names = ("capability", *MEASURES)
-    for state in scenario.states:
-        if all(getattr(state, name) is None for name in names):
-            why = f"none of {listed(names)} is given"
-            yield Finding("E216", state, "", why, "give one of them", place="id")
+            path = f"states.{code}.id" if code in codes else "outside"
+            yield Finding("E304", path, why, successor(code))
 
 
 def _shares(scenario: Scenario) -> Findings:
@@ -291,10 +160,10 @@ def _shares(scenario: Scenario) -> Findings:
     if lacking and complete:
         why = f"given for {complete[0].id} and not for {listed(lacking, 5)}"
         hint = "for all states or for none"
-        yield Finding("E217", complete[0], "capability", why, hint)
+        yield Finding("E217", f"{complete[0].path}.capability", why, hint)
     elif states and not any(getattr(row, name) for row in states for name in names):
         hint = "at least one state must have some"
-        yield Finding("E213", "states", "", "capabilities sum to 0", hint)
+        yield Finding("E213", "states", "capabilities sum to 0", hint)
 
 
 def _gaps(scenario: Scenario) -> Findings:
@@ -311,19 +180,10 @@ def _gaps(scenario: Scenario) -> Findings:
         if missing:
             is_all = len(missing) == len(states)
             whom = "all states" if is_all else listed(missing)
-            yield Finding("W303", "states", "", f"`{name}` is missing for {whom}")
+            yield Finding("W303", "states", f"`{name}` is missing for {whom}")
 
 
-# --- sums and orders ------------------------------------------------------------------
-
-
-def _weights(scenario: Scenario) -> Findings:
-    """Weights of the composite make 1, so that capabilities are shares of all."""
-    weights = scenario.capability
-    total = math.fsum((weights.gdp, weights.milex, weights.population))
-    if abs(total - 1.0) > 1e-9:
-        why = f"sum is {total:.12g}; must be 1 +- 1e-9"
-        yield Finding("E213", "capability", "", why, allowed="1")
+# --- sums -----------------------------------------------------------------------------
 
 
 def _codings(scenario: Scenario) -> Findings:
@@ -335,7 +195,7 @@ def _codings(scenario: Scenario) -> Findings:
     if total >= 1.0:
         why = f"all weights sum to {total:g}: nothing is left for the event's own"
         hint, allowed = "lower them", "a sum below 1"
-        yield Finding("E203", codings[0], "weight", why, hint, allowed)
+        yield Finding("E203", f"{codings[0].path}.weight", why, hint, allowed)
 
 
 def _trade(scenario: Scenario) -> Findings:
@@ -347,24 +207,7 @@ def _trade(scenario: Scenario) -> Findings:
         total = math.fsum(row.share for row in rows)
         if total > 1.0 + 1e-9:
             why = f"the shares of `{state}` sum to {total:.6g}"
-            yield Finding("E213", rows[-1], "share", why, allowed="up to 1")
-
-
-def _signals(scenario: Scenario) -> Findings:
-    """Costly signals weigh more than the next cheaper ones, whatever their sign.
-
-    That order is the theory of costly signals (Fearon 1997), on which draws of the
-    weights rest too; weights of other kinds of event are free."""
-    kinds = scenario.event_kinds
-    signals = [name for name in SIGNAL_ORDER if name in kinds]
-    for weight in ("alignment", "intent"):
-        sizes = {name: abs(getattr(kinds[name], weight)) for name in signals}
-        for cheaper, name in pairwise(signals):
-            if sizes[name] <= sizes[cheaper]:
-                why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
-                hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
-                path = f"{name}.{weight}"
-                yield Finding("E219", "event_kinds", path, why, hint, order)
+            yield Finding("E213", f"{rows[-1].path}.share", why, allowed="up to 1")
 
 
 # --- dyads and agreements -------------------------------------------------------------
@@ -377,69 +220,33 @@ def _spells(scenario: Scenario) -> Findings:
     `until`."""
     spells_of: defaultdict[str, list[NoRelations]] = defaultdict(list)
     for spell in scenario.no_relations:
-        spells_of[SECTIONS["no_relations"].name_of(spell)].append(spell)
+        spells_of[spell.key].append(spell)
         if spell.since and spell.until and spell.until <= spell.since:
             why = f"`until` {spell.until} is not after `from` {spell.since}"
             hint = "leave it blank while it goes on"
-            yield Finding("E215", spell, "until", why, hint, "from < until")
+            yield Finding("E215", f"{spell.path}.until", why, hint, "from < until")
     for spells in spells_of.values():
         spells.sort(key=lambda spell: spell.since or date.min)
         for earlier, later in pairwise(spells):
             if not (earlier.until and later.since and later.since >= earlier.until):
                 why = f"the spell overlaps that from {earlier.since}"
                 hint = "join the two, or correct a date"
-                yield Finding("E308", later, "", why, hint)
+                yield Finding("E308", later.path, why, hint)
 
 
-def _agreements(scenario: Scenario) -> Findings:
-    """Agreements have the dates that their status needs, and no others; what is on
-    record lies before the start, what is scheduled does not."""
+def _stages(scenario: Scenario) -> Findings:
+    """What is on record of an agreement lies before the start, what is scheduled does
+    not."""
+    start = scenario.start
     for agreement in scenario.accords:
-        status = agreement.status
-        if status in ("signed", "ended") and getattr(agreement, status) is None:
-            why = f"`{status}` is required with status `{status}`"
-            yield Finding("E103", agreement, status, why, place="status")
-        yield from _dates(agreement, scenario.start)
-        yield from _order(agreement)
-
-
-def _dates(agreement: Agreement, start: date) -> Findings:
-    """Each date is one that the status may have, on its side of the start: what is on
-    record then has happened, and what is scheduled has not."""
-    for field in (*STAGES, *PLANNED):
-        day, is_planned = getattr(agreement, field), field in PLANNED
-        if day is None:
-            continue
-        is_late = day < start if is_planned else day > start
-        if field in NOT_WITH[agreement.status]:
-            why = f"an agreement with status `{agreement.status}` has no `{field}` date"
-        elif is_late:
+        for name in (*STAGES, *PLANNED):
+            day, is_planned = getattr(agreement, name), name in PLANNED
+            if day is None or day == start or (day > start) == is_planned:
+                continue
             side = "before" if is_planned else "after"
-            why = f"`{field}` {day} is {side} `start` {start}"
-        else:
-            continue
-        plan = f"scheduled_{field}"
-        hint = f"a date fixed beforehand is `{plan}`" if plan in PLANNED else ""
-        yield Finding("E215", agreement, field, why, hint)
-
-
-def _order(agreement: Agreement) -> Findings:
-    """Dates come in order, as precisely as they are known.
-
-    A date that is scheduled stands for one that has not come. Of an agreement that is
-    known to the year only years are compared."""
-    dates = []
-    for stage in STAGES:
-        is_done = getattr(agreement, stage) is not None
-        field = stage if is_done else f"scheduled_{stage}"
-        day = getattr(agreement, field, None)
-        if day is not None:
-            dates.append((field, day))
-    digits = ("year", "month", "day").index(agreement.precision) + 1
-    for (earlier, day), (later, later_day) in pairwise(dates):
-        if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
-            why = f"`{later}` {later_day} is before `{earlier}` {day}"
-            yield Finding("E215", agreement, later, why, "", " <= ".join(STAGES))
+            why, plan = f"`{name}` {day} is {side} `start` {start}", f"scheduled_{name}"
+            hint = f"a date fixed beforehand is `{plan}`" if plan in PLANNED else ""
+            yield Finding("E215", f"{agreement.path}.{name}", why, hint)
 
 
 # --- changes --------------------------------------------------------------------------
@@ -455,23 +262,23 @@ def _changes(scenario: Scenario) -> Findings:
         if not first <= change.date <= last:
             why = f"{change.date} is outside {first}..{last}"
             hint = "what is so at the start stands in its own section"
-            yield Finding("E203", change, "", why, hint)
+            yield Finding("E203", change.path, why, hint)
         for fact in _facts(change):
             if fact in moments:
                 why = f"two changes of {' '.join(map(str, fact[1:]))} on {change.date}"
-                yield Finding("E308", change, "", why, "remove one")
+                yield Finding("E308", change.path, why, "remove one")
             moments.add(fact)
         if isinstance(change.agreement, str):
-            yield from _missing(change, "", [change.agreement], record)
+            yield from _missing(change.path, [change.agreement], record)
             agreement = record.get(change.agreement)
             if agreement is not None and agreement.status != "in_force":
                 why = f"`{agreement.id}` is not in force at the start"
-                yield Finding("E212", change, "", why, "end one that is")
+                yield Finding("E212", change.path, why, "end one that is")
         if change.pact is not None:
-            yield from _missing(change, "", [change.pact], scenario.groups, "E107")
+            yield from _missing(change.path, [change.pact], scenario.groups, "E107")
             if change.joins in scenario.groups.get(change.pact, ()):
                 why = f"`{change.joins}` is a member of `{change.pact}` already"
-                yield Finding("E306", change, "", why, "name another state")
+                yield Finding("E306", change.path, why, "name another state")
 
 
 def _facts(change: Change) -> Iterator[tuple[object, ...]]:
@@ -493,62 +300,27 @@ def _facts(change: Change) -> Iterator[tuple[object, ...]]:
 
 # --- all of them ---------------------------------------------------------------------
 
-RULES = (
-    Rule(_span, "start end step_days"),
-    Rule(_base_rate, "base_rate states"),
-    Rule(_focal, "focal events start", of_arms=False),
-    Rule(_references, "plugins report groups states.id events.accord accords.id"),
-    Rule(_windows, "report", of_arms=False),
-    Rule(
-        _company,
-        "events.kind events.principals events.guests events.targets events.host",
-        "events",
-    ),
-    Rule(_event_dates, "events.date start end", "events"),
-    Rule(_years, "states outside start", "states"),
-    Rule(_coordinates, "states", "states"),
-    Rule(_measures, "states", "states"),
-    Rule(_shares, "states"),
-    Rule(_gaps, "states capability", of_arms=False),
-    Rule(_weights, "capability"),
-    Rule(_codings, "targets_alternatives", of_arms=False),
-    Rule(_trade, "trade"),
-    Rule(_signals, "event_kinds"),
-    Rule(_spells, "no_relations"),
-    Rule(_agreements, "accords start", "accords"),
-    Rule(_changes, "changes start end accords groups"),
+RULES = tuple(
+    Rule(check, frozenset(parts.split()), check not in (_focal, _gaps, _codings))
+    for check, parts in (
+        (_span, "start end step_days"),
+        (_base_rate, "base_rate states"),
+        (_focal, "focal events start"),
+        (_references, "plugins report groups events accords"),
+        (_event_dates, "events start end"),
+        (_years, "start"),
+        (_shares, "states"),
+        (_gaps, "states capability"),
+        (_codings, "targets_alternatives"),
+        (_trade, "trade"),
+        (_spells, "no_relations"),
+        (_stages, "accords start"),
+        (_changes, "changes start end accords groups"),
+    )
 )
 
 
-def rules_due(*changes: frozenset[str], is_arm: bool = False) -> tuple[Rule, ...]:
-    """The rules that read what was changed.
-
-    Parameters
-    ----------
-    changes : key paths; a rule has to read something of each. All rules for no changes
-    is_arm : those alone that hold of an arm too
-    """
-    return tuple(
-        rule
-        for rule in RULES
-        if (rule.of_arms or not is_arm) and all(map(rule.is_touched, changes))
-    )
-
-
-def findings_in(
-    scenario: Scenario, rules: Iterable[Rule], incomplete: Collection[str] = ()
-) -> Findings:
-    """Everything that is wrong by these rules.
-
-    Parameters
-    ----------
-    scenario : as far as it could be read
-    rules : those that are asked
-    incomplete : fields of the scenario that could not be read whole. A rule that reads
-        one of them is left out, unless its rows can be asked one by one
-    """
+def findings_in(scenario: Scenario, rules: Iterable[Rule] = RULES) -> Findings:
+    """Everything that is wrong by these rules."""
     for rule in rules:
-        heads = {read.partition(".")[0] for read in rule.reads.split()}
-        fields = heads - {rule.row_wise}
-        if fields.isdisjoint(incomplete):
-            yield from rule.check(scenario)
+        yield from rule.check(scenario)

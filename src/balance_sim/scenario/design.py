@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets, switches
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, listed, refusal, shown
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, plain
+from balance_sim.scenario.diagnostics import listed, refusal, shown
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange
-from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
+from balance_sim.scenario.schema import (
+    SIGNAL_ORDER,
+    Identifier,
+    RequiredText,
+    Scenario,
+    Strict,
+    Text,
+    Versioned,
+)
 from balance_sim.scenario.setter import value_at
 
 OF_DRAWS = ("posterior", "prior")
@@ -42,29 +51,22 @@ class Values:
 
 
 class Spread(Strict):
-    """Values over a range, even or even in logarithms: `steps` of them, or one every
-    `step`; any of them in a sample."""
+    """Values over a range, even or even in logarithms: `steps` of them; any of them in
+    a sample."""
 
     min: float
     max: float
     steps: Annotated[int, Field(ge=2, le=10_000)] | None = None
-    step: Annotated[float, Field(gt=0)] | None = None
     scale: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Spread:
-        """The numbers fit each other: the ends are in order, a logarithm exists, and a
-        step leads from one end to the other."""
-        low, high, is_log = self.min, self.max, self.scale == "log"
+        """The ends are in order, and a logarithm exists."""
+        low, high = self.min, self.max
         if low >= high:
             raise refusal("E403", f"min {low:g} is not below max {high:g}")
-        if is_log and low <= 0:
+        if self.scale == "log" and low <= 0:
             raise refusal("E403", f"min {low:g} has no logarithm")
-        count = (high - low) / (self.step or high - low)
-        is_odd = abs(count - round(count)) > 1e-6 * count
-        if self.step and (is_log or self.steps or is_odd):
-            why = f"step {self.step:g} does not lead from {low:g} to {high:g}"
-            raise refusal("E403", why, "give `steps`, the number of values")
         return self
 
     def ends(self) -> tuple[float, float]:
@@ -84,11 +86,9 @@ class Spread(Strict):
         return min(max(value, low), high)
 
     def grid(self) -> tuple[object, ...]:
-        """The values that a grid or a list takes, even in share; none without `steps`
-        or `step`. Rounded to 12 digits, so that 0.1 is 0.1."""
+        """The values that a grid or a list takes, even in share; none without `steps`.
+        Rounded to 12 digits, so that 0.1 is 0.1."""
         last = (self.steps or 1) - 1
-        if self.step is not None:
-            last = round((self.max - self.min) / self.step)
         shares = [place / last for place in range(last + 1)] if last else []
         return tuple(float(f"{self.at(share):.12g}") for share in shares)
 
@@ -186,7 +186,30 @@ Takes = Annotated[
 """What a factor takes; tags in brackets are no part of key paths."""
 
 
-class ExperimentPlan(Strict):
+@dataclass(frozen=True)
+class DesignPoint:
+    """One row of a list design: values by key path, and a label for people."""
+
+    values: dict[str, object]
+    label: str = ""
+
+
+def _points(rows: tuple[dict[str, object], ...]) -> tuple[DesignPoint, ...]:
+    """The points of a list design: each gives the same keys, and other values."""
+    points: list[DesignPoint] = []
+    for place, row in enumerate(rows):
+        values = {path: value for path, value in row.items() if path != "label"}
+        field = f"[{place}]"
+        if not values or (points and values.keys() != points[0].values.keys()):
+            why = "every point gives the same keys, and at least one"
+            raise refusal("E402", why, field=field)
+        if any(values == point.values for point in points):
+            raise refusal("E402", "the same values as an earlier point", field=field)
+        points.append(DesignPoint(values, str(row.get("label", ""))))
+    return tuple(points)
+
+
+class ExperimentPlan(Versioned):
     """The keys of an experiment file.
 
     guesses : whether every default that is a guess is a factor too
@@ -195,29 +218,20 @@ class ExperimentPlan(Strict):
     outcomes : that are reported; none: all
     """
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     title: Text = ""
     question: Text = ""
     notes: Text = ""
-    scenario: Text = ""
+    scenario: RequiredText
     set: dict[str, object] = Field(default={})
     theory: Identifier | None = None
     design: SamplingDesign = SamplingDesign()
     factors: dict[str, Takes] = Field(default={}, max_length=1000)
-    points: tuple[dict[str, object], ...] = ()
+    points: Annotated[tuple[dict[str, object], ...], AfterValidator(_points)] = ()
     guesses: bool = False
     arms: Names | None = None
     runs: Annotated[int, Field(ge=1, le=1_000_000_000)]
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 1
     outcomes: Names = ()
-
-
-@dataclass(frozen=True)
-class DesignPoint:
-    """One row of a list design: values by key path, and a label for people."""
-
-    values: dict[str, object]
-    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,14 +250,13 @@ class Overrides:
 @dataclass(frozen=True, repr=False)
 class Experiment:
     """All that a sweep needs. `scenario` holds the file's `set` and `theory` already;
-    marks: of the file's keys, for messages."""
+    tree: of the file, for messages."""
 
     name: str
     head: ExperimentPlan
     scenario: Scenario
     factors: tuple[Factor, ...]
-    points: tuple[DesignPoint, ...]
-    marks: dict[str, Mark]
+    tree: Node
 
     def __repr__(self) -> str:
         size = f"{self.count():,} points, {self.head.runs} replications each"
@@ -253,6 +266,11 @@ class Experiment:
     def design(self) -> SamplingDesign:
         """How its points are chosen."""
         return self.head.design
+
+    @property
+    def points(self) -> tuple[DesignPoint, ...]:
+        """Those that the file lists."""
+        return self.head.points  # type: ignore[return-value]
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -276,24 +294,6 @@ class Experiment:
             "morris": samples * (k + 1),
         }
         return counts.get(self.design.method, samples)
-
-
-def read_points(node: Node, problems: Diagnostics) -> list[DesignPoint]:
-    """The points of a list design: each gives the same keys, and other values.
-
-    node: of the list. problems: what is wrong with a point, which is left out."""
-    points: list[DesignPoint] = []
-    for place, item in enumerate(node.items):
-        values, path = plain(item.without("label")), f"points[{place}]"
-        if not values or (points and values.keys() != points[0].values.keys()):
-            why = "every point gives the same keys, and at least one"
-            problems.add(item, path, "E402", why)
-        elif any(values == point.values for point in points):
-            problems.add(item, path, "E402", "the same values as an earlier point")
-        else:
-            label = item.get("label")
-            points.append(DesignPoint(values, label.text if label else ""))
-    return points
 
 
 # --- what `guesses: true` adds --------------------------------------------------------
@@ -326,16 +326,10 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
-        if path not in taken and not _BOUND.match(path) and _has(scenario, path):
-            spread = Spread(min=float(span[0]), max=float(span[1]))
-            factors.append(Factor(path, spread, node))
+        if path in taken or _BOUND.match(path):
+            continue
+        with suppress(LookupError):  # a term or a kind that the scenario leaves out
+            if value_at(scenario, path) is not None:
+                spread = Spread(min=float(span[0]), max=float(span[1]))
+                factors.append(Factor(path, spread, node))
     return factors
-
-
-def _has(scenario: Scenario, path: str) -> bool:
-    """Whether the scenario has a value at that key path: of terms that a theory leaves
-    out, and of kinds that it does not use, it has none."""
-    try:
-        return value_at(scenario, path) is not None
-    except LookupError:
-        return False

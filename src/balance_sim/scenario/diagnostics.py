@@ -156,12 +156,20 @@ def refused(*words: Any, **texts: str) -> ScenarioError:
 
 
 def refusal(
-    code: str, message: str, suggestion: str = "", allowed: str = ""
+    code: str, message: str, suggestion: str = "", allowed: str = "", **places: str
 ) -> PydanticCustomError:
-    """The error that a validator of a field raises: a diagnostic at the place of that
-    field."""
+    """The error that a validator raises.
+
+    Parameters
+    ----------
+    code, message, suggestion, allowed : str
+        See `Diagnostic`.
+    **places : str
+        `field`: the key path of the value at fault, below what is validated; `place`:
+        that of where to point, if it is elsewhere.
+    """
     texts = {"message": message, "suggestion": suggestion, "allowed": allowed}
-    return PydanticCustomError(code, "{message}", texts)
+    return PydanticCustomError(code, "{message}", texts | places)
 
 
 def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic]:

@@ -7,7 +7,7 @@ pass."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,8 @@ from balance_sim.scenario.design import (
     ExperimentPlan,
     Factor,
     Overrides,
-    Spread,
     Values,
     guessed_factors,
-    read_points,
 )
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -46,7 +44,7 @@ from balance_sim.scenario.load import (
 )
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.plans import opened
-from balance_sim.scenario.reading import ValueChange, check_version
+from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import canonical_path, changes_in, check_path
 from balance_sim.scenario.validation import read_piece
@@ -97,10 +95,9 @@ def check_experiment(
     first, in the order of the file. Parameters are those of `load_experiment`."""
     file = found_in(EXPERIMENTS, path)
     try:
-        plan = opened(file, "experiment")
+        sources, tree, problems = opened(file, "experiment")
     except ScenarioError as error:
         return None, in_order(error.problems, shown(file, 200))
-    sources, tree, problems = plan
     experiment = _read(tree, sources, over, problems)
     is_wrong = bool(errors_in(problems))
     return None if is_wrong else experiment, in_order(problems, sources.shown)
@@ -141,28 +138,27 @@ def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
     return str(file) if os.path.isfile(file) else written
 
 
-def _scenario_path(node: Node, sources: Sources) -> Path | str:
+def _scenario_path(node: Node, sources: Sources) -> str:
     """Where the scenario of an experiment lies.
 
     It may name what lies in its own folder or in the working directory, links resolved,
     and a YAML file in a folder beside its own (`../scenarios/x.yaml`). A name alone may
     be one of ./scenarios. Raises ScenarioError for what lies elsewhere."""
     written, folder = str(node.value), sources.path.parent
-    path = folder / written
+    path = os.path.join(folder, written)
     if "\0" in written:
         return path
-    is_beside = os.path.lexists(path)
-    real = Path(os.path.realpath(path if is_beside else written))
-    roots = [Path(os.path.realpath(folder)), Path(os.path.realpath("."))]
+    if not os.path.lexists(path) and ".." not in Path(written).parts:
+        path = written
+    real, home = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    roots = (home, Path(os.path.realpath(".")))
     is_inside = any(root.parent != root and real.is_relative_to(root) for root in roots)
-    home, steps = roots[0].parent, Path(os.path.normpath(written)).parts
-    is_sibling = steps[0] == ".." and ".." not in steps[1:] and len(steps) > 2
-    is_sibling = is_sibling and real.is_relative_to(home) and home.parent != home
-    if not (is_inside or (is_sibling and real.suffix in (".yaml", ".yml"))):
+    is_beside = real.suffix in (".yaml", ".yml") and real.parents[1:2] == (home.parent,)
+    if not (is_inside or is_beside):
         why = f"`{shown(written)}` lies outside this file's folder and the working one"
         hint = "copy the scenario beside it, or work in a folder that holds both"
         raise refused(node, "scenario", "E501", why, hint)
-    return path if is_beside or is_sibling else written
+    return path
 
 
 # --- reading --------------------------------------------------------------------------
@@ -187,22 +183,17 @@ def named_scenario(
     settings, preset : of options, laid over the scenario before that
     """
     node = tree.get("scenario")
-    if node is None or not isinstance(node.value, str) or not node.value.strip():
-        why = f"expected a path, got {node.kind}" if node else "`scenario` is required"
-        hint = "write the path of a scenario, as seen from this file"
-        problems.add(node or tree, "scenario", "E201" if node else "E103", why, hint)
+    if node is None or not isinstance(node.value, str) or not node.value:
         return None
     try:
-        if "://" in node.value:
-            raise refused(node, "scenario", "E501", "URLs are not read", "write a path")
         path = _scenario_path(node, sources)
     except ScenarioError as error:
         problems += error.problems
         return None
     scenario, of_scenario = check_scenario(path, set=settings, theory=preset)
     errors = errors_in(of_scenario)
-    is_absent = [error.code for error in errors] == ["E001"]
-    problems += _placed(errors[0], node.mark) if is_absent else errors
+    is_absent = len(errors) == 1 and errors[0].code in ("E001", "E501")
+    problems += _placed(errors, node.mark) if is_absent else errors
     if scenario is None:
         return None
     changes = changes_in(tree.below("set"))
@@ -212,10 +203,10 @@ def named_scenario(
     return changed_scenario(scenario, changes, problems)
 
 
-def _placed(error: Diagnostic, mark: Mark) -> list[Diagnostic]:
-    """The error at another place: where an experiment names what is at fault in its
-    scenario."""
-    return [replace(error, file=mark.file, line=mark.line, col=mark.col)]
+def _placed(errors: Sequence[Diagnostic], mark: Mark) -> list[Diagnostic]:
+    """Errors at another place: where a file names what is at fault elsewhere."""
+    file, line, col = mark
+    return [replace(error, file=file, line=line, col=col) for error in errors]
 
 
 def changed_scenario(
@@ -239,7 +230,7 @@ def changed_scenario(
     files = {change.key.file for change in changes}
     for error in errors_in(of_change):
         is_here = error.file in files
-        problems += [error] if is_here else _placed(error, changes[0].key)
+        problems += [error] if is_here else _placed([error], changes[0].key)
     return changed
 
 
@@ -262,29 +253,30 @@ def _read(
         if number is not None:
             node = from_plain(number, Mark(f"--{name}", 1, 1))
             tree = tree.with_fields({name: node})
-    version = tree.get("schema") or Node(None, tree.mark)
-    check_version(tree.with_fields({"schema": version}), problems)
-    apart = ("schema", "scenario")  # they are read for themselves
-    plan = read_piece(ExperimentPlan, tree, "", problems, skip=apart)
-    nodes = tree.below("factors").fields
-    taken: dict[str, Any] = plan.factors if plan else {}
-    factors = [Factor(path, takes, nodes[path]) for path, takes in taken.items()]
-    points = read_points(tree.below("points"), problems)
+    plan = read_piece(ExperimentPlan, tree, "", problems)
     scenario = named_scenario(tree, sources, plan.theory if plan else None, problems)
-    varied = {factor.path for factor in factors}
-    varied |= {path for point in points for path in point.values}
+    varied = {*tree.below("factors").fields}
+    varied |= {path for row in tree.below("points").items for path in row.fields}
+    changes = option_changes(over.settings, None, problems)
+    for change in changes:
+        if change.path in varied:  # it would be overwritten at every point
+            why = f"`{shown(change.path)}` is varied by the experiment"
+            hint = "leave it out, or change the factor"
+            problems.add(change.key, change.path, "E404", why, hint)
     if scenario is not None:
-        scenario = _with_options(scenario, over.settings, varied, problems)
+        scenario = changed_scenario(scenario, changes, problems)
     if scenario is None or plan is None:
         return None
+    nodes = tree.below("factors").fields
+    taken: dict[str, Any] = plan.factors
+    factors = [Factor(path, takes, nodes[path]) for path, takes in taken.items()]
     if plan.guesses:
         fixed = varied | {*tree.below("set").fields}
         factors += guessed_factors(scenario, fixed, tree.fields["guesses"])
-    marks = {name: (tree.get(name) or tree).mark for name in TOP}
     experiment = Experiment(
-        stem(sources.path.name), plan, scenario, tuple(factors), tuple(points), marks
+        stem(sources.path.name), plan, scenario, tuple(factors), tree
     )
-    _check_design(experiment, tree, problems)
+    _check_design(experiment, problems)
     if any(problem.code.startswith("E4") for problem in problems):
         return experiment
     count = experiment.count()
@@ -294,39 +286,20 @@ def _read(
         node = tree.get("design") or tree.get("factors") or tree
         problems.add(node, "design", "E405", why, hint)
     else:
-        _check_values(experiment, tree.below("points").items, problems)
+        _check_values(experiment, problems)
     return experiment
 
 
-def _with_options(
-    scenario: Scenario,
-    settings: Sequence[str],
-    varied: set[str],
-    problems: Diagnostics,
-) -> Scenario | None:
-    """The scenario with `--set` laid over it.
-
-    What the experiment varies cannot be set: it would be overwritten at every point.
-    Report that instead."""
-    changes = option_changes(settings, None, problems)
-    for change in changes:
-        if change.path in varied:
-            why = f"`{shown(change.path)}` is varied by the experiment"
-            hint = "leave it out, or change the factor"
-            problems.add(change.key, change.path, "E404", why, hint)
-    return changed_scenario(scenario, changes, problems)
-
-
-def _check_design(experiment: Experiment, tree: Node, problems: Diagnostics) -> None:
+def _check_design(experiment: Experiment, problems: Diagnostics) -> None:
     """Something is varied, the method fits factors and points, and arms are the
     scenario's.
 
     A list goes through its factors side by side, so they have one length; a grid needs
     values; Sobol and Morris split a variance among two factors at least."""
     method, factors = experiment.design.method, experiment.factors
+    tree, arms = experiment.tree, experiment.scenario.arms
     is_list = method in ("grid", "list")
     node = tree.get("design") or tree
-    arms = experiment.scenario.arms
     for arm in experiment.head.arms or ():
         if arm not in arms:
             hint, why = did_you_mean(arm, arms), f"no arm `{arm}`"
@@ -342,8 +315,8 @@ def _check_design(experiment: Experiment, tree: Node, problems: Diagnostics) -> 
         if (takes == Values(())) != (method in OF_DRAWS):
             why = f"`drawn` belongs to the designs {listed(OF_DRAWS)}, and no other"
             problems.add(factor.node, path, "E402", why)
-        elif is_list and isinstance(takes, Spread) and not takes.grid():
-            why = f"a {method} needs values: give a list, `steps` or `step`"
+        elif is_list and not takes.grid():
+            why = f"a {method} needs values: give a list, or `steps`"
             problems.add(factor.node, path, "E403", why)
     if method == "list" and len({len(factor.takes.grid()) for factor in factors}) > 1:
         why = "the lists of a list design have one length"
@@ -353,18 +326,16 @@ def _check_design(experiment: Experiment, tree: Node, problems: Diagnostics) -> 
         problems.add(node, "design", "E406", why, "add a factor, or take a grid")
 
 
-def _check_values(
-    experiment: Experiment, rows: Sequence[Node], problems: Diagnostics
-) -> None:
+def _check_values(experiment: Experiment, problems: Diagnostics) -> None:
     """Every key path is one of the scenario, once; every value (of a range: both ends)
-    is one it may take.
+    is one it may take, with the rules and in every arm, as `with_values` tries it.
 
-    rows: of the points. Two spellings of a dyad are one key path. Values are tried with
-    the rules and in every arm, as `with_values` does."""
-    scenario, count = experiment.scenario, len(problems)
-    marks = {factor.path: factor.node.at for factor in experiment.factors}
+    Two spellings of a dyad are one key path."""
+    scenario, count, factors = experiment.scenario, len(problems), experiment.factors
+    rows = [row.without("label") for row in experiment.tree.below("points").items]
+    marks = {factor.path: factor.node.at for factor in factors}
     for row in rows[:1]:
-        marks |= {path: child.at for path, child in row.without("label").fields.items()}
+        marks |= {path: child.at for path, child in row.fields.items()}
     lines: dict[str, int] = {}
     for path, mark in marks.items():
         wrong_paths = check_path(scenario, path, mark)
@@ -373,19 +344,12 @@ def _check_values(
         if line != mark.line:
             why = f"two axes on one key; also at line {line}"
             problems.add(mark, path, "E404", why)
-    for changes in _rounds(experiment, rows) if len(problems) == count else ():
+    if len(problems) > count:
+        return
+    rounds = max((len(factor.takes.ends()) for factor in factors), default=0)
+    trials = [changes_in(row) for row in rows]
+    trials += [[factor.change(place) for factor in factors] for place in range(rounds)]
+    for changes in trials:
         changed_scenario(scenario, changes, problems)
         if len(problems) - count > MOST_REFUSED:
             break
-
-
-def _rounds(
-    experiment: Experiment, rows: Sequence[Node]
-) -> Iterator[list[ValueChange]]:
-    """Sets of changes that together try every value, one of each factor at a time."""
-    for row in rows:
-        yield changes_in(row.without("label"))
-    factors = experiment.factors
-    places = max((len(factor.takes.ends()) for factor in factors), default=0)
-    for place in range(places):
-        yield [factor.change(place) for factor in factors]

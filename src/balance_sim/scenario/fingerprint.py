@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from cachetools import LRUCache
@@ -93,11 +93,28 @@ def canonical(value: Any) -> Any:
     if value_type is float or isinstance(value, int | float):
         return float(value) + 0.0  # no negative zero
     if isinstance(value, dict | Strict):
-        fields = value if isinstance(value, dict) else value.__dict__
+        fields = value if isinstance(value, dict) else _said(value)
         return {str(key): canonical(child) for key, child in fields.items()}
     if isinstance(value, list | tuple):
         return [canonical(child) for child in value]
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _said(row: Strict) -> dict[str, Any]:
+    """The fields of a row, without those that its schema leaves out at their value."""
+    silent = _exclusions(type(row))
+    return {
+        name: value
+        for name, value in row.__dict__.items()
+        if name not in silent or not silent[name](value)
+    }
+
+
+@cache
+def _exclusions(row_type: type[Strict]) -> dict[str, Callable[[Any], bool]]:
+    """By field, the test of values that say nothing (`exclude_if`)."""
+    fields = row_type.model_fields.items()
+    return {name: field.exclude_if for name, field in fields if field.exclude_if}
 
 
 def content_digest(scenario: Scenario) -> str:
@@ -126,16 +143,14 @@ def _text_of(scenario: Scenario, name: str) -> bytes:
 
 
 def _counted(theory: Theory) -> dict[str, Any]:
-    """A theory as digests count it: weights of switches, and the cost of signals, only
-    where they say something."""
-    fields = dict(theory)
+    """A theory as digests count it: weights of switches only where they say
+    something."""
+    fields = _said(theory)
     fields["weights"] = {
         term: weight
         for term, weight in theory.weights.items()
         if weight != 0 or term not in switches()
     }
-    if theory.signal_cost == 0.0:
-        del fields["signal_cost"]
     return fields
 
 

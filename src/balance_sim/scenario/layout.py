@@ -3,89 +3,29 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
 from functools import cache
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.nodes import Node
+from balance_sim.scenario.nodes import Node, plain
 from balance_sim.scenario.schema import SectionRow, Strict
 
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A list of rows.
-
-    Attributes
-    ----------
-    model : type of SectionRow
-        Of a row.
-    row_limit : int
-        How many there may be.
-    keys : tuple of str
-        Fields that name a row: its id, or its dyad.
-    directed : bool
-        Whether a dyad is another one with its states exchanged.
-    order : tuple of str
-        Fields by which rows are sorted.
-    """
-
-    model: type[SectionRow]
-    row_limit: int
-    keys: tuple[str, ...] = ("id",)
-    directed: bool = False
-    order: tuple[str, ...] = ("id",)
-
-    def name(self, words: Iterable[object]) -> str:
-        """What names a row in a key path.
-
-        Parameters
-        ----------
-        words : iterable
-            Values of its keys.
-
-        Returns
-        -------
-        str
-            As `JPN`, `parade` or `CHN-JPN`.
-        """
-        texts = [str(word) for word in words]
-        return "-".join(texts if self.directed else sorted(texts))
-
-    def name_of(self, row: SectionRow) -> str:
-        """What names a row in a key path."""
-        if self.keys == ("id",):
-            return str(row.id)  # type: ignore[attr-defined]
-        return self.name([getattr(row, key) for key in self.keys])
-
-    def sorted(self, rows: Iterable[SectionRow]) -> tuple[typing.Any, ...]:
-        """Rows in the order in which a scenario holds them; dates that are blank
-        first."""
-        return tuple(sorted(rows, key=self._place))
-
-    def _place(self, row: SectionRow) -> tuple[object, ...]:
-        """What a row is sorted by."""
-        return tuple([getattr(row, field) or date.min for field in self.order])
-
-
-_DYAD = ("a", "b")
-_TRADE = ("state", "partner")
-SECTIONS = {
-    "states": Section(schema.State, 400),
-    "disputes": Section(schema.Dispute, 20_000, _DYAD, order=_DYAD),
-    "no_relations": Section(
-        schema.NoRelations, 20_000, (*_DYAD, "kind"), order=(*_DYAD, "kind", "from")
-    ),
-    "distances": Section(schema.Distance, 50_000, _DYAD, order=_DYAD),
-    "trade": Section(schema.Trade, 50_000, _TRADE, directed=True, order=_TRADE),
-    "frailties": Section(schema.Frailty, 80_000, _DYAD, order=_DYAD),
-    "accords": Section(schema.Agreement, 20_000),
-    "events": Section(schema.Event, 5_000, order=("date", "id")),
-    "provocations": Section(schema.Provocation, 1_000),
-    "targets_alternatives": Section(schema.TargetsCoding, 20),
+SECTIONS: dict[str, type[SectionRow]] = {
+    row.SECTION: row
+    for row in (
+        schema.State,
+        schema.Dispute,
+        schema.NoRelations,
+        schema.Distance,
+        schema.Trade,
+        schema.Frailty,
+        schema.Agreement,
+        schema.Event,
+        schema.Provocation,
+        schema.TargetsCoding,
+    )
 }
+"""Models of rows by the section that they stand in."""
 TABLES_OF: dict[str, type[Strict]] = {
     "kinds": schema.AgreementKind,
     "event_kinds": schema.EventKind,
@@ -140,10 +80,14 @@ def row_path(section: str, row: Node, position: int) -> str:
     str
         `events.parade` where the row can be named, else `events[3]`.
     """
-    keys = [row.value_of(key) for key in SECTIONS[section].keys]
-    if all(isinstance(key, str) and key for key in keys):
-        return f"{section}.{shown(SECTIONS[section].name(keys))}"
-    return f"{section}[{position}]"
+
+    def value(name: str) -> object:
+        """Of a field, None where it is not given."""
+        child = row.get(name)
+        return None if child is None else plain(child)
+
+    key = SECTIONS.get(section, schema.Change).key_of(value)
+    return f"{section}.{shown(key, 200)}" if key else f"{section}[{position}]"
 
 
 # --- what a field holds ---------------------------------------------------------------

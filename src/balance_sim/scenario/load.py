@@ -12,7 +12,7 @@ from pathlib import Path
 
 from balance_sim.scenario.arms import check_arms, version_of
 from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
-from balance_sim.scenario.checks import findings_in, rules_due
+from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -129,8 +129,8 @@ def _read_tree(
     places = Places(tree)
     problems += of_tree
     if errors_in(of_tree) or incomplete:
-        findings = findings_in(written, rules_due(), incomplete)
-        problems += [finding.at(places) for finding in findings]
+        rules = [rule for rule in RULES if rule.reads.isdisjoint(incomplete)]
+        problems += [places.problem(finding) for finding in findings_in(written, rules)]
         return None
     stale(written, tree, sources.shown, problems)
     scenario = _checked(written, places, problems, arms=arms)
@@ -156,11 +156,13 @@ def _checked(
     """The scenario, by the rules and in its arms, with its sha256; None if it is
     refused.
 
-    arms: nodes of those that are checked. changed: key paths of what was changed since
-    all was right; None: everything is checked."""
-    due = rules_due() if changed is None else rules_due(changed)
-    problems += [finding.at(places, changes) for finding in findings_in(scenario, due)]
-    checked_arms = check_arms(scenario, arms, places, problems, changed)
+    arms: nodes of those that are checked. changed: parts that were changed since all
+    was right; None: everything is checked."""
+    due = [rule for rule in RULES if changed is None or rule.reads & changed]
+    findings = [*findings_in(scenario, due)]
+    problems += [places.problem(finding, changes) for finding in findings]
+    checked_arms, of_arms = check_arms(scenario, arms, places, findings, changed)
+    problems += of_arms
     if errors_in(problems):
         return None
     return with_digest(scenario.model_copy(update={"arms": checked_arms}))
@@ -226,7 +228,7 @@ def with_changes(
     mark = Mark(scenario.name, 1, 1)
     places, editor = places or Places(Node({}, mark)), Editor(scenario)
     editor.apply(changes)
-    arms, changed = editor.arms, frozenset(editor.changed) if changes else None
+    arms, changed = editor.arms, frozenset(editor.parts) if changes else None
     if editor.problems:
         return None, editor.problems
     if not changes:

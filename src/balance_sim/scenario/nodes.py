@@ -154,12 +154,12 @@ def merged(below: Node, above: Node) -> Node:
 
 
 def descend(node: Node, steps: Sequence[object]) -> Node:
-    """The deepest node along the steps that there is."""
+    """The deepest node along the steps that a file has: no default."""
     for step in steps:
         child = node.get(step) if isinstance(step, str) else None
         if isinstance(step, int) and step < len(node.items):
             child = node.items[step]
-        if child is None:
+        if child is None or (child.mark is NOWHERE and node.mark is not NOWHERE):
             return node
         node = child
     return node

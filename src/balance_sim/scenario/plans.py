@@ -4,7 +4,6 @@ hindcasts, cases, games) as pydantic models."""
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -19,7 +18,7 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import Sources, named_files, shipped_files
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.schema import Strict
-from balance_sim.scenario.validation import read_piece
+from balance_sim.scenario.validation import read_piece, steps_of
 
 Kind = Literal["scenario", "experiment", "game", "cases", "hindcast"]
 
@@ -188,11 +187,7 @@ def read_plan[Plan: Strict](
     def refuse(key_path: str, *texts: str) -> None:
         """Report what is wrong with the value at a key path, or with the innermost
         part of the path that the file has."""
-        steps = [
-            int(step) if step.isdigit() else step
-            for step in re.findall(r"[^.\[\]]+", key_path)
-        ]
-        problems.add(descend(tree, steps), key_path, *texts)
+        problems.add(descend(tree, steps_of(key_path)), key_path, *texts)
 
     if plan is not None and rules is not None:
         rules(plan, refuse)

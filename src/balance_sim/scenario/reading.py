@@ -3,7 +3,8 @@ hide what is wrong with others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,24 +20,10 @@ from balance_sim.scenario.actors import (
     read_roster,
 )
 from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.diagnostics import Diagnostics, Mark
+from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, Mark, problem
 from balance_sim.scenario.layout import PARTS, SECTIONS, TOP, row_path
-from balance_sim.scenario.nodes import (
-    REFUSED,
-    Node,
-    from_plain,
-    iso_date,
-    merged,
-    plain,
-)
-from balance_sim.scenario.schema import (
-    SCHEMA_VERSION,
-    Change,
-    Scenario,
-    SectionRow,
-    Strict,
-    change_name,
-)
+from balance_sim.scenario.nodes import Node, descend, from_plain, iso_date, merged
+from balance_sim.scenario.schema import Scenario, Strict, Versioned
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_PIECES = 300  # kinds, audiences, arms
@@ -53,60 +40,54 @@ class ValueChange:
     label: str = ""
 
 
-@dataclass(slots=True)
+class Finding(NamedTuple):
+    """What is wrong between pieces of a scenario: error code, key path of the value at
+    fault, what is wrong with it, the next step, the bound."""
+
+    code: str
+    path: str
+    message: str
+    suggestion: str = ""
+    allowed: str = ""
+
+
 class Places:
     """Where the pieces of a scenario were written: rows by their key paths, all else in
     the tree."""
 
-    tree: Node
-    rows: dict[str, Node] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Take the rows of the tree, and the events that its arms add."""
-        lists = [(name, self.tree.below(name)) for name in SECTIONS]
-        arms = self.tree.below("arms").fields.values()
+    def __init__(self, tree: Node) -> None:
+        self.tree = tree
+        arms = [*tree.below("arms").fields.values()]
+        lists = [(name, tree.below(name)) for name in SECTIONS]
         lists += [("events", arm.below("add")) for arm in arms]
-        for section, rows in lists:
-            for position, row in enumerate(rows.items):
-                self.rows[row_path(section, row, position)] = row
-        for holder in (self.tree, *arms):
-            for row in holder.below("changes").items:
-                self.rows[f"changes.{_change_name(row)}"] = row
+        lists += [("changes", holder.below("changes")) for holder in (tree, *arms)]
+        self.rows = {
+            row_path(section, row, position): row
+            for section, rows in lists
+            for position, row in enumerate(rows.items)
+        }
 
-    def node(self, section: str, row: SectionRow | None) -> Node:
-        """The node of a row, or of a whole section; else the whole tree."""
-        node = None
-        if isinstance(row, Change):
-            node = self.rows.get(f"{section}.{row.name}")
-        elif row is not None:
-            node = self.rows.get(f"{section}.{SECTIONS[section].name_of(row)}")
-        return node or self.tree.get(section) or self.tree
-
-
-def _change_name(row: Node) -> str:
-    """What names a change, from its node."""
-    given = plain(row)
-    if not isinstance(given, dict):
-        return ""
-    agreement = given.get("agreement")
-    if isinstance(agreement, dict):
-        agreement = [str(agreement.get(key)) for key in ("a", "b", "kind")]
-    others = (agreement, given.get("joins"), given.get("state"))
-    return change_name(given.get("date"), given.get("dyad"), *others)
+    def problem(
+        self, finding: Finding, changes: Iterable[ValueChange] = ()
+    ) -> Diagnostic:
+        """What a rule found, where the value was written. changes: of the file, by
+        options or by an arm; a change of the value is the place then."""
+        code, path, *texts = finding
+        head, *steps = path.split(".")
+        row = self.rows.get(".".join([head, *steps[:1]]))
+        node = descend(self.tree, (head, *steps))
+        if row is not None:
+            node = descend(row, steps[1:])
+        mark = node.mark if steps else node.at
+        for change in changes:
+            if f"{change.path}.".startswith(f"{path}."):
+                mark = change.node.mark
+        return problem(mark, path, code, *texts)
 
 
-class Draft(NamedTuple):
-    """What could be read of a tree.
-
-    scenario : unchecked, without what could not be read
-    incomplete : fields that are missing there
-    """
-
-    scenario: Scenario
-    incomplete: set[str]
-
-
-def read_draft(tree: Node, name: str, problems: Diagnostics) -> Draft:
+def read_draft(
+    tree: Node, name: str, problems: Diagnostics
+) -> tuple[Scenario, set[str]]:
     """Everything that a tree says.
 
     Parameters
@@ -120,13 +101,14 @@ def read_draft(tree: Node, name: str, problems: Diagnostics) -> Draft:
 
     Returns
     -------
-    Draft
-        Rows in the order in which a scenario holds them.
+    Scenario, set of str
+        Unchecked, without what could not be read; and the fields that are missing
+        there.
     """
     for key, child in tree.without(*TOP).fields.items():
         unknown_key(problems, child, "", key, TOP)
-    version = tree.get("schema") or Node(None, tree.mark)
-    check_version(tree.with_fields({"schema": version}), problems)
+    version = {key: child for key, child in tree.fields.items() if key == "schema"}
+    read_piece(Versioned, tree.with_value(version), "", problems)
     names = _read_names(tree, problems)
     tree = merged(_base(), tree)
     outside = tuple(sorted(names.outside))
@@ -134,10 +116,10 @@ def read_draft(tree: Node, name: str, problems: Diagnostics) -> Draft:
     for part in PARTS:
         values |= read_part(part, tree, names, problems)
     incomplete = {*PARTS} - values.keys()
-    if not names.is_whole:
+    if not names.is_whole or "states" in incomplete:
         incomplete |= {"states", "groups"}
     values = dict.fromkeys(SECTIONS, ()) | values
-    return Draft(Scenario.model_construct(name=name, **values), incomplete)
+    return Scenario.model_construct(name=name, **values), incomplete
 
 
 @cache
@@ -160,7 +142,7 @@ def names_in(scenario: Scenario) -> Names:
 def _read_names(tree: Node, problems: Diagnostics) -> Names:
     """The names that a file's tree defines."""
     states, problem_count = tree.below("states"), len(problems)
-    roster = read_roster(states, SECTIONS["states"].row_limit, problems)
+    roster = read_roster(states, SECTIONS["states"].LIMIT, problems)
     is_whole = len(roster) == len(states.items) and len(problems) == problem_count
     start = iso_date(tree.value_of("start"))
     if isinstance(start, date):
@@ -174,17 +156,6 @@ def _read_names(tree: Node, problems: Diagnostics) -> Names:
     return Names(
         frozenset(roster), frozenset(outside), groups, kinds, event_kinds, is_whole
     )
-
-
-def check_version(tree: Node, problems: Diagnostics) -> None:
-    """The file's `schema` is the one that this version reads."""
-    version = tree.get("schema")
-    if version is None or version.value is REFUSED:
-        return
-    if version.value != SCHEMA_VERSION or isinstance(version.value, bool):
-        why = f"got {version.kind}: this version reads {SCHEMA_VERSION}"
-        hint = f"write `schema: {SCHEMA_VERSION}`"
-        problems.add(version, "schema", "E108", why, hint, str(SCHEMA_VERSION))
 
 
 @cache
@@ -216,38 +187,34 @@ def read_part(
     dict of str to object
         The field by its name, rows sorted; empty where it is refused.
     """
-    node, layout = tree.get(part), SECTIONS.get(part)
-    items = [*node.fields, *node.items] if node is not None else []
-    limit = layout.row_limit if layout is not None else MOST_PIECES
-    problem_count = len(problems)
-    if node is not None and len(items) > limit:
-        why = f"{len(items):,} {part}, more than {limit:,}"
-        problems.add(node.at, part, "E022", why)
-    elif layout is not None and node is not None:
-        _check_twice(part, node, problems)
-    if len(problems) > problem_count:
+    node = tree.get(part)
+    if node is not None and not _may_be_read(part, node, problems):
         return {}
     fields = {} if node is None else {part: node}
-    piece = read_piece(
-        _model_of(part), tree.with_value(fields), "", problems, names=names
-    )
-    if piece is None:
-        return {}
-    value = getattr(piece, part)
-    return {part: value if layout is None else layout.sorted(value)}
+    tree = tree.with_value(fields)
+    piece = read_piece(_model_of(part), tree, "", problems, names=names)
+    return {} if piece is None else {part: getattr(piece, part)}
 
 
-def _check_twice(section: str, node: Node, problems: Diagnostics) -> None:
-    """Each id once, and each dyad: an undirected one whatever its order."""
+def _may_be_read(part: str, node: Node, problems: Diagnostics) -> bool:
+    """Whether a part has no more items than it may, each id once, and each dyad."""
+    row, count = SECTIONS.get(part), len(node.fields) + len(node.items)
+    limit = MOST_PIECES if row is None else row.LIMIT
+    if count > limit:
+        problems.add(node.at, part, "E022", f"{count:,} {part}, more than {limit:,}")
+        return False
+    problem_count = len(problems)
     earlier: dict[str, Node] = {}
-    for position, row in enumerate(node.items):
-        path = row_path(section, row, position)
-        first_row = earlier.setdefault(path, row)
-        if first_row is row or section in ("states", "no_relations"):
+    is_checked = row is not None and part not in ("states", "no_relations")
+    for position, item in enumerate(node.items if is_checked else ()):
+        path = row_path(part, item, position)
+        first_item = earlier.setdefault(path, item)
+        if first_item is item:
             continue
-        why = f"already given at line {first_row.mark.line} of {first_row.mark.file}"
-        if "id" in row.fields:
-            place, path = row.fields["id"], f"{path}.id"
-            problems.add(place, path, "E015", why, "remove one")
-        else:
-            problems.add(row, path, "E308", why, "remove one")
+        mark = first_item.mark
+        why = f"already given at line {mark.line} of {mark.file}"
+        code, place = "E308", item
+        if "id" in item.fields:
+            code, place, path = "E015", item.fields["id"], f"{path}.id"
+        problems.add(place, path, code, why, "remove one")
+    return len(problems) == problem_count

@@ -7,9 +7,11 @@ year. States are ISO3 codes, never positions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -41,6 +43,19 @@ from balance_sim.scenario.vocabulary import (
 )
 
 SCHEMA_VERSION = 1
+NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
+MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
+"""Measures of capability, and the weight of each in the composite."""
+STAGES = ("opened", "signed", "in_force", "ended")
+"""Dates of an agreement, in the order in which they come."""
+NOT_WITH = {
+    "talks": ("signed", "in_force", "ended"),
+    "signed": ("in_force", "ended", "scheduled_signed"),
+    "in_force": ("ended", "scheduled_signed", "scheduled_in_force"),
+    "collapsed": ("in_force", "scheduled_signed", "scheduled_in_force"),
+    "ended": ("scheduled_signed", "scheduled_in_force"),
+}
+"""Dates that an agreement of a status cannot have."""
 
 TERMS = tuple(default_weights())
 SIGNAL_ORDER = (
@@ -50,6 +65,7 @@ SIGNAL_ORDER = (
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Text = Annotated[str, Field(max_length=10_000)]
+RequiredText = Annotated[Text, Field(min_length=1)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0, le=1e9)]
 Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
@@ -202,7 +218,12 @@ class WithActors(Strict):
             raise refusal("E306", f"`{a}` forms a dyad with itself", "name two states")
         if "a" in values and values["a"] > values["b"]:
             values |= {"a": values["b"], "b": values["a"]}
-        return self if values == self.__dict__ else self.model_copy(update=values)
+        row = self if values == self.__dict__ else self.model_copy(update=values)
+        row.check()
+        return row
+
+    def check(self) -> None:
+        """Raise the error of pydantic where two of its fields do not fit."""
 
 
 _DYADS = (("a", "state"), ("b", "partner"))
@@ -215,7 +236,52 @@ def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 class SectionRow(WithActors):
     """An item of a section: its fields hold numbers, text, dates and tuples of them, so
-    nothing in it can change."""
+    nothing in it can change.
+
+    LIMIT: how many there may be. KEYS: fields that name a row: its id, or its dyad,
+    which IS_DIRECTED where it is another one with its states exchanged. ORDER: fields
+    by which rows are sorted, if by others than KEYS."""
+
+    SECTION: ClassVar[str] = ""
+    LIMIT: ClassVar[int] = 80_000
+    KEYS: ClassVar[tuple[str, ...]] = ("id",)
+    IS_DIRECTED: ClassVar[bool] = False
+    ORDER: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def key_of(cls, value: Callable[[str], Any]) -> str:
+        """What names a row in a key path: `JPN`, `parade` or `CHN-JPN`; empty where
+        that cannot be told. value: of the row, by the name of a field."""
+        words = [value(name) for name in cls.KEYS]
+        try:
+            return "-".join(words if cls.IS_DIRECTED else sorted(words))
+        except TypeError:
+            return ""
+
+    @property
+    def key(self) -> str:
+        """What names it in a key path."""
+        return self.key_of(self.__dict__.__getitem__)
+
+    @property
+    def path(self) -> str:
+        """Its key path, as `events.parade`."""
+        return f"{self.SECTION}.{self.key}"
+
+
+def sorted_rows[Row: SectionRow](rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows in the order in which a scenario holds them; dates that are blank first."""
+    return tuple(
+        sorted(
+            rows,
+            key=lambda row: [
+                getattr(row, name) or date.min for name in row.ORDER or row.KEYS
+            ],
+        )
+    )
+
+
+IN_ORDER = AfterValidator(sorted_rows)
 
 
 class State(SectionRow):
@@ -225,6 +291,8 @@ class State(SectionRow):
     `nuclear_since`: from when it has nuclear weapons; blank: it has none at the
     start."""
 
+    SECTION = "states"
+    LIMIT = 400
     ROLES = {"patrons": ("id",)}
     id: Identifier
     name: Text = ""
@@ -245,10 +313,23 @@ class State(SectionRow):
     source: Text = ""
     guesses: Text = ""
 
+    def check(self) -> None:
+        """Latitude and longitude come together: a distance needs both. Without a
+        measure of capability it has no share of any."""
+        for name, partner in (("latitude", "longitude"), ("longitude", "latitude")):
+            if getattr(self, name) is None and getattr(self, partner) is not None:
+                why = f"`{name}` is required beside `{partner}`"
+                raise refusal("E103", why, field=name, place=partner)
+        names = ("capability", *MEASURES)
+        if all(getattr(self, name) is None for name in names):
+            why = f"none of {listed(names)} is given"
+            raise refusal("E216", why, "give one of them", place="id")
+
 
 class Dyad(SectionRow):
     """A row of two states, in either order."""
 
+    KEYS: ClassVar[tuple[str, ...]] = ("a", "b")
     a: StateCode
     b: StateCode
 
@@ -257,6 +338,7 @@ class Dispute(Dyad):
     """Quarrel between two states, each part an intensity 0..1. Undirected: one row a
     pair."""
 
+    SECTION = "disputes"
     rivalry: Unit = 0.0
     claim: Unit = 0.0
     militarised: Unit = 0.0
@@ -268,6 +350,9 @@ class Apart(Dyad):
     """Two states that are at war or have no relations, for a time. Undirected; one row
     a spell and kind."""
 
+    SECTION = "no_relations"
+    KEYS = ("a", "b", "kind")
+    ORDER = ("a", "b", "kind", "from")
     kind: Literal["war", "no_diplomatic_relations", "not_recognised", "sanctions"]
     until: Day | None = None
     source: Text = ""
@@ -297,6 +382,7 @@ else:  # `from` is no name that a class body can give a field
 class Distance(Dyad):
     """Minimum distance of a pair where it is known better than from the capitals."""
 
+    SECTION = "distances"
     km: Annotated[float, Field(ge=0.0, le=20_100.0)]
     source: Text = ""
 
@@ -305,6 +391,9 @@ class Trade(SectionRow):
     """Share of `state`'s trade that it does with `partner`. Directed; a pair without a
     row is missing."""
 
+    SECTION = "trade"
+    KEYS = ("state", "partner")
+    IS_DIRECTED = True
     state: StateCode
     partner: StateCode
     share: Unit
@@ -318,6 +407,7 @@ class Frailty(Dyad):
     `shape`: of the gamma distribution of which it is the mean; blank where it is taken
     as known."""
 
+    SECTION = "frailties"
     factor: Annotated[float, Field(ge=1e-6, le=1e3)]
     shape: Positive | None = None
     source: Text = ""
@@ -330,6 +420,7 @@ class Agreement(SectionRow):
     `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every
     arm."""
 
+    SECTION = "accords"
     id: Identifier
     a: StateCode
     b: StateCode
@@ -361,6 +452,36 @@ class Agreement(SectionRow):
             values["in_force"] = values.get("in_force") or values.get("signed")
         return values
 
+    def check(self) -> None:
+        """It has the dates that its status needs and no others, in order.
+
+        A date that is scheduled stands for one that has not come. Of an agreement that
+        is known to the year only years are compared."""
+        status = self.status
+        if status in ("signed", "ended") and getattr(self, status) is None:
+            why = f"`{status}` is required with status `{status}`"
+            raise refusal("E103", why, field=status, place="status")
+        for name in NOT_WITH[status]:
+            if getattr(self, name) is not None:
+                why = f"an agreement with status `{status}` has no `{name}` date"
+                hint = f"a date fixed beforehand is `scheduled_{name}`"
+                raise refusal(
+                    "E215", why, hint if name in STAGES[1:3] else "", field=name
+                )
+        names = [
+            name if getattr(self, name) is not None else f"scheduled_{name}"
+            for name in STAGES
+        ]
+        dates = [(name, getattr(self, name, None)) for name in names]
+        digits = ("year", "month", "day").index(self.precision) + 1
+        for (earlier, day), (later, later_day) in pairwise(
+            [(name, day) for name, day in dates if day is not None]
+        ):
+            if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
+                why = f"`{later}` {later_day} is before `{earlier}` {day}"
+                order = " <= ".join(STAGES)
+                raise refusal("E215", why, "", order, field=later)
+
 
 class Event(SectionRow):
     """A dated act. Roles: principals act together; guests are seen with them; targets
@@ -369,6 +490,9 @@ class Event(SectionRow):
     `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody
     together, whatever the roles."""
 
+    SECTION = "events"
+    LIMIT = 5_000
+    ORDER = ("date", "id")
     ROLES = {
         "principals": ("guests",),
         "guests": ("principals",),
@@ -389,11 +513,21 @@ class Event(SectionRow):
     confidence: Text = ""
     note: Text = ""
 
+    def check(self) -> None:
+        """Nobody meets alone: a summit, an exercise or a treaty takes two."""
+        actors = {*self.principals, *self.guests, *self.targets, self.host}
+        if self.kind in NEED_COMPANY and len(actors - {None}) < 2:
+            why = f"at least 2 take part in an event of kind `{self.kind}`"
+            hint = "add a principal, guests or targets"
+            raise refusal("E212", why, hint, field="principals")
+
 
 class TargetsCoding(SectionRow):
     """Another coding of the focal event's targets (those who take part left out); the
     event's own has what is left."""
 
+    SECTION = "targets_alternatives"
+    LIMIT = 20
     ROLES = {"targets": ()}
     id: Identifier
     targets: ActorCodes = ()
@@ -405,6 +539,7 @@ class Provocation(SectionRow):
     """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a
     clock of its own."""
 
+    SECTION = "provocations"
     ROLES = {"targets": ("state",)}
     id: Identifier
     state: StateCode
@@ -471,6 +606,15 @@ class CapabilityWeights(Strict):
     gdp: NonNegative
     milex: NonNegative
     population: NonNegative
+
+    @model_validator(mode="after")
+    def _of_one(self) -> Self:
+        """They make 1, so that capabilities are shares of all."""
+        total = math.fsum((self.gdp, self.milex, self.population))
+        if abs(total - 1.0) > 1e-9:
+            why = f"sum is {total:.12g}; must be 1 +- 1e-9"
+            raise refusal("E213", why, allowed="1")
+        return self
 
 
 class Parameters(Strict):
@@ -595,20 +739,6 @@ class GivenAgreement(Dyad):
     in_force: Day | None = None
 
 
-def change_name(
-    day: object,
-    dyad: object = None,
-    agreement: object = None,
-    joins: object = None,
-    state: object = None,
-) -> str:
-    """What names a change: its day, and what it is of."""
-    words: list[object] = []
-    for part in (dyad, agreement, joins, state):
-        words += sorted(part) if isinstance(part, list | tuple) else [part]
-    return "-".join(str(word) for word in (day, *words) if word)
-
-
 FORMS_OF_CHANGE = ("war", "no_relations", "agreement", "joins", "state")
 
 
@@ -620,6 +750,8 @@ class Change(SectionRow):
     `until`: the day on which a war or a spell without relations is over. `effort`: rise
     of its capability that the state has decided on."""
 
+    SECTION = "changes"
+    ORDER = ("date",)
     date: Day
     dyad: tuple[StateCode, StateCode] | None = None
     war: bool | None = None
@@ -639,8 +771,7 @@ class Change(SectionRow):
     effort: Annotated[float, Field(ge=-0.9, le=10.0)] | None = None
     source: Text = ""
 
-    @model_validator(mode="after")
-    def _of_one_form(self) -> Self:
+    def check(self) -> None:
         """One form, with what belongs to it."""
         forms = [name for name in FORMS_OF_CHANGE if getattr(self, name) is not None]
         if len(forms) != 1:
@@ -668,16 +799,18 @@ class Change(SectionRow):
         if self.state is not None and all(fact is None for fact in facts):
             why = "democracy, ideal_point, reliability and effort are all missing"
             raise refusal("E103", why, "give what changes")
-        return self
 
-    @property
-    def name(self) -> str:
-        """What names it in messages."""
-        agreement = self.agreement
-        given = [agreement] if isinstance(agreement, str) else []
-        if isinstance(agreement, GivenAgreement):
-            given = [agreement.a, agreement.b, agreement.kind]
-        return change_name(self.date, self.dyad, given, self.joins, self.state)
+    @classmethod
+    def key_of(cls, value: Callable[[str], Any]) -> str:
+        """Its day, and what it is of."""
+        agreement, words = value("agreement"), [value("date")]
+        if isinstance(agreement, Mapping | GivenAgreement):
+            row = dict(agreement)
+            agreement = [row.get(name) for name in ("a", "b", "kind")]
+        for part in (value("dyad"), agreement, value("joins"), value("state")):
+            is_list = isinstance(part, list | tuple)
+            words += sorted(map(str, part)) if is_list else [part]
+        return "-".join(str(word) for word in words if word)
 
     @property
     def sides(self) -> tuple[str, str] | None:
@@ -685,18 +818,11 @@ class Change(SectionRow):
         return None if self.dyad is None else (min(self.dyad), max(self.dyad))
 
 
-def _by_date[Row: (Event, Change)](rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """The rows sorted as a scenario's are."""
-    return tuple(sorted(rows, key=lambda row: (row.date, getattr(row, "id", ""))))
-
-
 def _is_empty(rows: tuple[object, ...]) -> bool:
     return not rows
 
 
-Changes = Annotated[
-    tuple[Change, ...], Field(exclude_if=_is_empty), AfterValidator(_by_date)
-]
+Changes = Annotated[tuple[Change, ...], Field(exclude_if=_is_empty), IN_ORDER]
 
 
 class Arm(Strict):
@@ -706,9 +832,16 @@ class Arm(Strict):
     title: Text = ""
     reference: bool = False
     drop: Identifiers = ()
-    add: Annotated[tuple[Event, ...], AfterValidator(_by_date)] = ()
+    add: Annotated[tuple[Event, ...], IN_ORDER] = ()
     changes: Changes = ()
     set: Annotated[dict[str, object], AfterValidator(_by_name)] = {}
+
+
+def _windows(windows: tuple[int, ...]) -> tuple[int, ...]:
+    """Windows sorted; each has columns of its own, which its number of days names."""
+    if len({*windows}) < len(windows):
+        raise refusal("E015", "a window is given twice")
+    return _in_order(windows)
 
 
 class Report(Strict):
@@ -720,16 +853,33 @@ class Report(Strict):
     windows: Annotated[
         tuple[Annotated[int, Field(ge=1, le=3650)], ...],
         Field(min_length=1, max_length=100),
-        AfterValidator(_in_order),
+        AfterValidator(_windows),
     ] = (30, 90, 365)
     groups: Identifiers = ()
     positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
+def _this_version(version: object) -> object:
+    """The number of the schema, which is the one that this version reads."""
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        why = f"got `{shown(version)}`: this version reads {SCHEMA_VERSION}"
+        hint = f"write `schema: {SCHEMA_VERSION}`"
+        raise refusal("E108", why, hint, str(SCHEMA_VERSION))
+    return version
+
+
+class Versioned(Strict):
+    """A file that says by which schema it is written."""
+
+    schema_version: Annotated[Literal[1], BeforeValidator(_this_version)] = Field(
+        alias="schema"
+    )
+
+
 class ScenarioHead(Strict):
     """The single values at the top of a file."""
 
-    title: Annotated[Text, Field(min_length=1)]
+    title: RequiredText
     question: Text = ""
     source: Text = ""
     notes: Text = ""
@@ -758,6 +908,24 @@ def _with_rest(
     return _by_name(audiences)
 
 
+def _costly(kinds: dict[str, EventKind]) -> dict[str, EventKind]:
+    """Kinds of event, sorted, of which costly signals weigh more than the next cheaper
+    ones, whatever their sign.
+
+    That order is the theory of costly signals (Fearon 1997), on which draws of the
+    weights rest too; weights of other kinds of event are free."""
+    signals = [name for name in SIGNAL_ORDER if name in kinds]
+    for weight in ("alignment", "intent"):
+        sizes = {name: abs(getattr(kinds[name], weight)) for name in signals}
+        for cheaper, name in pairwise(signals):
+            if sizes[name] <= sizes[cheaper]:
+                why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
+                hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
+                path = f"{name}.{weight}"
+                raise refusal("E219", why, hint, order, field=path)
+    return _by_name(kinds)
+
+
 def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
     """Arms, one of which is the control."""
     count = sum(arm.reference for arm in arms.values())
@@ -774,22 +942,22 @@ class Scenario(ScenarioHead):
     schema_version: Literal[1] = 1
     name: Identifier
     capability: CapabilityWeights
-    states: tuple[State, ...] = Field(min_length=2)
+    states: Annotated[tuple[State, ...], IN_ORDER] = Field(min_length=2)
     outside: tuple[Identifier, ...] = ()
     groups: dict[Identifier, tuple[Identifier, ...]] = {}
     audiences: Annotated[dict[Identifier, Audience], AfterValidator(_with_rest)]
-    disputes: tuple[Dispute, ...] = ()
-    no_relations: tuple[NoRelations, ...] = ()
-    distances: tuple[Distance, ...] = ()
-    trade: tuple[Trade, ...] = ()
-    frailties: tuple[Frailty, ...] = ()
-    accords: tuple[Agreement, ...] = ()
-    events: tuple[Event, ...] = ()
-    changes: Annotated[tuple[Change, ...], AfterValidator(_by_date)] = ()
-    provocations: tuple[Provocation, ...] = ()
-    targets_alternatives: tuple[TargetsCoding, ...] = ()
+    disputes: Annotated[tuple[Dispute, ...], IN_ORDER] = ()
+    no_relations: Annotated[tuple[NoRelations, ...], IN_ORDER] = ()
+    distances: Annotated[tuple[Distance, ...], IN_ORDER] = ()
+    trade: Annotated[tuple[Trade, ...], IN_ORDER] = ()
+    frailties: Annotated[tuple[Frailty, ...], IN_ORDER] = ()
+    accords: Annotated[tuple[Agreement, ...], IN_ORDER] = ()
+    events: Annotated[tuple[Event, ...], IN_ORDER] = ()
+    changes: Annotated[tuple[Change, ...], IN_ORDER] = ()
+    provocations: Annotated[tuple[Provocation, ...], IN_ORDER] = ()
+    targets_alternatives: Annotated[tuple[TargetsCoding, ...], IN_ORDER] = ()
     kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(_by_name)]
-    event_kinds: Annotated[dict[Identifier, EventKind], AfterValidator(_by_name)]
+    event_kinds: Annotated[dict[Identifier, EventKind], AfterValidator(_costly)]
     parameters: Parameters
     theory: Theory
     arms: Annotated[dict[Identifier, Arm], AfterValidator(_with_control)] = Field(

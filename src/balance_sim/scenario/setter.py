@@ -7,7 +7,6 @@ piece that it belongs to; all else of the scenario is shared."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +15,13 @@ from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, sh
 from balance_sim.scenario.layout import FROM_FILES, NAMES, PARTS, SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange, names_in, read_part
-from balance_sim.scenario.schema import Scenario, Strict, Theory
+from balance_sim.scenario.schema import (
+    Scenario,
+    SectionRow,
+    Strict,
+    Theory,
+    sorted_rows,
+)
 from balance_sim.scenario.validation import read_piece
 
 MOST_SUGGESTED = 3
@@ -39,20 +44,26 @@ def changes_in(settings: Node, within: str = "") -> list[ValueChange]:
     ]
 
 
-@dataclass
 class Editor:
     """Changes a scenario value by value.
 
-    scenario : as it is by now; its sha256 is the old one
-    problems : why values were refused
-    changed : key paths without names of rows, as rules read them
-    arms : nodes of arms that are changed
+    Attributes
+    ----------
+    scenario : Scenario
+        As it is by now; its sha256 is the old one.
+    problems : Diagnostics
+        Why values were refused.
+    parts : set of str
+        Parts of the scenario that were changed.
+    arms : dict of str to Node
+        Arms that were changed.
     """
 
-    scenario: Scenario
-    problems: Diagnostics = field(default_factory=Diagnostics)
-    changed: set[str] = field(default_factory=set)
-    arms: dict[str, Node] = field(default_factory=dict)
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.problems = Diagnostics()
+        self.parts: set[str] = set()
+        self.arms: dict[str, Node] = {}
 
     def apply(
         self, changes: Iterable[ValueChange], fixed: Collection[str] = NAMES
@@ -70,81 +81,48 @@ class Editor:
             changes, key=lambda change: (change.path != _PRESET, change.path)
         )
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
-            if head in fixed:
-                for change in group:
+            if head in SETTABLE - {*fixed}:
+                self.parts.add(head)
+                self._set_part(head, [*group])
+                continue
+            for change in group:
+                if head in fixed:
                     label = change.label or change.path
                     why, hint = f"`{head}` cannot be set here", "set it in the file"
                     self.problems.add(change.key, label, "E110", why, hint)
-            elif head in SECTIONS:
-                self._set_rows(head, group)
-            elif head in SETTABLE:
-                self._set_part(head, [*group])
-            else:
-                for change in group:
+                else:
                     self.refuse(change, f"unknown key `{head}`")
 
     def refuse(self, change: ValueChange, why: object) -> None:
         """Report a key path that leads nowhere."""
-        hint, label = (
-            path_meant(self.scenario, change.path),
-            change.label or change.path,
-        )
+        hint = path_meant(self.scenario, change.path)
+        label = change.label or change.path
         self.problems.add(change.key, label, "E101", shown(why, 120), hint)
 
-    def put(self, node: Node, change: ValueChange, depth: int) -> Node:
-        """The node of what a change belongs to, with its value; as it was where the
-        path leads nowhere. depth: of the node in the path."""
-        steps = change.path.split(".")
-        if steps[0] == "arms":
-            steps[3:] = [".".join(steps[3:])] if steps[3:] else []
-        self.changed.add(without_row(change.path))
-        try:
-            return _put(node, steps[depth:], change.node)
-        except NoSuchPath as error:
-            self.refuse(change, error)
-        return node
-
-    def _set_rows(self, section: str, changes: Iterable[ValueChange]) -> None:
-        """Values in rows of a section."""
-        layout, names = SECTIONS[section], names_in(self.scenario)
-        rows = list(getattr(self.scenario, section))
-        places = {layout.name_of(row): place for place, row in enumerate(rows)}
-        for change in changes:
-            _, name, field_name = [*canonical_path(change.path).split(".", 2), "", ""][
-                :3
-            ]
-            if name not in places or field_name in layout.keys:
-                self.refuse(
-                    change, f"`{section}` has no value at `{name}.{field_name}`"
-                )
-                continue
-            problem_count = len(self.problems)
-            place = places[name]
-            node = self.put(from_plain(rows[place]), change, depth=2)
-            if len(self.problems) == problem_count:
-                path, model = f"{section}.{name}", layout.model
-                row = read_piece(model, node, path, self.problems, names=names)
-                rows[place] = row or rows[place]
-        is_moved = not self.changed.isdisjoint(
-            f"{section}.{name}" for name in layout.order
-        )
-        update = {section: layout.sorted(rows) if is_moved else tuple(rows)}
-        self.scenario = self.scenario.model_copy(update=update)
-
     def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
-        """Values at the top, or in one of its parts; another theory at first."""
-        mark, part = changes[0].node.mark, getattr(self.scenario, head)
+        """Values at the top, in a section, or in another part; another theory at
+        first."""
+        if head in SECTIONS:
+            rows = self._rows(head, changes)
+            self.scenario = self.scenario.model_copy(update={head: rows})
+            return
+        mark, part = changes[0].key, getattr(self.scenario, head)
         if changes[0].path == _PRESET:
             node = _other_preset(self.scenario.theory, changes[0].node)
             self._read(head, Node({head: node}, mark))
-            self.changed.add(head)
             changes, part = changes[1:], self.scenario.theory
         if head == "audiences" and "rest" in part:  # those that no other names
             empty = part["rest"].model_copy(update={"members": ()})
             part = {**part, "rest": empty}
-        tree = from_plain({head: part})
+        tree = from_plain({head: part}, mark)
         for change in changes:
-            tree = self.put(tree, change, depth=0)
+            steps = change.path.split(".")
+            if head == "arms" and steps[3:]:  # a key path in its `set`
+                steps[3:] = [".".join(steps[3:])]
+            try:
+                tree = _put(tree, steps, change.node)
+            except NoSuchPath as error:
+                self.refuse(change, error)
         if changes:
             self._read(head, tree)
         if head == "arms":
@@ -152,16 +130,33 @@ class Editor:
             nodes = tree.fields[head].fields
             self.arms = {name: nodes[name] for name in names & {*nodes}}
 
+    def _rows(
+        self, section: str, changes: Sequence[ValueChange]
+    ) -> tuple[SectionRow, ...]:
+        """Rows of a section with values changed in some."""
+        model, names = SECTIONS[section], names_in(self.scenario)
+        rows = [*getattr(self.scenario, section)]
+        places = {row.key: place for place, row in enumerate(rows)}
+        for change in changes:
+            path = canonical_path(change.path)
+            _, key, name = [*path.split(".", 2), "", ""][:3]
+            if key not in places or name in model.KEYS:
+                self.refuse(change, f"`{section}` has no value at `{key}.{name}`")
+                continue
+            row = rows[places[key]]
+            try:
+                node = _put(from_plain(row, change.key), [name], change.node)
+            except NoSuchPath as error:
+                self.refuse(change, error)
+                continue
+            read = read_piece(model, node, row.path, self.problems, names=names)
+            rows[places[key]] = read or row
+        return sorted_rows(tuple(rows))
+
     def _read(self, head: str, tree: Node) -> None:
         """Take a part again, unless it is refused."""
         part = read_part(head, tree, names_in(self.scenario), self.problems)
         self.scenario = self.scenario.model_copy(update=part)
-
-
-def without_row(path: str) -> str:
-    """A key path as rules read it: `events.date` of `events.parade.date`."""
-    head, _, steps = path.partition(".")
-    return f"{head}.{steps.rpartition('.')[2]}" if head in SECTIONS else head
 
 
 def _other_preset(theory: Theory, preset: Node) -> Node:
@@ -205,10 +200,11 @@ def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:
 def canonical_path(path: str) -> str:
     """One spelling for all key paths to a value: undirected dyads sorted."""
     head, *steps = path.split(".")
-    section = SECTIONS.get(head)
-    if section is None or len(section.keys) == 1 or not steps:
+    model = SECTIONS.get(head)
+    if model is None or len(model.KEYS) == 1 or not steps:
         return path
-    return ".".join([head, section.name(steps[0].split("-")), *steps[1:]])
+    words = dict(zip(model.KEYS, steps[0].split("-"), strict=False))
+    return ".".join([head, model.key_of(words.get) or steps[0], *steps[1:]])
 
 
 def value_at(scenario: Scenario, path: str) -> Any:
@@ -254,13 +250,8 @@ def _children(value: Any) -> Mapping[str, Any]:
     """What lies below a value, by the names of key paths."""
     if isinstance(value, Strict):
         return value.__dict__
-    layouts = [
-        section
-        for section in SECTIONS.values()
-        if isinstance(value, tuple) and value and type(value[0]) is section.model
-    ]
-    if layouts:
-        return {layouts[0].name_of(row): row for row in value}
+    if isinstance(value, tuple):
+        return {row.key: row for row in value if type(row) in SECTIONS.values()}
     return value if isinstance(value, Mapping) else {}
 
 

@@ -149,7 +149,7 @@ def _rows(
     columns = _columns(header, section, mark)
     rows: list[Node] = []
     for mark, cells in records:
-        if len(rows) >= SECTIONS[section].row_limit:
+        if len(rows) >= SECTIONS[section].LIMIT:
             raise refused(mark, section, "E022", f"more than {len(rows):,} rows")
         rows.append(Node(REFUSED, mark))
         if len(cells) == len(columns):
@@ -183,7 +183,7 @@ def _columns(header: Sequence[str], section: str, mark: Mark) -> list[str]:
     ScenarioError
         For columns that are unknown, given twice or missing.
     """
-    fields_of_row = SECTIONS[section].model.model_fields
+    fields_of_row = SECTIONS[section].model_fields
     if len(header) == 1 and re.search(r"[;\t|]", header[0]):
         hint = "save the table with commas"
         raise refused(mark, section, "E606", "no comma between columns", hint)
@@ -250,7 +250,7 @@ def _row(
         if not column or not cell.strip():
             continue
         place_mark, field = mark._replace(col=place), _COW.get(column, column)
-        cell_kind = cell_type(SECTIONS[section].model, field)
+        cell_kind = cell_type(SECTIONS[section], field)
         value: object = cell
         fault: Sequence[str] = ()
         if column in _COW:

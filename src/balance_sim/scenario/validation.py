@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,39 +27,47 @@ from balance_sim.scenario.schema import (
 LAID_OVER = (Parameters, CapabilityWeights, AgreementKind, EventKind)
 """Models of which a file gives a part: the rest is shipped."""
 UNITLESS = ("", "none", "factor", "share", "exponent", "weight", "any")
-_OUTSIDE = ("E203", "{written} is outside {limits}{unit}", "")
-_NO_LIST = ("E201", "expected a list, got {got}", "put it in [ ]")
-_NO_INTEGER = ("E201", "expected integer, got {got}", "write a whole number")
-_NO_MAPPING = ("E201", "expected a mapping, got {got}", "write keys and values")
-_TEMPLATES = {
-    "missing": ("E103", "`{key}` is required", ""),
-    "none": ("E207", "value missing", "write a value, or leave the key out"),
-    "string_too_short": ("E207", "value missing", "write some text"),
-    "string_type": (
+_REFUSALS: tuple[tuple[str, str, str, str], ...] = (
+    ("missing", "E103", "`{key}` is required", ""),
+    ("none", "E207", "value missing", "write a value, or leave the key out"),
+    ("string_too_short", "E207", "value missing", "write some text"),
+    (
+        "string_type",
         "E201",
         "expected text, got {got}",
         "put it in quotes if it is text",
     ),
-    "float_type": ("E201", "expected number, got {got}", ""),
-    "int_type": _NO_INTEGER,
-    "int_from_float": _NO_INTEGER,
-    "bool_type": ("E201", "expected true or false, got {got}", "write true or false"),
-    "bool_parsing": ("E201", "expected true or false, got {got}", ""),
-    "tuple_type": _NO_LIST,
-    "dict_type": _NO_MAPPING,
-    "model_type": _NO_MAPPING,
-    "date_type": ("E209", "`{written}` is not a date", "write it as 2025-09-03"),
-    "greater_than": _OUTSIDE,
-    "greater_than_equal": _OUTSIDE,
-    "less_than": _OUTSIDE,
-    "less_than_equal": _OUTSIDE,
-    "finite_number": ("E204", "{written} must be finite", ""),
-    "literal_error": ("E211", "`{written}` is none of {limits}", ""),
-    "string_pattern_mismatch": ("E106", "`{written}` is not a valid identifier", ""),
-    "string_too_long": ("E203", "more than {max_length} characters", "shorten it"),
-    "too_short": ("E212", "at least {min_length} needed, got {actual_length}", ""),
+    ("float_type", "E201", "expected number, got {got}", ""),
+    (
+        "int_type int_from_float",
+        *("E201", "expected integer, got {got}", "write a whole number"),
+    ),
+    (
+        "bool_type bool_parsing",
+        *("E201", "expected true or false, got {got}", "write true or false"),
+    ),
+    ("tuple_type", "E201", "expected a list, got {got}", "put it in [ ]"),
+    (
+        "dict_type model_type",
+        *("E201", "expected a mapping, got {got}", "write keys and values"),
+    ),
+    ("date_type", "E209", "`{written}` is not a date", "write it as 2025-09-03"),
+    (
+        "greater_than greater_than_equal less_than less_than_equal",
+        *("E203", "{written} is outside {limits}{unit}", ""),
+    ),
+    ("finite_number", "E204", "{written} must be finite", ""),
+    ("literal_error", "E211", "`{written}` is none of {limits}", ""),
+    ("string_pattern_mismatch", "E106", "`{written}` is not a valid identifier", ""),
+    ("string_too_long", "E203", "more than {max_length} characters", "shorten it"),
+    ("too_short", "E212", "at least {min_length} needed, got {actual_length}", ""),
+)
+"""Types of pydantic's errors; error code, message and next step for them."""
+_TEMPLATES = {
+    error_type: texts
+    for error_types, *texts in _REFUSALS
+    for error_type in error_types.split()
 }
-"""Error code, message and next step by the type of pydantic's error."""
 
 
 def read_piece[Model: Strict](
@@ -166,6 +174,12 @@ def joined(path: str, steps: Sequence[object], root: Node | None = None) -> str:
     return path.removeprefix(".")
 
 
+def steps_of(path: str) -> list[str | int]:
+    """Keys and positions of a key path, as `report.windows[0]`."""
+    steps = re.findall(r"[^.\[\]]+", path)
+    return [int(step) if step.isdigit() else step for step in steps]
+
+
 def _report(
     details: ErrorDetails,
     root: Node,
@@ -188,12 +202,14 @@ def _report(
     problems : Diagnostics
         Takes the diagnostic.
     """
+    context: dict[str, Any] = {**details.get("ctx", {})}
     steps = [step for step in details["loc"] if not str(step).startswith("[")]
-    node, error_type = descend(root, steps), details["type"]
-    context: dict[str, Any] = details.get("ctx", {})
-    place, key_path = node.mark, joined(path, steps, root)
-    if "[key]" in details["loc"] or error_type == "extra_forbidden":
-        place = node.at
+    field, place_field = context.pop("field", ""), context.pop("place", "")
+    place_steps = [*steps, *steps_of(place_field or field)]
+    steps += steps_of(field)
+    node, error_type = descend(root, place_steps), details["type"]
+    is_of_key = "[key]" in details["loc"] or error_type == "extra_forbidden"
+    place = node.at if is_of_key else node.mark
     is_reported = any((item.file, item.line, item.col) == place for item in problems)
     is_emptied = error_type == "too_short" and node.items  # by what is refused
     if node.value is REFUSED or is_emptied:
@@ -201,19 +217,18 @@ def _report(
     if is_reported and error_type != "missing":
         return
     owner, name = _field_of(model, steps)
+    key_path = joined(path, steps, root)
     if error_type == "extra_forbidden":
         above = joined(path, steps[:-1], root)
         unknown_key(problems, node, above, str(steps[-1]), owner.model_fields)
-    elif error_type not in _TEMPLATES and "message" in context:
+    elif "message" in context:
         problems.add(place, key_path, error_type, **context)
     else:
-        limits, unit = bounds(owner, name), _unit(owner, name)
-        words = {"key": name, "limits": limits, "unit": f" ({unit})" if unit else ""}
-        problems.add(place, key_path, *_worded(details, node, words))
+        problems.add(place, key_path, *_worded(details, node, owner, name))
 
 
 def _worded(
-    details: ErrorDetails, node: Node, words: Mapping[str, str]
+    details: ErrorDetails, node: Node, model: type[Strict], name: str
 ) -> tuple[str, str, str, str]:
     """Code, message, next step and bound for one of pydantic's errors.
 
@@ -223,27 +238,34 @@ def _worded(
         Of pydantic.
     node : Node
         That is refused.
-    words : mapping of str to str
-        For the template: `key`, `limits`, `unit` of the field.
+    model, name : type of Strict, str
+        The innermost model, and its field that is refused.
     """
-    error_type, limits = details["type"], words["limits"]
+    error_type, limits, unit = details["type"], bounds(model, name), _unit(model, name)
     if node.value is None and error_type != "missing":
         error_type = "none"
     is_nested = isinstance(node.value, dict | list)
     written = node.kind if is_nested else shown(node.text or node.value)
-    default = ("E203", "{msg}", "")
+    default = (
+        "E203",
+        shown(details["msg"], 120).replace("{", "{{").replace("}", "}}"),
+        "",
+    )
     code, message, hint = _TEMPLATES.get(error_type, default)
+    context = details.get("ctx", {})
     if isinstance(node.value, str) and error_type in ("float_type", "int_type"):
         code, hint = hint_for_number(node.value)
-    context = details.get("ctx", {})
-    if error_type == "literal_error":
+    elif error_type == "literal_error":
         options = re.findall(r"[^',\s]+", context["expected"].replace(" or ", ", "))
         hint, limits = did_you_mean(written, options), listed(options)
-    if error_type == "string_pattern_mismatch":
+    elif error_type == "string_pattern_mismatch":
         limits = IDENTIFIERS
-    texts = {**context, **words, "limits": limits, "written": written}
-    texts |= {"got": node.kind, "msg": shown(details["msg"], 120)}
-    return code, message.format(**texts), hint, limits
+    words = {
+        "key": details["loc"][-1] if details["loc"] else "",
+        "unit": f" ({unit})" if unit else "",
+    }
+    words |= {"limits": limits, "written": written, "got": node.kind}
+    return code, message.format(**context | words), hint, limits
 
 
 def _unit(model: type[Strict], name: str) -> str:

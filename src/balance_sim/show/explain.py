@@ -159,8 +159,8 @@ def _signing_words(dyad: DyadTerms, names: Names) -> str:
     signing = dyad.signing
     words = (
         f"{both_states(names, dyad.a, dyad.b)} sign a new security agreement "
-        f"{say.within(dyad.window)} in {signing.arm:,} of "
-        f"{say.plural(signing.of, 'replication')}, in {signing.control:,} of the "
+        f"{say.within(dyad.window)} in {signing['arm']:,} of "
+        f"{say.plural(signing['of'], 'replication')}, in {signing['control']:,} of the "
         "control arm"
     )
     for row in dyad.shares.to_dict("records"):

@@ -27,13 +27,9 @@ from balance_sim.study.jobs import Job, TaskResult
 from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.manifest import Manifest, made_here
 from balance_sim.study.own_outcomes import CodeReferences, meaning
-from balance_sim.study.shards import RECORDS, TABLES
 from balance_sim.study.store import LOCK, Store
 from balance_sim.study.tables import BlockTables
 
-OUR_FILES = {"summary.json", "game.json", "failed.json", "report.html", "figures"}
-OUR_FILES |= {f"{table}.csv" for table in ("codebook", "levels", "effects", "dyads")}
-OUR_FILES |= {MANIFEST, LOCK, RECORDS, *TABLES}
 MOST_NAMED = 4
 """Differences between two studies that a refusal names."""
 IDENTITY = ["study", "arms", "seed", "model", "draw_parameters"]
@@ -56,9 +52,7 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
     if not folder.is_dir() or Store(folder).record_paths():
         return
     names = {path.name for path in folder.iterdir()}
-    strange = sorted(
-        name for name in names - OUR_FILES if not name.endswith(".partial")
-    )
+    strange = sorted(name for name in names - {LOCK} if not name.endswith(".partial"))
     if strange and not {MANIFEST, *known} & names:
         raise WrongRequest(
             f"{shown(str(folder), 200)} holds other things than results "
@@ -119,8 +113,8 @@ class Folder:
     ----------
     store : the folder
     manifest : as it stands there
-    is_mended : code of one's own was repaired, so that other text of it is no other
-        study
+    is_mended : code of one's own was repaired, so that where replications failed other
+        text of it is no other study
     """
 
     MOST_ROWS = 20_000
@@ -166,7 +160,8 @@ class Folder:
         if not self.store.record_paths() and self.store.read_manifest() is None:
             self.store.write_manifest(self.manifest)
         stored = self.store.manifest()
-        lines = differing(stored, self.manifest, is_mended=self.is_mended)
+        is_mended = self.is_mended and bool(self.store.failed())
+        lines = differing(stored, self.manifest, is_mended=is_mended)
         if lines:
             named = [shown(line, 160) for line in lines[:MOST_NAMED]]
             if len(lines) > MOST_NAMED:

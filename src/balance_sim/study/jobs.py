@@ -296,7 +296,7 @@ def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagn
     experiment : with the place of each outcome in its file
     names : of the outcomes that a replication has
     """
-    node, problems = experiment.marks["outcomes"], []
+    node, problems = experiment.tree.below("outcomes"), []
     for place, name in enumerate(experiment.head.outcomes):
         if name not in names:
             path, why = f"outcomes[{place}]", f"no outcome `{name}`"

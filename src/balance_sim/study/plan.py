@@ -7,8 +7,9 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.export import frame_csv
@@ -156,7 +157,8 @@ def probe(job: Job, values: Values, runs: int) -> Probe | None:
     """Simulate a few runs of one point and measure; their tables are thrown away.
 
     None is returned where they fail, which the study itself will report, and for agents
-    of one's own, which may take the process with them.
+    of one's own, which may take the process with them. Outcomes of one's own may too:
+    they are left out of what is measured.
 
     Parameters
     ----------
@@ -166,6 +168,7 @@ def probe(job: Job, values: Values, runs: int) -> Probe | None:
     """
     if job.model is not None:
         return None
+    own, job = [OWN + name for name, _ in job.own], replace(job, own=())
     try:
         began = time.perf_counter()
         states = job.compiled_point(values).worlds.reference.n
@@ -193,7 +196,7 @@ def probe(job: Job, values: Values, runs: int) -> Probe | None:
         block_bytes=len(encode(several.dyads)) - no_sums,
         run_bytes=run_bytes,
         run_rows=len(first.runs),
-        outcomes=tuple(name for name in names if name not in ("run", "arm")),
+        outcomes=(*(name for name in names if name not in ("run", "arm")), *own),
     )
 
 

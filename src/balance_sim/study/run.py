@@ -304,6 +304,11 @@ def run_tasks(
     ------
     CodeDiffers : where code was edited meanwhile, or a worker has other code
     """
+    if client is not None and job.run_timeout is not None:
+        raise WrongRequest(
+            "--run-timeout: a Dask worker cannot be stopped in a replication; leave it "
+            "out, or simulate on this machine"
+        )
     code = driver_fingerprint([*job.references, *entered_modules()])
     tasks = list(tasks)
     is_alone = workers <= 1 or (len(tasks) < 2 and job.model is None)
@@ -318,7 +323,8 @@ def run_tasks(
     else:
         place = LocalWorkers(job.begin, job.references, workers)
         yield from run_at(place, job, tasks)
-    code.refuse_edited(others_read=not is_here)
+    step = "It was edited while the study ran: give the command again, in a new folder"
+    code.refuse_edited(step, others_read=not is_here)
 
 
 def runs_for(

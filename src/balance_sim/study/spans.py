@@ -107,11 +107,15 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
     odds_against[..., nats.dyads] *= np.exp(-nats.align)
     intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
+    turns = tuple(
+        (step, with_event(turned, scenario, event)) for step, turned in world.turns
+    )
     having = _with_evidence(
         world,
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=world.reliability * np.exp(-nats.lost),
+        turns=turns,
     )
     share_with(having, world)
     return having

@@ -106,6 +106,13 @@ def command_of(manifest: Manifest, folder: Path) -> str | None:
         return None
     if manifest.model is not None:
         options += ["--model", manifest.model]
+    for option, rules in (
+        ("--outcomes", manifest.own_outcomes),
+        ("--terms", manifest.own_rules),
+    ):
+        modules = {reference.partition(":")[0] for reference in rules.values()}
+        for module in filter(_is_plain, sorted(modules)):
+            options += [option, module]
     return shlex.join(["balance-sim", study, file, *options, "--out", str(folder)])
 
 

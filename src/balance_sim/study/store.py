@@ -194,7 +194,10 @@ class Store:
         """
         paths = self.record_paths()
         key = self.manifest().study_key if paths else ""
-        return [self._shard(path, key) for path in paths]
+        shards = [self._shard(path, key) for path in paths]
+        for shard in held_twice(shards):
+            raise StoreDamaged(TWICE.format(shard.record_path))
+        return shards
 
     def _shard(self, path: Path, study_key: str) -> Shard:
         """Return the shard of a record's file. Raises StoreDamaged."""
@@ -209,14 +212,20 @@ class Store:
     def damage(self) -> Iterator[Damage]:
         """Yield what is wrong with each file of every shard."""
         key = self.manifest().study_key
+        sound = []
         for path in self.record_paths():
             try:
                 shard = self._shard(path, key)
             except StoreDamaged as error:
                 yield Damage(f"{RECORDS}/{path.name}", str(error))
                 continue
-            for table, why in shard.damage().items():
+            damage = shard.damage()
+            for table, why in damage.items():
                 yield Damage(f"{table}/{shard.path(table).name}", why, shard)
+            sound += [] if damage else [shard]
+        for shard in held_twice(sound):
+            why = TWICE.format(shard.record_path)
+            yield Damage(f"{RECORDS}/{shard.record_path.name}", why, shard)
 
     def discard_damaged(self) -> None:
         """Take away shards that are damaged, incomplete or of another study, each named
@@ -439,6 +448,27 @@ def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
             columns |= {key: table[key] for key in table.column_names}
             stacked.append(pa.table(columns))
     return pa.concat_tables(stacked)
+
+
+TWICE = (
+    "{}: replications that another shard holds too. Give the command that wrote the "
+    "folder again to take it away."
+)
+
+
+def held_twice(shards: Sequence[Shard]) -> list[Shard]:
+    """Return the shards that hold replications which one of a lower number holds."""
+    stop: dict[int, int] = {}
+    twice: dict[int, Shard] = {}
+    blocks = [(*block, shard) for shard in shards for block in shard.record.blocks]
+    holder: dict[int, Shard] = {}
+    for point, first, end, shard in sorted(blocks, key=lambda block: block[:3]):
+        if first < stop.get(point, 0):
+            later = max(shard, holder[point], key=lambda one: one.number)
+            twice[later.number] = later
+        if end > stop.get(point, 0):
+            stop[point], holder[point] = end, shard
+    return list(twice.values())
 
 
 # -- replications that are there, and those that are not -------------------------------

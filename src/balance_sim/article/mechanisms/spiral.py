@@ -10,7 +10,7 @@ from balance_sim.model.core import Floats, Ints
 from balance_sim.model.engine import begin
 from balance_sim.model.perception import perceive
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import AgreementRows, BlockState, enter, refresh
+from balance_sim.model.state import AgreementRows, BlockState, count_in_force, refresh
 from balance_sim.model.thinning import openness_at, opportunity_rate, rates_at_start
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.stats.intervals import mean_interval
@@ -109,7 +109,7 @@ def add_in_force(
     agreements.stage = np.full(count, 2)
     state.agreements.add_rows(agreements)
     added = np.arange(rows, rows + count)
-    enter(state, added)
+    count_in_force(state, added, 1)
     refresh(worlds.reference, state, run, dyad)
     np.add.at(state.experience, (run, dyad), 1.0)
 

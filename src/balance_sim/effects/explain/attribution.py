@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -66,15 +66,10 @@ METHOD = (
 MEMORY_HINT = "Fewer --runs, or --workers 1, need less memory."
 
 
-def _built_in_groups() -> Groups:
-    groups: dict[str, tuple[str, ...]] = {}
-    for name, term in TERMS.items():
-        if term.group:
-            groups[term.group] = (*groups.get(term.group, ()), name)
-    return groups
-
-
-GROUPS: Groups = _built_in_groups()
+GROUPS: Groups = {
+    group: tuple(name for name, term in TERMS.items() if term.group == group)
+    for group in dict.fromkeys(term.group for term in TERMS.values() if term.group)
+}
 """What a partner adds to one's security; what one fears of the partner itself; who is
 tied to whom; what one's trade may lose; doubt about a shared patron. In no group: terms
 that read facts of the world, which no event changes; an arm that changes them shows in
@@ -186,33 +181,31 @@ class Coalitions:
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What is attributed, to be asked of batches of replications."""
+def _worths(
+    worlds: Worlds,
+    attribution: tuple[str, Groups, str],
+    study: tuple[int, bool | str],
+    runs: Keys,
+) -> Floats:
+    """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered
+    outcome.
 
-    worlds: Worlds
-    arm: str
-    groups: Groups
-    outcome: str
-    seed: int
-    draws: bool | str
-
-    def __call__(self, runs: Keys) -> Floats:
-        """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered
-        outcome."""
-        worlds = own_worlds(self.worlds, self.seed, runs, self.draws)
-        sums = Coalitions(worlds, self.arm, self.groups)
-        along = along_control(worlds, self.seed, runs, (self.arm,), sums.look)
-        control = FilteredSums(
-            worlds.reference,
-            along.opportunities,
-            along.control,
-            sums.prospect,
-            sums.windows,
-            sums.direction,
-            len(runs),
-        )
-        return np.column_stack([sums.worth, filtered_outcomes(control)[self.outcome]])
+    attribution: arm, groups and outcome; study: its seed, and how parameters are
+    drawn."""
+    (arm, groups, outcome), (seed, draws) = attribution, study
+    worlds = own_worlds(worlds, seed, runs, draws)
+    sums = Coalitions(worlds, arm, groups)
+    along = along_control(worlds, seed, runs, (arm,), sums.look)
+    control = FilteredSums(
+        worlds.reference,
+        along.opportunities,
+        along.control,
+        sums.prospect,
+        sums.windows,
+        sums.direction,
+        len(runs),
+    )
+    return np.column_stack([sums.worth, filtered_outcomes(control)[outcome]])
 
 
 @dataclass(frozen=True, repr=False)
@@ -337,7 +330,8 @@ def attribute(
     having, control = frame.loc[numbers.astype(int), [arm, result.reference]].T.values
     worlds = compile_arms(result.scenario, (result.reference, arm))
     groups = groups_for(worlds)
-    question = _Question(worlds, arm, groups, outcome, result.seed, result.draws)
+    study = result.seed, result.draws
+    question = partial(_worths, worlds, (arm, groups, outcome), study)
     batches = _batches(numbers, batch_runs(worlds.reference.n), workers)
     batches_done: list[Floats] = []
     for rows in map_in_order(question, batches, workers, _batch_name, MEMORY_HINT):

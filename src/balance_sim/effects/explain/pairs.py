@@ -7,7 +7,7 @@ the willingness that the engine used, to the last bit."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -41,24 +41,12 @@ U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
 SHARES = ["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]
 FEARED = ["arm", "moment", "date", "side", "adversary", "threat", "share"]
-RECORD = ["id", "name", "kind", "status", "opened", "signed", "in_force"]
-RECORD += ["scheduled_signed", "scheduled_in_force"]
 MOST_FEARED = 3
 MEAN_RUNS = 64
 """Replications averaged over where no number is given."""
 
 Dyad = tuple[str, str]
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Signing:
-    """Replications in which a dyad signs a new security agreement within the longest
-    window: in the arm, in the control arm, and all that finished."""
-
-    arm: int
-    control: int
-    of: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,9 +62,9 @@ class DyadTerms:
     adversaries : side, adversary, threat (A_ij, capability shares), share (of all that
         threatens the side): the MOST_FEARED
     shares : the dyad's filtered effect in the whole study, one row or none
-    record : agreements of the two on record at the start
     window : days after the event within which `shares` counts
-    signing : replications in which the two sign
+    signing : replications in which the two sign a new security agreement within the
+        window, in the `arm` and the `control` arm, `of` all that finished
     """
 
     a: str
@@ -89,9 +77,8 @@ class DyadTerms:
     rates: pd.DataFrame
     adversaries: pd.DataFrame
     shares: pd.DataFrame
-    record: pd.DataFrame
     window: int
-    signing: Signing
+    signing: dict[str, int]
 
     def __repr__(self) -> str:
         arms = f"{self.arm} beside {self.reference}"
@@ -111,7 +98,7 @@ class DyadTerms:
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
         values = vars(self) | {"differences": self.table}
-        values |= {"runs": self.runs.tolist(), "signing": asdict(self.signing)}
+        values |= {"runs": self.runs.tolist()}
         del values["table"]
         return {
             name: _records(value) if isinstance(value, pd.DataFrame) else value
@@ -249,11 +236,6 @@ def _terms_of(
     rates, effects = pd.DataFrame(readings.rates), result.dyads
     chosen = kind or _likeliest_type(result, rates)
     is_theirs = (effects["a"] == a) & (effects["b"] == b) & (effects["arm"] == arm)
-    record = [
-        [getattr(agreement, name) for name in RECORD]
-        for agreement in result.scenario.agreements
-        if {agreement.a, agreement.b} == {a, b}
-    ]
     return DyadTerms(
         a=a,
         b=b,
@@ -265,7 +247,6 @@ def _terms_of(
         rates=rates,
         adversaries=pd.DataFrame(readings.feared, columns=FEARED),
         shares=effects.loc[is_theirs, SHARES].reset_index(drop=True),
-        record=pd.DataFrame(record, columns=RECORD),
         window=result.window,
         signing=signing(result, a, b, arm),
     )
@@ -310,7 +291,7 @@ def leading_dyads(result: Result, arm: str, count: int) -> list[Dyad]:
     return list(zip(rows["a"], rows["b"], strict=True))
 
 
-def signing(result: Result, a: str, b: str, arm: str) -> Signing:
+def signing(result: Result, a: str, b: str, arm: str) -> dict[str, int]:
     """In how many replications the two sign a new security agreement within the longest
     window."""
     kinds, counts = result.scenario.kinds, {arm: 0, result.reference: 0}
@@ -323,7 +304,8 @@ def signing(result: Result, a: str, b: str, arm: str) -> Signing:
         runs, arms = agreements["run"].to_numpy(), column_words(agreements, "arm")
         for name in counts:
             counts[name] += len(np.unique(runs[is_theirs & (arms == name)]))
-    return Signing(counts[arm], counts[result.reference], result.finished)
+    control = counts[result.reference]
+    return {"arm": counts[arm], "control": control, "of": result.finished}
 
 
 def ordered_dyad(result: Result, a: str, b: str) -> Dyad:

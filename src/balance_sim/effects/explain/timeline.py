@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import TypeAdapter
 
@@ -22,7 +22,6 @@ from balance_sim.model.core import (
     ORIGINS,
     Bools,
     Floats,
-    Ints,
     Keys,
     Opportunities,
     World,
@@ -72,7 +71,7 @@ class Trace:
     consent : (C, 2) probability of the dyad's first and second state
     busy : (C,) something of that type is under way
     parts : (2, C) of either side's willingness, nats
-    feared : (S, n) place of the state that each state fears most in each step; -1: it
+    feared : (S, n) code of the state that each state fears most in each step; "": it
         fears nobody
     acts : provocations of the replication: day, and which
     """
@@ -82,7 +81,7 @@ class Trace:
     consent: Floats
     busy: Bools
     parts: dict[str, Floats]
-    feared: Ints
+    feared: npt.NDArray[np.str_]
     acts: list[tuple[float, int]]
 
 
@@ -93,7 +92,7 @@ def traced(
     thinned."""
     step_parts: list[dict[str, Floats]] = []
     busy: list[Bools] = []
-    feared: list[Ints] = []
+    feared: list[npt.NDArray[np.str_]] = []
     acts: list[tuple[float, int]] = []
 
     def observe(world: World, state: BlockState, view: View) -> None:
@@ -104,7 +103,8 @@ def traced(
         step_parts.append(account(prospects))
         busy.append(state.busy.take(clock_of(world, *clock)))
         threat = view.adversaries.mean(axis=0)
-        feared.append(np.where(threat.max(axis=1) > 0, threat.argmax(axis=1), -1))
+        most = np.array(world.codes)[threat.argmax(axis=1)]
+        feared.append(np.where(threat.max(axis=1) > 0, most, ""))
         if view.step == 0 and state.provoked is not None:
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
@@ -259,11 +259,13 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     worlds = own_worlds(worlds, result.seed, number, result.draws)
     opportunities = draw_opportunities(worlds.reference, result.seed, number)
     traces, tables = [], []
+    rows: dict[tuple[int, int, int], int] = {}
     for name in (control, arm):
         trace = traced(worlds, name, result.seed, number, opportunities)
         traces.append(trace)
+        rows |= rows_of_talks(opportunities, trace.made)
         tables.append(_stored_agreements(result, number, worlds, trace))
-    answers = _Answers(worlds, opportunities, (traces[0], traces[1]))
+    answers = _Answers(worlds, opportunities, traces, rows)
     entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
     suffixes = ("_reference", "_arm")
     merged = tables[0].merge(
@@ -296,12 +298,8 @@ class _Answers:
 
     worlds: Worlds
     opportunities: Opportunities
-    traces: tuple[Trace, Trace]
-
-    @cached_property
-    def rows(self) -> dict[tuple[int, int, int], int]:
-        control, arm = (rows_of_talks(self.opportunities, t.made) for t in self.traces)
-        return control | arm
+    traces: list[Trace]
+    rows: dict[tuple[int, int, int], int]
 
     def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, ...]:
         """Both arms' answers at the opportunity at which talks opened in either, the
@@ -324,10 +322,8 @@ class _Answers:
         world = self.worlds.reference
         days = (day - self.worlds.scenario.start).days
         step = int(np.searchsorted(world.grid[1:-1], days, side="right"))
-        codes = (*world.codes, "")  # the last, at -1: nobody
-        of_a = trace.feared[step, world.codes.index(a)]
-        of_b = trace.feared[step, world.codes.index(b)]
-        return codes[of_a], codes[of_b]
+        feared = dict(zip(world.codes, trace.feared[step].tolist(), strict=True))
+        return feared[a], feared[b]
 
 
 def _stored_agreements(
@@ -389,13 +385,15 @@ def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     ]
     for day, which in trace.acts:
         act, date = drawn[which], scenario.start + dt.timedelta(days=int(day))
-        actors, targets = (act.state,), tuple(act.targets)
-        actors_and_targets: dict[str, Any] = {
-            "kind": act.kind,
-            "actors": actors,
-            "targets": targets,
-        }
-        yield Entry(date, "provocation", "both", date, **actors_and_targets)
+        yield Entry(
+            date,
+            "provocation",
+            "both",
+            date,
+            kind=act.kind,
+            actors=(act.state,),
+            targets=tuple(act.targets),
+        )
 
 
 def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[Entry]:

@@ -82,15 +82,9 @@ class EventFields:
     groups: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True)
-class Shifts:
-    """Whom an event moves, times the weight of its kind: dyads that are seen together,
-    (who sees intent, of whom), and states whose reliability suffers."""
-
-    alignment: Mapping[tuple[str, str], float]
-    intent: Mapping[tuple[str, str], float]
-    reliability: Mapping[str, float]
-
+Shifts = Mapping[str, Mapping[Any, float]]
+"""Whom an event moves, by channel, times the weight of its kind: dyads that are seen
+together, (who sees intent, of whom), and states whose reliability suffers."""
 
 REGISTERED: Registry[None] = Registry("events")
 CHANNELS = {"alignment": 4, "intent": 4, "reliability": 3}
@@ -126,15 +120,7 @@ def event_kind(name: EventFunction | str | None = None, /) -> Any:
     ... def snub(event):
     ...     return [("alignment", event.host, guest, -1.0) for guest in event.guests]
     """
-    if callable(name):
-        REGISTERED.enter(name.__name__, name, None)
-        return name
-
-    def entered(function: EventFunction) -> EventFunction:
-        REGISTERED.enter(name or function.__name__, function, None)
-        return function
-
-    return entered
+    return REGISTERED.decorator(name, None)
 
 
 def shifts_of(event: Event, scenario: Scenario) -> Shifts:
@@ -164,7 +150,7 @@ def shifts_of(event: Event, scenario: Scenario) -> Shifts:
             key: Any = codes[0] if channel == "reliability" else codes
             key = tuple(sorted(codes)) if channel == "alignment" else key
             shifts[channel][key] = shifts[channel].get(key, 0.0) + factor
-    return Shifts(**shifts)
+    return shifts
 
 
 def event_fields(event: Event, scenario: Scenario) -> EventFields:
@@ -221,11 +207,6 @@ def _refused(
     path = f"event_kinds.{event.kind}"
     message = f"of event `{event.id}` the function {why}"
     return refused(place_of(function), path, "E310", message, hint, allowed)
-
-
-def is_own(kind: str) -> bool:
-    """Return whether a kind of event is one of the user's own."""
-    return kind.startswith(OWN)
 
 
 def not_registered(file: str, path: str, rule: str, name: str) -> ScenarioError:

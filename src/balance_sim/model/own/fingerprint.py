@@ -16,8 +16,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -77,20 +76,14 @@ class CodeFingerprint:
                 f"{place} has other code than the study: {'; '.join(lines)}. {step}"
             )
 
-    def refuse_edited(self, *, others_read: bool) -> None:
+    def refuse_edited(self, step: str, *, others_read: bool) -> None:
         """Raise CodeDiffers where a file holds another text by now.
 
-        others_read: other processes read the package's sources too; this one has loaded
-        what it runs."""
+        step: what to do next. others_read: other processes read the package's sources
+        too; this one has loaded what it runs."""
         package = _package_sha256() if others_read else self.package
         modules = {name: _file_sha256(name) for name in self.modules}
-        present = CodeFingerprint(package, modules)
-        self.refuse_other(
-            present,
-            "the disk",
-            "It was edited while the study ran: give the command again into a new "
-            "folder",
-        )
+        self.refuse_other(CodeFingerprint(package, modules), "the disk", step)
 
 
 def code_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
@@ -99,19 +92,15 @@ def code_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
     Raises CodeDiffers for a module whose file was edited after it was imported."""
     roots = {reference.partition(":")[0] for reference in references}
     modules = {name: _loaded_sha256(name) for name in sorted(_with_helpers(roots))}
-    return CodeFingerprint(_loaded_package_sha256(), modules)
+    return CodeFingerprint(LOADED_PACKAGE, modules)
 
 
 def driver_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
     """The fingerprint with which a study begins. Raises CodeDiffers where a module was
     edited after this process had imported it."""
     code = code_fingerprint(references)
-    for name, sha256 in code.modules.items():
-        if _file_sha256(name) != sha256:
-            raise CodeDiffers(
-                f"{name} was edited after it was imported: {sha256[:SHOWN]} is loaded, "
-                f"{_file_sha256(name)[:SHOWN]} is on disk. Start Python anew"
-            )
+    step = "It was edited after it was imported: start Python anew"
+    code.refuse_edited(step, others_read=False)
     return code
 
 
@@ -145,7 +134,12 @@ def _unpacked(modules: tuple[str, ...], code: CodeFingerprint, job: bytes) -> An
     for name in modules:
         module_named(name, "--terms")
     step = "Start the workers anew, with the same files as here"
-    code.refuse_other(code_fingerprint(modules), "a worker", step)
+    present = code_fingerprint(modules)
+    code.refuse_other(present, "a worker", step)
+    # what is still to be loaded here comes from the disk
+    code.refuse_other(
+        replace(present, package=_package_sha256()), "a worker's disk", step
+    )
     return pickle.loads(job)  # from our own driver
 
 
@@ -163,7 +157,8 @@ def _package_sha256() -> str:
     return digest.hexdigest()
 
 
-_loaded_package_sha256 = cache(_package_sha256)
+LOADED_PACKAGE = _package_sha256()
+"""The sha256 as this process began to load the package."""
 
 
 def _loaded_sha256(name: str) -> str:

@@ -38,17 +38,12 @@ def module_named(module: str, option: str) -> ModuleType:
     WrongRequest
         where there is none, or its code ends in an exception, SystemExit included
     """
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise WrongRequest(
-            f"{option} {module}: not the name of a module, as `mine` for mine.py in "
-            "the working directory"
-        )
     try:
         return import_module(module)
     except (Exception, SystemExit) as error:
         raise WrongRequest(
             f"{option} {module}: cannot be imported ({type(error).__name__}: {error}); "
-            f"repair it, and try `import {module}`"
+            "give the name of a module, as `mine` for mine.py in the working directory"
         ) from error
 
 
@@ -104,6 +99,17 @@ class Registry[Entry]:
 
     plural: str
     entries: dict[str, tuple[Callable[..., Any], Entry]] = field(default_factory=dict)
+
+    def decorator(self, name: Any, entry: Entry) -> Any:
+        """What enters the function that it decorates, under a name or the function's
+        own; the function itself, entered, where it stands in the name's place."""
+
+        def entered(function: Callable[..., Any]) -> Callable[..., Any]:
+            own_name = name if isinstance(name, str) else function.__name__
+            self.enter(own_name, function, entry)
+            return function
+
+        return entered(name) if callable(name) else entered
 
     def enter(self, name: str, function: Callable[..., Any], entry: Entry) -> None:
         """Put a function in; one that is defined again takes its own place.

@@ -198,12 +198,7 @@ def term(name: TermFunction | str | None = None, /, *, between: Between = None) 
     if between is not None and not -np.inf < between[0] <= between[1] < np.inf:
         raise ValueError(f"between={between}: give two numbers, the least first")
 
-    def entered(function: TermFunction) -> TermFunction:
-        own_name = name if isinstance(name, str) else function.__name__
-        REGISTERED.enter(own_name, function, between)
-        return function
-
-    return entered(name) if callable(name) else entered
+    return REGISTERED.decorator(name, between)
 
 
 @dataclass(frozen=True)
@@ -227,11 +222,6 @@ class OwnTerm:
     between: Between
     low: Floats
     high: Floats
-
-    def as_term(self) -> Term:
-        """Return the term, to stand among the built-in ones."""
-        reads: Any = "facts" if self.between is None else "beliefs"
-        return Term(self.name, self.values, self.bounds, reads=reads)
 
     def values(self, p: Prospects) -> Floats:
         """Return (C,) values before the weight."""
@@ -322,34 +312,37 @@ def numbers_of(values: Any) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-def own_term(world: World, name: str, file: str) -> OwnTerm:
-    """Return a term of the user's own, `own_<name>`, in a world.
+def own_terms(world: World, file: str) -> dict[str, OwnTerm]:
+    """Return by name the terms of the user's own that have a weight in a world.
 
     file: of the scenario, for messages. Raises ScenarioError for one that is not
     registered, and as `OwnTerm.evaluated`."""
-    if name.removeprefix(OWN) not in REGISTERED.entries:
-        path = f"theory.weights.{name}"
-        raise not_registered(file, path, "term of willingness", name)
-    function, between = REGISTERED.entries[name.removeprefix(OWN)]
-    low, high = (np.full((world.n, world.n), end) for end in between or (0.0, 0.0))
-    changing = OwnTerm(name, function, between, low, high)
-    if between is not None:
-        return changing
-    fixed = _closed(changing.evaluated(Situation(world), low.shape))
-    return replace(changing, low=fixed, high=fixed)
-
-
-def own_terms(world: World, file: str) -> dict[str, OwnTerm]:
-    """Return by name the terms of the user's own that have a weight in a world."""
-    weights = world.rules.weights
-    names = [name for name in weights if name.startswith(OWN) and weights[name] != 0]
-    return {name: own_term(world, name, file) for name in names}
+    terms, shape = {}, (world.n, world.n)
+    for name, weight in world.rules.weights.items():
+        if not name.startswith(OWN) or weight == 0:
+            continue
+        if name.removeprefix(OWN) not in REGISTERED.entries:
+            path = f"theory.weights.{name}"
+            raise not_registered(file, path, "term of willingness", name)
+        function, between = REGISTERED.entries[name.removeprefix(OWN)]
+        low, high = between or (0.0, 0.0)
+        term = OwnTerm(
+            name, function, between, np.full(shape, low), np.full(shape, high)
+        )
+        if between is None:
+            fixed = _closed(term.evaluated(Situation(world), shape))
+            term = replace(term, low=fixed, high=fixed)
+        terms[name] = term
+    return terms
 
 
 def with_own_terms(world: World, file: str) -> World:
     """Return the world with the terms of the user's own that have a weight in it.
-    Raises ScenarioError as `own_term`."""
-    terms = {name: term.as_term() for name, term in own_terms(world, file).items()}
+    Raises ScenarioError as `own_terms`."""
+    terms = {}
+    for name, term in own_terms(world, file).items():
+        reads: Any = "facts" if term.between is None else "beliefs"
+        terms[name] = Term(name, term.values, term.bounds, reads=reads)
     return replace(world, own_terms=terms) if terms else world
 
 
@@ -373,20 +366,17 @@ def rules_of(
     names |= {event.kind for arm in arms for event in arm.add}
     weights = scenario.theory.weights
     names |= {name for name, weight in weights.items() if weight != 0}
+    references = loaded_rules()
     rules = []
-    for name in sorted(name for name in names if name.startswith(OWN)):
-        reference = reference_of_rule(name)
-        if elsewhere and reference and reference.partition(":")[0] in NOWHERE:
+    for name in sorted(references.keys() & names):
+        if elsewhere and references[name].partition(":")[0] in NOWHERE:
             raise WrongRequest(in_no_module("the rule", name.removeprefix(OWN)))
-        if reference:
-            rules.append((name, reference))
+        rules.append((name, references[name]))
     return tuple(rules)
 
 
-def reference_of_rule(name: str) -> str:
-    """Return `module:function` of a rule of the user's own, `own_<name>`; "" where none
-    is registered."""
-    for registered in (REGISTERED.entries, events.REGISTERED.entries):
-        if name.removeprefix(OWN) in registered:
-            return reference_of(registered[name.removeprefix(OWN)][0])
-    return ""
+def loaded_rules() -> dict[str, str]:
+    """Return `module:function` of each rule of the user's own that is loaded, by its
+    name with `own_` in front."""
+    entries = {**events.REGISTERED.entries, **REGISTERED.entries}
+    return {OWN + name: reference_of(rule[0]) for name, rule in entries.items()}

@@ -76,7 +76,7 @@ def json_schema() -> Plain:
     >>> json_schema()["$defs"]["State"]["properties"]["gdp_bn"]["examples"]
     [4200]
     """
-    models: list[type[Strict]] = [row.model for row in SECTIONS.values()]
+    models: list[type[Strict]] = [*SECTIONS.values()]
     models += [*TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead, Table]
     defs = definitions(models)
     head = defs.pop("ScenarioHead")["properties"]
@@ -87,11 +87,11 @@ def json_schema() -> Plain:
     properties["step_days"]["default"] = default_tree().value_of("step_days")
     properties["groups"] = _mapping_of(texts) | {"default": {}}
     alone: Plain = {}
-    for name, section in SECTIONS.items():
-        definition = defs[section.model.__name__]
+    for name, model in SECTIONS.items():
+        definition = defs[model.__name__]
         row = {"anyOf": [{"required": ["table"]}, {"required": definition["required"]}]}
-        definition["required"] = list(section.keys)
-        items = {"anyOf": [ref(section.model), ref(Table)]}
+        definition["required"] = list(model.KEYS)
+        items = {"anyOf": [ref(model), ref(Table)]}
         properties[name] = {"type": "array", "items": items, "default": []}
         alone[name] = {"items": row}
     changes = {"type": "array", "items": ref(schema.Change), "default": []}
@@ -138,8 +138,7 @@ def experiment_schema() -> Plain:
     defs = definitions([ExperimentPlan])
     plan = defs.pop("ExperimentPlan")
     properties = plan["properties"] | {"schema": {"const": 1}}
-    required = ["schema", "scenario", *plan["required"]]
-    return file_schema("Experiment", properties, required, defs)
+    return file_schema("Experiment", properties, plan["required"], defs)
 
 
 def file_schema(
