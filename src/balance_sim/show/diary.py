@@ -209,16 +209,10 @@ def _difference(entry: Entry, names: Names, asked: Sequence[AskedDyad]) -> str:
         return f"{say.plural(abs(late), 'day')} {way} than in the control arm"
     if entry.mark == "changed":
         return "in another form in the control arm"
-    if entry.mark not in ("arm only", "reference only"):
+    if entry.mark != "arm only":
         return ""
-    is_arm = entry.mark == "arm only"
-    reason = ""
-    if len(asked) == 2 and not entry.actors:
-        reason = _refusal(asked[0 if is_arm else 1], names)
-    if not (reason or is_arm):
-        return ""
-    where = "the control arm" if is_arm else "this arm"
-    return f"not in {where}, where {reason}" if reason else f"not in {where}"
+    reason = _refusal(asked[0], names) if asked and not entry.actors else ""
+    return f"not in the control arm{', where ' if reason else ''}{reason}"
 
 
 def _refusal(asked: AskedDyad, names: Names) -> str:
