@@ -32,7 +32,6 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     "run": {
         "results/what_if": [
             "run experiments/smoke/what_if.yaml --set plugins=[article] --runs 300 --no-figures --workers 1 --out results/what_if",
-            "explain results/what_if --attribution --workers 1",
         ],
         "results/tripartite": [
             "run tripartite_1940 --set plugins=[article] --runs 100 --no-figures --workers 1 --out results/tripartite",

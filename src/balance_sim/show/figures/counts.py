@@ -143,9 +143,10 @@ def _draw_effects(ax: style.Axes, table: pd.DataFrame) -> None:
     table : title, day, effect, lo, hi
     """
     ax.axhline(0, color=style.INK, linewidth=1)
-    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1)
     labels: list[style.Label] = []
     looks = ((style.BLUE, "-"), *style.OTHERS, (style.BASE, "--"))
+    table = table[table["title"].isin(table["title"].unique()[: len(looks)])]
+    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1)
     arms = table.groupby("title", sort=False)
     for (title, rows), (colour, dashes) in zip(arms, looks, strict=False):
         look: dict[str, Any] = {
