@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from balance_sim.evidence.events.absorbed import EventPanel
-from balance_sim.evidence.events.exposure import ActSets, Periods
+from balance_sim.evidence.events.exposure import ActSets, year_edges
 from balance_sim.evidence.events.measurement import (
     EventWeights,
     Exposures,
@@ -75,8 +75,8 @@ def invented_study(
 ) -> Study:
     """A record of the measurement model. multipliers: by group, of the shipped weights."""
     rng = np.random.default_rng(seed)
-    periods = Periods.of(2000, 1999 + years)
-    window = (periods.starts[0] - 5 * 365.0, periods.ends[-1] + 365.0)
+    edges = year_edges(2000, 1999 + years)
+    window = (edges[0] - 5 * 365.0, edges[-1] + 365.0)
     acts = invented_acts(rng, states, *window)
     quarrelsome = np.triu(rng.uniform(size=(states, states)) < 0.08, 1)
     rivals = np.repeat((quarrelsome | quarrelsome.T).astype(float)[None], years, axis=0)
@@ -88,7 +88,7 @@ def invented_study(
     mean = 8.0 * share[first] * share[second]
     count = 1.0 + rng.poisson(mean * rng.gamma(2.0, 0.5, len(mean)))
     panel = EventPanel(np.zeros(len(count)), count, first, second, period, states)
-    study = Study(panel, periods, acts, rivals, 2.0 * rivals, window)
+    study = Study(panel, edges, acts, rivals, 2.0 * rivals, window)
     exposures, columns = Exposures(study), groups_of(acts)
     nats = exposures.columns(columns) @ np.array(
         [multipliers.get(column.group, 0.0) for column in columns]
@@ -106,7 +106,7 @@ def invented_study(
     )
     return Study(
         EventPanel(y, count, first, second, period, states),
-        periods,
+        edges,
         acts,
         rivals,
         2.0 * rivals,

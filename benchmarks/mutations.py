@@ -99,7 +99,7 @@ ROOMS = {
             "study/spans.py",
             "study/tables.py",
         ),
-        (BY_HAND, ("tests/results", "tests/study/test_statistics.py"), WIDER),
+        (BY_HAND, ("tests/results",), WIDER),
     ),
     "effects": Room(
         ("effects/*.py", "effects/explain/*.py"),

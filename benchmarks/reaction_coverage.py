@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=200)
     arguments = parser.parse_args()
     record, rng = load_reactions(arguments.data), np.random.default_rng(3)
-    alarm, states = AlarmModel(record).of_others.by_state, len(record.history.iso3)
+    alarm, states = AlarmModel(record).of_others(record.began), len(record.history.iso3)
     print("margin, truth, mean, s.d., mean error, share of intervals that hold it")
     for name in MARGINS:
         rows = panel(record, name, record.margins[name].values, alarm)

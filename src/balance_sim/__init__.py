@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from balance_sim.effects.run import run as run
     from balance_sim.effects.sensitivity import sensitivity as sensitivity
     from balance_sim.effects.world_at_start import world_at_start as world_at_start
-    from balance_sim.evidence.goodness.study import gof as gof
     from balance_sim.evidence.goodness.study import goodness_of_fit as goodness_of_fit
     from balance_sim.evidence.posterior.uncertainty import uncertainty as uncertainty
     from balance_sim.games.plan import load_game as load_game
@@ -65,7 +64,7 @@ _HOMES = {
     "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),
     "balance_sim.effects.run": ("run",),
     "balance_sim.study.sweep": ("Where", "sweep"),
-    "balance_sim.evidence.goodness.study": ("gof", "goodness_of_fit"),
+    "balance_sim.evidence.goodness.study": ("goodness_of_fit",),
     "balance_sim.effects.result": ("AnalysedResult", "open_result"),
     "balance_sim.effects.expected_effect": ("effect",),
     "balance_sim.evidence.posterior.uncertainty": ("uncertainty",),

@@ -77,7 +77,6 @@ ROOMS = (
                 "uncertainty": "evidence.posterior.figures:draw_uncertainty"
             },
             "doubt": {"posterior": "evidence.posterior.lines:doubt"},
-            "section": {"gof": "evidence.goodness.page:section"},
             "evidence": {
                 "calibrate": "evidence.commands.calibrate:calibrate",
                 "case": "evidence.commands.cases:case",

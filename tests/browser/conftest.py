@@ -161,7 +161,8 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An explorer of two dials and six points of studies made by hand; one corner has no point."""
-    from balance_sim.app.explorer import Dial, ExplorerDesign, save_explorer
+    from balance_sim.app.dials import Dial
+    from balance_sim.app.explorer import ExplorerDesign, save_explorer
     from studies import alike, four_runs, study
 
     gain = study({"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40})

@@ -129,13 +129,3 @@ def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) ->
     assert page.evaluate("location.hash") == "#d=0,1"
     assert opened.requests == []
     assert opened.complaints == []
-
-
-@pytest.mark.parametrize(("width", "scheme"), SIZES)
-def test_charts_of_the_explorer_show(opener: Opener, explorer: Path, width: int, scheme: str) -> None:
-    opened = opener(explorer, width=width, scheme=scheme)
-    for name in ("excess", "fan", "map", "along-0"):
-        assert ink(pixels(opened.page.locator(f"#{name}"))) > 0.004, name
-    assert opened.page.locator("#map path").count() > 5
-    assert opened.requests == []
-    assert opened.complaints == []

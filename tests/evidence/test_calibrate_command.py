@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 from balance_sim.cli.program import main
 from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.forecast.forecast import Forecast, freeze
 from balance_sim.scenario import load_scenario
 from click.testing import CliRunner
 
@@ -49,10 +51,11 @@ def test_what_cannot_be_calibrated_says_what_to_do(copy: Path) -> None:
 
 
 def test_a_forecast_is_scored_beside_baselines_of_a_scenarios_record(tmp_path: Path) -> None:
-    forecast, outcomes = tmp_path / "f.csv", tmp_path / "o.csv"
-    forecast.write_text("iso3_a,iso3_b,p\nAUS,JPN,0.2\nCHN,USA,0.01\nIND,JPN,0.1\n")
+    frozen, outcomes = tmp_path / "f.json", tmp_path / "o.csv"
+    dyads = (("AUS", "JPN"), ("CHN", "USA"), ("IND", "JPN"))
+    freeze(Forecast(dyads, (0.2, 0.01, 0.1), date(2025, 9, 4), date(2026, 9, 3)), frozen)
     outcomes.write_text("iso3_a,iso3_b,kind,stage,date\nAUS,JPN,defence_cooperation,signed,2025-10-01\n")
-    words = ["evidence", "score", str(forecast), str(outcomes), "--from", "2025-09-04", "--until", "2026-09-03"]
+    words = ["evidence", "score", str(frozen), str(outcomes)]
     alone = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
     assert "earlier_count" not in alone
     scenario = str(SCENARIOS / "beijing_2025.yaml")

@@ -68,24 +68,6 @@ def test_it_forecasts_better_than_a_fit_left_alone(record: Choices, found: Weigh
     assert log_score(moved, later.any_signed) < 0.98 * log_score(found.opportunities(later), later.any_signed)
 
 
-def test_nothing_from_the_year_on_is_used(record: Choices, found: WeightFit) -> None:
-    later = record.year >= 1999
-    signed = np.where(later[:, None], 1.0 - record.signed, record.signed)
-    other = replace(record, signed=signed)
-    for year, same in ((1999, True), (2000, False)):
-        ours, theirs = (fit_at(found, r, year, 0.8, 10) for r in (record, other))
-        assert np.array_equal(ours.propensity, theirs.propensity) == same
-        assert np.array_equal(ours.estimate, theirs.estimate) == same
-
-
-def test_the_engine_runs_on_what_was_carried_forward(history: History, record: Choices, found: WeightFit) -> None:
-    """Its chances on the first 1 January are those of the likelihood: one model."""
-    now = fit_at(found, record, 2000, 0.7, 10)
-    ahead = simulate_forward(now, history, range(2000, 2002), runs=2)
-    rows = record.within(2000, 2000)
-    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], now.opportunities(rows), rtol=1e-10)
-
-
 def test_memory_is_chosen_within_the_fit(record: Choices, found: WeightFit) -> None:
     """The change lies within its years, so forgetting pays; what comes after is not asked."""
     memory = memory_of(found, record.within(FIRST, 1997), 10)
@@ -109,15 +91,13 @@ def test_run_forward_states_return_to_the_mean(history: History, record: Choices
     """The first year is as it was. A year later, with no persistence at all, a state's part in the chances is
     the same whatever its propensity was: chances spread less over states, and only because states' are drawn."""
     now = fit_at(found, record, 2000, 0.7, 10)
-    same, gone = (
-        simulate_forward(now, history, range(2000, 2002), runs=3, persistence=value).chance for value in (1.0, 0.0)
-    )
+    same, gone = (simulate_forward(now, history, range(2000, 2002), runs=3, persistence=value) for value in (1.0, 0.0))
     np.testing.assert_array_equal(same[0], gone[0])
     eager = now.propensity > np.median(now.propensity)
     both = np.ix_(eager, eager), np.ix_(~eager, ~eager)
     with_it, without = ([np.nansum(year[1][rows]) for rows in both] for year in (same, gone))
     plain = replace(now, propensity=np.zeros_like(now.propensity))
-    none = simulate_forward(plain, history, range(2000, 2002), runs=3).chance
+    none = simulate_forward(plain, history, range(2000, 2002), runs=3)
     level = [np.nansum(none[1][rows]) for rows in both]
     assert with_it[0] / with_it[1] > 1.5 * without[0] / without[1]
     assert without[0] / without[1] == pytest.approx(level[0] / level[1], rel=0.1)

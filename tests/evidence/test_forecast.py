@@ -6,14 +6,12 @@ import json
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import (
     Forecast,
     freeze,
     outcomes_of,
-    read_dyads,
     score_forecast,
     thaw,
 )
@@ -36,7 +34,7 @@ def outcomes(tmp_path: Path) -> Path:
 
 def test_only_the_window_and_the_kind_count(outcomes: Path) -> None:
     def with_(**changes: object) -> list[float]:
-        return outcomes_of(Forecast(**{**vars(FORECAST), **changes}), outcomes).y.tolist()
+        return outcomes_of(Forecast(**{**vars(FORECAST), **changes}), outcomes)[0].tolist()
 
     assert with_() == [0, 1, 0, 0]
     assert with_(kinds=("logistics",)) == [0, 0, 0, 0]
@@ -44,11 +42,10 @@ def test_only_the_window_and_the_kind_count(outcomes: Path) -> None:
 
 
 def test_scores_against_hand(outcomes: Path) -> None:
-    scored = score_forecast(FORECAST, outcomes, resamples=10)
-    scores, y = scored.scores, scored.outcomes.y
+    scores, _ = score_forecast(FORECAST, outcomes, resamples=10)
     assert scores["model"]["brier"] == pytest.approx((0.25 + 0.36 + 0.01 + 0.0004) / 4)
     assert scores["model"]["auc"] == pytest.approx(2 / 3)
-    assert scores["base_rate"]["expected"] == pytest.approx(y.sum())
+    assert scores["base_rate"]["expected"] == pytest.approx(1)
 
 
 def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None:
@@ -65,27 +62,3 @@ def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None
     path.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(DataError, match="changed after it was frozen"):
         thaw(path)
-
-
-def test_the_hash_does_not_depend_on_the_order() -> None:
-    turned = Forecast(PAIRS[::-1], FORECAST.p[::-1], FORECAST.first, FORECAST.last)
-    assert turned.sha256 == FORECAST.sha256
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [("AUS,JPN,0.3\nJPN,AUS,0.2", "twice"), ("AUS,JPN,1.3", "outside"), ("AUS,JPN,", "no probability")],
-)
-def test_pairs_that_are_refused(tmp_path: Path, row: str, message: str) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text(f"iso3_a,iso3_b,p\n{row}\n", encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        read_dyads(path, date(1995, 1, 1), date(1995, 12, 31))
-
-
-def test_pairs_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text("iso3_a,iso3_b,p\nJPN,AUS,0.25\n", encoding="utf-8")
-    read = read_dyads(path, date(1995, 1, 1), date(1995, 12, 31))
-    assert read.pairs == (("AUS", "JPN"),)
-    assert np.array(read.p).tolist() == [0.25]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,16 +15,17 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.commands.gof import own_folder
-from balance_sim.evidence.commands.hindcast import refuse_other
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.record_scenario import scenario_at
+from balance_sim.evidence.estimation.choices import choices
+from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.evidence.forecast.forward import simulate_forward
-from balance_sim.evidence.forecast.hindcast import STEPS, Hindcast, hindcast_of
+from balance_sim.evidence.forecast.hindcast import STEPS, fit_plan, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.page import read
-from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.store import Store
+from balance_sim.evidence.forecast.scored_files import WAYS
+from balance_sim.scenario.errors import WrongRequest, plain_data
 from click.testing import CliRunner, Result
 from recovery import made_record
 
@@ -56,87 +54,66 @@ def made(invented) -> History:
 
 
 @pytest.fixture(scope="module")
-def found(made: History) -> Hindcast:
+def found(made: History) -> dict[str, Any]:
     said: list[str] = []
     found = hindcast_of(PLAN, made, said.append)
     assert said == [*STEPS]
     return found
 
 
-def test_the_model_beats_the_base_rate_on_its_own_record(found: Hindcast) -> None:
+@pytest.fixture(scope="module")
+def fitted(made: History) -> WeightFit:
+    return fit_plan(PLAN, choices(made, PLAN.terms))
+
+
+def test_the_model_beats_the_base_rate_on_its_own_record(found: dict[str, Any]) -> None:
     """And expects about as many agreements as there were: within 4 standard deviations of a Poisson count."""
-    for scores in found.scores.values():
-        one = scores["model"]
+    for way in WAYS:
+        one = found[way]["model"]
         assert one["log_skill_ci95"][0] > 0.0
         assert abs(one["expected"] - one["events"]) < 4.0 * np.sqrt(one["expected"])
 
 
-def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_path: Path) -> None:
-    record = found.as_dict()
-    record["about"] |= {"version": "0", "command": "balance-sim evidence hindcast x"}
-    path = tmp_path / "hindcast.json"
-    path.write_text(json.dumps(record, allow_nan=False), encoding="utf-8")
-    about = {name: json.loads(json.dumps(record["about"][name])) for name in ("plan", "data")}
+def test_a_folder_of_it_is_read_back(found: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "hindcast.json").write_text(json.dumps(plain_data(found), allow_nan=False), encoding="utf-8")
     scored = read(tmp_path)
-    assert [*scored.ways] == ["one_year_ahead", "simulated_forward"]
-    model = found.scores["one_year_ahead"]["model"]
-    assert scored.ways["one_year_ahead"]["model"] == model
-    assert sum(row["happened"] for row in scored.bins["one_year_ahead"]) == model["events"]
-    refuse_other(path, about)  # the same again
-    other = about | {"plan": about["plan"] | {"runs": found.plan.runs + 1}}
-    with pytest.raises(WrongRequest, match="holds a hindcast with another plan: choose another --out"):
-        refuse_other(path, other)
+    model = found["one_year_ahead"]["model"]
+    assert scored["one_year_ahead"]["model"] == model
+    assert sum(row["happened"] for row in scored["about"]["calibration"]["one_year_ahead"]) == model["events"]
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(WrongRequest, match="holds results of another kind"), own_folder(tmp_path, "hindcast.json"):
         pass
 
 
-def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hindcast) -> None:
+def test_run_forward_the_first_year_is_the_year_ahead(made: History, fitted: WeightFit) -> None:
     """On 1 January of the first year nothing has happened yet: the engine's chances are the likelihood's."""
-    from balance_sim.evidence.estimation.choices import choices
-
-    ahead = simulate_forward(found.fit, made, range(2000, 2002), runs=2)
-    rows = choices(made, PLAN.terms, years=[2000]).with_kinds(found.fit.kinds)
-    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], found.fit.opportunities(rows), rtol=1e-10)
-    assert not np.allclose(ahead.chance[1, rows.a, rows.b], ahead.chance[0, rows.a, rows.b], rtol=1e-6)
+    ahead = simulate_forward(fitted, made, range(2000, 2002), runs=2)
+    rows = choices(made, PLAN.terms, years=[2000]).with_kinds(fitted.kinds)
+    np.testing.assert_allclose(ahead[0, rows.a, rows.b], fitted.opportunities(rows), rtol=1e-10)
+    assert not np.allclose(ahead[1, rows.a, rows.b], ahead[0, rows.a, rows.b], rtol=1e-6)
 
 
-def test_run_forward_uses_nothing_after_the_origin(made: History, found: Hindcast) -> None:
+def test_run_forward_uses_nothing_after_the_origin(made: History, fitted: WeightFit) -> None:
     cut = replace(made, agreements=made.agreements[made.agreements["signed"] < "2000-01-01"])
-    first, second = (simulate_forward(found.fit, h, range(2000, 2002), runs=3) for h in (made, cut))
-    np.testing.assert_array_equal(first.chance, second.chance)
+    first, second = (simulate_forward(fitted, h, range(2000, 2002), runs=3) for h in (made, cut))
+    np.testing.assert_array_equal(first, second)
 
 
-def test_later_outcomes_change_no_earlier_forecast(made: History, found: Hindcast) -> None:
+def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[str, Any]) -> None:
     """Everything signed in the last year taken away, and something else signed: the fit and the scores of the
     year before stay to the last bit, those of the last year do not."""
     agreements = made.agreements
     kept, lost = agreements[agreements["signed"] < "2001-01-01"], agreements[agreements["signed"] >= "2001-01-01"]
     other = lost.assign(a=lost["a"].to_numpy()[::-1] // 2, b=16 + lost["b"].to_numpy()[::-1] // 2)
     changed = hindcast_of(PLAN, replace(made, agreements=pd.concat([kept, other], ignore_index=True)))
-    np.testing.assert_array_equal(changed.fit.estimate, found.fit.estimate)
-    for way, by_year in found.by_year.items():
-        assert changed.by_year[way][2000] == by_year[2000]
-        assert changed.by_year[way][2001] != by_year[2001]
+    assert changed["about"]["weights"] == found["about"]["weights"]
+    for way, by_year in found["about"]["log_skill_by_year"].items():
+        assert changed["about"]["log_skill_by_year"][way][2000] == by_year[2000]
+        assert changed["about"]["log_skill_by_year"][way][2001] != by_year[2001]
 
 
-def test_without_drift_the_forecast_is_the_fit(made: History, found: Hindcast) -> None:
-    """And with it the same fit stands beside it, scored as it would have been."""
-    few = PLAN.model_copy(update={"drift": False, "baselines": ("base_rate",)})
-    still = hindcast_of(few, made)
-    assert still.as_fitted is None
-    assert still.memory == 1.0
-    assert found.as_fitted is not None
-    assert found.as_fitted["log_skill"] == still.scores["one_year_ahead"]["model"]["log_skill"]
-    assert found.as_fitted["log_skill"] != found.scores["one_year_ahead"]["model"]["log_skill"]
-
-
-def test_runs_forward_sign_as_often_as_the_chances_say(made: History, found: Hindcast) -> None:
-    """Accords a year in runs against the sum of chances, within 5 standard errors of the mean and a tenth for
-    pairs that sign twice, that pass occasions over while in talks, and for what changes within the year."""
-    ahead = simulate_forward(found.fit, made, range(2000, 2002), runs=40)
-    expected = np.nansum(np.triu(ahead.chance[1], 1))
-    assert ahead.signed[1] == pytest.approx(expected, abs=5 * np.sqrt(expected / 40) + 0.1 * expected)
+def test_the_same_fit_left_as_it_was_stands_beside_it(found: dict[str, Any]) -> None:
+    assert found["about"]["one_year_ahead_as_fitted"]["log_skill"] != found["one_year_ahead"]["model"]["log_skill"]
 
 
 def test_the_past_as_a_scenario(made: History) -> None:
@@ -189,7 +166,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     files: Path, outsiders: tuple[list[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(files)
-    command, done = outsiders
+    _, done = outsiders
     out = json.loads(done.stdout)
     assert {"one_year_ahead", "simulated_forward"} < out.keys()
     assert out["about"]["forecast"] == [2002, 2003]
@@ -198,54 +175,6 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
     assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
     assert "<img" in (folder / "report.html").read_text(encoding="utf-8")
-    done = CliRunner().invoke(main, [*command, "--runs", "1", "--out", str(folder)])
-    assert done.exit_code == 2
-    assert "holds a hindcast with another plan: choose another --out" in done.stderr
-
-
-@pytest.mark.slow
-def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """F20. The first is stopped while it holds the folder: the second ends with 5, before it fits anything."""
-    words = ["evidence", "hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--no-figures"]
-    command = [sys.executable, "-m", "balance_sim", *words, "--outcomes", str(files / "later.csv")]
-    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 60
-        while not any(Store(folder).is_written() for folder in tmp_path.glob("results/*")):
-            assert first.poll() is None and time.monotonic() < until, "waited in vain"
-            time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)
-        monkeypatch.chdir(tmp_path)
-        second = CliRunner().invoke(main, command[3:])
-    finally:
-        first.kill()
-        first.wait()
-    assert second.exit_code == 5, second.stderr
-    assert "is being written by another balance-sim" in second.stderr and "Traceback" not in second.stderr
-    (folder,) = (tmp_path / "results").iterdir()
-    assert {path.name for path in folder.iterdir()} == {"lock"}
-    assert not Store(folder).is_written()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "No such file"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no agreement signed after 2001"),
-    ],
-)
-def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None, message: str) -> None:
-    path = tmp_path / "outcomes.csv"
-    if text is not None:
-        path.write_text(text, encoding="utf-8")
-    command = ["evidence", "hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--outcomes", str(path)]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 4, done.output
-    assert re.search(message, done.stderr), done.stderr
-    assert "outcomes.csv" in done.stderr
 
 
 def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
@@ -257,5 +186,3 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     assert written["covariance"]["names"][:2] == ["theory.weights.size", "theory.weights.activity"]
     assert set(written["parameters"]) == set(written["covariance"]["names"])
     assert written["fitted"]["standard_errors"] == "clustered by pair"
-    refused = CliRunner().invoke(main, [*words[:-2], "--acts", "arms"])
-    assert refused.exit_code == 2 and "--acts belongs to --events" in refused.output

@@ -204,7 +204,7 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     b, w = (found.names.index(f"security_gain ({part})") for part in ("between", "within"))
     k, v = found.estimate[w] / found.estimate[b], found.covariance
     error = np.sqrt(v[w, w] + k**2 * v[b, b] - 2 * k * v[w, b]) / found.estimate[b]
-    written = fitted_record(found, history)
+    written = fitted_record(found, history, {})
     told = written["parameters"]
     assert told["theory.weights.security_gain"]["estimate"] == pytest.approx(found.estimate[b], rel=1e-6)
     share = told["parameters.change_security_gain"]
@@ -218,13 +218,3 @@ def test_the_file_holds_the_weight_between_and_the_share_within(history: History
     low, high = found.estimate[b] - 1.96 * found.standard_error[b], found.estimate[b] + 1.96 * found.standard_error[b]
     row = next(line for line in lines if line.startswith("theory.weights.security_gain (between)"))
     assert row.split()[2:6] == [f"{found.estimate[b]:.3f}", f"{low:.3f}", "to", f"{high:.3f}"]
-
-
-def test_nothing_after_the_year_is_used(invented) -> None:
-    """Chances of a year are the same whatever was signed in that year or later."""
-    history = made_record(invented(20, 6), WEIGHTS, {**SILENT, **INTERCEPTS})
-    early = replace(history, agreements=history.agreements[history.agreements["signed"] < "1993-01-01"])
-    late, cut = (choices(h, TERMS, years=[1993]) for h in (history, early))
-    np.testing.assert_array_equal(late.common, cut.common)
-    np.testing.assert_array_equal(late.by_kind, cut.by_kind)
-    assert late.signed.sum() > cut.signed.sum() == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
-from balance_sim.evidence.estimation.varying_intercepts import chances_ahead, dyad_frailty, fit_at
+from balance_sim.evidence.estimation.varying_intercepts import dyad_frailty, fit_at
 from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.scores import log_score
 from recovery import made_record
@@ -47,20 +47,6 @@ def test_it_counts_what_was_expected_and_signed_in_the_window(record: Choices, f
             signed += record.signed[k].sum()
     assert factors.inverse[3, 7] == factors.inverse[7, 3] == pytest.approx(expected)
     assert factors.shape[3, 7] == factors.shape[7, 3] == pytest.approx(signed)
-
-
-def test_nothing_from_the_year_on_is_used(record: Choices, found: WeightFit) -> None:
-    later = (record.year >= 1999)[:, None]
-    other = replace(record, signed=np.where(later, 1.0 - record.signed, record.signed))
-    ours, theirs = (dyad_frailty(found, r, 1999, 8, 0.25) for r in (record, other))
-    np.testing.assert_array_equal(ours.shape, theirs.shape)
-    np.testing.assert_array_equal(ours.inverse, theirs.inverse)
-
-
-def test_a_small_variance_leaves_the_forecast_as_it_was(record: Choices, found: WeightFit) -> None:
-    years = range(2000, 2002)
-    plain, close = (chances_ahead(found, record, years, 1.0, 10, variance) for variance in (0.0, 1e-9))
-    np.testing.assert_allclose(close, plain, rtol=1e-5)
 
 
 def test_it_forecasts_better_where_pairs_differ(record: Choices, found: WeightFit) -> None:

@@ -19,7 +19,6 @@ from balance_sim.evidence.posterior.parameter_draws import posterior_draws
 from balance_sim.evidence.posterior.power_scaling import IN_CONFLICT, INFORMED, PRIOR_DOMINATED
 from balance_sim.evidence.posterior.priors import drawn_priors, prior_draws, quantile
 from balance_sim.evidence.posterior.surrogate import covariance
-from balance_sim.evidence.posterior.uncertainty import headline_uncertainty
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER
@@ -169,14 +168,6 @@ def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) ->
     assert head["method"]["pareto_k"] < head["method"]["trusted_below"]
     assert set(draws.paths) == set(head["informed"]) == set(prior_draws(scenario, 1).paths)
     assert (SCENARIOS / name / "posterior.csv.gz").stat().st_size < 800_000
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_a_shipped_posterior_holds_of_the_headline_is_of_this_very_scenario(name: str) -> None:
-    """A title changed is another form of it: `run` would then say nothing of how sure the effect is."""
-    scenario = load_scenario(SCENARIOS / f"{name}.yaml")
-    found = headline_uncertainty(scenario, scenario.posterior.headline["arm"])
-    assert found is not None and found.posterior is not None and found.posterior.draws == len(posterior_draws(scenario))
 
 
 # --- the commands -----------------------------------------------------------------------------------

@@ -7,12 +7,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from balance_sim.evidence.data.agreements import read_forecast
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.sources import file_of
@@ -27,10 +25,8 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 Reader = Callable[[Path], Read | pd.DataFrame]
-FORECAST = b"iso3_a,iso3_b,p\nUSA,JPN,0.2\nUSA,FRA,0.1\nDEU,FRA,1\n"
 CASES: dict[str, tuple[Reader, bytes]] = {
     **{name: (source.read, file_of(DATA, source.files).read_bytes()) for name, source in SOURCES.items()},  # type: ignore[union-attr]
-    "forecast": (lambda path: read_forecast(path, date(2004, 1, 1)), FORECAST),
 }
 ODD = [
     *("", " ", "-1", "0", "1e400", "99999999999999999999", "nan", "inf", "1.5", "0,5", "50%", "2004-02-30"),

@@ -1,9 +1,11 @@
-"""`balance-sim evidence score` as a stranger uses it: CSV or results folder, odd outcomes, with and without a history."""
+"""`balance-sim evidence score` as a stranger uses it: frozen forecast or results folder, odd outcomes, with and without
+a history."""
 
 from __future__ import annotations
 
 import json
 import math
+from datetime import date
 from pathlib import Path
 
 import balance_sim as bs
@@ -11,20 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.evidence.forecast.lines import (
-    judged,
-)
-from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
+from balance_sim.evidence.forecast.forecast import Forecast, freeze
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
 from balance_sim.scenario.defaults import new_scenario
 from click.testing import CliRunner
 
-YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
 TRILATERAL = "".join(
     f"m,{a},{b},logistics,signed,1999-06-01\n" for a, b in (("JPN", "PHL"), ("JPN", "IND"), ("PHL", "IND"))
 )
-FORECAST = "iso3_a,iso3_b,p\nJPN,AUS,0.3\nPHL,JPN,0.2\nUSA,GBR,1\nFRA,DEU,0\n"
+FORECAST = Forecast(
+    (("AUS", "JPN"), ("JPN", "PHL"), ("GBR", "USA"), ("DEU", "FRA")),
+    (0.3, 0.2, 1.0, 0.0),
+    date(1999, 1, 1),
+    date(1999, 12, 31),
+)
 RUNS = 60
 
 
@@ -42,85 +45,50 @@ def scored(*words: object) -> dict:
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     texts = {
-        "forecast": FORECAST,
-        "by_number": "ccode2,prob,ccode1\n740,0.3,900\n840,0.2,740\n2,1,200\n255,0,220\n",
-        "by_kind": "iso3_a,iso3_b,kind,p\nJPN,AUS,access,0.3\nJPN,PHL,logistics,0.2\nAUS,JPN,logistics,0.1\n",
         "some": HEAD + "x,AUS,JPN,access,signed,1999-05-01\n" + TRILATERAL,
         "one": HEAD + "x,AUS,JPN,access,signed,1999-05-01\n",
         "none": HEAD,
     }
     for name, text in texts.items():
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
-    return {name: tmp_path / f"{name}.csv" for name in texts}
+    freeze(FORECAST, tmp_path / "frozen.json")
+    return {name: tmp_path / f"{name}.csv" for name in texts} | {"forecast": tmp_path / "frozen.json"}
 
 
-def test_a_csv_by_iso_codes_or_cow_numbers(files: dict[str, Path]) -> None:
-    """Against hand: probabilities 0.3 and 0.2 of what happened, 1 and 0 of what did not."""
-    for name in ("forecast", "by_number"):
-        found = scored(files[name], files["some"], *YEAR)
-        model = found["model"]
-        assert (model["n"], model["events"], model["clipped"]) == (4, 2, 2)
-        assert model["brier"] == pytest.approx((0.49 + 0.64 + 1 + 0) / 4)
-        surprise = -math.log(0.3) - math.log(0.2) - math.log(1e-9)
-        assert model["log_score"] == pytest.approx(surprise / 4, rel=1e-6)
-        assert model["brier_skill"] == pytest.approx(1 - model["brier"] / 0.25)
-        assert model["log_skill"] == pytest.approx(1 - model["log_score"] / math.log(2))
-        assert (model["auc"], model["average_precision"]) == pytest.approx((0.5, (1 / 2 + 2 / 3) / 2))
-        assert found["outcomes"]["pairs_outside"] == ["IND-JPN", "IND-PHL"]  # one agreement, three pairs
-        assert found["outcomes"]["accords"] == 4
+def test_a_frozen_forecast_against_hand(files: dict[str, Path]) -> None:
+    """Probabilities 0.3 and 0.2 of what happened, 1 and 0 of what did not."""
+    found = scored(files["forecast"], files["some"])
+    model = found["model"]
+    assert (model["n"], model["events"], model["clipped"]) == (4, 2, 2)
+    assert model["brier"] == pytest.approx((0.49 + 0.64 + 1 + 0) / 4)
+    surprise = -math.log(0.3) - math.log(0.2) - math.log(1e-9)
+    assert model["log_score"] == pytest.approx(surprise / 4, rel=1e-6)
+    assert model["brier_skill"] == pytest.approx(1 - model["brier"] / 0.25)
+    assert model["log_skill"] == pytest.approx(1 - model["log_score"] / math.log(2))
+    assert (model["auc"], model["average_precision"]) == pytest.approx((0.5, (1 / 2 + 2 / 3) / 2))
+    assert found["outcomes"]["pairs_outside"] == ["IND-JPN", "IND-PHL"]  # one agreement, three pairs
+    assert found["outcomes"]["accords"] == 4
     assert any("other baselines need a history" in n for n in found["notes"])
     assert found["reference"] == "share that made one, in hindsight"
 
 
 def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
-    nothing = scored(files["forecast"], files["none"], *YEAR)
+    nothing = scored(files["forecast"], files["none"])
     for name in ("model", "base_rate"):
         assert nothing[name]["auc"] is nothing[name]["average_precision"] is nothing[name]["log_skill"] is None
     assert nothing["model"]["brier"] == pytest.approx((0.09 + 0.04 + 1) / 4)
-    single = scored(files["forecast"], files["one"], *YEAR)
+    single = scored(files["forecast"], files["one"])
     assert single["model"]["auc"] == pytest.approx(2 / 3)
-    assert any("1 of 4 dyads made such an agreement: too few" in note for note in single["notes"])
-    code, text = score(files["forecast"], files["none"], *YEAR)
+    code, text = score(files["forecast"], files["none"])
     assert code == 0
     assert "nan" not in text
 
 
-def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> None:
-    """Against hand: three rows; one baseline is the model itself but for a hair, so that what is left is tiny."""
-    y = np.array([1.0, 0.0, 0.0] * 20)
-    p = {
-        "model": np.tile([0.5, 0.2, 0.1], 20),
-        "base_rate": np.full(60, 1 / 3),
-        "near": np.tile([0.49, 0.2, 0.1], 20),
-    }
-    found = score_forecasts(p, y, np.arange(60), resamples=200)
-    gain, near = found["near"]["model_gains"]["log_skill"], found["near"]
-    low, high = gain["ci95"]
-    assert gain["value"] == pytest.approx(found["model"]["log_skill"] - near["log_skill"])
-    assert high - low < 0.1 * np.diff(found["model"]["log_skill_ci95"])[0]  # unpaired it would be wider than either
-    assert low > 0
-    assert found["base_rate"]["model_gains"]["log_skill"]["value"] == pytest.approx(found["model"]["log_skill"])
-    assert "model_gains" not in found["model"]
-    assert best_baseline(found) == "near"
-    assert best_baseline({name: found[name] for name in ("model", "base_rate")}) is None
-    assert (judged([-0.1, 0.3]), judged([math.nan] * 2)) == (
-        "not distinguishable from", "not comparable (no CI) with",
-    )  # fmt: skip
-    held = scored(files["forecast"], files["some"], *YEAR)["base_rate"]["model_gains"]
-    assert set(held) == {"log_skill", "brier_skill", "auc", "average_precision"}
-    assert set(held["auc"]) == {"value", "se", "ci95"}
-
-
-def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_path: Path) -> None:
-    frozen = tmp_path / "frozen.json"
-    assert score(files["forecast"], *YEAR, "--freeze", frozen)[0] == 0
-    kept = json.loads(frozen.read_text(encoding="utf-8"))
-    later, now = scored(frozen, files["some"]), scored(files["forecast"], files["some"], *YEAR)
-    assert later["sha256"] == now["sha256"] == kept["sha256"]
-    assert later["model"] == now["model"]
-    assert later["frozen"] == kept["frozen"]
-    code, text = score(frozen, files["some"], "--kind", "access")
-    assert (code, "--kind does not apply to this forecast" in text) == (2, True)
+def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path]) -> None:
+    kept, later = json.loads(files["forecast"].read_text(encoding="utf-8")), scored(files["forecast"], files["some"])
+    assert (later["sha256"], later["frozen"]) == (kept["sha256"], kept["frozen"])
+    code, text = score(files["forecast"], files["some"], "--kind", "access")
+    assert (code, "--kind does not apply to a frozen forecast" in text) == (2, True)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +100,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "results"
 
 
-def test_a_results_folder_by_arm_kind_and_window(folder: Path, tmp_path: Path) -> None:
+def test_a_results_folder_by_kind(folder: Path, tmp_path: Path) -> None:
     """Summed over dyads, the forecast is the number of dyads that have one in a run, but for Monte Carlo error;
 
     and it is no count: no two pairs tie, none has probability zero, none is a multiple of 1 / runs."""
@@ -141,12 +109,8 @@ def test_a_results_folder_by_arm_kind_and_window(folder: Path, tmp_path: Path) -
     new = result.agreements[result.agreements["origin"].isin(["new", "assumed", "talks"])]
     kind = new["kind"].value_counts().index[0]
     sums = []
-    for words, arm, kinds, window in (
-        ((), result.headline_arm, None, result.window),
-        (("--arm", result.reference), result.reference, None, result.window),
-        (("--kind", kind), result.headline_arm, kind, result.window),
-        (("--window", "60"), result.headline_arm, None, 60),
-    ):
+    arm, window = result.headline_arm, result.window
+    for words, kinds in (((), None), (("--kind", kind), kind)):
         file = tmp_path / f"{len(sums)}.json"
         assert score(folder, "--freeze", file, *words)[0] == 0
         held = json.loads(file.read_text(encoding="utf-8"))["forecast"]
@@ -159,16 +123,9 @@ def test_a_results_folder_by_arm_kind_and_window(folder: Path, tmp_path: Path) -
         assert not np.isclose(p * RUNS, np.round(p * RUNS)).any()
         sums.append(p.sum())
         assert sums[-1] == pytest.approx(hits / RUNS, abs=3 * math.sqrt((p * (1 - p)).sum() / RUNS))
-    assert len({round(one, 6) for one in sums}) == 4
-    assert sums[2] < sums[0] and sums[3] < sums[0]
-    for words, message in {
-        ("--arm", "nobody"): "the results have no arm nobody",
-        ("--window", "99999"): "the runs end",
-        ("--kind", "nothing"): "the scenario has no such --kind",
-        ("--until", "2030-01-01"): "--until does not apply to this forecast",
-    }.items():
-        code, text = score(folder, "--freeze", tmp_path / "x.json", *words)
-        assert (code, message in text) == (2, True), text
+    assert sums[1] < sums[0]
+    code, text = score(folder, "--freeze", tmp_path / "x.json", "--kind", "nothing")
+    assert (code, "the scenario has no such --kind" in text) == (2, True), text
 
 
 def test_parameters_drawn_for_each_run_are_those_of_the_study(folder: Path) -> None:

@@ -70,13 +70,3 @@ def test_consent_at_minus_infinity_gives_no_accord(scenario, worlds):
     opened = model.agreements[model.agreements["origin"] == "new"]
     assert len(opened) > 3
     assert not ((opened["a"] == "JPN") | (opened["b"] == "JPN")).any()
-
-
-def test_propensity_at_minus_infinity_does_so_in_the_engine(scenario):
-    refusing = compile_worlds(bs.with_values(scenario, {"states.JPN.propensity": -1e9}))
-    agreements = simulate_runs(refusing, 1, np.arange(8, dtype=np.uint64), ("no_parade", "parade"))["parade"]
-    world = refusing.arms["parade"]
-    japan = world.codes.index("JPN")
-    own = (world.first[agreements.dyad] == japan) | (world.second[agreements.dyad] == japan)
-    assert not np.isin(agreements.origin[own], (0, 1)).any()
-    assert np.isin(agreements.origin[~own], (0, 1)).any()

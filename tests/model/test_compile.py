@@ -130,13 +130,6 @@ def test_what_is_kept_between_points_changes_no_bit():
         assert same(compile_arms(point, arms), expected)
 
 
-def test_arms_alone_are_arms_among_all():
-    whole = compile_worlds(BEIJING)
-    few = compile_arms(BEIJING, (BEIJING.reference_arm, "without_kim"))
-    assert same(few.arms, {arm: whole.arms[arm] for arm in sorted(few.arms)})
-    assert dict(arrays(few.baseline)) == dict(arrays(whole.baseline))
-
-
 def test_threads_compile_what_one_compiles():
     points = [with_values(BEIJING, {"parameters.beta": beta}) for beta in (0.1, 0.2, 0.3, 0.4)] * 2
     arms = (BEIJING.reference_arm, "parade")

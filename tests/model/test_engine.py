@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.explain.attribution import GROUPS
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities, World
-from balance_sim.model.engine import Observer, begin, perceive, simulate
+from balance_sim.model.engine import Observer, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState, Simulated
-from balance_sim.model.thinning import draw_opportunities, most_willing, ranges, thinning
-from balance_sim.model.willingness import TERMS, Term, account, willingness
+from balance_sim.model.thinning import draw_opportunities, ranges, thinning
+from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import simulate_runs
@@ -158,26 +157,3 @@ def test_few_runs_leave_the_margins(worlds: Worlds) -> None:
     opportunities = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
     assert opportunities.thinned
     assert len(in_arm(worlds, REFERENCE, opportunities, runs).agreements.run) > 128
-
-
-def test_a_new_rule_is_one_function_and_one_weight(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A term that is always 1, of weight 1/2: willingness, its bound and its account are half a nat more; `explain` has
-    it in its group."""
-
-    def always(p: Prospects) -> np.ndarray:
-        return np.ones(len(p.ego))
-
-    plain = worlds.reference
-    monkeypatch.setitem(TERMS, "always", Term("always", always, lambda _: (np.zeros(()), np.ones(())), group="network"))
-    world = replace(plain, rules=replace(plain.rules, weights=plain.rules.weights | {"always": 0.5}))
-    state = begin(plain, worlds.baseline, SEED, numbers(0, 1))
-    asked = (np.array([0, 0]), np.array([0, 1]), np.array([1, 0]), np.array([0, 0]))
-    before, after = (Prospects(of, worlds.baseline, perceive(of, state, 0), state, *asked) for of in (plain, world))
-    without = replace(plain.rules, weights=plain.rules.weights | {"always": 0.0})
-    before = replace(before, world=replace(plain, rules=without))
-    np.testing.assert_allclose(willingness(after), willingness(before) + 0.5, atol=1e-12)
-    assert account(after)["always"].tolist() == [0.5, 0.5] and "always" not in account(before)
-    np.testing.assert_allclose(
-        most_willing(world, worlds.baseline), most_willing(plain, worlds.baseline) + 0.5, atol=1e-12
-    )
-    assert TERMS["always"].group in GROUPS

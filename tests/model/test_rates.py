@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.expected import expected
-from balance_sim.effects.run import run
 from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze
 from balance_sim.model.thinning import draw_opportunities, opportunity_rate, share_signed
 from balance_sim.scenario import Scenario, ScenarioError, check_scenario, load_scenario
@@ -108,12 +107,3 @@ def test_a_level_that_ceilings_do_not_leave_room_for_is_refused(tmp_path: Path) 
     kinds = "\n".join(f"  {kind}: {{ceiling: 0.05}}" for kind in load_scenario(SHIPPED).kinds)
     with pytest.raises(ScenarioError, match="2 agreements a year are more than all opportunities give"):
         compile_worlds(three(tmp_path, f"base_rate: 2\nkinds:\n{kinds}\n"))
-
-
-def test_neutral_factors_change_no_bit(tmp_path: Path) -> None:
-    rows = ", ".join(f"{{a: {a}, b: {b}, factor: 1}}" for a, b in (("XAA", "XBB"), ("XAA", "XCC"), ("XBB", "XCC")))
-    neutral = three(tmp_path, f"frailties: [{rows}]\n")
-    plain = three(tmp_path)
-    one, two = (run(scenario, runs=6, seed=3, out=None, workers=1) for scenario in (plain, neutral))
-    assert one.outcomes.equals(two.outcomes)
-    assert one.effects.equals(two.effects)

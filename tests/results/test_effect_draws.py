@@ -11,17 +11,16 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.evidence.posterior import effect_draws
 from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
-    DrawnEffect,
     effect_of,
     effects_over,
+    spread_of,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, stored_record, uncertainty
+from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.scenario.schema import Posterior
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.draws import CODING, Draws, at, coded_targets
 from balance_sim.study.points import design_points
@@ -79,39 +78,29 @@ def test_codings_of_targets_are_drawn_as_often_as_they_weigh(scenario: Scenario)
 def test_an_interval_holds_what_it_says() -> None:
     """Quantiles of known numbers, and the share above zero."""
     values = np.column_stack([np.arange(-10.0, 91.0)] * len(COLUMNS))
-    of = DrawnEffect.found(Draws(("x",), values[:, :1], "prior", ""), values).of["total"]
-    assert (of.ci95, of.median, of.mean) == ((-7.5, 87.5), 40.0, 40.0)
-    assert of.positive == pytest.approx(90 / 101)
+    of = spread_of(Draws(("x",), values[:, :1], "prior", ""), values)["of"]["total"]
+    assert (of["ci95"], of["median"], of["mean"]) == ([-7.5, 87.5], 40.0, 40.0)
+    assert of["positive"] == pytest.approx(90 / 101)
 
 
 def test_the_null_theory_has_no_effect_and_signalling_that_of_the_acts_cost(
     scenario: Scenario, found: Uncertainty
 ) -> None:
     """A treaty has the weight that its cost gives it, 0.6 of the costliest act's; a summit has more than its cost's."""
-    of = {one.name: one for one in found.theories}
-    assert of["null"].total == 0.0
-    assert of["balance_of_threat"].total == pytest.approx(found.estimate["total"])
-    assert of["signalling"].threat == pytest.approx(of["balance_of_threat"].threat, rel=1e-9)
-    assert found.stacked is None
+    of = {one["name"]: one for one in found["theories"]}
+    assert of["null"]["total"] == 0.0
+    assert of["balance_of_threat"]["total"] == pytest.approx(found["estimate"]["total"])
+    assert of["signalling"]["threat"] == pytest.approx(of["balance_of_threat"]["threat"], rel=1e-9)
+    assert found["stacked"] is None
     summit = with_values(scenario, {"events.signal.kind": "joint_summit"})
-    cheap = {one.name: one.threat for one in uncertainty(summit, draws=1).theories}
+    cheap = {one["name"]: one["threat"] for one in uncertainty(summit, draws=1)["theories"]}
     assert 0.0 < cheap["signalling"] < 0.5 * cheap["balance_of_threat"]
 
 
 def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
     weights = {"balance_of_threat": 0.75, "null": 0.25}
     weighed = uncertainty(scenario, draws=1, weights=weights)
-    assert weighed.stacked == pytest.approx(0.75 * weighed.estimate["total"])
-
-
-def test_what_is_kept_is_for_this_form_of_the_scenario_alone(scenario: Scenario, found: Uncertainty) -> None:
-    told = Posterior(headline=stored_record(scenario, found))
-    holding = scenario.model_copy(update={"posterior": told})
-    again = headline_uncertainty(holding, found.arm)
-    assert again is not None and again.prior is not None and found.prior is not None
-    assert again.prior.of["total"].median == pytest.approx(found.prior.of["total"].median, rel=1e-5)
-    assert headline_uncertainty(with_values(holding, {"parameters.beta": 0.4}), found.arm) is None
-    assert headline_uncertainty(holding, "another") is None and headline_uncertainty(scenario, found.arm) is None
+    assert weighed["stacked"] == pytest.approx(0.75 * weighed["estimate"]["total"])
 
 
 def test_a_walk_exchanges_one_group_a_step() -> None:
@@ -134,9 +123,9 @@ def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, 
     still = Draws(draws.paths, values, "prior", "")
     total = effects_over(scenario, still, arm)[:, -1]
     shares = variance_shares(scenario, still, total, arm, 2)
-    assert shares.shares["event weights"] == pytest.approx(1.0)
-    assert sum(shares.shares.values()) == pytest.approx(1.0)
-    assert shares.sd == pytest.approx(total.std()) and len(shares.sd_if_known) <= 5
+    assert shares["shares"]["event weights"] == pytest.approx(1.0)
+    assert sum(shares["shares"].values()) == pytest.approx(1.0)
+    assert shares["sd"] == pytest.approx(total.std()) and len(shares["sd_if_known"]) <= 5
 
 
 DRAWS = """schema: 1
@@ -188,14 +177,9 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     found = headline_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
-    assert [*found.estimate.values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
-    assert found.posterior is not None and found.prior is not None
-    assert found.posterior.draws == found.prior.draws == 2000
-    width = {
-        of: high - low
-        for of, (low, high) in (
-            (name, one.of["total"].ci95) for name, one in (("posterior", found.posterior), ("prior", found.prior))
-        )
-    }
-    assert width["posterior"] < width["prior"]
-    assert found.posterior.sha256 == posterior_draws(scenario).sha256
+    assert [*found["estimate"].values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
+    assert [*found.sources] == ["posterior", "prior"]
+    assert {one["draws"] for one in found.sources.values()} == {2000}
+    ends = [one["of"]["total"]["ci95"] for one in found.sources.values()]
+    assert np.diff(ends[0]) < np.diff(ends[1])
+    assert found["posterior"]["sha256"] == posterior_draws(scenario).sha256

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pytest
 from balance_sim.effects.run import run
 from balance_sim.model import engine, state
-from balance_sim.model import thinning as margins
 from balance_sim.model.agents import BalanceModel
-from balance_sim.model.core import DIRECTIONS, content_key
+from balance_sim.model.core import content_key
 from balance_sim.model.engine import AFTER_START
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.prospects import Margins
@@ -27,7 +26,7 @@ from balance_sim.study.blocks import Block, BlockOptions, simulate_block
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.tables import BlockTables, joined, summed
-from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
+from replications import SCENARIOS, SUMMIT, simulated, small, windows_of
 
 CONTROL, ARM = "no_summit", "summit"
 
@@ -104,13 +103,6 @@ def test_order_and_subset_of_arms() -> None:
     }
 
 
-def test_workers(uneven: Scenario, tmp_path: Path) -> None:
-    one, two = (run(uneven, 60, 5, workers=workers) for workers in (1, 2))
-    assert one.outcomes.equals(two.outcomes)
-    assert one.dyads.equals(two.dyads)
-    assert any(name.startswith(FILTERED) for name in one.outcomes)
-
-
 def test_bounds_that_are_exceeded(uneven: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """With tiny margins some replications leave them. What is filtered of the others is the same, whichever replication
     comes with them; of those that left it has the same mean, for the counts are the same."""
@@ -183,25 +175,6 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
         for name, values in filtered_outcomes(found).items():
             np.testing.assert_allclose(values, wanted[name], atol=1e-12, err_msg=name)
         assert engines.simulated.consent.sum() > 0
-
-
-def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
-    """Agents that sign a dozen agreements a year each: past every margin, and no error."""
-    plain = small(tmp_path, {})
-    busy = small(tmp_path, every_kind(plain, ceiling=24.0, intercept=6.0, talks_days=5.0, at_once=1.0))
-    worlds = compile_arms(busy, (CONTROL,))
-    model = BalanceModel(busy, CONTROL, 3, worlds=worlds).run_until_end()
-    assert not model.state.within.any()
-    tables = simulate_block(worlds, 3, Block(0, 1), (CONTROL,))
-    counter = f"{FILTERED}accords_all_300"
-    found = FilteredSums(
-        worlds.reference, model.opportunities, model.simulated,
-        prospect_of(worlds, model.opportunities, windows_of(worlds)),
-        windows_of(worlds), worlds.baseline.direction, 1,
-    )  # fmt: skip
-    assert found.by_direction(300).sum() == pytest.approx(filtered_columns(tables, CONTROL)[counter][0], abs=1e-9)
-    assert found.by_direction(300).shape == (1, len(DIRECTIONS))
-    assert margins.MARGINS.agreements < model.agreements_signed
 
 
 def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,12 +55,8 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     ("name", "parts"),
     [
         ("filtered_accords_counter_365", ("accords", "counter", None, None, 365)),
-        ("accords_defence_pact_365", ("accords", None, "defence_pact", None, 365)),
-        ("declarations_all_30", ("declarations", None, None, None, 30)),
         ("states_buck_pass_us_allies_365", ("states", None, None, "us_allies", 365)),
-        ("states_balance_365", ("states", None, None, None, 365)),
         ("drawn_in_war_europe_host_90", ("drawn_in_war", None, None, "europe", 90)),
-        ("room_rate_host_90", ("room_rate", None, None, None, 90)),
         ("first_counter_days", ("first_counter_days", None, None, None, None)),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from balance_sim.scenario import check_scenario, load_scenario, scenario_files, with_values
+from balance_sim.scenario import check_scenario, load_scenario, scenario_files
 from balance_sim.scenario.diagnostics import Diagnostic
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 
@@ -76,14 +76,6 @@ def test_what_the_file_gives_itself_stays(copy: Path) -> None:
     assert scenario.theory.weights["size"] == 0.5
     assert {f.factor for f in scenario.frailties if (f.a, f.b) == ("CHN", "RUS")} == {3.0}
     assert len(scenario.frailties) == 2
-
-
-def test_points_of_a_design_keep_the_calibration(copy: Path) -> None:
-    scenario = load_scenario(copy)
-    moved = with_values(scenario, {"events.signal.targets": ["USA"], "frailties.CHN-RUS.factor": 2.0})
-    assert moved.calibration == scenario.calibration
-    assert {f.factor for f in moved.frailties if (f.a, f.b) == ("CHN", "RUS")} == {2.0}
-    assert moved.kinds == scenario.kinds
 
 
 def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:

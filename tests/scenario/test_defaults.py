@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from balance_sim.scenario import parameter_table, value_at, with_values
-from balance_sim.scenario.defaults import default_tree, default_weights, presets, weights_under
+from balance_sim.scenario.defaults import default_weights, presets, weights_under
 from balance_sim.scenario.schema import SIGNAL_ORDER, TERMS
 
 
@@ -43,12 +43,3 @@ def test_costly_signals_rise_under_every_theory(world, theory, weight):
     kinds = world.load(theory=theory).event_kinds
     sizes = [abs(getattr(kinds[kind], weight)) for kind in SIGNAL_ORDER]
     assert all(low < high for low, high in pairwise(sizes))
-
-
-def test_defaults_hold_the_ladder_of_depth(world):
-    kinds = world.load().kinds
-    ladder = ["political_declaration", "information_sharing", "logistics", "defence_cooperation", "access"]
-    depths = [kinds[kind].depth for kind in [*ladder, "defence_pact"]]
-    assert depths == sorted(depths)
-    assert kinds["non_aggression"].depth == 0.0
-    assert set(default_tree().fields["kinds"].fields) == set(kinds)

@@ -47,13 +47,9 @@ def test_the_name_of_the_file_is_no_content(world):
 @pytest.mark.parametrize(
     "path",
     [
-        "title",
         "parameters.beta",
-        "states.JPN.gdp_bn",
-        "events.summit.label",
         "accords.usa-jpn.signed",
         "arms.half.set.events.summit.visibility",
-        "kinds.access.depth",
         "report.windows",
     ],
 )

@@ -28,13 +28,6 @@ def test_file_values_lie_over_the_defaults(world):
     assert scenario.codes == ("CHN", "FRA", "JPN", "KOR", "RUS", "USA")
 
 
-def test_missing_stays_missing_and_defaults_are_filled(world):
-    states = {state.id: state for state in world.load().states}
-    assert states["CHN"].capability is None
-    assert states["CHN"].reliability == 1.0
-    assert states["JPN"].patrons == ("USA",)
-
-
 def test_everything_is_sorted_and_pairs_are_turned(world):
     scenario = world.load()
     assert [event.id for event in scenario.events] == ["visit", "summit", "aid"]
@@ -81,12 +74,6 @@ def test_every_state_is_in_one_audience(world):
     assert audiences["rest"].members == ("CHN", "RUS")
     assert audiences["west"].attention == {"default": 1.0, "statement": 0.5}
     assert audiences["rest"].attention == {"default": 1.0}
-
-
-def test_columns_for_notes_change_nothing(world):
-    before = world.load().sha256
-    world.table("states", "x_check", "reading_note").table("states", ",,,made up", ",,looks odd,made up")
-    assert world.load().sha256 == before
 
 
 # --- arms -------------------------------------------------------------------------------------------
@@ -163,28 +150,6 @@ def test_an_arms_own_setting_wins_in_that_arm_only(world):
     assert value_at(arm_scenario(changed, "half"), "events.summit.visibility") == 0.5
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "code"),
-    [
-        ("events.summit.visibility", 1.5, "E203"),
-        ("events.sumit.visibility", 1.0, "E101"),
-        ("parameters.betta", 1.0, "E101"),
-        ("events.summit.id", "x", "E101"),
-        ("schema", 1, "E101"),
-        ("groups.EU", ["FRA"], "E110"),
-        ("parameters.beta", float("nan"), "E204"),
-        ("arms.half.set.start", date(2025, 1, 1), "E110"),
-        ("accords.jpn-kor-talks.opened", date(2026, 1, 1), "E215"),
-        ("capability.gdp", 0.9, "E213"),
-    ],
-)
-def test_with_values_refuses(world, path, value, code):
-    with pytest.raises(ScenarioError) as refused:
-        with_values(world.load(), {path: value})
-    (problem,) = refused.value.problems
-    assert (problem.code, problem.line) == (code, 1) and problem.path.split(".")[0] in path
-
-
 # --- theory -----------------------------------------------------------------------------------------
 
 
@@ -209,12 +174,6 @@ def test_plain_null_names_the_null_theory(world):
 
 
 # --- files ------------------------------------------------------------------------------------------
-
-
-def test_scenario_files_are_what_was_read(world):
-    files = scenario_files(world.path)
-    assert sorted(files) == ["summit.yaml", "tables/accords.csv", "tables/states.csv"]
-    assert files["summit.yaml"] == world.path.read_bytes()
 
 
 EXTENDED = """\

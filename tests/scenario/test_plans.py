@@ -66,15 +66,3 @@ def test_every_mistake_has_its_place(tmp_path: Path, text: str, place: tuple[int
         read(tmp_path, f"cases: [{{scenario: a.yaml, weight: 0.1}}]\n{text}\n")
     assert [(one.line, one.col, one.code, one.path) for one in caught.value.problems] == [place]
     assert caught.value.exit_code == 4
-
-
-def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError) as caught:
-        read(tmp_path, "cases:\n- {scenario: b.yaml}\n- {weight: 2}\n- {scenario: a.yaml, wait: 1}\n")
-    found = [(one.line, one.path, one.code) for one in caught.value.problems]
-    assert found == [
-        (2, "cases[0].scenario", "E001"),
-        (3, "cases[1].scenario", "E103"),
-        (3, "cases[1].weight", "E203"),
-        (4, "cases[2].wait", "E101"),
-    ]

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
-from balance_sim.show.figures import fitting
 from balance_sim.show.figures.effects import (
     PARTS,
     arms_table,
@@ -16,7 +15,6 @@ from balance_sim.show.figures.effects import (
     placebos_table,
 )
 from balance_sim.show.save import figure_bytes
-from studies import CASES
 
 SCENARIO = Path(__file__).parent / "data" / "quay.yaml"
 
@@ -81,9 +79,3 @@ def test_the_tables_are_those_of_the_study() -> None:
         assert set(rows["p"]) <= {family.p} and set(rows["verdict"]) <= {family.verdict}
     for draw, frame in ((draw_arms, CHANNELS), (draw_placebos, placebos())):
         assert figure_bytes(draw(frame), "svg") == figure_bytes(draw(frame), "svg")
-
-
-def test_nothing_is_drawn_without_an_arm_to_compare() -> None:
-    alone = CASES["reference only"]()
-    assert arms_table(alone).empty and placebos_table(alone).empty
-    assert not {"arms", "placebos"} & set(fitting(alone))

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from balance_sim.app.dials import Dial, run_dials
 from balance_sim.app.explorer import (
     SCALE,
-    Dial,
     ExplorerDesign,
     around,
-    dials_of,
     explorer_html,
-    named,
     shapes,
 )
 from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
@@ -80,16 +78,14 @@ def test_the_page_is_quiet_and_allows_its_own_script_alone() -> None:
 
 def test_the_small_design_round_a_study() -> None:
     scenario = load_scenario("scenarios/beijing_2025.yaml")
-    names = {name: ([words for words, _ in of], start) for name, of, start in dials_of(scenario)}
-    assert names["visibility"] == ([0.25, 0.5, 0.75, 1.0], 3)
-    assert names["attendance"] == (["all", "without PRK", "without RUS"], 0)
-    assert names["patron reliability"] == ([0.5, 0.6, 0.7, 0.8, 0.9], 4)
-    assert [named(words, scenario) for words in names["attendance"][0]][1:] == [
-        "without North Korea",
-        "without Russia",
-    ]
-    paths = {path for _, of, _ in dials_of(scenario) for _, values in of for path in values}
-    assert "states.USA.reliability" in paths and "events.parade.principals" in paths
+    dials = {dial.name: dial for dial in run_dials(scenario)}
+    visible, attendance, patrons = dials.values()
+    assert (visible.values, visible.start) == ((0.25, 0.5, 0.75, 1.0), 3)
+    assert (attendance.values, attendance.start) == (("all", "without PRK", "without RUS"), 0)
+    assert (patrons.values, patrons.start) == ((0.5, 0.6, 0.7, 0.8, 0.9), 4)
+    assert attendance.on_page(scenario)["words"] == ["all", "without North Korea", "without Russia"]
+    assert "states.USA.reliability" in patrons.settings[0] and patrons.settings[4] == {}
+    assert "events.parade.principals" in attendance.settings[1]
 
 
 def test_it_starts_where_the_study_stands_and_every_point_is_its_own_expected_effect() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.effects import arms_table
 from balance_sim.show.figures.world import map_table, states_table
 from balance_sim.stats.intervals import paired_interval
@@ -40,10 +39,3 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
     assert table.attrs["layout"].places["JPN"] == (140, 36)
     assert not map_table(four_runs())["arc"].any()
-
-
-def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:
-    alone = set(fitting(CASES["reference only"]()))
-    assert {"fan", "ecdf_accords_counter_365"} <= alone
-    assert not {"arms", "map", "pairs", "relations"} & alone
-    assert len(FIGURES["fan"].draw(CASES["reference only"]()).axes) == 1  # no empty panel of the excess

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from balance_sim.cli import main
 from balance_sim.games.figures import payoffs_table
@@ -61,26 +59,3 @@ def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_
     assert text.count("<img") == len(fitting(dilemma)) == text.count("<figcaption>")
     assert dilemma.study.result.digest in text
     assert all(f"<dt>{name}</dt>" in text for name in ("digest", "draws", "seed", "game"))
-
-
-def test_commands_know_a_folder_of_a_game(dilemma: PlayedGame, tmp_path: Path) -> None:
-    folder = str(dilemma.study.result.folder)
-
-    def run(*words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(main, words)
-        return done.exit_code, done.output
-
-    code, said = run("plot", "--list", folder)
-    assert code == 0 and re.search(r"^balance +What does each strategy bring", said, re.MULTILINE)
-    assert run("plot", folder, "payoffs", "--out", str(tmp_path))[0] == 0
-    assert (tmp_path / "figures" / "payoffs.png").is_file()
-    for words in (("explore", folder), ("sensitivity", folder)):
-        code, said = run(*words)
-        assert code == 2 and "Traceback" not in said, words
-    assert "holds a game" in run("explore", folder)[1]
-    code, said = run("compare", f"{folder}:restrain-restrain", f"{folder}:manoeuvre-manoeuvre")
-    assert code == 0 and re.search(r"right less left, \d+ paired replications", said)
-    assert run("export", folder, "--out", str(tmp_path / "all.csv"))[0] == 0
-    assert len(pd.read_csv(tmp_path / "all.csv")) == 5 * dilemma.study.result.runs
-    code, said = run("explain", folder, "--dyad", "XAR-XBE", "--runs", "2")
-    assert code == 0 and "manoeuvre" in said.casefold()  # what was observed, if no arm is named

@@ -8,8 +8,6 @@ import numpy as np
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.figures import (
     draw_gof,
-    draw_gof_residuals,
-    gof_residuals_table,
     gof_table,
     verdict_words,
 )
@@ -64,12 +62,3 @@ def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     for z in years["z"]:
         (place,) = np.flatnonzero(drawn == z)
         assert to_hex(dots[place].get_color()) == VERMILION.lower()
-
-
-def test_residuals_are_drawn_as_they_are() -> None:
-    table = gof_residuals_table(study())
-    assert table["residual"].tolist() == [0.0, -1.0, -0.5, 2.0]
-    figure = draw_gof_residuals(table)
-    steps = next(line for line in figure.axes[1].lines if line.get_drawstyle() == "steps-post")
-    assert np.asarray(steps.get_ydata()).tolist() == table["residual"].tolist()
-    assert gof_residuals_table(GoodnessOfFit(study() | {"residuals": None})).empty

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import balance_sim as bs
-import numpy as np
 import pytest
 from balance_sim.effects.explain.timeline import tell
 from balance_sim.effects.result import AnalysedResult
@@ -33,20 +32,6 @@ def test_the_map_is_centred_where_the_event_is(name: str, middle: float) -> None
     assert layout.is_world and layout.middle == middle
     left, right, bottom, top = layout.box
     assert all(left < x < right and bottom < y < top for x, y in layout.spots.values())
-
-
-def test_invented_places_have_no_map_of_the_world() -> None:
-    scenario = load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
-    names = [f"XA{letter}" for letter in "ABCDE"]
-    states = tuple(
-        state.model_copy(update={"id": name, "latitude": None, "longitude": None})
-        for state, name in zip(scenario.states, names, strict=True)
-    )
-    ring = layout_of(scenario.model_copy(update={"states": states}))
-    assert not ring.is_world
-    assert [float(np.hypot(*spot)) for spot in ring.spots.values()] == pytest.approx([1.0] * 5)
-    (way,) = ring.arc("XAA", "XAC")
-    assert [*way[0], *way[-1]] == pytest.approx([*ring.spots["XAA"], *ring.spots["XAC"]])
 
 
 def test_the_typical_replication_is_nearest_to_the_mean() -> None:

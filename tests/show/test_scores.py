@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from balance_sim.cli import main
-from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.figures import (
     agreeing,
     reliability_table,
@@ -18,7 +16,6 @@ from balance_sim.evidence.forecast.page import read
 from balance_sim.evidence.forecast.scored_files import ScoredForecasts
 from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
-from click.testing import CliRunner
 from forecasts import hindcast_document
 
 
@@ -74,18 +71,3 @@ def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int
     for name, picture in SCORES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
     assert " nan" not in report_html(scored).lower()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{", "[]", "{}", "[" * 100_000, '{"about": {"calibration": {}}}',
-        '{"calibration": [], "logit": {"log_skill": 1}}', '{"calibration": [], "model": {"log_skill": "high"}}',
-    ],
-)  # fmt: skip
-def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "x.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=r"no document of scores|not a document of scores"):
-        read(path)
-    assert CliRunner().invoke(main, ["report", str(path)]).exit_code == 4

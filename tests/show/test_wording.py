@@ -6,14 +6,12 @@ import math
 
 import pytest
 from balance_sim.show.wording import (
-    change_words,
     decimals,
     digits,
     interval,
     number,
     percent,
     signed,
-    within,
 )
 
 NAN = math.nan
@@ -60,20 +58,3 @@ def test_no_negative_zero_and_a_dash_for_what_is_missing() -> None:
 )
 def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> None:
     assert percent(share) == words
-
-
-@pytest.mark.parametrize(
-    ("mean", "lo", "hi", "words"),
-    [
-        (0.16, 0.10, 0.22, "expected pacts rise from 2.00 to 2.16 (+0.16;"),
-        (-0.07, -0.11, -0.03, "expected pacts fall from 2.00 to 1.93 (-0.07;"),
-        (0.03, -0.01, 0.07, "no detectable effect on expected pacts (+0.03;"),
-        (0.02, 0.0, 0.04, "no detectable effect"),
-        (0.0, 0.0, 0.0, "no effect on expected pacts"),
-        (2.0, NAN, NAN, "2.00 pacts without it and 4.00 with it, in one replication"),
-    ],
-)
-def test_a_change_is_told_by_its_interval(mean: float, lo: float, hi: float, words: str) -> None:
-    row = {"effect": mean, "lo": lo, "hi": hi, "mcse": 0.02, "control_level": 2.0, "level": 2.0 + mean}
-    assert change_words(row, "pacts").startswith(words)
-    assert [within(days) for days in (365, 30, 1)] == ["within a year", "within 30 days", "within 1 day"]

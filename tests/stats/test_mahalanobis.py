@@ -99,16 +99,3 @@ def test_a_shift_is_rejected() -> None:
     rng = np.random.default_rng(6)
     hits = [lies_among(rng.normal(1.5, 1.0, 3), rng.normal(0.0, 1.0, (128, 3))).p <= 0.05 for _ in range(300)]
     assert np.mean(hits) > 0.5
-
-
-@pytest.mark.parametrize(
-    ("observed", "simulated"),
-    [
-        (np.zeros(2), np.zeros((5, 3))),
-        (np.zeros(2), np.zeros((1, 2))),
-        (np.array([np.nan, 0.0]), np.zeros((5, 2))),
-    ],
-)
-def test_what_is_refused(observed: np.ndarray, simulated: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"vector|number"):
-        lies_among(observed, simulated)

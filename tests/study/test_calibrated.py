@@ -47,7 +47,7 @@ def test_a_forecast_integrates_over_the_level_and_a_run_does_not() -> None:
     unsure = plain.model_copy(update={"calibration": Calibration(level_variance=0.5)})
     one, two = (run(scenario, runs=4, seed=2, arms=["signal"]) for scenario in (plain, unsure))
     assert one.outcomes.equals(two.outcomes)
-    known, mixed = (dyad_probabilities(result, "signal", window=365) for result in (one, two))
+    known, mixed = (dyad_probabilities(result, "signal") for result in (one, two))
     for dyad, p in known.items():
         assert mixed[dyad] == pytest.approx(1 - (1 - 0.5 * np.log1p(-p)) ** -2, rel=0.02)
     assert sum(mixed.values()) < sum(known.values())
@@ -61,8 +61,7 @@ def test_a_forecast_integrates_over_a_dyads_factor(tmp_path: Path) -> None:
     rows = (Frailty(a="CHN", b="RUS", factor=1.0, shape=2.0), Frailty(a="FRA", b="GBR", factor=1.0))
     two = one.model_copy(update={"frailties": rows})
     known, mixed = (
-        dyad_probabilities(run(scenario, runs=4, seed=2, arms=["signal"]), "signal", window=365)
-        for scenario in (one, two)
+        dyad_probabilities(run(scenario, runs=4, seed=2, arms=["signal"]), "signal") for scenario in (one, two)
     )
     x = -np.log1p(-known["CHN", "RUS"])
     assert mixed["CHN", "RUS"] == pytest.approx(1 - (1 + x / 2) ** -2)

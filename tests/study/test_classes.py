@@ -10,10 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from balance_sim.archive.package import package
-from balance_sim.archive.reproduce import read_archive, reproduce
 from balance_sim.archive.verify import verify
-from balance_sim.article.mechanisms import measured
 from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -97,12 +94,6 @@ def test_no_setting_moves_a_class(shipped: Scenario, setting: str) -> None:
     assert changed.sha256 != shipped.sha256
     assert classes_of(changed) == classes_of(shipped)
     assert classes_of(changed.counted_as(None)) != classes_of(shipped) or "date" in setting
-
-
-def test_no_theory_moves_a_class(shipped: Scenario) -> None:
-    """Balance of power sees every state as hostile alike, and so would others as threatened."""
-    changed = load_scenario(BEIJING, theory="balance_of_power")
-    assert classes_of(changed) == classes_of(shipped) != classes_of(changed.counted_as(None))
 
 
 def test_copies_pickles_values_and_arms_keep_it(small: Scenario) -> None:
@@ -217,22 +208,6 @@ def test_a_sweep_over_participants_has_one_table(lab) -> None:
 
 
 # --- results folders -------------------------------------------------------------------------------------------------
-
-
-def test_a_folder_keeps_the_table(lab) -> None:
-    small, out = lab.scenario, lab.folder / "out"
-    changes = ("--set", "events.summit.principals=[XAR,XCO]")
-    done = lab.call("run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out")
-    assert done.returncode == 0, done.stderr
-    made = run(with_values(small, OTHERS), 8, 1)
-    again = open_result(out)
-    assert classes_of(again.scenario) == classes_of(small)
-    assert again.digest == made.digest
-    assert repr(measured(again)) == repr(measured(made))
-    assert not verify(out).damage
-    archive = read_archive(package(out))
-    assert classes_of(archive.scenario) == classes_of(small)
-    assert reproduce(archive).how == "bits"
 
 
 def test_a_changed_table_is_found(small: Scenario, tmp_path: Path) -> None:

@@ -26,8 +26,6 @@ ALLOWED = {
     },
     "pickle": {
         "study/cluster.py",
-        "app/ensembles.py",
-        "app/workers.py",
         "study/processes.py",  # and what our own driver asks of one
         "model/own/fingerprint.py",  # jobs for our own workers
     },

@@ -17,7 +17,7 @@ from balance_sim.evidence.goodness.statistics import lies_among
 from balance_sim.evidence.goodness.study import goodness_of_fit
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.schema import Agreement, Calibration
+from balance_sim.scenario.schema import Agreement
 from scipy.linalg import expm
 from scipy.stats import poisson
 
@@ -271,25 +271,6 @@ def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
     assert not any("in sample" in note for note in found["notes"])
     with pytest.raises(WrongRequest, match="0 agreements are on record"):
         goodness_of_fit(scenario, runs=20, span=Span(date(2000, 1, 1), date(2001, 1, 1)))
-
-
-def test_a_record_that_a_calibration_may_have_read_is_said_to_be_in_sample(tmp_path: Path) -> None:
-    """Of the years before the start only: what came after it no calibration has read."""
-    scenario = toy(tmp_path).model_copy(update={"calibration": Calibration(data_sha256="0" * 64)})
-    past = goodness_of_fit(scenario, runs=4, span=Span(date(2001, 1, 1), date(2004, 1, 1)))
-    assert any("in sample" in note for note in past["notes"])
-    later = recorded(scenario)
-    days = date(2004, 5, 1).toordinal() + np.arange(len(later))
-    for arm in ("signal", "no_signal"):
-        ahead = goodness_of_fit(
-            scenario,
-            runs=4,
-            arm=arm,
-            span=Span(scenario.start, scenario.end),
-            observed=replace(later, signed=days),
-        )
-        assert not any("in sample" in note for note in ahead["notes"])
-        assert ahead["residuals"] is not None  # in the arm that drops the focal event, too
 
 
 @pytest.mark.long

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.model.baseline import classes_of
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
@@ -77,15 +76,6 @@ def test_how_many_and_how_they_are_cut_changes_no_replication(scenario: Scenario
     pd.testing.assert_frame_equal(table(more).loc[[0, 1]], few)
     with pytest.raises(WrongRequest):
         bs.run(scenario, runs=4, seed=1, draw_parameters="prior", out=tmp_path)
-
-
-def test_what_is_set_is_not_drawn_over(path: Path, scenario: Scenario) -> None:
-    set_here = load_scenario(path, set=["parameters.eta_x=0.5", "parameters.beta=0.31"])
-    held, _ = drawing(set_here, "posterior")
-    draws = posterior_draws(held.counted_as(classes_of(held)))  # as a worker has it: with no file to compare with
-    assert "parameters.beta" not in draws.paths and "parameters.alpha_x" in draws.paths
-    assert "parameters.eta_x" in draws.paths  # 0.5 is what the file has: nothing was changed
-    assert set(posterior_draws(scenario).paths) - set(draws.paths) == {"parameters.beta"}
 
 
 def test_a_study_names_its_draws(scenario: Scenario) -> None:

@@ -222,16 +222,6 @@ def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, m
     assert code == 6 and "100,000 rows" in said and "at most 100,000 cells" in said, said
 
 
-def test_code_of_a_study_runs_only_if_it_is_named(place: Path, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "brought2.py").write_text("from pathlib import Path\nPath('opened').touch()\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    path = remade(place, "run", tmp_path / "x.zip", manifest={"model": "brought2:Mine"})
-    code, said = call("reproduce", path)
-    assert code == 2 and "--model brought2:Mine allows it to run" in said
-    assert not Path("opened").exists()
-
-
 # --- hostile archives -------------------------------------------------------------------------------
 
 

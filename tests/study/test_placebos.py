@@ -96,11 +96,6 @@ def test_another_date_is_no_other_event(scenario: Scenario, participants: Partic
     assert family.p == 1.0
 
 
-def test_an_arm_without_the_event_has_none(scenario: Scenario) -> None:
-    assert placebos(scenario, None).why and not placebos(scenario, None).families
-    assert "not in" in placebos(scenario, scenario.reference_arm).why
-
-
 def test_the_events_own_effect_is_that_of_the_expected_estimator(
     scenario: Scenario, participants: Participants
 ) -> None:
@@ -141,10 +136,3 @@ def test_the_test_holds_its_size_at_length(participants: Participants) -> None:
     effects = effects_of(participants)
     sizes = [sized(effects, 1000, seed) for seed in range(4)]
     assert 0.05 < np.mean(sizes) < 0.075, sizes
-
-
-def test_order_of_the_roster_changes_no_set(participants: Participants) -> None:
-    codes = participants.control.codes
-    names = [tuple(sorted(codes[i] for i in one)) for one in participants.like(60)]
-    again = Participants(participants.worlds, participants.scenario, participants.event)
-    assert names == [tuple(sorted(codes[i] for i in one)) for one in again.like(60)]

@@ -352,10 +352,10 @@ def test_a_replication_that_raises_is_kept_with_its_traceback_and_seed(lab, monk
 @pytest.mark.slow
 def test_a_replication_that_hangs_is_given_up_by_the_time_limit(lab, monkeypatch) -> None:
     monkeypatch.syspath_prepend(lab.folder)
-    done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "2")
+    done = lab.ask(*own_model(lab, "time.sleep(600)"), "--workers", "1", "--run-timeout", "1")
     assert done.returncode == 3, done.stderr
     assert [row["run"] for row in failed(lab)] == [2]
-    assert "not done within 2 s" in failed(lab)[0]["traceback"]
+    assert "not done within 1 s" in failed(lab)[0]["traceback"]
     assert runs_there(lab) == {0, 1, 3}
 
 
@@ -381,6 +381,6 @@ def test_an_outcome_that_hangs_or_ends_its_process_takes_no_driver_with_it(lab, 
     text = f"import os, time\n\ndef nap(history):\n    if 2 in history.runs:\n        {what}\n    return history.runs * 0.0\n"
     monkeypatch.delitem(sys.modules, "naps", raising=False)
     (lab.folder / "naps.py").write_text(text)
-    done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "2", "--run-timeout", "2")
+    done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "2", "--run-timeout", "1")
     assert done.returncode == 3, done.stderr
     assert {row["run"] for row in failed(lab)} == {2}

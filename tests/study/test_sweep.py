@@ -98,33 +98,6 @@ def test_the_variance_of_a_grid_is_split_over_all_its_points(lab):
     assert split.loc[("mean", "summit"), "parameters"] > split.loc[("mean", "no_summit"), "parameters"]
 
 
-def test_points_may_have_outcomes_that_others_lack(lab, monkeypatch):
-    """What is read off the states on a day beyond the end is not there."""
-    lab.edit("  parameters.beta: [0.2, 0.4]\n", "  events.summit.date: [2025-02-10, 2025-06-01]\n")
-    lab.edit("outcomes: [accords_all_300]\n", "")
-    lab.edit("runs: 24", "runs: 8")
-    with monkeypatch.context() as patched:
-        in_blocks(patched, 7)
-        swept(lab, "out")
-    lab.edit("runs: 8", "runs: 10")
-    result = swept(lab, "out")
-    name, path = "insecurity_threatened_300", "events.summit.date"
-    dates = {n: str(dict(result.table.points[n].values)[path]) for n in result.table.numbers()}
-    held = {n: name in result.point(n).outcome_names for n in dates}
-    assert held == {n: day < "2025-03" for n, day in dates.items()} and len(set(held.values())) == 2
-    for out in (lab.folder / "all.csv", lab.folder / "all.parquet"):
-        assert export(result.folder, out) == 6 * 10 * 2
-        frame = pd.read_csv(out) if out.suffix == ".csv" else pd.read_parquet(out)
-        assert list(frame[name].notna()) == list(frame[path].astype(str) < "2025-03")
-        assert frame["accords_all_300"].notna().all()
-    found = sensitivity(result)
-    assert any(name in line for line in found.left_out)
-    assert "accords_all_300" in set(found.convergence["outcome"])
-    with pytest.raises(WrongRequest, match=r"unknown outcome `insecurity_threatend_"):
-        sensitivity(result, ["insecurity_threatend_30"])
-    assert not verify(result.folder).damage
-
-
 @pytest.mark.slow
 def test_workers_language_and_time_zone_change_nothing(lab, undisturbed):
     strange = {"LANG": "de_DE.UTF-8", "LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "5"}

@@ -247,26 +247,6 @@ def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     write_manifest(folder, plain)
 
 
-def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
-    """Every 997th byte of every file that holds results, one at a time."""
-    copy = tmp_path / "run"
-    shutil.copytree(sound["run"], copy)
-    store = Store(copy)
-    shard = store.shards()[0]
-    for path in (shard.path("runs"), shard.path("accords")):
-        before = path.read_bytes()
-        for at in range(0, len(before), 997):
-            flip(path, at)
-            assert shard.damage()
-            path.write_bytes(before)
-    before = (copy / "manifest.json").read_bytes()
-    for at in range(0, len(before), 997):
-        flip(copy / "manifest.json", at)
-        assert call(copy)[0] in (2, 6), at  # 2: the format that it names is another
-    (copy / "manifest.json").write_bytes(before)
-    assert call(copy)[0] == 0
-
-
 def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)

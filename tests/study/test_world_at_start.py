@@ -11,14 +11,13 @@ import pytest
 from balance_sim.cli import main
 from balance_sim.effects.run import run
 from balance_sim.effects.world_at_start import world_at_start
-from balance_sim.model.baseline import aligned_with, compile_worlds, fear_of, sorted_into, standing
+from balance_sim.model.baseline import aligned_with, fear_of, standing
 from balance_sim.model.classes import LISTS
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from click.testing import CliRunner
 
-SCENARIOS = Path(__file__).parents[2] / "scenarios"
 LISTED = ("participants", "threatened", "wary", "others", "others", "others", "threatened")
 
 
@@ -53,18 +52,6 @@ def test_lists_by_hand() -> None:
     np.testing.assert_allclose(fear_of(view, (0,)), [[0.0, 0.11, 0.03, 0.02, 0.5, 0.5, 0.5]])
     assert aligned_with(view, (0,))[0, 1:].tolist() == [False, False, False, True, True, False]
     assert [LISTS[k] for k in standing(view, (0,))] == list(LISTED)
-
-
-@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_arrays_and_table_give_the_same_directions(path: Path) -> None:
-    worlds = compile_worlds(load_scenario(path))
-    world = worlds.reference
-    threatened, direction = sorted_into(world, worlds.classes)
-    assert [code for code, hit in zip(world.codes, threatened, strict=True) if hit] == sorted(
-        worlds.classes.threatened, key=world.codes.index
-    )
-    for i, j, way in zip(world.first, world.second, direction, strict=True):
-        assert worlds.classes.direction(world.codes[i], world.codes[j]) == DIRECTIONS[way]
 
 
 # --- what is expected --------------------------------------------------------------------------------

@@ -2,6 +2,3 @@
 
 Only this room imports a web server.
 """
-
-MOST_RUNS = 5000
-"""Replications that a request may ask for."""

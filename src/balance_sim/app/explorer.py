@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.app.arm_tables import reference_key
-from balance_sim.app.workers import estimator_among
+from balance_sim.app.dials import Dial, run_dials, sweep_dials
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import ExpectedEffect, effect_of
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.setter import value_at
 from balance_sim.show.atlas import shapes
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import states_table
@@ -46,34 +43,12 @@ FILE = "explore.html"
 SCALE = 100_000  # effects on a dyad are a few thousandths of an agreement
 MOST_DYADS, MOST_DAYS = 12, 14
 CHANNELS = ("picture", "threat", "rest")
-VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
-VISIBILITIES = 0.25, 0.5, 0.75, 1.0
-RELIABILITIES = 0.5, 0.6, 0.7, 0.8
 
 type Pairs = dict[tuple[int, int], int]
 """Dyads by the places of their states, each with its number on the page."""
 type Place = tuple[int, ...]
 """A place on each dial."""
 type Study = Result | ExpectedEffect
-
-
-class Factor(NamedTuple):
-    """What a dial moves: (what is shown, values by key path) for each place, and the
-    place it starts at."""
-
-    name: str
-    steps: list[tuple[Any, dict[str, Any]]]
-    start: int
-
-
-@dataclass(frozen=True)
-class Dial:
-    """One factor: its name and values in order, as numbers or words, and the place it
-    starts at."""
-
-    name: str
-    values: tuple[Any, ...]
-    start: int
 
 
 @dataclass(frozen=True)
@@ -115,10 +90,7 @@ def of_sweep(sweep: SweepResult) -> ExplorerDesign:
     }
     if not values_at:
         raise WrongRequest(f"{sweep.folder} has no finished point yet")
-    dials = []
-    for path in sweep.paths:
-        values = ordered([point.get(path) for point in values_at.values()])
-        dials.append(Dial(path, values, _nearest(values, sweep.scenario, path)))
+    dials = sweep_dials(sweep, list(values_at.values()))
     places = {number: _place(dials, point) for number, point in values_at.items()}
 
     def points() -> Iterator[tuple[Place, Study]]:
@@ -158,79 +130,20 @@ def around(
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")
     base = with_classes(result.scenario)
-    factors = dials_of(base)
-    dials = [
-        Dial(factor.name, tuple(words for words, _ in factor.steps), factor.start)
-        for factor in factors
-    ]
+    dials = run_dials(base)
     places = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
 
     def points() -> Iterator[tuple[Place, Study]]:
-        estimators: dict[str, Estimator] = {}
         for done, place in enumerate(places):
             if progress:
                 progress(done, len(places))
             values: dict[str, Any] = {}
-            for factor, position in zip(factors, place, strict=True):
-                values |= factor.steps[position][1]
-            scenario = with_values(base, values) if values else base
-            worlds = compile_arms(scenario, (result.reference, arm))
-            key = reference_key(scenario)
-            estimator = estimator_among(estimators, key, worlds)
-            yield place, effect_of(worlds, arm, estimator, with_parts=False)
+            for dial, position in zip(dials, place, strict=True):
+                values |= dial.settings[position]
+            worlds = compile_arms(with_values(base, values), (result.reference, arm))
+            yield place, effect_of(worlds, arm, Estimator(worlds), with_parts=False)
 
     return ExplorerDesign(tuple(dials), points, study=result)
-
-
-def dials_of(scenario: Scenario) -> list[Factor]:
-    """Return what the dials of a study of one scenario move."""
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    path = f"events.{focal.id}"
-    levels = sorted({*VISIBILITIES, focal.visibility})
-    steps = [(level, {f"{path}.visibility": level}) for level in levels]
-    factors = [Factor(VISIBILITY, steps, levels.index(focal.visibility))]
-    if len(focal.principals) > 2:
-        attendance: list[tuple[Any, dict[str, Any]]] = [("all", {})]
-        for code in focal.principals:
-            if code != focal.host:
-                others = [state for state in focal.principals if state != code]
-                attendance.append((f"without {code}", {f"{path}.principals": others}))
-        factors.append(Factor(ATTENDANCE, attendance, 0))
-    patrons = sorted({code for state in scenario.states for code in state.patrons})
-    if patrons:
-        states = [state for state in scenario.states if state.id in patrons]
-        start = max(state.reliability for state in states)
-        levels = sorted({*RELIABILITIES, start})
-        paths = [f"states.{code}.reliability" for code in patrons]
-        steps = [(level, dict.fromkeys(paths, level)) for level in levels]
-        factors.append(Factor(RELIABILITY, steps, levels.index(start)))
-    return factors
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a number, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def ordered(values: list[Any]) -> tuple[Any, ...]:
-    """Return distinct values: numbers by size, all else as words in the order in which
-    they come."""
-    distinct = list({str(value): value for value in values}.values())
-    if all(map(is_number, distinct)):
-        return tuple(sorted(distinct))
-    return tuple(map(str, distinct))
-
-
-def _nearest(values: tuple[Any, ...], scenario: Scenario, path: str) -> int:
-    """Return the place of the value nearest to the scenario's own; the first where that
-    cannot be told."""
-    try:
-        start = value_at(scenario, path)
-    except LookupError:
-        return 0
-    if isinstance(start, int | float) and all(map(is_number, values)):
-        return min(range(len(values)), key=lambda place: abs(values[place] - start))
-    return values.index(str(start)) if str(start) in values else 0
 
 
 def document(design: ExplorerDesign) -> dict[str, Any]:
@@ -240,26 +153,19 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
     points: list[dict[str, Any]] = []
     pairs: Pairs = {}
     days: list[int] = []
-    dials = [
-        {"name": dial.name, "values": list(dial.values), "start": dial.start}
-        for dial in design.dials
-    ]
     for place, study in design.points():
         scenario = study.scenario
         if isinstance(study, ExpectedEffect):
             arm, estimator, days = study.arm, "expected", days_of(scenario)
             numbers = expected_point(study, pairs)
         else:
-            arm, estimator, table = (
-                str(study.headline_arm),
-                "simulated",
-                fan_table(study),
-            )
+            arm, estimator = str(study.headline_arm), "simulated"
+            table = fan_table(study)
             days = days or chosen_days(table)
             numbers = point(study, table, days, pairs)
         points.append({"at": list(place)} | numbers)
         if not page:
-            page = heading(scenario, scenario.reference_arm, arm, dials)
+            page = heading(scenario, scenario.reference_arm, arm, design.dials)
             page["estimator"] = estimator
     if design.question:
         page["question"] = printable(design.question)
@@ -268,12 +174,10 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
 
 
 def heading(
-    scenario: Scenario, reference: str, arm: str, dials: list[dict[str, Any]]
+    scenario: Scenario, reference: str, arm: str, dials: Sequence[Dial]
 ) -> dict[str, Any]:
     """Return what a page says once: the question, the arms, the dials (name, values,
     words for them, start), states, map."""
-    for dial in dials:
-        dial["words"] = [named(in_words(value), scenario) for value in dial["values"]]
     return {
         "title": printable(scenario.title),
         "question": printable(scenario.question),
@@ -282,28 +186,11 @@ def heading(
         "window": max(scenario.report.windows),
         "windows": days_of(scenario),
         "scale": SCALE,
-        "dials": dials,
+        "dials": [dial.on_page(scenario) for dial in dials],
         "states": [state.id for state in scenario.states],
         "names": list(state_names(scenario).values()),
         "map": shapes(scenario),
     }
-
-
-def named(words: str, scenario: Scenario) -> str:
-    """Return the words of a dial's value with its states by name: `without PRK` is
-    without North Korea."""
-    names = state_names(scenario)
-    return re.sub(r"\b\w{3,}\b", lambda match: names.get(match[0], match[0]), words)
-
-
-def in_words(value: Any) -> str:
-    """Return a dial's value as it is shown: four significant digits of a number of a
-    sample."""
-    if isinstance(value, float) and not value.is_integer():
-        return format(value, ".4g" if abs(value) < 1000 else ".1f")
-    if isinstance(value, bool):
-        return json.dumps(value)
-    return str(int(value) if isinstance(value, float) else value)
 
 
 def days_of(scenario: Scenario) -> list[int]:

@@ -85,7 +85,7 @@ def effect(
         content["uncertainty"] = None
         if uncertainty is not None:
             content |= uncertainty.in_short()
-            content["uncertainty"] = uncertainty.as_dict()
+            content["uncertainty"] = uncertainty
         return content | {"seconds": time.monotonic() - began}
 
     options.answer(document, lambda: effect_lines(expected, uncertainty))

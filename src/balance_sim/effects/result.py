@@ -85,7 +85,7 @@ class AnalysedResult(Result):
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""
-        scenario, uncertainty = self.scenario, self.uncertainty
+        scenario = self.scenario
         return {
             "scenario": {"name": scenario.name, "sha256": scenario.sha256},
             "runs": self.runs,
@@ -99,7 +99,7 @@ class AnalysedResult(Result):
             "scheduled": self.scheduled.astype({"date": str}).to_dict("records"),
             "channels": self.channels.as_dict(),
             "placebos": self.placebos.as_dict(),
-            "uncertainty": None if uncertainty is None else uncertainty.as_dict(),
+            "uncertainty": self.uncertainty,
             **self.additions,
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,

@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from balance_sim.scenario.diagnostics import Diagnostics, closest, refusal, shown
+from balance_sim.scenario.diagnostics import closest, refusal, shown
 from balance_sim.scenario.files import shipped_text
-from balance_sim.scenario.nodes import REFUSED, Node, Refused
 
-IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 _TOTALS = ("total", "totals", "sum", "all", "world", "average", "mean", "others")
-_INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
+FREE_CODE = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 _WORD = re.compile(r"(?=.*[a-z])[A-Za-z][A-Za-z0-9_]{2,31}")
 _SUCCESSORS = {
     "SUN": "RUS",
@@ -93,11 +90,21 @@ def is_invented(code: str) -> bool:
     That is one that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without
     XX*, ZZA..ZZZ), or a word of one's own: 3 to 32 letters, digits and `_`, a small
     letter among them, that are no real state's code or name."""
-    if _INVENTED.fullmatch(code):
+    if FREE_CODE.fullmatch(code):
         return True
     folded = code.casefold().replace("_", " ")
     is_word = _WORD.fullmatch(code) is not None and folded not in _TOTALS
     return is_word and folded not in _spellings()
+
+
+def may_be_state(code: str) -> bool:
+    """Whether a code names a state, or may stand for one that does not exist."""
+    return code in code_table() or is_invented(code)
+
+
+def _is_code(value: object) -> bool:
+    """Whether a value may be meant as a code: a name or a number."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def known(code: str, year: int | None = None) -> str | None:
@@ -187,6 +194,32 @@ class Names:
         """Kinds of event that an audience may heed more or less."""
         return ("default", *self.event_kinds)
 
+    def check_new(self, code: object) -> None:
+        """Raise the error of pydantic for what is neither a state's code nor one that
+        may be invented, with the one that was probably meant."""
+        if _is_code(code) and not may_be_state(str(code)):
+            raise refusal(*explain(code, ()))
+
+    def check_outside(self, code: object) -> None:
+        """Raise the error of pydantic for what can be no actor outside the roster."""
+        if code in self.roster:
+            raise refusal(
+                "E306", f"`{code}` is among the states already", "remove it here"
+            )
+        self.check_new(code)
+
+    def check_group(self, name: str) -> None:
+        """Raise the error of pydantic for a group that is called as a state is."""
+        if name in code_table() or name in self.roster:
+            why = f"`{name}` is the code of a state"
+            raise refusal("E015", why, "give it another name")
+
+    def check_member(self, code: object) -> None:
+        """Raise the error of pydantic for a member of a group that is no state, of the
+        roster or another: groups hold no groups."""
+        if _is_code(code) and code not in self.roster and code not in code_table():
+            raise refusal(*explain(code, self.roster))
+
     def check(
         self, code: object, *, outside: bool = False, groups: bool = False
     ) -> None:
@@ -201,8 +234,7 @@ class Names:
         outside, groups : bool
             Whether actors outside the roster, and groups, may be named.
         """
-        is_code = isinstance(code, str | int) and not isinstance(code, bool)
-        if not is_code or not self.is_whole or code in self.roster:
+        if not _is_code(code) or not self.is_whole or code in self.roster:
             return
         if (outside and code in self.outside) or (groups and code in self.groups):
             return
@@ -222,133 +254,3 @@ class Names:
         single = {code for code in codes if code not in self.groups}
         groups = [self.groups[code] for code in codes if code in self.groups]
         return tuple(sorted(single.union(*groups).difference({*taken} - single)))
-
-
-def check_identifier(
-    text: object, node: Node, path: str, problems: Diagnostics
-) -> None:
-    """Report an id that is none: ids go into file names and key paths.
-
-    What is no text is left to the schema."""
-    if isinstance(text, str) and not IDENTIFIER.fullmatch(text):
-        bare = re.sub(r"[^A-Za-z0-9_-]+", "_", text.strip())[:64].strip("_")
-        why, hint = f"`{shown(text)}` is not a valid identifier", f"write `{bare}`"
-        problems.add(node.at, path, "E106", why, hint if bare else "", IDENTIFIERS)
-
-
-def _codes_in(
-    node: Node, path: str, problems: Diagnostics
-) -> Iterator[tuple[str, Node, str]]:
-    """The codes of a list, each once, with their nodes and key paths.
-
-    What can be no code is reported, and a code that is repeated. A value that was
-    refused before is left out without a word."""
-    if not isinstance(node.value, list | Refused):
-        problems.add(node, path, "E201", f"expected a list of codes, got {node.kind}")
-    codes: set[str] = set()
-    for position, item in enumerate(node.items):
-        code, item_path = item.value, f"{path}[{position}]"
-        if code is None:
-            problems.add(item, item_path, "E207", "value missing", "write an ISO3 code")
-        elif isinstance(code, bool | float | dict | list):
-            why = f"expected an ISO3 code, got {item.kind}"
-            problems.add(item, item_path, "E201", why)
-        elif code in codes:
-            problems.add(item, item_path, "E015", f"`{shown(code)}` given twice")
-        elif code is not REFUSED:
-            codes.add(code)
-            yield code, item, item_path
-
-
-def _check_code(code: object, node: Node, path: str, problems: Diagnostics) -> None:
-    """Report what is neither a state's code nor one that may be invented, with the one
-    that was probably meant."""
-    if code in code_table() or (isinstance(code, str) and is_invented(code)):
-        return
-    problems.add(node, path, *explain(code, ()))
-
-
-def read_roster(states: Node, most: int, problems: Diagnostics) -> list[str]:
-    """Codes of the states that are simulated, in the order of the file.
-
-    Parameters
-    ----------
-    states : rows of the section
-    most : rows that are read
-    problems : codes that are wrong or given twice are added
-    """
-    roster: dict[str, Node] = {}
-    for row in states.items[:most]:
-        node = row.get("id")
-        if node is None or not isinstance(node.value, str | int):
-            continue
-        code, path = node.value, f"states.{shown(node.value)}.id"
-        if code in roster:
-            why = f"`{code}` already defined at line {roster[code].mark.line}"
-            problems.add(node, path, "E015", why, "remove one")
-        elif (
-            isinstance(code, str) and _INVENTED.fullmatch(code) and not row.get("name")
-        ):
-            hint = "an invented state needs a `name`; real ones have ISO3 codes"
-            problems.add(node, path, "E301", f"unknown state `{code}`", hint)
-        elif not isinstance(code, bool):
-            _check_code(code, node, path, problems)
-        if isinstance(code, str):
-            roster.setdefault(code, node)
-    return list(roster)
-
-
-def read_outside(
-    node: Node, roster: Collection[str], problems: Diagnostics
-) -> list[str]:
-    """Codes of actors that are named and not simulated.
-
-    Parameters
-    ----------
-    node : of the list
-    roster : codes that are simulated, none of which may be named here
-    problems : what is wrong with a code is added
-    """
-    outside: list[str] = []
-    for code, item, path in _codes_in(node, "outside", problems):
-        if code in roster:
-            why = f"`{code}` is among the states already"
-            problems.add(item, path, "E306", why, "remove it here")
-        else:
-            _check_code(code, item, path, problems)
-            outside.append(str(code))
-    return outside
-
-
-def read_groups(
-    node: Node, roster: Collection[str], problems: Diagnostics
-) -> dict[str, tuple[str, ...]]:
-    """Members of each group that are in the roster, sorted.
-
-    A group may hold states that are not simulated: they are left out. Groups hold no
-    groups.
-
-    Parameters
-    ----------
-    node : of the mapping of names to lists of codes
-    roster : codes that are simulated
-    problems : what is wrong with a name or a code is added
-    """
-    if not isinstance(node.value, dict | Refused):
-        why = "expected a mapping of names to lists of codes"
-        problems.add(node, "groups", "E201", why)
-    groups: dict[str, tuple[str, ...]] = {}
-    for name, members in sorted(node.fields.items()):
-        path = f"groups.{shown(name)}"
-        check_identifier(name, members, path, problems)
-        if name in code_table() or name in roster:
-            why, hint = f"`{name}` is the code of a state", "give it another name"
-            problems.add(members.at, path, "E015", why, hint)
-        codes = []
-        for code, item, item_path in _codes_in(members, path, problems):
-            if code in roster:
-                codes.append(code)
-            elif code not in code_table():
-                problems.add(item, item_path, *explain(code, roster))
-        groups[name] = tuple(sorted(codes))
-    return groups

@@ -10,7 +10,13 @@ from typing import Any
 
 import yaml
 
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, ScenarioError
+from balance_sim.scenario.diagnostics import (
+    IDENTIFIER,
+    IDENTIFIERS,
+    Mark,
+    refused,
+    shown,
+)
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.nodes import Node, from_plain
 
@@ -290,12 +296,9 @@ def new_scenario(name: str, base_rate: float | None = None) -> str:
     year that it states, if any.
 
     Raises ScenarioError for an unusable name."""
-    from balance_sim.scenario.actors import check_identifier
-
-    problems = Diagnostics()
-    check_identifier(name, Node(name, Mark("NAME", 1, 1)), "", problems)
-    if problems:
-        raise ScenarioError(problems)
+    if not IDENTIFIER.fullmatch(name):
+        why = f"`{shown(name)}` is not a valid identifier"
+        raise refused(Mark("NAME", 1, 1), "", "E106", why, "", IDENTIFIERS)
     text = shipped_text("balance_sim.scenario", "starter.yaml")
     if base_rate is not None:
         text = text.replace(BASE_RATE, f"base_rate: {base_rate:g}")

@@ -25,6 +25,7 @@ from balance_sim.scenario.schema import (
     Strict,
     Text,
     Versioned,
+    given_once,
 )
 from balance_sim.scenario.setter import value_at
 
@@ -112,17 +113,7 @@ class Factor:
         return ValueChange(self.path, item, item.mark, f"factors.{self.path}")
 
 
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names as they are.
-
-    Raises PydanticCustomError, which `read_piece` reports, if one is given twice."""
-    for name in names:
-        if names.count(name) > 1:
-            raise refusal("E015", f"`{shown(name)}` given twice", "remove one")
-    return names
-
-
-Names = Annotated[tuple[Identifier, ...], AfterValidator(_each_once)]
+Names = Annotated[tuple[Identifier, ...], AfterValidator(given_once)]
 
 
 class SamplingDesign(Strict):

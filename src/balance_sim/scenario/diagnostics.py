@@ -18,6 +18,8 @@ CONTROL = re.compile(
 )
 """What no text of a file may hold: it would steer a terminal, or show letters in
 another order than they stand."""
+IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 MOST_PROBLEMS = 500
 """Problems after which no more of a file is read."""
 SHOWN_AT_ONCE = 20
@@ -243,8 +245,3 @@ def did_you_mean(word: str, options: Iterable[str], cutoff: float = 0.6) -> str:
     """`did you mean `x`?`, or nothing."""
     match = closest(word, options, cutoff)
     return f"did you mean `{shown(match)}`?" if match else ""
-
-
-def near_or(word: str, options: Iterable[str], otherwise: str) -> str:
-    """`did you mean `x`?`, or another next step."""
-    return did_you_mean(word, options) or otherwise

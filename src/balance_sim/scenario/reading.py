@@ -4,25 +4,17 @@ hide what is wrong with others."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import create_model
 
-from balance_sim.scenario.actors import (
-    Names,
-    code_table,
-    known,
-    read_groups,
-    read_outside,
-    read_roster,
-)
+from balance_sim.scenario.actors import Names, may_be_state
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, Mark, problem
-from balance_sim.scenario.layout import PARTS, SECTIONS, TOP, row_path
-from balance_sim.scenario.nodes import Node, descend, from_plain, iso_date, merged
+from balance_sim.scenario.layout import NAMES, PARTS, SECTIONS, TOP, row_path
+from balance_sim.scenario.nodes import Node, descend, from_plain, merged
 from balance_sim.scenario.schema import Scenario, Strict, Versioned
 from balance_sim.scenario.validation import read_piece, unknown_key
 
@@ -109,16 +101,26 @@ def read_draft(
         unknown_key(problems, child, "", key, TOP)
     version = {key: child for key, child in tree.fields.items() if key == "schema"}
     read_piece(Versioned, tree.with_value(version), "", problems)
-    names = _read_names(tree, problems)
+    ids = [row.value_of("id") for row in tree.below("states").items]
+    roster = frozenset(code for code in ids if isinstance(code, str))
+    is_whole = len(roster) == len(ids) and all(map(may_be_state, roster))
     tree = merged(_base(), tree)
-    outside = tuple(sorted(names.outside))
-    values: dict[str, Any] = {"outside": outside, "groups": names.groups}
-    for part in PARTS:
+    kinds, event_kinds = (
+        tuple(tree.below(part).fields) for part in ("kinds", "event_kinds")
+    )
+    names = Names(roster, frozenset(), {}, kinds, event_kinds, is_whole)
+    values: dict[str, Any] = {}
+    for part in (*NAMES, *PARTS):  # states before what names them
         values |= read_part(part, tree, names, problems)
-    incomplete = {*PARTS} - values.keys()
-    if not names.is_whole or "states" in incomplete:
-        incomplete |= {"states", "groups"}
-    values = dict.fromkeys(SECTIONS, ()) | values
+        if part in (*NAMES, "states"):
+            names = replace(
+                names,
+                outside=frozenset(values.get("outside", ())),
+                groups=values.get("groups", {}),
+                is_whole=names.is_whole and part in values,
+            )
+    incomplete = {*NAMES, *PARTS} - values.keys()
+    values = dict.fromkeys((*SECTIONS, "outside"), ()) | {"groups": {}} | values
     return Scenario.model_construct(name=name, **values), incomplete
 
 
@@ -136,25 +138,6 @@ def names_in(scenario: Scenario) -> Names:
         scenario.groups,
         tuple(scenario.kinds),
         tuple(scenario.event_kinds),
-    )
-
-
-def _read_names(tree: Node, problems: Diagnostics) -> Names:
-    """The names that a file's tree defines."""
-    states, problem_count = tree.below("states"), len(problems)
-    roster = read_roster(states, SECTIONS["states"].LIMIT, problems)
-    is_whole = len(roster) == len(states.items) and len(problems) == problem_count
-    start = iso_date(tree.value_of("start"))
-    if isinstance(start, date):
-        codes = [code for code in roster if code in code_table()]
-        is_whole = is_whole and not any(known(code, start.year) for code in codes)
-    outside = read_outside(tree.get("outside") or from_plain([]), roster, problems)
-    groups = read_groups(tree.below("groups"), roster, problems)
-    tree = merged(_base(), tree)
-    kinds = tuple(tree.below("kinds").fields)
-    event_kinds = tuple(tree.below("event_kinds").fields)
-    return Names(
-        frozenset(roster), frozenset(outside), groups, kinds, event_kinds, is_whole
     )
 
 
@@ -205,7 +188,7 @@ def _may_be_read(part: str, node: Node, problems: Diagnostics) -> bool:
         return False
     problem_count = len(problems)
     earlier: dict[str, Node] = {}
-    is_checked = row is not None and part not in ("states", "no_relations")
+    is_checked = row is not None and part != "no_relations"
     for position, item in enumerate(node.items if is_checked else ()):
         path = row_path(part, item, position)
         first_item = earlier.setdefault(path, item)

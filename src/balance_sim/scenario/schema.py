@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from balance_sim.scenario.actors import Names
+from balance_sim.scenario.actors import FREE_CODE, Names
 from balance_sim.scenario.defaults import (
     DEFAULT_PRESET,
     default_weights,
@@ -95,19 +95,40 @@ def _by_name[Value](values: dict[str, Value]) -> dict[str, Value]:
     return dict(sorted(values.items()))
 
 
-def _each_once(codes: tuple[str, ...]) -> tuple[str, ...]:
+def _once_each(codes: tuple[str, ...]) -> tuple[str, ...]:
     """The codes, each of which is named once."""
     if len({*codes}) < len(codes):
         raise refusal("E306", "an actor is named twice", "remove one")
     return codes
 
 
-def _actor(value: object, info: ValidationInfo, **may: bool) -> object:
-    """A code that names an actor of the scenario that is read. may: see
-    `Names.check`."""
-    if isinstance(info.context, Names):
-        info.context.check(value, **may)
-    return value
+def given_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names as they are, each of which is given once."""
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            why, field = f"`{shown(name)}` given twice", f"[{place}]"
+            raise refusal("E015", why, "remove one", field=field)
+    return names
+
+
+def _by_names(check: Callable[..., None], **may: bool) -> BeforeValidator:
+    """A validator by what the scenario that is read defines; a value stays as it is.
+
+    check: a method of `Names`; may: its options."""
+
+    def validated(value: object, info: ValidationInfo) -> object:
+        """The value, unless `check` refuses it."""
+        if isinstance(info.context, Names):
+            check(info.context, value, **may)
+        return value
+
+    return BeforeValidator(validated)
+
+
+def _in_roster(codes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    """Members of a group that are simulated, sorted; it may hold other states."""
+    roster = getattr(info.context, "roster", codes)
+    return tuple(sorted(code for code in codes if code in roster))
 
 
 def _kind(
@@ -148,20 +169,20 @@ def _with_default(attention: dict[str, float]) -> dict[str, float]:
 
 
 Identifiers = Annotated[tuple[Identifier, ...], AfterValidator(_in_order)]
-StateCode = Annotated[Identifier, BeforeValidator(_actor)]
-ActorCode = Annotated[Identifier, BeforeValidator(partial(_actor, outside=True))]
-StateCodes = Annotated[
-    tuple[Annotated[Identifier, BeforeValidator(partial(_actor, groups=True))], ...],
-    AfterValidator(_each_once),
+StateCode = Annotated[Identifier, _by_names(Names.check)]
+ActorCode = Annotated[Identifier, _by_names(Names.check, outside=True)]
+StateOrGroup = Annotated[Identifier, _by_names(Names.check, groups=True)]
+StateCodes = Annotated[tuple[StateOrGroup, ...], AfterValidator(_once_each)]
+ActorOrGroup = Annotated[Identifier, _by_names(Names.check, outside=True, groups=True)]
+ActorCodes = Annotated[tuple[ActorOrGroup, ...], AfterValidator(_once_each)]
+OutsideCode = Annotated[Identifier, _by_names(Names.check_outside)]
+OutsideCodes = Annotated[
+    tuple[OutsideCode, ...], AfterValidator(given_once), AfterValidator(_in_order)
 ]
-ActorCodes = Annotated[
-    tuple[
-        Annotated[
-            Identifier, BeforeValidator(partial(_actor, outside=True, groups=True))
-        ],
-        ...,
-    ],
-    AfterValidator(_each_once),
+GroupName = Annotated[Identifier, _by_names(Names.check_group)]
+Member = Annotated[Identifier, _by_names(Names.check_member)]
+Members = Annotated[
+    tuple[Member, ...], AfterValidator(given_once), AfterValidator(_in_roster)
 ]
 AgreementType = Annotated[
     Identifier,
@@ -294,7 +315,7 @@ class State(SectionRow):
     SECTION = "states"
     LIMIT = 400
     ROLES = {"patrons": ("id",)}
-    id: Identifier
+    id: Annotated[Identifier, _by_names(Names.check_new)]
     name: Text = ""
     gdp_bn: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
     milex_bn: Annotated[float, Field(ge=0.0, le=1e5)] | None = None
@@ -314,8 +335,12 @@ class State(SectionRow):
     guesses: Text = ""
 
     def check(self) -> None:
-        """Latitude and longitude come together: a distance needs both. Without a
-        measure of capability it has no share of any."""
+        """A code that ISO leaves to its users has a name. Latitude and longitude come
+        together: a distance needs both. Without a measure of capability it has no share
+        of any."""
+        if FREE_CODE.fullmatch(self.id) and not self.name:
+            hint = "an invented state needs a `name`; real ones have ISO3 codes"
+            raise refusal("E301", f"unknown state `{self.id}`", hint, field="id")
         for name, partner in (("latitude", "longitude"), ("longitude", "latitude")):
             if getattr(self, name) is None and getattr(self, partner) is not None:
                 why = f"`{name}` is required beside `{partner}`"
@@ -943,8 +968,8 @@ class Scenario(ScenarioHead):
     name: Identifier
     capability: CapabilityWeights
     states: Annotated[tuple[State, ...], IN_ORDER] = Field(min_length=2)
-    outside: tuple[Identifier, ...] = ()
-    groups: dict[Identifier, tuple[Identifier, ...]] = {}
+    outside: OutsideCodes = ()
+    groups: Annotated[dict[GroupName, Members], AfterValidator(_by_name)] = {}
     audiences: Annotated[dict[Identifier, Audience], AfterValidator(_with_rest)]
     disputes: Annotated[tuple[Dispute, ...], IN_ORDER] = ()
     no_relations: Annotated[tuple[NoRelations, ...], IN_ORDER] = ()

@@ -11,9 +11,15 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from balance_sim.scenario.actors import IDENTIFIERS, Names
+from balance_sim.scenario.actors import Names
 from balance_sim.scenario.defaults import key_texts, units
-from balance_sim.scenario.diagnostics import Diagnostics, did_you_mean, listed, shown
+from balance_sim.scenario.diagnostics import (
+    IDENTIFIERS,
+    Diagnostics,
+    did_you_mean,
+    listed,
+    shown,
+)
 from balance_sim.scenario.layout import SECTIONS, bounds, parts_of, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import (
@@ -259,7 +265,9 @@ def _worded(
         options = re.findall(r"[^',\s]+", context["expected"].replace(" or ", ", "))
         hint, limits = did_you_mean(written, options), listed(options)
     elif error_type == "string_pattern_mismatch":
-        limits = IDENTIFIERS
+        written, limits = shown(details["input"]), IDENTIFIERS
+        bare = re.sub(r"[^A-Za-z0-9_-]+", "_", written)[:64].strip("_")
+        hint = f"write `{bare}`" if bare else ""
     words = {
         "key": details["loc"][-1] if details["loc"] else "",
         "unit": f" ({unit})" if unit else "",

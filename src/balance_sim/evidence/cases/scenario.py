@@ -40,8 +40,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.estimation.calibration import FEWEST
 from balance_sim.evidence.estimation.choices import years_before
-from balance_sim.scenario.actors import IDENTIFIER
-from balance_sim.scenario.diagnostics import CONTROL
+from balance_sim.scenario.diagnostics import CONTROL, IDENTIFIER
 from balance_sim.scenario.files import shipped_text
 
 RECORD_YEARS = 20

@@ -7,38 +7,21 @@ from typing import Any
 
 from balance_sim.evidence.cases.responses import responses_of
 from balance_sim.evidence.cases.scores import score_case
-from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.evidence.goodness.dyad_probabilities import RUNS, dyad_probabilities
-from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.result import Result
 
 
-def finished_runs(result: Result) -> int:
-    """How many replications there are. Raises DataError for none."""
-    finished = int(result.outcomes["run"].nunique())
-    if not finished:
-        raise DataError(
-            "no run has finished: there is nothing to score",
-            "Run the study first",
-            result.folder,
-        )
-    return finished
-
-
 def score_result(
-    result: Result, outcomes: Path, case_id: str | None, runs: int | None = None
+    result: Result, outcomes: Path, case_id: str | None, runs: int = RUNS
 ) -> dict[str, Any]:
     """The scores of a finished study, in the arm that changes nothing, as plain data.
 
-    runs: replications simulated again, if given. Raises WrongRequest where there is
-    the control arm alone, DataError for a bad table."""
+    runs: replications simulated again. Raises WrongRequest where there is the control
+    arm alone or no replication, DataError for a bad table."""
     responses = responses_of(outcomes, case_id)
-    finished, arm = finished_runs(result), result.headline_arm
-    if arm is None:
-        hint = "run the arm with the event too"
-        raise WrongRequest(f"the results hold the control arm only; {hint}")
+    finished, arm = int(result.outcomes["run"].nunique()), result.headline_arm
     p = dyad_probabilities(result, arm, runs=runs)
     control = dyad_probabilities(result, result.reference, runs=runs)
     effect = {dyad: p[dyad] - control[dyad] for dyad in p}
@@ -49,7 +32,7 @@ def score_result(
         "about": f"{name}, arm {arm}, {finished} replications",
         "arm": arm,
         "runs": finished,
-        "simulated_again": min(finished, runs or RUNS),
+        "simulated_again": min(finished, runs),
         "failed_runs": len(result.failed),
         **score_case(result.scenario, p, responses, effect),
     }

@@ -73,6 +73,7 @@ def calibrate(
     from balance_sim.evidence.forecast import skill_card, theories
     from balance_sim.evidence.forecast.lines import card_lines
     from balance_sim.scenario.defaults import fitted_distribution, presets
+    from balance_sim.scenario.errors import plain_data
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.atomic_files import write_atomic
@@ -96,7 +97,12 @@ def calibrate(
     for option, (value, default) in changed.items():
         command += f" {option} {value}" if value != default else ""
     written: Any = parameter_files.calibration_record(
-        raw, calibrated, posterior, prior, window, command, version()
+        raw,
+        calibrated,
+        posterior,
+        prior,
+        window,
+        {"command": command, "version": version()},
     )
     file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -111,16 +117,15 @@ def calibrate(
             steps.begin("skill card")
             say = steps.lines(card_years)
             skill = skill_card.skill_card(raw, record, prior, window, say=say)
-            document["skill_card"] = skill.as_dict()
+            document["skill_card"] = plain_data(skill)
         if with_theories:
             steps.begin("theories")
             say = steps.lines(count)
-            scores = theories.score_theories(scenario, window, until, say)
-            text = theories.theories_text(
-                raw, scores, f"{command} --theories", version()
-            )
+            again = f"{command} --theories"
+            scores = theories.score_theories(scenario, again, window, until, say)
+            text = theories.theories_text(scores)
             write_atomic(file.parent / theories.NAME, text.encode("utf-8"))
-            document["theories"] = scores.as_dict()
+            document["theories"] = scores.model_dump(mode="json")["theories"]
 
     def lines() -> Iterator[str]:
         yield from calibration_lines(posterior, state_names(raw), end)

@@ -13,13 +13,18 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
-from balance_sim.evidence.commands.gof import draw, own_folder
+from balance_sim.evidence.commands.gof import own_folder
 from balance_sim.evidence.forecast.lines import score_lines
 from balance_sim.show.wording import plural, printable, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.cli.check import CheckedFile
-    from balance_sim.evidence.forecast.hindcast import Hindcast
+
+HEADS = {
+    "one_year_ahead": "One year ahead, with the history known",
+    "simulated_forward": "Simulated forward",
+}
+"""What the terminal says of each way of forecasting."""
 
 
 @click.command()
@@ -65,14 +70,12 @@ def hindcast(
     year of the fit. Scores, figures and the report go into the results folder.
     EXPERIMENT: see experiments/hindcast_dcad.yaml and docs/evidence.md."""
     from balance_sim.evidence.estimation.parameter_files import data_used
-    from balance_sim.evidence.forecast.hindcast import (
-        STEPS,
-        hindcast_of,
-        read_history,
-    )
+    from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of, read_history
     from balance_sim.evidence.forecast.hindcast_plan import read_hindcast_plan
     from balance_sim.evidence.forecast.page import read
     from balance_sim.evidence.forecast.scored_files import FILE
+    from balance_sim.scenario.errors import plain_data
+    from balance_sim.show.report import save_study
     from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
@@ -86,54 +89,39 @@ def hindcast(
         steps.begin("reading")
         history = read_history(plan, data, outcomes)
         inputs = {"plan": plan.model_dump(), "data": data_used(history)}
-        about = json.loads(json.dumps(inputs))
-        key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
         with own_folder(folder, FILE) as store:
-            refuse_other(folder / FILE, about)
-            forecasts = hindcast_of(plan, history, steps.begin)
-            record = forecasts.as_dict()
-            record["about"] |= {"version": version(), "command": options.command_line()}
-            store.write_text(FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
+            scored = hindcast_of(plan, history, steps.begin)
+            made = {"version": version(), "command": options.command_line()}
+            scored["about"] |= made
+            document = plain_data(scored)
+            text = json.dumps(document, indent=1, allow_nan=False)
+            store.write_text(FILE, f"{text}\n")
             if figures:
                 steps.begin("figures")
-                draw(read(folder), folder)
-    lines = [*hindcast_lines(forecasts), f"wrote {folder}"]
-    options.answer(record, lines, indent=1)
+                save_study(read(folder), folder)
+    lines = [*hindcast_lines(scored), f"wrote {folder}"]
+    options.answer(document, lines, indent=1)
 
 
-def refuse_other(file: Path, about: dict[str, Any]) -> None:
-    """Raise WrongRequest if a file is of a hindcast with other values of these keys."""
-    from balance_sim.evidence.forecast.scored_files import read_scored_forecasts
-    from balance_sim.scenario.errors import WrongRequest
-
-    stored = read_scored_forecasts(file).about if file.exists() else about
-    changed = [key for key, value in about.items() if stored.get(key) != value]
-    if changed:
-        keys = f"another {' and '.join(changed)}: choose another --out"
-        raise WrongRequest(f"{file.parent} holds a hindcast with {keys}")
-
-
-def hindcast_lines(hindcast: Hindcast) -> Iterator[str]:
+def hindcast_lines(scored: dict[str, Any]) -> Iterator[str]:
     """For a terminal: what was forecast from what; of both ways the model beside the
     best baseline, then every forecast."""
-    plan, (first, last) = hindcast.plan, hindcast.fit.years
-    yield printable(plan.title)
-    fitted = f"Fitted on {hindcast.fit.agreements:,} agreements of {first}-{last}"
+    about = scored["about"]
+    yield printable(about["plan"]["title"])
+    (fit_from, fit_to), (first, last) = about["fitted"], about["forecast"]
     yield from wrapped(
-        f"{fitted}, forecast {plan.last + 1}-{plan.until}. Skills are over the base "
+        f"Fitted on {fit_from}-{fit_to}, forecast {first}-{last}, "
+        f"{plural(about['runs'], 'replication')} forward. Skills are over the base "
         "rate (0: no better, 1: perfect), CIs resample dyads.",
         "",
     )
-    heads = {
-        "one_year_ahead": "One year ahead, with the history known",
-        "simulated_forward": f"Simulated forward, {plural(plan.runs, 'replication')}",
-    }
-    for way, scores in hindcast.scores.items():
-        model = scores["model"]
+    for way, head in HEADS.items():
+        model = scored[way]["model"]
         rows = f"{model['n']:,} dyad-years, {model['events']:,} with an agreement"
-        yield from ["", f"{heads[way]}: {rows}", *score_lines(scores)]
-    for note in hindcast.notes:
+        yield from ["", f"{head}: {rows}", *score_lines(scored[way])]
+    for note in about["notes"]:
         yield from wrapped(f"note: {note}")
 
 

@@ -1,4 +1,4 @@
-"""Lists of bilateral agreements, observed or simulated, and forecasts of dyads.
+"""Lists of bilateral agreements.
 
 `AGREEMENTS` reads Defense Cooperation Agreement Data and the generic format. Its tidy
 frame has one row an agreement: accord_id, cow_a < cow_b, kind, signed, in_force, ended
@@ -7,15 +7,9 @@ multilateral."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.errors import TWICE, DataError
 from balance_sim.evidence.data.sources import Source
 from balance_sim.evidence.data.table import (
     MISSING_CODES,
@@ -23,7 +17,6 @@ from balance_sim.evidence.data.table import (
     Read,
     Table,
     day,
-    open_table,
     years_of,
 )
 
@@ -52,7 +45,6 @@ DCAD_LAST_YEAR = 2010
 
 _CATEGORIES = ["category1", "category2", "category3"]
 _SIDES = "a=iso3_a|a|cow_a|ccode1 b=iso3_b|b|cow_b|ccode2"
-_NETWORKS = "run=replication|run signed!=signed|date kind! opened in_force multilateral"
 
 
 def dcad(table: Table) -> Read:
@@ -173,117 +165,3 @@ AGREEMENTS = Source(
     tidy=outcomes,
     files=("dcad_agreements.csv", "DCAD*main*.csv", "accords.csv"),
 )
-
-
-# --- networks -------------------------------------------------------------------------
-
-
-def read_networks(
-    path: Path | str, roster: Sequence[str], *, simulated: bool
-) -> pd.DataFrame:
-    """Dated agreements between states: a, b (ISO alpha-3 codes, or names of one's own),
-    date, kind; for those that somebody's model simulated, replication. Columns run, a,
-    b, kind, signed, opened, in_force.
-
-    simulated: `replication` is asked for, a whole number of 0 or more, and replications
-    are numbered anew from 0 in their order; else `run` is 0. Rows of multilateral
-    agreements, and those without a date, are left out. An observed table may also be in
-    the forms that `score` reads (iso3_a, iso3_b, kind, stage, date, or DCAD's columns).
-
-    Raises DataError with the line for a row that is no agreement between two states on
-    a date; of a simulated one, between two of the roster."""
-    probe = open_table(path, "agreements", "sign_year=signYear stage")
-    if probe.published and not simulated:
-        return _observed_network(path)
-    table = open_table(path, "agreements", f"{_SIDES} {_NETWORKS}")
-    table.needs("a", "b")
-    signed, precision = table.dates("signed")
-    a, b = table.text["a"], table.text["b"]
-    for side in ("a", "b"):
-        table.refuse(side, table.text[side] == "", "there is no state")
-    table.refuse("b", a == b, "both sides are the same state")
-    run: pd.Series | int = 0
-    if simulated:
-        table.needs("run")
-        table.refuse("signed", signed.isna(), "there is no date")
-        run = table.integer("run", 0, missing=())
-        table.refuse("run", run.isna(), "there is no replication")
-        for side in ("a", "b"):
-            is_stranger = ~table.text[side].isin(roster)
-            table.refuse(side, is_stranger, "the scenario has no such state")
-        run = run.rank(method="dense").astype("int64") - 1
-    is_lost = signed.isna() | table.flag("multilateral")
-    frame = table.kept(
-        run=run,
-        a=a,
-        b=b,
-        kind=table.text["kind"],
-        signed=signed,
-        opened=table.dates("opened")[0].where(precision == "day"),
-        in_force=table.dates("in_force")[0].where(precision == "day"),
-    )
-    return frame[~is_lost].reset_index(drop=True)
-
-
-def _observed_network(path: Path | str) -> pd.DataFrame:
-    frame = AGREEMENTS.read(path).frame
-    frame = frame[frame["signed"].notna() & ~frame["multilateral"].astype(bool)]
-    return pd.DataFrame(
-        {
-            "run": 0,
-            "a": codes.convert(frame["cow_a"], frame["signed"], "cow", "iso3"),
-            "b": codes.convert(frame["cow_b"], frame["signed"], "cow", "iso3"),
-            **frame[["kind", "signed"]],
-            "opened": pd.NaT,
-            "in_force": frame["in_force"].where(frame["precision"] == "day"),
-        }
-    ).reset_index(drop=True)
-
-
-# --- forecasts ------------------------------------------------------------------------
-
-
-def read_forecast(
-    path: Path | str, on: date, kinds: Sequence[str] = ()
-) -> pd.DataFrame:
-    """A forecast of dyads as anyone may write it: a < b (ISO alpha-3 codes), p (0..1),
-    by dyad. States by ISO codes or COW numbers, as they are on a day.
-
-    With a column `kind`, the rows of the kind asked for, or of the only one there is.
-    Raises DataError for an unknown state, a dyad given twice, or a bad p."""
-    columns = f"{_SIDES} p!=p|probability|prob|forecast kind"
-    table = open_table(path, "forecast", columns)
-    table.needs("a", "b")
-    words = table.text["kind"]
-    published = sorted(set(words))
-    wanted = kinds if kinds and "kind" in table.published else published
-    if len(wanted) > 1:
-        raise DataError(
-            f"the forecast is by kind ({', '.join(published)})",
-            "Score one kind at a time, with --kind",
-            path,
-        )
-    table.drop(~words.isin(list(wanted)), "another kind")
-    p = table.number("p", 0.0, 1.0, missing=())
-    table.refuse("p", p.isna(), "there is no probability", "Write a number from 0 to 1")
-    days = pd.Series(pd.Timestamp(on), index=table.text.index)
-    a, b = (_converted(table, side, days, "iso3").astype(object) for side in ("a", "b"))
-    for side, converted in (("a", a), ("b", b)):
-        table.refuse(
-            side,
-            converted.isna(),
-            f"this is no member of the state system on {on}",
-            "Leave the row out",
-        )
-    table.refuse("b", a == b, "both sides are the same state", "Leave the row out")
-    frame = table.kept(a=np.minimum(a, b), b=np.maximum(a, b), p=p)
-    table.refuse(
-        "a",
-        frame.duplicated(["a", "b"]),
-        "this dyad stands in the file twice",
-        "Keep one of the rows",
-        TWICE,
-    )
-    if frame.empty:
-        raise DataError("there is no dyad to forecast", "Write a row a dyad", path)
-    return frame.sort_values(["a", "b"]).reset_index(drop=True)

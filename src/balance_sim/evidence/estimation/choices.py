@@ -135,6 +135,11 @@ class Choices(DyadYears):
             chance_kept=self.chance_kept[columns],
         )
 
+    def with_signed_kinds(self) -> Choices:
+        """Only the types of agreement that were signed at all."""
+        counts = zip(self.kinds, self.signed.sum(axis=0), strict=True)
+        return self.with_kinds([kind for kind, count in counts if count > 0])
+
 
 # --- the record of a history ----------------------------------------------------------
 

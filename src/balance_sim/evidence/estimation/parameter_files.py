@@ -7,6 +7,8 @@ it was made."""
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +59,17 @@ def labelled(name: str) -> str:
 
 
 def rounded(content: Any, digits: int) -> Any:
-    """Plain content, its numbers with fractions to so many significant digits, keys as
-    they are."""
+    """Plain content, its numbers with fractions to so many significant digits, None for
+    what is no number, keys as they are."""
     if isinstance(content, dict):
         return {key: rounded(value, digits) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [rounded(value, digits) for value in content]
     if isinstance(content, np.ndarray):
         return rounded(content.tolist(), digits)
-    return float(f"{content:.{digits}g}") if isinstance(content, float) else content
+    if isinstance(content, float):
+        return float(f"{content:.{digits}g}") if math.isfinite(content) else None
+    return content
 
 
 def _estimate(value: float, error: float) -> dict[str, float]:
@@ -76,11 +80,11 @@ def _estimate(value: float, error: float) -> dict[str, float]:
 
 
 def fitted_record(
-    fit: WeightFit, history: History, command: str = "", version: str = ""
+    fit: WeightFit, history: History, made_by: Mapping[str, str]
 ) -> dict[str, object]:
     """Everything the file of a fit holds, as plain values. Of a term in two parts, the
     weight is that between dyads, and `parameters.change_` that within as a share of
-    it."""
+    it. made_by: command and version."""
     table = [row for row in fit.table if not row[0].endswith(f" ({WITHIN})")]
     columns = [fit.names.index(name) for name, _, _ in table]
     parameters = {key_path(name): _estimate(*numbers) for name, *numbers in table}
@@ -91,8 +95,7 @@ def fitted_record(
         conflicts[labelled(name)] = {**_estimate(*numbers), "theory": "0 or more"}
     record = {
         "fitted": {
-            "command": command,
-            "version": version,
+            **made_by,
             "period": list(fit.years),
             "pair_years": fit.rows,
             "accords": fit.agreements,
@@ -170,8 +173,7 @@ def calibration_record(
     posterior: CalibrationPosterior,
     prior: Prior,
     window: int,
-    command: str,
-    version: str,
+    made_by: Mapping[str, str],
 ) -> dict[str, object]:
     """Everything the file of a calibration holds, as plain values in a fixed order.
     scenario: without a calibration. No dyad has a factor of its own: a file may hold
@@ -189,8 +191,7 @@ def calibration_record(
             weights[term] = estimate | {"prior": prior.weights[term]}
     content = {
         "calibrated": {
-            "command": command,
-            "version": version,
+            **made_by,
             "start": scenario.start.isoformat(),
             "years": [first.isoformat(), record.until.isoformat()],
             "agreements": posterior.agreements,

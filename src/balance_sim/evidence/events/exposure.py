@@ -27,36 +27,20 @@ STALE_HALF_LIVES = 5.0
 ROLES = ("principals", "guests", "targets")
 
 
-def days_of(dates: pd.Series) -> Floats:
-    """Days since 1970-01-01."""
-    return np.asarray((dates - EPOCH).dt.days, dtype=np.float64)
+def year_edges(first: int, last: int) -> Floats:
+    """(T + 1,) where the T years first..last begin, and the last of them ends: days
+    since 1970-01-01."""
+    edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq="YS")
+    return np.asarray((edges - EPOCH).days, dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class Periods:
-    """T years that follow each other: days since 1970-01-01. starts, ends: (T,); an end
-    is the next start."""
-
-    starts: Floats
-    ends: Floats
-
-    @staticmethod
-    def of(first: int, last: int) -> Periods:
-        """The years first..last."""
-        edges = pd.date_range(f"{first}-01-01", f"{last + 1}-01-01", freq="YS")
-        days = (edges - EPOCH).days.to_numpy(np.float64)
-        return Periods(days[:-1], days[1:])
-
-
-def remaining(dates: Floats, periods: Periods, half_lives: Floats) -> Floats:
+def remaining(dates: Floats, edges: Floats, half_lives: Floats) -> Floats:
     """(A, T) mean over each period of 2^(-age / half-life) from an act's date on; 0
-    before it. dates, half_lives: (A,)."""
-    date, half = dates[:, None], half_lives[:, None]
-    begin = np.maximum(periods.starts, date) - date
-    end = np.maximum(periods.ends, date) - date
-    length = periods.ends - periods.starts
-    decayed = np.exp2(-begin / half) - np.exp2(-end / half)
-    return np.asarray(decayed * half / (np.log(2.0) * length))
+    before it. dates, half_lives: (A,); edges: (T + 1,)."""
+    half = half_lives[:, None]
+    ages = np.maximum(edges, dates[:, None]) - dates[:, None]
+    decayed = np.exp2(-ages[:, :-1] / half) - np.exp2(-ages[:, 1:] / half)
+    return np.asarray(decayed * half / (np.log(2.0) * np.diff(edges)))
 
 
 @dataclass(frozen=True)
@@ -80,15 +64,12 @@ class ActSets:
     def only(self, sets: Bools) -> ActSets:
         """Some of the sets, with their acts. sets: (S,)."""
         number, acts = np.cumsum(sets) - 1, sets[self.act_set]
-        return ActSets(
-            kinds=self.kinds,
+        by_set = ("kind", *ROLES, "has_named_targets")
+        return replace(
+            self,
             date=self.date[acts],
             act_set=number[self.act_set[acts]],
-            kind=self.kind[sets],
-            principals=self.principals[sets],
-            guests=self.guests[sets],
-            targets=self.targets[sets],
-            has_named_targets=self.has_named_targets[sets],
+            **{name: getattr(self, name)[sets] for name in by_set},
         )
 
     def involving_two(self) -> ActSets:
@@ -98,7 +79,7 @@ class ActSets:
         return self.only((involved > 1) & self.principals.any(axis=1))
 
     def series(
-        self, periods: Periods, half_life: Mapping[str, float], when: str = "now"
+        self, edges: Floats, half_life: Mapping[str, float], when: str = "now"
     ) -> Floats:
         """(S, T) what is left of the acts of each set, per unit of weight.
 
@@ -106,18 +87,16 @@ class ActSets:
         `stale before`, as if acts were five half-lives older; `lead`, acts still to
         come after a period's end, as if time ran backwards."""
         by_kind = np.array([half_life[kind] for kind in self.kinds])
-        half = by_kind[self.kind[self.act_set]]
-        dates = self.date
+        half, dates = by_kind[self.kind[self.act_set]], self.date
         if when.startswith("stale"):
             dates = dates + STALE_HALF_LIVES * half
         if when == "lead":
-            dates, periods = -dates, Periods(-periods.ends[::-1], -periods.starts[::-1])
-        evidence = remaining(dates, periods, half)
+            dates, edges = -dates, -edges[::-1]
+        evidence, date = remaining(dates, edges, half), dates[:, None]
         if when.endswith("before"):
-            evidence = np.where(dates[:, None] < periods.starts, evidence, 0.0)
+            evidence = np.where(date < edges[:-1], evidence, 0.0)
         if when == "lead":
-            is_to_come = dates[:, None] <= periods.starts
-            evidence = np.where(is_to_come, evidence, 0.0)[:, ::-1]
+            evidence = np.where(date <= edges[:-1], evidence, 0.0)[:, ::-1]
         total = np.zeros((len(self.kind), evidence.shape[1]))
         np.add.at(total, self.act_set, evidence)
         return total
@@ -169,7 +148,7 @@ def act_sets(frame: pd.DataFrame, position: pd.Series, states: int) -> ActSets:
             roles[k, number, list(codes)] = 1.0
     return ActSets(
         kinds=kinds,
-        date=days_of(acts["day"]),
+        date=np.asarray((acts["day"] - EPOCH).dt.days, dtype=np.float64),
         act_set=np.asarray(acts.groupby(keys, sort=False).ngroup(), dtype=np.int64),
         kind=np.array([kinds.index(kind) for kind in sets["kind"]], dtype=np.int64),
         principals=roles[0],

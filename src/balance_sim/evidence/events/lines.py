@@ -13,7 +13,6 @@ from balance_sim.show.wording import said, table, wrapped
 if TYPE_CHECKING:
     from balance_sim.evidence.events.load import LoadedStudy
     from balance_sim.evidence.events.measurement import EventEstimate, EventWeights
-    from balance_sim.evidence.events.report import HalfLives
 
 READING = (
     "A multiplier of 1 is the shipped weight, 0 is none; CI clustered by dyad and "
@@ -24,9 +23,7 @@ READING = (
 )
 
 
-def event_lines(
-    loaded: LoadedStudy, weights: EventWeights, halves: Sequence[HalfLives]
-) -> Iterator[str]:
+def event_lines(loaded: LoadedStudy, weights: EventWeights) -> Iterator[str]:
     """Weights of events as multipliers of the shipped ones, pooled and by kind of
     event."""
     (first, last), (slope, error) = loaded.years, weights.slope
@@ -43,8 +40,6 @@ def event_lines(
     yield from ["", *_multipliers("multiplier of", weights.pooled)]
     yield from ["", *_multipliers("by kind of event", weights.kinds), ""]
     yield from said(READING)
-    words = ", ".join(f"{half.name} acts {half.word}" for half in halves)
-    yield from said(f"Half-lives: {words}.")
     for note in loaded.notes:
         yield from wrapped(f"note: {note}")
 

@@ -3,7 +3,7 @@ and wars on one roster."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,10 @@ from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.errors import NO_FILE, DataError
 from balance_sim.evidence.data.history import LAYERS_OF
 from balance_sim.evidence.data.series import SOURCES
-from balance_sim.evidence.data.sources import file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.events.absorbed import EventPanel
 from balance_sim.evidence.events.acts import ACTS, DYAD_YEARS, open_participants
-from balance_sim.evidence.events.exposure import EPOCH, Periods, act_sets
+from balance_sim.evidence.events.exposure import EPOCH, act_sets, year_edges
 from balance_sim.evidence.events.measurement import Study, shipped
 
 DAYS_PER_YEAR = 365.25
@@ -41,32 +40,28 @@ class LoadedStudy:
 
 
 def load_events(
-    folder: Path,
-    first: int | None = None,
-    last: int | None = None,
-    sources: Sequence[str] = (),
+    folder: Path, first: int | None = None, last: int | None = None
 ) -> LoadedStudy:
     """Read a folder's dyad-years and acts.
 
     first, last: years; by default those in which the dyad-years and all sources of acts
-    are known, with a year of acts to come. sources: names in `ACTS` (all that are
-    there, if none are given). Raises DataError."""
+    are known, with a year of acts to come. Raises DataError."""
     DYAD_YEARS.require(folder)
     outcomes = DYAD_YEARS.of(folder)
-    acts = _acts(folder, sources)
+    acts = _acts(folder)
     years = _years(outcomes, acts, first, last)
     frame = outcomes.frame[outcomes.frame["year"].between(*years)]
     if frame.empty:
         raise DataError(
             f"no outcome is dated {years[0]}-{years[1]}", "Give other years", folder
         )
-    states, periods = layers.roster(*years), Periods.of(*years)
+    states, edges = layers.roster(*years), year_edges(*years)
     dated = pd.concat([read.frame for read in acts.values()], ignore_index=True)
     is_within = dated["day"].dt.year.between(*years)
     counts = dated.loc[is_within, "kind"].value_counts().sort_index()
     window = (
-        periods.starts[0] - DAYS_PER_YEAR * BEFORE_YEARS,
-        periods.ends[-1] + DAYS_PER_YEAR * AFTER_YEARS,
+        edges[0] - DAYS_PER_YEAR * BEFORE_YEARS,
+        edges[-1] + DAYS_PER_YEAR * AFTER_YEARS,
     )
     is_before_end = dated["day"] < EPOCH + pd.Timedelta(days=window[1])
     dated = dated[is_before_end].reset_index(drop=True)
@@ -74,7 +69,7 @@ def load_events(
     layers_of, notes = _quarrels(quarrels, states, np.arange(years[0], years[1] + 1))
     study = Study(
         panel=_panel(frame, states, years[0]),
-        periods=periods,
+        edges=edges,
         acts=act_sets(dated, states.position, states.size).involving_two(),
         rivals=layers_of["rivalry"],
         quarrel=np.asarray(
@@ -99,19 +94,18 @@ def load_events(
     )
 
 
-def _acts(folder: Path, sources: Sequence[str]) -> dict[str, Read]:
-    """The sources of acts that are asked for, or all that are there."""
-    for name in sources:
-        ACTS[name].require(folder)
-    names = [name for name in ACTS if file_of(folder, ACTS[name].files)]
-    if not names:
+def _acts(folder: Path) -> dict[str, Read]:
+    """The sources of acts that are there. Raises DataError without any."""
+    reads = {name: source.of(folder) for name, source in ACTS.items()}
+    acts = {name: read for name, read in reads.items() if not read.report.is_missing}
+    if not acts:
         raise DataError(
             "no file of dated acts is there",
             f"Put one of {', '.join(ACTS)} into it: docs/event_weights.md",
             folder,
             code=NO_FILE,
         )
-    return {name: ACTS[name].of(folder) for name in sources or names}
+    return acts
 
 
 def _years(
@@ -132,7 +126,7 @@ def _years(
     if low > high:
         raise DataError(
             f"no year from {low} on has both outcomes and all acts (to {high})",
-            "Leave out a source of acts that ends early (--acts), or give --last",
+            "Leave out a source of acts that ends early, or give --last",
         )
     return low, high
 

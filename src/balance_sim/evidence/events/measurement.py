@@ -26,7 +26,7 @@ where that is above 1."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -36,17 +36,16 @@ from scipy.stats import norm
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.events.absorbed import (
-    AbsorbedFit,
     EventPanel,
     Floats,
-    fit_absorbed,
+    ShareFit,
+    fit_shares,
     informative,
     one_step,
 )
 from balance_sim.evidence.events.exposure import (
     ActSets,
     Aims,
-    Periods,
     aimed,
     aims,
     shown,
@@ -76,11 +75,11 @@ def _rows_by_path() -> dict[str, dict[str, object]]:
 class Study:
     """A panel, the acts, and who is whose rival.
 
-    rivals: (T, n, n) 0 or 1; quarrel: (T, n, n) nats; window: days within which acts
-    are moved by a permutation."""
+    edges: (T + 1,) of its years; rivals: (T, n, n) 0 or 1; quarrel: (T, n, n) nats;
+    window: days within which acts are moved by a permutation."""
 
     panel: EventPanel
-    periods: Periods
+    edges: Floats
     acts: ActSets
     rivals: Floats
     quarrel: Floats
@@ -130,18 +129,15 @@ def kinds_of(acts: ActSets) -> list[Column]:
     ]
 
 
-def half_lives_of(kinds: Sequence[str]) -> dict[str, float]:
-    """Shipped half-lives in days, by kind of event."""
-    return {kind: shipped(f"event_kinds.{kind}.half_life_days") for kind in kinds}
-
-
 class Exposures:
-    """Columns of evidence of a study's acts. half: half-lives by kind, days, if not as
-    shipped."""
+    """Columns of evidence of a study's acts, by the shipped half-lives."""
 
-    def __init__(self, study: Study, half: Mapping[str, float] | None = None) -> None:
+    def __init__(self, study: Study) -> None:
         self.study = study
-        self.half = half or half_lives_of(study.acts.kinds)
+        self.half = {
+            kind: shipped(f"event_kinds.{kind}.half_life_days")
+            for kind in study.acts.kinds
+        }
         self._aims: dict[tuple[str, str], Aims] = {}
 
     def columns(
@@ -149,11 +145,10 @@ class Exposures:
     ) -> Floats:
         """(N, c) evidence in nats, as it enters eta - alpha. when: `now`, `lead` (acts
         to come) or `stale` (acts five half-lives older)."""
-        acts = acts or self.study.acts
-        periods = self.study.periods
-        every_act = earlier_acts = acts.series(periods, self.half, when)
+        acts, edges = acts or self.study.acts, self.study.edges
+        every_act = earlier_acts = acts.series(edges, self.half, when)
         if when != "lead":
-            earlier_acts = acts.series(periods, self.half, f"{when} before")
+            earlier_acts = acts.series(edges, self.half, f"{when} before")
         by_kind: dict[tuple[str, str], Floats] = {}
         for column in columns:
             series = every_act if column.group == "intent" else earlier_acts
@@ -247,11 +242,6 @@ class EventWeights:
     acts_counted: float
     permutations: int
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns of the kinds."""
-        return tuple(estimate.column for estimate in self.kinds)
-
 
 def informative_study(study: Study) -> Study:
     """The study on the rows that say anything."""
@@ -272,7 +262,7 @@ def slope_between(study: Study) -> tuple[float, float]:
             "no dyad has a rivalry, a claim or a war",
             "Put their files into the folder: docs/evidence.md",
         )
-    fit = fit_absorbed(dyads.panel, nats[:, None], dyads=False)
+    fit = fit_shares(dyads.panel, nats[:, None], dyads=False)
     slope, error = float(fit.estimate[0]), float(fit.errors[0])
     if slope < QUANTILE * error:
         estimate = f"{slope:.3g} logits a nat, s.e. {error:.3g}"
@@ -295,7 +285,7 @@ def measure(
     slope = slope_between(whole)
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study)
-    null = fit_absorbed(panel, study.rows(study.quarrel)[:, None])
+    null = fit_shares(panel, study.rows(study.quarrel)[:, None])
     columns = [*groups_of(study.acts), *kinds_of(study.acts)]
     z = one_step(null, exposures.columns(columns))
     permuted = permuted_z(exposures, columns, null, permutations, seed, say)
@@ -308,7 +298,7 @@ def measure(
     )
     multipliers, covariance = _multipliers(kinds[1], slope, kinds[0])
     slope_within = (np.nan, np.nan)
-    if null.apart.any():
+    if null.absorbed.apart.any():
         slope_within = (float(null.estimate[0]), float(null.errors[0]))
     return EventWeights(
         pooled=pooled[0],
@@ -332,7 +322,7 @@ def _estimates(
     slope: tuple[float, float],
     z: Floats,
     permuted: Floats,
-) -> tuple[tuple[EventEstimate, ...], AbsorbedFit]:
+) -> tuple[tuple[EventEstimate, ...], ShareFit]:
     """The multiplier of each column, its error stretched by the spread of the placebos,
     and the fit of the columns. z: (c,); permuted: (2, P, c) z with dates and with
     participants permuted."""
@@ -341,9 +331,9 @@ def _estimates(
     now, lead, stale = (
         exposures.columns(columns, when) for when in ("now", "lead", "stale")
     )
-    fit = fit_absorbed(study.panel, np.column_stack([now, nats]), rho=rho)
+    fit = fit_shares(study.panel, np.column_stack([now, nats]), rho=rho)
     stacked = np.column_stack([now, lead, stale, nats])
-    tested = fit_absorbed(study.panel, stacked, rho=rho)
+    tested = fit_shares(study.panel, stacked, rho=rho)
     tested_z = tested.estimate / np.maximum(tested.errors, 1e-300)
     is_larger = np.abs(permuted) >= np.abs(z) - 1e-12
     p = (1.0 + is_larger.sum(axis=1)) / (permuted.shape[1] + 1.0)
@@ -382,7 +372,7 @@ def _declared_end(column: Column) -> float:
 
 
 def _multipliers(
-    fit: AbsorbedFit, slope: tuple[float, float], kinds: Sequence[EventEstimate]
+    fit: ShareFit, slope: tuple[float, float], kinds: Sequence[EventEstimate]
 ) -> tuple[Floats, Floats]:
     """(c,) multipliers of the kinds, and their covariance, stretched as the errors
     are."""
@@ -400,7 +390,7 @@ def _multipliers(
 def permuted_z(
     exposures: Exposures,
     columns: Sequence[Column],
-    null: AbsorbedFit,
+    null: ShareFit,
     permutations: int,
     seed: int,
     say: Callable[[int], None] | None,

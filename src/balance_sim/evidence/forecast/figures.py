@@ -9,7 +9,7 @@ import pandas as pd
 
 from balance_sim.evidence.forecast.lines import gain_words, words
 from balance_sim.evidence.forecast.score import MODEL, best_baseline
-from balance_sim.evidence.forecast.scored_files import ScoredForecasts
+from balance_sim.evidence.forecast.scored_files import WAYS, ScoredForecasts
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.scores import exact_share
@@ -31,7 +31,8 @@ def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
     there is a baseline but the reference, `model less <baseline>` of each way: what the
     model gains on the best of them by log skill, on the same resamples."""
     rows: list[dict[str, Any]] = []
-    for way, scores in scored.ways.items():
+    for way in WAYS:
+        scores = scored[way]
         best = best_baseline(scores)
         for name, row in scores.items():
             counts = {
@@ -50,9 +51,7 @@ def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
                     lo, hi = gain["ci95"]
                     place["forecast"] = f"{LESS}{best}"
                     rows.append(place | {"value": gain["value"], "lo": lo, "hi": hi})
-    finding = gain_words(list(scored.ways.values())[-1])
-    reference = str(scored.about.get("reference", "base rate"))
-    return pd.DataFrame(rows).assign(reference=reference, finding=finding)
+    return pd.DataFrame(rows).assign(finding=gain_words(scored[WAYS[-1]]))
 
 
 def _scorecard_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -87,7 +86,7 @@ def draw_scorecard(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     colours = zip(("Blue", "Vermilion"), ways, strict=False)
     keys = " ".join(f"{colour}: {say.arm_words(way)}." for colour, way in colours)
     small = (
-        f"{keys} Line: 95 % CI over resampled dyads. Zero: the {count['reference']}; "
+        f"{keys} Line: 95 % CI over resampled dyads. Zero: the base rate; "
         f"right is better. {say.plural(int(count['n']), 'row')}, "
         f"{say.plural(int(count['events']), 'agreement')} among them. Last: the model "
         "less the best baseline by log skill, on the same resamples."
@@ -99,7 +98,8 @@ def reliability_table(scored: ScoredForecasts) -> pd.DataFrame:
     """Tidy: a row a way and bin of the model's probabilities [low, high): n rows in it,
     their mean forecast, the share that happened with its 95 % CI (Clopper, Pearson),
     and both as counts."""
-    frames = [pd.DataFrame(rows).assign(way=way) for way, rows in scored.bins.items()]
+    bins = scored["about"]["calibration"]
+    frames = [pd.DataFrame(bins[way]).assign(way=way) for way in WAYS]
     table = pd.concat(frames, ignore_index=True)
     table = table[table["n"] > 0]
     n, happened = table["n"].to_numpy(float), table["happened"].to_numpy(float)

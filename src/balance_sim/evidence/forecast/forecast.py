@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,26 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.agreements import AGREEMENTS, read_forecast
+from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.data.layers import default_depths
-from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.choices import own_record
-from balance_sim.evidence.forecast.baselines import (
-    WINDOW,
-)
+from balance_sim.evidence.forecast.baselines import WINDOW
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
-from balance_sim.scenario.diagnostics import listed, near_or, shown
-from balance_sim.scenario.errors import plain_data
+from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.scores import FLOOR, reliability_table
+from balance_sim.stats.scores import reliability_table
 from balance_sim.study.atomic_files import write_atomic
+from balance_sim.study.result import Result
 
-FEW = 5
+MOST_NAMED = 5
+EPOCH = date(1970, 1, 1)
+"""From which results count days."""
 LARGEST = 64 << 20
 """Bytes of a frozen forecast that are read at most."""
 
@@ -71,22 +72,24 @@ class Forecast:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_dyads(
-    path: Path,
-    first: date,
-    last: date,
-    kinds: Sequence[str] = (),
-) -> Forecast:
-    """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`).
-    Raises DataError."""
-    frame = read_forecast(path, first, kinds)
+def forecast_of(result: Result, kinds: Sequence[str], runs: int) -> Forecast:
+    """Each dyad's probability of a new agreement in the longest window of the arm with
+    the event, from some of a study's replications simulated again. Raises
+    WrongRequest."""
+    scenario, arm = result.scenario, result.headline_arm
+    if not {*kinds} <= {*scenario.kinds}:
+        names = listed(sorted(scenario.kinds))
+        raise WrongRequest(f"the scenario has no such --kind; it has {names}")
+    p = dyad_probabilities(result, arm, kinds=kinds, runs=runs)
+    again = min(result.outcomes["run"].nunique(), runs)
+    focal = EPOCH + timedelta(days=result.focal_day)
     return Forecast(
-        pairs=tuple(zip(frame["a"], frame["b"], strict=True)),
-        p=tuple(map(float, frame["p"])),
-        first=first,
-        last=last,
+        pairs=tuple(p),
+        p=tuple(p.values()),
+        first=focal + timedelta(days=1),
+        last=focal + timedelta(days=result.window),
         kinds=tuple(kinds),
-        about=path.name,
+        about=f"{scenario.name}, arm {arm}, {again} runs simulated again",
     )
 
 
@@ -124,7 +127,7 @@ def thaw(path: Path) -> tuple[Forecast, str]:
         )
         day, sha256 = str(record["frozen"]), record["sha256"]
     except wrong:
-        hint = "Give a file made by `score --freeze`, a CSV or a folder"
+        hint = "Give a results folder, or a file made by `score --freeze`"
         raise DataError("this is no frozen forecast", hint, path=path) from None
     if forecast.sha256 != sha256:
         message = "the forecast was changed after it was frozen"
@@ -132,55 +135,43 @@ def thaw(path: Path) -> tuple[Forecast, str]:
     return forecast, day
 
 
-@dataclass(frozen=True)
-class Outcomes:
-    """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an
-    agreement in the window.
+def outcomes_of(
+    forecast: Forecast, path: Path, kinds: Collection[str] = ()
+) -> tuple[Floats, dict[str, Any], list[str]]:
+    """(N,) 1 where a dyad made such an agreement in the window by the agreements of a
+    file; what the file holds, for JSON; and what is to be read with it.
 
-    agreements: such agreements in the file; outside: dyads that made one and are not in
-    the forecast; kinds: all of the file."""
-
-    y: Floats
-    agreements: int
-    outside: tuple[str, ...]
-    kinds: tuple[str, ...]
-    report: ReadReport
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "file": Path(self.report.path).name,
-            "rows": self.report.rows_read,
-            "dropped": dict(self.report.dropped),
-            "accords": self.agreements,
-            "pairs": int(self.y.sum()),
-            "pairs_outside": list(self.outside),
-        }
-
-
-def outcomes_of(forecast: Forecast, path: Path) -> Outcomes:
-    """The agreements of a file that count. Rows of one agreement with several parties
-    are pairs of their own."""
+    Rows of one agreement with several parties are dyads of their own. kinds: of
+    agreements that are known."""
     read = AGREEMENTS.read(path)
-    day = read.frame["signed"]
+    frame, report = read.frame, read.report
     first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
-    counts = (day >= first) & (day <= last)
+    counts = frame["signed"].between(first, last)
     if forecast.kinds:
-        counts &= read.frame["kind"].isin(forecast.kinds)
-    frame, day = read.frame[counts], day[counts]
-    first_side = codes.convert(frame["cow_a"], day, "cow", "iso3")
-    second_side = codes.convert(frame["cow_b"], day, "cow", "iso3")
-    dyads = set()
-    for a, b in zip(map(str, first_side), map(str, second_side), strict=True):
-        dyads.add((min(a, b), max(a, b)))
-    outside = sorted(dyads - {*forecast.pairs})
-    return Outcomes(
-        y=np.array([float(dyad in dyads) for dyad in forecast.pairs]),
-        agreements=len(frame),
-        outside=tuple(f"{a}-{b}" for a, b in outside),
-        kinds=tuple(sorted(set(read.frame["kind"]))),
-        report=read.report,
-    )
+        counts &= frame["kind"].isin(forecast.kinds)
+    made = frame[counts]
+    sides = [
+        codes.convert(made[side], made["signed"], "cow", "iso3").astype(str)
+        for side in ("cow_a", "cow_b")
+    ]
+    dyads = {(min(pair), max(pair)) for pair in zip(*sides, strict=True)}
+    y = np.array([float(dyad in dyads) for dyad in forecast.pairs])
+    document = {
+        "file": path.name,
+        "rows": report.rows_read,
+        "dropped": dict(report.dropped),
+        "accords": len(made),
+        "pairs": int(y.sum()),
+        "pairs_outside": ["-".join(dyad) for dyad in sorted(dyads - {*forecast.pairs})],
+    }
+    notes = list(report.losses)
+    for word in sorted({*frame["kind"], *forecast.kinds} - {*kinds})[:MOST_NAMED]:
+        hint = did_you_mean(word, kinds) or f"kinds: {listed(sorted(kinds))}"
+        notes.append(f"{path.name}: no kind is called `{shown(word)}`; {hint}")
+    if report.last_year is not None and report.last_year < forecast.last.year:
+        end = f"the agreements in {path.name} end in {report.last_year}"
+        notes.append(f"{end}, the forecast in {forecast.last.year}")
+    return y, document, notes
 
 
 def own_baselines_of(
@@ -210,83 +201,33 @@ def own_baselines_of(
     return in_window, missing
 
 
-@dataclass(frozen=True)
-class ScoredForecast:
-    """Scores by name (`model` is the forecast), the reliability table, and what the
-    skills are against."""
-
-    scores: dict[str, Scores]
-    calibration: list[dict[Any, Any]]
-    reference: str
-    outcomes: Outcomes
-    notes: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        about = {
-            "calibration": self.calibration,
-            "reference": self.reference,
-            "outcomes": self.outcomes.as_dict(),
-            "notes": list(self.notes),
-        }
-        return dict(plain_data(self.scores | about))
-
-
 def score_forecast(
     forecast: Forecast,
     outcomes: Path,
-    resamples: int = 1000,
-    kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
-) -> ScoredForecast:
-    """Score a forecast beside its baselines. kinds: of agreements that are known
-    besides the shipped ones.
+    resamples: int = 1000,
+) -> tuple[dict[str, Scores], dict[str, Any]]:
+    """Scores by name, `model` being the forecast, and what else the JSON says of them.
 
     Baselines are trained on the record of `scenario`. Without one, or where its record
-    holds no agreement, the reference is the share of dyads that
-    made one, known only afterwards: harder to beat than any base rate of the past.
-    Where none or all did, that share is right by construction and there is no skill."""
-    happened = outcomes_of(forecast, outcomes)
-    y, p = happened.y, np.array(forecast.p)
+    holds no agreement, the reference is the share of dyads that made one, known only
+    afterwards: harder to beat than any base rate of the past. Where none or all did,
+    that share is right by construction and there is no skill."""
+    kinds = {*default_depths(), *(scenario.kinds if scenario else ())}
+    y, happened, notes = outcomes_of(forecast, outcomes, kinds)
     baselines, missing = dict[str, Floats](), tuple[str, ...]()
     if scenario is not None:
         baselines, missing = own_baselines_of(forecast, scenario)
-    is_past = "base_rate" in baselines
-    if not is_past:
+    reference = "base rate of the past"
+    if "base_rate" not in baselines:
+        reference = "share that made one, in hindsight"
         baselines = {"base_rate": np.full(len(y), y.mean())}
         missing += ("other baselines need a history: give --scenario",)
-    forecasts = {"model": p, **baselines}
+    forecasts = {"model": np.array(forecast.p), **baselines}
     scores = score_forecasts(forecasts, y, np.arange(len(y)), resamples=resamples)
-    kind_names = {*default_depths(), *kinds}
-    base_rate, hindsight = "base rate of the past", "share that made one, in hindsight"
-    return ScoredForecast(
-        scores=scores,
-        calibration=reliability_table(p, y).to_dict("records"),
-        reference=base_rate if is_past else hindsight,
-        outcomes=happened,
-        notes=(*missing, *_notes(scores["model"], happened, forecast, kind_names)),
-    )
-
-
-def _notes(
-    model: Scores, outcomes: Outcomes, forecast: Forecast, kinds: Collection[str]
-) -> list[str]:
-    """What the numbers are to be read with."""
-    report, notes = outcomes.report, list(outcomes.report.losses)
-    file, last = Path(report.path).name, report.last_year
-    for word in sorted({*outcomes.kinds, *forecast.kinds} - {*kinds})[:FEW]:
-        hint = near_or(word, kinds, f"kinds: {listed(sorted(kinds))}")
-        notes.append(f"{file}: no kind is called `{shown(word)}`; {hint}")
-    if model["events"] < FEW:
-        count = f"{model['events']} of {model['n']} dyads made such an agreement"
-        notes.append(f"{count}: too few to tell forecasts apart")
-    if model["clipped"]:
-        count = f"{model['clipped']} probabilities of 0 or 1"
-        notes.append(f"{count} were kept {FLOOR:g} away from it in the log score")
-    if outcomes.outside:
-        names = listed(outcomes.outside, FEW)
-        notes.append(f"dyads that are not in the forecast, so not scored: {names}")
-    if last is not None and last < forecast.last.year:
-        end = f"the agreements in {file} end in {last}"
-        notes.append(f"{end}, the forecast in {forecast.last.year}")
-    return notes
+    return scores, {
+        "calibration": reliability_table(forecast.p, y).to_dict("records"),
+        "reference": reference,
+        "outcomes": happened,
+        "notes": [*missing, *notes],
+    }

@@ -10,7 +10,7 @@ and the factors of dyads follow what is known as the years pass (`varying_interc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ from balance_sim.evidence.estimation.varying_intercepts import (
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import simulate_forward
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
-from balance_sim.evidence.forecast.score import Scores, score_forecasts
-from balance_sim.scenario.errors import plain_data
+from balance_sim.evidence.forecast.score import score_forecasts
+from balance_sim.evidence.forecast.scored_files import WAYS
 from balance_sim.stats.scores import log_score, reliability_table
 
 STEPS = (
@@ -49,55 +49,6 @@ STEPS = (
     "scores",
 )
 BINS = ["low", "high", "n", "expected", "happened"]
-
-
-@dataclass(frozen=True)
-class Hindcast:
-    """Forecasts of a plan, scored.
-
-    Attributes
-    ----------
-    plan : as given
-    fit : of the model, on the years up to the plan's last
-    memory : what a year counts beside the one after it
-    as_fitted : the model one year ahead with everything as at the end of the fit; None
-        where that is the forecast itself
-    scores : way -> forecast -> scores
-    calibration : way -> the model's reliability table
-    by_year : way -> year -> forecast -> log skill over the base rate
-    notes : in words
-    data : which files were read
-    """
-
-    plan: HindcastPlan
-    fit: WeightFit
-    memory: float
-    as_fitted: Scores | None
-    scores: dict[str, dict[str, Scores]]
-    calibration: dict[str, Any]
-    by_year: dict[str, dict[int, dict[str, float]]]
-    notes: tuple[str, ...]
-    data: tuple[dict[str, object], ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON: way -> forecast -> scores, then `about`."""
-        rows = [(name, float(error)) for name, _, error in self.fit.table]
-        about = {
-            "fitted": list(self.fit.years),
-            "forecast": [self.plan.last + 1, self.plan.until],
-            "runs": self.plan.runs,
-            "seed": self.plan.seed,
-            "plan": self.plan.model_dump(),
-            "weights": self.fit.weights,
-            "standard_errors": {name: error for name, error in rows if "." not in name},
-            "data": list(self.data),
-            "memory": self.memory,
-            "one_year_ahead_as_fitted": self.as_fitted,
-            "calibration": self.calibration,
-            "log_skill_by_year": self.by_year,
-            "notes": list(self.notes),
-        }
-        return dict(plain_data(self.scores | {"about": about}))
 
 
 def read_history(
@@ -138,8 +89,9 @@ def hindcast_of(
     plan: HindcastPlan,
     history: History,
     begin: Callable[[str], None] = lambda _: None,
-) -> Hindcast:
-    """Run a plan on a history that reaches its last year. begin: called with the step
+) -> dict[str, Any]:
+    """Run a plan on a history that reaches its last year: the document of `hindcast
+    --json` but for version and command, with NaN for null. begin: called with the step
     of STEPS that begins."""
     begin(STEPS[0])
     terms, notes = fitted_terms(history, plan.terms)
@@ -148,87 +100,82 @@ def hindcast_of(
     record = choices(history, terms)
     weights = fit_plan(plan, record)
     record = record.with_kinds(weights.kinds)
-    training = record.within(plan.first, plan.last)
-    memory = memory_of(weights, training, plan.window) if plan.drift else 1.0
+    memory = memory_of(weights, record.within(plan.first, plan.last), plan.window)
     past = rows.within(plan.first, plan.last)
     baselines = fit_baselines(past, plan.baselines, plan.window)
     begin(STEPS[2])
     ahead = rows.within(plan.last + 1, plan.until)
-    model = unchanged = weights.opportunities(record.within(plan.last + 1, plan.until))
-    if plan.drift:
-        options = (plan.years, memory, plan.window, plan.pair_variance)
-        model = chances_ahead(weights, record, *options)
-    forecasts = {"model": model}
+    options = (plan.years, memory, plan.window, plan.pair_variance)
+    forecasts = {"model": chances_ahead(weights, record, *options)}
     forecasts |= {name: predict(ahead) for name, predict in baselines.items()}
-    ways = {"one_year_ahead": (forecasts, ahead)}
+    unchanged = weights.opportunities(record.within(plan.last + 1, plan.until))
     begin(STEPS[3])
-    options_of_run = _following(plan, weights, record, memory)
-    chance, at_origin, scorable = _forward(plan, history, rows, *options_of_run)
-    forecasts = {"model": chance}
-    forecasts |= {name: predict(at_origin) for name, predict in baselines.items()}
-    ways["simulated_forward"] = (forecasts, scorable)
+    origin = plan.years[0]
+    at_origin = fit_at(weights, record, origin, memory, plan.window)
+    window, variance = plan.window, plan.pair_variance
+    chance = simulate_forward(
+        at_origin,
+        history,
+        plan.years,
+        runs=plan.runs,
+        seed=plan.seed,
+        persistence=plan.persistence,
+        factors=dyad_frailty(at_origin, record, origin, window, variance),
+    )
+    p, known, scorable = _of_origin(chance, ahead, rows.within(origin, origin))
+    forward = {"model": p}
+    forward |= {name: predict(known) for name, predict in baselines.items()}
     lost = f"simulated_forward: {len(ahead.y) - len(scorable.y)} dyads and years"
-    notes += (f"{lost} with a state that joined later left out",)
     begin(STEPS[4])
     scored = partial(score_forecasts, resamples=plan.resamples, seed=plan.seed)
-    as_fitted = None
-    if plan.drift:
-        base_rate = ways["one_year_ahead"][0]["base_rate"]
-        pair = {"base_rate": base_rate, "model": unchanged}
-        as_fitted = scored(pair, ahead.y, ahead.dyad)["model"]
-    return Hindcast(
-        plan=plan,
-        fit=weights,
-        memory=memory,
-        as_fitted=as_fitted,
-        scores={way: scored(p, row.y, row.dyad) for way, (p, row) in ways.items()},
-        calibration={way: _bins(p["model"], row.y) for way, (p, row) in ways.items()},
-        by_year={way: _by_year(p, row) for way, (p, row) in ways.items()},
-        notes=(*notes, *history.notes),
-        data=tuple(data_used(history)),
-    )
+    pair = {"base_rate": forecasts["base_rate"], "model": unchanged}
+    about: dict[str, Any] = {
+        "fitted": list(weights.years),
+        "forecast": [origin, plan.until],
+        "runs": plan.runs,
+        "seed": plan.seed,
+        "plan": plan.model_dump(),
+        "weights": weights.weights,
+        "standard_errors": {
+            name: float(error) for name, _, error in weights.table if "." not in name
+        },
+        "data": data_used(history),
+        "memory": memory,
+        "one_year_ahead_as_fitted": scored(pair, ahead.y, ahead.dyad)["model"],
+        "calibration": {},
+        "log_skill_by_year": {},
+        "notes": [
+            *notes,
+            f"{lost} with a state that joined later left out",
+            *history.notes,
+        ],
+    }
+    document: dict[str, Any] = {"about": about}
+    for way, by_name, of_way in zip(
+        WAYS, (forecasts, forward), (ahead, scorable), strict=True
+    ):
+        document[way] = scored(by_name, of_way.y, of_way.dyad)
+        bins = reliability_table(by_name["model"], of_way.y)[BINS]
+        about["calibration"][way] = bins.to_dict("records")
+        about["log_skill_by_year"][way] = _by_year(by_name, of_way)
+    return document
 
 
-def _bins(p: Floats, y: Floats) -> list[dict[Any, Any]]:
-    """The rows of a reliability table."""
-    return reliability_table(p, y)[BINS].to_dict("records")
-
-
-def _following(
-    plan: HindcastPlan, weights: WeightFit, record: Choices, memory: float
-) -> tuple[WeightFit, dict[str, Any]]:
-    """The fit as it is known at the origin, and how it goes on from there."""
-    options: dict[str, Any] = {"runs": plan.runs, "seed": plan.seed}
-    if not plan.drift:
-        return weights, options
-    at_origin = fit_at(weights, record, plan.last + 1, memory, plan.window)
-    options["persistence"] = plan.persistence
-    if plan.pair_variance > 0:
-        options["factors"] = dyad_frailty(
-            at_origin, record, plan.last + 1, plan.window, plan.pair_variance
-        )
-    return at_origin, options
-
-
-def _forward(
-    plan: HindcastPlan,
-    history: History,
-    rows: FeatureYears,
-    weights: WeightFit,
-    options: dict[str, Any],
+def _of_origin(
+    chance: Floats, ahead: FeatureYears, at_origin: FeatureYears
 ) -> tuple[Floats, FeatureYears, FeatureYears]:
-    """The model's chances run forward; the rows with what was known at the origin; and
-    the rows to score."""
-    origin = plan.years[0]
-    forecast = simulate_forward(weights, history, plan.years, **options)
-    ahead, at_origin = rows.within(origin, plan.until), rows.within(origin, origin)
-    chance = forecast.chance[ahead.year - origin, ahead.a, ahead.b]
+    """Of the rows that both years hold: (N,) chances run forward, the rows with what
+    was known at the origin, and as they came.
+
+    chance: (Y, n, n), NaN for states that were not there."""
+    origin = int(at_origin.year[0])
+    by_row = chance[ahead.year - origin, ahead.a, ahead.b]
     place = {int(dyad): row for row, dyad in enumerate(at_origin.dyad)}
     places = np.array([place.get(int(dyad), -1) for dyad in ahead.dyad])
-    is_known = (places >= 0) & ~np.isnan(chance)
+    is_known = (places >= 0) & ~np.isnan(by_row)
     scored = ahead.take(np.flatnonzero(is_known))
     x = at_origin.x.iloc[places[is_known]].reset_index(drop=True)
-    in_exposure = -np.expm1(np.log1p(-chance[is_known]) * scored.exposure)
+    in_exposure = -np.expm1(np.log1p(-by_row[is_known]) * scored.exposure)
     return in_exposure, replace(scored, x=x), scored
 
 

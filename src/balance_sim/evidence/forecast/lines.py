@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from balance_sim.evidence.forecast.score import MODEL, Scores, best_baseline
 from balance_sim.show import wording as say
 
-if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.skill_card import SkillCard
-
 BASELINE = "earlier_accords"
+PLACES = 3
 MEASURES = {"average_precision": "average precision", "auc": "AUC"}
 
 
@@ -22,33 +20,11 @@ def words(forecast: str) -> str:
     return forecast.replace("earlier_accords", "past_agreements").replace("_", " ")
 
 
-def number(value: float) -> str:
-    """Four decimals, three from a tenth on, fewer where it is large; `-` where it is
-    undefined."""
-    if isnan(value):
-        return "-"
-    bounds = ((0.1, 4), (10, 3), (100, 2))
-    places = next((places for bound, places in bounds if abs(value) < bound), 0)
-    return f"{value:.{places}f}"
-
-
 def spread(value: float, bounds: Sequence[float]) -> str:
     """A number with its interval, if it has one."""
     low, high = bounds
-    if isnan(value) or isnan(low):
-        return number(value)
-    return f"{number(value)} ({number(low)} to {number(high)})"
-
-
-def agreement_lines(scores: Mapping[str, Scores]) -> list[str]:
-    """One line a forecast of agreements."""
-    rows = [["", "log skill (95 % CI)", "Brier skill", "av. prec.", "AUC", "expected"]]
-    for name, score in scores.items():
-        numbers = [score[key] for key in ("brier_skill", "average_precision", "auc")]
-        skill = spread(score["log_skill"], score["log_skill_ci95"])
-        cells = [*map(number, numbers), f"{score['expected']:.1f}"]
-        rows.append([words(name), skill, *cells])
-    return say.table(rows, "<<>")
+    words = say.number(value, PLACES)
+    return words if isnan(low) else f"{words} ({say.interval(low, high, PLACES)})"
 
 
 def gain_words(scores: Mapping[str, Scores]) -> str:
@@ -63,6 +39,12 @@ def gain_words(scores: Mapping[str, Scores]) -> str:
     verdict, bounds = judged(gain["ci95"]), spread(gain["value"], gain["ci95"])
     of_log_skill = f"a gain in log skill of {bounds}"
     return f"The model is {verdict} the best baseline, {words(best)}: {of_log_skill}"
+
+
+def power_words(scores: Mapping[str, Scores]) -> str:
+    """How large a skill would have to be to be seen."""
+    skill = say.number(scores["model"]["minimum_detectable_log_skill"], PLACES)
+    return f"A true log skill of {skill} is found in 4 of 5 samples."
 
 
 def judged(bounds: Sequence[float]) -> str:
@@ -80,14 +62,18 @@ def score_lines(
 ) -> Iterator[str]:
     """The finding, one line a forecast, how large a skill would have to be to be seen,
     and notes."""
-    model = scores["model"]
-    detectable = model["minimum_detectable_log_skill"]
     yield from say.wrapped(f"{gain_words(scores)}.", "")
-    yield from agreement_lines(scores)
-    if isnan(detectable):
+    rows = [["", "log skill (95 % CI)", "Brier skill", "av. prec.", "AUC", "expected"]]
+    for name, row in scores.items():
+        skill = spread(row["log_skill"], row["log_skill_ci95"])
+        measures = ("brier_skill", "average_precision", "auc")
+        numbers = [say.number(row[measure], PLACES) for measure in measures]
+        rows.append([words(name), skill, *numbers, f"{row['expected']:.1f}"])
+    yield from say.table(rows, "<<>")
+    if isnan(scores["model"]["minimum_detectable_log_skill"]):
         yield "no CIs: they need eight dyads with an event and eight without one"
     else:
-        yield f"A true log skill of {number(detectable)} is found in 4 of 5 samples."
+        yield power_words(scores)
     for note in notes:
         yield from say.wrapped(f"note: {note}")
 
@@ -98,24 +84,25 @@ def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [["case", "measure", "model", words(BASELINE), "gain", "95 % CI"]]
     for scored in cases:
         for measure, title in MEASURES.items():
-            scores = [say.number(scored[key][measure], 3) for key in (MODEL, BASELINE)]
-            gain = scored[BASELINE]["model_gains"][measure]
-            value = "-" if gain["value"] is None else f"{gain['value']:+z.3f}"
+            names, gain = (MODEL, BASELINE), scored[BASELINE]["model_gains"][measure]
+            scores = [say.number(scored[name][measure], PLACES) for name in names]
             low, high = gain["ci95"] or (None, None)
-            bounds = say.interval(low, high, 3)
-            rows.append([scored["scenario"], title, *scores, value, bounds])
+            gained = say.signed(gain["value"], PLACES)
+            cells = [*scores, gained, say.interval(low, high, PLACES)]
+            rows.append([scored["scenario"], title, *cells])
     return say.table(rows, "<<>>><")
 
 
-def card_lines(card: SkillCard) -> Iterator[str]:
+def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
     """The same calibration on earlier years, each forecast from what was known before
     it."""
-    years = []
-    for year, (expected, happened) in card.expected.items():
-        years.append(f"{year} {expected:.1f} ({happened})")
+    years = [
+        f"{year} {counts['expected']:.1f} ({counts['happened']})"
+        for year, counts in card["years"].items()
+    ]
     summary = (
-        f"Skill card: {len(card.origins)} of the record's years, each forecast from "
+        f"Skill card: {len(years)} of the record's years, each forecast from "
         f"what was known before it. Expected, and what came: {', '.join(years)}."
     )
     yield from ["", *say.wrapped(summary, "")]
-    yield from score_lines(card.scores, card.notes)
+    yield from score_lines(card["scores"], card["notes"])

@@ -12,7 +12,6 @@ cannot tell them apart, and they share one weight.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,44 +42,12 @@ from balance_sim.stats.scores import (
     stacking_weights,
     surprise,
 )
-
-
-@dataclass(frozen=True)
-class TheoryScores:
-    """origins: years forecast. p: by theory, (N,) probability that each dyad signs
-    within the year after an origin. y: (N,) whether it did."""
-
-    origins: tuple[int, ...]
-    p: Mapping[str, Floats]
-    y: Floats
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Stacking weights; theories whose forecasts are the same share theirs
-        equally."""
-        likelihoods = []
-        for p in self.p.values():
-            likelihood = np.where(self.y > 0, p, 1.0 - p)
-            likelihoods.append(np.clip(likelihood, FLOOR, 1.0))
-        weights = stacking_weights(np.column_stack(likelihoods))
-        return dict(zip(self.p, map(float, weights), strict=True))
-
-    def as_dict(self) -> dict[str, dict[str, float]]:
-        """By theory: stacking weight, log score (nats a dyad and year, lower is
-        better), average precision."""
-        weights, scores = self.weights, {}
-        for name, p in self.p.items():
-            log_score = float(surprise(p, self.y).mean())
-            scores[name] = {
-                "weight": round(weights[name], 6),
-                "log_score": round(log_score, 8),
-                "average_precision": round(average_precision(p, self.y), 6),
-            }
-        return scores
+from balance_sim.study.machine import version
 
 
 class TheoryScore(Strict):
-    """Of one theory. log_score: nats a dyad and year, lower is better."""
+    """Of one theory. weight: by stacking; log_score: nats a dyad and year, lower is
+    better."""
 
     weight: Annotated[float, Field(ge=0.0, le=1.0)]
     log_score: float
@@ -109,23 +76,11 @@ HEAD = """\
 """
 
 
-def theories_text(
-    scenario: Scenario, scores: TheoryScores, command: str, version: str
-) -> str:
+def theories_text(file: TheoriesFile) -> str:
     """The file as text."""
-    file = TheoriesFile(
-        command=command,
-        version=version,
-        origins=scores.origins,
-        dyad_years=len(scores.y),
-        record_sha256=record_digest(scenario),
-        weights_sha256=weights_digest(),
-        theories={name: TheoryScore(**row) for name, row in scores.as_dict().items()},
-    )
     plain = file.model_dump(mode="json")
-    layout: dict[str, Any] = {"width": 100, "default_flow_style": None}
-    text: str = yaml.safe_dump(plain, sort_keys=False, **layout)
-    return HEAD + text
+    text = yaml.safe_dump(plain, sort_keys=False, width=100, default_flow_style=None)
+    return f"{HEAD}{text}"
 
 
 def stacking_weights_beside(
@@ -150,17 +105,38 @@ def stacking_weights_beside(
     return {name: score.weight for name, score in file.theories.items()}
 
 
+def theory_scores(p: Mapping[str, Floats], y: Floats) -> dict[str, TheoryScore]:
+    """By theory its scores; theories whose forecasts are the same share their weight
+    equally.
+
+    p: by theory, (N,) probability that each dyad signs within the year after an origin;
+    y: (N,) whether it did."""
+    likelihoods = [
+        np.clip(np.where(y > 0, values, 1.0 - values), FLOOR, 1.0)
+        for values in p.values()
+    ]
+    weights = stacking_weights(np.column_stack(likelihoods))
+    return {
+        name: TheoryScore(
+            weight=round(float(weight), 6),
+            log_score=round(float(surprise(values, y).mean()), 8),
+            average_precision=round(average_precision(values, y), 6),
+        )
+        for (name, values), weight in zip(p.items(), weights, strict=True)
+    }
+
+
 def score_theories(
     path: Path | str,
+    command: str,
     window: int = WINDOW,
     until: date | None = None,
     say: Callable[[str], Any] = lambda _: None,
-) -> TheoryScores:
-    """Forecast the last years of a scenario's own record under each theory. until: day
-    before which the record is complete; the scenario's start if not given. Raises
-    DataError where the record holds too little."""
+) -> TheoriesFile:
+    """Forecast the last years of a scenario's own record under each theory. command:
+    for the file; until: day before which the record is complete; the scenario's start
+    if not given. Raises DataError where the record holds too little."""
     forecasts: dict[str, Floats] = {}
-    y, origins = np.empty(0), tuple[int, ...]()
     for theory in presets():
         scenario = load_scenario(path, theory=theory, calibrated=False)
         prior = prior_of(scenario, fitted_distribution())
@@ -174,4 +150,13 @@ def score_theories(
             years.append(choices.any_signed)
             p.append(probabilities)
         forecasts[theory], y = np.concatenate(p), np.concatenate(years)
-    return TheoryScores(origins, forecasts, y)
+    raw = load_scenario(path, calibrated=False)
+    return TheoriesFile(
+        command=command,
+        version=version(),
+        origins=origins,
+        dyad_years=len(y),
+        record_sha256=record_digest(raw),
+        weights_sha256=weights_digest(),
+        theories=theory_scores(forecasts, y),
+    )

@@ -18,8 +18,7 @@ KEYS = ("about", "span", "replications", "agreements", "p", "groups", "states")
 
 class GoodnessOfFit(dict[str, Any]):
     """A comparison of networks, under the names of docs/json.md: `about`, `span`,
-    `replications`, `agreements`, `p`, `groups`, `states`, `residuals` (None where the
-    model's hazards are not known), `notes`.
+    `replications`, `agreements`, `p`, `groups`, `states`, `residuals`, `notes`.
 
     Each group has `simulated` too, a list a statistic with its value in each
     replication, from which figures are drawn. NaN, in a file null: not known."""

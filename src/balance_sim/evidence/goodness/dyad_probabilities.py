@@ -223,39 +223,29 @@ def kinds_named(world: World, names: Sequence[str]) -> Bools:
 
 
 def dyad_probabilities(
-    result: Result,
-    arm: str,
-    *,
-    window: int | None = None,
-    kinds: Sequence[str] = (),
-    runs: int | None = None,
+    result: Result, arm: str | None, *, kinds: Sequence[str] = (), runs: int = RUNS
 ) -> dict[tuple[str, str], float]:
-    """Dyad (codes sorted) -> probability of a new agreement within `window` days after
-    the focal event in an arm.
+    """Dyad (codes sorted) -> probability of a new agreement within the study's longest
+    window after the focal event in an arm.
 
     The study's first `runs` replications that finished are simulated again, on their
     own random numbers, which all arms share, and the hazard of every dyad is integrated
     along them. Of a calibrated scenario, the dyads' frailties and the level of the time
-    are integrated over, not held at their means as they are in the replications.
+    are integrated over, not held at their means as they are in the replications. kinds:
+    agreement types; all if empty.
 
-    Parameters
-    ----------
-    window : the longest reported if None
-    kinds : agreement types; all if empty
-    runs : `RUNS` if None
-
-    Raises
-    ------
-    WrongRequest : for a study that decides by code of its own, or of which no
-        replication finished
-    """
+    Raises WrongRequest for a study that decides by code of its own, that has the
+    control arm alone, or of which no replication finished."""
     if result.model is not None:
         raise WrongRequest(
             f"the study decides by code of its own, {result.model}: its probabilities "
-            "are not known. Give the forecast as a CSV of probabilities"
+            "are not known"
         )
+    if arm is None:
+        hint = "run the arm with the event too"
+        raise WrongRequest(f"the results hold the control arm only; {hint}")
     finished = np.unique(result.by_run.frame()["run"].to_numpy(np.uint64))
-    numbers = finished[: runs or RUNS]
+    numbers = finished[:runs]
     if not len(numbers):
         raise WrongRequest("no replication has finished: run the study first")
     arms = tuple(dict.fromkeys((result.reference, arm)))
@@ -263,7 +253,7 @@ def dyad_probabilities(
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     world = worlds.arms[arm]
     first = world.focal_day + 1.0
-    stop = max(min(first + (window or result.window), world.grid[-1]), first)
+    stop = max(min(first + result.window, world.grid[-1]), first)
     sought = Sought(kinds_named(world, kinds), first, stop)
     along = probabilities_along(worlds, arm, result.seed, numbers, sought)
     probability = _integrated(result, world, along.any.mean(axis=0))

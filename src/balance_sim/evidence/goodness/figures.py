@@ -175,8 +175,6 @@ def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a step of the engine: agreements signed before it, integrated hazard,
     and their difference."""
     residuals = study["residuals"]
-    if residuals is None:
-        return pd.DataFrame()
     start = datetime.fromisoformat(residuals["start"])
     signed = np.array(residuals["signed"])
     expected = np.array(residuals["integrated_hazard"])
@@ -195,7 +193,7 @@ def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
     "When did the record leave the model?",
     gof_residuals_table,
     page=lambda _: style.panels(10.6, 7.4, 2, sharex=True),
-    empty="The hazard of these networks is not known: there are no residuals.",
+    empty="There are no residuals.",
 )
 def draw_gof_residuals(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Above: both counts. Below: their difference, with the 95 % band of a right model

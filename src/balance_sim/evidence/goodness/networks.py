@@ -38,7 +38,9 @@ scale."""
 REGIMES = {"two democracies": 2, "one democracy": 1, "no democracy": 0}
 LOW, HIGH = 0.05, 0.95
 NUMBERS = ("observed", "mean", "q05", "q95")
-UNKNOWN = float("nan")
+TEST = ("p", "p_sienagof", "distance", "dimension", "variances_alone")
+"""Keys of a group's test, in the order of a `MahalanobisFit`."""
+COLUMNS = ["run", "a", "b", "kind", "signed", "opened", "in_force"]
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _known(
 ) -> float:
     """The mean, or another number, of the values that are known; NaN of none."""
     finite = values[np.isfinite(values)].astype(np.float64)
-    return float(number(finite)) if len(finite) else UNKNOWN
+    return float(number(finite)) if len(finite) else float("nan")
 
 
 def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
@@ -198,17 +200,14 @@ def compare(
     runs: int,
 ) -> dict[str, Any]:
     """Compare what was observed with the R >= 2 replications 0..R-1, all of the span.
-    Raises ValueError for fewer.
 
     Returned: the keys of a `GoodnessOfFit` from `span` to `states`. p: of all groups
     together: the share of the R + 1 histories whose sum of ln p over groups is lower
     than that of the observed one, and half of those as low (Fisher's combination, by
     permutation: Pesarin 2001, Multivariate Permutation Tests, ch. 6)."""
-    if runs < 2:
-        raise ValueError("at least two replications are needed")
     record, replications = observed.within(span), simulated.within(span)
     kinds = sorted({*map(str, record.kind), *map(str, replications.kind)})
-    record = replace(record, run=0 * record.run)
+    record = replace(record, run=np.zeros_like(record.run))
     observed_vectors = vectors_of(facts, span, record, 1, kinds)
     simulated_vectors = vectors_of(facts, span, replications, runs, kinds)
     groups, logs = [], np.zeros(runs + 1)
@@ -217,7 +216,7 @@ def compare(
         group, fit = compare_group(name, names, table)
         groups.append(group)
         if fit is not None:
-            logs += np.log(np.asarray(fit.ranks))
+            logs += np.log(fit.ranks)
     return {
         "span": {
             "first": span.first.isoformat(),
@@ -286,19 +285,12 @@ def compare_group(
         means = np.nanmean(tested[1:], axis=0)
         tested = np.where(np.isfinite(tested), tested, means)
         fit = lies_among(tested[0], tested[1:])
-    group = {
-        "name": name,
-        "p": None if fit is None else fit.p,
-        "p_sienagof": None if fit is None else fit.p_published,
-        "distance": None if fit is None else fit.distance,
-        "dimension": None if fit is None else fit.dimension,
-        "variances_alone": None if fit is None else fit.diagonal,
-        "not_tested": None,
-        "statistics": statistics,
-        "simulated": simulated.T.tolist(),
-    }
+    group = {"name": name, **dict.fromkeys(TEST), "not_tested": None}
+    if fit is not None:
+        group |= zip(TEST, fit, strict=False)
     if unknown:
         group["not_tested"] = f"not known on one side: {', '.join(unknown)}"
+    group |= {"statistics": statistics, "simulated": simulated.T.tolist()}
     return group, fit
 
 
@@ -321,24 +313,12 @@ def recorded(scenario: Scenario) -> Agreements:
     """A scenario's signed bilateral agreements, as history 0; the lag of those not in
     force yet is infinite."""
     rows, waits = [], []
-    for agreement in scenario.agreements:
-        if agreement.signed is None or agreement.multilateral:
-            continue
-        exact = agreement.precision == "day"
-        rows.append(
-            {
-                "run": 0,
-                "a": agreement.a,
-                "b": agreement.b,
-                "kind": agreement.kind,
-                "signed": agreement.signed,
-                "opened": agreement.opened,
-                "in_force": agreement.in_force if exact else None,
-            }
-        )
-        waits.append(agreement.status == "signed" and agreement.in_force is None)
-    columns = ["run", "a", "b", "kind", "signed", "opened", "in_force"]
-    table = from_table(pd.DataFrame(rows, columns=columns), scenario.codes)
+    for row in scenario.agreements:
+        if row.signed is not None and not row.multilateral:
+            in_force = row.in_force if row.precision == "day" else None
+            rows.append([0, row.a, row.b, row.kind, row.signed, row.opened, in_force])
+            waits.append(row.status == "signed" and row.in_force is None)
+    table = from_table(pd.DataFrame(rows, columns=COLUMNS), scenario.codes)
     force = np.where(np.array(waits, dtype=bool), np.inf, table.force)
     return replace(table, force=force)
 
@@ -351,23 +331,20 @@ def newly_signed(agreements: pd.DataFrame, codes: Sequence[str]) -> Agreements:
 
 
 def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
-    """From columns run, a, b, kind, signed and, if known, opened and in_force. Raises
-    KeyError for an unknown state."""
+    """From COLUMNS, the last two blank where they are not known."""
     position = {code: i for i, code in enumerate(codes)}
     signed = pd.to_datetime(frame["signed"])
 
     def lag(name: str) -> Floats:
-        if name not in frame:
-            return np.full(len(frame), np.nan)
+        """Days from the signature to a date, NaN where that is not known."""
         days = (pd.to_datetime(frame[name]) - signed).dt.days
         return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan))
 
-    first = np.array([position[str(code)] for code in frame["a"]], dtype=np.int64)
-    second = np.array([position[str(code)] for code in frame["b"]], dtype=np.int64)
+    sides = frame[["a", "b"]].astype(str).map(position.__getitem__).to_numpy(np.int64)
     return Agreements(
         run=frame["run"].to_numpy(dtype=np.int64),
-        a=np.minimum(first, second),
-        b=np.maximum(first, second),
+        a=sides.min(axis=1),
+        b=sides.max(axis=1),
         kind=frame["kind"].astype(str).to_numpy(dtype=np.str_),
         signed=np.array([day.toordinal() for day in signed], dtype=np.int64),
         talks=np.abs(lag("opened")),

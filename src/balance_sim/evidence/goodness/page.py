@@ -1,28 +1,22 @@
-"""Goodness of fit as a type of study: its lines on the terminal, its figures, its page,
-and its section in the report of a run."""
+"""Goodness of fit as a type of study: its lines on the terminal, its figures, and its
+page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.goodness import figures
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, read_gof
 from balance_sim.show import wording as say
-from balance_sim.show.report import embedded, pictures_of
-from balance_sim.show.study_types import Content, Section, StudyType
+from balance_sim.show.study_types import Content, StudyType
 
 FIGURES = {"gof": figures.draw_gof, "gof_residuals": figures.draw_gof_residuals}
 HEADS = ["statistics", "p", "outside of the 5-95 % band"]
 
 
 def answer(study: GoodnessOfFit) -> str:
-    """The finding, and that of the residuals if there are any."""
-    words = f"{figures.verdict_words(study)}."
-    if study["residuals"] is not None:
-        words += f" {figures.residual_words(study)}."
-    return words
+    """The finding, and that of the residuals."""
+    return f"{figures.verdict_words(study)}. {figures.residual_words(study)}."
 
 
 def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
@@ -39,9 +33,15 @@ def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
         yield from say.wrapped(f"note: {note}")
 
 
-def _content(study: GoodnessOfFit) -> Content:
-    """Answer, tests, states, notes."""
+def page(study: GoodnessOfFit) -> Content:
+    """By name, what the template of the page is filled with."""
+    about = study["about"]
+    made = [["replications", f"{study['replications']:,}"]]
+    made += [[key, say.printable(str(value))] for key, value in about.items()]
     return {
+        "title": say.printable(str(about.get("title") or "Goodness of fit")),
+        "question": "Does the model make networks of new agreements like the one on "
+        "record?",
         "answer": answer(study),
         "span": figures.span_words(study),
         "heads": HEADS,
@@ -51,31 +51,8 @@ def _content(study: GoodnessOfFit) -> Content:
             for row in study["states"]
         ],
         "notes": [say.printable(note) for note in study["notes"]],
+        "made": made,
     }
-
-
-def page(study: GoodnessOfFit) -> Content:
-    """By name, what the template of the page is filled with."""
-    about = study["about"]
-    rows = [["replications", f"{study['replications']:,}"]]
-    rows += [[key, say.printable(str(value))] for key, value in about.items()]
-    question = "Does the model make networks of new agreements like the one on record?"
-    title = say.printable(str(about.get("title") or "Goodness of fit"))
-    return _content(study) | {"title": title, "question": question, "made": rows}
-
-
-def section(result: AnalysedResult) -> Section | None:
-    """The section of a run's report, if a comparison stands in its folder."""
-    path = None if result.folder is None else gof_path(result.folder / "gof")
-    if path is None:
-        return None
-    try:
-        study = read_gof(path)
-    except DataError:
-        return None
-    content = _content(study) | {"figures": embedded(study, pictures_of(study))}
-    template = "evidence/goodness/templates/section.html"
-    return Section("gof-tests", "Goodness of fit", template, content)
 
 
 GOODNESS_OF_FIT = StudyType(

@@ -7,7 +7,6 @@ figures, disputes, distances, trade, audiences) stays as at the scenario's own s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 
 from balance_sim.evidence.goodness.networks import Span
@@ -35,53 +34,35 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
     ends after the start."""
     if not span.first < span.stop <= scenario.start:
         end = f"the scenario's record ends at its start, {scenario.start}"
-        raise WrongRequest(f"{span.first} to {span.last} is no span of it: {end}")
+        words = f"{span.first} to {span.last} is no span of it: {end}"
+        raise WrongRequest(f"{words}; set --from and --until")
     name = arm or scenario.reference_arm
     in_arm = arm_scenario(scenario, name)
-    events = [
-        event for event in in_arm.events if event.date < span.stop and event.id != FOCAL
-    ]
-    agreements = []
-    for agreement in in_arm.agreements:
-        at_start = known_on(agreement, span.first)
-        if at_start is not None:
-            agreements.append(at_start)
-    days = min((span.stop - span.first).days, LONGEST_WINDOW)
-    update = {
-        "start": span.first,
-        "end": span.stop,
-        "focal": FOCAL,
-        "events": with_quiet_event(in_arm, events, span.first),
-        "accords": tuple(agreements),
-        "arms": {name: Arm(title=in_arm.arms[name].title, reference=True)},
-        "report": Report(windows=(days,)),
-        "sha256": "",
-    }
-    return in_arm.model_copy(update=update).counted_as(None)
-
-
-def with_focal(scenario: Scenario, day: date) -> Scenario:
-    """The scenario, with a focal event that nobody sees on a day if it has none, as in
-    an arm that drops it."""
-    if any(event.id == scenario.focal for event in scenario.events):
-        return scenario
-    events = with_quiet_event(scenario, scenario.events, day)
-    return scenario.model_copy(update={"focal": FOCAL, "events": events})
-
-
-def with_quiet_event(
-    scenario: Scenario, events: Iterable[Event], day: date
-) -> tuple[Event, ...]:
-    """The events with one that changes nothing: no visibility and no sign."""
     quiet = Event(
         id=FOCAL,
-        date=day,
+        date=span.first,
         kind=next(iter(scenario.event_kinds)),
         visibility=0.0,
         sign=0,
         principals=(scenario.codes[0],),
     )
-    return tuple(sorted([*events, quiet], key=lambda event: (event.date, event.id)))
+    events = [quiet, *(event for event in in_arm.events if event.date < span.stop)]
+    events.sort(key=lambda event: (event.date, event.id))
+    known = [known_on(agreement, span.first) for agreement in in_arm.agreements]
+    days = min((span.stop - span.first).days, LONGEST_WINDOW)
+    update = {
+        "start": span.first,
+        "end": span.stop,
+        "focal": FOCAL,
+        "events": tuple(
+            sorted([*events, quiet], key=lambda event: (event.date, event.id))
+        ),
+        "accords": tuple(agreement for agreement in known if agreement is not None),
+        "arms": {name: Arm(title=in_arm.arms[name].title, reference=True)},
+        "report": Report(windows=(days,)),
+        "sha256": "",
+    }
+    return in_arm.model_copy(update=update).counted_as(None)
 
 
 def known_on(agreement: Agreement, day: date) -> Agreement | None:

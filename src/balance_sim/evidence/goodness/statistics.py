@@ -30,8 +30,7 @@ diagonal of the covariance); p is as uniform as before."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -179,8 +178,7 @@ def _graph(tie: Bools) -> Any:
     return nx.Graph(np.argwhere(np.triu(tie)).tolist())
 
 
-@dataclass(frozen=True)
-class MahalanobisFit:
+class MahalanobisFit(NamedTuple):
     """How an observed vector lies among simulated ones.
 
     p: share of the R + 1 vectors further from the others than the observed one, with
@@ -195,13 +193,13 @@ class MahalanobisFit:
     p_published: float
     distance: float
     dimension: int
-    diagonal: bool = False
-    ranks: Floats | None = field(default=None, compare=False, repr=False)
+    diagonal: bool
+    ranks: Floats
 
 
 def lies_among(observed: Floats, simulated: Floats) -> MahalanobisFit:
     """The test of K statistics, observed (K,), by those of R >= 2 simulations, (R, K);
-    all finite, else ValueError.
+    all finite.
 
     What never varies adds nothing where it is as observed; where it is not, the
     observed is as far out as can be.
@@ -214,16 +212,10 @@ def lies_among(observed: Floats, simulated: Floats) -> MahalanobisFit:
     >>> lies_among(np.array([50.0]), np.arange(9.0)[:, None]).p
     0.05
     """
-    shapes = f"{observed.shape}, {simulated.shape}"
-    is_table = simulated.ndim == 2 and len(simulated) >= 2
-    if not is_table or observed.shape != simulated.shape[1:]:
-        raise ValueError(f"one vector and at least two like it are needed: {shapes}")
     vectors = np.vstack([observed, simulated])
-    if not np.isfinite(vectors).all():
-        raise ValueError("a statistic is not a number")
     diagonal = EACH * simulated.shape[1] > len(simulated)
     pooled, dimension = distances(vectors, vectors, diagonal=diagonal)
-    published = distances(vectors, simulated, diagonal=diagonal)[0]
+    published, _ = distances(vectors, simulated, diagonal=diagonal)
     is_as_far = published[1:] >= published[0] * (1.0 - TIES)
     ranks = mid_ranks(pooled)
     return MahalanobisFit(

@@ -6,9 +6,10 @@ so Monte Carlo error is no part of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -104,32 +105,19 @@ def effects_over(
     return np.array(rows).reshape(-1, len(COLUMNS))
 
 
-@dataclass(frozen=True)
-class OverDraws:
-    """A number over draws: median, mean, 95 % interval, share of draws above 0."""
+def spread_of(draws: Draws, values: Floats) -> dict[str, Any]:
+    """The effect over draws of one distribution of the parameters, for JSON: how many
+    `draws`, their `sha256`, and `of` each of COLUMNS its `median`, `mean`, `ci95`
+    (2.5 % and 97.5 % quantiles) and share of draws above 0 (`positive`).
 
-    median: float
-    mean: float
-    ci95: tuple[float, float]
-    positive: float
-
-
-@dataclass(frozen=True)
-class DrawnEffect:
-    """The effect over draws of one distribution of the parameters. sha256: of the
-    draws; of: by COLUMNS."""
-
-    draws: int
-    sha256: str
-    of: Mapping[str, OverDraws]
-
-    @staticmethod
-    def found(draws: Draws, values: Floats) -> DrawnEffect:
-        """values: (D, 5), as `effects_over` gives them. The interval is that of the
-        2.5 % and 97.5 % quantiles."""
-        by_column = {}
-        for name, column in zip(COLUMNS, values.T, strict=True):
-            low, middle, high = map(float, np.quantile(column, [0.025, 0.5, 0.975]))
-            positive, mean = float((column > 0).mean()), float(column.mean())
-            by_column[name] = OverDraws(middle, mean, (low, high), positive)
-        return DrawnEffect(len(draws), draws.sha256, by_column)
+    values: (D, 5), as `effects_over` returns them."""
+    by_column = {}
+    for name, column in zip(COLUMNS, values.T, strict=True):
+        low, median, high = np.quantile(column, [0.025, 0.5, 0.975]).tolist()
+        by_column[name] = {
+            "median": median,
+            "mean": float(column.mean()),
+            "ci95": [low, high],
+            "positive": float((column > 0).mean()),
+        }
+    return {"draws": len(draws), "sha256": draws.sha256, "of": by_column}

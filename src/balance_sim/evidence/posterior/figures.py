@@ -42,7 +42,7 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     lo and hi (NaN for a dot), weight (of a theory, else NaN), told: in words. Empty
     where the scenario's posterior holds nothing of this form of it."""
     uncertainty, arm = result.uncertainty, result.headline_arm
-    if uncertainty is None or uncertainty.why or arm is None or not result.finished:
+    if uncertainty is None or uncertainty["why"] or arm is None or not result.finished:
         return pd.DataFrame()
     rows, places = [], places_of(uncertainty)
 
@@ -59,16 +59,17 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     add("replications", label, row["mean"], row["lo"], row["hi"])
     sources = uncertainty.sources
     for name, drawn in sources.items():
-        effect = drawn.of["total"]
-        add(name, f"{name}, {drawn.draws:,} draws", effect.median, *effect.ci95)
+        effect = drawn["of"]["total"]
+        label = f"{name}, {drawn['draws']:,} draws"
+        add(name, label, effect["median"], *effect["ci95"])
     for drawn in list(sources.values())[:1]:
         for name, label in CHANNELS.items():
-            channel = drawn.of[name]
-            add("channel", label, channel.median, *channel.ci95)
-    for theory in uncertainty.theories:
-        weight = NAN if theory.weight is None else theory.weight
-        label = f"theory: {say.arm_words(theory.name)}"
-        add("theory", label, theory.total, weight=weight)
+            channel = drawn["of"][name]
+            add("channel", label, channel["median"], *channel["ci95"])
+    for theory in uncertainty["theories"]:
+        weight = NAN if theory["weight"] is None else theory["weight"]
+        label = f"theory: {say.arm_words(theory['name'])}"
+        add("theory", label, theory["total"], weight=weight)
     for family in result.placebos.families:
         if len(family.placebos):
             plural = say.plural(len(family.placebos), "placebo")

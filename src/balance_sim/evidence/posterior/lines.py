@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from balance_sim.effects.placebos import PlaceboTest
 from balance_sim.show import wording as say
 from balance_sim.show.headline import placebo_words
 
@@ -25,13 +26,13 @@ NOT_WORKED_OUT = (
 def places_of(uncertainty: Uncertainty) -> int:
     """Decimals for effects: two significant digits of the value in use, at least
     four."""
-    return max(say.digits(uncertainty.estimate["total"]), 4)
+    return max(say.digits(uncertainty["estimate"]["total"]), 4)
 
 
 def doubt(result: AnalysedResult) -> list[str]:
     """How sure the headline effect of a run is over draws of the parameters."""
     uncertainty = result.uncertainty
-    if uncertainty is None or uncertainty.why:
+    if uncertainty is None or uncertainty["why"]:
         return []
     words = draws_sentence(uncertainty)
     paragraphs = (words, width_words(uncertainty), theories_words(uncertainty))
@@ -43,7 +44,10 @@ def sentences(uncertainty: Uncertainty | None) -> list[str]:
     known of it, how to work it out."""
     if uncertainty is None:
         return [NOT_WORKED_OUT]
-    words = (draws_sentence(uncertainty), placebo_words(uncertainty.placebos))
+    tests = {
+        name: PlaceboTest(**test) for name, test in uncertainty["placebos"].items()
+    }
+    words = (draws_sentence(uncertainty), placebo_words(tests))
     return list(filter(None, words))
 
 
@@ -53,8 +57,8 @@ def draws_sentence(uncertainty: Uncertainty | None) -> str:
     if uncertainty is None or not uncertainty.sources:
         return ""
     name, drawn = next(iter(uncertainty.sources.items()))
-    places, effect = places_of(uncertainty), drawn.of["total"]
-    in_use, (low, high) = uncertainty.estimate["total"], effect.ci95
+    places, effect = places_of(uncertainty), drawn["of"]["total"]
+    in_use, (low, high) = uncertainty["estimate"]["total"], effect["ci95"]
     outside = ""
     if not low <= in_use <= high:
         outside = (
@@ -63,7 +67,7 @@ def draws_sentence(uncertainty: Uncertainty | None) -> str:
         )
     return (
         f"Over the {name} of the parameters the effect is above 0 in "
-        f"{say.percent(effect.positive)} of draws (95 % interval "
+        f"{say.percent(effect['positive'])} of draws (95 % interval "
         f"{say.interval(low, high, places)} agreements){outside}."
     )
 
@@ -71,43 +75,46 @@ def draws_sentence(uncertainty: Uncertainty | None) -> str:
 def theories_words(uncertainty: Uncertainty) -> str:
     """Each theory's effect with its stacking weight, and the effect averaged by
     them."""
-    places, theories = places_of(uncertainty), list(uncertainty.theories)
+    places, theories = places_of(uncertainty), list(uncertainty["theories"])
     if not theories:
         return ""
-    theories.sort(key=lambda theory: -(theory.weight or 0.0))
+    theories.sort(key=lambda theory: -(theory["weight"] or 0.0))
     effects = []
     for theory in theories:
-        weight = "" if theory.weight is None else f" (weight {theory.weight:.2f})"
-        effect = say.signed(theory.total, places)
-        effects.append(f"{say.arm_words(theory.name)} {effect}{weight}")
+        weight = theory["weight"]
+        of_weight = "" if weight is None else f" (weight {weight:.2f})"
+        effect = say.signed(theory["total"], places)
+        effects.append(f"{say.arm_words(theory['name'])} {effect}{of_weight}")
     listed = ", ".join(effects)
-    if uncertainty.stacked is None:
+    if uncertainty["stacked"] is None:
         return f"Theories, at one base rate, not scored on a record: {listed}."
     return (
         "Theories, at one base rate, stacked by forecasts of held-back years: "
-        f"{listed}; together {say.signed(uncertainty.stacked, places)}."
+        f"{listed}; together {say.signed(uncertainty['stacked'], places)}."
     )
 
 
 def width_words(uncertainty: Uncertainty) -> str:
     """Which groups of parameters carry the width, and what knowing the one parameter
     worth most would leave of it."""
-    variance = uncertainty.variance
-    if variance is None or not variance.sd > 0:
+    variance = uncertainty["variance"]
+    if variance is None or not variance["sd"] > 0:
         return ""
-    order = sorted(variance.shares.items(), key=lambda item: (-item[1], item[0]))
+    order = sorted(variance["shares"].items(), key=lambda item: (-item[1], item[0]))
     shares = [
         f"{name} {say.percent(share)}"
         for name, share in order[:MOST_GROUPS]
         if share > SMALLEST_SHARE
     ]
-    carriers = f"What carries the width of the {variance.source}: {', '.join(shares)}."
-    if not variance.sd_if_known:
+    carriers = (
+        f"What carries the width of the {variance['source']}: {', '.join(shares)}."
+    )
+    if not variance["sd_if_known"]:
         return carriers
-    path, sd = min(variance.sd_if_known.items(), key=lambda item: item[1])
-    places = max(say.digits(variance.sd), 3)
+    path, sd = min(variance["sd_if_known"].items(), key=lambda item: item[1])
+    places = max(say.digits(variance["sd"]), 3)
     return (
         f"{carriers} Of single parameters {say.factor_words(path)} is worth most to "
         "know: it would cut the standard deviation from "
-        f"{say.number(variance.sd, places)} to {say.number(sd, places)} on average."
+        f"{say.number(variance['sd'], places)} to {say.number(sd, places)} on average."
     )

@@ -8,26 +8,24 @@ where the scenario's own record could score them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from balance_sim.effects.placebos import PlaceboTest, placebos
+from balance_sim.effects.placebos import placebos
 from balance_sim.evidence.estimation.parameter_files import rounded
 from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
-    DrawnEffect,
     Progress,
     arm_effect,
     effects_over,
+    spread_of,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws
 from balance_sim.evidence.posterior.priors import prior_draws
-from balance_sim.evidence.posterior.variance import VarianceShares, variance_shares
+from balance_sim.evidence.posterior.variance import variance_shares
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.scenario.errors import OneLine, WrongRequest
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import Draws
 from balance_sim.study.outcomes import Outcome
@@ -40,74 +38,41 @@ DRAWS_A_WALK = 10
 """Draws for each walk between two of them."""
 
 
-@dataclass(frozen=True)
-class TheoryEffect:
-    """What one theory says at the shipped values, at one base rate. weight: by
-    stacking; None where not scored."""
+class Uncertainty(dict[str, Any]):
+    """What is not known of the headline effect, beside Monte Carlo error, under the
+    names of docs/json.md: `arm`, `outcome`, `estimate` (COLUMNS at the values in use),
+    `posterior` and `prior` (`spread_of` each, or None), `theories` (what each says at
+    the shipped values, at one base rate, with its `weight` by stacking, None where not
+    scored), `stacked` (the effect averaged by these weights), `variance`
+    (`variance_shares`, or None), `placebos`, `why` there is nothing."""
 
-    name: str
-    level: float
-    picture: float
-    threat: float
-    total: float
-    weight: float | None = None
-
-
-@dataclass(frozen=True, repr=False)
-class Uncertainty(OneLine):
-    """What is not known of the headline effect, beside Monte Carlo error. estimate:
-    COLUMNS at the values in use."""
-
-    arm: str | None
-    outcome: str
-    estimate: Mapping[str, float]
-    posterior: DrawnEffect | None = None
-    prior: DrawnEffect | None = None
-    theories: tuple[TheoryEffect, ...] = ()
-    variance: VarianceShares | None = None
-    placebos: Mapping[str, PlaceboTest] = field(default_factory=dict)
-    why: str = ""
+    def __repr__(self) -> str:
+        return f"<Uncertainty of {self['arm']}: {', '.join(self.sources) or 'none'}>"
 
     @property
-    def sources(self) -> dict[str, DrawnEffect]:
+    def sources(self) -> dict[str, dict[str, Any]]:
         """The distributions that the effect is known over, by name, the posterior
         first."""
-        effects = {"posterior": self.posterior, "prior": self.prior}
-        return {name: effect for name, effect in effects.items() if effect is not None}
-
-    @property
-    def stacked(self) -> float | None:
-        """The effect averaged over theories by their stacking weights; None where they
-        have none."""
-        scored = [theory for theory in self.theories if theory.weight is not None]
-        terms = [(theory.weight or 0.0) * theory.total for theory in scored]
-        return sum(terms) if terms else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON: see docs/json.md."""
-        return {**_PLAIN.dump_python(self, mode="json"), "stacked": self.stacked}
+        return {name: self[name] for name in ("posterior", "prior") if self[name]}
 
     def in_short(self) -> dict[str, Any]:
         """For JSON, the numbers that most readers want: the effect over each
         distribution, and by theory."""
         short: dict[str, Any] = {"posterior": None, "prior": None}
         for name, drawn in self.sources.items():
-            effect = drawn.of["total"]
-            ends = dict(zip(("q025", "q975"), effect.ci95, strict=True))
-            middle = {"mean": effect.mean, "q50": effect.median}
-            short[name] = {"draws": drawn.draws, **middle, **ends}
+            effect = drawn["of"]["total"]
+            ends = dict(zip(("q025", "q975"), effect["ci95"], strict=True))
+            middle = {"mean": effect["mean"], "q50": effect["median"]}
+            short[name] = {"draws": drawn["draws"], **middle, **ends}
         short["theories"] = {
-            theory.name: {"effect": theory.total, "weight": theory.weight}
-            for theory in self.theories
+            theory["name"]: {"effect": theory["total"], "weight": theory["weight"]}
+            for theory in self["theories"]
         }
         short["placebo"] = {
-            name: {"n": test.placebos, "p": test.p, "verdict": test.verdict}
-            for name, test in self.placebos.items()
+            name: {"n": test["placebos"], "p": test["p"], "verdict": test["verdict"]}
+            for name, test in self["placebos"].items()
         }
         return short
-
-
-_PLAIN = TypeAdapter(Uncertainty)
 
 
 # --- what is stored -------------------------------------------------------------------
@@ -119,18 +84,19 @@ def headline_uncertainty(
     """What is known of an arm's effect: as a summary holds it, else as the scenario's
     posterior does, if it was worked out for this very scenario and arm. stored: the
     summary's `uncertainty`."""
-    record = scenario.posterior.headline
-    is_of_scenario = record.get("scenario_sha256") == scenario.sha256
-    is_of_arm = arm is not None and record.get("arm") == arm
-    if stored or (is_of_scenario and is_of_arm):
-        return _PLAIN.validate_python(stored or record)
+    if stored:
+        return Uncertainty(stored)
+    record = dict(scenario.posterior.headline)
+    is_of_scenario = record.pop("scenario_sha256", None) == scenario.sha256
+    if is_of_scenario and arm is not None and record["arm"] == arm:
+        return Uncertainty(record)
     return None
 
 
 def stored_record(scenario: Scenario, uncertainty: Uncertainty) -> dict[str, Any]:
     """What `headline_uncertainty` reads back: six significant digits, and the form of
     the scenario that it is for."""
-    plain: dict[str, Any] = rounded(uncertainty.as_dict(), 6)
+    plain: dict[str, Any] = rounded(dict(uncertainty), 6)
     return {"scenario_sha256": scenario.sha256, **plain}
 
 
@@ -171,47 +137,54 @@ def uncertainty(
     --------
     >>> from balance_sim.scenario import load_scenario
     >>> scenario = load_scenario("experiments/smoke/five_states.yaml")
-    >>> drawn = uncertainty(scenario, draws=4).prior.of["total"]
-    >>> low, high = drawn.ci95
-    >>> low <= drawn.median <= high
+    >>> effect = uncertainty(scenario, draws=4)["prior"]["of"]["total"]
+    >>> low, high = effect["ci95"]
+    >>> low <= effect["median"] <= high
     True
     """
-    outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
-    named = arm or headline_arm(scenario, chosen_arms(scenario, None))
-    if named is None:
-        reason = "there is no arm beside the control arm"
-        return Uncertainty(None, outcome, {}, why=reason)
-    if named not in chosen_arms(scenario, [named]) or named == scenario.reference_arm:
-        raise WrongRequest(f"{named} is the control arm: it has no effect")
-    at_values = dict(zip(COLUMNS, arm_effect(named, scenario), strict=True))
+    result = Uncertainty(
+        arm=arm or headline_arm(scenario, chosen_arms(scenario, None)),
+        outcome=Outcome("accords", "counter", max(scenario.report.windows)).name,
+        estimate={},
+        posterior=None,
+        prior=None,
+        theories=[],
+        variance=None,
+        placebos={},
+        why="",
+        stacked=None,
+    )
+    arm = result["arm"]
+    if arm is None:
+        result["why"] = "there is no arm beside the control arm"
+        return result
+    if arm not in chosen_arms(scenario, [arm]) or arm == scenario.reference_arm:
+        raise WrongRequest(f"{arm} is the control arm: it has no effect")
+    result["estimate"] = dict(zip(COLUMNS, arm_effect(arm, scenario), strict=True))
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)
     if posterior is not None:
         sources.append(posterior.first(draws))
-    by_source: dict[str, DrawnEffect] = {}
     work: dict[str, Any] = {"workers": workers, "progress": progress}
     for source in sources:
-        values = effects_over(scenario, source, named, **work)
-        by_source[source.source] = DrawnEffect.found(source, values)
-    variance, last = None, sources[-1]
+        values = effects_over(scenario, source, arm, **work)
+        result[source.source] = spread_of(source, values)
+    last = sources[-1]
     if len(last) >= FEWEST:  # what carries the spread over the last
-        walks = len(last) // DRAWS_A_WALK
-        total = values[:, -1]
-        variance = variance_shares(scenario, last, total, named, walks, **work)
-    theories = []
+        walks, total = len(last) // DRAWS_A_WALK, values[:, -1]
+        result["variance"] = variance_shares(scenario, last, total, arm, walks, **work)
     for name in presets():
         preset = with_values(scenario, {"theory.preset": name})
-        effect = dict(zip(COLUMNS, arm_effect(named, preset), strict=True))
-        effect.pop("rest")
-        theories.append(TheoryEffect(name, **effect, weight=(weights or {}).get(name)))
-    return Uncertainty(
-        arm=named,
-        outcome=outcome,
-        estimate=at_values,
-        posterior=by_source.get("posterior"),
-        prior=by_source["prior"],
-        theories=tuple(theories),
-        variance=variance,
-        placebos=placebos(scenario, named).tests() if with_placebos else {},
-    )
+        effect = dict(zip(COLUMNS, arm_effect(arm, preset), strict=True))
+        del effect["rest"]
+        weight = (weights or {}).get(name)
+        result["theories"].append({"name": name, **effect, "weight": weight})
+    if weights:
+        result["stacked"] = sum(
+            weights.get(row["name"], 0.0) * row["total"] for row in result["theories"]
+        )
+    if with_placebos:
+        tests = placebos(scenario, arm).tests()
+        result["placebos"] = {name: asdict(test) for name, test in tests.items()}
+    return result

@@ -4,7 +4,7 @@ of groups of them, and what knowing a single one would leave."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,23 +41,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Groups of parameters, by what their key paths begin or end with."""
 
 
-@dataclass(frozen=True)
-class VarianceShares:
-    """What carries the spread of the effect over draws.
-
-    shares: Shapley effects by group, of the variance of the effect's place among all
-    draws, so that no single far draw decides; their sum is 1. sd_if_known: what would
-    be left of the effect's sd, on average, if a single parameter were known, for those
-    of which that is least."""
-
-    source: str
-    walks: int
-    shares: Mapping[str, float]
-    errors: Mapping[str, float]
-    sd: float
-    sd_if_known: Mapping[str, float]
-
-
 def walks_between(
     draws: Draws, groups: Mapping[str, Sequence[int]], count: int
 ) -> tuple[Draws, Ints]:
@@ -88,9 +71,14 @@ def variance_shares(
     *,
     workers: int = 1,
     progress: Progress = None,
-) -> VarianceShares:
-    """What carries the spread of an arm's effect. total: (D,) effect of each draw;
-    walks: at most half of the draws."""
+) -> dict[str, Any]:
+    """What carries the spread of an arm's effect, for JSON.
+
+    total: (D,) effect of each draw; walks: at most half of the draws. Returned:
+    `source` of the draws; `walks`; `shares`, Shapley effects by group, of the variance
+    of the effect's place among all draws, so that no single far draw decides, and their
+    `errors`: the sum is 1; `sd` of the effect; `sd_if_known`: what would be left of it,
+    on average, if a single parameter were known, for those of which that is least."""
     groups = grouped(draws.paths)
     walk_draws, order = walks_between(draws, groups, walks)
     effects = effects_over(
@@ -100,14 +88,20 @@ def variance_shares(
     ends = total[: 2 * walks].reshape(-1, 2)
     along_walks = np.column_stack([ends[:, 0], inner, ends[:, 1]])
     shapley = shapley_effects(_places_among(total, along_walks), order)
-    return VarianceShares(
-        source=draws.source,
-        walks=walks,
-        shares=dict(zip(groups, map(float, shapley.share), strict=True)),
-        errors=dict(zip(groups, map(float, shapley.error), strict=True)),
-        sd=float(total.std()),
-        sd_if_known=_sd_if_known(draws, total),
-    )
+    sd, known = float(total.std()), known_alone(total, draws.values)
+    best = np.argsort(-known, kind="stable")[:MOST_NAMED]
+    return {
+        "source": draws.source,
+        "walks": walks,
+        "shares": dict(zip(groups, shapley.share.tolist(), strict=True)),
+        "errors": dict(zip(groups, shapley.error.tolist(), strict=True)),
+        "sd": sd,
+        "sd_if_known": {
+            draws.paths[k]: sd * float(np.sqrt(1.0 - known[k]))
+            for k in best
+            if known[k] > 0
+        },
+    }
 
 
 def _places_among(total: Floats, values: Floats) -> Floats:
@@ -116,17 +110,6 @@ def _places_among(total: Floats, values: Floats) -> Floats:
     below = np.searchsorted(ordered, values)
     up_to = np.searchsorted(ordered, values, side="right")
     return np.asarray((below + up_to) / (2 * len(total)))
-
-
-def _sd_if_known(draws: Draws, total: Floats) -> dict[str, float]:
-    """What is left of the sd, for the parameters of which that is least."""
-    sd, single = float(total.std()), known_alone(total, draws.values)
-    best = np.argsort(-single, kind="stable")[:MOST_NAMED]
-    return {
-        draws.paths[k]: sd * float(np.sqrt(1.0 - single[k]))
-        for k in best
-        if single[k] > 0
-    }
 
 
 def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
@@ -138,12 +121,10 @@ def grouped(paths: Sequence[str]) -> dict[str, list[int]]:
     """
     columns: dict[str, list[int]] = {name: [] for name in (*GROUPS, OTHER)}
     for k, path in enumerate(paths):
-        columns[_group_of(path)].append(k)
+        fitting = (
+            name
+            for name, ends in GROUPS.items()
+            if path.startswith(ends) or path.endswith(ends)
+        )
+        columns[next(fitting, OTHER)].append(k)
     return {name: of_group for name, of_group in columns.items() if of_group}
-
-
-def _group_of(path: str) -> str:
-    for name, ends in GROUPS.items():
-        if path.startswith(ends) or path.endswith(ends):
-            return name
-    return OTHER

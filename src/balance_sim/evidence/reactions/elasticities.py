@@ -11,15 +11,24 @@ are too small then (docs/decisions/0032-reactions.md)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.events.absorbed import (
+    AbsorbedFit,
+    Effects,
+    fit_absorbed,
+    indicator,
+    least_squares,
+    numbered,
+)
 from balance_sim.evidence.reactions.record import Bools, Floats, Ints, Margin
 
-ROUNDS, TOLERANCE = 60, 1e-8
 FURTHEST = 20.0
+"""Logarithms beyond which a fitted number is held."""
 NORMAL_95 = 1.959964
 
 
@@ -69,11 +78,6 @@ class Elasticity:
     rates: Floats
 
     @property
-    def rows(self) -> int:
-        """State-years that tell anything."""
-        return len(self.rates)
-
-    @property
     def error(self) -> Floats:
         """(c,) standard errors, clustered by state."""
         return np.asarray(np.sqrt((self.influence**2).sum(axis=0)))
@@ -101,23 +105,19 @@ def panel_of(
     use = present & covered[:, None] & np.isfinite(margin.values)
     use &= np.isfinite(stacked).all(axis=-1)
     year, state = np.nonzero(use)
-    by_region = _numbered(region[state] * len(years) + year)
+    by_region = numbered(region[state] * len(years) + year)
     outcome = margin.values[use]
-    keep = _informative(outcome, (_numbered(state), by_region), margin.is_count)
+    keep = _informative(outcome, (state, by_region), margin.is_count)
     if not keep.any():
         raise DataError("no state-year is left", "Give a longer period")
     return Panel(
         outcome=outcome[keep],
         columns=stacked[use][keep],
-        groups=(_numbered(state[keep]), _numbered(by_region[keep])),
+        groups=(numbered(state[keep]), numbered(by_region[keep])),
         state=state[keep],
         year=year[keep],
         is_count=margin.is_count,
     )
-
-
-def _numbered(values: Ints) -> Ints:
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def _informative(outcome: Floats, groups: Sequence[Ints], is_count: bool) -> Bools:  # noqa: FBT001
@@ -126,147 +126,72 @@ def _informative(outcome: Floats, groups: Sequence[Ints], is_count: bool) -> Boo
     while True:
         lost = np.zeros(len(outcome), dtype=bool)
         for group in groups:
-            count = np.bincount(group[keep], minlength=group.max() + 1)
-            lost |= (count < 2)[group]
+            lost |= (np.bincount(group, keep) < 2)[group]
             if is_count:
-                total = np.bincount(group[keep], outcome[keep], group.max() + 1)
-                lost |= (total <= 0)[group]
+                lost |= (np.bincount(group, outcome * keep) <= 0)[group]
         if not (lost & keep).any():
             return keep
         keep &= ~lost
 
 
-class Effects:
-    """Takes the effects of two groupings out of columns by weighted least squares: one
-    is solved for, the other follows by its means.
-
-    weights: (N,), > 0."""
-
-    def __init__(self, weights: Floats, groups: tuple[Ints, Ints]) -> None:
-        self.weights, self.groups = weights, groups
-        first, second = groups
-        self.totals = np.bincount(second, weights)
-        shape = first.max() + 1, len(self.totals)
-        self.cross = np.zeros(shape)
-        np.add.at(self.cross, groups, weights)
-        normal = np.diag(np.bincount(first, weights))
-        normal -= (self.cross / self.totals) @ self.cross.T
-        self.inverse = np.linalg.pinv(normal, hermitian=True)
-
-    def residuals(self, columns: Floats) -> Floats:
-        """Return (N, c) columns without the effects."""
-        first, second = self.groups
-        weighted = self.weights[:, None] * columns
-        of_first, of_second = _sums(first, weighted), _sums(second, weighted)
-        means = of_second / self.totals[:, None]
-        solved = self.inverse @ (of_first - self.cross @ means)
-        followed = means - (self.cross.T @ solved) / self.totals[:, None]
-        return np.asarray(columns - solved[first] - followed[second])
+def fit_columns(panel: Panel, columns: Floats) -> AbsorbedFit:
+    """Return the fit of columns, (N, c), beside the effects of a panel. Raises
+    DataError where it does not settle."""
+    outcome, groups = panel.outcome, tuple(map(indicator, panel.groups))
+    if not panel.is_count:
+        return fit_absorbed(columns, groups, partial(_weigh_alike, outcome), outcome)
+    start = np.log((outcome + outcome.mean()) / 2)
+    return fit_absorbed(columns, groups, partial(_weigh_numbers, outcome), start)
 
 
-def _sums(group: Ints, columns: Floats) -> Floats:
-    """Return (groups, c) sums of columns."""
-    sums = np.zeros((group.max() + 1, columns.shape[1]))
-    np.add.at(sums, group, columns)
-    return sums
+def _weigh_alike(outcome: Floats, _: Floats) -> tuple[Floats, Floats, float]:
+    """See `absorbed.Weigh`: least squares."""
+    return outcome, np.ones(len(outcome)), 0.0
+
+
+def _weigh_numbers(outcome: Floats, predictor: Floats) -> tuple[Floats, Floats, float]:
+    """See `absorbed.Weigh`: Poisson numbers, the loss their deviance."""
+    mean = np.exp(np.clip(predictor, -FURTHEST, FURTHEST))
+    ratio = np.where(outcome > 0, outcome, 1.0) / mean
+    deviance = float(2 * (outcome * np.log(ratio) - (outcome - mean)).sum())
+    return predictor + (outcome - mean) / mean, mean, deviance
 
 
 def fit(panel: Panel, states: int) -> Elasticity:
     """Return the elasticities of a panel. states: how many there are in all. Raises
     DataError where the fit does not settle."""
-    found = _poisson(panel) if panel.is_count else _linear(panel)
-    influence = np.zeros((states, len(found.slopes)))
+    whole = fit_columns(panel, panel.columns)
+    influence = np.zeros((states, len(whole.estimate)))
     clusters = np.unique(panel.state)
     scale = np.sqrt((len(clusters) - 1) / len(clusters))
     for state in clusters:
-        without = _slopes_without(panel, found, state)
-        influence[state] = scale * (without - found.slopes)
-    return Elasticity(found.slopes, influence, found.weights)
+        without = _slopes_without(panel, whole, state)
+        influence[state] = scale * (without - whole.estimate)
+    return Elasticity(whole.estimate, influence, whole.effects.weights)
 
 
-def _slopes_without(panel: Panel, found: WithoutEffects, state: int) -> Floats:
+def _slopes_without(panel: Panel, whole: AbsorbedFit, state: int) -> Floats:
     """Return (c,) the slopes without a state, at the weights of the fit with it."""
     keep = panel.state != state
-    first, second = (_numbered(group[keep]) for group in panel.groups)
-    weights = found.weights[keep]
-    both = np.column_stack([found.working, panel.columns])[keep]
-    left = Effects(weights, (first, second)).residuals(both)
-    weighted = left[:, 1:] * weights[:, None]
-    return np.linalg.solve(weighted.T @ left[:, 1:], weighted.T @ left[:, 0])
-
-
-@dataclass(frozen=True)
-class WithoutEffects:
-    """A fit with the effects taken out.
-
-    Attributes
-    ----------
-    slopes : (c,)
-        of the columns
-    columns : (N, c)
-        without the effects
-    residuals, weights : (N,)
-        derivative of the likelihood by the linear predictor, and its negative second
-    working : (N,)
-        outcome of the last least squares
-    """
-
-    slopes: Floats
-    columns: Floats
-    residuals: Floats
-    weights: Floats
-    working: Floats
+    weights = whole.effects.weights[keep]
+    groups = (indicator(numbered(group[keep])) for group in panel.groups)
+    both = np.column_stack([whole.working, panel.columns])[keep]
+    rest = Effects(weights, *groups).residuals(both)
+    return least_squares(rest[:, 1:], rest[:, :1], weights)[:, 0]
 
 
 class NullFit:
     """A margin with its effects alone, to which alarm is added in one step."""
 
     def __init__(self, panel: Panel) -> None:
-        alone = replace(panel, columns=np.zeros((len(panel.outcome), 0)))
         self.panel = panel
-        self.left = _poisson(alone) if panel.is_count else _linear(alone)
+        self.fit = fit_columns(panel, np.zeros((len(panel.outcome), 0)))
 
     def one_step(self, alarm: Floats) -> float:
         """Return the elasticity in an alarm, (T, n), by one step from no elasticity."""
         column = alarm[self.panel.year, self.panel.state][:, None]
-        weights = self.left.weights
-        apart = Effects(weights, self.panel.groups).residuals(column)[:, 0]
-        return float(apart @ self.left.residuals / (apart**2 @ weights))
-
-
-def _linear(panel: Panel) -> WithoutEffects:
-    """Return the fit by least squares."""
-    weights = np.ones(len(panel.outcome))
-    both = np.column_stack([panel.outcome, panel.columns])
-    left = Effects(weights, panel.groups).residuals(both)
-    outcome, columns = left[:, 0], left[:, 1:]
-    slopes = np.linalg.solve(columns.T @ columns, columns.T @ outcome)
-    residuals = outcome - columns @ slopes
-    return WithoutEffects(slopes, columns, residuals, weights, panel.outcome)
-
-
-def _poisson(panel: Panel) -> WithoutEffects:
-    """Return the fit by Poisson pseudo-likelihood. Raises DataError where its maximum
-    is not found."""
-    outcome = panel.outcome
-    mean = (outcome + outcome.mean()) / 2
-    predictor, before = np.log(mean), np.inf
-    for _ in range(ROUNDS):
-        working = predictor + (outcome - mean) / mean
-        both = np.column_stack([working, panel.columns])
-        left = Effects(mean, panel.groups).residuals(both)
-        columns, weighted = left[:, 1:], left[:, 1:] * mean[:, None]
-        slopes = np.linalg.solve(columns.T @ weighted, weighted.T @ left[:, 0])
-        predictor = working - (left[:, 0] - columns @ slopes)
-        mean = np.exp(np.clip(predictor, -FURTHEST, FURTHEST))
-        ratio = np.where(outcome > 0, outcome, 1.0) / mean
-        deviance = float(2 * (outcome * np.log(ratio) - (outcome - mean)).sum())
-        if abs(before - deviance) < TOLERANCE * (1 + abs(deviance)):
-            residuals = outcome - mean
-            working = np.log(mean) + residuals / mean
-            return WithoutEffects(slopes, columns, residuals, mean, working)
-        before = deviance
-    raise DataError("the fit does not settle", "Give a longer period")
+        apart = self.fit.effects.residuals(column)[:, 0]
+        return float(apart @ self.fit.scores / (apart**2 @ self.fit.effects.weights))
 
 
 @dataclass(frozen=True)
@@ -293,14 +218,14 @@ class Pooled:
     q: float
 
 
-def pooled(margins: Sequence[Elasticity], column: int = 0) -> Pooled:
+def pooled(margins: Sequence[Elasticity]) -> Pooled:
     """Return margins under kappa_m ~ N(kappa, tau^2), tau by the moments of DerSimonian
     and Laird 1986, with the covariance of margins through states that are in
     several."""
-    estimates = np.array([margin.estimate[column] for margin in margins])
-    influence = np.stack([margin.influence[:, column] for margin in margins], axis=1)
+    estimates = np.array([margin.estimate[0] for margin in margins])
+    influence = np.stack([margin.influence[:, 0] for margin in margins], axis=1)
     covariance = influence.T @ influence
-    mean, error, q = _common(estimates, covariance)
+    _, _, q = _common(estimates, covariance)
     precision = np.linalg.inv(covariance)
     weight = precision.sum(axis=1)
     scale = np.trace(precision) - (weight @ precision.sum(axis=0)) / weight.sum()
@@ -309,8 +234,8 @@ def pooled(margins: Sequence[Elasticity], column: int = 0) -> Pooled:
     mean, error, _ = _common(estimates, covariance + between)
     shrink = between @ np.linalg.inv(covariance + between)
     drawn = mean + shrink @ (estimates - mean)
-    left = (np.eye(len(estimates)) - shrink).sum(axis=1)
-    variance = np.diag(shrink @ covariance) + left**2 * error**2
+    share = (np.eye(len(estimates)) - shrink).sum(axis=1)
+    variance = np.diag(shrink @ covariance) + share**2 * error**2
     errors = np.sqrt(np.maximum(variance, 0.0))
     return Pooled(mean, error, float(np.sqrt(tau2)), drawn, errors, q)
 

@@ -22,7 +22,7 @@ from balance_sim.evidence.reactions.elasticities import (
     panel_of,
     pooled,
 )
-from balance_sim.evidence.reactions.record import Floats, Margin, ReactionRecord
+from balance_sim.evidence.reactions.record import Floats, ReactionRecord
 
 AGREEMENTS = ("alliances", "defence cooperation", "exercises")
 """Margins whose elasticities are pooled: three kinds of agreement and joint act."""
@@ -38,9 +38,9 @@ class Reaction:
     ----------
     others, everybody : Elasticity
         in alarm at force that others began, and at all force, own acts included
-    leads : tuple of (float, float)
-        estimate and error of alarm to come in one year, two and three, beside that of
-        today: 0 where states do not act before there is a reason
+    led : Elasticity
+        in alarm of today, and in what it rises by in one year, the next and the third:
+        0 where states do not act before there is a reason
     dates_p, targets_p : float
         share of placebos, dates moved and targets exchanged, with an elasticity as
         large; NaN without placebos
@@ -48,7 +48,7 @@ class Reaction:
 
     others: Elasticity
     everybody: Elasticity
-    leads: tuple[tuple[float, float], ...]
+    led: Elasticity
     dates_p: float
     targets_p: float
 
@@ -61,13 +61,16 @@ class Reactions:
     ----------
     margins : mapping of Reaction
         by name
+    pooled_names : sequence of str
+        those of `AGREEMENTS` that are there
     agreements : Pooled
-        those of `AGREEMENTS`, in this order
+        of these
     placebos : int
         of either kind
     """
 
     margins: Mapping[str, Reaction]
+    pooled_names: Sequence[str]
     agreements: Pooled
     placebos: int
 
@@ -76,66 +79,71 @@ def measure_reactions(
     record: ReactionRecord,
     placebos: int = 99,
     seed: int = 0,
-    done: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Reactions:
     """Return the elasticities of a record.
 
-    placebos: sets of moved dates, and of exchanged targets; seed: of these;
-    done: told how many sets are done."""
+    placebos: sets of moved dates, and of exchanged targets; seed: of these; progress:
+    called with how many sets are done."""
     model = AlarmModel(record)
-    others, everybody = model.of_others.by_state, model.of_all.by_state
-    nulls = {
-        name: NullFit(_panel(record, m, [others])) for name, m in record.margins.items()
-    }
-    found = {name: null.one_step(others) for name, null in nulls.items()}
-    as_large = {name: np.zeros(2) for name in nulls}
-    rng = np.random.default_rng(seed)
-    exchanged = targets_exchanged(record.began, record.history, rng)
-    for count in range(placebos):
-        moved = dates_moved(record.began, record.history, rng)
-        for kind, acts in enumerate((moved, next(exchanged))):
-            alarm = model.alarms(acts, both_sides=False, wars=False).by_state
-            for name, null in nulls.items():
-                as_large[name][kind] += null.one_step(alarm) >= found[name]
-        if done is not None:
-            done(count + 1)
+    others, everybody = model.of_others(record.began), model.of_all()
+    rises = [_rise(others, lead) for lead in range(1, LEADS + 1)]
+    shares = _placebo_shares(record, model, placebos, seed, progress)
     margins = {}
-    for name, margin in record.margins.items():
-        shares = (as_large[name] + 1) / (placebos + 1) if placebos else [np.nan, np.nan]
+    for name in record.margins:
         margins[name] = Reaction(
-            others=_fit(record, margin, [others]),
-            everybody=_fit(record, margin, [everybody]),
-            leads=_leads(_fit(record, margin, _led(others))),
-            dates_p=float(shares[0]),
-            targets_p=float(shares[1]),
+            others=_fit(record, name, [others]),
+            everybody=_fit(record, name, [everybody]),
+            led=_fit(record, name, [others, *rises]),
+            dates_p=float(shares[name][0]),
+            targets_p=float(shares[name][1]),
         )
-    of_agreements = [margins[name].others for name in AGREEMENTS if name in margins]
-    return Reactions(margins, pooled(of_agreements), placebos)
+    names = [name for name in AGREEMENTS if name in margins]
+    agreements = pooled([margins[name].others for name in names])
+    return Reactions(margins, names, agreements, placebos)
 
 
-def _panel(record: ReactionRecord, margin: Margin, columns: Sequence[Floats]) -> Panel:
+def _panel(record: ReactionRecord, name: str, columns: Sequence[Floats]) -> Panel:
     """Return the rows of a margin with columns, (T, n) each."""
-    history = record.history
+    history, margin = record.history, record.margins[name]
     return panel_of(margin, columns, history.present, history.years, record.region)
 
 
-def _fit(
-    record: ReactionRecord, margin: Margin, columns: Sequence[Floats]
-) -> Elasticity:
+def _fit(record: ReactionRecord, name: str, columns: Sequence[Floats]) -> Elasticity:
     """Return the elasticities of a margin in columns, (T, n) each."""
-    return fit(_panel(record, margin, columns), len(record.history.iso3))
+    return fit(_panel(record, name, columns), len(record.history.iso3))
 
 
-def _led(alarm: Floats) -> list[Floats]:
-    """Return alarm, and what it rises by in one year, the next and the third."""
-    years = [alarm]
-    for lead in range(1, LEADS + 1):
-        later = np.full_like(alarm, np.nan)
-        later[:-lead] = alarm[lead:]
-        years.append(later)
-    return [alarm, *(years[k] - years[k - 1] for k in range(1, LEADS + 1))]
+def _rise(alarm: Floats, lead: int) -> Floats:
+    """Return (T, n) what alarm rises by in the year that ends so many years later; NaN
+    where the record ends before."""
+    rise = np.full_like(alarm, np.nan)
+    rise[:-lead] = alarm[lead:] - alarm[lead - 1 : -1]
+    return rise
 
 
-def _leads(led: Elasticity) -> tuple[tuple[float, float], ...]:
-    pairs = zip(led.estimate[1:], led.error[1:], strict=True)
-    return tuple((float(estimate), float(error)) for estimate, error in pairs)
+def _placebo_shares(
+    record: ReactionRecord,
+    model: AlarmModel,
+    placebos: int,
+    seed: int,
+    progress: Callable[[int], None],
+) -> dict[str, Floats]:
+    """Return (2,) by margin: shares of moved dates, and of exchanged targets, with an
+    elasticity as large as that of the record, by one step; NaN without placebos."""
+    began, history = record.began, record.history
+    others = model.of_others(began)
+    nulls = {name: NullFit(_panel(record, name, [others])) for name in record.margins}
+    estimates = {name: null.one_step(others) for name, null in nulls.items()}
+    as_large = {name: np.ones(2) for name in nulls}
+    rng = np.random.default_rng(seed)
+    exchanged = targets_exchanged(began, history, rng)
+    for count in range(placebos):
+        moved = dates_moved(began, history, rng)
+        for placebo, acts in enumerate((moved, next(exchanged))):
+            alarm = model.of_others(acts)
+            for name, null in nulls.items():
+                as_large[name][placebo] += null.one_step(alarm) >= estimates[name]
+        progress(count + 1)
+    whole = placebos + 1 if placebos else np.nan
+    return {name: counts / whole for name, counts in as_large.items()}

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
-from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.history import History, load_history
 from balance_sim.evidence.data.series import SOURCES, atop_memberships
-from balance_sim.evidence.data.sources import Source, file_of
+from balance_sim.evidence.data.sources import Source
 from balance_sim.evidence.data.table import Read, ReadReport, Table, years_of
 
 Floats = NDArray[np.float64]
@@ -26,55 +27,39 @@ FORCE = 4
 """Level of hostility of a militarised dispute from which force was used; 5 is war."""
 MEMORY_YEARS = 20
 """Years before the first in which uses of force are remembered."""
-COUNTS = ("defence cooperation", "alliances", "exercises")
-"""Margins that are numbers of agreements or acts; the others are logarithms."""
 
 
 def directed_disputes(table: Table) -> Read:
     """Directed dyad-years of militarised disputes (Gibler, Miller, Little 2016, ISQ
-    60(4)). Frame: actor, target (COW numbers), year, force, onset, began, original."""
+    60(4)). Frame: actor, target (COW numbers), year, force, onset, began."""
     table.drop_blank(actor="no actor", target="no target", year="no year")
-    level = table.integer("level", missing=(-9,)).fillna(0)
     frame = table.kept(
-        actor=table.integer("actor").astype(np.int64),
-        target=table.integer("target").astype(np.int64),
+        actor=table.integer("actor"),
+        target=table.integer("target"),
         year=table.year("year"),
-        force=level >= FORCE,
+        force=table.integer("level", missing=(-9,)).fillna(0) >= FORCE,
         onset=table.flag("onset"),
         began=table.flag("side_a"),
-        original=table.flag("original_a") & table.flag("original_b"),
     )
-    return table.read(frame, years_of(frame["year"]))
+    return table.read(frame, None)
 
 
-def state_series(table: Table) -> Read:
-    """A number a state and year. Frame: cow or iso3, year, value."""
-    name = "cow" if "cow" in table.published else "iso3"
-    state = table.integer("cow") if name == "cow" else table.text["iso3"]
-    frame = table.kept(
-        state=state, year=table.year("year"), value=table.number("value")
-    )
-    return table.read(frame.dropna(), years_of(frame["year"]))
-
-
-def exercise_participants(table: Table) -> Read:
-    """Who took part in which joint exercise. Frame: exercise, iso3."""
-    frame = table.kept(exercise=table.text["exercise"], iso3=table.text["iso3"])
-    return table.read(frame.drop_duplicates(), None)
-
-
-def exercise_years(table: Table) -> Read:
-    """The year in which a joint exercise began. Frame: exercise, year."""
-    start = table.dates("start", loose=True)[0]
-    frame = table.kept(exercise=table.text["exercise"], start=start).dropna()
-    years = frame["start"].dt.year
-    return table.read(frame.assign(year=years), years_of(years))
-
-
-def regions(table: Table) -> Read:
-    """The region of each state. Frame: iso3, region."""
-    frame = table.kept(iso3=table.text["iso3"], region=table.text["region"])
-    return table.read(frame.drop_duplicates("iso3"), None)
+def complete_rows(table: Table, keys: tuple[str, ...] = ()) -> Read:
+    """Rows with the table's columns: `year` and `start` are years, `value` and `cow`
+    numbers, others texts. Rows with a gap are left out, and those with the same keys as
+    one before."""
+    columns: dict[str, pd.Series] = {}
+    for name, cells in table.text.items():
+        if name == "start":
+            columns["year"] = table.dates("start", loose=True)[0].dt.year
+        elif name == "year":
+            columns["year"] = table.year("year")
+        elif name in ("value", "cow"):
+            columns[str(name)] = table.number(str(name))
+        else:
+            columns[str(name)] = cells
+    frame = pd.DataFrame(columns).dropna()
+    return table.read(frame.drop_duplicates(list(keys) or None), None)
 
 
 def alliance_entries(table: Table) -> Read:
@@ -88,49 +73,52 @@ def alliance_entries(table: Table) -> Read:
     return table.read(frame, years_of(frame["year"]))
 
 
-DISPUTES = Source(
-    title="GML directed disputes",
-    columns="actor!=ccode1 target!=ccode2 year! level!=hostlev1 onset!=midonset "
-    "side_a!=sidea1 original_a!=orig1 original_b!=orig2",
-    tidy=directed_disputes,
-    files=("mid_gml_directed_dyad_year.csv", "gml-ddy*.csv"),
-)
-ALLIANCES = Source(
-    title="ATOP members",
-    columns=SOURCES["atop"].columns,
-    tidy=alliance_entries,
-    files=SOURCES["atop"].files,
-)
-EXERCISES = Source(
-    title="joint exercises",
-    columns="exercise!=mmeid start!",
-    tidy=exercise_years,
-    files=("exercises_mme.csv",),
-)
-PARTICIPANTS = Source(
-    title="participants of joint exercises",
-    columns="exercise!=mmeid iso3!",
-    tidy=exercise_participants,
-    files=("exercises_mme_participants.csv",),
-)
-SPENDING = Source(
-    title="SIPRI military expenditure",
-    columns="iso3! year! value!=milex_const2023_usd_m",
-    tidy=state_series,
-    files=("milex_sipri_state_year.csv",),
-)
-PERSONNEL = Source(
-    title="COW NMC military personnel",
-    columns="cow!=ccode year! value!=milper",
-    tidy=state_series,
-    files=SOURCES["capability"].files,
-)
-REGIONS = Source(
-    title="regions of states",
-    columns="iso3! region!=un_region",
-    tidy=regions,
-    files=("states.csv",),
-)
+RECORDS: Mapping[str, Source] = {
+    "disputes": Source(
+        title="GML directed disputes",
+        columns="actor!=ccode1 target!=ccode2 year! level!=hostlev1 onset!=midonset "
+        "side_a!=sidea1",
+        tidy=directed_disputes,
+        files=("mid_gml_directed_dyad_year.csv", "gml-ddy*.csv"),
+    ),
+    "regions": Source(
+        title="regions of states",
+        columns="iso3! region!=un_region",
+        tidy=partial(complete_rows, keys=("iso3",)),
+        files=("states.csv",),
+    ),
+    "alliances": Source(
+        title="ATOP members",
+        columns=SOURCES["atop"].columns,
+        tidy=alliance_entries,
+        files=SOURCES["atop"].files,
+    ),
+    "exercises": Source(
+        title="joint exercises",
+        columns="exercise!=mmeid start!",
+        tidy=complete_rows,
+        files=("exercises_mme.csv",),
+    ),
+    "participants": Source(
+        title="participants of joint exercises",
+        columns="exercise!=mmeid iso3!",
+        tidy=complete_rows,
+        files=("exercises_mme_participants.csv",),
+    ),
+    "spending": Source(
+        title="SIPRI military expenditure",
+        columns="iso3! year! value!=milex_const2023_usd_m",
+        tidy=complete_rows,
+        files=("milex_sipri_state_year.csv",),
+    ),
+    "personnel": Source(
+        title="COW NMC military personnel",
+        columns="cow!=ccode year! value!=milper",
+        tidy=complete_rows,
+        files=SOURCES["capability"].files,
+    ),
+}
+NEEDED = ("disputes", "regions")
 
 
 @dataclass(frozen=True)
@@ -184,104 +172,82 @@ class ReactionRecord:
 def load_reactions(folder: Path, first: int = 1946, last: int = 2003) -> ReactionRecord:
     """Read a folder's record of force and of what states did. Raises DataError where a
     source that is needed is not there."""
-    for source in (DISPUTES, REGIONS):
-        source.require(folder)
+    for name in NEEDED:
+        RECORDS[name].require(folder)
     history = load_history(folder, first, last)
-    states = layers.roster(first, last)
-    disputes, region = DISPUTES.of(folder), REGIONS.of(folder)
-    forces = disputes.frame[disputes.frame["force"]]
-    margins, reads = _margins(folder, states, history)
-    by_code = dict(zip(region.frame["iso3"], region.frame["region"], strict=True))
-    names = [by_code.get(code, "") for code in states.iso3]
+    reads = {name: source.of(folder) for name, source in RECORDS.items()}
+    reports = [read.report for read in reads.values() if not read.report.is_missing]
+    frames = {name: read.frame for name, read in reads.items()}
+    place = _places(history, layers.roster(first, last))
+    force = frames["disputes"][frames["disputes"]["force"]]
+    acts = partial(_acts, place=place, history=history)
+    region = frames["regions"].set_index("iso3")["region"].reindex(history.iso3)
     return ReactionRecord(
         history=history,
-        force=_acts(forces, states, history.years),
-        began=_acts(forces[forces["began"]], states, history.years),
-        onset=_acts(forces[forces["onset"]], states, history.years),
-        margins=margins,
-        region=np.unique(names, return_inverse=True)[1].astype(np.int64),
-        reports=tuple(read.report for read in (disputes, region, *reads)),
+        force=acts(force),
+        began=acts(force[force["began"]]),
+        onset=acts(force[force["onset"]]),
+        margins=_margins(frames, place, history),
+        region=np.unique(region.fillna(""), return_inverse=True)[1].astype(np.int64),
+        reports=tuple(reports),
     )
 
 
-def _acts(frame: pd.DataFrame, states: layers.Roster, years: Ints) -> Floats:
+def _places(history: History, states: layers.Roster) -> pd.Series:
+    """Roster position by COW number and by ISO code."""
+    by_code = pd.Series(np.arange(len(history.iso3)), index=history.iso3)
+    places: pd.Series = pd.concat([states.position, by_code])
+    return places
+
+
+def _acts(frame: pd.DataFrame, place: pd.Series, history: History) -> Floats:
     """(M + T, n, n) 1 where the column acts against the row in a year."""
-    first = int(years[0]) - MEMORY_YEARS
-    acts = np.zeros((len(years) + MEMORY_YEARS, states.size, states.size))
-    rows = frame[frame["year"].between(first, int(years[-1]))]
-    target, actor = (rows[side].map(states.position) for side in ("target", "actor"))
-    is_known = target.notna() & actor.notna() & (target != actor)
-    year = (rows["year"] - first)[is_known].astype(np.int64)
-    acts[year, target[is_known].astype(np.int64), actor[is_known].astype(np.int64)] = 1
+    year = frame["year"] - (int(history.years[0]) - MEMORY_YEARS)
+    size = len(history.years) + MEMORY_YEARS
+    columns = [year, frame["target"].map(place), frame["actor"].map(place)]
+    rows = pd.concat(columns, axis=1).dropna().to_numpy(dtype=np.int64)
+    rows = rows[(rows[:, 0] >= 0) & (rows[:, 0] < size) & (rows[:, 1] != rows[:, 2])]
+    acts = np.zeros((size, len(history.iso3), len(history.iso3)))
+    acts[tuple(rows.T)] = 1
     return acts
 
 
 def _margins(
-    folder: Path, states: layers.Roster, history: History
-) -> tuple[dict[str, Margin], list[Read]]:
+    frames: Mapping[str, pd.DataFrame], place: pd.Series, history: History
+) -> dict[str, Margin]:
     """What states did, by margin, of the sources that are there."""
-    by_iso3 = pd.Series(np.arange(states.size), index=states.iso3)
-    years, margins, reads = history.years, {}, []
-
-    def counted(name: str, frame: pd.DataFrame, covered: tuple[int, int]) -> None:
-        values = _counts(frame, years, states.size)
-        margins[name] = Margin(values, *covered, is_count=True)
-
-    sides = [AGREEMENTS.of(folder).frame.rename(columns={s: "cow"}) for s in COW_SIDES]
-    signed = pd.concat(sides)
-    signed = signed[signed["signed"].notna()].assign(
-        year=lambda rows: rows["signed"].dt.year,
-        place=lambda rows: rows["cow"].map(states.position),
-    )
-    counted("defence cooperation", signed, history.agreement_years)
-    if file_of(folder, ALLIANCES.files):
-        entries = ALLIANCES.of(folder)
-        reads.append(entries)
-        rows = entries.frame.assign(place=entries.frame["cow"].map(states.position))
-        covered = (int(years[0]) + 1, int(years[-1]))
-        counted("alliances", rows, covered)
-        counted("alliances without defence", rows[~rows["military"]], covered)
-    if file_of(folder, EXERCISES.files) and file_of(folder, PARTICIPANTS.files):
-        exercises, participants = EXERCISES.of(folder), PARTICIPANTS.of(folder)
-        reads += [exercises, participants]
-        rows = participants.frame.merge(exercises.frame, on="exercise")
-        rows = rows.assign(place=rows["iso3"].map(by_iso3))
-        began = int(exercises.frame["year"].min()) + 1
-        counted("exercises", rows, (began, int(years[-1])))
-    for name, source in (("spending", SPENDING), ("personnel", PERSONNEL)):
-        if file_of(folder, source.files):
-            series = source.of(folder)
-            reads.append(series)
-            places = by_iso3 if name == "spending" else states.position
-            rows = series.frame[series.frame["value"] > 0]
-            rows = rows.assign(place=rows["state"].map(places))
-            amounts = _amounts(rows, years, states.size)
-            covered = (int(years[0]) + 1, int(years[-1]))
-            margins[name] = Margin(amounts, *covered, is_count=False)
-    return margins, reads
+    first, last = int(history.years[0]), int(history.years[-1])
+    signed = history.agreements.assign(year=history.agreements["signed"].dt.year)
+    entries, exercises = frames["alliances"], frames["exercises"]
+    counted = {
+        "defence cooperation": signed.melt(["year"], ["a", "b"], value_name="place"),
+        "alliances": entries.assign(place=entries["cow"].map(place)),
+    }
+    counted["alliances without defence"] = counted["alliances"][~entries["military"]]
+    joint = frames["participants"].merge(exercises, on="exercise")
+    counted["exercises"] = joint.assign(place=joint["iso3"].map(place))
+    began = dict.fromkeys(counted, first + 1)
+    ended = dict.fromkeys(counted, last)
+    began["defence cooperation"], ended["defence cooperation"] = history.agreement_years
+    began["exercises"] = int(exercises["year"].min()) + 1 if len(exercises) else first
+    margins = {}
+    for name, rows in counted.items():
+        if len(rows):
+            values = np.nan_to_num(_by_year(rows.assign(value=1.0), history, "sum"))
+            margins[name] = Margin(values, began[name], ended[name], is_count=True)
+    for name, code in (("spending", "iso3"), ("personnel", "cow")):
+        rows = frames[name][frames[name]["value"] > 0]
+        if len(rows):
+            placed = rows.assign(place=rows[code].map(place))
+            amounts = _by_year(placed, history, "last")
+            margins[name] = Margin(np.log(amounts), first + 1, last, is_count=False)
+    return margins
 
 
-COW_SIDES = ("cow_a", "cow_b")
-
-
-def _within(frame: pd.DataFrame, years: Ints) -> tuple[pd.DataFrame, Ints, Ints]:
-    """Rows of the years whose state is on the roster, with their year and place."""
-    rows = frame[frame["place"].notna() & frame["year"].between(years[0], years[-1])]
-    year = (rows["year"] - years[0]).to_numpy(dtype=np.int64)
-    return rows, year, rows["place"].to_numpy(dtype=np.int64)
-
-
-def _counts(frame: pd.DataFrame, years: Ints, states: int) -> Floats:
-    """(T, n) number of rows a year and state."""
-    values = np.zeros((len(years), states))
-    _, year, place = _within(frame, years)
-    np.add.at(values, (year, place), 1.0)
-    return values
-
-
-def _amounts(frame: pd.DataFrame, years: Ints, states: int) -> Floats:
-    """(T, n) logarithm of a value by year and state; NaN where there is none."""
-    values = np.full((len(years), states), np.nan)
-    rows, year, place = _within(frame, years)
-    values[year, place] = np.log(rows["value"].to_numpy(dtype=np.float64))
-    return values
+def _by_year(
+    rows: pd.DataFrame, history: History, aggregate: Literal["sum", "last"]
+) -> Floats:
+    """(T, n) sums, or last, of `value` by `year` and `place`; NaN without rows."""
+    table = rows.pivot_table("value", "year", "place", aggregate)
+    laid_out = table.reindex(index=history.years, columns=range(len(history.iso3)))
+    return laid_out.to_numpy(dtype=np.float64)

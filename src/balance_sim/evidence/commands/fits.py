@@ -1,0 +1,126 @@
+"""The fits of `balance-sim evidence fit`. Each reads a folder of data and returns what
+its file holds, the head of the file, and lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from balance_sim.cli import options
+from balance_sim.cli.progress import Steps
+from balance_sim.show.wording import wrapped
+
+FIRST_YEAR = 1985
+REACTION_YEARS = 1946, 2003
+"""First and last year that the sources of reactions share."""
+FORECAST_FROM = 13
+"""Years at the end of the period that a fit of hostility forecasts."""
+PLACEBOS = {"events": 999, "reactions": 99}
+"""Permutations, unless `--permutations` is given."""
+
+Fitted = tuple[dict[str, Any], str, Iterator[str]]
+
+
+def fit_agreements(data: Path, given: Mapping[str, Any]) -> Fitted:
+    """Weights of willingness by maximum likelihood. given: the command's options."""
+    from balance_sim.evidence.data.errors import DataError
+    from balance_sim.evidence.data.history import agreements_end, load_history
+    from balance_sim.evidence.estimation import choices, fitting, parameter_files
+    from balance_sim.evidence.estimation.lines import fit_lines
+
+    first = FIRST_YEAR if given["first"] is None else given["first"]
+    last = agreements_end(data) if given["last"] is None else given["last"]
+    with Steps(("reading", "terms", "weights")) as steps:
+        history = load_history(data, first, last)
+        steps.begin("terms")
+        names = given["terms"] and [name.strip() for name in given["terms"].split(",")]
+        terms, notes = choices.fitted_terms(history, names)
+        record = choices.choices(history, terms).with_signed_kinds()
+        if not record.kinds:
+            message = "no agreement was signed in these years"
+            raise DataError(message, "Give a longer period", path=data)
+        steps.begin("weights")
+        record = choices.within_and_between(record)
+        result = fitting.fit(record, levels=True, cluster=True, signs=True)
+    written = parameter_files.fitted_record(result, history, _made_by())
+    note_lines = (line for note in notes for line in wrapped(f"note: {note}"))
+    lines = chain(fit_lines(result), note_lines)
+    return written, parameter_files.FITTED_HEAD, lines
+
+
+def fit_events(data: Path, given: Mapping[str, Any]) -> Fitted:
+    """Multipliers of the weights of events. given: the command's options."""
+    from balance_sim.evidence.events.lines import event_lines
+    from balance_sim.evidence.events.load import load_events
+    from balance_sim.evidence.events.measurement import measure
+    from balance_sim.evidence.events.report import HEAD, events_record
+
+    permutations = _permutations(given, "events")
+    with Steps(("reading", "estimates")) as steps:
+        loaded = load_events(data, given["first"], given["last"])
+        steps.begin("estimates")
+        progress = partial(steps.counter("permutations"), wanted=permutations)
+        weights = measure(loaded.study, permutations, given["seed"], progress)
+    record = events_record(loaded, weights, _made_by())
+    return record, HEAD, event_lines(loaded, weights)
+
+
+def fit_reactions(data: Path, given: Mapping[str, Any]) -> Fitted:
+    """Elasticities of what states did in alarm. given: the command's options."""
+    from balance_sim.evidence.reactions import report
+    from balance_sim.evidence.reactions.measure import measure_reactions
+    from balance_sim.evidence.reactions.record import load_reactions
+
+    placebos = _permutations(given, "reactions")
+    with Steps(("reading", "reactions")) as steps:
+        record = load_reactions(data, *_reaction_years(given))
+        steps.begin("reactions")
+        progress = partial(steps.counter("placebos"), wanted=placebos)
+        reactions = measure_reactions(record, placebos, given["seed"], progress)
+    document = report.reactions_record(record, reactions, _made_by())
+    lines = report.reaction_lines(record, reactions)
+    return document, report.REACTIONS_HEAD, lines
+
+
+def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
+    """A logit of uses of force, with its forecast of later years. given: the command's
+    options."""
+    from balance_sim.evidence.reactions import hostility, report
+    from balance_sim.evidence.reactions.record import load_reactions
+
+    years = _reaction_years(given)
+    past = years[1] - FORECAST_FROM
+    with Steps(("reading", "hostility")) as steps:
+        record = load_reactions(data, *years)
+        steps.begin("hostility")
+        rows = hostility.hostility_rows(record)
+        fit = hostility.fit_hostility(rows)
+        later = hostility.out_of_time(rows, past)
+        in_use = hostility.model_calibration(record, past + 1)
+    document = report.hostility_record(record, fit, later, in_use, _made_by())
+    lines = report.hostility_lines(fit, later, in_use, past)
+    return document, report.HOSTILITY_HEAD, lines
+
+
+def _made_by() -> dict[str, str]:
+    """Command and version, as files name them."""
+    from balance_sim.study.machine import version
+
+    return {"command": options.command_line(), "version": version()}
+
+
+def _permutations(given: Mapping[str, Any], form: str) -> int:
+    wanted = given["permutations"]
+    return PLACEBOS[form] if wanted is None else int(wanted)
+
+
+def _reaction_years(given: Mapping[str, Any]) -> tuple[int, int]:
+    """First and last year: those given, else all that the sources share."""
+    first, last = REACTION_YEARS
+    return (
+        first if given["first"] is None else given["first"],
+        last if given["last"] is None else given["last"],
+    )
