@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from balance_sim.app.explorer import document, of_sweep
 from balance_sim.effects.compare import open_side, parse_side
@@ -98,13 +97,6 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         np.testing.assert_array_equal(drawn[names].to_numpy(float), row[names].to_numpy(float))
         assert np.isnan(drawn[f"{name}_lo"])  # eight samples are too few
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
-
-
-def test_of_many_factors_those_that_matter_have_a_panel() -> None:
-    """Fourteen factors of two values; the excess changes by k along the k-th: the first two are left out."""
-    rows = [(f"p.f{k:02}", float(end), float(k * end)) for k in range(14) for end in (0, 1)]
-    spreads = factor_spreads(pd.DataFrame(rows, columns=["factor", "value", "effect"]))
-    assert list(spreads.index[:12]) == [f"p.f{k:02}" for k in range(13, 1, -1)]
 
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:

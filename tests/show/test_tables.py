@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
-from balance_sim.show.headline import agreement_rows, by_size, clear, effect_table
+from balance_sim.show.headline import by_size, clear
 from balance_sim.stats.scores import exact_share
 from studies import SCENARIO, four_runs, study
 
@@ -80,17 +80,6 @@ def test_every_pair_is_in_the_table_once_in_the_fixed_order() -> None:
     nobody = rows[frozenset(("CHN", "RUS"))]
     assert [nobody[name] for name in ("mean", "effect", "lo", "hi")] == [0.0] * 4
     assert not table["clear"].any()  # one run of four tells nothing
-
-
-def test_directions_arm_by_arm() -> None:
-    table = effect_table(four_runs(), ["accords_counter_365", "accords_all_365"])
-    assert table["arm"].tolist() == ["without", "with", "half"] * 2
-    row = table[(table["arm"] == "with") & (table["outcome"] == "accords_all_365")].iloc[0]
-    assert (row["level"], row["control_level"], row["effect"]) == (1.5, 1.0, 0.5)
-    assert table.loc[table["arm"] == "without", "effect"].isna().all()
-    rows = agreement_rows(four_runs())
-    assert [row[0] for row in rows[::3]] == ["counter-balancing", "with a participant", "other", "all"]
-    assert rows[0][3] == "control"
 
 
 def test_dyads_are_in_the_order_of_their_effects() -> None:

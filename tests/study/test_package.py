@@ -151,23 +151,6 @@ def test_markup_of_a_scenario_does_nothing(place: Path, tmp_path: Path) -> None:
     assert not re.search(r"(?<!\\)<(script|img)|(?<!\\)\[x|^# b", text, re.MULTILINE)
 
 
-def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
-    code, said = call("package", tmp_path)
-    assert code == 2 and "holds no results" in said
-    code, said = call("package", place / "run", "--out", place / "run.zip")
-    assert code == 2 and "is there already" in said
-    for name in ("unfinished", "damaged"):
-        shutil.copytree(place / "run", tmp_path / name)
-    (tmp_path / "unfinished" / "summary.json").unlink()
-    code, said = call("package", tmp_path / "unfinished")
-    assert code == 2 and "is not finished" in said
-    shard = Store(tmp_path / "damaged").shards()[0].path("runs")
-    shard.write_bytes(shard.read_bytes()[:-1])
-    code, said = call("package", tmp_path / "damaged")
-    assert code == 6 and shard.name in said
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["damaged", "unfinished"]
-
-
 # --- another machine, another result ----------------------------------------------------------------
 
 

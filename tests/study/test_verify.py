@@ -247,17 +247,6 @@ def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     write_manifest(folder, plain)
 
 
-def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
-    copy = tmp_path / "run"
-    shutil.copytree(sound["run"], copy)
-    (copy / "runs" / ".x.partial").write_bytes(b"half")
-    (copy / "runs" / "notes.txt").write_text("mine")
-    (copy / "summary.json").unlink()
-    code, said = call(copy)
-    assert code == 0, said
-    assert "not finished" in said
-
-
 def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) -> None:
     """A folder from somebody else cannot bring code in: `--model` is the only door."""
     (tmp_path / "brought.py").write_text(
