@@ -162,7 +162,7 @@ def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
     name = str(preset.value or preset.text) if preset else DEFAULT_PRESET
     if name == DEFAULT_PRESET or name not in presets():
         return weights
-    named = presets()[name].weights
+    named = presets()[name]["weights"]
     return {term: node for term, node in weights.items() if term not in named}
 
 

@@ -123,21 +123,18 @@ def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
-    of_tree, arms = Diagnostics(), tree.below("arms").fields
-    written, incomplete = read_draft(tree, stem(sources.path.name), of_tree)
+    written, incomplete = read_draft(tree, stem(sources.path.name), problems)
     places = Places(tree)
-    problems += of_tree
-    if errors_in(of_tree) or incomplete:
+    if errors_in(problems):
         rules = [rule for rule in RULES if rule.reads.isdisjoint(incomplete)]
         problems += [places.problem(finding) for finding in findings_in(written, rules)]
         return None
     stale(written, tree, sources, problems)
+    arms = tree.below("arms").fields
     scenario = _checked(written, places, problems, arms=arms)
-    if scenario is None:
-        return None
+    if scenario is None or not changes:
+        return scenario and scenario.counted_as(scenario)
     scenario = scenario.counted_as(scenario)
-    if not changes:
-        return scenario
     changed, of_changes = with_changes(scenario, changes, places)
     problems += of_changes
     return changed

@@ -710,12 +710,11 @@ class Theory(Strict):
         """With every weight that a file does not give from its preset."""
         if not (isinstance(values, dict) and isinstance(info.context, Names)):
             return values
-        chosen = presets().get(str(values.get("preset", DEFAULT_PRESET)))
-        weights = values.get("weights", {})
-        if isinstance(weights, dict) and chosen is not None:
-            weights = {**weights_under(chosen.name), **weights}
-        of_preset = chosen.beside_weights if chosen is not None else {}
-        return {**of_preset, **values, "weights": weights}
+        name = str(values.get("preset", DEFAULT_PRESET))
+        chosen, weights = presets().get(name, {}), values.get("weights", {})
+        if isinstance(weights, dict) and chosen:
+            weights = {**weights_under(name), **weights}
+        return {**chosen, **values, "weights": weights}
 
 
 class Calibration(Strict):
