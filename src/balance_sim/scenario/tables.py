@@ -24,7 +24,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.files import ReadFile, Sources
-from balance_sim.scenario.layout import SECTIONS, cell_type
+from balance_sim.scenario.layout import LIMITS, MOST_ROWS, SECTIONS, cell_type
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, iso_date, plain_scalar
 from balance_sim.scenario.validation import unknown_key
 
@@ -159,7 +159,7 @@ def _rows(
     columns = _columns(header, section, mark)
     rows: list[Node] = []
     for mark, cells in records:
-        if len(rows) >= SECTIONS[section].LIMIT:
+        if len(rows) >= LIMITS.get(section, MOST_ROWS):
             raise refused(mark, section, "E022", f"more than {len(rows):,} rows")
         rows.append(Node(REFUSED, mark))
         if len(cells) == len(columns):
