@@ -41,7 +41,7 @@ WRONG = [
     ("[no_summit, summit]", "[no_summit, sumit]", 7, "E107"),
     ("runs: 10", "rums: 10\nruns: 10", 8, "E101"),
     ("runs: 10", "runs: 10\nset: {parameters.beta2: 3}", 9, "E101"),
-    ("runs: 10", "runs: 10\ntheory: nul", 9, "E211"),
+    ("runs: 10", "runs: 10\nset: {theory.preset: nul}", 9, "E211"),
     ("scenario: small.yaml\n", "", 1, "E103"),
     ("small.yaml", "smal.yaml", 2, "E001"),
     ("small.yaml", "https://x.org/a", 2, "E501"),
