@@ -162,8 +162,10 @@ def _interval(quantiles: Mapping[str, Any] | None) -> str:
     return f"{_number(quantiles['low'])} to {_number(quantiles['high'])}"
 
 
-def _number(value: float) -> str:
-    """Return two significant digits."""
+def _number(value: float | None) -> str:
+    """Return two significant digits; nothing of what is not known."""
+    if value is None:
+        return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 

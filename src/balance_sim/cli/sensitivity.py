@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from balance_sim.effects.sensitivity import Sensitivity
 
-METHODS = {"sobol": ("total", "first"), "morris": ("mu_star", "sigma")}
-"""By design the index by which factors are ordered, and the other one."""
 MOST_FACTORS = 8
 MOST_OUTCOMES = 3
 BOOTSTRAP = 1000
@@ -112,7 +110,7 @@ def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[
         yield "No outcome has a mean in every replication: there is nothing to tell."
         return
     quantity = "effect" if "effect" in set(split["of"]) else "mean"
-    points, runs = int(split["points"].max()), int(split["runs"].max())
+    points, runs = int(result.convergence["points"].max()), int(split["runs"].max())
     design = result.method or "points of a list"
     yield f"design: {design}; {points:,} points, {runs:,} replications each"
     split, indices = (
@@ -151,6 +149,8 @@ def _title(quantity: str, arm: str, outcome: str) -> str:
 
 def _index_lines(rows: pd.DataFrame, method: str) -> Iterator[str]:
     """Yield the factors of the largest indices on one quantity."""
+    from balance_sim.show.figures.sweeps import METHODS
+
     names = METHODS[method]
     places = 3 if method == "sobol" else digits(*rows[names[0]])
     largest = rows.sort_values(names[0], ascending=False, kind="stable")

@@ -78,7 +78,8 @@ def factors_title(table: pd.DataFrame) -> str:
     """Return at how many points the effect can be detected, and the factor along whose
     values its means lie furthest apart."""
     points = table.drop_duplicates("point")
-    words = detected(points, "points", "point")
+    names = points["point"].map("point {}".format)
+    words = detected(points.assign(name=names), "points", "name")
     spreads = factor_spreads(table)
     if len(spreads) < 2:
         return words
