@@ -167,15 +167,10 @@ class Prospects:
     def log_gain(self) -> Floats:
         """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support
         that alter brings now."""
-        if self.kinds_each > 1:
-            dyads, repeats = self.dyads, self.kinds_each
-            backing = np.repeat(dyads.backing, repeats)
-            support = np.repeat(dyads.support, repeats)
-            insecurity = np.repeat(dyads.insecurity, repeats)
-            balance = np.repeat(dyads.balance, repeats)
-        else:
-            backing, support = self.backing, self.support
-            insecurity, balance = self.insecurity, self.balance
+        dyads = self.dyads if self.kinds_each > 1 else self
+        by_dyad = dyads.backing, dyads.support, dyads.insecurity, dyads.balance
+        columns = [np.repeat(values, self.kinds_each) for values in by_dyad]
+        backing, support, insecurity, balance = columns
         depth, floor = self.world.ladder.depth[self.kind], self.world.rules.gain_floor
         added = np.maximum(depth - backing, 0.0) * support
         return np.log(threat.marginal_gain(insecurity, balance, added) + floor)
