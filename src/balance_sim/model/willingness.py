@@ -209,7 +209,8 @@ def _popularity(x: Extremes) -> Bounds:
 def popularity(p: Prospects) -> Floats:
     """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013,
     2018."""
-    return p.state.log_partners.take(p.other) - p.view.partners_log_mean[p.run]
+    logs = p.state.log_partners
+    return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
 def _closure(x: Extremes) -> Bounds:
