@@ -209,8 +209,9 @@ def _popularity(x: Extremes) -> Bounds:
 def popularity(p: Prospects) -> Floats:
     """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013,
     2018."""
-    logs = p.state.log_partners
-    return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
+    log_partners = p.state.log_partners
+    mean = log_partners.mean(axis=-1)[p.run]
+    return np.asarray(log_partners.take(p.other) - mean)
 
 
 def _closure(x: Extremes) -> Bounds:
