@@ -26,7 +26,7 @@ from balance_sim.archive.reproduce import PAPERS, read_archive
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
-from balance_sim.scenario import load_scenario, new_scenario, scenario_files
+from balance_sim.scenario import load_scenario, scenario_files
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import StudyError
 from balance_sim.scenario.experiment import experiment_files, load_experiment
@@ -40,6 +40,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from .conftest import small_text
 from .forged import forge
 
 EXPERIMENT = """schema: 1
@@ -63,8 +64,7 @@ def call(*words: object) -> tuple[int, str]:
 def place(tmp_path_factory) -> Path:
     """A folder with a run of 40, a sweep of three points, and their archives."""
     place = tmp_path_factory.mktemp("place")
-    text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
-    (place / "small.yaml").write_text(text, encoding="utf-8")
+    (place / "small.yaml").write_text(small_text(), encoding="utf-8")
     (place / "exp.yaml").write_text(EXPERIMENT)
     path = place / "small.yaml"
     words = f"balance-sim run {path} --out {place}/run --workers 7 --set parameters.beta=0.35 --seed 4"
