@@ -56,10 +56,10 @@ NOT_TESTED = {
 
 def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Range of every guessed parameter that the scenario has, by key path."""
-    preset = presets().get(scenario.theory.preset)
+    preset = presets()[scenario.theory.preset]["weights"]
     named = {
         f"theory.weights.{term}"
-        for term in (*(preset.weights if preset else ()), *switches())
+        for term in (*preset, *switches())
     }
     out = {}
     for row in parameter_table():

@@ -240,7 +240,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "log_size(p.world)[p.alter]", "log_size(p.world)[p.ego]"),
     ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),
     ("model", "model/willingness.py", "ego's partners for alter's",
-     "p.state.log_partners.take(p.other) - p", "p.state.log_partners.take(p.row) - p"),
+     "log_partners.take(p.other) - mean", "log_partners.take(p.row) - mean"),
     ("model", "model/willingness.py", "the sign of hostility", "return -p.hostility", "return p.hostility"),
     ("model", "model/world.py", "trade of the partner for the state's",
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),

@@ -32,7 +32,6 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     "run": {
         "results/what_if": [
             "run experiments/smoke/what_if.yaml --set plugins=[article] --runs 300 --no-figures --workers 1 --out results/what_if",
-            "explain results/what_if --attribution --workers 1",
         ],
         "results/tripartite": [
             "run tripartite_1940 --set plugins=[article] --runs 100 --no-figures --workers 1 --out results/tripartite",
@@ -154,13 +153,15 @@ def draw_all() -> dict[str, list[Drawn]]:
                 for command in commands:
                     give(command)
                 study = open_study(results.split())
-                for name, spec in figures.fitting(study).items():
+                specs = figures.figures_of(study)
+                for name, table in figures.fitting(study).items():
+                    spec = specs[name]
                     if (
                         OF_A_CASE.get(name, results) != results
                         or left.pop(name, None) is None
                     ):
                         continue
-                    figure = spec.draw(study)
+                    figure = spec.draw(study, table)
                     Path("pictures", f"{kind}-{name}.png").write_bytes(
                         figure_bytes(figure, "png")
                     )

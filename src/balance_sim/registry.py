@@ -13,8 +13,8 @@ check : by type of file (`scenario.validation.FILE_KINDS`), what `balance-sim ch
 schema : by type of file, a function that returns its JSON Schema
 arm : by type of study, `(folder) -> arm that is explained unless another is named`
 study_type : a `StudyType` of `show.study_types`, of which figures and reports are made
-run_figures : figures of a run by name
-doubt : from a run to a `Doubt`, how sure its effect is, or None
+run_figures : by name, a figure of a run
+doubt : from a run to sentences on how sure its effect is
 section : from a run to a `Section` of its report, or None
 uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
     `estimate`; what is printed of it: `sentences`
@@ -73,7 +73,9 @@ ROOMS = (
                 "score": "evidence.forecast.page:SCORES",
                 "gof": "evidence.goodness.page:GOODNESS_OF_FIT",
             },
-            "run_figures": {"posterior": "evidence.posterior.figures:FIGURES"},
+            "run_figures": {
+                "uncertainty": "evidence.posterior.figures:draw_uncertainty"
+            },
             "doubt": {"posterior": "evidence.posterior.lines:doubt"},
             "evidence": {
                 "calibrate": "evidence.commands.calibrate:calibrate",

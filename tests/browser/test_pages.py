@@ -37,10 +37,11 @@ def test_every_figure_of_the_report_shows(opener: Opener, report: Path, width: i
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 @pytest.mark.parametrize("which", ["report", "explorer"])
-def test_no_serious_hurdle(
+def test_it_fits_and_has_no_serious_hurdle(
     opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
 ) -> None:
     opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert hurdles(opened.page, axe) == []
 
 
@@ -60,15 +61,6 @@ def test_reports_of_comparisons_hindcasts_and_games(
     assert hurdles(opened.page, axe) == []
     assert opened.requests == []
     assert opened.complaints == []
-
-
-@pytest.mark.parametrize("which", ["report", "explorer"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_is_never_wider_than_the_window(
-    opener: Opener, request: pytest.FixtureRequest, which: str, width: int
-) -> None:
-    page = opener(request.getfixturevalue(which), width=width).page
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_report_needs_no_script(opener: Opener, report: Path) -> None:

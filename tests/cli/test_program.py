@@ -42,17 +42,6 @@ def bad(tmp_path: Path) -> Path:
     return path
 
 
-def test_check_of_a_bad_plan(tmp_path):
-    path = tmp_path / "plan.yaml"
-    for text, said in (("cases: [{scenario: no.yaml}]\nresponses: r.csv\n", "E001"), ("cases: [\n", "E010"),
-                       ("cases: []\n", "at least 1 needed"), ("until: x\n", "error[E201] until")):  # fmt: skip
-        path.write_text(text)
-        code, out, err = invoke("check", str(path))
-        assert (code, out) == (4, "") and said in err, err
-        code, out, _ = invoke("check", "--json", str(path))
-        assert code == 4 and json.loads(out)["ok"] is False
-
-
 def test_check_as_json(bad):
     code, out, err = invoke("check", str(bad), "--json")
     assert (code, err) == (4, "")
@@ -66,15 +55,6 @@ def test_check_as_json(bad):
     answer = json.loads(out)
     assert (code, answer["ok"], answer["errors"], answer["scenario"]["name"]) == (0, True, [], "summit")
     assert len(answer["scenario"]["sha256"]) == 64
-
-
-def test_check_with_changes(bad):
-    assert invoke("check", str(SUMMIT), "--set", "parameters.beta=0.5")[0] == 0
-    assert invoke("check", str(bad), "--set", "parameters.beta=0.5")[0] == 4  # the file has to hold by itself
-    code, _, err = invoke("check", str(SUMMIT), "--set", "parameters.beta=abc")
-    assert code == 4 and "--set[0]:1:17: error[E201] parameters.beta" in err
-    assert invoke("check", str(SUMMIT), "--theory", "nul")[0] == 4
-    assert invoke("check", str(SUMMIT), "--theory", "null")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -193,17 +173,6 @@ def test_the_old_spelling_of_a_command_answers_with_the_new_one(name):
     code, _, err = invoke(name, "x")
     assert code == 2
     assert f"balance-sim evidence {name}" in err or name == "case"
-
-
-def test_every_command_has_help_of_one_line():
-    evidence = main.get_command(click.Context(main), "evidence")
-    assert isinstance(evidence, click.Group)
-    for group in (main, evidence):
-        context = click.Context(group)
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            assert isinstance(command, click.Command)
-            assert command.get_short_help_str(120).endswith(".")
 
 
 # --- in a process of its own ------------------------------------------------------------------------

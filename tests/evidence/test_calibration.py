@@ -13,7 +13,6 @@ from balance_sim.evidence.estimation.calibration import (
     JointLikelihood,
     calibrate,
     classes_of,
-    forecast,
     level_variance,
     mixing_variance,
     prior_of,
@@ -171,22 +170,6 @@ def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
         )
         change = (joint.derivatives(up)[1] - joint.derivatives(down)[1]) / (2 * step)
         np.testing.assert_allclose(-change, curve[place], rtol=1e-3, atol=1e-3)
-
-
-def test_a_state_that_signs_declarations_alone_is_ready_for_those_alone(beijing: Scenario) -> None:
-    """Invented: every dyad of the first state signs a declaration in every year of ten, and it nothing else."""
-    record, prior = own_record(beijing, 10), prior_of(beijing, fitted_distribution())
-    c = record.choices
-    counts = record.counts.copy()
-    mine = c.a == 0
-    counts[mine] = 0.0
-    counts[mine, c.kinds.index("political_declaration")] = 1.0
-    changed = replace(record, counts=counts, choices=replace(c, signed=(counts > 0).astype(float)))
-    found = calibrate(changed, prior)
-    security, declarations = found.propensity[:, 0]
-    assert declarations > 2.0 and security < 0.0
-    p = forecast(found, changed.within(2024, 2024).choices)
-    assert p[c.a[: len(p)] == 0].mean() > 3 * p[c.a[: len(p)] != 0].mean()
 
 
 def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:

@@ -26,14 +26,3 @@ def test_what_ends_early_goes_on_as_it_was_last(invented) -> None:
     assert carried.notes == (
         "strategic rivalries ends in 1992 (tss.csv): what it says last stands for the years to 1995",
     )
-
-
-def test_a_layer_without_a_source_or_a_first_year_stays_missing(invented) -> None:
-    whole = invented(12, 6)
-    early = whole.ideal.copy()
-    early[:2] = np.nan
-    cut = replace(whole, rivalry=np.full_like(whole.rivalry, np.nan), ideal=early)
-    carried = last_carried_forward(cut)
-    assert np.isnan(carried.rivalry).all()
-    np.testing.assert_array_equal(carried.ideal, early)
-    assert carried.notes == ()

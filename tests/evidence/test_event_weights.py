@@ -10,10 +10,8 @@ import pandas as pd
 import pytest
 from balance_sim.evidence.events.absorbed import (
     Effects,
-    EventPanel,
     clustered,
     fit_shares,
-    informative,
     one_step,
 )
 from balance_sim.evidence.events.exposure import act_sets, aimed, aims, remaining, shown, year_edges
@@ -83,18 +81,6 @@ def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:
     assert clustered(panel, scores) == pytest.approx(expected)
 
 
-def test_a_group_without_conflict_says_nothing() -> None:
-    panel = EventPanel(
-        np.array([0.0, 0, 1, 2, 1, 3]),
-        np.full(6, 4.0),
-        np.array([0, 0, 0, 0, 2, 2]),
-        np.array([1, 1, 2, 2, 1, 1]),
-        np.array([0, 1, 0, 1, 0, 1]),
-        3,
-    )
-    assert informative(panel).tolist()[:2] == [False, False]
-
-
 def test_one_step_agrees_with_the_fit() -> None:
     """Near no effect the score's z is the Wald z."""
     study = informative_study(invented_study(5, {}, states=20, years=6))
@@ -154,20 +140,6 @@ def test_acts_to_come_and_acts_long_past() -> None:
     assert acts.series(edges, half, "lead")[0, 0] == pytest.approx(
         acts.series(edges, half)[0, 2], rel=0.05
     )  # a mirror image
-
-
-def test_permutations_keep_what_they_should() -> None:
-    study = small()
-    rng = np.random.default_rng(4)
-    moved = study.acts.shifted(rng, *study.window)
-    assert (moved.act_set == study.acts.act_set).all()
-    assert moved.date.min() >= study.window[0]
-    assert moved.date.max() < study.window[1]
-    assert not np.allclose(moved.date, study.acts.date)
-    other = study.acts.relabelled(rng)
-    assert (other.date == study.acts.date).all()
-    assert sorted(other.principals.sum(axis=0)) == sorted(study.acts.principals.sum(axis=0))
-    assert (other.principals.sum(axis=1) == study.acts.principals.sum(axis=1)).all()
 
 
 def estimate(**given: float) -> EventEstimate:

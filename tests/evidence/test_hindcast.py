@@ -17,7 +17,6 @@ from balance_sim.cli import main
 from balance_sim.evidence.commands.gof import own_folder
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.choices import choices
 from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.evidence.forecast.forward import simulate_forward
@@ -114,17 +113,6 @@ def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[st
 
 def test_the_same_fit_left_as_it_was_stands_beside_it(found: dict[str, Any]) -> None:
     assert found["about"]["one_year_ahead_as_fitted"]["log_skill"] != found["one_year_ahead"]["model"]["log_skill"]
-
-
-def test_the_past_as_a_scenario(made: History) -> None:
-    """Accords signed before the day are there, later ones are not; pacts are legs in force and old."""
-    scenario = scenario_at(made, 1995)
-    ours = [agreement for agreement in scenario.agreements if not agreement.multilateral]
-    before = made.agreements["signed"] < pd.Timestamp("1995-01-01")
-    assert len(ours) == int(before.sum())
-    legs = [agreement for agreement in scenario.agreements if agreement.multilateral]
-    assert len(legs) == int((np.triu(made.alliance_depth[5], 1) > 0).sum())
-    assert {agreement.kind for agreement in legs} == {"defence_pact"}
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, load_history
-from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import base_rate
 from refusals import refused
@@ -52,14 +50,6 @@ def test_gaps_are_carried_for_five_years_and_no_more() -> None:
     long = load_history(DATA, 1998, 2000)
     (usa,) = place(long, "USA")
     assert np.isnan(long.ideal[:, usa]).tolist() == [False, False, True]
-
-
-def test_distances_take_the_spell_of_the_year_and_capitals_where_there_is_none(history: History) -> None:
-    usa, russia, serbia, antigua = place(history, "USA", "RUS", "SRB", "ATG")
-    assert history.distance[0, usa, russia] == 80.0
-    assert history.distance[2:, usa, serbia].tolist() == [5913.0, 6285.3]
-    assert np.isfinite(history.distance[0, usa, antigua])
-    assert np.array_equal(history.distance, history.distance.transpose(0, 2, 1), equal_nan=True)
 
 
 def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> None:
@@ -140,10 +130,3 @@ def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -
     assert list(after["accord_id"]) == [f"outcome-{first['accord_id']}"]
     with pytest.raises(DataError, match="no agreement signed after 2005"):
         load_history(DATA, 1990, 1995, outcomes=(path, 2005))
-
-
-def test_a_year_before_the_first_capability_is_refused(history: History) -> None:
-    """It would have no share of capability, and the model no number."""
-    unknown = replace(history, capability=np.full_like(history.capability, np.nan))
-    with pytest.raises(DataError, match="no state's capability is known"):
-        scenario_at(unknown, int(history.years[0]))

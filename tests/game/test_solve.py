@@ -26,7 +26,6 @@ from balance_sim.games.solve import (
 from balance_sim.games.study import GameStudy, play
 from balance_sim.games.tables import strategies_table
 from balance_sim.scenario.defaults import presets
-from balance_sim.study.status import status_of
 from click.testing import CliRunner
 
 from .conftest import ROOT
@@ -146,19 +145,6 @@ def test_the_command_keeps_what_it_found(tmp_path: Path) -> None:
     assert open_played(tmp_path / "g").solution["draws"] is None  # what the replications alone give
     none = json.loads(runner.invoke(main, [*command, "--draws", "0", "--json"], catch_exceptions=False).stdout)
     assert none["draws"] is None and none["profiles"][0]["payoffs"]["arden"]["draws"] is None
-
-
-def test_what_was_interrupted_names_the_command_that_goes_on(tmp_path: Path) -> None:
-    words = ["game", str(DILEMMA), "--runs", "6", "--draws", "0", "--no-figures", "--workers", "1"]
-    play(
-        load_game(DILEMMA), 4, out=tmp_path / "g", command=" ".join(["balance-sim", *words, "--scheduler", "tcp://x:1"])
-    )
-    next((tmp_path / "g" / "shards").iterdir()).unlink()
-    found = status_of(tmp_path / "g")
-    assert not found["finished"]
-    assert found["command"] == " ".join(["balance-sim", *words, "--out", str(tmp_path / "g")])
-    done = CliRunner().invoke(main, found["command"].split()[1:], catch_exceptions=False)
-    assert done.exit_code == 0 and status_of(tmp_path / "g")["finished"]
 
 
 def test_a_replication_archive_of_a_game_is_reproduced(tmp_path: Path) -> None:

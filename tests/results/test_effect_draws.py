@@ -22,7 +22,7 @@ from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_va
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.draws import CODING, Draws, at, coded_targets
+from balance_sim.study.draws import CODING, Draws, coded_targets
 from balance_sim.study.points import design_points
 
 
@@ -63,16 +63,6 @@ def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, mo
     targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
     there = with_values(scenario, {f"events.{scenario.focal}.targets": targets} | by_hand)
     assert tuple(alone[7]) == effect_of(compile_arms(there, [there.reference_arm, arm]), arm)
-
-
-def test_codings_of_targets_are_drawn_as_often_as_they_weigh(scenario: Scenario) -> None:
-    draws = prior_draws(scenario, 2000)
-    share = (draws.column(CODING) == 1).mean()
-    assert abs(share - 0.5) < 4 * np.sqrt(0.25 / 2000)
-    for k in (int(np.argmax(draws.column(CODING) == which)) for which in (0, 1)):
-        event = next(one for one in at(scenario, draws, k).events if one.id == scenario.focal)
-        own = ("JPN", "USA") if draws.column(CODING)[k] == 0 else ("AUS", "NZL", "USA")
-        assert event.targets == own
 
 
 def test_an_interval_holds_what_it_says() -> None:

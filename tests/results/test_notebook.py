@@ -46,15 +46,6 @@ def test_the_codebook_says_what_every_outcome_is(result: bs.AnalysedResult, fold
     assert bs.open_result(folder).codebook.equals(result.codebook)
 
 
-def test_own_outcomes_are_said_in_their_authors_words(scenario: bs.Scenario) -> None:
-    def twice(history: bs.ArmHistory) -> np.ndarray:
-        """Agreements, counted twice."""
-        return 2 * history.outcomes["accords_all_300"]
-
-    book = bs.run(scenario, runs=1, outcomes={"twice": twice}).codebook.set_index("outcome")
-    assert book.loc["own_twice", "meaning"] == "Agreements, counted twice."
-
-
 def test_labelled_arrays_hold_the_frames(result: bs.AnalysedResult, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = result.to_xarray()
     for arm in result.arms:

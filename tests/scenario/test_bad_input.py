@@ -169,28 +169,6 @@ def test_all_errors_in_one_pass_in_the_order_of_the_file(world):
     assert [one.line for one in found[:3]] == sorted(one.line for one in found[:3])
 
 
-def test_at_most_twenty_are_printed_then_a_count(world):
-    rows = "".join(f"  - {{id: e{n}, date: x, kind: visit, principals: [USA]}}\n" for n in range(30))
-    found = world.edit("provocations:\n", "provocations:\n").edit("events:\n", "events:\n" + rows).errors()
-    printed = report(found)
-    assert printed.count("error[E209]") == 20
-    assert printed.endswith(f"... and {len(found) - 20} more")
-
-
-def test_records_hold_what_the_text_says(world):
-    (found,) = world.edit("beta: 0.2", "betta: 0.2").errors()
-    assert found.record() == {
-        "file": str(world.path),
-        "line": world.line_of("betta"),
-        "col": 14,
-        "path": "parameters.betta",
-        "code": "E101",
-        "message": "unknown key `betta`",
-        "allowed": "",
-        "suggestion": "did you mean `beta`?",
-    }
-
-
 def test_no_cascade_from_a_state_that_cannot_be_read(world):
     found = world.table("states", "CHN,China", "CHNX,China").errors()
     assert [(one.code, one.path) for one in found] == [("E301", "states.CHNX.id")]
@@ -200,16 +178,13 @@ def test_no_cascade_from_a_state_that_cannot_be_read(world):
 
 WHOLE: list[tuple[str, bytes, str, tuple[int, int]]] = [
     ("empty", b"", "E004", (1, 1)),
-    ("comments", b"# nothing\n\n", "E004", (1, 1)),
     ("large", b"#" + b"x" * (1 << 20), "E005", (1, 1)),
     ("latin-1", b"schema: 1\ntitle: T\xfcrkiye\n", "E006", (2, 9)),
     ("UTF-16", "schema: 1".encode("utf-16"), "E006", (1, 1)),
     ("binary", bytes(range(256)), "E006", (1, 1)),
     ("NUL", b"schema: 1\ntitle: a\0b\n", "E007", (2, 9)),
-    ("no spaces", b"schema:1\n", "E012", (1, 1)),
     ("open bracket", b"schema: 1\ntitle: [", "E010", (3, 1)),
     ("list", b"- a\n- b\n", "E012", (1, 1)),
-    ("text", b"hello\n", "E012", (1, 1)),
     ("anchors", b"a: &a [x, x]\nb: [*a, *a, *a]\n", "E020", (1, 4)),
     ("deep", b"[" * 5000, "E021", (1, 1001)),
 ]
@@ -223,13 +198,11 @@ def test_no_scenario_at_all(world, data, code, place):
 
 ODD = [
     ("-", "E001", ""),
-    ("", "E001", ""),
     ("https://example.org/a.yaml", "E501", ""),
     ("dangling.yaml", "E001", ""),
     ("loop.yaml", "E003", ""),
     ("world", "E002", ""),
     ("worldd.yml", "E001", "`world.yaml`"),
-    ("nothing_of_the_kind.yaml", "E001", "beijing_2025"),
     ("scenarios/bejing.yaml", "E001", "`scenarios/beijing_2025.yaml`"),
 ]
 
@@ -303,15 +276,11 @@ def test_b69_an_error_in_an_extended_file_is_reported_there(world):
 
 SETS = [
     (["parameters.beta=abc"], "E201", 17),
-    (["nokey=1"], "E101", 1),
-    (["parameters.betta=1"], "E101", 1),
     (["rate"], "E101", 1),
     (["parameters.beta=0.1", "parameters.beta=0.1"], "E014", 1),
     (["parameters.beta="], "E207", 17),
     (["parameters.beta=1", "parameters.tau={a"], "E010", 1),
     (["events.summit.visibility=2"], "E203", 26),
-    (["parameters.beta.x=1"], "E101", 1),
-    (["events.summit=1"], "E101", 1),
     (["events.summit.id=x"], "E101", 1),
     (["theory.preset=nul"], "E211", 15),
     (["parameters.beta=!x y"], "E023", 1),
@@ -331,7 +300,6 @@ WARNINGS = [
     ("no digest", "{table: tables/states.csv, sha256: ", "{table: tables/states.csv} # ", "W310"),
     ("no distance", "latitude: 37.57, longitude: 126.98, ", "", "W303"),
     ("a gap", "democracy: 0.63,\n", "\n", "W303"),
-    ("a measure", "milex_bn: 47.6, ", "", "W303"),
 ]
 
 
@@ -340,18 +308,6 @@ def test_worth_saying_and_no_reason_to_refuse(world, old, new, code):
     scenario, found = world.edit(old, new).check()
     assert scenario is not None, report(found)
     assert code in {one.code for one in found}, report(found)
-
-
-def test_capabilities_that_are_all_nought(tmp_path):
-    path = tmp_path / "nought.yaml"
-    states = "[{id: USA, capability: 0}, {id: CHN, capability: 0}]"
-    path.write_text(
-        f"schema: 1\ntitle: nought\nstart: 2025-01-01\nend: 2026-01-01\nfocal: talk\nstates: {states}\n"
-        "events: [{id: talk, date: 2025-01-02, kind: visit, principals: [USA, CHN]}]\n"
-        "arms: {all: {reference: true}}\n"
-    )
-    found = [one for one in check_scenario(path)[1] if not one.is_warning]
-    assert [(one.code, one.line, one.path) for one in found] == [("E213", 6, "states")]
 
 
 # --- no more work than the file is worth ------------------------------------------------------------

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from balance_sim.scenario import files
 
 MIB = 1 << 20
 PROGRAM = """
@@ -25,7 +23,6 @@ sys.argv = ["balance-sim", "check", "--no-world", sys.argv[1]]
 main()
 """
 TOP = "focal: summit\n"
-AID = "  - {id: aid, "
 SCENARIOS = {
     "values": lambda text: "".join(f"k{n}: [{'a,' * 9000}]\n" for n in range(58))[:MIB],
     "misspelt keys": lambda text: text.replace(TOP, TOP + "".join(f"z{n}: 1\n" for n in range(9900))),
@@ -68,13 +65,3 @@ def test_one_table_under_many_names_is_read_once(world):
     other = line.replace("tables/accords.csv", "./tables/../tables/accords.csv")
     (found,) = world.edit(line, f"{line}\n{other}").errors()
     assert (found.code, found.line) == ("E015", world.line_of(line) + 1)
-
-
-def test_all_tables_together_are_bounded(world, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST_TOGETHER", MIB)
-    rows = b"id,name,x_a\n" + b"CHN,a," + b"n" * MIB
-    digest = hashlib.sha256(rows).hexdigest()
-    (world.folder / "tables" / "more.csv").write_bytes(rows)
-    line = f"  - {{table: tables/more.csv, sha256: {digest}}}\n"
-    found = world.edit("states:\n", f"states:\n{line}").errors()
-    assert "E005" in {one.code for one in found}

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
-
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, load_scenario, new_scenario
@@ -31,19 +26,6 @@ def test_its_event_has_an_effect_through_its_targets(tmp_path):
     assert found.effect > 0.02 and found.channels["threat"] > 10 * abs(found.channels["picture"])
     aimless = expected_effect(load_scenario(path, set=["events.summit.targets=[]"]))
     assert aimless.effect == pytest.approx(aimless.channels["picture"]) and 0 < aimless.effect < found.effect / 50
-
-
-def test_at_a_terminal_the_base_rate_is_asked_for(tmp_path):
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "balance_sim", "new", "mine"]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path) as process:
-        os.write(ours, b"1.25\n")
-        assert process.wait(120) == 0
-    os.close(theirs)
-    said = os.read(ours, 10_000).decode()
-    os.close(ours)
-    assert "Agreements a year that these states sign among themselves" in said
-    assert "\nbase_rate: 1.25\n" in (tmp_path / "mine.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0"])

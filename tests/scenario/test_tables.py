@@ -25,17 +25,12 @@ CASES = [
     ("decimal comma", "18743.8", '"18743,8"', "E205", 2, 3),
     ("leading zero", "18743.8", "018", "E206", 2, 3),
     ("not a number", "18743.8", "NaN", "E204", 2, 3),
-    ("infinite", "18743.8", "inf", "E204", 2, 3),
-    ("overflow", "18743.8", "1e999", "E204", 2, 3),
     ("long number", "18743.8", "9" * 500, "E024", 2, 3),
     ("out of range", "39.9", "91.9", "E203", 2, 8),
     ("cells missing", CHINA, "CHN,China\n", "E604", 2, 1),
-    ("cell too many", CHINA, CHINA.replace("\n", ",x\n"), "E604", 2, 1),
     ("open quote", "CHN,China", 'CHN,"China', "E604", 6, 1),
-    ("key twice", "USA,United", "JPN,United", "E015", 5, 1),
     ("no key", "CHN,China", ",China", "E103", 2, 1),
     ("unknown code", "CHN,China", "CHNX,China", "E301", 2, 1),
-    ("not a code", "CHN,China", "China,China", "E302", 2, 1),
     ("list of codes", "139.69,USA", "139.69,USA;;FRA", "E301", 5, 10),
     ("patron unknown", "139.69,USA", "139.69,ITA", "E307", 5, 10),
 ]
@@ -52,9 +47,7 @@ def test_bad_cell(world, old, new, code, row, cell):
 ACCORDS = [
     ("bad flag", "1960-06-23,0,", "1960-06-23,maybe,", "E201", 2, 8),
     ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6),
-    ("a year alone", "1953-10-01", "1953", "E209", 3, 6),
     ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4),
-    ("bad status", "signed_not_in_force", "sined", "E211", 5, 9),
     ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 1),
     ("in force early", "1960-06-23", "1959-06-23",
      "E215", 2, 7),
@@ -82,7 +75,6 @@ AROUND = [
     ("column of numbers", [f"{n}," * (n > 0) + "," * (n == 0) + line for n, line in enumerate((HEADER, FIRST, *REST))],
      "E602", 1, 1),
     ("comma at an end", [HEADER, FIRST + ",", *REST], "E604", 2, 1),
-    ("one word", [HEADER, FIRST, "Source: a book", *REST], "E604", 3, 1),
     ("total", [HEADER, FIRST, *REST, "Total,all,1" + COMMAS[2:]], "E301", 7, 1),
 ]  # fmt: skip
 
@@ -131,10 +123,8 @@ def test_blank_lines_and_any_line_ends_are_harmless(world):
 TABLES = [
     ("empty", b"", "E004"),
     ("semicolons", b"id;name\nCHN;China\n", "E606"),
-    ("tabs", b"id\tname\nCHN\tChina\n", "E606"),
     ("UTF-16", "id,name\nCHN,China\n".encode("utf-16"), "E006"),
     ("latin-1", b"id,name\nTUR,T\xfcrkiye\n", "E006"),
-    ("NUL", b"id,name\nCHN,Chi\0na\n", "E007"),
     ("columns", ",".join(f"c{n}" for n in range(1000)).encode(), "E602"),
     ("rows", b"id\n" + b"USA\n" * 1000, "E022"),
     ("one long cell", b'id,name\n"' + b"a" * 200_000, "E604"),

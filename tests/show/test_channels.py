@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pytest
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.effects import (
     PARTS,
-    STACK,
     arms_table,
     draw_arms,
     draw_placebos,
@@ -60,15 +57,12 @@ def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
     assert said == ["+0.12  (0.10 to 0.14)", "-0.03  (-0.04 to -0.02)"]
 
 
-def test_placebos_are_stacked_and_the_event_is_marked() -> None:
+def test_placebos_are_counted_and_the_event_is_marked() -> None:
     table = placebos()
     figure = draw_placebos(table)
     assert len(figure.axes) == 2
     for axes in figure.axes:
-        spots = np.asarray(axes.collections[0].get_offsets())
-        assert len(spots) == 19
-        assert sorted(spots[:, 0]) == pytest.approx([0.005 * (k // 2) - 0.01 for k in range(19)])
-        assert sorted(spots[:, 1]) == pytest.approx([0.0] * 10 + [STACK] * 9)
+        assert sum(bar.get_height() for bar in axes.patches) == 19  # type: ignore[attr-defined]
         assert [text.get_text().rsplit(" ", 1)[0] for text in axes.texts] == ["The meeting"]
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
 

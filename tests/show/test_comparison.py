@@ -11,9 +11,8 @@ from balance_sim.effects.compare import ComparedSide
 from balance_sim.effects.run import run
 from balance_sim.scenario import with_values
 from balance_sim.show.comparison import Comparison, agreement_rows, dyad_rows
-from balance_sim.show.figures import fitting, words_of
+from balance_sim.show.figures import figures_of, fitting, words_of
 from balance_sim.show.figures.comparison import studies_table
-from balance_sim.show.report import report_html
 from balance_sim.stats.intervals import paired_interval
 from balance_sim.study.result import Result
 from studies import SCENARIO, alike, four_runs
@@ -72,14 +71,5 @@ def test_rows_are_those_of_compare(folders: list[str]) -> None:
     _, *dyads = dyad_rows(pair.dyads, both.titles, 3)
     moved = pair.dyads[pair.dyads["difference"] != 0]
     assert len(dyads) == min(len(moved), 3)
-    for name, picture in fitting(both).items():
-        assert len(words_of(picture.draw(both))) > 10, name
-
-
-def test_the_report_of_a_comparison(folders: list[str]) -> None:
-    text = report_html(Comparison.of(folders))
-    assert "<script" not in text
-    assert text.count("<img") == len(fitting(Comparison.of(folders))) >= 1
-    path = f"inputs.events.{SCENARIO.focal}.visibility"
-    assert f'<th scope="row">{path}</th><td>1.0</td><td>0.0</td>' in text
-    assert len(text.encode()) < 600 * 1024
+    for name, table in fitting(both).items():
+        assert len(words_of(figures_of(both)[name].draw(both, table))) > 10, name

@@ -11,17 +11,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from balance_sim.app.dials import Dial, run_dials
+from balance_sim.app.dials import Dial
 from balance_sim.app.explorer import (
     SCALE,
     ExplorerDesign,
     around,
     explorer_html,
-    shapes,
 )
 from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.effects.run import run
-from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.counts import fan_effects_table
 from balance_sim.show.report import digest
 from balance_sim.study.result import Result
@@ -76,18 +74,6 @@ def test_the_page_is_quiet_and_allows_its_own_script_alone() -> None:
     assert "fetch(" not in page and "XMLHttpRequest" not in page and "http://www.w3.org/2000/svg" in page
 
 
-def test_the_small_design_round_a_study() -> None:
-    scenario = load_scenario("scenarios/beijing_2025.yaml")
-    dials = {dial.name: dial for dial in run_dials(scenario)}
-    visible, attendance, patrons = dials.values()
-    assert (visible.values, visible.start) == ((0.25, 0.5, 0.75, 1.0), 3)
-    assert (attendance.values, attendance.start) == (("all", "without PRK", "without RUS"), 0)
-    assert (patrons.values, patrons.start) == ((0.5, 0.6, 0.7, 0.8, 0.9), 4)
-    assert attendance.on_page(scenario)["words"] == ["all", "without North Korea", "without Russia"]
-    assert "states.USA.reliability" in patrons.settings[0] and patrons.settings[4] == {}
-    assert "events.parade.principals" in attendance.settings[1]
-
-
 def test_it_starts_where_the_study_stands_and_every_point_is_its_own_expected_effect() -> None:
     """Control arms that points have in common are worked out once, and no point shows it."""
     result = run(SCENARIO, 6, seed=3)
@@ -129,17 +115,6 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
     assert [(state, value / SCALE) for state, value in point["s"]] == [(0, 0.25), (1, 0.2), (2, -0.05)]
     assert "Every point is by the expected estimator" in page
     assert "Every point is simulated" in explorer_html(small())
-
-
-def test_every_state_has_a_shape_or_a_dot() -> None:
-    scenario = load_scenario("scenarios/beijing_2025.yaml")
-    found = shapes(scenario)
-    dots = [code for code, dot in zip(scenario.codes, found["dots"], strict=True) if dot]
-    assert dots == ["SGP"]
-    assert all(path or dot for path, dot in zip(found["paths"], found["dots"], strict=True))
-    low, top, width, height = map(float, found["box"].split())
-    assert all(low <= x <= width and top <= y <= top + height for x, y in found["places"])
-    assert "Natural Earth" in found["caption"]
 
 
 def test_the_command_writes_one_file(tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from balance_sim.effects.explain.timeline import tell
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario import load_scenario
 from balance_sim.show.atlas import layout_of
-from balance_sim.show.replay import map_content, replay_of, typical_run
+from balance_sim.show.replay import map_content, replay_of
 from balance_sim.show.report import map_of
-from studies import four_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,11 +31,6 @@ def test_the_map_is_centred_where_the_event_is(name: str, middle: float) -> None
     assert layout.is_world and layout.middle == middle
     left, right, bottom, top = layout.box
     assert all(left < x < right and bottom < y < top for x, y in layout.spots.values())
-
-
-def test_the_typical_replication_is_nearest_to_the_mean() -> None:
-    assert typical_run(four_runs()) == (0, 4)  # with: 2, 2, 1, 1
-    assert replay_of(four_runs()) is None  # made by hand: no replication makes these agreements
 
 
 def test_a_replay_is_what_the_timeline_tells(result: AnalysedResult) -> None:

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from balance_sim.app.explorer import document, of_sweep
 from balance_sim.effects.compare import open_side, parse_side
@@ -56,10 +55,11 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
 
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
-    assert set(fitting(swept)) == {"factors", "surface"}
-    assert "no indices to show" in words_of(SWEEP_FIGURES["indices"].draw(swept))
+    assert set(fitting(swept)) == {"factors"}
+    with pytest.raises(WrongRequest, match="no indices to show"):
+        SWEEP_FIGURES["indices"].draw(swept)
     paths = save_figures(open_run_or_sweep(swept.folder), swept.folder)
-    assert [path.name for path in paths] == ["factors.png", "factors.svg", "surface.png", "surface.svg"]
+    assert [path.name for path in paths] == ["factors.png", "factors.svg"]
 
 
 SAMPLED = """schema: 1
@@ -99,18 +99,11 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == indices_title(table)
 
 
-def test_of_many_factors_those_that_matter_have_a_panel() -> None:
-    """Fourteen factors of two values; the excess changes by k along the k-th: the first two are left out."""
-    rows = [(f"p.f{k:02}", float(end), float(k * end)) for k in range(14) for end in (0, 1)]
-    spreads = factor_spreads(pd.DataFrame(rows, columns=["factor", "value", "effect"]))
-    assert list(spreads.index[:12]) == [f"p.f{k:02}" for k in range(13, 1, -1)]
-
-
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = report_html(swept)
     assert "relative to" in text and "; 40 replications a point." in text
     assert factors_title(factors_table(swept)) in text
-    assert text.count("<img") == 2 and "<script" not in text
+    assert text.count("<img") == 1 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text
     path = save_report(swept, swept.folder / "report.html")

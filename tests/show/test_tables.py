@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
-from balance_sim.show.headline import agreement_rows, effect_table, top_dyads
+from balance_sim.show.headline import by_size, clear
 from balance_sim.stats.scores import exact_share
 from studies import SCENARIO, four_runs, study
 
@@ -82,22 +82,10 @@ def test_every_pair_is_in_the_table_once_in_the_fixed_order() -> None:
     assert not table["clear"].any()  # one run of four tells nothing
 
 
-def test_directions_arm_by_arm() -> None:
-    table = effect_table(four_runs(), ["accords_counter_365", "accords_all_365"])
-    assert table["arm"].tolist() == ["without", "with", "half"] * 2
-    row = table[(table["arm"] == "with") & (table["outcome"] == "accords_all_365")].iloc[0]
-    assert (row["level"], row["control_level"], row["effect"]) == (1.5, 1.0, 0.5)
-    assert table.loc[table["arm"] == "without", "effect"].isna().all()
-    rows = agreement_rows(four_runs())
-    assert [row[0] for row in rows[::3]] == ["counter-balancing", "with a participant", "other", "all"]
-    assert rows[0][3] == "control"
-
-
-def test_top_dyads_are_those_that_can_be_detected_furthest_from_zero_first() -> None:
+def test_dyads_are_in_the_order_of_their_effects() -> None:
     """Differences by hand: JPN-KOR 1 in all of 40 runs, FRA-KOR -1 in 30, FRA-IND 1 in one."""
     with_it = [[(3, "JPN", "KOR"), *([(3, "FRA", "IND")] if run == 0 else [])] for run in range(40)]
     without = [[(3, "FRA", "KOR")] if run < 30 else [] for run in range(40)]
-    result = study({"without": without, "with": with_it})
-    top = top_dyads(result, "with")
+    dyads = study({"without": without, "with": with_it}).dyads
+    top = by_size(dyads[clear(dyads)])
     assert top[["a", "b", "effect"]].to_numpy().tolist() == [["JPN", "KOR", 1.0], ["FRA", "KOR", -0.75]]
-    assert top_dyads(four_runs(), "half").empty

@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from balance_sim.cli import main
+from balance_sim.evidence.posterior.priors import SEED, prior_draws
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
+from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
+from balance_sim.study.draws import draws_bytes
 from click.testing import CliRunner
 
+SOLOMON = Path(__file__).resolve().parents[2] / "scenarios" / "solomon_2022.yaml"
 EXPERIMENT = """schema: 1
 title: a small sweep
 scenario: small.yaml
@@ -39,13 +44,6 @@ main(sys.argv[1:])
 """
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    asked = "long" in (config.option.markexpr or "") or getattr(config.option, "long", False)
-    for item in items:
-        if "long" in item.keywords and not asked:
-            item.add_marker(pytest.mark.skip(reason="long; ask for it with -m long"))
-
-
 def small_text() -> str:
     """Five states, a year in steps of a month: a run takes a millisecond or less. One window, and hardly a day on which
     that fits in once more: placebos would take longer than the runs. The summit is aimed at nobody, so that any state
@@ -56,6 +54,24 @@ def small_text() -> str:
         .replace("focal: summit ", "step_days: 30\nfocal: summit ")
     )
     return text.replace("end: 2026-01-01 ", "end: 2025-12-10 ").replace("windows: [30, 90, 300]", "windows: [300]")
+
+
+def solomon_with_draws(folder: Path, count: int, seed: int = SEED) -> Path:
+    """The smallest shipped scenario with a table of draws of its own, which are those of its prior."""
+    shutil.copytree(SOLOMON.with_suffix(""), folder / SOLOMON.stem, ignore=shutil.ignore_patterns("posterior*"))
+    lines = [line for line in SOLOMON.read_text().splitlines() if not line.startswith("posterior:")]
+    path = folder / SOLOMON.name
+    path.write_text("\n".join(lines) + "\n")
+    scenario = load_scenario(path)
+    draws = prior_draws(scenario, count, seed)
+    head = {"command": f"balance-sim evidence posterior scenarios/{SOLOMON.name}", "version": "0",
+            "draws": "posterior.csv.gz", "count": count, "sha256": draws.sha256,
+            "scenario_sha256": posterior_digest(scenario), "priors_sha256": priors_digest(),
+            "method": {}, "informed": {}}  # fmt: skip
+    (folder / SOLOMON.stem / "posterior.csv.gz").write_bytes(draws_bytes(draws))
+    (folder / SOLOMON.stem / "posterior.yaml").write_text(yaml.safe_dump(head, sort_keys=False))
+    path.write_text(f"posterior: {SOLOMON.stem}/posterior.yaml\n" + path.read_text())
+    return path
 
 
 class Lab:

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import balance_sim as bs
 import pandas as pd
 import pytest
-import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
-from balance_sim.study.draws import at, drawing, draws_bytes
+from balance_sim.study.draws import at, drawing
 from click.testing import CliRunner
 
-SOLOMON = Path(__file__).resolve().parents[2] / "scenarios" / "solomon_2022.yaml"
+from .conftest import solomon_with_draws
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small scenario with eight draws of its own, whatever is shipped."""
-    folder = tmp_path_factory.mktemp("scenario")
-    shutil.copytree(SOLOMON.with_suffix(""), folder / "solomon_2022", ignore=shutil.ignore_patterns("posterior*"))
-    lines = [line for line in SOLOMON.read_text().splitlines() if not line.startswith("posterior:")]
-    file = folder / "solomon_2022.yaml"
-    file.write_text("\n".join(lines) + "\n")
-    scenario = load_scenario(file)
-    draws = prior_draws(scenario, 8, seed=3)
-    head = {
-        "command": "",
-        "version": "0",
-        "draws": "posterior.csv.gz",
-        "count": 8,
-        "sha256": draws.sha256,
-        "scenario_sha256": posterior_digest(scenario),
-        "priors_sha256": priors_digest(),
-        "method": {},
-        "informed": {},
-    }
-    (folder / "solomon_2022" / "posterior.csv.gz").write_bytes(draws_bytes(draws))
-    (folder / "solomon_2022" / "posterior.yaml").write_text(yaml.safe_dump(head))
-    file.write_text("posterior: solomon_2022/posterior.yaml\n" + "\n".join(lines) + "\n")
-    return file
+    return solomon_with_draws(tmp_path_factory.mktemp("scenario"), 8, seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from balance_sim.article.beliefs import FrozenWorld
 from balance_sim.article.mechanisms import (
@@ -101,19 +100,6 @@ def test_standardised_effects_by_hand() -> None:
     assert over @ effect / (under @ effect) == pytest.approx(1.6)
     # An effect that follows the base rate alone is not called selective.
     assert over @ base == pytest.approx(under @ base)
-
-
-def test_a_sum_over_dyads_reaches_as_far_as_if_they_varied_as_one() -> None:
-    """Two dyads, three runs: exact where one is twice the other, wider than the truth where they are unlike."""
-    t = 4.302652729911275  # Student, 2 degrees of freedom
-    for second in (np.array([0.0, 2.0, 4.0]), np.array([2.0, 4.0, 0.0])):
-        runs = np.stack([[0.0, 1.0, 2.0], second], axis=1)
-        error = runs.std(axis=0, ddof=1) / np.sqrt(3)
-        value, lo, hi = ByDyad(runs.mean(axis=0), error, np.zeros(2), 3).total(np.array([1.0, 0.5]))
-        whole = runs @ [1.0, 0.5]
-        half = t * whole.std(ddof=1) / np.sqrt(3)
-        assert value == pytest.approx(whole.mean())
-        assert hi - value == pytest.approx(value - lo) == pytest.approx(half if second[2] == 4.0 else 2 * half)
 
 
 def test_a_ratio_of_sums_over_dyads_has_bounds_where_the_lower_is_not_nothing() -> None:
@@ -236,17 +222,6 @@ def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain
     assert not plain.summary().keys() & {"mechanisms", "camps"} and not plain.placebos.families[0].measures
     rows = measured(plain)
     assert "extra arms" in rows["M4"]["why"] and rows["M6"]["value"] == result.additions["mechanisms"]["M6"]["value"]
-
-
-def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
-    """Half the visibility is also an arm of Beijing: the two are the same world."""
-    found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"])
-    names = [name for name in found.outcomes if name.startswith(("accords_", "relations_", "states_"))]
-    kept = pa.concat_tables([tables.runs for tables in found.memory]).unify_dictionaries().to_pandas()
-    kept = kept[kept["run"] == 0].set_index("arm")
-    assert (kept.loc["half_visibility", names] == kept.loc["extra.seen_50", names]).all()
-    for name in names:
-        assert found.extra_by_run.of("extra.seen_50", name)[0] == kept.loc["extra.seen_50", name]
 
 
 # --- placebos -------------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from balance_sim.show.figures import figures_of
 from balance_sim.show.report.pages import page_of
 from click.testing import CliRunner
 
-SMALL = str(Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml")
+from .conftest import small_text
+
+SMALL = "small.yaml"
 MINE = """
 def ours_again(history):
     'New security agreements, counted a second time.'
@@ -36,6 +38,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("PYTHONPATH", "")
     name = f"mine_{abs(hash(str(tmp_path))):x}"
     (tmp_path / f"{name}.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / SMALL).write_text(small_text(), encoding="utf-8")
     return name
 
 

@@ -26,7 +26,7 @@ from balance_sim.archive.reproduce import PAPERS, read_archive
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
-from balance_sim.scenario import load_scenario, new_scenario, scenario_files
+from balance_sim.scenario import load_scenario, scenario_files
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import StudyError
 from balance_sim.scenario.experiment import experiment_files, load_experiment
@@ -40,6 +40,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from .conftest import small_text
 from .forged import forge
 
 EXPERIMENT = """schema: 1
@@ -63,8 +64,7 @@ def call(*words: object) -> tuple[int, str]:
 def place(tmp_path_factory) -> Path:
     """A folder with a run of 40, a sweep of three points, and their archives."""
     place = tmp_path_factory.mktemp("place")
-    text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
-    (place / "small.yaml").write_text(text, encoding="utf-8")
+    (place / "small.yaml").write_text(small_text(), encoding="utf-8")
     (place / "exp.yaml").write_text(EXPERIMENT)
     path = place / "small.yaml"
     words = f"balance-sim run {path} --out {place}/run --workers 7 --set parameters.beta=0.35 --seed 4"
@@ -149,23 +149,6 @@ def test_markup_of_a_scenario_does_nothing(place: Path, tmp_path: Path) -> None:
     files = files_of(tmp_path / "odd")
     text = files["README.md"].decode()
     assert not re.search(r"(?<!\\)<(script|img)|(?<!\\)\[x|^# b", text, re.MULTILINE)
-
-
-def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
-    code, said = call("package", tmp_path)
-    assert code == 2 and "holds no results" in said
-    code, said = call("package", place / "run", "--out", place / "run.zip")
-    assert code == 2 and "is there already" in said
-    for name in ("unfinished", "damaged"):
-        shutil.copytree(place / "run", tmp_path / name)
-    (tmp_path / "unfinished" / "summary.json").unlink()
-    code, said = call("package", tmp_path / "unfinished")
-    assert code == 2 and "is not finished" in said
-    shard = Store(tmp_path / "damaged").shards()[0].path("runs")
-    shard.write_bytes(shard.read_bytes()[:-1])
-    code, said = call("package", tmp_path / "damaged")
-    assert code == 6 and shard.name in said
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["damaged", "unfinished"]
 
 
 # --- another machine, another result ----------------------------------------------------------------

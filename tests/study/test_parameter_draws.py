@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,12 @@ from balance_sim.evidence.posterior.priors import from_factors, prior_draws, qua
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
 from balance_sim.scenario.diagnostics import ScenarioError
-from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
+from balance_sim.scenario.fingerprint import priors_digest
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.study.draws import at, draws_bytes
 from scipy import stats
+
+from .conftest import solomon_with_draws
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 PROBABILITIES = np.array([0.001, 0.025, 0.3, 0.5, 0.9, 0.999])
@@ -51,14 +52,9 @@ def test_a_prior_below_a_bound_and_one_of_a_negative_number_are_mirrored() -> No
 
 def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
     """But for the step of the time grid, a setting of the method and no belief about the world; and for what is off."""
-    without = [
-        row["path"]
-        for row in parameter_table()
-        if row["prior"] is None and (row["range"] is None or row["range"][0] < row["range"][1])
-    ]
-    none = [path for path in without if path.endswith(".reliability")]  # zero by what the kind of act is
-    assert [path for path in without if path not in none] == ["step_days"]
-    assert "event_kinds.retrenchment.reliability" not in none and len(none) == 10
+    without = {str(row["path"]): row["value"] for row in parameter_table() if row["prior"] is None}
+    assert [path for path, value in without.items() if value] == ["step_days"]
+    assert "event_kinds.retrenchment.reliability" not in without
     assert all(len(prior.source) > 10 for prior in priors().values())
 
 
@@ -119,28 +115,7 @@ def test_what_a_scenario_sets_is_not_drawn() -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A small scenario with a table of draws that are those of its prior."""
-    shutil.copytree(SCENARIOS / "solomon_2022", tmp_path / "solomon_2022", ignore=shutil.ignore_patterns("posterior*"))
-    lines = (SCENARIOS / "solomon_2022.yaml").read_text().splitlines()
-    bare = "\n".join(line for line in lines if not line.startswith("posterior:")) + "\n"
-    path = tmp_path / "solomon_2022.yaml"
-    path.write_text(bare)
-    scenario = load_scenario(path)
-    draws = prior_draws(scenario, 5)
-    head = {
-        "command": "balance-sim evidence posterior scenarios/solomon_2022.yaml",
-        "version": "0",
-        "draws": "posterior.csv.gz",
-        "count": 5,
-        "sha256": draws.sha256,
-        "scenario_sha256": posterior_digest(scenario),
-        "priors_sha256": priors_digest(),
-        "method": {},
-        "informed": {},
-    }
-    (tmp_path / "solomon_2022" / "posterior.csv.gz").write_bytes(draws_bytes(draws))
-    head_of(path).write_text(yaml.safe_dump(head, sort_keys=False))
-    path.write_text("posterior: solomon_2022/posterior.yaml\n" + bare)
-    return path
+    return solomon_with_draws(tmp_path, 5)
 
 
 def head_of(path: Path) -> Path:

@@ -185,14 +185,17 @@ def damage(folder: Path, kind: str, table: str) -> Path:
     return path
 
 
+DAMAGES = [*(("flipped", table) for table in ("runs", "accords", "dyads", "shards")),
+           ("cut", "runs"), ("missing", "dyads"), ("missing", "shards")]  # fmt: skip
+
+
 def read_all(folder: Path) -> None:
     result = open_result(folder)
     assert result.digest and len(result.dyads)
 
 
 @pytest.mark.fault("F07", "F08")
-@pytest.mark.parametrize("kind", ["flipped", "cut", "missing"])
-@pytest.mark.parametrize("table", ["runs", "accords", "dyads", "shards"])
+@pytest.mark.parametrize(("kind", "table"), DAMAGES)
 def test_a_damaged_or_missing_shard_is_named_and_simulated_again(small, stored, kind, table, caplog) -> None:
     folder, digest = stored
     path = damage(folder, kind, table)

@@ -15,7 +15,6 @@ from balance_sim.archive.reproduce import AllowedCode, job_of
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
-from balance_sim.scenario import new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
@@ -29,6 +28,7 @@ from balance_sim.study.sweep import sweep
 from balance_sim.study.tables import joined
 from click.testing import CliRunner
 
+from .conftest import small_text
 from .forged import forge, forge_table
 
 EXPERIMENT = """schema: 1
@@ -49,8 +49,7 @@ def sound(small, tmp_path_factory) -> dict[str, Path]:
     run(small, 24, 4, arms=["summit"], out=place / "run")
     result = run(small, 48, 4, arms=["summit"], out=place / "run")
     (place / "run" / "summary.json").write_text(json.dumps(result.summary(), indent=1) + "\n")
-    text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
-    (place / "small.yaml").write_text(text, encoding="utf-8")
+    (place / "small.yaml").write_text(small_text(), encoding="utf-8")
     (place / "exp.yaml").write_text(EXPERIMENT)
     sweep(load_experiment(str(place / "exp.yaml")), out=place / "sweep")
     return {"run": place / "run", "sweep": place / "sweep"}
@@ -245,17 +244,6 @@ def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     plain = manifest.plain()
     change(plain)
     write_manifest(folder, plain)
-
-
-def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
-    copy = tmp_path / "run"
-    shutil.copytree(sound["run"], copy)
-    (copy / "runs" / ".x.partial").write_bytes(b"half")
-    (copy / "runs" / "notes.txt").write_text("mine")
-    (copy / "summary.json").unlink()
-    code, said = call(copy)
-    assert code == 0, said
-    assert "not finished" in said
 
 
 def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) -> None:

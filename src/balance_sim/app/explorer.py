@@ -24,7 +24,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.atlas import shapes
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
-from balance_sim.show.figures.dyads import has_dyads, states_table
+from balance_sim.show.figures.dyads import states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
@@ -309,8 +309,9 @@ def explorer_html(design: ExplorerDesign) -> str:
     """Return the page of a design. The same bytes for the same results."""
     page = document(design)
     replayed = ""
-    if design.study is not None and has_dyads(design.study):
-        replayed = map_of(design.study)
+    study = design.study
+    if study is not None and study.headline_arm is not None and len(study.dyads):
+        replayed = map_of(study)
     return _page("explore", f"{page['title']}: explorer", page, replayed=replayed)[0]
 
 

@@ -106,7 +106,10 @@ def check(
         checked = _checked_experiment(file, settings, theory)
     else:
         scenario, checked = _checked_scenario(file, settings, theory)
-        start = _world_at_start(scenario) if world else None
+        if world:
+            from balance_sim.effects.world_at_start import world_at_start
+
+            start = world_at_start(scenario)
 
     def lines() -> Iterator[str]:
         if checked.warnings:
@@ -118,10 +121,11 @@ def check(
             for reason in start.why_nothing:
                 click.echo(f"warning: why nothing happens: {reason}", err=True)
 
+    records = [warning.record() for warning in checked.warnings]
     document = dict(checked.document)
     if start is not None:
         document["world"] = start.as_dict()
-    options.answer(document_of(checked.warnings, **document), lines, indent=2)
+    options.answer(document_of(records, **document), lines, indent=2)
 
 
 def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
@@ -213,23 +217,6 @@ def changes_of(scenario: Scenario) -> dict[str, list[str]]:
     }
 
 
-def _world_at_start(scenario: Scenario) -> WorldAtStart:
-    """Return the start of the control arm.
-
-    Raises
-    ------
-    click.ClickException : where the numbers of the scenario lead to none
-    """
-    from balance_sim.effects.world_at_start import world_at_start
-    from balance_sim.model.state import InvalidNumber
-
-    try:
-        return world_at_start(scenario)
-    except InvalidNumber as error:
-        advice = "check the parameters, or leave the start out with --no-world"
-        raise click.ClickException(f"{error}: {advice}") from None
-
-
 def world_lines(start: WorldAtStart) -> Iterator[str]:
     """Yield whom the roles of the event fall to, the role of fewest states first, and
     what is expected in a year.
@@ -243,13 +230,14 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
     names = state_names(start.scenario)
     members: dict[str, list[str]] = {}
     for code, role in zip(start.codes, start.listed, strict=True):
-        words = ROLES.get(role, arm_words(role))
-        members.setdefault(words, []).append(names[code])
+        members.setdefault(role, []).append(names[code])
     for role in sorted(members, key=lambda role: (len(members[role]), role)):
-        yield from wrapped(f"  {role}: {', '.join(sorted(members[role]))}", "    ")
-    expected = start.a_year()
-    rows = [["new agreements expected a year", "dyads", "security", "declarations"]]
-    for name, count in start.as_dict()["classes"].items():
-        numbers = [f"{expected[key][name]:.2f}" for key in ("security", "declarations")]
+        words = ROLES.get(role, arm_words(role))
+        yield from wrapped(f"  {words}: {', '.join(sorted(members[role]))}", "    ")
+    expected, classes = start.a_year(), start.as_dict()["classes"]
+    measures = ("security", "declarations")
+    rows = [["new agreements expected a year", "dyads", *measures]]
+    for name, count in classes.items():
+        numbers = [f"{expected[measure][name]:.2f}" for measure in measures]
         rows.append([f"  {DIRECTIONS[name]}", str(count), *numbers])
     yield from ["", *table(rows, "<>", indent="  ")]

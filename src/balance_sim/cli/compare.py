@@ -28,16 +28,9 @@ MOST_INPUTS = 6
 @click.command()
 @click.argument("left")
 @click.argument("right")
-@click.option(
-    "--dyads",
-    type=click.IntRange(0, 100_000),
-    default=5,
-    show_default=True,
-    help="Dyads that are shown.",
-)
 @options.json_option
 @options.terms_option
-def compare(left: str, right: str, dyads: int) -> None:
+def compare(left: str, right: str) -> None:
     """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point,
     FOLDER@point:arm.
 
@@ -50,21 +43,15 @@ def compare(left: str, right: str, dyads: int) -> None:
 
     options.answer(
         lambda: compare_results(left, right).as_dict(),
-        lambda: comparison_lines(Comparison.of([left, right]), dyads, page_width()),
+        lambda: comparison_lines(Comparison.of([left, right]), page_width()),
     )
 
 
-def comparison_lines(studies: Comparison, dyads: int, width: int) -> Iterator[str]:
+def comparison_lines(studies: Comparison, width: int) -> Iterator[str]:
     """Yield the effects of both sides, inputs that differ, where the results part, then
-    new agreements within the longest window, then the dyads that differ most.
-
-    Parameters
-    ----------
-    dyads : how many are shown at most
-    width : columns of the page
-    """
+    new agreements within the longest window."""
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.show.comparison import agreement_rows, dyad_rows
+    from balance_sim.show.comparison import agreement_rows
     from balance_sim.show.figures.comparison import studies_table, studies_title
 
     comparison, titles = studies.comparison, studies.titles
@@ -81,10 +68,11 @@ def comparison_lines(studies: Comparison, dyads: int, width: int) -> Iterator[st
         pairing = f"{runs:,} paired replications"
     sides = f"Left: {comparison.left}; right: {comparison.right}."
     yield from said(f"Below: right less left, {pairing}. {sides}", width)
-    inputs = [line.removeprefix("inputs.") for line in studies.differences[0]]
+    inputs = studies.differences[0]
     yield "inputs that differ:" if inputs else "the inputs are the same"
-    for line in inputs[:MOST_INPUTS]:
-        yield f"  {shown(line, width - 2)}"
+    for path, left, right in inputs[:MOST_INPUTS]:
+        words = f"{path.removeprefix('inputs.')}: {left!r} left, {right!r} right"
+        yield f"  {shown(words, width - 2)}"
     if len(inputs) > MOST_INPUTS:
         yield f"  ... and {len(inputs) - MOST_INPUTS} more: --json"
     yield from said(_first_difference(comparison, titles), width)
@@ -92,10 +80,9 @@ def comparison_lines(studies: Comparison, dyads: int, width: int) -> Iterator[st
         yield "No replication finished in both: there is nothing to compare."
         return
     rows = agreement_rows(outcomes, titles)
-    yield from ["", *table(rows, "<>>><", width=width), ""]
-    yield from _dyad_lines(
-        comparison, dyads, dyad_rows(comparison.dyads, titles, dyads)
-    )
+    yield from ["", *table(rows, "<>>><", width=width)]
+    moved = int((comparison.dyads["difference"] != 0).sum())
+    yield f"dyads that differ: {moved} of {len(comparison.dyads)} (--json has them)"
 
 
 def _first_difference(comparison: StudyComparison, titles: Mapping[str, str]) -> str:
@@ -114,23 +101,3 @@ def _first_difference(comparison: StudyComparison, titles: Mapping[str, str]) ->
         f"The results first differ in {point}{arm}, replication "
         f"{place['replication']}: {what}."
     )
-
-
-def _dyad_lines(
-    comparison: StudyComparison, most: int, rows: list[list[str]]
-) -> Iterator[str]:
-    """Yield the dyads that differ most; how many do not is counted."""
-    total = len(comparison.dyads)
-    moved = int((comparison.dyads["difference"] != 0).sum()) if total else 0
-    if not total or not most:
-        return
-    note = ""
-    if comparison.paired and moved:
-        note = " (CI as of independent sides, so too wide for paired ones)"
-    yield from said(f"dyads, expected new security agreements{note}:")
-    if moved:
-        yield from table(rows, "<>>><", "  ")
-    if moved > most:
-        yield f"  {moved - most} more differ: --dyads {moved}"
-    if total > moved:
-        yield f"  the same on both sides: {total - moved} of {total} dyads"

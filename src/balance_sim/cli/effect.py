@@ -16,6 +16,7 @@ from balance_sim.show.wording import (
     DIRECTIONS,
     arm_title,
     dyad_name,
+    said,
     signed,
     state_names,
     table,
@@ -26,27 +27,17 @@ from balance_sim.show.wording import (
 if TYPE_CHECKING:
     from balance_sim.effects.expected_effect import ExpectedEffect
 
-CHANNELS = {
-    "picture": "picture: who stands together",
-    "threat": "threat to the event's targets",
-    "rest": "what else the arm changes",
-}
-"""Channels of an expected effect, by their keys, in words."""
-SMALLEST_REST = 1e-12
-"""What is left over by rounding, and is not printed as a channel."""
+MOST_DYADS = 5
+ESTIMATOR = (
+    "Expected estimator: the network as at the start, no random numbers. `run` "
+    "measures the rest."
+)
 HEADS = ("control", "arm", "effect")
 
 
 @click.command()
 @click.argument("scenario")
 @click.option("--arm", help="Which arm  [default: the headline arm]")
-@click.option(
-    "--dyads",
-    type=click.IntRange(0, 100_000),
-    default=5,
-    show_default=True,
-    help="Dyads that are shown.",
-)
 @click.option(
     "--draws",
     type=click.IntRange(10, 100_000),
@@ -60,7 +51,6 @@ HEADS = ("control", "arm", "effect")
 def effect(
     scenario: str,
     arm: str | None,
-    dyads: int,
     draws: int | None,
     settings: tuple[str, ...],
     theory: str | None,
@@ -98,55 +88,36 @@ def effect(
             content["uncertainty"] = uncertainty
         return content | {"seconds": time.monotonic() - began}
 
-    options.answer(document, lambda: effect_lines(expected, uncertainty, dyads))
+    options.answer(document, lambda: effect_lines(expected, uncertainty))
 
 
-def effect_lines(
-    expected: ExpectedEffect, uncertainty: Any, dyads: int
-) -> Iterator[str]:
+def effect_lines(expected: ExpectedEffect, uncertainty: Any) -> Iterator[str]:
     """Yield the expected numbers within the longest window, the channels of the effect,
     what draws of the parameters say of it, and the dyads that change most.
 
     Parameters
     ----------
     uncertainty : what the role of that name gives; None: it was not worked out
-    dyads : how many are shown at most
     """
+    from balance_sim.show.headline import channel_words
+
     scenario, window = expected.scenario, within(expected.window)
-    yield arm_title(scenario, expected.arm)
-    yield f"  against: {arm_title(scenario, scenario.reference_arm)}"
-    titles = {"accords": "security agreements", "declarations": "declarations"}
-    for measure, title in titles.items():
-        rows = [[f"expected new {title}", *HEADS]]
-        for direction, days, control, level in expected.rows(measure):
-            if days == expected.window:
-                label = f"  {DIRECTIONS[direction]}, {window}"
-                rows.append([label, *_cells(control, level, 3)])
-        yield from ["", *table(rows, "<>")]
-    if expected.channels is not None:
-        outcome = f"counter-balancing security agreements {window}"
-        yield from ["", f"of the effect on {outcome}:"]
-        rows = [
-            [f"  {words}", signed(expected.channels[channel], 4)]
-            for channel, words in CHANNELS.items()
-            if channel != "rest" or abs(expected.channels[channel]) > SMALLEST_REST
-        ]
-        yield from table(rows, "<>")
-    yield ""
-    for sentence in part("uncertainty", "sentences")(uncertainty):
-        yield from wrapped(sentence, "")
+    control = arm_title(scenario, scenario.reference_arm)
+    yield from wrapped(f"{arm_title(scenario, expected.arm)}, against {control}", "")
+    rows = [[f"expected new security agreements {window}", *HEADS]]
+    for direction, days, without, level in expected.rows("accords"):
+        if days == expected.window:
+            label = f"  {DIRECTIONS[direction]}"
+            rows.append([label, *_cells(without, level, 3)])
     names = state_names(scenario)
-    rows = [[f"dyad: security agreements {window}", *HEADS]]
-    for row in expected.dyads.head(dyads).to_dict("records"):
+    rows.append(["dyads that change most", *HEADS])
+    for row in expected.dyads.head(MOST_DYADS).to_dict("records"):
         dyad = dyad_name(names, row["a"], row["b"])
-        rows.append([dyad, *_cells(row["control"], row["mean"], 4)])
-    if len(rows) > 1:
-        yield from ["", *table(rows, "<>")]
-    yield from [
-        "",
-        "Expected estimator: the network as at the start, no random numbers.",
-    ]
-    yield "`run` measures the rest."
+        rows.append([f"  {dyad}", *_cells(row["control"], row["mean"], 4)])
+    yield from ["", *table(rows, "<>"), ""]
+    sentences = part("uncertainty", "sentences")(uncertainty)
+    for sentence in [channel_words(expected.channels), *sentences, ESTIMATOR]:
+        yield from said(sentence)
 
 
 def _cells(control: float, level: float, places: int) -> list[str]:

@@ -27,8 +27,6 @@ from balance_sim.show.wording import page_width
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
-CHOSEN = -1
-"""In place of a number: the replications of least, median and largest effect."""
 TOP_DYADS = 5
 TOP_MOMENT = "+7"
 Answer = tuple[dict[str, Any], list[str]]
@@ -50,12 +48,9 @@ Answer = tuple[dict[str, Any], list[str]]
 @click.option(
     "--run",
     "replication",
-    type=click.IntRange(CHOSEN),
-    is_flag=False,
-    flag_value=CHOSEN,
-    metavar="[K]",
-    help="A diary of one replication; with --dyad the dyad in it. Without K: those of "
-    "least, median, largest effect.",
+    type=click.IntRange(0),
+    metavar="K",
+    help="A diary of replication K; with --dyad the dyad in it.",
 )
 @click.option(
     "--attribution",
@@ -96,8 +91,6 @@ def explain(
 
     if attribution and (dyad or replication is not None):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
-    if dyad is not None and replication == CHOSEN:
-        raise click.UsageError("--dyad needs the number of the replication: --run K")
     result = open_result(results)
     explainable(result)
     arm = arm or _default_arm(results)
@@ -106,7 +99,7 @@ def explain(
             result, _states(dyad, result), kind, runs, replication, arm
         )
     elif replication is not None:
-        document, lines = _replications(result, replication, arm)
+        document, lines = _replication(result, replication, arm)
     else:
         document, lines = _attribution(result, runs, workers, arm)
         if not attribution:
@@ -175,29 +168,13 @@ def _dyad(
     return _by_dyad(explained), list(lines)
 
 
-def _replications(result: Result, number: int, arm: str | None) -> Answer:
-    """Tell one replication day by day, or those of least, median and largest effect.
+def _replication(result: Result, number: int, arm: str | None) -> Answer:
+    """Tell one replication day by day."""
+    from balance_sim.effects.explain.timeline import tell
 
-    Parameters
-    ----------
-    number : of the replication, or CHOSEN
-    """
-    from balance_sim.effects.explain.timeline import RULE, chosen_runs, tell
-
-    document: dict[str, Any] = {"timelines": {}}
-    lines: list[str] = []
-    if number == CHOSEN:
-        choices = chosen_runs(result, arm)
-        document["chosen"] = choices | {"rule": RULE}
-        lines = [*RULE.splitlines(), ""]
-    else:
-        choices = {"": number}
-    for choice, run in choices.items():
-        timeline = tell(result, run, arm)
-        document["timelines"][str(timeline.run)] = timeline.summary()
-        lines += replication_answer(timeline, result.scenario, page_width(), choice)
-        lines.append("")
-    return document, lines[:-1]
+    timeline = tell(result, number, arm)
+    lines = replication_answer(timeline, result.scenario, page_width())
+    return {"timelines": {str(timeline.run): timeline.summary()}}, list(lines)
 
 
 def _attribution(
@@ -209,7 +186,7 @@ def _attribution(
     with Steps(["replications"]) as steps:
         progress = steps.counter("replications")
         shares = attribute(result, arm, runs=runs, workers=workers, progress=progress)
-    lines = attribution_answer(shares, shares.table, result.scenario, page_width())
+    lines = attribution_answer(shares, result.scenario, page_width())
     return {"attribution": shares.summary()}, list(lines)
 
 

@@ -4,7 +4,6 @@ scenario of your own needs."""
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.registry import part
-from balance_sim.show.wording import page_width, table
+from balance_sim.show.wording import page_width, spread_words, table
 
 BASE_RATE = options.FiniteRange(min=0, max=1e4, min_open=True)
 
@@ -60,21 +59,13 @@ def list_() -> None:
     "--base-rate",
     type=BASE_RATE,
     metavar="RATE",
-    help="Agreements a year, of all types, that the states sign among themselves. "
-    "Asked for at a terminal.",
+    help="Agreements a year, of all types, that the states sign among themselves.",
 )
 def new(name: str, out: str | None, base_rate: float | None) -> None:
     """Write a small commented scenario that checks and runs as it is. Never overwrites
     a file."""
     from balance_sim.scenario.defaults import new_scenario
 
-    if base_rate is None and out != "-" and sys.stdin.isatty():
-        question = (
-            "Agreements a year that these states sign among themselves "
-            "(empty: leave it open)"
-        )
-        text = click.prompt(question, default="", show_default=False)
-        base_rate = float(BASE_RATE(text)) if text.strip() else None
     name = name.removesuffix(".yaml")
     content = new_scenario(name, base_rate)
     if out == "-":
@@ -150,11 +141,8 @@ def _parameter_lines(
 
 def _default_cells(row: Mapping[str, Any]) -> list[str]:
     """Return value, range or standard error, source and unit of a default."""
-    bounds, error = row["range"], row["standard_error"]
-    spread = f"{bounds[0]:g}..{bounds[1]:g}" if isinstance(bounds, list) else ""
-    if error is not None:
-        spread = f"s.e. {error:g}"
-    return [f"{row['value']:g}", spread, str(row["source"]), str(row["unit"])]
+    value, source, unit = f"{row['value']:g}", str(row["source"]), str(row["unit"])
+    return [value, spread_words(row), source, unit]
 
 
 def _drawn_cells(row: Mapping[str, Any]) -> list[str]:
@@ -174,13 +162,11 @@ def _interval(quantiles: Mapping[str, Any] | None) -> str:
     return f"{_number(quantiles['low'])} to {_number(quantiles['high'])}"
 
 
-def _number(value: object) -> str:
-    """Return two digits, without powers of ten where there can be none."""
-    if not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2g}" if abs(value) >= 1e-4 or value == 0 else "<0.0001"
+def _number(value: float | None) -> str:
+    """Return two significant digits; nothing of what is not known."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 @click.command()

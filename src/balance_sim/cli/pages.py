@@ -36,19 +36,12 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
     metavar="NAME",
     help="Draw this outcome instead, whichever it is: accords_all_365, own_x, ...",
 )
-@click.option(
-    "--kind",
-    type=click.Choice(["ecdf", "hist", "forest"]),
-    show_default="ecdf; of a sweep, forest",
-    help="How --outcome is drawn.",
-)
 @options.terms_option
 def plot(
     names: tuple[str, ...],
     out: Path | None,
     only_list: bool,
     outcome: str | None,
-    kind: str | None,
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
@@ -67,8 +60,6 @@ def plot(
             )
         click.echo("\n".join(figures.catalogue()))
         return
-    if kind is not None and outcome is None:
-        raise click.UsageError("--kind says how an --outcome is drawn: name one")
     folders = [names[0], *filter(plots.is_results, names[1:])]
     chosen = [name for name in names[1:] if name not in folders]
     study = plots.open_study(folders)
@@ -83,8 +74,8 @@ def plot(
     if outcome is None:
         paths = plots.save_figures(study, folder, chosen or None)
     else:
-        name, drawn = plots.draw_outcome(study, outcome, kind)
-        paths = save_drawn({name: drawn}, folder)
+        figure = plots.outcome_figure(study, outcome)
+        paths = save_drawn({figure.name: figure.draw(study)}, folder)
     for path in paths:
         click.echo(path)
 
@@ -97,14 +88,8 @@ def plot(
     help="File to write  [default: report.html in RESULTS; in comparison/ of the last "
     "of several]",
 )
-@click.option(
-    "--map/--no-map",
-    "world_map",
-    default=True,
-    help="With the world map, which shows borders.",
-)
 @options.terms_option
-def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
+def report(results: tuple[str, ...], out: Path | None) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the
     inputs and their sources.
 
@@ -118,7 +103,7 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
 
     study = open_study(results)
     path = out or home_of(results) / "report.html"
-    click.echo(save_report(study, path, world_map=world_map))
+    click.echo(save_report(study, path))
 
 
 @click.command()

@@ -18,15 +18,12 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import click
 
 from balance_sim.registry import EXTRAS, ROOMS, load, places
-
-if TYPE_CHECKING:
-    from balance_sim.scenario.diagnostics import Diagnostic
 
 SECTIONS = {
     "Simulate": {
@@ -85,26 +82,28 @@ UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errn
 
 
 class Commands(click.Group):
-    """Commands of the upper storey that have one role in the registry."""
+    """Commands that are imported when they are asked for.
 
-    def __init__(self, *args: Any, role: str = "command", **options: Any) -> None:
+    Parameters
+    ----------
+    commands_at : place of each by its name, as `registry.load` takes it
+    """
+
+    def __init__(
+        self, *args: Any, commands_at: Mapping[str, str], **options: Any
+    ) -> None:
         super().__init__(*args, **options)
-        self.role = role
-
-    @property
-    def places(self) -> Mapping[str, str]:
-        """Place of each command by its name."""
-        return places(self.role)
+        self.commands_at = commands_at
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted(self.places)
+        return sorted({*self.commands_at, *self.commands})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name; its module is imported."""
-        if cmd_name not in self.places:
-            return None
-        command: click.Command = load(self.places[cmd_name])
+        if cmd_name not in self.commands_at:
+            return self.commands.get(cmd_name)
+        command: click.Command = load(self.commands_at[cmd_name])
         return command
 
     def resolve_command(
@@ -128,21 +127,6 @@ class Commands(click.Group):
 
 class Program(Commands):
     """Commands of the core and the upper storey, and an exit code for every failure."""
-
-    @property
-    def places(self) -> Mapping[str, str]:
-        """Place of each command by its name, without the groups."""
-        return CORE | places("command")
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands and groups."""
-        return sorted([*super().list_commands(ctx), *GROUPS])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command or group of that name."""
-        if cmd_name in GROUPS:
-            return Commands(cmd_name, role=cmd_name, help=GROUPS[cmd_name])
-        return super().get_command(ctx, cmd_name)
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -216,7 +200,7 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     Parameters
     ----------
     error : that ended the command
-    as_json : print records on stdout, as `document_of_records` has them
+    as_json : print records on stdout, as `document_of` has them
     """
     from balance_sim.scenario.diagnostics import BalanceSimError, InputError
 
@@ -229,7 +213,7 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
         record |= {"line": None, "col": None, "code": f"E70{int(code)}"}
         records = [record | {"message": message}]
     if as_json and records:
-        click.echo(json.dumps(document_of_records(records), indent=2))
+        click.echo(json.dumps(document_of(records), indent=2))
     if code is ExitCode.UNWRITABLE:
         _silence_stdout()
     if code is ExitCode.INTERNAL and os.environ.get("BALANCE_SIM_DEBUG") == "1":
@@ -266,18 +250,13 @@ def _code_and_message(error: Exception) -> tuple[ExitCode, str]:
     return ExitCode.INTERNAL, f"internal error: {summary} {hint}"
 
 
-def document_of(problems: Iterable[Diagnostic], **more: object) -> dict[str, object]:
-    """Return for JSON: `ok`, then `more`, then `errors` and `warnings` as records."""
-    return document_of_records([problem.record() for problem in problems], **more)
-
-
-def document_of_records(
-    records: Iterable[dict[str, object]], **more: object
+def document_of(
+    records: Sequence[dict[str, object]], **more: object
 ) -> dict[str, object]:
-    """Return the same from records; a code that begins with W is a warning."""
-    problems = list(records)
-    warned = [record for record in problems if str(record["code"]).startswith("W")]
-    errors = [record for record in problems if record not in warned]
+    """Return for JSON: `ok`, then `more`, then `errors` and `warnings`, records whose
+    code begins with W."""
+    warned = [record for record in records if str(record["code"]).startswith("W")]
+    errors = [record for record in records if record not in warned]
     return {"ok": not errors, **more, "errors": errors, "warnings": warned}
 
 
@@ -302,6 +281,11 @@ def _silence_stdout() -> None:
 
 @click.command(
     cls=Program,
+    commands_at=CORE | places("command"),
+    commands={
+        group: Commands(group, commands_at=places(group), help=words)
+        for group, words in GROUPS.items()
+    },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Agent-based simulation of counter-balancing: what an event adds, over a "
     "paired counterfactual.",

@@ -12,9 +12,9 @@ import click
 from balance_sim.cli import options
 from balance_sim.show.wording import (
     arm_words,
-    capital,
     digits,
     factor_words,
+    interval,
     number,
     outcome_words,
     page_width,
@@ -24,6 +24,8 @@ from balance_sim.show.wording import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from balance_sim.effects.sensitivity import Sensitivity
 
 MOST_FACTORS = 8
@@ -103,86 +105,66 @@ def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[
     ----------
     outcomes : whose effects are shown; means, where there are no effects
     """
-    split, convergence = result.split, result.convergence
+    split = result.split
     if split.empty:
         yield "No outcome has a mean in every replication: there is nothing to tell."
         return
     quantity = "effect" if "effect" in set(split["of"]) else "mean"
-    points, runs = int(convergence["points"].max()), int(split["runs"].max())
+    points, runs = int(result.convergence["points"].max()), int(split["runs"].max())
     design = result.method or "points of a list"
     yield f"design: {design}; {points:,} points, {runs:,} replications each"
-    frames = [
+    split, indices = (
         frame[frame["outcome"].isin(outcomes) & (frame["of"] == quantity)]
-        for frame in (result.indices, split)
         if len(frame)
-    ]
-    if len(frames) < 2:
+        else frame
+        for frame in (split, result.indices)
+    )
+    if indices.empty:
         yield "no indices: they need a sobol or morris design"
     else:
         yield from said(INDICES[result.method], page_width())
-        for key, rows in frames[0].groupby(QUANTITY, sort=False):
+        for key, rows in indices.groupby(QUANTITY, sort=False):
             yield from ["", *wrapped(_title(*map(str, key)))]
-            yield from _index_lines(rows.to_dict("records"), result.method)
-    wanted = convergence["wanted"].iloc[0]
+            yield from _index_lines(rows, result.method)
+    wanted = result.convergence["wanted"].iloc[0]
     yield from ["", *said(SPLIT_WORDS.format(wanted=wanted), page_width())]
-    widths = convergence.drop(columns=["points", "runs"], errors="ignore")
+    widths = result.convergence.drop(columns=["points", "runs"])
     cells = [["", "by parameters", "half-width", "more"]]
-    for row in frames[-1].merge(widths, on=QUANTITY).to_dict("records"):
+    for row in split.merge(widths, on=QUANTITY).to_dict("records"):
         name = _title(*(row[column] for column in QUANTITY))
-        share = _interval(row, "share_parameters", 3)
-        cells.append([name, share, *_runs_wanted(row)])
+        share, width = _interval(row, "share_parameters", 3), row["half_width_worst"]
+        cells.append([name, share, number(width, 3), number(row["more_runs"], 0)])
     yield from table(cells, "<<>>", width=page_width())
-    for lost in result.left_out:
-        if lost.split()[2] in outcomes:
-            yield from wrapped(f"left out: {lost}")
-    for note in result.notes:
-        yield from wrapped(f"note: {note}")
+    lost = [words for words in result.left_out if words.split()[2] in outcomes]
+    for words in (*(f"left out: {name}" for name in lost), *result.notes):
+        yield from wrapped(words)
 
 
 def _title(quantity: str, arm: str, outcome: str) -> str:
     """Return which quantity it is."""
     if quantity == "effect":
-        words = f"effect of {arm_words(arm)} on {outcome_words(outcome)}"
-    else:
-        words = f"mean of {outcome_words(outcome)} in {arm_words(arm)}"
-    return capital(words)
+        return f"Effect of {arm_words(arm)} on {outcome_words(outcome)}"
+    return f"Mean of {outcome_words(outcome)} in {arm_words(arm)}"
 
 
-def _index_lines(rows: list[dict[Any, Any]], method: str) -> Iterator[str]:
+def _index_lines(rows: pd.DataFrame, method: str) -> Iterator[str]:
     """Yield the factors of the largest indices on one quantity."""
-    main, names, places = "total", ("first", "total"), 3
-    if method == "morris":
-        main, names = "mu_star", ("mu_star", "sigma")
-        places = digits(*(row[main] for row in rows))
-    ranked = sorted(rows, key=lambda row: -row[main] if row[main] == row[main] else 1.0)
+    from balance_sim.show.figures.sweeps import METHODS
+
+    names = METHODS[method]
+    places = 3 if method == "sobol" else digits(*rows[names[0]])
+    largest = rows.sort_values(names[0], ascending=False, kind="stable")
     cells = [["factor", *(f"{name} (95 % CI)" for name in names)]]
-    for row in ranked[:MOST_FACTORS]:
+    for row in largest.head(MOST_FACTORS).to_dict("records"):
         values = [_interval(row, name, places) for name in names]
         cells.append([factor_words(row["factor"]), *values])
     yield from table(cells, indent="  ")
-    if len(ranked) > MOST_FACTORS:
-        yield f"  ... and {len(ranked) - MOST_FACTORS} more: --json"
+    if len(rows) > MOST_FACTORS:
+        yield f"  ... and {len(rows) - MOST_FACTORS} more: --json"
 
 
 def _interval(row: dict[Any, Any], name: str, places: int) -> str:
     """Return the value of a column with its interval, where there is one."""
-    if row[name] != row[name]:
-        return "nothing varies"
-    value, low, high = (
-        number(row[column], places) for column in (name, f"{name}_lo", f"{name}_hi")
-    )
-    return f"{value} ({low} to {high})" if low != "-" else value
-
-
-def _runs_wanted(row: dict[Any, Any]) -> tuple[str, str]:
-    """Return the half-width at the worst point, and the replications still wanted.
-
-    Nothing is known of either from one replication a point, nor where the replications
-    do not differ at any point.
-    """
-    if row["more_runs"] != row["more_runs"]:
-        return "-", "unknown: one run"
-    if row["points_alike"] == row["points"]:
-        return "-", "unknown: no replications differ"
-    runs = f"{row['more_runs']:,.0f}" if row["more_runs"] else "none"
-    return f"{row['half_width_worst']:.3g}", runs
+    value = number(row[name], places)
+    bounds = interval(row[f"{name}_lo"], row[f"{name}_hi"], places)
+    return value if bounds == "-" else f"{value} ({bounds})"

@@ -10,32 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
-from balance_sim.show.wording import (
-    arm_words,
-    decimals,
-    effect_cells,
-    factor_words,
-    outcome_words,
-    table,
-)
+from balance_sim.show.wording import page_width, said
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from balance_sim.study.plan import SweepPlan
     from balance_sim.study.sweep_result import SweepResult
-
-MOST_POINTS = 20
-"""Points that are shown."""
-MOST_FACTORS = 4
-"""Factors whose values name a point."""
 
 
 @click.command()
@@ -131,7 +119,7 @@ def sweep(
             )
     if result is None:
         return
-    options.answer(result.summary, lambda: effects_lines(result, folder))
+    options.answer(result.summary, lambda: sweep_lines(result, folder))
     if result.failed:
         failure = result.failed[0]
         total = len(result.table.numbers()) * result.runs
@@ -160,39 +148,16 @@ def dask_client(scheduler: str | None) -> Iterator[Client | None]:
         client.close()  # type: ignore[no-untyped-call]
 
 
-def effects_lines(result: SweepResult, folder: Path) -> Iterator[str]:
-    """Yield the paired effect of the headline arm on the outcome that its figure draws,
-    point by point; the digest, and where everything is.
+def sweep_lines(result: SweepResult, folder: Path) -> Iterator[str]:
+    """Yield the finding, the digest, and where everything is.
 
     Parameters
     ----------
-    folder : of the results; more than MOST_POINTS points are in its effects.csv
+    folder : of the results
     """
-    arm, outcome = result.headline_arm, result.headline_outcome
-    effects = result.effects
-    if arm is None or not len(effects):
-        yield "no arm beside the control arm: see levels.csv"
-    else:
-        is_headline = (effects["arm"] == arm) & (effects["outcome"] == outcome)
-        rows = effects[is_headline].to_dict("records")
-        yield f"Effect of {arm_words(arm)} on {outcome_words(outcome)}, with 95 % CI"
-        ends = [row[end] for row in rows for end in ("lo", "hi")]
-        places = decimals(max(row["mcse"] for row in rows), *ends)
-        cells = [
-            (*effect_cells(row, places)[:2], _point(result, row))
-            for row in rows[:MOST_POINTS]
-        ]
-        yield from table(cells, ">><", indent="  ")
-        if len(rows) > MOST_POINTS:
-            yield f"  ... and {len(rows) - MOST_POINTS} more points: effects.csv"
+    from balance_sim.show.figures.sweeps import sweep_finding
+
+    yield from said(sweep_finding(result), page_width())
     yield f"digest {result.digest}"
+    yield f"effects.csv has every point; `balance-sim report {folder}` makes a page"
     yield f"wrote {folder}"
-
-
-def _point(result: SweepResult, row: dict[Any, Any]) -> str:
-    """Return the label of a point, or the values of its first factors."""
-    from balance_sim.show.report.tables import cell
-
-    paths = result.paths[:MOST_FACTORS]
-    words = [f"{factor_words(path)} {cell(row[path])}" for path in paths]
-    return result.table.points[row["point"]].label or ", ".join(words)

@@ -37,6 +37,10 @@ NUMBERS += ["estimator"]
 DYAD_COLUMNS = ["a", "b", "left", "right", "difference", "lo", "hi"]
 
 
+type DifferingInput = tuple[str, Any, Any]
+"""Its key path, and its value on the left and on the right."""
+
+
 @dataclass(frozen=True)
 class ComparedSide:
     """A side as the command names it: `FOLDER`, `FOLDER:arm`, `FOLDER@point`,
@@ -128,12 +132,9 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
     return study
 
 
-def inputs_that_differ(left: ComparedSide, right: ComparedSide) -> list[str]:
+def differing_inputs(left: ComparedSide, right: ComparedSide) -> list[DifferingInput]:
     """Key paths of the inputs that differ, with both values."""
-    return [
-        f"{path}: {left_value!r} left, {right_value!r} right"
-        for path, left_value, right_value in differences(_inputs(left), _inputs(right))
-    ]
+    return list(differences(_inputs(left), _inputs(right)))
 
 
 def _inputs(side: ComparedSide) -> dict[str, Any]:
@@ -207,7 +208,10 @@ def compare(left: str, right: str) -> StudyComparison:
         left,
         right,
         all(pair.is_paired for pair in pairs),
-        inputs_that_differ(*sides),
+        [
+            f"{path}: {left_value!r} left, {right_value!r} right"
+            for path, left_value, right_value in differing_inputs(*sides)
+        ],
         pd.concat(outcomes, ignore_index=True),
         pd.concat([frame for frame in dyads if len(frame)] or dyads[:1]),
         next(iter(places), None),

@@ -115,8 +115,7 @@ def draw_payoffs(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"control arm, {style.runs_of(table)} a profile. Players beside these two do "
         "what was observed."
     )
-    wrap = int(8.2 * style.owner(ax).get_size_inches()[0])
-    return style.Words(say.first(table, "finding"), "", small, wrap, int(1.45 * wrap))
+    return style.Words(say.first(table, "finding"), "", small)
 
 
 def _draw_cell(
@@ -165,7 +164,7 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for number, (ax, (player, rows)) in enumerate(zip(axes, players, strict=True)):
         observed = np.where(rows["observed"], " (observed)", "")
         names = [style.folded(name, 50) for name in rows["strategy"] + observed]
-        heights = style.row_axis(ax, names, -0.6, -0.4)
+        heights = style.row_axis(ax, names)
         colour = COLOURS[number]
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
             ax.hlines(y, row["draws_lo"], row["draws_hi"], colors=colour, lw=1)
@@ -180,4 +179,4 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         "of draws of the parameters, expected estimator; filled: best reply. Payoffs "
         "of two players are not to be compared."
     )
-    return style.Words(say.first(table, "finding"), "", small, 84, 124)
+    return style.Words(say.first(table, "finding"), "", small)

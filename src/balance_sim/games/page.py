@@ -106,9 +106,7 @@ GAME = StudyType(
     title="game",
     named_by=_is_folder,
     read=open_played,
-    is_one=lambda study: isinstance(study, PlayedGame),
-    catalogue=FIGURES,
-    figures=lambda _: dict(FIGURES),
+    study_class=PlayedGame,
+    figures=FIGURES,
     page=lambda played: ("games/templates/game.html", game_page(played)),
-    replications=lambda played: played.study.result,
 )

@@ -129,7 +129,7 @@ def load_game(
     sources, problems = Sources(file), Diagnostics()
     tree, _ = read_document(sources.main(), sources.shown)
     options: dict[str, Any] = {"settings": set, "preset": theory}
-    base = named_scenario(tree, sources, plan.theory, problems, **options)
+    base = named_scenario(tree, sources, problems, **options)
     scenario = None
     if base is not None:
         GameChecks(tree, plan, problems).run(base)

@@ -75,7 +75,6 @@ class GamePlan(Versioned):
     source: Text = ""
     notes: Text = ""
     scenario: RequiredText
-    theory: Identifier | None = None
     set: dict[str, object] = Field(default={})
     players: dict[ShortName, PlayerPlan] = Field(min_length=1, max_length=4)
     observed: dict[ShortName, ShortName]

@@ -262,19 +262,8 @@ class Evidence:
     lost: Floats  # (S, n) reliability
 
 
-@dataclass(frozen=True)
-class EventReach:
-    """Whom an event moves, and how many times each counts.
-
-    blamed: states whose reliability suffers; shown, aimed: entries of a flat (n, n),
-    of dyads that are seen together, and of who sees intent of whom."""
-
-    blamed: Ints
-    shown: Ints
-    aimed: Ints
-    blamed_times: Floats
-    shown_times: Floats
-    aimed_times: Floats
+Reach = tuple[Ints, Floats]
+"""Entries that an event moves, and how many times each counts."""
 
 
 def evidence(
@@ -294,31 +283,32 @@ def evidence(
     roster = {code: i for i, code in enumerate(scenario.codes)}
     reaches = [event_reach(scenario, event, roster, likeness) for event in events]
     steps, n = len(moments), len(scenario.codes)
-    dyads_shown = [dyad_index.take(reach.shown) for reach in reaches]
-    dyads, dyad_column = _columns(dyads_shown, int(dyad_index.max(initial=0)) + 1)
-    places, place_column = _columns([reach.aimed for reach in reaches], n * n)
+    shown_dyads = [dyad_index.take(shown[0]) for _, shown, _ in reaches]
+    dyads, dyad_column = _columns(shown_dyads, int(dyad_index.max(initial=0)) + 1)
+    places, place_column = _columns([aimed[0] for *_, aimed in reaches], n * n)
     align = np.zeros((len(dyads), steps, len(audiences.names)))
     intent, lost = np.zeros((len(places), steps)), np.zeros((steps, n))
     tension = scenario.parameters.prior_tension
     remaining = _remaining(scenario, events, moments, starts)
     for event, reach, shown, share in zip(
-        events, reaches, dyads_shown, remaining, strict=True
+        events, reaches, shown_dyads, remaining, strict=True
     ):
+        (blamed, blamed_times), (_, shown_times), (aimed, aimed_times) = reach
         attention = audiences.attention[event.kind]
         on_alignment, on_intent = signal_weights(scenario, event.kind)
         if len(shown) and on_alignment:
             nats = (event.sign * on_alignment) * share[:, None] * attention
-            align[dyad_column[shown]] += reach.shown_times[:, None, None] * nats
-        if len(reach.aimed) and on_intent:
+            align[dyad_column[shown]] += shown_times[:, None, None] * nats
+        if len(aimed) and on_intent:
             is_before = event.date < scenario.start
             nats = (on_intent * (tension if is_before else 1.0)) * share
-            heed = attention[audiences.of[reach.aimed // n]]
-            times = (reach.aimed_times * heed)[:, None]
-            intent[place_column[reach.aimed]] += nats * times
+            heed = attention[audiences.of[aimed // n]]
+            times = (aimed_times * heed)[:, None]
+            intent[place_column[aimed]] += nats * times
         reliability = scenario.event_kinds[event.kind].reliability
         if reliability:
             nats = reliability * share[:, None]
-            lost[:, reach.blamed] += reach.blamed_times * nats
+            lost[:, blamed] += blamed_times * nats
     return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost)
 
 
@@ -341,67 +331,58 @@ def event_reach(
     event: Event,
     roster: Mapping[str, int],
     likeness: Likeness | None = None,
-) -> EventReach:
-    """Whom an event moves. roster: position of each state; likeness: how fear spreads.
+) -> tuple[Reach, Reach, Reach]:
+    """Whom an event moves: states whose reliability suffers; entries of a flat (n, n),
+    of dyads that are seen together, and of who sees intent of whom.
 
-    Raises ScenarioError for a kind of the user's own that is
-    registered nowhere, and as `shifts_of`."""
-    n = len(roster)
+    roster: position of each state; likeness: how fear spreads. Raises ScenarioError for
+    a kind of the user's own that is registered nowhere, and as `shifts_of`."""
+    n, groups = len(roster), scenario.groups
     if event.kind.startswith(OWN):
         shifts = shifts_of(event, scenario)
-        blamed, shown, aimed = (
-            shifts["reliability"],
-            shifts["alignment"],
-            shifts["intent"],
+        blamed = {roster[code]: k for code, k in shifts["reliability"].items()}
+        shown, aimed = (
+            {roster[a] * n + roster[b]: k for (a, b), k in shifts[channel].items()}
+            for channel in ("alignment", "intent")
         )
-        return EventReach(
-            blamed=_positions(roster[code] for code in blamed),
-            shown=_positions(roster[a] * n + roster[b] for a, b in shown),
-            aimed=_positions(roster[a] * n + roster[b] for a, b in aimed),
-            blamed_times=np.array([*blamed.values()]),
-            shown_times=np.array([*shown.values()]),
-            aimed_times=np.array([*aimed.values()]),
-        )
-    principals = members(event.principals, scenario.groups, roster)
-    guests = members(event.guests, scenario.groups, roster)
-    targets = members(event.targets, scenario.groups, roster)
-    once = np.ones(1)
-    entries = _positions(i * n + j for i, j in pairs_aimed(principals, targets))
-    kind = scenario.event_kinds[event.kind]
-    shares = onlookers(principals, guests, targets, kind, likeness, n)
-    actor, observer = np.nonzero(shares)
-    aimed_times = np.append(np.ones(len(entries)), shares[actor, observer])
-    entries = np.append(entries, observer * n + _positions(principals)[actor])
-    return EventReach(
-        blamed=_positions(principals),
-        shown=_positions(
-            i * n + j for i, j in dyads_shown(principals, guests, targets)
-        ),
-        aimed=entries,
-        blamed_times=once,
-        shown_times=once,
-        aimed_times=aimed_times,
-    )
+    else:
+        principals = members(event.principals, groups, roster)
+        guests = members(event.guests, groups, roster)
+        targets = members(event.targets, groups, roster)
+        dyads = dyads_shown(principals, guests, targets)
+        blamed = dict.fromkeys(principals, 1.0)
+        shown = dict.fromkeys([i * n + j for i, j in dyads], 1.0)
+        kind = scenario.event_kinds[event.kind]
+        aimed = shares_of_intent(principals, guests, targets, kind, likeness, n)
+    return _reach(blamed), _reach(shown), _reach(aimed)
 
 
-def onlookers(
+def _reach(times: Mapping[int, float]) -> Reach:
+    return _positions(times), np.array([*times.values()])
+
+
+def shares_of_intent(
     principals: list[int],
     guests: list[int],
     targets: list[int],
     kind: EventKind,
     likeness: Likeness | None,
     n: int,
-) -> Floats:
-    """(principals, n) share that states which have no part in an act take of its
-    evidence on each principal's intent."""
-    shares = np.zeros((len(principals), n))
+) -> dict[int, float]:
+    """Share that states take of an act's evidence on each principal's intent, by entry
+    of a flat (n, n): targets all of it, states that have no part in the act what they
+    learn from it."""
+    shares = {t * n + p: 1.0 for t, p in pairs_aimed(principals, targets)}
     if likeness is None or not targets or kind.intent <= 0:
         return shares
     involved = np.zeros(n, dtype=bool)
     involved[[*principals, *guests, *targets]] = True
-    for row, actor in enumerate(principals):
-        shares[row] = learned(likeness, actor, _positions(targets), involved)
-    return kind.spreads * shares
+    for actor in principals:
+        learnt = learned(likeness, actor, _positions(targets), involved)
+        for observer, share in enumerate((kind.spreads * learnt).tolist()):
+            if share:
+                shares[observer * n + actor] = share
+    return shares
 
 
 def _positions(numbers: Iterable[int]) -> Ints:
@@ -423,7 +404,7 @@ def hazards_of(
     """The scenario's provocations as arrays; None where there are none. States in the
     order of the arrays. likeness: how fear spreads, if it does."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    n, acts, targets, states, doses = len(roster), [], [], [], []
+    n, acts, entries, doses = len(roster), [], [], []
     provocations = [
         provocation
         for provocation in scenario.provocations
@@ -438,24 +419,20 @@ def hazards_of(
                 f"`{provocation.kind}` is of your own: those are of events alone",
                 "give a kind by its weights, without `own_`",
             )
-        intent = signal_weights(scenario, provocation.kind)[1]
+        nats = signal_weights(scenario, provocation.kind)[1] * provocation.visibility
         attention = audiences.attention[provocation.kind]
-        state = roster[provocation.state]
-        aims = members(provocation.targets, scenario.groups, roster)
+        state = [roster[provocation.state]]
+        targets = members(provocation.targets, scenario.groups, roster)
         kind = scenario.event_kinds[provocation.kind]
-        share = onlookers([state], [], aims, kind, likeness, n)[0]
-        share[aims] = 1.0
-        for aim in np.flatnonzero(share).tolist():
-            if aim != state:
-                acts.append(act)
-                targets.append(aim)
-                states.append(state)
-                heed = share[aim] * attention[audiences.of[aim]]
-                doses.append(intent * provocation.visibility * heed)
+        shares = shares_of_intent(state, [], targets, kind, likeness, n)
+        for entry, share in sorted(shares.items()):
+            acts.append(act)
+            entries.append(entry)
+            doses.append(nats * (share * attention[audiences.of[entry // n]]))
     if not acts:
         return None
-    target, actor = _positions(targets), _positions(states)
-    distinct = np.unique(target * n + actor)
+    target, actor = np.divmod(_positions(entries), n)
+    distinct = np.unique(entries)
     column = np.full(n * n, len(distinct))
     column[distinct] = np.arange(len(distinct))
     ids = [clocks.label(provocation.id) for provocation in provocations]

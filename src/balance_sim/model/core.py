@@ -151,6 +151,8 @@ class AtStart:
     depth: Floats  # (P,)
     calm: Floats  # (P,)
     shared: dict[int, Shared] = field(default_factory=dict, repr=False, compare=False)
+    beside: World | None = field(default=None, repr=False, compare=False)
+    """A world of which the evidence alone differs."""
 
 
 @dataclass(frozen=True)

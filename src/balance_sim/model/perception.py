@@ -17,7 +17,7 @@ import numpy as np
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
-from balance_sim.model.core import Bools, Floats, Ints, Rules, Shared, World
+from balance_sim.model.core import Floats, Ints, Rules, Shared, World
 from balance_sim.model.state import BlockState, refuse_invalid
 
 
@@ -42,7 +42,6 @@ class View:
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
     insecurity: Floats  # (R, n) g_i
-    partners_log_mean: Floats  # (R,) mean over states of ln(1 + partners)
     reliability: Floats  # (n,)
     reliable: Floats  # (n, n) rho_j c_j p_ij
 
@@ -201,18 +200,25 @@ fifty states."""
 
 def shared(world: World, step: int) -> Shared:
     """The matrices of a step with the agreements in force at the start; the last few
-    are stored with the world."""
-    stored, n, start = world.at_start.shared, world.n, world.at_start
+    are stored with the world.
+
+    Where another world stands beside it, of which the evidence alone differs, its
+    matrices are taken over, and dyads set anew of which states hear other things."""
+    start, stored, n = world.at_start, world.at_start.shared, world.n
     if step in stored:
         return stored[step]
-    sides, diagonal = np.stack([world.first, world.second]), np.arange(n)
     reliable = world.reliability[step] * world.projected
+    if start.beside is None:
+        dyads, diagonal = np.arange(len(world.first)), np.arange(n)
+        matrices = np.zeros((len(world.audience_rows) + 3, n, n))
+        matrices[:-3, diagonal, diagonal] = 1.0
+    else:
+        dyads = _differing(world, start.beside, step)
+        matrices = shared(start.beside, step).beliefs.copy()
+    sides = np.stack([world.first[dyads], world.second[dyads]])
     entries = sides, sides[::-1]
-    audiences = len(world.audience_rows)
-    matrices = np.zeros((audiences + 3, n, n))
-    matrices[:audiences, diagonal, diagonal] = 1.0
-    ties = Ties(start.depth, start.calm, np.zeros(len(start.depth)))
-    before = world.odds_against[step], world.intent_odds[step][entries]
+    ties = Ties(start.depth[dyads], start.calm[dyads], np.zeros(len(dyads)))
+    before = world.odds_against[step][:, dyads], world.intent_odds[step][entries]
     matrices[:, *entries] = _believed(world, sides, ties, *before, reliable[entries])
     if len(stored) * n**2 * (len(matrices) + 1) > MOST_SHARED:
         stored.clear()
@@ -220,44 +226,14 @@ def shared(world: World, step: int) -> Shared:
     return stored[step]
 
 
-def share_with(world: World, control: World) -> None:
-    """Store a world's shared matrices of all steps: those of another world, whose
-    evidence alone differs, with the dyads set anew of which states hear other
-    things."""
-    start, stored = world.at_start, world.at_start.shared
-    if world.steps * world.n**2 * (len(world.audience_rows) + 4) > MOST_SHARED:
-        return
-    step, dyad = np.nonzero(_differ(world, control))
-    steps, row = np.unique(step, return_inverse=True)
-    for alike in np.setdiff1d(np.arange(world.steps), steps).tolist():
-        stored[alike] = shared(control, alike)
-    if not len(steps):
-        return
-    sides = np.stack([world.first[dyad], world.second[dyad]])
-    entries = row, sides, sides[::-1]
-    reliable = world.reliability[steps, None] * world.projected
-    against = world.odds_against[step, :, dyad].T
-    intent = world.intent_odds[step, *entries[1:]]
-    ties = Ties(start.depth[dyad], start.calm[dyad], np.zeros(len(dyad)))
-    control_beliefs = [shared(control, step).beliefs for step in steps.tolist()]
-    matrices = np.stack(control_beliefs, axis=1)
-    before = against, intent, reliable[entries]
-    matrices[:, *entries] = _believed(world, sides, ties, *before)
-    for place, step in enumerate(steps.tolist()):
-        stored[step] = Shared(matrices[:, place], reliable[place])
-
-
-def _differ(world: World, other: World) -> Bools:
-    """(steps, P) dyads of which states hear other things in two worlds, or of which a
-    side is not as reliable."""
-    first, second = world.first, world.second
-    against = world.odds_against != other.odds_against
-    intent = world.intent_odds != other.intent_odds
-    reliability = world.reliability != other.reliability
-    differ = against.any(axis=1)
-    differ |= intent[:, first, second] | intent[:, second, first]
-    differ |= reliability[:, first] | reliability[:, second]
-    return np.asarray(differ)
+def _differing(world: World, other: World, step: int) -> Ints:
+    """Dyads of which states hear other things in two worlds, or of which a side is not
+    as reliable."""
+    reliability = world.reliability[step] != other.reliability[step]
+    differ = (world.intent_odds[step] != other.intent_odds[step]) | reliability
+    differ |= differ.T | reliability[:, None]
+    against = (world.odds_against[step] != other.odds_against[step]).any(axis=0)
+    return np.flatnonzero(against | differ[world.first, world.second])
 
 
 @dataclass(frozen=True)
@@ -393,7 +369,6 @@ def perceive(world: World, state: BlockState, step: int) -> View:
         defence=workspace.defence,
         balance=workspace.total + workspace.defence + s0,
         insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
-        partners_log_mean=state.log_partners.mean(axis=-1),
         reliability=world.reliability[step],
         reliable=start.reliable,
     )

@@ -8,7 +8,7 @@ alone."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -42,19 +42,17 @@ class Prospects:
     kinds_each: int = 1  # so many in a row differ in agreement type alone
     mirrored: bool = False
 
-    def at_places(self, run: Ints, ego: Ints, alter: Ints, kind: Ints) -> Prospects:
-        """Other prospects of the same moment."""
+    def _taken(self, rows: slice, *, mirrored: bool) -> Prospects:
+        """Some of the prospects. mirrored: as the attribute."""
         moment = self.world, self.baseline, self.view, self.state
-        return Prospects(*moment, run, ego, alter, kind)
+        places = self.run[rows], self.ego[rows], self.alter[rows], self.kind[rows]
+        return Prospects(*moment, *places, mirrored=mirrored)
 
     @cached_property
     def dyads(self) -> Prospects:
         """The first of those that differ in agreement type alone."""
         rows = slice(None, None, self.kinds_each)
-        dyads = self.at_places(
-            self.run[rows], self.ego[rows], self.alter[rows], self.kind[rows]
-        )
-        return replace(dyads, mirrored=self.mirrored)
+        return self._taken(rows, mirrored=self.mirrored)
 
     @classmethod
     def of_both_sides(
@@ -81,12 +79,8 @@ class Prospects:
     def one_side(self) -> Prospects:
         """The first half where the second mirrors it; else all of them. Not stored: it
         would hold itself in memory."""
-        if not self.mirrored:
-            return self
         half = slice(len(self.ego) // 2)
-        return self.at_places(
-            self.run[half], self.ego[half], self.alter[half], self.kind[half]
-        )
+        return self._taken(half, mirrored=False) if self.mirrored else self
 
     @cached_property
     def row(self) -> Ints:
@@ -167,15 +161,10 @@ class Prospects:
     def log_gain(self) -> Floats:
         """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support
         that alter brings now."""
-        if self.kinds_each > 1:
-            dyads, repeats = self.dyads, self.kinds_each
-            backing = np.repeat(dyads.backing, repeats)
-            support = np.repeat(dyads.support, repeats)
-            insecurity = np.repeat(dyads.insecurity, repeats)
-            balance = np.repeat(dyads.balance, repeats)
-        else:
-            backing, support = self.backing, self.support
-            insecurity, balance = self.insecurity, self.balance
+        dyads = self.dyads if self.kinds_each > 1 else self
+        by_dyad = dyads.backing, dyads.support, dyads.insecurity, dyads.balance
+        columns = [np.repeat(values, self.kinds_each) for values in by_dyad]
+        backing, support, insecurity, balance = columns
         depth, floor = self.world.ladder.depth[self.kind], self.world.rules.gain_floor
         added = np.maximum(depth - backing, 0.0) * support
         return np.log(threat.marginal_gain(insecurity, balance, added) + floor)

@@ -209,7 +209,9 @@ def _popularity(x: Extremes) -> Bounds:
 def popularity(p: Prospects) -> Floats:
     """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013,
     2018."""
-    return p.state.log_partners.take(p.other) - p.view.partners_log_mean[p.run]
+    log_partners = p.state.log_partners
+    mean = log_partners.mean(axis=-1)[p.run]
+    return np.asarray(log_partners.take(p.other) - mean)
 
 
 def _closure(x: Extremes) -> Bounds:

@@ -10,84 +10,36 @@ record is refused. A posterior is the head of a table of joint draws;
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
 from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, refused
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
+from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.layout import row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario
 
-CALIBRATION = dict.fromkeys(
-    (
-        *("calibrated", "variances", "weights", "intercepts"),
-        *("states", "declarations", "dyads", "covariance"),
-    ),
-    dict,
-)
-"""Sections that a calibration has."""
-POSTERIOR = {
-    **dict.fromkeys(("command", "draws", "sha256"), str),
-    **dict.fromkeys(("scenario_sha256", "priors_sha256"), str),
-    "count": int,
+NEEDED = {
+    "calibration": "calibrated variances weights intercepts states declarations dyads "
+    "covariance",
+    "posterior": "command draws sha256 scenario_sha256 priors_sha256 count",
 }
-"""Keys that the head of draws has; `headline` may be missing."""
+"""Keys that the file has which stands under a key of a scenario; `headline` of a
+posterior may be missing."""
 INTERCEPTS_OF_STATES = {
     "states": "propensity",
     "declarations": "propensity_declarations",
 }
 """Sections of states' random intercepts, and the field of a state that each one
 fills."""
-_AGAIN = "write it again: balance-sim evidence"
 
 
-class NamedFile(NamedTuple):
-    """A file that a scenario names: its tree, and its name within the folder."""
+def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
+    """The tree with the calibration that it names laid below it, and with what the head
+    of draws says that it names.
 
-    tree: Node
-    name: str
-
-
-def _named_file(
-    tree: Node, key: str, needs: Mapping[str, type], sources: Sources, again: str
-) -> NamedFile | None:
-    """The file that the scenario names under a key; None where it names none.
-
-    Parameters
-    ----------
-    tree, sources : of the scenario
-    key : under which it is named
-    needs : keys that the file has to have, with the types of their values
-    again : the next step where it lacks one
-
-    Raises
-    ------
-    ScenarioError : for a file that cannot be read, or lacks a key
-    """
-    node = tree.get(key)
-    if node is None or node.value in (None, REFUSED) or node.fields:
-        return None
-    base = sources.names.get(node.mark.file, sources.path.name)
-    file = sources.beside(node.value, base, node.mark, key, LARGEST_SCENARIO)
-    read, wrong = read_document(decoded(file.data, file.shown), file.shown)
-    for name, value_type in needs.items():
-        if not isinstance(read.value_of(name), value_type):
-            place = read.get(name) or read
-            wrong.add(place, name, "E103", f"`{name}` is required", again)
-    if wrong:
-        raise ScenarioError(wrong)
-    return NamedFile(read, file.name)
-
-
-def with_calibration(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
-    """The tree with the calibration that it names laid below it.
-
-    What the calibration holds is validated with the scenario, at its place in the
-    calibration's file.
+    What they hold is validated with the scenario, at its place in their files.
 
     Parameters
     ----------
@@ -97,53 +49,63 @@ def with_calibration(tree: Node, sources: Sources, problems: Diagnostics) -> Nod
 
     Raises
     ------
-    ScenarioError : for a file that is no calibration
+    ScenarioError : for a file that lacks a key
     """
-    again = f"{_AGAIN} calibrate {sources.shown}"
-    file = _named_file(tree, "calibration", CALIBRATION, sources, again)
-    if file is None:
-        is_open = tree.value_of("calibration") is None
-        return tree.without("calibration") if is_open else tree
-    roster = [str(row.value_of("id")) for row in tree.below("states").items]
-    for part in INTERCEPTS_OF_STATES:
-        for code, node in file.tree.below(part).without(*roster).fields.items():
-            why = f"`{code}` is no state of the scenario"
-            problems.add(node.at, f"{part}.{code}", "E301", why, again)
-    return _laid(tree.without("calibration"), file.tree, file.name)
+    for key, laid in (("calibration", _laid), ("posterior", _with_draws)):
+        node = tree.get(key)
+        if node is None or node.value is REFUSED or node.fields:
+            continue
+        tree, hint = tree.without(key), _again(key, sources)
+        if node.value is None:
+            continue
+        base = sources.names.get(node.mark.file, sources.path.name)
+        file = sources.beside(node, base, key)
+        read, wrong = read_document(file.text, file.shown)
+        for name in NEEDED[key].split():
+            if read.get(name) is None:
+                wrong.add(read, name, "E103", f"`{name}` is required", hint)
+        if wrong:
+            raise ScenarioError(wrong)
+        roster = [str(row.value_of("id")) for row in tree.below("states").items]
+        for part in INTERCEPTS_OF_STATES:
+            for code, place in read.below(part).without(*roster).fields.items():
+                why = f"`{code}` is no state of the scenario"
+                problems.add(place.at, f"{part}.{code}", "E301", why, hint)
+        tree = laid(tree, read, file.name)
+    return tree
 
 
-def with_posterior(tree: Node, sources: Sources) -> Node:
-    """The tree with what the head of draws says that it names; as with_calibration."""
-    again = f"{_AGAIN} posterior {sources.shown}"
-    file = _named_file(tree, "posterior", POSTERIOR, sources, again)
-    if file is None:
-        is_open = tree.value_of("posterior") is None
-        return tree.without("posterior") if is_open else tree
-    head = file.tree
-    keys = [name for name in (*POSTERIOR, "headline") if name in head.fields]
-    draws = head.fields["draws"].value
+def _again(key: str, sources: Sources) -> str:
+    """The next step where a file that a scenario names is not as it was written."""
+    command = "calibrate" if key == "calibration" else key
+    return f"write it again: balance-sim evidence {command} {sources.shown}"
+
+
+def _with_draws(tree: Node, head: Node, name: str) -> Node:
+    """The scenario's tree with the head of its draws. name: of the head's file."""
+    keys = [*NEEDED["posterior"].split(), "headline"]
+    values: dict[str, object] = {key: head.fields[key] for key in keys if head.get(key)}
+    draws = str(head.value_of("draws"))
     if {"/", "\\"} & {*draws}:
         why = "expected the name of a file beside this one"
-        raise refused(head.fields["draws"], "draws", "E501", why, again)
-    path = posixpath.join(posixpath.dirname(file.name), draws)
-    values = {name: head.fields[name] for name in keys} | {
-        "file": file.name,
-        "draws": path,
-    }
+        raise refused(head.fields["draws"], "draws", "E501", why)
+    values |= {"file": name, "draws": posixpath.join(posixpath.dirname(name), draws)}
     return tree.with_fields({"posterior": from_plain(values, head.mark)})
 
 
-def stale(scenario: Scenario, tree: Node, file: str, problems: Diagnostics) -> None:
+def stale(
+    scenario: Scenario, tree: Node, sources: Sources, problems: Diagnostics
+) -> None:
     """Report it if the scenario as written is not the one that was calibrated.
 
     Parameters
     ----------
     scenario, tree : as written, with the calibration laid below
-    file : of the scenario
+    sources : files of the scenario
     problems : an error for another record, a warning for other fitted weights
     """
     node, calibration = tree.below("calibration"), scenario.calibration
-    hint = f"{_AGAIN} calibrate {file}"
+    hint = _again("calibration", sources)
     if not calibration.data_sha256:
         return
     if calibration.data_sha256 != record_digest(scenario):
@@ -200,7 +162,7 @@ def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
     name = str(preset.value or preset.text) if preset else DEFAULT_PRESET
     if name == DEFAULT_PRESET or name not in presets():
         return weights
-    named = presets()[name].weights
+    named = presets()[name]["weights"]
     return {term: node for term, node in weights.items() if term not in named}
 
 

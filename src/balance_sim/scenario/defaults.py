@@ -25,25 +25,6 @@ TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
 DEFAULT_PRESET = "balance_of_threat"
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A theory: the weights it changes, whether hostility is told apart, and whether
-    signals weigh what they cost."""
-
-    name: str
-    weights: dict[str, float]
-    equal_hostility: float | None = None
-    signal_cost: float = 0.0
-
-    @property
-    def beside_weights(self) -> dict[str, float | None]:
-        """What the theory says besides weights, by field of a scenario's `theory`."""
-        return {
-            "equal_hostility": self.equal_hostility,
-            "signal_cost": self.signal_cost,
-        }
-
-
 @cache
 def shipped_yaml(name: str) -> dict[str, Any]:
     """A shipped YAML file, as `fitted.yaml`. What is handed out is shared: nobody may
@@ -55,13 +36,10 @@ def shipped_yaml(name: str) -> dict[str, Any]:
 
 
 def _values(entry: Any) -> Any:
-    if not isinstance(entry, dict):
-        return entry
-    return (
-        entry["value"]
-        if "value" in entry
-        else {str(key): _values(child) for key, child in entry.items()}
-    )
+    """Defaults alone, of entries that also say where each comes from."""
+    if not isinstance(entry, dict) or "value" in entry:
+        return entry["value"] if isinstance(entry, dict) else entry
+    return {str(key): _values(child) for key, child in entry.items()}
 
 
 @cache
@@ -106,12 +84,14 @@ def switches() -> tuple[str, ...]:
 
 
 @cache
-def presets() -> dict[str, Preset]:
-    """The shipped theories by name."""
+def presets() -> dict[str, dict[str, Any]]:
+    """The shipped theories by name, as a file's `theory` would give them: `weights`
+    that each changes, `equal_hostility` and `signal_cost`."""
     theories = shipped_yaml("defaults.yaml")["theories"]
-    fields = ("weights", "equal_hostility", "signal_cost")
+    plain = {"equal_hostility": None, "signal_cost": 0.0}
+    keys = ("weights", *plain)
     return {
-        name: Preset(name, **{key: theory[key] for key in fields if key in theory})
+        name: plain | {key: theory[key] for key in keys if key in theory}
         for name, theory in theories.items()
     }
 
@@ -127,8 +107,7 @@ def signal_costs() -> dict[str, float]:
 def weights_under(preset: str) -> dict[str, float]:
     """All weights under a theory, before a file changes any; the plain defaults for an
     unknown name."""
-    changed = presets()[preset].weights if preset in presets() else {}
-    return {**default_weights(), **changed}
+    return {**default_weights(), **presets().get(preset, {}).get("weights", {})}
 
 
 @dataclass(frozen=True)
@@ -233,20 +212,19 @@ def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
     )
 
 
-_TEXTS = ("family", "source", "value")
-"""Keys of a prior that are no numbers of its family."""
-
-
 @cache
 def priors() -> dict[str, ParameterPrior]:
     """Prior by key path, and of what parameters have in common by `priors.` and its
     name."""
-    priors_by_path = {}
-    for path, entry in shipped_priors().items():
-        numbers = {name: float(entry[name]) for name in entry if name not in _TEXTS}
-        prior = ParameterPrior(entry["family"], numbers, entry["source"])
-        priors_by_path[path] = prior
-    return priors_by_path
+    texts = ("family", "source", "value")
+    return {
+        path: ParameterPrior(
+            entry["family"],
+            {name: float(entry[name]) for name in entry if name not in texts},
+            entry["source"],
+        )
+        for path, entry in shipped_priors().items()
+    }
 
 
 def parameter_table() -> list[dict[str, object]]:

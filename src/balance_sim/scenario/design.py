@@ -214,7 +214,6 @@ class ExperimentPlan(Versioned):
     notes: Text = ""
     scenario: RequiredText
     set: dict[str, object] = Field(default={})
-    theory: Identifier | None = None
     design: SamplingDesign = SamplingDesign()
     factors: dict[str, Takes] = Field(default={}, max_length=1000)
     points: Annotated[tuple[dict[str, object], ...], AfterValidator(_points)] = ()
@@ -240,7 +239,7 @@ class Overrides:
 
 @dataclass(frozen=True, repr=False)
 class Experiment:
-    """All that a sweep needs. `scenario` holds the file's `set` and `theory` already;
+    """All that a sweep needs. `scenario` holds the file's `set` already;
     tree: of the file, for messages."""
 
     name: str
@@ -309,8 +308,7 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
     taken : key paths that are varied or set otherwise
     node : where the file asks for them
     """
-    preset = presets().get(scenario.theory.preset)
-    terms = [*(preset.weights if preset else ()), *switches()]
+    terms = [*presets()[scenario.theory.preset]["weights"], *switches()]
     taken = taken | {f"theory.weights.{term}" for term in terms}
     factors = []
     for row in parameter_table():

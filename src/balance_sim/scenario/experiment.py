@@ -167,18 +167,16 @@ def _scenario_path(node: Node, sources: Sources) -> str:
 def named_scenario(
     tree: Node,
     sources: Sources,
-    of_file: str | None,
     problems: Diagnostics,
     *,
     settings: Sequence[str] = (),
     preset: str | None = None,
 ) -> Scenario | None:
-    """The scenario that a file names, with the file's `theory` and `set` laid over it.
+    """The scenario that a file names, with the file's `set` laid over it.
 
     Parameters
     ----------
     tree, sources : of the file
-    of_file : its `theory`, if it has one
     problems : what is wrong is added
     settings, preset : of options, laid over the scenario before that
     """
@@ -196,11 +194,7 @@ def named_scenario(
     problems += _placed(errors, node.mark) if is_absent else errors
     if scenario is None:
         return None
-    changes = changes_in(tree.below("set"))
-    theory = tree.get("theory")
-    if of_file is not None and theory is not None:
-        changes.append(ValueChange("theory.preset", theory, theory.at))
-    return changed_scenario(scenario, changes, problems)
+    return changed_scenario(scenario, changes_in(tree.below("set")), problems)
 
 
 def _placed(errors: Sequence[Diagnostic], mark: Mark) -> list[Diagnostic]:
@@ -254,7 +248,7 @@ def _read(
             node = from_plain(number, Mark(f"--{name}", 1, 1))
             tree = tree.with_fields({name: node})
     plan = read_piece(ExperimentPlan, tree, "", problems)
-    scenario = named_scenario(tree, sources, plan.theory if plan else None, problems)
+    scenario = named_scenario(tree, sources, problems)
     varied = {*tree.below("factors").fields}
     varied |= {path for row in tree.below("points").items for path in row.fields}
     changes = option_changes(over.settings, None, problems)

@@ -4,13 +4,14 @@ folder; and those of the package."""
 from __future__ import annotations
 
 import errno
+import hashlib
 import importlib.resources
 import os
 import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from balance_sim.scenario.diagnostics import (
     Mark,
@@ -49,6 +50,16 @@ class ReadFile(NamedTuple):
     shown: str
     data: bytes
 
+    @property
+    def text(self) -> str:
+        """What it holds. Raises ScenarioError where that is no text in UTF-8."""
+        return decoded(self.data, self.shown)
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
 
 class Sources:
     """The files that one scenario is read from.
@@ -84,34 +95,28 @@ class Sources:
 
     def main(self) -> str:
         """The text of the scenario file itself."""
-        data = self._read(self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO)
+        data = _bytes_of(self.path, Mark(self.shown, 1, 1), "")
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
-    def beside(
-        self, written: object, base: str, mark: Mark, key: str, largest: int
-    ) -> ReadFile:
+    def beside(self, node: Any, base: str, key: str) -> ReadFile:
         """The file that another names.
 
         Parameters
         ----------
-        written : object
+        node : Node
             Its path, as seen from the other, or the name of a scenario of the package.
         base : str
             Name of the other.
-        mark : Mark
-            Where the path is written.
         key : str
-            Under which it is written.
-        largest : int
-            How many bytes it may have.
+            Key path of the node.
 
         Raises
         ------
         ScenarioError
             For what lies outside of the folder, cannot be read or is too large.
         """
-        folder, path = self._sought(written, base, mark, key)
+        folder, path = self._sought(node.value, base, node.mark, key)
         name = path.relative_to(folder).as_posix()
         label = os.path.join(os.path.dirname(self.shown), name)
         if folder != self.folder:
@@ -119,11 +124,10 @@ class Sources:
             label = shown(str(path), 200)
         self.names[label] = name
         if name not in self.files:
-            self.files[name] = self._read(path, mark, key, largest)
-        total = sum(map(len, self.files.values()))
-        if total > LARGEST_TOGETHER:
+            self.files[name] = _bytes_of(path, node.mark, key)
+        if sum(map(len, self.files.values())) > LARGEST_TOGETHER:
             why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
-            raise refused(mark, key, "E005", why, "leave some rows out")
+            raise refused(node, key, "E005", why, "leave some rows out")
         return ReadFile(name, label, self.files[name])
 
     def _sought(
@@ -153,13 +157,6 @@ class Sources:
     def folder_of(self, name: str) -> Path:
         """The folder that a file's name is relative to."""
         return _package_scenarios() if name in self.of_package else self.folder
-
-    def _read(self, path: Path, mark: Mark, key: str, largest: int) -> bytes:
-        """The bytes of a file. Raises ScenarioError."""
-        try:
-            return regular_bytes(path, largest)
-        except OSError as error:
-            raise _cannot_read(error, path, mark, key) from None
 
 
 def decoded(data: bytes, file: str) -> str:
@@ -299,18 +296,24 @@ def bytes_if_any(
         return None
 
 
-def _cannot_read(error: OSError, path: Path, mark: Mark, key: str) -> ScenarioError:
-    """The error for a file that cannot be read. key: under which it is named; empty for
-    the file that was asked for."""
-    if error.errno in MISSING and not key:
-        return not_found(str(path))
-    code = "E001" if error.errno in MISSING else _CODES.get(error.errno or 0, "E003")
-    why = f"cannot be read: `{shown(str(path), 200)}` ({error.strerror})"
+def _bytes_of(path: Path, mark: Mark, key: str) -> bytes:
+    """The bytes of a file of a scenario. Raises ScenarioError.
+
+    mark, key : where it is named; the key is empty for the file that was asked for"""
+    try:
+        is_table = key.endswith("table")
+        return regular_bytes(path, LARGEST_TABLE if is_table else LARGEST_SCENARIO)
+    except OSError as error:
+        number, reason = error.errno or 0, error.strerror
+    if number in MISSING and not key:
+        raise not_found(str(path))
+    code = "E001" if number in MISSING else _CODES.get(number, "E003")
+    why = f"cannot be read: `{shown(str(path), 200)}` ({reason})"
     hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"
     if key == "extends":
         names = [file.stem for _, file in shipped_files()]
         hint = did_you_mean(path.name, names) or hint
-    return refused(mark, key, code, why, hint)
+    raise refused(mark, key, code, why, hint)
 
 
 # --- what comes with the package ------------------------------------------------------

@@ -26,6 +26,10 @@ SECTIONS: dict[str, type[SectionRow]] = {
     )
 }
 """Models of rows by the section that they stand in."""
+MOST_ROWS = 80_000
+LIMITS = {"states": 400, "events": 5_000, "targets_alternatives": 20}
+LIMITS |= dict.fromkeys(("kinds", "event_kinds", "audiences", "arms"), 300)
+"""How many rows or names a part may have, if fewer than MOST_ROWS."""
 TABLES_OF: dict[str, type[Strict]] = {
     "kinds": schema.AgreementKind,
     "event_kinds": schema.EventKind,

@@ -3,7 +3,6 @@ and the same with other values."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from balance_sim.scenario.arms import check_arms, version_of
-from balance_sim.scenario.calibration import stale, with_calibration, with_posterior
+from balance_sim.scenario.calibration import stale, with_results
 from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -26,10 +25,10 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.documents import EXAMPLE, read_document
-from balance_sim.scenario.files import LARGEST_SCENARIO, LARGEST_TABLE, Sources, decoded
+from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import sealed as with_digest
 from balance_sim.scenario.layout import SECTIONS, TOP, row_path
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, iso_date, merged
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.plans import refuse_other_kind
 from balance_sim.scenario.reading import (
     Places,
@@ -40,7 +39,7 @@ from balance_sim.scenario.reading import (
 )
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import Editor
-from balance_sim.scenario.tables import read_table
+from balance_sim.scenario.tables import with_tables
 
 DEEPEST_EXTENDS = 8
 
@@ -124,21 +123,18 @@ def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
     """The scenario of a tree with changes laid over it, or None."""
-    of_tree, arms = Diagnostics(), tree.below("arms").fields
-    written, incomplete = read_draft(tree, stem(sources.path.name), of_tree)
+    written, incomplete = read_draft(tree, stem(sources.path.name), problems)
     places = Places(tree)
-    problems += of_tree
-    if errors_in(of_tree) or incomplete:
+    if errors_in(problems):
         rules = [rule for rule in RULES if rule.reads.isdisjoint(incomplete)]
         problems += [places.problem(finding) for finding in findings_in(written, rules)]
         return None
-    stale(written, tree, sources.shown, problems)
+    stale(written, tree, sources, problems)
+    arms = tree.below("arms").fields
     scenario = _checked(written, places, problems, arms=arms)
-    if scenario is None:
-        return None
+    if scenario is None or not changes:
+        return scenario and scenario.counted_as(scenario)
     scenario = scenario.counted_as(scenario)
-    if not changes:
-        return scenario
     changed, of_changes = with_changes(scenario, changes, places)
     problems += of_changes
     return changed
@@ -303,8 +299,7 @@ def read_files(
         tree = tree.without("posterior")
     if not calibrated:
         tree = tree.without("calibration")
-    tree = with_calibration(tree, sources, problems)
-    return with_posterior(tree, sources)
+    return with_results(tree, sources, problems)
 
 
 def _read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
@@ -323,16 +318,16 @@ def _with_base(
 ) -> Node:
     """The tree over that of the file that it extends. chain: names of files, each of
     which extends the next; the last is that of the tree."""
-    tree = _with_tables(tree, chain[-1], sources, problems)
+    tree = with_tables(tree, chain[-1], sources, problems)
     extends = tree.get("extends")
     if extends is None or extends.value is REFUSED:
         return tree
-    tree, mark = tree.without("extends"), extends.mark
-    file = sources.beside(extends.value, chain[-1], mark, "extends", LARGEST_SCENARIO)
+    tree = tree.without("extends")
+    file = sources.beside(extends, chain[-1], "extends")
     if file.name in chain or len(chain) > DEEPEST_EXTENDS:
         why = f"cycle, or too long a chain: {' -> '.join([*chain, file.name])}"
         raise refused(extends, "extends", "E502", why, "remove one `extends`")
-    base = _read_mapping(decoded(file.data, file.shown), file.shown, problems)
+    base = _read_mapping(file.text, file.shown, problems)
     below = _with_base(base, [*chain, file.name], sources, problems)
     rows = {
         section: _rows_over(below.fields[section], tree.fields[section], section)
@@ -350,43 +345,6 @@ def _rows_over(below: Node, above: Node, section: str) -> Node:
         name = row_path(section, row, position)
         rows[name] = merged(rows[name], row) if name in rows else row
     return above.with_value([*rows.values()])
-
-
-def _with_tables(
-    tree: Node, file: str, sources: Sources, problems: Diagnostics
-) -> Node:
-    """The tree with every `{table: ...}` item replaced by the rows of that table."""
-    year = getattr(iso_date(tree.value_of("start")), "year", None)
-
-    def with_rows(holder: Node, key: str, section: str) -> Node:
-        """A mapping with the rows of the tables in one of its lists."""
-        items = holder.below(key).items
-        names = [os.path.normpath(str(item.value_of("table"))) for item in items]
-        rows: list[Node] = []
-        for place, item in enumerate(items):
-            if item.get("table") is None:
-                rows.append(item)
-            elif names[place] not in names[:place]:
-                rows += read_table(item, section, sources, file, problems, year)
-            else:
-                why = f"`{shown(names[place])}` is read already"
-                table, path = item.fields["table"], f"{section}[].table"
-                problems.add(table, path, "E015", why, "remove one")
-        if not items:
-            return holder
-        return holder.with_fields({key: holder.fields[key].with_value(rows)})
-
-    for section in SECTIONS:
-        tree = with_rows(tree, section, section)
-    arms = {
-        name: with_rows(arm, "add", "events")
-        for name, arm in tree.below("arms").fields.items()
-    }
-    return (
-        tree.with_fields({"arms": tree.fields["arms"].with_fields(arms)})
-        if arms
-        else tree
-    )
 
 
 # --- options --------------------------------------------------------------------------
@@ -457,10 +415,9 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
     tree, _ = read_document(text, sources.shown)
     tables = _unsealed(tree)
     for table in sorted(tables, key=lambda node: node.mark, reverse=True):
-        base, mark = sources.path.name, table.mark
-        file = sources.beside(table.value, base, mark, "table", LARGEST_TABLE)
-        digest = hashlib.sha256(file.data).hexdigest()
-        lines[mark.line - 1] = _sealed_line(lines[mark.line - 1], table, digest)
+        digest = sources.beside(table, sources.path.name, "table").sha256
+        row = table.mark.line - 1
+        lines[row] = _sealed_line(lines[row], table, digest)
     sealed_text = "".join(lines)
     read_document(sealed_text, sources.shown)
     if tables:

@@ -13,12 +13,18 @@ from pydantic import create_model
 from balance_sim.scenario.actors import Names, may_be_state
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, Mark, problem
-from balance_sim.scenario.layout import NAMES, PARTS, SECTIONS, TOP, row_path
+from balance_sim.scenario.layout import (
+    LIMITS,
+    MOST_ROWS,
+    NAMES,
+    PARTS,
+    SECTIONS,
+    TOP,
+    row_path,
+)
 from balance_sim.scenario.nodes import Node, descend, from_plain, merged
 from balance_sim.scenario.schema import Scenario, Strict, Versioned
 from balance_sim.scenario.validation import read_piece, unknown_key
-
-MOST_PIECES = 300  # kinds, audiences, arms
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,33 +177,10 @@ def read_part(
         The field by its name, rows sorted; empty where it is refused.
     """
     node = tree.get(part)
-    if node is not None and not _may_be_read(part, node, problems):
+    fields, limit = {} if node is None else {part: node}, LIMITS.get(part, MOST_ROWS)
+    if node is not None and max(len(node.fields), len(node.items)) > limit:
+        problems.add(node.at, part, "E022", f"more than {limit:,} {part}")
         return {}
-    fields = {} if node is None else {part: node}
     tree = tree.with_value(fields)
     piece = read_piece(_model_of(part), tree, "", problems, names=names)
     return {} if piece is None else {part: getattr(piece, part)}
-
-
-def _may_be_read(part: str, node: Node, problems: Diagnostics) -> bool:
-    """Whether a part has no more items than it may, each id once, and each dyad."""
-    row, count = SECTIONS.get(part), len(node.fields) + len(node.items)
-    limit = MOST_PIECES if row is None else row.LIMIT
-    if count > limit:
-        problems.add(node.at, part, "E022", f"{count:,} {part}, more than {limit:,}")
-        return False
-    problem_count = len(problems)
-    earlier: dict[str, Node] = {}
-    is_checked = row is not None and part != "no_relations"
-    for position, item in enumerate(node.items if is_checked else ()):
-        path = row_path(part, item, position)
-        first_item = earlier.setdefault(path, item)
-        if first_item is item:
-            continue
-        mark = first_item.mark
-        why = f"already given at line {mark.line} of {mark.file}"
-        code, place = "E308", item
-        if "id" in item.fields:
-            code, place, path = "E015", item.fields["id"], f"{path}.id"
-        problems.add(place, path, code, why, "remove one")
-    return len(problems) == problem_count

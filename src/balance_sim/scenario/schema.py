@@ -259,12 +259,11 @@ class SectionRow(WithActors):
     """An item of a section: its fields hold numbers, text, dates and tuples of them, so
     nothing in it can change.
 
-    LIMIT: how many there may be. KEYS: fields that name a row: its id, or its dyad,
+    KEYS: fields that name a row: its id, or its dyad,
     which IS_DIRECTED where it is another one with its states exchanged. ORDER: fields
     by which rows are sorted, if by others than KEYS."""
 
     SECTION: ClassVar[str] = ""
-    LIMIT: ClassVar[int] = 80_000
     KEYS: ClassVar[tuple[str, ...]] = ("id",)
     IS_DIRECTED: ClassVar[bool] = False
     ORDER: ClassVar[tuple[str, ...]] = ()
@@ -302,7 +301,20 @@ def sorted_rows[Row: SectionRow](rows: tuple[Row, ...]) -> tuple[Row, ...]:
     )
 
 
+def _each_key_once[Row: SectionRow](rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows sorted, each id once, and each dyad, whatever the order of its states."""
+    keys: set[str] = set()
+    for place, row in enumerate(rows):
+        if row.key in keys:
+            is_id, why = row.KEYS == ("id",), f"`{row.key}` is given already"
+            code, field = ("E015", f"[{place}].id") if is_id else ("E308", f"[{place}]")
+            raise refusal(code, why, "remove one", field=field)
+        keys.add(row.key)
+    return sorted_rows(rows)
+
+
 IN_ORDER = AfterValidator(sorted_rows)
+ONCE_EACH = AfterValidator(_each_key_once)
 
 
 class State(SectionRow):
@@ -313,7 +325,6 @@ class State(SectionRow):
     start."""
 
     SECTION = "states"
-    LIMIT = 400
     ROLES = {"patrons": ("id",)}
     id: Annotated[Identifier, _by_names(Names.check_new)]
     name: Text = ""
@@ -516,7 +527,6 @@ class Event(SectionRow):
     together, whatever the roles."""
 
     SECTION = "events"
-    LIMIT = 5_000
     ORDER = ("date", "id")
     ROLES = {
         "principals": ("guests",),
@@ -552,7 +562,6 @@ class TargetsCoding(SectionRow):
     event's own has what is left."""
 
     SECTION = "targets_alternatives"
-    LIMIT = 20
     ROLES = {"targets": ()}
     id: Identifier
     targets: ActorCodes = ()
@@ -710,12 +719,11 @@ class Theory(Strict):
         """With every weight that a file does not give from its preset."""
         if not (isinstance(values, dict) and isinstance(info.context, Names)):
             return values
-        chosen = presets().get(str(values.get("preset", DEFAULT_PRESET)))
-        weights = values.get("weights", {})
-        if isinstance(weights, dict) and chosen is not None:
-            weights = {**weights_under(chosen.name), **weights}
-        of_preset = chosen.beside_weights if chosen is not None else {}
-        return {**of_preset, **values, "weights": weights}
+        name = str(values.get("preset", DEFAULT_PRESET))
+        chosen, weights = presets().get(name, {}), values.get("weights", {})
+        if isinstance(weights, dict) and chosen:
+            weights = {**weights_under(name), **weights}
+        return {**chosen, **values, "weights": weights}
 
 
 class Calibration(Strict):
@@ -967,27 +975,29 @@ class Scenario(ScenarioHead):
     schema_version: Literal[1] = 1
     name: Identifier
     capability: CapabilityWeights
-    states: Annotated[tuple[State, ...], IN_ORDER] = Field(min_length=2)
+    states: Annotated[tuple[State, ...], Field(min_length=2), ONCE_EACH]
     outside: OutsideCodes = ()
     groups: Annotated[dict[GroupName, Members], AfterValidator(_by_name)] = {}
     audiences: Annotated[dict[Identifier, Audience], AfterValidator(_with_rest)]
-    disputes: Annotated[tuple[Dispute, ...], IN_ORDER] = ()
+    disputes: Annotated[tuple[Dispute, ...], ONCE_EACH] = ()
     no_relations: Annotated[tuple[NoRelations, ...], IN_ORDER] = ()
-    distances: Annotated[tuple[Distance, ...], IN_ORDER] = ()
-    trade: Annotated[tuple[Trade, ...], IN_ORDER] = ()
-    frailties: Annotated[tuple[Frailty, ...], IN_ORDER] = ()
-    accords: Annotated[tuple[Agreement, ...], IN_ORDER] = ()
-    events: Annotated[tuple[Event, ...], IN_ORDER] = ()
+    distances: Annotated[tuple[Distance, ...], ONCE_EACH] = ()
+    trade: Annotated[tuple[Trade, ...], ONCE_EACH] = ()
+    frailties: Annotated[tuple[Frailty, ...], ONCE_EACH] = ()
+    accords: Annotated[tuple[Agreement, ...], ONCE_EACH] = ()
+    events: Annotated[tuple[Event, ...], ONCE_EACH] = ()
     changes: Annotated[tuple[Change, ...], IN_ORDER] = ()
-    provocations: Annotated[tuple[Provocation, ...], IN_ORDER] = ()
-    targets_alternatives: Annotated[tuple[TargetsCoding, ...], IN_ORDER] = ()
+    provocations: Annotated[tuple[Provocation, ...], ONCE_EACH] = ()
+    targets_alternatives: Annotated[tuple[TargetsCoding, ...], ONCE_EACH] = ()
     kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(_by_name)]
     event_kinds: Annotated[dict[Identifier, EventKind], AfterValidator(_costly)]
     parameters: Parameters
     theory: Theory
-    arms: Annotated[dict[Identifier, Arm], AfterValidator(_with_control)] = Field(
-        min_length=1
-    )
+    arms: Annotated[
+        dict[Identifier, Arm],
+        Field(min_length=1),
+        AfterValidator(_with_control),
+    ]
     report: Report = Report()
     calibration: Calibration = Calibration()
     posterior: Posterior = Posterior()

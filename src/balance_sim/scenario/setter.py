@@ -164,11 +164,11 @@ def _other_preset(theory: Theory, preset: Node) -> Node:
     itself stays where the new one says nothing."""
     if preset.value is None:  # the theory `null`
         preset = preset.with_value(preset.text)
-    chosen, below = presets().get(str(preset.value)), weights_under(theory.preset)
+    below, named = weights_under(theory.preset), presets().get(str(preset.value), {})
     weights = {
         term: weight
         for term, weight in theory.weights.items()
-        if weight != below.get(term) and (chosen is None or term not in chosen.weights)
+        if weight != below.get(term) and term not in named.get("weights", {})
     }
     return Node({"preset": preset, "weights": from_plain(weights)}, preset.mark)
 

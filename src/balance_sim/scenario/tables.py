@@ -7,8 +7,8 @@ field."""
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -23,9 +23,9 @@ from balance_sim.scenario.diagnostics import (
     refused,
     shown,
 )
-from balance_sim.scenario.files import LARGEST_TABLE, ReadFile, Sources, decoded
-from balance_sim.scenario.layout import SECTIONS, cell_type
-from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
+from balance_sim.scenario.files import ReadFile, Sources
+from balance_sim.scenario.layout import LIMITS, MOST_ROWS, SECTIONS, cell_type
+from balance_sim.scenario.nodes import REFUSED, Node, Unclear, iso_date, plain_scalar
 from balance_sim.scenario.validation import unknown_key
 
 MOST_COLUMNS = 100
@@ -36,58 +36,68 @@ _COW = {"ccode": "id", "cowcode": "id", "ccode1": "a", "ccode2": "b"}
 """Columns of COW numbers, and the fields that they give."""
 
 
-def read_table(
-    item: Node,
-    section: str,
-    sources: Sources,
-    base: str,
-    problems: Diagnostics,
-    year: int | None = None,
-) -> list[Node]:
-    """Rows of a table.
+def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) -> Node:
+    """The tree of a file with the rows of tables in the place of what names them.
 
     Parameters
     ----------
-    item : Node
-        Names the table: `table`, `sha256`.
-    section : str
-        Whose rows they are.
+    tree : Node
+        Of a scenario.
+    base : str
+        Its file.
     sources : Sources
         Files of the scenario.
-    base : str
-        The file that holds `item`.
     problems : Diagnostics
-        Takes what is wrong with the table.
-    year : int, optional
-        In which the scenario begins.
-
-    Returns
-    -------
-    list of Node
-        A mapping a row, cells that are blank left out; one REFUSED where the table
-        cannot be read.
+        Takes what is wrong with a table; one REFUSED stands for its rows.
     """
-    for key, child in item.without("table", "sha256").fields.items():
-        unknown_key(problems, child, f"{section}[]", key, ("table", "sha256"))
-    written, path = item.fields["table"], f"{section}[].table"
-    try:
-        file = sources.beside(written.value, base, written.mark, path, LARGEST_TABLE)
-        _check_digest(item, section, file, problems)
-        return _rows(file, section, year, problems)
-    except ScenarioError as error:
-        problems += error.problems
-    return [Node(REFUSED, item.mark)]
+    year = getattr(iso_date(tree.value_of("start")), "year", None)
+
+    def rows_of(node: Node, section: str) -> Node:
+        """A list with all its rows."""
+        rows: list[Node] = []
+        names: set[str] = set()
+        for item in node.items:
+            table, path = item.get("table"), f"{section}[].table"
+            if table is None:
+                rows.append(item)
+                continue
+            name = os.path.normpath(str(table.value))
+            if name in names:
+                why = f"`{shown(name)}` is read already"
+                problems.add(table, path, "E015", why, "remove one")
+                continue
+            names.add(name)
+            for key, child in item.without("table", "sha256").fields.items():
+                unknown_key(problems, child, f"{section}[]", key, ("table", "sha256"))
+            try:
+                file = sources.beside(table, base, path)
+                _check_digest(item, section, file, problems)
+                rows += _rows(file, section, year, problems)
+            except ScenarioError as error:
+                problems.extend(error.problems)
+                rows.append(Node(REFUSED, item.mark))
+        return node.with_value(rows) if node.items else node
+
+    sections = {key: rows_of(tree.below(key), key) for key in SECTIONS}
+    arms = {
+        name: arm.with_fields({"add": rows_of(arm.fields["add"], "events")})
+        for name, arm in tree.below("arms").fields.items()
+        if "add" in arm.fields
+    }
+    changes = {key: rows for key, rows in sections.items() if key in tree.fields}
+    if arms:
+        changes["arms"] = tree.fields["arms"].with_fields(arms)
+    return tree.with_fields(changes)
 
 
 def _check_digest(
     item: Node, section: str, file: ReadFile, problems: Diagnostics
 ) -> None:
     """The sha256 that is declared for a table is the one that it has."""
-    digest = hashlib.sha256(file.data).hexdigest()
     declared = item.get("sha256")
-    if declared is not None and declared.text.lower() != digest:
+    if declared is not None and declared.text.lower() != file.sha256:
         why = f"`{file.shown}` has another sha256 than `{shown(declared.text, 70)}`"
-        hint = f"the file's is {digest}; restore the file or declare that"
+        hint = f"the file's is {file.sha256}; restore the file or declare that"
         problems.add(declared, f"{section}[].sha256", "E610", why, hint)
     elif declared is None and all(problem.code != "W310" for problem in problems):
         why = f"no sha256 declared for `{file.shown}`"
@@ -136,7 +146,7 @@ def _rows(
     file: ReadFile, section: str, year: int | None, problems: Diagnostics
 ) -> list[Node]:
     """All rows of a table. Raises ScenarioError where text or header are refused."""
-    text, start = decoded(file.data, file.shown), Mark(file.shown, 1, 1)
+    text, start = file.text, Mark(file.shown, 1, 1)
     control = CONTROL.search(text)
     if control is not None:
         mark = start._replace(line=text.count("\n", 0, control.start()) + 1)
@@ -149,7 +159,7 @@ def _rows(
     columns = _columns(header, section, mark)
     rows: list[Node] = []
     for mark, cells in records:
-        if len(rows) >= SECTIONS[section].LIMIT:
+        if len(rows) >= LIMITS.get(section, MOST_ROWS):
             raise refused(mark, section, "E022", f"more than {len(rows):,} rows")
         rows.append(Node(REFUSED, mark))
         if len(cells) == len(columns):

@@ -12,9 +12,10 @@ import pandas as pd
 
 from balance_sim.effects.compare import (
     ComparedSide,
+    DifferingInput,
     StudyComparison,
     compare,
-    inputs_that_differ,
+    differing_inputs,
     open_side,
     parse_side,
 )
@@ -74,25 +75,24 @@ class Comparison:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A short name each: theories or folders where these tell all sides apart, else
-        what the command was given."""
-        theories = [say.arm_words(s.scenario.theory.preset) for s in self.studies]
+        """A short name each: folders where these tell all sides apart, else what the
+        command was given."""
         folders = [side.folder.resolve().name for side in self.sides]
-        texts = [side.text.rpartition("/")[-1] for side in self.sides]
-        given_names = [side.text for side in self.sides]
-        for names in (theories, folders, texts):
-            if len(set(names)) == len(names):
-                return tuple(map(say.printable, names))
-        return tuple(map(say.printable, given_names))
+        texts = [side.text for side in self.sides]
+        names = folders if len({*folders}) == len(folders) else texts
+        return tuple(map(say.printable, names))
 
     @cached_property
-    def differences(self) -> tuple[list[str], ...]:
+    def differences(self) -> tuple[list[DifferingInput], ...]:
         """Inputs in which each of the others differs from the first; the scenario's
         sha256 follows from the rest."""
-        lines = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
         return tuple(
-            [line for line in side if not line.startswith("scenario.sha256:")]
-            for side in lines
+            [
+                difference
+                for difference in differing_inputs(self.sides[0], side)
+                if difference[0] != "scenario.sha256"
+            ]
+            for side in self.sides[1:]
         )
 
     @cached_property
@@ -118,23 +118,16 @@ def agreement_rows(outcomes: pd.DataFrame, titles: Mapping[str, str]) -> Rows:
     names = _longest_counts(outcomes)
     rows = outcomes[outcomes["outcome"].isin(names)]
     keys = [name for name in PAIR if name in rows]
-    has_one_pair = len(rows[keys].drop_duplicates()) == 1
-    if not has_one_pair:
-        rows = rows[rows["outcome"] == names[0]]
-    cells = []
-    for row in rows.to_dict("records"):
-        name = say.outcome_words(row["outcome"])
-        if not has_one_pair:
-            right, left = (
-                titles.get(row[side], say.arm_words(row[side]))
-                for side in ("right_arm", "left_arm")
-            )
-            name = right if right == left else f"{right} less {left}"
-        if "point" in row:
-            name = f"point {row['point']}: {name}"
-        cells.append([name, *_difference_cells(row, 3)])
-    head = "outcome" if has_one_pair else say.outcome_words(names[0])
-    return [[head, *HEADS], *cells]
+    if len(rows[keys].drop_duplicates()) == 1:
+        labels, head = rows["outcome"].map(say.outcome_words), "outcome"
+    else:
+        rows, head = rows[rows["outcome"] == names[0]], say.outcome_words(names[0])
+        labels = rows["right_arm"].map(lambda arm: titles.get(arm, say.arm_words(arm)))
+        if "point" in rows:
+            labels = "point " + rows["point"].astype(str) + ": " + labels
+    cells = [_difference_cells(row, 3) for row in rows.to_dict("records")]
+    named = zip(labels, cells, strict=True)
+    return [[head, *HEADS], *([label, *numbers] for label, numbers in named)]
 
 
 def _longest_counts(outcomes: pd.DataFrame) -> list[str]:

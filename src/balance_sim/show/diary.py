@@ -149,17 +149,11 @@ def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) 
     return say.capital(words)
 
 
-def diary(
-    timeline: Timeline, scenario: Scenario, *, differing: bool = False
-) -> Iterator[tuple[dt.date, str]]:
+def diary(timeline: Timeline, scenario: Scenario) -> Iterator[tuple[dt.date, str]]:
     """Yield date and sentence of what happened in a replication, in order.
 
     Told are events, signatures of counter-balancing security agreements, and whatever
     differs between the two arms.
-
-    Parameters
-    ----------
-    differing : only what differs
     """
     names = say.state_names(scenario)
     for entry in timeline.entries:
@@ -169,7 +163,7 @@ def diary(
             and entry.direction == "counter"
             and scenario.kinds[entry.kind].security
         )
-        if entry.mark == "both" and (differing or not (entry.actors or is_counter)):
+        if entry.mark == "both" and not (entry.actors or is_counter):
             continue
         if not is_signature:
             yield entry.date, entry_sentence(entry, names, entry.asked)
@@ -215,16 +209,10 @@ def _difference(entry: Entry, names: Names, asked: Sequence[AskedDyad]) -> str:
         return f"{say.plural(abs(late), 'day')} {way} than in the control arm"
     if entry.mark == "changed":
         return "in another form in the control arm"
-    if entry.mark not in ("arm only", "reference only"):
+    if entry.mark != "arm only":
         return ""
-    is_arm = entry.mark == "arm only"
-    reason = ""
-    if len(asked) == 2 and not entry.actors:
-        reason = _refusal(asked[0 if is_arm else 1], names)
-    if not (reason or is_arm):
-        return ""
-    where = "the control arm" if is_arm else "this arm"
-    return f"not in {where}, where {reason}" if reason else f"not in {where}"
+    reason = _refusal(asked[0], names) if asked and not entry.actors else ""
+    return f"not in the control arm{', where ' if reason else ''}{reason}"
 
 
 def _refusal(asked: AskedDyad, names: Names) -> str:

@@ -18,11 +18,9 @@ from balance_sim.show.diary import (
     one_of_kind,
     state_in_text,
 )
-from balance_sim.show.wording import said, table, wrapped
+from balance_sim.show.wording import said, wrapped
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from balance_sim.effects.explain.attribution import Attribution
     from balance_sim.effects.explain.pairs import DyadTerms
     from balance_sim.effects.explain.timeline import Timeline
@@ -47,21 +45,21 @@ SMALL = 0.00005  # nats: a change of willingness that rounds to none
 
 
 def attribution_answer(
-    attribution: Attribution, parts: pd.DataFrame, scenario: Scenario, width: int
+    attribution: Attribution, scenario: Scenario, width: int
 ) -> Iterator[str]:
-    """Yield through which groups of terms the effect of an arm goes.
+    """Yield through which groups of terms the effect of an arm goes, the largest part
+    first.
 
     Parameters
     ----------
-    parts : the attribution's `table`: a row a group, the effect last
     width : columns of the page
     """
-    *rows, effect = parts.to_dict("records")
-    errors = [row["mcse"] for row in [*rows, effect] if row["mcse"] > 0]
-    places = say.decimals(min(errors, default=0.0), effect["lo"], effect["hi"])
-    runs = f"{attribution.of_runs:,}"
-    if len(attribution.runs) < attribution.of_runs:
-        runs = f"{len(attribution.runs):,} of {runs}"
+    table = attribution.table
+    parts, effect = table.iloc[:-1], table.iloc[-1]
+    parts = parts[(parts["value"] != 0) | (parts["mcse"] != 0)]
+    errors = table.loc[table["mcse"] > 0, "mcse"]
+    places = say.decimals(errors.min(), effect["lo"], effect["hi"])
+    runs = f"{len(attribution.runs):,} of {attribution.of_runs:,}"
     yield from said(
         f"{say.arm_title(scenario, attribution.arm)}: the effect on expected "
         f"{say.outcome_words(attribution.outcome)} is "
@@ -69,24 +67,14 @@ def attribution_answer(
         f"({say.ci(effect['lo'], effect['hi'], places)}), in {runs} replications.",
         width,
     )
-    rows.sort(key=lambda row: -abs(row["value"]))
-    largest = rows[0]
-    if largest["value"]:
-        words = f"Most of it is {group_words(largest['group'])}: "
-        words += f"{say.signed(largest['value'], places)} agreements."
-        if largest["group"] == "feedback":
-            words += (
-                " The channels that `run` prints count this to the picture or the "
-                "threat that set it off."
-            )
-        yield from said(words, width)
-    cells = [["part of the effect", "agreements", "95 % CI"]]
-    for row in rows:
-        if row["value"] or row["mcse"]:
-            bounds = say.interval(row["lo"], row["hi"], places)
-            change = say.signed(row["value"], places)
-            cells.append([group_words(row["group"]), change, bounds])
-    yield from ["", *table(cells, "<>", width=width)]
+    rows = [["part of the effect", "agreements", "95 % CI"]]
+    largest = parts.sort_values("value", key=abs, ascending=False, kind="stable")
+    for row in largest.to_dict("records"):
+        bounds = say.interval(row["lo"], row["hi"], places)
+        rows.append(
+            [group_words(row["group"]), say.signed(row["value"], places), bounds]
+        )
+    yield from ["", *say.table(rows, "<>", width=width)]
 
 
 def group_words(name: str) -> str:
@@ -110,16 +98,15 @@ def dyads_answer(
     names = say.state_names(scenario)
     rows = [["largest effects on dyads", "effect", "whose mind changed, and why"]]
     for dyad in dyads:
-        changes = [
-            (side, *dyad.main_difference(moment, side)[:2]) for side in (dyad.a, dyad.b)
-        ]
-        side, change, term = max(changes, key=lambda row: abs(row[1]))
+        sides = {side: dyad.main_difference(moment, side) for side in (dyad.a, dyad.b)}
+        side = max(sides, key=lambda name: abs(sides[name][0]))
+        change, term, _ = sides[side]
         why = "nobody's: the pace of talks"
         if abs(change) >= SMALL and term:
             why = f"{names[side]}: {say.term_words(term)}"
         effect = say.effect_cells(dyad.shares.to_dict("records")[0])[0]
         rows.append([say.dyad_name(names, dyad.a, dyad.b), effect, why])
-    yield from table(rows, "<><", width=width)
+    yield from say.table(rows, "<><", width=width)
 
 
 def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str]:
@@ -129,63 +116,41 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     minds, and whom they fear; the table by date how likely either consents, and how
     often they open talks.
     """
-    names = say.state_names(scenario)
+    names, sides = say.state_names(scenario), (dyad.a, dyad.b)
     dates = dict(zip(dyad.table["moment"], dyad.table["date"], strict=True))
     moment = next((name for name in dates if name.startswith("+")), [*dates][-1])
     yield from said(_signing_words(dyad, names), width)
-    when = "At the start"
-    if moment.startswith("+"):
-        when = f"{moment.removeprefix('+')} days after the event"
-    minds = [_mind_words(dyad, moment, side, names) for side in (dyad.a, dyad.b)]
-    sentence = f"{when}, asked for {one_of_kind(dyad.kind)}, {'; '.join(minds)}."
-    yield from said(sentence, width)
+    minds = "; ".join(_mind_words(dyad, moment, side, names) for side in sides)
+    asked = f"{_moment_words(moment)}, asked for {one_of_kind(dyad.kind)}"
+    yield from said(f"{asked}, {minds}.", width)
     yield from said(_feared_words(dyad, moment, names), width)
-    yield ""
-    treated, control = (
-        say.arm_title(scenario, arm) for arm in (dyad.arm, dyad.reference)
-    )
-    yield from said(f"With: {treated}. Without: {control}.", width)
+    titles = [say.arm_title(scenario, arm) for arm in (dyad.arm, dyad.reference)]
+    yield from ["", *said("With: {}. Without: {}.".format(*titles), width)]
+    consent = dyad.table[dyad.table["part"] == "consent"]
+    consent = consent.set_index(["moment", "side"])
     of_kind = dyad.rates[dyad.rates["kind"] == dyad.kind]
     rates = of_kind.set_index(["moment", "arm"])["rate"]
     rows = [
-        [
-            "",
-            f"{names[dyad.a][:12]}:",
-            "",
-            f"{names[dyad.b][:12]}:",
-            "",
-            "talks/y:",
-            "",
-        ],
+        ["", *(words for side in sides for words in (f"{names[side][:12]}:", ""))],
         ["probability of consent", *["without", "with"] * 3],
     ]
+    rows[0] += ["talks/y:", ""]
     for name, date in dates.items():
         numbers = [
-            *_parts(dyad, name, dyad.a)["consent"][:2],
-            *_parts(dyad, name, dyad.b)["consent"][:2],
+            *consent.loc[(name, dyad.a), ["reference", "arm"]],
+            *consent.loc[(name, dyad.b), ["reference", "arm"]],
             rates[name, dyad.reference],
             rates[name, dyad.arm],
         ]
-        words = name if name in ("start", "before") else f"{name} days"
-        rows.append([f"{date} {words}", *(f"{value:.4f}" for value in numbers)])
-    yield from table(rows, "<>", width=width)
+        words = f"{date} {name}"
+        rows.append([words, *(f"{value:.4f}" for value in numbers)])
+    yield from say.table(rows, "<>", width=width)
 
 
-def _parts(
-    dyad: DyadTerms, moment: str, side: str
-) -> dict[str, tuple[float, float, float]]:
-    """Return by part of a side's willingness at a moment: in the control arm, in the
-    arm, and the difference, in nats.
-
-    `consent` is no part but the probability that the side consents, and `u` the sum of
-    the others.
-    """
-    frame = dyad.table
-    rows = frame[(frame["moment"] == moment) & (frame["side"] == side)]
-    return {
-        str(row["part"]): (row["reference"], row["arm"], row["difference"])
-        for row in rows.to_dict("records")
-    }
+def _moment_words(moment: str) -> str:
+    """Return `7 days after the event` for `+7`."""
+    days = moment.removeprefix("+")
+    return f"{days} days after the event" if days.isdigit() else "At the start"
 
 
 def _signing_words(dyad: DyadTerms, names: Names) -> str:
@@ -210,50 +175,41 @@ def _signing_words(dyad: DyadTerms, names: Names) -> str:
 
 def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
     """Return how much readier a side is at a moment, and by which term most."""
-    pieces, state = _parts(dyad, moment, side), state_in_text(names, side)
-    without, with_event, _ = pieces.pop("consent")
-    _, _, change = pieces.pop("u")
+    table, state = dyad.table, state_in_text(names, side)
+    rows = table[(table["moment"] == moment) & (table["side"] == side)]
+    parts = {str(row["part"]): row for row in rows.to_dict("records")}
+    consent, change = parts.pop("consent"), parts.pop("u")["difference"]
     if abs(change) < SMALL:
         return f"{state} is as ready as without the change"
+    shares = {part: row["difference"] / change for part, row in parts.items()}
+    term = max(shares, key=lambda part: shares[part])
     verb = "readier" if change > 0 else "less ready"
-    term = max(pieces, key=lambda part: pieces[part][2] / change)
-    share = say.percent(min(pieces[term][2] / change, 1.0))
     return (
-        f"{state} is {verb} ({100 * without:.2f} to {100 * with_event:.2f} %), {share} "
-        f"of it by {say.term_words(term)}"
+        f"{state} is {verb} ({100 * consent['reference']:.2f} to "
+        f"{100 * consent['arm']:.2f} %), {say.percent(min(shares[term], 1.0))} of it "
+        f"by {say.term_words(term)}"
     )
 
 
 def _feared_words(dyad: DyadTerms, moment: str, names: Names) -> str:
     """Return whom either fears most."""
-    adversaries = dyad.adversaries
-    at_moment = adversaries["moment"] == moment
-    rows = adversaries[(adversaries["arm"] == dyad.arm) & at_moment]
-    largest = rows.drop_duplicates("side").set_index("side")["adversary"].to_dict()
-    feared = (str(largest.get(dyad.a, "")), str(largest.get(dyad.b, "")))
+    of_arm = dyad.adversaries[dyad.adversaries["arm"] == dyad.arm]
+    rows = of_arm[of_arm["moment"] == moment].drop_duplicates("side")
+    largest = dict(zip(rows["side"], rows["adversary"], strict=True))
+    feared = (largest.get(dyad.a, ""), largest.get(dyad.b, ""))
     return f"{say.capital(fear_words(names, dyad.a, dyad.b, feared))}."
 
 
 def replication_answer(
-    timeline: Timeline, scenario: Scenario, width: int, choice: str = ""
+    timeline: Timeline, scenario: Scenario, width: int
 ) -> Iterator[str]:
-    """Yield a replication as a diary.
-
-    Parameters
-    ----------
-    choice : of three that were chosen by rule, which it is (`least`, `median`,
-        `largest`); then only what differs between the arms is told
-    """
-    subject = f"Replication {timeline.run}"
-    if choice:
-        subject += f", of {choice} effect"
+    """Yield a replication as a diary."""
     words = say.outcome_words(timeline.outcome)
     yield from said(
-        f"{subject}: {say.arm_title(scenario, timeline.arm)}. {timeline.value:.0f} "
-        f"{words}, {timeline.value_reference:.0f} in its paired control run.",
+        f"Replication {timeline.run}: {say.arm_title(scenario, timeline.arm)}. "
+        f"{timeline.value:.0f} {words}, {timeline.value_reference:.0f} in its paired "
+        "control run.",
         width,
     )
-    lines = []
-    for day, sentence in diary(timeline, scenario, differing=bool(choice)):
-        lines += wrapped(f"{day}  {sentence}", " " * 12, width)
-    yield from lines or ["  nothing differs between the two arms"]
+    for day, sentence in diary(timeline, scenario):
+        yield from wrapped(f"{day}  {sentence}", " " * 12, width)

@@ -2,8 +2,8 @@
 and what was scheduled anyway.
 
 Figures and pages are made of the same parts: `effect_table` has the level and the
-effect of any outcome in every arm, `furthest`, `clear` and `detected` say which rows of
-a table show an effect, and the sentences here stand in the report too.
+effect of any outcome in every arm, `clear` and `detected` say which rows of a table
+show an effect, and the sentences here stand in the report too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from balance_sim.study.outcomes import Outcome
 if TYPE_CHECKING:
     from balance_sim.effects.placebos import PlaceboTest
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.show.study_types import Doubt
     from balance_sim.study.result import Result
 
 type Row = dict[Any, Any]
@@ -72,26 +71,11 @@ def effect_table(result: Result, outcomes: Sequence[str]) -> pd.DataFrame:
     return say.titled(table, result)
 
 
-def top_dyads(result: Result, arm: str) -> pd.DataFrame:
-    """Return the rows of `result.dyads` of an arm whose 95 % CI excludes zero, those
-    furthest from zero first."""
-    dyads = result.dyads[result.dyads["arm"] == arm]
-    return by_size(dyads[clear(dyads)]).reset_index(drop=True)
-
-
 def by_size(dyads: pd.DataFrame) -> pd.DataFrame:
     """Return dyads with the effect furthest from zero first, ties in the order of the
     codes."""
-    ordered = dyads.sort_values(["a", "b"], kind="stable")
-    return ordered.sort_values(
-        "effect", key=lambda column: -column.abs(), kind="stable"
-    )
-
-
-def furthest(frame: pd.DataFrame) -> Row:
-    """Return the row whose effect is furthest from zero, the first of several."""
-    ordered = frame.sort_values("effect", key=abs, ascending=False, kind="stable")
-    return ordered.to_dict("records")[0]
+    sized = dyads.assign(size=-dyads["effect"].abs())
+    return sized.sort_values(["size", "a", "b"], kind="stable").drop(columns="size")
 
 
 def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
@@ -107,7 +91,7 @@ def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
     sure = frame[clear(frame)]
     if sure.empty:
         return f"None of {len(frame):,} {noun} shows a detectable effect"
-    top = furthest(sure)
+    top = sure.iloc[int(sure["effect"].abs().argmax())]
     effect, bounds, _ = say.effect_cells(top)
     verb = "shows" if len(sure) == 1 else "show"
     return (
@@ -138,7 +122,7 @@ def headline_row(result: Result) -> Row | None:
 # -- sentences -------------------------------------------------------------------------
 
 
-def finding(result: AnalysedResult) -> str:
+def finding(result: Result) -> str:
     """Return the effect of the headline arm in a sentence, or why there is none.
 
     It is the effect on counter-balancing security agreements within the longest window,
@@ -173,22 +157,21 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
     return world_at_start(result.scenario).why_nothing
 
 
-def channel_words(result: AnalysedResult) -> str:
-    """Return what the focal event's two channels make of the headline effect; empty
-    without the event.
+def channel_words(channels: Mapping[str, float] | None) -> str:
+    """Return what the focal event's two channels make of an effect; empty without the
+    event.
 
     They are exact Shapley values of the expected effect, in which partners stay as at
-    the start, so that their sum need not equal the simulated effect beside it.
+    the start, so that their sum need not equal a simulated effect beside it.
+
+    Parameters
+    ----------
+    channels : picture, threat, rest, total
     """
-    arm = result.headline_arm
-    channels = arm and result.channels.of(arm, result.headline_outcome)
     if not channels:
         return ""
     places = say.decimals(abs(channels["total"]) / 50)
-    words = {
-        part: say.signed(channels[part], places)
-        for part in ("picture", "threat", "rest", "total")
-    }
+    words = {part: say.signed(effect, places) for part, effect in channels.items()}
     others = ""
     if abs(channels["rest"]) >= 1e-9:
         others = f", the arm's other changes {words['rest']}"
@@ -197,6 +180,15 @@ def channel_words(result: AnalysedResult) -> str:
         f"{words['threat']}{others}; {words['total']} in all, by the expected "
         "estimator (partners as at the start)."
     )
+
+
+def how_sure(result: AnalysedResult) -> list[str]:
+    """Return the channels of the headline effect and what its placebos say."""
+    arm, channels = result.headline_arm, None
+    if arm is not None:
+        channels = result.channels.of(arm, result.headline_outcome)
+    sentences = channel_words(channels), placebo_words(result.placebos.tests())
+    return list(filter(None, sentences))
 
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
@@ -212,11 +204,11 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
 
 
-def doubts(result: AnalysedResult) -> list[Doubt]:
-    """Return how sure the headline effect is, by rooms of the upper storey: of each
-    that has something to say, in the order of the registry."""
+def doubts(result: AnalysedResult) -> list[list[str]]:
+    """Return sentences on how sure the headline effect is, of each room of the upper
+    storey that has something to say."""
     answers = [doubt(result) for doubt in registry.parts("doubt").values()]
-    return [doubt for doubt in answers if doubt is not None]
+    return list(filter(None, answers))
 
 
 def _largest_words(result: AnalysedResult) -> str:
@@ -225,7 +217,8 @@ def _largest_words(result: AnalysedResult) -> str:
     arm = result.headline_arm
     if arm is None or result.dyads.empty:
         return ""
-    dyads = top_dyads(result, arm)
+    of_arm = result.dyads[result.dyads["arm"] == arm]
+    dyads = by_size(of_arm[clear(of_arm)])
     shown = dyads[dyads["effect"].abs() >= SMALLEST].head(TOP_DYADS)
     if shown.empty:
         return say.NO_DYAD
@@ -236,10 +229,9 @@ def _largest_words(result: AnalysedResult) -> str:
         f"{say.signed(row['effect'], places)}"
         for row in shown.to_dict("records")
     ]
-    total = int((result.dyads["arm"] == arm).sum())
     return (
         f"Largest effects on dyads: {', '.join(pieces)} agreements "
-        f"({len(dyads):,} of {total:,} detectable)."
+        f"({len(dyads):,} of {len(of_arm):,} detectable)."
     )
 
 
@@ -271,24 +263,25 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
     """
     runs = say.plural(result.runs, "replication")
     title = say.printable(result.scenario.title)
-    words = f"{title} ({runs} of {say.plural(len(result.arms), 'arm')})"
-    sentences = [words, finding(result)]
-    sentences += [f"Why: {say.printable(why)}." for why in why_nothing(result)]
+    sentences = [f"{title} ({runs} of {say.plural(len(result.arms), 'arm')})"]
+    sentences += [finding(result), *(f"Why: {why}." for why in why_nothing(result))]
     if result.finished:
-        sentences += [channel_words(result), placebo_words(result.placebos.tests())]
-        sure = [say.caveat(result.draws), *(doubt.short for doubt in doubts(result))]
-        sentences.append(" ".join(filter(None, sure)))
+        sentences += how_sure(result)
+        sure = [say.caveat(result.draws), *(words for words, *_ in doubts(result))]
+        sentences.append(" ".join(sure))
     for sentence in sentences:
         yield from said(sentence, width)
     if result.finished:
         yield from ["", *_arm_lines(result, width), ""]
         own_lines = own_rows(result)
-        heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
         if own_lines:
+            heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
             yield from [*table([heads, *own_lines], "<<>", width=width), ""]
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
-    yield from said(_failed_words(result), width)
+    if result.failed:
+        failed = say.plural(len(result.failed), "replication")
+        yield from said(f"Failed, and in no number above: {failed}.", width)
     if result.folder is not None:
         files = "Manifest, summary.json and failed.json"
         if result.finished:
@@ -297,12 +290,10 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         yield f"{files}: {result.folder}"
 
 
-def _arm_lines(result: AnalysedResult, width: int) -> Iterator[str]:
-    """Yield every arm but the control arm in a line: effect and CI."""
+def _arm_lines(result: AnalysedResult, width: int) -> list[str]:
+    """Return every arm but the control arm in a line: effect and CI."""
     frame = effect_table(result, [result.headline_outcome])
     arms = frame[frame["role"] != "reference"]
-    if arms.empty:
-        return
     places = say.decimals(arms["mcse"].max(), *arms["lo"], *arms["hi"])
     control = say.number(frame["control_level"].iloc[0], 2)
     rows = [[f"arm (control arm: {control} agreements)", "effect", "95 % CI"]]
@@ -310,7 +301,7 @@ def _arm_lines(result: AnalysedResult, width: int) -> Iterator[str]:
         [row["title"], *say.effect_cells(row, places)[:2]]
         for row in arms.to_dict("records")
     ]
-    yield from table(rows, "<>", width=width)
+    return table(rows, "<>", width=width) if len(arms) else []
 
 
 def agreement_rows(result: Result) -> list[list[str]]:
@@ -346,22 +337,3 @@ def _level_rows(table: pd.DataFrame, words: Mapping[str, str]) -> list[list[str]
         level = say.number(row["level"], 2)
         rows.append([words[row["outcome"]], row["title"], level, *cells])
     return rows
-
-
-def _failed_words(result: AnalysedResult) -> str:
-    """Return how many replications failed, and why the first did; empty where none
-    did."""
-    if not result.failed:
-        return ""
-    subject = say.plural(
-        len(result.failed), "replication failed and is", "replications failed and are"
-    )
-    failure = result.failed[0]
-    lines = str(failure["traceback"]).splitlines()
-    reason = [line for line in lines if line and not line[0].isspace()][-1]
-    name, colon, message = reason.partition(": ")
-    reason = f"{name.rpartition('.')[2]}{colon}{message}"
-    return (
-        f"{subject} left out of every number above. Replication {failure['run']}: "
-        f"{say.printable(reason)}"
-    )

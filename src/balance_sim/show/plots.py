@@ -13,8 +13,9 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.distributions import spread_of
+from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.save import save_drawn
-from balance_sim.show.study_types import registered_type, type_named_by
+from balance_sim.show.study_types import type_named_by
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
@@ -83,43 +84,28 @@ def save_figures(
 
     Raises
     ------
+    WrongRequest : where a study has nothing to show in one that is named
     CannotWrite : from the folder
     """
     figures = figures_of(study)
-    chosen = fitting(study) if names is None else names
-    return save_drawn({name: figures[name].draw(study) for name in chosen}, folder)
+    chosen = fitting(study) if names is None else dict.fromkeys(names)
+    drawn = {name: figures[name].draw(study, table) for name, table in chosen.items()}
+    return save_drawn(drawn, folder)
 
 
-def draw_outcome(
-    study: Any, outcome: str, kind: str | None = None
-) -> tuple[str, Figure]:
-    """Return name and figure of one outcome of a run, a sweep, or of a registered type
-    that has replications.
+def outcome_figure(study: Any, outcome: str) -> FigureSpec:
+    """Return the figure of one outcome of a run or a sweep.
 
     Raises
     ------
-    WrongRequest : where there is no such outcome or kind of figure
+    WrongRequest : where there is no such outcome
     """
-    replications = study
-    if isinstance(study, Comparison):
-        replications = None
-    elif not isinstance(study, Result | SweepResult):
-        replications = registered_type(study).replications(study)
-    if replications is None:
-        raise WrongRequest(
-            "--outcome is of one results folder of `run`, `sweep` or `game`"
-        )
-    figure = spread_of(replications, outcome, kind)
-    return figure.name, figure.draw(replications)
+    if not isinstance(study, Result | SweepResult):
+        raise WrongRequest("--outcome is of one results folder of `run` or `sweep`")
+    return spread_of(study, outcome)
 
 
-def plot(
-    study: Any,
-    name: str | None = None,
-    *,
-    outcome: str | None = None,
-    kind: str | None = None,
-) -> Figure:
+def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> Figure:
     """Return a figure of results, as `balance-sim plot` draws it; a notebook shows it.
 
     Parameters
@@ -128,9 +114,8 @@ def plot(
         several folders side by side
     name : of the figure, one of `balance-sim plot --list`; if not given, the first one,
         of a run the fan chart
-    outcome : draws this outcome instead, whichever it is
-    kind : how, with `outcome`: `ecdf`, `hist` or `forest`; `ecdf` if not given, of a
-        sweep `forest`
+    outcome : draws how this outcome is spread instead, whichever it is; of a sweep the
+        effect on it by factor
 
     Returns
     -------
@@ -138,7 +123,7 @@ def plot(
 
     Raises
     ------
-    WrongRequest : where there is no such figure, outcome or kind, or nothing to show
+    WrongRequest : where there is no such figure or outcome, or nothing to show
 
     Examples
     --------
@@ -155,7 +140,7 @@ def plot(
     if outcome is not None:
         if name is not None:
             raise WrongRequest("a figure is named, or an outcome is given: not both")
-        return draw_outcome(study, outcome, kind)[1]
+        return outcome_figure(study, outcome).draw(study)
     figures = figures_of(study)
     chosen = next(iter(figures)) if name is None else name
     refuse_unknown(chosen, figures)

@@ -24,7 +24,6 @@ from balance_sim.show.figures.world import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.show.atlas import Layout
     from balance_sim.study.result import Result
 
 AMONG = 100
@@ -109,11 +108,24 @@ def map_content(result: Result) -> dict[str, Any]:
     states, table = states_table(result), map_table(result)
     layout, shape = layout_of(result.scenario), shapes(result.scenario)
     reach, arcs = reach_of(states), table[table["arc"]]
-    placed = states[states["code"].isin(list(layout.spots))]
     names = [
         (spot.name, *in_page(layout, (spot.x, spot.y)), spot.bold)
-        for spot in named_spots(arcs, placed, layout, LETTER)
+        for spot in named_spots(arcs, states, layout, LETTER)
     ]
+    states = states.assign(
+        path=shape["paths"],
+        dot=shape["dots"],
+        fill=states["code"].map(shades_of(states)),
+        words=_words(states, "name"),
+    )
+    has_mark = states["path"].notna() | states["dot"].notna()
+    arcs = arcs.sort_values("effect", key=abs, kind="stable")
+    dyads = zip(arcs["a"], arcs["b"], strict=True)
+    arcs = arcs.assign(
+        path=[arc_path(layout, a, b) for a, b in dyads],
+        width=(1.2 + 3 * arcs["effect"].abs() / arcs["effect"].abs().max()).round(1),
+        words=_words(arcs, "dyad"),
+    )
     replay = replay_of(result)
     # A text in a script's element must not end it.
     data = json.dumps(replay, ensure_ascii=False).replace("<", "\\u003c")
@@ -121,8 +133,8 @@ def map_content(result: Result) -> dict[str, Any]:
         "box": shape["box"],
         "land": shape["land"],
         "caption": shape["caption"],
-        "states": _states(states, shape),
-        "arcs": _arcs(arcs, layout),
+        "states": states[has_mark].to_dict("records"),
+        "arcs": arcs.to_dict("records"),
         "names": names,
         "reach": say.number(reach, say.digits(reach)),
         "replay": replay,
@@ -130,51 +142,12 @@ def map_content(result: Result) -> dict[str, Any]:
     }
 
 
-def _states(states: pd.DataFrame, shape: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the states with a place, with shape, colour and words.
-
-    Parameters
-    ----------
-    states : of `dyads.states_table`
-    shape : of `atlas.shapes`, whose lists are in the same order
-    """
-    shades = shades_of(states)
-    drawn = zip(states.to_dict("records"), shape["paths"], shape["dots"], strict=True)
-    return [
-        {
-            "path": path,
-            "dot": dot,
-            "fill": shades[state["code"]],
-            "words": _words(str(state["name"]), state),
-            "participant": bool(state["participant"]),
-        }
-        for state, path, dot in drawn
-        if path or dot
-    ]
-
-
-def _arcs(arcs: pd.DataFrame, layout: Layout) -> list[dict[str, Any]]:
-    """Return the arcs with their words, those that change least first."""
-    largest = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
-    ordered = arcs.sort_values("effect", key=abs, kind="stable")
-    rows = []
-    for dyad in ordered.to_dict("records"):
-        effect = dyad["effect"]
-        row = {
-            "path": arc_path(layout, dyad["a"], dyad["b"]),
-            "width": f"{1.2 + 3 * abs(effect) / largest:.1f}",
-            "way": "more" if effect > 0 else "fewer",
-            "words": _words(dyad["dyad"], dyad),
-        }
-        rows.append(row)
-    return rows
-
-
-def _words(name: str, row: dict[Any, Any]) -> str:
-    """Return a state or a dyad with its effect and CI."""
-    places = say.digits(row["effect"], row["lo"], row["hi"])
-    effect, bounds, _ = say.effect_cells(row, places)
-    words = f"{name}: {effect}"
-    if bounds != "-":
-        words += f" (95 % CI {bounds})"
-    return words if row["clear"] else f"{words}, not detectable"
+def _words(rows: pd.DataFrame, name: str) -> list[str]:
+    """Return states or dyads, named by a column, with their effects and CIs."""
+    words = []
+    for row in rows.to_dict("records"):
+        places = say.digits(row["effect"], row["lo"], row["hi"])
+        effect, bounds, _ = say.effect_cells(row, places)
+        clear = "" if row["clear"] else ", not detectable"
+        words.append(f"{row[name]}: {effect} (95 % CI {bounds}){clear}")
+    return words

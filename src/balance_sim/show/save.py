@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +29,9 @@ INK, QUIET = "#1a1a1a", "#555555"  # text; second text (7.5:1 on white)
 SMALL = 9.0
 FOLDER = "figures"
 DOTS = 160  # per inch
+type FileFormat = Literal["png", "svg"]
+STAMPS: dict[FileFormat, list[str]] = {"png": ["Software"], "svg": ["Date", "Creator"]}
+"""What matplotlib would write of itself into a file of each format."""
 SAFE = " =:;/,.-()+!@*'\n?[]{}|~_$"
 """Characters that a data link in double quotes takes as they are."""
 
@@ -74,30 +77,17 @@ def _keep_out_of_home() -> None:
     os.environ |= {"MPLCONFIGDIR": folder, "MPL_IGNORE_SYSTEM_FONTS": "1"}
 
 
-def figure_bytes(figure: Figure, file_format: Literal["png", "svg"]) -> bytes:
+def figure_bytes(figure: Figure, file_format: FileFormat) -> bytes:
     """Return a figure as a PNG or an SVG file, without a date or a version in it.
 
     Parameters
     ----------
     file_format : `png`, at DOTS per inch on white, or `svg`, with its words as paths
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from PIL import Image
-
+    no_stamp = dict.fromkeys(STAMPS[file_format])
     with style(), io.BytesIO() as sink:
         _settle(figure)
-        if file_format == "svg":
-            no_stamp = {"Date": None, "Creator": None}
-            vector: Any = FigureCanvasSVG(figure)
-            vector.print_svg(sink, metadata=no_stamp)
-        else:
-            canvas = FigureCanvasAgg(figure)
-            canvas.draw()  # type: ignore[no-untyped-call]
-            pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-            image = Image.fromarray(pixels).convert("RGB")  # the page is opaque
-            image.save(sink, "png", compress_level=3, dpi=(DOTS, DOTS))
-        FigureCanvasAgg(figure)  # empty: the other one holds as much as the picture
+        figure.savefig(sink, format=file_format, dpi=DOTS, metadata=no_stamp)
         return sink.getvalue()
 
 
@@ -121,32 +111,22 @@ def _settle(figure: Figure) -> None:
         ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
 
 
-def save_drawn(
-    figures: Mapping[str, Figure],
-    folder: Path | str,
-    progress: Callable[[], None] = lambda: None,
-) -> list[Path]:
-    """Write figures by name as PNG and SVG into a folder, note their checksums there,
-    and return the paths, in order.
-
-    Parameters
-    ----------
-    progress : called after each figure
+def save_drawn(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write figures by name as PNG and SVG into a folder, and return the paths, in
+    order.
 
     Raises
     ------
     CannotWrite : from the folder
     """
-    place = Path(folder) / FOLDER
+    place = folder / FOLDER
     make_folder(place)
     paths = []
-    formats: tuple[Literal["png", "svg"], ...] = ("png", "svg")
     for name, figure in figures.items():
-        for file_format in formats:
+        for file_format in STAMPS:
             path = place / f"{name}.{file_format}"
             write_atomic(path, figure_bytes(figure, file_format))
             paths.append(path)
-        progress()
     return paths
 
 

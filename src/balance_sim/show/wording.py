@@ -170,6 +170,15 @@ def change_words(row: Mapping[Any, Any], subject: str) -> str:
     return f"expected {subject} {verb} from {control} to {treated} ({size})"
 
 
+def spread_words(row: Mapping[str, Any]) -> str:
+    """Return the standard error of a parameter of `parameter_table`, else its range;
+    empty without."""
+    if row["standard_error"] is not None:
+        return f"s.e. {row['standard_error']:g}"
+    bounds = row["range"]
+    return f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
+
+
 def within(days: int) -> str:
     """Return a window in words: `within a year`, `within 90 days`."""
     return "within a year" if days == 365 else f"within {plural(days, 'day')}"

@@ -13,7 +13,7 @@ from balance_sim.model.baseline import NO_RUN, Worlds
 from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step
-from balance_sim.model.perception import View, perceive, share_with
+from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, begin_network, refresh
@@ -77,10 +77,12 @@ def spans(worlds: Worlds, least: int = SPANS) -> Ints:
     return np.array([*edges, world.steps])
 
 
-def _with_evidence(world: World, **changed: Any) -> World:
-    """The world with other evidence, and nothing of what was worked out from its
-    own."""
-    return replace(world, at_start=replace(world.at_start, shared={}), **changed)
+def _with_evidence(world: World, beside: World | None = None, **changed: Any) -> World:
+    """The world with other evidence, and nothing of what was worked out from its own.
+
+    beside: the world itself, where it has as many steps."""
+    at_start = replace(world.at_start, shared={}, beside=beside)
+    return replace(world, at_start=at_start, **changed)
 
 
 def in_spans(world: World, edges: Ints) -> World:
@@ -110,15 +112,14 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     turns = tuple(
         (step, with_event(turned, scenario, event)) for step, turned in world.turns
     )
-    having = _with_evidence(
+    return _with_evidence(
         world,
+        beside=world,
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=world.reliability * np.exp(-nats.lost),
         turns=turns,
     )
-    share_with(having, world)
-    return having
 
 
 def at_start(world: World) -> BlockState:

@@ -26,6 +26,7 @@ from balance_sim.model.thinning import (
     draw_opportunities,
     openness_at,
     opportunity_rate,
+    rates_at_start,
     thinning,
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
@@ -58,7 +59,7 @@ class DyadTerms:
     runs : those averaged over, or the one run asked for
     table : moment, date, side, part, reference, arm, difference; parts in the order of
         the sum, in nats, then their sum `u` and the probability `consent`
-    rates : kind, rate (openings of talks a year if nothing is under way)
+    rates : of that type: rate (openings of talks a year if nothing is under way)
     adversaries : side, adversary, threat (A_ij, capability shares), share (of all that
         threatens the side): the MOST_FEARED
     shares : the dyad's filtered effect in the whole study, one row or none
@@ -138,23 +139,21 @@ def explain_dyads(
         checked_name("kind", kind, result.scenario.kinds)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
-    readings = {dyad: Readings() for dyad in dyads}
+    readings = [Readings(dyad, kind or likeliest_type(worlds, dyad)) for dyad in dyads]
     opportunities = draw_opportunities(worlds.reference, result.seed, numbers)
     moments = moments_of(worlds.reference)
 
     def observe(_: World, state: BlockState, view: View) -> None:
         for moment, step in moments:
             if step == view.step:
-                for dyad, read in readings.items():
-                    read.add(worlds, moment, dyad, state, view)
+                for reading in readings:
+                    reading.add(worlds, moment, state, view)
 
     for name in (result.reference, arm):
         world = worlds.arms[name]
         drawn = opportunities, thinning(world, opportunities, None), result.seed
         simulate(world, worlds.baseline, *drawn, numbers, observe)
-    return [
-        _terms_of(result, readings[dyad], dyad, arm, kind, numbers) for dyad in dyads
-    ]
+    return [_terms_of(result, reading, arm, numbers) for reading in readings]
 
 
 def moments_of(world: World) -> list[tuple[str, int]]:
@@ -173,38 +172,36 @@ def moments_of(world: World) -> list[tuple[str, int]]:
 
 @dataclass
 class Readings:
-    """Means over replications, read for one dyad at the moments of both arms: rows of
-    its terms, its rates of opening talks, and its adversaries."""
+    """Means over replications, read for one dyad and agreement type at the moments of
+    both arms: rows of its terms, its rates of opening talks, and its adversaries."""
 
+    dyad: Dyad
+    kind: str
     terms: list[Row] = field(default_factory=list)
     rates: list[Row] = field(default_factory=list)
     feared: list[Row] = field(default_factory=list)
 
-    def add(
-        self, worlds: Worlds, moment: str, dyad: Dyad, state: BlockState, view: View
-    ) -> None:
+    def add(self, worlds: Worlds, moment: str, state: BlockState, view: View) -> None:
         """Add the rows of one moment of one arm."""
-        world = view.world
-        kinds, sides = world.ladder.names, [world.codes.index(code) for code in dyad]
+        world, runs = view.world, np.arange(len(state.runs))
+        sides = [world.codes.index(code) for code in self.dyad]
+        place, kind = world.dyad_index[*sides], world.ladder.names.index(self.kind)
         date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
         stamp = {"arm": world.arm, "moment": moment, "date": date}
-        joint_consent = np.ones((len(state.runs), len(kinds)))
-        for side, (i, j) in zip(dyad, (sides, sides[::-1]), strict=True):
-            run, kind = np.indices(joint_consent.shape).reshape(2, -1)
-            states = np.full(run.shape, i), np.full(run.shape, j)
-            prospects = Prospects(
-                world, worlds.baseline, view, state, run, *states, kind
-            )
-            terms = account(prospects)
-            u = summed(terms)
-            terms = terms | {U: u, CONSENT: consent(u)}
-            joint_consent = joint_consent * terms[CONSENT].reshape(joint_consent.shape)
-            for part, values in terms.items():
-                row = stamp | {"side": side, "part": part}
-                by_type = zip(kinds, values.reshape(joint_consent.shape).T, strict=True)
-                for agreement_type, column in by_type:
-                    mean = {"kind": agreement_type, "value": float(column.mean())}
-                    self.terms.append(row | mean)
+        clocks = runs, np.full_like(runs, place), np.full_like(runs, kind)
+        terms = account(
+            Prospects.of_both_sides(world, worlds.baseline, view, state, *clocks)
+        )
+        u = summed(terms)
+        for part, values in (terms | {U: u, CONSENT: consent(u)}).items():
+            means = values.reshape(2, -1).mean(axis=1).tolist()
+            for side, mean in zip(self.dyad, means, strict=True):
+                self.terms.append(stamp | {"side": side, "part": part, "value": mean})
+        openness = openness_at(world, state.day)[place]
+        opening = consent(u).reshape(2, -1).prod(axis=0) * openness
+        rate = float(opportunity_rate(world)[place, kind] * opening.mean())
+        self.rates.append(stamp | {"kind": self.kind, "rate": rate})
+        for side, i in zip(self.dyad, sides, strict=True):
             threat = view.adversaries[:, i].mean(axis=0)
             total = float(view.total[:, i].mean())
             order = np.lexsort((np.array(world.codes), -threat))[:MOST_FEARED]
@@ -213,38 +210,32 @@ class Readings:
                 row = {"side": side, "adversary": world.codes[adversary]}
                 share = {"threat": size, "share": size / total}
                 self.feared.append(stamp | row | share)
-        place = world.dyad_index[*sides]
-        opening = joint_consent * openness_at(world, state.day)[place]
-        yearly = opportunity_rate(world)[place]
-        for agreement_type, a_year, column in zip(
-            kinds, yearly, opening.T, strict=True
-        ):
-            rate = float(a_year * column.mean())
-            self.rates.append(stamp | {"kind": agreement_type, "rate": rate})
 
 
-def _terms_of(
-    result: Result,
-    readings: Readings,
-    dyad: Dyad,
-    arm: str,
-    kind: str | None,
-    runs: Keys,
-) -> DyadTerms:
-    """What was read for a dyad, with its effect, record and signatures in the study."""
-    a, b = dyad
-    rates, effects = pd.DataFrame(readings.rates), result.dyads
-    chosen = kind or _likeliest_type(result, rates)
+def likeliest_type(worlds: Worlds, dyad: Dyad) -> str:
+    """The type on which two states would open talks most often at the start of the
+    control arm, among security agreements if there are any."""
+    world = worlds.reference
+    place = world.dyad_index[*map(world.codes.index, dyad)]
+    rates = rates_at_start(world, worlds.baseline.keen)[..., place, :]
+    by_type = rates.reshape(-1, rates.shape[-1]).mean(axis=0)
+    is_asked = world.ladder.security if world.ladder.security.any() else True
+    return world.ladder.names[np.where(is_asked, by_type, -1.0).argmax()]
+
+
+def _terms_of(result: Result, readings: Readings, arm: str, runs: Keys) -> DyadTerms:
+    """What was read for a dyad, with its effect and signatures in the study."""
+    (a, b), effects = readings.dyad, result.dyads
     is_theirs = (effects["a"] == a) & (effects["b"] == b) & (effects["arm"] == arm)
     return DyadTerms(
         a=a,
         b=b,
-        kind=chosen,
+        kind=readings.kind,
         arm=arm,
         reference=result.reference,
         runs=runs,
-        table=_both_arms(readings, chosen, result.reference, arm),
-        rates=rates,
+        table=_both_arms(readings, result.reference, arm),
+        rates=pd.DataFrame(readings.rates),
         adversaries=pd.DataFrame(readings.feared, columns=FEARED),
         shares=effects.loc[is_theirs, SHARES].reset_index(drop=True),
         window=result.window,
@@ -252,11 +243,10 @@ def _terms_of(
     )
 
 
-def _both_arms(readings: Readings, kind: str, reference: str, arm: str) -> pd.DataFrame:
-    """The `table` of a dyad: its terms for one type, the arms side by side; a term of
+def _both_arms(readings: Readings, reference: str, arm: str) -> pd.DataFrame:
+    """The `table` of a dyad: its terms, the arms side by side; a term of
     weight 0 in one arm is 0 there."""
     terms = pd.DataFrame(readings.terms)
-    terms = terms[terms["kind"] == kind]
     keys = ["date", "moment", "side", "part"]
     frame = terms.pivot(index=keys, columns="arm", values="value").fillna(0.0)
     frame = frame.rename(columns={reference: "reference", arm: "arm"}).reset_index()
@@ -268,17 +258,6 @@ def _both_arms(readings: Readings, kind: str, reference: str, arm: str) -> pd.Da
     frame = frame[["moment", "date", "side", "part", "reference", "arm"]]
     frame.columns.name = None
     return frame.assign(difference=frame["arm"] - frame["reference"])
-
-
-def _likeliest_type(result: Result, rates: pd.DataFrame) -> str:
-    """The type on which talks would open most often at the start, among security
-    agreements if there are any."""
-    types = result.scenario.kinds
-    secure = [name for name in types if types[name].security]
-    start = rates[rates["moment"] == START]
-    start = start[start["kind"].isin(secure or types)]
-    order = start.sort_values(["rate", "kind"], ascending=[False, True])
-    return str(order["kind"].iloc[0])
 
 
 def leading_dyads(result: Result, arm: str, count: int) -> list[Dyad]:

@@ -56,9 +56,6 @@ ORDER_OF_DAY = get_args(What)
 COLUMNS = ["date", "what", "mark", "date_reference", "label", "a", "b", "kind"]
 COLUMNS += ["direction", "origin", "opened", "signed"]
 AGREEMENT_KEYS = ["a", "b", "kind", "origin", "occasion", "direction"]
-RULE = """Runs in the order of their paired effect on the headline outcome, ties by run
-number. least: the first; median: the one in the middle, the earlier of two;
-largest: the first of those with the largest effect."""
 
 
 # -- a replication, and what both sides would say --------------------------------------
@@ -290,18 +287,6 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         value_reference=float(values[control]),
         entries=tuple(sorted(entries, key=lambda entry: entry.place)),
     )
-
-
-def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
-    """Three replications, `least`, `median` and `largest` by their paired effect,
-    chosen by RULE."""
-    arm, outcome = compared_arm(result, arm), result.headline_outcome
-    control = result.by_run.of(result.reference, outcome)
-    effect = (result.by_run.of(arm, outcome) - control).sort_index()
-    runs = effect.sort_values(kind="stable").index
-    places = {"least": runs[0], "median": runs[(len(runs) - 1) // 2]}
-    places |= {"largest": effect.idxmax()}
-    return {name: int(run) for name, run in places.items()}
 
 
 @dataclass(frozen=True)

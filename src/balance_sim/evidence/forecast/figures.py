@@ -91,7 +91,7 @@ def draw_scorecard(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{say.plural(int(count['events']), 'agreement')} among them. Last: the model "
         "less the best baseline by log skill, on the same resamples."
     )
-    return style.Words(say.first(table, "finding"), "", small, 96, 144)
+    return style.Words(say.first(table, "finding"), "", small)
 
 
 def reliability_table(scored: ScoredForecasts) -> pd.DataFrame:
@@ -166,5 +166,4 @@ def draw_reliability(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         "agreements made, of rows. Line: 95 % CI of the share; it holds the mean of "
         "forecasts that are right. Open: it misses the forecast."
     )
-    wrap, small_wrap = (88, 128) if len(axes) > 1 else (60, 84)
-    return style.Words(reliability_title(table), "", small, wrap, small_wrap)
+    return style.Words(reliability_title(table), "", small)

@@ -72,8 +72,7 @@ SCORES = StudyType(
     title="hindcast",
     named_by=lambda path: scored_path(path) is not None,
     read=read,
-    is_one=lambda study: isinstance(study, ScoredForecasts),
-    catalogue=FIGURES,
-    figures=lambda _: dict(FIGURES),
+    study_class=ScoredForecasts,
+    figures=FIGURES,
     page=lambda scored: ("evidence/forecast/templates/score.html", page(scored)),
 )

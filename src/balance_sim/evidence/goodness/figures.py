@@ -146,7 +146,7 @@ def draw_gof(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         "deviations. Vermilion: outside of the band, or p of the group's Mahalanobis "
         "Monte Carlo test at 0.05 or less."
     )
-    return style.Words(say.first(table, "finding"), "", small, 96, 170)
+    return style.Words(say.first(table, "finding"), "", small)
 
 
 def _draw_column(ax: style.Axes, groups: list[pd.DataFrame]) -> None:
@@ -214,4 +214,4 @@ def draw_gof_residuals(axes: list[style.Axes], table: pd.DataFrame) -> style.Wor
         "experience are those of each day. Band: 95 % at each single date, if the "
         "model is right."
     )
-    return style.Words(say.first(table, "finding"), "", small, 84, 118)
+    return style.Words(say.first(table, "finding"), "", small)

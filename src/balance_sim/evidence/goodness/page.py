@@ -59,8 +59,7 @@ GOODNESS_OF_FIT = StudyType(
     title="gof",
     named_by=lambda path: gof_path(path) is not None,
     read=lambda path: read_gof(gof_path(path) or path),
-    is_one=lambda study: isinstance(study, GoodnessOfFit),
-    catalogue=FIGURES,
-    figures=lambda _: dict(FIGURES),
+    study_class=GoodnessOfFit,
+    figures=FIGURES,
     page=lambda study: ("evidence/goodness/templates/gof.html", page(study)),
 )

@@ -95,11 +95,9 @@ def uncertainty_title(table: pd.DataFrame) -> str:
     "uncertainty",
     "How sure is the effect, parameters, theories and placebos included?",
     uncertainty_table,
-    fits=lambda result: not uncertainty_table(result).empty,
     page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
     empty="Intervals over the parameters were not worked out for this form of the "
     "scenario: there are none to show.",
-    follows="placebos",
 )
 def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory."""
@@ -119,6 +117,3 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
     return style.Words(uncertainty_title(table), "", EXPLANATION)
-
-
-FIGURES = {draw_uncertainty.name: draw_uncertainty}

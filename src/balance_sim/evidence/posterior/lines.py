@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from balance_sim.effects.placebos import PlaceboTest
 from balance_sim.show import wording as say
 from balance_sim.show.headline import placebo_words
-from balance_sim.show.study_types import Doubt
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
@@ -29,14 +28,13 @@ def places_of(uncertainty: Uncertainty) -> int:
     return max(say.digits(uncertainty["estimate"]["total"]), 4)
 
 
-def doubt(result: AnalysedResult) -> Doubt:
+def doubt(result: AnalysedResult) -> list[str]:
     """How sure the headline effect of a run is over draws of the parameters."""
     uncertainty = result.uncertainty
     if uncertainty is None or uncertainty["why"]:
-        return Doubt()
+        return []
     words = draws_sentence(uncertainty)
-    paragraphs = (words, width_words(uncertainty))
-    return Doubt(short=words, sentences=tuple(filter(None, paragraphs)))
+    return list(filter(None, (words, width_words(uncertainty))))
 
 
 def sentences(uncertainty: Uncertainty | None) -> list[str]:

@@ -146,16 +146,17 @@ class Layout:
     def box(self) -> tuple[float, float, float, float]:
         """Left, east, south, north: round the states, no flatter than it is readable,
         and no higher than wide."""
-        x, y = np.array(list(self.spots.values())).T
+        spots = np.array(list(self.spots.values()))
         margin = MARGIN if self.is_world else 0.4
-        west, east = float(x.min()) - margin, float(x.max()) + margin
-        south, north = float(y.min()) - margin, float(y.max()) + margin
+        west, south = spots.min(axis=0) - margin
+        east, north = spots.max(axis=0) + margin
         if self.is_world:
             north = max(north, NORTH)
-        taller = max(0.45 * (east - west) - (north - south), 0.0) / 2
-        south, north = south - taller, north + taller
-        wider = max((north - south) - (east - west), 0.0) / 2
-        return west - wider, east + wider, south, north
+        height = max(north - south, 0.45 * (east - west))
+        width = max(east - west, height)
+        x, y = float(west + east) / 2, float(south + north) / 2
+        half, up = float(width) / 2, float(height) / 2
+        return x - half, x + half, y - up, y + up
 
     def on_map(self, rings: tuple[Ring, ...]) -> list[Ring]:
         """Return longitudes and latitudes as x, y, as often round the earth as they are
@@ -214,11 +215,11 @@ def middle_of(scenario: Scenario, places: Mapping[str, Spot]) -> float:
     Beijing is seen on a map of the Pacific.
     """
     focal = next(event for event in scenario.events if event.id == scenario.focal)
-    codes = [code for code in (focal.host, *focal.principals) if code in places]
-    placed = [places[code] for code in codes if code] or [*places.values()]
-    if focal.host in places:
-        placed = placed[:1]
-    wanted = np.exp(1j * np.radians([longitude for longitude, _ in placed])).sum()
+    hosts = [focal.host] if focal.host else []
+    codes = [code for code in (*hosts, *focal.principals) if code in places]
+    placed = codes[:1] if focal.host in places else codes or [*places]
+    angles = np.radians([places[code][0] for code in placed])
+    wanted = np.exp(1j * angles).sum()
     middles = [cut + 180.0 for cut in CUTS]
     return max(middles, key=lambda m: (wanted * np.exp(-1j * np.radians(m))).real)
 
@@ -239,11 +240,9 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     west, east, south, north = layout.box
     height = (north - south) * PAGE_WIDTH / (east - west)
     land = dict(countries()) if layout.is_world else {}
-    paths, places = [], []
-    for code in scenario.codes:
-        spot = layout.spots.get(code)
-        places.append(None if spot is None else in_page(layout, spot))
-        paths.append(_closed_path(layout, land.pop(code, ())))
+    paths = [_closed_path(layout, land.pop(code, ())) for code in scenario.codes]
+    spots = [layout.spots.get(code) for code in scenario.codes]
+    places = [None if spot is None else in_page(layout, spot) for spot in spots]
     dots = zip(paths, places, strict=True)
     return {
         "box": f"0 0 {PAGE_WIDTH:.0f} {height:.0f}",

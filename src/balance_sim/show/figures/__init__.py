@@ -10,20 +10,19 @@ from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import (
     comparison,
     counts,
-    distributions,
     dyads,
     effects,
-    explained,
-    relations,
     sweeps,
     world,
 )
+from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.study_types import Figures, registered_type, registered_types
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 MOST_OWN = 6
@@ -34,38 +33,17 @@ def _by_name(*figures: FigureSpec) -> Figures:
     return {figure.name: figure for figure in figures}
 
 
-FIGURES = _by_name(
-    counts.draw_fan,
-    effects.draw_arms,
-    effects.draw_placebos,
-    world.draw_map,
-    dyads.draw_dyads,
-    explained.draw_attribution,
-    relations.draw_relations,
-)
-"""Of a run. Rooms of the upper storey have more: `run_figures`."""
-SWEEP_FIGURES = _by_name(
-    comparison.draw_theories,
-    sweeps.draw_factors,
-    sweeps.draw_surface,
-    sweeps.draw_indices,
-)
+EFFECTS = _by_name(counts.draw_fan, effects.draw_arms, effects.draw_placebos)
+"""Of a run; those that rooms of the upper storey have (`run_figures`) come next."""
+FIGURES = EFFECTS | _by_name(world.draw_map, dyads.draw_dyads)
+"""Of a run, all of the core."""
+SWEEP_FIGURES = _by_name(sweeps.draw_factors, sweeps.draw_indices)
 COMPARISON_FIGURES = _by_name(comparison.draw_studies)
 
 
 def run_figures() -> Figures:
-    """Return by name the figures of a run: each that is registered stands after the one
-    that its `follows` names."""
-    rooms = registry.parts("run_figures").values()
-    figures = list(FIGURES.values())
-    for registered in rooms:
-        for figure in registered.values():
-            names = [drawn.name for drawn in figures]
-            place = len(names)
-            if figure.follows in names:
-                place = names.index(figure.follows) + 1
-            figures.insert(place, figure)
-    return _by_name(*figures)
+    """Return by name the figures of a run, those that are registered among them."""
+    return EFFECTS | registry.parts("run_figures") | FIGURES
 
 
 def figures_of(study: Any) -> Figures:
@@ -76,20 +54,19 @@ def figures_of(study: Any) -> Figures:
         own_names = [name for name in measured if name.startswith("own_")]
         names = [name for name in measured if name == study.headline_outcome]
         names += own_names[:MOST_OWN]
-        spreads = [distributions.spread_of(study, name) for name in names]
-        return run_figures() | _by_name(*spreads)
+        return run_figures() | _by_name(*(spread_of(study, name) for name in names))
     if isinstance(study, SweepResult):
         return SWEEP_FIGURES
     if isinstance(study, Comparison):
         return COMPARISON_FIGURES
-    return registered_type(study).figures(study)
+    return dict(registered_type(study).figures)
 
 
-def fitting(study: Any) -> Figures:
-    """Return by name the figures that a study has something to show in."""
-    return {
-        name: figure for name, figure in figures_of(study).items() if figure.fits(study)
-    }
+def fitting(study: Any) -> dict[str, pd.DataFrame]:
+    """Return by name the tables of the figures that a study has something to show
+    in."""
+    tables = {name: figure.table(study) for name, figure in figures_of(study).items()}
+    return {name: table for name, table in tables.items() if len(table)}
 
 
 def catalogues() -> dict[str, Figures]:
@@ -100,25 +77,19 @@ def catalogues() -> dict[str, Figures]:
         "several results": COMPARISON_FIGURES,
     }
     types = registered_types()
-    return core | {room.title: dict(room.catalogue) for room in types}
+    return core | {room.title: dict(room.figures) for room in types}
 
 
 def catalogue() -> list[str]:
     """Return all figures by the type of study they are of, a line each with what it
-    answers, and the kinds for any outcome."""
+    answers."""
     lines = []
     for title, figures in catalogues().items():
         lines.append(f"Of {title}:")
         lines += [f"  {name:<16}{figure.question}" for name, figure in figures.items()]
-    lines.append("Of any outcome, `plot RESULTS --outcome NAME --kind KIND`:")
-    for name, words in distributions.KINDS.items():
-        lines.append(f"  {name:<16}{words[:1].upper()}{words[1:]}.")
-    return lines
+    return [*lines, "Of any outcome: `plot RESULTS --outcome NAME`"]
 
 
 def words_of(figure: Figure) -> str:
-    """Return the finding that stands on a figure, in one line; of an empty one, why
-    there is none."""
-    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
-    title = next(filter(None, [figure.get_suptitle(), *texts]), "")
-    return " ".join(title.replace("\u00a0", " ").split())
+    """Return the finding that stands on a figure, in one line."""
+    return " ".join(figure.get_suptitle().replace("\u00a0", " ").split())

@@ -1,10 +1,7 @@
-"""Studies side by side, and points of a sweep that varies the theory: the effect in
-each."""
+"""Studies side by side: the effect in each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +9,15 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import draw_effects, has_rows
+from balance_sim.show.figures.effects import draw_effects
 from balance_sim.show.headline import detected, effect_table
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome
 from balance_sim.study.result import Result
-from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from balance_sim.show.comparison import Comparison
 
-MOST_ROWS = 24
-THEORY = "theory.preset"
 SHORT_NAME = 34  # letters of a label on a line
 AGAINST = ["against_first", "against_mcse", "against_lo", "against_hi"]
 
@@ -47,35 +41,10 @@ def studies_table(comparison: Comparison) -> pd.DataFrame:
     arms = []
     sides = zip(comparison.names, comparison.sides, comparison.studies, strict=True)
     for name, side, study in sides:
-        if isinstance(study, Result):
-            arms.append((name, study, side.arm or study.headline_arm))
-    return _effects(arms)
-
-
-def theories_table(sweep: SweepResult) -> pd.DataFrame:
-    """Return the same with a row a point of a sweep that varies the theory, at most
-    MOST_ROWS of them."""
-    arms = []
-    for point in sweep.table.numbers()[:MOST_ROWS]:
-        values = dict(sweep.table.points[point].values)
-        theory = str(values.pop(THEORY, sweep.scenario.theory.preset))
-        pieces = [say.arm_words(theory)]
-        for path, value in values.items():
-            shown = f"{value:g}" if isinstance(value, float) else value
-            pieces.append(f"{say.factor_words(path)} {shown}")
-        study = sweep.point(point)
-        arms.append((", ".join(pieces), study, study.headline_arm))
-    return _effects(arms)
-
-
-def _effects(studies: Sequence[tuple[str, Result, str | None]]) -> pd.DataFrame:
-    """Return the rows of those that have a finished replication of an arm to
-    compare."""
-    arms = [
-        (name, study, arm)
-        for name, study, arm in studies
-        if study.finished and arm is not None and arm != study.reference
-    ]
+        if isinstance(study, Result) and study.finished:
+            arm = side.arm or study.headline_arm
+            if arm not in (None, study.reference):
+                arms.append((name, study, str(arm)))
     windows = [set(study.scenario.report.windows) for _, study, _ in arms]
     common = set.intersection(*windows) if windows else set()
     if not common:
@@ -144,7 +113,6 @@ def studies_title(table: pd.DataFrame) -> str:
     "studies",
     "How large is the effect in each study?",
     studies_table,
-    fits=has_rows(studies_table),
     page=lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
     empty=(
         "No two studies with an arm to compare and a window in common: there is no "
@@ -173,12 +141,3 @@ def draw_studies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     )
     small = f"Under each name: agreements expected in the control. {say.CAVEAT}"
     return style.Words(studies_title(table), under, small)
-
-
-draw_theories = replace(
-    draw_studies,
-    name="theories",
-    question="Under which theory is there an effect?",
-    table=theories_table,
-    fits=lambda sweep: THEORY in sweep.paths,
-)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import EFFECT, effect_table
+from balance_sim.show.headline import EFFECT, effect_table, finding
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 
@@ -54,23 +55,8 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
     table.loc[table["role"] == "reference", EFFECT] = 0.0
     start = table.drop_duplicates("arm").assign(day=0, expected=0.0)
     start[EFFECT] = 0.0
-    return pd.concat(
-        [rows for _, rows in pd.concat([start, table]).groupby("arm", sort=False)],
-        ignore_index=True,
-    )
-
-
-def fan_title(effects: pd.DataFrame) -> str:
-    """Return the finding at the end of the longest window."""
-    last = effects[effects["day"] == effects["day"].max()]
-    last = last.rename(columns={"expected": "level"})
-    rows = {row["role"]: row for row in last.to_dict("records")}
-    subject = f"{say.COUNTER} {style.within(effects)}"
-    if "headline" not in rows:
-        level = say.number(rows["reference"]["level"], 1)
-        return f"{rows['reference']['title']}: {level} expected {say.COUNTER}"
-    row = rows["headline"]
-    return f"{row['treatment']}: {say.change_words(row, subject)}"
+    table = pd.concat([start, table]).assign(finding=finding(result).rstrip("."))
+    return pd.concat([rows for _, rows in table.groupby("arm", sort=False)])
 
 
 def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -85,8 +71,7 @@ def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
     "How many counter-balancing agreements come, and what is the event's effect?",
     fan_table,
     page=_fan_page,
-    more={"effects": fan_effects_table},
-    listed="effects",
+    second=fan_effects_table,
     empty="No replication finished: there are no agreements to count.",
     columns="title day expected effect lo hi mcse",
 )
@@ -101,7 +86,7 @@ def draw_fan(
         arms = effects[effects["role"] != "reference"].sort_values(
             "role", kind="stable"
         )
-        style.effect_lines(axes[1], arms, "title")
+        _draw_effects(axes[1], arms)
         title = "Effect at the end of each window, with 95 % CI"
         axes[1].set_title(title, loc="left", color=style.QUIET)
         axes[1].set_ylabel("effect,\nagreements")
@@ -111,7 +96,7 @@ def draw_fan(
         f"Grey: {say.first(table, 'control')}, 50 % and 90 % of {style.runs_of(table)} "
         "(spread, not error)"
     )
-    return style.Words(fan_title(effects), under, small, 88, 130)
+    return style.Words(say.first(effects, "finding"), under, small)
 
 
 def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
@@ -147,3 +132,34 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
     ax.set(ylim=(0, top), ylabel="agreements in a\nreplication")
     ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
     style.label_ends(ax, 1.01 * last, labels, 0.075 * top)
+
+
+def _draw_effects(ax: style.Axes, table: pd.DataFrame) -> None:
+    """Draw a line an arm from zero over the days, at most as many as there are colours,
+    with CIs; the last effect and the arm's title at its right end.
+
+    Parameters
+    ----------
+    table : title, day, effect, lo, hi
+    """
+    ax.axhline(0, color=style.INK, linewidth=1)
+    labels: list[style.Label] = []
+    looks = ((style.BLUE, "-"), *style.OTHERS, (style.BASE, "--"))
+    table = table[table["title"].isin(table["title"].unique()[: len(looks)])]
+    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1)
+    arms = table.groupby("title", sort=False)
+    for (title, rows), (colour, dashes) in zip(arms, looks, strict=False):
+        look: dict[str, Any] = {
+            "color": colour,
+            "linestyle": dashes,
+            "marker": "o",
+            "markersize": 3,
+        }
+        ax.plot(rows["day"], rows["effect"], **look)
+        ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour)
+        end = float(rows["effect"].iloc[-1])
+        text = textwrap.shorten(str(title), 46, placeholder=" ...")
+        words = f"{say.signed(end, max(say.digits(end), 3))} {text}"
+        labels.append((end, words, colour))
+    ax.set_ylim(low, high)
+    style.label_ends(ax, 1.01 * table["day"].max(), labels, 0.07 * (high - low))

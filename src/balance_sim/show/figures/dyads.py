@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,11 +44,6 @@ def state_order(scenario: Scenario) -> dict[str, str]:
     return group_of
 
 
-def has_dyads(result: Result) -> bool:
-    """Return whether filtered numbers by dyad were kept, of an arm to compare."""
-    return result.headline_arm is not None and not result.dyads.empty
-
-
 def dyads_table(result: Result) -> pd.DataFrame:
     """Return the effect on every dyad.
 
@@ -64,21 +58,20 @@ def dyads_table(result: Result) -> pd.DataFrame:
     if arm is None or not result.finished or result.dyads.empty:
         return pd.DataFrame()
     names, group_of = say.state_names(result.scenario), state_order(result.scenario)
-    places = {code: place for place, code in enumerate(group_of)}
-    dyads = result.dyads[result.dyads["arm"] == arm].to_dict("records")
-    by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads}
-    rows = []
-    for a, b in itertools.combinations(places, 2):
-        row: dict[str, Any] = {"a": a, "b": b, "dyad": say.dyad_name(names, a, b)}
-        for side, code in (("a", a), ("b", b)):
-            row |= {
-                f"name_{side}": names[code],
-                f"group_{side}": group_of[code],
-                f"place_{side}": places[code],
-            }
-        values = by_dyad.get(frozenset((a, b)), {})
-        rows.append(row | {key: values.get(key, 0.0) for key in VALUES})
+    codes = list(group_of)
+    dyads = result.dyads[result.dyads["arm"] == arm]
+    by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads.to_dict("records")}
+    none = dict.fromkeys(VALUES, 0.0)
+    rows = [
+        {"a": a, "b": b, "dyad": say.dyad_name(names, a, b)}
+        | {key: by_dyad.get(frozenset((a, b)), none)[key] for key in VALUES}
+        for a, b in itertools.combinations(codes, 2)
+    ]
     table = pd.DataFrame(rows)
+    for side in ("a", "b"):
+        table[f"name_{side}"] = table[side].map(names)
+        table[f"group_{side}"] = table[side].map(group_of)
+        table[f"place_{side}"] = table[side].map(codes.index)
     table = table.assign(clear=clear(table), n=result.finished, arm=arm)
     return say.titled(table, result)
 
@@ -114,7 +107,6 @@ def states_table(result: Result) -> pd.DataFrame:
     "pairs",
     "Which dyads?",
     dyads_table,
-    fits=has_dyads,
     empty=NONE,
     page=lambda _: style.panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
     columns="name_a name_b mean_control mean effect lo hi",
@@ -133,7 +125,7 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     )
     name = say.first(table, "treatment")
     title = f"{name}: {detected(table, 'dyads', 'dyad')}"
-    return style.Words(title, "", small, 118, 190)
+    return style.Words(title, "", small)
 
 
 def _draw_heat(ax: style.Axes, table: pd.DataFrame) -> None:
@@ -180,7 +172,8 @@ def _draw_largest(ax: style.Axes, table: pd.DataFrame) -> None:
     CIs."""
     shown = by_size(table[table["clear"]]).head(MOST_LISTED)
     if shown.empty:
-        style.message(ax, "No dyad shows a detectable effect.")
+        ax.set_axis_off()
+        ax.set_title(say.NO_DYAD, loc="left")
         return
     ax.axvline(0, color=style.INK, linewidth=1)
     heights = style.row_axis(ax, list(shown["dyad"]))

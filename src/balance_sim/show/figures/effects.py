@@ -3,7 +3,6 @@ placebo events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,6 @@ from balance_sim.show.figures import style
 from balance_sim.show.headline import clear, detected, effect_table
 
 NAMES = 40  # letters of a title on a line
-
-
-def compares(result: AnalysedResult) -> bool:
-    """Return whether there is an arm to compare with the control."""
-    return result.headline_arm is not None
-
-
-def has_rows(table: style.Table) -> Callable[[Any], bool]:
-    """Return a function that says whether a study has something in a figure's
-    table."""
-    return lambda study: len(table(study)) > 0
 
 
 # -- of each arm -----------------------------------------------------------------------
@@ -52,25 +40,9 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     table = effect_table(result, [result.headline_outcome])
     if table.empty or len(result.arms) < 2:
         return pd.DataFrame()
-    shares = result.channels.table
-    shares = shares[shares["outcome"] == result.headline_outcome]
-    table = table[table["role"] != "reference"].merge(
-        shares[["arm", *PARTS]], on="arm", how="left"
-    )
-    ordered = table.sort_values("effect", ascending=False, kind="stable")
-    return ordered.reset_index(drop=True)
-
-
-def channel_words(table: pd.DataFrame) -> str:
-    """Return which channel carries most of the headline arm's effect; empty where it
-    has no detectable effect to divide."""
-    rows = table[(table["role"] == "headline") & clear(table)]
-    for row in rows.dropna(subset="picture").to_dict("records"):
-        sizes = {part: abs(row[part]) for part in ("picture", "threat")}
-        larger = max(sizes, key=lambda part: sizes[part])
-        share = say.percent(sizes[larger] / (sum(sizes.values()) or 1.0))
-        return f"{row['title']}: {share} of the effect runs through the {larger}. "
-    return ""
+    shares = result.channels.table[["outcome", "arm", *PARTS]]
+    table = table[table["role"] != "reference"].merge(shares, how="left")
+    return table.sort_values("effect", ascending=False, kind="stable")
 
 
 def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -82,7 +54,6 @@ def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
     "arms",
     "How do the arms compare, and through which channels?",
     arms_table,
-    fits=compares,
     page=_arms_page,
     empty="No arm to compare, or no replication finished: there is no effect to show.",
     columns="title level effect lo hi mcse picture threat rest",
@@ -110,7 +81,7 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
     )
     title = detected(table, "arms", "title")
-    return style.Words(title, f"{channel_words(table)}{under}", small)
+    return style.Words(title, under, small)
 
 
 def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
@@ -169,7 +140,6 @@ FAMILIES = {
     "participants": "other participants on the same day",
     "dates": "the same participants on other days",
 }
-STACK = 0.11  # height of a dot on top of another
 BINS = 40
 
 
@@ -222,17 +192,15 @@ def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
     "placebos",
     "Is the effect larger than those of placebo events?",
     placebos_table,
-    fits=has_rows(placebos_table),
     page=_placebos_page,
     empty="No placebo events were simulated: there is no effect to compare with.",
 )
 def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw placebo effects as dots where they fall together, the event as a labelled
-    line; a panel a family."""
-    span = style.limits(table["effect"].to_numpy(float), 0.06)
+    """Draw placebo effects as a histogram, the event as a labelled line; a panel a
+    family."""
     families = table.groupby("family", sort=False)
     for ax, (family, rows) in zip(axes, families, strict=False):
-        _draw_strip(ax, rows, span)
+        _draw_family(ax, rows)
         row = rows.iloc[0]
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
         title = (
@@ -243,7 +211,7 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         ax.set_xlabel(f"effect on expected {say.COUNTER}")
         ax.label_outer()
     small = (
-        "Dots: placebo events. p: share of all, the event among them, whose effect is "
+        "Bars: placebo events. p: share of all, the event among them, whose effect is "
         "at least as far from zero"
     )
     has_dates = (table["family"] == "dates").any()
@@ -251,27 +219,19 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(placebos_title(table), "", small)
 
 
-def _draw_strip(ax: style.Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
-    """Draw placebos as stacked dots and the event as a line with its words.
-
-    Dots that fall into the same of BINS of the axis stand on each other, at the mean of
-    their effects.
-    """
-    low, high = span
+def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
+    """Draw a histogram of placebo effects, and the event as a line with its words."""
     is_event = rows["is_event"]
-    effects = rows.loc[~is_event, "effect"].sort_values().reset_index(drop=True)
-    bins = np.floor((effects - low) / ((high - low) / BINS))
-    stacks = effects.groupby(bins)
-    ranks = stacks.cumcount()
-    ax.scatter(stacks.transform("mean"), ranks * STACK, s=24, color="#9a9a9a", zorder=2)
+    ax.hist(rows.loc[~is_event, "effect"], BINS, color=style.PALE)
     ax.axvline(0, color=style.INK, linewidth=0.8)
-    top = max(0.6, STACK * (ranks.max() + 3)) if len(ranks) else 0.6
-    for row in rows[is_event].to_dict("records"):
-        effect = row["effect"]
-        ax.axvline(effect, color=style.BLUE, linewidth=2)
-        side, offset = ("right", -6) if effect > (low + high) / 2 else ("left", 6)
-        words = f"{row['label']} {say.signed(effect, 3)}"
-        spot = (effect, 0.93 * top)
-        style.note(ax, words, spot, (offset, 0), ha=side, color=style.BLUE)
-    ax.set(xlim=span, ylim=(-0.6 * STACK, top), yticks=[])
-    ax.spines["left"].set_visible(False)
+    event = rows[is_event].to_dict("records")[0]
+    effect, words = (
+        event["effect"],
+        f"{event['label']} {say.signed(event['effect'], 3)}",
+    )
+    ax.axvline(effect, color=style.BLUE, linewidth=2)
+    is_right = effect > rows["effect"].mean()
+    side, offset = ("right", -6) if is_right else ("left", 6)
+    spot = (effect, 0.93 * ax.get_ylim()[1])
+    style.note(ax, words, spot, (offset, 0), ha=side, color=style.BLUE)
+    ax.set_ylabel("placebos")

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show import save
 from balance_sim.show import wording as say
 
@@ -55,6 +56,8 @@ SCALE = (
 """Amber below zero, blue above. In grey the amber end stays light and the blue end goes
 dark."""
 UNCLEAR = "#ececec"  # what cannot be told from zero
+TITLE_LETTERS, UNDER_LETTERS, SMALL_LETTERS = 8.2, 9.8, 12.4
+"""Letters on an inch of the title, of the line under it, and of the small print."""
 
 type Axes = matplotlib.axes.Axes
 type Figure = matplotlib.figure.Figure
@@ -62,8 +65,7 @@ type Table = Callable[[Any], pd.DataFrame]
 type Label = tuple[float, str, Any]
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(NamedTuple):
     """What is written on a figure.
 
     Attributes
@@ -72,14 +74,11 @@ class Words:
     under : what the marks are; empty on a page of several panels, where the small print
         says it
     small : small print
-    wrap, small_wrap : letters on a line of the title and of the small print
     """
 
     title: str
     under: str = ""
     small: str = ""
-    wrap: int = 80
-    small_wrap: int = 118
 
 
 @dataclass(frozen=True)
@@ -90,14 +89,13 @@ class FigureSpec:
     Attributes
     ----------
     question : what it answers
-    table : computes what it shows, tidy, from a study
-    marks : puts a table that has rows into axes
+    table : computes what it shows, tidy, from a study; without a row, the study has
+        nothing to show
+    marks : puts the table into axes
     page : makes the axes
     empty : what is said where the table has no row
-    more : further tables that `marks` takes by name
-    listed : which of these stands for the figure's numbers in a page
-    fits : whether a study has what it shows
-    follows : of a figure that is registered, the one it stands after
+    second : a second table that `marks` takes too, and that stands for the figure's
+        numbers in a page
     columns : of the numbers in a page, those to read, separated by blanks; empty: all
     rows : of the numbers in a page, which rows in which order
     """
@@ -105,57 +103,57 @@ class FigureSpec:
     name: str
     question: str
     table: Table
-    marks: Callable[..., Words | Figure]
+    marks: Callable[..., Words]
     page: Callable[[pd.DataFrame], list[Axes]]
     empty: str
-    more: dict[str, Table] = field(default_factory=dict)
-    listed: str = ""
-    fits: Callable[[Any], bool] = lambda _: True
-    follows: str = ""
+    second: Table | None = None
     columns: str = ""
     rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
 
-    def numbers(self, study: object, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table to read beside the figure; `table` is the figure's own."""
-        return self.more[self.listed](study) if self.listed else table
-
     def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
-        """Return the figure of a study; `table` where it was computed before."""
+        """Return the figure of a study; `table` where it was computed before.
+
+        Raises
+        ------
+        WrongRequest : where the study has nothing to show
+        """
         numbers = self.table(study) if table is None else table
+        if numbers.empty:
+            raise WrongRequest(self.empty)
         numbers.attrs["draws"] = getattr(study, "draws", False)
-        tables = {name: make(study) for name, make in self.more.items()}
-        return self(numbers, ax=None, **tables)
+        return self(numbers, *([] if self.second is None else [self.second(study)]))
 
     def __call__(
         self,
         table: pd.DataFrame,
-        *,
+        *second: pd.DataFrame,
         ax: Axes | Sequence[Axes] | None = None,
-        **more: pd.DataFrame,
     ) -> Figure:
-        """Return the figure of a table."""
+        """Return the figure of a table that has rows."""
         with style():
+            axes = self.page(table) if ax is None else list(np.ravel(np.array(ax)))
+            title, under, small = self.marks(axes, table, *second)
+            page, first = owner(axes[0]), axes[0]
             if ax is not None:
-                axes = list(np.ravel(np.asarray(ax, dtype=object)))
-            else:
-                axes = panels(9.0, 4.0) if table.empty else self.page(table)
-            if table.empty:
-                return message(axes[0], self.empty)
-            words = self.marks(axes, table, **more)
-            if not isinstance(words, Words):
-                return words
+                text = folded(f"{title}\n{under or small}", 80)
+                first.set_title(text, loc="left", pad=8)
+                return page
+            inches = page.get_figwidth()
+            title = folded(title, int(TITLE_LETTERS * inches))
+            page.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+            under = folded(under, int(UNDER_LETTERS * inches))
+            if under:
+                first.set_title(under, loc="left", color=QUIET, pad=8)
             caveat = say.caveat(table.attrs.get("draws", False))
-            small = words.small.replace(say.CAVEAT, caveat)
-            if ax is None:
-                return _frame(axes[0], words, small)
-            text = f"{words.title}\n{words.under or small}"
-            axes[0].set_title(folded(text, words.wrap), loc="left", pad=8)
-            return owner(axes[0])
+            small = small.replace(say.CAVEAT, caveat)
+            small = folded(small, int(SMALL_LETTERS * inches))
+            page.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
+        return page
 
 
 def figure(
     name: str, question: str, table: Table, **more: Any
-) -> Callable[[Callable[..., Words | Figure]], FigureSpec]:
+) -> Callable[[Callable[..., Words]], FigureSpec]:
     """Make the function that draws the marks of a figure its entry in the registry.
 
     Parameters
@@ -165,31 +163,11 @@ def figure(
     return lambda marks: FigureSpec(name, question, table, marks, **more)
 
 
-def _frame(ax: Axes, words: Words, small: str) -> Figure:
-    """Write the words over and under a figure of our own."""
-    page = owner(ax)
-    title = folded(words.title, words.wrap)
-    page.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
-    if words.under:
-        under = folded(words.under, int(words.wrap * 1.2))
-        ax.set_title(under, loc="left", color=QUIET, pad=8)
-    if small:
-        small = folded(small, words.small_wrap)
-        page.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
-    return page
-
-
 def panels(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
 ) -> list[Axes]:
     """Return the axes of an empty figure of so many inches whose parts make room for
     each other."""
-    page = new_figure(width, height)
-    return list(np.ravel(page.subplots(rows, columns, squeeze=False, **options)))
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of so many inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -198,7 +176,7 @@ def new_figure(width: float, height: float) -> Figure:
     engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
     page = NotebookFigure(figsize=(width, height), layout=engine)
     FigureCanvasAgg(page)
-    return page
+    return list(np.ravel(page.subplots(rows, columns, squeeze=False, **options)))
 
 
 def owner(ax: Axes) -> Figure:
@@ -208,40 +186,19 @@ def owner(ax: Axes) -> Figure:
     return page
 
 
-def message(ax: Axes, words: str) -> Figure:
-    """Return a figure that says why it is empty."""
-    ax.set_axis_off()
-    words = folded(words, 60)
-    ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
-    return owner(ax)
-
-
 # -- marks -----------------------------------------------------------------------------
 
 
-def row_axis(
-    ax: Axes,
-    labels: Sequence[str],
-    low: float = -0.7,
-    high: float = -0.3,
-    *,
-    grid: bool = True,
-) -> Any:
-    """Put a row a label from the top down, with room below the last and above the
-    first; return the height of each."""
+def row_axis(ax: Axes, labels: Sequence[str]) -> Any:
+    """Put a row a label from the top down, with lines at the values beneath; return the
+    height of each."""
     heights = np.arange(len(labels))[::-1].astype(float)
     ax.set_yticks(heights, list(labels))
-    bare_rows(ax, grid=grid)
-    ax.set_ylim(low, len(labels) + high)
-    return heights
-
-
-def bare_rows(ax: Axes, *, grid: bool = True) -> None:
-    """Take line and ticks away at the left, and put lines at the values beneath."""
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    if grid:
-        ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.grid(axis="x", color=GRID, linewidth=0.6)
+    ax.set_ylim(-0.7, len(labels) - 0.3)
+    return heights
 
 
 def whisker(
@@ -293,44 +250,12 @@ def label_ends(ax: Axes, x: float, labels: Sequence[Label], gap: float) -> None:
         note(ax, words, (x, height), (6, 0), color=readable(colour))
 
 
-def effect_lines(ax: Axes, table: pd.DataFrame, name: str) -> None:
-    """Draw a line a name from zero over the days, at most as many as there are colours,
-    with CIs; the last effect and the name at its right end.
-
-    Parameters
-    ----------
-    table : day, effect, lo, hi, and the column `name`
-    """
-    ax.axhline(0, color=INK, linewidth=1)
-    last = float(table["day"].max())
-    labels: list[Label] = []
-    looks = ((BLUE, "-"), *OTHERS, (BASE, "--"))
-    names = table[name].unique()[: len(looks)]
-    table = table[table[name].isin(names)]
-    groups = table.groupby(name, sort=False)
-    for (words, rows), (colour, dashes) in zip(groups, looks, strict=False):
-        days, effect = [0, *rows["day"]], [0.0, *rows["effect"]]
-        ax.plot(days, effect, color=colour, linestyle=dashes, marker="o", markersize=3)
-        ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour)
-        end = effect[-1]
-        text = textwrap.shorten(str(words), 46, placeholder=" ...")
-        labels.append(
-            (end, f"{say.signed(end, max(say.digits(end), 3))} {text}", colour)
-        )
-    low, high = limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1, flat=0.05)
-    ax.set(xlim=(0, 1.01 * last), ylim=(low, high))
-    label_ends(ax, 1.01 * last, labels, 0.07 * (high - low))
-
-
-def limits(
-    values: Any, below: float, above: float | None = None, flat: float = 1.0
-) -> tuple[float, float]:
+def limits(values: Any, room: float) -> tuple[float, float]:
     """Return the ends of an axis that holds all finite values and 0.
 
     Parameters
     ----------
-    below, above : room beneath and above, in spans of the values
-    flat : a span for values that have none
+    room : beneath and above, in spans of the values
 
     Examples
     --------
@@ -339,8 +264,8 @@ def limits(
     """
     ends = np.append(values[np.isfinite(values)], 0.0)
     low, high = float(ends.min()), float(ends.max())
-    span = (high - low) or flat
-    return low - below * span, high + (below if above is None else above) * span
+    span = (high - low) or 1.0
+    return low - room * span, high + room * span
 
 
 def effect_colours() -> Colormap:

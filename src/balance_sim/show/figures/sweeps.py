@@ -1,5 +1,4 @@
-"""Sweeps: the effect over the values of each factor, and over the two factors that
-matter most; and Sobol and Morris indices."""
+"""Sweeps: the effect over the values of each factor; and Sobol and Morris indices."""
 
 from __future__ import annotations
 
@@ -8,13 +7,10 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.figures.effects import has_rows
 from balance_sim.show.headline import clear, detected
 from balance_sim.study.sweep_result import SweepResult
 
 MOST_PANELS, MOST_VALUES = 12, 8
-LABEL = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
-"""The box of a number."""
 FEW_POINTS = 60
 """Points up to which every point shows its interval."""
 
@@ -82,11 +78,20 @@ def factors_title(table: pd.DataFrame) -> str:
     """Return at how many points the effect can be detected, and the factor along whose
     values its means lie furthest apart."""
     points = table.drop_duplicates("point")
-    words = detected(points, "points", "point")
+    names = points["point"].map("point {}".format)
+    words = detected(points.assign(name=names), "points", "name")
     spreads = factor_spreads(table)
     if len(spreads) < 2:
         return words
     return f"{words}; it changes most along {say.factor_words(str(spreads.index[0]))}"
+
+
+def sweep_finding(sweep: SweepResult) -> str:
+    """Return what a sweep shows of its headline arm and outcome."""
+    table = factors_table(sweep)
+    if table.empty:
+        return "No arm to compare, or no point finished, so there is nothing to report."
+    return f"{factors_title(table)}. {_whose(table)}."
 
 
 def _factors_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -120,7 +125,7 @@ def draw_factors(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{_whose(table)}. Dot: a point; open: its 95 % CI holds zero. Heavy line: "
         f"mean by value. At most {MOST_PANELS} factors are drawn; all are in the table."
     )
-    return style.Words(factors_title(table), "", small, 86, 124)
+    return style.Words(factors_title(table), "", small)
 
 
 def _whose(table: pd.DataFrame) -> str:
@@ -154,77 +159,6 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
         ax.plot(means.index, means, color=style.BLUE, marker="_", markersize=16)
     ax.set_ylabel("mean effect", fontsize=style.SMALL)
     ax.tick_params(labelleft=True)
-
-
-# -- two factors together --------------------------------------------------------------
-
-
-def surface_table(sweep: SweepResult) -> pd.DataFrame:
-    """Return the effect over the two factors of few numbers along which it changes
-    most.
-
-    Returns
-    -------
-    A row a pair of values: x, y; effect: the mean over its points; lo, hi: the mean of
-    the points' 95 % CIs, which is no narrower than that of their mean, whatever random
-    numbers they share; points: how many; factor_x, factor_y. Empty where there are no
-    two such factors
-    """
-    table = factors_table(sweep)
-    if table.empty:
-        return table
-    is_number = table["value"].map(lambda value: not isinstance(value, str))
-    spreads = factor_spreads(table[is_number])
-    if len(spreads) < 2:
-        return pd.DataFrame()
-    factors = {"x": str(spreads.index[0]), "y": str(spreads.index[1])}
-    effects = headline_effects(sweep)
-    axes = {axis: effects[factor].astype(float) for axis, factor in factors.items()}
-    numbers = effects[["effect", "lo", "hi", "mcse"]]
-    cells = numbers.assign(**axes).groupby(["x", "y"])
-    grid = cells.mean().assign(points=cells.size()).reset_index()
-    for name in ("outcome", "title", "control", "n"):
-        grid[name] = effects[name].iloc[0]
-    return grid.assign(factor_x=factors["x"], factor_y=factors["y"])
-
-
-@style.figure(
-    "surface",
-    "And with the two that matter most together?",
-    surface_table,
-    fits=has_rows(surface_table),
-    page=lambda _: style.panels(8.8, 6.0),
-    empty=(
-        "Fewer than two factors are numbers with a few values: there is no surface to "
-        "show."
-    ),
-)
-def draw_surface(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw a cell for each pair of values, its mean effect as colour and number."""
-    ax = axes[0]
-    wide = table.pivot(index="y", columns="x", values="effect")
-    reach = float(table["effect"].abs().max()) or 0.01
-    colours = style.effect_colours()
-    ax.imshow(wide, colours, vmin=-reach, vmax=reach, aspect="auto", origin="lower")
-    columns, lines = list(wide.columns), list(wide.index)
-    ax.set_xticks(range(len(columns)), [f"{value:.3g}" for value in columns])
-    ax.set_yticks(range(len(lines)), [f"{value:.3g}" for value in lines])
-    places = say.digits(*table["effect"])
-    for row in table.assign(clear=clear(table)).to_dict("records"):
-        x, y = columns.index(row["x"]), lines.index(row["y"])
-        label = ax.text(x, y, say.signed(row["effect"], places), ha="center")
-        label.set(fontweight="bold" if row["clear"] else "normal", bbox=LABEL)
-    ax.set_xlabel(say.factor_words(say.first(table, "factor_x")))
-    ax.set_ylabel(say.factor_words(say.first(table, "factor_y")))
-    ax.tick_params(length=0)
-    small = (
-        "Amber: less, blue: more. Bold: the 95 % CI excludes zero. A cell is the mean "
-        "over its points, and its CI the mean of theirs, which is rather too wide. "
-        "Light grey: no point there."
-    )
-    where = table["x"].map("{:.3g}".format) + " and " + table["y"].map("{:.3g}".format)
-    title = detected(table.assign(where=where), "cells", "where")
-    return style.Words(title, _whose(table), small, 74, 112)
 
 
 # -- indices ---------------------------------------------------------------------------
@@ -291,7 +225,6 @@ def indices_title(table: pd.DataFrame) -> str:
     "indices",
     "Which factor matters how much?",
     indices_table,
-    fits=lambda sweep: sweep.manifest.design.method in METHODS,
     page=lambda table: style.panels(9.6, 2.9 + 0.5 * max(len(table), 2)),
     empty=(
         "Not a Sobol or Morris design, or too few samples are finished: there are no "
@@ -323,4 +256,4 @@ def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{share} of the variance is parametric, the rest Monte Carlo. A share below 0 "
         "or above 1 says that there are too few samples or replications."
     )
-    return style.Words(indices_title(table), under, small, 76, 118)
+    return style.Words(indices_title(table), under, small)

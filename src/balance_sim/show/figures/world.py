@@ -13,7 +13,7 @@ from balance_sim.show import atlas
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import Layout, layout_of
 from balance_sim.show.figures import style
-from balance_sim.show.figures.dyads import NONE, dyads_table, has_dyads, states_table
+from balance_sim.show.figures.dyads import NONE, dyads_table, states_table
 from balance_sim.show.headline import by_size, detected
 from balance_sim.study.result import Result
 
@@ -93,9 +93,7 @@ def _page(table: pd.DataFrame) -> list[style.Axes]:
     "Whose agreements does the event change, on a map?",
     map_table,
     page=_page,
-    more={"states": states_table},
-    listed="states",
-    fits=has_dyads,
+    second=states_table,
     empty=NONE,
     columns="code name effect lo hi",
     rows=states_by_size,
@@ -130,7 +128,7 @@ def draw_map(
     _draw_arcs(ax, arcs, layout)
     west, east, south, north = layout.box
     ax.set(xlim=(west, east), ylim=(south, north), aspect="equal")
-    for name, x, y, bold in named_spots(arcs, placed, layout, 0.0064):
+    for name, x, y, bold in named_spots(arcs, states, layout, 0.0064):
         weight = "bold" if bold else "normal"
         label = ax.text(x, y, name, ha="center", va="center", fontweight=weight)
         label.set(fontsize=style.SMALL, bbox=LABEL, zorder=6)
@@ -152,7 +150,7 @@ def draw_map(
     )
     name = say.first(table, "treatment")
     title = f"{name}: {detected(states, 'states', 'name')}"
-    return style.Words(title, under, small, 96, 160)
+    return style.Words(title, under, small)
 
 
 def _draw_land(
@@ -207,30 +205,27 @@ def named_spots(
     letter : width of a letter, of the width of the map
     """
     west, east, south, north = layout.box
-    width = east - west
-    line = 2.5 * letter * width
+    letter *= east - west
+    line = 2.5 * letter
+    placed = states[states["code"].isin(list(layout.spots))]
     ends = pd.concat([arcs["a"], arcs["b"]]).value_counts()
-    ranked = states.assign(
-        ends=states["code"].map(ends).fillna(0), size=states["effect"].abs()
-    )
-    order = ["participant", "ends", "clear", "size"]
-    ranked = ranked.sort_values("code").sort_values(
-        order, ascending=False, kind="stable"
+    ranked = placed.assign(
+        ends=placed["code"].map(ends).fillna(0), size=placed["effect"].abs()
+    ).sort_values(
+        ["participant", "ends", "clear", "size", "code"],
+        ascending=[False, False, False, False, True],
     )
     names: list[PlacedName] = []
     for state in ranked.head(MOST_NAMES).to_dict("records"):
-        name = str(state["name"])
-        half = 0.55 * letter * width * len(name)
-        x, y = layout.spots[state["code"]]
-        for dx, dy in ((0, -1), (0, 1), (1, 0), (-1, 0)):
-            spot = PlacedName(
-                name, x + dx * (half + line), y + dy * line, bool(state["participant"])
-            )
+        name, (x, y) = str(state["name"]), layout.spots[state["code"]]
+        half = 0.55 * letter * len(name)
+        for dx, dy in ((0, -line), (0, line), (half + line, 0), (-half - line, 0)):
+            spot = PlacedName(name, x + dx, y + dy, bool(state["participant"]))
             is_inside = west + half < spot.x < east - half and south < spot.y < north
             is_free = all(
-                abs(spot.x - placed.x) > half + 0.55 * letter * width * len(placed.name)
-                or abs(spot.y - placed.y) > line
-                for placed in names
+                abs(spot.x - other.x) > half + 0.55 * letter * len(other.name)
+                or abs(spot.y - other.y) > line
+                for other in names
             )
             if is_inside and is_free:
                 names.append(spot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
-from balance_sim.show.figures import FIGURES, fitting, words_of
+from balance_sim.show.figures import FIGURES, figures_of, fitting, words_of
+from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
 from balance_sim.show.save import data_link, figure_bytes, save_drawn
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
-    from balance_sim.show.figures.style import FigureSpec
-    from balance_sim.show.study_types import Figures
     from balance_sim.study.result import Result
 
 MAP = "map"
@@ -34,7 +33,7 @@ MAP = "map"
 
 
 @dataclass(frozen=True)
-class DrawnFigure:
+class Picture:
     """A figure that is drawn.
 
     Attributes
@@ -44,47 +43,58 @@ class DrawnFigure:
     svg : the drawing
     """
 
+    spec: FigureSpec
     table: pd.DataFrame
     finding: str
     svg: bytes
 
 
-def draw(study: Any, figure: FigureSpec) -> DrawnFigure:
-    """Return the figure of a study."""
-    table = figure.table(study)
-    drawing = figure.draw(study, table)
-    return DrawnFigure(table, words_of(drawing), figure_bytes(drawing, "svg"))
-
-
-def report_html(
+def pictures_of(
     study: Any,
-    drawn: Mapping[str, DrawnFigure] | None = None,
-    *,
-    world_map: bool = True,
-) -> str:
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[Picture]:
+    """Draw the figures that a study has something to show in.
+
+    Parameters
+    ----------
+    folder : writes them into `folder`/figures too
+    progress : called with the figures done, and how many there are
+
+    Raises
+    ------
+    CannotWrite : from the folder
+    """
+    figures, tables_by_name, pictures = figures_of(study), fitting(study), []
+    for name, table in tables_by_name.items():
+        drawing = figures[name].draw(study, table)
+        if folder is None:
+            svg = figure_bytes(drawing, "svg")
+        else:
+            svg = save_drawn({name: drawing}, folder)[-1].read_bytes()
+        pictures.append(Picture(figures[name], table, words_of(drawing), svg))
+        progress(len(pictures), len(tables_by_name))
+    return pictures
+
+
+def report_html(study: Any, pictures: list[Picture] | None = None) -> str:
     """Return the report of a study of any type, as HTML: the same bytes for the same
     results, whenever, wherever and however fast it was made.
 
     Parameters
     ----------
-    drawn : figures by name that need not be drawn again
-    world_map : with the map, which shows borders
+    pictures : of the study, where they are drawn already
     """
     from balance_sim.show.report.pages import page_of
 
-    chosen = fitting(study)
-    if not world_map:
-        chosen.pop(MAP, None)
+    pictures = pictures_of(study) if pictures is None else pictures
     template, content = page_of(study)
-    script = text_of("replay.js") if MAP in chosen else ""
-    return rendered(
-        template, content | {"figures": embedded(study, chosen, drawn)}, script
-    )
+    has_map = any(picture.spec.name == MAP for picture in pictures)
+    script = text_of("replay.js") if has_map else ""
+    return rendered(template, content | {"figures": embedded(study, pictures)}, script)
 
 
-def embedded(
-    study: Any, figures: Figures, drawn: Mapping[str, DrawnFigure] | None = None
-) -> list[dict[str, Any]]:
+def embedded(study: Any, pictures: list[Picture]) -> list[dict[str, Any]]:
     """Return figures as a page wants them.
 
     Returns
@@ -93,18 +103,18 @@ def embedded(
     place (body), and the table
     """
     pieces = []
-    for name, figure in figures.items():
-        picture = drawn[name] if drawn is not None else draw(study, figure)
-        is_map = name == MAP
-        link = "" if is_map else data_link(picture.svg)
+    for picture in pictures:
+        spec = picture.spec
+        numbers = spec.second(study) if spec.second else picture.table
+        is_map = spec.name == MAP
         pieces.append(
             {
-                "name": name,
-                "question": figure.question,
+                "name": spec.name,
+                "question": spec.question,
                 "finding": picture.finding,
-                "link": link,
+                "link": "" if is_map else data_link(picture.svg),
                 "body": map_of(study) if is_map else "",
-                "table": tables.shown(figure, figure.numbers(study, picture.table)),
+                "table": tables.shown(spec, numbers),
             }
         )
     return pieces
@@ -162,20 +172,14 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(sha256).decode()
 
 
-def save_report(
-    study: Any,
-    path: Path,
-    drawn: Mapping[str, DrawnFigure] | None = None,
-    *,
-    world_map: bool = True,
-) -> Path:
+def save_report(study: Any, path: Path, pictures: list[Picture] | None = None) -> Path:
     """Write the report of a study, whole or not at all; return the path.
 
     Raises
     ------
     CannotWrite : from the folder
     """
-    page = report_html(study, drawn, world_map=world_map)
+    page = report_html(study, pictures)
     make_folder(path.parent)
     # A path in it may hold what is no text.
     write_atomic(path, page.encode("utf-8", "backslashreplace"))
@@ -185,42 +189,29 @@ def save_report(
 def save_study(
     study: Any,
     folder: Path,
-    progress: Callable[[float, int], None] = lambda _done, _all: None,
-) -> list[Path]:
-    """Write all figures and the report of a study into its folder; return the paths.
-    Every figure is drawn once.
-
-    Parameters
-    ----------
-    progress : called with the figures done, and how many there are
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Path:
+    """Write all figures and the report of a study into its folder; return the path of
+    the report. Every figure is drawn once.
 
     Raises
     ------
     CannotWrite : from the folder
     """
-    chosen = fitting(study)
-    drawn: dict[str, DrawnFigure] = {}
-    paths = []
-    for name, figure in chosen.items():
-        table = figure.table(study)
-        drawing = figure.draw(study, table)
-        paths += save_drawn({name: drawing}, folder)
-        drawn[name] = DrawnFigure(table, words_of(drawing), paths[-1].read_bytes())
-        progress(len(drawn), len(chosen))
-    return [*paths, save_report(study, folder / REPORT, drawn)]
+    pictures = pictures_of(study, folder, progress)
+    return save_report(study, folder / REPORT, pictures)
 
 
 def card(result: AnalysedResult) -> str:
     """Return what a notebook shows for a result: headline and fan chart; no script, no
     style sheet, nothing fetched."""
-    figure = FIGURES["fan"].draw(result)
+    link = ""
+    if result.finished:
+        link = data_link(figure_bytes(FIGURES["fan"].draw(result), "svg"))
     template = _environment().get_template("card.html")
+    title = say.printable(result.scenario.title)
     return template.render(
-        result=result,
-        title=say.printable(result.scenario.title),
-        answer=finding(result),
-        finding=words_of(figure),
-        link=data_link(figure_bytes(figure, "svg")),
+        result=result, title=title, answer=finding(result), link=link
     )
 
 
@@ -239,6 +230,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals.update(say=say, tables=tables)
+    environment.filters |= {"cell": tables.cell, "factor_words": say.factor_words}
     return environment
 
 

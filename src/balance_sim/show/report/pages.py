@@ -1,8 +1,8 @@
 """What each page of the core says besides its figures: of a run, a sweep, several
 studies side by side.
 
-A page is a template and its content, a dictionary. Tables are rows of words, so that
-the templates hold no arithmetic; figures are added by `report.report_html`. A room of
+A page is a template and its content, a dictionary. The templates hold no arithmetic;
+figures are added by `report.report_html`. A room of
 the upper storey brings its own pages (`StudyType.page`) and sections of a run's page
 (`Section`).
 """
@@ -14,30 +14,27 @@ from typing import Any
 import pandas as pd
 
 from balance_sim import registry
+from balance_sim.effects.compare import DifferingInput
 from balance_sim.effects.result import AnalysedResult
+from balance_sim.scenario.diagnostics import shown
 from balance_sim.show import comparison
 from balance_sim.show import wording as say
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures.comparison import studies_table, studies_title
-from balance_sim.show.figures.sweeps import (
-    factors_table,
-    factors_title,
-    headline_effects,
-)
+from balance_sim.show.figures.sweeps import headline_effects, sweep_finding
 from balance_sim.show.headline import (
     agreement_rows,
-    channel_words,
     doubts,
     finding,
+    how_sure,
     own_rows,
-    placebo_words,
 )
 from balance_sim.show.report import tables
-from balance_sim.show.report.tables import Rows, cell
-from balance_sim.show.study_types import Content, Section, registered_type
+from balance_sim.show.report.tables import Rows
+from balance_sim.show.study_types import Content, registered_type
 from balance_sim.study.sweep_result import SweepResult
 
-MOST_INPUTS, MOST_LETTERS, MOST_VALUES = 60, 160, 8
+MOST_LETTERS = 160
 
 
 def page_of(study: Any) -> tuple[str, Content]:
@@ -67,6 +64,10 @@ def _run(result: AnalysedResult) -> Content:
     Where no replication finished there are no agreements, no outcomes of the user's
     own, and nothing to be sure of: the page then says so, and lists the inputs.
     """
+    sections = [section(result) for section in registry.parts("section").values()]
+    names, scheduled = say.state_names(result.scenario), result.scheduled
+    dyads = zip(scheduled["a"], scheduled["b"], strict=True)
+    scheduled = scheduled.assign(dyad=[say.dyad_name(names, *dyad) for dyad in dyads])
     content: Content = {
         "title": say.printable(result.scenario.title),
         "result": result,
@@ -74,25 +75,19 @@ def _run(result: AnalysedResult) -> Content:
         "answer": finding(result),
         "agreements": [],
         "own": [],
-        "sections": sections_of(result),
+        "sections": list(filter(None, sections)),
+        "scheduled": scheduled.to_dict("records"),
         "sure": [],
         "doubts": [],
     }
     if result.finished:
-        sentences = channel_words(result), placebo_words(result.placebos.tests())
         content |= {
             "agreements": agreement_rows(result),
             "own": own_rows(result),
-            "sure": list(filter(None, sentences)),
-            "doubts": doubts(result),
+            "sure": how_sure(result),
+            "doubts": [words for doubt in doubts(result) for words in doubt],
         }
     return content
-
-
-def sections_of(result: AnalysedResult) -> list[Section]:
-    """Return the sections of a run's report that rooms of the upper storey bring."""
-    sections = [section(result) for section in registry.parts("section").values()]
-    return [section for section in sections if section is not None]
 
 
 # -- a sweep ---------------------------------------------------------------------------
@@ -105,52 +100,28 @@ def _sweep(sweep: SweepResult) -> Content:
     points has a column a factor and those of the effect.
     """
     effects = headline_effects(sweep)
-    answer = "No arm to compare, or no point finished, so there is nothing to report."
-    if len(effects):
-        arm, control = effects[["title", "control"]].iloc[0]
-        runs = say.plural(sweep.runs, "replication")
-        answer = (
-            f"{factors_title(factors_table(sweep))}. {arm}, relative to {control}; "
-            f"{runs} a point."
-        )
-    factors = [say.factor_words(path) for path in sweep.paths]
     title = sweep.manifest.design.title or sweep.name
     question = f"{sweep.scenario.title.rstrip('.')}. {sweep.question}"
+    columns = [*sweep.paths, "effect", "lo", "hi", "mcse", "n"]
+    points = _furthest_points(effects)[columns] if len(effects) else effects
     return {
         "sweep": sweep,
         "title": say.printable(str(title)),
         "question": say.printable(question),
-        "answer": answer,
-        "heads": [*factors, "effect", "low", "high", "MCSE", "replications"],
-        "numeric": [False] * len(factors) + [True] * 5,
-        "points": _point_rows(sweep, effects),
+        "answer": sweep_finding(sweep),
+        "points": points.to_numpy(object).tolist(),
         "count": len(effects),
-        "factors": _factor_rows(sweep),
+        "values": {path: list(sweep.points[path].unique()) for path in sweep.paths},
     }
 
 
-def _point_rows(sweep: SweepResult, effects: pd.DataFrame) -> Rows:
+def _furthest_points(effects: pd.DataFrame) -> pd.DataFrame:
     """Return the points with the largest and the smallest effect, in that order."""
-    if effects.empty:
-        return []
     points = effects.sort_values("effect", ascending=False, kind="stable")
-    if len(points) > tables.MOST_ROWS:
-        half = tables.MOST_ROWS // 2
-        points = pd.concat([points.head(half), points.tail(half)])
-    columns = [*sweep.paths, "effect", "lo", "hi", "mcse", "n"]
-    return [list(map(cell, row)) for row in points[columns].to_numpy(object)]
-
-
-def _factor_rows(sweep: SweepResult) -> Rows:
-    """Return each factor: key path, how many values, the first of them."""
-    rows = []
-    for path in sweep.paths:
-        values = sweep.points[path].unique()
-        words = ", ".join(map(cell, values[:MOST_VALUES]))
-        if len(values) > MOST_VALUES:
-            words += ", ..."
-        rows.append([path, str(len(values)), words])
-    return rows
+    half = tables.MOST_ROWS // 2
+    if len(points) <= tables.MOST_ROWS:
+        return points
+    return pd.concat([points.head(half), points.tail(half)])
 
 
 # -- several studies -------------------------------------------------------------------
@@ -165,8 +136,8 @@ def _comparison(several: Comparison) -> Content:
     names, studies, pair = several.names, several.studies, several.comparison
     titles = dict.fromkeys(say.printable(study.scenario.title) for study in studies)
     inputs = [
-        (f"{name}, against {names[0]}", input_rows(lines), len(lines))
-        for name, lines in zip(names[1:], several.differences, strict=True)
+        (f"{name}, against {names[0]}", _input_rows(differing))
+        for name, differing in zip(names[1:], several.differences, strict=True)
     ]
     effects = studies_table(several)
     answer = "No study has an effect of its own: see the differences below."
@@ -179,33 +150,24 @@ def _comparison(several: Comparison) -> Content:
         dyads = comparison.dyad_rows(pair.dyads, several.titles, tables.MOST_ROWS)
     origins = [tables.made_rows(study) for study in studies]
     return {
-        "title": " and ".join(names) if len(names) == 2 else ", ".join(names),
+        "title": say.listed(names),
         "question": "; ".join(titles),
         "answer": answer,
         "inputs": inputs,
         "outcomes": outcomes,
         "dyads": dyads,
         "made": list(zip(names, origins, strict=True)),
-        "failed_count": sum(len(study.failed) for study in studies),
+        "failed": [failure for study in studies for failure in study.failed],
     }
 
 
-def input_rows(lines: list[str]) -> Rows:
-    """Return key path, left, right of the inputs that differ, at most MOST_INPUTS.
-
-    Parameters
-    ----------
-    lines : as `compare.inputs_that_differ` has them, `path: A left, B right`
-    """
+def _input_rows(differing: list[DifferingInput]) -> Rows:
+    """Return key path, left, right of the inputs that differ."""
     rows = []
-    for line in sorted(lines):
-        path, _, values = line.partition(": ")
-        left, _, right = values.removesuffix(" right").rpartition(" left, ")
-        rows.append([path, _input(left), _input(right)])
-    return rows[:MOST_INPUTS]
-
-
-def _input(value: str) -> str:
-    """Return a value of an input; words stand without their quotes."""
-    text = "not there" if value == "None" else say.printable(value.strip("'\""))
-    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
+    for path, *values in differing:
+        left, right = (
+            "not there" if value is None else shown(value, MOST_LETTERS)
+            for value in values
+        )
+        rows.append([path, left, right])
+    return rows

@@ -5,7 +5,6 @@ The templates call them by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,7 +20,7 @@ from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
-    from balance_sim.scenario.schema import Scenario
+    from balance_sim.scenario.schema import Arm, Scenario
     from balance_sim.show.figures.style import FigureSpec
     from balance_sim.study.result import Result
 
@@ -47,7 +46,7 @@ def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
     ]
     return {
         "heads": [heads.get(name, name.replace("_", " ")) for name in read.columns],
-        "rows": [list(map(cell, row)) for row in read.head(MOST_ROWS).to_numpy(object)],
+        "rows": read.head(MOST_ROWS).to_numpy(object).tolist(),
         "numeric": numeric,
         "count": len(rows),
         "link": data_uri(rows),
@@ -73,51 +72,15 @@ def data_uri(table: pd.DataFrame) -> str:
     return "data:text/csv;charset=utf-8," + quote(text, safe=",.:-_ ")
 
 
-# -- a run -----------------------------------------------------------------------------
-
-
-def scheduled_rows(result: Result) -> Rows:
-    """Return agreements whose date was fixed beforehand: dyad, name, type, stage,
-    date."""
-    names = say.state_names(result.scenario)
-    rows = []
-    for row in result.scheduled.to_dict("records"):
-        dyad = say.dyad_name(names, row["a"], row["b"])
-        cells = [str(row[key]) for key in ("name", "kind", "stage", "date")]
-        rows.append([dyad, *cells])
-    return rows
-
-
 # -- inputs ----------------------------------------------------------------------------
 
 
-def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
-    """Return name, title, and what an arm changes of the scenario: events that it drops
-    and adds, and values that it sets."""
-    rows = []
-    for name in arms:
-        arm = scenario.arms[name]
-        added = [(event.id, event.date) for event in arm.add]
-        change = changes(arm.drop, added, arm.set)
-        rows.append([say.arm_words(name), arm.title, change])
-    return rows
-
-
-def changes(
-    drop: Iterable[object],
-    added: Iterable[tuple[object, object]],
-    values: Mapping[str, object],
-) -> str:
-    """Return what an arm changes of the scenario.
-
-    Parameters
-    ----------
-    added : events with their dates
-    values : by key path
-    """
-    pieces = [f"without {event}" for event in drop]
-    pieces += [f"with {event} ({date})" for event, date in added]
-    pieces += [f"{path} = {listed(value)}" for path, value in values.items()]
+def changes(arm: Arm) -> str:
+    """Return what an arm changes of the scenario: events that it drops and adds, and
+    values that it sets."""
+    pieces = [f"without {event}" for event in arm.drop]
+    pieces += [f"with {event.id} ({event.date})" for event in arm.add]
+    pieces += [f"{path} = {listed(value)}" for path, value in arm.set.items()]
     return "; ".join(pieces) or "nothing"
 
 
@@ -128,35 +91,24 @@ def listed(value: object) -> str:
     return str(value)
 
 
-def attribute_rows(items: Iterable[object], names: Sequence[str]) -> Rows:
-    """Return a row a state, an event or the like: the attributes of these names."""
-    return [[cell(getattr(item, name)) for name in names] for item in items]
-
-
-def parameter_rows(scenario: Scenario) -> Rows:
+def parameter_rows(scenario: Scenario) -> list[list[object]]:
     """Return every parameter: path, the value of this study, default where it differs,
     unit, range or standard error, source."""
     rows = []
     for row in parameter_table():
-        path, default = str(row["path"]), row["value"]
-        value = default
+        default = value = row["value"]
         with suppress(LookupError):  # a scenario without, say, this type of agreement
-            value = value_at(scenario, path)
-        spread = spread_words(row)
-        shown_default = "" if value == default else cell(default)
-        unit, source = str(row["unit"]), str(row["source"])
-        rows.append([path, cell(value), shown_default, unit, spread, source])
+            value = value_at(scenario, str(row["path"]))
+        shown_default = "" if value == default else default
+        cells = [
+            value,
+            shown_default,
+            row["unit"],
+            say.spread_words(row),
+            row["source"],
+        ]
+        rows.append([row["path"], *cells])
     return rows
-
-
-def spread_words(row: Mapping[str, Any]) -> str:
-    """Return the standard error of a parameter, else its range; empty without."""
-    if row["standard_error"] is not None:
-        return f"s.e. {row['standard_error']:g}"
-    if isinstance(row["range"], list):
-        low, high = row["range"]
-        return f"{low:g} to {high:g}"
-    return ""
 
 
 # -- how it was made -------------------------------------------------------------------
