@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 from balance_sim.evidence.data.series import SOURCES
-from refusals import refused
 
 
 def put(folder: Path, text: str, name: str = "file.csv", encoding: str = "utf-8") -> Path:
@@ -78,18 +77,6 @@ def test_quarrels_with_open_ends_and_unknown_parts(tmp_path: Path) -> None:
         "1902-12-31",
     )
     assert list(report.dropped) == ["no year of start or end"]
-
-
-def test_dates_of_several_kinds(tmp_path: Path) -> None:
-    head = "iso3_a,iso3_b,kind,date\n"
-    written = ("2001-03-04", "2001/3/4", "20010304", "2001-03-04 10:30:00", "2001-03", "2001", "NA")
-    frame, report = SOURCES["accords"].read(put(tmp_path, head + "".join(f"JPN,AUS,access,{one}\n" for one in written)))
-    days = [str(day.date()) for day in frame["signed"]]
-    assert sorted(days) == ["2001-03-04"] * 4 + ["2001-03-15", "2001-07-01"]
-    assert report.dropped == {"no date": 1}
-    for wrong in ("03/04/2001", "4.3.2001", "2001-13-01", "20011301"):
-        with refused("E604", 2, "date"):
-            SOURCES["accords"].read(put(tmp_path, head + f"JPN,AUS,access,{wrong}\n"))
 
 
 def test_dcad_codes(tmp_path: Path) -> None:

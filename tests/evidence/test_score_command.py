@@ -72,18 +72,6 @@ def test_a_frozen_forecast_against_hand(files: dict[str, Path]) -> None:
     assert found["reference"] == "share that made one, in hindsight"
 
 
-def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
-    nothing = scored(files["forecast"], files["none"])
-    for name in ("model", "base_rate"):
-        assert nothing[name]["auc"] is nothing[name]["average_precision"] is nothing[name]["log_skill"] is None
-    assert nothing["model"]["brier"] == pytest.approx((0.09 + 0.04 + 1) / 4)
-    single = scored(files["forecast"], files["one"])
-    assert single["model"]["auc"] == pytest.approx(2 / 3)
-    code, text = score(files["forecast"], files["none"])
-    assert code == 0
-    assert "nan" not in text
-
-
 def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path]) -> None:
     kept, later = json.loads(files["forecast"].read_text(encoding="utf-8")), scored(files["forecast"], files["some"])
     assert (later["sha256"], later["frozen"]) == (kept["sha256"], kept["frozen"])

@@ -135,8 +135,3 @@ def test_camps_of_a_run_by_hand():
     assert found.frustration == pytest.approx(0.0)
     relation[0, 0, 2] = relation[0, 2, 0] = 0.3  # friends across
     assert in_camps(relation, np.full(4, 0.25), np.array([1.0, 1.0, -1.0, -1.0])).frustration == pytest.approx(1 / 6)
-
-
-def test_a_lone_state_is_in_no_camp_against_another():
-    found = in_camps(np.ones((2, 1, 1)), np.ones(1), np.ones(1))
-    assert [values.tolist() for values in found] == [[0.0, 0.0]] * 3

@@ -120,13 +120,6 @@ def test_arms_that_are_alike_to_the_last_digit_have_no_room_for_a_jump() -> None
     assert found.spread("event", "accords_all_30") == 1.0  # a whole agreement at least
 
 
-def test_an_outcome_alone_keeps_its_filtered_estimate() -> None:
-    found = study([1.0, 2.0], [1.0, 1.0], [2.5, 2.0], ("accords_all_30",))
-    assert found.effects_frame()[["outcome", "estimator", "mean"]].to_numpy().tolist() == [
-        ["accords_all_30", "filtered", 0.25]
-    ]
-
-
 def test_runs_that_an_arm_lacks_are_left_out() -> None:
     columns = {"run": [0, 1, 2, 1, 2], "arm": ["none"] * 3 + ["event"] * 2, "accords_all_30": [0.0, 1, 2, 6, 7]}
     found = estimates_of([pa.table(columns)], ("none", "event"))

@@ -67,17 +67,6 @@ def test_values_go_where_a_file_would_give_them(copy: Path) -> None:
     assert "nolimits_2022/calibration.yaml" in scenario_files(copy)
 
 
-def test_what_the_file_gives_itself_stays(copy: Path) -> None:
-    text = copy.read_text().replace("theory: {preset: balance_of_threat}", "theory: {weights: {size: 0.5}}")
-    more = "\nkinds: {access: {intercept: -4}}\nfrailties: [{a: RUS, b: CHN, factor: 3}]\n"
-    copy.write_text(text + more)
-    scenario = load_scenario(copy)
-    assert scenario.kinds["access"].intercept == -4
-    assert scenario.theory.weights["size"] == 0.5
-    assert {f.factor for f in scenario.frailties if (f.a, f.b) == ("CHN", "RUS")} == {3.0}
-    assert len(scenario.frailties) == 2
-
-
 def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:
     table = copy.parent / "nolimits_2022" / "accords.csv"
     lines = table.read_text().splitlines(keepends=True)

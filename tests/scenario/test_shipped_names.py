@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli import main
-from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.files import Sources, shipped_files, shipped_root
 from balance_sim.scenario.load import check_scenario, load_scenario
 from balance_sim.scenario.plans import offered_files
@@ -51,13 +50,6 @@ NAMES = ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad"]
 def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
     code, said, _ = invoke("check", name, "--no-world")
     assert code == 0 and said.startswith(f"{name}: ok"), said
-
-
-def test_an_experiment_of_ones_own_may_name_a_shipped_scenario(empty: Path) -> None:
-    text = "schema: 1\nscenario: solomon_2022\nfactors: {parameters.beta: [0.2, 0.4]}\nruns: 2\n"
-    (empty / "mine.yaml").write_text(text)
-    assert load_experiment("mine").scenario.sha256 == load_scenario("solomon_2022").sha256
-    assert "scenario/solomon_2022.yaml" in experiment_files("mine")
 
 
 def test_a_file_here_comes_first(empty: Path) -> None:

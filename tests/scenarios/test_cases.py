@@ -89,15 +89,6 @@ def test_most_recorded_responses_can_be_scored(shipped):
     assert len(agreements) == counts[case.case_id]
 
 
-def test_wars_under_way_in_september_1940():
-    """COW MID 5, dispute 157 (China and Japan) and 258; Greece, the Soviet Union and the United States were
-    not yet at war with the three."""
-    scenario = load_scenario(ROOT / "scenarios" / "tripartite_1940.yaml")
-    wars = {(d.a, d.b) for d in scenario.disputes if d.war}
-    assert wars == {("AUS", "DEU"), ("AUS", "ITA"), ("CAN", "DEU"), ("CAN", "ITA"), ("DEU", "GBR"),
-                    ("GBR", "ITA"), ("CHN", "JPN")}  # fmt: skip
-
-
 def test_a_case_is_written_once_and_never_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = ROOT / "tests" / "evidence" / "data_1939"

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
-from balance_sim.effects.run import run
-from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.effects import (
-    PARTS,
-    arms_table,
     draw_arms,
     draw_placebos,
-    placebos_table,
 )
-from balance_sim.show.save import figure_bytes
-
-SCENARIO = Path(__file__).parent / "data" / "quay.yaml"
 
 CHANNELS = pd.DataFrame(
     {
@@ -65,17 +55,3 @@ def test_placebos_are_counted_and_the_event_is_marked() -> None:
         assert sum(bar.get_height() for bar in axes.patches) == 19  # type: ignore[attr-defined]
         assert [text.get_text().rsplit(" ", 1)[0] for text in axes.texts] == ["The meeting"]
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
-
-
-def test_the_tables_are_those_of_the_study() -> None:
-    result = run(load_scenario(SCENARIO), 3, 1)
-    table, parts = arms_table(result), result.channels.of("with", "accords_counter_365")
-    row = table.set_index("arm").loc["with"]
-    assert parts is not None and {name: row[name] for name in PARTS} == {name: parts[name] for name in PARTS}
-    found = placebos_table(result)
-    for family in result.placebos.families:
-        rows = found[found["family"] == family.name]
-        assert len(rows) == (len(family.placebos) + 1 if len(family.placebos) else 0)
-        assert set(rows["p"]) <= {family.p} and set(rows["verdict"]) <= {family.verdict}
-    for draw, frame in ((draw_arms, CHANNELS), (draw_placebos, placebos())):
-        assert figure_bytes(draw(frame), "svg") == figure_bytes(draw(frame), "svg")

@@ -24,7 +24,6 @@ from balance_sim.effects.explain.attribution import (
 )
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
 from balance_sim.effects.explain.timeline import Timeline, tell
-from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Opportunities, Thinning, World
@@ -34,7 +33,6 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import (
-    DRAWN,
     INTERCEPT,
     TERMS,
     account,
@@ -289,29 +287,6 @@ def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
     change, most, by = dyad.main_difference("+7", "JPN")
     assert change == frame.loc[("+7", "JPN", U)]
     assert by == frame.loc[("+7", "JPN", most)]
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    loud = with_values(load_scenario(SCENARIO.with_name("tripartite_1940.yaml")), LOUD | {"step_days": 14})
-    return run(loud, 10, SEED, out=tmp_path_factory.mktemp("drawn") / "results", draw_parameters=True)
-
-
-def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Result) -> None:
-    """`tell` and `attribute` hold every run to the stored agreements; the parts are those of the run."""
-    again = open_result(drawn.folder)
-    assert again.draws and drawn.draws
-    apart = attribute(again)
-    assert apart.by_run.sum(axis=1) == pytest.approx(apart.direct - apart.worth[:, 0], abs=1e-12)
-    assert (apart.direct > 0).all() and len(set(apart.direct)) == 10
-    assert tell(again, 3).run == 3
-    levels = set()
-    for number in (2, 3):
-        dyad = explain_dyads(again, [("GBR", "SUN")], run=number, kind="access")[0]
-        rows = dyad.table[(dyad.table["moment"] == "start") & (dyad.table["side"] == "GBR")]
-        values = dict(zip(rows["part"], rows["arm"], strict=True))
-        levels.add(values[DRAWN])
-    assert len(levels) == 2 and 0.0 not in levels
 
 
 def test_a_timelines_dates_are_those_of_the_stored_accords(result: Result, told: Timeline) -> None:
