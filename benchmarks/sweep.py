@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.sweep import Where, sweep
+from balance_sim.study.sweep import sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,7 +60,7 @@ def main() -> None:
         )
         experiment = load_experiment(path)
         began = time.monotonic()
-        result = sweep(experiment, out=Path(folder) / "out", where=Where(args.workers))
+        result = sweep(experiment, out=Path(folder) / "out", workers=args.workers)
         seconds = time.monotonic() - began
         size = sum(
             file.stat().st_size

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from balance_sim.show.plots import plot as plot
     from balance_sim.study.own_outcomes import ArmHistory as ArmHistory
     from balance_sim.study.result import Result as Result
-    from balance_sim.study.sweep import Where as Where
     from balance_sim.study.sweep import sweep as sweep
     from balance_sim.study.sweep_result import SweepResult as SweepResult
     from balance_sim.study.sweep_result import open_sweep as open_sweep
@@ -63,7 +62,7 @@ _HOMES = {
     "balance_sim.study.result": ("Result",),
     "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),
     "balance_sim.effects.run": ("run",),
-    "balance_sim.study.sweep": ("Where", "sweep"),
+    "balance_sim.study.sweep": ("sweep",),
     "balance_sim.evidence.goodness.study": ("goodness_of_fit",),
     "balance_sim.effects.result": ("AnalysedResult", "open_result"),
     "balance_sim.effects.expected_effect": ("effect",),

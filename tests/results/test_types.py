@@ -20,7 +20,6 @@ from balance_sim.study.outcomes import (
     OutcomeType,
     known_outcome,
     least_jump,
-    outcome_named,
 )
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.tables import runs_table
@@ -36,17 +35,17 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     names = [one for one in runs.column_names if one not in ("run", "arm") and not one.startswith(FILTERED)]
     assert any(one.startswith("camps_moved_") for one in names)
     for one in (one for one in runs.column_names if one not in ("run", "arm")):
-        found = outcome_named(one)
+        found = known_outcome(one)
         assert found.name == one and found.declared.unit and found.sentence.endswith("."), one
         assert (found.window is None) == (one == "first_counter_days")
     for one in names:
         values = runs[one].to_numpy()
-        if outcome_named(one).declared.type is OutcomeType.COUNT:
+        if known_outcome(one).declared.type is OutcomeType.COUNT:
             assert (values == np.floor(values)).all(), one
             assert (values >= 0).all(), one
     # A share is no count: some run's is no whole number.
     shares = np.concatenate(
-        [runs[one].to_numpy() for one in names if outcome_named(one).declared.type is OutcomeType.SHARE]
+        [runs[one].to_numpy() for one in names if known_outcome(one).declared.type is OutcomeType.SHARE]
     )
     assert (shares != np.floor(shares)).any()
 
@@ -61,7 +60,7 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     ],
 )
 def test_a_name_is_read_back_as_the_outcome_that_made_it(name: str, parts: tuple[object, ...]) -> None:
-    one = outcome_named(name)
+    one = known_outcome(name)
     assert (one.measure, one.direction, one.kind, one.group, one.window) == parts
     assert one.name == name and (one.estimator == "filtered") == name.startswith(FILTERED)
     assert replace(one, estimator="filtered").name == FILTERED + name.removeprefix(FILTERED)
@@ -69,7 +68,7 @@ def test_a_name_is_read_back_as_the_outcome_that_made_it(name: str, parts: tuple
 
 def test_an_outcome_that_nobody_declared_is_refused() -> None:
     assert known_outcome("novel_365") is None
-    with pytest.raises(LookupError, match="`novel_365` is no outcome whose type is declared"):
+    with pytest.raises(LookupError, match="`novel_365` is not declared"):
         runs_table(np.arange(2, dtype=np.uint64), "a", {"novel_365": np.zeros(2)}, {})
 
 

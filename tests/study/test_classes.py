@@ -216,7 +216,7 @@ def test_a_changed_table_is_found(small: Scenario, tmp_path: Path) -> None:
     run(small, 8, 1, out=out)
     read = read_manifest(out)
     assert read is not None
-    manifest = read.plain()
+    manifest = read.model_dump()
     table = manifest["classes"]
     table["others"], table["threatened"] = sorted(table["others"] + table["threatened"]), []
     write_manifest(out, manifest)

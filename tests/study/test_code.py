@@ -90,12 +90,11 @@ def test_a_package_edited_since_it_was_loaded_is_refused_where_more_of_it_may_lo
 
 def test_a_repair_is_one_only_where_replications_failed(lab, mine: Path, monkeypatch) -> None:
     lab.edit("runs: 24", "runs: 2")
-    where = bs.Where(outcomes="mine")
-    bs.sweep(lab.path, out=lab.folder / "out", where=where)
+    bs.sweep(lab.path, out=lab.folder / "out", outcomes="mine")
     (mine / "helper.py").write_text(HELPER.format(times=2))
     forget(monkeypatch)
     with pytest.raises(WrongRequest, match="code: helper"):
-        bs.sweep(lab.path, out=lab.folder / "out", where=where, retry_failed=True)
+        bs.sweep(lab.path, out=lab.folder / "out", outcomes="mine", retry_failed=True)
     with pytest.raises(CodeDiffers, match="helper"):
         verify(lab.folder / "out")
 
@@ -150,23 +149,23 @@ def test_a_dask_worker_that_holds_a_module_as_it_was_refuses(lab, mine: Path, cl
     address, _ = cluster
     client = connect(address)
     client.run(lambda folder: sys.path.insert(0, folder), str(mine))
-    where = bs.Where(client=client, outcomes="mine")
+    where = {"client": client, "outcomes": "mine"}
     lab.edit("runs: 24", "runs: 2")
     lab.edit("outcomes: [accords_all_300]", "outcomes: [own_signed]")
-    first = bs.sweep(lab.path, out=lab.folder / "a", where=where)
+    first = bs.sweep(lab.path, out=lab.folder / "a", **where)
     assert set(first.levels["mean"]) == {1.0}
     before = code_fingerprint(["mine"]).modules["helper"]
     (mine / "helper.py").write_text(HELPER.format(times=2))
     forget(monkeypatch)
     with pytest.raises(CodeDiffers) as caught:
-        bs.sweep(lab.path, out=lab.folder / "b", where=where)
+        bs.sweep(lab.path, out=lab.folder / "b", **where)
     assert before[:12] in str(caught.value)
     assert code_fingerprint(["mine"]).modules["helper"][:12] in str(caught.value)
     (mine / "helper.py").write_text(HELPER.format(times=1))
     forget(monkeypatch)
     monkeypatch.setattr(fingerprint, "LOADED_PACKAGE", "f" * 64)
     with pytest.raises(CodeDiffers, match=r"not f{12}"):
-        bs.sweep(lab.path, out=lab.folder / "c", where=where)
+        bs.sweep(lab.path, out=lab.folder / "c", **where)
     client.close()
 
 

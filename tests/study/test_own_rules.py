@@ -159,7 +159,7 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     result = bs.run(scenario, runs=18, workers=2, out="a", terms=mine)
     assert result.digest == bs.run(scenario, runs=18).digest
     manifest = Store(Path("a")).manifest()
-    assert manifest.own_rules == {"own_feared": f"{mine}:feared"} and {*manifest.fingerprint.modules} == {mine}
+    assert manifest.own_rules == (("own_feared", f"{mine}:feared"),) and {*manifest.fingerprint.modules} == {mine}
     parts = attribute(result, runs=8)
     assert parts.groups["own"] == ("own_feared",)
     job = job_of(manifest, scenario_of(manifest), AllowedCode())

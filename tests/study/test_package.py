@@ -32,7 +32,7 @@ from balance_sim.scenario.errors import StudyError
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study import shards
-from balance_sim.study.manifest import Manifest, sealed, unsealed
+from balance_sim.study.manifest import Manifest, read_manifest, sealed, unsealed
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 from click.testing import CliRunner
@@ -117,7 +117,7 @@ def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: P
     again = package(place / kind, tmp_path / "again.zip")
     assert again.read_bytes() == (place / f"{kind}.zip").read_bytes()
     if kind == "run":
-        manifest = Store(place / "run").read_manifest()
+        manifest = read_manifest(place / "run")
         assert manifest is not None
         scenario = load_scenario(place / "small.yaml", set=["parameters.beta=0.35"])
         more = {"files": manifest.files, "command": manifest.command.replace("7", "3")}

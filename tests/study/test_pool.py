@@ -38,7 +38,6 @@ class Work:
 def square(number): return number * number
 def refuse(number): raise ValueError("no such number")
 def die(number): os._exit(9)
-def name(number): return f"number {number}"
 def strange(): return os.getpid()
 """
 
@@ -79,11 +78,11 @@ def test_a_task_of_several_pieces_loses_that_which_kills_alone(work) -> None:
 
 @pytest.mark.slow
 def test_calls_come_in_order_and_raise_what_they_raise(work) -> None:
-    assert list(map_in_order(work.square, range(5), 2, work.name)) == [0, 1, 4, 9, 16]
+    assert list(map_in_order(work.square, range(5), 2)) == [0, 1, 4, 9, 16]
     with pytest.raises(ValueError, match="no such number"):
-        list(map_in_order(work.refuse, range(5), 2, work.name))
-    with pytest.raises(StudyError, match=r"number \d killed its worker"):
-        list(map_in_order(work.die, range(2), 2, work.name))
+        list(map_in_order(work.refuse, range(5), 2))
+    with pytest.raises(StudyError, match=r"part \d killed its worker"):
+        list(map_in_order(work.die, range(2), 2))
 
 
 UNGUARDED = """

@@ -17,6 +17,7 @@ from balance_sim.archive.verify import verify
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
+from balance_sim.study.manifest import write_manifest
 from balance_sim.study.store import Store
 
 WORDS = ("sweep", "exp.yaml", "--out", "out")
@@ -102,7 +103,9 @@ def test_a_killed_machine_loses_nothing_that_was_written(lab, undisturbed) -> No
         assert written <= lab.blocks("out")
     assert lab.ask(*WORDS, "--workers", "1").returncode == 0
     assert lab.digest("out") == undisturbed
-    stored = [(one.point, run) for one in Store(lab.folder / "out").blocks_done() for run in one.block.runs]
+    stored = [
+        (point, run) for point, done in Store(lab.folder / "out").done().items() for one in done for run in one.runs
+    ]
     assert sorted(stored) == [(point, run) for point in range(6) for run in range(24)]
 
 
@@ -284,16 +287,16 @@ def test_results_of_another_version_are_not_gone_on_with(small, stored) -> None:
     folder, _ = stored
     store = Store(folder)
     manifest = store.manifest()
-    store.write_manifest(manifest.model_copy(update={"manifest_version": 3}))
+    write_manifest(store.folder, manifest.model_copy(update={"manifest_version": 3}).model_dump())
     with pytest.raises(WrongRequest, match="another version of balance-sim"):
         open_result(folder)
-    store.write_manifest(manifest)
+    write_manifest(store.folder, manifest.model_dump())
     (made,) = manifest.versions
 
     def of(**programs: str):
         return made.model_copy(update={"programs": made.programs | programs})
 
-    store.write_manifest(manifest.model_copy(update={"versions": [of(pandas="0.1")]}))
+    write_manifest(store.folder, manifest.model_copy(update={"versions": [of(pandas="0.1")]}).model_dump())
     run(small, 48, 1, out=folder)
     assert [entry.programs["pandas"] for entry in store.manifest().versions] == ["0.1", made.programs["pandas"]]
     for other, value in (
@@ -301,7 +304,7 @@ def test_results_of_another_version_are_not_gone_on_with(small, stored) -> None:
         (of(numpy="0.0.9"), made.programs["numpy"]),
         (made.model_copy(update={"code": "0" * 64}), made.code),
     ):
-        store.write_manifest(manifest.model_copy(update={"versions": [other]}))
+        write_manifest(store.folder, manifest.model_copy(update={"versions": [other]}).model_dump())
         with pytest.raises(WrongRequest) as caught:
             run(small, 48, 1, out=folder)
         assert caught.value.exit_code == 2 and value[:5] in str(caught.value)

@@ -22,13 +22,12 @@ from balance_sim.study.export import export
 from balance_sim.study.points import design_points, point_key
 from balance_sim.study.status import command_of, status_of
 from balance_sim.study.store import Store
-from balance_sim.study.sweep import Where, sweep
+from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import open_sweep
 
 
 def swept(lab, out, **more):
-    where = more.pop("where", Where())
-    return sweep(load_experiment(lab.path), out=lab.folder / out, where=where, **more)
+    return sweep(load_experiment(lab.path), out=lab.folder / out, **more)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.jobs import Task, TaskResult
-from balance_sim.study.manifest import write_manifest
+from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.shards import TABLES, Shard
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
@@ -239,9 +239,9 @@ def test_the_points_of_a_sweep_are_sought_in_its_folder_alone(sound, tmp_path) -
 
 
 def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    manifest = Store(folder).read_manifest()
+    manifest = read_manifest(folder)
     assert manifest is not None
-    plain = manifest.plain()
+    plain = manifest.model_dump()
     change(plain)
     write_manifest(folder, plain)
 

@@ -48,7 +48,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.plots import open_run_or_sweep
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.jobs import Job
-from balance_sim.study.store import Store
+from balance_sim.study.manifest import read_manifest
 from balance_sim.study.sweep_result import SweepResult
 
 HOST = "127.0.0.1"
@@ -95,7 +95,7 @@ def serve(
 def _drawn_parameters(folder: Path) -> bool:
     """Return whether replications of a study draw parameters from the shipped fit.
     Raises WrongRequest for what the live page does not simulate."""
-    manifest = Store(folder).read_manifest()
+    manifest = read_manifest(folder)
     if manifest is None:
         return False
     if manifest.model:

@@ -120,7 +120,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         name = f"points.{manifest.points}.parquet"
         files[name] = (folder / name).read_bytes()
     bare = manifest.model_copy(update={"files": {}, "command": ""})
-    files["manifest.json"] = sealed(bare.plain())
+    files["manifest.json"] = sealed(bare.model_dump())
     failed = tuple((row["point"], row["run"]) for row in study.failed)
     digests = results.digest, results.agreements_digest
     return with_papers(bare, files, failed, digests)
@@ -163,7 +163,7 @@ def results_of(folder: Path) -> Results:
         digest = Digest(study.arms)
         for runs, agreements in blocks:
             digest.add(runs, agreements)
-        digests.append((key, digest.of_agreements()))
+        digests.append((key, digest.hexdigest(["accords"])))
     files = {
         f"results/{name}.csv": frame_csv(getattr(study, name)).encode()
         for name in tables

@@ -9,7 +9,6 @@ import math
 import re
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,13 +38,12 @@ from balance_sim.study.blocks import Block
 from balance_sim.study.differences import differences
 from balance_sim.study.folder import Folder, refuse_code, scenario_of
 from balance_sim.study.jobs import Job, Task, TaskResult
-from balance_sim.study.machine import arithmetic, arithmetic_here, version
+from balance_sim.study.machine import cpu_type, version
 from balance_sim.study.manifest import Manifest, manifest_from
 from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.points import PointTable, SweepPoint
-from balance_sim.study.run import import_model, run_tasks
+from balance_sim.study.run import import_model, simulate_lacking
 from balance_sim.study.shards import sha256_of
-from balance_sim.study.store import missing
 
 BLOCK = 128
 ROUNDING = 1e-6
@@ -185,12 +183,12 @@ class AllowedCode:
         nothing where all is."""
         if study.model is not None and self.model != study.model:
             return f"code of the study's own: --model {study.model} allows it to run"
-        modules = {reference.partition(":")[0] for _, reference in study.own}
+        modules = {reference.partition(":")[0] for _, reference in study.own_outcomes}
         if LOCAL in modules or len(modules) > 1:
             return "the study's own outcomes were defined in no one module"
         if modules - {self.outcomes}:
             return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
-        for name, reference in study.rules:
+        for name, reference in study.own_rules:
             if loaded_rules().get(name) != reference:
                 module = reference.partition(":")[0]
                 return f"the study has rules of its own: --terms {module} allows it"
@@ -209,7 +207,7 @@ def job_of(study: Manifest, scenario: Scenario, allowed: AllowedCode) -> Job:
     if lacking:
         raise WrongRequest(lacking)
     import_model(study.model)
-    for _, reference in study.own:
+    for _, reference in study.own_outcomes:
         function_named(reference)
     refuse_code(study.fingerprint)
     return Job(
@@ -220,7 +218,7 @@ def job_of(study: Manifest, scenario: Scenario, allowed: AllowedCode) -> Job:
         has_extra_arms=study.mechanisms,
         draws=study.draw_parameters,
         further=study.further,
-        own=study.own,
+        own=study.own_outcomes,
     )
 
 
@@ -251,23 +249,17 @@ def _simulate(archived: Archived, job: Job, folder: Path, workers: int) -> None:
     manifest, points = archived.manifest, archived.points
     with Folder(folder, manifest) as results:
         if manifest.is_sweep:
-            points.save(results.store)
+            points.save(folder)
         done = results.done()
         for point, run in archived.package.failed:
-            block = Block(run, run + 1)
-            task = Task(block, point)
-            if block not in done.setdefault(point, []):
-                done[point].append(block)
+            task = Task(Block(run, run + 1), point)
+            if task.block not in done.get(point, []):
                 failure = job.lost(task, "on record as failed").failed
                 results.keep(TaskResult(task, None, failure))
-        tasks = [
-            Task(block, number, points.points[number].values)
-            for number in points.numbers()
-            for block in missing(done.get(number, []), manifest.runs, BLOCK)
-        ]
-        with closing(run_tasks(job, tasks, workers)) as outcomes:
-            for outcome in outcomes:
-                results.keep(outcome)
+        results.flush()
+        values = {number: points.points[number].values for number in points.numbers()}
+        options = {"workers": workers}
+        simulate_lacking(results, job, values, manifest.runs, BLOCK, options)
 
 
 def _compared(archived: Archived, made: Results) -> Reproduced:
@@ -283,8 +275,9 @@ def _compared(archived: Archived, made: Results) -> Reproduced:
         for name in sorted({*made.files, *_results(archived)})
         if (why := _difference(name, archived, made))
     ]
-    made_with, machine = archived.manifest.versions[0], arithmetic_here()
-    origin = arithmetic(made_with.cpu, made_with.programs["numpy"])
+    made_with = archived.manifest.versions[0]
+    machine = f"{cpu_type()} with NumPy {version('numpy')}"
+    origin = f"{made_with.cpu} with NumPy {made_with.programs['numpy']}"
     if not is_same and not differs and origin == machine:
         differs.append("last digits, though the arithmetic is the same here")
     machines = f"made on {origin}, this is {machine}"
@@ -324,7 +317,7 @@ def _difference(name: str, archived: Archived, made: Results) -> str:
         summaries = [json.loads(content) for content in (old, new)]
         for summary in summaries:
             summary.pop("digest")
-        pairs = differences(*summaries, same=_are_close, exact=True)
+        pairs = differences(*summaries, same=_are_close)
         first = next(iter(pairs), None)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return "is no table of this type"

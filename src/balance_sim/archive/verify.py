@@ -17,7 +17,7 @@ from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.manifest import unsealed
 from balance_sim.study.points import PointTable
 from balance_sim.study.status import command_of
-from balance_sim.study.store import Damage, Store, came_to_its_end, read_summary
+from balance_sim.study.store import Damage, Store, read_summary
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 SEALED = ("explain.json", "game.json")
@@ -66,10 +66,9 @@ def verify(folder: Path | str) -> Verified:
     StoreDamaged : where not even the manifest can be read
     """
     store = Store(Path(folder))
-    manifest, numbers = store.manifest(), [0]
-    refuse_code(manifest.versions[-1].fingerprint)
-    if manifest.is_sweep:
-        numbers = PointTable.load(store, manifest.points).numbers()
+    manifest = store.manifest()
+    refuse_code(manifest.fingerprint)
+    numbers = PointTable.load(store.folder, manifest).numbers()
     verified = Verified(manifest.study)
     for damage in store.damage():
         verified.note(damage)
@@ -79,10 +78,11 @@ def verify(folder: Path | str) -> Verified:
             verified.note(Damage(name, f"{name}: not as it was written"))
     if not verified.ok:
         return verified
-    blocks = [stored.block for stored in store.blocks_done()]
+    blocks = [block for blocks in store.done().values() for block in blocks]
     verified.blocks, verified.runs = len(blocks), sum(map(len, blocks))
-    summary = read_summary(store.folder)
-    if not came_to_its_end(summary, manifest.runs, len(numbers)):
+    summary = read_summary(store.folder) or {}
+    counts = summary.get("runs"), summary.get("points", 1)
+    if counts != (manifest.runs, len(numbers)):
         step = command_of(manifest, store.folder) or "the command that made it"
         verified.notes.append(f"the study is not finished; to go on: {step}")
         return verified
@@ -90,7 +90,7 @@ def verify(folder: Path | str) -> Verified:
         span = f"runs {gaps[0].first} to {gaps[-1].stop - 1} of point {point}"
         verified.note(Damage("runs", f"{span} are missing"))
     if verified.ok:
-        _check_summary(store, verified, summary or {})
+        _check_summary(store, verified, summary)
     return verified
 
 

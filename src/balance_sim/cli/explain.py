@@ -87,11 +87,11 @@ def explain(
 
     What is found is also kept in RESULTS/explain.json, with every term in nats."""
     from balance_sim.effects.explain import explainable, keep
-    from balance_sim.study.result import open_result
+    from balance_sim.study.result import Result
 
     if attribution and (dyad or replication is not None):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
-    result = open_result(results)
+    result = Result.open(results)
     explainable(result)
     arm = arm or _default_arm(results)
     if dyad is not None:
@@ -112,9 +112,9 @@ def explain(
 def _default_arm(results: Path) -> str | None:
     """Return, of a game, the arm of the profile that was observed; None of anything
     else."""
-    from balance_sim.study.store import Store
+    from balance_sim.study.manifest import read_manifest
 
-    manifest = Store(results).read_manifest()
+    manifest = read_manifest(results)
     if manifest is None or manifest.game is None:
         return None
     arm: str = part("arm", "game")(results)

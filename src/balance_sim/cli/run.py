@@ -18,7 +18,7 @@ from balance_sim.show.wording import page_width
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.study.jobs import Job
+    from balance_sim.study.run import PreparedRun
 
 MANY_RUNS = 20_000
 """Replications beyond which what they take is estimated before they begin."""
@@ -28,13 +28,6 @@ STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report
 @click.command()
 @click.argument("scenario")
 @click.option("--runs", type=options.RUNS, help="Replications  [default: 100]")
-@click.option(
-    "--precision",
-    type=options.FiniteRange(min=1e-6),
-    metavar="X",
-    help="Go on until the standard error of the headline effect is at most X "
-    "agreements.",
-)
 @click.option(
     "--seed", type=options.SEED, default=1, show_default=True, help="Random numbers."
 )
@@ -66,7 +59,6 @@ STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report
 def run(
     scenario: str,
     runs: int | None,
-    precision: float | None,
     seed: int,
     out: Path | None,
     workers: int,
@@ -85,69 +77,35 @@ def run(
 
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command
     resumes where it stopped."""
-    if runs is not None and precision is not None:
-        raise click.UsageError(
-            "--runs and --precision both say when to stop: give one of the two"
-        )
     wanted_arms = _names(arms)
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(options.command_line()), Steps(steps_names) as steps:
-        from balance_sim.effects.run import run as simulate
+        from balance_sim.effects.run import simulated
         from balance_sim.scenario import load_scenario, scenario_files
-        from balance_sim.study.arms import chosen_arms, wants_extra_arms
-        from balance_sim.study.draws import drawing
-        from balance_sim.study.jobs import Job
-        from balance_sim.study.run import (
-            RUNS,
-            default_folder,
-            import_model,
-            own_outcomes,
-        )
+        from balance_sim.study.run import RUNS, RunOptions, prepare
 
         loaded = load_scenario(scenario, set=settings, theory=theory)
-        loaded, draws = drawing(loaded, source or False)
-        chosen = chosen_arms(loaded, wanted_arms)
-        outcomes = own_outcomes(own, elsewhere=True)
-        folder = out or default_folder(
-            loaded, chosen, seed, model, draws=draws, own=outcomes
-        )
-        count = runs or RUNS
-        if count > MANY_RUNS:
-            if model is not None:
-                import_model(model)
-            job = Job(
-                loaded,
-                seed,
-                chosen,
-                model,
-                run_timeout,
-                wants_extra_arms(loaded),
-                draws,
-                own=outcomes,
-            )
-            _print_plan(job, count, folder, workers, max_bytes)
-        steps.begin("simulation")
         texts = {
             name: content.decode("utf-8", "replace")
             for name, content in scenario_files(scenario).items()
         }
-        result = simulate(
-            loaded,
-            count,
-            seed,
-            precision=precision,
-            arms=wanted_arms,
-            out=folder,
-            workers=workers,
-            command=options.command_line(),
-            progress=steps.counter("replications"),
-            model=model,
-            run_timeout=run_timeout,
-            files=texts,
-            draw_parameters=draws,
-            placebos_ahead=True,
-            outcomes=own,
-        )
+        run_options: RunOptions = {
+            "arms": wanted_arms,
+            "workers": workers,
+            "command": options.command_line(),
+            "progress": steps.counter("replications"),
+            "model": model,
+            "run_timeout": run_timeout,
+            "files": texts,
+            "draw_parameters": source or False,
+            "outcomes": own,
+        }
+        study = prepare(loaded, runs or RUNS, seed, run_options)
+        folder = out or study.default_folder
+        if study.runs > MANY_RUNS:
+            _print_plan(study, folder, max_bytes)
+        steps.begin("simulation")
+        result = simulated(study.into(folder))
         steps.begin("placebos and mechanisms")
         summary = result.summary()
         _write(result, summary, folder, steps, figures=figures)
@@ -211,22 +169,19 @@ def _write(
             save_study(result, folder, steps.counter("figures"))
 
 
-def _print_plan(
-    job: Job, runs: int, folder: Path, workers: int, max_bytes: int
-) -> None:
+def _print_plan(study: PreparedRun, folder: Path, max_bytes: int) -> None:
     """Print to stderr, before it begins, what is to be done and what that takes.
 
     Raises
     ------
     WrongRequest : for too much disk
     """
-    from balance_sim.study.plan import plan_of_run, refuse_absurd
+    from balance_sim.study.plan import plan_of, probe, refuse_absurd
     from balance_sim.study.store import Store
 
-    finished = []
-    if (folder / "manifest.json").is_file():
-        finished = [stored.block for stored in Store(folder).blocks_done()]
-    plan = plan_of_run(job, runs, finished, workers)
+    job, runs, finished = study.job, study.runs, Store(folder).done().get(0, [])
+    workers = study.options["workers"]
+    plan = plan_of(job, runs, [finished], workers, probe(job, (), runs))
     click.echo("\n".join(plan.lines()), err=True)
     refuse_absurd(plan, max_bytes)
 

@@ -98,7 +98,7 @@ def sweep(
     with resumable(options.command_line()), Steps(names) as steps:
         from balance_sim.scenario.design import Overrides
         from balance_sim.scenario.experiment import experiment_files, load_experiment
-        from balance_sim.study.sweep import Where, default_folder
+        from balance_sim.study.sweep import default_folder
         from balance_sim.study.sweep import sweep as simulate
 
         over = Overrides(values, runs, seed)
@@ -108,7 +108,11 @@ def sweep(
             result = simulate(
                 loaded,
                 out=folder,
-                where=Where(workers, client, model, run_timeout, outcomes=own),
+                workers=workers,
+                client=client,
+                model=model,
+                run_timeout=run_timeout,
+                outcomes=own,
                 max_bytes=max_bytes,
                 dry_run=dry_run,
                 retry_failed=retry_failed,

@@ -23,9 +23,10 @@ from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.frames import Outcomes
+from balance_sim.study.manifest import read_manifest
 from balance_sim.study.names import checked_name
 from balance_sim.study.points import PointTable
-from balance_sim.study.result import Result, open_result, refuse_other_classes
+from balance_sim.study.result import Result, refuse_other_classes
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 from balance_sim.study.tables import of_arms
@@ -117,16 +118,16 @@ def parse_side(text: str) -> ComparedSide:
 def open_side(side: ComparedSide) -> Result | SweepResult:
     """The study that a side names, or the one point of it. Raises WrongRequest where
     there is none, or no such arm."""
-    manifest = Store(side.folder).read_manifest()
+    manifest = read_manifest(side.folder)
     if manifest is None:
         raise no_results(side.folder)
     is_sweep = manifest.is_sweep
-    study = open_sweep(side.folder) if is_sweep else open_result(side.folder)
+    study = open_sweep(side.folder) if is_sweep else Result.open(side.folder)
     if side.point is not None:
         numbers = study.table.numbers() if isinstance(study, SweepResult) else ()
         checked_name(f"point of {side.folder}", str(side.point), map(str, numbers))
         assert isinstance(study, SweepResult)
-        study = study.point_as(AnalysedResult, side.point)
+        study = study.point(side.point, AnalysedResult)
     if side.arm is not None:
         checked_name("arm", side.arm, study.arms)
     return study
@@ -139,10 +140,10 @@ def differing_inputs(left: ComparedSide, right: ComparedSide) -> list[DifferingI
 
 def _inputs(side: ComparedSide) -> dict[str, Any]:
     manifest = Store(side.folder).manifest()
-    values = manifest.plain()
+    values = manifest.model_dump()
     inputs = {key: values[key] for key in INPUTS if key in values}
     if manifest.points is not None and side.point is not None:
-        points = PointTable.load(Store(side.folder), manifest.points).points
+        points = PointTable.load(side.folder, manifest).points
         point = points[side.point].values
         inputs["point"] = {path: str(value) for path, value in point}
     return inputs

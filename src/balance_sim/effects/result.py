@@ -128,14 +128,13 @@ def _by_arm(
     return values
 
 
-def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:
+def open_result(folder: Path | str) -> AnalysedResult:
     """A study read back from its folder, with what is worked out from it.
 
     Parameters
     ----------
     folder : of `run`, finished or not; where replications are lacking a warning says
         how many
-    runs : cuts the study to the first so many; all if not given
 
     Raises
     ------
@@ -153,4 +152,4 @@ def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:
     ...     bs.open_result(folder).digest == made.digest
     True
     """
-    return AnalysedResult.open(folder, runs)
+    return AnalysedResult.open(folder)

@@ -14,7 +14,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.processes import Background
 from balance_sim.study.result import Result
-from balance_sim.study.run import RUNS, RunOptions, prepare
+from balance_sim.study.run import RUNS, PreparedRun, RunOptions, prepare
 
 LARGE = 25
 """States from which on placebos take longer than a process does to start."""
@@ -24,8 +24,6 @@ def run(
     scenario: Scenario,
     runs: int = RUNS,
     seed: int = 1,
-    *,
-    placebos_ahead: bool = False,
     **options: Unpack[RunOptions],
 ) -> AnalysedResult:
     """Simulate `runs` replications of the scenario in every arm and return what came of
@@ -40,9 +38,6 @@ def run(
     scenario : a complete scenario
     runs : replications of every arm
     seed : of all random numbers, 0 to 2^64 - 1
-    precision : go on until the Monte Carlo standard error of the headline effect, on
-        counter-balancing agreements within the longest window, is at most this, at
-        numbers of runs that depend on the results alone, up to MOST_RUNS
     arms : names; all if not given. The control arm is always among them
     workers : processes
     out : results folder, into which tables of blocks go as they finish; the same call
@@ -62,8 +57,6 @@ def run(
     terms : the name of a module, or of a plug-in, with terms and kinds of event of your
         own (`balance_sim.term`, `balance_sim.event_kind`); its code runs. Those that
         are registered already need not be named
-    placebos_ahead : with more than one worker, placebos of a large scenario are
-        computed in a process meanwhile
 
     Returns
     -------
@@ -86,11 +79,15 @@ def run(
     >>> bs.run(scenario, runs=4, seed=1).runs
     4
     """
-    study = prepare(scenario, runs, seed, options)
-    workers = study.options.get("workers", 1)
-    if not placebos_ahead or workers == 1 or len(scenario.states) < LARGE:
-        return analysed(study.simulate())
+    return analysed(prepare(scenario, runs, seed, options).simulate())
+
+
+def simulated(study: PreparedRun) -> AnalysedResult:
+    """The study's result; with more than one worker, placebos of a large scenario are
+    computed in a process meanwhile."""
     job = study.job
+    if study.options.get("workers", 1) == 1 or len(job.scenario.states) < LARGE:
+        return analysed(study.simulate())
     ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
     try:
         return analysed(study.simulate(is_shared=True), ahead)

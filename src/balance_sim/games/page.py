@@ -14,7 +14,7 @@ from balance_sim.games.keep import PlayedGame, game_digest, open_played
 from balance_sim.show import wording as say
 from balance_sim.show.report.tables import cell, made_rows
 from balance_sim.show.study_types import StudyType
-from balance_sim.study.store import Store
+from balance_sim.study.manifest import read_manifest
 
 READING = (
     "Best reply under these payoffs, which the file assumes: not advice. What an act "
@@ -98,7 +98,7 @@ def _is_folder(path: Path) -> bool:
     """Whether a path is a results folder of a game."""
     if not (path / "manifest.json").is_file():
         return False
-    manifest = Store(path).read_manifest()
+    manifest = read_manifest(path)
     return manifest is not None and manifest.game is not None
 
 

@@ -16,8 +16,8 @@ from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.save import save_drawn
 from balance_sim.show.study_types import type_named_by
+from balance_sim.study.manifest import read_manifest
 from balance_sim.study.result import Result
-from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
     WrongRequest : where there is none; one of another version that lacks what figures
         speak of; a game
     """
-    manifest = Store(folder).read_manifest()
+    manifest = read_manifest(folder)
     if manifest is not None and manifest.game is not None:
         raise WrongRequest(
             f"{folder} holds a game, whose arms are profiles: draw it with plot or "

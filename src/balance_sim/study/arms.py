@@ -57,10 +57,6 @@ class ExtraArms:
     worlds: Worlds
     controls: dict[str, str]
 
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return tuple(sorted(self.worlds.arms))
-
 
 class ExtraArm(NamedTuple):
     """An extra arm before it is compiled: the arm it was made from, and its paired
@@ -89,8 +85,3 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
     controls = {arm.name: arm.control for arm in wanted}
     return ExtraArms(replace(worlds, arms=arms, bounds=bounds), controls)
-
-
-def wants_extra_arms(scenario: Scenario) -> bool:
-    """Whether a plug-in of the scenario has arms of its own."""
-    return bool(registry.of_plugins("arms", scenario.plugins))

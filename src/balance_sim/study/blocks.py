@@ -88,10 +88,6 @@ class BlockOptions:
     further: FurtherOutcomes | None = None
     own: CodeReferences = ()
 
-    def recorder(self, worlds: Worlds) -> Recorder:
-        """What looks on while the arms of these worlds are simulated."""
-        return focal_recorder(worlds, self.further, self.own)
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -187,18 +183,14 @@ def simulate_block(
         return tables
     columns = tables.runs.drop_columns(["run", "arm"]).column_names
     counted = [name for name in columns if not name.startswith(FILTERED)]
-    runs, numbers = [tables.runs], runs_with_extra(block)
-    for batch in simulate_batches(extra.worlds, seed, numbers, extra.arms, options):
+    runs = [tables.runs]
+    numbers = block.numbers[block.numbers % np.uint64(EXTRA_EVERY) == 0]
+    for batch in simulate_batches(
+        extra.worlds, seed, numbers, sorted(extra.worlds.arms), options
+    ):
         for arm, control in extra.controls.items():
             runs.append(batch.rows(extra.worlds, arm, control, counted))
     return BlockTables(pa.concat_tables(runs), tables.agreements, tables.dyads)
-
-
-def runs_with_extra(block: Block) -> Keys:
-    """The replications of a block that are simulated in the extra arms too: every
-    fourth, whatever the block."""
-    numbers = block.numbers
-    return np.asarray(numbers[numbers % np.uint64(EXTRA_EVERY) == 0])
 
 
 def batch_runs(states: int) -> int:
@@ -221,7 +213,7 @@ def simulate_batches(
     for start in range(0, len(numbers), size):
         runs = numbers[start : start + size]
         drawn = with_draws(worlds, seed, runs) if options.draws else worlds
-        recorder = options.recorder(worlds)
+        recorder = focal_recorder(worlds, options.further, options.own)
         batches.append(simulate_arms(drawn, seed, runs, arms, recorder))
     return batches
 
@@ -241,7 +233,8 @@ def _agent_batches(
     agent_options: Any = {"worlds": worlds, "agent_class": agent_class}
     for run in numbers.tolist():
         own_number = np.array([run], dtype=np.uint64)
-        batch, prospect = Batch(own_number, options.recorder(worlds)), None
+        recorder = focal_recorder(worlds, options.further, options.own)
+        batch, prospect = Batch(own_number, recorder), None
         for arm in arms:
             model = BalanceModel(worlds.scenario, arm, seed, run=run, **agent_options)
             look = batch.recorder.observer(arm)

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.atomic_files import atomic_file, make_folder
-from balance_sim.study.result import open_result
-from balance_sim.study.store import Store
-from balance_sim.study.sweep_result import open_sweep
+from balance_sim.study.points import PointTable
+from balance_sim.study.store import Store, warn_lacking
+from balance_sim.study.tables import of_arms
 
 Table = Literal["runs", "accords"]
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
@@ -66,17 +66,17 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     """
     if out.suffix not in (".csv", ".parquet"):
         raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
-    tables = _tables(folder, 0 if table == "runs" else 1)
+    tables = _tables(folder, table)
     first = next(tables, None)
     if first is None:
         raise WrongRequest(f"{folder} holds no finished runs yet")
     schema, rows = first.schema, 0
     if table == "runs":  # outcomes that only other points have come last
         store = Store(folder)
-        for point in dict.fromkeys(block.point for block in store.blocks_done()):
-            for name in store.columns(point):
-                if name not in schema.names:
-                    schema = schema.append(pa.field(name, pa.float64()))
+        names = (name for point in store.by_point for name in store.columns(point))
+        for name in dict.fromkeys(names):
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.float64()))
     make_folder(out.parent)
     # an open file: a path that is no UTF-8 is none to Arrow
     with atomic_file(out) as partial, open(partial, "wb") as file:
@@ -94,29 +94,31 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     return rows
 
 
-def _tables(folder: Path, place: int) -> Iterator[pa.Table]:
+def _tables(folder: Path, name: Table) -> Iterator[pa.Table]:
     """Block tables, text as text, missing numbers as nulls; in a sweep the point and
-    its factors in front. place: of the table wanted in what `blocks` gives."""
-    if not Store(folder).manifest().is_sweep:
-        for tables in open_result(folder).blocks():
-            yield _plain(tables[place])
-        return
-    sweep = open_sweep(folder)
-    numbers = sweep.table.numbers()
-    points = {number: dict(sweep.table.points[number].values) for number in numbers}
-    columns: dict[str, dict[int, Any]] = {"point": {n: np.int32(n) for n in numbers}}
-    for path in sweep.paths:
+    its factors in front."""
+    store = Store(folder)
+    manifest = store.manifest()
+    table = PointTable.load(folder, manifest)
+    numbers = table.numbers()
+    warn_lacking(store, numbers, manifest.runs)
+    columns: dict[str, dict[int, Any]] = {}
+    if manifest.is_sweep:
+        columns["point"] = {number: np.int32(number) for number in numbers}
+    points = {number: dict(table.points[number].values) for number in numbers}
+    for path in table.paths():
         values = {number: points[number].get(path) for number in numbers}
         number_types = {type(value) for value in values.values()} <= {int, float}
         convert: Any = float if number_types else factor_text
         columns[path] = {number: convert(value) for number, value in values.items()}
     for number in numbers:
-        for tables in sweep.blocks(number):
-            rows = _plain(tables[place])
+        for runs, agreements in store.blocks(number, manifest.runs):
+            rows = of_arms(runs, manifest.arms) if name == "runs" else agreements
             front = {
-                name: pa.array([values[number]] * rows.num_rows)
-                for name, values in columns.items()
+                column: pa.array([values[number]] * rows.num_rows)
+                for column, values in columns.items()
             }
+            rows = _plain(rows)
             yield pa.table(front | dict(zip(rows.column_names, rows, strict=True)))
 
 

@@ -311,11 +311,6 @@ class FilteredSums:
             )
         return gained
 
-    @property
-    def security(self) -> Bools:
-        """(M,) which types are security agreements."""
-        return self.world.ladder.security
-
     @cached_property
     def _by_class(self) -> dict[int, Floats]:
         """By window, (R, M, D) number of new agreements by type and direction."""
@@ -343,7 +338,7 @@ class FilteredSums:
     def by_direction(self, window: int, kinds: Bools | None = None) -> Floats:
         """(R, D) number of new agreements of some types, of security agreements if not
         given, by direction."""
-        counted = self.security if kinds is None else kinds
+        counted = self.world.ladder.security if kinds is None else kinds
         return self._by_class[window][:, counted].sum(axis=1)
 
     def by_kind(self, window: int) -> Floats:
@@ -352,7 +347,10 @@ class FilteredSums:
 
     def by_dyad(self, window: int) -> Floats:
         """(R, P) number of new security agreements by dyad."""
-        is_security, dyads = self.security.astype(float), len(self.world.first)
+        is_security, dyads = (
+            self.world.ladder.security.astype(float),
+            len(self.world.first),
+        )
         opportunities, hastened = self.opportunities, self.simulated.hastened
         place = opportunities.run * dyads + opportunities.dyad
         opened = self.simulated.consent * self.prospect.signed[window]
@@ -367,10 +365,13 @@ class FilteredSums:
 
     def from_talks(self, window: int) -> Floats:
         """(R,) new security agreements whose talks were under way at the start."""
-        talks = self.prospect.talks[window] * self.security.astype(float)
+        talks = self.prospect.talks[window] * self.world.ladder.security.astype(float)
         hastened = self.simulated.hastened
         number = np.broadcast_to(talks.sum(axis=(-2, -1)), (self.runs,)).copy()
-        under_way = np.isin(hastened.origin, FROM_TALKS) & self.security[hastened.kind]
+        under_way = (
+            np.isin(hastened.origin, FROM_TALKS)
+            & self.world.ladder.security[hastened.kind]
+        )
         np.add.at(number, hastened.run, np.where(under_way, self._haste[window], 0.0))
         return number
 
@@ -421,7 +422,7 @@ class FilteredSums:
 def filtered_outcomes(sums: FilteredSums) -> dict[str, Floats]:
     """(R,) each: filtered estimates of the numbers of agreements that
     `outcomes.outcomes_of` counts, by its names."""
-    security, longest = sums.security, sums.windows.longest
+    security, longest = sums.world.ladder.security, sums.windows.longest
     by_direction = {}
     for window in sums.windows.days:
         accords = sums.by_direction(window, security)

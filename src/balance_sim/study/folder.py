@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from balance_sim.model.baseline import classes_of
+from balance_sim.model.classes import Classes
 from balance_sim.model.own.fingerprint import (
     CodeFingerprint,
     code_fingerprint,
@@ -21,19 +20,24 @@ from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.blocks import Block
 from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
 from balance_sim.study.manifest import FILE as MANIFEST
-from balance_sim.study.manifest import Manifest, made_here
-from balance_sim.study.own_outcomes import CodeReferences, meaning
+from balance_sim.study.manifest import (
+    Manifest,
+    made_here,
+    read_manifest,
+    write_manifest,
+)
+from balance_sim.study.own_outcomes import CodeReferences, meanings
 from balance_sim.study.store import LOCK, Store
-from balance_sim.study.tables import BlockTables
 
 MOST_NAMED = 4
 """Differences between two studies that a refusal names."""
-IDENTITY = ["study", "arms", "seed", "model", "draw_parameters"]
-IDENTITY += ["own_outcomes", "own_rules"]
+NUMPY = "version of numpy"
+"""A key of what decides results, by its first number."""
+IDENTITY = {"study", "arms", "seed", "model", "draw_parameters"}
+IDENTITY |= {"own_outcomes", "own_rules"}
 """Keys of a manifest that decide results, besides scenario, game and code."""
 
 
@@ -61,47 +65,7 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
         )
 
 
-class InMemory:
-    """Block tables kept in this process: what `Folder` is, without a folder."""
-
-    def __init__(self) -> None:
-        self._tables: dict[Block, BlockTables | None] = {}
-        self._failed: list[dict[str, Any]] = []
-
-    def __enter__(self) -> InMemory:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def want(self, runs: int) -> None:
-        """Nothing: who holds the tables knows."""
-
-    def done(self) -> dict[int, list[Block]]:
-        """Return blocks that are done, by point: the only one."""
-        return {0: sorted(self._tables, key=lambda block: block.first)}
-
-    def failed(self) -> list[dict[str, Any]]:
-        """Return the replications that failed."""
-        return self._failed
-
-    def keep(self, result: TaskResult) -> None:
-        """Keep what came of a task."""
-        self._failed += result.failed
-        self._tables[result.task.block] = result.tables
-
-    def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002
-        """Yield tables of outcomes kept so far, in the order of runs."""
-        return (tables.runs for tables in self.tables())
-
-    def tables(self) -> tuple[BlockTables, ...]:
-        """Return the tables of blocks of which a replication finished, in the order of
-        runs."""
-        tables = (self._tables[block] for block in self.done()[0])
-        return tuple(block for block in tables if block is not None)
-
-
-class Folder:
+class Folder(Store):
     """A results folder under its lock, to write into.
 
     As it is opened, damaged shards are taken away, so that their blocks are simulated
@@ -111,8 +75,7 @@ class Folder:
 
     Attributes
     ----------
-    store : the folder
-    manifest : as it stands there
+    study : the manifest as it stands there
     is_mended : code of one's own was repaired, so that where replications failed other
         text of it is no other study
     """
@@ -121,60 +84,55 @@ class Folder:
     MOST_SECONDS = 10.0
 
     def __init__(
-        self, folder: Path, manifest: Manifest, *, is_mended: bool = False
+        self, folder: Path, study: Manifest, *, is_mended: bool = False
     ) -> None:
-        self.store = Store(folder)
-        self.manifest = manifest
+        super().__init__(folder)
+        self.study = study
         self.is_mended = is_mended
-        self._failed: dict[tuple[int, int], dict[str, Any]] = {}
         self._waiting: list[TaskResult] = []
         self._since = time.monotonic()
         self._written = 0
 
     def __enter__(self) -> Folder:
-        refuse_strange(self.store.folder)
-        self.store.lock()
+        refuse_strange(self.folder)
+        self.lock()
         try:
             self._agree()
-            self.store.discard_damaged()
-            self._failed = _by_run(self.store.failed())
+            self.discard_damaged()
         except BaseException:
-            self.store.unlock()
+            self.unlock()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
             self.flush()
-            if self._failed:  # all in one file, for people
-                text = json.dumps(self.failed(), indent=1) + "\n"
-                self.store.write_text("failed.json", text)
+            failed = self.failed()
+            if failed:  # all in one file, for people
+                self.write_text("failed.json", json.dumps(failed, indent=1) + "\n")
             else:
-                (self.store.folder / "failed.json").unlink(missing_ok=True)
+                (self.folder / "failed.json").unlink(missing_ok=True)
         finally:
-            self.store.unlock()
+            self.unlock()
 
     def _agree(self) -> None:
         """Hold the study against the manifest that is there, or write the first one;
         what has simulated so far stays on record."""
-        if not self.store.record_paths() and self.store.read_manifest() is None:
-            self.store.write_manifest(self.manifest)
-        stored = self.store.manifest()
-        is_mended = self.is_mended and bool(self.store.failed())
-        lines = differing(stored, self.manifest, is_mended=is_mended)
+        if not self.record_paths() and read_manifest(self.folder) is None:
+            write_manifest(self.folder, self.study.model_dump())
+        stored = self.manifest()
+        is_mended = self.is_mended and bool(self.failed())
+        lines = differing(stored, self.study, is_mended=is_mended)
         if lines:
-            named = [shown(line, 160) for line in lines[:MOST_NAMED]]
-            if len(lines) > MOST_NAMED:
-                named.append(f"and {len(lines) - MOST_NAMED} more")
+            named = "\n  ".join(shown(line, 160) for line in lines[:MOST_NAMED])
             raise WrongRequest(
-                f"{self.store.folder} holds another study; choose another --out, or "
-                "delete the folder to start anew.\nWhat differs:\n  "
-                + "\n  ".join(named)
+                f"{self.folder} holds another study; choose another --out, or delete "
+                f"the folder to start anew.\n{len(lines)} keys differ:\n  {named}"
             )
         entries = {key: getattr(stored, key) for key in ("runs", "points", "design")}
         versions = stored.versions
-        if versions[-1] != self.manifest.versions[-1]:
-            versions = [*versions, *self.manifest.versions]
+        if versions[-1] != self.study.versions[-1]:
+            versions = [*versions, *self.study.versions]
         self.update(versions=versions, **entries)
 
     def update(self, **entries: Any) -> None:
@@ -184,34 +142,9 @@ class Folder:
         ------
         CannotWrite : from the folder
         """
-        self.manifest = self.manifest.model_copy(update=entries)
-        if self.store.read_manifest() != self.manifest:
-            self.store.write_manifest(self.manifest)
-
-    def want(self, runs: int) -> None:
-        """Put down how many replications are asked for, so that every reader knows
-        whether some are lacking."""
-        self.update(runs=runs)
-
-    def done(self) -> dict[int, list[Block]]:
-        """Return blocks that are done, by point."""
-        self.flush()
-        return self.store.done()
-
-    def failed(self) -> list[dict[str, Any]]:
-        """Return the replications that failed, by point and run."""
-        return [self._failed[key] for key in sorted(self._failed)]
-
-    def outcomes(self, runs: int) -> Iterator[pa.Table]:
-        """Yield tables of outcomes of the first so many runs, in their order."""
-        self.flush()
-        return self.store.outcomes(0, runs)
-
-    def forget_failed(self) -> None:
-        """Take blocks with failed replications away, so that they are simulated
-        again."""
-        self.store.forget_failed()
-        self._failed = {}
+        self.study = self.study.model_copy(update=entries)
+        if read_manifest(self.folder) != self.study:
+            write_manifest(self.folder, self.study.model_dump())
 
     def keep(self, result: TaskResult) -> None:
         """Keep what came of a task; it is written with others.
@@ -220,7 +153,6 @@ class Folder:
         ------
         CannotWrite : from the folder
         """
-        self._failed |= _by_run(result.failed)
         if self._waiting and not _are_alike(self._waiting[0], result):
             self.flush()
         self._waiting.append(result)
@@ -233,7 +165,7 @@ class Folder:
     def flush(self) -> None:
         """Write what waits as one shard. Raises CannotWrite."""
         if self._waiting:
-            self.store.write(self.manifest.study_key, self._waiting)
+            self.write(self.study.study_key, self._waiting)
         self._written += len(self._waiting)
         self._waiting = []
         self._since = time.monotonic()
@@ -251,11 +183,6 @@ def shards_expected(blocks: int, rows: int, seconds: float) -> int:
     doublings = blocks.bit_length() + 1
     others = max(rows // Folder.MOST_ROWS, int(seconds / Folder.MOST_SECONDS))
     return max(min(blocks, doublings + others), 1)
-
-
-def _by_run(rows: Any) -> dict[tuple[int, int], dict[str, Any]]:
-    """Return failed replications by point and run."""
-    return {(row["point"], row["run"]): row for row in rows}
 
 
 def _are_alike(first: TaskResult, second: TaskResult) -> bool:
@@ -296,7 +223,7 @@ def manifest_of(
     plain = {
         "study": study,
         "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
-        "inputs": inputs_of(scenario),
+        "inputs": scenario.model_dump(mode="json", exclude={"sha256"}),
         "classes": classes_of(scenario).as_dict(),
         "arms": sorted(job.arms),
         "seed": job.seed,
@@ -305,16 +232,11 @@ def manifest_of(
         "draw_parameters": job.draws,
         "mechanisms": job.has_extra_arms,
         "versions": [maker.model_dump()],
-        "own_outcomes": dict(job.own),
-        "own_meanings": {name: meaning(reference) for name, reference in job.own},
-        "own_rules": dict(rules),
+        "own_outcomes": job.own,
+        "own_meanings": meanings(job.own),
+        "own_rules": sorted(rules),
     }
     return Manifest.model_validate(plain | dict(entries))
-
-
-def inputs_of(scenario: Scenario) -> dict[str, Any]:
-    """Return the scenario's complete content."""
-    return scenario.model_dump(mode="json", exclude={"sha256"})
 
 
 def scenario_of(manifest: Manifest) -> Scenario:
@@ -324,7 +246,7 @@ def scenario_of(manifest: Manifest) -> Scenario:
     ------
     StoreDamaged : where the content is no scenario, or not that of its sha256
     """
-    classes, declared = manifest.class_table, manifest.scenario.sha256
+    classes, declared = Classes.read(manifest.classes), manifest.scenario.sha256
     try:
         scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))
         if content_digest(scenario) != declared:
@@ -362,32 +284,39 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     before, now : of the folder, and of the study that is asked for
     is_mended : other text of one's own modules is what was wanted
     """
-    stored, present = before.versions[-1], now.versions[-1]
-    pairs = [(key, getattr(before, key), getattr(now, key)) for key in IDENTITY]
-    if before.further != now.further:
-        pairs.append(("game", "other players, or outcomes of theirs", "these"))
-    for name in ("balance_sim", "numpy"):
-        versions = stored.programs.get(name, "none"), present.programs[name]
-        majors = [version.split(".")[0] for version in versions]
-        if name == "balance_sim" or majors[0] != majors[1]:
-            pairs.append((f"version of {name}", *versions))
-    codes = stored.fingerprint, present.fingerprint
+    stored, present = before.fingerprint, now.fingerprint
     if is_mended:
-        codes = CodeFingerprint(stored.code), CodeFingerprint(present.code)
+        stored, present = (
+            CodeFingerprint(stored.package),
+            CodeFingerprint(present.package),
+        )
     hint = "run into a new folder; after a repair, `sweep --retry-failed`"
     lines = [
         f"code: {name} {old} there, {new} here; {hint}"
-        for name, old, new in codes[0].differences(codes[1])
+        for name, old, new in stored.differences(present)
+    ]
+    pairs = [
+        (key, old, new)
+        for key, old, new in differences(_identity(before), _identity(now))
+        if key != NUMPY or old.partition(".")[0] != new.partition(".")[0]
     ]
     if before.scenario.sha256 != now.scenario.sha256:
         pairs += differences(before.inputs, now.inputs)
-    pairs.append(("classes", before.classes["sha256"], now.classes["sha256"]))
-    lines += [
-        f"{key}: {shown(old)} there, {shown(new)} asked for"
-        for key, old, new in pairs
-        if old != new
+    return lines + [
+        f"{key}: {shown(old)} there, {shown(new)} asked for" for key, old, new in pairs
     ]
-    return lines
+
+
+def _identity(study: Manifest) -> dict[str, Any]:
+    """Return what decides a study's results besides scenario and code, as plain
+    data."""
+    programs = study.versions[-1].programs
+    return study.model_dump(include=IDENTITY) | {
+        "game": study.game and study.game["cast"],
+        "classes": study.classes["sha256"],
+        "version of balance_sim": programs.get("balance_sim"),
+        NUMPY: programs.get("numpy", ""),
+    }
 
 
 def refuse_code(made: CodeFingerprint) -> None:

@@ -96,11 +96,6 @@ class Outcomes:
 # -- curves ----------------------------------------------------------------------------
 
 
-def day_axis(horizon: int) -> Ints:
-    """Days after the focal date at which curves are given."""
-    return np.unique(np.append(np.arange(0, horizon + 1, EVERY_DAYS), horizon))
-
-
 def fan(curves: Mapping[str, Sequence[DayCounts]], days: Ints) -> pd.DataFrame:
     """Tidy: arm, day, mean, q05 ... q95, n.
 

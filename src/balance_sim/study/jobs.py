@@ -6,16 +6,14 @@ compiled where it is simulated."""
 
 from __future__ import annotations
 
-import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from cachetools import LRUCache
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import with_values
@@ -27,14 +25,16 @@ from balance_sim.scenario.diagnostics import (
     listed,
     problem,
 )
+from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import ExtraArms, compile_arms, extra_arms, headline_arm
-from balance_sim.study.blocks import (
-    Block,
-    BlockOptions,
-    runs_with_extra,
-    simulate_block,
+from balance_sim.study.arms import (
+    EXTRA_EVERY,
+    ExtraArms,
+    compile_arms,
+    extra_arms,
+    headline_arm,
 )
+from balance_sim.study.blocks import Block, BlockOptions, simulate_block
 from balance_sim.study.draws import Draws, at, joint_draws
 from balance_sim.study.machine import keep_freed_memory
 from balance_sim.study.own_outcomes import CodeReferences, refuse_unsteady
@@ -64,12 +64,6 @@ class Task:
     point: int = 0
     values: Values = ()
 
-    @property
-    def singles(self) -> list[Task]:
-        """Its replications, each as a task of its own."""
-        blocks = [Block(run, run + 1) for run in self.block.runs]
-        return [Task(block, self.point, self.values) for block in blocks]
-
 
 @dataclass(frozen=True)
 class TaskResult:
@@ -86,21 +80,8 @@ class TaskResult:
     failed: tuple[dict[str, Any], ...] = ()
 
 
-_GUARD = threading.Lock()
-"""Of the arrays of points, which threads of a Dask worker share."""
-
-
-@dataclass(frozen=True)
-class CompiledPoint:
-    """The arrays of a point of a design; those of its extra arms once asked for."""
-
-    worlds: Worlds
-    arms: tuple[str, ...]
-
-    @cached_property
-    def extra(self) -> ExtraArms | None:
-        """The arms that a part of the replications is simulated in too."""
-        return extra_arms(self.worlds, headline_arm(self.worlds.scenario, self.arms))
+type CompiledPoint = tuple[Worlds, ExtraArms | None]
+"""The arrays of a point of a design, and those of its extra arms."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +107,20 @@ class Job:
     draws: bool | str = False
     further: FurtherOutcomes | None = None
     own: CodeReferences = ()
-    joint: list[Draws] = field(default_factory=list, compare=False, repr=False)
-    compiled: LRUCache[str, CompiledPoint] = field(
-        default_factory=partial(LRUCache, POINTS_STORED), compare=False, repr=False
-    )
 
     def __getstate__(self) -> dict[str, Any]:
         """The job without arrays: whoever it is sent to compiles those it needs."""
-        return self.__dict__ | {"compiled": LRUCache(POINTS_STORED), "joint": []}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def joint(self) -> Draws:
+        """The draws of which each replication has one."""
+        return joint_draws(self.scenario, str(self.draws))
+
+    @cached_property
+    def points(self) -> RecentResults[CompiledPoint]:
+        """The points that were compiled last."""
+        return RecentResults(POINTS_STORED)
 
     @property
     def references(self) -> list[str]:
@@ -150,19 +137,22 @@ class Job:
         ------
         ScenarioError : where the values give no scenario
         """
-        key = repr(values)
-        with _GUARD:
-            point = self.compiled.get(key)
-        if point is None:
+
+        def compiled() -> CompiledPoint:
             scenario = self.scenario
             if values:
                 scenario = with_values(scenario, dict(values))
-            # an overflow is refused by `refuse_invalid`, with variable, state and day
-            with np.errstate(all="ignore"):
-                point = CompiledPoint(compile_arms(scenario, self.arms), self.arms)
-            with _GUARD:
-                self.compiled[key] = point
-        return point
+            return self._compiled(scenario, has_extra=self.has_extra_arms)
+
+        return self.points.get([repr(values)], compiled)
+
+    def _compiled(self, scenario: Scenario, *, has_extra: bool) -> CompiledPoint:
+        """Return the arrays of a scenario in the study's arms. An overflow is refused
+        by `refuse_invalid`, with variable, state and day."""
+        with np.errstate(all="ignore"):
+            worlds = compile_arms(scenario, self.arms)
+            headline = headline_arm(scenario, self.arms)
+            return worlds, extra_arms(worlds, headline) if has_extra else None
 
     def live(self, task: Task) -> BlockTables:
         """Return the task's tables. A number that is none is one; no warning is given.
@@ -171,34 +161,22 @@ class Job:
         ------
         Exception : whatever stopped a replication
         """
-        with np.errstate(all="ignore"):
-            if isinstance(self.draws, str):
-                return self._drawn(task.block)
-            point = self.compiled_point(task.values)
-            return self._simulated(point, task.block, has_extra=self.has_extra_arms)
-
-    def _simulated(
-        self, point: CompiledPoint, block: Block, *, has_extra: bool
-    ) -> BlockTables:
-        """Return the tables of a block of a point."""
-        extra = point.extra if has_extra else None
-        is_drawn = self.draws is True
-        options = BlockOptions(is_drawn, self.model, self.further, self.own)
-        return simulate_block(point.worlds, self.seed, block, self.arms, extra, options)
-
-    def _drawn(self, block: Block) -> BlockTables:
-        """Return the tables of a block with all parameters of each replication from its
-        own joint draw: a world each."""
-        if not self.joint:
-            self.joint.append(joint_draws(self.scenario, str(self.draws)))
-        draws, tables = self.joint[0], []
-        for run in block.runs:
-            alone = Block(run, run + 1)
-            scenario = at(self.scenario, draws, run % len(draws))
-            point = CompiledPoint(compile_arms(scenario, self.arms), self.arms)
-            has_extra = self.has_extra_arms and len(runs_with_extra(alone)) > 0
-            tables.append(self._simulated(point, alone, has_extra=has_extra))
+        if not isinstance(self.draws, str):
+            return self._simulated(self.compiled_point(task.values), task.block)
+        tables = []
+        for run in task.block.runs:  # a world each
+            scenario = at(self.scenario, self.joint, run % len(self.joint))
+            has_extra = self.has_extra_arms and run % EXTRA_EVERY == 0
+            point = self._compiled(scenario, has_extra=has_extra)
+            tables.append(self._simulated(point, Block(run, run + 1)))
         return joined(tables)
+
+    def _simulated(self, point: CompiledPoint, block: Block) -> BlockTables:
+        """Return the tables of a block of a point."""
+        is_drawn, (worlds, extra) = self.draws is True, point
+        options = BlockOptions(is_drawn, self.model, self.further, self.own)
+        with np.errstate(all="ignore"):
+            return simulate_block(worlds, self.seed, block, self.arms, extra, options)
 
     # -- as the work of processes
 
@@ -217,21 +195,15 @@ class Job:
         """Return what comes of a task; where it fails, of its replications one by one,
         so that one that fails takes no other with it."""
         keep_freed_memory()
+        pieces: list[Task] = []
         try:
-            self.compiled_point(task.values)
-        except Exception:  # noqa: BLE001 - the point cannot be, so no replication of it
-            return self.lost(task, traceback.format_exc())
-        result = self._tried(task)
-        if result.tables is not None or len(task.block) == 1:
-            return result
-        return self.whole(task, [self._tried(single) for single in task.singles])
-
-    def _tried(self, task: Task) -> TaskResult:
-        """Return a task done, or lost with the traceback of what stopped it."""
-        try:
+            self.compiled_point(task.values)  # else no replication of it can be
+            pieces = self.pieces(task)
             return TaskResult(task, self.live(task))
         except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
-            return self.lost(task, traceback.format_exc())
+            if not pieces:
+                return self.lost(task, traceback.format_exc())
+        return self.whole(task, map(self.do, pieces))
 
     def named(self, task: Task) -> str:
         """Return a task in words."""
@@ -245,13 +217,20 @@ class Job:
         return self.run_timeout and self.run_timeout * len(task.block)
 
     def pieces(self, task: Task) -> list[Task]:
-        """Return what a task that killed its worker is cut into."""
-        return task.singles if len(task.block) > 1 else []
+        """Return the replications of a task that failed, each as a task of its own;
+        none of a single one."""
+        if len(task.block) == 1:
+            return []
+        blocks = [Block(run, run + 1) for run in task.block.runs]
+        return [replace(task, block=block) for block in blocks]
 
-    def whole(self, task: Task, results: Sequence[TaskResult]) -> TaskResult:
+    def whole(self, task: Task, results: Iterable[TaskResult]) -> TaskResult:
         """Return the result of a task from those of its pieces."""
-        tables = [result.tables for result in results if result.tables is not None]
-        failed = [row for result in results for row in result.failed]
+        tables: list[BlockTables] = []
+        failed: list[dict[str, Any]] = []
+        for result in results:
+            failed += result.failed
+            tables += [] if result.tables is None else [result.tables]
         return TaskResult(task, joined(tables) if tables else None, tuple(failed))
 
     def lost(self, task: Task, why: str) -> TaskResult:

@@ -49,16 +49,6 @@ def cpu_type() -> str:
     return ", ".join(names)
 
 
-def arithmetic(cpu: str, numpy: str) -> str:
-    """Return what the last digit of a number may hang on, in words."""
-    return f"{cpu} with NumPy {numpy}"
-
-
-def arithmetic_here() -> str:
-    """Return the same of this process."""
-    return arithmetic(cpu_type(), np.__version__)
-
-
 @cache
 def keep_freed_memory() -> None:
     """From now on this process keeps what a step frees for the next step, where the C

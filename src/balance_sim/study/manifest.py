@@ -6,7 +6,6 @@ stranger."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import platform
@@ -28,16 +27,15 @@ from balance_sim.model.classes import Classes
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.registry import part
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
-from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, MISSING, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.machine import cpu_type, version
-from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.recorder import FurtherOutcomes
 
 FILE = "manifest.json"
 MANIFEST_VERSION = 5
 LARGEST = 64 << 20
-"""Bytes that are read at most, and so written."""
+"""Bytes that are read at most."""
 PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
 """Programs whose versions are put down beside ours and Python's."""
 
@@ -54,25 +52,27 @@ def _is_table(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def outcomes_of_game(plain: dict[str, Any]) -> FurtherOutcomes:
-    """Return what is measured of a game's players, from plain data.
+    """Return what is measured of a game's players, from the game's plain data.
 
     Raises
     ------
     ValueError : for what is no such thing
     """
-    further: FurtherOutcomes = part("further_outcomes", "game")(plain)
+    if not {"name", "plan", "cast"} <= {*plain}:
+        raise ValueError("lacks name, plan or cast")
+    further: FurtherOutcomes = part("further_outcomes", "game")(plain["cast"])
     return further
 
 
 def _is_game(plain: dict[str, Any]) -> dict[str, Any]:
-    if not {"name", "plan", "cast"} <= {*plain}:
-        raise ValueError("lacks name, plan or cast")
-    outcomes_of_game(plain["cast"])
+    outcomes_of_game(plain)
     return plain
 
 
 Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
+References = tuple[tuple[Name, Name], ...]
+"""Names of code of one's own, and `module:function` of each, by name."""
 PlayedBy = Annotated[dict[str, Any], AfterValidator(_is_game)]
 """The game that a study's arms are the profiles of, as `game.plan.as_plain` has it."""
 JointDraws = Annotated[str, Field(pattern=r"^(prior|posterior):[0-9a-f]{16}$")]
@@ -160,7 +160,8 @@ class Manifest(Sealed):
     versions : what simulated, one entry for the beginning and one for each resume with
         anything else
     files, command : texts of the scenario's files by name; the command line
-    own_outcomes, own_rules : `module:function` by name
+    own_outcomes, own_rules : name, and `module:function`, of outcomes of one's own;
+        and of terms and types of event, with `own_` in front
     own_meanings : what outcomes of one's own are, by name
     experiment, design, points : of a sweep: its name, its design, and the sha256 of its
         table of points
@@ -180,8 +181,8 @@ class Manifest(Sealed):
     versions: list[MadeWith] = Field(min_length=1)
     files: dict[str, str] = {}
     command: str = ""
-    own_outcomes: dict[Name, Name] = {}
-    own_rules: dict[Name, Name] = {}
+    own_outcomes: References = ()
+    own_rules: References = ()
     own_meanings: dict[Name, str] = {}
     game: PlayedBy | None = None
     experiment: Name | None = None
@@ -199,28 +200,17 @@ class Manifest(Sealed):
             self.seed,
             self.model,
             self.draw_parameters,
-            self.own,
-            self.rules,
+            self.own_outcomes,
+            self.own_rules,
             None if self.game is None else self.game["cast"],
         ]
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
-    def own(self) -> CodeReferences:
-        """Outcomes of one's own: name, and `module:function`."""
-        return tuple(sorted(self.own_outcomes.items()))
-
-    @property
-    def rules(self) -> CodeReferences:
-        """Terms and types of event of one's own: name, with `own_` in front, and
-        `module:function`."""
-        return tuple(sorted(self.own_rules.items()))
-
-    @property
     def further(self) -> FurtherOutcomes | None:
         """What is measured of the players of the game that is played."""
-        return None if self.game is None else outcomes_of_game(self.game["cast"])
+        return None if self.game is None else outcomes_of_game(self.game)
 
     @property
     def is_sweep(self) -> bool:
@@ -242,15 +232,6 @@ class Manifest(Sealed):
         """The code that last simulated."""
         return self.versions[-1].fingerprint
 
-    @property
-    def class_table(self) -> Classes:
-        """The scenario's class table."""
-        return Classes.read(self.classes)
-
-    def plain(self) -> dict[str, Any]:
-        """Return the manifest as plain data."""
-        return self.model_dump()
-
 
 def read_manifest(folder: Path) -> Manifest | None:
     """Return the folder's manifest, or None where there is none.
@@ -263,10 +244,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / FILE
     try:
         content = regular_bytes(path, LARGEST)
-    except FileTooLarge as error:
-        raise too_large(path, error, "restore it, or start in a new folder") from None
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if error.errno in MISSING:
             return None
         if error.errno in EXHAUSTED:
             raise
@@ -303,27 +282,9 @@ def manifest_from(content: bytes) -> Manifest:
         raise ValueError(f"`{key}`: {first['msg']}") from None
 
 
-def too_large(path: Path, error: FileTooLarge, hint: str) -> StoreDamaged:
-    """Return the fault of a file of a results folder that holds more than is read."""
-    return StoreDamaged(f"{path}: {error.strerror}. No balance-sim wrote it: {hint}.")
-
-
 def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
-    """Put the manifest in its place.
-
-    Raises
-    ------
-    WrongRequest : for more bytes than are read
-    CannotWrite : from the folder
-    """
-    content = sealed(plain)
-    if len(content) > LARGEST:
-        raise WrongRequest(
-            f"the scenario's files make a manifest of {len(content):,} bytes; at most "
-            f"{LARGEST:,} are read. Shorten the texts in its tables, or leave out "
-            "columns that nothing reads."
-        )
-    write_atomic(folder / FILE, content)
+    """Put the manifest in its place. Raises CannotWrite."""
+    write_atomic(folder / FILE, sealed(plain))
 
 
 def sealed(plain: dict[str, Any]) -> bytes:

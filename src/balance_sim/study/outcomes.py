@@ -241,11 +241,11 @@ def headline_outcome(scenario: Scenario) -> str:
 
 
 @cache
-def outcome_named(name: str) -> Outcome:
-    """The outcome of a column or key. Raises LookupError for one whose measure is not
-    declared in MEASURES.
+def known_outcome(name: str) -> Outcome | None:
+    """The outcome of a column or key; None for one whose measure is not declared in
+    MEASURES: another version of balance-sim has it.
 
-    >>> outcome_named("filtered_accords_defence_pact_365").kind
+    >>> known_outcome("filtered_accords_defence_pact_365").kind
     'defence_pact'"""
     plain = name.removeprefix(FILTERED)
     estimator: Literal["count", "filtered"] = "count" if plain == name else "filtered"
@@ -256,18 +256,7 @@ def outcome_named(name: str) -> Outcome:
                 return Outcome(measure, whom, int(days), estimator)
             whom = "_".join(filter(None, (whom, days)))
             return Outcome(measure, whom, None, estimator)
-    raise LookupError(
-        f"`{name}` is no outcome whose type is declared in study/outcomes.py"
-    )
-
-
-def known_outcome(name: str) -> Outcome | None:
-    """The outcome of a column or key; None for one that another version of balance-sim
-    has."""
-    try:
-        return outcome_named(name)
-    except LookupError:
-        return None
+    return None
 
 
 def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:

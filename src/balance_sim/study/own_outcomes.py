@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
@@ -264,10 +265,12 @@ def references(functions: Mapping[str, Function], *, elsewhere: bool) -> CodeRef
     return tuple(named)
 
 
-def meaning(reference: str) -> str:
-    """The first line of the function's docstring, as far as it can be imported."""
-    try:
-        text = function_named(reference).__doc__ or ""
-    except WrongRequest:
-        return ""
-    return text.strip().partition("\n")[0]
+def meanings(own: CodeReferences) -> dict[str, str]:
+    """By name, the first line of each function's docstring, as far as it can be
+    imported."""
+    lines = {}
+    for name, reference in own:
+        with suppress(WrongRequest):
+            text = function_named(reference).__doc__ or ""
+            lines[name] = text.strip().partition("\n")[0]
+    return lines

@@ -85,38 +85,13 @@ class SweepPlan:
             plan = f"{plan}, {self.todo_runs:,} runs still to do"
         if math.isnan(self.seconds):
             return [plan, "no estimate: agents of your own, or the first runs failed"]
-        seconds, size = spoken(self.seconds), bytes_spoken(self.bytes)
-        where = f"{self.workers} worker{'s' * (self.workers != 1)}"
-        return [plan, f"about {seconds} on {where}, {size} on disk"]
-
-
-def spoken(seconds: float) -> str:
-    """Return a length of time in words."""
-    for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
+        seconds, size = f"{self.seconds / 60:,.1f} min", bytes_spoken(self.bytes)
+        return [plan, f"about {seconds} on {self.workers} workers, {size} on disk"]
 
 
 def bytes_spoken(size: float) -> str:
     """Return a number of bytes in words."""
-    for unit, name in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if size >= 1 << unit:
-            return f"{size / (1 << unit):,.1f} {name}"
-    return f"{size:.0f} bytes"
-
-
-def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> SweepPlan:
-    """Return what so many replications of one scenario take, measured on a few of them.
-
-    Parameters
-    ----------
-    job : what is simulated
-    runs : replications of every arm
-    done : blocks that are there already
-    workers : processes
-    """
-    return plan_of(job, runs, [done], workers, probe(job, (), runs))
+    return f"{size / (1 << 20):,.1f} MiB"
 
 
 def plan_of(
@@ -171,7 +146,7 @@ def probe(job: Job, values: Values, runs: int) -> Probe | None:
     own, job = [OWN + name for name, _ in job.own], replace(job, own=())
     try:
         began = time.perf_counter()
-        states = job.compiled_point(values).worlds.reference.n
+        states = job.compiled_point(values)[0].reference.n
         compiled = time.perf_counter()
         count = max(PROBE_RUNS, min(batch_runs(states) // 4, PROBE_MOST))
         first = job.live(Task(Block(0, 1), values=values))  # with what is paid once

@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,11 @@ from balance_sim.scenario.errors import MissingExtra, StoreDamaged
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.draws import CODING, Draws, coded_targets, with_its_company
 from balance_sim.study.jobs import Values as PointValues
+from balance_sim.study.manifest import Manifest
 from balance_sim.study.shards import checked_bytes, encode, parquet_table, sha256_of
-from balance_sim.study.store import Store
 
 FIXED = ("point", "place", "key", "label", "part")
 """Columns of the frame beside the factors."""
-COLUMNS = ("values", "label", "part")
-"""Columns of the table on disk beside the place; the values are JSON by key path."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class SweepPoint:
 def point_key(values: PointValues) -> str:
     """Return the sha256 of values by key path; the order of the paths does not matter,
     1 and 1.0 are one value."""
-    plain = [(path, plain_value(value)) for path, value in values]
-    canonical = json.loads(json.dumps(sorted(plain)), parse_int=float)
+    text = json.dumps(sorted(values), default=json_value)
+    canonical = json.loads(text, parse_int=float)
     text = json.dumps(canonical, separators=(",", ":"), sort_keys=True)
     return sha256_of(text.encode())
 
@@ -228,19 +227,16 @@ class PointTable:
     def with_design(self, design: Sequence[SweepPoint]) -> PointTable:
         """Return the table with this design: new points come behind; one that it holds
         twice is one point for each time."""
+        table = PointTable(self.points, [-1] * len(self.points))
         free: dict[str, list[int]] = {}
         for number, point in enumerate(self.points):
             free.setdefault(point.key, []).append(number)
-        points, places = list(self.points), [-1] * len(self.points)
         for place, point in enumerate(design):
-            numbers = free.get(point.key)
-            if numbers:
-                number = numbers.pop(0)
-                points[number], places[number] = point, place
-            else:
-                points.append(point)
-                places.append(place)
-        return PointTable(points, places)
+            numbers = free.get(point.key) or [len(table.points)]
+            number = numbers.pop(0)
+            table.points[number : number + 1] = [point]
+            table.places[number : number + 1] = [place]
+        return table
 
     def frame(self) -> pd.DataFrame:
         """Return it tidy: point, place, key, label, part, and a column a factor; the
@@ -259,36 +255,41 @@ class PointTable:
 
     # -- on disk -----------------------------------------------------------------------
 
-    def save(self, store: Store) -> str:
-        """Write the table into the folder; return the sha256 that the manifest names it
+    def save(self, folder: Path) -> str:
+        """Write the table into a folder; return the sha256 that the manifest names it
         by."""
-        columns: dict[str, Any] = {"place": pa.array(self.places, pa.int32())}
-        columns["values"] = [
-            json.dumps({path: plain_value(value) for path, value in point.values})
-            for point in self.points
-        ]
-        for name in COLUMNS[1:]:
-            columns[name] = [getattr(point, name) for point in self.points]
+        columns: dict[str, Any] = {
+            "place": pa.array(self.places, pa.int32()),
+            "values": [
+                json.dumps(dict(point.values), default=json_value)
+                for point in self.points
+            ],
+            "label": [point.label for point in self.points],
+            "part": [point.part for point in self.points],
+        }
         content = encode(pa.table(columns))
         sha256 = sha256_of(content)
-        path = store.folder / f"points.{sha256}.parquet"
+        path = folder / f"points.{sha256}.parquet"
         if not path.exists():
             write_atomic(path, content)
         return sha256
 
     @staticmethod
-    def load(store: Store, sha256: str | None) -> PointTable:
-        """Return the table that a manifest names.
+    def load(folder: Path, manifest: Manifest) -> PointTable:
+        """Return the points of the study in a folder; of a run, its one.
 
         Raises
         ------
-        StoreDamaged : where it is gone, or its bytes are others
+        StoreDamaged : where the table that the manifest names is gone, or its bytes are
+            others
         """
-        if sha256 is None:
+        if not manifest.is_sweep:
+            return PointTable([SweepPoint(())], [0])
+        if manifest.points is None:
             return PointTable()
-        path = store.folder / f"points.{sha256}.parquet"
+        path = folder / f"points.{manifest.points}.parquet"
         again = "Restore it, or start in a new folder."
-        return PointTable.read(checked_bytes(path, sha256, again), str(path))
+        return PointTable.read(checked_bytes(path, manifest.points, again), str(path))
 
     @staticmethod
     def read(content: bytes, name: str) -> PointTable:
@@ -300,27 +301,23 @@ class PointTable:
         """
         table = parquet_table(content, name)
         try:
-            columns = [table[name].to_pylist() for name in COLUMNS]
-            rows = [
-                SweepPoint(_read(values), label, part)
-                for values, label, part in zip(*columns, strict=True)
+            rows = table.to_pylist()
+            points = [
+                SweepPoint(_values(row["values"]), row["label"], row["part"])
+                for row in rows
             ]
-            return PointTable(rows, table["place"].to_pylist())
+            return PointTable(points, [row["place"] for row in rows])
         except (KeyError, ValueError, AttributeError, RecursionError):
             raise StoreDamaged(f"{name}: no table of points. Restore it.") from None
 
 
-def plain_value(value: Any) -> Any:
-    """Return a factor's value for JSON: lists as lists, dates in words, NumPy's numbers
-    as Python's."""
-    if isinstance(value, tuple | list):
-        return [plain_value(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def json_value(value: Any) -> Any:
+    """Return a value of a factor that JSON has no word for: NumPy's numbers as
+    Python's, dates in words."""
+    return value.item() if hasattr(value, "item") else value.isoformat()
 
 
-def _read(text: str) -> PointValues:
+def _values(text: str) -> PointValues:
     """Return the values of a point from a cell of the table."""
     return tuple(
         (path, tuple(value) if isinstance(value, list) else value)
@@ -328,8 +325,8 @@ def _read(text: str) -> PointValues:
     )
 
 
-def drop_old_tables(store: Store, keep: str) -> None:
+def drop_old_tables(folder: Path, keep: str) -> None:
     """Take away tables of points that the manifest no longer names."""
-    for path in store.folder.glob("points.*.parquet"):
+    for path in folder.glob("points.*.parquet"):
         if path.name != f"points.{keep}.parquet":
             path.unlink(missing_ok=True)

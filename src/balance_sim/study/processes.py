@@ -22,15 +22,21 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from balance_sim.model.own.fingerprint import packed
 from balance_sim.scenario.errors import StudyError
 from balance_sim.study.jobs import Job, Task, TaskResult
+
+if TYPE_CHECKING:
+    from balance_sim.study.cluster import Cluster
+
+    type Workplace = LocalWorkers | Cluster
+    """Where tasks are done; so many as it has `threads` are waited for at once."""
 
 TRIES = 3
 """Deaths of a worker at a task that cannot be cut, after which it is given up."""
@@ -41,6 +47,7 @@ _NO_START = (
     "worker processes do not start. A script needs a file of its own, and "
     '`if __name__ == "__main__":` around what it does; or give workers=1'
 )
+_LESS_MEMORY = "Fewer --runs, or --workers 1, need less memory."
 log = logging.getLogger(__name__)
 
 
@@ -76,15 +83,11 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def _answer(
-    conn: Connection, begin: Callable[..., None] | None, given: tuple[Any, ...]
-) -> None:
+def _answer(conn: Connection) -> None:
     """Answer one call after the other until the pipe closes. Ctrl-C is the driver's to
     hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    if begin is not None:
-        begin(*given)
     with suppress(EOFError, OSError):
         while True:
             call = conn.recv_bytes()
@@ -110,23 +113,17 @@ def _do(task: Any) -> Any:
 class Companion:
     """A process beside this one that answers calls one after the other.
 
-    Parameters
-    ----------
-    begin, given : called there first, with what can only be handed to a process as it
-        starts, such as shared memory
-
     Raises
     ------
     OSError : where no process can be started
     """
 
-    def __init__(self, begin: Callable[..., None] | None = None, *given: Any) -> None:
+    def __init__(self) -> None:
         """Start the process. Raises OSError where none can be started."""
         set_surroundings()
         context = multiprocessing.get_context("spawn")
         self.conn, far_end = context.Pipe()
-        arguments = (far_end, begin, given)
-        self.process = context.Process(target=_answer, args=arguments, daemon=True)
+        self.process = context.Process(target=_answer, args=(far_end,), daemon=True)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # the process never hears Ctrl-C
             self.process.start()
@@ -179,23 +176,6 @@ class Companion:
         self.process.kill()
         self.process.join()
         self.conn.close()
-
-
-class Workplace(Protocol):
-    """Where tasks are done. threads: so many are waited for at once."""
-
-    threads: int
-
-    def room(self) -> int:
-        """Return how many tasks are in flight at most. Raises StudyError where none can
-        be done any more."""
-
-    def done(self, task: Any, limit: float | None) -> Any:
-        """Return what comes of a task, within so many seconds. Raises WorkerDied,
-        TimeoutError."""
-
-    def close(self) -> None:
-        """Stop whatever is under way."""
 
 
 class LocalWorkers:
@@ -333,22 +313,10 @@ def run_at(place: Workplace, job: Job, tasks: Iterable[Task]) -> Iterator[TaskRe
 
 
 def map_in_order[A, R](
-    function: Callable[[A], R],
-    arguments: Sequence[A],
-    workers: int,
-    named: Callable[[A], str],
-    hint: str = "",
+    function: Callable[[A], R], arguments: Sequence[A], workers: int
 ) -> Iterator[R]:
     """Yield function(argument) of each argument, in their order; more than one worker
-    starts processes.
-
-    Parameters
-    ----------
-    function : picklable
-    arguments : one a call
-    workers : processes
-    named : a call in a message
-    hint : the next step, for a call that kills its worker each time
+    starts processes. The function is picklable.
 
     Raises
     ------
@@ -360,13 +328,15 @@ def map_in_order[A, R](
         return
     place = LocalWorkers(partial(partial, function), (), workers)
     threads = ThreadPoolExecutor(workers)
-    calls = [(place, value, named(value), None, TRIES) for value in arguments]
-    futures = [threads.submit(_tried, *call) for call in calls]
+    futures = [
+        threads.submit(_tried, place, argument, f"part {number}", None, TRIES)
+        for number, argument in enumerate(arguments, 1)
+    ]
     try:
         for future in futures:
             yield future.result()
     except TaskLost as reason:
-        raise StudyError(f"{reason} {hint}".rstrip()) from None
+        raise StudyError(f"{reason}. {_LESS_MEMORY}") from None
     finally:
         place.close()
         threads.shutdown(cancel_futures=True)
@@ -380,7 +350,6 @@ class Background[R]:
 
     def __init__(self, function: Callable[[], R]) -> None:
         self.function = function
-        self.results: list[R] = []
         self.companion: Companion | None = None
         with suppress(OSError, RuntimeError):  # a limit on processes
             self.companion = Companion()
@@ -388,13 +357,20 @@ class Background[R]:
 
     def __call__(self) -> R:
         """Return the result. Raises what the call raises."""
-        if not self.results:
-            with suppress(Exception):
-                if self.companion is not None:
-                    self.results.append(self.companion.receive())
+        return self._result
+
+    @cached_property
+    def _result(self) -> R:
+        """The result from there, or made here."""
+        try:
+            if self.companion is not None:
+                received: R = self.companion.receive()
+                return received
+        except Exception:  # noqa: BLE001 - raised again by the call here
+            log.debug("begun in a process, done in this one")
+        finally:
             self.close()
-            self.results = self.results or [self.function()]
-        return self.results[0]
+        return self.function()
 
     def close(self) -> None:
         """End the process, whether it is done or not."""

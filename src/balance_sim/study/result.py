@@ -20,7 +20,13 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.folder import scenario_of
-from balance_sim.study.frames import DayCounts, Outcomes, codebook, day_axis, fan
+from balance_sim.study.frames import (
+    EVERY_DAYS,
+    DayCounts,
+    Outcomes,
+    codebook,
+    fan,
+)
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.shards import digest_of
@@ -329,10 +335,10 @@ class Result(StudyResult):
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
-        direction, of all if None, that are signed by then; days as `frames.day_axis`
-        has them."""
+        direction, of all if None, that are signed by then; every
+        EVERY_DAYS days."""
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
-        days = day_axis(self.horizon)
+        days = np.unique([*range(0, self.horizon, EVERY_DAYS), self.horizon])
         curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}
         for runs, agreements in self.blocks():
             is_counted = new_rows(agreements, self.focal_day)
@@ -350,9 +356,9 @@ class Result(StudyResult):
         return fan(curves, days)
 
     @classmethod
-    def open(cls, folder: Path | str, runs: int | None = None) -> Self:
-        """A study read back, cut to the first `runs`; a warning says how many
-        replications asked for are lacking."""
+    def open(cls, folder: Path | str) -> Self:
+        """A study read back; a warning says how many replications asked for are
+        lacking."""
         store = Store(Path(folder))
         manifest = store.manifest()
         if manifest.is_sweep:
@@ -361,11 +367,10 @@ class Result(StudyResult):
                 "(from Python: open_sweep(folder).point(0))"
             )
         scenario = scenario_of(manifest)
-        wanted = manifest.runs if runs is None else min(manifest.runs, runs)
-        warn_lacking(store, [0], wanted)
+        warn_lacking(store, [0], manifest.runs)
         return cls(
             scenario=scenario,
-            runs=wanted,
+            runs=manifest.runs,
             seed=manifest.seed,
             arms=chosen_arms(scenario, manifest.arms),
             version=manifest.version,
@@ -373,13 +378,8 @@ class Result(StudyResult):
             draws=manifest.draw_parameters,
             model=manifest.model,
             meanings=manifest.own_meanings,
-            failed=tuple(row for row in store.failed() if row["run"] < wanted),
+            failed=tuple(row for row in store.failed() if row["run"] < manifest.runs),
         )
-
-
-def open_result(folder: Path | str, runs: int | None = None) -> Result:
-    """A study read back from its folder: see `Result.open`."""
-    return Result.open(folder, runs)
 
 
 def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> None:

@@ -8,18 +8,15 @@ tables are the same."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import pyarrow as pa
-
-from balance_sim.model.baseline import classes_of, try_terms, with_classes
+from balance_sim import registry
+from balance_sim.model.baseline import try_terms, with_classes
 from balance_sim.model.beliefs import audiences_of
 from balance_sim.model.own.fingerprint import driver_fingerprint
 from balance_sim.model.own.modules import entered_modules, load, reference_of
@@ -31,22 +28,19 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import (
     chosen_arms,
     compile_arms,
-    headline_arm,
-    wants_extra_arms,
 )
 from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import drawing
-from balance_sim.study.estimates import estimates_of
-from balance_sim.study.folder import Folder, InMemory, manifest_of
-from balance_sim.study.jobs import Job, Progress, Task, TaskResult, try_outcomes
+from balance_sim.study.folder import Folder, manifest_of
+from balance_sim.study.jobs import Job, Progress, Task, TaskResult, Values, try_outcomes
 from balance_sim.study.machine import version
-from balance_sim.study.outcomes import headline_outcome
+from balance_sim.study.manifest import Manifest
 from balance_sim.study.own_outcomes import (
     ArmHistory,
     CodeReferences,
     function_named,
     functions_of,
-    meaning,
+    meanings,
     references,
 )
 from balance_sim.study.processes import LocalWorkers, run_at
@@ -60,8 +54,6 @@ if TYPE_CHECKING:
 RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025
 is then below 0.003."""
-STEP = 32
-MOST_RUNS = 10_000_000
 FEW = 128
 """Replications that are simulated in one go while another process works out placebos:
 cut up they would take longer."""
@@ -73,49 +65,27 @@ ROUNDS = 2
 """The fewest blocks for each worker: progress shows, and a stop loses half at most."""
 
 
-def default_folder(
-    scenario: Scenario,
-    arms: Sequence[str],
-    seed: int,
-    model: str | None = None,
-    *,
-    draws: bool | str = False,
-    own: CodeReferences = (),
-) -> Path:
-    """Return results/<scenario>-<8 digits>, of a sha256 of what decides the results:
-    scenario with overrides, arms, seed, own code, whether runs draw their parameters,
-    and the class table where changes would give another one.
-    """
-    identity: list[Any] = [scenario.sha256, sorted(arms), seed]
-    if model:
-        identity.append(model)
-    if draws:
-        identity.append("draws" if draws is True else draws)
-    identity += [list(pair) for pair in own]
-    classes = classes_of(scenario).sha256
-    if classes != classes_of(scenario.counted_as(None)).sha256:
-        identity.append(classes)
-    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    return Path("results") / f"{scenario.name}-{key[:8]}"
+class StudyOptions(TypedDict, total=False):
+    """Options of a run and of a sweep; `balance_sim.run` says what each is. client: a
+    Dask cluster instead of local processes."""
 
-
-class RunOptions(TypedDict, total=False):
-    """Options of a run of one scenario; `balance_sim.run` says what each is. client:
-    a Dask cluster instead of local processes; game: whose profiles the arms are."""
-
-    precision: float | None
-    arms: Sequence[str] | None
     workers: int
+    client: Client | None
     out: Path | str | None
     command: str
     files: dict[str, str] | None
     progress: Progress | None
     model: str | None
     run_timeout: float | None
-    draw_parameters: bool | str
     outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
     terms: str | None
-    client: Client | None
+
+
+class RunOptions(StudyOptions, total=False):
+    """Further options of a run of one scenario. game: whose profiles the arms are."""
+
+    arms: Sequence[str] | None
+    draw_parameters: bool | str
     game: Mapping[str, Any]
 
 
@@ -136,30 +106,27 @@ class PreparedRun:
     options: RunOptions
     rules: CodeReferences
 
-    @property
-    def folder(self) -> Path | None:
-        """The results folder; None in memory."""
-        out = self.options.get("out")
-        return None if out is None else Path(out)
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether blocks take longer than those of our own code."""
-        job = self.job
-        return bool(job.model or job.draws or job.own or self.rules)
-
-    def store(self) -> InMemory | Folder:
-        """Return where the tables of blocks go."""
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What decides the results. Raises CodeDiffers where code was edited after it
+        was imported."""
+        options = self.options
         entries: dict[str, Any] = {
-            "files": self.options.get("files") or {},
-            "command": self.options.get("command", ""),
+            "files": options.get("files") or {},
+            "command": options.get("command", ""),
+            "game": options.get("game"),
         }
-        if "game" in self.options:
-            entries["game"] = self.options["game"]
-        if self.folder is None:
-            return InMemory()
-        manifest = manifest_of("run", self.job, self.rules, entries)
-        return Folder(self.folder, manifest)
+        return manifest_of("run", self.job, self.rules, entries)
+
+    @property
+    def default_folder(self) -> Path:
+        """results/<scenario>-<8 digits of what decides the replications>."""
+        name = self.job.scenario.name
+        return Path("results") / f"{name}-{self.manifest.study_key[:8]}"
+
+    def into(self, folder: Path) -> PreparedRun:
+        """Return the same run with its results in a folder."""
+        return replace(self, options={**self.options, "out": folder})
 
     def simulate(self, *, is_shared: bool = False) -> Result:
         """Simulate what is lacking and return the study.
@@ -167,62 +134,82 @@ class PreparedRun:
         is_shared: another process of ours has a core meanwhile, so that few
         replications are simulated in one block."""
         job, options, runs = self.job, self.options, self.runs
-        workers, precision = options.get("workers", 1), options.get("precision")
-        with self.store() as store:
-            while True:
-                store.want(runs)
-                is_soon = is_shared and runs <= FEW and not self.is_slow
-                size = runs if is_soon else block_runs(job, runs, workers)
-                blocks = missing(store.done().get(0, []), runs, size)
-                tasks = [Task(block) for block in blocks]
-                results = run_tasks(job, tasks, workers, options.get("client"))
-                count = runs - sum(map(len, blocks))
-                keep_results(store, results, (count, runs), options.get("progress"))
-                needed = runs
-                if precision is not None:
-                    tables = store.outcomes(runs)
-                    needed = runs_for(precision, tables, job.scenario, job.arms)
-                if needed <= runs:
-                    break
-                runs = needed
+        workers, out = options.get("workers", 1), options.get("out")
+        code_is_ours = not (job.model or job.draws or job.own or self.rules)
+        is_soon = is_shared and runs <= FEW and code_is_ours
+        size = runs if is_soon else block_runs(job, runs, workers)
+        simulation = job, {0: ()}, runs, size, options
+        if out is None:
+            results = simulate_lacking(None, *simulation)
+            failed = [row for result in results for row in result.failed]
+        else:
+            with Folder(Path(out), self.manifest) as store:
+                store.update(runs=runs)
+                results = simulate_lacking(store, *simulation)
+                failed = store.failed()
+        tables = (result.tables for result in results)
         return Result(
             scenario=job.scenario,
             runs=runs,
             seed=job.seed,
             arms=job.arms,
             version=version(),
-            folder=self.folder,
-            memory=store.tables() if isinstance(store, InMemory) else (),
+            folder=None if out is None else Path(out),
+            memory=tuple(block for block in tables if block is not None),
             draws=job.draws,
             model=job.model,
-            meanings={name: meaning(reference) for name, reference in job.own},
-            failed=tuple(row for row in store.failed() if row["run"] < runs),
+            meanings=meanings(job.own),
+            failed=tuple(row for row in failed if row["run"] < runs),
         )
 
 
-def keep_results(
-    store: InMemory | Folder,
-    results: Generator[TaskResult, None, None],
-    counts: tuple[int, int],
-    progress: Progress | None,
-) -> None:
-    """Keep outcomes as they come, and say how far they are.
+def simulate_lacking(
+    store: Folder | None,
+    job: Job,
+    points: Mapping[int, Values],
+    runs: int,
+    size: int,
+    options: Mapping[str, Any],
+) -> list[TaskResult]:
+    """Simulate the blocks that a study lacks, and keep them as they come.
 
     Parameters
     ----------
-    store : where they are kept
-    results : as `run_tasks` yields them; closed at the end
-    counts : replications that are there already, and those asked for
-    progress : called with replications simulated, asked for, failed
+    store : the folder where they are kept; None: they are returned
+    job : what is simulated
+    points : values of each by number
+    runs : replications of every point
+    size : of a block, at most
+    options : as of `RunOptions`, of which `workers`, `client` and `progress` count
+
+    Raises
+    ------
+    CodeDiffers, StudyError : what `run_tasks` raises
+    CannotWrite : from the folder
     """
-    done, wanted = counts
-    report = progress or (lambda *_: None)
-    report(done, wanted, len(store.failed()))
-    with closing(results):
+    there = {} if store is None else store.done()
+    failed = 0 if store is None else len(store.failed())
+    kept: list[TaskResult] = []
+    keep = kept.append if store is None else store.keep
+    tasks = [
+        Task(block, number, values)
+        for number, values in points.items()
+        for block in missing(there.get(number, []), runs, size)
+    ]
+    wanted = len(points) * runs
+    done = wanted - sum(len(task.block) for task in tasks)
+    report = options.get("progress") or (lambda *_: None)
+    report(done, wanted, failed)
+    workers, client = options.get("workers", 1), options.get("client")
+    with closing(run_tasks(job, tasks, workers, client)) as results:
         for result in results:
-            store.keep(result)
+            keep(result)
             done += len(result.task.block)
-            report(done, wanted, len(store.failed()))
+            failed += len(result.failed)
+            report(done, wanted, failed)
+    if store is not None:
+        store.flush()
+    return sorted(kept, key=lambda result: result.task.block.first)
 
 
 def prepare(
@@ -236,39 +223,54 @@ def prepare(
     """
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
-    precision = options.get("precision")
-    if precision is not None and not 0 < precision < float("inf"):
-        raise WrongRequest(
-            f"precision must be a positive number of agreements, got {precision}"
-        )
+    job, rules = prepared_job(sealed(scenario), seed, options.get("arms"), options)
+    return PreparedRun(job, runs, options, rules)
+
+
+def prepared_job(
+    scenario: Scenario,
+    seed: int,
+    arms: Sequence[str] | None,
+    options: Mapping[str, Any],
+    paths: Sequence[str] | None = None,
+) -> tuple[Job, CodeReferences]:
+    """Return the job of every block, and terms and types of event of one's own; code of
+    one's own was tried once.
+
+    Parameters
+    ----------
+    scenario, seed : of the study
+    arms : names; all if None
+    options : as of `RunOptions`, of which `model`, `outcomes`, `terms`, `run_timeout`,
+        `draw_parameters`, `workers` and `out` count
+    paths : key paths of the factors of a sweep; None of a run
+
+    Raises
+    ------
+    WrongRequest, ScenarioError : what `balance_sim.run` raises
+    """
     check_seed(seed)
-    model = import_model(options.get("model"))
     load(options.get("terms"))
-    draw_parameters = options.get("draw_parameters", False)
-    if draw_parameters and model is not None:
+    model, draws = import_model(options.get("model")), options.get("draw_parameters")
+    if draws and model is not None:
         raise WrongRequest(
             "parameters are not drawn for a model of one's own: leave out one of the "
             "two"
         )
-    scenario, draws = drawing(sealed(scenario), draw_parameters)
-    arms = chosen_arms(scenario, options.get("arms"))
+    scenario, draws = drawing(scenario, draws or False)
+    chosen = chosen_arms(scenario, arms)
     audiences_of(scenario)  # a state in no audience is refused here, not in every run
-    scenario = with_classes(scenario)
-    elsewhere = options.get("workers", 1) > 1 or options.get("out") is not None
-    outcomes = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
-    rules = own_rules(scenario, arms, elsewhere=elsewhere)
-    job = Job(
-        scenario,
-        seed,
-        arms,
-        model,
-        options.get("run_timeout"),
-        wants_extra_arms(scenario),
-        draws,
-        own=outcomes,
-    )
+    scenario = with_classes(scenario)  # one class table for all points
+    elsewhere = paths is not None or options.get("workers", 1) > 1
+    elsewhere = elsewhere or options.get("out") is not None
+    own = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
+    rules = own_rules(scenario, chosen, paths or (), elsewhere=elsewhere)
+    plugins = registry.of_plugins("arms", scenario.plugins)
+    has_extra = paths is None and bool(plugins)
+    timeout = options.get("run_timeout")
+    job = Job(scenario, seed, chosen, model, timeout, has_extra, draws, own=own)
     try_outcomes(job)
-    return PreparedRun(job, runs, options, rules)
+    return job, rules
 
 
 def block_runs(job: Job, runs: int, workers: int) -> int:
@@ -325,38 +327,6 @@ def run_tasks(
         yield from run_at(place, job, tasks)
     step = "It was edited while the study ran: give the command again, in a new folder"
     code.refuse_edited(step, others_read=not is_here)
-
-
-def runs_for(
-    precision: float,
-    tables: Iterator[pa.Table],
-    scenario: Scenario,
-    arms: Sequence[str],
-) -> int:
-    """Return how many runs the headline effect needs for a standard error.
-
-    No more than twice as many again are asked for, in steps of `STEP`; as many as there
-    are where they are enough.
-
-    Parameters
-    ----------
-    precision : the standard error wanted, in agreements
-    tables : of outcomes so far, in the order of runs
-    scenario, arms : of the study
-    """
-    arm = headline_arm(scenario, arms)
-    outcome = headline_outcome(scenario)
-    if arm is None:
-        return 0
-    estimates = estimates_of(tables, (arms[0], arm), (outcome,))
-    if not estimates.names:
-        return 0
-    effect = estimates.effect(arm, outcome)
-    have, error = int(effect["n"]), float(effect["mcse"])
-    if not error > precision:
-        return have
-    need = math.ceil(have * min((error / precision) ** 2, 3.0))
-    return min(-(-need // STEP) * STEP + STEP, MOST_RUNS)
 
 
 # -- code of one's own -----------------------------------------------------------------
@@ -431,9 +401,8 @@ def own_outcomes(
     if given is None:
         return ()
     if isinstance(given, str):
-        own = functions_of(given)
-    else:
-        own = references(given, elsewhere=elsewhere)
+        return functions_of(given)
+    own = references(given, elsewhere=elsewhere)
     for _, reference in own:
         function_named(reference)
     return own

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ def checked_bytes(path: Path, sha256: str, again: str = AGAIN) -> bytes:
 # -- shards ----------------------------------------------------------------------------
 
 
-class FailedRun(Sealed):
+class FailedRun(TypedDict):
     """A replication that did not finish, and why."""
 
     point: int
@@ -132,11 +133,6 @@ class Shard:
         """Return the file of a table."""
         return self.folder / table / f"{self.number:06d}.parquet"
 
-    @property
-    def paths(self) -> list[Path]:
-        """Files of its tables."""
-        return [self.path(table) for table in self.record.files]
-
     def content(self, table: str) -> bytes:
         """Return the bytes of a table's file. Raises StoreDamaged where they are not
         those that were written."""
@@ -151,17 +147,6 @@ class Shard:
             raise StoreDamaged(f"{self.path(name)}: not a table of this type. {AGAIN}")
         return table
 
-    def damage(self) -> dict[str, str]:
-        """Return what is wrong with its files, by table; nothing where all is well.
-        Raises OSError where the system is exhausted."""
-        damage = {}
-        for table in self.record.files:
-            try:
-                self.content(table)
-            except StoreDamaged as error:
-                damage[table] = str(error)
-        return damage
-
     def write(self, contents: dict[str, bytes]) -> None:
         """Write its tables, then the record. Raises CannotWrite."""
         for table, content in contents.items():
@@ -170,7 +155,7 @@ class Shard:
 
     def remove(self) -> None:
         """Take it away, the record first."""
-        for path in (self.record_path, *self.paths):
+        for path in (self.record_path, *map(self.path, self.record.files)):
             path.unlink(missing_ok=True)
 
 
@@ -238,17 +223,11 @@ class Digest:
         for (arm, name), stream in self._streams.items():
             stream.update(row_bytes(of_arms(tables[name], [arm])))
 
-    def hexdigest(self) -> str:
-        """Return one digest of all streams, in the order of arms' names."""
-        return self._combined(["accords", "runs"])
+    def hexdigest(self, tables: Sequence[str] = ("accords", "runs")) -> str:
+        """Return one digest of the streams of some tables, in the order of arms' names.
 
-    def of_agreements(self) -> str:
-        """Return the digest of agreements and their dates alone, which are whole
-        numbers and words: the same on every type of processor."""
-        return self._combined(["accords"])
-
-    def _combined(self, tables: Sequence[str]) -> str:
-        """Return one digest of the streams of some tables."""
+        Agreements and their dates alone are whole numbers and words: the same on every
+        type of processor."""
         digest = hashlib.sha256()
         for (arm, name), stream in self._streams.items():
             if name in tables:

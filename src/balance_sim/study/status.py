@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST = 1_000
 """Characters of a word of a command."""
-HARMLESS = {"--runs", "--precision", "--theory", "--set", "--draws", "--source"}
+HARMLESS = {"--runs", "--theory", "--set", "--draws", "--source"}
 HARMLESS |= {"--workers", "--run-timeout", "--max-bytes", "--seed", "--arms"}
 """Options of a stored command that are said again, with whatever value they have."""
 
@@ -40,9 +40,8 @@ def status_of(folder: Path) -> dict[str, Any]:
     """
     store = Store(folder)
     manifest = store.manifest()
-    running, runs, numbers = store.is_written(), manifest.runs, [0]
-    if manifest.is_sweep:
-        numbers = PointTable.load(store, manifest.points).numbers()
+    running, runs = store.is_written(), manifest.runs
+    numbers = PointTable.load(folder, manifest).numbers()
     lacking = store.lacking(numbers, runs)
     to_do = runs_of(lacking)
     return {
@@ -110,7 +109,7 @@ def command_of(manifest: Manifest, folder: Path) -> str | None:
         ("--outcomes", manifest.own_outcomes),
         ("--terms", manifest.own_rules),
     ):
-        modules = {reference.partition(":")[0] for reference in rules.values()}
+        modules = {reference.partition(":")[0] for _, reference in rules}
         for module in filter(_is_plain, sorted(modules)):
             options += [option, module]
     return shlex.join(["balance-sim", study, file, *options, "--out", str(folder)])

@@ -11,13 +11,15 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from cachetools import LRUCache
+from cachetools import LRUCache, cachedmethod
 from filelock import FileLock, Timeout
 
 from balance_sim.scenario.diagnostics import shown
@@ -35,24 +37,17 @@ from balance_sim.study.atomic_files import (
 )
 from balance_sim.study.blocks import Block
 from balance_sim.study.jobs import TaskResult
-from balance_sim.study.manifest import (
-    Manifest,
-    read_manifest,
-    too_large,
-    write_manifest,
-)
+from balance_sim.study.manifest import Manifest, read_manifest
 from balance_sim.study.shards import (
     KEYS,
     RECORDS,
     TABLES,
-    FailedRun,
     Shard,
     ShardRecord,
     encode,
     read_record,
     sha256_of,
 )
-from balance_sim.study.tables import BlockTables
 
 log = logging.getLogger(__name__)
 LOCK = "lock"
@@ -101,7 +96,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = FileLock(folder / LOCK, thread_local=False)
-        self._cache: LRUCache[tuple[int, str, tuple[str, ...] | None], pa.Table]
+        self._cache: LRUCache[Any, pa.Table]
         self._cache = LRUCache(CACHED_BYTES, getsizeof=lambda table: table.nbytes)
 
     def __enter__(self) -> Store:
@@ -148,10 +143,6 @@ class Store:
         except (OSError, NotImplementedError):  # a folder that may only be read
             return False
 
-    def read_manifest(self) -> Manifest | None:
-        """Return the manifest; None where there is none."""
-        return read_manifest(self.folder)
-
     def manifest(self) -> Manifest:
         """Return the manifest.
 
@@ -160,7 +151,7 @@ class Store:
         WrongRequest : where there are no results
         StoreDamaged : where the manifest alone is missing, or cannot be read
         """
-        manifest = self.read_manifest()
+        manifest = read_manifest(self.folder)
         if manifest is None and self.record_paths():
             raise StoreDamaged(
                 f"{self.folder} holds results without a manifest: restore manifest.json"
@@ -169,10 +160,6 @@ class Store:
         if manifest is None:
             raise no_results(self.folder)
         return manifest
-
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Put the manifest in its place, with its own sha256."""
-        write_manifest(self.folder, manifest.plain())
 
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
@@ -219,9 +206,14 @@ class Store:
             except StoreDamaged as error:
                 yield Damage(f"{RECORDS}/{path.name}", str(error))
                 continue
-            damage = shard.damage()
-            for table, why in damage.items():
-                yield Damage(f"{table}/{shard.path(table).name}", why, shard)
+            damage = []
+            for table in shard.record.files:
+                try:
+                    shard.content(table)
+                except StoreDamaged as error:
+                    file = f"{table}/{shard.path(table).name}"
+                    damage.append(Damage(file, str(error), shard))
+            yield from damage
             sound += [] if damage else [shard]
         for shard in held_twice(sound):
             why = TWICE.format(shard.record_path)
@@ -237,27 +229,24 @@ class Store:
             else:
                 damage.shard.remove()
 
-    def blocks_done(self) -> list[StoredBlock]:
-        """Return every block that a record holds, by point and run."""
-        blocks = [
-            StoredBlock(point, Block(first, stop), shard)
-            for shard in self.shards()
-            for point, first, stop in shard.record.blocks
-        ]
-        return sorted(blocks, key=lambda stored: (stored.point, stored.block.first))
-
+    @cached_property
     def by_point(self) -> dict[int, list[StoredBlock]]:
-        """Return the same by point."""
-        blocks: dict[int, list[StoredBlock]] = {}
-        for stored in self.blocks_done():
-            blocks.setdefault(stored.point, []).append(stored)
-        return blocks
+        """Every block that a record holds, by point, in the order of runs; as they
+        stood when they were first asked for, or last written."""
+        points: dict[int, list[StoredBlock]] = {}
+        for shard in self.shards():
+            for point, first, stop in shard.record.blocks:
+                stored = StoredBlock(point, Block(first, stop), shard)
+                points.setdefault(point, []).append(stored)
+        for blocks in points.values():
+            blocks.sort(key=lambda stored: stored.block.first)
+        return dict(sorted(points.items()))
 
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
         return {
             point: [done.block for done in stored]
-            for point, stored in self.by_point().items()
+            for point, stored in self.by_point.items()
         }
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
@@ -272,17 +261,13 @@ class Store:
     def failed(self) -> list[dict[str, Any]]:
         """Return the runs that failed, by point and run: point, run, seed,
         traceback."""
-        records = [shard.record for shard in self.shards()]
-        rows = [row.model_dump() for record in records for row in record.failed]
+        rows = [dict(row) for shard in self.shards() for row in shard.record.failed]
         return sorted(rows, key=lambda row: (row["point"], row["run"]))
 
     # -- reading -----------------------------------------------------------------------
 
     def blocks(
-        self,
-        point: int = 0,
-        runs: int | None = None,
-        stored: Iterable[StoredBlock] | None = None,
+        self, point: int = 0, runs: int | None = None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield the tables of one point in the order of runs.
 
@@ -290,7 +275,6 @@ class Store:
         ----------
         point : its number
         runs : of the first so many; all if None
-        stored : the blocks, where they are known
 
         Yields
         ------
@@ -300,7 +284,7 @@ class Store:
         ------
         StoreDamaged : where a file is gone or damaged
         """
-        for block in self._of_point(point, runs, stored):
+        for block in self._of_point(point, runs):
             outcomes = self._rows(block, "runs", runs)
             if len(outcomes):
                 yield outcomes, self._rows(block, "accords", runs)
@@ -341,28 +325,20 @@ class Store:
                 if count:
                     yield self._rows(block, "dyads", None), count
 
-    def tables(self, stored: StoredBlock) -> BlockTables:
-        """Return all tables of a block. Raises StoreDamaged."""
-        names = ("runs", "accords", "dyads")
-        runs, agreements, dyads = [self._rows(stored, name, None) for name in names]
-        return BlockTables(runs, agreements, dyads)
-
-    def _of_point(
-        self, point: int, runs: int | None, stored: Iterable[StoredBlock] | None = None
-    ) -> Iterator[StoredBlock]:
+    def _of_point(self, point: int, runs: int | None) -> Iterator[StoredBlock]:
         """Yield the blocks of a point in which a replication finished, of the first
         `runs`."""
-        for block in self.blocks_done() if stored is None else stored:
-            is_within = runs is None or block.block.first < runs
-            if block.point == point and is_within and block.shard.record.files:
-                yield block
+        for stored in self.by_point.get(point, []):
+            is_within = runs is None or stored.block.first < runs
+            if is_within and stored.shard.record.files:
+                yield stored
 
     def _rows(
         self,
         stored: StoredBlock,
         name: str,
         runs: int | None,
-        columns: Sequence[str] | None = None,
+        columns: tuple[str, ...] | None = None,
     ) -> pa.Table:
         """Return a block's rows of a table, of the first `runs` replications."""
         table = self._shard_table(stored.shard, name, columns)
@@ -377,19 +353,14 @@ class Store:
             return table.slice(rows[0], len(rows))
         return table.take(rows)
 
+    @cachedmethod(
+        attrgetter("_cache"), key=lambda _, shard, *names: (shard.number, *names)
+    )
     def _shard_table(
-        self, shard: Shard, name: str, columns: Sequence[str] | None
+        self, shard: Shard, name: str, columns: tuple[str, ...] | None
     ) -> pa.Table:
-        """Return a table of a shard, held for the next block where it has several."""
-        if len(shard.record.blocks) == 1:
-            return shard.table(name, columns)
-        key = shard.number, name, None if columns is None else tuple(columns)
-        table = self._cache.get(key)
-        if table is None:
-            table = shard.table(name, columns)
-            if table.nbytes < CACHED_BYTES:
-                self._cache[key] = table
-        return table
+        """Return a table of a shard, held for the next block."""
+        return shard.table(name, columns)
 
     # -- writing -----------------------------------------------------------------------
 
@@ -410,18 +381,22 @@ class Store:
         contents: dict[str, bytes] = {}
         if any(result.tables is not None for result in results):
             contents = {name: encode(_stacked(results, name)) for name in TABLES}
-        spans = [
-            (result.task.point, result.task.block.first, result.task.block.stop)
-            for result in results
-        ]
-        failed = [row for result in results for row in result.failed]
-        record = ShardRecord(
-            study=study_key,
-            blocks=tuple(spans),
-            failed=tuple(FailedRun.model_validate(row) for row in failed),
-            files={name: sha256_of(content) for name, content in contents.items()},
-        )
-        Shard(self.folder, number, record).write(contents)
+        tasks = [result.task for result in results]
+        record = {
+            "study": study_key,
+            "blocks": [
+                (task.point, task.block.first, task.block.stop) for task in tasks
+            ],
+            "failed": [row for result in results for row in result.failed],
+            "files": {name: sha256_of(content) for name, content in contents.items()},
+        }
+        shard = Shard(self.folder, number, ShardRecord.model_validate(record))
+        shard.write(contents)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Look at the records anew when they are next asked for."""
+        self.__dict__.pop("by_point", None)
 
     def forget_failed(self) -> None:
         """Take shards with failed replications away, so that they are simulated
@@ -429,6 +404,7 @@ class Store:
         for shard in self.shards():
             if shard.record.failed:
                 shard.remove()
+        self._forget()
 
 
 def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
@@ -516,26 +492,11 @@ def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
         log.warning("%s holds %s replications asked for: %s", name, count, why)
 
 
-def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -> bool:
-    """Return whether a summary, if there is one, is that of a study of so many runs a
-    point and so many points."""
-    counts = summary and (summary.get("runs"), summary.get("points", 1))
-    return counts == (runs, points)
-
-
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """Return the folder's summary.json; None where none can be read.
-
-    Raises
-    ------
-    StoreDamaged : for one that is too large
-    """
-    path = folder / "summary.json"
+    """Return the folder's summary.json; None where none can be read."""
     try:
-        summary = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
-    except FileTooLarge as error:
-        hint = "remove it, and give the command again that wrote the folder"
-        raise too_large(path, error, hint) from None
-    except (ValueError, RecursionError):
+        content = bytes_if_any(folder / "summary.json", LARGEST_SUMMARY)
+        summary = json.loads(content or b"")
+    except (FileTooLarge, ValueError, RecursionError):
         return None
     return summary if isinstance(summary, dict) else None

@@ -6,23 +6,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Unpack
 
-from balance_sim.model.baseline import with_classes
 from balance_sim.model.own.modules import load
 from balance_sim.scenario.design import Experiment, Overrides
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.jobs import Job, Progress, Task, try_outcomes, unknown_outcomes
-from balance_sim.study.own_outcomes import CodeReferences
+from balance_sim.study.jobs import unknown_outcomes
 from balance_sim.study.plan import (
     MOST_BYTES,
     SweepPlan,
@@ -32,52 +28,12 @@ from balance_sim.study.plan import (
 )
 from balance_sim.study.points import (
     PointTable,
-    SweepPoint,
     design_points,
     drop_old_tables,
 )
-from balance_sim.study.run import (
-    check_seed,
-    import_model,
-    keep_results,
-    own_outcomes,
-    own_rules,
-    run_tasks,
-)
-from balance_sim.study.store import Store, missing
+from balance_sim.study.run import StudyOptions, prepared_job, simulate_lacking
+from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
-
-if TYPE_CHECKING:
-    from distributed import Client
-
-    from balance_sim.study.own_outcomes import ArmHistory
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where the blocks of a sweep run, and with what code.
-
-    Attributes
-    ----------
-    workers : processes
-    client : a Dask cluster, instead of local processes
-    model : `module:Class` of a StateAgent subclass that decides, as for `run`
-    run_timeout : seconds after which a replication counts as failed
-    outcomes, terms : of one's own, as for `run`
-
-    Examples
-    --------
-    >>> import balance_sim as bs
-    >>> bs.Where(workers=4, run_timeout=60.0).client is None
-    True
-    """
-
-    workers: int = 1
-    client: Client | None = None
-    model: str | None = None
-    run_timeout: float | None = None
-    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None = None
-    terms: str | None = None
 
 
 def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
@@ -95,16 +51,11 @@ def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path
 def sweep(
     experiment: Experiment | Path | str,
     *,
-    out: Path | str | None = None,
-    workers: int = 1,
-    where: Where | None = None,
     max_bytes: int = MOST_BYTES,
     dry_run: bool = False,
     retry_failed: bool = False,
-    command: str = "",
-    files: dict[str, str] | None = None,
     told: Callable[[SweepPlan], None] | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[StudyOptions],
 ) -> SweepResult | None:
     """Simulate every point of the experiment and return what came of it; with dry_run
     the plan alone, and None.
@@ -115,17 +66,15 @@ def sweep(
     Parameters
     ----------
     experiment : the file, or what `load_experiment` read of it
-    out : results folder; `default_folder` if not given
-    workers : processes
-    where : in the place of `workers`: workers or cluster, a model, outcomes or terms of
-        one's own, time limit
     max_bytes : the most that the plan may take on disk
     dry_run : tell the plan and run nothing
     retry_failed : run blocks with failed runs again, also with code of your own that
         was repaired
-    command, files : kept in the folder's manifest
     told : called with the plan before anything is run
-    progress : called with replications simulated, asked for, failed
+    out : results folder; `default_folder` if not given
+    workers, client : processes, or a Dask cluster instead of them
+    model, outcomes, terms, run_timeout, command, files, progress : as of
+        `balance_sim.run`
 
     Raises
     ------
@@ -141,16 +90,26 @@ def sweep(
     ...     len(swept.points), swept.reference
     (6, 'no_summit')
     """
-    where = where or Where(workers)
-    load(where.terms)
+    load(options.get("terms"))
     if isinstance(experiment, Path | str):
         experiment = load_experiment(experiment)
-    job, rules = _job_of(experiment, where)
-    design = list(design_points(experiment))
-    runs = experiment.head.runs
+    head, paths = experiment.head, experiment.paths
+    job, rules = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)
+    design, runs = list(design_points(experiment)), head.runs
 
     def plan_for(done: Sequence[Sequence[Block]]) -> SweepPlan:
-        plan = _plan(experiment, job, design, where, done)
+        """Plan what the design lacks beside blocks of each point that are done."""
+        measured = probe(job, design[0].values, runs)
+        names = () if measured is None else measured.outcomes
+        problems = unknown_outcomes(experiment, names) if names else []
+        if problems:
+            raise ScenarioError(problems)
+        threads, client = options.get("workers", 1), options.get("client")
+        if client is not None:
+            from balance_sim.study.cluster import threads_of
+
+            threads = max(threads_of(client), 1)
+        plan = plan_of(job, runs, done, threads, measured)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
@@ -160,85 +119,33 @@ def sweep(
         plan_for([[]] * len(design))
         return None
     entries = {
-        "files": files or {},
-        "command": command,
+        "files": options.get("files") or {},
+        "command": options.get("command", ""),
         "experiment": experiment.name,
-        "design": _design_entry(experiment),
+        "design": experiment.design.model_dump()
+        | {
+            "paths": list(paths),
+            "outcomes": list(head.outcomes),
+            "title": head.title,
+            "question": head.question,
+        },
     }
     manifest = manifest_of("sweep", job, rules, entries)
-    folder = Path(out) if out is not None else default_folder(experiment)
-    with Folder(folder, manifest, is_mended=retry_failed) as results:
+    folder = Path(options.get("out") or default_folder(experiment))
+    with Folder(folder, manifest, is_mended=retry_failed) as store:
         if retry_failed:
-            results.forget_failed()
-        store = results.store
-        table = PointTable.load(store, results.manifest.points).with_design(design)
-        points = table.save(store)
-        results.update(points=points, runs=runs, design=manifest.design)
-        drop_old_tables(store, points)
-        done, numbers = results.done(), table.numbers()
-        blocks = {number: done.get(number, []) for number in numbers}
-        plan = plan_for(list(blocks.values()))
-        tasks = [
-            Task(block, number, table.points[number].values)
-            for number in numbers
-            for block in missing(blocks[number], runs, plan.block)
-        ]
-        outcomes = run_tasks(job, tasks, where.workers, where.client)
-        total = plan.points * runs
-        keep_results(results, outcomes, (total - plan.todo_runs, total), progress)
-        results.flush()
+            store.forget_failed()
+        table = PointTable.load(folder, store.study).with_design(design)
+        name = table.save(folder)
+        store.update(points=name, runs=runs, design=manifest.design)
+        drop_old_tables(folder, name)
+        done, numbers = store.done(), table.numbers()
+        plan = plan_for([done.get(number, []) for number in numbers])
+        points = {number: table.points[number].values for number in numbers}
+        simulate_lacking(store, job, points, runs, plan.block, options)
         result = open_sweep(folder)
         _write_numbers(store, result)
     return result
-
-
-def _job_of(experiment: Experiment, where: Where) -> tuple[Job, CodeReferences]:
-    """Return the job of every block, with code of one's own tried once; and terms and
-    types of event of one's own."""
-    head = experiment.head
-    check_seed(head.seed)
-    model = import_model(where.model)
-    arms = chosen_arms(experiment.scenario, head.arms)
-    scenario = with_classes(experiment.scenario)  # one class table for all points
-    outcomes = own_outcomes(where.outcomes, elsewhere=True)
-    rules = own_rules(scenario, arms, experiment.paths, elsewhere=True)
-    job = Job(scenario, head.seed, arms, model, where.run_timeout, own=outcomes)
-    try_outcomes(job)
-    return job, rules
-
-
-def _plan(
-    experiment: Experiment,
-    job: Job,
-    design: Sequence[SweepPoint],
-    where: Where,
-    done: Sequence[Sequence[Block]],
-) -> SweepPlan:
-    """Return what the sweep takes, measured on its first point. done: blocks of each
-    point of the design. Raises ScenarioError for an outcome that there is not."""
-    runs, workers = experiment.head.runs, where.workers
-    measured = probe(job, design[0].values, runs)
-    problems = (
-        [] if measured is None else unknown_outcomes(experiment, measured.outcomes)
-    )
-    if problems:
-        raise ScenarioError(problems)
-    if where.client is not None:
-        from balance_sim.study.cluster import threads_of
-
-        workers = max(threads_of(where.client), 1)
-    return plan_of(job, runs, done, workers, measured)
-
-
-def _design_entry(experiment: Experiment) -> dict[str, Any]:
-    """Return what the manifest says of the design."""
-    head = experiment.head
-    return experiment.design.model_dump() | {
-        "paths": list(experiment.paths),
-        "outcomes": list(head.outcomes),
-        "title": head.title,
-        "question": head.question,
-    }
 
 
 def _write_numbers(store: Store, result: SweepResult) -> None:

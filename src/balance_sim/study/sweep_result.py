@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,10 +22,10 @@ from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import Outcome
-from balance_sim.study.points import PointTable, plain_value
+from balance_sim.study.points import PointTable, json_value
 from balance_sim.study.result import Result, StudyResult
 from balance_sim.study.shards import Digest, digest_of, sha256_of
-from balance_sim.study.store import Store, StoredBlock, runs_of, warn_lacking
+from balance_sim.study.store import Store, runs_of, warn_lacking
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,28 +99,20 @@ class SweepResult(StudyResult):
     def _store(self) -> Store:
         return Store(self.folder)
 
-    @cached_property
-    def _stored(self) -> dict[int, list[StoredBlock]]:
-        """Blocks that are done, by point."""
-        return self._store.by_point()
-
     @property
     def numbers_done(self) -> list[int]:
         """Numbers of the design's points of which a block is done, in its order."""
-        return [number for number in self.table.numbers() if number in self._stored]
+        done = self._store.by_point
+        return [number for number in self.table.numbers() if number in done]
 
     def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield (runs, agreements) tables of the point of that number, in the order of
         runs."""
-        stored = self._stored.get(number, [])
-        return self._store.blocks(number, self.runs, stored)
+        return self._store.blocks(number, self.runs)
 
-    def point(self, number: int) -> Result:
-        """Return one point as the study of a single scenario."""
-        return self.point_as(Result, number)
-
-    def point_as[Kind: Result](self, kind: type[Kind], number: int) -> Kind:
-        """Return the same, as a type of result of its own."""
+    def point(self, number: int, kind: type[Result] = Result) -> Result:
+        """Return one point as the study of a single scenario. kind: the type of
+        result."""
         scenario = with_values(self.scenario, dict(self.table.points[number].values))
         return kind(
             scenario=scenario,
@@ -139,10 +132,12 @@ class SweepResult(StudyResult):
     @cached_property
     def _numbers(self) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         """Levels, effects and the digest, in one pass over the shards."""
-        levels: list[pd.DataFrame] = []
-        effects: list[pd.DataFrame] = []
-        lines = []
-        outcomes, nothing = self.manifest.design.outcomes, digest_of([], self.arms)
+        tables: tuple[list[Any], list[Any]] = [], []
+        outcomes, nothing, lines = (
+            self.manifest.design.outcomes,
+            digest_of([], self.arms),
+            [],
+        )
         done = {*self.numbers_done}
         for number in self.table.numbers():
             point, digest = self.table.points[number], nothing
@@ -150,17 +145,10 @@ class SweepResult(StudyResult):
                 blocks = self.blocks(number)
                 *frames, digest = numbers_of(blocks, self.arms, outcomes, self.steps)
                 front = {"point": number, **dict(point.values)}
-                for frame, table in zip(frames, (levels, effects), strict=True):
-                    columns = {key: [front[key]] * len(frame) for key in front}
-                    head = pd.DataFrame(columns, index=frame.index)
-                    if len(frame):
-                        table.append(pd.concat([head, frame], axis=1))
+                for frame, rows in zip(frames, tables, strict=True):
+                    rows += [front | row for row in frame.to_dict("records")]
             lines.append((point.key, digest))
-        stacked = [
-            pd.concat(table, ignore_index=True) if table else pd.DataFrame()
-            for table in (levels, effects)
-        ]
-        return stacked[0], stacked[1], combined(lines)
+        return pd.DataFrame(tables[0]), pd.DataFrame(tables[1]), combined(lines)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -235,14 +223,11 @@ def numbers_of(
     outcomes : those wanted; none: all
     steps : as in `least_jump`
     """
-    digest = Digest(arms)
-
-    def digested() -> Iterator[pa.Table]:
-        for runs, agreements in blocks:
-            digest.add(runs, agreements)
-            yield runs
-
-    estimates = estimates_of(digested(), arms, outcomes, steps)
+    digest, tables = Digest(arms), []
+    for runs, agreements in blocks:
+        digest.add(runs, agreements)
+        tables.append(runs)
+    estimates = estimates_of(tables, arms, outcomes, steps)
     levels, effects = estimates.levels_frame(), estimates.effects_frame()
     return levels, effects, digest.hexdigest()
 
@@ -257,8 +242,10 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
 def effect_record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """Return one effect for JSON: the point's number and values, then the numbers, NaN
     as null."""
-    values = {path: plain_value(row.get(path)) for path in paths}
-    return {"point": int(row["point"]), "values": values} | as_json(row, *EFFECTS)
+    text = json.dumps({path: row.get(path) for path in paths}, default=json_value)
+    return {"point": int(row["point"]), "values": json.loads(text)} | as_json(
+        row, *EFFECTS
+    )
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
@@ -288,7 +275,7 @@ def open_sweep(folder: Path | str) -> SweepResult:
             f"{folder} holds no sweep: give a folder of `balance-sim sweep`"
         )
     scenario, runs = scenario_of(manifest), manifest.runs
-    table = PointTable.load(store, manifest.points)
+    table = PointTable.load(store.folder, manifest)
     warn_lacking(store, table.numbers(), runs)
     inside = {*table.numbers()}
     failed = [row for row in store.failed() if row["run"] < runs]

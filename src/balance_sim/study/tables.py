@@ -24,7 +24,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
 from balance_sim.stats.intervals import t_quantile
-from balance_sim.study.outcomes import FILTERED, is_new, outcome_named
+from balance_sim.study.outcomes import FILTERED, is_new, known_outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,8 @@ def runs_table(
         "arm": words(np.zeros(len(runs), int), (arm,)),
     }
     for name, values in outcomes.items():
-        outcome_named(name)  # whoever makes an outcome declares what it is
+        if known_outcome(name) is None:
+            raise LookupError(f"`{name}` is not declared in study/outcomes.py")
         columns[name] = numbers(values)
     for name, values in filtered.items():
         columns[FILTERED + name] = numbers(np.round(values, DECIMALS))

@@ -63,7 +63,6 @@ METHOD = (
     "Shapley values of the direct effect; a group is out where its terms are the "
     "control arm's"
 )
-MEMORY_HINT = "Fewer --runs, or --workers 1, need less memory."
 
 
 GROUPS: Groups = {
@@ -334,7 +333,7 @@ def attribute(
     question = partial(_worths, worlds, (arm, groups, outcome), study)
     batches = _batches(numbers, batch_runs(worlds.reference.n), workers)
     batches_done: list[Floats] = []
-    for rows in map_in_order(question, batches, workers, _batch_name, MEMORY_HINT):
+    for rows in map_in_order(question, batches, workers):
         batches_done.append(rows)
         if progress:
             progress(sum(map(len, batches_done)), len(numbers), 0)
@@ -357,10 +356,6 @@ def _batches(numbers: Keys, most: int, workers: int) -> list[Keys]:
     each worker."""
     count = -(-len(numbers) // most)
     return np.array_split(numbers, min(-(-count // workers) * workers, len(numbers)))
-
-
-def _batch_name(runs: Keys) -> str:
-    return f"explaining runs {runs[0]} to {runs[-1]}"
 
 
 def _refuse_other_numbers(

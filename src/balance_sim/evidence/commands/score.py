@@ -73,12 +73,12 @@ def score(
     from balance_sim.evidence.forecast import forecast as dyads
     from balance_sim.scenario.errors import plain_data
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.study.result import open_result
+    from balance_sim.study.result import Result
 
     if outcomes is None and freeze is None:
         hint = "--freeze FILE to keep it until they come"
         raise click.UsageError(f"give OUTCOMES to score the forecast, or {hint}")
-    result = open_result(forecast) if forecast.is_dir() else None
+    result = Result.open(forecast) if forecast.is_dir() else None
     roster = load_scenario(scenario) if scenario else None
     if roster is None and result is not None:
         roster = result.scenario

@@ -74,7 +74,7 @@ def over_draws[R](
     chunks = [range(first, min(first + chunk, len(draws))) for first in firsts]
     task = partial(_of_chunk, function, scenario, draws)
     results: list[R] = []
-    for of_chunk in map_in_order(task, chunks, workers, _chunk_name):
+    for of_chunk in map_in_order(task, chunks, workers):
         results += of_chunk
         if progress:
             progress(len(results), len(draws))
@@ -85,10 +85,6 @@ def _of_chunk[R](
     function: Callable[[Scenario], R], scenario: Scenario, draws: Draws, chunk: range
 ) -> list[R]:
     return [function(at(scenario, draws, k)) for k in chunk]
-
-
-def _chunk_name(chunk: range) -> str:
-    return f"draws {chunk.start + 1} to {chunk.stop}"
 
 
 def effects_over(

@@ -16,7 +16,7 @@ from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.setter import value_at
 from balance_sim.show import wording as say
 from balance_sim.study.export import harmless_frame
-from balance_sim.study.store import Store
+from balance_sim.study.manifest import read_manifest
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def made_rows(study: Result | SweepResult) -> Rows:
     of the program.
     """
     scenario = study.scenario
-    manifest = None if study.folder is None else Store(study.folder).read_manifest()
+    manifest = None if study.folder is None else read_manifest(study.folder)
     rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
     if isinstance(study, SweepResult):
         rows.append(["experiment", study.name])
