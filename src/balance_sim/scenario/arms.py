@@ -77,17 +77,18 @@ def check_arms(
         What is wrong with the scenario itself.
     changed : frozenset of str, optional
         Parts of the scenario that were changed since the other arms were right: they
-        are checked where that bears on them.
+        are checked where that bears on them. An event that was changed bears on no
+        other: its own row is read again where an arm sets a value in one.
     """
     arms, problems = dict(scenario.arms), Diagnostics()
     for name, arm in scenario.arms.items():
-        moved = {path.partition(".")[0] for path in arm.set}
-        moved |= {"events"} if arm.drop or arm.add else set()
+        parts_set = {path.partition(".")[0] for path in arm.set}
+        moved = parts_set | ({"events"} if arm.drop or arm.add else set())
         moved |= {"changes"} if arm.changes else set()
         due = [rule for rule in RULES if rule.of_arms and rule.reads & moved]
         if changed is not None and name not in nodes:
-            due = [rule for rule in due if rule.reads & changed]
-            if not (due or moved & changed):
+            due = [rule for rule in due if rule.reads & (changed - {"events"})]
+            if not due and parts_set.isdisjoint(changed):
                 continue
         node = nodes.get(name) or from_plain(arm, places.tree.mark)
         of_arm = Diagnostics()

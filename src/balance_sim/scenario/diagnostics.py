@@ -112,6 +112,16 @@ def errors_in(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [problem for problem in problems if not problem.is_warning]
 
 
+def check_printable(text: str, file: str, path: str = "") -> None:
+    """Raise ScenarioError for the first control character in the text of a file."""
+    match = CONTROL.search(text)
+    if match is not None:
+        lines = re.split("\r\n|\r|\n", text[: match.start()])
+        mark = Mark(file, len(lines), len(lines[-1]) + 1)
+        why = f"control character U+{ord(match.group()):04X}"
+        raise refused(mark, path, "E007", why, "remove it")
+
+
 class BalanceSimError(Exception):
     """What ends a command: the text says what is wrong and what to do next; `exit_code`
     is the command's."""

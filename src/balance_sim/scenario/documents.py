@@ -18,6 +18,7 @@ from balance_sim.scenario.diagnostics import (
     Diagnostics,
     Mark,
     ScenarioError,
+    check_printable,
     problem,
     refused,
     shown,
@@ -57,12 +58,8 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
     ScenarioError
         Where nothing more can be read.
     """
-    match, start = CONTROL.search(text), Mark(file, 1, 1)
-    if match:
-        lines = re.split("\r\n|\r|\n", text[: match.start()])
-        mark = Mark(file, len(lines), len(lines[-1]) + 1)
-        why = f"control character U+{ord(match.group()):04X}"
-        raise refused(mark, "", "E007", why, "remove it")
+    check_printable(text, file)
+    start = Mark(file, 1, 1)
     if text.count(",") + text.count("\n") > MOST_VALUES:
         why = f"more than {MOST_VALUES:,} values"
         raise refused(start, "", "E022", why, "move long lists to tables")

@@ -30,26 +30,13 @@ MOST_ROWS = 80_000
 LIMITS = {"states": 400, "events": 5_000, "targets_alternatives": 20}
 LIMITS |= dict.fromkeys(("kinds", "event_kinds", "audiences", "arms"), 300)
 """How many rows or names a part may have, if fewer than MOST_ROWS."""
-TABLES_OF: dict[str, type[Strict]] = {
-    "kinds": schema.AgreementKind,
-    "event_kinds": schema.EventKind,
-    "audiences": schema.Audience,
-    "arms": schema.Arm,
-}
-SINGLES: dict[str, type[Strict]] = {
-    "capability": schema.CapabilityWeights,
-    "parameters": schema.Parameters,
-    "theory": schema.Theory,
-    "report": schema.Report,
-    "calibration": schema.Calibration,
-    "posterior": schema.Posterior,
-}
 FROM_FILES = ("calibration", "posterior")
 PLAIN = tuple(schema.ScenarioHead.model_fields)
 NAMES = ("outside", "groups")
-LISTS = ("changes",)
-"""Lists whose rows have no names."""
-PARTS = (*PLAIN, *SECTIONS, *LISTS, *TABLES_OF, *SINGLES)
+_INTERNAL = ("schema_version", "name", "sha256", "origin", "folder")
+PARTS = tuple(
+    name for name in schema.Scenario.model_fields if name not in (*NAMES, *_INTERNAL)
+)
 """Keys of the top level that are fields of a scenario, but for names."""
 TOP = ("schema", "extends", *NAMES, *PARTS)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
@@ -59,7 +46,7 @@ FIXED_IN_ARMS = (
     *PLAIN,
     *FROM_FILES,
     *NAMES,
-    *LISTS,
+    "changes",
     "arms",
     "report",
     "frailties",

@@ -205,10 +205,11 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
     >>> with_values(scenario, {"parameters.beta": 0.5}).parameters.beta
     0.5
     """
-    changes = []
-    for number, (path, value) in enumerate(values.items(), 1):
-        mark = Mark("values", number, 1)
-        changes.append(ValueChange(path, from_plain(value, mark), mark))
+    marks = [Mark("values", number, 1) for number in range(1, len(values) + 1)]
+    changes = [
+        ValueChange(path, from_plain(value, mark), mark)
+        for mark, (path, value) in zip(marks, values.items(), strict=True)
+    ]
     changed, problems = with_changes(scenario, changes)
     if changed is None:
         raise ScenarioError(in_order(errors_in(problems), scenario.name))

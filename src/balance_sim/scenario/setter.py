@@ -99,6 +99,15 @@ class Editor:
         label = change.label or change.path
         self.problems.add(change.key, label, "E101", shown(why, 120), hint)
 
+    def put(self, node: Node, steps: Sequence[str], change: ValueChange) -> Node | None:
+        """The node with a value changed below it; None where the steps lead nowhere,
+        which is reported."""
+        try:
+            return _put(node, steps, change.node)
+        except NoSuchPath as error:
+            self.refuse(change, error)
+        return None
+
     def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
         """Values at the top, in a section, or in another part; another theory at
         first."""
@@ -119,10 +128,7 @@ class Editor:
             steps = change.path.split(".")
             if head == "arms" and steps[3:]:  # a key path in its `set`
                 steps[3:] = [".".join(steps[3:])]
-            try:
-                tree = _put(tree, steps, change.node)
-            except NoSuchPath as error:
-                self.refuse(change, error)
+            tree = self.put(tree, steps, change) or tree
         if changes:
             self._read(head, tree)
         if head == "arms":
@@ -144,13 +150,10 @@ class Editor:
                 self.refuse(change, f"`{section}` has no value at `{key}.{name}`")
                 continue
             row = rows[places[key]]
-            try:
-                node = _put(from_plain(row, change.key), [name], change.node)
-            except NoSuchPath as error:
-                self.refuse(change, error)
-                continue
-            read = read_piece(model, node, row.path, self.problems, names=names)
-            rows[places[key]] = read or row
+            node = self.put(from_plain(row, change.key), [name], change)
+            if node is not None:
+                read = read_piece(model, node, row.path, self.problems, names=names)
+                rows[places[key]] = read or row
         return sorted_rows(tuple(rows))
 
     def _read(self, head: str, tree: Node) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 
 from balance_sim.scenario.actors import of_cow_number
 from balance_sim.scenario.diagnostics import (
-    CONTROL,
     Diagnostics,
     Mark,
     ScenarioError,
+    check_printable,
     did_you_mean,
     listed,
     refused,
@@ -147,11 +147,7 @@ def _rows(
 ) -> list[Node]:
     """All rows of a table. Raises ScenarioError where text or header are refused."""
     text, start = file.text, Mark(file.shown, 1, 1)
-    control = CONTROL.search(text)
-    if control is not None:
-        mark = start._replace(line=text.count("\n", 0, control.start()) + 1)
-        why = f"control character U+{ord(control.group()):04X}"
-        raise refused(mark, section, "E007", why, "remove it")
+    check_printable(text, file.shown, section)
     records = csv_rows(text, file.shown, section)
     mark, header = next(records, (start, []))
     if not header:

@@ -27,10 +27,9 @@ from balance_sim.scenario.layout import (
     FROM_FILES,
     REQUIRED,
     SECTIONS,
-    SINGLES,
-    TABLES_OF,
+    TOP,
 )
-from balance_sim.scenario.schema import Strict
+from balance_sim.scenario.schema import CapabilityWeights, Parameters, Strict
 from balance_sim.scenario.validation import LAID_OVER
 from balance_sim.scenario.vocabulary import (
     AGREEMENT_KINDS,
@@ -76,16 +75,12 @@ def json_schema() -> Plain:
     >>> json_schema()["$defs"]["State"]["properties"]["gdp_bn"]["examples"]
     [4200]
     """
-    models: list[type[Strict]] = [*SECTIONS.values()]
-    models += [*TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead, Table]
-    defs = definitions(models)
-    head = defs.pop("ScenarioHead")["properties"]
+    defs = definitions([schema.Scenario, Table])
+    parts = defs.pop("Scenario")["properties"]
     _complete(defs)
-    texts: Plain = {"type": "array", "items": TEXT, "default": []}
     properties: Plain = {"schema": {"const": schema.SCHEMA_VERSION}, "extends": TEXT}
-    properties |= head | {"outside": texts}
+    properties |= {name: parts[name] for name in TOP if name in parts}
     properties["step_days"]["default"] = default_tree().value_of("step_days")
-    properties["groups"] = _mapping_of(texts) | {"default": {}}
     alone: Plain = {}
     for name, model in SECTIONS.items():
         definition = defs[model.__name__]
@@ -94,14 +89,9 @@ def json_schema() -> Plain:
         items = {"anyOf": [ref(model), ref(Table)]}
         properties[name] = {"type": "array", "items": items, "default": []}
         alone[name] = {"items": row}
-    changes = {"type": "array", "items": ref(schema.Change), "default": []}
-    properties["changes"] = changes
-    defs["Arm"]["properties"]["changes"] = dict(changes)
-    properties |= {name: _mapping_of(ref(row)) for name, row in TABLES_OF.items()}
-    properties |= {name: ref(model) for name, model in SINGLES.items()}
     for name in FROM_FILES:
         file = {"type": ["string", "null"]}
-        properties[name] = {"anyOf": [file, ref(SINGLES[name])]}
+        properties[name] = {"anyOf": [file, {"$ref": properties[name]["$ref"]}]}
     events = {"allOf": [properties["events"]["items"], alone["events"]["items"]]}
     defs["Arm"]["properties"]["add"] = properties["events"] | {"items": events}
     file = file_schema("Scenario", properties, ["schema"], defs)
@@ -112,11 +102,11 @@ def json_schema() -> Plain:
 def _complete(defs: Plain) -> None:
     """What the defaults complete need not be written, and names come from lists where
     the lists are known: kinds, statuses, terms, theories. A kind may be another too."""
-    for name in ("parameters", "capability"):
-        for key, field in defs[SINGLES[name].__name__]["properties"].items():
+    for name, model in (("parameters", Parameters), ("capability", CapabilityWeights)):
+        for key, field in defs[model.__name__]["properties"].items():
             field["default"] = default_tree().below(name).value_of(key)
-    for model in (*LAID_OVER, schema.Theory):
-        defs[model.__name__].pop("required", None)
+    for row in (*LAID_OVER, schema.Theory):
+        defs[row.__name__].pop("required", None)
     weight = {"type": "number"}
     defs["Weights"] = _closed(
         {term: weight | {"default": value} for term, value in default_weights().items()}
@@ -162,11 +152,6 @@ def _closed(properties: Plain, required: Sequence[str] = ()) -> Plain:
     """The schema of a mapping of these keys and no others."""
     keys = {"properties": properties, "required": list(required)}
     return MAPPING | keys | {"additionalProperties": False}
-
-
-def _mapping_of(value: Plain) -> Plain:
-    """The schema of a mapping of names to such values."""
-    return MAPPING | {"additionalProperties": value}
 
 
 def definitions(models: Iterable[type[Strict]]) -> Plain:
