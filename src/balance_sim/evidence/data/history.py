@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
 
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
+MILITARISED_YEARS = 10
 NEEDED = ("accords", "capability")
 RECORDED = (
     *("atop", "claims", "disputes", "distance", "capitals", "accords"),
@@ -42,13 +44,14 @@ LAYERS_OF: Mapping[str, tuple[str, Layer]] = {
     "democracy": ("democracy", layers.state_years),
     "contiguity": ("contiguity", layers.contiguity),
     "rivalry": ("rivalry", layers.rivalries),
-    "claim": ("claims", layers.claims),
-    "militarised": ("disputes", layers.militarised),
-    "war": ("disputes", layers.wars),
-    "alliance_depth": ("atop", layers.alliance_depth),
-    "alliance_calm": ("atop", layers.alliance_calm),
+    "claim": ("claims", layers.dated),
+    "militarised": ("disputes", partial(layers.dated, years_after=MILITARISED_YEARS)),
+    "war": ("disputes", partial(layers.dated, column="war")),
+    "alliance_depth": ("atop", partial(layers.alliances, part=0)),
+    "alliance_calm": ("atop", partial(layers.alliances, part=1)),
 }
-"""The source of each layer, and how it is laid out."""
+"""The source of each layer, and how it is laid out: two are at war while both fight,
+and have been in a dispute if they were on opposite sides of one in ten years."""
 LAYERS = tuple(name for name in LAYERS_OF if name != "contiguity")
 """Layers of which the last observation can be carried forward. Of distance and
 contiguity it is, where they are laid out."""
