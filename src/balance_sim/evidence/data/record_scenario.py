@@ -172,24 +172,29 @@ def _dyads(history: History, t: int, members: Ints) -> pd.DataFrame:
     return pd.DataFrame({"a": codes[i], "b": codes[j], **values})
 
 
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame as keyword arguments."""
+    return [{str(key): row[key] for key in row} for row in frame.to_dict("records")]
+
+
 def _disputes(dyads: pd.DataFrame) -> Iterator[schema.Dispute]:
     """Dyads with a rivalry, a claim, or a dispute with force in it."""
     levels = dyads[QUARRELS].fillna(0.0)
     rows = dyads[["a", "b"]].join(levels)[levels.any(axis=1)]
-    return (schema.Dispute(**row) for row in rows.to_dict("records"))
+    return (schema.Dispute(**row) for row in _records(rows))
 
 
 def _wars(dyads: pd.DataFrame) -> Iterator[schema.NoRelations]:
     """Dyads at war on 1 January, for the whole year. Of recognition and relations there
     is no series."""
     rows = dyads.loc[dyads["war"] >= AT_WAR, ["a", "b"]]
-    return (schema.NoRelations(**row, kind="war") for row in rows.to_dict("records"))
+    return (schema.NoRelations(**row, kind="war") for row in _records(rows))
 
 
 def _distances(dyads: pd.DataFrame) -> Iterator[schema.Distance]:
     """Distances of the dyads of which one is known."""
     known = dyads.assign(km=dyads["distance"].clip(upper=FURTHEST_KM))
-    rows = known[["a", "b", "km"]].dropna().to_dict("records")
+    rows = _records(known[["a", "b", "km"]].dropna())
     return (schema.Distance.model_construct(**row, source="") for row in rows)
 
 
