@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 from scipy.special import ndtr
 
-from balance_sim.evidence.data.history import agreements_end, load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import (
     SIGNED,
     Choices,
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     asked = parser.parse_args()
-    history = load_history(asked.data, 1985, agreements_end(asked.data, ()))
+    history = load_history(asked.data, 1985)
     terms, _ = fitted_terms(history)
     record = choices(history, terms)
     record = record.with_kinds(

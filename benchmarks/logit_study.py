@@ -199,8 +199,8 @@ def add_raw_counts(rows: FeatureYears, history) -> None:  # type: ignore[no-unty
     for year in history.years:
         now = rows.year == year
         a, b = rows.a[now], rows.b[now]
-        ties = features.partnered(history, int(year))
-        active = np.log1p(features.remembered(history, int(year)).sum(axis=1))
+        ties = features.network_moment(history, int(year)).ties
+        active = np.log1p(features.network_moment(history, int(year)).memory.sum(axis=1))
         partners = np.log1p(ties.sum(axis=1))
         rows.x.loc[now, "raw_partners"] = partners[a] + partners[b]
         rows.x.loc[now, "raw_activity"] = active[a] + active[b]

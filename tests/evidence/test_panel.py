@@ -104,7 +104,7 @@ def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None
         load_history(tmp_path / "none", 1992, 1992)
     for first, last in ((-5, 1992), (1815, 1992), (1992, 99999)):
         with pytest.raises(DataError, match=r"1816\.\.2200"):
-            load_history(tmp_path, first, last)
+            load_history(DATA, first, last)
     with pytest.raises(DataError, match="not in order"):
         load_history(DATA, 1993, 1992)
 

@@ -3,10 +3,10 @@ own record, with a skill card."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,10 @@ from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
 from balance_sim.show.wording import state_names, wrapped
 
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
+
 WINDOW = 20
-SECONDS_A_YEAR = 6.0
-"""That a forecast of a year takes, about."""
 
 
 @click.command()
@@ -79,7 +80,7 @@ def calibrate(
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.machine import version
 
-    card_years = skill_card.CARD_YEARS
+    card_years = skill_card.CARD_YEARS * card
     raw = load_scenario(scenario, calibrated=False)
     prior = calibration.prior_of(raw, fitted_distribution())
     sources, end = Sources(scenario), until or raw.start
@@ -87,56 +88,49 @@ def calibrate(
         raise click.UsageError(
             f"--until {end} lies after the scenario's start, {raw.start}"
         )
-    record = choices.own_record(raw, window + card_years * card, until=end)
+    record = choices.own_record(raw, window + card_years, until=end)
     last = record.years[-1]
     calibrated = record.within(last - window + 1, last)
     posterior = calibration.calibrate(calibrated, prior)
-    changed = {"--until": (end, raw.start), "--window": (window, WINDOW)}
-    command = f"balance-sim evidence calibrate {sources.path.parent.name}/"
-    command += sources.path.name
-    for option, (value, default) in changed.items():
-        command += f" {option} {value}" if value != default else ""
+    command = _command(sources.path, raw, end, window)
+    made_by = {"command": command, "version": version()}
     written: Any = parameter_files.calibration_record(
-        raw,
-        calibrated,
-        posterior,
-        prior,
-        window,
-        {"command": command, "version": version()},
+        raw, calibrated, posterior, prior, window, made_by
     )
     file = out or _usual_file(sources.home(), sources.path.stem)
     file.parent.mkdir(parents=True, exist_ok=True)
     text = parameter_files.fitted_text(written, parameter_files.CALIBRATION_HEAD)
     write_atomic(file, text.encode("utf-8"))
+    named = ("calibrated", "variances", "levels")
     document: dict[str, Any] = {"file": str(file), "skill_card": None}
-    document |= {key: written[key] for key in ("calibrated", "variances", "levels")}
-    skill, count = None, card_years * len(presets())
-    plan = {"skill card": card_years * card, "theories": count * with_theories}
-    with Steps({name: SECONDS_A_YEAR * years for name, years in plan.items()}) as steps:
+    document |= {key: written[key] for key in named}
+    lines = [calibration_lines(posterior, state_names(raw), end)]
+    with Steps(("skill card", "theories")) as steps:
         if card:
-            steps.begin("skill card")
-            say = steps.lines(card_years)
-            skill = skill_card.skill_card(raw, record, prior, window, say=say)
+            progress = steps.lines(card_years)
+            skill = skill_card.skill_card(raw, record, prior, window, say=progress)
             document["skill_card"] = plain_data(skill)
+            lines.append(card_lines(skill))
         if with_theories:
             steps.begin("theories")
-            say = steps.lines(count)
+            progress = steps.lines(skill_card.CARD_YEARS * len(presets()))
             again = f"{command} --theories"
-            scores = theories.score_theories(scenario, again, window, until, say)
+            scores = theories.score_theories(scenario, again, window, until, progress)
             text = theories.theories_text(scores)
             write_atomic(file.parent / theories.NAME, text.encode("utf-8"))
             document["theories"] = scores.model_dump(mode="json")["theories"]
+    home = sources.path.parent
+    place = file.relative_to(home) if file.is_relative_to(home) else file
+    wrote = f"wrote {file}; the scenario names it by `calibration: {place}`"
+    options.answer(document, chain(*lines, ["", *wrapped(wrote, "")]), indent=1)
 
-    def lines() -> Iterator[str]:
-        yield from calibration_lines(posterior, state_names(raw), end)
-        if skill is not None:
-            yield from card_lines(skill)
-        home = sources.path.parent
-        named = file.relative_to(home) if file.is_relative_to(home) else file
-        wrote = f"wrote {file}; the scenario names it by `calibration: {named}`"
-        yield from ("", *wrapped(wrote, ""))
 
-    options.answer(document, lines, indent=1)
+def _command(path: Path, scenario: Scenario, until: date, window: int) -> str:
+    """The command as the file names it: options that are not as usual."""
+    command = f"balance-sim evidence calibrate {path.parent.name}/{path.name}"
+    if until != scenario.start:
+        command += f" --until {until}"
+    return command if window == WINDOW else f"{command} --window {window}"
 
 
 def _usual_file(home: Path, stem: str) -> Path:

@@ -27,14 +27,13 @@ Fitted = tuple[dict[str, Any], str, Iterator[str]]
 def fit_agreements(data: Path, given: Mapping[str, Any]) -> Fitted:
     """Weights of willingness by maximum likelihood. given: the command's options."""
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.data.history import agreements_end, load_history
+    from balance_sim.evidence.data.history import load_history
     from balance_sim.evidence.estimation import choices, fitting, parameter_files
     from balance_sim.evidence.estimation.lines import fit_lines
 
     first = FIRST_YEAR if given["first"] is None else given["first"]
-    last = agreements_end(data) if given["last"] is None else given["last"]
     with Steps(("reading", "terms", "weights")) as steps:
-        history = load_history(data, first, last)
+        history = load_history(data, first, given["last"])
         steps.begin("terms")
         names = given["terms"] and [name.strip() for name in given["terms"].split(",")]
         terms, notes = choices.fitted_terms(history, names)

@@ -10,8 +10,9 @@ through unification (one ISO code); every other actor is one COW number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
 
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
+MILITARISED_YEARS = 10
 NEEDED = ("accords", "capability")
 RECORDED = (
     *("atop", "claims", "disputes", "distance", "capitals", "accords"),
@@ -42,13 +44,14 @@ LAYERS_OF: Mapping[str, tuple[str, Layer]] = {
     "democracy": ("democracy", layers.state_years),
     "contiguity": ("contiguity", layers.contiguity),
     "rivalry": ("rivalry", layers.rivalries),
-    "claim": ("claims", layers.claims),
-    "militarised": ("disputes", layers.militarised),
-    "war": ("disputes", layers.wars),
-    "alliance_depth": ("atop", layers.alliance_depth),
-    "alliance_calm": ("atop", layers.alliance_calm),
+    "claim": ("claims", layers.dated),
+    "militarised": ("disputes", partial(layers.dated, years_after=MILITARISED_YEARS)),
+    "war": ("disputes", partial(layers.dated, column="war")),
+    "alliance_depth": ("atop", partial(layers.alliances, part=0)),
+    "alliance_calm": ("atop", partial(layers.alliances, part=1)),
 }
-"""The source of each layer, and how it is laid out."""
+"""The source of each layer, and how it is laid out: two are at war while both fight,
+and have been in a dispute if they were on opposite sides of one in ten years."""
 LAYERS = tuple(name for name in LAYERS_OF if name != "contiguity")
 """Layers of which the last observation can be carried forward. Of distance and
 contiguity it is, where they are laid out."""
@@ -126,94 +129,67 @@ class History:
 def load_history(
     data_dir: Path | str,
     start_year: int,
-    end_year: int,
+    end_year: int | None = None,
     *,
-    agreements: Sequence[Path | str] = (),
     outcomes: tuple[Path | str, int] | None = None,
 ) -> History:
     """Read every source in `data_dir` and lay it out by year.
 
-    agreements: further files of agreements (DCAD's columns or the generic ones), laid
-    over the folder's own by id. outcomes: a file and a year: up to the year the
-    folder's agreements count and none of the file's, after it the file's alone.
+    end_year: that in which the agreements on record end, unless given. outcomes: a file
+    and a year: up to the year the folder's agreements count and none of the file's,
+    after it the file's alone.
 
     A source that is not in the folder leaves its arrays missing and says so in `notes`;
     agreements and capabilities must be there. Raises DataError."""
-    _check_period(start_year, end_year)
-    years = np.arange(start_year, end_year + 1, dtype=np.int64)
-    states = layers.roster(start_year, end_year)
     folder = Path(data_dir)
     for name in NEEDED:
         SOURCES[name].require(folder)
     reads = {name: SOURCES[name].of(folder) for name in RECORDED}
-    missing = [name for name, read in reads.items() if read.report.is_missing]
-    signed = [reads["accords"], *map(AGREEMENTS.read, agreements)]
-    frame = _latest(signed)
+    lists, frame = [reads["accords"]], _signed(reads["accords"])
     if outcomes is not None:
         path, last = outcomes
-        signed.append(AGREEMENTS.read(path))
-        frame = _followed_by(frame, signed[-1], last)
-    spans = [(read.report.first_year, read.report.last_year) for read in signed]
+        lists.append(AGREEMENTS.read(path))
+        frame = _followed_by(frame, lists[-1], last)
+    spans = [(read.report.first_year, read.report.last_year) for read in lists]
     known_years = [year for span in spans for year in span if year is not None]
-    entry, leave = layers.membership(states, years)
-    arrays = {
-        name: lay_out(reads[source], states, years)
-        for name, (source, lay_out) in LAYERS_OF.items()
-    }
-    borders, capitals = reads["distance"], reads["capitals"]
-    return History(
-        years=years,
-        iso3=states.iso3,
-        names=states.names,
-        entry=entry,
-        leave=leave,
-        distance=layers.distances(borders, capitals, states, years),
-        **arrays,
-        agreements=_placed(frame, states),
-        agreement_years=(min(known_years, default=0), max(known_years, default=-1)),
-        reports=tuple(
-            read.report
-            for read in (*reads.values(), *signed[1:])
-            if not read.report.is_missing
-        ),
-        notes=tuple(
-            f"no file of {name} in {data_dir}: it is missing throughout"
-            for name in missing
-        ),
-    )
-
-
-def _check_period(start_year: int, end_year: int) -> None:
-    """Raise DataError for a period that ends before it starts, or lies outside the
-    years of the state system."""
+    agreement_years = min(known_years, default=0), max(known_years, default=-1)
+    end_year = agreement_years[1] if end_year is None else end_year
     if not FIRST_YEAR <= start_year <= end_year <= LAST_YEAR:
         raise DataError(
             f"the years lie outside {FIRST_YEAR}..{LAST_YEAR}, or not in order",
             "Give the earlier year first",
             value=f"{start_year}-{end_year}",
         )
+    years = np.arange(start_year, end_year + 1, dtype=np.int64)
+    states = layers.roster(start_year, end_year)
+    entry, leave = layers.membership(states, years)
+    arrays = {
+        name: lay_out(reads[source], states, years)
+        for name, (source, lay_out) in LAYERS_OF.items()
+    }
+    distance = layers.distances(reads["distance"], reads["capitals"], states, years)
+    reports = [read.report for read in (*reads.values(), *lists[1:])]
+    missing = [name for name, read in reads.items() if read.report.is_missing]
+    notes = [f"no file of {name} in {data_dir}: it is missing" for name in missing]
+    return History(
+        years=years,
+        iso3=states.iso3,
+        names=states.names,
+        entry=entry,
+        leave=leave,
+        distance=distance,
+        **arrays,
+        agreements=_placed(frame, states),
+        agreement_years=agreement_years,
+        reports=tuple(report for report in reports if not report.is_missing),
+        notes=tuple(notes),
+    )
 
 
-def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
-    """Last year that the agreements of a folder, and of further files, cover. Raises
-    DataError."""
-    AGREEMENTS.require(Path(data_dir))
-    reads = [AGREEMENTS.of(Path(data_dir)), *map(AGREEMENTS.read, more)]
-    years = [read.report.last_year for read in reads if read.report.last_year]
-    if not years:
-        raise DataError(
-            "there is no agreement in the data",
-            "Give a file with agreements",
-            path=data_dir,
-        )
-    return max(years)
-
-
-def _latest(lists: Sequence[Read]) -> pd.DataFrame:
-    """Signed agreements of several lists, each laid over those before it by id."""
-    frame = pd.concat([read.frame for read in lists], ignore_index=True)
+def _signed(read: Read) -> pd.DataFrame:
+    """Signed agreements, the last of those with one id, dyad and type."""
     keys = ["accord_id", "cow_a", "cow_b", "kind"]
-    frame = frame.drop_duplicates(keys, keep="last")
+    frame = read.frame.drop_duplicates(keys, keep="last")
     return frame[frame["signed"].notna()]
 
 
@@ -253,12 +229,10 @@ def last_carried_forward(history: History) -> History:
     for layer in LAYERS:
         values: Floats = getattr(history, layer)
         by_year = zip(values, history.present, strict=True)
-        is_known = [bool((~np.isnan(row[member])).any()) for row, member in by_year]
-        last = max(np.flatnonzero(is_known), default=-1)
-        if 0 <= last < len(history.years) - 1:
-            missing = len(values) - last - 1
-            repeated = np.repeat(values[last][None], missing, 0)
-            filled[layer] = np.concatenate([values[: last + 1], repeated])
+        is_known = [not np.isnan(row[member]).all() for row, member in by_year]
+        if any(is_known):
+            last = np.flatnonzero(is_known).max()
+            filled[layer] = values[np.minimum(np.arange(len(values)), last)]
     notes = [_carried_note(report, history) for report in history.reports]
     notes = [*history.notes, *filter(None, notes)]
     return replace(history, **filled, notes=tuple(notes))

@@ -21,7 +21,6 @@ from balance_sim.scenario.nodes import plain
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MILITARISED_YEARS = 10
 CARRY_YEARS = 5
 NEVER = 9999
 MOST_REMOTE = 6
@@ -173,24 +172,6 @@ def rivalries(read: Read, states: Roster, years: Ints) -> Floats:
     return _on_record(_highest(spells, states, years), read, years)
 
 
-def claims(read: Read, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) 1 where a territorial claim stands."""
-    return _dated(read, states, years, pd.Series(1.0, index=read.frame.index))
-
-
-def militarised(read: Read, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) 1 where the dyad was on opposite sides of a militarised dispute in the
-    ten years before."""
-    value = pd.Series(1.0, index=read.frame.index)
-    return _dated(read, states, years, value, MILITARISED_YEARS)
-
-
-def wars(read: Read, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) 1 where the dyad is at war: both fight, the war has begun and is not
-    over."""
-    return _dated(read, states, years, read.frame["war"].astype(float))
-
-
 def default_depths() -> dict[str, tuple[float, float]]:
     """Type of agreement -> its depth and calm, from the shipped defaults."""
     kinds: Any = plain(default_tree().fields["kinds"])
@@ -200,26 +181,27 @@ def default_depths() -> dict[str, tuple[float, float]]:
     }
 
 
-def alliance_depth(read: Read, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) the depth of the deepest type of alliance in force."""
-    depths = {kind: depth for kind, (depth, _) in default_depths().items()}
-    return _dated(read, states, years, read.frame["kind"].map(depths).fillna(0.0))
+def alliances(read: Read, states: Roster, years: Ints, part: int) -> Floats:
+    """(T, n, n) the depth (part 0) of the deepest type of alliance in force, or the
+    calm (part 1) of the calmest."""
+    values = {kind: parts[part] for kind, parts in default_depths().items()}
+    deepest = read.frame.assign(value=read.frame["kind"].map(values).fillna(0.0))
+    return dated(read._replace(frame=deepest), states, years, "value")
 
 
-def alliance_calm(read: Read, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) the calm of the calmest type of alliance in force."""
-    calm = {kind: calm for kind, (_, calm) in default_depths().items()}
-    return _dated(read, states, years, read.frame["kind"].map(calm).fillna(0.0))
-
-
-def _dated(
-    read: Read, states: Roster, years: Ints, value: pd.Series, years_after: int = 0
+def dated(
+    read: Read,
+    states: Roster,
+    years: Ints,
+    column: str | None = None,
+    years_after: int = 0,
 ) -> Floats:
-    """(T, n, n) the highest value of the spells that have begun before the year and
-    have not ended before it, or so many years before it."""
-    start, end = read.frame["start"].dt.year, read.frame["end"].dt.year
-    last = (end + years_after).fillna(NEVER)
-    spells = read.frame.assign(first=start + 1, last=last, value=value)
+    """(T, n, n) the highest value in a column, else 1, of the spells that have begun
+    before the year and have not ended before it, or so many years before it."""
+    frame = read.frame
+    last = (frame["end"].dt.year + years_after).fillna(NEVER)
+    value = frame[column].astype(float) if column else 1.0
+    spells = frame.assign(first=frame["start"].dt.year + 1, last=last, value=value)
     return _on_record(_highest(spells, states, years), read, years)
 
 

@@ -9,9 +9,7 @@ count neither as activity nor as new agreements."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,6 +49,9 @@ WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
 """A year of the record is a start of its own: weights fitted to whole terms count a
 change as they count a level."""
 FURTHEST_KM = 20_100.0
+QUARRELS = ["rivalry", "claim", "militarised", "war"]
+DYADIC = (*QUARRELS, "distance", "alliance_depth", "alliance_calm")
+"""Layers that say something of a dyad."""
 MONTH = 30.4375
 AT_WAR = 0.5
 """Intensity of war from which two states count as being at war, as in
@@ -80,12 +81,17 @@ def scenario_at(
     year. A missing value stays missing. An event that says nothing stands on each 1
     January, so that a step begins there. Raises DataError where no state's capability
     is known."""
-    record = _Record(history, history.at(year), members_at(history, year))
-    record.require_capability()
+    t, members = history.at(year), members_at(history, year)
+    if not np.nansum(history.capability[t, members]) > 0:
+        raise DataError(
+            f"no state's capability is known before {year}",
+            "Give capabilities from the year before on, or begin later",
+            value=str(year),
+        )
     defaults: Any = plain(default_tree())
-    start = date(year, 1, 1)
+    start, dyads = date(year, 1, 1), _dyads(history, t, members)
+    codes = tuple(history.iso3[i] for i in members)
     kinds = _agreement_kinds(defaults["kinds"], intercepts or {})
-    agreements = (*record.alliances(kinds), *record.agreements(start))
     event_kinds = defaults["event_kinds"].items()
     all_parameters = {**defaults["parameters"], **WHOLE_CHANGE, **(parameters or {})}
     all_weights = {**default_weights(), **(weights or {})}
@@ -97,15 +103,14 @@ def scenario_at(
         step_days=MONTH,
         focal=QUIET,
         capability=schema.CapabilityWeights(**defaults["capability"]),
-        states=tuple(record.state(i, propensity) for i in record.members),
-        audiences={"rest": schema.Audience(members=record.codes)},
-        disputes=tuple(record.disputes()),
-        no_relations=tuple(record.wars()),
-        distances=tuple(record.distances()),
-        accords=agreements,
+        states=tuple(_state(history, t, i, propensity) for i in members),
+        audiences={"rest": schema.Audience(members=codes)},
+        disputes=tuple(_disputes(dyads)),
+        no_relations=tuple(_wars(dyads)),
+        distances=tuple(_distances(dyads)),
+        accords=(*_alliances(dyads, kinds), *_agreements(history, members, start)),
         events=tuple(
-            _quiet_event(record.codes[0], later, year)
-            for later in range(year, year + years)
+            _quiet_event(codes[0], later, year) for later in range(year, year + years)
         ),
         kinds=kinds,
         event_kinds={name: schema.EventKind(**kind) for name, kind in event_kinds},
@@ -143,135 +148,106 @@ def _quiet_event(code: str, year: int, start_year: int) -> schema.Event:
     )
 
 
-@dataclass(frozen=True)
-class _Record:
-    """One year of a history: its position, and the roster positions of the members."""
+def _state(history: History, t: int, i: int, propensity: Floats | None) -> schema.State:
+    """The state at a roster position, as it is known on 1 January of the t-th year."""
+    code, year = history.iso3[i], int(history.years[t])
+    return schema.State(
+        id=code,
+        name=history.names[i],
+        capability=float(np.nan_to_num(history.capability[t, i])),
+        democracy=_known(history.democracy[t, i]),
+        ideal_point=_known(history.ideal[t, i]),
+        propensity=0.0 if propensity is None else float(propensity[i]),
+        nuclear_since=nuclear_since(code, date(year, 1, 1)),
+    )
 
-    history: History
-    t: int
-    members: Ints
 
-    @cached_property
-    def codes(self) -> tuple[str, ...]:
-        """ISO codes of the members."""
-        return tuple(self.history.iso3[i] for i in self.members)
+def _dyads(history: History, t: int, members: Ints) -> pd.DataFrame:
+    """What is known of every dyad of the members in the t-th year: codes `a` and `b`,
+    and `DYADIC` layers."""
+    low, high = np.triu_indices(len(members), 1)
+    i, j = members[low], members[high]
+    codes = np.array(history.iso3, dtype=object)
+    values = {name: getattr(history, name)[t, i, j] for name in DYADIC}
+    return pd.DataFrame({"a": codes[i], "b": codes[j], **values})
 
-    @cached_property
-    def sides(self) -> tuple[Ints, Ints]:
-        """Roster positions of both sides of every dyad of the members."""
-        low, high = np.triu_indices(len(self.members), 1)
-        return self.members[low], self.members[high]
 
-    def dyad(self, k: np.integer[Any]) -> dict[str, Any]:
-        """Codes of both sides of the k-th dyad."""
-        i, j = self.sides
-        return {"a": self.history.iso3[i[k]], "b": self.history.iso3[j[k]]}
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame as keyword arguments."""
+    return [{str(key): row[key] for key in row} for row in frame.to_dict("records")]
 
-    def layer(self, name: str) -> Floats:
-        """(dyads,) values of a layer of the history."""
-        values: Floats = getattr(self.history, name)[self.t]
-        return values[self.sides]
 
-    def require_capability(self) -> None:
-        """Raise DataError where no member's capability is known."""
-        if not np.nansum(self.history.capability[self.t, self.members]) > 0:
-            year = int(self.history.years[self.t])
-            raise DataError(
-                f"no state's capability is known before {year}",
-                "Give capabilities from the year before on, or begin later",
-                value=str(year),
-            )
+def _disputes(dyads: pd.DataFrame) -> Iterator[schema.Dispute]:
+    """Dyads with a rivalry, a claim, or a dispute with force in it."""
+    levels = dyads[QUARRELS].fillna(0.0)
+    rows = dyads[["a", "b"]].join(levels)[levels.any(axis=1)]
+    return (schema.Dispute(**row) for row in _records(rows))
 
-    def state(self, i: int, propensity: Floats | None) -> schema.State:
-        """The state at a roster position, as it is known on 1 January."""
-        history = self.history
-        code, year = history.iso3[i], int(history.years[self.t])
-        return schema.State(
-            id=code,
-            name=history.names[i],
-            capability=float(np.nan_to_num(history.capability[self.t, i])),
-            democracy=_known(history.democracy[self.t, i]),
-            ideal_point=_known(history.ideal[self.t, i]),
-            propensity=0.0 if propensity is None else float(propensity[i]),
-            nuclear_since=nuclear_since(code, date(year, 1, 1)),
-        )
 
-    def disputes(self) -> Iterator[schema.Dispute]:
-        """Dyads with a rivalry, a claim, or a dispute with force in it."""
-        names = ("rivalry", "claim", "militarised", "war")
-        levels = {name: np.nan_to_num(self.layer(name)) for name in names}
-        is_dispute = np.stack([*levels.values()]).any(axis=0)
-        for k in np.flatnonzero(is_dispute):
-            values: dict[str, Any] = {
-                name: float(level[k]) for name, level in levels.items()
-            }
-            yield schema.Dispute(**self.dyad(k), **values)
+def _wars(dyads: pd.DataFrame) -> Iterator[schema.NoRelations]:
+    """Dyads at war on 1 January, for the whole year. Of recognition and relations there
+    is no series."""
+    rows = dyads.loc[dyads["war"] >= AT_WAR, ["a", "b"]]
+    return (schema.NoRelations(**row, kind="war") for row in _records(rows))
 
-    def wars(self) -> Iterator[schema.NoRelations]:
-        """Dyads at war on 1 January, for the whole year. Of recognition and relations
-        there is no series."""
-        is_war = np.nan_to_num(self.layer("war")) >= AT_WAR
-        for k in np.flatnonzero(is_war):
-            yield schema.NoRelations(**self.dyad(k), kind="war")
 
-    def distances(self) -> Iterator[schema.Distance]:
-        """Distances of the dyads of which one is known."""
-        km = np.minimum(self.layer("distance"), FURTHEST_KM)
-        for k in np.flatnonzero(~np.isnan(km)):
-            yield schema.Distance.model_construct(
-                **self.dyad(k), km=float(km[k]), source=""
-            )
+def _distances(dyads: pd.DataFrame) -> Iterator[schema.Distance]:
+    """Distances of the dyads of which one is known."""
+    known = dyads.assign(km=dyads["distance"].clip(upper=FURTHEST_KM))
+    rows = _records(known[["a", "b", "km"]].dropna())
+    return (schema.Distance.model_construct(**row, source="") for row in rows)
 
-    def alliances(
-        self, kinds: dict[str, schema.AgreementKind]
-    ) -> Iterator[schema.Agreement]:
-        """One leg a dyad and kind. Depth and calm may come from two treaties: each then
-        has its own leg."""
-        depth = np.nan_to_num(self.layer("alliance_depth"))
-        calm = np.nan_to_num(self.layer("alliance_calm"))
-        for kind in ALLIANCE_KINDS:
-            by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
-            by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
-            for k in np.flatnonzero(by_depth | by_calm):
-                dyad = self.dyad(k)
-                yield schema.Agreement.model_construct(
-                    status="in_force",
-                    signed=LONG_AGO,
-                    in_force=LONG_AGO,
-                    multilateral=True,
-                    id=f"alliance-{dyad['a']}-{dyad['b']}-{kind}",
-                    a=dyad["a"],
-                    b=dyad["b"],
-                    kind=kind,
-                )
 
-    def agreements(self, start: date) -> Iterator[schema.Agreement]:
-        """Agreements signed before the start. One whose entry into force is not known
-        counts from its signature."""
-        first = pd.Timestamp(start)
-        frame = self.history.agreements
-        is_between = frame["a"].isin(self.members) & frame["b"].isin(self.members)
-        frame = frame[(frame["signed"] < first) & is_between]
-        is_later = frame["in_force"] > frame["signed"]
-        entered = frame["in_force"].where(is_later, frame["signed"])
-        columns = ["a", "b", "kind", "signed", "ended", "multilateral"]
-        rows: Iterable[Any] = (
-            frame[columns].assign(entered=entered).itertuples(index=False)
-        )
-        for k, row in enumerate(rows):
-            has_ended, waits = row.ended < first, row.entered >= first
-            status = "signed" if waits else "in_force"
+def _alliances(
+    dyads: pd.DataFrame, kinds: dict[str, schema.AgreementKind]
+) -> Iterator[schema.Agreement]:
+    """One leg a dyad and kind. Depth and calm may come from two treaties: each then has
+    its own leg."""
+    depth = dyads["alliance_depth"].fillna(0.0)
+    calm = dyads["alliance_calm"].fillna(0.0)
+    for kind in ALLIANCE_KINDS:
+        by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
+        by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
+        for row in dyads.loc[by_depth | by_calm, ["a", "b"]].itertuples():
             yield schema.Agreement.model_construct(
-                id=f"accord-{k}",
-                a=self.history.iso3[row.a],
-                b=self.history.iso3[row.b],
-                kind=str(row.kind),
-                status="ended" if has_ended else status,
-                signed=row.signed.date(),
-                in_force=None if waits else row.entered.date(),
-                ended=row.ended.date() if has_ended else None,
-                multilateral=bool(row.multilateral),
+                status="in_force",
+                signed=LONG_AGO,
+                in_force=LONG_AGO,
+                multilateral=True,
+                id=f"alliance-{row.a}-{row.b}-{kind}",
+                a=row.a,
+                b=row.b,
+                kind=kind,
             )
+
+
+def _agreements(
+    history: History, members: Ints, start: date
+) -> Iterator[schema.Agreement]:
+    """Agreements signed before the start. One whose entry into force is not known
+    counts from its signature."""
+    first = pd.Timestamp(start)
+    frame = history.agreements
+    is_between = frame["a"].isin(members) & frame["b"].isin(members)
+    frame = frame[(frame["signed"] < first) & is_between]
+    is_later = frame["in_force"] > frame["signed"]
+    entered = frame["in_force"].where(is_later, frame["signed"])
+    columns = ["a", "b", "kind", "signed", "ended", "multilateral"]
+    rows: Iterable[Any] = frame[columns].assign(entered=entered).itertuples(index=False)
+    for k, row in enumerate(rows):
+        has_ended, waits = row.ended < first, row.entered >= first
+        status = "signed" if waits else "in_force"
+        yield schema.Agreement.model_construct(
+            id=f"accord-{k}",
+            a=history.iso3[row.a],
+            b=history.iso3[row.b],
+            kind=str(row.kind),
+            status="ended" if has_ended else status,
+            signed=row.signed.date(),
+            in_force=None if waits else row.entered.date(),
+            ended=row.ended.date() if has_ended else None,
+            multilateral=bool(row.multilateral),
+        )
 
 
 def _known(value: float) -> float | None:

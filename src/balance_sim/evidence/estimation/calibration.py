@@ -37,6 +37,7 @@ from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
     derivatives,
     log_likelihood,
+    parameter_names,
 )
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
@@ -147,7 +148,7 @@ class JointLikelihood:
 
     def __init__(self, choices: Choices, classes: tuple[tuple[str, ...], ...]) -> None:
         self.choices, self.classes = choices, classes
-        self.names = ConsentDesign(choices).names
+        self.names = parameter_names(choices)
         states, terms, first = len(choices.states), len(choices.names), len(self.names)
         self.size = first + len(classes) * states
         self.terms, self.kinds = slice(0, terms), slice(terms, first)

@@ -7,7 +7,7 @@ grows, and over-predict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -60,14 +60,10 @@ class DyadYears:
     def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
         """Some of the rows."""
 
-        def taken(values: Any) -> Any:
-            if isinstance(values, dict):
-                return {name: column[keep] for name, column in values.items()}
-            if isinstance(values, pd.DataFrame):
-                return values.iloc[keep].reset_index(drop=True)
-            return values[keep]
+        def taken(column: Any) -> Any:
+            return getattr(column, "iloc", column)[keep]
 
-        columns = {name: taken(getattr(self, name)) for name in self.rows}
+        columns = {name: _by_column(taken, getattr(self, name)) for name in self.rows}
         return replace(self, **columns)
 
     def within(self, first: int, last: int) -> Self:
@@ -78,15 +74,23 @@ class DyadYears:
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in their order."""
 
-        def whole(values: list[Any]) -> Any:
-            if isinstance(values[0], dict):
-                return {name: whole([v[name] for v in values]) for name in values[0]}
-            if isinstance(values[0], pd.DataFrame):
-                return pd.concat(values, ignore_index=True)
-            return np.concatenate(values)
+        def whole(*columns: Any) -> Any:
+            is_frame = isinstance(columns[0], pd.DataFrame)
+            if is_frame:
+                return pd.concat(columns, ignore_index=True)
+            return np.concatenate(columns)
 
-        columns = {name: whole([getattr(p, name) for p in parts]) for name in cls.rows}
-        return replace(parts[0], **columns)
+        joined = {}
+        for name in cls.rows:
+            joined[name] = _by_column(whole, *(getattr(part, name) for part in parts))
+        return replace(parts[0], **joined)
+
+
+def _by_column(change: Callable[..., Any], *values: Any) -> Any:
+    """What becomes of columns, or of mappings of them column by column."""
+    if not isinstance(values[0], dict):
+        return change(*values)
+    return {name: change(*(columns[name] for columns in values)) for name in values[0]}
 
 
 @dataclass(frozen=True)
@@ -123,28 +127,6 @@ def signed_between(
     return _counted(history, agreements[is_counted])
 
 
-def remembered(history: History, year: int) -> Floats:
-    """(n, n) agreements signed before the year, each worth 2^(-age / MEMORY_HALF_LIFE),
-    age in years on 1 January."""
-    agreements = _standing(history, year)
-    days = (pd.Timestamp(f"{year}-01-01") - agreements["signed"]).dt.days
-    age = days.to_numpy(np.float64) / DAYS_PER_YEAR
-    return _counted(history, agreements, 2.0 ** (-age / MEMORY_HALF_LIFE))
-
-
-def partnered(history: History, year: int) -> Floats:
-    """(n, n) 1 where an agreement signed before the year has not ended by then."""
-    agreements = _standing(history, year)
-    has_ended = agreements["ended"] < pd.Timestamp(f"{year}-01-01")
-    return (_counted(history, agreements[~has_ended]) > 0).astype(np.float64)
-
-
-def _standing(history: History, year: int) -> pd.DataFrame:
-    """Agreements signed before a year, ended or not."""
-    agreements = history.agreements
-    return agreements[agreements["signed"] < pd.Timestamp(f"{year}-01-01")]
-
-
 def _counted(
     history: History, agreements: pd.DataFrame, weight: Floats | float = 1.0
 ) -> Floats:
@@ -159,8 +141,8 @@ class NetworkMoment:
     """What is known of states and of their agreements at one moment.
 
     capability, ideal, present: (n,) of states. earlier, memory, recent: (n, n)
-    agreements signed before, fading, and of late; since_last: (n, n) years; ties: (n,
-    n) 1 where an agreement stands."""
+    agreements signed before, fading by half in `MEMORY_HALF_LIFE` years, and of late;
+    since_last: (n, n) years; ties: (n, n) 1 where an agreement stands."""
 
     capability: Floats
     ideal: Floats
@@ -170,6 +152,26 @@ class NetworkMoment:
     recent: Floats
     since_last: Floats
     ties: Floats
+
+
+def network_moment(history: History, year: int) -> NetworkMoment:
+    """What was known on 1 January of a year."""
+    t = history.at(year)
+    start, agreements = pd.Timestamp(f"{year}-01-01"), history.agreements
+    past = agreements[agreements["signed"] < start]
+    age = (start - past["signed"]).dt.days.to_numpy(np.float64) / DAYS_PER_YEAR
+    last_signed = np.full((len(history.iso3), len(history.iso3)), np.nan)
+    np.fmax.at(last_signed, (past["a"], past["b"]), past["signed"].dt.year)
+    return NetworkMoment(
+        capability=history.capability[t],
+        ideal=history.ideal[t],
+        present=history.present[t],
+        earlier=_counted(history, past),
+        memory=_counted(history, past, 2.0 ** (-age / MEMORY_HALF_LIFE)),
+        recent=signed_between(history, year - RECENT_YEARS, year - 1),
+        since_last=year - np.fmax(last_signed, last_signed.T),
+        ties=(_counted(history, past[~(past["ended"] < start)]) > 0).astype(np.float64),
+    )
 
 
 def dyad_columns(
@@ -212,20 +214,9 @@ def _year(history: History, year: int, kinds: set[str] | None) -> FeatureYears:
     t, exposure = history.at(year), history.exposure(year)
     a, b = np.nonzero(np.triu(exposure > 0, 1))
     first, last = history.agreement_years
-    last_signed = np.full(exposure.shape, np.nan)
-    for earlier in range(first, year):
-        last_signed[signed_between(history, earlier, earlier) > 0] = earlier
-    moment = NetworkMoment(
-        capability=history.capability[t],
-        ideal=history.ideal[t],
-        present=history.present[t],
-        earlier=signed_between(history, first, year - 1),
-        memory=remembered(history, year),
-        recent=signed_between(history, year - RECENT_YEARS, year - 1),
-        since_last=year - last_signed,
-        ties=partnered(history, year),
+    x = dyad_columns(
+        a, b, network_moment(history, year), _dyadic_columns(history, t, a, b)
     )
-    x = dyad_columns(a, b, moment, _dyadic_columns(history, t, a, b))
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
     if not first <= year <= last:
         y = np.full(len(a), np.nan)

@@ -19,7 +19,6 @@ Wolinsky 1996."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -36,69 +35,48 @@ SMALLEST_RATE = 1e-300
 SMALLEST_EXPOSURE, SMALLEST_OPENNESS = 1e-6, 1e-12
 
 
-@dataclass(frozen=True)
+def parameter_names(choices: Choices) -> tuple[str, ...]:
+    """Terms, then `intercept.<kind>`: the parameters that are not shrunk."""
+    return (*choices.names, *(f"intercept.{kind}" for kind in choices.kinds))
+
+
 class ConsentDesign:
-    """The choices as a matrix, both sides. Parameters, in order (`sizes`, `parts`):
-    weights of common terms, of terms by kind, intercepts by kind, random intercepts by
-    state, levels by year (these two only where asked for).
+    """The choices as a matrix, both sides. Parameters, in order: weights of common
+    terms, of terms by kind, intercepts by kind, random intercepts by state, levels by
+    year (these two only where asked for).
 
     scale: (K + B,) what each term is divided by, so that weights have about the same
-    size. names, fixed: of the parameters that are not shrunk, and how many."""
+    size; as they are if none is given. names, fixed: of the parameters that are not
+    shrunk, and how many. parts: where those of each part stand; size: how many there
+    are in all. common: (N, K) scaled common terms of each side; by_kind: (N, M, B)
+    scaled terms by kind of each side, each kind in one piece."""
 
-    choices: Choices
-    propensities: bool = True
-    years: tuple[int, ...] = ()
-    scale: Floats = field(default_factory=lambda: np.ones(0))
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Terms, then `intercept.<kind>`."""
-        intercepts = [f"intercept.{kind}" for kind in self.choices.kinds]
-        return (*self.choices.names, *intercepts)
-
-    @property
-    def fixed(self) -> int:
-        """The number of parameters that are not shrunk."""
-        return len(self.names)
-
-    @cached_property
-    def sizes(self) -> tuple[int, int, int, int, int]:
-        """The number of parameters of each part."""
-        record = self.choices
-        common = sum(term.ndim == 2 for term in record.terms.values())
-        states = len(record.states) if self.propensities else 0
-        kinds, by_kind = len(record.kinds), len(record.terms) - common
-        return common, by_kind, kinds, states, len(self.years)
-
-    @property
-    def size(self) -> int:
-        """The number of parameters."""
-        return sum(self.sizes)
-
-    @cached_property
-    def parts(self) -> tuple[slice, ...]:
-        """Where the parameters of each part stand."""
-        edges = accumulate(self.sizes, initial=0)
-        return tuple(slice(low, high) for low, high in pairwise(edges))
-
-    @cached_property
-    def common(self) -> tuple[Floats, ...]:
-        """(N, K) scaled common terms of each side."""
-        scale = self.scale[self.parts[0]] if len(self.scale) else 1.0
-        sides = (self.choices.common / scale).swapaxes(0, 1)
-        return tuple(np.ascontiguousarray(side) for side in sides)
-
-    @cached_property
-    def by_kind(self) -> tuple[Floats, ...]:
-        """(N, M, B) scaled terms by kind of each side, each kind in one piece."""
-        scale = self.scale[self.parts[1]] if len(self.scale) else 1.0
-        sides = (self.choices.by_kind / scale).transpose(1, 2, 0, 3)
-        return tuple(np.ascontiguousarray(side).swapaxes(0, 1) for side in sides)
+    def __init__(
+        self,
+        choices: Choices,
+        propensities: bool = True,  # noqa: FBT001, FBT002
+        years: tuple[int, ...] = (),
+        scale: Floats | None = None,
+    ) -> None:
+        self.choices, self.propensities, self.years = choices, propensities, years
+        terms = len(choices.names)
+        self.scale = np.ones(terms) if scale is None else scale
+        common = sum(term.ndim == 2 for term in choices.terms.values())
+        self.states = len(choices.states) if propensities else 0
+        sizes = (common, terms - common, len(choices.kinds), self.states, len(years))
+        edges = list(accumulate(sizes, initial=0))
+        self.parts = [slice(low, high) for low, high in pairwise(edges)]
+        self.size, self.names = edges[-1], parameter_names(choices)
+        self.fixed = len(self.names)
+        sides = (choices.common / self.scale[:common]).swapaxes(0, 1)
+        self.common = [np.ascontiguousarray(side) for side in sides]
+        sides = (choices.by_kind / self.scale[common:]).transpose(1, 2, 0, 3)
+        self.by_kind = [np.ascontiguousarray(side).swapaxes(0, 1) for side in sides]
 
     @cached_property
     def members(self) -> tuple[sparse.csr_array, ...]:
         """(N, states + years) who decides, and in which year, for each side."""
-        record, states = self.choices, self.sizes[3]
+        record, states = self.choices, self.states
         with_level = np.flatnonzero(np.isin(record.year, self.years))
         position = np.searchsorted(np.array(self.years), record.year[with_level])
         with_state = np.arange(len(record.year) if states else 0)

@@ -12,11 +12,11 @@ An unknown day stands at the 15th, an unknown month at 1 July."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.codes import convert, state_codes
@@ -40,8 +40,8 @@ from balance_sim.evidence.data.table import (
 )
 
 USA, CHINA = 2, 710
-NO_STATES: tuple[int, ...] = ()
 NOT_A_MEMBER = "no member of the state system"
+ROLES = ["principals", "guests", "targets"]
 FIELDS = ["day", "kind", "principals", "guests", "targets", "told"]
 EXERCISES_LAST, VISITS_LAST, ARMS_LAST = 2010, 2012, 2014
 """Last years that the sources cover."""
@@ -76,31 +76,34 @@ def _members(table: Table, column: str, days: pd.Series) -> pd.Series:
     return convert(table.text[column], days, "iso3", "cow")
 
 
-def _acts(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
-    """A tidy frame of rows of `FIELDS`, in a fixed order."""
-    frame = pd.DataFrame(list(rows), columns=FIELDS)
-    frame["day"] = pd.to_datetime(frame["day"]).astype(SECONDS)
+def _acts(parts: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Acts (`FIELDS`) in a fixed order. parts: who takes part: `act`, `day`, `role`,
+    `cow`; an act is dated by its first day."""
+    members = parts.groupby(["act", "role"])["cow"].agg(_states).unstack("role")
+    members = members.reindex(columns=ROLES).astype(object).fillna("").map(tuple)
+    days = parts.groupby("act")["day"].min().astype(SECONDS)
+    told = members["targets"].map(bool).astype(bool)
+    frame = members.assign(day=days, kind=kind, told=told)[FIELDS]
     return frame.sort_values(FIELDS[:-1], kind="stable").reset_index(drop=True)
 
 
-def _states(codes: Iterable[Any]) -> tuple[int, ...]:
+def _states(codes: pd.Series) -> tuple[int, ...]:
     """COW numbers, each once, sorted."""
     return tuple(sorted({int(code) for code in codes}))
 
 
-def _joint(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Acts that some states commit together, no target told. frame: day, principals."""
-    rows = zip(frame["day"], frame["principals"], strict=True)
-    return _acts((on, kind, who, NO_STATES, NO_STATES, False) for on, who in rows)
+def _of_several(parts: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Those of acts with more than one value in a column."""
+    return parts[parts.groupby("act")[column].transform("nunique") > 1]
 
 
 def _bilateral(
     table: Table, days: pd.Series, a: pd.Series | int, b: pd.Series, kind: str
 ) -> pd.DataFrame:
     """Acts that two states commit together, of the rows that are not left out."""
-    rows = table.kept(day=days, a=a, b=b)
-    rows["principals"] = list(map(_states, zip(rows["a"], rows["b"], strict=True)))
-    return _joint(rows, kind)
+    rows = table.kept(day=days, a=a, b=b).rename_axis("act").reset_index()
+    parts = rows.melt(["act", "day"], ["a", "b"], value_name="cow")
+    return _acts(parts.assign(role="principals"), kind)
 
 
 def exercises(table: Table) -> Read:
@@ -110,16 +113,15 @@ def exercises(table: Table) -> Read:
     states that are told is left out."""
     start, ids = table.dates("start")[0], table.text["id"]
     table.drop(start.isna(), "no first day")
-    listed = table.kept(id=ids, day=start).drop_duplicates("id").set_index("id")
+    listed = table.kept(act=ids, day=start).drop_duplicates("act").set_index("act")
     participants = open_participants(Path(table.path).parent)
     exercise = participants.text["id"]
     days = listed["day"].reindex(exercise).set_axis(exercise.index)
     cow = convert(participants.integer("gw"), days, "gw", "cow")
-    groups = cow.dropna().groupby(exercise).agg(_states)
-    groups = groups[groups.map(len) > 1]
-    table.drop(~ids.isin(groups.index), "fewer than two states that are told")
-    joint = listed.assign(principals=groups).dropna()
-    frame = _joint(joint, "exercise")
+    parts = pd.DataFrame({"act": exercise, "day": days, "cow": cow}).dropna()
+    parts = _of_several(parts, "cow")
+    table.drop(~ids.isin(parts["act"]), "fewer than two states that are told")
+    frame = _acts(parts.assign(role="principals"), "exercise")
     return table.read(frame, years_of(frame["day"].dt.year, EXERCISES_LAST))
 
 
@@ -169,20 +171,18 @@ def treaties(table: Table) -> Read:
     a guest.
 
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260."""
-    memberships = atop_memberships(table)
     keys = ["alliance_id", "cow"]
-    spells = memberships.groupby(keys, as_index=False).agg(
-        start=("start", "min"), end=("end", "last")
-    )
-    rows = []
-    for _, treaty in spells.groupby("alliance_id", sort=True):
-        for entry, entrants in treaty.groupby("start", sort=True):
-            has_not_left = treaty["end"].isna() | (treaty["end"] > entry)
-            members = treaty[(treaty["start"] < entry) & has_not_left]
-            if len(entrants) + len(members) > 1:
-                principals, guests = _states(entrants["cow"]), _states(members["cow"])
-                rows.append((entry, "treaty", principals, guests, NO_STATES, False))
-    return table.read(_acts(rows), (ATOP_FIRST_YEAR, ATOP_LAST_DAY.year))
+    memberships = atop_memberships(table).groupby(keys, as_index=False)
+    spells = memberships.agg({"start": "min", "end": "last"})
+    parts = spells.merge(spells[["alliance_id", "start"]], on="alliance_id")
+    entry = parts["start_y"]
+    belongs = (parts["start_x"] < entry) & ~(parts["end"] <= entry)
+    enters = parts["start_x"] == entry
+    number = parts.groupby(["alliance_id", "start_y"]).ngroup()
+    role = np.where(enters, "principals", "guests")
+    parts = parts.assign(act=number, day=entry, role=role)[enters | belongs]
+    frame = _acts(_of_several(parts, "cow"), "treaty")
+    return table.read(frame, (ATOP_FIRST_YEAR, ATOP_LAST_DAY.year))
 
 
 def incidents(table: Table) -> Read:
@@ -195,17 +195,13 @@ def incidents(table: Table) -> Read:
     )
     start = table.parted("start", UNKNOWN)[0]
     table.drop(start.isna(), "no year of the start")
-    names = ("dispute", "cow", "side_a")
-    columns_by_name = {name: table.integer(name) for name in names}
-    sides = table.kept(day=start, **columns_by_name)
-    rows = []
-    for _, dispute in sides.groupby("dispute", sort=True):
-        side_a = _states(dispute.loc[dispute["side_a"] == 1, "cow"])
-        side_b = _states(dispute.loc[dispute["side_a"] == 0, "cow"])
-        if side_a and side_b:
-            first = dispute["day"].min()
-            rows.append((first, "incident", side_a, NO_STATES, side_b, True))
-    frame = _acts(rows)
+    parts = table.kept(
+        act=table.integer("dispute"),
+        day=start,
+        cow=table.integer("cow"),
+        role=table.integer("side_a").map({1: "principals", 0: "targets"}),
+    )
+    frame = _acts(_of_several(parts, "role"), "incident")
     return table.read(frame, years_of(frame["day"].dt.year, MID_LAST_YEAR))
 
 
