@@ -83,14 +83,6 @@ class Game(OneLine):
         """The control arm, then the arm of each profile."""
         return (self.scenario.reference_arm, *map(arm_of, self.profiles))
 
-    @property
-    def observed(self) -> tuple[int, ...]:
-        """Which strategy of each player was observed, counted from 0."""
-        players = zip(self.players, self.strategies, strict=True)
-        return tuple(
-            names.index(self.plan.observed[player]) for player, names in players
-        )
-
     def as_plain(self) -> dict[str, Any]:
         """The name, the plan and what is measured, for a manifest."""
         return {
