@@ -95,9 +95,7 @@ def serve(
 def _drawn_parameters(folder: Path) -> bool:
     """Return whether replications of a study draw parameters from the shipped fit.
     Raises WrongRequest for what the live page does not simulate."""
-    manifest = Store(folder).read_manifest()
-    if manifest is None:
-        return False
+    manifest = Store(folder).manifest()
     if manifest.model:
         reason = "the live page runs no code of a study's own"
         raise WrongRequest(f"{folder} was made with --model, and {reason}")
