@@ -205,9 +205,9 @@ def point_of(
         return days_of(study.scenario), expected_point(study, pairs)
     table = fan_table(study)
     if not days:
-        every = np.unique(table["day"].to_numpy(int))
-        places = np.round(np.linspace(0, len(every) - 1, MOST_DAYS)).astype(int)
-        days = every[np.unique(places)].tolist()
+        all_days = np.unique(table["day"].to_numpy(int))
+        places = np.round(np.linspace(0, len(all_days) - 1, MOST_DAYS)).astype(int)
+        days = all_days[np.unique(places)].tolist()
     return days, point(study, table[table["day"].isin(days)], pairs)
 
 

@@ -128,7 +128,7 @@ class Live:
         try:
             return with_values(self.job.scenario, dict(values))
         except ScenarioError as error:
-            reasons = [f"{each.path}: {each.message}" for each in error.problems]
+            reasons = [f"{row.path}: {row.message}" for row in error.problems]
             raise BadRequest(shown("; ".join(reasons), 250)) from None
 
     async def answers(

@@ -273,14 +273,14 @@ def _compared(archived: Archived, digest: str, differs: list[str]) -> dict[str, 
     differs: agreements, and tables that are further apart."""
     package, made_with = archived.package, archived.manifest.versions[0]
     origin = arithmetic(made_with.cpu, made_with.programs["numpy"])
-    here, is_same = arithmetic_here(), digest == package.digest
-    if not is_same and not differs and origin == here:
+    machine, is_same = arithmetic_here(), digest == package.digest
+    if not is_same and not differs and origin == machine:
         differs.append("last digits, though the arithmetic is the same here")
-    machines = f"made on {origin}, this is {here}"
+    machines = f"made on {origin}, this is {machine}"
     how, words = "bits", f"reproduced to the last bit: digest {digest}"
     if differs:
-        told = f"digest {digest}, the archive says {package.digest}"
-        how, words = "not", f"not reproduced: {told} ({machines})"
+        digests = f"digest {digest}, the archive says {package.digest}"
+        how, words = "not", f"not reproduced: {digests} ({machines})"
     elif not is_same:
         how = "digits"
         words = (

@@ -79,9 +79,9 @@ def verify(folder: Path | str) -> Verified:
         span = f"runs {gaps[0].first} to {gaps[-1].stop - 1} of point {point}"
         verified.damage.append(Damage("runs", f"{span} are missing"))
     if not verified.damage:
-        study, made = open_study(store.folder)
-        verified.digest = made["digest"]
-        verified.damage += _differences(store, study, made, summary or {})
+        study, made_anew = open_study(store.folder)
+        verified.digest = made_anew["digest"]
+        verified.damage += _differences(store, study, made_anew, summary or {})
     return verified
 
 
@@ -117,13 +117,13 @@ def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, An
 def _differences(
     store: Store,
     study: AnalysedResult | SweepResult,
-    made: Mapping[str, Any],
+    made_anew: Mapping[str, Any],
     stored: Mapping[str, Any],
 ) -> Iterator[Damage]:
     """Yield where the stored summary, and the tables beside it, are not those that were
     made anew."""
-    for key in sorted({*made, *stored}):
-        if stored.get(key) != made.get(key):
+    for key in sorted({*made_anew, *stored}):
+        if stored.get(key) != made_anew.get(key):
             why = f"summary.json: `{key}` is not what the runs give"
             yield Damage("summary.json", why)
             break

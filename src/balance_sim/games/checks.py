@@ -53,9 +53,9 @@ def problems_of(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
             yield from _unfit_members(steps, part, player, scenario)
 
 
-def _unknown(steps: Steps, code: str, name: str, known: Iterable[str]) -> Problem:
+def _unknown(steps: Steps, code: str, name: str, options: Iterable[str]) -> Problem:
     """Return that a name is none of those that are known."""
-    names = list(known)
+    names = list(options)
     hint, allowed = did_you_mean(name, names), listed(names, 20)
     return steps, code, f"there is no `{shown(name)}`", hint, allowed
 

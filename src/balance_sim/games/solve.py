@@ -262,16 +262,16 @@ def _replies(game: Game, estimated: EmpiricalGame, drawn: Floats | None) -> list
         for place in np.ndindex(*sizes):
             along: list[Any] = list(place)
             along[player] = slice(None)
-            own = (*along, player)
+            index = (*along, player)
             row = {
                 "player": name,
                 "others": _profile(game, place, without=player),
                 "best": _where(game, player, best[tuple(along)]),
-                "may_be": _where(game, player, estimated.may_be_best[own]),
-                "probability": _named(names, estimated.best_reply_probability[own]),
+                "may_be": _where(game, player, estimated.may_be_best[index]),
+                "probability": _named(names, estimated.best_reply_probability[index]),
                 "over_draws": None
                 if in_draws is None
-                else _named(names, in_draws[own]),
+                else _named(names, in_draws[index]),
             }
             rows.append(row)
     return rows

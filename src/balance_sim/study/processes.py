@@ -76,15 +76,11 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def _answer(
-    conn: Connection, begin: Callable[..., None] | None, given: tuple[Any, ...]
-) -> None:
+def _answer(conn: Connection) -> None:
     """Answer one call after the other until the pipe closes. Ctrl-C is the driver's to
     hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    if begin is not None:
-        begin(*given)
     with suppress(EOFError, OSError):
         while True:
             call = conn.recv_bytes()
@@ -110,23 +106,17 @@ def _do(task: Any) -> Any:
 class Companion:
     """A process beside this one that answers calls one after the other.
 
-    Parameters
-    ----------
-    begin, given : called there first, with what can only be handed to a process as it
-        starts, such as shared memory
-
     Raises
     ------
     OSError : where no process can be started
     """
 
-    def __init__(self, begin: Callable[..., None] | None = None, *given: Any) -> None:
+    def __init__(self) -> None:
         """Start the process. Raises OSError where none can be started."""
         set_surroundings()
         context = multiprocessing.get_context("spawn")
         self.conn, far_end = context.Pipe()
-        arguments = (far_end, begin, given)
-        self.process = context.Process(target=_answer, args=arguments, daemon=True)
+        self.process = context.Process(target=_answer, args=(far_end,), daemon=True)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # the process never hears Ctrl-C
             self.process.start()
