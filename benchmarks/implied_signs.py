@@ -57,10 +57,7 @@ NOT_TESTED = {
 def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Range of every guessed parameter that the scenario has, by key path."""
     preset = presets()[scenario.theory.preset]["weights"]
-    named = {
-        f"theory.weights.{term}"
-        for term in (*preset, *switches())
-    }
+    named = {f"theory.weights.{term}" for term in (*preset, *switches())}
     out = {}
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]

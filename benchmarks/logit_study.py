@@ -200,7 +200,9 @@ def add_raw_counts(rows: FeatureYears, history) -> None:  # type: ignore[no-unty
         now = rows.year == year
         a, b = rows.a[now], rows.b[now]
         ties = features.network_moment(history, int(year)).ties
-        active = np.log1p(features.network_moment(history, int(year)).memory.sum(axis=1))
+        active = np.log1p(
+            features.network_moment(history, int(year)).memory.sum(axis=1)
+        )
         partners = np.log1p(ties.sum(axis=1))
         rows.x.loc[now, "raw_partners"] = partners[a] + partners[b]
         rows.x.loc[now, "raw_activity"] = active[a] + active[b]

@@ -120,8 +120,6 @@ def test_nothing_to_choose() -> None:
     assert alone.evpi == 0.0 and alone.evppi.tolist() == [0.0, 0.0] and alone.best.tolist() == [True]
     equal = value_of_information(np.column_stack([x[:, 0], x[:, 0]]), x)
     assert equal.evpi == 0.0 and equal.evppi.tolist() == [0.0, 0.0] and equal.best.all()
-    with pytest.raises(ValueError, match=r"not \(D, K\) and \(D, Q\)"):
-        value_of_information(x, x[:-1])
 
 
 def test_the_order_of_strategies_and_parameters_does_not_matter() -> None:

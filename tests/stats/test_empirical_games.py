@@ -125,9 +125,3 @@ def test_the_same_bytes_again_and_others_with_another_seed() -> None:
     first, again, other = EmpiricalGame(values), EmpiricalGame(values.copy()), EmpiricalGame(values, seed=1)
     assert first.best_reply_probability.tobytes() == again.best_reply_probability.tobytes()
     assert first.critical == again.critical != other.critical
-
-
-def test_two_replications_at_least() -> None:
-    for values in (DILEMMA, DILEMMA[None]):
-        with pytest.raises(ValueError, match="not \\(replications"):
-            EmpiricalGame(values)

@@ -73,11 +73,3 @@ def test_expected_payoffs_by_hand() -> None:
     mixed = [np.array([0.2, 0.8]), np.array([0.5, 0.25, 0.25]), np.array([0.9, 0.1])]
     by_hand = [sum(game[a, b, c, 1] * mixed[0][a] * mixed[2][c] for a in range(2) for c in range(2)) for b in range(3)]
     assert expected_payoffs(game, mixed, 1) == pytest.approx(by_hand)
-
-
-def test_what_is_no_game() -> None:
-    for shape in [(2, 2, 3), (2,), (), (2, 0, 2)]:
-        with pytest.raises(ValueError, match="not one axis of strategies a player"):
-            regrets(np.zeros(shape))
-    with pytest.raises(ValueError, match="not finite"):
-        regrets(np.full((2, 2, 2), np.nan))

@@ -104,14 +104,14 @@ def test_standardised_effects_by_hand() -> None:
 
 def test_a_ratio_of_sums_over_dyads_has_bounds_where_the_lower_is_not_nothing() -> None:
     """1,000 runs: both sums within 2.2448 standard errors (t of 97.5 %, 999 degrees of freedom)."""
-    dyads = ByDyad(np.array([3.0, 2.0]), np.array([0.1, 0.2]), np.zeros(2), 1000)
+    dyads = ByDyad(np.array([3.0, 2.0]), np.array([0.1, 0.2]), 1000)
     over, under = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     t = 2.244783
     value, lo, hi = dyads.ratio(over, under)
     assert (value, lo, hi) == pytest.approx(
         (1.5, (3 - 0.1 * t) / (2 + 0.2 * t), (3 + 0.1 * t) / (2 - 0.2 * t)), rel=1e-4
     )
-    unsure = ByDyad(np.array([3.0, 0.4]), np.array([0.1, 0.2]), np.zeros(2), 1000)
+    unsure = ByDyad(np.array([3.0, 0.4]), np.array([0.1, 0.2]), 1000)
     assert unsure.ratio(over, under)[0] == pytest.approx(7.5) and np.isnan(unsure.ratio(over, under)[1:]).all()
 
 
@@ -126,7 +126,7 @@ def coverage_of_sums(common: float, draws: int = 2000) -> np.ndarray:
         noise = np.sqrt(common) * rng.normal(size=(n, 1)) + np.sqrt(1 - common) * rng.normal(size=(n, size))
         runs = mean + 0.1 * noise
         error = runs.std(axis=0, ddof=1) / np.sqrt(n)
-        dyads = ByDyad(runs.mean(axis=0), error, np.zeros(size), n)
+        dyads = ByDyad(runs.mean(axis=0), error, n)
         (value, lo, hi), truth = dyads.total(over), over @ mean
         apart = (hi - value) * np.sqrt((over * error**2).sum()) / (over @ error)
         _, low, high = dyads.ratio(over, 1 - over)

@@ -10,7 +10,7 @@ from typing import Any
 
 import balance_sim as bs
 import pytest
-from balance_sim.archive.reproduce import AllowedCode, job_of
+from balance_sim.archive.reproduce import job_of
 from balance_sim.cli import main
 from balance_sim.effects.explain.attribution import attribute
 from balance_sim.model.own import events, terms
@@ -162,15 +162,15 @@ def test_workers_records_explain_and_verify(mine: str) -> None:
     assert manifest.own_rules == (("own_feared", f"{mine}:feared"),) and {*manifest.fingerprint.modules} == {mine}
     parts = attribute(result, runs=8)
     assert parts.groups["own"] == ("own_feared",)
-    job = job_of(manifest, scenario_of(manifest), AllowedCode())
-    assert job.own == () and AllowedCode().what_is_missing(manifest) == ""
+    job = job_of(manifest, scenario_of(manifest))
+    assert job.own == ()
     Path(f"{mine}.py").write_text(MINE + "# changed\n", encoding="utf-8")
     linecache.checkcache()
     with pytest.raises(WrongRequest, match="was edited after it was imported"):
         bs.run(scenario, runs=18, out="a")
     terms.REGISTERED.entries.clear()
     with pytest.raises(WrongRequest, match=f"--terms {mine}"):
-        job_of(manifest, scenario_of(manifest), AllowedCode())
+        job_of(manifest, scenario_of(manifest))
 
 
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:

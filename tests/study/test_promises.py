@@ -232,7 +232,7 @@ def test_a_shard_that_is_there_twice_is_named_and_taken_away(small, stored, capl
         shutil.copy(source, source.with_name(f"000099{source.suffix}"))
     with pytest.raises(StoreDamaged, match=r"000099\.json: replications that another shard holds too"):
         read_all(folder)
-    assert [damage["file"] for damage in verify(folder).damage] == ["shards/000099.json"]
+    assert [damage.file for damage in verify(folder).damage] == ["shards/000099.json"]
     assert run(small, 40, 1, out=folder).digest == digest and "000099" in caplog.text
 
 

@@ -110,13 +110,13 @@ def test_a_run_that_draws_its_parameters_is_reproduced(place: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "change", "said"),
     [
-        ("run", "results/effects.csv", larger, 'name="mean"'),
-        ("run", "results/dyads.csv", larger, 'name="mean"'),
+        ("run", "results/effects.csv", larger, "mean."),
+        ("run", "results/dyads.csv", larger, "mean."),
         ("run", "results/summary.json", lambda t: t.replace('"mean": ', '"mean": 1', 1), ".mean: "),
         ("run", "results/summary.json", lambda t: t.replace('"reference": "no_', '"reference": "', 1), "reference: "),
         ("run", "results/summary.json", lambda _: "{", "is no table of this type"),
-        ("sweep", "results/effects.csv", larger, 'name="mean"'),
-        ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "shape"),
+        ("sweep", "results/effects.csv", larger, "mean."),
+        ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", ": "),
     ],
 )  # fmt: skip
 def test_numbers_changed_and_checksums_made_again(place, tmp_path, kind, name, change, said) -> None:

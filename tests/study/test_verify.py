@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from balance_sim.archive.reproduce import AllowedCode, job_of
+from balance_sim.archive.reproduce import job_of
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
@@ -280,7 +280,7 @@ def test_a_run_that_was_left_out_as_failed_is_left_out_again(sound, tmp_path) ->
     shutil.copytree(sound["run"], copy)
     store, shard = Store(copy), Store(copy).shards()[0]
     ((point, first, stop),) = shard.record.blocks
-    job = job_of(store.manifest(), scenario_of(store.manifest()), AllowedCode())
+    job = job_of(store.manifest(), scenario_of(store.manifest()))
     others = joined([job.live(Task(Block(run, run + 1))) for run in range(first, stop) if run != 3])
     shard.remove()
     failed = {"point": point, "run": 3, "seed": 4, "traceback": "MemoryError"}

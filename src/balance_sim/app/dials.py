@@ -160,9 +160,9 @@ def live_factor(path: str, values: Sequence[Any], scenario: Scenario) -> Dial:
     levels = {start, *values}
     if len(levels) > STEPS + 1:
         levels = {min(levels), max(levels)}
-    whole = all(isinstance(value, int) for value in [start, *values])
+    is_integer = all(isinstance(value, int) for value in [start, *values])
     for step in _steps(min(levels), max(levels)):
-        levels.add(round(step) if whole else step)
+        levels.add(round(step) if is_integer else step)
     return _numbers(path, [path], levels, start)
 
 

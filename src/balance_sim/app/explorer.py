@@ -154,35 +154,31 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
     pairs: Pairs = {}
     days: list[int] = []
     for place, study in design.points():
-        scenario = study.scenario
-        if isinstance(study, ExpectedEffect):
-            arm, estimator, days = study.arm, "expected", days_of(scenario)
-            numbers = expected_point(study, pairs)
-        else:
-            arm, estimator = str(study.headline_arm), "simulated"
-            table = fan_table(study)
-            days = days or chosen_days(table)
-            numbers = point(study, table, days, pairs)
+        days, numbers = point_of(study, pairs, days)
         points.append({"at": list(place)} | numbers)
         if not page:
-            page = heading(scenario, scenario.reference_arm, arm, design.dials)
-            page["estimator"] = estimator
+            is_expected = isinstance(study, ExpectedEffect)
+            page = heading(study.scenario, _arm_of(study), design.dials)
+            page["estimator"] = "expected" if is_expected else "simulated"
     if design.question:
         page["question"] = printable(design.question)
     page |= {"days": days, "pairs": [list(dyad) for dyad in pairs]}
     return page | {"points": points}
 
 
-def heading(
-    scenario: Scenario, reference: str, arm: str, dials: Sequence[Dial]
-) -> dict[str, Any]:
+def _arm_of(study: Study) -> str:
+    """Return the arm that a study compares with the control arm."""
+    return study.arm if isinstance(study, ExpectedEffect) else str(study.headline_arm)
+
+
+def heading(scenario: Scenario, arm: str, dials: Sequence[Dial]) -> dict[str, Any]:
     """Return what a page says once: the question, the arms, the dials (name, values,
     words for them, start), states, map."""
     return {
         "title": printable(scenario.title),
         "question": printable(scenario.question),
         "arm": arm_title(scenario, arm),
-        "reference": arm_title(scenario, reference),
+        "reference": arm_title(scenario, scenario.reference_arm),
         "window": max(scenario.report.windows),
         "windows": days_of(scenario),
         "scale": SCALE,
@@ -198,24 +194,32 @@ def days_of(scenario: Scenario) -> list[int]:
     return [0, *sorted(scenario.report.windows)]
 
 
-def chosen_days(table: pd.DataFrame) -> list[int]:
-    """Return, of a fan's table, day 0, the last, and about a dozen between."""
-    days = np.unique(table["day"].to_numpy(int))
-    places = np.round(np.linspace(0, len(days) - 1, MOST_DAYS)).astype(int)
-    return [int(days[place]) for place in np.unique(places)]
+def point_of(
+    study: Study, pairs: Pairs, days: list[int] | None = None
+) -> tuple[list[int], dict[str, Any]]:
+    """Return the days of a point, and what a page shows of it.
+
+    pairs: the dyads' numbers, a new one where a dyad has none yet; days: of the points
+    before, which are this one's too."""
+    if isinstance(study, ExpectedEffect):
+        return days_of(study.scenario), expected_point(study, pairs)
+    table = fan_table(study)
+    if not days:
+        all_days = np.unique(table["day"].to_numpy(int))
+        places = np.round(np.linspace(0, len(all_days) - 1, MOST_DAYS)).astype(int)
+        days = all_days[np.unique(places)].tolist()
+    return days, point(study, table[table["day"].isin(days)], pairs)
 
 
-def point(
-    result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs
-) -> dict[str, Any]:
-    """Return what a page shows of a study; table: its fan's.
+def point(result: Result, table: pd.DataFrame, pairs: Pairs) -> dict[str, Any]:
+    """Return what a page shows of a study; table: its fan's, on the days that are
+    shown.
 
     n: replications; e: effect by the ends of the windows, l, h: its 95 % CI (null: one
     replication); m, w: mean of the control arm and of the headline by day, q: the
     control's 5, 50 and 95 % of replications; p: [dyad, effect, low, high, clear] of the
     dyads furthest from zero; s: [state, effect, low, high] of those whose CI excludes
-    zero. pairs: the dyads' numbers, a new one where a dyad has none yet."""
-    table = table[table["day"].isin(days)]
+    zero. pairs: as in `point_of`."""
     reference = table[table["role"] == "reference"]
     headline = table[table["role"] == "headline"]
     effects = fan_effects_table(result)

@@ -20,23 +20,17 @@ from cachetools import LRUCache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from balance_sim.app.dials import Dial
-from balance_sim.app.explorer import (
-    Pairs,
-    chosen_days,
-    days_of,
-    expected_point,
-    point,
-)
+from balance_sim.app.explorer import Pairs, Study, point_of
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import ScenarioError, with_values
 from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.documents import is_plain_text
 from balance_sim.scenario.schema import Scenario
-from balance_sim.show.figures.counts import fan_table
 from balance_sim.study.blocks import Block
 from balance_sim.study.estimates import as_json
 from balance_sim.study.jobs import Job, Task, TaskResult, Values
 from balance_sim.study.machine import version
+from balance_sim.study.outcomes import headline_outcome
 from balance_sim.study.processes import LocalWorkers, WorkerDied
 from balance_sim.study.result import Result
 from balance_sim.study.tables import BlockTables
@@ -134,7 +128,7 @@ class Live:
         try:
             return with_values(self.job.scenario, dict(values))
         except ScenarioError as error:
-            reasons = [f"{each.path}: {each.message}" for each in error.problems]
+            reasons = [f"{row.path}: {row.message}" for row in error.problems]
             raise BadRequest(shown("; ".join(reasons), 250)) from None
 
     async def answers(
@@ -210,34 +204,32 @@ class Live:
         """Return what the page shows of the expected effect; no interval, since there
         is no Monte Carlo error. Where runs draw parameters: at those as they stand."""
         expected = expected_effect(scenario, self.job.arms[1])
-        numbers = {"mean": expected.effect, "lo": None, "hi": None}
-        effect = {"outcome": expected.outcome, "window": expected.window, **numbers}
-        pairs: Pairs = {}
-        content = expected_point(expected, pairs)
-        content |= {"days": days_of(scenario), "pairs": [*pairs]}
-        return content | {"effect": effect}
+        return _shown(expected, {"mean": expected.effect, "lo": None, "hi": None})
 
     def _answer(
         self, scenario: Scenario, runs: int, tables: Sequence[BlockTables]
     ) -> dict[str, Any]:
-        """Return what the page shows of an ensemble: a point of the explorer, and the
-        effect as `run --json` has it."""
+        """Return what the page shows of an ensemble, with the effect as `run --json`
+        has it."""
         job, memory = self.job, tuple(tables)
         result = Result(scenario, runs, job.seed, job.arms, version(), memory=memory)
-        effects, outcome = result.effects, result.headline_outcome
-        row = effects[effects["outcome"] == outcome].to_dict("records")[0]
-        effect = {"outcome": outcome, "window": result.window}
-        effect |= as_json(row, "mean", "mcse", "lo", "hi")
-        table, pairs = fan_table(result), dict[tuple[int, int], int]()
-        days = chosen_days(table)
-        content = point(result, table, days, pairs)
-        content |= {"days": days, "pairs": [*pairs]}
-        return content | {"effect": effect}
+        rows = result.effects.set_index("outcome").loc[[result.headline_outcome]]
+        row = rows.to_dict("records")[0]
+        return _shown(result, as_json(row, "mean", "mcse", "lo", "hi"))
 
     def _options(self, values: Values, runs: int) -> str:
         """Return the options of `balance-sim run` that give the same numbers, for a
         shell."""
         return as_options(values, runs, self.job.seed, draws=bool(self.job.draws))
+
+
+def _shown(study: Study, effect: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows of a study: a point of the explorer, and the effect on
+    the headline outcome."""
+    pairs: Pairs = {}
+    days, content = point_of(study, pairs)
+    named = {"outcome": headline_outcome(study.scenario), "window": study.window}
+    return content | {"days": days, "pairs": [*pairs], "effect": named | effect}
 
 
 def as_options(values: Values, runs: int, seed: int, *, draws: bool = False) -> str:

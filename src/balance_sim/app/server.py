@@ -154,8 +154,7 @@ async def _served(
 
 def live_page(job: Job, dials: Sequence[Dial], runs: int) -> tuple[str, str]:
     """Return the page and its policy. runs: those asked for at first."""
-    reference, arm = job.arms
-    content = heading(job.scenario, reference, arm, dials)
+    content = heading(job.scenario, job.arms[1], dials)
     content |= {"days": [], "pairs": [], "runs": runs, "seed": job.seed}
     return live_html(content | {"choices": sorted({*CHOICES, runs})})
 

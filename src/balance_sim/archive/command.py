@@ -55,7 +55,7 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     terminal are written out."""
     from balance_sim.scenario.diagnostics import escaped
 
-    for note in [*verified.notes, *(row["why"] for row in verified.damage)]:
+    for note in [*verified.notes, *(damage.why for damage in verified.damage)]:
         click.echo(escaped(note), err=True)
     yield f"{verified.study}: {verified.blocks:,} blocks, {verified.runs:,} runs"
     if verified.damage:
@@ -117,18 +117,8 @@ def reproduce(
     from balance_sim.archive.reproduce import reproduce as run_again
 
     archived = read_archive(archive)
-    reproduced = run_again(
-        archived, workers=workers, model=model, outcomes=own, out=out
-    )
-    document = {
-        "ok": reproduced.ok,
-        "how": reproduced.how,
-        "digest": reproduced.digest,
-        "archived": archived.package.digest,
-        "said": reproduced.said,
-        "differs": list(reproduced.differs),
-    }
-    lines = [reproduced.said, *(f"  {line}" for line in reproduced.differs)]
+    document = run_again(archived, workers=workers, model=model, outcomes=own, out=out)
+    lines = [document["said"], *(f"  {line}" for line in document["differs"])]
     options.answer(document, lines, indent=2)
-    if not reproduced.ok:
+    if not document["ok"]:
         ctx.exit(ExitCode.DAMAGED)

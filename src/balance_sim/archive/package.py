@@ -16,7 +16,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +62,6 @@ class Package(Sealed):
     files: dict[str, Sha256]
 
 
-@dataclass(frozen=True)
-class Results:
-    """What came of a study: its digests, and summary and tables as an archive holds
-    them."""
-
-    digest: str
-    agreements_digest: str
-    files: dict[str, bytes]
-
-
 def package(folder: Path, out: Path | None = None) -> Path:
     """Write the archive of a finished study, by default `<folder>.zip` beside it. The
     same study, the same bytes.
@@ -102,16 +91,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
     """
     verified = verify(folder)
     if verified.damage:
-        why = verified.damage[0]["why"]
+        why = verified.damage[0].why
         raise StoreDamaged(f"{why}; give the study's own command again first")
     if verified.digest is None:
         raise WrongRequest(
             f"{folder} is not finished: give its command again, then package it"
         )
     manifest = Store(folder).manifest()
-    study, _ = open_study(folder)
-    results = results_of(folder)
-    files = dict(results.files)
+    digests, files = results_of(folder)
     for name, text in manifest.files.items():
         place = f"inputs/{_UNSAFE.sub('_', name)}"
         if INPUT.fullmatch(place):
@@ -121,8 +108,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         files[name] = (folder / name).read_bytes()
     bare = manifest.model_copy(update={"files": {}, "command": ""})
     files["manifest.json"] = sealed(bare.model_dump())
-    failed = tuple((row["point"], row["run"]) for row in study.failed)
-    digests = results.digest, results.agreements_digest
+    failed = tuple((row["point"], row["run"]) for row in Store(folder).failed())
     return with_papers(bare, files, failed, digests)
 
 
@@ -147,29 +133,27 @@ def with_papers(
     return members | {"package.json": json_bytes(facts.model_dump())}
 
 
-def results_of(folder: Path) -> Results:
-    """Return what came of the study in a folder."""
+def results_of(folder: Path) -> tuple[tuple[str, str], dict[str, bytes]]:
+    """Return the digests of the study in a folder, of all and of agreements alone, and
+    its summary and tables as an archive holds them."""
     study, summary = open_study(folder)
-    tables = ["levels", "effects"]
+    tables, points = ["levels", "effects"], {}
     if isinstance(study, AnalysedResult):
         tables.append("dyads")
-        points = [("", study.blocks())]
+        points[""] = study.blocks()
     else:
-        table = study.table
-        pairs = [(table.points[number].key, number) for number in table.numbers()]
-        points = [(key, study.blocks(number)) for key, number in pairs]
+        for number in study.table.numbers():
+            points[study.table.points[number].key] = study.blocks(number)
     digests = []
-    for key, blocks in points:
+    for key, blocks in points.items():
         digest = Digest(study.arms)
         for runs, agreements in blocks:
             digest.add(runs, agreements)
         digests.append((key, digest.hexdigest(["accords"])))
-    files = {
-        f"results/{name}.csv": frame_csv(getattr(study, name)).encode()
-        for name in tables
-    }
-    files[SUMMARY] = json_bytes(summary)
-    return Results(study.digest, combined(digests), files)
+    files = {SUMMARY: json_bytes(summary)}
+    for name in tables:
+        files[f"results/{name}.csv"] = frame_csv(getattr(study, name)).encode()
+    return (study.digest, combined(digests)), files
 
 
 def json_bytes(content: Any) -> bytes:

@@ -22,7 +22,6 @@ from balance_sim.archive.package import (
     INPUT,
     SUMMARY,
     Package,
-    Results,
     files_of,
     results_of,
     with_papers,
@@ -67,28 +66,6 @@ class Archived:
     scenario: Scenario
     points: PointTable
     files: dict[str, bytes] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Reproduced:
-    """Whether the same came of it.
-
-    Attributes
-    ----------
-    how : "bits", "digits" or "not"
-    said : the same in words
-    differs : what differs, the first few
-    """
-
-    how: str
-    said: str
-    digest: str
-    differs: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether it did."""
-        return self.how != "not"
 
 
 def read_archive(path: Path) -> Archived:
@@ -170,40 +147,40 @@ def refuse_other_version(made: Manifest) -> None:
     refuse_code(CodeFingerprint(made.fingerprint.package))
 
 
-@dataclass(frozen=True)
-class AllowedCode:
-    """Code of a study's own that may run here: a model, and the module of its
-    outcomes."""
+def lacking_code(study: Manifest, model: str | None, outcomes: str | None) -> str:
+    """Return what has to be named first for a study with code of its own to run;
+    nothing where all is.
 
-    model: str | None = None
-    outcomes: str | None = None
-
-    def what_is_missing(self, study: Manifest) -> str:
-        """Return what has to be named first for a study with code of its own to run;
-        nothing where all is."""
-        if study.model is not None and self.model != study.model:
-            return f"code of the study's own: --model {study.model} allows it to run"
-        modules = {reference.partition(":")[0] for _, reference in study.own_outcomes}
-        if LOCAL in modules or len(modules) > 1:
-            return "the study's own outcomes were defined in no one module"
-        if modules - {self.outcomes}:
-            return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
-        for name, reference in study.own_rules:
-            if loaded_rules().get(name) != reference:
-                module = reference.partition(":")[0]
-                return f"the study has rules of its own: --terms {module} allows it"
-        return ""
+    model, outcomes : that may run here: a model, and the module of its outcomes"""
+    if study.model is not None and model != study.model:
+        return f"code of the study's own: --model {study.model} allows it to run"
+    modules = {reference.partition(":")[0] for _, reference in study.own_outcomes}
+    if LOCAL in modules or len(modules) > 1:
+        return "the study's own outcomes were defined in no one module"
+    if modules - {outcomes}:
+        return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
+    for name, reference in study.own_rules:
+        if loaded_rules().get(name) != reference:
+            module = reference.partition(":")[0]
+            return f"the study has rules of its own: --terms {module} allows it"
+    return ""
 
 
-def job_of(study: Manifest, scenario: Scenario, allowed: AllowedCode) -> Job:
-    """Return the job that a manifest describes.
+def job_of(
+    study: Manifest,
+    scenario: Scenario,
+    model: str | None = None,
+    outcomes: str | None = None,
+) -> Job:
+    """Return the job that a manifest describes. model, outcomes: as in
+    `lacking_code`.
 
     Raises
     ------
     WrongRequest : where its code is not allowed, or not found
     CodeDiffers : where its code has another text
     """
-    lacking = allowed.what_is_missing(study)
+    lacking = lacking_code(study, model, outcomes)
     if lacking:
         raise WrongRequest(lacking)
     import_model(study.model)
@@ -229,18 +206,37 @@ def reproduce(
     model: str | None = None,
     outcomes: str | None = None,
     out: Path | None = None,
-) -> Reproduced:
-    """Run the study again and compare. out: a results folder for it; the same call goes
-    on there.
+) -> dict[str, Any]:
+    """Run the study again and compare.
 
-    Raises WrongRequest where the study's own code is not allowed by `model` and
-    `outcomes`."""
-    allowed = AllowedCode(model, outcomes)
-    job = job_of(archived.manifest, archived.scenario, allowed)
+    Parameters
+    ----------
+    workers : processes
+    model, outcomes : code of the study's own that may run
+    out : a results folder for it; the same call goes on there
+
+    Returns
+    -------
+    dict : `ok`, `how` ("bits", "digits" or "not"), `digest`, `archived` (the digest
+        there), `said` (the same in words), and `differs`: what does
+
+    Raises
+    ------
+    WrongRequest : where the study's own code is not allowed
+    """
+    job = job_of(archived.manifest, archived.scenario, model, outcomes)
     with tempfile.TemporaryDirectory() as temporary:
         folder = out or Path(temporary) / "study"
         _simulate(archived, job, folder, workers)
-        return _compared(archived, results_of(folder))
+        (digest, of_agreements), files = results_of(folder)
+    differs = []
+    if of_agreements != archived.package.agreements_digest:
+        differs.append("agreements or their dates")
+    old = {name: archived.files[name] for name in archived.files if _is_result(name)}
+    for name in sorted({*files, *old}):
+        why = _difference(name, old.get(name), files.get(name))
+        differs += [f"{name}: {why}"] if why else []
+    return _compared(archived, digest, differs)
 
 
 def _simulate(archived: Archived, job: Job, folder: Path, workers: int) -> None:
@@ -262,66 +258,73 @@ def _simulate(archived: Archived, job: Job, folder: Path, workers: int) -> None:
         simulate_lacking(results, job, values, manifest.runs, BLOCK, options)
 
 
-def _compared(archived: Archived, made: Results) -> Reproduced:
-    """Compare bits first; then agreements and dates exactly and tables within ROUNDING,
-    where the arithmetic may be another."""
-    package = archived.package
-    is_same = made.digest == package.digest
-    differs = []
-    if made.agreements_digest != package.agreements_digest:
-        differs.append("agreements or their dates")
-    differs += [
-        f"{name}: {why}"
-        for name in sorted({*made.files, *_results(archived)})
-        if (why := _difference(name, archived, made))
-    ]
-    made_with = archived.manifest.versions[0]
+def _compared(archived: Archived, digest: str, differs: list[str]) -> dict[str, Any]:
+    """Return whether the same came of it: bits first; then agreements and dates exactly
+    and tables within ROUNDING, where the arithmetic may be another.
+
+    differs: agreements, and tables that are further apart."""
+    package, made_with = archived.package, archived.manifest.versions[0]
     machine = f"{cpu_type()} with NumPy {version('numpy')}"
     origin = f"{made_with.cpu} with NumPy {made_with.programs['numpy']}"
+    is_same = digest == package.digest
     if not is_same and not differs and origin == machine:
         differs.append("last digits, though the arithmetic is the same here")
     machines = f"made on {origin}, this is {machine}"
+    how, words = "bits", f"reproduced to the last bit: digest {digest}"
     if differs:
-        words = f"digest {made.digest}, the archive says {package.digest} ({machines})"
-        return Reproduced(
-            "not", f"not reproduced: {words}", made.digest, tuple(differs)
-        )
-    words = f"reproduced to the last bit: digest {made.digest}"
-    if not is_same:
+        digests = f"digest {digest}, the archive says {package.digest}"
+        how, words = "not", f"not reproduced: {digests} ({machines})"
+    elif not is_same:
+        how = "digits"
         words = (
             "reproduced: agreements and dates are the same in every run, tables within "
             f"a relative difference of {ROUNDING:g}; last digits differ ({machines})"
         )
-    if package.failed:
+    if package.failed and not differs:
         words += f"; left out here as there: {len(package.failed)} on record as failed"
-    return Reproduced("bits" if is_same else "digits", words, made.digest)
+    return {
+        "ok": not differs,
+        "how": how,
+        "digest": digest,
+        "archived": package.digest,
+        "said": words,
+        "differs": differs,
+    }
 
 
-def _results(archived: Archived) -> list[str]:
-    """Return the names of the tables in an archive."""
-    return [name for name in archived.files if name.startswith("results/")]
+def _is_result(name: str) -> bool:
+    """Return whether a member of an archive is a summary or a table."""
+    return name.startswith("results/")
 
 
-def _difference(name: str, archived: Archived, made: Results) -> str:
+def _difference(name: str, old: bytes | None, new: bytes | None) -> str:
     """Return the first difference of a table there and here; nothing where numbers are
-    close. The digest that a summary names is compared apart from it."""
-    old, new = archived.files.get(name), made.files.get(name)
+    close."""
     if old is None or new is None:
         return "stands on one side alone"
     if old == new:
         return ""
     try:
-        if name != SUMMARY:
-            tables = [pd.read_csv(io.BytesIO(content)) for content in (old, new)]
-            return frame_difference(*tables)
-        summaries = [json.loads(content) for content in (old, new)]
-        for summary in summaries:
-            summary.pop("digest")
-        pairs = differences(*summaries, same=_are_close)
-        first = next(iter(pairs), None)
+        trees = _values(name, old), _values(name, new)
+        pairs = differences(*trees, same=_are_close)
+        first = next(pairs, None)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return "is no table of this type"
-    return "" if first is None else f"{first[0]}: {first[1]!r} there, {first[2]!r} here"
+    if first is None:
+        return ""
+    return shown("{}: {!r} there, {!r} here".format(*first), 300)
+
+
+def _values(name: str, content: bytes) -> dict[str, Any]:
+    """Return a summary, without the digest that is compared apart from it; or the
+    columns of a table, and its number of rows."""
+    if name == SUMMARY:
+        summary: dict[str, Any] = json.loads(content)
+        summary.pop("digest")
+        return summary
+    table = pd.read_csv(io.BytesIO(content)).astype(object)
+    columns = table.where(table.notna(), None).to_dict("list")
+    return {"rows": len(table)} | {str(key): columns[key] for key in columns}
 
 
 def _are_close(left: Any, right: Any) -> bool:
@@ -330,15 +333,3 @@ def _are_close(left: Any, right: Any) -> bool:
     if len(numbers) == 2:
         return math.isclose(*numbers, rel_tol=ROUNDING, abs_tol=ROUNDING)
     return type(left) is type(right) and bool(left == right)
-
-
-def frame_difference(left: pd.DataFrame, right: pd.DataFrame) -> str:
-    """Return the first column that differs, with its values; nothing where all are the
-    same, or numbers within ROUNDING."""
-    try:
-        pd.testing.assert_frame_equal(
-            left, right, rtol=ROUNDING, atol=ROUNDING, check_dtype=False
-        )
-    except AssertionError as error:
-        return shown(" ".join(str(error).split()), 300)
-    return ""

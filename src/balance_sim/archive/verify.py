@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from balance_sim.scenario.files import bytes_if_any
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import refuse_code
 from balance_sim.study.frames import FILE as CODEBOOK
-from balance_sim.study.manifest import unsealed
+from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.points import PointTable
 from balance_sim.study.status import command_of
 from balance_sim.study.store import Damage, Store, read_summary
@@ -30,29 +31,23 @@ class Verified:
 
     Attributes
     ----------
-    ok : nothing is damaged
     blocks, runs : that are stored
     digest : of the study's results, made anew; None of one that is not finished
-    damage : name of each damaged file, and why
+    damage : each damaged file, and why
     notes : what is no damage, and worth a word
     """
 
     study: str
-    ok: bool = True
     blocks: int = 0
     runs: int = 0
     digest: str | None = None
-    damage: list[dict[str, str]] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the same for JSON."""
-        return asdict(self)
-
-    def note(self, damage: Damage) -> None:
-        """Put down something that is damaged."""
-        self.ok = False
-        self.damage.append({"file": damage.file, "why": damage.why})
+        """Return the same for JSON, with `ok`: nothing is damaged."""
+        damage = [{"file": row.file, "why": row.why} for row in self.damage]
+        return asdict(self) | {"ok": not damage, "damage": damage}
 
 
 def verify(folder: Path | str) -> Verified:
@@ -69,14 +64,8 @@ def verify(folder: Path | str) -> Verified:
     manifest = store.manifest()
     refuse_code(manifest.fingerprint)
     numbers = PointTable.load(store.folder, manifest).numbers()
-    verified = Verified(manifest.study)
-    for damage in store.damage():
-        verified.note(damage)
-    for name in SEALED:
-        content = bytes_if_any(store.folder / name)
-        if content is not None and not _is_sealed(content):
-            verified.note(Damage(name, f"{name}: not as it was written"))
-    if not verified.ok:
+    verified = Verified(manifest.study, damage=[*store.damage(), *_unsealed(store)])
+    if verified.damage:
         return verified
     blocks = [block for blocks in store.done().values() for block in blocks]
     verified.blocks, verified.runs = len(blocks), sum(map(len, blocks))
@@ -88,19 +77,22 @@ def verify(folder: Path | str) -> Verified:
         return verified
     for point, gaps in store.lacking(numbers, manifest.runs).items():
         span = f"runs {gaps[0].first} to {gaps[-1].stop - 1} of point {point}"
-        verified.note(Damage("runs", f"{span} are missing"))
-    if verified.ok:
-        _check_summary(store, verified, summary)
+        verified.damage.append(Damage("runs", f"{span} are missing"))
+    if not verified.damage:
+        study, made_anew = open_study(store.folder)
+        verified.digest = made_anew["digest"]
+        verified.damage += _differences(store, study, made_anew, summary or {})
     return verified
 
 
-def _is_sealed(content: bytes) -> bool:
-    """Return whether JSON is that of its own sha256."""
-    try:
-        unsealed(content)
-    except ValueError:
-        return False
-    return True
+def _unsealed(store: Store) -> Iterator[Damage]:
+    """Yield files with a sha256 of their own that is another now."""
+    for name in SEALED:
+        content = bytes_if_any(store.folder / name)
+        try:
+            unsealed(content or sealed({}))
+        except ValueError:
+            yield Damage(name, f"{name}: not as it was written")
 
 
 def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, Any]]:
@@ -122,14 +114,18 @@ def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, An
     return study, json.loads(json.dumps(summary))
 
 
-def _check_summary(store: Store, verified: Verified, stored: dict[str, Any]) -> None:
-    """Make the summary and the tables beside it again, and compare them."""
-    study, summary = open_study(store.folder)
-    verified.digest = summary["digest"]
-    for key in sorted({*summary, *stored}):
-        if stored.get(key) != summary.get(key):
+def _differences(
+    store: Store,
+    study: AnalysedResult | SweepResult,
+    made_anew: Mapping[str, Any],
+    stored: Mapping[str, Any],
+) -> Iterator[Damage]:
+    """Yield where the stored summary, and the tables beside it, are not those that were
+    made anew."""
+    for key in sorted({*made_anew, *stored}):
+        if stored.get(key) != made_anew.get(key):
             why = f"summary.json: `{key}` is not what the runs give"
-            verified.note(Damage("summary.json", why))
+            yield Damage("summary.json", why)
             break
     rows = store.failed()
     texts = {"failed.json": json.dumps(rows, indent=1) + "\n" if rows else ""}
@@ -142,4 +138,4 @@ def _check_summary(store: Store, verified: Verified, stored: dict[str, Any]) -> 
         content = bytes_if_any(store.folder / name)
         if (content or b"") != text.encode():
             why = "is missing" if content is None else "is not what the runs give"
-            verified.note(Damage(name, f"{name}: {why}"))
+            yield Damage(name, f"{name}: {why}")

@@ -24,7 +24,6 @@ import numpy as np
 from balance_sim.games.normal_form import (
     best_replies,
     expected_payoffs,
-    number_of_players,
     pure_equilibria,
 )
 from balance_sim.stats import Bools, Floats
@@ -87,10 +86,7 @@ def nash_equilibria(payoffs: Floats) -> list[Equilibrium]:
     [[0.0, 1.0], [0.0, 1.0]]
     [[0.667, 0.333], [0.333, 0.667]]
     """
-    players = number_of_players(payoffs)
-    if payoffs.ndim != players + 1:
-        shape = f"(k_1, ..., k_n, {players})"
-        raise ValueError(f"payoffs of shape {payoffs.shape}: one game, {shape}")
+    players = payoffs.shape[-1]
     axes = tuple(range(players))
     low, high = payoffs.min(axis=axes), payoffs.max(axis=axes)
     width = np.where(high > low, high - low, 1.0)

@@ -25,24 +25,6 @@ payoffs."""
 LETTERS = "abcdefgh"
 
 
-def number_of_players(payoffs: Floats) -> int:
-    """How many players a game has. Raises ValueError for what is no game.
-
-    Examples
-    --------
-    >>> number_of_players(np.zeros((2, 3, 2)))
-    2
-    """
-    players = payoffs.shape[-1] if payoffs.ndim else 0
-    has_axes = 1 <= players <= len(LETTERS) and payoffs.ndim > players
-    if not has_axes or 0 in payoffs.shape[-players - 1 :]:
-        shape = "one axis of strategies a player and the players last"
-        raise ValueError(f"payoffs of shape {payoffs.shape}: not {shape}")
-    if not np.isfinite(payoffs).all():
-        raise ValueError("payoffs that are not finite")
-    return players
-
-
 def tie_width(payoffs: Floats) -> Floats:
     """How far two payoffs of a player may be apart and count as equal, (..., 1, ..., 1,
     n).
@@ -52,7 +34,7 @@ def tie_width(payoffs: Floats) -> Floats:
     >>> tie_width(np.array([[0.0], [2e9]])).round(3).tolist()
     [[2.0]]
     """
-    axes = tuple(range(-number_of_players(payoffs) - 1, -1))
+    axes = tuple(range(-payoffs.shape[-1] - 1, -1))
     low = payoffs.min(axis=axes, keepdims=True)
     high = payoffs.max(axis=axes, keepdims=True)
     largest = np.maximum(np.abs(low), np.abs(high))
@@ -81,7 +63,7 @@ def best_replies(payoffs: Floats, player: int) -> Bools:
     [[False, False], [True, True]]
     """
     values = payoffs[..., player]
-    best = values.max(axis=player - number_of_players(payoffs), keepdims=True)
+    best = values.max(axis=player - payoffs.shape[-1], keepdims=True)
     return np.asarray(values >= best - tie_width(payoffs)[..., player])
 
 
@@ -98,13 +80,25 @@ def regrets(payoffs: Floats) -> Floats:
     >>> regrets(dilemma)[0, 0].tolist()
     [2.0, 2.0]
     """
-    players = number_of_players(payoffs)
-    gain = np.empty(payoffs.shape)
-    for player in range(players):
-        values = payoffs[..., player]
-        best = values.max(axis=player - players, keepdims=True)
-        gain[..., player] = best - values
+    players = payoffs.shape[-1]
+    best = [
+        payoffs[..., player].max(axis=player - players, keepdims=True)
+        for player in range(players)
+    ]
+    gain = np.stack(np.broadcast_arrays(*best), axis=-1) - payoffs
     return np.where(gain <= tie_width(payoffs), 0.0, gain)
+
+
+def best_reply_shares(payoffs: Floats) -> Floats:
+    """In which share of many games each strategy is the best reply; ties share.
+
+    payoffs: (D, k_1, ..., k_n, n); the result (k_1, ..., k_n, n)."""
+    players, shares = payoffs.shape[-1], []
+    for player in range(players):
+        best = best_replies(payoffs, player)
+        ties = best.sum(axis=player - players, keepdims=True)
+        shares.append((best / ties).mean(axis=0))
+    return np.stack(shares, axis=-1)
 
 
 def pure_equilibria(payoffs: Floats) -> Bools:
@@ -117,7 +111,7 @@ def pure_equilibria(payoffs: Floats) -> Bools:
     >>> np.argwhere(pure_equilibria(dilemma)).tolist()
     [[1, 1]]
     """
-    players = range(number_of_players(payoffs))
+    players = range(payoffs.shape[-1])
     replies = [best_replies(payoffs, player) for player in players]
     return np.asarray(np.logical_and.reduce(replies))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from balance_sim.games.checks import GameChecks
+from balance_sim.games.checks import problems_of
 from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
 from balance_sim.scenario.diagnostics import (
@@ -36,9 +36,10 @@ from balance_sim.scenario.experiment import (
 )
 from balance_sim.scenario.files import GAMES, Sources, not_found
 from balance_sim.scenario.load import stem, with_arms
-from balance_sim.scenario.nodes import Node, from_plain
+from balance_sim.scenario.nodes import Node, descend, from_plain
 from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.validation import joined
 from balance_sim.study.arms import compile_arms
 
 _CAST = TypeAdapter(Cast)
@@ -82,14 +83,6 @@ class Game(OneLine):
         """The control arm, then the arm of each profile."""
         return (self.scenario.reference_arm, *map(arm_of, self.profiles))
 
-    @property
-    def observed(self) -> tuple[int, ...]:
-        """Which strategy of each player was observed, counted from 0."""
-        players = zip(self.players, self.strategies, strict=True)
-        return tuple(
-            names.index(self.plan.observed[player]) for player, names in players
-        )
-
     def as_plain(self) -> dict[str, Any]:
         """The name, the plan and what is measured, for a manifest."""
         return {
@@ -132,7 +125,8 @@ def load_game(
     base = named_scenario(tree, sources, problems, **options)
     scenario = None
     if base is not None:
-        GameChecks(tree, plan, problems).run(base)
+        for steps, *texts in problems_of(plan, base):
+            problems.add(descend(tree, steps), joined("", steps), *texts)
     if base is not None and not errors_in(problems):
         scenario = with_profiles(tree, plan, base, problems)
     if scenario is None or errors_in(problems):

@@ -15,11 +15,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
 from balance_sim.games.equilibria import nash_equilibria
-from balance_sim.games.normal_form import best_replies, pure_equilibria
+from balance_sim.games.normal_form import (
+    best_replies,
+    best_reply_shares,
+    pure_equilibria,
+)
 from balance_sim.games.normal_form import regrets as regrets_of
 from balance_sim.games.plan import Game
 from balance_sim.games.players import PlayerMeasures
@@ -70,22 +75,13 @@ def _over_control(game: Game, values: Mapping[str, Floats]) -> Floats:
 
 def payoffs(game: Game, effects: Floats) -> Floats:
     """(..., k_1, ..., k_n, n) from effects (..., N, Q)."""
-    plans = list(game.plan.players.values())
-    weights = np.zeros((len(game.cast.outcomes), len(plans)))
-    sizes = tuple(map(len, game.strategies))
-    row = 0
-    for player, plan in enumerate(plans):
-        for part in plan.payoff:
-            weights[row, player] = part.weight
-            row += 1
-    shape = (*effects.shape[:-2], *sizes, len(plans))
-    values = (effects @ weights).reshape(shape)
-    for player, plan in enumerate(plans):
-        costs = [strategy.cost for strategy in plan.strategies.values()]
-        along_axis = [1] * len(sizes)
-        along_axis[player] = -1
-        values[..., player] -= np.reshape(costs, along_axis)
-    return np.asarray(values)
+    plans = game.plan.players.values()
+    columns = [np.array([[part.weight] for part in plan.payoff]) for plan in plans]
+    costs = [[act.cost for act in plan.strategies.values()] for plan in plans]
+    values = effects @ block_diag(*columns)
+    by_profile = np.stack(np.meshgrid(*costs, indexing="ij"), axis=-1)
+    shape = (*effects.shape[:-2], *by_profile.shape)
+    return np.asarray(values.reshape(shape) - by_profile)
 
 
 def expected_effects(game: Game, scenario: Scenario) -> Floats:
@@ -257,33 +253,25 @@ def _profiles(
 
 def _replies(game: Game, estimated: EmpiricalGame, drawn: Floats | None) -> list[Row]:
     """Of each player the best replies to everything that the others may play."""
-    rows = []
+    rows, in_draws = [], None if drawn is None else best_reply_shares(drawn)
     for player, name in enumerate(game.players):
         names = game.strategies[player]
         best = best_replies(estimated.mean, player)
-        in_draws = None
-        if drawn is not None:
-            is_best = best_replies(drawn, player)
-            ties = is_best.sum(axis=player + 1, keepdims=True)
-            in_draws = (is_best / ties).mean(axis=0)
         sizes = list(best.shape)
         sizes[player] = 1
         for place in np.ndindex(*sizes):
-            along: tuple[Any, ...] = (
-                *place[:player],
-                slice(None),
-                *place[player + 1 :],
-            )
-            own = (*along, player)
+            along: list[Any] = list(place)
+            along[player] = slice(None)
+            index = (*along, player)
             row = {
                 "player": name,
                 "others": _profile(game, place, without=player),
-                "best": _where(game, player, best[along]),
-                "may_be": _where(game, player, estimated.may_be_best[own]),
-                "probability": _named(names, estimated.best_reply_probability[own]),
+                "best": _where(game, player, best[tuple(along)]),
+                "may_be": _where(game, player, estimated.may_be_best[index]),
+                "probability": _named(names, estimated.best_reply_probability[index]),
                 "over_draws": None
                 if in_draws is None
-                else _named(names, in_draws[along]),
+                else _named(names, in_draws[index]),
             }
             rows.append(row)
     return rows
@@ -318,12 +306,10 @@ def _equilibria(game: Game, estimated: EmpiricalGame) -> Row:
 def _beside_observed(game: Game, player: int) -> list[int]:
     """Of each strategy of a player the place among flattened profiles of the one in
     which the others do what was observed."""
-    place: list[Any] = list(game.observed)
-    place[player] = np.arange(len(game.strategies[player]))
-    sizes = tuple(map(len, game.strategies))
-    places: list[int] = np.ravel_multi_index(
-        tuple(np.broadcast_arrays(*place)), sizes
-    ).tolist()
+    profile, places = [game.plan.observed[name] for name in game.players], []
+    for strategy in game.strategies[player]:
+        profile[player] = strategy
+        places.append(game.profiles.index(tuple(profile)))
     return places
 
 

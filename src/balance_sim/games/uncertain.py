@@ -36,8 +36,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from balance_sim.games.normal_form import (
-    best_replies,
-    number_of_players,
+    best_reply_shares,
     pure_equilibria,
     regrets,
     tie_width,
@@ -90,37 +89,30 @@ def minimax_regret(values: Floats) -> tuple[StrategyRegrets, ...]:
     >>> regret.worst.tolist(), regret.draw.tolist(), regret.choice.tolist()
     ([3.0, 1.0], [1, 0], [False, True])
     """
-    players = number_of_players(values)
-    if values.ndim != players + 2 or not len(values):
-        shape = f"(draws, k_1, ..., k_n, {players})"
-        raise ValueError(f"values of shape {values.shape}: not {shape}")
     everywhere = regrets(values)
     width = tie_width(values).max(axis=0).ravel()
     return tuple(
         _strategy_regrets(everywhere[..., player], player, width[player])
-        for player in range(players)
+        for player in range(values.shape[-1])
     )
 
 
 def _strategy_regrets(regret: Floats, player: int, width: float) -> StrategyRegrets:
     """Of one player, from its regrets (D, k_1, ..., k_n); those no further apart than
     the width are a tie."""
-    draws, size = len(regret), regret.shape[player + 1]
-    table = np.moveaxis(regret, player + 1, 0).reshape(size, draws, -1)
-    worst = table.max(axis=(1, 2))
-    is_worst = table >= worst[:, None, None] - width
-    first = is_worst.reshape(size, -1).argmax(axis=1)
-    draw, others = np.divmod(first, table.shape[2])
-    sizes = regret.shape[1 : player + 1] + regret.shape[player + 2 :]
-    profile = np.empty((size, 0), dtype=np.int64)
-    if sizes:
-        profile = np.column_stack(np.unravel_index(others, sizes))
+    table = np.moveaxis(regret, player + 1, 0)
+    size, flat = len(table), table.reshape(len(table), -1)
+    worst = flat.max(axis=1)
+    first = (flat >= worst[:, None] - width).argmax(axis=1)
+    draw, *others = np.unravel_index(first, table.shape[1:])
+    profile = np.reshape(others, (-1, size)).astype(np.int64)
+    by_draw = table.reshape(size, len(regret), -1).max(axis=2)
     return StrategyRegrets(
         worst=worst,
         draw=draw,
-        profile=np.insert(profile, player, np.arange(size), axis=1),
-        mean=table.mean(axis=(1, 2)),
-        upper=np.quantile(table.max(axis=2), UPPER, axis=1),
+        profile=np.insert(profile, player, np.arange(size), axis=0).T,
+        mean=table.reshape(size, len(regret), -1).mean(axis=(1, 2)),
+        upper=np.quantile(by_draw, UPPER, axis=1),
         choice=worst <= worst.min() + width,
     )
 
@@ -184,10 +176,6 @@ def value_of_information(
     >>> round(information.evpi, 2), information.evppi.round(2).tolist()
     (0.55, [0.39, 0.39, 0.0])
     """
-    are_tables = utilities.ndim == parameters.ndim == 2
-    if not are_tables or len(utilities) != len(parameters) or len(utilities) < 2:
-        shapes = f"utilities {utilities.shape} and parameters {parameters.shape}"
-        raise ValueError(f"{shapes}: not (D, K) and (D, Q), D > 1")
     means = utilities.mean(axis=0)
     best = means >= means.max() - tie_width(utilities.reshape(-1, 1)).item()
     gain = utilities - utilities[:, [int(best.argmax())]]
@@ -271,12 +259,6 @@ class EmpiricalGame:
     seed: int = 0
     resamples: int = 1000
 
-    def __post_init__(self) -> None:
-        players = number_of_players(self.values)
-        if self.values.ndim != players + 2 or len(self.values) < 2:
-            shape = f"(replications, k_1, ..., k_n, {players})"
-            raise ValueError(f"values of shape {self.values.shape}: not {shape}")
-
     @cached_property
     def mean(self) -> Floats:
         """(k_1, ..., k_n, n) estimated payoffs."""
@@ -312,12 +294,7 @@ class EmpiricalGame:
 
         With many replications, also the posterior probability under a flat prior (Rubin
         1981, Annals of Statistics 9: 130-134)."""
-        probabilities = []
-        for player in range(self.values.shape[-1]):
-            best = best_replies(self.resampled, player)
-            ties = best.sum(axis=player - self.values.shape[-1], keepdims=True)
-            probabilities.append((best / ties).mean(axis=0))
-        return np.stack(probabilities, axis=-1)
+        return best_reply_shares(self.resampled)
 
     @cached_property
     def equilibrium_probability(self) -> Floats:

@@ -108,8 +108,8 @@ def selective(study: StudyData) -> MechanismEstimate:
     first, second = world.first[outside], world.second[outside]
     threatened = study.cast.threatened[first] | study.cast.threatened[second]
     need(threatened.any() and not threatened.all(), ONE_CLASS)
-    row = study.by_dyad(study.arm)
-    dyads = ByDyad(row.effect[outside], row.error[outside], row.control[outside], row.n)
+    row = study.by_dyad()
+    dyads = ByDyad(row.effect[outside], row.error[outside], row.n)
     need(dyads.effect.any(), NO_DYAD)
     stratum = strata(base)
     over, under = standardised(base, stratum, threatened)
@@ -272,12 +272,15 @@ def joined(study: StudyData) -> MechanismEstimate:
     world, hosts = study.worlds.reference, study.cast.participants
     one_way = np.isin(world.first, hosts) & np.isin(world.second, guests)
     other_way = np.isin(world.second, hosts) & np.isin(world.first, guests)
-    dyads = study.by_dyad(study.arm)
+    dyads = study.by_dyad()
     total = dyads.total((one_way | other_way).astype(float))
-    events = {event.id: event for event in study.scenario.events}
-    day = events[study.scenario.focal].date
-    with_guests = {name for name in events if events[name].guests}
-    of_day = {name for name in with_guests if events[name].date == day}
-    is_kept = of_day.isdisjoint(study.scenario.arms[study.reference].drop)
+    scenario = study.scenario
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    on_that_day = {
+        event.id
+        for event in scenario.events
+        if event.guests and event.date == focal.date
+    }
+    is_kept = on_that_day.isdisjoint(scenario.arms[study.reference].drop)
     note = SEEN_WITH_HOST if is_kept else ""
     return MechanismEstimate(*total, dyads.n, note=note)

@@ -165,7 +165,6 @@ class ByDyad:
 
     effect: Floats
     error: Floats
-    control: Floats
     n: int
 
     def total(self, weight: Floats, level: float = 0.95) -> tuple[float, float, float]:
@@ -271,15 +270,13 @@ class StudyData:
         """Position of each state in the arrays, by code."""
         return {code: place for place, code in enumerate(self.codes)}
 
-    def by_dyad(self, arm: str) -> ByDyad:
-        """Filtered effects of an arm on new agreements within the longest window, by
+    def by_dyad(self) -> ByDyad:
+        """Filtered effects of the arm on new agreements within the longest window, by
         dyad."""
         rows, world = self.result.dyads, self.worlds.reference
-        why = "the results lack sums by dyad: another version made them"
-        need(not rows.empty, why)
-        rows = rows[rows["arm"] == arm]
+        rows = rows[rows["arm"] == self.arm]
         dyad = world.dyad_index[rows["a"].map(self.places), rows["b"].map(self.places)]
-        values = np.zeros((3, len(world.first)))
-        values[:, dyad] = rows[["effect", "mcse", "mean_control"]].to_numpy(float).T
-        effect, error, control = values
-        return ByDyad(effect, error, control, int(rows["n"].iloc[0]))
+        values = np.zeros((2, len(world.first)))
+        values[:, dyad] = rows[["effect", "mcse"]].to_numpy(float).T
+        effect, error = values
+        return ByDyad(effect, error, int(rows["n"].iloc[0]))
