@@ -37,17 +37,11 @@ def open_study(texts: Sequence[str]) -> Any:
     WrongRequest : where there is nothing of the kind
     DataError : for a file that is not what its name says
     """
-    types = [type_named_by(Path(text)) for text in texts]
     if len(texts) > 1:
-        for text, study_type in zip(texts, types, strict=True):
-            if study_type is not None:
-                raise WrongRequest(
-                    f"{text} holds a study of the type {study_type.title}: these are "
-                    "shown one at a time"
-                )
         return Comparison.of(texts)
-    if types[0] is not None:
-        return types[0].read(Path(texts[0]))
+    study_type = type_named_by(Path(texts[0]))
+    if study_type is not None:
+        return study_type.read(Path(texts[0]))
     side = parse_side(texts[0])
     if side.arm is not None:
         raise WrongRequest(
