@@ -165,7 +165,7 @@ def of_acts(seed: int, found: Found, proposals: int = 4000) -> None:
             for k, name in enumerate(names)
         }
 
-    record = shipped_events().of(from_factors(scenario, columns(truth[None])).keys())
+    record = shipped_events(from_factors(scenario, columns(truth[None])).keys())
     used = from_factors(
         scenario, {name: np.ones(1) for name in names if name.startswith("priors.")}
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
 from balance_sim.evidence.reactions.alarm import AlarmModel
 from balance_sim.evidence.reactions.elasticities import Panel, fit, panel_of
 from balance_sim.evidence.reactions.record import Floats, ReactionRecord, load_reactions

@@ -183,16 +183,12 @@ def test_relations_are_those_in_force_on_the_day():
     assert known_relations(("IND", "PAK"), date(2025, 5, 6)) == []
 
 
-def test_a_case_states_its_level(steel, tmp_path):
-    """Two-sided agreements of twenty years between its states, and what the user gives instead."""
+def test_a_case_states_its_level(steel):
+    """Two-sided agreements of twenty years between its states."""
     days = [a.signed for a in steel.agreements if not a.multilateral]
     count = sum(date(1919, 5, 21) <= day < date(1939, 5, 21) for day in days)
     assert 0 < count < 50
     assert steel.base_rate == pytest.approx(count / 20)
-    for path, text in build_case(case_of(STEEL), DATA, "steel", base_rate=3.5)[0].items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text(text, encoding="utf-8")
-    assert load_scenario(tmp_path / "steel.yaml").base_rate == 3.5
 
 
 def test_claims_have_their_salience_and_end(steel):

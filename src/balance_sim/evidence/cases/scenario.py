@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -78,25 +77,8 @@ TITLES = {
 CARRIED = ("rivalry", "claims", "disputes", "atop", "cow_alliances", "accords")
 
 
-@dataclass(frozen=True)
-class Roles:
-    """Codes of a case's states, by what they have to do with its signal. bloc: the
-    participants and their allies."""
-
-    participants: list[str]
-    targets: list[str]
-    bloc: list[str]
-    every_state: list[str]
-
-    def others(self, members: Sequence[str]) -> list[str]:
-        """The states that are neither among these nor targets."""
-        return [
-            code for code in self.every_state if code not in {*members, *self.targets}
-        ]
-
-
 def build_case(
-    case: Case, data_dir: Path | str, name: str, base_rate: float | None = None
+    case: Case, data_dir: Path | str, name: str
 ) -> tuple[dict[str, str], date | None]:
     """The files of a scenario, by their path beside NAME.yaml: NAME.yaml itself and
     NAME/*.csv; and the day before which the record is complete, where it is long enough
@@ -104,8 +86,7 @@ def build_case(
     be written.
 
     data_dir: folder of the series, under the names that evidence.data lists; only the
-    capabilities must be there. base_rate: agreements a year, in place of what the
-    series say of the level. Nothing dated on or after the signal is read into the
+    capabilities must be there. Nothing dated on or after the signal is read into the
     scenario. Raises DataError."""
     if not IDENTIFIER.fullmatch(name):
         raise DataError(
@@ -131,7 +112,7 @@ def build_case(
         count = f"{by_capitals} pairs without a minimum distance"
         notes.append(f"{count}: between capitals.")
     start = case.signal_date - timedelta(days=1)
-    level, until = _level(record, agreements, start, name, base_rate)
+    level, until = _level(record, agreements, start, name)
     files = {}
     for title, rows in tables.items():
         if len(rows):
@@ -140,24 +121,18 @@ def build_case(
                 index=False, lineterminator="\n"
             )
     quarrels = list(zip(disputes["a"], disputes["b"], strict=True))
-    roles = _roles(case, states["id"].tolist(), quarrels, pacts_in_force(agreements))
-    text = _yaml(case, files, roles, notes, level)
-    return {f"{name}.yaml": text, **files}, until
-
-
-def _roles(
-    case: Case, codes: list[str], quarrels: list[Pair], pacts: list[Pair]
-) -> Roles:
-    """Who is a participant, a target, or in the bloc. codes: of all states."""
     participants = {*case.participants}
     targets = _beside(quarrels, participants) - participants
-    bloc = (_beside(pacts, participants) | participants) - targets
-    return Roles(
-        participants=[code for code in codes if code in participants],
-        targets=[code for code in codes if code in targets],
-        bloc=[code for code in codes if code in bloc],
-        every_state=codes,
-    )
+    allies = _beside(pacts_in_force(agreements), participants)
+    roles = {"participants": participants, "targets": targets}
+    roles["bloc"] = (allies | participants) - targets
+    codes = states["id"].tolist()
+    in_order = {
+        role: [code for code in codes if code in members]
+        for role, members in roles.items()
+    }
+    text = _yaml(case, files, in_order | {"states": codes}, notes, level)
+    return {f"{name}.yaml": text, **files}, until
 
 
 def _beside(dyads: Iterable[Pair], participants: set[str]) -> set[str]:
@@ -170,14 +145,10 @@ def _level(
     agreements: pd.DataFrame,
     start: date,
     name: str,
-    base_rate: float | None,
 ) -> tuple[list[str], date | None]:
     """Lines that state the level: agreements between two of the states in the twenty
     years before the start, or before the end of the series of agreements, and the day
     on which the record ends if they are enough for a calibration."""
-    if base_rate is not None:
-        comment = "# agreements a year, as given to `balance-sim new`"
-        return [f"base_rate: {short(base_rate)}    {comment}"], None
     last = record.last_year("accords")
     until = start if last is None else min(start, date(last + 1, 1, 1))
     first = years_before(until, RECORD_YEARS).isoformat()
@@ -278,12 +249,13 @@ def _gaps(record: Record, states: pd.DataFrame) -> list[str]:
 def _yaml(
     case: Case,
     files: Mapping[str, str],
-    roles: Roles,
+    roles: Mapping[str, Sequence[str]],
     notes: Sequence[str],
     level: Sequence[str],
 ) -> str:
-    """The text of the scenario. files: of its tables; level: lines that state how many
-    agreements a year there are."""
+    """The text of the scenario. files: of its tables; roles: codes of the participants,
+    the targets, the bloc (participants and their allies), and all states; level: lines
+    that state how many agreements a year there are."""
     filters = {"quoted": _quoted, "clipped": _clipped, "short": short}
     environment = Environment(
         trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
@@ -291,10 +263,17 @@ def _yaml(
     environment.filters.update(filters)
     text = shipped_text("balance_sim.evidence.cases", "case.yaml.jinja")
     days = (case.last_day - case.signal_date).days
+    targets = roles["targets"]
+
+    def others(members: Sequence[str]) -> list[str]:
+        """The states that are neither among these nor targets."""
+        return [code for code in roles["states"] if code not in {*members, *targets}]
+
+    participants = roles["participants"]
     groups = {
-        "participants": roles.participants,
-        "targets": roles.targets,
-        "others": roles.others(roles.participants),
+        "participants": participants,
+        "targets": targets,
+        "others": others(participants),
     }
     return environment.from_string(text).render(
         case=case,
@@ -307,13 +286,13 @@ def _yaml(
             path: hashlib.sha256(content.encode()).hexdigest()
             for path, content in files.items()
         },
-        participants=roles.participants,
-        targets=roles.targets,
+        participants=participants,
+        targets=targets,
         groups={group: members for group, members in groups.items() if members},
         audiences={
-            "bloc": roles.bloc,
-            "targets": roles.targets,
-            "others": roles.others(roles.bloc),
+            "bloc": roles["bloc"],
+            "targets": targets,
+            "others": others(roles["bloc"]),
         },
         attention={"bloc": 1.0, "targets": 1.0, "others": ATTENTION_OF_OTHERS},
         windows=[*(day for day in WINDOWS if day < days - SHORTEST_REST), days],

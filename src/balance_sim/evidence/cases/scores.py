@@ -192,8 +192,6 @@ def measured(
 
     scores = measures(np.ones(clusters))
     drawn = cluster_resamples(measures, clusters, resamples, seed)
-    if not drawn:
-        drawn = dict.fromkeys(forecasts, np.empty((0, 3)))
     document: dict[str, dict[str, object]] = {}
     for name in forecasts:
         row, gains = dict[str, object](), dict[str, object]()

@@ -11,7 +11,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.check import CheckedFile, checked_plan, refuse_changes
-from balance_sim.cli.inputs import BASE_RATE, write_new
+from balance_sim.cli.inputs import write_new
 from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.score import leave_if_failed
 from balance_sim.evidence.forecast.lines import gain_table
@@ -43,20 +43,12 @@ SCENARIOS = Path("scenarios")
     metavar="FILE",
     help="Where to write  [default: NAME.yaml in ./scenarios if it is there, or here]",
 )
-@click.option(
-    "--base-rate",
-    type=BASE_RATE,
-    metavar="RATE",
-    help="Agreements a year, of all types, that the states sign among themselves "
-    "[default: counted]",
-)
 def case(
     name: str,
     case_id: str,
     table: Path,
     data: Path,
     out: str | None,
-    base_rate: float | None,
 ) -> None:
     """Write the scenario of a case, from what the series know at its date.
 
@@ -71,7 +63,7 @@ def case(
     is_bare = out is None and target.name == str(target)
     folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else target.parent
     row = case_named(table, case_id)
-    files, until = build_case(row, data, target.name, base_rate)
+    files, until = build_case(row, data, target.name)
     write_new({folder / path: text for path, text in files.items()})
     scenario = folder / f"{target.name}.yaml"
     if until is not None:

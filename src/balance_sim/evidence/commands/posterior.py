@@ -37,27 +37,22 @@ DRAWS, SEED = 2000, 1
     "shipped one]",
 )
 @click.option(
-    "--headline/--no-headline",
-    default=True,
-    help="Also work out the headline effect of every draw, and of as many of the "
-    "prior. Minutes.",
-)
-@click.option(
     "--workers",
     type=click.IntRange(1, 256),
     default=2,
     show_default=True,
-    help="Processes, for that.",
+    help="Processes, for the headline effect of every draw.",
 )
 @options.json_option
 def posterior(
-    scenario: str, draws: int, seed: int, out: Path | None, headline: bool, workers: int
+    scenario: str, draws: int, seed: int, out: Path | None, workers: int
 ) -> None:
     """Draw SCENARIO's parameters from their posterior, and write the draws to a table
     that it names by `posterior:`.
 
     From the priors, the record of agreements, the scenario's own record where it is
-    calibrated, and event data. posterior.csv.gz holds the draws, a line a key path,
+    calibrated, and event data. The headline effect is worked out of every draw, and of
+    as many of the prior: minutes. posterior.csv.gz holds the draws, a line a key path,
     posterior.yaml how they were made and which parameters data inform. The same bytes
     whenever it is written."""
     use_one_thread()
@@ -70,7 +65,6 @@ def posterior(
     from balance_sim.scenario.files import Sources
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.draws import draws_bytes
-    from balance_sim.study.machine import version
 
     loaded = load_scenario(scenario, drawn=False)
     uncalibrated = load_scenario(scenario, calibrated=False)
@@ -80,47 +74,43 @@ def posterior(
     command += f" --draws {draws}" if draws != DRAWS else ""
     command += f" --seed {seed}" if seed != SEED else ""
     seconds = {"record of agreements": 5.0, "the scenario's own record": 60.0}
-    effect = None
-    with Steps(seconds | {"draws": 0.1 * draws * headline}) as steps:
-        joint = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
-        head = files.posterior_head(loaded, joint, command, version())
-        if headline:
-            steps.begin("draws")
-            effect = uncertainty(
-                loaded,
-                draws=draws,
-                workers=workers,
-                posterior=joint.draws,
-                weights=stacking_weights_beside(uncalibrated, path.with_suffix("")),
-                with_placebos=True,
-                progress=steps.counter("draws"),
-            )
-            head["headline"] = stored_record(loaded, effect)
+    with Steps(seconds | {"draws": 0.1 * draws}) as steps:
+        joint, made = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
+        steps.begin("draws")
+        effect = uncertainty(
+            loaded,
+            draws=draws,
+            workers=workers,
+            posterior=joint,
+            weights=stacking_weights_beside(uncalibrated, path.with_suffix("")),
+            with_placebos=True,
+            progress=steps.counter("draws"),
+        )
+    head = files.posterior_head(loaded, joint, command) | made
+    head["headline"] = stored_record(loaded, effect)
     folder.mkdir(parents=True, exist_ok=True)
     head_file = folder / "posterior.yaml"
-    write_atomic(folder / files.TABLE, draws_bytes(joint.draws))
+    write_atomic(folder / files.TABLE, draws_bytes(joint))
     write_atomic(head_file, files.head_text(head).encode("utf-8"))
-    words = Counter(scaling.word for scaling in joint.scaling.values())
+    words = Counter(finding for finding, *_ in head["informed"].values())
     counts = {finding: words[finding] for finding in power_scaling.FINDINGS}
     document: dict[str, Any] = {"file": str(head_file)}
     document |= {key: value for key, value in head.items() if key != "informed"}
     document["parameters"] = counts
 
     def lines() -> Iterator[str]:
-        findings = ", ".join(
-            f"{counts[finding]} {finding}" for finding in power_scaling.FINDINGS
-        )
-        trust = "" if joint.pareto_k < joint.trusted else "not "
+        method = head["method"]
+        findings = ", ".join(f"{count} {finding}" for finding, count in counts.items())
+        trust = "" if method["pareto_k"] < method["trusted_below"] else "not "
         is_inside = folder.is_relative_to(path.parent)
         named = head_file.relative_to(path.parent) if is_inside else head_file
         paragraphs = [
-            f"{draws:,} joint draws of {len(joint.draws.paths)} parameters from their "
+            f"{draws:,} joint draws of {len(joint.paths)} parameters from their "
             f"posterior: {findings} (what is believed of a prior-dominated one is its "
             "prior).",
             draws_sentence(effect),
             f"The importance weights are {trust}to be trusted: Pareto k "
-            f"{joint.pareto_k:.2f} (trusted below {joint.trusted:.2f}); they are worth "
-            f"{joint.effective:,.0f} independent draws.",
+            f"{method['pareto_k']:.2f} (trusted below {method['trusted_below']:.2f}).",
             f"wrote {folder / files.TABLE} and its head; the scenario names it by "
             f"`posterior: {named}`",
             f"next, once it does: balance-sim parameters {scenario}; "

@@ -5,19 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.evidence.forecast.lines import gain_table, score_lines
-from balance_sim.show.wording import dyad_name, state_names, table, wrapped
+from balance_sim.show.wording import plural, wrapped
 
-if TYPE_CHECKING:
-    pass
-
-MOST_RESPONSES = 6
 ABOUT = ("first", "last", "kinds", "stage", "about")
 """Keys of a forecast's content that its document has."""
 
@@ -96,7 +92,7 @@ def score(
             case = score_result(result, outcomes, case_id, runs)
         else:
             case = score_frozen(forecast, outcomes, case_id, roster)
-        options.answer(case, _case_lines(case, state_names(roster)), indent=2)
+        options.answer(case, _case_lines(case), indent=2)
         leave_if_failed(ctx, case.get("failed_runs", 0), "scores")
         return
     if result is None and kinds:
@@ -129,19 +125,13 @@ def leave_if_failed(ctx: click.Context, failed: int, where: str) -> None:
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-def _case_lines(scored: dict[str, Any], names: dict[str, str]) -> Iterator[str]:
-    """The scores of one case for a terminal, and the first MOST_RESPONSES responses."""
+def _case_lines(scored: dict[str, Any]) -> Iterator[str]:
+    """The scores of one case for a terminal."""
     dyads = f"{scored['responding_pairs']} of {scored['pairs']} dyads"
     expected = f"{scored['expected_accords']:.1f} dyads are expected to sign"
     agreements = f"{scored['agreements']} agreements on record, of {dyads}"
     yield from wrapped(f"{scored['about']}: {agreements}; {expected}.", "")
     yield from ["", *gain_table([scored]), ""]
-    rows = [("date", "response", "rank", "dyad and probability")]
-    for row in scored["responses"][:MOST_RESPONSES]:
-        words = f"{dyad_name(names, *row['pairs'][0].split('-'))} {row['p'][0]:.3f}"
-        rows.append((row["date"], row["direction"], str(row["best_rank"]), words))
-    yield f"responses on record, and the rank of their likeliest dyad of {dyads}"
-    yield from table(rows, "<<><", indent="  ")
-    for row in scored["not_scored"]:
-        dyad = f"{row['state_a']}-{row['state_b']} {row['date']}"
-        yield from wrapped(f"not scored: {dyad}: {row['reason']}")
+    if scored["not_scored"]:
+        rows = plural(len(scored["not_scored"]), "row")
+        yield f"{rows} not scored; --json says why, and each response's rank"

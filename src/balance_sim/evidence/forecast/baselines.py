@@ -127,13 +127,9 @@ def boosted_trees(rows: FeatureYears) -> Predictor:
     """Gradient-boosted trees (histogram form). Friedman 2001, Annals of Statistics 29:
     1189-1232.
 
-    Small steps, few leaves and large leaves: events are rare. Raises DataError without
-    scikit-learn."""
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-    except ImportError:
-        hint = "Install balance-sim[evidence]"
-        raise DataError("boosted_trees needs scikit-learn", hint) from None
+    Small steps, few leaves and large leaves: events are rare."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     check_outcomes(rows)
     candidates = (*LOGIT, *EARLIER, *EXTRA)
     columns = [name for name in candidates if rows.x[name].notna().any()]

@@ -67,14 +67,7 @@ def read_history(
         hint = f"Give the outcomes up to {plan.until}, or set `until` earlier"
         message = f"the accords on record end in {end}"
         raise DataError(message, hint, path=outcomes or data)
-    history = last_carried_forward(history)
-    signed = set(history.agreements["signed"].dt.year)
-    without = [str(year) for year in plan.years if year not in signed]
-    if not without:
-        return history
-    # A hole in the file is likelier than a year without any.
-    note = f"no agreement at all in {', '.join(without)}: do the outcomes cover them?"
-    return replace(history, notes=(*history.notes, note))
+    return last_carried_forward(history)
 
 
 def fit_plan(plan: HindcastPlan, record: Choices) -> WeightFit:

@@ -67,15 +67,11 @@ def score_forecasts(
 
     The resamples are shared, so differences between forecasts are paired. No interval
     where fewer than `scores.FEWEST` dyads have an event, or have none. Raises
-    ValueError if a forecast has another length than y or a value outside 0..1, or if
-    there is no base rate."""
-    if REFERENCE not in forecasts:
-        hint = "Give one of that name."
-        raise ValueError(f"there is no forecast {REFERENCE!r} to compare with. {hint}")
+    ValueError if a forecast has another length than y or a value outside 0..1."""
     probabilities = {name: checked(p, y)[0] for name, p in forecasts.items()}
     y = checked(probabilities[REFERENCE], y)[1]
     _, cluster = np.unique(np.asarray(dyad), return_inverse=True)
-    clusters = int(cluster.max()) + 1 if len(cluster) else 0
+    clusters = int(cluster.max()) + 1
     carry = carrying(y, cluster)
     rankings = {name: Ranking(p, y) for name, p in probabilities.items()}
     losses = {}  # rows, squared error and surprise summed by dyad
@@ -98,8 +94,6 @@ def score_forecasts(
 
     scores = measures(np.ones(clusters))
     drawn = cluster_resamples(measures, clusters, resamples, seed)
-    if not drawn:
-        drawn = dict.fromkeys(probabilities, np.empty((0, 4)))
     skills, drawn_skills = _skills(scores), _skills(drawn)
     by_forecast: dict[str, Scores] = {}
     for name, p in probabilities.items():

@@ -22,7 +22,7 @@ run faster than speed 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -80,9 +80,7 @@ def residuals_of(scenario: Scenario, observed: Agreements) -> dict[str, Any]:
     kind = np.array([names.index(str(name)) for name in observed.kind], dtype=np.int64)
     day = (observed.signed - scenario.start.toordinal()).astype(np.float64)
     dyad = world.dyad_index[position[observed.a], position[observed.b]]
-    signatures = Signatures(day, dyad, kind)
-    lasted = known_talks(scenario, world)
-    filtered = FilteredClocks(worlds, lasted, signatures)
+    filtered = FilteredClocks(worlds, known_talks(scenario, world), (day, dyad, kind))
     silent = replace(worlds.baseline, keen=np.zeros_like(worlds.baseline.keen))
     simulate(
         world,
@@ -99,7 +97,7 @@ def residuals_of(scenario: Scenario, observed: Agreements) -> dict[str, Any]:
     of_first = np.bincount(world.first, by_dyad, world.n)
     of_second = np.bincount(world.second, by_dyad, world.n)
     by_state = np.add(of_first, of_second)
-    days = np.sort(spread_out(signatures.day))
+    days = np.sort(spread_out(day))
     times = np.interp(days, world.grid, expected)
     ks, ks_p = uniform(times / expected[-1] if expected[-1] > 0 else times)
     signed = np.searchsorted(days, world.grid, side="left").astype(np.float64)
@@ -166,24 +164,18 @@ def known_talks(scenario: Scenario, world: World) -> Floats:
     return lasted
 
 
-@dataclass(frozen=True)
-class Signatures:
-    """N signatures: day from the start, dyad and kind, (N,) each."""
-
-    day: Floats
-    dyad: Ints
-    kind: Ints
-
-
 class FilteredClocks:
-    """The state of each clock, given the signatures. At the start the steady state of
-    unobserved negotiations, and those on record.
+    """The state of each clock, given the signatures: day from the start, dyad and kind,
+    (N,) each. At the start the steady state of unobserved negotiations, and those on
+    record.
 
     idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the
     days `opened`, (C, M); is_held: (P, M) signed and not yet in force; probabilities:
     by step, (P, M) probability of a signature."""
 
-    def __init__(self, worlds: Worlds, lasted: Floats, signatures: Signatures) -> None:
+    def __init__(
+        self, worlds: Worlds, lasted: Floats, signatures: tuple[Floats, Ints, Ints]
+    ) -> None:
         self.world, self.baseline = worlds.reference, worlds.baseline
         self.signatures = signatures
         world, ladder, shape = self.world, self.world.ladder, lasted.shape
@@ -222,14 +214,14 @@ class FilteredClocks:
         """A clock is idle after a signature, but held from then until the agreement is
         in force."""
         last_start = self.world.grid[max(len(self.probabilities) - 1, 0)]
-        day = self.signatures.day
+        day, dyad, kind = self.signatures
         new = (day >= last_start) & (day < start)
         agreements = state.agreements
         waits = agreements.stage == 1
         is_held = np.zeros_like(self.is_held)
         is_held[agreements.dyad[waits], agreements.kind[waits]] = True
         free = self.is_held & ~is_held
-        free[self.signatures.dyad[new], self.signatures.kind[new]] = True
+        free[dyad[new], kind[new]] = True
         self.talks[:, free | is_held] = 0.0
         self.idle[free] = 1.0
         self.idle[is_held] = 0.0

@@ -12,8 +12,8 @@ on the same keys."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri_exp
@@ -29,7 +29,7 @@ from balance_sim.evidence.posterior.likelihoods import (
     shipped_record,
     values_at,
 )
-from balance_sim.evidence.posterior.power_scaling import PowerScaling, power_scaling
+from balance_sim.evidence.posterior.power_scaling import power_scaling
 from balance_sim.evidence.posterior.priors import (
     COUNT,
     SEED,
@@ -74,27 +74,6 @@ Drawn = dict[str, tuple[Floats, Floats]]
 that parameters have in common."""
 
 
-@dataclass(frozen=True)
-class JointPosterior:
-    """The posterior of a scenario, drawn.
-
-    scaling: sensitivity of each parameter to its own prior and to what data say, by key
-    path. informed: key paths of which data say something. pareto_k, effective: of the
-    importance weights, the worse of beliefs and acts; trusted: the k-hat below which
-    they are. temper: of the record of agreements. checked, evaluated: of the scenario's
-    own record."""
-
-    draws: Draws
-    scaling: Mapping[str, PowerScaling]
-    informed: frozenset[str]
-    pareto_k: float
-    trusted: float
-    effective: float
-    temper: float
-    checked: tuple[float, float] | None = None
-    evaluated: int = 0
-
-
 class _Normal(NamedTuple):
     """A normal distribution at each draw: means (D, K), covariance (K, K)."""
 
@@ -108,9 +87,10 @@ def posterior_of(
     count: int = COUNT,
     seed: int = SEED,
     say: Say = lambda _: None,
-) -> JointPosterior:
-    """Draw from the posterior of a scenario's parameters. raw: the scenario without its
-    calibration.
+) -> tuple[Draws, dict[str, Any]]:
+    """Draws from the posterior of a scenario's parameters, and how they were made, as
+    the head of their table has it: `method`, how far they can be trusted, and by key
+    path what is `informed`. raw: the scenario without its calibration.
 
     Raises DataError where the scenario's own record cannot be evaluated."""
     prior, record = drawn_priors(scenario), shipped_record()
@@ -122,16 +102,12 @@ def posterior_of(
         return height if own_record is None else height + own_record.log_likelihood(z)
 
     say("record of agreements")
-    size = len(record.names)
-    z, k_of_beliefs, size_of_beliefs = importance_draws(
-        "beliefs", log_likelihood, size, seed
-    )
+    sample = partial(importance_draws, "beliefs", log_likelihood, len(record.names))
+    z, k_of_beliefs, size_of_beliefs = sample(seed)
     if scenario.calibration.names:
         say("the scenario's own record")
         own_record = scenario_record(scenario, raw, record, z)
-        z, k_of_beliefs, size_of_beliefs = importance_draws(
-            "beliefs", log_likelihood, size, seed
-        )
+        z, k_of_beliefs, size_of_beliefs = sample(seed)
     z = z[:count]
     of_beliefs = log_likelihood(z)
     drawn: Drawn = {}
@@ -160,26 +136,38 @@ def posterior_of(
     )
     by_column = {path: rounded.column(path) for path in rounded.paths}
     draws = as_draws(by_column, "posterior", log_likelihoods)
-    scaling, nothing = {}, np.zeros(len(draws))
-    for path in draws.paths:
+    informed, nothing = {}, np.zeros(len(draws))
+    for path in sorted(draws.paths):
         values = draws.column(path)
         if _is_log_normal(path, prior) and (values * values[0] > 0).all():
             values = np.log(np.abs(values))
         densities = (
             by_path.get(path, nothing) for by_path in (log_priors, log_likelihoods)
         )
-        scaling[path] = power_scaling(values, *densities)
-    return JointPosterior(
-        draws=draws,
-        scaling=scaling,
-        informed=frozenset(log_likelihoods),
-        pareto_k=max(k_of_beliefs, k_of_acts),
-        trusted=trusted_below(PROPOSALS),
-        effective=min(size_of_beliefs, size_of_acts),
-        temper=record.temper,
-        checked=None if own_record is None else own_record.checked,
-        evaluated=0 if own_record is None else len(own_record.points),
-    )
+        scaling = power_scaling(values, *densities)
+        numbers = (scaling.prior, scaling.likelihood, scaling.pull)
+        informed[path] = [scaling.word, *map(_short, numbers)]
+    method: dict[str, Any] = {
+        "record_of_agreements": {
+            "evaluations": len(record.marginal.points),
+            "temper": _short(record.temper),
+        },
+        "pareto_k": _short(max(k_of_beliefs, k_of_acts)),
+        "trusted_below": _short(trusted_below(PROPOSALS)),
+        "effective_draws": round(min(size_of_beliefs, size_of_acts)),
+    }
+    if own_record is not None:
+        method["own_record"] = {
+            "evaluations": len(own_record.points),
+            "error": _short(own_record.error),
+            "deviation": _short(own_record.deviation),
+        }
+    return draws, {"method": method, "informed": informed}
+
+
+def _short(value: float) -> float:
+    """Three digits; what is rounding error alone is 0."""
+    return float(f"{value:.3g}") if abs(value) >= 1e-5 else 0.0
 
 
 def _is_log_normal(path: str, prior: Priors) -> bool:
@@ -264,7 +252,7 @@ def _acts(
     if not names:
         return -np.inf, float(PROPOSALS), {}
     paths = from_factors(scenario, {name: np.ones(1) for name in names}).keys()
-    record = shipped_events().of(paths)
+    record = shipped_events(paths)
 
     def factors(z: Floats) -> dict[str, Floats]:
         u = ndtr(z)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,25 +133,18 @@ class ScenarioRecord:
     at the record of agreements'.
 
     names: key paths of the calibrated weights and intercepts, the order of
-    `covariance`. points: (N, P) evaluated; heights: (N,); peaks: (N, K). checked: root
-    mean square of the difference between evaluation and surrogate on points that were
-    left out, nats, and the standard deviation of the evaluations there."""
+    `covariance`. points: (N, P) evaluated; peaks: (N, K). log_likelihood: marginal, at
+    (D, P) coordinates, up to a constant. error: root mean square of the difference
+    between evaluation and surrogate on points that were left out, nats; deviation: of
+    the evaluations there."""
 
     names: tuple[str, ...]
     covariance: Floats
     points: Floats
-    heights: Floats
     peaks: Floats
-    checked: tuple[float, float]
-
-    @cached_property
-    def _marginal(self) -> SmoothProcess:
-        """Of the marginal log-likelihood."""
-        return fit_process(self.points, self.heights)
-
-    def log_likelihood(self, z: Floats) -> Floats:
-        """(D,) marginal log-likelihood at (D, P) coordinates, up to a constant."""
-        return self._marginal(z)
+    log_likelihood: SmoothProcess
+    error: float
+    deviation: float
 
     def peak_at(self, z: Floats) -> Floats:
         """(D, K) where weights and intercepts peak when beliefs are those at z."""
@@ -193,14 +186,14 @@ def scenario_record(
     first = len(points) - len(points) // 5
     surrogate = fit_process(points[:first], heights[:first])
     error = surrogate(points[first:]) - heights[first:]
-    deviation = float(heights[first:].std())
     return ScenarioRecord(
         names=tuple(key_path(name) for name in calibrated.names),
         covariance=np.mean(covariances, axis=0),
         points=points,
-        heights=heights,
         peaks=peaks,
-        checked=(float(np.sqrt((error**2).mean())), deviation),
+        log_likelihood=fit_process(points, heights),
+        error=float(np.sqrt((error**2).mean())),
+        deviation=float(heights[first:].std()),
     )
 
 
@@ -229,15 +222,6 @@ class EventRecord:
     multiplier: Floats
     covariance: Floats
 
-    def of(self, paths: Collection[str]) -> EventRecord:
-        """Of these key paths alone."""
-        columns = [k for k, path in enumerate(self.paths) if path in paths]
-        return EventRecord(
-            tuple(self.paths[k] for k in columns),
-            self.multiplier[columns],
-            self.covariance[np.ix_(columns, columns)],
-        )
-
     def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
         """(D,) up to a constant, of weights by key path."""
         in_use = {str(row["path"]): row["value"] for row in parameter_table()}
@@ -247,17 +231,21 @@ class EventRecord:
         return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, precision, away))
 
 
-def shipped_events() -> EventRecord:
-    """From the shipped measurement; kinds that it calls not told are left out."""
+def shipped_events(paths: Collection[str]) -> EventRecord:
+    """From the shipped measurement, of these key paths; kinds that it calls not told
+    are left out."""
     table = shipped_yaml("event_weights.yaml")
     kinds = [table["kinds"][name] for name in table["covariance"]["names"]]
-    record = EventRecord(
-        paths=tuple(kind["parameters"][0] for kind in kinds),
-        multiplier=np.array(table["covariance"]["multipliers"]),
-        covariance=np.array(table["covariance"]["matrix"]),
+    told = [
+        k
+        for k, kind in enumerate(kinds)
+        if kind["word"] != NOT_TOLD and kind["parameters"][0] in paths
+    ]
+    return EventRecord(
+        paths=tuple(kinds[k]["parameters"][0] for k in told),
+        multiplier=np.array(table["covariance"]["multipliers"])[told],
+        covariance=np.array(table["covariance"]["matrix"])[np.ix_(told, told)],
     )
-    paths = [kind["parameters"][0] for kind in kinds if kind["word"] != NOT_TOLD]
-    return record.of(paths)
 
 
 # --- parameters that one number of data tells -----------------------------------------

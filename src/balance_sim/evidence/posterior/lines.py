@@ -1,6 +1,5 @@
 """What is not known of the headline effect, in words: intervals over the posterior and
-the prior, theories, what carries the width. The same on the terminal, in the report,
-and on the figure."""
+the prior, what carries the width."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ def doubt(result: AnalysedResult) -> list[str]:
     if uncertainty is None or uncertainty["why"]:
         return []
     words = draws_sentence(uncertainty)
-    paragraphs = (words, width_words(uncertainty), theories_words(uncertainty))
-    return list(filter(None, paragraphs))
+    return list(filter(None, (words, width_words(uncertainty))))
 
 
 def sentences(uncertainty: Uncertainty | None) -> list[str]:
@@ -69,28 +67,6 @@ def draws_sentence(uncertainty: Uncertainty | None) -> str:
         f"Over the {name} of the parameters the effect is above 0 in "
         f"{say.percent(effect['positive'])} of draws (95 % interval "
         f"{say.interval(low, high, places)} agreements){outside}."
-    )
-
-
-def theories_words(uncertainty: Uncertainty) -> str:
-    """Each theory's effect with its stacking weight, and the effect averaged by
-    them."""
-    places, theories = places_of(uncertainty), list(uncertainty["theories"])
-    if not theories:
-        return ""
-    theories.sort(key=lambda theory: -(theory["weight"] or 0.0))
-    effects = []
-    for theory in theories:
-        weight = theory["weight"]
-        of_weight = "" if weight is None else f" (weight {weight:.2f})"
-        effect = say.signed(theory["total"], places)
-        effects.append(f"{say.arm_words(theory['name'])} {effect}{of_weight}")
-    listed = ", ".join(effects)
-    if uncertainty["stacked"] is None:
-        return f"Theories, at one base rate, not scored on a record: {listed}."
-    return (
-        "Theories, at one base rate, stacked by forecasts of held-back years: "
-        f"{listed}; together {say.signed(uncertainty['stacked'], places)}."
     )
 
 
