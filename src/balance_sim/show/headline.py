@@ -71,11 +71,11 @@ def effect_table(result: Result, outcomes: Sequence[str]) -> pd.DataFrame:
     return say.titled(table, result)
 
 
-def by_size(dyads: pd.DataFrame) -> pd.DataFrame:
-    """Return dyads with the effect furthest from zero first, ties in the order of the
-    codes."""
-    sized = dyads.assign(size=-dyads["effect"].abs())
-    return sized.sort_values(["size", "a", "b"], kind="stable").drop(columns="size")
+def by_size(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the effect furthest from zero first."""
+    return effects.sort_values(
+        "effect", key=lambda column: -column.abs(), kind="stable"
+    )
 
 
 def detected(frame: pd.DataFrame, noun: str, label: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.effects.compare import open_side, parse_side
-from balance_sim.effects.result import AnalysedResult, open_result
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.comparison import Comparison
@@ -15,10 +15,9 @@ from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.save import save_drawn
-from balance_sim.show.study_types import type_named_by
-from balance_sim.study.manifest import read_manifest
+from balance_sim.show.study_types import registered_type, type_named_by
 from balance_sim.study.result import Result
-from balance_sim.study.sweep_result import SweepResult, open_sweep
+from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,23 +36,17 @@ def open_study(texts: Sequence[str]) -> Any:
     WrongRequest : where there is nothing of the kind
     DataError : for a file that is not what its name says
     """
-    types = [type_named_by(Path(text)) for text in texts]
     if len(texts) > 1:
-        for text, study_type in zip(texts, types, strict=True):
-            if study_type is not None:
-                raise WrongRequest(
-                    f"{text} holds a study of the type {study_type.title}: these are "
-                    "shown one at a time"
-                )
         return Comparison.of(texts)
-    if types[0] is not None:
-        return types[0].read(Path(texts[0]))
+    study_type = type_named_by(Path(texts[0]))
+    if study_type is not None:
+        return study_type.read(Path(texts[0]))
     side = parse_side(texts[0])
     if side.arm is not None:
         raise WrongRequest(
             f"{side.text} names one arm: give the folder, or two sides to compare"
         )
-    return open_run_or_sweep(side.folder) if side.point is None else open_side(side)
+    return open_side(side)
 
 
 def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
@@ -61,20 +54,13 @@ def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
 
     Raises
     ------
-    WrongRequest : where there is none; one of another version that lacks what figures
-        speak of; a game
+    WrongRequest : where there is none, or a study of another type
     """
-    manifest = read_manifest(folder)
-    if manifest is not None and manifest.game is not None:
-        raise WrongRequest(
-            f"{folder} holds a game, whose arms are profiles: draw it with plot or "
-            "report"
-        )
-    if manifest is not None and manifest.is_sweep:
-        return open_sweep(folder)
-    result = open_result(folder)
-    result.need(result.headline_outcome)
-    return result
+    study = open_study([str(folder)])
+    if not isinstance(study, AnalysedResult | SweepResult):
+        title = registered_type(study).title
+        raise WrongRequest(f"{folder} holds a {title}: draw it with plot or report")
+    return study
 
 
 def save_figures(

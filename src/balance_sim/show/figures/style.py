@@ -56,7 +56,7 @@ SCALE = (
 """Amber below zero, blue above. In grey the amber end stays light and the blue end goes
 dark."""
 UNCLEAR = "#ececec"  # what cannot be told from zero
-TITLE_LETTERS, UNDER_LETTERS, SMALL_LETTERS = 8.2, 9.8, 12.4
+TITLE_LETTERS, UNDER_LETTERS, SMALL_LETTERS = 8.6, 9.8, 13.4
 """Letters on an inch of the title, of the line under it, and of the small print."""
 
 type Axes = matplotlib.axes.Axes

@@ -52,13 +52,6 @@ def map_table(result: Result) -> pd.DataFrame:
     return dyads
 
 
-def states_by_size(states: pd.DataFrame) -> pd.DataFrame:
-    """Return states whose CI excludes zero first, then by the size of their effect."""
-    keyed = states.assign(size=-states["effect"].abs(), grey=~states["clear"])
-    ordered = keyed.sort_values(["grey", "size", "code"], kind="stable")
-    return ordered.drop(columns=["size", "grey"])
-
-
 def reach_of(states: pd.DataFrame) -> float:
     """Return the effect at which the colours end, a quantile of the sizes of those
     whose CI excludes zero; 1 where there are none."""
@@ -96,7 +89,7 @@ def _page(table: pd.DataFrame) -> list[style.Axes]:
     second=states_table,
     empty=NONE,
     columns="code name effect lo hi",
-    rows=states_by_size,
+    rows=by_size,
 )
 def draw_map(
     axes: list[style.Axes], table: pd.DataFrame, states: pd.DataFrame

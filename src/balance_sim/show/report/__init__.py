@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, figures_of, fitting, words_of
-from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
 from balance_sim.show.save import data_link, figure_bytes, save_drawn
+from balance_sim.show.study_types import Content
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.shards import REPORT
 
 if TYPE_CHECKING:
-    import pandas as pd
     from jinja2 import Environment
 
     from balance_sim.study.result import Result
@@ -32,28 +30,11 @@ MAP = "map"
 """The figure that a page has anew, to point at and with one replication to replay."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure that is drawn.
-
-    Attributes
-    ----------
-    table : what it shows
-    finding : the title
-    svg : the drawing
-    """
-
-    spec: FigureSpec
-    table: pd.DataFrame
-    finding: str
-    svg: bytes
-
-
 def pictures_of(
     study: Any,
     folder: Path | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> list[Picture]:
+) -> list[Content]:
     """Draw the figures that a study has something to show in.
 
     Parameters
@@ -61,63 +42,52 @@ def pictures_of(
     folder : writes them into `folder`/figures too
     progress : called with the figures done, and how many there are
 
+    Returns
+    -------
+    Of each, as a page wants it: name, question, finding, the drawing as a link, of the
+    map the HTML in its place (body), and the table
+
     Raises
     ------
     CannotWrite : from the folder
     """
-    figures, tables_by_name, pictures = figures_of(study), fitting(study), []
-    for name, table in tables_by_name.items():
-        drawing = figures[name].draw(study, table)
+    figures, shown, pictures = figures_of(study), fitting(study), []
+    for name, table in shown.items():
+        figure = figures[name]
+        drawing = figure.draw(study, table)
         if folder is None:
             svg = figure_bytes(drawing, "svg")
         else:
             svg = save_drawn({name: drawing}, folder)[-1].read_bytes()
-        pictures.append(Picture(figures[name], table, words_of(drawing), svg))
-        progress(len(pictures), len(tables_by_name))
+        numbers = figure.second(study) if figure.second else table
+        picture = {
+            "name": name,
+            "question": figure.question,
+            "finding": words_of(drawing),
+            "link": "" if name == MAP else data_link(svg),
+            "body": map_of(study) if name == MAP else "",
+            "table": tables.shown(figure, numbers),
+        }
+        pictures.append(picture)
+        progress(len(pictures), len(shown))
     return pictures
 
 
-def report_html(study: Any, pictures: list[Picture] | None = None) -> str:
+def report_html(study: Any, pictures: list[Content] | None = None) -> str:
     """Return the report of a study of any type, as HTML: the same bytes for the same
     results, whenever, wherever and however fast it was made.
 
     Parameters
     ----------
-    pictures : of the study, where they are drawn already
+    pictures : of `pictures_of`, where they are drawn already
     """
     from balance_sim.show.report.pages import page_of
 
     pictures = pictures_of(study) if pictures is None else pictures
     template, content = page_of(study)
-    has_map = any(picture.spec.name == MAP for picture in pictures)
+    has_map = any(picture["body"] for picture in pictures)
     script = text_of("replay.js") if has_map else ""
-    return rendered(template, content | {"figures": embedded(study, pictures)}, script)
-
-
-def embedded(study: Any, pictures: list[Picture]) -> list[dict[str, Any]]:
-    """Return figures as a page wants them.
-
-    Returns
-    -------
-    Of each: name, question, finding, the drawing as a link, of the map the HTML in its
-    place (body), and the table
-    """
-    pieces = []
-    for picture in pictures:
-        spec = picture.spec
-        numbers = spec.second(study) if spec.second else picture.table
-        is_map = spec.name == MAP
-        pieces.append(
-            {
-                "name": spec.name,
-                "question": spec.question,
-                "finding": picture.finding,
-                "link": "" if is_map else data_link(picture.svg),
-                "body": map_of(study) if is_map else "",
-                "table": tables.shown(spec, numbers),
-            }
-        )
-    return pieces
+    return rendered(template, content | {"figures": pictures}, script)
 
 
 def map_of(study: Result) -> str:
@@ -172,7 +142,7 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(sha256).decode()
 
 
-def save_report(study: Any, path: Path, pictures: list[Picture] | None = None) -> Path:
+def save_report(study: Any, path: Path, pictures: list[Content] | None = None) -> Path:
     """Write the report of a study, whole or not at all; return the path.
 
     Raises
