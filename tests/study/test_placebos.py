@@ -11,10 +11,9 @@ from balance_sim.effects.participants import (
     ALIKE,
     FEWEST,
     Participants,
+    PlaceboComparison,
     PlaceboFamily,
     StateSet,
-    p_value,
-    verdict,
 )
 from balance_sim.effects.placebos import of_dates, placebos
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
@@ -53,17 +52,22 @@ def effects_of(participants: Participants, step: int = 1) -> dict[StateSet, floa
     ],
 )
 def test_p_by_hand(event: float, others: list[float], p: float) -> None:
-    assert p_value(event, np.array(others)) == pytest.approx(p)
+    assert PlaceboComparison(event, np.array(others)).p == pytest.approx(p)
 
 
 def test_on_dates_a_like_effect_counts_as_large() -> None:
     others = np.array([0.96, 0.94])
-    assert p_value(1.0, others) == pytest.approx(1 / 3) and p_value(1.0, others, ALIKE) == pytest.approx(2 / 3)
+    assert PlaceboComparison(1.0, others).p == pytest.approx(1 / 3)
+    assert PlaceboComparison(1.0, others, ALIKE).p == pytest.approx(2 / 3)
 
 
 def test_too_few_placebos_decide_nothing() -> None:
-    assert verdict(0.001, FEWEST - 1) == "inconclusive" and verdict(0.001, FEWEST) == "supported"
-    assert verdict(0.06, 199) == "not supported" and np.isnan(p_value(1.0, np.empty(0)))
+    smaller = np.zeros(FEWEST)
+    assert PlaceboComparison(1.0, smaller[1:]).verdict == "inconclusive"
+    assert PlaceboComparison(1.0, smaller).verdict == "supported"
+    assert PlaceboComparison(0.0, smaller).verdict == "not supported" and np.isnan(
+        PlaceboComparison(1.0, np.empty(0)).p
+    )
 
 
 def test_sets_are_like_the_event(participants: Participants) -> None:

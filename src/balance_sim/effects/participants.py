@@ -45,55 +45,17 @@ COUNTER = DIRECTIONS.index("counter")
 # -- an effect among those of placebos -------------------------------------------------
 
 
-def p_value(event: float, placebos: Floats, alike: float = 0.0) -> float:
-    r"""Two-sided p of an effect among J placebos; NaN without any.
-
-    .. math:: p = (1 + \#\{j : |x_j| \ge (1 - a) |x|\}) / (1 + J)
-
-    Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology
-    9(1).
-
-    Parameters
-    ----------
-    event : effect of the event, x
-    placebos : (J,) effects of the placebos
-    alike : share a of the event's effect by which a placebo may fall short and still
-        counts as large
-
-    Examples
-    --------
-    >>> p_value(2.0, np.array([0.5, -3.0, 1.0]))
-    0.5
-    >>> p_value(2.0, np.array([1.95]), alike=0.05)
-    1.0
-    """
-    if not len(placebos):
-        return float("nan")
-    large = (1.0 - alike) * abs(event) - TOO_SMALL
-    larger = int((np.abs(placebos) >= large).sum())
-    return (1 + larger) / (1 + len(placebos))
-
-
-def verdict(p: float, placebos: int) -> Verdict:
-    """What a p value says: nothing where there are fewer than FEWEST placebos.
-
-    Examples
-    --------
-    >>> verdict(0.01, 199), verdict(0.2, 199), verdict(0.01, 19)
-    ('supported', 'not supported', 'inconclusive')
-    """
-    if placebos < FEWEST or not np.isfinite(p):
-        return "inconclusive"
-    return "supported" if p <= LEVEL else "not supported"
-
-
 @dataclass(frozen=True)
 class PlaceboComparison:
     """A measure of the event, and of each placebo of its family, (J,); NaN where it
     does not exist.
 
     alike: share of the event's number by which a placebo may fall short and still
-    counts as large."""
+    counts as large.
+
+    >>> comparison = PlaceboComparison(2.0, np.array([0.5, -3.0, 1.0]))
+    >>> comparison.p, comparison.verdict
+    (0.5, 'inconclusive')"""
 
     event: float
     placebos: Floats
@@ -108,13 +70,23 @@ class PlaceboComparison:
 
     @property
     def p(self) -> float:
-        """Two-sided; NaN without placebos."""
-        return p_value(self.event, self.known, self.alike)
+        r"""Two-sided p of an effect among J placebos; NaN without any.
+
+        .. math:: p = (1 + \#\{j : |x_j| \ge (1 - a) |x|\}) / (1 + J)
+
+        Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology
+        9(1)."""
+        placebos = self.known
+        large = (1.0 - self.alike) * abs(self.event) - TOO_SMALL
+        larger = int((np.abs(placebos) >= large).sum())
+        return (1 + larger) / (1 + len(placebos)) if len(placebos) else float("nan")
 
     @property
     def verdict(self) -> Verdict:
-        """What the p value says."""
-        return verdict(self.p, len(self.known))
+        """What the p value says: nothing where there are fewer than FEWEST placebos."""
+        if len(self.known) < FEWEST:
+            return "inconclusive"
+        return "supported" if self.p <= LEVEL else "not supported"
 
     def below(self, sign: int) -> float:
         """Share of placebos that lie less far in a direction, 1 or -1; ties do not. NaN

@@ -76,15 +76,11 @@ class AgreementDraw(IntEnum):
     END = 5  # exponential
 
 
-def run_keys(seed: int, runs: Keys) -> Keys:
-    """(R,) one key a replication; the key of replication k depends on seed and k
-    alone."""
-    return absorb(absorb(label("balance-sim"), seed), runs)
-
-
 def stream_keys(seed: int, runs: Keys, stream: str) -> Keys:
-    """(R,) one key a replication for one stream of STREAMS."""
-    return absorb(run_keys(seed, runs), stream_label(stream))
+    """(R,) one key a replication for one stream of STREAMS; that of replication k
+    depends on seed and k alone."""
+    by_run = absorb(absorb(label("balance-sim"), seed), runs)
+    return absorb(by_run, stream_label(stream))
 
 
 def stream_seed(seed: int, stream: str) -> int:

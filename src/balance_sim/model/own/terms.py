@@ -307,9 +307,8 @@ def numbers_of(values: Any) -> Floats:
     Raises TypeError for complex numbers."""
     if np.iscomplexobj(values):
         raise TypeError("complex numbers")
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(values), np.nan, values.data)
-    return np.asarray(values, dtype=np.float64)
+    numbers: Floats = np.ma.filled(np.asanyarray(values, dtype=np.float64), np.nan)
+    return numbers
 
 
 def own_terms(world: World, file: str) -> dict[str, OwnTerm]:
