@@ -75,7 +75,7 @@ P = {
 
 
 def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
-    rows = sorted_out(responses_of(table, None), scenario)
+    rows = sorted_out(responses_of(table, "T"), scenario)
     assert [row.agreement_id for row in rows if not row.why_not] == ["JOIN", "JOIN", "PACT", "TWENTY-YEARS"]
     reasons = {row.agreement_id: row.why_not for row in rows if row.why_not}
     assert reasons == {
@@ -88,12 +88,12 @@ def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
 
 
 def test_codes_of_the_date_and_of_today_are_one_state(scenario, table):
-    pact = next(row for row in sorted_out(responses_of(table, None), scenario) if row.agreement_id == "PACT")
+    pact = next(row for row in sorted_out(responses_of(table, "T"), scenario) if row.agreement_id == "PACT")
     assert (pact.state_a, pact.state_b) == ("GBR", "SUN")
 
 
 def test_every_agreement_weighs_one(scenario, table):
-    rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
+    rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     assert len(set(found.pairs)) == 9  # ten pairs but that of the participants
     weights = list(zip(found.pairs, found.happened, found.weight, strict=True))
@@ -105,10 +105,10 @@ def test_every_agreement_weighs_one(scenario, table):
 
 
 def test_measures_against_their_definitions(scenario, table):
-    rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
+    rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     p = np.array([P.get(dyad, 0.0) for dyad in found.pairs])
-    scores = score_case(scenario, P, responses_of(table, None), resamples=50)
+    scores = score_case(scenario, P, responses_of(table, "T"), resamples=50)
     kwargs = {"sample_weight": found.weight}
     assert scores["model"]["auc"] == pytest.approx(roc_auc_score(found.happened, p, **kwargs))
     assert scores["model"]["average_precision"] == pytest.approx(average_precision_score(found.happened, p, **kwargs))
@@ -119,13 +119,13 @@ def test_measures_against_their_definitions(scenario, table):
 
 
 def test_baselines_in_closed_form(scenario, table):
-    scores = score_case(scenario, P, responses_of(table, None), resamples=50)
+    scores = score_case(scenario, P, responses_of(table, "T"), resamples=50)
     base = scores["base_rate"]
     assert base["auc"] == 0.5
     assert base["average_precision"] == pytest.approx(3 / 9)
     assert base["brier"] == pytest.approx(3 / 9 * 6 / 9)
     # One pair has an earlier agreement, and two of the three agreements are its own.
-    rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
+    rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     values = dict(zip(found.pairs, baselines(scenario, found)["earlier_accords"], strict=True))
     assert values["GBR", "SUN"] == 1.0
@@ -143,7 +143,7 @@ def test_baselines_in_closed_form(scenario, table):
 def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenario, table, written, inside):
     """The window is 1940-09-27 to 1942-09-27."""
     table.write_text(f"state_a,state_b,date,direction\nSUN,GBR,{written},counter\n")
-    (row,) = sorted_out(responses_of(table, None), scenario)
+    (row,) = sorted_out(responses_of(table, "T"), scenario)
     assert (row.why_not == "") == inside
     scored = score_case(scenario, P, [row], resamples=10)
     assert scored["agreements"] == int(inside)

@@ -31,7 +31,6 @@ class Response:
     why_not: the reason for which it is not scored, empty if it is."""
 
     line: int
-    case_id: str
     state_a: str
     state_b: str
     on: date
@@ -42,33 +41,24 @@ class Response:
     why_not: str = ""
 
 
-def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
-    """The rows of one case; of the only one there is if none is named; all where none
-    has a case.
+def responses_of(path: Path | str, case_id: str) -> list[Response]:
+    """The rows of one case; all where no row has a case.
 
     What is wrong in the rows of other cases is no matter. A blank agreement_id makes
     the row an agreement of its own. A date may be a month or a year. Raises
     DataError."""
     table = open_table(path, "responses", COLUMNS)
     ids = table.text["case_id"]
-    case_ids = list(dict.fromkeys(ids))
-    if case_ids != [""] and not (case_id is None and len(case_ids) == 1):
-        hint = f"The cases found are: {', '.join(case_ids[:20]) or 'none'}"
-        if case_id is None:
-            raise DataError(
-                "the table has more than one case, or none",
-                f"Name one by --case. {hint}",
-                path,
-            )
+    if (ids != "").any():
         table.text = table.text[ids == case_id]
-        if table.text.empty:
-            raise DataError(
-                "no response is recorded for this case",
-                hint,
-                path,
-                column="case_id",
-                value=case_id,
-            )
+    if table.text.empty:
+        raise DataError(
+            "no response is recorded for this case",
+            f"The cases found are: {', '.join(ids.unique()[:20]) or 'none'}",
+            path,
+            column="case_id",
+            value=case_id,
+        )
     return _responses(table)
 
 
@@ -99,7 +89,6 @@ def _responses(table: Table) -> list[Response]:
         starts = {"year": last.replace(month=1, day=1), "month": last.replace(day=1)}
         response = Response(
             line=line,
-            case_id=record["case_id"],
             state_a=state_code(record["state_a"]) or record["state_a"].upper(),
             state_b=state_code(record["state_b"]) or record["state_b"].upper(),
             on=starts.get(unit, last),

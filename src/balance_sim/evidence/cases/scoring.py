@@ -14,7 +14,7 @@ from balance_sim.study.result import Result
 
 
 def score_result(
-    result: Result, outcomes: Path, case_id: str | None, runs: int = RUNS
+    result: Result, outcomes: Path, case_id: str, runs: int = RUNS
 ) -> dict[str, Any]:
     """The scores of a finished study, in the arm that changes nothing, as plain data.
 
@@ -28,7 +28,7 @@ def score_result(
     name = result.scenario.name
     return {
         "scenario": name,
-        "case": responses[0].case_id or case_id,
+        "case": case_id,
         "about": f"{name}, arm {arm}, {finished} replications",
         "arm": arm,
         "runs": finished,
@@ -39,7 +39,7 @@ def score_result(
 
 
 def score_frozen(
-    frozen: Path, outcomes: Path, case_id: str | None, scenario: Scenario
+    frozen: Path, outcomes: Path, case_id: str, scenario: Scenario
 ) -> dict[str, Any]:
     """The scores of a frozen forecast against a case's responses, as plain data;
     `scenario` says which dyads are scored.
@@ -50,7 +50,7 @@ def score_frozen(
     p = dict(zip(forecast.pairs, forecast.p, strict=True))
     return {
         "scenario": scenario.name,
-        "case": responses[0].case_id or case_id,
+        "case": case_id,
         "about": f"{forecast.about}, frozen on {day}",
         "frozen": day,
         "sha256": forecast.sha256,

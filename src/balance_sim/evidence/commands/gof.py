@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     type=options.Day(),
     help="Last day  [default: the day before the scenario's start]",
 )
-@click.option(
-    "--arm", metavar="ARM", help="Which arm is simulated  [default: the control arm]"
-)
 @options.workers_option
 @click.option(
     "--out",
@@ -58,7 +55,6 @@ def gof(
     seed: int,
     first: date | None,
     until: date | None,
-    arm: str | None,
     workers: int,
     out: Path | None,
     figures: bool,
@@ -87,7 +83,6 @@ def gof(
         runs=runs,
         seed=seed,
         span=Span(first or span.first, stop),
-        arm=arm,
         workers=workers,
     )
     study["about"]["command"] = options.command_line()

@@ -95,49 +95,6 @@ class DyadProbabilities:
     openings: Floats
 
 
-class _Hazard:
-    """The hazard of every dyad, gathered step by step while an arm is simulated.
-
-    weight: (S, M) of a dyad of frailty 1 whose sides consent, as `per_consent` returns
-    it."""
-
-    def __init__(self, worlds: Worlds, weight: Floats) -> None:
-        self.baseline, self.weight = worlds.baseline, weight
-        self.idle: list[Floats] = []  # by step, (R, P) of idle clocks
-        self.rows: list[Ints] = []  # by step, agreements that keep a clock busy
-        self.busy: list[Floats] = []  # by step, of the clocks that those keep busy
-
-    def look(self, world: World, state: BlockState, view: View) -> None:
-        """One step; steps without weight are passed over, but for the first."""
-        weight = self.weight[view.step]
-        if self.idle and not weight.any():
-            return
-        step = world.grid[view.step : view.step + 2]
-        openness = mean_openness(world, step).T * world.frailty[:, None]
-        rate = both_consent(world, self.baseline, state, view) * openness * weight
-        agreements = state.agreements
-        rows = np.flatnonzero(agreements.stage < 2)
-        run, dyad = agreements.run[rows], agreements.dyad[rows]
-        self.rows.append(rows)
-        self.busy.append(rate[run, dyad, agreements.kind[rows]])
-        self.idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
-
-    def openings(self) -> Floats:
-        """(R, P) expected openings that lead to agreements that count, clocks busy as
-        they are."""
-        return np.asarray(np.sum(self.idle, axis=0))
-
-    def free(self, agreements: AgreementRows, sought: Sought) -> Floats:
-        """(R, P) the same with clocks free that are held by talks which go on to an
-        agreement that counts."""
-        rows, rate = np.concatenate(self.rows), np.concatenate(self.busy)
-        counts = sought.found(agreements)[rows]
-        rows = rows[counts]
-        free = self.openings().copy()
-        np.add.at(free, (agreements.run[rows], agreements.dyad[rows]), rate[counts])
-        return free
-
-
 def probabilities_along(
     worlds: Worlds, arm: str, seed: int, runs: Keys, sought: Sought
 ) -> DyadProbabilities:
@@ -157,21 +114,48 @@ def _along(
     sought: Sought,
     bound: Floats | None,
 ) -> DyadProbabilities:
+    """The same with opportunities thinned by a bound, or with all of them. Raises
+    BoundExceeded."""
     world, baseline = worlds.arms[arm], worlds.baseline
-    hazard = _Hazard(worlds, per_consent(world, sought))
+    weights = per_consent(world, sought)
+    idle: list[Floats] = []  # by step, (R, P) openings that count of idle clocks
+    rows: list[Ints] = []  # by step, agreements that keep a clock busy
+    busy: list[Floats] = []  # by step, of the clocks that those keep busy
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        """One step; steps without weight are passed over, but for the first."""
+        weight = weights[view.step]
+        if idle and not weight.any():
+            return
+        step = world.grid[view.step : view.step + 2]
+        openness = mean_openness(world, step).T * world.frailty[:, None]
+        rate = both_consent(world, baseline, state, view) * openness * weight
+        agreements = state.agreements
+        held = np.flatnonzero(agreements.stage < 2)
+        run, dyad = agreements.run[held], agreements.dyad[held]
+        rows.append(held)
+        busy.append(rate[run, dyad, agreements.kind[held]])
+        idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
+
     opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
     thin = thinning(world, opportunities, worlds.bounds[arm])
-    state = simulate(world, baseline, opportunities, thin, seed, runs, hazard.look)
-    free = hazard.free(state.agreements, sought)
+    state = simulate(world, baseline, opportunities, thin, seed, runs, look)
+    openings = np.asarray(np.sum(idle, axis=0))
+    # clocks are free that are held by talks which go on to an agreement that counts
+    agreements, free = state.agreements, openings.copy()
+    held, rate = np.concatenate(rows), np.concatenate(busy)
+    counts = sought.found(agreements)[held]
+    held = held[counts]
+    np.add.at(free, (agreements.run[held], agreements.dyad[held]), rate[counts])
     talks = TalksAtStart(worlds).signed(sought.first, sought.stop)
     certain = np.minimum(talks * sought.kinds, 1.0)
     none_at_start = np.log1p(-certain).sum(axis=-1)
-    return DyadProbabilities(-np.expm1(none_at_start - free), hazard.openings())
+    return DyadProbabilities(-np.expm1(none_at_start - free), openings)
 
 
 def per_consent(world: World, sought: Sought) -> Floats:
-    """(S, M) expected agreements that count, of a dyad of frailty 1 whose sides consent
-    all along, clocks idle."""
+    """(S, M) expected agreements that count by step and type, of a dyad of frailty 1
+    whose sides consent all along, clocks idle."""
     ladder = world.ladder
     node, share = np.polynomial.legendre.leggauss(NODES)
     bounds = np.clip([sought.first, sought.stop], world.grid[0], world.grid[-1])

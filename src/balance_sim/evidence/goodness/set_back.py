@@ -26,17 +26,17 @@ def own_span(scenario: Scenario) -> Span:
     return Span(date(scenario.start.year - YEARS, 1, 1), scenario.start)
 
 
-def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario:
-    """The scenario as it stood on the span's first day, of one arm alone, to be
+def set_back(scenario: Scenario, span: Span) -> Scenario:
+    """The scenario as it stood on the span's first day, of the control arm alone, to be
     simulated over the span.
 
-    arm: the control arm if None. Raises WrongRequest where the span is not in order or
+    Raises WrongRequest where the span is not in order or
     ends after the start."""
     if not span.first < span.stop <= scenario.start:
         end = f"the scenario's record ends at its start, {scenario.start}"
         words = f"{span.first} to {span.last} is no span of it: {end}"
         raise WrongRequest(f"{words}; set --from and --until")
-    name = arm or scenario.reference_arm
+    name = scenario.reference_arm
     in_arm = arm_scenario(scenario, name)
     quiet = Event(
         id=FOCAL,

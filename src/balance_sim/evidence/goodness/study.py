@@ -16,7 +16,6 @@ from balance_sim.evidence.goodness.residuals import residuals_of
 from balance_sim.evidence.goodness.set_back import own_span, set_back
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms
 from balance_sim.study.machine import version
 
 RUNS = 128
@@ -32,7 +31,6 @@ def goodness_of_fit(
     runs: int = RUNS,
     seed: int = 1,
     span: Span | None = None,
-    arm: str | None = None,
     workers: int = 1,
 ) -> GoodnessOfFit:
     """Simulate years of a scenario's record and compare the network of new agreements
@@ -44,7 +42,6 @@ def goodness_of_fit(
     runs, seed, workers : as of `run`
     span : first day, and the day before which it stops; three years before the
         scenario's start and more if not given
-    arm : its name; the control arm if not given
 
     Returns
     -------
@@ -52,8 +49,8 @@ def goodness_of_fit(
 
     Raises
     ------
-    WrongRequest : for one replication, an arm or a span that the scenario does not
-        have, and where too little is on record in the span
+    WrongRequest : for one replication, a span that the scenario does not have, and
+        where too little is on record in the span
 
     Examples
     --------
@@ -64,9 +61,7 @@ def goodness_of_fit(
     if runs < 2:
         raise WrongRequest("at least two replications are needed")
     span = span or own_span(scenario)
-    name = arm or scenario.reference_arm
-    chosen_arms(scenario, [name])
-    past = set_back(scenario, span, name)
+    past, arm = set_back(scenario, span), scenario.reference_arm
     record = recorded(scenario).signed_within(span)
     if len(record) < 2:
         count = f"{len(record)} agreements are on record from {span.first}"
@@ -87,8 +82,8 @@ def goodness_of_fit(
         "title": scenario.title,
         "scenario": scenario.name,
         "sha256": scenario.sha256,
-        "arm": name,
-        "arm_title": scenario.arms[name].title or name,
+        "arm": arm,
+        "arm_title": scenario.arms[arm].title or arm,
         "seed": result.seed,
         "version": version(),
     }
