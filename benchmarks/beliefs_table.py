@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,9 @@ class Peak:
 
     def moved(self, record: Choices) -> Peak:
         """The peak when the terms are those of `record`: same rows, same names."""
-        return searched(replace(self.design, choices=record), self.at, self.penalty)
+        design = self.design
+        moved = ConsentDesign(record, design.propensities, design.years, design.scale)
+        return searched(moved, self.at, self.penalty)
 
 
 def searched(design: ConsentDesign, start: np.ndarray, penalty: np.ndarray) -> Peak:

@@ -25,7 +25,7 @@ SIZES = [
 def test_every_figure_of_the_report_shows(opener: Opener, report: Path, width: int, scheme: str) -> None:
     opened = opener(report, width=width, scheme=scheme)
     figures = opened.page.locator(".paper").all()
-    assert len(figures) >= 7
+    assert len(figures) >= 6
     for figure in figures:
         picture = pixels(figure)
         assert ink(picture) > 0.004, figure.get_attribute("aria-label")

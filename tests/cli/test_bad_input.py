@@ -46,7 +46,7 @@ EXPERIMENT = [
     ("[0, 0.5]", "[0, 2]", "6:33: error[E203] events.summit.visibility: "),
     ("arms: [no_summit, summit]", "arms: [no_summit, sumit]", "8:7: error[E107] arms: "),
     ("accords_all_365", "acords_all_365", "11:11: error[E107] outcomes[0]: "),
-    ("schema: 1\n", "", "1:1: error[E108] schema: "),
+    ("schema: 1\n", "", "1:1: error[E103] schema: "),
 ]
 
 

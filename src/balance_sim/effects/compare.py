@@ -121,8 +121,11 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
     manifest = read_manifest(side.folder)
     if manifest is None:
         raise no_results(side.folder)
-    is_sweep = manifest.is_sweep
-    study = open_sweep(side.folder) if is_sweep else Result.open(side.folder)
+    study: Result | SweepResult
+    if manifest.is_sweep:
+        study = open_sweep(side.folder)
+    else:
+        study = AnalysedResult.open(side.folder)
     if side.point is not None:
         numbers = study.table.numbers() if isinstance(study, SweepResult) else ()
         checked_name(f"point of {side.folder}", str(side.point), map(str, numbers))

@@ -113,12 +113,12 @@ def map_content(result: Result) -> dict[str, Any]:
         for spot in named_spots(arcs, states, layout, LETTER)
     ]
     states = states.assign(
-        path=shape["paths"],
+        path=[path or "" for path in shape["paths"]],
         dot=shape["dots"],
         fill=states["code"].map(shades_of(states)),
         words=_words(states, "name"),
     )
-    has_mark = states["path"].notna() | states["dot"].notna()
+    has_mark = (states["path"] != "") | states["dot"].notna()
     arcs = arcs.sort_values("effect", key=abs, kind="stable")
     dyads = zip(arcs["a"], arcs["b"], strict=True)
     arcs = arcs.assign(
