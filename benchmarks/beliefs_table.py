@@ -2,7 +2,7 @@
 
     python benchmarks/beliefs_table.py DATA [--again] [--rounds 12] [--out FILE]
 
-The fit is the shipped one (terms of threat within and between dyads, levels, signs). At each point the terms are worked
+The fit is the shipped one (levels, signs). At each point the terms are worked
 out anew and all weights, intercepts and levels are fitted again, variances held. Points: the values of the priors'
 medians, 1.5 standard deviations to either side of each parameter alone, 30 draws of the priors; then in rounds five
 draws of the posterior as it is known by then, and one of the prior. --again: at the points of the shipped table, which
@@ -28,8 +28,6 @@ from balance_sim.evidence.estimation.choices import (
     Choices,
     choices,
     fitted_terms,
-    term_of,
-    within_and_between,
 )
 from balance_sim.evidence.estimation.fitting import (
     SIGN_SPREAD,
@@ -110,8 +108,7 @@ def peak_of(record: Choices, found: WeightFit, ridge: float = 0.0) -> Peak:
     at[: design.fixed] = found.estimate
     at[:terms] *= scale
     penalty[:terms] = (
-        ridge
-        + np.array([term_of(name) in SIGNED for name in record.names]) / SIGN_SPREAD**2
+        ridge + np.array([name in SIGNED for name in record.names]) / SIGN_SPREAD**2
     )
     if has_states:
         at[states], penalty[states] = found.propensity, 1.0 / found.propensity_variance
@@ -163,9 +160,8 @@ def main() -> None:
             if n > 0
         ]
     )
-    parts = within_and_between(record)
-    found = fit(parts, levels=True, cluster=True, signs=True)
-    start = peak_of(parts, found)
+    found = fit(record, levels=True, cluster=True, signs=True)
+    start = peak_of(record, found)
     rows: list[list[float]] = []
     by_dyad: list[np.ndarray] = []
     weights: tuple[str, ...] = ()
@@ -173,7 +169,7 @@ def main() -> None:
     def evaluate(z: np.ndarray, *, keep: bool = False) -> None:
         nonlocal weights
         moved = choices(history, terms, values(z), record.kinds)
-        there = within_and_between(moved).with_terms(found.names)
+        there = moved.with_terms(found.names)
         peak = start.moved(there)
         if keep:
             by_dyad.append(by_row(peak.design, peak.at))
@@ -181,9 +177,8 @@ def main() -> None:
         at = dict(
             zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True)
         )
-        own = {name.partition(" ")[0]: at[name] for name in at if "within" not in name}
-        weights = tuple(own)
-        numbers = [*z, peak.marginal - start.marginal, *own.values()]
+        weights = tuple(at)
+        numbers = [*z, peak.marginal - start.marginal, *at.values()]
         rows.append([float(f"{one:.6g}") for one in numbers])
         print(len(rows), f"{peak.marginal - start.marginal:.2f}", flush=True)
 

@@ -40,7 +40,6 @@ from balance_sim.evidence.posterior.priors import (
     limits,
     quantile,
 )
-from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import priors
 from balance_sim.study.draws import LADDERS
@@ -62,8 +61,6 @@ SPREAD = (
     0.3  # of weights, nats per standard deviation of the term, as in the shipped fit
 )
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
-AS_A_WHOLE = {f"change_{one}": 1.0 for one in CHANGING}
-"""Shares of change: the fit of a whole term takes a change to count as the level does."""
 LINE = np.linspace(-2.4, 2.4, 7)
 FINE = np.linspace(-4.0, 4.0, 801)
 TOLD = 0.1
@@ -114,7 +111,7 @@ def of_record(name: str, seed: int, found: Found) -> None:
         history,
         truth | network,
         {**SILENT, **intercepts},
-        parameters=at_truth | AS_A_WHOLE,
+        parameters=at_truth,
         run=seed,
         seed=seed,
     )

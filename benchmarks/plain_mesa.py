@@ -234,7 +234,7 @@ class PlainModel(mesa.Model):
         for state in self.states:
             target = max(
                 -rules.effort_max,
-                min(rules.effort_max, rules.effort_slope * (state.insecurity - 0.5)),
+                min(rules.effort_max, rules.effort_reaction * (state.insecurity - 0.5)),
             )
             state.effort += (target - state.effort) * (
                 1 - math.exp(-years / rules.effort_years)

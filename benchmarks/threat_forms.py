@@ -1,9 +1,9 @@
 """Forms of threat against the record: marginal log-likelihood, log skill one year ahead, weights of threat.
 
-    python benchmarks/threat_forms.py DATA [--set nuclear_offence=2 ...] [--parts]
+    python benchmarks/threat_forms.py DATA [--set nuclear_offence=2 ...]
 
 Fitted with propensities and levels on 1985-2003; forecasts of 1995-2003 each from the ten years before, skill over
-those years' base rate. --parts: threat within and between dyads apart. Nothing after 2003 is read."""
+those years' base rate. Nothing after 2003 is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from balance_sim.evidence.data.history import load_history
-from balance_sim.evidence.estimation.choices import choices, term_of, within_and_between
+from balance_sim.evidence.estimation.choices import choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.stats.scores import log_score
 
@@ -26,19 +26,17 @@ def main() -> None:
     )
     parser.add_argument("data")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--parts", action="store_true")
     args = parser.parse_args()
     given = {
         name: float(value) for name, value in (text.split("=") for text in args.set)
     }
     record = choices(load_history(args.data, 1985, LAST), parameters=given)
-    record = within_and_between(record) if args.parts else record
     found = fit(record, levels=True, cluster=True, signs=True)
     print(f"marginal log-likelihood {found.marginal:.2f}")
     for name, value, error in zip(
         found.names, found.estimate, found.standard_error, strict=True
     ):
-        if term_of(name) in THREAT:
+        if name in THREAT:
             print(f"  {name:28s}{value:9.3f} ({error:.3f})")
     for name, value, error in found.conflicts:
         print(f"  {name:28s}{value:9.3f} ({error:.3f})  in conflict")

@@ -15,7 +15,7 @@ accords.csv    one row of accords_before_2025-09-03.csv each, its words for kind
 events.csv     one row of events_2025.csv each, with roles, sign and kind from coding_events.csv, where merged
                rows name the event they belong to; plus one scheduled meeting (EVENTS_ADDED).
 disputes.csv   rivalry: Thompson, Sakuwa, Suhas, still open in 2020 -> 1. claim: ICOW, going on in 2017,
-               largest salience of the pair / 12. militarised: see `militarised`. war: WARS.
+               largest salience of the pair / 12. militarised: see `recent_force`. war: WARS.
 distances.csv  CShapes 2.0 minimum distance of every pair, 2019.
 
 At the end the sha256 of every table is written into ../beijing_2025.yaml.
@@ -121,8 +121,9 @@ SALIENCE_GUESSED: dict[Pair, float] = {
     ("RUS", "UKR"): 12.0
 }  # Crimea: the series gives no salience
 
-MILITARISED_FROM, GML_LAST, COW_LAST = 2005, 2010, 2014
-MILITARISED_HALF_LIFE = 5.0  # years
+FORCE, FORCE_FROM, GML_LAST, COW_LAST = 4, 1946, 2010, 2014
+FORCE_HALF_LIFE = 10.0  # years
+LEAST_RECENT = 0.05
 DISTANCE_YEAR = 2019
 
 # --- reading and writing --------------------------------------------------------------------------------
@@ -357,44 +358,41 @@ def claims(rows: list[Row], roster: set[str]) -> dict[Pair, float]:
     return found
 
 
-def dispute_years(
-    gml: list[Row], cow: list[Row], cow_disputes: list[Row], roster: set[str]
-) -> list[tuple[Pair, int, int, bool]]:
-    """Pair, year, hostility 1..5 and whether both sides acted; GML to 2010, COW MID v5 from then to 2014."""
-    both_acted = {r["dispnum"]: r["recip"] == "1" for r in cow_disputes}
+def force_years(
+    gml: list[Row], cow: list[Row], roster: set[str]
+) -> list[tuple[Pair, int]]:
+    """Pair and year of each use of force (hostility 4 or 5); GML to 2010, COW MID v5 from then to 2014."""
     found = []
     for rows, first, last in (
-        (gml, MILITARISED_FROM, GML_LAST),
+        (gml, FORCE_FROM, GML_LAST),
         (cow, GML_LAST + 1, COW_LAST),
     ):
         for key, r in pairs_in(rows, roster, "iso3_1", "iso3_2"):
-            opposed = r["sidea1"] != r["sidea2"]
-            if opposed and first <= int(r["year"]) <= last:
-                level = max(int(r["hostlev1"]), int(r["hostlev2"]))
-                acted = r["recip"] == "1" if "recip" in r else both_acted[r["dispnum"]]
-                found.append((key, int(r["year"]), level, acted))
+            was_force = max(int(r["hostlev1"]), int(r["hostlev2"])) >= FORCE
+            if (
+                was_force
+                and r["sidea1"] != r["sidea2"]
+                and first <= int(r["year"]) <= last
+            ):
+                found.append((key, int(r["year"])))
     return found
 
 
-def militarised(years: list[tuple[Pair, int, int, bool]]) -> dict[Pair, float]:
-    """Largest over a pair's dispute-years of (hostility - 1)/4, half of it if only one side acted (most are
-    seizures of fishing boats), halved for every five years before 2014, the last year on record."""
+def recent_force(years: list[tuple[Pair, int]]) -> dict[Pair, float]:
+    """How recently force was used between two states as of 2014, the last year on record: 1 in that year, halved for
+    every ten years before."""
     found: dict[Pair, float] = {}
-    for key, year, level, both in years:
-        weight = (
-            (level - 1)
-            / 4
-            * (1.0 if both else 0.5)
-            * 2 ** (-(COW_LAST - year) / MILITARISED_HALF_LIFE)
+    for key, year in years:
+        found[key] = max(
+            found.get(key, 0.0), 2 ** (-(COW_LAST - year) / FORCE_HALF_LIFE)
         )
-        found[key] = max(found.get(key, 0.0), weight)
-    return {key: value for key, value in found.items() if value > 0}
+    return {key: value for key, value in found.items() if value >= LEAST_RECENT}
 
 
 SOURCES = {
     "rivalry": "Thompson, Sakuwa, Suhas 2021 (to 2020)",
     "claim": "ICOW v1.01, Hensel et al. (to 2017)",
-    "militarised": "GML MID 2.2.1 (2005-10), COW MID 5 (2011-14)",
+    "militarised": "GML MID 2.2.1 (1946-2010), COW MID 5 (2011-14)",
 }
 
 
@@ -468,10 +466,9 @@ def main() -> None:
     autonomy = {r["id"]: r["autonomy"] for r in read(HERE / "coding_states.csv")}
     talks = read(HERE / "talks.csv")
     keys = {r["id"] for r in agreements} | {r["id"] for r in talks}
-    years = dispute_years(
+    years = force_years(
         read(options.data / "mid_gml_directed_dyad_year.csv.gz"),
         read(options.data / "mid_cow_directed_dyad_year.csv"),
-        read(options.data / "mid_cow5_disputes.csv"),
         roster,
     )
     parts = {
@@ -479,7 +476,7 @@ def main() -> None:
             read(options.data / "rivalries_thompson_sakuwa_suhas.csv"), roster
         ),
         "claim": claims(read(options.data / "territorial_claims_icow.csv"), roster),
-        "militarised": militarised(years),
+        "militarised": recent_force(years),
     }
     write(
         "states.csv",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.estimation.choices import Choices, choices, within_and_between
+from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
@@ -17,8 +17,6 @@ from balance_sim.evidence.estimation.likelihood import (
     opportunities,
     scores_by,
 )
-from balance_sim.evidence.estimation.lines import fit_lines
-from balance_sim.evidence.estimation.parameter_files import fitted_record
 from recovery import covered, made_record
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
@@ -161,60 +159,3 @@ def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> N
     without = fit(record.with_terms(others), propensities=False)
     np.testing.assert_allclose(found.estimate, without.estimate, rtol=1e-6)
     assert fit(turned, propensities=False).weights["security_gain"] < 0  # left free
-
-
-def test_parts_within_and_between_by_hand(record: Choices) -> None:
-    """Dyad 0-1 in three years, 0-2 in two, years out of order: the mean runs over years so far and no later one."""
-    few = replace(
-        record.take(np.arange(5)),
-        year=np.array([1991, 1990, 1992, 1990, 1991]),
-        a=np.zeros(5, dtype=np.int64),
-        b=np.array([1, 1, 1, 2, 2]),
-        terms={
-            "hostility": np.array([[3.0, 6.0], [1.0, 2.0], [8.0, 1.0], [5.0, 0.0], [7.0, 4.0]]),
-            "security_gain": np.arange(20.0).reshape(5, 2, 2),
-        },
-    )
-    parts = within_and_between(few, ("hostility", "security_gain"))
-    wanted = [f"{term} ({part})" for term in few.names for part in ("between", "within")]
-    assert list(parts.names) == wanted
-    between = [[2.0, 4.0], [1.0, 2.0], [4.0, 3.0], [5.0, 0.0], [6.0, 2.0]]
-    np.testing.assert_allclose(parts.common[..., 0], between)
-    np.testing.assert_allclose(parts.common.sum(axis=-1), few.terms["hostility"])
-    np.testing.assert_allclose(parts.by_kind[2, 1, 0, 0], (2.0 + 6.0 + 10.0) / 3)  # rows 0, 1, 2 of that side and kind
-    np.testing.assert_allclose(parts.by_kind.sum(axis=-1), few.terms["security_gain"])
-    assert within_and_between(few, ()).names == few.names
-
-
-def test_one_weight_for_both_parts_is_the_term(record: Choices) -> None:
-    """With the same weight on either part the likelihood is that of the whole term; a fit of both is no worse."""
-    parts = within_and_between(record, ("security_gain", "size"))
-    whole, split = ConsentDesign(record, propensities=False), ConsentDesign(parts, propensities=False)
-    weights = dict(zip(whole.names, np.linspace(-0.3, 0.5, whole.size), strict=True))
-    at = np.array([weights[name.partition(" ")[0]] for name in split.names])
-    expected = log_likelihood(whole, np.array(list(weights.values())))
-    assert log_likelihood(split, at) == pytest.approx(expected, rel=1e-12)
-    gain = within_and_between(record, ("security_gain",))
-    assert fit(gain, propensities=False).log_likelihood >= fit(record, propensities=False).log_likelihood - 1e-6
-
-
-def test_the_file_holds_the_weight_between_and_the_share_within(history: History, record: Choices) -> None:
-    """Share b_w / b_b, its variance by the delta method, (v_w + k^2 v_b - 2 k c) / b_b^2, worked out from the fit."""
-    found = fit(within_and_between(record, ("security_gain",)), propensities=False, signs=True)
-    b, w = (found.names.index(f"security_gain ({part})") for part in ("between", "within"))
-    k, v = found.estimate[w] / found.estimate[b], found.covariance
-    error = np.sqrt(v[w, w] + k**2 * v[b, b] - 2 * k * v[w, b]) / found.estimate[b]
-    written = fitted_record(found, history, {})
-    told = written["parameters"]
-    assert told["theory.weights.security_gain"]["estimate"] == pytest.approx(found.estimate[b], rel=1e-6)
-    share = told["parameters.change_security_gain"]
-    assert (share["estimate"], share["standard_error"]) == pytest.approx((k, error), rel=1e-6)
-    assert "theory.weights.security_gain" in written["at_least_zero"]
-    assert len(written["covariance"]["names"]) == len(found.names) - 1
-    lines = list(fit_lines(found))
-    text = " ".join(lines)
-    assert max(map(len, lines)) <= 80
-    assert "theory.weights.security_gain (within)" in text and "parameters.change_security_gain" in text
-    low, high = found.estimate[b] - 1.96 * found.standard_error[b], found.estimate[b] + 1.96 * found.standard_error[b]
-    row = next(line for line in lines if line.startswith("theory.weights.security_gain (between)"))
-    assert row.split()[2:6] == [f"{found.estimate[b]:.3f}", f"{low:.3f}", "to", f"{high:.3f}"]

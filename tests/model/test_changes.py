@@ -15,7 +15,7 @@ from balance_sim.model.changes import efforts_on, turning_days, version_on
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.world import compile_world
-from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.study.spans import EVIDENCE, in_spans, with_event
 from click.testing import CliRunner
@@ -156,11 +156,13 @@ def test_agents_and_engine_have_the_same_dates(scenario: Scenario, worlds: World
 
 
 def test_expected_and_filtered_effects_of_a_change_agree(tmp_path: Path) -> None:
-    """In sign and within a factor of two: in a world as fast as this one the expected estimator is low."""
+    """In sign and within a factor of two, where opportunities are rare: the expected estimator holds partners as at the
+    start, and half of this world's agreements end within two years."""
     arm = "\n  changed:\n    drop: [parade]\n    changes:\n      - {date: 2000-05-01, dyad: [XBE, XCO], war: true}\nreport:"
-    scenario = load_scenario(with_arm(tmp_path, arm))
+    rare = {f"kinds.{name}.ceiling": rate for name, rate in (("shallow", 0.15), ("middle", 0.1), ("deep", 0.1))}
+    scenario = with_values(load_scenario(with_arm(tmp_path, arm)), rare)
     expected = bs.effect(scenario, "changed")
-    result = bs.run(scenario, runs=200, seed=2, arms=["without", "changed"])
+    result = bs.run(scenario, runs=400, seed=2, arms=["without", "changed"])
     name = f"accords_all_{expected.window}"
     row = result.effects.set_index("outcome").loc[name]
     found = expected.outcomes[1][name] - expected.outcomes[0][name]

@@ -19,9 +19,9 @@ def nearness(p: Prospects) -> Floats:
     return p.world.reach.take(p.apart)
 
 
-CHANGING = '''
+AT_START = '''
 WEIGHT = """  nearness: {value: 0.0, unit: nats, source: guess, range: [0, 2], cite: "Boulding 1962"}
-  bandwagon: {value: -"""
+  bandwagon: {value: 0"""
 DESCRIPTION = """  nearness: {text: "Weight of how near alter is."}
   bandwagon:"""
 PROGRAM = """
@@ -46,8 +46,8 @@ def changed(path: Path, before: str, after: str) -> None:
 def test_a_new_term_touches_three_files(tmp_path: Path) -> None:
     copy = tmp_path / "balance_sim"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    changed(copy / "model" / "willingness.py", "\nCHANGING = ", FUNCTION)
-    changed(copy / "scenario" / "defaults.yaml", "  bandwagon: {value: -", WEIGHT)
+    changed(copy / "model" / "willingness.py", "\nAT_START = ", FUNCTION)
+    changed(copy / "scenario" / "defaults.yaml", "  bandwagon: {value: 0", WEIGHT)
     changed(copy / "scenario" / "reference" / "descriptions.yaml", "  bandwagon:", DESCRIPTION)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(

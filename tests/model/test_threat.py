@@ -162,7 +162,7 @@ distances: [{a: XAR, b: XBE, km: 0}, {a: XAR, b: XCO, km: 2000}, {a: XBE, b: XCO
 accords: [{id: pact, a: XBE, b: XCO, kind: defence_pact, status: in_force, in_force: 1999-01-01}]
 audiences: {all: {members: [XAR, XBE, XCO]}}
 events: [{id: signal, date: 2000-01-10, kind: incident, principals: [XBE], targets: [XAR]}]
-parameters: {nuclear_offence: 3}
+parameters: {nuclear_offence: 3, eta0: -3.5, eta_x: 0.5, eta_rivalry: 2, eta_relative: 0}
 arms: {without: {reference: true, drop: [signal]}, with: {}}
 """
     )
@@ -244,31 +244,8 @@ def test_the_likelihoods_terms_are_the_engines(three) -> None:  # type: ignore[n
     assert found["common_threat"][0, 0] == pytest.approx(shared / both)
 
 
-def test_a_change_since_the_start_counts_by_its_own_share(three) -> None:  # type: ignore[no-untyped-def]
-    """The incident of 10 January adds 0.6 nats at once: h_1 in place of h_0. With weight w and share k what Ardens
-    wants of Belmar falls by w k (h_1 - h_0), and of the level at the start nothing is lost."""
-    worlds = compile_worlds(with_values(three, {"parameters.change_hostility": 1.7}))
-    world, baseline = worlds.arms["with"], worlds.baseline
-    a, b = (world.codes.index(code) for code in ("XAR", "XBE"))
-    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
-    one = (np.zeros(1, dtype=np.int64), np.array([a]), np.array([b]), np.zeros(1, dtype=np.int64))
-    found = []
-    for step in (0, int(np.searchsorted(world.grid, 9.0))):
-        view = perceive(world, state, step)
-        p = Prospects(world, baseline, view, state, *one)
-        found.append((float(view.hostility[0, a, b]), float(TERMS["hostility"](p)[0])))
-    (h0, first), (h1, later) = found
-    days = (world.grid[step] + world.grid[step + 1]) / 2 - 9.0
-    nats = math.log1p(math.exp(-1 + 0.6 * 2 ** (-days / 180))) - math.log1p(math.exp(-3.5))
-    assert h1 == pytest.approx(1 - math.exp(-nats), rel=1e-12) and h1 > h0
-    assert first == -h0 and later == pytest.approx(-(h0 + 1.7 * (h1 - h0)), rel=1e-12)
-    assert abs(later + h1) > 0.05  # the whole change, share 1, is another number
-    bound = ranges(world, baseline)["hostility"]
-    assert bound[0][a, b, 0] <= later <= bound[1][a, b, 0]
-
-
-def test_a_gain_that_does_not_count_within_dyads_stays_as_at_the_start(three) -> None:  # type: ignore[no-untyped-def]
-    worlds = compile_worlds(with_values(three, {"parameters.change_security_gain": 0.0}))
+def test_a_gain_counts_as_at_the_start(three) -> None:  # type: ignore[no-untyped-def]
+    worlds = compile_worlds(three)
     world, n = worlds.arms["with"], 3
     state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
     ego, alter, kind = (grid.ravel() for grid in np.indices((n, n, len(world.ladder.names))))
@@ -278,6 +255,8 @@ def test_a_gain_that_does_not_count_within_dyads_stays_as_at_the_start(three) ->
         p = Prospects(world, worlds.baseline, perceive(world, state, step), state, *where)
         gains.append(p.log_gain.reshape(n, n, -1))
         assert np.array_equal(TERMS["security_gain"](p), worlds.baseline.first["security_gain"].ravel())
+        low, high = ranges(world, worlds.baseline)["security_gain"]
+        assert np.array_equal(low, high)
     off = ~np.eye(n, dtype=bool)
     assert np.abs(gains[1] - gains[0])[off].max() > 1e-3  # though the gain itself has moved
 

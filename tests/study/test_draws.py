@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import balance_sim as bs
 import numpy as np
@@ -11,17 +10,14 @@ import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Drawn
 from balance_sim.model.thinning import most_willing
-from balance_sim.model.willingness import Term
 from balance_sim.scenario.defaults import (
     Distribution,
     default_weights,
     fitted_distribution,
-    fitted_shares,
     new_scenario,
 )
 from balance_sim.study.draws import deviations, with_draws
 from balance_sim.study.outcomes import FILTERED
-from scipy.stats import norm
 
 RUNS = np.arange(4000, dtype=np.uint64)
 
@@ -95,56 +91,19 @@ def test_arms_share_draws_and_zero_stays_zero(worlds: Worlds) -> None:
             np.testing.assert_array_equal(value, other.drawn.weights[name])
 
 
-def test_shares_of_change_are_drawn_from_what_theory_leaves_of_their_distribution() -> None:
-    """Means of normal distributions cut off at 0, m + s phi(m / s) / Phi(m / s), with the shipped figures: the security
-    gain, whose share the record wants at -0.0458 / 0.2786, half a normal about as wide as its standard error."""
-    found = fitted_shares()
-    assert found.paths == tuple(f"parameters.change_{name}" for name in ("common_threat", "hostility", "security_gain"))
-    np.testing.assert_allclose(found.estimate, (0.42569, 1.71708, -0.16448), atol=1e-5)
-    moved = deviations(found, 1, RUNS)
-    for path, mean, sd in zip(found.paths, found.estimate, (0.55723, 1.40586, 0.31958), strict=True):
-        share = mean + moved[path]
-        assert share.min() >= 0
-        cut = sd * np.exp(-0.5 * (mean / sd) ** 2) / np.sqrt(2 * np.pi) / norm.cdf(mean / sd)
-        assert share.mean() == pytest.approx(mean + cut, abs=5 * sd / np.sqrt(4000))
-
-
-def test_a_runs_own_share_of_change_counts(worlds: Worlds) -> None:
-    """By hand: at the start 0.4, now 0.7. Shares of 0, 1 and 2 of the change count 0.4, 0.7 and 1.0; the world's own
-    share is no longer read. Bounds hold for each run."""
-    p = SimpleNamespace(
-        world=SimpleNamespace(
-            rules=SimpleNamespace(change_hostility=0.5),
-            drawn=Drawn({}, np.zeros((3, 1)), {"hostility": np.array([0.0, 1.0, 2.0])}),
-        ),
-        baseline=SimpleNamespace(first={"hostility": np.array([0.4])}),
-        run=np.array([0, 1, 2]),
-        apart=np.zeros(3, dtype=np.int64),
-        kinds_each=1,
-    )
-
-    def hostility(p: object) -> np.ndarray:
-        return np.full(3, 0.7)
-
-    counted = Term("hostility", hostility, lambda x: (-np.ones(()), np.zeros(())), changing=True)(p)
-    np.testing.assert_allclose(counted, [0.4, 0.7, 1.0])
+def test_bounds_hold_for_each_run(worlds: Worlds) -> None:
+    """Those of three runs together are those of each alone, and differ."""
     own = with_draws(worlds, 1, RUNS[:3])
     for name, world in own.arms.items():
         most = own.bounds[name]
-        alone = [
-            most_willing(replace(world, drawn=Drawn(*(_of(part, run) for part in _parts(world.drawn)))), own.baseline)
-            for run in range(3)
-        ]
+        alone = [most_willing(replace(world, drawn=_of(world.drawn, run)), own.baseline) for run in range(3)]
         np.testing.assert_array_equal(most, np.concatenate(alone))
-    assert len({float(value) for value in own.reference.drawn.shares["hostility"]}) == 3
+        assert len({float(bound.max()) for bound in alone}) == 3
 
 
-def _parts(drawn: Drawn) -> tuple:
-    return drawn.weights, drawn.level, drawn.shares
-
-
-def _of(part, run: int):
-    return part[[run]] if isinstance(part, np.ndarray) else {name: value[[run]] for name, value in part.items()}
+def _of(drawn: Drawn, run: int) -> Drawn:
+    weights = {name: value[[run]] for name, value in drawn.weights.items()}
+    return Drawn(weights, drawn.level[[run]])
 
 
 def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,9 +111,6 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
     monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
-    shares = fitted_shares()
-    still = replace(shares, covariance=tuple((0.0,) * 3 for _ in range(3)), at_least_zero=())
-    monkeypatch.setattr("balance_sim.study.draws.fitted_shares", lambda: still)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.agreements.equals(drawn.agreements)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)

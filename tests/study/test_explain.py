@@ -60,7 +60,7 @@ LOUD = {
 }
 """Signals that say much more than any would, so that a dozen runs differ."""
 
-SHOWN = [name for name in GROUPS if name != "alarm"]  # a switch that is off is not shown
+SHOWN = [*GROUPS]
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,6 @@ def four_states(folder: Path) -> Worlds:
         "theory.weights.common_threat": 2.0,
         "theory.weights.size": 0.7,
         "parameters.collapse_rate": 0.0,
-        "parameters.change_common_threat": 1.0,
     }
     (folder / "small.yaml").write_text(text, encoding="utf-8")
     return compile_arms(with_values(load_scenario(folder / "small.yaml"), weights | own), ("no_summit", "summit"))

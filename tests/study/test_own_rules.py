@@ -141,8 +141,8 @@ def test_a_term_that_copies_a_built_in_one_gives_the_same_digest(mine: str) -> N
     """Thinning by the declared bounds, agents and the block engine take part: no bit may differ."""
     plugins.load(mine)
     built_in = small().theory.weights["hostility"]
-    whole = bs.load_scenario(SMALL, set=["parameters.change_hostility=1", f"theory.weights.hostility={built_in + 1}"])
-    copied = bs.load_scenario(SMALL, set=["parameters.change_hostility=1", "theory.weights.own_feared=1"])
+    whole = bs.load_scenario(SMALL, set=[f"theory.weights.hostility={built_in + 1}"])
+    copied = bs.load_scenario(SMALL, set=["theory.weights.own_feared=1"])
     one, other = bs.run(whole, runs=20), bs.run(copied, runs=20)
     assert one.digest == other.digest
     agents = bs.run(copied, runs=4, model="balance_sim:StateAgent")

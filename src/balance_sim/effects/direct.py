@@ -98,8 +98,7 @@ def _along(
             arm_state = replace(state, effort=before, workspace=workspace)
             arm_view = perceive(world, arm_state, step)
             look(StepOfArm(world, arm_state, arm_view, *drawn))
-            change = before, arm_view.insecurity, arm_view.total, step
-            effort[arm] = effort_after(world, baseline, *change)
+            effort[arm] = effort_after(world, baseline, before, arm_view.total, step)
         look(StepOfArm(present, state, view, *drawn))
 
     simulated = simulate(control, baseline, opportunities, thin, seed, runs, observe)

@@ -145,12 +145,11 @@ class StateAgent(mesa.Agent):
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with
-        insecurity and alarm."""
+        alarm."""
         rules, baseline = self.model.world.rules, self.model.worlds.baseline
-        gained = np.array(self.insecurity - baseline.insecurity[self.index])
         total = self.model.view.total[0, self.index]
         at_start = baseline.threat[self.index]
-        target = engine.effort_target(rules, gained, total, at_start)
+        target = engine.effort_target(rules, total, at_start)
         decided = self.model.world.decided_effort
         target = target if decided is None else target + decided[self.index]
         effort = np.array(self.effort)

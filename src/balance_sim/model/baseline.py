@@ -38,7 +38,7 @@ from balance_sim.model.thinning import (
 )
 from balance_sim.model.willingness import (
     ALARM,
-    CHANGING,
+    AT_START,
     TERMS,
     Term,
     consent,
@@ -477,7 +477,7 @@ def freeze(world: World) -> Baseline:
         shared_mean=float(state.shared_mean[0]),
     )
     everyone = _all_prospects(world, baseline, state, at_start)
-    first = {name: _by_dyad(everyone, TERMS[name]) for name in CHANGING}
+    first = {name: _by_dyad(everyone, TERMS[name]) for name in AT_START}
     by_state = consent(willingness(everyone)).reshape(
         world.n, world.n, len(world.ladder.names)
     )

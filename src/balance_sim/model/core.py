@@ -54,9 +54,6 @@ class Rules:
     eta_acc: float
     equal_hostility: float | None
     beta: float
-    change_security_gain: float
-    change_common_threat: float
-    change_hostility: float
     s0: float
     tau: float
     gain_floor: float
@@ -67,9 +64,9 @@ class Rules:
     collapse_rate: float
     end_rate: float
     effort_max: float
-    effort_slope: float
     effort_years: float
     effort_reaction: float
+    alarm_floor: float
     signature_weight: float
     signature_half_life_days: float | None
     weights: dict[str, float]
@@ -196,8 +193,6 @@ class Drawn:
 
     weights: dict[str, Floats]  # (R,) by term; else the world's weight holds
     level: Floats  # (R, M) added to the intercepts
-    shares: dict[str, Floats] = field(default_factory=dict)
-    """(R,) by term, of its change since the start."""
 
 
 @dataclass(frozen=True)

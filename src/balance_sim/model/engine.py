@@ -337,11 +337,9 @@ def act(
 
 
 def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:
-    """Effort follows insecurity, and the step is over. Raises InvalidNumber where
+    """Effort follows alarm, and the step is over. Raises InvalidNumber where
     effort is no number."""
-    state.effort = effort_after(
-        world, baseline, state.effort, view.insecurity, view.total, view.step
-    )
+    state.effort = effort_after(world, baseline, state.effort, view.total, view.step)
     day = world.grid[view.step]
     refuse_invalid("effort", state.effort, world.codes, day, state.runs)
     state.day = world.grid[view.step + 1]
@@ -351,27 +349,23 @@ def effort_after(
     world: World,
     baseline: Baseline,
     effort: Floats,
-    insecurity: Floats,
     total: Floats,
     step: int,
 ) -> Floats:
-    """(..., n) effort at the end of a step, from that at its beginning, and insecurity
-    and threat in it."""
+    """(..., n) effort at the end of a step, from that at its beginning, and the threat
+    in it."""
     rules, days = world.rules, world.grid[step + 1] - world.grid[step]
     share = threat.effort_share(days, rules.effort_years)
-    gained = insecurity - baseline.insecurity
-    target = effort_target(rules, gained, total, baseline.threat)
+    target = effort_target(rules, total, baseline.threat)
     if world.decided_effort is not None:
         target = target + world.decided_effort
     return threat.effort_change(effort, target, rules.effort_max, share)
 
 
-def effort_target(
-    rules: Rules, insecurity_gained: Floats, total: Floats, at_start: Floats
-) -> Floats:
-    """(...,) effort that states want: slope (g - g0), and an elasticity times their
-    alarm."""
-    target = rules.effort_slope * insecurity_gained
-    if rules.effort_reaction:
-        target = target + rules.effort_reaction * threat.alarm(total, at_start)
-    return target
+def effort_target(rules: Rules, total: Floats, at_start: Floats) -> Floats:
+    """(...,) effort that states want: an elasticity times their alarm, since data
+    already hold today's effort."""
+    if not rules.effort_reaction:
+        return np.zeros_like(total)
+    alarm = threat.alarm(total, at_start, rules.alarm_floor)
+    return np.asarray(rules.effort_reaction * alarm)

@@ -7,8 +7,7 @@ alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -211,13 +210,11 @@ class Extremes:
     Rests on: 0 <= q, h, b, w, depth <= 1; Theta_ij <= c_j o_j p_ij; balance >= c_i + s0
     while effort cannot fall below its bound; partners and shared partners < n;
     experience only grows with the agreements signed. No evidence of an event goes into
-    it, so that arms that differ in events alone have the same bounds. shares: of terms'
-    change since the start, where a replication has drawn its own."""
+    it, so that arms that differ in events alone have the same bounds."""
 
     world: World
     baseline: Baseline
     margins: Margins = MARGINS
-    shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def balance(self) -> Floats:

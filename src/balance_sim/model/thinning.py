@@ -23,7 +23,7 @@ factor here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 
@@ -226,18 +226,14 @@ def highest_unsided(world: World) -> Floats:
     for step in range(world.steps):
         view = perceive(world.at(step), state, step)
         np.maximum(highest, threat.unsided(view.total, view.sided)[0], out=highest)
-    return highest * MOST_ALARM + threat.ALARM_FLOOR
+    return highest * MOST_ALARM + world.rules.alarm_floor
 
 
 def ranges(
-    world: World,
-    baseline: Baseline,
-    margins: Margins = MARGINS,
-    shares: Mapping[str, float] | None = None,
+    world: World, baseline: Baseline, margins: Margins = MARGINS
 ) -> dict[str, Bounds]:
-    """Least and most of each term while a replication keeps within the margins. shares:
-    as in `Extremes`."""
-    extremes = Extremes(world, baseline, margins, shares or {})
+    """Least and most of each term while a replication keeps within the margins."""
+    extremes = Extremes(world, baseline, margins)
     return {name: term.between(extremes) for name, term in terms_of(world).items()}
 
 
@@ -253,16 +249,13 @@ def most_willing(
         versions = [replace(version, turns=()) for version in world.versions]
         highest = [most_willing(version, baseline, margins) for version in versions]
         return reduce(np.maximum, highest)
+    bounds = ranges(world, baseline, margins)
     if world.drawn is None:
-        bounds = ranges(world, baseline, margins)
         return _upper_bound(world, bounds, world.rules.weights, np.zeros(()))
     drawn, kinds = world.drawn, len(world.ladder.names)
     by_run = np.empty((len(drawn.level), world.n, world.n, kinds))
     for run, level in enumerate(drawn.level):
         weights = {name: float(values[run]) for name, values in drawn.weights.items()}
-        shares = {name: float(values[run]) for name, values in drawn.shares.items()}
-        if shares or run == 0:
-            bounds = ranges(world, baseline, margins, shares)
         weights = world.rules.weights | weights
         by_run[run] = _upper_bound(world, bounds, weights, level)
     return by_run

@@ -184,16 +184,13 @@ def marginal_gain(insecure: Floats, balance: Floats, added: Floats) -> Floats:
     return insecure * added / (balance + added)
 
 
-ALARM_FLOOR = 0.003
-"""Threat, as a share of capability, below which a change alarms nobody: elasticities in
-alarm are numbers with this floor."""
-
-
-def alarm(threat: Floats, at_start: Floats) -> Floats:
+def alarm(threat: Floats, at_start: Floats, floor: float) -> Floats:
     """Alarm: how much more there is to fear than at the start, ln((T + s) / (T0 + s)).
 
-    threat, at_start: capability shares, >= 0; shapes broadcast."""
-    return np.asarray(np.log((threat + ALARM_FLOOR) / (at_start + ALARM_FLOOR)))
+    threat, at_start: capability shares, >= 0; shapes broadcast. floor: s > 0, the
+    threat below which a change alarms nobody. An elasticity in alarm is a number with
+    its floor."""
+    return np.asarray(np.log((threat + floor) / (at_start + floor)))
 
 
 def effort_change(effort: Floats, target: Floats, bound: float, share: float) -> Floats:

@@ -37,8 +37,8 @@ class Term:
     bounds: the least and the most that it can be, broadcast to (n, n, M). group: of
     `explain`; "" for facts of the world, which no event changes. reads: facts of the
     states, also the network of agreements, also the date, also beliefs. by_kind: it
-    differs between agreement types, by the depth promised. changing: its change since
-    the start counts by a share of its own, the parameter `change_` and its name.
+    differs between agreement types, by the depth promised. at_start: its value at the
+    start counts all along, since alarm speaks of what has changed.
     record: layers of the historical record of which one has to be there for a fit;
     unrecorded: why the record cannot speak to it."""
 
@@ -48,49 +48,28 @@ class Term:
     group: str = ""
     reads: Literal["facts", "network", "date", "beliefs"] = "beliefs"
     by_kind: bool = False
-    changing: bool = False
+    at_start: bool = False
     record: tuple[str, ...] = ()
     unrecorded: str = ""
 
     def __call__(self, p: Prospects) -> Floats:
         """(C,) nats before the weight; worked out once for all types of a dyad where
         the type makes no difference.
-
-        A changing term counts as its value at the start and a share of what it has
-        changed by since: the weight is that between dyads; the share is the weight
-        within a dyad over time as a part of it (Mundlak 1978). It is not worked out
-        where no change counts, and is whole while the values at the start are not
-        known."""
+        """
         if p.kinds_each > 1 and not self.by_kind:
             return np.repeat(self(p.dyads), p.kinds_each)
-        at_start = p.baseline.first.get(self.name)
-        share = self._share(p)
-        if at_start is None or share is None:
+        first = p.baseline.first.get(self.name)
+        if first is None:
             return self.function(p)
-        steady = at_start.take(p.apart_by_kind if self.by_kind else p.apart)
-        if isinstance(share, float) and share == 0.0:
-            return steady
-        return np.asarray(steady + share * (self.function(p) - steady))
-
-    def _share(self, p: Prospects) -> Floats | float | None:
-        """Share of its change that counts, a number or (C,); None: all of it."""
-        drawn = p.world.drawn
-        if drawn is not None and self.name in drawn.shares:
-            return drawn.shares[self.name][p.run]
-        share = float(getattr(p.world.rules, f"change_{self.name}", 1.0))
-        return None if share == 1.0 else share
+        return first.take(p.apart_by_kind if self.by_kind else p.apart)
 
     def between(self, x: Extremes) -> Bounds:
         """The least and the most that the term can count as, broadcast to (n, n, M)."""
-        low, high = self.bounds(x)
-        at_start = x.baseline.first.get(self.name)
-        if at_start is None:
-            return low, high
-        share = x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
-        if share == 1.0:
-            return low, high
-        steady = (1.0 - share) * (at_start if self.by_kind else at_start[:, :, None])
-        return steady + share * low, steady + share * high
+        first = x.baseline.first.get(self.name)
+        if first is None:
+            return self.bounds(x)
+        values = first if self.by_kind else first[:, :, None]
+        return values, values
 
 
 TERMS: dict[str, Term] = {}
@@ -121,7 +100,7 @@ def _security_gain(x: Extremes) -> Bounds:
     return np.log(x.world.rules.gain_floor) - norm, x.log_gain - norm
 
 
-@term(_security_gain, group="gain", by_kind=True, changing=True, record=DISPUTES)
+@term(_security_gain, group="gain", by_kind=True, at_start=True, record=DISPUTES)
 def security_gain(p: Prospects) -> Floats:
     """ln(G + floor) less its mean over partners at the start. Walt 1987, The Origins of
     Alliances."""
@@ -131,7 +110,7 @@ def security_gain(p: Prospects) -> Floats:
 @term(
     lambda x: (ZERO, x.overlap[:, :, None]),
     group="gain",
-    changing=True,
+    at_start=True,
     record=DISPUTES,
 )
 def common_threat(p: Prospects) -> Floats:
@@ -140,7 +119,7 @@ def common_threat(p: Prospects) -> Floats:
     return p.overlap
 
 
-@term(lambda _: (-ONE, ZERO), group="hostility", changing=True, record=DISPUTES)
+@term(lambda _: (-ONE, ZERO), group="hostility", record=DISPUTES)
 def hostility(p: Prospects) -> Floats:
     """- h_ij: nobody signs with its adversary. What the partner is drawn into does not
     count. Walt 1987."""
@@ -328,8 +307,9 @@ def bandwagon(p: Prospects) -> Floats:
 def _alarm(x: Extremes) -> Bounds:
     if x.world.highest_unsided is None:
         return ZERO, ZERO
-    highest = threat.alarm(x.world.highest_unsided, x.baseline.unsided)[:, :, None]
-    lowest = threat.alarm(np.zeros(()), x.baseline.unsided)[:, :, None]
+    floor, first = x.world.rules.alarm_floor, x.baseline.unsided
+    highest = threat.alarm(x.world.highest_unsided, first, floor)[:, :, None]
+    lowest = threat.alarm(np.zeros(()), first, floor)[:, :, None]
     reaction = x.world.ladder.reaction / x.baseline.refusal
     return (
         np.minimum(reaction * lowest, reaction * highest),
@@ -351,12 +331,13 @@ def alarm(p: Prospects) -> Floats:
     an elasticity of agreements is not one of odds. Walt 1987; measured by
     `evidence fit --reactions`."""
     unsided = threat.unsided(p.view.total.take(p.row), p.view.sided.take(p.at)[:, None])
-    change = threat.alarm(unsided[:, 0], p.baseline.unsided.take(p.apart))
+    first = p.baseline.unsided.take(p.apart)
+    change = threat.alarm(unsided[:, 0], first, p.world.rules.alarm_floor)
     return p.world.ladder.reaction[p.kind] / p.baseline.refusal * change
 
 
 ALARM = alarm.name
-CHANGING = tuple(name for name, term in TERMS.items() if term.changing)
+AT_START = tuple(name for name, term in TERMS.items() if term.at_start)
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
 ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
 """Parts of willingness in the order of the sum."""

@@ -44,7 +44,6 @@ from balance_sim.model.spread import likeness
 from balance_sim.model.state import deepest, record_in_force
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
-from balance_sim.scenario.defaults import switches
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Agreement, Scenario, State
 
@@ -428,20 +427,20 @@ def _fill_with_mean(matrix: Floats) -> Floats:
 
 def _rules(scenario: Scenario, signature_weight: float) -> Rules:
     """The numbers of the rules. Where the gain counts for nothing it hastens nothing,
-    and who does not balance with others does not balance alone."""
+    and who does not react to threat with others does not react alone."""
     parameters, theory = scenario.parameters, scenario.theory
     names = {column.name for column in fields(Rules)} & {*type(parameters).model_fields}
     numbers = {name: getattr(parameters, name) for name in names}
     if theory.weights["security_gain"] == 0:
-        numbers |= {"talks_speed_exponent": 0.0, "effort_slope": 0.0}
-    # a scenario of an earlier version has no weights of terms that are off
-    terms = sorted({*theory.weights, *switches()})
+        numbers["talks_speed_exponent"] = 0.0
+    if theory.weights["alarm"] == 0:
+        numbers["effort_reaction"] = 0.0
     return Rules(
         **numbers,
         equal_hostility=theory.equal_hostility,
         signature_weight=signature_weight,
         signature_half_life_days=scenario.event_kinds["treaty"].half_life_days,
-        weights={name: float(theory.weights.get(name, 0.0)) for name in terms},
+        weights={name: float(theory.weights[name]) for name in sorted(theory.weights)},
     )
 
 

@@ -73,17 +73,6 @@ def is_term(name: str) -> bool:
 
 
 @cache
-def switches() -> tuple[str, ...]:
-    """Terms that are off unless a scenario gives them a weight: those whose default is
-    0 and has no prior."""
-    return tuple(
-        name
-        for name, entry in shipped_yaml("defaults.yaml")["weights"].items()
-        if "prior" not in entry
-    )
-
-
-@cache
 def presets() -> dict[str, dict[str, Any]]:
     """The shipped theories by name, as a file's `theory` would give them: `weights`
     that each changes, `equal_hostility` and `signal_cost`."""
@@ -132,33 +121,6 @@ def fitted_distribution() -> Distribution:
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
     rows = tuple(tuple(map(float, row)) for row in loaded["covariance"]["matrix"])
     return Distribution(paths, estimate, rows, tuple(loaded.get("at_least_zero", ())))
-
-
-SHARE = "parameters.change_"
-
-
-@cache
-def fitted_shares() -> Distribution:
-    """Of the shares of change in the shipped fit: estimate and standard error (delta
-    method), each on its own.
-
-    A share in conflict with theory stands with what the record said: its weight within
-    dyads over that between."""
-    loaded = shipped_yaml("fitted.yaml")
-    parameters = loaded["parameters"]
-    paths = tuple(path for path in parameters if path.startswith(SHARE))
-    estimates, covariance = [], []
-    for place, path in enumerate(paths):
-        weight = f"theory.weights.{path.removeprefix(SHARE)}"
-        estimate = parameters[path]["estimate"]
-        conflict = loaded["in_conflict"].get(f"{weight} (within)")
-        if conflict is not None:
-            estimate = conflict["estimate"] / parameters[weight]["estimate"]
-        estimates.append(float(estimate))
-        row = [0.0] * len(paths)
-        row[place] = float(parameters[path]["standard_error"]) ** 2
-        covariance.append(tuple(row))
-    return Distribution(paths, tuple(estimates), tuple(covariance), paths)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from balance_sim.scenario.defaults import parameter_table, presets, switches
+from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.diagnostics import listed, refusal, shown
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange
@@ -298,7 +298,7 @@ _BOUND = re.compile(
 def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
     """Every default that is a guess and may move alone, over its range.
 
-    A weight that the theory itself names, or that is off, is no guess. Shares of
+    A weight that the theory itself names is no guess. Shares of
     capability must sum to 1 and signals must rise in their order, so those cannot be
     drawn one apart from the other: vary them in lists.
 
@@ -308,7 +308,7 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
     taken : key paths that are varied or set otherwise
     node : where the file asks for them
     """
-    terms = [*presets()[scenario.theory.preset]["weights"], *switches()]
+    terms = presets()[scenario.theory.preset]["weights"]
     taken = taken | {f"theory.weights.{term}" for term in terms}
     factors = []
     for row in parameter_table():

@@ -13,9 +13,9 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors, switches
+from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors
 from balance_sim.scenario.files import shipped
-from balance_sim.scenario.schema import Scenario, SectionRow, Strict, Theory
+from balance_sim.scenario.schema import Scenario, SectionRow, Strict
 
 
 class RecentResults[Value]:
@@ -139,19 +139,7 @@ def _text_of(scenario: Scenario, name: str) -> bytes:
     value = getattr(scenario, name)
     if _is_section(value):
         return _TEXTS.get((name, value), partial(_text, value))
-    return _text(_counted(scenario.theory) if name == "theory" else value)
-
-
-def _counted(theory: Theory) -> dict[str, Any]:
-    """A theory as digests count it: weights of switches only where they say
-    something."""
-    fields = _said(theory)
-    fields["weights"] = {
-        term: weight
-        for term, weight in theory.weights.items()
-        if weight != 0 or term not in switches()
-    }
-    return fields
+    return _text(value)
 
 
 def _text(value: Any) -> bytes:
@@ -214,7 +202,7 @@ def posterior_digest(scenario: Scenario) -> str:
     theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
     the table of draws itself are left out."""
     content: dict[str, Any] = {name: getattr(scenario, name) for name in OF_DRAWS}
-    content["theory"] = _counted(scenario.theory)
+    content["theory"] = scenario.theory
     content["states"] = [
         (state.id, state.propensity, state.propensity_declarations)
         for state in scenario.states

@@ -80,6 +80,7 @@ Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
 Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
 NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
 Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
+Elasticity = Annotated[float, Field(ge=-5.0, le=5.0)]
 Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
 MOST_A_YEAR = 1e6
 HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
@@ -619,7 +620,7 @@ class AgreementKind(Strict):
     at_once: Unit = 0.0
     force_days: NonNegative
     force_shape: Shape
-    reaction: Annotated[float, Field(ge=-5, le=5, exclude_if=is_zero)] = 0.0
+    reaction: Elasticity
 
 
 class EventKind(Strict):
@@ -630,7 +631,7 @@ class EventKind(Strict):
     intent: Annotated[float, Field(ge=-20, le=20)]
     reliability: Annotated[float, Field(ge=-20, le=20)] = 0.0
     half_life_days: Positive | None
-    spreads: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
+    spreads: Unit
 
 
 class CapabilityWeights(Strict):
@@ -671,9 +672,6 @@ class Parameters(Strict):
     gamma: NonNegative
     beta: Unit
     nuclear_offence: Annotated[float, Field(ge=1.0, le=100.0)]
-    change_security_gain: NonNegative
-    change_common_threat: NonNegative
-    change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
     gain_floor: Annotated[float, Field(ge=1e-9, le=1.0)]  # ln(gain) spans 21 nats
@@ -685,17 +683,17 @@ class Parameters(Strict):
     collapse_rate: Rate
     end_rate: Rate
     effort_max: NonNegative
-    effort_slope: NonNegative
     effort_years: Positive
     factor_war: Unit
     factor_no_relations: Unit
     factor_not_recognised: Unit
     factor_sanctions: Unit
-    eta_relative: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
-    spread_near: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
-    spread_ally: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
-    spread_quarrel: Annotated[Unit, Field(exclude_if=is_zero)] = 0.0
-    effort_reaction: Annotated[float, Field(ge=-5, le=5, exclude_if=is_zero)] = 0.0
+    eta_relative: Unit
+    spread_near: Unit
+    spread_ally: Unit
+    spread_quarrel: Unit
+    effort_reaction: Elasticity
+    alarm_floor: Annotated[float, Field(ge=1e-6, le=1.0)]
 
 
 class Theory(Strict):

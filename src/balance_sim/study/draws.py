@@ -3,9 +3,8 @@ draws of a source that the registry names (`prior`, `posterior`).
 
 A draw of the fit is a normal deviation with the covariance of the fit, on a key of its
 own, so that it depends on seed and run alone, the same in every arm. It is added to the
-scenario's weights, intercepts and shares of change. A weight of 0 stays 0: the term is
-switched off. What theory holds at 0 or more is drawn from what its distribution leaves
-there. Shares are drawn independently: the fit's file has no covariance of theirs. The
+scenario's weights and intercepts. A weight of 0 stays 0: the term is switched off. What
+theory holds at 0 or more is drawn from what its distribution leaves there. The
 intercept of a type that the fit does not hold moves as that of `defence_cooperation`,
 the one estimated best.
 
@@ -39,10 +38,8 @@ from balance_sim.model.willingness import (
 from balance_sim.registry import part
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
-    SHARE,
     Distribution,
     fitted_distribution,
-    fitted_shares,
 )
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
@@ -323,24 +320,17 @@ def drawn_for(
         factors; half of ln of it goes to either side, which makes it a factor on rates
         where consent is rare
     """
-    weights, shares, stated = {}, {}, world.rules.weights
+    weights, stated = {}, world.rules.weights
     for name, weight in stated.items():
         path = f"theory.weights.{name}"
         if weight != 0 and path in moved:
             weights[name] = weight + moved[path]
-    fit = fitted_shares()
-    for path, estimate in zip(fit.paths, fit.estimate, strict=True):
-        name = path.removeprefix(SHARE)
-        if path in moved and stated[name] != 0:
-            share = getattr(world.rules, f"change_{name}")
-            by_scenario = share - max(estimate, 0.0)
-            shares[name] = np.maximum(estimate + moved[path] + by_scenario, 0.0)
     still = np.zeros_like(next(iter(moved.values())))
     others = moved.get(f"kinds.{STANDS_FOR_OTHERS}.intercept", still)
     types = world.ladder.names
     level = [moved.get(f"kinds.{kind}.intercept", others) for kind in types]
     added = np.zeros(1) if levels is None else np.log(np.maximum(levels, 1e-6)) / 2
-    return Drawn(weights, np.stack(level, axis=1) + added[:, None], shares)
+    return Drawn(weights, np.stack(level, axis=1) + added[:, None])
 
 
 def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
@@ -348,7 +338,6 @@ def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
     the start and bound included."""
     scenario = worlds.scenario
     moved = deviations(distribution_of(scenario), seed, runs)
-    moved |= deviations(fitted_shares(), seed, runs)
     level = drawn_levels(scenario.calibration.level_variance, seed, runs)
     arms = {}
     for name, world in worlds.arms.items():

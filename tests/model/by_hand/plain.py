@@ -29,8 +29,8 @@ def sigma(u: float) -> float:
     return 1.0 / (1.0 + math.exp(-u))
 
 
-def alarm(now: float, at_start: float | None) -> float:
-    return 0.0 if at_start is None else math.log((now + 0.003) / (at_start + 0.003))
+def alarm(now: float, at_start: float | None, floor: float) -> float:
+    return 0.0 if at_start is None else math.log((now + floor) / (at_start + floor))
 
 
 COSTS = {"statement": 0.0, "visit": 0.05, "joint_summit": 0.1, "exercise": 0.2, "arms_or_basing": 0.4, "treaty": 0.6}
@@ -391,12 +391,12 @@ class Plain:
                 ]
             ),
             "bandwagon": seen.q[i, j] * seen.theta[i, j] / seen.balance[i],
-            "alarm": self.kinds[kind].reaction / begun.refusal * alarm(seen.unsided[i, j], begun.unsided.get((i, j))),
+            "alarm": self.kinds[kind].reaction
+            / begun.refusal
+            * alarm(seen.unsided[i, j], begun.unsided.get((i, j)), self.p.alarm_floor),
         }
-        for name in ("security_gain", "common_threat", "hostility"):
-            steady = begun.first.get((name, i, j, kind))
-            if steady is not None:
-                out[name] = steady + getattr(self.p, f"change_{name}") * (out[name] - steady)
+        for name in ("security_gain", "common_threat"):
+            out[name] = begun.first.get((name, i, j, kind), out[name])
         return out
 
     def signatures(self, made: list[Agreement], half_life: float, day: float) -> dict[Pair, float]:
@@ -577,8 +577,7 @@ class Plain:
                 if one.stage == "talks":
                     self.talk(one, seen, start, stop, busy)
             for i in self.codes:
-                wanted = self.p.effort_slope * (seen.insecurity[i] - begun.insecurity[i])
-                wanted += self.p.effort_reaction * alarm(seen.threat[i], begun.threat[i])
+                wanted = self.p.effort_reaction * alarm(seen.threat[i], begun.threat[i], self.p.alarm_floor)
                 target = max(-self.p.effort_max, min(self.p.effort_max, wanted))
                 effort[i] += (target - effort[i]) * (1.0 - math.exp(-(stop - start) / YEAR / self.p.effort_years))
         self.settle(made, self.horizon, busy)

@@ -175,7 +175,13 @@ def test_talks_at_twice_the_speed_and_the_days_they_would_have_had(tmp_path: Pat
     """12.5 days are left. Their gain has more than doubled, so they run at 2 and are signed on day 6.25; at speed 1 it
     would have been day 12.5, and in force as many days later as now: none, or 50 days of exponential lag."""
     record = "status: talks, opened: 1999-10-03"
-    found = worlds(tmp_path, record, parameters__talks_speed_exponent=1.0, kinds__logistics__at_once=at_once)
+    found = worlds(
+        tmp_path,
+        record,
+        parameters__talks_speed_exponent=1.0,
+        theory__weights__security_gain=0.3,
+        kinds__logistics__at_once=at_once,
+    )
     state = begun(found)
     a = state.agreements
     a.length[0], a.gain[0], a.plain_signed[0] = 102.5, -100.0, 12.5

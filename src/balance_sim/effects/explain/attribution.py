@@ -30,7 +30,6 @@ from balance_sim.model.core import DIRECTIONS, Floats, Keys
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
-from balance_sim.scenario.defaults import switches
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
@@ -76,24 +75,15 @@ the row `outside`."""
 
 
 def groups_for(worlds: Worlds) -> Groups:
-    """`GROUPS` without switches that are off, and `own`: terms of the user's own that
-    read what changes in a replication."""
-    arms = worlds.arms.values()
+    """`GROUPS`, and `own`: terms of the user's own that read what changes in a
+    replication."""
     own_terms = {
         name
-        for world in arms
+        for world in worlds.arms.values()
         for name, term in world.own_terms.items()
         if term.reads != "facts"
     }
-    off = {
-        name
-        for name in switches()
-        if not any(world.rules.weights.get(name) for world in arms)
-    }
-    groups = {
-        name: terms for name, terms in GROUPS.items() if not off.issuperset(terms)
-    }
-    return {**groups, "own": tuple(sorted(own_terms))} if own_terms else groups
+    return {**GROUPS, "own": tuple(sorted(own_terms))} if own_terms else GROUPS
 
 
 def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:

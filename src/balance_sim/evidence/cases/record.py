@@ -21,6 +21,7 @@ import pandas as pd
 
 from balance_sim.evidence.cases.tables import Actor
 from balance_sim.evidence.data.codes import known_relations, nuclear_since
+from balance_sim.evidence.data.layers import FORCE, fading_force
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.table import Read, placed
 
@@ -32,12 +33,10 @@ PATRON_RATIO = 10.0
 capability."""
 RELIABILITY = "0.9"
 """A guess, the same for all states, as in the scenario of Beijing 2025."""
-MILITARISED_YEARS = 10
-MILITARISED_HALF_LIFE = 5.0
-"""Years after its end in which a dispute counts half."""
-OPEN_DISPUTE = 0.75
-"""A dispute under way counts like one in which force was used (level 4 of 5): its final
-level came later."""
+RECENT_YEARS = 10
+"""Years in which a militarised dispute is a quarrel."""
+LEAST_RECENT = 0.05
+"""What a use of force of 43 years ago tells: less is left out."""
 WAR_TIME = pd.Timedelta(days=180)
 """The series dates disputes, not the outbreak of a war in one. A dispute that is a war
 in the end counts as a war once the two have been in it for so long, or have joined one
@@ -231,8 +230,8 @@ def pacts_in_force(agreements: pd.DataFrame) -> list[Pair]:
 def dispute_rows(record: Record) -> pd.DataFrame:
     """One row for each pair with anything between it, each part 0..1: in a rivalry or a
     war 1; of its claims that stand the highest salience (ICOW's 0..12 over 12), a guess
-    where none is coded; of its disputes of the last ten years the largest
-    `_weights`."""
+    where none is coded; of its uses of force
+    the most recent, as `recent_force` has it."""
     claims, rivals = record.between("claims"), record.between("rivalry")
     rivals = rivals[
         (rivals["year_from"] < record.on.year)
@@ -240,11 +239,10 @@ def dispute_rows(record: Record) -> pd.DataFrame:
     ]
     goes_on = claims["end"].isna() | (claims["end"] >= record.day)
     claims = claims[(claims["start"] < record.day) & goes_on]
-    disputes, day = _recent(record)
     parts = {
         "rivalry": _largest(rivals, pd.Series(1.0, index=rivals.index)),
         "claim": _largest(claims, claims["salience"].fillna(SALIENCE_GUESS)),
-        "militarised": _largest(disputes, _weights(disputes, day)),
+        "militarised": recent_force(record),
         "war": dict.fromkeys(wars_under_way(record), 1.0),
     }
     coded = {*_largest(claims, claims["salience"].notna().astype(float))}
@@ -268,6 +266,20 @@ def dispute_rows(record: Record) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["a", "b", *parts, "source", "x_guesses"])
 
 
+def standing_quarrels(record: Record, disputes: pd.DataFrame) -> list[Pair]:
+    """Pairs with a rivalry, a claim or a war, or with a militarised dispute of the ten
+    years before, of whatever level. disputes: of `dispute_rows`."""
+    frame, day = _known_disputes(record)
+    is_recent = frame["end"] >= day - pd.DateOffset(years=RECENT_YEARS)
+    was_shown = (frame["hostility"].fillna(1.0) > 1) | (frame["end"] >= day)
+    recent = frame[is_recent & was_shown]
+    others = disputes[
+        (disputes[["rivalry", "claim", "war"]].fillna("") != "").any(axis=1)
+    ]
+    columns = [(rows["a"], rows["b"]) for rows in (recent, others)]
+    return sorted({pair for a, b in columns for pair in zip(a, b, strict=True)})
+
+
 def _largest(frame: pd.DataFrame, values: pd.Series) -> dict[Pair, float]:
     """By dyad the largest of its rows' values, where that is above 0."""
     largest = values.groupby([frame["a"], frame["b"]]).max()
@@ -275,18 +287,21 @@ def _largest(frame: pd.DataFrame, values: pd.Series) -> dict[Pair, float]:
     return dict(zip(largest.index, largest, strict=True))
 
 
-def _weights(disputes: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
-    """What each dispute counts: (level - 1) / 4, fading with age as of a day."""
-    age = (day - disputes["end"]).dt.days.clip(lower=0) / 365.25
-    level = (disputes["hostility"].fillna(1.0) - 1) / 4
-    weight: pd.Series = level * 2 ** (-age / MILITARISED_HALF_LIFE)
-    return weight.mask(disputes["end"] >= day, OPEN_DISPUTE)
+def recent_force(record: Record) -> dict[Pair, float]:
+    """How recently two states used force against each other, 0..1, where it still
+    counts: 1 while a dispute is under way, which has no level yet."""
+    frame, day = _known_disputes(record)
+    was_force = (frame["hostility"] >= FORCE) | (frame["end"] >= day)
+    force = frame[was_force]
+    age = (day - force["end"]).dt.days.clip(lower=0) / 365.25
+    recent = fading_force(age)
+    return _largest(force, recent.where(recent >= LEAST_RECENT, 0.0))
 
 
 def wars_under_way(record: Record) -> dict[Pair, date]:
     """Since when the pairs have fought that are in a war, by the rule of
     `WAR_TIME`."""
-    frame, day = _recent(record)
+    frame, day = _known_disputes(record)
     has_lasted = day - frame["start"] >= WAR_TIME
     was_joined = frame["start"] - frame["began"] >= WAR_TIME
     is_war = (frame["end"] >= day) & frame["war"] & (has_lasted | was_joined)
@@ -295,16 +310,15 @@ def wars_under_way(record: Record) -> dict[Pair, date]:
     return dict(zip(since.index, days, strict=True))
 
 
-def _recent(record: Record) -> tuple[pd.DataFrame, pd.Timestamp]:
-    """Disputes of the last ten years between the actors, and the day as of which they
-    are known."""
+def _known_disputes(record: Record) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Disputes between the actors that began before the case, and the day as of which
+    they are known: the last day of the source where it ends earlier."""
     read = record.reads["disputes"]
     last_year = read.report.last_year or record.on.year
     day = min(record.day, pd.Timestamp(last_year, 12, 31))
     began = read.frame.groupby("dispute")["start"].transform("min")
     frame = record.placed(read.frame.assign(began=began))
-    since = day - pd.DateOffset(years=MILITARISED_YEARS)
-    return frame[(frame["start"] < day) & (frame["end"] >= since)], day
+    return frame[frame["start"] < day], day
 
 
 def relation_rows(record: Record) -> pd.DataFrame:

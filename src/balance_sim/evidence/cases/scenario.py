@@ -26,6 +26,7 @@ from balance_sim.evidence.cases.record import (
     pacts_in_force,
     relation_rows,
     short,
+    standing_quarrels,
     state_rows,
 )
 from balance_sim.evidence.cases.tables import (
@@ -120,7 +121,7 @@ def build_case(
             files[f"{name}/{title}.csv"] = columns.to_csv(
                 index=False, lineterminator="\n"
             )
-    quarrels = list(zip(disputes["a"], disputes["b"], strict=True))
+    quarrels = standing_quarrels(record, disputes)
     participants = {*case.participants}
     targets = _beside(quarrels, participants) - participants
     allies = _beside(pacts_in_force(agreements), participants)

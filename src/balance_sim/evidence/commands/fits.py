@@ -42,7 +42,6 @@ def fit_agreements(data: Path, given: Mapping[str, Any]) -> Fitted:
             message = "no agreement was signed in these years"
             raise DataError(message, "Give a longer period", path=data)
         steps.begin("weights")
-        record = choices.within_and_between(record)
         result = fitting.fit(record, levels=True, cluster=True, signs=True)
     written = parameter_files.fitted_record(result, history, _made_by())
     note_lines = (line for note in notes for line in wrapped(f"note: {note}"))

@@ -31,7 +31,6 @@ Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
 
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
-MILITARISED_YEARS = 10
 NEEDED = ("accords", "capability")
 RECORDED = (
     *("atop", "claims", "disputes", "distance", "capitals", "accords"),
@@ -45,13 +44,13 @@ LAYERS_OF: Mapping[str, tuple[str, Layer]] = {
     "contiguity": ("contiguity", layers.contiguity),
     "rivalry": ("rivalry", layers.rivalries),
     "claim": ("claims", layers.dated),
-    "militarised": ("disputes", partial(layers.dated, years_after=MILITARISED_YEARS)),
+    "militarised": ("disputes", layers.recent_force),
     "war": ("disputes", partial(layers.dated, column="war")),
     "alliance_depth": ("atop", partial(layers.alliances, part=0)),
     "alliance_calm": ("atop", partial(layers.alliances, part=1)),
 }
 """The source of each layer, and how it is laid out: two are at war while both fight,
-and have been in a dispute if they were on opposite sides of one in ten years."""
+and `militarised` is how recently force was used between them."""
 LAYERS = tuple(name for name in LAYERS_OF if name != "contiguity")
 """Layers of which the last observation can be carried forward. Of distance and
 contiguity it is, where they are laid out."""

@@ -23,6 +23,10 @@ Ints = NDArray[np.int64]
 
 CARRY_YEARS = 5
 NEVER = 9999
+FORCE = 4
+"""Level of hostility of a militarised dispute from which force was used."""
+FORCE_HALF_LIFE = 10.0
+"""Years in which what a use of force tells fades by half."""
 MOST_REMOTE = 6
 """One more than the last of COW's types of contiguity."""
 
@@ -189,20 +193,34 @@ def alliances(read: Read, states: Roster, years: Ints, part: int) -> Floats:
     return dated(read._replace(frame=deepest), states, years, "value")
 
 
-def dated(
-    read: Read,
-    states: Roster,
-    years: Ints,
-    column: str | None = None,
-    years_after: int = 0,
-) -> Floats:
+def dated(read: Read, states: Roster, years: Ints, column: str | None = None) -> Floats:
     """(T, n, n) the highest value in a column, else 1, of the spells that have begun
-    before the year and have not ended before it, or so many years before it."""
+    before the year and have not ended before it."""
     frame = read.frame
-    last = (frame["end"].dt.year + years_after).fillna(NEVER)
+    last = frame["end"].dt.year.fillna(NEVER)
     value = frame[column].astype(float) if column else 1.0
     spells = frame.assign(first=frame["start"].dt.year + 1, last=last, value=value)
     return _on_record(_highest(spells, states, years), read, years)
+
+
+def recent_force(read: Read, states: Roster, years: Ints) -> Floats:
+    """(T, n, n) how recently force was used in a dispute: 1 for the year before, half
+    of it for every `FORCE_HALF_LIFE` years since; 0 where it never was.
+
+    The half-life is that of `evidence fit --hostility` (docs/reactions.md)."""
+    force = read.frame[read.frame["hostility"] >= FORCE]
+    first, last = force["start"].dt.year, force["end"].dt.year
+    recent = states.square(years)
+    for t, year in enumerate(years):
+        age = (year - 1 - last.fillna(NEVER)).clip(lower=0)
+        spells = force.assign(first=first + 1, last=NEVER, value=fading_force(age))
+        recent[t] = _highest(spells, states, years[t : t + 1])[0]
+    return _on_record(recent, read, years)
+
+
+def fading_force(years: pd.Series) -> pd.Series:
+    """Of a use of force so many years ago, what still counts."""
+    return 2.0 ** (-years / FORCE_HALF_LIFE)
 
 
 def _highest(spells: pd.DataFrame, states: Roster, years: Ints) -> Floats:

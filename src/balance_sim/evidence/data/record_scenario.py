@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.codes import nuclear_since
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History
-from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain
@@ -45,9 +44,6 @@ NOBODY_SIGNS = -60.0
 forecast."""
 HARDLY_EVER = 1e-9
 """Opportunities a year for those kinds."""
-WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
-"""A year of the record is a start of its own: weights fitted to whole terms count a
-change as they count a level."""
 FURTHEST_KM = 20_100.0
 QUARRELS = ["rivalry", "claim", "militarised", "war"]
 DYADIC = (*QUARRELS, "distance", "alliance_depth", "alliance_calm")
@@ -93,7 +89,7 @@ def scenario_at(
     codes = tuple(history.iso3[i] for i in members)
     kinds = _agreement_kinds(defaults["kinds"], intercepts or {})
     event_kinds = defaults["event_kinds"].items()
-    all_parameters = {**defaults["parameters"], **WHOLE_CHANGE, **(parameters or {})}
+    all_parameters = {**defaults["parameters"], **(parameters or {})}
     all_weights = {**default_weights(), **(weights or {})}
     return Scenario(
         name=f"record_{year}",

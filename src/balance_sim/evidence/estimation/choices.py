@@ -20,7 +20,6 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
@@ -53,14 +52,13 @@ FITTED = tuple(
     )
 )
 """Terms that are fitted, those that depend on the type first."""
-SIGNED = ("security_gain", "common_threat", "hostility")
+SIGNED = ("security_gain", "common_threat", "hostility", "bandwagon")
 """Terms whose weight theory holds to be 0 or more (Walt 1987): a gain in security and a
 common threat draw states together, a partner's own hostility (the term is its negative)
 keeps them apart."""
 NEEDS = {name: term.record for name, term in TERMS.items() if term.record}
 """Layers of the history of which at least one has to be there for a term to say
 anything."""
-WITHIN, BETWEEN = "within", "between"
 HALF_SPAN_DAYS = {"day": 0, "month": 15, "year": 182}
 """Days from the first of a span, as which an imprecise date is written, to its
 middle."""
@@ -264,44 +262,6 @@ def fitted_terms(
             hint = f"Write {closest(name, FITTED) or 'another'}, or leave it out"
             raise DataError(message, hint, value=name)
     return tuple(name for name in FITTED if name in wanted), ()
-
-
-# --- within and between dyads ---------------------------------------------------------
-
-
-def term_of(name: str) -> str:
-    """The term that a part belongs to; a whole term's own name."""
-    return name.removesuffix(f" ({WITHIN})").removesuffix(f" ({BETWEEN})")
-
-
-def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choices:
-    """The record with each of these terms in two parts that add up to it, named
-    `hostility (between)` and `hostility (within)`: the mean of a dyad's side over its
-    years so far, the present one included, and what the present departs from it.
-
-    Correlated random effects: Mundlak 1978, Econometrica 46(1): 69-85. The mean stands
-    for all that sets dyads apart and goes with the term; the weight of the departures
-    is free of it. A mean over all years would hold the outcome: an agreement changes
-    the terms of later years. So terms are predetermined, not strictly exogenous
-    (Wooldridge 2005, Journal of Applied Econometrics 20(1): 39-54)."""
-    columns = {}
-    for name, column in record.terms.items():
-        if name in terms:
-            mean = _mean_so_far(record, column)
-            columns[f"{name} ({BETWEEN})"] = mean
-            columns[f"{name} ({WITHIN})"] = column - mean
-        else:
-            columns[name] = column
-    return replace(record, terms=columns)
-
-
-def _mean_so_far(record: Choices, column: Floats) -> Floats:
-    """Mean of a column over the years of each dyad up to that of the row."""
-    order = np.lexsort((record.year, record.dyad))
-    frame = pd.DataFrame(column.reshape(len(order), -1)).iloc[order]
-    years = frame.groupby(record.dyad[order])
-    mean = years.cumsum().div(years.cumcount() + 1, axis=0).sort_index()
-    return mean.to_numpy().reshape(column.shape)
 
 
 # --- a scenario's own record ----------------------------------------------------------

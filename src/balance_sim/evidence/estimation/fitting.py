@@ -19,7 +19,7 @@ import numpy as np
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
-from balance_sim.evidence.estimation.choices import SIGNED, Choices, term_of
+from balance_sim.evidence.estimation.choices import SIGNED, Choices
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
     clustered,
@@ -155,14 +155,12 @@ def fit(
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()
         design = _design(record, propensities=propensities, years=years)
-        is_signed = [signs and term_of(name) in SIGNED for name in record.names]
+        is_signed = [signs and name in SIGNED for name in record.names]
         prior = ridge + np.array(is_signed, dtype=float) / SIGN_SPREAD**2
         peak, penalty, variances = _searched(design, prior)
         result = _finished(design, peak, penalty, variances, cluster=cluster)
         against = [
-            row
-            for row in result.table
-            if signs and term_of(row[0]) in SIGNED and row[1] < 0
+            row for row in result.table if signs and row[0] in SIGNED and row[1] < 0
         ]
         if not against:
             return replace(result, conflicts=tuple(conflicts))

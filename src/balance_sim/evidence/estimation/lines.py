@@ -35,10 +35,7 @@ def with_interval(estimate: float, error: float, places: int = 2) -> str:
 
 def fit_lines(fit: WeightFit) -> Iterator[str]:
     """Weights of the model's own rates: a row a weight, with its CI and z."""
-    from balance_sim.evidence.estimation.parameter_files import (
-        labelled,
-        shares_of_change,
-    )
+    from balance_sim.evidence.estimation.parameter_files import key_path
 
     weights = [row for row in fit.table if "." not in row[0]]
     clear = sum(abs(estimate) > NORMAL * error for _, estimate, error in weights)
@@ -56,20 +53,13 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
         is_kept = (name, estimate, error) not in against
         z = say.number(estimate / error, 2) if is_kept else "kept at 0"
         interval = normal_interval(estimate, error)
-        rows.append((labelled(name), say.number(estimate, 3), interval, z))
+        rows.append((key_path(name), say.number(estimate, 3), interval, z))
     yield from ["", *table(rows, "<>>>"), ""]
     if against:
         yield from wrapped(
             "kept at 0: the record's sign is not that of the theory, so the weight was "
             "left out."
         )
-    shares = [
-        f"parameters.change_{term} {with_interval(*share)}"
-        for term, share in shares_of_change(fit).items()
-    ]
-    if shares:
-        shown = ", ".join(shares)
-        yield from wrapped(f"Weight within over that between dyads: {shown}.")
     if fit.flat:
         yield from wrapped(f"Weakly told apart by the record: {'; '.join(fit.flat)}.")
 

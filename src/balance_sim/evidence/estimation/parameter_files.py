@@ -25,11 +25,8 @@ from balance_sim.evidence.estimation.calibration import (
     Prior,
 )
 from balance_sim.evidence.estimation.choices import (
-    BETWEEN,
     SIGNED,
-    WITHIN,
     OwnRecord,
-    term_of,
 )
 from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
@@ -49,13 +46,8 @@ machine."""
 def key_path(name: str) -> str:
     """Where a fitted parameter stands in a scenario: `theory.weights.size`,
     `kinds.logistics.intercept`."""
-    term, _, kind = term_of(name).partition(".")
+    term, _, kind = name.partition(".")
     return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
-
-
-def labelled(name: str) -> str:
-    """The same, with the part where it is one: `theory.weights.hostility (within)`."""
-    return key_path(name) + name.removeprefix(term_of(name))
 
 
 def rounded(content: Any, digits: int) -> Any:
@@ -82,17 +74,14 @@ def _estimate(value: float, error: float) -> dict[str, float]:
 def fitted_record(
     fit: WeightFit, history: History, made_by: Mapping[str, str]
 ) -> dict[str, object]:
-    """Everything the file of a fit holds, as plain values. Of a term in two parts, the
-    weight is that between dyads, and `parameters.change_` that within as a share of
-    it. made_by: command and version."""
-    table = [row for row in fit.table if not row[0].endswith(f" ({WITHIN})")]
+    """Everything the file of a fit holds, as plain values. made_by: command and
+    version."""
+    table = list(fit.table)
     columns = [fit.names.index(name) for name, _, _ in table]
     parameters = {key_path(name): _estimate(*numbers) for name, *numbers in table}
-    for term, share in shares_of_change(fit).items():
-        parameters[f"parameters.change_{term}"] = _estimate(*share)
     conflicts = {}
     for name, *numbers in fit.conflicts:
-        conflicts[labelled(name)] = {**_estimate(*numbers), "theory": "0 or more"}
+        conflicts[key_path(name)] = {**_estimate(*numbers), "theory": "0 or more"}
     record = {
         "fitted": {
             **made_by,
@@ -110,9 +99,7 @@ def fitted_record(
         "parameters": parameters,
         "in_conflict": conflicts,
         "weakly_told": list(fit.flat),
-        "at_least_zero": [
-            key_path(name) for name, _, _ in table if term_of(name) in SIGNED
-        ],
+        "at_least_zero": [key_path(name) for name, _, _ in table if name in SIGNED],
         "covariance": {
             "names": [key_path(name) for name, _, _ in table],
             "matrix": fit.covariance[np.ix_(columns, columns)],
@@ -120,29 +107,6 @@ def fitted_record(
     }
     plain: dict[str, object] = rounded(record, FITTED_DIGITS)
     return plain
-
-
-def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
-    """By term: the weight within as a share of that between, and its standard error
-    (delta method).
-
-    0 where the weight within is in conflict with theory; none where the weight between
-    is."""
-    covariance = fit.covariance
-    errors = {name: error for name, _, error in fit.conflicts}
-    shares: dict[str, tuple[float, float]] = {}
-    for b, (name, between_weight, _) in enumerate(fit.table):
-        term = name.removesuffix(f" ({BETWEEN})")
-        within_name = f"{term} ({WITHIN})"
-        if within_name in errors:
-            shares[term] = (0.0, errors[within_name] / abs(between_weight))
-        elif within_name in fit.names:
-            w = fit.names.index(within_name)
-            share = fit.estimate[w] / between_weight
-            squares = covariance[w, w] + share**2 * covariance[b, b]
-            variance = squares - 2.0 * share * covariance[w, b]
-            shares[term] = (share, np.sqrt(variance) / abs(between_weight))
-    return shares
 
 
 def data_used(history: History) -> list[dict[str, object]]:

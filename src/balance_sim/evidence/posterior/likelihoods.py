@@ -35,7 +35,6 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     Distribution,
     fitted_distribution,
-    fitted_shares,
     parameter_table,
     priors,
     shipped_yaml,
@@ -255,10 +254,6 @@ def likelihoods_apart(scenario: Scenario, prior: Priors) -> dict[str, Likelihood
     """By key path the likelihood of each parameter that is told apart from all others,
     as a function of (D,) values."""
     likelihoods: dict[str, Likelihood] = {}
-    shares = fitted_shares()
-    for k, path in enumerate(shares.paths):
-        deviation = shares.covariance[k][k] ** 0.5
-        likelihoods[path] = _bell(shares.estimate[k], deviation)
     for name, expected in APART.items():  # Poisson, none signed
         likelihoods[f"parameters.{name}"] = partial(np.multiply, -expected)
     likelihoods["priors.ceiling"] = lambda rate: _bell(*CEILING)(np.log(rate))

@@ -181,9 +181,9 @@ def drawn_priors(scenario: Scenario) -> dict[str, ParameterPrior]:
 
 def factor_of(kind: str, field: str) -> str:
     """The factor that a half-life has in common with acts of its sort, and a rate of
-    opportunities with all types."""
-    if field == "ceiling":
-        return "priors.ceiling"
+    opportunities and an elasticity with all types of agreement."""
+    if field in {"ceiling", "reaction"}:
+        return f"priors.{field}"
     sort = "symbolic" if kind in SIGNAL_ORDER[:3] else "material"
     return f"priors.half_life_{sort}"
 

@@ -21,15 +21,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "event weights": (".alignment", ".intent", ".reliability"),
     "half-lives of events": (".half_life_days",),
     "attention, visibility and targets": ("audiences.", "events.", CODING),
-    "beliefs": ("parameters.alpha", "parameters.eta", "parameters.prior_tension"),
+    "beliefs": (
+        *("parameters.alpha", "parameters.eta", "parameters.spread_"),
+        "parameters.prior_tension",
+    ),
     "capability and reach": (
         *("capability.", "parameters.delta_km", "parameters.gamma", "parameters.beta"),
         *("parameters.nuclear_offence", "parameters.s0", "parameters.gain_floor"),
     ),
     "weights of consent": (
-        *("theory.weights.", "parameters.change_", "parameters.d0_km"),
+        *("theory.weights.", "parameters.d0_km"),
         *("parameters.experience", "parameters.activity"),
     ),
+    "reactions": (".reaction", "parameters.effort_reaction", "parameters.alarm_floor"),
     "level of agreements": (".intercept", ".ceiling", "base_rate", "states."),
     "talks and entry into force": (
         *(".talks_days", ".talks_shape", ".at_once", ".force_days", ".force_shape"),

@@ -39,6 +39,9 @@ STRANGER, DISTANCE, RIVALRY, CLAIM = -6.0, 0.33, 0.6, 0.4
 FORCE, WAR, NEAR, ALLY = 2.8, 4.9, 0.29, 0.18
 """The same of force and war, and shares that spread. All eight are the estimates that
 `evidence fit --hostility` prints for 1946 to 2003, rounded."""
+ALARM_FLOOR = 0.003
+"""Threat, as a share of capability, below which a change alarms nobody: `alarm_floor`.
+"""
 ALPHA_STRANGER, ALPHA_DEPTH, ETA_CALM = -2.5, 4.0, 2.0
 """`alpha0`, `alpha_acc` and `eta_acc` in use."""
 
@@ -168,12 +171,13 @@ class AlarmModel:
         """Return (T, n) alarm at force that others began, (M + T, n, n)."""
         recent = recency(began)
         present = self._total(self._hostility(self._evidence(recent, recent)))
-        return threat.alarm(present, self.without)
+        return threat.alarm(present, self.without, ALARM_FLOOR)
 
     def of_all(self) -> Floats:
         """Return (T, n) alarm at all force on record, one's own and wars under way
         included."""
-        return threat.alarm(self._total(self.hostility_of_all()), self.without)
+        present = self._total(self.hostility_of_all())
+        return threat.alarm(present, self.without, ALARM_FLOOR)
 
 
 def dates_moved(acts: Floats, history: History, rng: np.random.Generator) -> Floats:

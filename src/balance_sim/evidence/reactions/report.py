@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from balance_sim.evidence.estimation.parameter_files import file_record, rounded
+from balance_sim.evidence.reactions.alarm import ALARM_FLOOR
 from balance_sim.evidence.reactions.elasticities import NORMAL_95, Elasticity
 from balance_sim.evidence.reactions.hostility import HostilityFit
 from balance_sim.evidence.reactions.measure import Reactions
 from balance_sim.evidence.reactions.record import ReactionRecord
-from balance_sim.model.threat import ALARM_FLOOR
 from balance_sim.show import wording as say
 from balance_sim.show.wording import said, table
 
