@@ -40,7 +40,7 @@ from balance_sim.model.willingness import (
     summed,
     willingness,
 )
-from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
 from balance_sim.stats.intervals import mean_interval
@@ -50,7 +50,9 @@ from balance_sim.study.result import Result
 from balance_sim.study.scene import focal_roles
 from click.testing import CliRunner
 
-SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+ROOT = Path(__file__).parents[2]
+SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
+FIVE_STATES = ROOT / "experiments" / "smoke" / "five_states.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"
 COSTLY = ("joint_summit", "exercise", "arms_or_basing", "treaty", "fighting_together")
 LOUD = {
@@ -176,7 +178,7 @@ def test_mixed_willingness_worked_out_by_hand() -> None:
 
 def four_states(folder: Path) -> Worlds:
     """Ardens and Belmars summit, seen by Corvia and Dorn; bandwagon, common threat and size alone count."""
-    text = new_scenario("small")
+    text = FIVE_STATES.read_text(encoding="utf-8").replace("host: XAR", "targets: [North], host: XAR")
     state = text.index("  - {id: XEL")
     text = text[:state] + text[text.index("groups:") :]
     text = text.replace("focal: summit ", "step_days: 30\nfocal: summit ")
