@@ -96,14 +96,13 @@ def sweep(
 
     names = ("reading", "simulation", "tables")
     with resumable(options.command_line()), Steps(names) as steps:
-        from balance_sim.scenario.design import Overrides
         from balance_sim.scenario.experiment import experiment_files, load_experiment
         from balance_sim.study.sweep import default_folder
         from balance_sim.study.sweep import sweep as simulate
 
-        over = Overrides(values, runs, seed)
-        loaded = load_experiment(experiment, over=over)
-        folder = out or default_folder(loaded, over)
+        loaded = load_experiment(experiment, set=values, runs=runs, seed=seed)
+        is_as_written = seed is None and not values
+        folder = out or default_folder(loaded, is_as_written=is_as_written)
         with dask_client(None if dry_run else scheduler) as client:
             result = simulate(
                 loaded,

@@ -72,11 +72,13 @@ class Sources:
         file may extend a scenario of the package by its name from any folder; that
         one's own files are the package's.
     is_shipped : whether the scenario itself is one of the package
+    kind_folder : where files of its type are
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], folder: Path = SCENARIOS) -> None:
         written = os.fspath(path)
-        self.path = find(written)
+        self.kind_folder = folder
+        self.path = find(written, (folder, *FOLDERS))
         self.is_shipped = self.path.is_absolute() and not os.path.isabs(written)
         self.shown = shown(str(self.path), 200)
         self.folder = Path(os.path.realpath(self.path.parent))
@@ -95,7 +97,7 @@ class Sources:
 
     def main(self) -> str:
         """The text of the scenario file itself."""
-        data = _bytes_of(self.path, Mark(self.shown, 1, 1), "")
+        data = _bytes_of(self.path, Mark(self.shown, 1, 1), "", self.kind_folder)
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
@@ -296,17 +298,18 @@ def bytes_if_any(
         return None
 
 
-def _bytes_of(path: Path, mark: Mark, key: str) -> bytes:
+def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> bytes:
     """The bytes of a file of a scenario. Raises ScenarioError.
 
-    mark, key : where it is named; the key is empty for the file that was asked for"""
+    mark, key : where it is named; the key is empty for the file that was asked for
+    folder : where files of its type are"""
     try:
         is_table = key.endswith("table")
         return regular_bytes(path, LARGEST_TABLE if is_table else LARGEST_SCENARIO)
     except OSError as error:
         number, reason = error.errno or 0, error.strerror
     if number in MISSING and not key:
-        raise not_found(str(path))
+        raise not_found(str(path), folder)
     code = "E001" if number in MISSING else _CODES.get(number, "E003")
     why = f"cannot be read: `{shown(str(path), 200)}` ({reason})"
     hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"

@@ -3,7 +3,6 @@ path, value, bound, next step."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -82,7 +81,6 @@ def read_piece[Model: Strict](
     path: str,
     problems: Diagnostics,
     skip: Sequence[str] = (),
-    folder: str | os.PathLike[str] | None = None,
     names: Names | None = None,
 ) -> Model | None:
     """A node as a model.
@@ -99,8 +97,6 @@ def read_piece[Model: Strict](
         Takes every reason why it is refused.
     skip : sequence of str
         Keys that are read elsewhere.
-    folder : path, optional
-        Of a plan, for its validators.
     names : Names, optional
         What a piece of a scenario may refer to.
 
@@ -116,9 +112,8 @@ def read_piece[Model: Strict](
         code = "E207" if node.value is None else "E201"
         problems.add(node, path, code, f"{why}, got {node.kind}")
         return None
-    context = {"folder": folder} if folder is not None else names
     try:
-        return model.model_validate(plain(node.without(*skip)), context=context)
+        return model.model_validate(plain(node.without(*skip)), context=names)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             _report(details, node, path, model, problems)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Unpack
 
 from balance_sim.model.own.modules import load
-from balance_sim.scenario.design import Experiment, Overrides
+from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.diagnostics import ScenarioError
-from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
+from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
@@ -36,11 +36,11 @@ from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 
-def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
+def default_folder(experiment: Experiment, *, is_as_written: bool = True) -> Path:
     """results/<experiment>: the same command goes on there, an edited scenario is
     refused there. With another seed or other values than the file's, 8 digits of a key
     of them stand behind the name."""
-    if over.seed is None and not over.settings:
+    if is_as_written:
         return Path("results") / experiment.name
     key = hashlib.sha256(
         f"{content_digest(experiment.scenario)} {experiment.head.seed}".encode()
@@ -122,7 +122,7 @@ def sweep(
         "files": options.get("files") or {},
         "command": options.get("command", ""),
         "experiment": experiment.name,
-        "design": experiment.design.model_dump()
+        "design": head.design.model_dump()
         | {
             "paths": list(paths),
             "outcomes": list(head.outcomes),

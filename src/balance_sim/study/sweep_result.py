@@ -48,8 +48,7 @@ class SweepResult(StudyResult):
     --------
     >>> import balance_sim as bs
     >>> from tempfile import TemporaryDirectory
-    >>> from balance_sim.scenario.design import Overrides
-    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> few = bs.load_experiment("experiments/smoke.yaml", runs=2)
     >>> with TemporaryDirectory() as folder:
     ...     swept = bs.sweep(few, out=folder)
     ...     swept.effects.query("outcome == 'accords_all_300'")["point"].tolist()
@@ -261,8 +260,7 @@ def open_sweep(folder: Path | str) -> SweepResult:
     --------
     >>> import balance_sim as bs
     >>> from tempfile import TemporaryDirectory
-    >>> from balance_sim.scenario.design import Overrides
-    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> few = bs.load_experiment("experiments/smoke.yaml", runs=2)
     >>> with TemporaryDirectory() as folder:
     ...     made = bs.sweep(few, out=folder)
     ...     bs.open_sweep(folder).digest == made.digest
