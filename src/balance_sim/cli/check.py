@@ -219,7 +219,7 @@ def _checked_experiment(
 def changes_of(scenario: Scenario) -> dict[str, list[str]]:
     """Return what changes in the world, in sentences: by a title, those of every arm
     first. Empty where nothing changes."""
-    from balance_sim.show.changes import change_lines
+    from balance_sim.show.diary import change_lines
 
     versions = {"Changes in every arm": scenario.changes}
     for name, arm in scenario.arms.items():
