@@ -102,11 +102,6 @@ def may_be_state(code: str) -> bool:
     return code in code_table() or is_invented(code)
 
 
-def _is_code(value: object) -> bool:
-    """Whether a value may be meant as a code: a name or a number."""
-    return isinstance(value, str | int) and not isinstance(value, bool)
-
-
 def known(code: str, year: int | None = None) -> str | None:
     """None if `code` names a state (that existed in `year`); else what is wrong, in
     words."""
@@ -157,18 +152,15 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     ('E302', 'unknown state `Japan`', 'use `JPN`')
     """
     text, spellings = shown(written), _spellings()
-    why, folded = f"unknown state `{text}`", text.strip(" :").casefold()
-    folded = folded.replace("_", " ")
+    folded = text.strip(" :").casefold().replace("_", " ")
     if folded in _TOTALS:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
-    if folded in spellings:
-        error, code = spellings[folded]
-        return error, why, f"use `{code}`"
     error, near = "E303" if text.isdigit() else "E301", closest(text, names)
-    match = closest(text, spellings, cutoff=0.8)
-    if near is None and match is not None:
+    match = folded if folded in spellings else closest(text, spellings, cutoff=0.8)
+    if match is not None and (near is None or match == folded):
         error, near = spellings[match]
-    return error, why, f"did you mean `{near}`?" if near else "use ISO3 codes, as `USA`"
+    hint = f"use `{near}`" if near else "use ISO3 codes, as `USA`"
+    return error, f"unknown state `{text}`", hint
 
 
 # --- the names of a scenario ----------------------------------------------------------
@@ -197,35 +189,30 @@ class Names:
     def check_new(self, code: object) -> None:
         """Raise the error of pydantic for what is neither a state's code nor one that
         may be invented, with the one that was probably meant."""
-        if _is_code(code) and not may_be_state(str(code)):
+        if not may_be_state(str(code)):
             raise refusal(*explain(code, ()))
 
     def check_outside(self, code: object) -> None:
         """Raise the error of pydantic for what can be no actor outside the roster."""
         if code in self.roster:
-            raise refusal(
-                "E306", f"`{code}` is among the states already", "remove it here"
-            )
+            raise refusal("E306", f"`{code}` is a state already", "remove it here")
         self.check_new(code)
 
     def check_group(self, name: str) -> None:
         """Raise the error of pydantic for a group that is called as a state is."""
         if name in code_table() or name in self.roster:
-            why = f"`{name}` is the code of a state"
-            raise refusal("E015", why, "give it another name")
+            raise refusal("E015", f"`{name}` is a state's code", "take another name")
 
     def check_member(self, code: object) -> None:
         """Raise the error of pydantic for a member of a group that is no state, of the
         roster or another: groups hold no groups."""
-        if _is_code(code) and code not in self.roster and code not in code_table():
+        if code not in self.roster and code not in code_table():
             raise refusal(*explain(code, self.roster))
 
     def check(
         self, code: object, *, outside: bool = False, groups: bool = False
     ) -> None:
         """Raise the error of pydantic for a code that names nobody here.
-
-        What can be no code is left to the schema.
 
         Parameters
         ----------
@@ -234,7 +221,7 @@ class Names:
         outside, groups : bool
             Whether actors outside the roster, and groups, may be named.
         """
-        if not _is_code(code) or not self.is_whole or code in self.roster:
+        if not self.is_whole or code in self.roster:
             return
         if (outside and code in self.outside) or (groups and code in self.groups):
             return

@@ -77,6 +77,7 @@ NEXT_STEPS = {
     "E105": "put it in quotes",
     "E306": "name each actor once",
     "E308": "remove one",
+    "E602": "columns for notes end in `_note` or begin with `x_`",
     "E605": "remove one",
 }
 """What to do where a message has no step of its own, by code."""
@@ -211,22 +212,17 @@ def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic
 
 def report(problems: Sequence[Diagnostic]) -> str:
     """All problems as text: at most five a table column and code, twenty in all, then
-    counts."""
+    how many are left."""
+    columns: Counter[tuple[str, int, str]] = Counter()
     shown_problems: list[Diagnostic] = []
-    counts: Counter[tuple[str, int, str]] = Counter()
     for problem in problems:
-        column = (problem.file, problem.col, problem.code)
-        counts[column] += problem.file.endswith(".csv")
-        if counts[column] <= SHOWN_PER_COLUMN:
+        column = problem.file, problem.col, problem.code
+        columns[column] += problem.file.endswith(".csv")
+        if columns[column] <= SHOWN_PER_COLUMN:
             shown_problems.append(problem)
-    lines = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
-    for (file, col, code), count in counts.items():
-        hidden = count - SHOWN_PER_COLUMN
-        if hidden > 0:
-            lines.append(f"{file}: {hidden} more [{code}] in column {col}")
-    if len(shown_problems) > SHOWN_AT_ONCE:
-        lines.append(f"... and {len(shown_problems) - SHOWN_AT_ONCE} more")
-    return "\n".join(lines)
+    texts = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
+    hidden = len(problems) - len(texts)
+    return "\n".join([*texts, f"... and {hidden} more"] if hidden else texts)
 
 
 # --- words ----------------------------------------------------------------------------

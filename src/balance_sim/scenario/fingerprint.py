@@ -50,19 +50,9 @@ class RecentResults[Value]:
 
 def _identity(value: object) -> object:
     """What tells a value apart from others."""
-    if isinstance(value, SectionRow):
-        return id(value)
-    if not isinstance(value, tuple):
-        return repr(value)
-    if _is_section(value):
-        return tuple(map(id, value))
-    return tuple([_identity(item) for item in value])
-
-
-def _is_section(value: object) -> bool:
-    """Whether these are rows of a section, one at least."""
-    types = {*map(type, value)} if type(value) is tuple else set()
-    return bool(types) and all(issubclass(row_type, SectionRow) for row_type in types)
+    if isinstance(value, tuple):
+        return tuple(map(_identity, value))
+    return id(value) if isinstance(value, SectionRow) else repr(value)
 
 
 # --- contents -------------------------------------------------------------------------
@@ -137,7 +127,7 @@ def content_digest(scenario: Scenario) -> str:
 def _text_of(scenario: Scenario, name: str) -> bytes:
     """The canonical JSON of a field, as digests count it."""
     value = getattr(scenario, name)
-    if _is_section(value):
+    if isinstance(value, tuple):
         return _TEXTS.get((name, value), partial(_text, value))
     return _text(_counted(scenario.theory) if name == "theory" else value)
 

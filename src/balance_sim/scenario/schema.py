@@ -117,8 +117,10 @@ def _by_names(check: Callable[..., None], **may: bool) -> BeforeValidator:
     check: a method of `Names`; may: its options."""
 
     def validated(value: object, info: ValidationInfo) -> object:
-        """The value, unless `check` refuses it."""
-        if isinstance(info.context, Names):
+        """The value, unless `check` refuses it; what can be no code, which is a name or
+        a number, is left to the schema."""
+        is_code = isinstance(value, str | int) and not isinstance(value, bool)
+        if is_code and isinstance(info.context, Names):
             check(info.context, value, **may)
         return value
 
