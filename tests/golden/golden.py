@@ -24,7 +24,10 @@ from balance_sim.study.blocks import Block, simulate_block
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
 SEED, RUN = 1, 0
-NAMES = ("beijing_2025", "nolimits_2022", "sinosov_1950", "solomon_2022", "tripartite_1940")
+NAMES = (
+    *("aukus_2021", "beijing_2025", "nolimits_2022", "sinosov_1950", "solomon_2022"),
+    *("taiwan", "tripartite_1940", "ukraine_2022"),
+)
 MOST = 3  # reasons of a side that are named
 
 Key = tuple[str, str, str, str, int]  # states, kind, origin, count

@@ -159,10 +159,10 @@ def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors
     assert "draws.yaml:5:" in str(refused.value)
 
 
-@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*/posterior.yaml")), ids=lambda path: path.parent.name)
 def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
-    scenario = load_scenario(path)
+    scenario = load_scenario(path.parent.with_suffix(".yaml"))
     arm = headline_arm(scenario, chosen_arms(scenario, None))
     found = headline_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
