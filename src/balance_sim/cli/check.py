@@ -194,7 +194,7 @@ def _checked_experiment(
     """Return what is said of an experiment. Raises ScenarioError."""
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import check_experiment
-    from balance_sim.study.jobs import check_named_outcomes
+    from balance_sim.study.plan import check_named_outcomes
 
     refuse_changes(settings, theory)
     experiment, problems = check_experiment(file)

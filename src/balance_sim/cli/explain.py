@@ -88,10 +88,11 @@ def explain(
     What is found is also kept in RESULTS/explain.json, with every term in nats."""
     from balance_sim.effects.explain import explainable, keep
     from balance_sim.study.result import Result
+    from balance_sim.study.sweep_result import open_run
 
     if attribution and (dyad or replication is not None):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
-    result = Result.open(results)
+    result = open_run(results, Result)
     explainable(result)
     arm = arm or _default_arm(results)
     if dyad is not None:

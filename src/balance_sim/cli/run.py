@@ -80,7 +80,7 @@ def run(
     wanted_arms = _names(arms)
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(options.command_line()), Steps(steps_names) as steps:
-        from balance_sim.effects.run import simulated
+        from balance_sim.effects.ahead import simulated
         from balance_sim.scenario import load_scenario, scenario_files
         from balance_sim.study.run import RUNS, RunOptions, prepare
 
@@ -105,7 +105,7 @@ def run(
         if study.runs > MANY_RUNS:
             _print_plan(study, folder, max_bytes)
         steps.begin("simulation")
-        result = simulated(study.into(folder))
+        result = simulated(study, folder)
         steps.begin("placebos and mechanisms")
         summary = result.summary()
         _write(result, summary, folder, steps, figures=figures)

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from balance_sim.scenario.defaults import OWN
+from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.diagnostics import Diagnostic, did_you_mean, listed, problem
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.blocks import Block, batch_runs
+from balance_sim.study.blocks import Block, batch_runs, missing
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import shards_expected
 from balance_sim.study.frames import codebook
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.run import block_runs
 from balance_sim.study.shards import encode
-from balance_sim.study.store import missing
 from balance_sim.study.sweep_result import effect_record, numbers_of
 from balance_sim.study.tables import BlockTables
 
@@ -201,3 +202,37 @@ def refuse_absurd(plan: SweepPlan, max_bytes: int) -> None:
             f"about {bytes_spoken(plan.bytes)} on disk exceeds "
             f"{bytes_spoken(max_bytes)}: fewer points or runs, or a larger --max-bytes"
         )
+
+
+# -- the outcomes that an experiment asks for
+
+
+def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagnostic]:
+    """Return a problem for each outcome that an experiment asks for and there is not.
+
+    Parameters
+    ----------
+    experiment : with the place of each outcome in its file
+    names : of the outcomes that a replication has
+    """
+    node, problems = experiment.tree.below("outcomes"), []
+    for place, name in enumerate(experiment.head.outcomes):
+        if name not in names:
+            path, why = f"outcomes[{place}]", f"no outcome `{name}`"
+            near = did_you_mean(name, names)
+            problems.append(problem(node, path, "E107", why, near, listed(names)))
+    return problems
+
+
+def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
+    """Return the same before a sweep, from one replication of the control arm.
+
+    Nothing is looked at where a factor moves what is reported: points differ then.
+    """
+    moved = any(path.startswith("report.") for path in experiment.paths)
+    if not experiment.head.outcomes or moved:
+        return []
+    arms = (experiment.scenario.reference_arm,)
+    job = Job(experiment.scenario, experiment.head.seed, arms)
+    runs = job.live(Task(Block(0, 1))).runs.drop_columns(["run", "arm"])
+    return unknown_outcomes(experiment, runs.column_names)

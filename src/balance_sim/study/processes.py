@@ -33,6 +33,8 @@ from balance_sim.scenario.errors import StudyError
 from balance_sim.study.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from balance_sim.study.cluster import Cluster
 
     type Workplace = LocalWorkers | Cluster
@@ -282,20 +284,30 @@ def _outcome(place: Workplace, job: Job, task: Task) -> TaskResult:
     return result
 
 
-def run_at(place: Workplace, job: Job, tasks: Iterable[Task]) -> Iterator[TaskResult]:
-    """Yield outcomes of tasks as they finish; the place is closed with this generator.
+def run_elsewhere(
+    job: Job, tasks: Iterable[Task], workers: int, client: Client | None = None
+) -> Iterator[TaskResult]:
+    """Yield outcomes of tasks as they finish, in local processes or on a cluster.
 
     Parameters
     ----------
-    place : local processes or a cluster
     job : what is done to tasks
     tasks : taken as there is room for them
+    workers : processes
+    client : of a Dask cluster, instead of them
 
     Raises
     ------
     CodeDiffers : where a worker has other code
     StudyError : where no worker can be had
     """
+    place: Workplace
+    if client is None:
+        place = LocalWorkers(job.begin, job.references, workers)
+    else:
+        from balance_sim.study.cluster import Cluster
+
+        place = Cluster(job, client)
     threads, remaining = ThreadPoolExecutor(place.threads), iter(tasks)
     flying: set[Future[TaskResult]] = set()
     try:

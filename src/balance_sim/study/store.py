@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from cachetools import LRUCache, cachedmethod
 from filelock import FileLock, Timeout
 
@@ -35,7 +34,7 @@ from balance_sim.study.atomic_files import (
     make_folder,
     write_atomic,
 )
-from balance_sim.study.blocks import Block
+from balance_sim.study.blocks import Block, missing
 from balance_sim.study.jobs import TaskResult
 from balance_sim.study.manifest import Manifest, read_manifest
 from balance_sim.study.shards import (
@@ -48,6 +47,7 @@ from balance_sim.study.shards import (
     read_record,
     sha256_of,
 )
+from balance_sim.study.tables import runs_in
 
 log = logging.getLogger(__name__)
 LOCK = "lock"
@@ -258,6 +258,11 @@ class Store:
         }
         return {point: gaps for point, gaps in blocks.items() if gaps}
 
+    def lacking_runs(self, points: Iterable[int], runs: int) -> int:
+        """Return how many replications that is, over all points."""
+        lacking = self.lacking(points, runs).values()
+        return sum(len(block) for blocks in lacking for block in blocks)
+
     def failed(self) -> list[dict[str, Any]]:
         """Return the runs that failed, by point and run: point, run, seed,
         traceback."""
@@ -447,42 +452,9 @@ def held_twice(shards: Sequence[Shard]) -> list[Shard]:
     return list(twice.values())
 
 
-# -- replications that are there, and those that are not -------------------------------
-
-
-def runs_in(runs: pa.Table) -> int:
-    """Return how many replications a table of outcomes holds."""
-    return len(pc.unique(runs["run"]))
-
-
-def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
-    """Return how many replications blocks of several points hold."""
-    return sum(len(block) for blocks in lacking.values() for block in blocks)
-
-
-def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
-    """Return the blocks that are still to be simulated to have the first `runs`.
-
-    Parameters
-    ----------
-    done : blocks that are there
-    runs : replications wanted
-    size : replications a block, at most
-    """
-    blocks: list[Block] = []
-    start = 0
-    for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
-        while start < min(block.first, runs):
-            stop = min(start + size - start % size, block.first, runs)
-            blocks.append(Block(start, stop))
-            start = stop
-        start = max(start, block.stop)
-    return blocks
-
-
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     """Warn whoever reads a study with fewer replications than were asked for."""
-    lost = runs_of(store.lacking(points, runs))
+    lost = store.lacking_runs(points, runs)
     if lost:
         count = f"{len(points) * runs - lost:,} of the {len(points) * runs:,}"
         why = (

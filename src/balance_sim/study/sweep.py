@@ -18,13 +18,13 @@ from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.jobs import unknown_outcomes
 from balance_sim.study.plan import (
     MOST_BYTES,
     SweepPlan,
     plan_of,
     probe,
     refuse_absurd,
+    unknown_outcomes,
 )
 from balance_sim.study.points import (
     PointTable,
@@ -94,7 +94,7 @@ def sweep(
     if isinstance(experiment, Path | str):
         experiment = load_experiment(experiment)
     head, paths = experiment.head, experiment.paths
-    job, rules = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)
+    job = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)
     design, runs = list(design_points(experiment)), head.runs
 
     def plan_for(done: Sequence[Sequence[Block]]) -> SweepPlan:
@@ -118,27 +118,19 @@ def sweep(
     if dry_run:
         plan_for([[]] * len(design))
         return None
-    entries = {
-        "files": options.get("files") or {},
-        "command": options.get("command", ""),
-        "experiment": experiment.name,
-        "design": head.design.model_dump()
-        | {
-            "paths": list(paths),
-            "outcomes": list(head.outcomes),
-            "title": head.title,
-            "question": head.question,
-        },
-    }
-    manifest = manifest_of("sweep", job, rules, entries)
+    asked = {"outcomes": list(head.outcomes), "title": head.title}
+    asked |= {"paths": list(paths), "question": head.question}
+    design_asked = head.design.model_dump() | asked
+    name = experiment.name
+    manifest = manifest_of("sweep", job, options, experiment=name, design=design_asked)
     folder = Path(options.get("out") or default_folder(experiment))
     with Folder(folder, manifest, is_mended=retry_failed) as store:
         if retry_failed:
             store.forget_failed()
         table = PointTable.load(folder, store.study).with_design(design)
-        name = table.save(folder)
-        store.update(points=name, runs=runs, design=manifest.design)
-        drop_old_tables(folder, name)
+        digest = table.save(folder)
+        store.update(points=digest, runs=runs, design=manifest.design)
+        drop_old_tables(folder, digest)
         done, numbers = store.done(), table.numbers()
         plan = plan_for([done.get(number, []) for number in numbers])
         points = {number: table.points[number].values for number in numbers}

@@ -10,7 +10,7 @@ neither blocks nor workers move a digit of sums of integers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,36 @@ class BlockTables:
     def by_name(self) -> dict[str, pa.Table]:
         """The tables in the order of writing, by their names on disk."""
         return {"dyads": self.dyads, "accords": self.agreements, "runs": self.runs}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Blocks of one point in the order of runs, read as `store.Store` is."""
+
+    tables: tuple[BlockTables, ...]
+
+    def blocks(self, _point: int, _runs: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Yield outcomes and agreements of each block."""
+        return ((block.runs, block.agreements) for block in self.tables)
+
+    def outcomes(
+        self, _point: int, _runs: int, _names: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield outcomes of each block."""
+        return (block.runs for block in self.tables)
+
+    def dyads(self, _point: int, _runs: int) -> Iterator[tuple[pa.Table, int]]:
+        """Yield sums by dyad of each block, with the number of its runs."""
+        return ((block.dyads, runs_in(block.runs)) for block in self.tables)
+
+    def lacking_runs(self, _points: Iterable[int], _runs: int) -> int:
+        """Return how many replications are neither there nor failed: none."""
+        return 0
+
+
+def runs_in(runs: pa.Table) -> int:
+    """Return how many replications a table of outcomes holds."""
+    return len(pc.unique(runs["run"]))
 
 
 def joined(blocks: Sequence[BlockTables]) -> BlockTables:
