@@ -27,10 +27,10 @@ from balance_sim.scenario import (
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.arms import compile_arms
+from balance_sim.study.digest import digest_of
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.scene import focal_roles
-from balance_sim.study.shards import digest_of
 from balance_sim.study.sweep import sweep
 
 BEIJING = "scenarios/beijing_2025.yaml"

@@ -18,6 +18,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.scenario.errors import LacksOutcome, MissingExtra
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms, headline_arm
+from balance_sim.study.digest import digest_of
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.frames import (
     EVERY_DAYS,
@@ -28,7 +29,6 @@ from balance_sim.study.frames import (
 )
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
-from balance_sim.study.shards import digest_of
 from balance_sim.study.tables import (
     EPOCH,
     BlockTables,

@@ -17,6 +17,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
+from balance_sim.study.digest import Digest, digest_of, sha256_of
 from balance_sim.study.estimates import EFFECTS, as_json, estimates_of
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook
@@ -24,7 +25,6 @@ from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.points import PointTable, json_value
 from balance_sim.study.result import Result, StudyResult
-from balance_sim.study.shards import Digest, digest_of, sha256_of
 from balance_sim.study.store import Store, warn_lacking
 
 
