@@ -176,12 +176,12 @@ def _print_plan(study: PreparedRun, folder: Path, max_bytes: int) -> None:
     ------
     WrongRequest : for too much disk
     """
-    from balance_sim.study.plan import plan_of, probe, refuse_absurd
+    from balance_sim.study.plan import plan_of, refuse_absurd
     from balance_sim.study.store import Store
 
     job, runs, finished = study.job, study.runs, Store(folder).done().get(0, [])
     workers = study.options["workers"]
-    plan = plan_of(job, runs, [finished], workers, probe(job, (), runs))
+    plan = plan_of(job, (), runs, [finished], workers)
     click.echo("\n".join(plan.lines()), err=True)
     refuse_absurd(plan, max_bytes)
 

@@ -147,8 +147,7 @@ class Estimates:
 
     def estimator(self, outcome: str) -> str:
         """`filtered` where there are filtered estimates of an outcome, else `count`."""
-        has_filtered = FILTERED + outcome in self.columns
-        return "filtered" if has_filtered else "count"
+        return "count" if self._smooth_name(outcome) == outcome else "filtered"
 
     def smooth(self, arm: str, outcome: str) -> Floats:
         """(R,) filtered estimates of an outcome where there are any, else what is
@@ -157,8 +156,8 @@ class Estimates:
 
     def _smooth_name(self, outcome: str) -> str:
         """The column of `smooth`."""
-        is_filtered = self.estimator(outcome) == "filtered"
-        return FILTERED + outcome if is_filtered else outcome
+        filtered = FILTERED + outcome
+        return filtered if filtered in self.columns else outcome
 
     def moments(self, arm: str, outcome: str) -> Moments:
         """Moments of these."""
@@ -209,20 +208,15 @@ class Estimates:
     def effect(self, arm: str, outcome: str) -> dict[str, Any]:
         """A row of `effects_frame`. In its shares missing counts as later than any
         day."""
-        both = arm, self.arms[0]
-        counts, control = (self.values(a, outcome) for a in both)
+        both, estimator = (arm, self.arms[0]), self.estimator(outcome)
         late, late_control = (
-            np.where(np.isnan(v), np.inf, v) for v in (counts, control)
+            np.nan_to_num(self.values(name, outcome), nan=np.inf, posinf=np.inf)
+            for name in both
         )
-        is_filtered, difference = (
-            self.estimator(outcome) == "filtered",
-            counts - control,
-        )
-        if is_filtered:
-            smooth, smooth_control = (self.smooth(a, outcome) for a in both)
-            difference = smooth - smooth_control
+        values, control = (self.smooth(name, outcome) for name in both)
+        difference = values - control
         moments = moments_of(difference, self.run)
-        if is_filtered:
+        if estimator == "filtered":
             half = float(student_half_width(np.asarray(moments.sd), moments.n))
             low, high = moments.mean - half, moments.mean + half
         else:
@@ -231,7 +225,7 @@ class Estimates:
         return {
             "arm": arm,
             "outcome": outcome,
-            "estimator": self.estimator(outcome),
+            "estimator": estimator,
             "mean": moments.mean,
             "mcse": moments.error,
             "lo": low,

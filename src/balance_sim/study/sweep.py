@@ -22,7 +22,6 @@ from balance_sim.study.plan import (
     MOST_BYTES,
     SweepPlan,
     plan_of,
-    probe,
     refuse_absurd,
     unknown_outcomes,
 )
@@ -99,17 +98,15 @@ def sweep(
 
     def plan_for(done: Sequence[Sequence[Block]]) -> SweepPlan:
         """Plan what the design lacks beside blocks of each point that are done."""
-        measured = probe(job, design[0].values, runs)
-        names = () if measured is None else measured.outcomes
-        problems = unknown_outcomes(experiment, names) if names else []
-        if problems:
-            raise ScenarioError(problems)
         threads, client = options.get("workers", 1), options.get("client")
         if client is not None:
             from balance_sim.study.cluster import threads_of
 
             threads = max(threads_of(client), 1)
-        plan = plan_of(job, runs, done, threads, measured)
+        plan = plan_of(job, design[0].values, runs, done, threads)
+        problems = unknown_outcomes(experiment, plan.outcomes) if plan.outcomes else []
+        if problems:
+            raise ScenarioError(problems)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
