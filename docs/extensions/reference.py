@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from balance_sim.games.schema import game_schema
-from balance_sim.scenario import json_schema
+from balance_sim.scenario.reference.schemas import json_schema
 from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.reference.schemas import (
     PATTERNS,

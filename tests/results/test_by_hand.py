@@ -19,8 +19,9 @@ from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms
+from balance_sim.study.estimates import dyad_effects
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
-from balance_sim.study.tables import SUM, dyad_effects, dyad_table, with_states
+from balance_sim.study.tables import SUM, dyad_table, with_states
 from replications import MEAN, simulated, windows_of
 from replications import by_hand as scenario
 

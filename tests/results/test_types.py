@@ -35,7 +35,7 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     assert any(one.startswith("camps_moved_") for one in names)
     for one in (one for one in runs.column_names if one not in ("run", "arm")):
         found = known_outcome(one)
-        assert found.name == one and found.declared.unit and found.sentence.endswith("."), one
+        assert found.name == one.removeprefix(FILTERED) and found.declared.unit and found.sentence.endswith("."), one
         assert (found.window is None) == (one == "first_counter_days")
     for one in names:
         values = runs[one].to_numpy()

@@ -19,12 +19,11 @@ import pyarrow as pa
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import classes_of
-from balance_sim.scenario.errors import OneLine, WrongRequest, plain_data
+from balance_sim.scenario.errors import OneLine, WrongRequest, checked_name, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.frames import Outcomes
-from balance_sim.study.names import checked_name
 from balance_sim.study.points import PointTable
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store

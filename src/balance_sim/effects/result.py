@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
-from balance_sim.study.estimates import as_json
+from balance_sim.scenario.errors import as_json
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from balance_sim import registry
 from balance_sim.model.baseline import Worlds, compile_worlds, versions_for
 from balance_sim.model.thinning import most_willing
 from balance_sim.model.world import compile_world
+from balance_sim.scenario.errors import checked_name
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.names import checked_name
 
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 

@@ -18,15 +18,6 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.scenario.errors import LacksOutcome, MissingExtra
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms, headline_arm
-from balance_sim.study.digest import digest_of
-from balance_sim.study.estimates import Estimates
-from balance_sim.study.frames import (
-    EVERY_DAYS,
-    DayCounts,
-    Outcomes,
-    codebook,
-    fan,
-)
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.tables import (
@@ -35,7 +26,6 @@ from balance_sim.study.tables import (
     Memory,
     column_words,
     days_to_signature,
-    dyad_effects,
     new_rows,
     of_arms,
 )
@@ -43,6 +33,8 @@ from balance_sim.study.tables import (
 if TYPE_CHECKING:
     import xarray as xr
 
+    from balance_sim.study.estimates import Estimates
+    from balance_sim.study.frames import DayCounts, Outcomes
     from balance_sim.study.store import Store
 
 
@@ -150,11 +142,15 @@ class Result(StudyResult):
     def by_run(self) -> Outcomes:
         """Outcomes of the study's own arms, run by run, some at a time:
         `by_run.frame(name, ...)`."""
+        from balance_sim.study.frames import Outcomes
+
         return Outcomes(self.outcome_tables)
 
     @cached_property
     def extra_by_run(self) -> Outcomes:
         """The same of the extra arms behind some mechanisms, every fourth run."""
+        from balance_sim.study.frames import Outcomes
+
         return Outcomes(partial(self.outcome_tables, own=False))
 
     @property
@@ -183,6 +179,8 @@ class Result(StudyResult):
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: see `frames.codebook`."""
+        from balance_sim.study.frames import codebook
+
         return codebook(self.by_run.names, self.meanings)
 
     @property
@@ -241,6 +239,8 @@ class Result(StudyResult):
     def digest(self) -> str:
         """sha256 of the tables as simulated: the same for the same inputs, whatever the
         workers or order of arms."""
+        from balance_sim.study.digest import digest_of
+
         return digest_of(self.blocks(), self.arms)
 
     def __repr__(self) -> str:
@@ -285,6 +285,8 @@ class Result(StudyResult):
     @cached_property
     def _estimates(self) -> Estimates:
         """Levels and effects of the study's own arms."""
+        from balance_sim.study.estimates import Estimates
+
         return Estimates(self.by_run, self.arms, steps=self.steps)
 
     @cached_property
@@ -329,12 +331,16 @@ class Result(StudyResult):
     @cached_property
     def _ties(self) -> pd.DataFrame:
         """Both of these, a state's rows with an empty `b`."""
+        from balance_sim.study.estimates import dyad_effects
+
         return dyad_effects(self.store.dyads(self.point, self.runs), self.arms)
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
         direction, of all if None, that are signed by then; every
         EVERY_DAYS days."""
+        from balance_sim.study.frames import EVERY_DAYS, fan
+
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         days = np.unique([*range(0, self.horizon, EVERY_DAYS), self.horizon])
         curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.scenario import with_values
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, as_json
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.digest import Digest, digest_of, sha256_of
-from balance_sim.study.estimates import EFFECTS, as_json, estimates_of
+from balance_sim.study.estimates import EFFECTS, estimates_of
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook
 from balance_sim.study.manifest import Manifest

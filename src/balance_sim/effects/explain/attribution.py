@@ -31,12 +31,12 @@ from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.scenario.defaults import switches
+from balance_sim.scenario.errors import as_json
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.estimates import as_json
 from balance_sim.study.filtered import (
     FilteredSums,
     filtered_outcomes,

@@ -30,10 +30,9 @@ from balance_sim.model.thinning import (
     thinning,
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
-from balance_sim.scenario.errors import WrongRequest, plain_data
+from balance_sim.scenario.errors import WrongRequest, checked_name, plain_data
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.names import checked_name
 from balance_sim.study.result import Result
 from balance_sim.study.tables import column_words, new_rows
 
