@@ -32,21 +32,20 @@ LARGEST_UNPACKED = 512 << 20
 AGAIN = "Give the command that wrote the folder again to simulate its runs again."
 
 
-def stored_bytes(path: Path, step: str, largest: int | None = None) -> bytes:
+def stored_bytes(path: Path, step: str) -> bytes:
     """Return a file's bytes.
 
     Parameters
     ----------
     path : of the file
     step : what to do next where it cannot be read
-    largest : bytes that are read at most
 
     Raises
     ------
     StoreDamaged : where it cannot be read
     """
     try:
-        return regular_bytes(path, largest)
+        return regular_bytes(path)
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise
