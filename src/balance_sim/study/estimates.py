@@ -337,5 +337,6 @@ def _means_and_errors(sums: pd.DataFrame, n: int) -> tuple[Floats, Floats]:
     if n < 2:
         return mean, np.full(len(mean), np.nan)
     squares = coarse / COARSE + fine / (COARSE * FINE)
-    variance = np.maximum(squares - n * mean**2, 0.0) / (n - 1)
+    squared = np.array([value**2 for value in mean.tolist()])  # NumPy rounds otherwise
+    variance = np.maximum(squares - n * squared, 0.0) / (n - 1)
     return mean, np.sqrt(variance / n)
