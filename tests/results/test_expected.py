@@ -11,6 +11,7 @@ import pytest
 from balance_sim.effects import expected as module
 from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import ExpectedSignatures, expected
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
@@ -64,6 +65,24 @@ def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
     known = np.isin(np.arange(len(world.first)), world.initial.dyad[world.initial.stage < 2])
     signed = found.signed[found.windows.longest]
     np.testing.assert_allclose(signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5)
+
+
+def test_effort_is_what_replications_record(tmp_path: Path) -> None:
+    """Hardly anything is signed and nothing turns on what is; without a slope nobody arms. Threatened: Corvia, Dorn."""
+    path = tmp_path / "arming.yaml"
+    path.write_text(new_scenario("arming"), encoding="utf-8")
+    scenario = load_scenario(path)
+    found, result = expected_effect(scenario), run(scenario, runs=24, seed=2)
+    assert found.effort is not None and found.effort[1] > found.effort[0]
+    for name in ("effort_threatened_30", "effort_threatened_365"):
+        levels = result.levels[result.levels["outcome"] == name].set_index("arm")["mean"]
+        said = dict(zip(("no_summit", "summit"), (arm[name] for arm in found.outcomes), strict=True))
+        effect = levels["summit"] - levels["no_summit"]
+        assert said["summit"] - said["no_summit"] == pytest.approx(effect, rel=0.05)
+    flat = expected_effect(with_values(scenario, {"parameters.effort_slope": 0.0}))
+    assert flat.effort == (0.0, 0.0)
+    nobody = expected_effect(load_scenario(path, set=["parameters.tau=1"]).counted_as(None))
+    assert nobody.effort is None and "effort_threatened_365" not in nobody.outcomes[0]
 
 
 def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from balance_sim.show.figures.sweeps import headline_effects, sweep_finding
 from balance_sim.show.headline import (
     agreement_rows,
     doubts,
+    effort_rows,
     finding,
     how_sure,
     own_rows,
@@ -74,6 +75,7 @@ def _run(result: AnalysedResult) -> Content:
         "scenario": result.scenario,
         "answer": finding(result),
         "agreements": [],
+        "effort": [],
         "own": [],
         "sections": list(filter(None, sections)),
         "scheduled": scheduled.to_dict("records"),
@@ -83,6 +85,7 @@ def _run(result: AnalysedResult) -> Content:
     if result.finished:
         content |= {
             "agreements": agreement_rows(result),
+            "effort": effort_rows(result),
             "own": own_rows(result),
             "sure": how_sure(result),
             "doubts": [words for doubt in doubts(result) for words in doubt],
