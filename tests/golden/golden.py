@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from balance_sim.effects.explain.timeline import Trace, rows_of_talks, traced
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import Scenario, load_scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
 
 HERE = Path(__file__).parent
@@ -38,7 +37,7 @@ def golden(name: str) -> str:
     scenario = load_scenario(SCENARIOS / f"{name}.yaml")
     control = scenario.reference_arm
     arm = next(one for one in scenario.arms if one != control)
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     run = np.array([RUN], dtype=np.uint64)
     opportunities = draw_opportunities(worlds.reference, SEED, run)
     told = {}

@@ -20,7 +20,6 @@ from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.study.arms import compile_arms
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 BEIJING_PATH = next(path for path in SHIPPED if path.stem == "beijing_2025")
@@ -126,9 +125,9 @@ def test_what_is_kept_between_points_changes_no_bit():
     alone = []
     for point in points:
         forget()
-        alone.append(compile_arms(point, arms))
+        alone.append(compile_worlds(point, arms))
     for point, expected in [*zip(points, alone, strict=True), *reversed([*zip(points, alone, strict=True)])]:
-        assert same(compile_arms(point, arms), expected)
+        assert same(compile_worlds(point, arms), expected)
 
 
 def test_threads_compile_what_one_compiles():
@@ -136,9 +135,9 @@ def test_threads_compile_what_one_compiles():
     arms = (BEIJING.reference_arm, "parade")
     forget()
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda point: compile_arms(point, arms), points))
+        found = list(pool.map(lambda point: compile_worlds(point, arms), points))
     for point, worlds in zip(points, found, strict=True):
-        assert same(worlds, compile_arms(point, arms))
+        assert same(worlds, compile_worlds(point, arms))
 
 
 def everyone(worlds: Worlds) -> Any:

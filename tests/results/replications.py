@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
 from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import outcomes_of
 from scipy import stats
@@ -90,7 +89,7 @@ def gaps(
     Opportunities are never left out of the table, so that no replication has to be simulated again; which of them are
     thinned in an arm is the same. Outcomes with few agreements are left out: a mean of few counts is not normal."""
     control = scenario.reference_arm
-    worlds = compile_arms(scenario, (control, *(arm for arm in arms if arm != control)))
+    worlds = compile_worlds(scenario, (control, *(arm for arm in arms if arm != control)))
     out: dict[str, dict[tuple[str, str], list[np.ndarray]]] = {}
     total: dict[tuple[str, str], float] = {}
     for seed, arm in enumerate(arms):

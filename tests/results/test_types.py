@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.classes import Classes
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.estimates import estimates_of
 from balance_sim.study.outcomes import (
@@ -30,7 +30,7 @@ STEPS = {"coalition": 0.25, "camps_frustration": 0.1}
 @pytest.mark.parametrize("name", ["solomon_2022", "tripartite_1940"])
 def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> None:
     scenario = load_scenario(SCENARIOS / f"{name}.yaml")
-    runs = simulate_block(compile_arms(scenario, tuple(scenario.arms)), 1, Block(0, 12), tuple(scenario.arms)).runs
+    runs = simulate_block(compile_worlds(scenario, tuple(scenario.arms)), 1, Block(0, 12), tuple(scenario.arms)).runs
     names = [one for one in runs.column_names if one not in ("run", "arm") and not one.startswith(FILTERED)]
     assert any(one.startswith("camps_moved_") for one in names)
     for one in (one for one in runs.column_names if one not in ("run", "arm")):

@@ -11,11 +11,11 @@ import numpy as np
 
 from balance_sim.effects.channels import expected_forms, parts
 from balance_sim.effects.expected import Estimator, Expected
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.outcomes import Outcome, headline_outcome
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
             f"{reference} is the control arm; the effect of another over it can be "
             f"told: {', '.join(others) or 'there is none'}"
         )
-    worlds = compile_arms(scenario, arms)
+    worlds = compile_worlds(scenario, arms)
     return effect_of(worlds, arm, Estimator(worlds), with_parts=True)
 
 

@@ -21,7 +21,7 @@ from balance_sim.effects.participants import (
     security_gain,
 )
 from balance_sim.model import threat
-from balance_sim.model.baseline import feared
+from balance_sim.model.baseline import compile_worlds, feared
 from balance_sim.model.beliefs import members
 from balance_sim.model.core import Floats
 from balance_sim.model.engine import perceive
@@ -29,7 +29,6 @@ from balance_sim.model.world import by_audience
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine, plain_data
 from balance_sim.scenario.schema import Event, EventKind, Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.spans import WillingnessOverTime, course, with_event
 
 ELASTICITY = (0.32, 0.12, 0.53)
@@ -171,7 +170,7 @@ class _World:
         control = scenario.reference_arm
         focal = next(event for event in scenario.events if event.id == scenario.focal)
         lacking = _with_kinds(by_audience(arm_scenario(scenario, control)))
-        worlds = compile_arms(scenario, (control,))
+        worlds = compile_worlds(scenario, (control,))
         self.study = study = Participants(worlds, lacking, focal)
         self.actors = study.real or (_most_feared(study),)
         cast, world = study.cast(self.actors), study.control

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from balance_sim.games.checks import problems_of
 from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -35,7 +36,6 @@ from balance_sim.scenario.nodes import Node, descend, from_plain
 from balance_sim.scenario.plans import opened, read_plan
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import joined
-from balance_sim.study.arms import compile_arms
 
 _CAST = TypeAdapter(Cast)
 
@@ -135,7 +135,7 @@ def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def _cast(plan: GamePlan, scenario: Scenario) -> Cast:
     """The players, with who fears them at the start, and what pays them."""
-    worlds = compile_arms(scenario, (scenario.reference_arm,))
+    worlds = compile_worlds(scenario, (scenario.reference_arm,))
     players, outcomes = [], []
     for name, player in plan.players.items():
         fear = who_fears(worlds, player.states)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from balance_sim import registry
-from balance_sim.model.baseline import Worlds, compile_worlds, versions_for
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.thinning import most_willing
 from balance_sim.model.world import compile_world
 from balance_sim.scenario.errors import checked_name
@@ -38,12 +38,6 @@ def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
         if not (arm.drop or arm.add or arm.set):
             return name
     return arms[1] if len(arms) > 1 else None
-
-
-def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
-    """The arrays of these arms, the control arm among them, on the grid of all
-    arms."""
-    return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
 # -- extra arms

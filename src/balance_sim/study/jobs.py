@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.scenario import with_values
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -24,7 +24,6 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import (
     EXTRA_EVERY,
     ExtraArms,
-    compile_arms,
     extra_arms,
     headline_arm,
 )
@@ -158,7 +157,7 @@ class Job:
         """Return the arrays of a scenario in the study's arms. An overflow is refused
         by `refuse_invalid`, with variable, state and day."""
         with np.errstate(all="ignore"):
-            worlds = compile_arms(scenario, self.arms)
+            worlds = compile_worlds(scenario, self.arms)
             headline = headline_arm(scenario, self.arms)
             return worlds, extra_arms(worlds, headline) if has_extra else None
 

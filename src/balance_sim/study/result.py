@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.scenario.errors import LacksOutcome, MissingExtra
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms, headline_arm
+from balance_sim.study.arms import headline_arm
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.tables import (
@@ -204,7 +204,7 @@ class Result(StudyResult):
     @cached_property
     def worlds(self) -> Worlds:
         """The control arm alone, compiled."""
-        return compile_arms(self.scenario, (self.reference,))
+        return compile_worlds(self.scenario, (self.reference,))
 
     @property
     def focal_day(self) -> int:

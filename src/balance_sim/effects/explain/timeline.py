@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import PlainSerializer, TypeAdapter
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.changes import dyads_of
 from balance_sim.model.core import (
     ORIGINS,
@@ -36,7 +36,6 @@ from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Change, Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
 from balance_sim.study.tables import agreement_table
@@ -271,7 +270,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     """
     arm, control = compared_arm(result, arm), result.reference
     number, scenario = run_numbers(result, 1, run), result.scenario
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     worlds = own_worlds(worlds, result.seed, number, result.draws)
     opportunities = draw_opportunities(worlds.reference, result.seed, number)
     traces, tables = [], []
