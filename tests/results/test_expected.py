@@ -68,7 +68,7 @@ def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
 
 
 def test_effort_is_what_replications_record(tmp_path: Path) -> None:
-    """Hardly anything is signed and nothing turns on what is; without a slope nobody arms. Threatened: Corvia, Dorn."""
+    """Hardly anything is signed and nothing turns on what is; held at 0 nobody arms. Threatened: Corvia, Dorn."""
     path = tmp_path / "arming.yaml"
     path.write_text(new_scenario("arming"), encoding="utf-8")
     scenario = load_scenario(path)
@@ -79,7 +79,7 @@ def test_effort_is_what_replications_record(tmp_path: Path) -> None:
         said = dict(zip(("no_summit", "summit"), (arm[name] for arm in found.outcomes), strict=True))
         effect = levels["summit"] - levels["no_summit"]
         assert said["summit"] - said["no_summit"] == pytest.approx(effect, rel=0.05)
-    flat = expected_effect(with_values(scenario, {"parameters.effort_slope": 0.0}))
+    flat = expected_effect(with_values(scenario, {"parameters.effort_max": 0.0}))
     assert flat.effort == (0.0, 0.0)
     nobody = expected_effect(load_scenario(path, set=["parameters.tau=1"]).counted_as(None))
     assert nobody.effort is None and "effort_threatened_365" not in nobody.outcomes[0]

@@ -42,8 +42,10 @@ LEAST = 0.01
 """Answer, as a share of the control arm's agreements, below which none is held against
 the record."""
 MEASURED = {
-    "display": EventKind(alignment=0.0, intent=0.05, half_life_days=3652.0),
-    "force": EventKind(alignment=0.0, intent=2.8, half_life_days=3652.0, spreads=1.0),
+    name: EventKind(
+        alignment=0.0, intent=intent, half_life_days=3652.0, spreads=spreads
+    )
+    for name, intent, spreads in (("display", 0.05, 0.0), ("force", 2.8, 1.0))
 }
 """Acts on record, where a scenario has no such kind: nats of intent as `balance-sim
 evidence fit --hostility` measures them, half of which remain after ten years."""
@@ -276,7 +278,7 @@ def _with_kinds(scenario: Scenario) -> Scenario:
     """The scenario with the kinds of event that standard acts are made of."""
     intents = {UNDER_WAY: scenario.parameters.eta_war, LARGEST: MOST_NATS}
     lasting = {
-        name: EventKind(alignment=0.0, intent=nats, half_life_days=None)
+        name: EventKind(alignment=0.0, intent=nats, half_life_days=None, spreads=0.0)
         for name, nats in intents.items()
     }
     kinds = MEASURED | scenario.event_kinds | lasting
