@@ -13,6 +13,8 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Change
 from balance_sim.show.diary import diary
 from balance_sim.show.replay import replay_of
+from balance_sim.show.report.tables import changes
+from balance_sim.study.arms import headline_arm
 
 FIVE_STATES = Path(__file__).parents[2] / "experiments" / "smoke" / "five_states.yaml"
 CHANGING = """
@@ -75,6 +77,16 @@ def test_changes_are_rows_of_a_timeline(timeline: Timeline) -> None:
     assert len(written) == 7 and "agreement" not in written[1]
     changes = {entry.change for entry in timeline.entries if entry.change is not None}
     assert all(isinstance(change, Change) for change in changes)
+
+
+def test_an_arm_that_only_changes_facts_is_not_the_scenario_itself(result: AnalysedResult) -> None:
+    """Neither for the headline nor for a report's list of arms."""
+    arm = result.scenario.arms["changed"].model_copy(update={"drop": ()})
+    scenario = result.scenario.model_copy(update={"arms": result.scenario.arms | {"changed": arm}})
+    assert not arm.is_as_written and headline_arm(scenario, ["no_summit", "changed", "summit"]) == "summit"
+    said = changes(result.scenario, "changed")
+    assert said.startswith("without summit; 2025-03-01: Corvia") and said.count(";") == 6
+    assert changes(result.scenario, "summit") == "nothing"
 
 
 def test_a_page_draws_changes_at_their_dates(result: AnalysedResult) -> None:

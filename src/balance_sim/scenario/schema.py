@@ -841,6 +841,11 @@ class Arm(Strict):
     changes: Changes = ()
     set: Annotated[dict[str, object], AfterValidator(_by_name)] = {}
 
+    @property
+    def is_as_written(self) -> bool:
+        """Whether it is the scenario without any difference."""
+        return not (self.drop or self.add or self.changes or self.set)
+
 
 def _windows(windows: tuple[int, ...]) -> tuple[int, ...]:
     """Windows sorted; each has columns of its own, which its number of days names."""

@@ -34,8 +34,7 @@ def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
     """The arm that answers the question: after the control arm the first that changes
     nothing, else the first."""
     for name in arms[1:]:
-        arm = scenario.arms[name]
-        if not (arm.drop or arm.add or arm.set):
+        if scenario.arms[name].is_as_written:
             return name
     return arms[1] if len(arms) > 1 else None
 
