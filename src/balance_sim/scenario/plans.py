@@ -129,10 +129,15 @@ def offered_files() -> list[Offered]:
         kind, title = file_kind(tree.fields), tree.get("title")
         if kind is None:
             continue
-        command, text = kind.command.format(path.stem), title.text if title else ""
-        is_shipped = os.path.realpath(path) in shipped_paths
-        words = (path.stem, kind.name, text, command, str(path), is_shipped)
-        offers.setdefault((folder.name, path.stem), Offered(*words))
+        offer = Offered(
+            path.stem,
+            kind.name,
+            title.text if title else "",
+            kind.command.format(path.stem),
+            str(path),
+            os.path.realpath(path) in shipped_paths,
+        )
+        offers.setdefault((folder.name, path.stem), offer)
     order = [*SHOWN_KINDS]
     return sorted(offers.values(), key=lambda offer: order.index(offer.kind))
 
