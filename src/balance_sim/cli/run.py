@@ -77,7 +77,7 @@ def run(
 
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command
     resumes where it stopped."""
-    wanted_arms = _names(arms)
+    wanted_arms = None if arms is None else [*map(str.strip, arms.split(","))]
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(options.command_line()), Steps(steps_names) as steps:
         from balance_sim.effects.ahead import simulated
@@ -112,24 +112,7 @@ def run(
     from balance_sim.show.headline import headline_lines
 
     options.answer(summary, lambda: headline_lines(result, page_width()))
-    options.leave_if_failed(result, folder)
-
-
-def _names(arms: str | None) -> list[str] | None:
-    """Return the names between commas; None where no arms are named.
-
-    Raises
-    ------
-    click.UsageError : where a name is missing
-    """
-    if arms is None:
-        return None
-    names = [name.strip() for name in arms.split(",")]
-    if not all(names):
-        raise click.UsageError(
-            "--arms: a name is missing; write arms with commas between them, as A,B"
-        )
-    return names
+    options.leave_if_failed(len(result.failed), result.runs, folder)
 
 
 def _write(

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
 from balance_sim.show.wording import page_width, said
 
@@ -62,9 +61,7 @@ if TYPE_CHECKING:
 )
 @options.json_option
 @options.terms_option
-@click.pass_context
 def sweep(
-    ctx: click.Context,
     experiment: str,
     runs: int | None,
     seed: int | None,
@@ -123,17 +120,8 @@ def sweep(
     if result is None:
         return
     options.answer(result.summary, lambda: sweep_lines(result, folder))
-    if result.failed:
-        failure = result.failed[0]
-        total = len(result.table.numbers()) * result.runs
-        reason = failure["traceback"].strip().splitlines()[-1]
-        click.echo(
-            f"{len(result.failed)} of {total} runs failed, the first: run "
-            f"{failure['run']} of point {failure['point']}: {reason}\n"
-            f"see {folder / 'failed.json'}; --retry-failed runs them again",
-            err=True,
-        )
-        ctx.exit(ExitCode.FAILED_RUNS)
+    runs = len(result.table.numbers()) * result.runs
+    options.leave_if_failed(len(result.failed), runs, folder)
 
 
 @contextmanager

@@ -61,15 +61,24 @@ class Code(NamedTuple):
 def code_table() -> dict[str, Code]:
     """Every known code, by ISO3."""
     text = shipped_text("balance_sim.scenario", "codes.csv")
-    table = {}
-    for row in csv.DictReader(text.splitlines()):
-        numeric, cow, first, last = (
-            int(row[key] or 0) or None for key in ("numeric", "cow", "from", "until")
+    return {
+        row["iso3"]: Code(
+            row["iso3"],
+            row["iso2"],
+            _number(row["numeric"]),
+            _number(row["cow"]),
+            row["name"],
+            tuple(filter(None, row["other_names"].split(";"))),
+            _number(row["from"]),
+            _number(row["until"]),
         )
-        iso3, names = row["iso3"], tuple(filter(None, row["other_names"].split(";")))
-        words = (iso3, row["iso2"], numeric, cow, row["name"], names, first, last)
-        table[iso3] = Code(*words)
-    return table
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def _number(cell: str) -> int | None:
+    """The number in a cell; None where it is empty."""
+    return int(cell) if cell else None
 
 
 def of_cow_number(number: int, year: int | None = None) -> str | None:
@@ -77,11 +86,11 @@ def of_cow_number(number: int, year: int | None = None) -> str | None:
 
     year: in which the number is used. 365 is the Soviet Union's in 1950, and Russia's
     in 2020 or where no year is given."""
-    table, past = code_table(), _COW_IN_THE_PAST.get(number, "")
-    if past and year is not None and table[past].existed_in(year):
+    past = _COW_IN_THE_PAST.get(number)
+    if past and year is not None and code_table()[past].existed_in(year):
         return past
-    codes = [code.iso3 for code in table.values() if code.cow == number]
-    return _OLDER_COW.get(number, codes[0] if codes else None)
+    codes = {code.cow: code.iso3 for code in reversed(code_table().values())}
+    return _OLDER_COW.get(number, codes.get(number))
 
 
 def is_invented(code: str) -> bool:
@@ -90,11 +99,9 @@ def is_invented(code: str) -> bool:
     That is one that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without
     XX*, ZZA..ZZZ), or a word of one's own: 3 to 32 letters, digits and `_`, a small
     letter among them, that are no real state's code or name."""
-    if FREE_CODE.fullmatch(code):
-        return True
     folded = code.casefold().replace("_", " ")
-    is_word = _WORD.fullmatch(code) is not None and folded not in _TOTALS
-    return is_word and folded not in _spellings()
+    is_word = _WORD.fullmatch(code) and folded not in (*_TOTALS, *_spellings())
+    return bool(FREE_CODE.fullmatch(code) or is_word)
 
 
 def may_be_state(code: str) -> bool:

@@ -96,28 +96,29 @@ def check_scenario(
 ) -> tuple[Scenario | None, list[Diagnostic]]:
     """The scenario, or None if it is refused, and all problems and warnings: errors
     first, in the order of the file."""
-    label = shown(os.fspath(path), 200)
-    problems = Diagnostics()
+    problems, scenario = Diagnostics(), None
     try:
         sources = Sources(path)
-        label = sources.shown
+    except ScenarioError as error:
+        return None, [*error.problems]
+    try:
         tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
-        refuse_other_kind(tree, "scenario", label)
+        refuse_other_kind(tree, "scenario", sources.shown)
         changes = option_changes(set, theory, problems)
         scenario = _read_tree(tree, sources, changes, problems)
     except ScenarioError as error:
         problems += error.problems
-        return None, in_order(problems, label)
-    shown_problems = [
+    warnings = [  # who extends a shipped file cannot mend it
         item
         for item in problems
-        if not (item.is_warning and sources.names.get(item.file) in sources.of_package)
-    ]  # who extends a shipped file cannot mend it
-    if errors_in(problems) or scenario is None:
-        return None, in_order(shown_problems, label)
-    folder = os.fspath(sources.folder_of(scenario.posterior.file))
-    scenario = scenario.model_copy(update={"folder": folder})
-    return scenario, in_order(shown_problems, label)
+        if item.is_warning and sources.names.get(item.file) not in sources.of_package
+    ]
+    errors = errors_in(problems)
+    if scenario is not None:
+        folder = os.fspath(sources.folder_of(scenario.posterior.file))
+        scenario = scenario.model_copy(update={"folder": folder})
+    reported = in_order([*errors, *warnings], sources.shown)
+    return None if errors else scenario, reported
 
 
 def _read_tree(

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from balance_sim.effects.explain.timeline import tell
+import pandas as pd
+
+from balance_sim.effects.explain.timeline import Entry, tell
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import arc_path, in_page, layout_of, shapes
@@ -20,12 +22,7 @@ from balance_sim.show.figures.world import (
     reach_of,
     shades_of,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from balance_sim.effects.explain.timeline import Entry
-    from balance_sim.study.result import Result
+from balance_sim.study.result import Result
 
 AMONG = 100
 """Replications, the first ones, among which the one that is replayed is chosen."""
