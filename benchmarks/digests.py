@@ -138,7 +138,7 @@ def documents(tree: Tree, folder: Path) -> dict[str, Any]:
     beijing = tree.shipped("scenarios", "beijing_2025.yaml")
     names = ("beijing_2025", *CASES)
     return {
-        "effect": tree.document(folder, "effect", beijing, "--dyads", "2000"),
+        "effect": tree.document(folder, "effect", beijing),
         "parameters": tree.document(folder, "parameters"),
         "list": sorted(json.dumps(row) for row in tree.document(folder, "list")),
         **{

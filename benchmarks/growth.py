@@ -166,7 +166,8 @@ def measured(
 ) -> dict[str, float]:
     """Load, check and run one size in this process, into a folder, and summarise it."""
     import balance_sim as bs
-    from balance_sim.study.arms import chosen_arms, compile_arms
+    from balance_sim.model.baseline import compile_worlds
+    from balance_sim.study.arms import chosen_arms
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "invented.yaml"
@@ -175,7 +176,7 @@ def measured(
         scenario = bs.load_scenario(path)
         if workers == 1:
             at = time.perf_counter()
-            compile_arms(scenario, chosen_arms(scenario, None))
+            compile_worlds(scenario, chosen_arms(scenario, None))
             compiled = time.perf_counter() - at
         else:
             compiled = float("nan")

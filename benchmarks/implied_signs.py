@@ -22,6 +22,7 @@ from scipy.stats import qmc
 from balance_sim.article.beliefs import FrozenWorld, measures
 from balance_sim.effects.expected import gained
 from balance_sim.effects.participants import COUNTER, Participants
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import (
     Scenario,
     arm_scenario,
@@ -31,7 +32,7 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.defaults import parameter_table, presets, switches
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
-from balance_sim.study.arms import compile_arms, headline_arm
+from balance_sim.study.arms import headline_arm
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.spans import WillingnessOverTime, course, with_event
 
@@ -155,7 +156,7 @@ def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, fl
 
     M1, M4, M15 by the expected estimator, the others off the states (`measures`). First with the focal event's
     targets as coded, then with none."""
-    worlds = compile_arms(scenario, (scenario.reference_arm, arm))
+    worlds = compile_worlds(scenario, (scenario.reference_arm, arm))
     lacking, having = (
         arm_scenario(scenario, one) for one in (scenario.reference_arm, arm)
     )

@@ -14,8 +14,9 @@ import argparse
 import time
 from statistics import median
 
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import compile_arms, headline_arm
+from balance_sim.study.arms import headline_arm
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
         "rate of a kind": f"kinds.{next(iter(scenario.kinds))}.ceiling",
     }
     began = time.perf_counter()
-    compile_arms(with_values(scenario, {paths["parameter"]: 0.5}), arms)
+    compile_worlds(with_values(scenario, {paths["parameter"]: 0.5}), arms)
     first = time.perf_counter() - began
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
     for number in range(given.rounds):
@@ -45,7 +46,7 @@ def main() -> None:
             began = time.perf_counter()
             point = with_values(scenario, {path: (number + 1) / (given.rounds + 1)})
             is_set = time.perf_counter()
-            compile_arms(point, arms)
+            compile_worlds(point, arms)
             spent[name].append((is_set - began, time.perf_counter() - is_set))
     print(f"{scenario.name}, arms {' and '.join(arms)}; first {1e3 * first:.1f} ms\n")
     print(f"{'milliseconds':26s}{'with_values':>12s}{'two arms':>12s}{'both':>12s}")

@@ -35,13 +35,13 @@ def main() -> None:
 
     from balance_sim.effects.direct import direct
     from balance_sim.effects.expected import expected
+    from balance_sim.model.baseline import compile_worlds
     from balance_sim.model.core import DIRECTIONS
-    from balance_sim.study.arms import compile_arms
     from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512
     scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
-    worlds = compile_arms(scenario, ARMS)
+    worlds = compile_worlds(scenario, ARMS)
     outcome, counter = "accords_counter_365", DIRECTIONS.index("counter")
 
     began = time.process_time()

@@ -16,8 +16,7 @@ import numpy as np
 from balance_sim.effects.direct import direct
 from balance_sim.games.plan import Game, load_game
 from balance_sim.games.players import PlayerMeasures
-from balance_sim.model.baseline import Worlds
-from balance_sim.study.arms import compile_arms
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.study.blocks import batch_runs, simulate_arms
 from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
 from balance_sim.study.outcomes import FILTERED
@@ -66,7 +65,7 @@ def by_direct(
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     game = load_game("games/beijing_2025.yaml")
-    worlds = compile_arms(game.scenario, game.arms)
+    worlds = compile_worlds(game.scenario, game.arms)
     measures = PlayerMeasures(worlds, game.cast)
     names = [*measures.filtered(np.zeros((1, len(worlds.reference.first))))]
     size = batch_runs(worlds.reference.n)

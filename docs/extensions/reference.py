@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from balance_sim.games.schema import game_schema
-from balance_sim.scenario import json_schema
 from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.reference.schemas import (
     PATTERNS,
     Plain,
     experiment_schema,
+    json_schema,
     unit_of,
 )
 

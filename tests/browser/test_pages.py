@@ -53,7 +53,7 @@ def test_reports_of_comparisons_hindcasts_and_games(
     """Every figure shows, nothing is asked for or complained of, nothing is wider than the window, no hurdle."""
     opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
     figures = opened.page.locator(".paper").all()
-    assert len(figures) == {"comparison": 3, "scores": 2, "game": 5}[which]
+    assert len(figures) == {"comparison": 1, "scores": 2, "game": 2}[which]
     for figure in figures:
         assert ink(pixels(figure)) > 0.004, figure.get_attribute("aria-label")
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width

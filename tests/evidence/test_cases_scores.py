@@ -155,7 +155,6 @@ def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenari
     [
         (ROWS, "BEIJING2025", "no response is recorded for this case.*The cases found are: T"),
         (ROWS.replace("bandwagon", "sideways"), "T", "line 2, column direction.*no direction"),
-        (ROWS + "U,GBR,USA,x,1941-01-01,counter,A\n", None, "Name one by --case"),
         (ROWS.replace("T,GBR,RUS", "T,GBR,RUS,USA"), "T", "line 4: a row has 8 cells, the header 7"),
     ],
 )

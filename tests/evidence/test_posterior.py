@@ -29,7 +29,7 @@ from scipy import stats
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 Drawn = tuple[Draws, dict[str, Any]]
-NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+NAMES = sorted(path.parent.name for path in SCENARIOS.glob("*/posterior.yaml"))
 SOLOMON = SCENARIOS / "solomon_2022.yaml"
 
 

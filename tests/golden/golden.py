@@ -13,18 +13,20 @@ from pathlib import Path
 
 import numpy as np
 from balance_sim.effects.explain.timeline import Trace, rows_of_talks, traced
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import Scenario, load_scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, simulate_block
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"
 SEED, RUN = 1, 0
-NAMES = ("beijing_2025", "nolimits_2022", "sinosov_1950", "solomon_2022", "tripartite_1940")
+NAMES = (
+    *("aukus_2021", "beijing_2025", "nolimits_2022", "sinosov_1950", "solomon_2022"),
+    *("taiwan", "tripartite_1940", "ukraine_2022"),
+)
 MOST = 3  # reasons of a side that are named
 
 Key = tuple[str, str, str, str, int]  # states, kind, origin, count
@@ -35,7 +37,7 @@ def golden(name: str) -> str:
     scenario = load_scenario(SCENARIOS / f"{name}.yaml")
     control = scenario.reference_arm
     arm = next(one for one in scenario.arms if one != control)
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     run = np.array([RUN], dtype=np.uint64)
     opportunities = draw_opportunities(worlds.reference, SEED, run)
     told = {}

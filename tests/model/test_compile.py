@@ -20,10 +20,10 @@ from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.study.arms import compile_arms
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
-BEIJING = load_scenario(SHIPPED[0])
+BEIJING_PATH = next(path for path in SHIPPED if path.stem == "beijing_2025")
+BEIJING = load_scenario(BEIJING_PATH)
 
 
 def arrays(piece: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -85,7 +85,7 @@ def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_beliefs_before_accords_are_those_of_whole_matrices(path):
-    scenario = BEIJING if path == SHIPPED[0] else load_scenario(path)
+    scenario = BEIJING if path == BEIJING_PATH else load_scenario(path)
     worlds, p = compile_worlds(scenario), scenario.parameters
     for arm, world in worlds.arms.items():
         version = by_audience(arm_scenario(scenario, arm))
@@ -125,9 +125,9 @@ def test_what_is_kept_between_points_changes_no_bit():
     alone = []
     for point in points:
         forget()
-        alone.append(compile_arms(point, arms))
+        alone.append(compile_worlds(point, arms))
     for point, expected in [*zip(points, alone, strict=True), *reversed([*zip(points, alone, strict=True)])]:
-        assert same(compile_arms(point, arms), expected)
+        assert same(compile_worlds(point, arms), expected)
 
 
 def test_threads_compile_what_one_compiles():
@@ -135,9 +135,9 @@ def test_threads_compile_what_one_compiles():
     arms = (BEIJING.reference_arm, "parade")
     forget()
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda point: compile_arms(point, arms), points))
+        found = list(pool.map(lambda point: compile_worlds(point, arms), points))
     for point, worlds in zip(points, found, strict=True):
-        assert same(worlds, compile_arms(point, arms))
+        assert same(worlds, compile_worlds(point, arms))
 
 
 def everyone(worlds: Worlds) -> Any:

@@ -18,7 +18,6 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario
-from balance_sim.study.arms import compile_arms
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +35,7 @@ few = settings(
 
 def worlds_of(scenario: Scenario) -> Worlds:
     """In classes of its own: what a change does to them is looked at here."""
-    return compile_arms(scenario.counted_as(None), ARMS)
+    return compile_worlds(scenario.counted_as(None), ARMS)
 
 
 def digest(scenario: Scenario, runs: int = RUNS, seed: int = 5) -> str:

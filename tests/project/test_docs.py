@@ -84,8 +84,14 @@ FORECASTS = sorted((ROOT / "docs" / "forecasts").glob("*.json"))
 EARLIER = sorted((ROOT / "docs" / "forecasts" / "earlier").glob("*.json"))
 
 
-def test_every_shipped_scenario_has_a_frozen_forecast() -> None:
-    assert [path.stem for path in FORECASTS] == sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+NO_FORECASTS = {"aukus_2021", "taiwan", "ukraine_2022"}
+"""Their arms hold what was signed or is invented, and no responses are coded (docs/worlds.md)."""
+
+
+def test_every_shipped_scenario_but_three_has_a_frozen_forecast() -> None:
+    assert {path.stem for path in FORECASTS} | NO_FORECASTS == {
+        path.stem for path in (ROOT / "scenarios").glob("*.yaml")
+    }
 
 
 @pytest.mark.parametrize("path", [*FORECASTS, *EARLIER], ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -8,28 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
 from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import outcomes_of
 from scipy import stats
 
-SCENARIOS = Path(__file__).parents[2] / "scenarios"
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ROOT / "scenarios"
+FIVE_STATES = ROOT / "experiments" / "smoke" / "five_states.yaml"
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 AT_ONCE = 500  # replications simulated together
 Wrong = Callable[[FilteredSums, Thinning], FilteredSums]
 
 
 def small(folder: Path, values: Mapping[str, object], text: Callable[[str], str] = str) -> Scenario:
-    """The scenario that `balance-sim new` starts from, with other values."""
+    """Five invented states whose summit is aimed at two, with other values."""
     path = folder / "small.yaml"
-    path.write_text(text(new_scenario("small")), encoding="utf-8")
+    written = FIVE_STATES.read_text(encoding="utf-8").replace("host: XAR", "targets: [North], host: XAR")
+    path.write_text(text(written), encoding="utf-8")
     return with_values(load_scenario(path), dict(values))
 
 
@@ -87,7 +89,7 @@ def gaps(
     Opportunities are never left out of the table, so that no replication has to be simulated again; which of them are
     thinned in an arm is the same. Outcomes with few agreements are left out: a mean of few counts is not normal."""
     control = scenario.reference_arm
-    worlds = compile_arms(scenario, (control, *(arm for arm in arms if arm != control)))
+    worlds = compile_worlds(scenario, (control, *(arm for arm in arms if arm != control)))
     out: dict[str, dict[tuple[str, str], list[np.ndarray]]] = {}
     total: dict[tuple[str, str], float] = {}
     for seed, arm in enumerate(arms):

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
+from balance_sim.study.estimates import dyad_effects
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
-from balance_sim.study.tables import SUM, dyad_effects, dyad_table, with_states
+from balance_sim.study.tables import SUM, dyad_table, with_states
 from replications import MEAN, simulated, windows_of
 from replications import by_hand as scenario
 
@@ -34,7 +34,7 @@ def sigma(u: float) -> float:
 
 
 def of_control(found: Scenario) -> tuple[Worlds, FilteredSums, Thinning]:
-    worlds = compile_arms(found, (found.reference_arm,))
+    worlds = compile_worlds(found, (found.reference_arm,))
     return worlds, *simulated(worlds, found.reference_arm, RUNS, thinned=False)
 
 
@@ -292,5 +292,5 @@ def test_sums_by_dyad_do_not_depend_on_how_runs_are_cut() -> None:
 
 
 def test_windows_of_a_scenario_begin_the_day_after_the_event(tmp_path: Path) -> None:
-    worlds = compile_arms(scenario(tmp_path), ("no_summit",))
+    worlds = compile_worlds(scenario(tmp_path), ("no_summit",))
     assert windows_of(worlds) == Windows(DAY, (30, 300), END)

@@ -18,10 +18,11 @@ from balance_sim.evidence.posterior.effect_draws import (
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import CODING, Draws, coded_targets
 from balance_sim.study.points import design_points
 
@@ -44,7 +45,7 @@ def found(scenario: Scenario) -> Uncertainty:
 def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str) -> None:
     """The short way, over counter-balancing dyads alone, against all dyads and all windows."""
     whole = expected_effect(scenario)
-    worlds = compile_arms(scenario, [scenario.reference_arm, arm])
+    worlds = compile_worlds(scenario, [scenario.reference_arm, arm])
     told = dict(zip(COLUMNS, effect_of(worlds, arm), strict=True))
     assert whole.channels is not None
     for name, value in whole.channels.items():
@@ -62,7 +63,7 @@ def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, mo
     by_hand = dict(zip(draws.paths, draws.values[7].tolist(), strict=True))
     targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
     there = with_values(scenario, {f"events.{scenario.focal}.targets": targets} | by_hand)
-    assert tuple(alone[7]) == effect_of(compile_arms(there, [there.reference_arm, arm]), arm)
+    assert tuple(alone[7]) == effect_of(compile_worlds(there, [there.reference_arm, arm]), arm)
 
 
 def test_an_interval_holds_what_it_says() -> None:
@@ -159,14 +160,14 @@ def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors
     assert "draws.yaml:5:" in str(refused.value)
 
 
-@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*/posterior.yaml")), ids=lambda path: path.parent.name)
 def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
-    scenario = load_scenario(path)
+    scenario = load_scenario(path.parent.with_suffix(".yaml"))
     arm = headline_arm(scenario, chosen_arms(scenario, None))
     found = headline_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
-    now = effect_of(compile_arms(scenario, [scenario.reference_arm, arm]), arm)
+    now = effect_of(compile_worlds(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found["estimate"].values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
     assert [*found.sources] == ["posterior", "prior"]
     assert {one["draws"] for one in found.sources.values()} == {2000}

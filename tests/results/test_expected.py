@@ -11,13 +11,14 @@ import pytest
 from balance_sim.effects import expected as module
 from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import ExpectedSignatures, expected
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
-from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.spans import course, in_spans, spans, with_event
 from replications import right, simulated, unhurried, windows_of
@@ -33,7 +34,7 @@ def beijing() -> Scenario:
 
 @pytest.fixture(scope="module")
 def worlds(beijing: Scenario) -> Worlds:
-    return compile_arms(beijing, ("no_parade", "parade", "washington_doubted"))
+    return compile_worlds(beijing, ("no_parade", "parade", "washington_doubted"))
 
 
 def still(tmp_path: Path, ceiling: float, **lags: float) -> Worlds:
@@ -64,6 +65,24 @@ def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
     known = np.isin(np.arange(len(world.first)), world.initial.dyad[world.initial.stage < 2])
     signed = found.signed[found.windows.longest]
     np.testing.assert_allclose(signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5)
+
+
+def test_effort_is_what_replications_record(tmp_path: Path) -> None:
+    """Hardly anything is signed and nothing turns on what is; held at 0 nobody arms. Threatened: Corvia, Dorn."""
+    path = tmp_path / "arming.yaml"
+    path.write_text(new_scenario("arming"), encoding="utf-8")
+    scenario = load_scenario(path)
+    found, result = expected_effect(scenario), run(scenario, runs=24, seed=2)
+    assert found.effort is not None and found.effort[1] > found.effort[0]
+    for name in ("effort_threatened_30", "effort_threatened_365"):
+        levels = result.levels[result.levels["outcome"] == name].set_index("arm")["mean"]
+        said = dict(zip(("no_summit", "summit"), (arm[name] for arm in found.outcomes), strict=True))
+        effect = levels["summit"] - levels["no_summit"]
+        assert said["summit"] - said["no_summit"] == pytest.approx(effect, rel=0.05)
+    flat = expected_effect(with_values(scenario, {"parameters.effort_max": 0.0}))
+    assert flat.effort == (0.0, 0.0)
+    nobody = expected_effect(load_scenario(path, set=["parameters.tau=1"]).counted_as(None))
+    assert nobody.effort is None and "effort_threatened_365" not in nobody.outcomes[0]
 
 
 def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
@@ -106,7 +125,7 @@ def test_what_comes_before_an_event_need_not_be_worked_out_again(worlds: Worlds,
 
 def test_no_event_no_effect(beijing: Scenario) -> None:
     unseen = with_values(beijing, {"events.parade.visibility": 0.0})
-    worlds = compile_arms(unseen, ("no_parade", "parade"))
+    worlds = compile_worlds(unseen, ("no_parade", "parade"))
     control, having = (expected(worlds, ("no_parade", "parade"))[arm] for arm in ("no_parade", "parade"))
     for window in control.windows.days:
         assert (control.signed[window] == having.signed[window]).all()
@@ -139,7 +158,7 @@ def test_gaps_between_estimators(path: Path) -> None:
     scenario = load_scenario(path)
     arms = chosen_arms(scenario, None)
     control, arm = arms[0], str(headline_arm(scenario, arms))
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     outcome = f"accords_counter_{max(scenario.report.windows)}"
     direction, windows = worlds.baseline.direction, windows_of(worlds)
     filtered, unpaced, along = [], [], []
@@ -191,7 +210,7 @@ def test_talks_that_run_faster_are_signed_sooner() -> None:
     """Without haste the effect is smaller: talks that an event speeds up are over half of it, for a gain that has
     grown hastens talks and does not open them (`change_security_gain` 0)."""
     path = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
-    worlds = compile_arms(load_scenario(path, calibrated=False), ("no_parade", "parade"))
+    worlds = compile_worlds(load_scenario(path, calibrated=False), ("no_parade", "parade"))
     arms, direction = ("no_parade", "parade"), worlds.baseline.direction
 
     def effect(of: Worlds) -> float:

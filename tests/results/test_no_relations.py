@@ -14,10 +14,10 @@ from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import expected
 from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.dyad_probabilities import Sought, probabilities_along
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, prospect_of
 from replications import by_hand, four_states, simulated
 from scipy import stats
@@ -53,7 +53,7 @@ def test_the_factor_by_day(tmp_path: Path) -> None:
     """War to day 60, of two at once the least; sanctions from day 60; the mean over days 50 to 80."""
     both = WAR + spell("XBE", "XDO", "not_recognised")
     found = scenario(tmp_path, both, **FACTORS, parameters__factor_not_recognised=0.5)
-    world = compile_arms(found, (found.reference_arm,)).reference
+    world = compile_worlds(found, (found.reference_arm,)).reference
     of = dyads(world)
     dyad = np.array([of["XBE-XDO"], of["XBE-XDO"], of["XBE-XCO"], of["XBE-XCO"], of["XAR-XBE"]])
     day = np.array([59.9, 60.0, 59.9, 60.0, 60.0])
@@ -75,7 +75,7 @@ def test_talks_open_at_the_factor_of_the_rate_in_every_estimator(tmp_path: Path)
     arm = held.reference_arm
     rows = {}
     for name, of in (("free", free), ("held", held)):
-        worlds = compile_arms(of, (arm,))
+        worlds = compile_worlds(of, (arm,))
         filtered, _ = simulated(worlds, arm, RUNS, thinned=False)
         sought = Sought(np.ones(len(worlds.reference.ladder.names), dtype=bool), *filtered.windows.bounds(300))
         rows[name] = {
@@ -84,7 +84,7 @@ def test_talks_open_at_the_factor_of_the_rate_in_every_estimator(tmp_path: Path)
             "hazard": probabilities_along(worlds, arm, 1, RUNS[:8], sought).openings.mean(axis=0),
             "under way": chance_under_way(worlds.reference, worlds.baseline)[0].reshape(6, -1).sum(axis=1),
         }
-    of = dyads(compile_arms(held, (arm,)).reference)
+    of = dyads(compile_worlds(held, (arm,)).reference)
     for estimator, off in (("expected", 2e-3), ("filtered", 0.12), ("hazard", 2e-3), ("under way", 5e-3)):
         ratio = rows["held"][estimator] / rows["free"][estimator]
         assert ratio[of["XBE-XDO"]] == pytest.approx(0.1, rel=off), estimator
@@ -97,7 +97,7 @@ def test_openings_are_binomial_in_the_factor_and_filtered_sums_them(tmp_path: Pa
     values = {"kind_ceiling": 2.0, "kind_talks_days": 0.5, "kind_force_days": 0.0, "kind_at_once": 1.0}
     found = scenario(tmp_path, spell("XBE", "XDO", "war"), **values, **FACTORS)
     arm = found.reference_arm
-    worlds = compile_arms(found, (arm,))
+    worlds = compile_worlds(found, (arm,))
     seen, _ = simulated(worlds, arm, RUNS, thinned=False)
     dyad = dyads(worlds.reference)["XBE-XDO"]
     mine = (seen.opportunities.dyad == dyad) & (seen.opportunities.needs < 0.5).all(axis=1)
@@ -134,7 +134,7 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     found = scenario(tmp_path, spell("XBE", "XDO", "war"), kind_ceiling=0.02, **FACTORS)
     peace = with_values(found, {"parameters.factor_war": 1.0})
     arm = found.reference_arm
-    one, other = compile_arms(found, (arm,)), compile_arms(peace, (arm,))
+    one, other = compile_worlds(found, (arm,)), compile_worlds(peace, (arm,))
     peaceful = replace(other.arms[arm], arm="peace")
     both = one.__class__(
         one.scenario, {arm: one.arms[arm], "peace": peaceful}, one.baseline,

@@ -13,6 +13,7 @@ import pytest
 from balance_sim.effects.run import run
 from balance_sim.model import engine, state
 from balance_sim.model.agents import BalanceModel
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import content_key
 from balance_sim.model.engine import AFTER_START
 from balance_sim.model.pipeline import agreements_at_start
@@ -21,11 +22,11 @@ from balance_sim.model.thinning import within_margins
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import blocks
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, BlockOptions, simulate_block
+from balance_sim.study.estimates import dyad_sums
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.tables import BlockTables, joined, summed
+from balance_sim.study.tables import BlockTables, joined
 from replications import SCENARIOS, SUMMIT, simulated, small, windows_of
 
 CONTROL, ARM = "no_summit", "summit"
@@ -49,7 +50,7 @@ def filtered_columns(tables: BlockTables, arm: str) -> dict[str, list[float]]:
 
 
 def lived(scenario: Scenario, cuts: list[int], arms: tuple[str, ...] = (CONTROL, ARM), **how: bool) -> BlockTables:
-    worlds = compile_arms(scenario, (CONTROL, *(arm for arm in arms if arm != CONTROL)))
+    worlds = compile_worlds(scenario, (CONTROL, *(arm for arm in arms if arm != CONTROL)))
     edges = [0, *cuts, 40]
     parts = [simulate_block(worlds, 3, Block(a, b), arms, options=BlockOptions(**how)) for a, b in pairwise(edges)]
     return joined(parts)
@@ -76,7 +77,7 @@ def test_blocks_cut_anywhere(uneven: Scenario, cuts: list[int], draws: bool) -> 
     whole, parts = (lived(uneven, at, draws=draws) for at in ([], cuts))
     for arm in (CONTROL, ARM):
         assert filtered_columns(parts, arm) == filtered_columns(whole, arm)
-    assert summed([parts.dyads]) == summed([whole.dyads])
+    assert dyad_sums([parts.dyads]).equals(dyad_sums([whole.dyads]))
 
 
 @pytest.mark.parametrize("few", [1, 7, 39])
@@ -98,9 +99,7 @@ def test_order_and_subset_of_arms() -> None:
     for arm in (CONTROL, "half"):
         columns = filtered_columns(whole, arm)
         assert filtered_columns(turned, arm) == columns == filtered_columns(alone, arm)
-    assert {key: of for key, of in summed([whole.dyads]).items() if key[0] == "half"} == {
-        key: of for key, of in summed([alone.dyads]).items() if key[0] == "half"
-    }
+    assert dyad_sums([whole.dyads]).loc["half"].equals(dyad_sums([alone.dyads]).loc["half"])
 
 
 def test_bounds_that_are_exceeded(uneven: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +134,7 @@ def test_a_bound_holds_where_it_is_used(uneven: Scenario) -> None:
         (uneven, (CONTROL, ARM)),
         (load_scenario(SCENARIOS / "beijing_2025.yaml"), ("no_parade", "parade")),
     ):
-        worlds = compile_arms(scenario, arms)
+        worlds = compile_worlds(scenario, arms)
         for arm in arms:
             found, _ = simulated(worlds, arm, np.arange(30, dtype=np.uint64), thinned=False)
             assert found.simulated.consent.min() >= 0.0 and found.simulated.consent.max() <= 1.0
@@ -162,7 +161,7 @@ def test_an_event_that_nobody_sees_has_no_effect_at_all(path: Path) -> None:
 
 @pytest.mark.parametrize("number", [0, 5])
 def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: int) -> None:
-    worlds = compile_arms(uneven, (CONTROL, ARM))
+    worlds = compile_worlds(uneven, (CONTROL, ARM))
     for arm in (CONTROL, ARM):
         engines, _ = simulated(worlds, arm, np.array([number], dtype=np.uint64), seed=3)
         agents = BalanceModel(uneven, arm, 3, run=number, worlds=worlds).run_until_end()
@@ -179,7 +178,7 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
 
 def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """An arm with other parameters begins on its own; the rest begin as the first did, to the last bit."""
-    worlds = compile_arms(load_scenario(SUMMIT), (CONTROL, ARM))
+    worlds = compile_worlds(load_scenario(SUMMIT), (CONTROL, ARM))
     control, summit = worlds.arms[CONTROL], worlds.arms[ARM]
     assert content_key(control, AFTER_START) == content_key(summit, AFTER_START)
     assert content_key(control) != content_key(summit)

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.direct import direct
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from replications import (
     SCENARIOS,
@@ -118,7 +118,7 @@ def effects(scenario: Scenario, arm: str, runs: int, outcomes: Sequence[str]) ->
     from replications import simulated, windows_of
 
     control = scenario.reference_arm
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     numbers = np.arange(runs, dtype=np.uint64)
     whole = {of: filtered_outcomes(simulated(worlds, of, numbers, thinned=False)[0]) for of in (control, arm)}
     along, beside = direct(worlds, 1, numbers, [arm])

@@ -132,7 +132,7 @@ NEXT_STEPS = [
     ("gdp_bn: 1870", 'gdp_bn: "1,028,751.5"', "write 1028751.5"),
     ("gdp_bn: 1870", "gdp_bn: 1870000000000", "billions of US dollars"),
     ("beta: 0.2", 'beta: "0.2"', "remove the quotes"),
-    ("beta: 0.2", "beta: 0,2", "use 0.2"),
+    ("beta: 0.2", "beta: 0,2", "decimal comma"),
     (TOP, "focal:summit\n", "write `focal: summit`"),
     ("question:", "questoin:", "`question`"),
     ("principals: [CHN, RUS]", "participants: [CHN, RUS]", "`principals`"),

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory, Weight
-from balance_sim.study.arms import chosen_arms, compile_arms, extra_arms, headline_arm
+from balance_sim.study.arms import chosen_arms, extra_arms, headline_arm
 from balance_sim.study.blocks import Block, simulate_block
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -67,7 +68,7 @@ def lived(scenario: Scenario, *, whole: bool = True) -> None:
     """Two runs of every arm, with the extra arms, and the expected effect; each outcome finite or missing."""
     with np.errstate(**RAISED):  # type: ignore[arg-type]
         arms = chosen_arms(scenario, None)
-        worlds = compile_arms(scenario, arms)
+        worlds = compile_worlds(scenario, arms)
         extra = extra_arms(worlds, headline_arm(scenario, arms)) if whole else None
         tables = simulate_block(worlds, 1, Block(0, 2), arms, extra)
         if whole:

@@ -87,7 +87,7 @@ def test_invented_states_go_by_words_of_ones_own(tmp_path):
     assert expected_effect(words).effect == pytest.approx(expected_effect(codes).effect, rel=1e-9)
     paths[1].write_text(renamed(plain).replace("North: [Corvia", "North: [Corvai"))
     first = check_scenario(paths[1])[1][0]
-    assert (first.code, first.suggestion) == ("E301", "did you mean `Corvia`?")
+    assert (first.code, first.suggestion) == ("E301", "use `Corvia`")
     bare = renamed(plain).replace("name: Arden (made up), ", "")
     paths[1].write_text(bare)
     assert state_names(load_scenario(paths[1]))["Arden"] == "Arden"

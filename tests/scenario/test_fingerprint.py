@@ -6,7 +6,7 @@ import random
 
 import pytest
 from balance_sim.scenario import value_at, with_values
-from balance_sim.scenario.fingerprint import _said, canonical
+from balance_sim.scenario.fingerprint import canonical
 
 
 def test_rows_in_any_order(world):
@@ -69,5 +69,5 @@ def test_fields_that_say_nothing_leave_the_number_as_it_was(world):
     silent = {"parameters.effort_reaction": 0.0, "parameters.spread_near": 0.0}
     assert with_values(before, silent).sha256 == before.sha256
     for row in (before.theory, *before.arms.values()):
-        assert {"signal_cost", "changes"}.isdisjoint(_said(row))
+        assert {"signal_cost", "changes"}.isdisjoint(row.model_dump())
     assert with_values(before, {"parameters.spread_near": 0.1}).sha256 != before.sha256

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from balance_sim.games.schema import game_schema
-from balance_sim.scenario import json_schema, new_scenario
+from balance_sim.scenario import new_scenario
 from balance_sim.scenario.defaults import key_texts
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.plans import kind_of_file
-from balance_sim.scenario.reference.schemas import PATTERNS, experiment_schema, unit_of
+from balance_sim.scenario.reference.schemas import PATTERNS, experiment_schema, json_schema, unit_of
 from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,19 +7,13 @@ from typing import Annotated, Literal
 
 import pytest
 from balance_sim.scenario.diagnostics import ScenarioError, refusal
-from balance_sim.scenario.plans import Refuse, kind_of_file, read_plan
+from balance_sim.scenario.plans import kind_of_file, read_plan
 from balance_sim.scenario.schema import Day, Strict
-from pydantic import AfterValidator, Field, ValidationInfo
-
-
-def is_there(name: str, info: ValidationInfo) -> str:
-    if not (info.context["folder"] / name).is_file():
-        raise refusal("E001", f"not found: `{name}`", "give the name of a file beside the plan")
-    return name
+from pydantic import Field, model_validator
 
 
 class OneCase(Strict):
-    scenario: Annotated[str, AfterValidator(is_there)]
+    scenario: str
     weight: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
@@ -29,17 +23,17 @@ class CasesForTest(Strict):
     ways: Annotated[tuple[Literal["ahead", "forward"], ...], Field(min_length=1)] = ("ahead",)
     first: Day | None = None
 
-
-def in_order(plan: CasesForTest, refuse: Refuse) -> None:
-    for at, one in enumerate(plan.cases):
-        if one.weight > plan.runs / 1000:
-            refuse(f"cases[{at}].weight", "E203", f"{one.weight:g} is more than the runs allow", "give more runs")
+    @model_validator(mode="after")
+    def in_order(self) -> CasesForTest:
+        for at, one in enumerate(self.cases):
+            if one.weight > self.runs / 1000:
+                raise refusal("E203", "more than the runs allow", field=f"cases[{at}].weight")
+        return self
 
 
 def read(folder: Path, text: str) -> CasesForTest:
     (folder / "plan.yaml").write_text(text)
-    (folder / "a.yaml").write_text("x")
-    return read_plan(CasesForTest, folder / "plan.yaml", "cases", rules=in_order)
+    return read_plan(CasesForTest, folder / "plan.yaml", "cases")
 
 
 def test_a_plan_is_its_model(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from balance_sim.show.headline import headline_lines
+from balance_sim.effects.run import run
+from balance_sim.scenario import load_scenario, new_scenario
+from balance_sim.show.headline import effort_rows, effort_words, headline_lines
 from balance_sim.study.result import Result
 from studies import CASES
 
@@ -40,3 +44,17 @@ def test_at_80_columns_it_tells_what_counts_in_few_lines() -> None:
     assert cells(text, "As it happened")[0] == "+0.10"
     assert cells(text, "Tenth")[0].startswith("-0.1")
     assert "FRA\u2013KOR +0.100" in words and "(2 of 3 detectable)" in words
+
+
+def test_it_says_what_the_threatened_states_arm(tmp_path: Path) -> None:
+    path = tmp_path / "arming.yaml"
+    path.write_text(new_scenario("arming"), encoding="utf-8")
+    result = run(load_scenario(path), runs=8, seed=1)
+    row = result.effects.set_index(["arm", "outcome"]).loc["summit", "effort_threatened_365"]
+    assert f"effect +{row['mean']:.4f}; 95 % CI {row['lo']:.4f} to {row['hi']:.4f}." in effort_words(result)
+    assert effort_words(result) in one_line(printed(result))
+    rows = effort_rows(result)
+    assert [line[0] for line in rows] == ["within 30 days"] * 2 + ["within 90 days"] * 2 + ["within a year"] * 2
+    assert [line[3] == "control" for line in rows] == [True, False] * 3
+    nobody = run(load_scenario(path, set=["parameters.tau=1"]).counted_as(None), runs=4, seed=1)
+    assert effort_words(nobody) == "" and effort_rows(nobody) == []

@@ -81,7 +81,7 @@ def hostile(tmp_path_factory) -> dict[str, object]:
               for at, text in enumerate((MARKUP, *FORMULAS[:2]))]  # fmt: skip
     plan = {"schema": 1, "title": MARKUP, "question": MARKUP, "scenario": "small.yaml", "runs": 4, "seed": 1,
             "design": {"method": "list"}, "points": points, "arms": ["no_summit", "summit"],
-            "outcomes": ["accords_all_300"]}  # fmt: skip
+            "outcomes": ["accords_all_365"]}  # fmt: skip
     (place / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     swept = sweep(load_experiment(place / "plan.yaml"), out=place / "sweep")
     made = run(load_scenario(place / "small.yaml"), 8, 1, out=place / "run")

@@ -18,12 +18,14 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.priors import SEED, prior_draws
-from balance_sim.scenario import Scenario, load_scenario, new_scenario
+from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.study.draws import draws_bytes
 from click.testing import CliRunner
 
-SOLOMON = Path(__file__).resolve().parents[2] / "scenarios" / "solomon_2022.yaml"
+ROOT = Path(__file__).resolve().parents[2]
+SOLOMON = ROOT / "scenarios" / "solomon_2022.yaml"
+FIVE_STATES = ROOT / "experiments" / "smoke" / "five_states.yaml"
 EXPERIMENT = """schema: 1
 title: a small sweep
 scenario: small.yaml
@@ -48,11 +50,7 @@ def small_text() -> str:
     """Five states, a year in steps of a month: a run takes a millisecond or less. One window, and hardly a day on which
     that fits in once more: placebos would take longer than the runs. The summit is aimed at nobody, so that any state
     may take part in it."""
-    text = (
-        new_scenario("small")
-        .replace("targets: [North], host: XAR", "host: XAR")
-        .replace("focal: summit ", "step_days: 30\nfocal: summit ")
-    )
+    text = FIVE_STATES.read_text(encoding="utf-8").replace("focal: summit ", "step_days: 30\nfocal: summit ")
     return text.replace("end: 2026-01-01 ", "end: 2025-12-10 ").replace("windows: [30, 90, 300]", "windows: [300]")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
-from balance_sim.study.shards import Shard, encode, read_record, sha256_of
+from balance_sim.study.digest import sha256_of
+from balance_sim.study.shards import Shard, encode, read_record
 
 
 def forge(shard: Shard, table: str, content: bytes) -> None:

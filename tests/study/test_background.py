@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+from functools import partial
 
+import pytest
 from balance_sim.study.processes import Background
 
 
-def process_of(one: Background[int]) -> int:
-    assert one.companion is not None
-    assert one.companion.process.pid is not None
-    return one.companion.process.pid
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+def process_or_death(driver: int) -> int:
+    """The number of this process, which dies of the call where it is not the driver."""
+    if os.getpid() != driver:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
 
 
 def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
     one = Background(os.getpid)
-    pid = process_of(one)
-    assert one() == pid != os.getpid()
-    assert is_gone(pid)
+    pid = one()
+    assert pid != os.getpid()
+    for child in multiprocessing.active_children():
+        child.join(10.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
     assert one() == pid  # from memory
 
 
 def test_where_its_process_dies_it_is_done_in_this_one() -> None:
-    one = Background(os.getpid)
-    os.kill(process_of(one), signal.SIGKILL)
+    one = Background(partial(process_or_death, os.getpid()))
     assert one() == os.getpid()

@@ -15,7 +15,7 @@ from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.model import baseline, world
-from balance_sim.model.baseline import classes_of
+from balance_sim.model.baseline import classes_of, compile_worlds
 from balance_sim.model.classes import Classes
 from balance_sim.scenario import (
     Scenario,
@@ -26,11 +26,10 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.arms import compile_arms
+from balance_sim.study.digest import digest_of
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.scene import focal_roles
-from balance_sim.study.shards import digest_of
 from balance_sim.study.sweep import sweep
 
 BEIJING = "scenarios/beijing_2025.yaml"
@@ -114,7 +113,7 @@ def test_states_that_a_change_brings_in_are_refused(lab) -> None:
     states = (*scenario.states, scenario.states[0].model_copy(update={"id": "XFO"}))
     everyone = scenario.audiences["rest"].model_copy(update={"members": tuple(state.id for state in states)})
     by_hand = scenario.model_copy(update={"states": states, "audiences": {"rest": everyone}})
-    for study in (lambda: compile_arms(by_hand, ["no_summit"]), lambda: run(by_hand, 2, 1)):
+    for study in (lambda: compile_worlds(by_hand, ["no_summit"]), lambda: run(by_hand, 2, 1)):
         with pytest.raises(ValueError, match="no dyad of XFO has a class"):
             study()
     assert "XFO" in classes_of(by_hand.counted_as(None)).list_of
@@ -125,13 +124,13 @@ def test_states_that_a_change_brings_in_are_refused(lab) -> None:
 def test_roles_stay_with_the_host_as_written(small: Scenario) -> None:
     """Host, partners and groups of the cast are those as written; the day is that of the changed event."""
     moved = with_values(small, OTHERS | {"events.summit.host": "XCO", "events.summit.date": "2025-03-01"})
-    own, was = (focal_roles(compile_arms(one, ["no_summit", "summit"])) for one in (moved, small))
+    own, was = (focal_roles(compile_worlds(one, ["no_summit", "summit"])) for one in (moved, small))
     assert own.day == was.day + 19
     for name in ("participants", "host", "junior", "third", "wars", "war_parties"):
         assert getattr(own, name) == getattr(was, name)
     assert (own.direction == was.direction).all()
     assert (own.threatened == was.threatened).all()
-    unfixed = focal_roles(compile_arms(moved.counted_as(None), ["no_summit", "summit"]))
+    unfixed = focal_roles(compile_worlds(moved.counted_as(None), ["no_summit", "summit"]))
     assert unfixed.host != was.host
 
 

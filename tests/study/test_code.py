@@ -14,7 +14,7 @@ from balance_sim.archive.verify import verify
 from balance_sim.model.own import fingerprint
 from balance_sim.model.own.fingerprint import CodeDiffers, CodeFingerprint, code_fingerprint, packed
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.processes import LocalWorkers, run_at
+from balance_sim.study.processes import run_elsewhere
 from balance_sim.study.store import Store
 
 from .test_cluster import cluster  # noqa: F401 - a fixture
@@ -122,7 +122,7 @@ def test_a_module_edited_in_mid_run_is_refused_by_the_workers_that_start_then(mi
 
     def edit_and_kill() -> None:
         job = module.Job()
-        for pid in run_at(LocalWorkers(job.begin, job.references, 2), job, range(30)):
+        for pid in run_elsewhere(job, range(30), 2):
             (mine / "helper.py").write_text((mine / "helper.py").read_text() + "# edited\n")
             os.kill(pid, signal.SIGKILL)
 

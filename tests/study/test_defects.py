@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.run import run
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.result import Result
 
 PATH = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
@@ -49,7 +49,7 @@ def test_occasions_lead_to_consent_as_often_as_the_weights_say() -> None:
 
     Within 5 Poisson errors: false failure below 1 in 200,000 for all kinds together. Weights that do not
     count (every pair as likely as the mean) are told apart pair by pair below."""
-    worlds = compile_arms(SUMMIT, ("no_summit", "summit"))
+    worlds = compile_worlds(SUMMIT, ("no_summit", "summit"))
     world, keen = worlds.reference, worlds.baseline.keen
     runs = np.arange(600, dtype=np.uint64)
     found = draw_opportunities(world, 1, runs)
@@ -131,7 +131,7 @@ def test_dates_of_an_accord_are_in_order(result: Result) -> None:
 
 def test_each_pair_has_one_clock_a_kind() -> None:
     """A pair is listed once, and its occasions of a kind are counted one after the other, none twice."""
-    world = compile_arms(SUMMIT, ("no_summit", "summit")).reference
+    world = compile_worlds(SUMMIT, ("no_summit", "summit")).reference
     pairs = {frozenset(p) for p in zip(world.first.tolist(), world.second.tolist(), strict=True)}
     assert len(pairs) == len(world.first) == world.n * (world.n - 1) // 2
     assert len(np.unique(world.dyad_keys)) == len(pairs)

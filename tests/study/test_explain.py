@@ -25,7 +25,7 @@ from balance_sim.effects.explain.attribution import (
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
 from balance_sim.effects.explain.timeline import Timeline, tell
 from balance_sim.effects.run import run
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities, Thinning, World
 from balance_sim.model.engine import begin, perceive, simulate
 from balance_sim.model.perception import View
@@ -40,17 +40,18 @@ from balance_sim.model.willingness import (
     summed,
     willingness,
 )
-from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import shapley
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.result import Result
 from balance_sim.study.scene import focal_roles
 from click.testing import CliRunner
 
-SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+ROOT = Path(__file__).parents[2]
+SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
+FIVE_STATES = ROOT / "experiments" / "smoke" / "five_states.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"
 COSTLY = ("joint_summit", "exercise", "arms_or_basing", "treaty", "fighting_together")
 LOUD = {
@@ -74,7 +75,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 @pytest.fixture(scope="module")
 def worlds(result: Result) -> Worlds:
-    return compile_arms(result.scenario, (REFERENCE, ARM))
+    return compile_worlds(result.scenario, (REFERENCE, ARM))
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_mixed_willingness_worked_out_by_hand() -> None:
 
 def four_states(folder: Path) -> Worlds:
     """Ardens and Belmars summit, seen by Corvia and Dorn; bandwagon, common threat and size alone count."""
-    text = new_scenario("small")
+    text = FIVE_STATES.read_text(encoding="utf-8").replace("host: XAR", "targets: [North], host: XAR")
     state = text.index("  - {id: XEL")
     text = text[:state] + text[text.index("groups:") :]
     text = text.replace("focal: summit ", "step_days: 30\nfocal: summit ")
@@ -188,7 +189,7 @@ def four_states(folder: Path) -> Worlds:
         "parameters.collapse_rate": 0.0,
     }
     (folder / "small.yaml").write_text(text, encoding="utf-8")
-    return compile_arms(with_values(load_scenario(folder / "small.yaml"), weights | own), ("no_summit", "summit"))
+    return compile_worlds(with_values(load_scenario(folder / "small.yaml"), weights | own), ("no_summit", "summit"))
 
 
 def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> None:

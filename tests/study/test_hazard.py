@@ -22,7 +22,6 @@ from balance_sim.model.state import BlockState, Hastened
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
 from balance_sim.scenario import load_scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import FilteredSums, Windows, prospect_of
 from scipy.linalg import expm
 
@@ -120,7 +119,7 @@ def test_busy_clocks_against_a_markov_chain(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def beijing() -> Worlds:
     scenario = load_scenario(BEIJING)
-    return compile_arms(scenario, ("no_parade", "parade"))
+    return compile_worlds(scenario, ("no_parade", "parade"))
 
 
 def test_consent_of_all_dyads_is_that_of_the_engine(beijing: Worlds) -> None:

@@ -28,7 +28,7 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.scenario import arm_scenario, load_scenario
-from balance_sim.study.arms import compile_arms, extra_arms
+from balance_sim.study.arms import extra_arms
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
 from balance_sim.study.scene import StateMetrics, focal_roles, state_metrics
@@ -232,7 +232,7 @@ def participants(scenario):
     """The parade among other participants."""
     arms = [arm_scenario(scenario, name) for name in ("no_parade", "parade")]
     event = next(one for one in arms[1].events if one.id == scenario.focal)
-    return Participants(compile_arms(scenario, ("no_parade", "parade")), arms[0], event)
+    return Participants(compile_worlds(scenario, ("no_parade", "parade")), arms[0], event)
 
 
 def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
@@ -263,7 +263,7 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
     frozen_world.shift(real, participants.cast(participants.real))
     assert frozen_world.shift(event, cast) == shift, "whatever was asked between"
     events = tuple(event if one.id == event.id else one for one in scenario.events)
-    worlds = compile_arms(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
+    worlds = compile_worlds(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
     last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)
     for arm, found in (("parade", shift.having), ("no_parade", shift.lacking)):
         frozen = in_spans(worlds.arms[arm], np.array([0, focal, last, last + 1]))

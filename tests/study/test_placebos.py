@@ -16,8 +16,8 @@ from balance_sim.effects.participants import (
     StateSet,
 )
 from balance_sim.effects.placebos import of_dates, placebos
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
-from balance_sim.study.arms import compile_arms
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 CASE, ARM = "tripartite_1940", "signal"
@@ -32,7 +32,7 @@ def scenario() -> Scenario:
 def participants(scenario: Scenario) -> Participants:
     having, lacking = (arm_scenario(scenario, arm) for arm in (ARM, scenario.reference_arm))
     event = next(one for one in having.events if one.id == scenario.focal)
-    return Participants(compile_arms(scenario, (scenario.reference_arm, ARM)), lacking, event)
+    return Participants(compile_worlds(scenario, (scenario.reference_arm, ARM)), lacking, event)
 
 
 def effects_of(participants: Participants, step: int = 1) -> dict[StateSet, float]:

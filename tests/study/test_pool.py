@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario.errors import StudyError
-from balance_sim.study.processes import LocalWorkers, map_in_order, run_at
+from balance_sim.study.processes import map_in_order, run_elsewhere
 
 WORK = """
 import os, time
@@ -54,7 +54,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def done(job, tasks) -> list:
-    return list(run_at(LocalWorkers(job.begin, job.references, 2), job, tasks))
+    return list(run_elsewhere(job, tasks, 2))
 
 
 def said(job, tasks) -> dict:

@@ -19,7 +19,7 @@ from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
-from balance_sim.scenario import load_scenario, new_scenario, scenario_files
+from balance_sim.scenario import load_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.study.shards import encode
 from balance_sim.study.store import Store
@@ -63,7 +63,8 @@ def place(tmp_path_factory) -> Path:
     for name in ("cases", "plans"):
         (place / name).mkdir()
     case, plan = place / "cases" / "small.yaml", place / "plans" / "meet.yaml"
-    text = new_scenario("small").replace("end: 2026-01-01 ", "end: 2025-12-10 ")  # no day for placebos
+    written = Path(__file__).parents[2] / "experiments" / "smoke" / "five_states.yaml"
+    text = written.read_text(encoding="utf-8").replace("end: 2026-01-01 ", "end: 2025-12-10 ")  # no day for placebos
     case.write_text(text.replace("windows: [30, 90, 300]", "windows: [300]"), encoding="utf-8")
     plan.write_text(MORRIS)
     scenario = load_scenario(case, set=["step_days=30"])

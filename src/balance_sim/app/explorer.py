@@ -19,7 +19,7 @@ import numpy as np
 from balance_sim.app.dials import Dial, run_dials, sweep_dials
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import ExpectedEffect, effect_of
-from balance_sim.model.baseline import with_classes
+from balance_sim.model.baseline import compile_worlds, with_classes
 from balance_sim.scenario import with_values
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.atlas import shapes
@@ -28,7 +28,6 @@ from balance_sim.show.figures.dyads import states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
 from balance_sim.show.wording import arm_title, printable, state_names
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.sweep_result import SweepResult
@@ -140,7 +139,7 @@ def around(
             values: dict[str, Any] = {}
             for dial, position in zip(dials, place, strict=True):
                 values |= dial.settings[position]
-            worlds = compile_arms(with_values(base, values), (result.reference, arm))
+            worlds = compile_worlds(with_values(base, values), (result.reference, arm))
             yield place, effect_of(worlds, arm, Estimator(worlds), with_parts=False)
 
     return ExplorerDesign(tuple(dials), points, study=result)

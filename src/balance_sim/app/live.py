@@ -25,9 +25,9 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import ScenarioError, with_values
 from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.documents import is_plain_text
+from balance_sim.scenario.errors import as_json
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block
-from balance_sim.study.estimates import as_json
 from balance_sim.study.jobs import Job, Task, TaskResult, Values
 from balance_sim.study.machine import version
 from balance_sim.study.outcomes import headline_outcome

@@ -26,10 +26,10 @@ from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.atomic_files import make_folder, write_atomic
+from balance_sim.study.digest import Digest, sha256_of
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.manifest import Manifest, Sealed, Sha256, sealed
-from balance_sim.study.shards import Digest, sha256_of
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import combined
 

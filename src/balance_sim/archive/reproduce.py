@@ -35,6 +35,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.differences import differences
+from balance_sim.study.digest import sha256_of
 from balance_sim.study.folder import Folder, refuse_code, scenario_of
 from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.machine import cpu_type, version
@@ -42,7 +43,6 @@ from balance_sim.study.manifest import Manifest, manifest_from
 from balance_sim.study.own_outcomes import LOCAL, function_named
 from balance_sim.study.points import PointTable, SweepPoint
 from balance_sim.study.run import import_model, simulate_lacking
-from balance_sim.study.shards import sha256_of
 
 BLOCK = 128
 ROUNDING = 1e-6

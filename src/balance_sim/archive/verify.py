@@ -17,8 +17,9 @@ from balance_sim.study.folder import refuse_code
 from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.points import PointTable
+from balance_sim.study.shards import Damage
 from balance_sim.study.status import command_of
-from balance_sim.study.store import Damage, Store, read_summary
+from balance_sim.study.store import Store, read_summary
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 SEALED = ("explain.json", "game.json")

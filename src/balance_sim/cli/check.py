@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -46,12 +46,14 @@ class CheckedFile:
     document : the same by key, for `--json`
     warnings : problems for which it is not refused
     details : lines that follow the summary
+    doubts : sentences on what it holds, for which it is not refused either
     """
 
     summary: str
     document: dict[str, object]
     warnings: Sequence[Diagnostic] = field(default=())
     details: Sequence[str] = field(default=())
+    doubts: Sequence[str] = field(default=())
 
 
 @click.command()
@@ -63,7 +65,8 @@ class CheckedFile:
     "--world/--no-world",
     default=True,
     help="Of a scenario also the start of the control arm: roles in the event, what "
-    "can count, what is expected; with --json who fears whom.",
+    "can count, what is expected; with --json who fears whom. And what standard acts "
+    "would do, beside what states on record did.",
 )
 @click.option(
     "--seal",
@@ -82,8 +85,8 @@ def check(
     one pass.
 
     FILE is a path, or a name as `balance-sim list` gives it. Exit code 4 if it is
-    refused. Of a scenario the start of the control arm is printed, by the expected
-    estimator."""
+    refused. Of a scenario the start of the control arm and the scale of its world are
+    printed, by the expected estimator."""
     from balance_sim.scenario.diagnostics import report
     from balance_sim.scenario.plans import kind_of_file
 
@@ -99,33 +102,24 @@ def check(
             click.echo(f"sealed: {name}", err=True)
     file_type = kind_of_file(file)
     type_name = "scenario" if file_type is None else file_type.name
-    start = None
     if type_name in places("check"):
         checked = part("check", type_name)(file, settings, theory)
     elif type_name == "experiment":
         checked = _checked_experiment(file, settings, theory)
     else:
         scenario, checked = _checked_scenario(file, settings, theory)
-        if world:
-            from balance_sim.effects.world_at_start import world_at_start
-
-            start = world_at_start(scenario)
+        checked = _with_world(scenario, checked) if world else checked
 
     def lines() -> Iterator[str]:
         if checked.warnings:
             click.echo(report(checked.warnings), err=True)
         yield f"{file}: ok ({checked.summary})"
         yield from checked.details
-        if start is not None:
-            yield from ["", *world_lines(start)]
-            for reason in start.why_nothing:
-                click.echo(f"warning: why nothing happens: {reason}", err=True)
+        for doubt in checked.doubts:
+            click.echo(f"warning: {doubt}", err=True)
 
     records = [warning.record() for warning in checked.warnings]
-    document = dict(checked.document)
-    if start is not None:
-        document["world"] = start.as_dict()
-    options.answer(document_of(records, **document), lines, indent=2)
+    options.answer(document_of(records, **checked.document), lines, indent=2)
 
 
 def refuse_changes(settings: tuple[str, ...], theory: str | None) -> None:
@@ -174,13 +168,33 @@ def _checked_scenario(
     return scenario, CheckedFile(summary, document, problems, details)
 
 
+def _with_world(scenario: Scenario, checked: CheckedFile) -> CheckedFile:
+    """Return what is said of a scenario with the start of its control arm, and with
+    what standard acts would do in it."""
+    from balance_sim.effects.scale import scale
+    from balance_sim.effects.world_at_start import world_at_start
+    from balance_sim.show.scale import scale_lines, scale_warning
+
+    start, acts = world_at_start(scenario), scale(scenario)
+    document = {"world": start.as_dict(), "scale": acts.as_dict()}
+    lines = ["", *world_lines(start), "", *scale_lines(acts, scenario)]
+    doubts = [f"why nothing happens: {reason}" for reason in start.why_nothing]
+    off = scale_warning(acts)
+    return replace(
+        checked,
+        document=checked.document | document,
+        details=[*checked.details, *lines],
+        doubts=[*doubts, *([off] if off else [])],
+    )
+
+
 def _checked_experiment(
     file: str, settings: tuple[str, ...], theory: str | None
 ) -> CheckedFile:
     """Return what is said of an experiment. Raises ScenarioError."""
     from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import check_experiment
-    from balance_sim.study.jobs import check_named_outcomes
+    from balance_sim.study.plan import check_named_outcomes
 
     refuse_changes(settings, theory)
     experiment, problems = check_experiment(file)
@@ -205,7 +219,7 @@ def _checked_experiment(
 def changes_of(scenario: Scenario) -> dict[str, list[str]]:
     """Return what changes in the world, in sentences: by a title, those of every arm
     first. Empty where nothing changes."""
-    from balance_sim.show.changes import change_lines
+    from balance_sim.show.diary import change_lines
 
     versions = {"Changes in every arm": scenario.changes}
     for name, arm in scenario.arms.items():

@@ -109,6 +109,9 @@ def effect_lines(expected: ExpectedEffect, uncertainty: Any) -> Iterator[str]:
         if days == expected.window:
             label = f"  {DIRECTIONS[direction]}"
             rows.append([label, *_cells(without, level, 3)])
+    if expected.effort is not None:
+        rows.append([f"effort {window}, share of capability", *HEADS])
+        rows.append(["  threatened states", *_cells(*expected.effort, 4)])
     names = state_names(scenario)
     rows.append(["dyads that change most", *HEADS])
     for row in expected.dyads.head(MOST_DYADS).to_dict("records"):

@@ -88,10 +88,11 @@ def explain(
     What is found is also kept in RESULTS/explain.json, with every term in nats."""
     from balance_sim.effects.explain import explainable, keep
     from balance_sim.study.result import Result
+    from balance_sim.study.sweep_result import open_run
 
     if attribution and (dyad or replication is not None):
         raise click.UsageError("--attribution stands alone: leave out --dyad and --run")
-    result = Result.open(results)
+    result = open_run(results, Result)
     explainable(result)
     arm = arm or _default_arm(results)
     if dyad is not None:
@@ -122,23 +123,19 @@ def _default_arm(results: Path) -> str | None:
 
 
 def _states(dyad: str, result: Result) -> tuple[str, str]:
-    """Return the two codes of `JPN-AUS`, or of two names, which may have a hyphen of
-    their own.
+    """Return the two codes of `JPN-AUS`, or of two names without a hyphen.
 
     Raises
     ------
     click.UsageError : where there is no such pair of words
     """
     codes = {state.name.casefold(): state.id for state in result.scenario.states}
-    codes |= {code.casefold(): code for code in result.scenario.codes}
-    words = dyad.split("-")
-    for cut in range(1, len(words)):
-        names = ("-".join(words[:cut]).strip(), "-".join(words[cut:]).strip())
-        a, b = (codes.get(name.casefold(), name.upper()) for name in names)
-        if len(words) == 2 or {a, b} <= set(result.scenario.codes):
-            return a, b
-    example = "two codes or names, as in JPN-AUS or Japan-Australia"
-    raise click.UsageError(f"--dyad takes {example}, got `{dyad}`")
+    names = [word.strip() for word in dyad.split("-")]
+    if len(names) != 2:
+        example = "two codes or names, as in JPN-AUS or Japan-Australia"
+        raise click.UsageError(f"--dyad takes {example}, got `{dyad}`")
+    a, b = names
+    return codes.get(a.casefold(), a.upper()), codes.get(b.casefold(), b.upper())
 
 
 def _by_dyad(explanations: Iterable[Any]) -> dict[str, Any]:

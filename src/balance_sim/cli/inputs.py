@@ -4,7 +4,7 @@ scenario of your own needs."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,26 +117,9 @@ def parameters(scenario: str | None) -> None:
 
         rows = part("parameters", "summary")(load_scenario(scenario))
         heads, cells = ("in use", "prior", "posterior", "finding"), _drawn_cells
-    options.answer(rows, lambda: _parameter_lines(rows, heads, cells), indent=2)
-
-
-def _parameter_lines(
-    rows: Sequence[Mapping[str, Any]], heads: Sequence[str], cells: Any
-) -> Iterator[str]:
-    """Yield a line a parameter, under the path that it shares with others; what does
-    not fit the page is cut, and --json has it all."""
-    paths = [str(row["path"]).rpartition(".") for row in rows]
-    names = [f"  {name}" if group else name for group, _, name in paths]
-    body = [[name, *cells(row)] for name, row in zip(names, rows, strict=True)]
+    body = [[str(row["path"]), *cells(row)] for row in rows]
     lines = table([["path for --set", *heads], *body], width=1000)
-    width = page_width()
-    yield lines[0]
-    heading = ""
-    for (group, _, _), line in zip(paths, lines[1:], strict=True):
-        if group not in ("", heading):
-            yield group
-        heading = group
-        yield line[:width].rstrip()
+    options.answer(rows, (line[: page_width()] for line in lines), indent=2)
 
 
 def _default_cells(row: Mapping[str, Any]) -> list[str]:
@@ -147,12 +130,9 @@ def _default_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _drawn_cells(row: Mapping[str, Any]) -> list[str]:
     """Return value, prior, posterior and finding of a parameter that is drawn."""
-    posterior, finding = row["posterior"], row["finding"]
-    cells = [_number(row["value"]), _interval(row["prior"]), "", ""]
-    if posterior is not None:
-        cells[2] = _interval(posterior)
-        cells[3] = (finding or {}).get("word", "").removesuffix("-dominated")
-    return cells
+    finding = (row["finding"] or {}).get("word", "") if row["posterior"] else ""
+    intervals = [_interval(row[name]) for name in ("prior", "posterior")]
+    return [_number(row["value"]), *intervals, finding.removesuffix("-dominated")]
 
 
 def _interval(quantiles: Mapping[str, Any] | None) -> str:

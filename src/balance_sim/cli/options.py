@@ -11,14 +11,11 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from balance_sim.cli.program import AS_JSON, ExitCode
-
-if TYPE_CHECKING:
-    from balance_sim.study.result import Result
 
 MOST_WORKERS = 512
 PATH = click.Path(path_type=Path)
@@ -191,10 +188,16 @@ def answer(
         click.echo(line)
 
 
-def leave_if_failed(result: Result, folder: Path) -> None:
-    """End with the exit code for it, and say so, where some replications failed."""
-    if result.failed:
-        count = f"{len(result.failed)} of {result.runs} replications failed"
+def leave_if_failed(failed: int, runs: int, folder: Path) -> None:
+    """End with the exit code for it, and say so, where some replications failed.
+
+    Parameters
+    ----------
+    failed, runs : how many failed, and how many were asked for
+    folder : of the results
+    """
+    if failed:
+        count = f"{failed:,} of {runs:,} replications failed"
         click.echo(f"{count}: see {folder / 'failed.json'}", err=True)
         click.get_current_context().exit(ExitCode.FAILED_RUNS)
 

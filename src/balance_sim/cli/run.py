@@ -77,10 +77,10 @@ def run(
 
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command
     resumes where it stopped."""
-    wanted_arms = _names(arms)
+    wanted_arms = None if arms is None else [*map(str.strip, arms.split(","))]
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(options.command_line()), Steps(steps_names) as steps:
-        from balance_sim.effects.run import simulated
+        from balance_sim.effects.ahead import simulated
         from balance_sim.scenario import load_scenario, scenario_files
         from balance_sim.study.run import RUNS, RunOptions, prepare
 
@@ -105,31 +105,14 @@ def run(
         if study.runs > MANY_RUNS:
             _print_plan(study, folder, max_bytes)
         steps.begin("simulation")
-        result = simulated(study.into(folder))
+        result = simulated(study, folder)
         steps.begin("placebos and mechanisms")
         summary = result.summary()
         _write(result, summary, folder, steps, figures=figures)
     from balance_sim.show.headline import headline_lines
 
     options.answer(summary, lambda: headline_lines(result, page_width()))
-    options.leave_if_failed(result, folder)
-
-
-def _names(arms: str | None) -> list[str] | None:
-    """Return the names between commas; None where no arms are named.
-
-    Raises
-    ------
-    click.UsageError : where a name is missing
-    """
-    if arms is None:
-        return None
-    names = [name.strip() for name in arms.split(",")]
-    if not all(names):
-        raise click.UsageError(
-            "--arms: a name is missing; write arms with commas between them, as A,B"
-        )
-    return names
+    options.leave_if_failed(len(result.failed), result.runs, folder)
 
 
 def _write(
@@ -176,12 +159,12 @@ def _print_plan(study: PreparedRun, folder: Path, max_bytes: int) -> None:
     ------
     WrongRequest : for too much disk
     """
-    from balance_sim.study.plan import plan_of, probe, refuse_absurd
+    from balance_sim.study.plan import plan_of, refuse_absurd
     from balance_sim.study.store import Store
 
     job, runs, finished = study.job, study.runs, Store(folder).done().get(0, [])
     workers = study.options["workers"]
-    plan = plan_of(job, runs, [finished], workers, probe(job, (), runs))
+    plan = plan_of(job, (), runs, [finished], workers)
     click.echo("\n".join(plan.lines()), err=True)
     refuse_absurd(plan, max_bytes)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import Steps, resumable
 from balance_sim.show.wording import page_width, said
 
@@ -62,9 +61,7 @@ if TYPE_CHECKING:
 )
 @options.json_option
 @options.terms_option
-@click.pass_context
 def sweep(
-    ctx: click.Context,
     experiment: str,
     runs: int | None,
     seed: int | None,
@@ -96,14 +93,13 @@ def sweep(
 
     names = ("reading", "simulation", "tables")
     with resumable(options.command_line()), Steps(names) as steps:
-        from balance_sim.scenario.design import Overrides
         from balance_sim.scenario.experiment import experiment_files, load_experiment
         from balance_sim.study.sweep import default_folder
         from balance_sim.study.sweep import sweep as simulate
 
-        over = Overrides(values, runs, seed)
-        loaded = load_experiment(experiment, over=over)
-        folder = out or default_folder(loaded, over)
+        loaded = load_experiment(experiment, set=values, runs=runs, seed=seed)
+        is_as_written = seed is None and not values
+        folder = out or default_folder(loaded, is_as_written=is_as_written)
         with dask_client(None if dry_run else scheduler) as client:
             result = simulate(
                 loaded,
@@ -124,17 +120,8 @@ def sweep(
     if result is None:
         return
     options.answer(result.summary, lambda: sweep_lines(result, folder))
-    if result.failed:
-        failure = result.failed[0]
-        total = len(result.table.numbers()) * result.runs
-        reason = failure["traceback"].strip().splitlines()[-1]
-        click.echo(
-            f"{len(result.failed)} of {total} runs failed, the first: run "
-            f"{failure['run']} of point {failure['point']}: {reason}\n"
-            f"see {folder / 'failed.json'}; --retry-failed runs them again",
-            err=True,
-        )
-        ctx.exit(ExitCode.FAILED_RUNS)
+    runs = len(result.table.numbers()) * result.runs
+    options.leave_if_failed(len(result.failed), runs, folder)
 
 
 @contextmanager

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.effects.expected import Estimator, Expected
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import World, content_key
 from balance_sim.model.world import compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.variance import shapley
-from balance_sim.study.arms import compile_arms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +69,7 @@ class Channels(OneLine):
 def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     """The channels of the focal event in each arm that has it, for each number of
     agreements. arms: control first."""
-    worlds = compile_arms(scenario, arms)
+    worlds = compile_worlds(scenario, arms)
     estimator, direction = Estimator(worlds), worlds.baseline.direction
     control = estimator.control.outcomes(direction)
     by_arm = {}

@@ -18,17 +18,16 @@ import pyarrow as pa
 
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.scenario.errors import OneLine, WrongRequest, no_results, plain_data
+from balance_sim.model.baseline import classes_of
+from balance_sim.scenario.errors import OneLine, WrongRequest, checked_name, plain_data
 from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.frames import Outcomes
-from balance_sim.study.manifest import read_manifest
-from balance_sim.study.names import checked_name
 from balance_sim.study.points import PointTable
-from balance_sim.study.result import Result, refuse_other_classes
+from balance_sim.study.result import Result
 from balance_sim.study.store import Store
-from balance_sim.study.sweep_result import SweepResult, open_sweep
+from balance_sim.study.sweep_result import SweepResult, open_study
 from balance_sim.study.tables import of_arms
 
 INPUTS = ("scenario", "inputs", "seed", "arms", "model", "versions", "design", "runs")
@@ -118,22 +117,40 @@ def parse_side(text: str) -> ComparedSide:
 def open_side(side: ComparedSide) -> Result | SweepResult:
     """The study that a side names, or the one point of it. Raises WrongRequest where
     there is none, or no such arm."""
-    manifest = read_manifest(side.folder)
-    if manifest is None:
-        raise no_results(side.folder)
-    study: Result | SweepResult
-    if manifest.is_sweep:
-        study = open_sweep(side.folder)
-    else:
-        study = AnalysedResult.open(side.folder)
+    swept = open_study(side.folder)
+    is_sweep = swept.manifest.is_sweep
     if side.point is not None:
-        numbers = study.table.numbers() if isinstance(study, SweepResult) else ()
+        numbers = swept.table.numbers() if is_sweep else ()
         checked_name(f"point of {side.folder}", str(side.point), map(str, numbers))
-        assert isinstance(study, SweepResult)
-        study = study.point(side.point, AnalysedResult)
+    study: Result | SweepResult = swept
+    if side.point is not None or not is_sweep:
+        study = swept.point(side.point or 0, AnalysedResult)
     if side.arm is not None:
         checked_name("arm", side.arm, study.arms)
     return study
+
+
+def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> None:
+    """Raise WrongRequest where results count agreements by different class tables, or
+    measure outcomes on states in different roles."""
+    first = classes_of(results[0].scenario)
+    for result, name in zip(results[1:], names[1:], strict=True):
+        table = classes_of(result.scenario)
+        if first.sha256 == table.sha256:
+            continue
+        reason = "measure outcomes on states in different roles"
+        dyads = first.unlike(table)
+        if dyads:
+            (a, b), *directions = dyads[0]
+            left_class, right_class = (direction or "none" for direction in directions)
+            reason = (
+                f"count agreements by different class tables: {len(dyads):,} dyads "
+                f"differ, e.g. {a}-{b} ({left_class} left, {right_class} right)"
+            )
+        raise WrongRequest(
+            f"{names[0]} and {name} {reason}. Compare results of one scenario file: "
+            "`--set` moves no class and no role"
+        )
 
 
 def differing_inputs(left: ComparedSide, right: ComparedSide) -> list[DifferingInput]:

@@ -36,7 +36,8 @@ from balance_sim.model.pipeline import speed
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 from balance_sim.study.filtered import TalksAtStart, Windows, focal_windows
-from balance_sim.study.outcomes import numbers_of_agreements
+from balance_sim.study.outcomes import Outcome, numbers_of_agreements
+from balance_sim.study.recorder import step_at
 from balance_sim.study.spans import WillingnessOverTime, course, in_spans, spans
 
 PIECES = 12  # of a lag, in which signature is taken to fall in the middle
@@ -45,11 +46,15 @@ ALL_TYPES: Any = np.s_[:]
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected new agreements of one arm. signed: by window, (P, M)."""
+    """Expected new agreements of one arm, and what its states arm.
+
+    signed: by window, (P, M). effort: by window that ends within the scenario, (n,)
+    rise of capability in the step in which it ends, as replications record it."""
 
     world: World
     windows: Windows
     signed: Mapping[int, Floats]
+    effort: Mapping[int, Floats]
 
     @property
     def security(self) -> Bools:
@@ -68,6 +73,16 @@ class Expected:
     def by_dyad(self, window: int) -> Floats:
         """(P,) security agreements."""
         return np.asarray(self.signed[window][:, self.security].sum(axis=1))
+
+    def efforts(self, threatened: Bools) -> dict[str, float]:
+        """By the names of the outcomes that are means of effort; none where no state is
+        threatened, (n,)."""
+        if not threatened.any():
+            return {}
+        return {
+            Outcome("effort", "threatened", window).name: float(rise[threatened].mean())
+            for window, rise in self.effort.items()
+        }
 
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
@@ -168,7 +183,14 @@ class ExpectedSignatures:
             window: by_moment[stop] - by_moment[first]
             for window, (first, stop) in bounds.items()
         }
-        return Expected(wanted.world, windows, signed)
+        grid = self.world.grid
+        ends = {window: step_at(grid, windows.day, window) for window in windows.days}
+        effort = {
+            window: wanted.effort_on(float(grid[step]))
+            for window, step in ends.items()
+            if step is not None
+        }
+        return Expected(wanted.world, windows, signed, effort)
 
     def idle(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of

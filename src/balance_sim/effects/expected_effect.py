@@ -11,12 +11,12 @@ import numpy as np
 
 from balance_sim.effects.channels import expected_forms, parts
 from balance_sim.effects.expected import Estimator, Expected
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.outcomes import headline_outcome
+from balance_sim.study.arms import chosen_arms, headline_arm
+from balance_sim.study.outcomes import Outcome, headline_outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,8 @@ class ExpectedEffect(OneLine):
 
     Attributes
     ----------
-    outcomes : expected numbers by outcome, in the control arm and in the arm
+    outcomes : expected numbers by outcome, in the control arm and in the arm; effort
+        of the threatened states among them
     channels : parts of the effect on counter-balancing agreements within the longest
         window; None where the arm lacks the event, or they were not asked for
     dyads : tidy, a, b, direction, control, mean, effect, in the longest window; the
@@ -66,6 +67,15 @@ class ExpectedEffect(OneLine):
             for days in sorted(self.scenario.report.windows):
                 outcome = f"{measure}_{name}_{days}"
                 yield name, days, control[outcome], having[outcome]
+
+    @property
+    def effort(self) -> tuple[float, float] | None:
+        """Rise of the threatened states' capability by the end of the longest window,
+        in the control arm and in the arm; None where no state is threatened, or the
+        scenario ends before."""
+        name = Outcome("effort", "threatened", self.window).name
+        control, having = self.outcomes
+        return (control[name], having[name]) if name in having else None
 
     def __repr__(self) -> str:
         level = self.outcomes[0][self.outcome]
@@ -126,7 +136,7 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
             f"{reference} is the control arm; the effect of another over it can be "
             f"told: {', '.join(others) or 'there is none'}"
         )
-    worlds = compile_arms(scenario, arms)
+    worlds = compile_worlds(scenario, arms)
     return effect_of(worlds, arm, Estimator(worlds), with_parts=True)
 
 
@@ -142,7 +152,11 @@ def effect_of(
     forms = expected_forms(worlds, arm, estimator) if with_parts else []
     control = estimator.control
     having = forms[-1] if forms else estimator.of(worlds.arms[arm])
-    outcomes = control.outcomes(direction), having.outcomes(direction)
+    threatened = worlds.baseline.threatened
+    outcomes = (
+        control.outcomes(direction) | control.efforts(threatened),
+        having.outcomes(direction) | having.efforts(threatened),
+    )
     name, divided = headline_outcome(worlds.scenario), None
     if forms:
         worths = [form.outcomes(direction)[name] for form in forms]

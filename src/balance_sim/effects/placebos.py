@@ -28,13 +28,12 @@ from balance_sim.effects.participants import (
     PlaceboFamily,
     security_gain,
 )
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import TalksAtStart, Windows
 from balance_sim.study.spans import at_start, course, in_spans, with_event
 
@@ -136,7 +135,7 @@ def placebos(
     if in_control is not None:
         return Placebos(arm, why="the control arm has the focal event")
     lacking = by_audience(arm_scenario(scenario, control))
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     participants = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (participants, of_dates(worlds, lacking, event, dates)))
 

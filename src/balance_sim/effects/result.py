@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
-from balance_sim.effects.channels import Channels, channels_of
-from balance_sim.effects.placebos import Placebos, placebos
-from balance_sim.study.estimates import as_json
+from balance_sim.scenario.errors import as_json
 from balance_sim.study.result import Result
-from balance_sim.study.store import read_summary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from balance_sim.effects.channels import Channels
+    from balance_sim.effects.placebos import Placebos
 
 LEVELS = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
 EFFECTS = ("estimator", "mean", "mcse", "ci95", "share_positive", "share_negative")
@@ -58,7 +58,11 @@ class AnalysedResult(Result):
     def channels(self) -> Channels:
         """What the picture and the threat of the focal event add to each arm that has
         it, by exact Shapley values."""
-        return self.ahead()[1] if self.ahead else channels_of(self.scenario, self.arms)
+        if self.ahead:
+            return self.ahead()[1]
+        from balance_sim.effects.channels import channels_of
+
+        return channels_of(self.scenario, self.arms)
 
     @cached_property
     def placebos(self) -> Placebos:
@@ -66,6 +70,8 @@ class AnalysedResult(Result):
         participants, and on other dates."""
         if self.ahead:
             return self.ahead()[0]
+        from balance_sim.effects.placebos import placebos
+
         return placebos(self.scenario, self.headline_arm)
 
     @cached_property
@@ -75,6 +81,8 @@ class AnalysedResult(Result):
         None: `balance_sim.uncertainty` works them out."""
         if self.point != 0:
             return None
+        from balance_sim.study.store import read_summary
+
         summary = (self.folder and read_summary(self.folder)) or {}
         is_same = summary.get("version") == self.version
         stored = summary.get("uncertainty") if is_same else None
@@ -152,4 +160,6 @@ def open_result(folder: Path | str) -> AnalysedResult:
     ...     bs.open_result(folder).digest == made.digest
     True
     """
-    return AnalysedResult.open(folder)
+    from balance_sim.study.sweep_result import open_run
+
+    return open_run(folder, AnalysedResult)

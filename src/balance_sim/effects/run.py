@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import fields
-from functools import partial
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from balance_sim.effects.channels import Channels, channels_of
-from balance_sim.effects.placebos import Placebos, placebos
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import headline_arm
-from balance_sim.study.processes import Background
 from balance_sim.study.result import Result
-from balance_sim.study.run import RUNS, PreparedRun, RunOptions, prepare
+from balance_sim.study.run import RUNS, RunOptions, prepare
 
-LARGE = 25
-"""States from which on placebos take longer than a process does to start."""
+if TYPE_CHECKING:
+    from balance_sim.effects.channels import Channels
+    from balance_sim.effects.placebos import Placebos
 
 
 def run(
@@ -79,35 +75,14 @@ def run(
     >>> bs.run(scenario, runs=4, seed=1).runs
     4
     """
-    return analysed(prepare(scenario, runs, seed, options).simulate())
-
-
-def simulated(study: PreparedRun) -> AnalysedResult:
-    """The study's result; with more than one worker, placebos of a large scenario are
-    computed in a process meanwhile."""
-    job = study.job
-    if study.options.get("workers", 1) == 1 or len(job.scenario.states) < LARGE:
-        return analysed(study.simulate())
-    ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
-    try:
-        return analysed(study.simulate(is_shared=True), ahead)
-    except BaseException:
-        ahead.close()
-        raise
+    study = prepare(scenario, runs, seed, options)
+    return analysed(study.simulate(options.get("out")))
 
 
 def analysed(
-    result: Result, ahead: Background[tuple[Placebos, Channels]] | None = None
+    result: Result, ahead: Callable[[], tuple[Placebos, Channels]] | None = None
 ) -> AnalysedResult:
-    """The result with what is worked out from it; ahead: has begun in a process."""
+    """The result with what is worked out from it; ahead: gives what was begun in a
+    process of its own."""
     values = {field.name: getattr(result, field.name) for field in fields(result)}
     return AnalysedResult(**values, ahead=ahead)
-
-
-def placebos_and_channels(
-    scenario: Scenario, arms: Sequence[str]
-) -> tuple[Placebos, Channels]:
-    """What takes time and depends on no replication: placebos of the headline arm,
-    channels of every arm."""
-    headline = headline_arm(scenario, arms)
-    return placebos(scenario, headline), channels_of(scenario, arms)

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from balance_sim.model.core import Floats
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, checked_name
 from balance_sim.stats.intervals import spread_over
 from balance_sim.study.estimates import Estimates, estimates_of
-from balance_sim.study.names import checked_name
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.study.sweep_result import SweepResult
 

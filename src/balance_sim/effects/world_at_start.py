@@ -10,12 +10,11 @@ import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.why_nothing import why_nothing
-from balance_sim.model.baseline import feared
+from balance_sim.model.baseline import compile_worlds, feared
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
 from balance_sim.scenario.errors import OneLine, plain_data
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.filtered import Windows
 from balance_sim.study.spans import at_start
 
@@ -113,7 +112,7 @@ def world_at_start(scenario: Scenario) -> WorldAtStart:
     >>> world.fear.shape, world.security.shape
     ((5, 5), (10,))
     """
-    worlds = compile_arms(scenario, (scenario.reference_arm,))
+    worlds = compile_worlds(scenario, (scenario.reference_arm,))
     world = worlds.reference
     view = perceive(world, at_start(world), 0)
     end = float(world.grid[-1])

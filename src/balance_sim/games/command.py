@@ -130,7 +130,7 @@ def game(
                 save_study(played, folder, steps.counter("figures"))
     seconds = {"seconds": time.monotonic() - began}
     options.answer(lambda: document(played) | seconds, lambda: game_lines(played))
-    options.leave_if_failed(study.result, folder)
+    options.leave_if_failed(len(study.result.failed), study.result.runs, folder)
 
 
 def _draws(scenario: Scenario, count: int) -> Draws | None:

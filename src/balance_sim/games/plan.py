@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from balance_sim.games.checks import problems_of
 from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -27,20 +28,14 @@ from balance_sim.scenario.diagnostics import (
     errors_in,
     in_order,
 )
-from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.errors import OneLine
-from balance_sim.scenario.experiment import (
-    files_with_scenario,
-    found_in,
-    named_scenario,
-)
-from balance_sim.scenario.files import GAMES, Sources, not_found
+from balance_sim.scenario.experiment import experiment_files, named_scenario
+from balance_sim.scenario.files import GAMES
 from balance_sim.scenario.load import stem, with_arms
 from balance_sim.scenario.nodes import Node, descend, from_plain
-from balance_sim.scenario.plans import read_plan
+from balance_sim.scenario.plans import opened, read_plan
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.validation import joined
-from balance_sim.study.arms import compile_arms
 
 _CAST = TypeAdapter(Cast)
 
@@ -117,10 +112,8 @@ def load_game(
     >>> game.players, len(game.profiles)
     (('arden', 'belmar'), 4)
     """
-    file = _file_of(path)
-    plan = read_plan(GamePlan, file, "game")
-    sources, problems = Sources(file), Diagnostics()
-    tree, _ = read_document(sources.main(), sources.shown)
+    plan = read_plan(GamePlan, path, "game")
+    sources, tree, problems = opened(path, "game")
     options: dict[str, Any] = {"settings": set, "preset": theory}
     base = named_scenario(tree, sources, problems, **options)
     scenario = None
@@ -137,20 +130,12 @@ def load_game(
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:
     """The game file by its name, and those of its scenario as `scenario/NAME`. Raises
     ScenarioError."""
-    return files_with_scenario(_file_of(path))
-
-
-def _file_of(path: str | os.PathLike[str]) -> str:
-    """The file that is meant. Raises ScenarioError for a name that no game has."""
-    file = found_in(GAMES, path)
-    if not os.path.lexists(file) and re.fullmatch(r"[\w-]+", file):
-        raise not_found(file, GAMES)
-    return file
+    return experiment_files(path, GAMES)
 
 
 def _cast(plan: GamePlan, scenario: Scenario) -> Cast:
     """The players, with who fears them at the start, and what pays them."""
-    worlds = compile_arms(scenario, (scenario.reference_arm,))
+    worlds = compile_worlds(scenario, (scenario.reference_arm,))
     players, outcomes = [], []
     for name, player in plan.players.items():
         fear = who_fears(worlds, player.states)

@@ -36,6 +36,7 @@ from balance_sim.games.uncertain import (
     minimax_regret,
     value_of_information,
 )
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Bools, Floats
 from balance_sim.model.streams import IDLE_PARAMETERS, PAYOFF_BOOTSTRAP, stream_seed
 from balance_sim.scenario import with_values
@@ -43,7 +44,6 @@ from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import Draws
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.jobs import Progress
@@ -87,7 +87,7 @@ def payoffs(game: Game, effects: Floats) -> Floats:
 def expected_effects(game: Game, scenario: Scenario) -> Floats:
     """(N, Q) by the expected estimator, in a version of the game's scenario with other
     values."""
-    worlds = compile_arms(scenario, game.arms)
+    worlds = compile_worlds(scenario, game.arms)
     measures, estimator = PlayerMeasures(worlds, game.cast), Estimator(worlds)
     values = {}
     for arm in game.arms:

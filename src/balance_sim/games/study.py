@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.effects.run import analysed
 from balance_sim.games.plan import Game, game_of
-from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import OneLine, WrongRequest
-from balance_sim.study.jobs import Job, Progress
-from balance_sim.study.run import PreparedRun, RunOptions, check_seed, own_rules
+from balance_sim.study.jobs import Progress
+from balance_sim.study.run import PreparedRun, RunOptions, prepared_job
 from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
@@ -86,22 +85,20 @@ def play(
     >>> study.result.finished, len(study.result.arms)
     (4, 5)
     """
-    check_seed(seed)
-    scenario = with_classes(game.scenario)
-    is_elsewhere = workers > 1 or out is not None or client is not None
-    rules = own_rules(scenario, game.arms, elsewhere=is_elsewhere)
-    job = Job(scenario, seed, game.arms, run_timeout=run_timeout, further=game.cast)
     options: RunOptions = {
         "workers": workers,
         "client": client,
         "out": out,
+        "run_timeout": run_timeout,
         "command": command,
         "files": files,
         "progress": progress,
         "game": game.as_plain(),
     }
-    study = PreparedRun(job, runs, options, rules)
-    return GameStudy(game, analysed(study.simulate()))
+    job = prepared_job(game.scenario, seed, game.arms, options)
+    job = replace(job, further=game.cast, has_extra_arms=False)
+    study = PreparedRun(job, runs, options)
+    return GameStudy(game, analysed(study.simulate(out)))
 
 
 def open_game(folder: Path | str) -> GameStudy:

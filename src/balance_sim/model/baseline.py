@@ -8,7 +8,7 @@ and call that an effect. docs/decisions/0015-classes-as-written.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from threading import Lock
@@ -299,21 +299,17 @@ class Worlds(OneLine):
 
 def compile_worlds(
     scenario: Scenario,
-    arms: Sequence[str] | None = None,
-    versions: Mapping[str, Scenario] | None = None,
+    arms: Collection[str] | None = None,
 ) -> Worlds:
-    """Arrays for all arms, on one grid, with one baseline. The order of the arms
-    changes nothing.
+    """Arrays of some arms, the reference among them, or of all, on the grid of all and
+    with one baseline. The order of the arms changes nothing.
 
-    Raises ValueError for states without a class in the scenario as written. arms: only
-    these, the reference among them. versions: the scenario as it is in each arm that
-    has a say in the grid, by name, and in `arms`; all arms if None."""
-    if versions is None:
-        names = sorted(scenario.arms)
-        versions = {name: arm_scenario(scenario, name) for name in names}
+    Raises ValueError for states without a class in the scenario as written."""
+    names = scenario.arms if arms is None else arms
+    versions = versions_for(scenario, names)
     grid, day = time_grid(scenario, list(versions.values())), focal_day(scenario)
     worlds = {}
-    for name in sorted(versions if arms is None else arms):
+    for name in sorted(names):
         worlds[name] = compile_world(versions[name], name, grid, day)
     worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
     worlds = at_stated_rate(worlds, scenario)

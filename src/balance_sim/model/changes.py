@@ -16,7 +16,13 @@ import numpy as np
 
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats, Ints, Signings
-from balance_sim.scenario.schema import Change, Dispute, NoRelations, Scenario
+from balance_sim.scenario.schema import (
+    Change,
+    Dispute,
+    GivenAgreement,
+    NoRelations,
+    Scenario,
+)
 
 FACTS = ("democracy", "ideal_point", "reliability")
 """Facts of a state that a version of the scenario holds."""
@@ -131,9 +137,23 @@ def _signed(
     """Yield day, sides, kind and entry into force of agreements that changes sign."""
     for change in scenario.changes:
         given = change.agreement
-        if given is not None and not isinstance(given, str):
+        if isinstance(given, GivenAgreement):
             yield change.date, given.a, given.b, given.kind, given.in_force
-        if change.pact is not None and change.joins is not None:
-            for member in scenario.groups[change.pact]:
-                a, b = sorted((member, change.joins))
+        elif change.joins is not None:
+            for a, b in dyads_of(scenario, change):
                 yield change.date, a, b, change.kind, change.date
+
+
+def dyads_of(scenario: Scenario, change: Change) -> list[tuple[str, str]]:
+    """Return the dyads that a change is about; none for facts of a state."""
+    if change.sides is not None:
+        return [change.sides]
+    agreement = change.agreement
+    if isinstance(agreement, str):
+        rows = [row for row in scenario.agreements if row.id == agreement]
+        return [(row.a, row.b) for row in rows]
+    if agreement is not None:
+        return [(agreement.a, agreement.b)]
+    members = scenario.groups[change.pact] if change.pact is not None else ()
+    joins = change.joins or ""
+    return [(min(code, joins), max(code, joins)) for code in members]

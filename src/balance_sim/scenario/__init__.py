@@ -20,7 +20,6 @@ from balance_sim.scenario.load import (
     seal,
     with_values,
 )
-from balance_sim.scenario.reference.schemas import json_schema
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import value_at
 
@@ -30,7 +29,6 @@ __all__ = [
     "ScenarioError",
     "arm_scenario",
     "check_scenario",
-    "json_schema",
     "load_scenario",
     "new_scenario",
     "parameter_table",

@@ -61,15 +61,24 @@ class Code(NamedTuple):
 def code_table() -> dict[str, Code]:
     """Every known code, by ISO3."""
     text = shipped_text("balance_sim.scenario", "codes.csv")
-    table = {}
-    for row in csv.DictReader(text.splitlines()):
-        numeric, cow, first, last = (
-            int(row[key] or 0) or None for key in ("numeric", "cow", "from", "until")
+    return {
+        row["iso3"]: Code(
+            row["iso3"],
+            row["iso2"],
+            _number(row["numeric"]),
+            _number(row["cow"]),
+            row["name"],
+            tuple(filter(None, row["other_names"].split(";"))),
+            _number(row["from"]),
+            _number(row["until"]),
         )
-        iso3, names = row["iso3"], tuple(filter(None, row["other_names"].split(";")))
-        words = (iso3, row["iso2"], numeric, cow, row["name"], names, first, last)
-        table[iso3] = Code(*words)
-    return table
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def _number(cell: str) -> int | None:
+    """The number in a cell; None where it is empty."""
+    return int(cell) if cell else None
 
 
 def of_cow_number(number: int, year: int | None = None) -> str | None:
@@ -77,11 +86,11 @@ def of_cow_number(number: int, year: int | None = None) -> str | None:
 
     year: in which the number is used. 365 is the Soviet Union's in 1950, and Russia's
     in 2020 or where no year is given."""
-    table, past = code_table(), _COW_IN_THE_PAST.get(number, "")
-    if past and year is not None and table[past].existed_in(year):
+    past = _COW_IN_THE_PAST.get(number)
+    if past and year is not None and code_table()[past].existed_in(year):
         return past
-    codes = [code.iso3 for code in table.values() if code.cow == number]
-    return _OLDER_COW.get(number, codes[0] if codes else None)
+    codes = {code.cow: code.iso3 for code in reversed(code_table().values())}
+    return _OLDER_COW.get(number, codes.get(number))
 
 
 def is_invented(code: str) -> bool:
@@ -90,21 +99,14 @@ def is_invented(code: str) -> bool:
     That is one that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without
     XX*, ZZA..ZZZ), or a word of one's own: 3 to 32 letters, digits and `_`, a small
     letter among them, that are no real state's code or name."""
-    if FREE_CODE.fullmatch(code):
-        return True
     folded = code.casefold().replace("_", " ")
-    is_word = _WORD.fullmatch(code) is not None and folded not in _TOTALS
-    return is_word and folded not in _spellings()
+    is_word = _WORD.fullmatch(code) and folded not in (*_TOTALS, *_spellings())
+    return bool(FREE_CODE.fullmatch(code) or is_word)
 
 
 def may_be_state(code: str) -> bool:
     """Whether a code names a state, or may stand for one that does not exist."""
     return code in code_table() or is_invented(code)
-
-
-def _is_code(value: object) -> bool:
-    """Whether a value may be meant as a code: a name or a number."""
-    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def known(code: str, year: int | None = None) -> str | None:
@@ -157,18 +159,15 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     ('E302', 'unknown state `Japan`', 'use `JPN`')
     """
     text, spellings = shown(written), _spellings()
-    why, folded = f"unknown state `{text}`", text.strip(" :").casefold()
-    folded = folded.replace("_", " ")
+    folded = text.strip(" :").casefold().replace("_", " ")
     if folded in _TOTALS:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
-    if folded in spellings:
-        error, code = spellings[folded]
-        return error, why, f"use `{code}`"
     error, near = "E303" if text.isdigit() else "E301", closest(text, names)
-    match = closest(text, spellings, cutoff=0.8)
-    if near is None and match is not None:
+    match = folded if folded in spellings else closest(text, spellings, cutoff=0.8)
+    if match is not None and (near is None or match == folded):
         error, near = spellings[match]
-    return error, why, f"did you mean `{near}`?" if near else "use ISO3 codes, as `USA`"
+    hint = f"use `{near}`" if near else "use ISO3 codes, as `USA`"
+    return error, f"unknown state `{text}`", hint
 
 
 # --- the names of a scenario ----------------------------------------------------------
@@ -197,35 +196,30 @@ class Names:
     def check_new(self, code: object) -> None:
         """Raise the error of pydantic for what is neither a state's code nor one that
         may be invented, with the one that was probably meant."""
-        if _is_code(code) and not may_be_state(str(code)):
+        if not may_be_state(str(code)):
             raise refusal(*explain(code, ()))
 
     def check_outside(self, code: object) -> None:
         """Raise the error of pydantic for what can be no actor outside the roster."""
         if code in self.roster:
-            raise refusal(
-                "E306", f"`{code}` is among the states already", "remove it here"
-            )
+            raise refusal("E306", f"`{code}` is a state already", "remove it here")
         self.check_new(code)
 
     def check_group(self, name: str) -> None:
         """Raise the error of pydantic for a group that is called as a state is."""
         if name in code_table() or name in self.roster:
-            why = f"`{name}` is the code of a state"
-            raise refusal("E015", why, "give it another name")
+            raise refusal("E015", f"`{name}` is a state's code", "take another name")
 
     def check_member(self, code: object) -> None:
         """Raise the error of pydantic for a member of a group that is no state, of the
         roster or another: groups hold no groups."""
-        if _is_code(code) and code not in self.roster and code not in code_table():
+        if code not in self.roster and code not in code_table():
             raise refusal(*explain(code, self.roster))
 
     def check(
         self, code: object, *, outside: bool = False, groups: bool = False
     ) -> None:
         """Raise the error of pydantic for a code that names nobody here.
-
-        What can be no code is left to the schema.
 
         Parameters
         ----------
@@ -234,7 +228,7 @@ class Names:
         outside, groups : bool
             Whether actors outside the roster, and groups, may be named.
         """
-        if not _is_code(code) or not self.is_whole or code in self.roster:
+        if not self.is_whole or code in self.roster:
             return
         if (outside and code in self.outside) or (groups and code in self.groups):
             return

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from balance_sim.scenario.checks import RULES, findings_in
-from balance_sim.scenario.diagnostics import Diagnostics, did_you_mean, listed, shown
+from balance_sim.scenario.diagnostics import Diagnostics, shown, unknown
 from balance_sim.scenario.layout import FIXED_IN_ARMS
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.reading import Finding, Places
@@ -35,16 +35,14 @@ def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
         Its scenario keeps titles and the reference mark of arms only, and has no
         sha256.
     """
-    declared, events = scenario.arms[name], scenario.events
-    if declared.drop or declared.add:
-        kept_events = [event for event in events if event.id not in declared.drop]
-        events = sorted_rows((*kept_events, *declared.add))
+    declared = scenario.arms[name]
+    events = [event for event in scenario.events if event.id not in declared.drop]
     bare_arms = {
         key: Arm(title=bare.title, reference=bare.reference)
         for key, bare in scenario.arms.items()
     }
     update = {
-        "events": events,
+        "events": sorted_rows((*events, *declared.add)),
         "changes": sorted_rows((*scenario.changes, *declared.changes)),
         "arms": bare_arms,
         "sha256": "",
@@ -119,16 +117,14 @@ def _check_events(
     dropped = node.below("drop").items
     for position, item in enumerate(dropped):
         if item.value not in present:
-            hint = did_you_mean(str(item.value), present)
-            why, allowed = f"no event `{shown(item.value)}`", listed(sorted(present))
-            place = f"{path}.drop[{position}]"
-            problems.add(item, place, "E309", why, hint, allowed)
+            texts = unknown("event", item.value, present)
+            problems.add(item, f"{path}.drop[{position}]", "E309", *texts)
     present -= {item.value for item in dropped}
     for item in node.below("add").items:
         event_id = item.value_of("id")
         if event_id in present:
             why, place = f"`{event_id}` already defined", f"events.{event_id}.id"
-            problems.add(item.fields["id"], place, "E015", why, "remove one")
+            problems.add(item.fields["id"], place, "E015", why)
         present.add(event_id)
 
 

@@ -69,7 +69,7 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
         roster = [str(row.value_of("id")) for row in tree.below("states").items]
         for part in INTERCEPTS_OF_STATES:
             for code, place in read.below(part).without(*roster).fields.items():
-                why = f"`{code}` is no state of the scenario"
+                why = "no state of the scenario"
                 problems.add(place.at, f"{part}.{code}", "E301", why, hint)
         tree = laid(tree, read, file.name)
     return tree
@@ -87,8 +87,7 @@ def _with_draws(tree: Node, head: Node, name: str) -> Node:
     values: dict[str, object] = {key: head.fields[key] for key in keys if head.get(key)}
     draws = str(head.value_of("draws"))
     if {"/", "\\"} & {*draws}:
-        why = "expected the name of a file beside this one"
-        raise refused(head.fields["draws"], "draws", "E501", why)
+        raise refused(head.fields["draws"], "draws", "E501", "no file beside this one")
     values |= {"file": name, "draws": posixpath.join(posixpath.dirname(name), draws)}
     return tree.with_fields({"posterior": from_plain(values, head.mark)})
 
@@ -105,12 +104,9 @@ def stale(
     problems : an error for another record, a warning for other fitted weights
     """
     node, calibration = tree.below("calibration"), scenario.calibration
-    hint = _again("calibration", sources)
-    if not calibration.data_sha256:
-        return
-    if calibration.data_sha256 != record_digest(scenario):
+    hint = f"{_again('calibration', sources)}, or leave `calibration` out"
+    if calibration.data_sha256 not in ("", record_digest(scenario)):
         why = "the scenario's states or record are not those that were calibrated"
-        hint = f"{hint}, or leave `calibration` out"
         place = node.get("data_sha256") or node
         problems.add(place, "calibration", "E505", why, hint)
     elif calibration.weights_sha256 not in ("", weights_digest()):
@@ -158,11 +154,9 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
 def _free_weights(theory: Node, weights: dict[str, Node]) -> dict[str, Node]:
     """Weights that the preset does not name, if it is another than the default: what a
     theory says of a term stays, and the calibration tells the others."""
-    preset = theory.get("preset")
-    name = str(preset.value or preset.text) if preset else DEFAULT_PRESET
-    if name == DEFAULT_PRESET or name not in presets():
-        return weights
-    named = presets()[name]["weights"]
+    name = theory.value_of("preset") or DEFAULT_PRESET
+    is_default = name == DEFAULT_PRESET or name not in presets()
+    named = () if is_default else presets()[name]["weights"]
     return {term: node for term, node in weights.items() if term not in named}
 
 
@@ -174,20 +168,20 @@ def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
         for part, field in INTERCEPTS_OF_STATES.items()
         if code in estimates[part] and row.value_of(field) is None
     }
-    return row.with_fields(intercepts) if intercepts else row
+    return row.with_fields(intercepts)
 
 
 def _with_frailties(tree: Node, dyads: Node) -> Node:
     """The scenario's rows of dyads' factors, and those of dyads that it does not name:
     a factor that the file gives itself stays."""
     frailties = tree.get("frailties") or Node([], dyads.mark)
-    rows = list(frailties.items)
-    own_dyads = {row_path("frailties", row, 0) for row in rows}
-    for dyad, node in dyads.fields.items():
-        values = dict(zip(("factor", "shape"), node.items, strict=False))
-        row = from_plain(
-            dict(zip("ab", dyad.split("-"), strict=False)) | values, node.at
+    own_dyads = {row_path("frailties", row, 0) for row in frailties.items}
+    names = ("a", "b", "factor", "shape")
+    rows = [
+        from_plain(
+            dict(zip(names, (*dyad.split("-")[:2], *node.items), strict=False)), node.at
         )
-        if row_path("frailties", row, 1) not in own_dyads:
-            rows.append(row)
-    return frailties.with_value(rows)
+        for dyad, node in dyads.fields.items()
+    ]
+    new_rows = [row for row in rows if row_path("frailties", row, 1) not in own_dyads]
+    return frailties.with_value([*frailties.items, *new_rows])

@@ -21,12 +21,12 @@ from typing import NamedTuple
 
 from balance_sim import registry
 from balance_sim.scenario.actors import code_table, known, successor
-from balance_sim.scenario.diagnostics import did_you_mean, listed
+from balance_sim.scenario.diagnostics import listed, unknown
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import (
+    FACTS_OF_STATE,
     MEASURES,
     STAGES,
-    Change,
     NoRelations,
     Scenario,
     Trade,
@@ -36,6 +36,8 @@ MOST_STEPS = 20_000
 MOST_DAYS = 30_000
 """A thousand of the shortest half-lives of states' agreements: 2^1024 is no number."""
 PLANNED = ("scheduled_signed", "scheduled_in_force")
+FACTS = ("war", "agreement", "joins", *FACTS_OF_STATE)
+"""Of a change, beside relations that are broken off, of which there are three kinds."""
 Findings = Iterator[Finding]
 
 
@@ -62,8 +64,7 @@ def _missing(
     """
     for name in names:
         if name not in options:
-            why, hint = f"there is no `{name}`", did_you_mean(name, options)
-            yield Finding(code, path, why, hint, listed(sorted(options)))
+            yield Finding(code, path, *unknown("name", name, options))
 
 
 # --- time, the focal event and the report ---------------------------------------------
@@ -76,15 +77,12 @@ def _span(scenario: Scenario) -> Findings:
     days = (scenario.end - scenario.start).days
     steps = math.ceil(days / scenario.step_days)
     if days <= 0:
-        why = f"`end` {scenario.end} is not after `start` {scenario.start}"
-        yield Finding("E210", "end", why)
+        yield Finding("E210", "end", f"it is not after `start` {scenario.start}")
     elif days > MOST_DAYS:
-        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
-        yield Finding("E203", "end", why, "take a shorter span")
+        yield Finding("E203", "end", f"{days:,} days, more than {MOST_DAYS:,}")
     elif steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
-        hint = "take a larger step or a shorter span"
-        yield Finding("E203", "step_days", why, hint)
+        yield Finding("E203", "step_days", why, "take a larger step")
 
 
 def _base_rate(scenario: Scenario) -> Findings:
@@ -105,7 +103,7 @@ def _focal(scenario: Scenario) -> Findings:
     yield from _missing("focal", [scenario.focal], events)
     event = events.get(scenario.focal)
     if event is not None and event.date < scenario.start:
-        why = f"the focal event on {event.date} is before `start` {scenario.start}"
+        why = f"the focal event is before `start` {scenario.start}"
         yield Finding("E203", f"{event.path}.date", why, "windows count from it")
 
 
@@ -119,10 +117,10 @@ def _references(scenario: Scenario) -> Findings:
         if len({*dyad.split("-")} & {*scenario.codes}) != 2:
             why = f"`{dyad}` does not name two states of the roster"
             yield Finding("E107", "report.positions", why, "as RUS-UKR")
-    named = [event for event in scenario.events if event.accord is not None]
-    agreements = {agreement.id for agreement in scenario.accords if named}
-    for event in named:
-        yield from _missing(f"{event.path}.accord", [event.accord or ""], agreements)
+    agreements = {agreement.id for agreement in scenario.accords}
+    for event in scenario.events:
+        if event.accord is not None:
+            yield from _missing(f"{event.path}.accord", [event.accord], agreements)
 
 
 def _event_dates(scenario: Scenario) -> Findings:
@@ -139,12 +137,10 @@ def _event_dates(scenario: Scenario) -> Findings:
 
 def _years(scenario: Scenario) -> Findings:
     """States exist in the year of the start, those outside the roster too."""
-    year, table = scenario.start.year, code_table()
-    codes = scenario.codes
-    for code in (*codes, *scenario.outside):
-        why = known(code, year) if code in table else None
+    for code in (*scenario.codes, *scenario.outside):
+        why = known(code, scenario.start.year) if code in code_table() else None
         if why is not None:
-            path = f"states.{code}.id" if code in codes else "outside"
+            path = "outside" if code in scenario.outside else f"states.{code}.id"
             yield Finding("E304", path, why, successor(code))
 
 
@@ -159,11 +155,9 @@ def _shares(scenario: Scenario) -> Findings:
     names = [*MEASURES] if lacking else ["capability"]
     if lacking and complete:
         why = f"given for {complete[0].id} and not for {listed(lacking, 5)}"
-        hint = "for all states or for none"
-        yield Finding("E217", f"{complete[0].path}.capability", why, hint)
+        yield Finding("E217", f"{complete[0].path}.capability", why, "all or none")
     elif states and not any(getattr(row, name) for row in states for name in names):
-        hint = "at least one state must have some"
-        yield Finding("E213", "states", "capabilities sum to 0", hint)
+        yield Finding("E213", "states", "capabilities sum to 0", "raise one")
 
 
 def _gaps(scenario: Scenario) -> Findings:
@@ -177,9 +171,8 @@ def _gaps(scenario: Scenario) -> Findings:
         names += [name for name in MEASURES if getattr(weights, MEASURES[name]) > 0]
     for name in names:
         missing = [state.id for state in states if getattr(state, name) is None]
+        whom = "all states" if len(missing) == len(states) else listed(missing)
         if missing:
-            is_all = len(missing) == len(states)
-            whom = "all states" if is_all else listed(missing)
             yield Finding("W303", "states", f"`{name}` is missing for {whom}")
 
 
@@ -193,9 +186,8 @@ def _codings(scenario: Scenario) -> Findings:
     codings = scenario.targets_alternatives
     total = sum(coding.weight for coding in codings)
     if total >= 1.0:
-        why = f"all weights sum to {total:g}: nothing is left for the event's own"
-        hint, allowed = "lower them", "a sum below 1"
-        yield Finding("E203", f"{codings[0].path}.weight", why, hint, allowed)
+        why = f"all weights sum to {total:g}; they must leave some for the event's own"
+        yield Finding("E203", f"{codings[0].path}.weight", why, "lower them")
 
 
 def _trade(scenario: Scenario) -> Findings:
@@ -206,8 +198,8 @@ def _trade(scenario: Scenario) -> Findings:
     for state, rows in rows_of.items():
         total = math.fsum(row.share for row in rows)
         if total > 1.0 + 1e-9:
-            why = f"the shares of `{state}` sum to {total:.6g}"
-            yield Finding("E213", f"{rows[-1].path}.share", why, allowed="up to 1")
+            why = f"the shares of `{state}` sum to {total:.6g}, more than 1"
+            yield Finding("E213", f"{rows[-1].path}.share", why)
 
 
 # --- dyads and agreements -------------------------------------------------------------
@@ -222,16 +214,14 @@ def _spells(scenario: Scenario) -> Findings:
     for spell in scenario.no_relations:
         spells_of[spell.key].append(spell)
         if spell.since and spell.until and spell.until <= spell.since:
-            why = f"`until` {spell.until} is not after `from` {spell.since}"
-            hint = "leave it blank while it goes on"
-            yield Finding("E215", f"{spell.path}.until", why, hint, "from < until")
+            why = f"it is not after `from` {spell.since}"
+            yield Finding("E215", f"{spell.path}.until", why, "leave it blank")
     for spells in spells_of.values():
         spells.sort(key=lambda spell: spell.since or date.min)
         for earlier, later in pairwise(spells):
             if not (earlier.until and later.since and later.since >= earlier.until):
                 why = f"the spell overlaps that from {earlier.since}"
-                hint = "join the two, or correct a date"
-                yield Finding("E308", later.path, why, hint)
+                yield Finding("E308", later.path, why, "join the two")
 
 
 def _stages(scenario: Scenario) -> Findings:
@@ -243,9 +233,8 @@ def _stages(scenario: Scenario) -> Findings:
             day, is_planned = getattr(agreement, name), name in PLANNED
             if day is None or day == start or (day > start) == is_planned:
                 continue
-            side = "before" if is_planned else "after"
-            why, plan = f"`{name}` {day} is {side} `start` {start}", f"scheduled_{name}"
-            hint = f"a date fixed beforehand is `{plan}`" if plan in PLANNED else ""
+            why = f"{day} is {'before' if is_planned else 'after'} `start` {start}"
+            hint = f"a date fixed beforehand is one of {listed(PLANNED)}"
             yield Finding("E215", f"{agreement.path}.{name}", why, hint)
 
 
@@ -257,45 +246,27 @@ def _changes(scenario: Scenario) -> Findings:
     of one fact at one moment."""
     first, last = scenario.start + timedelta(days=1), scenario.end - timedelta(days=1)
     record = {agreement.id: agreement for agreement in scenario.accords}
-    moments: set[tuple[object, ...]] = set()
+    facts: set[tuple[str | None, ...]] = set()
     for change in scenario.changes:
         if not first <= change.date <= last:
             why = f"{change.date} is outside {first}..{last}"
             hint = "what is so at the start stands in its own section"
             yield Finding("E203", change.path, why, hint)
-        for fact in _facts(change):
-            if fact in moments:
-                why = f"two changes of {' '.join(map(str, fact[1:]))} on {change.date}"
-                yield Finding("E308", change.path, why, "remove one")
-            moments.add(fact)
+        names = [name for name in FACTS if getattr(change, name) is not None]
+        for name in filter(None, (*names, change.no_relations)):
+            if (change.key, change.pact, name) in facts:
+                yield Finding("E308", change.path, f"`{name}` is changed twice")
+            facts.add((change.key, change.pact, name))
         if isinstance(change.agreement, str):
             yield from _missing(change.path, [change.agreement], record)
             agreement = record.get(change.agreement)
             if agreement is not None and agreement.status != "in_force":
-                why = f"`{agreement.id}` is not in force at the start"
-                yield Finding("E212", change.path, why, "end one that is")
+                yield Finding("E212", change.path, "it is not in force at the start")
         if change.pact is not None:
             yield from _missing(change.path, [change.pact], scenario.groups, "E107")
             if change.joins in scenario.groups.get(change.pact, ()):
                 why = f"`{change.joins}` is a member of `{change.pact}` already"
                 yield Finding("E306", change.path, why, "name another state")
-
-
-def _facts(change: Change) -> Iterator[tuple[object, ...]]:
-    """The moment and name of each fact that a change is of."""
-    if change.war is not None:
-        yield change.date, change.sides, "war"
-    if change.no_relations is not None:
-        yield change.date, change.sides, change.no_relations
-    if isinstance(change.agreement, str):
-        yield change.date, change.agreement
-    elif change.agreement is not None:
-        yield change.date, change.agreement.a, change.agreement.b, change.agreement.kind
-    if change.joins is not None:
-        yield change.date, change.pact, change.joins
-    for name in ("democracy", "ideal_point", "reliability", "effort"):
-        if getattr(change, name) is not None:
-            yield change.date, change.state, name
 
 
 # --- all of them ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets
-from balance_sim.scenario.diagnostics import listed, refusal, shown
+from balance_sim.scenario.diagnostics import listed, refusal
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange
 from balance_sim.scenario.schema import (
@@ -138,8 +138,8 @@ class SamplingDesign(Strict):
             raise refusal("E103", "`samples` is required (1 or more)")
         if self.method == "sobol" and samples & (samples - 1):
             low = 1 << (samples.bit_length() - 1)
-            why, hint = f"samples {samples:,} is not a power of 2", f"write {low}"
-            raise refusal("E406", why, f"{hint} or {2 * low}")
+            why = f"samples {samples:,} is not a power of 2"
+            raise refusal("E406", why, f"write {low} or {2 * low}")
         return self
 
 
@@ -161,10 +161,8 @@ def _listed(items: tuple[object, ...]) -> Values:
     if len(types) != 1:
         why = f"the list holds {listed(types) or 'nothing'}"
         raise refusal("E402", why, "give values of one type")
-    texts = [repr(item) for item in alike]
-    for text in texts:
-        if texts.count(text) > 1:
-            raise refusal("E402", f"value {shown(text)} given twice", "remove one")
+    if len({*map(repr, alike)}) < len(alike):
+        raise refusal("E402", "a value is given twice", "remove one")
     return Values(items)
 
 
@@ -177,27 +175,21 @@ Takes = Annotated[
 """What a factor takes; tags in brackets are no part of key paths."""
 
 
-@dataclass(frozen=True)
-class DesignPoint:
-    """One row of a list design: values by key path, and a label for people."""
-
-    values: dict[str, object]
-    label: str = ""
+Point = dict[str, object]
+"""One row of a list design: values by key path, and a `label` for people."""
 
 
-def _points(rows: tuple[dict[str, object], ...]) -> tuple[DesignPoint, ...]:
+def _points(rows: tuple[Point, ...]) -> tuple[Point, ...]:
     """The points of a list design: each gives the same keys, and other values."""
-    points: list[DesignPoint] = []
-    for place, row in enumerate(rows):
-        values = {path: value for path, value in row.items() if path != "label"}
+    points = [{key: row[key] for key in row if key != "label"} for row in rows]
+    for place, point in enumerate(points):
         field = f"[{place}]"
-        if not values or (points and values.keys() != points[0].values.keys()):
+        if not point or point.keys() != points[0].keys():
             why = "every point gives the same keys, and at least one"
             raise refusal("E402", why, field=field)
-        if any(values == point.values for point in points):
+        if point in points[:place]:
             raise refusal("E402", "the same values as an earlier point", field=field)
-        points.append(DesignPoint(values, str(row.get("label", ""))))
-    return tuple(points)
+    return rows
 
 
 class ExperimentPlan(Versioned):
@@ -216,25 +208,12 @@ class ExperimentPlan(Versioned):
     set: dict[str, object] = Field(default={})
     design: SamplingDesign = SamplingDesign()
     factors: dict[str, Takes] = Field(default={}, max_length=1000)
-    points: Annotated[tuple[dict[str, object], ...], AfterValidator(_points)] = ()
+    points: Annotated[tuple[Point, ...], AfterValidator(_points)] = ()
     guesses: bool = False
     arms: Names | None = None
     runs: Annotated[int, Field(ge=1, le=1_000_000_000)]
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 1
     outcomes: Names = ()
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """What options lay over an experiment file.
-
-    settings : `key.path=value` texts, laid over the file's own `set`
-    runs, seed : instead of the file's, where given
-    """
-
-    settings: tuple[str, ...] = ()
-    runs: int | None = None
-    seed: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -253,37 +232,28 @@ class Experiment:
         return f"<Experiment {self.name}: {', '.join(self.paths)}; {size}>"
 
     @property
-    def design(self) -> SamplingDesign:
-        """How its points are chosen."""
-        return self.head.design
-
-    @property
-    def points(self) -> tuple[DesignPoint, ...]:
-        """Those that the file lists."""
-        return self.head.points  # type: ignore[return-value]
-
-    @property
     def paths(self) -> tuple[str, ...]:
         """Key paths of what is varied, in the order of the file."""
-        paths = [path for point in self.points for path in point.values]
-        return tuple(dict.fromkeys([*paths, *(row.path for row in self.factors)]))
+        paths = [path for point in self.head.points for path in point]
+        paths += [factor.path for factor in self.factors]
+        return tuple(path for path in dict.fromkeys(paths) if path != "label")
 
     def count(self) -> int:
         """How many points the design has, without making them.
 
         Saltelli's Sobol design has k + 2 points a sample for k factors, Morris's
         trajectories have k + 1."""
-        if self.points:
-            return len(self.points)
+        if self.head.points:
+            return len(self.head.points)
         lengths = [len(factor.takes.grid()) for factor in self.factors]
-        samples, k = self.design.samples or 0, len(lengths)
+        samples, k = self.head.design.samples or 0, len(lengths)
         counts = {
             "grid": math.prod(lengths),
             "list": min(lengths, default=0),
             "sobol": samples * (k + 2),
             "morris": samples * (k + 1),
         }
-        return counts.get(self.design.method, samples)
+        return counts.get(self.head.design.method, samples)
 
 
 # --- what `guesses: true` adds --------------------------------------------------------

@@ -71,6 +71,18 @@ class Diagnostic:
         return asdict(self)
 
 
+NEXT_STEPS = {
+    "E014": "remove one",
+    "E015": "remove one",
+    "E105": "put it in quotes",
+    "E306": "name each actor once",
+    "E308": "remove one",
+    "E602": "columns for notes end in `_note` or begin with `x_`",
+    "E605": "remove one",
+}
+"""What to do where a message has no step of its own, by code."""
+
+
 def problem(
     place: Any,
     path: str,
@@ -90,8 +102,9 @@ def problem(
     code, message, suggestion, allowed : str
         See `Diagnostic`.
     """
+    step = suggestion or NEXT_STEPS.get(code, "")
+    texts = escaped(message), escaped(allowed), escaped(step)
     file, line, col = getattr(place, "mark", place)
-    texts = escaped(message), escaped(allowed), escaped(suggestion)
     return Diagnostic(file, line, col, shown(path, 200), code, *texts)
 
 
@@ -199,22 +212,17 @@ def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic
 
 def report(problems: Sequence[Diagnostic]) -> str:
     """All problems as text: at most five a table column and code, twenty in all, then
-    counts."""
+    how many are left."""
+    columns: Counter[tuple[str, int, str]] = Counter()
     shown_problems: list[Diagnostic] = []
-    counts: Counter[tuple[str, int, str]] = Counter()
     for problem in problems:
-        column = (problem.file, problem.col, problem.code)
-        counts[column] += problem.file.endswith(".csv")
-        if counts[column] <= SHOWN_PER_COLUMN:
+        column = problem.file, problem.col, problem.code
+        columns[column] += problem.file.endswith(".csv")
+        if columns[column] <= SHOWN_PER_COLUMN:
             shown_problems.append(problem)
-    lines = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
-    for (file, col, code), count in counts.items():
-        hidden = count - SHOWN_PER_COLUMN
-        if hidden > 0:
-            lines.append(f"{file}: {hidden} more [{code}] in column {col}")
-    if len(shown_problems) > SHOWN_AT_ONCE:
-        lines.append(f"... and {len(shown_problems) - SHOWN_AT_ONCE} more")
-    return "\n".join(lines)
+    texts = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
+    hidden = len(problems) - len(texts)
+    return "\n".join([*texts, f"... and {hidden} more"] if hidden else texts)
 
 
 # --- words ----------------------------------------------------------------------------
@@ -249,6 +257,21 @@ def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | Non
     folded = {option.casefold(): option for option in sorted(set(options))}
     matches = difflib.get_close_matches(word[:80].casefold(), folded, 1, cutoff)
     return folded[matches[0]] if matches else None
+
+
+def unknown(what: str, name: object, options: Iterable[str]) -> tuple[str, str, str]:
+    """Message, next step and bound for a name that is none of the options.
+
+    Parameters
+    ----------
+    what : of what it is no name, in words
+    name : as it is written
+    options : that there are; the nearest one is offered, or all of them
+    """
+    names = list(options)
+    hint = did_you_mean(str(name), names)
+    allowed = "" if hint else listed(names, 40)
+    return f"unknown {what} `{shown(name)}`", hint, allowed
 
 
 def did_you_mean(word: str, options: Iterable[str], cutoff: float = 0.6) -> str:

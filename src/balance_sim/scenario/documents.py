@@ -8,6 +8,7 @@ reader."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -33,6 +34,7 @@ EXAMPLE = (
 )
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER: Any = yaml.resolver.Resolver()
+_TAB = re.compile(r"\s*\t")
 _KEY_AND_VALUE = re.compile(
     r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)"
 )
@@ -69,8 +71,8 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
         raise ScenarioError([_explain(error, text, file)]) from None
     if root is None:
         raise refused(start, "", "E004", "the file is empty", EXAMPLE)
-    tree = _Tree(file)
-    return tree.node(root, "", 0), tree.problems
+    reader = _Reader(file)
+    return reader.node(root, "", 0), reader.problems
 
 
 def is_plain_text(text: str) -> bool:
@@ -82,7 +84,7 @@ def is_plain_text(text: str) -> bool:
     return not problems and isinstance(node.value, str) and node.value == text
 
 
-class _Tree:
+class _Reader:
     """Makes nodes of those of PyYAML.
 
     Attributes
@@ -100,28 +102,6 @@ class _Tree:
         self.problems = Diagnostics()
         self.known: set[yaml.Node] = set()
 
-    def mark(self, source: yaml.Node) -> Mark:
-        """Where a node begins."""
-        return Mark(self.file, source.start_mark.line + 1, source.start_mark.column + 1)
-
-    def stop(self, source: yaml.Node, *words: str) -> ScenarioError:
-        """The error for what makes it pointless to read on."""
-        self.problems.add(self.mark(source), *words)
-        return ScenarioError(self.problems)
-
-    def check(self, source: yaml.Node, path: str, depth: int) -> None:
-        """Raises ScenarioError for an alias, a tag, and too deep a nesting."""
-        if source in self.known:
-            raise self.stop(source, path, "E020", "an alias refers to it", "repeat it")
-        self.known.add(source)
-        is_plain = isinstance(source, yaml.ScalarNode) and not source.style
-        tag = _RESOLVER.resolve(type(source), source.value, (is_plain, True))
-        if source.tag != tag:
-            why = f"YAML tags are not allowed (`{shown(source.tag)}`)"
-            raise self.stop(source, path, "E023", why, "write plain values")
-        if depth > DEEPEST:
-            raise self.stop(source, path, "E021", f"nesting deeper than {DEEPEST}")
-
     def node(self, source: yaml.Node, path: str, depth: int) -> Node:
         """A node with all below it.
 
@@ -134,80 +114,87 @@ class _Tree:
         depth : int
             Number of mappings and lists around it.
         """
+        mark = self._mark(source, path, depth)
         if isinstance(source, yaml.ScalarNode):
-            self.check(source, path, depth)
-            return self.scalar(source, path)
-        self.check(source, path, depth + 1)
-        value: object = [
+            return self._scalar(source, path, mark)
+        if isinstance(source, yaml.MappingNode):
+            return Node(self._fields(source, path, depth + 1), mark)
+        items = [
             self.node(item, f"{path}[{position}]", depth + 1)
             for position, item in enumerate(source.value)
-            if isinstance(source, yaml.SequenceNode)
         ]
-        if isinstance(source, yaml.MappingNode):
-            value = self.fields(source, path, depth + 1)
-        return Node(value, self.mark(source))
+        return Node(items, mark)
 
-    def fields(self, source: yaml.Node, path: str, depth: int) -> dict[str, Node]:
+    def _mark(self, source: yaml.Node, path: str, depth: int) -> Mark:
+        """Where a node begins. Raises ScenarioError for what makes it pointless to read
+        on: an alias, a tag, too deep a nesting."""
+        fault: Sequence[str] = ()
+        is_plain = isinstance(source, yaml.ScalarNode) and not source.style
+        tag = _RESOLVER.resolve(type(source), source.value, (is_plain, True))
+        if source in self.known:
+            fault = "E020", "an alias refers to it", "repeat it"
+        elif source.tag != tag:
+            why = f"YAML tags are not allowed (`{shown(source.tag)}`)"
+            fault = "E023", why, "write plain values"
+        elif depth >= DEEPEST and not isinstance(source, yaml.ScalarNode):
+            fault = "E021", f"nesting deeper than {DEEPEST}"
+        self.known.add(source)
+        line, column = source.start_mark.line + 1, source.start_mark.column + 1
+        mark = Mark(self.file, line, column)
+        if fault:
+            self.problems.add(mark, path, *fault)
+            raise ScenarioError(self.problems)
+        return mark
+
+    def _fields(
+        self, source: yaml.MappingNode, path: str, depth: int
+    ) -> dict[str, Node]:
         """Children of a mapping; one whose key is refused is left out."""
         fields: dict[str, Node] = {}
-        for key, value in source.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise self.stop(key, path, "E105", "keys must be text")
-            key_path = f"{path}.{shown(key.value)}".lstrip(".")
-            is_key = self.is_key(key, key_path, fields)
+        for key_source, value in source.value:
+            is_scalar = isinstance(key_source, yaml.ScalarNode)
+            text = key_source.value if is_scalar else ""
+            key_path = f"{path}.{shown(text)}".lstrip(".")
+            key = self.node(key_source, key_path, depth)
+            fault = _fault_of_key(key, fields)
+            if fault:
+                self.problems.add(key, key_path, *fault)
             child = self.node(value, key_path, depth)
-            child.key = self.mark(key)
-            if is_key:
-                fields[key.value] = child
+            child.key = key.mark
+            if key.value == text and not fault:
+                fields[text] = child
         return fields
 
-    def is_key(
-        self, source: yaml.ScalarNode, path: str, fields: dict[str, Node]
-    ) -> bool:
-        """Whether a node may stand as a key beside fields that are there; why not is
-        reported.
-
-        Parameters
-        ----------
-        source : yaml.ScalarNode
-            The key.
-        path : str
-            The key path that it would have.
-        fields : dict of str to Node
-            Children of the mapping so far.
-        """
-        key, problem_count, hint = source.value, len(self.problems), "put it in quotes"
-        self.check(source, path, 0)
-        node = self.scalar(source, path)
-        if key == "<<" and not node.quoted:
-            why, hint = "merge keys are not supported", "repeat the keys"
-            self.problems.add(node, path, "E020", why, hint)
-        elif key in fields:
-            why = f"`{shown(key)}` already given at line {fields[key].at.line}"
-            self.problems.add(node, path, "E014", why, "remove one")
-        elif node.value is not REFUSED and not (isinstance(node.value, str) and key):
-            last_text = [*fields.values()][-1].text if fields else ""
-            if last_text.lstrip("-").isdigit() and key.isdigit():  # {beta: 0,5}
-                hint = f"if this is a decimal comma, use {last_text}.{key}"
-            why = f"keys must be text, got `{shown(key)}`"
-            self.problems.add(node, path, "E105", why, hint)
-        return len(self.problems) == problem_count
-
-    def scalar(self, source: yaml.ScalarNode, path: str) -> Node:
+    def _scalar(self, source: yaml.ScalarNode, path: str, mark: Mark) -> Node:
         """A single value. Digests are text, whatever they look like, and so is the
         theory `null`."""
         text, is_quoted = source.value, bool(source.style)
-        node = Node(text, self.mark(source), text=text, quoted=is_quoted)
         is_text = is_quoted or path.endswith(("sha256", "theory.preset"))
-        value, control = text if is_text else plain_scalar(text), CONTROL.search(text)
-        if isinstance(value, Unclear):
-            self.problems.add(node, path, *value)
-        elif control is not None:
+        value: Any = text if is_text else plain_scalar(text)
+        control = CONTROL.search(text)
+        fault: Sequence[str] = value if isinstance(value, Unclear) else ()
+        if control is not None:
             why = f"control character U+{ord(control.group()):04X}"
-            self.problems.add(node, path, "E007", why, "remove it")
-        else:
-            return node.with_value(value)
-        return node.with_value(REFUSED)
+            fault = "E007", why, "remove it"
+        if fault:
+            self.problems.add(mark, path, *fault)
+            value = REFUSED
+        return Node(value, mark, text=text, quoted=is_quoted)
+
+
+def _fault_of_key(key: Node, fields: Mapping[str, Node]) -> Sequence[str]:
+    """Code, message and next step for what cannot stand as a key beside these fields;
+    empty where it can, or was refused before."""
+    text = shown(key.text)
+    if key.text == "<<" and not key.quoted:
+        return "E020", "merge keys are not supported", "repeat the keys"
+    if key.text in fields:
+        line = fields[key.text].at.line
+        return "E014", f"`{text}` already given at line {line}", "remove one"
+    if key.value is REFUSED or (key.value and isinstance(key.value, str)):
+        return ()
+    hint = "put it in quotes; a decimal comma is written as a point"
+    return "E105", f"keys must be text, got `{text}`", hint
 
 
 def _explain(error: yaml.YAMLError, text: str, file: str) -> Diagnostic:
@@ -222,32 +209,23 @@ def _explain(error: yaml.YAMLError, text: str, file: str) -> Diagnostic:
     file : str
         As messages show it.
     """
-    reason = getattr(error, "problem", None) or str(error)
     mark = getattr(error, "problem_mark", None)
     row, column = (mark.line, mark.column) if mark else (0, 0)
     place, lines = Mark(file, row + 1, column + 1), [*text.splitlines(), ""]
     last = min(row, len(lines) - 1)
-    indent = re.match(r"\s*", lines[last])
-    if indent and "\t" in indent.group() + lines[last][column : column + 1]:
+    if _TAB.match(lines[last]) or lines[last][column : column + 1] == "\t":
         return problem(place, "", "E010", "tab used for indentation", "use spaces")
     for number in range(last, max(-1, last - 3), -1):
-        match = _KEY_AND_VALUE.match(lines[number])
-        if match:
-            key_mark = Mark(file, number + 1, match.start("key") + 1)
-            return no_space(key_mark, match["key"], match["value"])
+        if match := _KEY_AND_VALUE.match(lines[number]):
+            key, value = match["key"], match["value"]
+            why = f"got text `{shown(f'{key}:{value}'.strip())}`"
+            hint = f"write `{shown(key)}: {shown(value.strip())}`"
+            place = Mark(file, number + 1, match.start("key") + 1)
+            return problem(place, "", "E011", why, hint)
     if "single document" in str(error):
         return problem(place, "", "E013", "one document per file")
-    if "nesting" in reason:
+    if "nesting" in str(error):
         return problem(place, "", "E021", f"nesting deeper than {DEEPEST}")
-    why = f"YAML cannot be read here: {shown(reason, 120)}"
-    hint = "check indentation, brackets and quotes"
-    if not file.endswith((".yaml", ".yml")):
-        hint = "give a YAML file, such as `balance-sim new NAME` writes"
-    return problem(place, "", "E010", why, hint)
-
-
-def no_space(mark: Mark, key: str, value: str) -> Diagnostic:
-    """The problem of `key:value` without the space that makes it a key."""
-    why = f"got text `{shown(f'{key}:{value}'.strip())}`"
-    hint = f"write `{shown(key)}: {shown(value.strip())}`"
-    return problem(mark, "", "E011", why, hint)
+    why = f"YAML cannot be read here: {shown(getattr(error, 'problem', error), 120)}"
+    hint = "give a YAML file, such as `balance-sim new NAME` writes; check indentation"
+    return problem(place, "", "E010", why, f"{hint}, brackets and quotes")

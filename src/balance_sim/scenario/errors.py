@@ -7,10 +7,16 @@ Numbers as JSON knows them; dataclasses as a notebook shows them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from balance_sim.scenario.diagnostics import BalanceSimError, shown
+from balance_sim.scenario.diagnostics import (
+    BalanceSimError,
+    did_you_mean,
+    listed,
+    shown,
+)
 from balance_sim.scenario.files import EXHAUSTED
 
 
@@ -31,6 +37,34 @@ def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest."""
     label, hint = shown(str(folder), 200), "give a folder that holds manifest.json"
     return WrongRequest(f"{label} holds no results: {hint}")
+
+
+def checked_name(what: str, name: str, names: Iterable[str]) -> str:
+    """The name itself, where it is one of `names`.
+
+    Parameters
+    ----------
+    what : what it names, as in `unknown arm`
+    name : as the user gives it
+    names : those that there are
+
+    Raises
+    ------
+    WrongRequest : for any other, with the nearest name or a list
+
+    Examples
+    --------
+    >>> checked_name("arm", "parade", ["parade", "no_parade"])
+    'parade'
+    """
+    options = list(names)
+    if name in options:
+        return name
+    near_name = did_you_mean(name, options)
+    hint = f"{near_name} " if near_name else ""
+    raise WrongRequest(
+        f"unknown {what} `{shown(name)}`; {hint}there are: {listed(options)}"
+    )
 
 
 class LacksOutcome(WrongRequest):
@@ -103,6 +137,12 @@ def plain_data(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain_data(child) for child in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds."""
+    values = {**row, "ci95": [row.get("lo"), row.get("hi")]}
+    return {name: plain_data(values[name]) for name in names}
 
 
 class OneLine:

@@ -17,7 +17,6 @@ from balance_sim.scenario.design import (
     Experiment,
     ExperimentPlan,
     Factor,
-    Overrides,
     Values,
     guessed_factors,
 )
@@ -26,15 +25,15 @@ from balance_sim.scenario.diagnostics import (
     Diagnostics,
     Mark,
     ScenarioError,
-    did_you_mean,
     errors_in,
     in_order,
     listed,
     refused,
     shown,
+    unknown,
 )
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import EXPERIMENTS, Sources, find
+from balance_sim.scenario.files import EXPERIMENTS, Sources
 from balance_sim.scenario.load import (
     check_scenario,
     option_changes,
@@ -51,21 +50,23 @@ from balance_sim.scenario.validation import read_piece
 
 MOST_RUNS = 10_000_000
 MOST_REFUSED = 500  # values: no more are tried then
-AS_WRITTEN = Overrides()
 TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.items())
 
 
 def load_experiment(
     path: str | os.PathLike[str],
     *,
-    over: Overrides = AS_WRITTEN,
+    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    runs: int | None = None,
+    seed: int | None = None,
 ) -> Experiment:
     """The experiment in a file.
 
     Parameters
     ----------
     path : of the file; or the name of one in ./experiments, or of a shipped one
-    over : what options lay over the file
+    set : `key.path=value` texts, laid over the file's own `set`
+    runs, seed : instead of the file's, where given
 
     Returns
     -------
@@ -80,7 +81,7 @@ def load_experiment(
     >>> load_experiment("experiments/smoke.yaml").count()
     6
     """
-    experiment, problems = check_experiment(path, over=over)
+    experiment, problems = check_experiment(path, set=set, runs=runs, seed=seed)
     if experiment is None:
         raise ScenarioError(errors_in(problems))
     return experiment
@@ -89,16 +90,22 @@ def load_experiment(
 def check_experiment(
     path: str | os.PathLike[str],
     *,
-    over: Overrides = AS_WRITTEN,
+    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    runs: int | None = None,
+    seed: int | None = None,
 ) -> tuple[Experiment | None, list[Diagnostic]]:
     """The experiment, or None if it is refused, and all problems and warnings: errors
     first, in the order of the file. Parameters are those of `load_experiment`."""
-    file = found_in(EXPERIMENTS, path)
     try:
-        sources, tree, problems = opened(file, "experiment")
+        sources, tree, problems = opened(path, "experiment")
     except ScenarioError as error:
-        return None, in_order(error.problems, shown(file, 200))
-    experiment = _read(tree, sources, over, problems)
+        return None, in_order(error.problems, shown(path, 200))
+    for name, number in (("runs", runs), ("seed", seed)):
+        if number is not None:
+            option = from_plain(number, Mark(f"--{name}", 1, 1))
+            tree = tree.with_fields({name: option})
+    changes = option_changes(set, None, problems)
+    experiment = _read(tree, sources, changes, problems)
     is_wrong = bool(errors_in(problems))
     return None if is_wrong else experiment, in_order(problems, sources.shown)
 
@@ -106,36 +113,21 @@ def check_experiment(
 # --- files ----------------------------------------------------------------------------
 
 
-def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The experiment file by its name, and the files of its scenario as
-    `scenario/NAME`.
-
-    Raises ScenarioError if one cannot be read."""
-    return files_with_scenario(found_in(EXPERIMENTS, path))
-
-
-def files_with_scenario(path: str | os.PathLike[str]) -> dict[str, str]:
+def experiment_files(
+    path: str | os.PathLike[str], folder: Path = EXPERIMENTS
+) -> dict[str, str]:
     """A file by its name, and the files of the scenario that it names as
     `scenario/NAME`.
 
-    Raises ScenarioError if one cannot be read."""
-    sources = Sources(path)
+    folder: where a file that is given by its name may lie. Raises ScenarioError if one
+    cannot be read."""
+    sources = Sources(path, folder)
     tree, _ = read_document(sources.main(), sources.shown)
     files, node = dict(sources.files), tree.get("scenario")
     if node is not None and isinstance(node.value, str):
-        for name, data in scenario_files(_scenario_path(node, sources)).items():
-            files[f"scenario/{name}"] = data
+        named = scenario_files(_scenario_path(node, sources))
+        files |= {f"scenario/{name}": data for name, data in named.items()}
     return {name: data.decode("utf-8", "replace") for name, data in files.items()}
-
-
-def found_in(folder: Path, path: str | os.PathLike[str]) -> str:
-    """The path as it is written; or of the file that it names in a folder, here or, for
-    a bare name, of the package."""
-    written = os.fspath(path)
-    if os.path.lexists(written) or not written:
-        return written
-    file = find(written, (folder,))
-    return str(file) if os.path.isfile(file) else written
 
 
 def _scenario_path(node: Node, sources: Sources) -> str:
@@ -199,8 +191,7 @@ def named_scenario(
 
 def _placed(errors: Sequence[Diagnostic], mark: Mark) -> list[Diagnostic]:
     """Errors at another place: where a file names what is at fault elsewhere."""
-    file, line, col = mark
-    return [replace(error, file=file, line=line, col=col) for error in errors]
+    return [replace(error, **mark._asdict()) for error in errors]
 
 
 def changed_scenario(
@@ -222,16 +213,17 @@ def changed_scenario(
         return scenario
     changed, of_change = with_changes(scenario, changes)
     files = {change.key.file for change in changes}
-    for error in errors_in(of_change):
-        is_here = error.file in files
-        problems += [error] if is_here else _placed([error], changes[0].key)
+    errors = errors_in(of_change)
+    problems += [error for error in errors if error.file in files]
+    elsewhere = [error for error in errors if error.file not in files]
+    problems += _placed(elsewhere, changes[0].key)
     return changed
 
 
 def _read(
     tree: Node,
     sources: Sources,
-    over: Overrides,
+    changes: Sequence[ValueChange],
     problems: Diagnostics,
 ) -> Experiment | None:
     """The experiment in a tree, or None where a part could not be read.
@@ -239,47 +231,30 @@ def _read(
     Parameters
     ----------
     tree, sources : of the file
-    over : what options lay over it
+    changes : of options, laid over the scenario
     problems : what is wrong is added
     """
-    for name in ("runs", "seed"):
-        number = getattr(over, name)
-        if number is not None:
-            node = from_plain(number, Mark(f"--{name}", 1, 1))
-            tree = tree.with_fields({name: node})
     plan = read_piece(ExperimentPlan, tree, "", problems)
     scenario = named_scenario(tree, sources, problems)
-    varied = {*tree.below("factors").fields}
-    varied |= {path for row in tree.below("points").items for path in row.fields}
-    changes = option_changes(over.settings, None, problems)
+    nodes, points = tree.below("factors").fields, tree.below("points").items
+    varied = {path for row in (tree.below("factors"), *points) for path in row.fields}
     for change in changes:
         if change.path in varied:  # it would be overwritten at every point
             why = f"`{shown(change.path)}` is varied by the experiment"
-            hint = "leave it out, or change the factor"
-            problems.add(change.key, change.path, "E404", why, hint)
+            problems.add(change.key, change.path, "E404", why, "leave it out")
     if scenario is not None:
         scenario = changed_scenario(scenario, changes, problems)
     if scenario is None or plan is None:
         return None
-    nodes = tree.below("factors").fields
     taken: dict[str, Any] = plan.factors
     factors = [Factor(path, takes, nodes[path]) for path, takes in taken.items()]
     if plan.guesses:
         fixed = varied | {*tree.below("set").fields}
         factors += guessed_factors(scenario, fixed, tree.fields["guesses"])
-    experiment = Experiment(
-        stem(sources.path.name), plan, scenario, tuple(factors), tree
-    )
+    name = stem(sources.path.name)
+    experiment = Experiment(name, plan, scenario, tuple(factors), tree)
     _check_design(experiment, problems)
-    if any(problem.code.startswith("E4") for problem in problems):
-        return experiment
-    count = experiment.count()
-    if count * plan.runs > MOST_RUNS:  # there may be very many values
-        why = f"{count:,} points x {plan.runs:,} runs exceed {MOST_RUNS:,} runs"
-        hint = "fewer values, fewer runs, or a sample"
-        node = tree.get("design") or tree.get("factors") or tree
-        problems.add(node, "design", "E405", why, hint)
-    else:
+    if not any(problem.code.startswith("E4") for problem in problems):
         _check_values(experiment, problems)
     return experiment
 
@@ -290,26 +265,25 @@ def _check_design(experiment: Experiment, problems: Diagnostics) -> None:
 
     A list goes through its factors side by side, so they have one length; a grid needs
     values; Sobol and Morris split a variance among two factors at least."""
-    method, factors = experiment.design.method, experiment.factors
-    tree, arms = experiment.tree, experiment.scenario.arms
-    is_list = method in ("grid", "list")
-    node = tree.get("design") or tree
-    for arm in experiment.head.arms or ():
+    head, factors, tree = experiment.head, experiment.factors, experiment.tree
+    method, arms = head.design.method, experiment.scenario.arms
+    node, count = tree.get("design") or tree, experiment.count()
+    for arm in head.arms or ():
         if arm not in arms:
-            hint, why = did_you_mean(arm, arms), f"no arm `{arm}`"
-            problems.add(tree.fields["arms"], "arms", "E107", why, hint, listed(arms))
-    if experiment.points and (method != "list" or factors):
+            texts = unknown("arm", arm, arms)
+            problems.add(tree.fields["arms"], "arms", "E107", *texts)
+    if head.points and (method != "list" or factors):
         why = "`points` stand alone, with `design: {method: list}`"
         problems.add(tree.fields["points"].at, "points", "E407", why)
     if not (experiment.paths or method in OF_DRAWS or problems):
-        hint = "give `factors`, or `points`"
-        problems.add(node, "factors", "E402", "nothing is varied", hint)
+        why = "nothing is varied: give `factors`, or `points`"
+        problems.add(node, "factors", "E402", why)
     for factor in factors:
         path, takes = f"factors.{factor.path}", factor.takes
         if (takes == Values(())) != (method in OF_DRAWS):
             why = f"`drawn` belongs to the designs {listed(OF_DRAWS)}, and no other"
             problems.add(factor.node, path, "E402", why)
-        elif is_list and not takes.grid():
+        elif method in ("grid", "list") and not takes.grid():
             why = f"a {method} needs values: give a list, or `steps`"
             problems.add(factor.node, path, "E403", why)
     if method == "list" and len({len(factor.takes.grid()) for factor in factors}) > 1:
@@ -318,6 +292,9 @@ def _check_design(experiment: Experiment, problems: Diagnostics) -> None:
     if method in ("sobol", "morris") and len(factors) < 2:
         why = f"{method} needs at least 2 factors, got {len(factors)}"
         problems.add(node, "design", "E406", why, "add a factor, or take a grid")
+    if count * head.runs > MOST_RUNS:  # there may be very many values
+        why = f"{count:,} points x {head.runs:,} runs exceed {MOST_RUNS:,} runs"
+        problems.add(node, "design", "E405", why, "fewer values, runs, or a sample")
 
 
 def _check_values(experiment: Experiment, problems: Diagnostics) -> None:
@@ -336,14 +313,11 @@ def _check_values(experiment: Experiment, problems: Diagnostics) -> None:
         problems += [replace(problem, code="E401") for problem in wrong_paths]
         line = lines.setdefault(canonical_path(path), mark.line)
         if line != mark.line:
-            why = f"two axes on one key; also at line {line}"
-            problems.add(mark, path, "E404", why)
-    if len(problems) > count:
-        return
+            problems.add(mark, path, "E404", f"also varied at line {line}")
     rounds = max((len(factor.takes.ends()) for factor in factors), default=0)
     trials = [changes_in(row) for row in rows]
     trials += [[factor.change(place) for factor in factors] for place in range(rounds)]
-    for changes in trials:
+    for changes in trials if len(problems) == count else ():
         changed_scenario(scenario, changes, problems)
         if len(problems) - count > MOST_REFUSED:
             break

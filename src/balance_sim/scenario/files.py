@@ -37,7 +37,11 @@ was to be opened."""
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _OUTSIDE = re.compile(r"(?s)[A-Za-z][A-Za-z0-9+.-]*:|[~/]|.*[\\\0]")
-_CODES = {errno.EISDIR: "E002", errno.ENXIO: "E002", errno.EFBIG: "E005"}
+_CODES = dict.fromkeys(MISSING, "E001") | {
+    errno.EISDIR: "E002",
+    errno.ENXIO: "E002",
+    errno.EFBIG: "E005",
+}
 """Error codes by the number of the system's error."""
 _BINARY = re.compile(rb".{0,7}[\x00-\x08\x0e-\x1f]", re.DOTALL)
 
@@ -72,11 +76,13 @@ class Sources:
         file may extend a scenario of the package by its name from any folder; that
         one's own files are the package's.
     is_shipped : whether the scenario itself is one of the package
+    kind_folder : where files of its type are
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], folder: Path = SCENARIOS) -> None:
         written = os.fspath(path)
-        self.path = find(written)
+        self.kind_folder = folder
+        self.path = find(written, (folder, *FOLDERS))
         self.is_shipped = self.path.is_absolute() and not os.path.isabs(written)
         self.shown = shown(str(self.path), 200)
         self.folder = Path(os.path.realpath(self.path.parent))
@@ -88,14 +94,14 @@ class Sources:
         """The folder for what is written of a scenario: that of its tables, which has
         its name, if there is one; its own; the working directory for a scenario of the
         package, whose files stay as they were installed."""
-        tables = self.path.with_suffix("")
         if self.is_shipped:
             return Path()
+        tables = self.path.with_suffix("")
         return tables if tables.is_dir() else self.path.parent
 
     def main(self) -> str:
         """The text of the scenario file itself."""
-        data = _bytes_of(self.path, Mark(self.shown, 1, 1), "")
+        data = _bytes_of(self.path, Mark(self.shown, 1, 1), "", self.kind_folder)
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
@@ -126,8 +132,7 @@ class Sources:
         if name not in self.files:
             self.files[name] = _bytes_of(path, node.mark, key)
         if sum(map(len, self.files.values())) > LARGEST_TOGETHER:
-            why = f"all files together exceed {LARGEST_TOGETHER >> 20} MiB"
-            raise refused(node, key, "E005", why, "leave some rows out")
+            raise refused(node, key, "E005", "all files together exceed 32 MiB")
         return ReadFile(name, label, self.files[name])
 
     def _sought(
@@ -138,16 +143,14 @@ class Sources:
         hint = "write a path within the folder"
         if not isinstance(written, str) or not written.strip():
             raise refused(mark, key, "E501", "expected the name of a file", hint)
-        package = _package_scenarios()
-        homes = [(self.folder, self.folder / Path(base).parent)]
-        if base in self.of_package:
-            homes = [(package, package / Path(base).parent)]
-        elif key == "extends" and Path(written).name == written:
-            homes.append((package, package))
-        names = [written, f"{written}.yaml"] if key == "extends" else [written]
-        places = [(folder, home / name) for folder, home in homes for name in names]
-        present = [place for place in places if os.path.isfile(place[1])]
-        folder, path = [*present, *places][0]
+        folder, names = self.folder_of(base), [written]
+        places = [(folder, Path(base).parent)]
+        if key == "extends":
+            names.append(f"{written}.yaml")
+            places += [(_package_scenarios(), Path())] * (Path(written).name == written)
+        paths = [(root, root / home / name) for root, home in places for name in names]
+        present = [place for place in paths if os.path.isfile(place[1])]
+        folder, path = [*present, *paths][0]
         real = Path(os.path.realpath(path))
         if _OUTSIDE.match(written) or not real.is_relative_to(folder):
             why = f"`{shown(written)}` lies outside the scenario's folder"
@@ -162,15 +165,15 @@ class Sources:
 def decoded(data: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
     hint = "save it as text (CSV, YAML) in UTF-8"
-    if _BINARY.match(data):
-        raise refused(Mark(file, 1, 1), "", "E006", "this is no text in UTF-8", hint)
+    line, column, why = 1, 1, "this is no text in UTF-8"
     try:
-        return data.decode("utf-8-sig")
+        if not _BINARY.match(data):
+            return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         lines = re.split(rb"\r\n|\r|\n", error.object[: error.start])
-        column = len(lines[-1].decode("utf-8", "replace")) + 1
+        line, column = len(lines), len(lines[-1].decode("utf-8", "replace")) + 1
         why = f"byte 0x{error.object[error.start]:02X} is not UTF-8 text"
-    raise refused(Mark(file, len(lines), column), "", "E006", why, hint)
+    raise refused(Mark(file, line, column), "", "E006", why, hint)
 
 
 # --- by name --------------------------------------------------------------------------
@@ -211,10 +214,10 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
     folders, or of the package.
 
     Raises ScenarioError for what is no path at all."""
-    path, label = Path(written), shown(written, 200)
+    path = Path(written)
     if _URL.match(written):
-        why, hint = f"`{label}`: URLs are not read", "save the file and give its path"
-        raise refused(Mark(label, 1, 1), "", "E501", why, hint)
+        why, hint = f"`{shown(written)}`: a URL", "save the file and give its path"
+        raise refused(Mark(shown(written), 1, 1), "", "E501", why, hint)
     if "\0" in written or not written:
         raise not_found(written)
     if os.path.lexists(path) or path.suffix:
@@ -231,11 +234,10 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
 def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
     """The error for a file that is not there, with what there is instead. folder: where
     files of its type are."""
-    label = shown(written, 200)
-    files = [*named_files(Path()), *shipped_files()]
-    names = {file.stem for place, file in files if place == folder}
+    label, files = shown(written, 200), [*named_files(Path()), *shipped_files()]
     siblings = Path(written.replace("\0", "")).parent.glob("*.yaml")
     stems = [file.stem for _, file in files]
+    names = {file.stem for place, file in files if place == folder}
     hint = did_you_mean(written, [*stems, *map(str, siblings)])
     hint = hint or f"these are known: {listed(sorted(names))} (balance-sim list)"
     return refused(Mark(label, 1, 1), "", "E001", f"not found: `{label}`", hint)
@@ -244,35 +246,26 @@ def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
 # --- reading --------------------------------------------------------------------------
 
 
+UNBOUNDED = -2
+
+
 class FileTooLarge(OSError):
-    """A file of more bytes than are read; `size` tells how many, as far as they were
-    counted."""
-
-    def __init__(self, size: int, largest: int) -> None:
-        super().__init__(errno.EFBIG, f"{size:,} bytes; at most {largest:,} are read")
-        self.size = size
+    """A file of more bytes than are read."""
 
 
-def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> bytes:
+def regular_bytes(path: str | os.PathLike[str], largest: int = UNBOUNDED) -> bytes:
     """The whole of a regular file. Opens without blocking, so that no pipe and no
     device is waited for.
 
-    Raises OSError: of EISDIR for whatever is not a regular file, `FileTooLarge` beyond
-    `largest` bytes."""
+    largest: bytes that are read at most; without a bound as many as there are. Raises
+    OSError: of EISDIR for whatever is not a regular file, `FileTooLarge` beyond the
+    bound."""
     with open(path, "rb", opener=_without_waiting) as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EISDIR, "not a regular file")
-        if largest is None:
-            return stream.read()
-        if status.st_size > largest:
-            raise FileTooLarge(status.st_size, largest)
-        # room for as much as is asked for is made at once
-        data = stream.read(status.st_size + 1)
-        if len(data) > status.st_size:  # it grows, or does not tell its size
-            data += stream.read(largest - status.st_size)
-    if len(data) > largest:
-        raise FileTooLarge(len(data), largest)
+        data = stream.read(largest + 1)
+    if 0 <= largest < len(data):
+        raise FileTooLarge(errno.EFBIG, f"more than {largest:,} bytes")
     return data
 
 
@@ -282,7 +275,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def bytes_if_any(
-    path: str | os.PathLike[str], largest: int | None = None
+    path: str | os.PathLike[str], largest: int = UNBOUNDED
 ) -> bytes | None:
     """The same; None where there is no such file, or it may not be read.
 
@@ -296,24 +289,23 @@ def bytes_if_any(
         return None
 
 
-def _bytes_of(path: Path, mark: Mark, key: str) -> bytes:
+def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> bytes:
     """The bytes of a file of a scenario. Raises ScenarioError.
 
-    mark, key : where it is named; the key is empty for the file that was asked for"""
+    mark, key : where it is named; the key is empty for the file that was asked for
+    folder : where files of its type are"""
     try:
         is_table = key.endswith("table")
         return regular_bytes(path, LARGEST_TABLE if is_table else LARGEST_SCENARIO)
     except OSError as error:
         number, reason = error.errno or 0, error.strerror
     if number in MISSING and not key:
-        raise not_found(str(path))
-    code = "E001" if number in MISSING else _CODES.get(number, "E003")
+        raise not_found(str(path), folder)
     why = f"cannot be read: `{shown(str(path), 200)}` ({reason})"
     hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"
-    if key == "extends":
-        names = [file.stem for _, file in shipped_files()]
-        hint = did_you_mean(path.name, names) or hint
-    raise refused(mark, key, code, why, hint)
+    names = [file.stem for _, file in shipped_files() if key == "extends"]
+    hint = did_you_mean(path.name, names) or hint
+    raise refused(mark, key, _CODES.get(number, "E003"), why, hint)
 
 
 # --- what comes with the package ------------------------------------------------------

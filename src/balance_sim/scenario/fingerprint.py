@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from cachetools import LRUCache
@@ -50,19 +50,10 @@ class RecentResults[Value]:
 
 def _identity(value: object) -> object:
     """What tells a value apart from others."""
-    if isinstance(value, SectionRow):
-        return id(value)
-    if not isinstance(value, tuple):
-        return repr(value)
-    if _is_section(value):
-        return tuple(map(id, value))
-    return tuple([_identity(item) for item in value])
-
-
-def _is_section(value: object) -> bool:
-    """Whether these are rows of a section, one at least."""
-    types = {*map(type, value)} if type(value) is tuple else set()
-    return bool(types) and all(issubclass(row_type, SectionRow) for row_type in types)
+    if isinstance(value, tuple):
+        is_section = bool(value) and isinstance(value[0], SectionRow)
+        return tuple(map(id if is_section else _identity, value))
+    return id(value) if isinstance(value, SectionRow) else repr(value)
 
 
 # --- contents -------------------------------------------------------------------------
@@ -87,34 +78,16 @@ _TEXTS = RecentResults[bytes](most=16)
 def canonical(value: Any) -> Any:
     """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for
     tuples."""
-    value_type = type(value)
-    if value_type is str or value_type is bool or value is None:
+    if type(value) in (str, bool) or value is None:
         return value
-    if value_type is float or isinstance(value, int | float):
+    if isinstance(value, int | float):
         return float(value) + 0.0  # no negative zero
     if isinstance(value, dict | Strict):
-        fields = value if isinstance(value, dict) else _said(value)
+        fields = value if isinstance(value, dict) else value.model_dump()
         return {str(key): canonical(child) for key, child in fields.items()}
     if isinstance(value, list | tuple):
         return [canonical(child) for child in value]
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _said(row: Strict) -> dict[str, Any]:
-    """The fields of a row, without those that its schema leaves out at their value."""
-    silent = _exclusions(type(row))
-    return {
-        name: value
-        for name, value in row.__dict__.items()
-        if name not in silent or not silent[name](value)
-    }
-
-
-@cache
-def _exclusions(row_type: type[Strict]) -> dict[str, Callable[[Any], bool]]:
-    """By field, the test of values that say nothing (`exclude_if`)."""
-    fields = row_type.model_fields.items()
-    return {name: field.exclude_if for name, field in fields if field.exclude_if}
 
 
 def content_digest(scenario: Scenario) -> str:
@@ -137,17 +110,15 @@ def content_digest(scenario: Scenario) -> str:
 def _text_of(scenario: Scenario, name: str) -> bytes:
     """The canonical JSON of a field, as digests count it."""
     value = getattr(scenario, name)
-    if _is_section(value):
+    if isinstance(value, tuple):
         return _TEXTS.get((name, value), partial(_text, value))
     return _text(value)
 
 
 def _text(value: Any) -> bytes:
     """The canonical JSON of a value."""
-    text = json.dumps(
-        canonical(value), sort_keys=True, allow_nan=False, separators=(",", ":")
-    )
-    return text.encode("ascii")
+    options: Any = {"sort_keys": True, "allow_nan": False, "separators": (",", ":")}
+    return json.dumps(canonical(value), **options).encode("ascii")
 
 
 def sealed(scenario: Scenario) -> Scenario:
@@ -157,7 +128,7 @@ def sealed(scenario: Scenario) -> Scenario:
 
 
 RECORD = ("states", "disputes", "no_relations", "distances", "trade", "accords")
-NOT_DATA = (
+NOT_DATA = {
     "propensity",
     "propensity_declarations",
     "name",
@@ -165,19 +136,19 @@ NOT_DATA = (
     "guesses",
     "confidence",
     "note",
-)
+}
 
 
 def record_digest(scenario: Scenario) -> str:
     """sha256 of what a calibration is told: start, states, quarrels, distances, trade
     and agreements, without texts."""
-    record: dict[str, Any] = {"start": scenario.start}
-    for section in RECORD:
-        record[section] = [
-            {name: value for name, value in row if name not in NOT_DATA}
-            for row in getattr(scenario, section)
+    rows = {
+        section: [
+            row.model_dump(exclude=NOT_DATA) for row in getattr(scenario, section)
         ]
-    return hashlib.sha256(_text(record)).hexdigest()
+        for section in RECORD
+    }
+    return hashlib.sha256(_text({"start": scenario.start, **rows})).hexdigest()
 
 
 def weights_digest() -> str:

@@ -17,12 +17,12 @@ from balance_sim.scenario.diagnostics import (
     Diagnostics,
     Mark,
     ScenarioError,
-    did_you_mean,
     errors_in,
     in_order,
     listed,
     refused,
     shown,
+    unknown,
 )
 from balance_sim.scenario.documents import EXAMPLE, read_document
 from balance_sim.scenario.files import Sources
@@ -42,6 +42,7 @@ from balance_sim.scenario.setter import Editor
 from balance_sim.scenario.tables import with_tables
 
 DEEPEST_EXTENDS = 8
+THEORY = "theory.preset"
 
 
 def load_scenario(
@@ -95,28 +96,29 @@ def check_scenario(
 ) -> tuple[Scenario | None, list[Diagnostic]]:
     """The scenario, or None if it is refused, and all problems and warnings: errors
     first, in the order of the file."""
-    label = shown(os.fspath(path), 200)
-    problems = Diagnostics()
+    problems, scenario = Diagnostics(), None
     try:
         sources = Sources(path)
-        label = sources.shown
+    except ScenarioError as error:
+        return None, [*error.problems]
+    try:
         tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
-        refuse_other_kind(tree, "scenario", label)
+        refuse_other_kind(tree, "scenario", sources.shown)
         changes = option_changes(set, theory, problems)
         scenario = _read_tree(tree, sources, changes, problems)
     except ScenarioError as error:
         problems += error.problems
-        return None, in_order(problems, label)
-    shown_problems = [
+    warnings = [  # who extends a shipped file cannot mend it
         item
         for item in problems
-        if not (item.is_warning and sources.names.get(item.file) in sources.of_package)
-    ]  # who extends a shipped file cannot mend it
-    if errors_in(problems) or scenario is None:
-        return None, in_order(shown_problems, label)
-    folder = os.fspath(sources.folder_of(scenario.posterior.file))
-    scenario = scenario.model_copy(update={"folder": folder})
-    return scenario, in_order(shown_problems, label)
+        if item.is_warning and sources.names.get(item.file) not in sources.of_package
+    ]
+    errors = errors_in(problems)
+    if scenario is not None:
+        folder = os.fspath(sources.folder_of(scenario.posterior.file))
+        scenario = scenario.model_copy(update={"folder": folder})
+    reported = in_order([*errors, *warnings], sources.shown)
+    return None if errors else scenario, reported
 
 
 def _read_tree(
@@ -130,11 +132,9 @@ def _read_tree(
         problems += [places.problem(finding) for finding in findings_in(written, rules)]
         return None
     stale(written, tree, sources, problems)
-    arms = tree.below("arms").fields
-    scenario = _checked(written, places, problems, arms=arms)
+    scenario = _checked(written, places, problems, arms=tree.below("arms").fields)
     if scenario is None or not changes:
-        return scenario and scenario.counted_as(scenario)
-    scenario = scenario.counted_as(scenario)
+        return scenario
     changed, of_changes = with_changes(scenario, changes, places)
     problems += of_changes
     return changed
@@ -147,13 +147,14 @@ def _checked(
     *,
     arms: Mapping[str, Node],
     changes: Sequence[ValueChange] = (),
+    origin: Scenario | None = None,
     changed: frozenset[str] | None = None,
 ) -> Scenario | None:
     """The scenario, by the rules and in its arms, with its sha256; None if it is
     refused.
 
-    arms: nodes of those that are checked. changed: parts that were changed since all
-    was right; None: everything is checked."""
+    arms: nodes of those that are checked. origin: that was changed; changed: parts that
+    were, since all was right; None: everything is checked."""
     due = [rule for rule in RULES if changed is None or rule.reads & changed]
     findings = [*findings_in(scenario, due)]
     problems += [places.problem(finding, changes) for finding in findings]
@@ -161,7 +162,8 @@ def _checked(
     problems += of_arms
     if errors_in(problems):
         return None
-    return with_digest(scenario.model_copy(update={"arms": checked_arms}))
+    checked = with_digest(scenario.model_copy(update={"arms": checked_arms}))
+    return checked.counted_as(origin or checked)
 
 
 def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -236,9 +238,10 @@ def with_changes(
         editor.problems,
         arms=arms,
         changes=changes,
+        origin=scenario,
         changed=changed,
     )
-    return checked and checked.counted_as(scenario), editor.problems
+    return checked, editor.problems
 
 
 def with_arms(scenario: Scenario, arms: Node) -> tuple[Scenario | None, Diagnostics]:
@@ -249,11 +252,12 @@ def with_arms(scenario: Scenario, arms: Node) -> tuple[Scenario | None, Diagnost
     part = read_part("arms", tree, names_in(scenario), problems)
     if not part:
         return None, problems
-    changed = scenario.model_copy(update=part)
+    changed, places = scenario.model_copy(update=part), Places(tree)
+    nothing: frozenset[str] = frozenset()
     checked = _checked(
-        changed, Places(tree), problems, arms=arms.fields, changed=frozenset()
+        changed, places, problems, arms=arms.fields, origin=scenario, changed=nothing
     )
-    return checked and checked.counted_as(scenario), problems
+    return checked, problems
 
 
 def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
@@ -264,8 +268,7 @@ def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenar
     ScenarioError for an unknown arm."""
     mark = Mark(scenario.name, 1, 1)
     if arm not in scenario.arms:
-        hint, allowed = did_you_mean(arm, scenario.arms), listed(scenario.arms)
-        raise refused(mark, "arms", "E107", f"no arm `{shown(arm)}`", hint, allowed)
+        raise refused(mark, "arms", "E107", *unknown("arm", arm, scenario.arms))
     settings = from_plain(scenario.arms[arm].set, mark)
     editor = version_of(scenario, arm, Node({"set": settings}, mark))
     if editor.problems:
@@ -356,19 +359,18 @@ def option_changes(
 ) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
     changes: dict[str, ValueChange] = {}
+    texts = {f"--set[{number}]": text for number, text in enumerate(settings)}
     if theory is not None:
-        mark = Mark("--theory", 1, 1)
-        preset = ValueChange("theory.preset", from_plain(theory, mark), mark)
-        changes[preset.path] = preset
-    for number, text in enumerate(settings):
+        texts = {"--theory": f"{THEORY}={theory}", **texts}
+    for option, text in texts.items():
         path, equals, value = text.partition("=")
-        path, mark = path.strip(), Mark(f"--set[{number}]", 1, 1)
+        path, mark = path.strip(), Mark(option, 1, 1)
         if not equals or not path:
             why = f"expected key.path=value, got `{shown(text)}`"
             problems.add(mark, shown(path), "E101", why, "e.g. parameters.beta=0.2")
         elif path in changes:
             why = f"`{shown(path)}` already set by {changes[path].key.file}"
-            problems.add(mark, shown(path), "E014", why, "give it once")
+            problems.add(mark, shown(path), "E014", why)
         else:
             place = mark._replace(col=len(text) - len(value) + 1)
             node = _option_value(value, place, problems)
@@ -414,7 +416,10 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
     text = sources.main()
     lines = text.splitlines(keepends=True)
     tree, _ = read_document(text, sources.shown)
-    tables = _unsealed(tree)
+    arms = tree.below("arms").fields.values()
+    lists = [*map(tree.below, SECTIONS), *(arm.below("add") for arm in arms)]
+    items = [item for node in lists for item in node.items if item.get("table")]
+    tables = [item.fields["table"] for item in items if not item.get("sha256")]
     for table in sorted(tables, key=lambda node: node.mark, reverse=True):
         digest = sources.beside(table, sources.path.name, "table").sha256
         row = table.mark.line - 1
@@ -428,25 +433,10 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
     return [table.text for table in tables]
 
 
-def _unsealed(tree: Node) -> list[Node]:
-    """Names of tables without a sha256, as they are written."""
-    lists = [tree.below(section) for section in SECTIONS]
-    lists += [arm.below("add") for arm in tree.below("arms").fields.values()]
-    items = [item for node in lists for item in node.items]
-    return [
-        item.fields["table"]
-        for item in items
-        if "table" in item.fields and not item.get("sha256")
-    ]
-
-
 def _sealed_line(line: str, table: Node, digest: str) -> str:
     """The line that names a table, with its sha256: in the same braces, or below."""
     line_start = line[: table.at.col - 1]
-    end = table.mark.col - 1 + len(table.text)
-    if table.quoted:
-        end += 2
+    end = table.mark.col - 1 + len(table.text) + 2 * table.quoted
     if "{" in line_start:
         return f"{line[:end]}, sha256: {digest}{line[end:]}"
-    indent = " " * len(line_start)
-    return f"{line.rstrip()}\n{indent}sha256: {digest}\n"
+    return f"{line.rstrip()}\n{' ' * len(line_start)}sha256: {digest}\n"

@@ -176,8 +176,11 @@ _AMBIGUOUS = re.compile(
     r"|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"  # grouped
     r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"  # sexagesimal
 )
-_NULLS = ("", "~", "null", "Null", "NULL")
-_TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _NO_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _PERCENT = re.compile(r"([-+]?[0-9]*[.,]?[0-9]+) ?%")
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
@@ -224,20 +227,16 @@ def plain_scalar(text: str) -> Scalar | Unclear:
     >>> plain_scalar("2.50"), plain_scalar("NO")
     (2.5, 'NO')
     """
-    if text in _NULLS:
-        return None
-    if text in (*_TRUE, *_FALSE):
-        return text in _TRUE
+    if text in _WORDS:
+        return _WORDS[text]
     if _NO_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
     is_number = _FLOAT.fullmatch(text) is not None
     if _AMBIGUOUS.fullmatch(text) or (is_number and _LEADING_ZERO.match(text)):
         why = f"ambiguous number `{shown(text, LONGEST_NUMBER)}`"
-        hint = "write decimal digits, or quote it if it is text"
-        return Unclear("E206", why, hint)
+        return Unclear("E206", why, "write decimal digits, or quote it")
     if is_number and len(text) > LONGEST_NUMBER:
-        why = f"number too long ({len(text)} characters)"
-        return Unclear("E024", why, "write fewer digits")
+        return Unclear("E024", f"a number of {len(text)} digits", "write fewer digits")
     if is_number:
         return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
     return text

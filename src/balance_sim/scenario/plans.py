@@ -4,7 +4,7 @@ hindcasts, cases, games) as pydantic models."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,10 +15,17 @@ from balance_sim.scenario.diagnostics import (
     refused,
 )
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import Sources, named_files, shipped_files
-from balance_sim.scenario.nodes import Node, descend
+from balance_sim.scenario.files import (
+    EXPERIMENTS,
+    GAMES,
+    SCENARIOS,
+    Sources,
+    named_files,
+    shipped_files,
+)
+from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.schema import Strict
-from balance_sim.scenario.validation import read_piece, steps_of
+from balance_sim.scenario.validation import read_piece
 
 Kind = Literal["scenario", "experiment", "game", "cases", "hindcast"]
 
@@ -122,50 +129,51 @@ def offered_files() -> list[Offered]:
         kind, title = file_kind(tree.fields), tree.get("title")
         if kind is None:
             continue
-        command, text = kind.command.format(path.stem), title.text if title else ""
-        is_shipped = os.path.realpath(path) in shipped_paths
-        words = (path.stem, kind.name, text, command, str(path), is_shipped)
-        offers.setdefault((folder.name, path.stem), Offered(*words))
+        offer = Offered(
+            path.stem,
+            kind.name,
+            title.text if title else "",
+            kind.command.format(path.stem),
+            str(path),
+            os.path.realpath(path) in shipped_paths,
+        )
+        offers.setdefault((folder.name, path.stem), offer)
     order = [*SHOWN_KINDS]
     return sorted(offers.values(), key=lambda offer: order.index(offer.kind))
 
 
 # --- plans ----------------------------------------------------------------------------
 
-Refuse = Callable[..., None]
-"""`refuse(key path, code, message, suggestion="", allowed="")`: what holds between the
-keys of a plan, and does not."""
+FOLDER_OF: dict[str | None, Path] = {"experiment": EXPERIMENTS, "game": GAMES}
+"""Where files of a kind lie that are given by their names, if not with scenarios."""
 
 
 def opened(
-    path: str | os.PathLike[str], kind: Kind
+    path: str | os.PathLike[str], kind: Kind | None = None
 ) -> tuple[Sources, Node, Diagnostics]:
     """A plan's file: its sources, its tree, and what is wrong with single values.
 
     Parameters
     ----------
     path : of the file
-    kind : that it is to be
+    kind : that it is to be, if its keys tell
 
     Raises
     ------
     ScenarioError : where it cannot be read, is no mapping, or of another kind
     """
-    sources = Sources(path)
+    sources = Sources(path, FOLDER_OF.get(kind, SCENARIOS))
     tree, problems = read_document(sources.main(), sources.shown)
     if not isinstance(tree.value, dict):
         why = f"expected a mapping, got {tree.kind}"
         raise refused(tree, "", "E012", why, "see docs/scenario_reference.md")
-    refuse_other_kind(tree, kind, sources.shown)
+    if kind is not None:
+        refuse_other_kind(tree, kind, sources.shown)
     return sources, tree, problems
 
 
 def read_plan[Plan: Strict](
-    model: type[Plan],
-    path: str | os.PathLike[str],
-    kind: Kind,
-    *,
-    rules: Callable[[Plan, Refuse], None] | None = None,
+    model: type[Plan], path: str | os.PathLike[str], kind: Kind | None = None
 ) -> Plan:
     """The plan in a YAML file, as a pydantic model.
 
@@ -173,8 +181,7 @@ def read_plan[Plan: Strict](
     ----------
     model : of the plan
     path : of the file
-    kind : that it is to be
-    rules : what must hold between its keys
+    kind : that it is to be, if its keys tell
 
     Raises
     ------
@@ -182,15 +189,7 @@ def read_plan[Plan: Strict](
         bound, next step
     """
     sources, tree, problems = opened(path, kind)
-    plan = read_piece(model, tree, "", problems, folder=sources.path.parent)
-
-    def refuse(key_path: str, *texts: str) -> None:
-        """Report what is wrong with the value at a key path, or with the innermost
-        part of the path that the file has."""
-        problems.add(descend(tree, steps_of(key_path)), key_path, *texts)
-
-    if plan is not None and rules is not None:
-        rules(plan, refuse)
+    plan = read_piece(model, tree, "", problems)
     if plan is None or problems:
         raise ScenarioError(in_order(problems, sources.shown))
     return plan

@@ -8,10 +8,11 @@ year. States are ISO3 codes, never positions."""
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -33,7 +34,7 @@ from balance_sim.scenario.defaults import (
     presets,
     weights_under,
 )
-from balance_sim.scenario.diagnostics import did_you_mean, listed, refusal, shown
+from balance_sim.scenario.diagnostics import listed, refusal, shown, unknown
 from balance_sim.scenario.nodes import iso_date
 from balance_sim.scenario.vocabulary import (
     AGREEMENT_KINDS,
@@ -86,9 +87,9 @@ MOST_A_YEAR = 1e6
 HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
 
 
-def _in_order[Item: (str, int)](items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """The items sorted."""
-    return tuple(sorted(items))
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names sorted."""
+    return tuple(sorted(names))
 
 
 def _by_name[Value](values: dict[str, Value]) -> dict[str, Value]:
@@ -99,7 +100,7 @@ def _by_name[Value](values: dict[str, Value]) -> dict[str, Value]:
 def _once_each(codes: tuple[str, ...]) -> tuple[str, ...]:
     """The codes, each of which is named once."""
     if len({*codes}) < len(codes):
-        raise refusal("E306", "an actor is named twice", "remove one")
+        raise refusal("E306", "an actor is named twice")
     return codes
 
 
@@ -107,8 +108,7 @@ def given_once(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names as they are, each of which is given once."""
     for place, name in enumerate(names):
         if name in names[:place]:
-            why, field = f"`{shown(name)}` given twice", f"[{place}]"
-            raise refusal("E015", why, "remove one", field=field)
+            raise refusal("E015", f"`{shown(name)}` given twice", field=f"[{place}]")
     return names
 
 
@@ -118,8 +118,10 @@ def _by_names(check: Callable[..., None], **may: bool) -> BeforeValidator:
     check: a method of `Names`; may: its options."""
 
     def validated(value: object, info: ValidationInfo) -> object:
-        """The value, unless `check` refuses it."""
-        if isinstance(info.context, Names):
+        """The value, unless `check` refuses it; what can be no code, which is a name or
+        a number, is left to the schema."""
+        is_code = isinstance(value, str | int) and not isinstance(value, bool)
+        if is_code and isinstance(info.context, Names):
             check(info.context, value, **may)
         return value
 
@@ -140,27 +142,22 @@ def _kind(
     kinds = getattr(info.context, attribute, ())
     if not kinds or not isinstance(value, str) or value in kinds:
         return value
-    kind = others.get(value)
-    if kind not in kinds:
-        hint = did_you_mean(value, [*kinds, *others])
-        why, allowed = f"unknown kind `{shown(value)}`", listed(kinds, 30)
-        raise refusal("E211", why, hint, allowed)
-    return kind
+    if others.get(value) not in kinds:
+        raise refusal("E211", *unknown("kind", value, [*kinds, *others]))
+    return others[value]
 
 
 def _preset(name: object) -> object:
     """The name of a theory."""
     if isinstance(name, str) and name not in presets():
-        hint, allowed = did_you_mean(name, presets()), listed(presets())
-        raise refusal("E211", f"unknown theory `{shown(name)}`", hint, allowed)
+        raise refusal("E211", *unknown("theory", name, presets()))
     return name
 
 
 def _term(name: str) -> str:
     """The name of a term of willingness."""
     if not is_term(name):
-        hint = did_you_mean(name, TERMS)
-        raise refusal("E101", f"unknown term `{shown(name)}`", hint, listed(TERMS, 30))
+        raise refusal("E101", *unknown("term", name, TERMS))
     return name
 
 
@@ -194,10 +191,7 @@ EventType = Annotated[
     BeforeValidator(partial(_kind, attribute="event_kinds", others=EVENT_KINDS)),
 ]
 HeededType = Annotated[
-    str,
-    BeforeValidator(
-        partial(_kind, attribute="heeded", others={}),
-    ),
+    str, BeforeValidator(partial(_kind, attribute="heeded", others={}))
 ]
 
 
@@ -229,9 +223,8 @@ class WithActors(Strict):
         for role, others in self.ROLES.items():
             taken = [name for other in others for name in _listed(values[other])]
             values[role] = info.context.expanded(values[role], taken)
-            twice = listed(sorted({*values[role]} & {*taken}))
-            if twice:
-                raise refusal("E306", f"{twice} in two roles", "name each actor once")
+            if twice := listed(sorted({*values[role]} & {*taken})):
+                raise refusal("E306", f"{twice} in two roles")
             is_needed = type(self).model_fields[role].is_required()
             if is_needed and not values[role] and info.context.is_whole:
                 raise refusal("E212", f"`{role}` names no state of the scenario")
@@ -307,9 +300,9 @@ def _each_key_once[Row: SectionRow](rows: tuple[Row, ...]) -> tuple[Row, ...]:
     keys: set[str] = set()
     for place, row in enumerate(rows):
         if row.key in keys:
-            is_id, why = row.KEYS == ("id",), f"`{row.key}` is given already"
+            is_id = row.KEYS == ("id",)
             code, field = ("E015", f"[{place}].id") if is_id else ("E308", f"[{place}]")
-            raise refusal(code, why, "remove one", field=field)
+            raise refusal(code, f"`{row.key}` is given already", field=field)
         keys.add(row.key)
     return sorted_rows(rows)
 
@@ -353,14 +346,13 @@ class State(SectionRow):
         if FREE_CODE.fullmatch(self.id) and not self.name:
             hint = "an invented state needs a `name`; real ones have ISO3 codes"
             raise refusal("E301", f"unknown state `{self.id}`", hint, field="id")
-        for name, partner in (("latitude", "longitude"), ("longitude", "latitude")):
+        for name, partner in permutations(("latitude", "longitude")):
             if getattr(self, name) is None and getattr(self, partner) is not None:
                 why = f"`{name}` is required beside `{partner}`"
                 raise refusal("E103", why, field=name, place=partner)
         names = ("capability", *MEASURES)
         if all(getattr(self, name) is None for name in names):
-            why = f"none of {listed(names)} is given"
-            raise refusal("E216", why, "give one of them", place="id")
+            raise refusal("E216", f"give one of {listed(names)}", place="id")
 
 
 class Dyad(SectionRow):
@@ -384,8 +376,8 @@ class Dispute(Dyad):
 
 
 class Apart(Dyad):
-    """Two states that are at war or have no relations, for a time. Undirected; one row
-    a spell and kind."""
+    """Two states that are at war or have no relations, from 00:00 of `from` to 00:00 of
+    `until`; blank: open to that side. Undirected; one row a spell and kind."""
 
     SECTION = "no_relations"
     KEYS = ("a", "b", "kind")
@@ -403,10 +395,7 @@ class Apart(Dyad):
 
 
 if TYPE_CHECKING:
-
-    class NoRelations(Apart):
-        """A spell without relations, from 00:00 of `from` to 00:00 of `until`; blank:
-        open to that side."""
+    NoRelations = Apart
 else:  # `from` is no name that a class body can give a field
     NoRelations = create_model(
         "NoRelations",
@@ -483,11 +472,11 @@ class Agreement(SectionRow):
         status = values.get("status") if isinstance(values, dict) else None
         if not isinstance(status, str) or status not in AGREEMENT_STATUSES:
             return values
-        values = {**values, "status": AGREEMENT_STATUSES[status]}
+        implied = {"status": AGREEMENT_STATUSES[status]}
         if status == NON_BINDING:
-            values["kind"] = "political_declaration"
-            values["in_force"] = values.get("in_force") or values.get("signed")
-        return values
+            implied["kind"] = "political_declaration"
+            implied["in_force"] = values.get("in_force") or values.get("signed")
+        return values | implied
 
     def check(self) -> None:
         """It has the dates that its status needs and no others, in order.
@@ -502,22 +491,19 @@ class Agreement(SectionRow):
             if getattr(self, name) is not None:
                 why = f"an agreement with status `{status}` has no `{name}` date"
                 hint = f"a date fixed beforehand is `scheduled_{name}`"
-                raise refusal(
-                    "E215", why, hint if name in STAGES[1:3] else "", field=name
-                )
-        names = [
-            name if getattr(self, name) is not None else f"scheduled_{name}"
+                is_fixed = name in STAGES[1:3]
+                raise refusal("E215", why, hint if is_fixed else "", field=name)
+        dates = {
+            name: getattr(self, name) or getattr(self, f"scheduled_{name}", None)
             for name in STAGES
-        ]
-        dates = [(name, getattr(self, name, None)) for name in names]
+        }
         digits = ("year", "month", "day").index(self.precision) + 1
-        for (earlier, day), (later, later_day) in pairwise(
-            [(name, day) for name, day in dates if day is not None]
-        ):
+        given = [(name, day) for name, day in dates.items() if day is not None]
+        for (earlier, day), (later, later_day) in pairwise(given):
             if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
                 why = f"`{later}` {later_day} is before `{earlier}` {day}"
-                order = " <= ".join(STAGES)
-                raise refusal("E215", why, "", order, field=later)
+                field = later if getattr(self, later) else f"scheduled_{later}"
+                raise refusal("E215", why, "", " <= ".join(STAGES), field=field)
 
 
 class Event(SectionRow):
@@ -554,8 +540,7 @@ class Event(SectionRow):
         actors = {*self.principals, *self.guests, *self.targets, self.host}
         if self.kind in NEED_COMPANY and len(actors - {None}) < 2:
             why = f"at least 2 take part in an event of kind `{self.kind}`"
-            hint = "add a principal, guests or targets"
-            raise refusal("E212", why, hint, field="principals")
+            raise refusal("E212", why, "add guests or targets", field="principals")
 
 
 class TargetsCoding(SectionRow):
@@ -597,11 +582,6 @@ class Audience(WithActors):
     ] = Field(default={}, validate_default=True)
 
 
-def is_zero(value: float) -> bool:
-    """Whether a value is 0: one that is left out of a dump where it is."""
-    return value == 0.0
-
-
 class AgreementKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent.
     Lags in days, gamma.
@@ -620,7 +600,7 @@ class AgreementKind(Strict):
     at_once: Unit = 0.0
     force_days: NonNegative
     force_shape: Shape
-    reaction: Elasticity
+    reaction: Elasticity = 0.32
 
 
 class EventKind(Strict):
@@ -631,7 +611,7 @@ class EventKind(Strict):
     intent: Annotated[float, Field(ge=-20, le=20)]
     reliability: Annotated[float, Field(ge=-20, le=20)] = 0.0
     half_life_days: Positive | None
-    spreads: Unit
+    spreads: Unit = 0.0
 
 
 class CapabilityWeights(Strict):
@@ -647,8 +627,7 @@ class CapabilityWeights(Strict):
         """They make 1, so that capabilities are shares of all."""
         total = math.fsum((self.gdp, self.milex, self.population))
         if abs(total - 1.0) > 1e-9:
-            why = f"sum is {total:.12g}; must be 1 +- 1e-9"
-            raise refusal("E213", why, allowed="1")
+            raise refusal("E213", f"sum is {total:.12g}; must be 1 +- 1e-9")
         return self
 
 
@@ -706,7 +685,7 @@ class Theory(Strict):
 
     preset: Annotated[Identifier, BeforeValidator(_preset)] = DEFAULT_PRESET
     equal_hostility: Quarrel | None = None
-    signal_cost: Annotated[Unit, Field(exclude_if=lambda share: share == 0.0)] = 0.0
+    signal_cost: Annotated[Unit, Field(exclude_if=operator.not_)] = 0.0
     weights: Annotated[
         dict[Annotated[str, AfterValidator(_term)], Weight], AfterValidator(_by_name)
     ]
@@ -771,6 +750,7 @@ class GivenAgreement(Dyad):
 
 
 FORMS_OF_CHANGE = ("war", "no_relations", "agreement", "joins", "state")
+FACTS_OF_STATE = ("democracy", "ideal_point", "reliability", "effort")
 
 
 class Change(SectionRow):
@@ -812,24 +792,18 @@ class Change(SectionRow):
         if needed is not None and getattr(self, needed) is None:
             raise refusal("E103", f"`{needed}` is required beside `{forms[0]}`")
         if self.dyad is not None and self.dyad[0] == self.dyad[1]:
-            why = f"`{self.dyad[0]}` forms a dyad with itself"
-            raise refusal("E306", why, "name two states")
+            raise refusal("E306", f"`{self.dyad[0]}` forms a dyad with itself")
         if self.until is not None and self.until <= self.date:
-            why = f"`until` {self.until} is not after `date` {self.date}"
-            raise refusal("E215", why, "leave it blank while it goes on")
+            raise refusal("E215", f"`until` {self.until} is not after {self.date}")
         if isinstance(self.agreement, str) and not self.ended:
             why = f"`{self.agreement}` is on record: it can only end"
-            raise refusal(
-                "E212", why, "write `ended: true`, or a mapping with a, b, kind"
-            )
+            raise refusal("E212", why, "write `ended: true`, or a mapping")
         in_force = getattr(self.agreement, "in_force", None)
         if in_force is not None and in_force < self.date:
-            why = f"`in_force` {in_force} is before the signature {self.date}"
-            raise refusal("E215", why, "give a later day")
-        facts = (self.democracy, self.ideal_point, self.reliability, self.effort)
+            raise refusal("E215", f"`in_force` {in_force} is before {self.date}")
+        facts = [getattr(self, name) for name in FACTS_OF_STATE]
         if self.state is not None and all(fact is None for fact in facts):
-            why = "democracy, ideal_point, reliability and effort are all missing"
-            raise refusal("E103", why, "give what changes")
+            raise refusal("E103", f"{listed(FACTS_OF_STATE)} are all missing")
 
     @classmethod
     def key_of(cls, value: Callable[[str], Any]) -> str:
@@ -849,11 +823,7 @@ class Change(SectionRow):
         return None if self.dyad is None else (min(self.dyad), max(self.dyad))
 
 
-def _is_empty(rows: tuple[object, ...]) -> bool:
-    return not rows
-
-
-Changes = Annotated[tuple[Change, ...], Field(exclude_if=_is_empty), IN_ORDER]
+Changes = Annotated[tuple[Change, ...], Field(exclude_if=operator.not_), IN_ORDER]
 
 
 class Arm(Strict):
@@ -867,12 +837,17 @@ class Arm(Strict):
     changes: Changes = ()
     set: Annotated[dict[str, object], AfterValidator(_by_name)] = {}
 
+    @property
+    def is_as_written(self) -> bool:
+        """Whether it is the scenario without any difference."""
+        return not (self.drop or self.add or self.changes or self.set)
+
 
 def _windows(windows: tuple[int, ...]) -> tuple[int, ...]:
     """Windows sorted; each has columns of its own, which its number of days names."""
     if len({*windows}) < len(windows):
         raise refusal("E015", "a window is given twice")
-    return _in_order(windows)
+    return tuple(sorted(windows))
 
 
 class Report(Strict):
@@ -894,8 +869,7 @@ def _this_version(version: object) -> object:
     """The number of the schema, which is the one that this version reads."""
     if version != SCHEMA_VERSION or isinstance(version, bool):
         why = f"got `{shown(version)}`: this version reads {SCHEMA_VERSION}"
-        hint = f"write `schema: {SCHEMA_VERSION}`"
-        raise refusal("E108", why, hint, str(SCHEMA_VERSION))
+        raise refusal("E108", why, f"write `schema: {SCHEMA_VERSION}`")
     return version
 
 
@@ -927,15 +901,14 @@ def _with_rest(
 ) -> dict[str, Audience]:
     """Audiences, sorted; `rest` takes the states that no other names."""
     members = [code for audience in audiences.values() for code in audience.members]
-    if len({*members}) < len(members):
-        twice = sorted({code for code in members if members.count(code) > 1})
-        why = f"{listed(twice)} in two audiences"
-        raise refusal("E306", why, "name each state in one")
+    twice = sorted({code for code in members if members.count(code) > 1})
+    if twice:
+        raise refusal("E306", f"{listed(twice)} in two audiences")
     unnamed: set[str] = {*getattr(info.context, "roster", ())} - {*members}
     if unnamed:
-        audience = audiences.get("rest", Audience())
-        codes = tuple(sorted({*audience.members, *unnamed}))
-        audiences["rest"] = audience.model_copy(update={"members": codes})
+        rest = audiences.get("rest", Audience())
+        codes = tuple(sorted({*rest.members, *unnamed}))
+        audiences["rest"] = rest.model_copy(update={"members": codes})
     return _by_name(audiences)
 
 
@@ -951,9 +924,8 @@ def _costly(kinds: dict[str, EventKind]) -> dict[str, EventKind]:
         for cheaper, name in pairwise(signals):
             if sizes[name] <= sizes[cheaper]:
                 why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
-                hint, order = "costly signals must rise", " < ".join(SIGNAL_ORDER)
-                path = f"{name}.{weight}"
-                raise refusal("E219", why, hint, order, field=path)
+                order = " < ".join(SIGNAL_ORDER)
+                raise refusal("E219", why, "", order, field=f"{name}.{weight}")
     return _by_name(kinds)
 
 
@@ -961,8 +933,8 @@ def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
     """Arms, one of which is the control."""
     count = sum(arm.reference for arm in arms.values())
     if count != 1:
-        why = f"exactly one arm is the control, got {count}"
-        raise refusal("E111", why, "write `reference: true` in one arm")
+        why = f"exactly one arm has `reference: true`, got {count}"
+        raise refusal("E111", why, "write it in the control arm")
     return arms
 
 
@@ -1032,11 +1004,8 @@ class Scenario(ScenarioHead):
 
     def __repr__(self) -> str:
         size = f"{len(self.states)} states, {len(self.arms)} arms"
-        digest = self.sha256[:8] or "not worked out"
-        return (
-            f"<Scenario {self.name}: {size}, {self.start} to {self.end}, "
-            f"sha256 {digest}>"
-        )
+        span = f"{self.start} to {self.end}"
+        return f"<Scenario {self.name}: {size}, {span}, sha256 {self.sha256[:8]}>"
 
     __str__ = __repr__
 

@@ -17,14 +17,12 @@ from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange, names_in, read_part
 from balance_sim.scenario.schema import (
     Scenario,
-    SectionRow,
     Strict,
     Theory,
     sorted_rows,
 )
 from balance_sim.scenario.validation import read_piece
 
-MOST_SUGGESTED = 3
 SETTABLE = {*PARTS} - {*FROM_FILES}
 OPEN = ("weights", "attention", "positions", "set")
 """Mappings that take other keys than those they have."""
@@ -83,15 +81,15 @@ class Editor:
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             if head in SETTABLE - {*fixed}:
                 self.parts.add(head)
-                self._set_part(head, [*group])
+                set_values = self._set_rows if head in SECTIONS else self._set_part
+                set_values(head, [*group])
                 continue
             for change in group:
-                if head in fixed:
-                    label = change.label or change.path
-                    why, hint = f"`{head}` cannot be set here", "set it in the file"
-                    self.problems.add(change.key, label, "E110", why, hint)
-                else:
+                if head not in fixed:
                     self.refuse(change, f"unknown key `{head}`")
+                else:
+                    label, why = change.label or change.path, "it cannot be set here"
+                    self.problems.add(change.key, label, "E110", why, "edit the file")
 
     def refuse(self, change: ValueChange, why: object) -> None:
         """Report a key path that leads nowhere."""
@@ -109,57 +107,41 @@ class Editor:
         return None
 
     def _set_part(self, head: str, changes: Sequence[ValueChange]) -> None:
-        """Values at the top, in a section, or in another part; another theory at
+        """Values at the top or in a part that is no section; another theory at
         first."""
-        if head in SECTIONS:
-            rows = self._rows(head, changes)
-            self.scenario = self.scenario.model_copy(update={head: rows})
-            return
         mark, part = changes[0].key, getattr(self.scenario, head)
-        if changes[0].path == _PRESET:
-            node = _other_preset(self.scenario.theory, changes[0].node)
-            self._read(head, Node({head: node}, mark))
-            changes, part = changes[1:], self.scenario.theory
         if head == "audiences" and "rest" in part:  # those that no other names
             empty = part["rest"].model_copy(update={"members": ()})
             part = {**part, "rest": empty}
+        if changes[0].path == _PRESET:
+            part, *changes = _other_preset(part, changes[0].node), *changes[1:]
         tree = from_plain({head: part}, mark)
-        for change in changes:
-            steps = change.path.split(".")
-            if head == "arms" and steps[3:]:  # a key path in its `set`
-                steps[3:] = [".".join(steps[3:])]
+        for change in changes:  # of an arm the key path in its `set` is one step
+            steps = change.path.split(".", 3 if head == "arms" else -1)
             tree = self.put(tree, steps, change) or tree
-        if changes:
-            self._read(head, tree)
+        read = read_part(head, tree, names_in(self.scenario), self.problems)
+        self.scenario = self.scenario.model_copy(update=read)
         if head == "arms":
             names = {change.path.split(".")[1] for change in changes}
             nodes = tree.fields[head].fields
             self.arms = {name: nodes[name] for name in names & {*nodes}}
 
-    def _rows(
-        self, section: str, changes: Sequence[ValueChange]
-    ) -> tuple[SectionRow, ...]:
-        """Rows of a section with values changed in some."""
+    def _set_rows(self, section: str, changes: Sequence[ValueChange]) -> None:
+        """Values in rows of a section."""
         model, names = SECTIONS[section], names_in(self.scenario)
-        rows = [*getattr(self.scenario, section)]
-        places = {row.key: place for place, row in enumerate(rows)}
+        rows = {row.key: row for row in getattr(self.scenario, section)}
         for change in changes:
-            path = canonical_path(change.path)
-            _, key, name = [*path.split(".", 2), "", ""][:3]
-            if key not in places or name in model.KEYS:
+            _, key, name = [*canonical_path(change.path).split(".", 2), "", ""][:3]
+            if key not in rows or name in model.KEYS:
                 self.refuse(change, f"`{section}` has no value at `{key}.{name}`")
                 continue
-            row = rows[places[key]]
+            row = rows[key]
             node = self.put(from_plain(row, change.key), [name], change)
             if node is not None:
                 read = read_piece(model, node, row.path, self.problems, names=names)
-                rows[places[key]] = read or row
-        return sorted_rows(tuple(rows))
-
-    def _read(self, head: str, tree: Node) -> None:
-        """Take a part again, unless it is refused."""
-        part = read_part(head, tree, names_in(self.scenario), self.problems)
-        self.scenario = self.scenario.model_copy(update=part)
+                rows[key] = read or row
+        ordered = sorted_rows(tuple(rows.values()))
+        self.scenario = self.scenario.model_copy(update={section: ordered})
 
 
 def _other_preset(theory: Theory, preset: Node) -> Node:
@@ -173,7 +155,7 @@ def _other_preset(theory: Theory, preset: Node) -> Node:
         for term, weight in theory.weights.items()
         if weight != below.get(term) and term not in named.get("weights", {})
     }
-    return Node({"preset": preset, "weights": from_plain(weights)}, preset.mark)
+    return from_plain({**named, "preset": preset, "weights": weights}, preset.mark)
 
 
 # --- key paths ------------------------------------------------------------------------
@@ -268,7 +250,7 @@ def _paths(value: Any, path: str) -> Iterator[str]:
 
 
 def path_meant(scenario: Scenario, path: str) -> str:
-    """For a path that leads nowhere the paths that were meant: it is misspelt, or its
+    """For a path that leads nowhere the one that was meant: it is misspelt, or its
     front is missing."""
     paths = [
         key_path
@@ -278,7 +260,4 @@ def path_meant(scenario: Scenario, path: str) -> str:
     ]
     matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
     matches.sort(key=lambda match: f".{scenario.focal}." not in match)
-    if not matches:
-        return did_you_mean(path, paths)
-    several = [f"`{match}`" for match in matches[:MOST_SUGGESTED]]
-    return f"did you mean {' or '.join(several)}?"
+    return did_you_mean([*matches, path][0], paths)

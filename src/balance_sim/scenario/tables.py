@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -18,10 +17,10 @@ from balance_sim.scenario.diagnostics import (
     Mark,
     ScenarioError,
     check_printable,
-    did_you_mean,
     listed,
     refused,
     shown,
+    unknown,
 )
 from balance_sim.scenario.files import ReadFile, Sources
 from balance_sim.scenario.layout import LIMITS, MOST_ROWS, SECTIONS, cell_type
@@ -57,44 +56,46 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
         rows: list[Node] = []
         names: set[str] = set()
         for item in node.items:
-            table, path = item.get("table"), f"{section}[].table"
-            if table is None:
+            if item.get("table") is None:
                 rows.append(item)
                 continue
-            name = os.path.normpath(str(table.value))
-            if name in names:
-                why = f"`{shown(name)}` is read already"
-                problems.add(table, path, "E015", why, "remove one")
-                continue
-            names.add(name)
-            for key, child in item.without("table", "sha256").fields.items():
-                unknown_key(problems, child, f"{section}[]", key, ("table", "sha256"))
             try:
-                file = sources.beside(table, base, path)
-                _check_digest(item, section, file, problems)
+                file = _file(item, section, base, sources, problems)
+                if file.name in names:
+                    why = f"`{shown(file.name)}` is read already"
+                    place = item.fields["table"]
+                    raise refused(place, f"{section}[].table", "E015", why)
+                names.add(file.name)
                 rows += _rows(file, section, year, problems)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 rows.append(Node(REFUSED, item.mark))
-        return node.with_value(rows) if node.items else node
+        return node.with_value(rows)
 
-    sections = {key: rows_of(tree.below(key), key) for key in SECTIONS}
+    sections = {
+        key: rows_of(node, key)
+        for key, node in tree.fields.items()
+        if key in SECTIONS and node.items
+    }
     arms = {
         name: arm.with_fields({"add": rows_of(arm.fields["add"], "events")})
         for name, arm in tree.below("arms").fields.items()
-        if "add" in arm.fields
+        if arm.below("add").items
     }
-    changes = {key: rows for key, rows in sections.items() if key in tree.fields}
     if arms:
-        changes["arms"] = tree.fields["arms"].with_fields(arms)
-    return tree.with_fields(changes)
+        sections["arms"] = tree.fields["arms"].with_fields(arms)
+    return tree.with_fields(sections)
 
 
-def _check_digest(
-    item: Node, section: str, file: ReadFile, problems: Diagnostics
-) -> None:
-    """The sha256 that is declared for a table is the one that it has."""
+def _file(
+    item: Node, section: str, base: str, sources: Sources, problems: Diagnostics
+) -> ReadFile:
+    """The file of a table, whose sha256 is the one that is declared. Raises
+    ScenarioError where it cannot be read."""
+    for key, child in item.without("table", "sha256").fields.items():
+        unknown_key(problems, child, f"{section}[]", key, ("table", "sha256"))
     declared = item.get("sha256")
+    file = sources.beside(item.fields["table"], base, f"{section}[].table")
     if declared is not None and declared.text.lower() != file.sha256:
         why = f"`{file.shown}` has another sha256 than `{shown(declared.text, 70)}`"
         hint = f"the file's is {file.sha256}; restore the file or declare that"
@@ -103,6 +104,7 @@ def _check_digest(
         why = f"no sha256 declared for `{file.shown}`"
         hint = "`balance-sim check --seal` writes it"
         problems.add(item, f"{section}[].table", "W310", why, hint)
+    return file
 
 
 def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[str]]]:
@@ -157,13 +159,13 @@ def _rows(
     for mark, cells in records:
         if len(rows) >= LIMITS.get(section, MOST_ROWS):
             raise refused(mark, section, "E022", f"more than {len(rows):,} rows")
-        rows.append(Node(REFUSED, mark))
         if len(cells) == len(columns):
-            rows[-1] = _row(cells, columns, mark, section, year, problems)
-        else:
-            why = f"{len(cells)} cells, expected {len(columns)}"
-            hint = "put cells that hold a comma in double quotes"
-            problems.add(mark, section, "E604", why, hint)
+            rows.append(_row(cells, columns, mark, section, year, problems))
+            continue
+        why = f"{len(cells)} cells, expected {len(columns)}"
+        hint = "put cells that hold a comma in double quotes"
+        problems.add(mark, section, "E604", why, hint)
+        rows.append(Node(REFUSED, mark))
     return rows
 
 
@@ -194,28 +196,21 @@ def _columns(header: Sequence[str], section: str, mark: Mark) -> list[str]:
         hint = "save the table with commas"
         raise refused(mark, section, "E606", "no comma between columns", hint)
     if len(header) > MOST_COLUMNS:
-        why = f"{len(header):,} columns, more than {MOST_COLUMNS}"
-        raise refused(mark, section, "E602", why)
-    faults = Diagnostics()
-    columns: list[str] = []
+        raise refused(mark, section, "E602", f"more than {MOST_COLUMNS} columns")
+    faults, columns = Diagnostics(), list[str]()
     for place, text in enumerate(header, 1):
         column = text.strip(" \t\u00a0\u200b\ufeff")
         folded = re.sub(r"\W+", "_", column.casefold()).strip("_")
         name = column if column in fields_of_row else folded
-        is_note = column.endswith("_note") or column.startswith("x_")
         if _COW.get(name, name) not in fields_of_row:
             name = ""
+        place_mark = mark._replace(col=place)
         if name and name in columns:
             why = f"column `{shown(column)}` given twice"
-            faults.add(mark._replace(col=place), section, "E605", why, "remove one")
-        elif not name and not is_note:
-            hint = did_you_mean(column, fields_of_row)
-            hint = hint or "columns for notes end in `_note` or begin with `x_`"
-            why, allowed = (
-                f"unknown column `{shown(column)}`",
-                listed(fields_of_row, 30),
-            )
-            faults.add(mark._replace(col=place), section, "E602", why, hint, allowed)
+            faults.add(place_mark, section, "E605", why)
+        elif not name and not (column.endswith("_note") or column.startswith("x_")):
+            texts = unknown("column", column, fields_of_row)
+            faults.add(place_mark, section, "E602", *texts)
         columns.append(name)
     fields = {_COW.get(column, column) for column in columns if column}
     needed = [name for name, info in fields_of_row.items() if info.is_required()]
@@ -257,16 +252,13 @@ def _row(
             continue
         place_mark, field = mark._replace(col=place), _COW.get(column, column)
         cell_kind = cell_type(SECTIONS[section], field)
-        value: object = cell
-        fault: Sequence[str] = ()
+        value: object = plain_scalar(cell) if cell_kind == "number" else cell
+        fault: Sequence[str] = value if isinstance(value, Unclear) else ()
         if column in _COW:
             value = of_cow_number(int(cell), year) if _NUMBER.fullmatch(cell) else None
             why = f"`{shown(cell)}` is no COW number of a state with an ISO3 code"
             hint = "see State System Membership, v2016"
             fault = () if value else ("E303", why, hint)
-        elif cell_kind == "number":
-            value = plain_scalar(cell)
-            fault = value if isinstance(value, Unclear) else ()
         elif cell_kind == "list":
             items = cell.split(";", MOST_LISTED)
             value = [Node(item, place_mark, text=item, quoted=True) for item in items]

@@ -3,9 +3,9 @@ path, value, bound, next step."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from balance_sim.scenario.diagnostics import (
     did_you_mean,
     listed,
     shown,
+    unknown,
 )
 from balance_sim.scenario.layout import SECTIONS, bounds, parts_of, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
@@ -82,7 +83,6 @@ def read_piece[Model: Strict](
     path: str,
     problems: Diagnostics,
     skip: Sequence[str] = (),
-    folder: str | os.PathLike[str] | None = None,
     names: Names | None = None,
 ) -> Model | None:
     """A node as a model.
@@ -99,8 +99,6 @@ def read_piece[Model: Strict](
         Takes every reason why it is refused.
     skip : sequence of str
         Keys that are read elsewhere.
-    folder : path, optional
-        Of a plan, for its validators.
     names : Names, optional
         What a piece of a scenario may refer to.
 
@@ -112,13 +110,12 @@ def read_piece[Model: Strict](
     if node.value is REFUSED:
         return None
     if not isinstance(node.value, dict):
-        why = f"expected a mapping with keys {listed(model.model_fields, 6)}"
         code = "E207" if node.value is None else "E201"
-        problems.add(node, path, code, f"{why}, got {node.kind}")
+        keys = listed(model.model_fields, 6)
+        problems.add(node, path, code, f"a mapping with keys {keys}, got {node.kind}")
         return None
-    context = {"folder": folder} if folder is not None else names
     try:
-        return model.model_validate(plain(node.without(*skip)), context=context)
+        return model.model_validate(plain(node.without(*skip)), context=names)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             _report(details, node, path, model, problems)
@@ -143,12 +140,8 @@ def unknown_key(
     options : collection of str
         Keys that the mapping may have.
     """
-    hint = did_you_mean(key, options)
-    allowed = "" if hint else listed(options, 40)
-    why = f"unknown key `{shown(key)}`"
-    problems.add(
-        node.at, f"{path}.{shown(key)}".lstrip("."), "E101", why, hint, allowed
-    )
+    key_path = f"{path}.{shown(key)}".lstrip(".")
+    problems.add(node.at, key_path, "E101", *unknown("key", key, options))
 
 
 def joined(path: str, steps: Sequence[object], root: Node | None = None) -> str:
@@ -168,15 +161,13 @@ def joined(path: str, steps: Sequence[object], root: Node | None = None) -> str:
     str
         As `report.windows[0]` or `events.parade.visibility`.
     """
-    above = ""
-    for place, step in enumerate(steps, 1):
+    for place, (above, step) in enumerate(pairwise(["", *steps]), 1):
         section = "events" if above == "add" else above
         if root is not None and isinstance(step, int) and section in SECTIONS:
             row = descend(root, steps[:place])
             path += row_path(section, row, step).removeprefix(section)
         else:
             path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
-        above = str(step)
     return path.removeprefix(".")
 
 
@@ -218,19 +209,17 @@ def _report(
     place = node.at if is_of_key else node.mark
     is_reported = any((item.file, item.line, item.col) == place for item in problems)
     is_emptied = error_type == "too_short" and node.items  # by what is refused
-    if node.value is REFUSED or is_emptied:
-        return
-    if is_reported and error_type != "missing":
+    is_known = node.value is REFUSED or (is_reported and error_type != "missing")
+    if is_known or is_emptied:
         return
     owner, name = _field_of(model, steps)
-    key_path = joined(path, steps, root)
-    if error_type == "extra_forbidden":
-        above = joined(path, steps[:-1], root)
-        unknown_key(problems, node, above, str(steps[-1]), owner.model_fields)
-    elif "message" in context:
-        problems.add(place, key_path, error_type, **context)
+    if "message" in context:
+        texts = [context[text] for text in ("message", "suggestion", "allowed")]
+    elif error_type == "extra_forbidden":
+        error_type, texts = "E101", [*unknown("key", steps[-1], owner.model_fields)]
     else:
-        problems.add(place, key_path, *_worded(details, node, owner, name))
+        error_type, *texts = _worded(details, node, owner, name)
+    problems.add(place, joined(path, steps, root), error_type, *texts)
 
 
 def _worded(
@@ -252,12 +241,7 @@ def _worded(
         error_type = "none"
     is_nested = isinstance(node.value, dict | list)
     written = node.kind if is_nested else shown(node.text or node.value)
-    default = (
-        "E203",
-        shown(details["msg"], 120).replace("{", "{{").replace("}", "}}"),
-        "",
-    )
-    code, message, hint = _TEMPLATES.get(error_type, default)
+    code, message, hint = _TEMPLATES.get(error_type, ("E203", "{msg}", ""))
     context = details.get("ctx", {})
     if isinstance(node.value, str) and error_type in ("float_type", "int_type"):
         code, hint = hint_for_number(node.value)
@@ -269,10 +253,13 @@ def _worded(
         bare = re.sub(r"[^A-Za-z0-9_-]+", "_", written)[:64].strip("_")
         hint = f"write `{bare}`" if bare else ""
     words = {
-        "key": details["loc"][-1] if details["loc"] else "",
+        "key": [*details["loc"], ""][len(details["loc"]) - 1],
+        "msg": shown(details["msg"], 120),
         "unit": f" ({unit})" if unit else "",
+        "limits": limits,
+        "written": written,
+        "got": node.kind,
     }
-    words |= {"limits": limits, "written": written, "got": node.kind}
     return code, message.format(**context | words), hint, limits
 
 

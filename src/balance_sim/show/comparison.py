@@ -18,11 +18,12 @@ from balance_sim.effects.compare import (
     differing_inputs,
     open_side,
     parse_side,
+    refuse_other_classes,
 )
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.study.outcomes import known_outcome
-from balance_sim.study.result import Result, refuse_other_classes
+from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
 type Rows = list[list[str]]

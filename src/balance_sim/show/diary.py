@@ -15,7 +15,7 @@ from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     from balance_sim.effects.explain.timeline import AskedDyad, Entry, Timeline
-    from balance_sim.scenario.schema import Scenario
+    from balance_sim.scenario.schema import Change, Scenario
 
 Names = Mapping[str, str]
 
@@ -49,6 +49,18 @@ _AGREEMENT_DOES = {
     "in force": "enters into force",
     "collapse": "lapses before it is in force",
     "ended": "ends",
+}
+
+BREAKS = {
+    "no_diplomatic_relations": "break off diplomatic relations",
+    "not_recognised": "no longer recognise each other",
+    "sanctions": "are parted by sanctions",
+}
+FACTS = {
+    "democracy": "democracy {:g}",
+    "ideal_point": "ideal point {:g}",
+    "reliability": "reliability {:g}",
+    "effort": "capability {:+.0%} by a decision of its own",
 }
 
 
@@ -123,18 +135,17 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
     return ", ".join(clauses)
 
 
-def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) -> str:
+def entry_sentence(entry: Entry, scenario: Scenario) -> str:
     """Return what an entry of a timeline says, without its date and full stop.
 
     That is what happened; since when there were talks or a signature; whom the two fear
-    most on that day; that it was scheduled; where the control arm differs.
-
-    Parameters
-    ----------
-    asked : answers of both sides in either arm; the sentence then says why the arm
-        without talks has none
+    most on that day; that it was scheduled; where the control arm differs, and where it
+    has no talks, why.
     """
-    if entry.actors:
+    names = say.state_names(scenario)
+    if entry.change is not None:
+        clauses = [change_sentence(scenario, entry.change)]
+    elif entry.actors:
         clauses = [_event(entry, names)]
     else:
         clauses = [_agreement(entry, names), *_since(entry)]
@@ -142,7 +153,7 @@ def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) 
             clauses.append("already scheduled, in every arm")
         elif entry.what in ("talks", "signed"):
             clauses.append(fear_words(names, entry.a, entry.b, entry.feared))
-    clauses.append(_difference(entry, names, asked))
+    clauses.append(_difference(entry, names))
     words = "; ".join(filter(None, clauses))
     if entry.mark == "reference only":
         words = f"in the control arm alone, {words}"
@@ -152,10 +163,9 @@ def entry_sentence(entry: Entry, names: Names, asked: Sequence[AskedDyad] = ()) 
 def diary(timeline: Timeline, scenario: Scenario) -> Iterator[tuple[dt.date, str]]:
     """Yield date and sentence of what happened in a replication, in order.
 
-    Told are events, signatures of counter-balancing security agreements, and whatever
-    differs between the two arms.
+    Told are events, changes of the world, signatures of counter-balancing security
+    agreements, and whatever differs between the two arms.
     """
-    names = say.state_names(scenario)
     for entry in timeline.entries:
         is_signature = entry.what == "in force" and entry.signed == entry.date
         is_counter = (
@@ -163,10 +173,59 @@ def diary(timeline: Timeline, scenario: Scenario) -> Iterator[tuple[dt.date, str
             and entry.direction == "counter"
             and scenario.kinds[entry.kind].security
         )
-        if entry.mark == "both" and not (entry.actors or is_counter):
+        is_told = entry.actors or entry.change or is_counter
+        if entry.mark == "both" and not is_told:
             continue
         if not is_signature:
-            yield entry.date, entry_sentence(entry, names, entry.asked)
+            yield entry.date, entry_sentence(entry, scenario)
+
+
+def change_lines(scenario: Scenario, changes: Sequence[Change]) -> Iterator[str]:
+    """Yield a line for each change of the world, the day first.
+
+    scenario : of which the changes are
+    changes : in the order of their days
+
+    >>> import balance_sim as bs
+    >>> from balance_sim.scenario.schema import Change
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> war = Change(date="2000-05-01", dyad=("XCO", "XEL"), war=True)
+    >>> list(change_lines(scenario, (war,)))
+    ['2000-05-01: Corvia (made up) and Elland (made up) go to war']
+    """
+    for change in changes:
+        yield f"{change.date}: {change_sentence(scenario, change)}"
+
+
+def change_sentence(scenario: Scenario, change: Change) -> str:
+    """Return what a change of the world says, without its day and full stop."""
+    names = say.state_names(scenario)
+    if change.dyad is not None:
+        both = both_states(names, *change.dyad)
+        until = "" if change.until is None else f", until {change.until}"
+        if change.no_relations is not None:
+            return f"{both} {BREAKS[change.no_relations]}{until}"
+        return f"{both} {'go to war' if change.war else 'make peace'}{until}"
+    if change.joins is not None:
+        signs = f"{state_in_text(names, change.joins)} signs {one_of_kind(change.kind)}"
+        return f"{signs} with members of {change.pact}"
+    if change.state is not None:
+        facts = [
+            words.format(getattr(change, fact))
+            for fact, words in FACTS.items()
+            if getattr(change, fact) is not None
+        ]
+        who = state_in_text(names, change.state)
+        return f"{who}: {say.listed(facts)} from then on"
+    if isinstance(change.agreement, str):
+        ended = next(row for row in scenario.agreements if row.id == change.agreement)
+        both = both_states(names, ended.a, ended.b)
+        return f"the {kind_words(ended.kind)} of {both} ends"
+    given = change.agreement
+    assert given is not None  # a change has one of these forms
+    both = both_states(names, given.a, given.b)
+    in_force = "" if given.in_force is None else f", in force on {given.in_force}"
+    return f"{both} sign {one_of_kind(given.kind)}{in_force}"
 
 
 def _event(entry: Entry, names: Names) -> str:
@@ -201,7 +260,7 @@ def _since(entry: Entry) -> list[str]:
     return []
 
 
-def _difference(entry: Entry, names: Names, asked: Sequence[AskedDyad]) -> str:
+def _difference(entry: Entry, names: Names) -> str:
     """Return where the control arm differs; empty where it does not."""
     late = entry.days_later
     if late:
@@ -211,7 +270,7 @@ def _difference(entry: Entry, names: Names, asked: Sequence[AskedDyad]) -> str:
         return "in another form in the control arm"
     if entry.mark != "arm only":
         return ""
-    reason = _refusal(asked[0], names) if asked and not entry.actors else ""
+    reason = _refusal(entry.asked[0], names) if entry.asked else ""
     return f"not in the control arm{', where ' if reason else ''}{reason}"
 
 

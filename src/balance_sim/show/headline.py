@@ -235,6 +235,23 @@ def _largest_words(result: AnalysedResult) -> str:
     )
 
 
+def effort_words(result: Result) -> str:
+    """Return the effort of the threatened states by the end of the longest window, and
+    the headline arm's effect on it; empty where it was not measured."""
+    name = Outcome("effort", "threatened", result.window).name
+    table = effect_table(result, [name])
+    rows = table[table["role"] == "headline"].to_dict("records") if len(table) else []
+    if not rows:
+        return ""
+    row = rows[0]
+    size = say.effect_words(*(float(row[key]) for key in EFFECT))
+    level = say.number(row["control_level"], max(say.digits(row["control_level"]), 3))
+    return (
+        f"Effort of the threatened states {say.within(result.window)}, a share of "
+        f"their capability: {level} in the control arm; effect {size}."
+    )
+
+
 def _scheduled_words(result: AnalysedResult) -> str:
     """Return the agreements that were already scheduled: they come on the same day in
     every arm, so that no event has an effect on them."""
@@ -277,6 +294,7 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         if own_lines:
             heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
             yield from [*table([heads, *own_lines], "<<>", width=width), ""]
+        yield from said(effort_words(result), width)
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
     if result.failed:
@@ -316,6 +334,18 @@ def agreement_rows(result: Result) -> list[list[str]]:
     return _level_rows(effect_table(result, list(outcomes)), outcomes)
 
 
+def effort_rows(result: Result) -> list[list[str]]:
+    """Return per window and arm: mean effort of the threatened states, effect, CI,
+    Monte Carlo standard error; none where nobody is threatened."""
+    windows = sorted(result.scenario.report.windows)
+    outcomes = {
+        Outcome("effort", "threatened", window).name: say.within(window)
+        for window in windows
+    }
+    measured = [name for name in outcomes if name in result.by_run.names]
+    return _level_rows(effect_table(result, measured), outcomes) if measured else []
+
+
 def own_rows(result: Result) -> list[list[str]]:
     """Return of each outcome of the user's own, in its author's words, and arm: mean,
     effect, CI, Monte Carlo standard error."""
@@ -334,6 +364,6 @@ def _level_rows(table: pd.DataFrame, words: Mapping[str, str]) -> list[list[str]
     for row in table.to_dict("records"):
         is_control = row["role"] == "reference"
         cells = ["control", "", ""] if is_control else say.effect_cells(row)
-        level = say.number(row["level"], 2)
+        level = say.number(row["level"], say.digits(row["level"]))
         rows.append([words[row["outcome"]], row["title"], level, *cells])
     return rows

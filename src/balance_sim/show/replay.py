@@ -1,14 +1,16 @@
 """The map of a report's page: states and dyads say their effects when pointed at, and
-one replication is replayed, each agreement at its date with a sentence. Without a
-script the map stands still, and the sentences are a list."""
+one replication is replayed, each agreement and each change of the world at its date
+with a sentence. Without a script the map stands still, and the sentences are a list."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from balance_sim.effects.explain.timeline import tell
+import pandas as pd
+
+from balance_sim.effects.explain.timeline import Entry, tell
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import arc_path, in_page, layout_of, shapes
@@ -20,11 +22,7 @@ from balance_sim.show.figures.world import (
     reach_of,
     shades_of,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from balance_sim.study.result import Result
+from balance_sim.study.result import Result
 
 AMONG = 100
 """Replications, the first ones, among which the one that is replayed is chosen."""
@@ -61,9 +59,10 @@ def replay_of(result: Result) -> dict[str, Any] | None:
     Returns
     -------
     run: its number; of: how many it was chosen among; start: the first day; days: how
-    many; entries: date, day (from the start), words, path (of the dyad's arc; empty for
-    an event), way (`more`: not or later in the control run). None where it cannot be
-    simulated again: agents of one's own, another machine
+    many; entries: date, day (from the start), words, path (of the arcs of its dyads;
+    empty for an event), way (`more`: not or later in the control run; `apart`: a war or
+    no relations). None where it cannot be simulated again: agents of one's own, another
+    machine
     """
     if result.model or result.headline_arm is None or not result.finished:
         return None
@@ -73,18 +72,19 @@ def replay_of(result: Result) -> dict[str, Any] | None:
     except (WrongRequest, StoreDamaged):
         return None
     scenario = result.scenario
-    names, layout = say.state_names(scenario), layout_of(scenario)
+    layout = layout_of(scenario)
     entries = []
     for entry in timeline.entries:
         is_signature = entry.what == "signed" and scenario.kinds[entry.kind].security
-        if not (entry.actors or is_signature):
+        if not (entry.actors or entry.change or is_signature):
             continue
+        dyads = [(entry.a, entry.b)] if is_signature else entry.dyads
         row = {
             "date": entry.date.isoformat(),
             "day": (entry.date - timeline.start).days,
-            "words": entry_sentence(entry, names, entry.asked),
-            "path": arc_path(layout, entry.a, entry.b),
-            "way": CHANGES.get(entry.mark, "") if entry.a else "",
+            "words": entry_sentence(entry, scenario),
+            "path": " ".join(arc_path(layout, a, b) for a, b in dyads),
+            "way": _way(entry) if dyads else "",
         }
         entries.append(row)
     return {
@@ -94,6 +94,17 @@ def replay_of(result: Result) -> dict[str, Any] | None:
         "start": timeline.start.isoformat(),
         "entries": entries,
     }
+
+
+def _way(entry: Entry) -> str:
+    """Return how the arc of an entry is drawn: what differs from the control run, or
+    what parts two states."""
+    change = entry.change
+    if change is not None and (change.war or change.no_relations):
+        return "apart"
+    if change is not None and change.ended:
+        return "fewer"
+    return CHANGES.get(entry.mark, "")
 
 
 def map_content(result: Result) -> dict[str, Any]:

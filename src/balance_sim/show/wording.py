@@ -338,10 +338,9 @@ def treatment(result: Result, arm: str) -> str:
     title.
     """
     scenario = result.scenario
-    changes = scenario.arms[arm]
     labels = {event.id: event.label for event in scenario.events}
     label = labels[scenario.focal]
-    if label and not (changes.drop or changes.add or changes.set):
+    if label and scenario.arms[arm].is_as_written:
         return printable(label)
     return arm_title(scenario, arm)
 

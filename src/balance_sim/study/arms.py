@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from balance_sim import registry
-from balance_sim.model.baseline import Worlds, compile_worlds, versions_for
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.thinning import most_willing
 from balance_sim.model.world import compile_world
+from balance_sim.scenario.errors import checked_name
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.names import checked_name
 
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 
@@ -34,16 +34,9 @@ def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
     """The arm that answers the question: after the control arm the first that changes
     nothing, else the first."""
     for name in arms[1:]:
-        arm = scenario.arms[name]
-        if not (arm.drop or arm.add or arm.set):
+        if scenario.arms[name].is_as_written:
             return name
     return arms[1] if len(arms) > 1 else None
-
-
-def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
-    """The arrays of these arms, the control arm among them, on the grid of all
-    arms."""
-    return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
 # -- extra arms

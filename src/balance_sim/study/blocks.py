@@ -6,7 +6,7 @@ worker, the order, or other blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,11 +22,11 @@ from balance_sim.model.core import (
     content_key,
 )
 from balance_sim.model.engine import AFTER_START, begin, simulate_from
+from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
-from balance_sim.study.draws import with_draws
 from balance_sim.study.filtered import (
     FilteredSums,
     Prospect,
@@ -35,7 +35,6 @@ from balance_sim.study.filtered import (
     prospect_of,
 )
 from balance_sim.study.outcomes import FILTERED, outcomes_of
-from balance_sim.study.own_outcomes import CodeReferences, measured
 from balance_sim.study.recorder import FurtherOutcomes, Recorder, focal_recorder
 from balance_sim.study.tables import (
     BlockTables,
@@ -72,6 +71,26 @@ class Block:
     def numbers(self) -> Keys:
         """Their numbers, as streams of random numbers take them."""
         return np.arange(self.first, self.stop, dtype=np.uint64)
+
+
+def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
+    """Return the blocks that are still to be simulated to have the first `runs`.
+
+    Parameters
+    ----------
+    done : blocks that are there
+    runs : replications wanted
+    size : replications a block, at most
+    """
+    blocks: list[Block] = []
+    start = 0
+    for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
+        while start < min(block.first, runs):
+            stop = min(start + size - start % size, block.first, runs)
+            blocks.append(Block(start, stop))
+            start = stop
+        start = max(start, block.stop)
+    return blocks
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,8 @@ class Batch:
         outcomes = outcomes_of(worlds, agreements, paired, count)
         outcomes |= self.recorder.columns(arm, agreements, count)
         if self.recorder.own:
+            from balance_sim.study.own_outcomes import measured
+
             runs, functions = self.numbers, self.recorder.own
             outcomes |= measured(worlds, arm, agreements, runs, outcomes, functions)
         if names is not None:
@@ -211,8 +232,11 @@ def simulate_batches(
         return _agent_batches(worlds, seed, numbers, arms, options)
     size, batches = batch_runs(worlds.reference.n), []
     for start in range(0, len(numbers), size):
-        runs = numbers[start : start + size]
-        drawn = with_draws(worlds, seed, runs) if options.draws else worlds
+        runs, drawn = numbers[start : start + size], worlds
+        if options.draws:
+            from balance_sim.study.draws import with_draws
+
+            drawn = with_draws(worlds, seed, runs)
         recorder = focal_recorder(worlds, options.further, options.own)
         batches.append(simulate_arms(drawn, seed, runs, arms, recorder))
     return batches

@@ -41,9 +41,8 @@ from balance_sim.scenario.defaults import (
     Distribution,
     fitted_distribution,
 )
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, checked_name
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
-from balance_sim.study.names import checked_name
 
 STANDS_FOR_OTHERS = "defence_cooperation"
 FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"

@@ -20,15 +20,16 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.core import Floats, Ints
-from balance_sim.scenario.errors import plain_data
 from balance_sim.stats.intervals import (
     Sample,
     Sides,
     paired_half_widths,
     student_half_width,
+    t_quantile,
 )
 from balance_sim.study.frames import QUANTILES, Outcomes
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
+from balance_sim.study.tables import COARSE, FINE, SUM, SUMS
 
 LEVELS = ["arm", "outcome", "estimator", "mean", "sd", *QUANTILES, "mcse", "n"]
 EFFECTS = ["arm", "outcome", "estimator", "mean", "mcse", "lo", "hi"]
@@ -147,8 +148,7 @@ class Estimates:
 
     def estimator(self, outcome: str) -> str:
         """`filtered` where there are filtered estimates of an outcome, else `count`."""
-        has_filtered = FILTERED + outcome in self.columns
-        return "filtered" if has_filtered else "count"
+        return "count" if self._smooth_name(outcome) == outcome else "filtered"
 
     def smooth(self, arm: str, outcome: str) -> Floats:
         """(R,) filtered estimates of an outcome where there are any, else what is
@@ -157,8 +157,8 @@ class Estimates:
 
     def _smooth_name(self, outcome: str) -> str:
         """The column of `smooth`."""
-        is_filtered = self.estimator(outcome) == "filtered"
-        return FILTERED + outcome if is_filtered else outcome
+        filtered = FILTERED + outcome
+        return filtered if filtered in self.columns else outcome
 
     def moments(self, arm: str, outcome: str) -> Moments:
         """Moments of these."""
@@ -209,20 +209,15 @@ class Estimates:
     def effect(self, arm: str, outcome: str) -> dict[str, Any]:
         """A row of `effects_frame`. In its shares missing counts as later than any
         day."""
-        both = arm, self.arms[0]
-        counts, control = (self.values(a, outcome) for a in both)
+        both, estimator = (arm, self.arms[0]), self.estimator(outcome)
         late, late_control = (
-            np.where(np.isnan(v), np.inf, v) for v in (counts, control)
+            np.nan_to_num(self.values(name, outcome), nan=np.inf, posinf=np.inf)
+            for name in both
         )
-        is_filtered, difference = (
-            self.estimator(outcome) == "filtered",
-            counts - control,
-        )
-        if is_filtered:
-            smooth, smooth_control = (self.smooth(a, outcome) for a in both)
-            difference = smooth - smooth_control
+        values, control = (self.smooth(name, outcome) for name in both)
+        difference = values - control
         moments = moments_of(difference, self.run)
-        if is_filtered:
+        if estimator == "filtered":
             half = float(student_half_width(np.asarray(moments.sd), moments.n))
             low, high = moments.mean - half, moments.mean + half
         else:
@@ -231,7 +226,7 @@ class Estimates:
         return {
             "arm": arm,
             "outcome": outcome,
-            "estimator": self.estimator(outcome),
+            "estimator": estimator,
             "mean": moments.mean,
             "mcse": moments.error,
             "lo": low,
@@ -280,7 +275,68 @@ def estimates_of(
     return Estimates(Outcomes(lambda _: iter(blocks)), arms, only, steps)
 
 
-def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
-    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds."""
-    values = {**row, "ci95": [row.get("lo"), row.get("hi")]}
-    return {name: plain_data(values[name]) for name in names}
+# -- dyads and states ------------------------------------------------------------------
+
+OF_DYADS = ["a", "b", "arm", "mean", "error", "mean_control", "effect", "mcse"]
+OF_DYADS += ["lo", "hi", "z", "n"]
+
+
+def dyad_sums(tables: Iterable[pa.Table]) -> pd.DataFrame:
+    """Sums by arm, a and b over tables of several blocks: the columns of SUMS."""
+    keys = ["arm", "a", "b"]
+    frames = [table.to_pandas(use_threads=False) for table in tables]
+    rows = pd.concat(frames or [pd.DataFrame(columns=[*keys, *SUMS], dtype=int)])
+    sums: pd.DataFrame = (
+        rows.astype(dict.fromkeys(keys, str)).groupby(keys)[[*SUMS]].sum()
+    )
+    return sums
+
+
+def dyad_effects(
+    tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]
+) -> pd.DataFrame:
+    """Tidy filtered effects by dyad and state.
+
+    Parameters
+    ----------
+    tables : iterable of (table, int)
+        sums of blocks, each with the number of its runs
+    arms : sequence of str
+        the control arm first
+
+    Returns
+    -------
+    DataFrame
+        the columns of OF_DYADS; a state's rows have an empty `b`. mean: new agreements
+        within the longest window, with its standard error; lo, hi: Student's 95 %
+        interval of the effect; z: effect over its standard error, 0 where both are 0
+    """
+    blocks = [*tables]
+    n = sum(runs for _, runs in blocks)
+    sums = dyad_sums(table for table, _ in blocks)
+    dyads = sorted({(a, b) for _, a, b in sums.index})
+    places = [(arm, *dyad) for arm in arms for dyad in dyads]
+    every = pd.MultiIndex.from_tuples(places, names=sums.index.names)
+    sums = sums.reindex(every, fill_value=0)
+    frame = every.to_frame(index=False)
+    frame["mean"], frame["error"] = _means_and_errors(sums[[*SUMS[:3]]], n)
+    frame["mean_control"] = np.tile(frame["mean"][: len(dyads)], len(arms))
+    frame["effect"], frame["mcse"] = _means_and_errors(sums[[*SUMS[3:]]], n)
+    half = t_quantile(0.95, n - 1) * frame["mcse"] if n > 1 else np.nan
+    frame["lo"], frame["hi"] = frame["effect"] - half, frame["effect"] + half
+    size, error = frame["effect"].to_numpy(), frame["mcse"].to_numpy()
+    frame["z"] = np.divide(size, error, out=np.zeros(len(frame)), where=error > 0)
+    return frame.assign(n=n)[OF_DYADS]
+
+
+def _means_and_errors(sums: pd.DataFrame, n: int) -> tuple[Floats, Floats]:
+    """(K,) means over n runs and their Monte Carlo standard errors, from the sums of
+    `tables.quanta`."""
+    total, coarse, fine = sums.to_numpy().T
+    mean = total / SUM / max(n, 1)
+    if n < 2:
+        return mean, np.full(len(mean), np.nan)
+    squares = coarse / COARSE + fine / (COARSE * FINE)
+    squared = np.array([value**2 for value in mean.tolist()])  # NumPy rounds otherwise
+    variance = np.maximum(squares - n * squared, 0.0) / (n - 1)
+    return mean, np.sqrt(variance / n)

@@ -29,7 +29,6 @@ from balance_sim.study.manifest import (
     read_manifest,
     write_manifest,
 )
-from balance_sim.study.own_outcomes import CodeReferences, meanings
 from balance_sim.study.store import LOCK, Store
 
 MOST_NAMED = 4
@@ -201,7 +200,7 @@ def _are_alike(first: TaskResult, second: TaskResult) -> bool:
 
 
 def manifest_of(
-    study: str, job: Job, rules: CodeReferences, entries: Mapping[str, Any]
+    study: str, job: Job, options: Mapping[str, Any], **entries: Any
 ) -> Manifest:
     """Return what decides a study's results, and what it was made with: no paths and no
     dates.
@@ -210,7 +209,7 @@ def manifest_of(
     ----------
     study : `run` or `sweep`
     job : what is simulated
-    rules : terms and types of event of one's own
+    options : of which `files` and `command` are stored
     entries : further keys
 
     Raises
@@ -218,11 +217,9 @@ def manifest_of(
     CodeDiffers : where code of one's own was edited after it was imported
     """
     scenario = job.scenario
-    references = [*job.references, *(reference for _, reference in rules)]
-    maker = made_here(driver_fingerprint(references))
     plain = {
         "study": study,
-        "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
+        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
         "inputs": scenario.model_dump(mode="json", exclude={"sha256"}),
         "classes": classes_of(scenario).as_dict(),
         "arms": sorted(job.arms),
@@ -231,12 +228,14 @@ def manifest_of(
         "model": job.model,
         "draw_parameters": job.draws,
         "mechanisms": job.has_extra_arms,
-        "versions": [maker.model_dump()],
+        "versions": [made_here(driver_fingerprint(job.references)).model_dump()],
+        "files": options.get("files") or {},
+        "command": options.get("command", ""),
         "own_outcomes": job.own,
-        "own_meanings": meanings(job.own),
-        "own_rules": sorted(rules),
+        "own_meanings": job.meanings,
+        "own_rules": sorted(job.rules),
     }
-    return Manifest.model_validate(plain | dict(entries))
+    return Manifest.model_validate(plain | entries)
 
 
 def scenario_of(manifest: Manifest) -> Scenario:

@@ -7,39 +7,33 @@ compiled where it is simulated."""
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.own.modules import CodeReferences
 from balance_sim.scenario import with_values
-from balance_sim.scenario.design import Experiment
-from balance_sim.scenario.diagnostics import (
-    Diagnostic,
-    ScenarioError,
-    did_you_mean,
-    listed,
-    problem,
-)
+from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import (
     EXTRA_EVERY,
     ExtraArms,
-    compile_arms,
     extra_arms,
     headline_arm,
 )
 from balance_sim.study.blocks import Block, BlockOptions, simulate_block
-from balance_sim.study.draws import Draws, at, joint_draws
 from balance_sim.study.machine import keep_freed_memory
-from balance_sim.study.own_outcomes import CodeReferences, refuse_unsteady
 from balance_sim.study.recorder import FurtherOutcomes
 from balance_sim.study.tables import BlockTables, joined
+
+if TYPE_CHECKING:
+    from balance_sim.study.draws import Draws
 
 POINTS_STORED = 4
 """Points whose arrays a worker holds at once."""
@@ -96,6 +90,7 @@ class Job:
     has_extra_arms : simulate them too
     draws : each replication draws its parameters, from the fit (True) or jointly from
         the draws of this name (`draws.drawing`)
+    rules : terms and types of event of one's own
     """
 
     scenario: Scenario
@@ -107,6 +102,7 @@ class Job:
     draws: bool | str = False
     further: FurtherOutcomes | None = None
     own: CodeReferences = ()
+    rules: CodeReferences = ()
 
     def __getstate__(self) -> dict[str, Any]:
         """The job without arrays: whoever it is sent to compiles those it needs."""
@@ -115,6 +111,8 @@ class Job:
     @cached_property
     def joint(self) -> Draws:
         """The draws of which each replication has one."""
+        from balance_sim.study.draws import joint_draws
+
         return joint_draws(self.scenario, str(self.draws))
 
     @cached_property
@@ -124,9 +122,18 @@ class Job:
 
     @property
     def references(self) -> list[str]:
-        """`module:name` of a model and of outcomes of one's own."""
+        """`module:name` of a model, of outcomes and of rules of one's own."""
         model = [] if self.model is None else [self.model]
-        return model + [reference for _, reference in self.own]
+        return model + [reference for _, reference in (*self.own, *self.rules)]
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What outcomes of one's own are, by name."""
+        if not self.own:
+            return {}
+        from balance_sim.study.own_outcomes import meanings
+
+        return meanings(self.own)
 
     # -- simulating
 
@@ -150,7 +157,7 @@ class Job:
         """Return the arrays of a scenario in the study's arms. An overflow is refused
         by `refuse_invalid`, with variable, state and day."""
         with np.errstate(all="ignore"):
-            worlds = compile_arms(scenario, self.arms)
+            worlds = compile_worlds(scenario, self.arms)
             headline = headline_arm(scenario, self.arms)
             return worlds, extra_arms(worlds, headline) if has_extra else None
 
@@ -163,6 +170,8 @@ class Job:
         """
         if not isinstance(self.draws, str):
             return self._simulated(self.compiled_point(task.values), task.block)
+        from balance_sim.study.draws import at
+
         tables = []
         for run in task.block.runs:  # a world each
             scenario = at(self.scenario, self.joint, run % len(self.joint))
@@ -252,6 +261,8 @@ def try_outcomes(job: Job) -> None:
     """
     if not job.own or job.run_timeout is not None:
         return
+    from balance_sim.study.own_outcomes import refuse_unsteady
+
     trial = Job(job.scenario, job.seed, job.arms[:1], own=job.own)
     blocks = Block(0, 1), Block(0, 2)
     try:
@@ -262,37 +273,3 @@ def try_outcomes(job: Job) -> None:
         raise
     except Exception:  # noqa: BLE001 - each replication that has it records it
         pass
-
-
-# -- the outcomes that an experiment asks for
-
-
-def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagnostic]:
-    """Return a problem for each outcome that an experiment asks for and there is not.
-
-    Parameters
-    ----------
-    experiment : with the place of each outcome in its file
-    names : of the outcomes that a replication has
-    """
-    node, problems = experiment.tree.below("outcomes"), []
-    for place, name in enumerate(experiment.head.outcomes):
-        if name not in names:
-            path, why = f"outcomes[{place}]", f"no outcome `{name}`"
-            near = did_you_mean(name, names)
-            problems.append(problem(node, path, "E107", why, near, listed(names)))
-    return problems
-
-
-def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
-    """Return the same before a sweep, from one replication of the control arm.
-
-    Nothing is looked at where a factor moves what is reported: points differ then.
-    """
-    moved = any(path.startswith("report.") for path in experiment.paths)
-    if not experiment.head.outcomes or moved:
-        return []
-    arms = (experiment.scenario.reference_arm,)
-    job = Job(experiment.scenario, experiment.head.seed, arms)
-    runs = job.live(Task(Block(0, 1))).runs.drop_columns(["run", "arm"])
-    return unknown_outcomes(experiment, runs.column_names)

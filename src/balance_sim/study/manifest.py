@@ -243,15 +243,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / FILE
     try:
-        content = regular_bytes(path, LARGEST)
+        return manifest_from(regular_bytes(path, LARGEST))
     except OSError as error:
-        if error.errno in MISSING:
-            return None
         if error.errno in EXHAUSTED:
             raise
-        raise StoreDamaged(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        return manifest_from(content)
+        if error.errno not in MISSING:
+            raise StoreDamaged(f"{path} cannot be read: {error.strerror}.") from None
+        return None
     except ValueError as error:
         raise StoreDamaged(
             f"{path}: {error}. Restore it, or start in a new folder."

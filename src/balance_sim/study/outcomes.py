@@ -13,7 +13,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
-from typing import Literal
 
 import numpy as np
 
@@ -185,14 +184,12 @@ class Outcome:
     measure: str
     of: str = ""
     window: int | None = None
-    estimator: Literal["count", "filtered"] = "count"
 
     @property
     def name(self) -> str:
         """The column of tables and the key in JSON."""
         window = "" if self.window is None else str(self.window)
-        words = "_".join(filter(None, (self.measure, self.of, window)))
-        return f"{FILTERED}{words}" if self.estimator == "filtered" else words
+        return "_".join(filter(None, (self.measure, self.of, window)))
 
     def within(self, window: int) -> Outcome:
         """The same at the end of a window."""
@@ -248,14 +245,12 @@ def known_outcome(name: str) -> Outcome | None:
     >>> known_outcome("filtered_accords_defence_pact_365").kind
     'defence_pact'"""
     plain = name.removeprefix(FILTERED)
-    estimator: Literal["count", "filtered"] = "count" if plain == name else "filtered"
     for measure in _LONGEST_FIRST:
         if plain == measure or plain.startswith(f"{measure}_"):
             whom, _, days = plain[len(measure) + 1 :].rpartition("_")
             if days.isdecimal():
-                return Outcome(measure, whom, int(days), estimator)
-            whom = "_".join(filter(None, (whom, days)))
-            return Outcome(measure, whom, None, estimator)
+                return Outcome(measure, whom, int(days))
+            return Outcome(measure, "_".join(filter(None, (whom, days))))
     return None
 
 

@@ -30,6 +30,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Floats, Ints, Keys
 from balance_sim.model.own.modules import (
     NOWHERE,
+    CodeReferences,
     in_no_module,
     module_named,
     object_named,
@@ -50,8 +51,6 @@ from balance_sim.study.outcomes import Outcome, days_after, is_new
 if TYPE_CHECKING:
     import pandas as pd
 
-CodeReferences = tuple[tuple[str, str], ...]
-"""Names of outcomes, and `module:function` of each."""
 Function = Callable[["ArmHistory"], Any]
 LOCAL = "<here>"
 _of_this_process: dict[str, Function] = {}
@@ -228,29 +227,38 @@ def function_named(reference: str) -> Function:
     return function
 
 
-def functions_of(name: str) -> CodeReferences:
-    """Every public function of a module, by name. Raises WrongRequest for none."""
-    module, functions = name, []
-    for key, value in sorted(vars(module_named(module, "--outcomes")).items()):
-        is_own = isinstance(value, FunctionType) and value.__module__ == module
-        if is_own and not key.startswith("_"):
-            functions.append((key, f"{module}:{key}"))
-    if not functions:
-        raise WrongRequest(
-            f"--outcomes {module}: it defines no function; write "
-            "`def name(history): ...`"
-        )
-    return tuple(functions)
+def outcomes_named(
+    given: str | Mapping[str, Function], *, elsewhere: bool
+) -> CodeReferences:
+    """`module:function` of outcomes by name; of what is in no module a name that is
+    good in this process alone.
 
+    Parameters
+    ----------
+    given : functions by name, or the name of a module with public functions
+    elsewhere : other processes are to find them too
 
-def references(functions: Mapping[str, Function], *, elsewhere: bool) -> CodeReferences:
-    """`module:function` of each; of what is in no module a name that is good in this
-    process alone.
-
-    elsewhere: other processes are to find them too. Raises WrongRequest where they
-    could not, or a name is none."""
+    Raises
+    ------
+    WrongRequest : where they could not, a name is none, or there is no function
+    """
+    if isinstance(given, str):
+        values = vars(module_named(given, "--outcomes")).items()
+        functions = {
+            name: function
+            for name, function in values
+            if isinstance(function, FunctionType)
+            and function.__module__ == given
+            and not name.startswith("_")
+        }
+        if not functions:
+            raise WrongRequest(
+                f"--outcomes {given}: it defines no function; write "
+                "`def name(history): ...`"
+            )
+        return tuple((name, f"{given}:{name}") for name in sorted(functions))
     named = []
-    for name, function in sorted(functions.items()):
+    for name, function in sorted(given.items()):
         if not name.isidentifier():
             raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
         module = getattr(function, "__module__", "") or ""
@@ -262,6 +270,7 @@ def references(functions: Mapping[str, Function], *, elsewhere: bool) -> CodeRef
             _of_this_process[name] = function
             module, attribute = LOCAL, name
         named.append((name, f"{module}:{attribute}"))
+        function_named(named[-1][1])
     return tuple(named)
 
 

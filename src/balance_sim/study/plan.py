@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from balance_sim.scenario.defaults import OWN
+from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.diagnostics import Diagnostic, did_you_mean, listed, problem
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.study.blocks import Block, batch_runs
+from balance_sim.study.blocks import Block, batch_runs, missing
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import shards_expected
 from balance_sim.study.frames import codebook
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.run import block_runs
 from balance_sim.study.shards import encode
-from balance_sim.study.store import missing
 from balance_sim.study.sweep_result import effect_record, numbers_of
 from balance_sim.study.tables import BlockTables
 
@@ -28,31 +29,21 @@ MOST_BYTES = 10 << 30
 
 
 @dataclass(frozen=True)
-class Probe:
-    """What one point takes, as measured.
+class Trial:
+    """A few runs of one point, as measured.
 
     Attributes
     ----------
     point_seconds, run_seconds : to compile it, and to simulate a replication of all
         arms
-    folder_bytes : on disk, of what a study has once: the codebook
-    point_bytes : of the rows of one point in the tables of numbers
-    shard_bytes : of the files of a shard without rows
-    block_bytes : of the sums by dyad of a block
-    run_bytes : of the rows of a replication
-    run_rows : of outcomes, a replication
-    outcomes : names of what is measured
+    single, several : tables of one replication, and of `count`
     """
 
     point_seconds: float
     run_seconds: float
-    folder_bytes: float
-    point_bytes: float
-    shard_bytes: float
-    block_bytes: float
-    run_bytes: float
-    run_rows: int
-    outcomes: tuple[str, ...]
+    single: BlockTables
+    several: BlockTables
+    count: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +57,7 @@ class SweepPlan:
     block : replications a block
     seconds, bytes : estimated; NaN where nothing could be measured
     workers : processes, or threads of a cluster
+    outcomes : names of what was measured
     """
 
     points: int
@@ -76,6 +68,7 @@ class SweepPlan:
     seconds: float
     bytes: float
     workers: int
+    outcomes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the plan for a person."""
@@ -95,84 +88,68 @@ def bytes_spoken(size: float) -> str:
 
 
 def plan_of(
-    job: Job,
-    runs: int,
-    done: Sequence[Sequence[Block]],
-    workers: int,
-    measured: Probe | None,
+    job: Job, values: Values, runs: int, done: Sequence[Sequence[Block]], workers: int
 ) -> SweepPlan:
-    """Return the plan of a study.
-
-    Parameters
-    ----------
-    job : what is simulated
-    runs : replications of every point
-    done : blocks of each point that are there
-    workers : processes
-    measured : what one point takes; None where nothing could be measured
-    """
-    lacking = [sum(map(len, missing(blocks, runs, runs))) for blocks in done]
-    counts = [count for count in lacking if count]
-    block = block_runs(job, sum(counts), workers)
-    seconds = size = math.nan
-    if measured is not None:
-        seconds = len(counts) * measured.point_seconds
-        seconds = (seconds + sum(counts) * measured.run_seconds) / workers
-        blocks = sum(-(-count // block) for count in counts)
-        rows = sum(counts) * measured.run_rows
-        size = measured.folder_bytes + measured.point_bytes * len(counts)
-        size += measured.shard_bytes * shards_expected(blocks, rows, seconds)
-        size += measured.block_bytes * blocks + measured.run_bytes * sum(counts)
-    return SweepPlan(
-        len(done), runs, job.arms, sum(counts), block, seconds, size, workers
-    )
-
-
-def probe(job: Job, values: Values, runs: int) -> Probe | None:
-    """Simulate a few runs of one point and measure; their tables are thrown away.
-
-    None is returned where they fail, which the study itself will report, and for agents
-    of one's own, which may take the process with them. Outcomes of one's own may too:
-    they are left out of what is measured.
+    """Return the plan of a study, measured on one point.
 
     Parameters
     ----------
     job : what is simulated
     values : of the point
-    runs : that the point will have
+    runs : replications of every point
+    done : blocks of each point that are there
+    workers : processes
     """
+    lacking = [sum(map(len, missing(blocks, runs, runs))) for blocks in done]
+    counts = [count for count in lacking if count]
+    to_do, block = sum(counts), block_runs(job, sum(counts), workers)
+    plan = SweepPlan(
+        len(done), runs, job.arms, to_do, block, math.nan, math.nan, workers
+    )
+    trial = tried(replace(job, own=()), values)
+    if trial is None:
+        return plan
+    seconds = len(counts) * trial.point_seconds + to_do * trial.run_seconds
+    seconds /= workers
+    blocks = sum(-(-count // block) for count in counts)
+    rows = to_do * len(trial.single.runs)
+    of_single, of_several = (
+        len(encode(tables.runs)) + len(encode(tables.agreements))
+        for tables in (trial.single, trial.several)
+    )
+    run_bytes = (of_several - of_single) / (trial.count - 1)
+    sums, names = trial.several.dyads, trial.several.runs.column_names
+    no_sums = len(encode(sums.slice(0, 0)))
+    shards = shards_expected(blocks, rows, seconds)
+    of_point = _point_bytes(job, values, trial.single if runs == 1 else trial.several)
+    size = len(frame_csv(codebook(names))) + of_point * len(counts)
+    size += (of_single - run_bytes + no_sums) * shards
+    size += (len(encode(sums)) - no_sums) * blocks + run_bytes * to_do
+    outcomes = [name for name in names if name not in ("run", "arm")]
+    outcomes += [OWN + name for name, _ in job.own]
+    return replace(plan, seconds=seconds, bytes=size, outcomes=tuple(outcomes))
+
+
+def tried(job: Job, values: Values) -> Trial | None:
+    """Simulate a few runs of one point and measure.
+
+    None is returned where they fail, which the study itself will report, and for agents
+    of one's own, which may take the process with them. Outcomes of one's own may too:
+    whoever calls leaves them out."""
     if job.model is not None:
         return None
-    own, job = [OWN + name for name, _ in job.own], replace(job, own=())
     try:
         began = time.perf_counter()
         states = job.compiled_point(values)[0].reference.n
         compiled = time.perf_counter()
         count = max(PROBE_RUNS, min(batch_runs(states) // 4, PROBE_MOST))
-        first = job.live(Task(Block(0, 1), values=values))  # with what is paid once
+        single = job.live(Task(Block(0, 1), values=values))  # with what is paid once
         ready = time.perf_counter()
         several = job.live(Task(Block(0, count), values=values))
-        done = time.perf_counter()
+        run_seconds = (time.perf_counter() - ready) / count
     except Exception:  # noqa: BLE001 - whatever it is: the study records it run by run
         return None
-    of_first, of_several = (
-        len(encode(tables.runs)) + len(encode(tables.agreements))
-        for tables in (first, several)
-    )
-    run_bytes = (of_several - of_first) / (count - 1)
-    no_sums = len(encode(several.dyads.slice(0, 0)))
-    names = several.runs.column_names
-    return Probe(
-        point_seconds=compiled - began,
-        run_seconds=(done - ready) / count,
-        folder_bytes=len(frame_csv(codebook(names))),
-        point_bytes=_point_bytes(job, values, first if runs == 1 else several),
-        shard_bytes=of_first - run_bytes + no_sums,
-        block_bytes=len(encode(several.dyads)) - no_sums,
-        run_bytes=run_bytes,
-        run_rows=len(first.runs),
-        outcomes=(*(name for name in names if name not in ("run", "arm")), *own),
-    )
+    return Trial(compiled - began, run_seconds, single, several, count)
 
 
 def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
@@ -201,3 +178,37 @@ def refuse_absurd(plan: SweepPlan, max_bytes: int) -> None:
             f"about {bytes_spoken(plan.bytes)} on disk exceeds "
             f"{bytes_spoken(max_bytes)}: fewer points or runs, or a larger --max-bytes"
         )
+
+
+# -- the outcomes that an experiment asks for
+
+
+def unknown_outcomes(experiment: Experiment, names: Sequence[str]) -> list[Diagnostic]:
+    """Return a problem for each outcome that an experiment asks for and there is not.
+
+    Parameters
+    ----------
+    experiment : with the place of each outcome in its file
+    names : of the outcomes that a replication has
+    """
+    node, problems = experiment.tree.below("outcomes"), []
+    for place, name in enumerate(experiment.head.outcomes):
+        if name not in names:
+            path, why = f"outcomes[{place}]", f"no outcome `{name}`"
+            near = did_you_mean(name, names)
+            problems.append(problem(node, path, "E107", why, near, listed(names)))
+    return problems
+
+
+def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
+    """Return the same before a sweep, from one replication of the control arm.
+
+    Nothing is looked at where a factor moves what is reported: points differ then.
+    """
+    moved = any(path.startswith("report.") for path in experiment.paths)
+    if not experiment.head.outcomes or moved:
+        return []
+    arms = (experiment.scenario.reference_arm,)
+    job = Job(experiment.scenario, experiment.head.seed, arms)
+    runs = job.live(Task(Block(0, 1))).runs.drop_columns(["run", "arm"])
+    return unknown_outcomes(experiment, runs.column_names)

@@ -23,10 +23,11 @@ from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.errors import MissingExtra, StoreDamaged
 from balance_sim.study.atomic_files import write_atomic
+from balance_sim.study.digest import sha256_of
 from balance_sim.study.draws import CODING, Draws, coded_targets, with_its_company
 from balance_sim.study.jobs import Values as PointValues
 from balance_sim.study.manifest import Manifest
-from balance_sim.study.shards import checked_bytes, encode, parquet_table, sha256_of
+from balance_sim.study.shards import checked_bytes, encode, parquet_table
 
 FIXED = ("point", "place", "key", "label", "part")
 """Columns of the frame beside the factors."""
@@ -73,11 +74,12 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
     ScenarioError : where factors that are to be drawn are not
     MissingExtra : for a Morris design without SALib
     """
-    method, paths = experiment.design.method, experiment.paths
+    method, paths = experiment.head.design.method, experiment.paths
     ranges = [factor.takes for factor in experiment.factors]
-    if experiment.points:
-        for point in experiment.points:
-            yield SweepPoint(tuple(point.values.items()), point.label)
+    if experiment.head.points:
+        for point in experiment.head.points:
+            given = tuple((path, point[path]) for path in point if path != "label")
+            yield SweepPoint(given, str(point.get("label", "")))
     elif method in ("grid", "list"):
         columns = [takes.grid() for takes in ranges]
         is_grid = method == "grid"
@@ -99,12 +101,12 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
 
     Raises ScenarioError where the scenario has no posterior, or lacks a factor that is
     to be drawn."""
-    scenario, count = experiment.scenario, experiment.design.samples or 1
-    source: Callable[..., Draws] = part("draws", experiment.design.method)
-    if experiment.design.method == "posterior":
+    scenario, count = experiment.scenario, experiment.head.design.samples or 1
+    source: Callable[..., Draws] = part("draws", experiment.head.design.method)
+    if experiment.head.design.method == "posterior":
         draws = source(scenario).first(count)
     else:
-        draws = source(scenario, count, experiment.design.seed)
+        draws = source(scenario, count, experiment.head.design.seed)
     for factor in experiment.factors:
         if factor.path not in draws.paths:
             why = "no parameter that is drawn"
@@ -128,7 +130,7 @@ def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
 
 def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:
     """Yield (place in the design, shares 0..1) of each point of a sampled design."""
-    design, k = experiment.design, len(experiment.factors)
+    design, k = experiment.head.design, len(experiment.factors)
     count = design.samples or 1
     if design.method == "sobol":
         yield from sobol_rows(k, count, design.seed)

@@ -26,6 +26,7 @@ from functools import cached_property, partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
+from operator import call
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.model.own.fingerprint import packed
@@ -33,6 +34,8 @@ from balance_sim.scenario.errors import StudyError
 from balance_sim.study.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from balance_sim.study.cluster import Cluster
 
     type Workplace = LocalWorkers | Cluster
@@ -131,15 +134,12 @@ class Companion:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
-    def send(self, function: Callable[[], Any]) -> None:
-        """Begin a call. Raises OSError where the process is gone."""
-        self.conn.send_bytes(packed(function))
-
-    def receive(self, limit: float | None = None) -> Any:
-        """Return the result of the call that was begun first.
+    def ask(self, function: Callable[[], Any], limit: float | None = None) -> Any:
+        """Return the result of a call of code that the process holds already.
 
         Parameters
         ----------
+        function : picklable
         limit : seconds that it may take; they are counted in looks, so that time in
             which this process was stopped does not count
 
@@ -149,27 +149,18 @@ class Companion:
         TimeoutError : where it takes longer
         Exception : what the call raised
         """
+        pause = min(limit or PATIENCE, PATIENCE)
+        looks = range(1 if limit is None else math.ceil(limit / pause))
+        wait_on = None if limit is None else pause
         try:
-            if limit is not None:
-                pause = min(limit, PATIENCE)
-                looks = range(math.ceil(limit / pause))
-                if not any(self.conn.poll(pause) for _ in looks):
-                    raise TimeoutError
-            value, error = self.conn.recv()
-        except (EOFError, ConnectionError) as gone:
+            self.conn.send(function)
+            is_answered = any(self.conn.poll(wait_on) for _ in looks)
+            value, error = self.conn.recv() if is_answered else (None, TimeoutError())
+        except (EOFError, OSError) as gone:
             raise WorkerDied from gone
         if error is not None:
             raise error
         return value
-
-    def ask(self, function: Callable[[], Any], limit: float | None = None) -> Any:
-        """Return the result of a call of code that the process holds already. Raises
-        what `receive` raises."""
-        try:
-            self.conn.send(function)
-        except OSError as gone:
-            raise WorkerDied from gone
-        return self.receive(limit)
 
     def close(self) -> None:
         """End the process, whatever it is at."""
@@ -282,20 +273,30 @@ def _outcome(place: Workplace, job: Job, task: Task) -> TaskResult:
     return result
 
 
-def run_at(place: Workplace, job: Job, tasks: Iterable[Task]) -> Iterator[TaskResult]:
-    """Yield outcomes of tasks as they finish; the place is closed with this generator.
+def run_elsewhere(
+    job: Job, tasks: Iterable[Task], workers: int, client: Client | None = None
+) -> Iterator[TaskResult]:
+    """Yield outcomes of tasks as they finish, in local processes or on a cluster.
 
     Parameters
     ----------
-    place : local processes or a cluster
     job : what is done to tasks
     tasks : taken as there is room for them
+    workers : processes
+    client : of a Dask cluster, instead of them
 
     Raises
     ------
     CodeDiffers : where a worker has other code
     StudyError : where no worker can be had
     """
+    place: Workplace
+    if client is None:
+        place = LocalWorkers(job.begin, job.references, workers)
+    else:
+        from balance_sim.study.cluster import Cluster
+
+        place = Cluster(job, client)
     threads, remaining = ThreadPoolExecutor(place.threads), iter(tasks)
     flying: set[Future[TaskResult]] = set()
     try:
@@ -328,13 +329,10 @@ def map_in_order[A, R](
         return
     place = LocalWorkers(partial(partial, function), (), workers)
     threads = ThreadPoolExecutor(workers)
-    futures = [
-        threads.submit(_tried, place, argument, f"part {number}", None, TRIES)
-        for number, argument in enumerate(arguments, 1)
-    ]
+    names = (f"part {number}" for number in range(1, len(arguments) + 1))
+    answer = partial(_tried, place, limit=None, tries=TRIES)
     try:
-        for future in futures:
-            yield future.result()
+        yield from threads.map(answer, arguments, names)
     except TaskLost as reason:
         raise StudyError(f"{reason}. {_LESS_MEMORY}") from None
     finally:
@@ -350,10 +348,9 @@ class Background[R]:
 
     def __init__(self, function: Callable[[], R]) -> None:
         self.function = function
-        self.companion: Companion | None = None
-        with suppress(OSError, RuntimeError):  # a limit on processes
-            self.companion = Companion()
-            self.companion.send(function)
+        self.place = LocalWorkers(partial(partial, call), (), 1)
+        self.thread = ThreadPoolExecutor(1)
+        self.future = self.thread.submit(self.place.done, function, None)
 
     def __call__(self) -> R:
         """Return the result. Raises what the call raises."""
@@ -363,17 +360,16 @@ class Background[R]:
     def _result(self) -> R:
         """The result from there, or made here."""
         try:
-            if self.companion is not None:
-                received: R = self.companion.receive()
-                return received
+            received: R = self.future.result()
         except Exception:  # noqa: BLE001 - raised again by the call here
             log.debug("begun in a process, done in this one")
+        else:
+            return received
         finally:
             self.close()
         return self.function()
 
     def close(self) -> None:
         """End the process, whether it is done or not."""
-        companion, self.companion = self.companion, None
-        if companion is not None:
-            companion.close()
+        self.place.close()
+        self.thread.shutdown()

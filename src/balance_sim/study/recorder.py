@@ -16,12 +16,12 @@ from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds, classes_of
 from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, World
 from balance_sim.model.engine import Observer
+from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.outcomes import Outcome, days_after, is_new
-from balance_sim.study.own_outcomes import CodeReferences
 from balance_sim.study.scene import (
     EventRoles,
     StateMetrics,

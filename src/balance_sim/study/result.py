@@ -3,46 +3,39 @@ and printing live elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.model.baseline import Worlds, classes_of
-from balance_sim.scenario.errors import LacksOutcome, MissingExtra, WrongRequest
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.scenario.errors import LacksOutcome, MissingExtra
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.estimates import Estimates
-from balance_sim.study.folder import scenario_of
-from balance_sim.study.frames import (
-    EVERY_DAYS,
-    DayCounts,
-    Outcomes,
-    codebook,
-    fan,
-)
+from balance_sim.study.arms import headline_arm
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
-from balance_sim.study.shards import digest_of
-from balance_sim.study.store import Store, runs_in, runs_of, warn_lacking
 from balance_sim.study.tables import (
     EPOCH,
     BlockTables,
+    Memory,
     column_words,
     days_to_signature,
-    dyad_effects,
     new_rows,
     of_arms,
 )
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from balance_sim.study.estimates import Estimates
+    from balance_sim.study.frames import DayCounts, Outcomes
+    from balance_sim.study.store import Store
 
 
 class StudyResult:
@@ -119,17 +112,20 @@ class Result(StudyResult):
     def missing_runs(self) -> int:
         """Of the replications asked for, those that are neither there nor on record as
         failed."""
+        return self.store.lacking_runs([self.point], self.runs)
+
+    @property
+    def store(self) -> Memory | Store:
+        """Where the block tables are."""
         if self.folder is None:
-            return 0
-        return runs_of(Store(self.folder).lacking([self.point], self.runs))
+            return Memory(self.memory)
+        from balance_sim.study.store import Store
+
+        return Store(self.folder)
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, agreements) tables in the order of runs, of the study's own arms."""
-        tables: Iterable[tuple[pa.Table, pa.Table]]
-        tables = [(block.runs, block.agreements) for block in self.memory]
-        if self.folder is not None:
-            tables = Store(self.folder).blocks(self.point, self.runs)
-        for runs, agreements in tables:
+        for runs, agreements in self.store.blocks(self.point, self.runs):
             yield of_arms(runs, self.arms), agreements
 
     def outcome_tables(
@@ -137,10 +133,7 @@ class Result(StudyResult):
     ) -> Iterator[pa.Table]:
         """Tables of some outcomes, of all if None, in the order of runs; of the study's
         own arms, or of extra arms."""
-        tables: Iterable[pa.Table] = [block.runs for block in self.memory]
-        if self.folder is not None:
-            tables = Store(self.folder).outcomes(self.point, self.runs, names)
-        for table in tables:
+        for table in self.store.outcomes(self.point, self.runs, names):
             wanted = ["run", "arm", *(table.column_names if names is None else names)]
             columns = [name for name in table.column_names if name in wanted]
             yield of_arms(table.select(columns), self.arms, others=not own)
@@ -149,11 +142,15 @@ class Result(StudyResult):
     def by_run(self) -> Outcomes:
         """Outcomes of the study's own arms, run by run, some at a time:
         `by_run.frame(name, ...)`."""
+        from balance_sim.study.frames import Outcomes
+
         return Outcomes(self.outcome_tables)
 
     @cached_property
     def extra_by_run(self) -> Outcomes:
         """The same of the extra arms behind some mechanisms, every fourth run."""
+        from balance_sim.study.frames import Outcomes
+
         return Outcomes(partial(self.outcome_tables, own=False))
 
     @property
@@ -182,6 +179,8 @@ class Result(StudyResult):
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: see `frames.codebook`."""
+        from balance_sim.study.frames import codebook
+
         return codebook(self.by_run.names, self.meanings)
 
     @property
@@ -205,7 +204,7 @@ class Result(StudyResult):
     @cached_property
     def worlds(self) -> Worlds:
         """The control arm alone, compiled."""
-        return compile_arms(self.scenario, (self.reference,))
+        return compile_worlds(self.scenario, (self.reference,))
 
     @property
     def focal_day(self) -> int:
@@ -240,6 +239,8 @@ class Result(StudyResult):
     def digest(self) -> str:
         """sha256 of the tables as simulated: the same for the same inputs, whatever the
         workers or order of arms."""
+        from balance_sim.study.digest import digest_of
+
         return digest_of(self.blocks(), self.arms)
 
     def __repr__(self) -> str:
@@ -284,6 +285,8 @@ class Result(StudyResult):
     @cached_property
     def _estimates(self) -> Estimates:
         """Levels and effects of the study's own arms."""
+        from balance_sim.study.estimates import Estimates
+
         return Estimates(self.by_run, self.arms, steps=self.steps)
 
     @cached_property
@@ -328,15 +331,16 @@ class Result(StudyResult):
     @cached_property
     def _ties(self) -> pd.DataFrame:
         """Both of these, a state's rows with an empty `b`."""
-        sums = iter([(block.dyads, runs_in(block.runs)) for block in self.memory])
-        if self.folder is not None:
-            sums = Store(self.folder).dyads(self.point, self.runs)
-        return dyad_effects(sums, self.arms)
+        from balance_sim.study.estimates import dyad_effects
+
+        return dyad_effects(self.store.dyads(self.point, self.runs), self.arms)
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
         direction, of all if None, that are signed by then; every
         EVERY_DAYS days."""
+        from balance_sim.study.frames import EVERY_DAYS, fan
+
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         days = np.unique([*range(0, self.horizon, EVERY_DAYS), self.horizon])
         curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}
@@ -354,52 +358,3 @@ class Result(StudyResult):
                 np.add.at(counts, (row[rows], day[rows]), 1)
                 curves[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
         return fan(curves, days)
-
-    @classmethod
-    def open(cls, folder: Path | str) -> Self:
-        """A study read back; a warning says how many replications asked for are
-        lacking."""
-        store = Store(Path(folder))
-        manifest = store.manifest()
-        if manifest.is_sweep:
-            raise WrongRequest(
-                f"{folder} holds a sweep, not a run "
-                "(from Python: open_sweep(folder).point(0))"
-            )
-        scenario = scenario_of(manifest)
-        warn_lacking(store, [0], manifest.runs)
-        return cls(
-            scenario=scenario,
-            runs=manifest.runs,
-            seed=manifest.seed,
-            arms=chosen_arms(scenario, manifest.arms),
-            version=manifest.version,
-            folder=Path(folder),
-            draws=manifest.draw_parameters,
-            model=manifest.model,
-            meanings=manifest.own_meanings,
-            failed=tuple(row for row in store.failed() if row["run"] < manifest.runs),
-        )
-
-
-def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> None:
-    """Raise WrongRequest where results count agreements by different class tables, or
-    measure outcomes on states in different roles."""
-    first = classes_of(results[0].scenario)
-    for result, name in zip(results[1:], names[1:], strict=True):
-        table = classes_of(result.scenario)
-        if first.sha256 == table.sha256:
-            continue
-        reason = "measure outcomes on states in different roles"
-        dyads = first.unlike(table)
-        if dyads:
-            (a, b), *directions = dyads[0]
-            left_class, right_class = (direction or "none" for direction in directions)
-            reason = (
-                f"count agreements by different class tables: {len(dyads):,} dyads "
-                f"differ, e.g. {a}-{b} ({left_class} left, {right_class} right)"
-            )
-        raise WrongRequest(
-            f"{names[0]} and {name} {reason}. Compare results of one scenario file: "
-            "`--set` moves no class and no role"
-        )

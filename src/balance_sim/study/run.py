@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -19,36 +19,29 @@ from balance_sim import registry
 from balance_sim.model.baseline import try_terms, with_classes
 from balance_sim.model.beliefs import audiences_of
 from balance_sim.model.own.fingerprint import driver_fingerprint
-from balance_sim.model.own.modules import entered_modules, load, reference_of
+from balance_sim.model.own.modules import (
+    CodeReferences,
+    entered_modules,
+    load,
+    reference_of,
+)
 from balance_sim.model.own.terms import rules_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import (
-    chosen_arms,
-    compile_arms,
-)
-from balance_sim.study.blocks import batch_runs
-from balance_sim.study.draws import drawing
-from balance_sim.study.folder import Folder, manifest_of
+from balance_sim.study.arms import chosen_arms
+from balance_sim.study.blocks import batch_runs, missing
 from balance_sim.study.jobs import Job, Progress, Task, TaskResult, Values, try_outcomes
 from balance_sim.study.machine import version
-from balance_sim.study.manifest import Manifest
-from balance_sim.study.own_outcomes import (
-    ArmHistory,
-    CodeReferences,
-    function_named,
-    functions_of,
-    meanings,
-    references,
-)
-from balance_sim.study.processes import LocalWorkers, run_at
 from balance_sim.study.result import Result
-from balance_sim.study.store import missing
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from balance_sim.study.folder import Folder
+    from balance_sim.study.manifest import Manifest
+    from balance_sim.study.own_outcomes import ArmHistory
 
 
 RUNS = 100
@@ -98,25 +91,19 @@ class PreparedRun:
     job : what every block shares
     runs : replications asked for
     options : as given
-    rules : terms and types of event of one's own
     """
 
     job: Job
     runs: int
     options: RunOptions
-    rules: CodeReferences
 
     @cached_property
     def manifest(self) -> Manifest:
         """What decides the results. Raises CodeDiffers where code was edited after it
         was imported."""
-        options = self.options
-        entries: dict[str, Any] = {
-            "files": options.get("files") or {},
-            "command": options.get("command", ""),
-            "game": options.get("game"),
-        }
-        return manifest_of("run", self.job, self.rules, entries)
+        from balance_sim.study.folder import manifest_of
+
+        return manifest_of("run", self.job, self.options, game=self.options.get("game"))
 
     @property
     def default_folder(self) -> Path:
@@ -124,25 +111,24 @@ class PreparedRun:
         name = self.job.scenario.name
         return Path("results") / f"{name}-{self.manifest.study_key[:8]}"
 
-    def into(self, folder: Path) -> PreparedRun:
-        """Return the same run with its results in a folder."""
-        return replace(self, options={**self.options, "out": folder})
-
-    def simulate(self, *, is_shared: bool = False) -> Result:
+    def simulate(
+        self, out: Path | str | None = None, *, is_shared: bool = False
+    ) -> Result:
         """Simulate what is lacking and return the study.
 
-        is_shared: another process of ours has a core meanwhile, so that few
-        replications are simulated in one block."""
+        out: a results folder; in memory if None. is_shared: another process of ours has
+        a core meanwhile, so that few replications are simulated in one block."""
         job, options, runs = self.job, self.options, self.runs
-        workers, out = options.get("workers", 1), options.get("out")
-        code_is_ours = not (job.model or job.draws or job.own or self.rules)
+        code_is_ours = not (job.references or job.draws)
         is_soon = is_shared and runs <= FEW and code_is_ours
-        size = runs if is_soon else block_runs(job, runs, workers)
+        size = runs if is_soon else block_runs(job, runs, options.get("workers", 1))
         simulation = job, {0: ()}, runs, size, options
         if out is None:
             results = simulate_lacking(None, *simulation)
             failed = [row for result in results for row in result.failed]
         else:
+            from balance_sim.study.folder import Folder
+
             with Folder(Path(out), self.manifest) as store:
                 store.update(runs=runs)
                 results = simulate_lacking(store, *simulation)
@@ -158,7 +144,7 @@ class PreparedRun:
             memory=tuple(block for block in tables if block is not None),
             draws=job.draws,
             model=job.model,
-            meanings=meanings(job.own),
+            meanings=job.meanings,
             failed=tuple(row for row in failed if row["run"] < runs),
         )
 
@@ -223,8 +209,8 @@ def prepare(
     """
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
-    job, rules = prepared_job(sealed(scenario), seed, options.get("arms"), options)
-    return PreparedRun(job, runs, options, rules)
+    job = prepared_job(scenario, seed, options.get("arms"), options)
+    return PreparedRun(job, runs, options)
 
 
 def prepared_job(
@@ -233,23 +219,25 @@ def prepared_job(
     arms: Sequence[str] | None,
     options: Mapping[str, Any],
     paths: Sequence[str] | None = None,
-) -> tuple[Job, CodeReferences]:
-    """Return the job of every block, and terms and types of event of one's own; code of
-    one's own was tried once.
+) -> Job:
+    """Return the job of every block; code of one's own was tried once.
 
     Parameters
     ----------
     scenario, seed : of the study
     arms : names; all if None
-    options : as of `RunOptions`, of which `model`, `outcomes`, `terms`, `run_timeout`,
-        `draw_parameters`, `workers` and `out` count
+    options : as of `RunOptions`, of which those of code, `draw_parameters`, `workers`,
+        `client` and `out` count
     paths : key paths of the factors of a sweep; None of a run
 
     Raises
     ------
     WrongRequest, ScenarioError : what `balance_sim.run` raises
     """
-    check_seed(seed)
+    if not 0 <= seed < 2**64:
+        raise WrongRequest(
+            f"seed must be a whole number from 0 to 18446744073709551615, got {seed}"
+        )
     load(options.get("terms"))
     model, draws = import_model(options.get("model")), options.get("draw_parameters")
     if draws and model is not None:
@@ -257,20 +245,40 @@ def prepared_job(
             "parameters are not drawn for a model of one's own: leave out one of the "
             "two"
         )
-    scenario, draws = drawing(scenario, draws or False)
+    if draws:
+        from balance_sim.study.draws import drawing
+
+        scenario, draws = drawing(scenario, draws)
     chosen = chosen_arms(scenario, arms)
     audiences_of(scenario)  # a state in no audience is refused here, not in every run
-    scenario = with_classes(scenario)  # one class table for all points
+    scenario = with_classes(sealed(scenario))  # one class table for all points
     elsewhere = paths is not None or options.get("workers", 1) > 1
-    elsewhere = elsewhere or options.get("out") is not None
-    own = own_outcomes(options.get("outcomes"), elsewhere=elsewhere)
-    rules = own_rules(scenario, chosen, paths or (), elsewhere=elsewhere)
+    elsewhere |= any(options.get(name) is not None for name in ("out", "client"))
+    own: CodeReferences = ()
+    outcomes = options.get("outcomes")
+    if outcomes is not None:
+        from balance_sim.study.own_outcomes import outcomes_named
+
+        own = outcomes_named(outcomes, elsewhere=elsewhere)
     plugins = registry.of_plugins("arms", scenario.plugins)
-    has_extra = paths is None and bool(plugins)
-    timeout = options.get("run_timeout")
-    job = Job(scenario, seed, chosen, model, timeout, has_extra, draws, own=own)
+    job = Job(
+        scenario,
+        seed,
+        chosen,
+        model=model,
+        run_timeout=options.get("run_timeout"),
+        has_extra_arms=paths is None and bool(plugins),
+        draws=draws or False,
+        own=own,
+        rules=rules_of(scenario, paths or (), elsewhere=elsewhere),
+    )
+    names = (*scenario.theory.weights, *(event.kind for event in scenario.events))
+    if job.rules or any(name.startswith(OWN) for name in names):
+        worlds = job.compiled_point()[0]
+        for world in worlds.arms.values():
+            try_terms(world, worlds.baseline)
     try_outcomes(job)
-    return job, rules
+    return job
 
 
 def block_runs(job: Job, runs: int, workers: int) -> int:
@@ -316,33 +324,14 @@ def run_tasks(
     is_alone = workers <= 1 or (len(tasks) < 2 and job.model is None)
     # a replication that hangs has to be killed: not in this process
     is_here = client is None and is_alone and job.run_timeout is None
-    if client is not None:
-        from balance_sim.study.cluster import Cluster
-
-        yield from run_at(Cluster(job, client), job, tasks)
-    elif is_here:
+    if is_here:
         yield from map(job.do, tasks)
     else:
-        place = LocalWorkers(job.begin, job.references, workers)
-        yield from run_at(place, job, tasks)
+        from balance_sim.study.processes import run_elsewhere
+
+        yield from run_elsewhere(job, tasks, workers, client)
     step = "It was edited while the study ran: give the command again, in a new folder"
     code.refuse_edited(step, others_read=not is_here)
-
-
-# -- code of one's own -----------------------------------------------------------------
-
-
-def check_seed(seed: int) -> None:
-    """Refuse a number that is no seed.
-
-    Raises
-    ------
-    WrongRequest : outside 0 to 2^64 - 1
-    """
-    if not 0 <= seed < 2**64:
-        raise WrongRequest(
-            f"seed must be a whole number from 0 to 18446744073709551615, got {seed}"
-        )
 
 
 def import_model(model: str | None) -> str | None:
@@ -358,51 +347,3 @@ def import_model(model: str | None) -> str | None:
 
     agent_class = agent_class_named(model)
     return model if ":" in model else reference_of(agent_class)
-
-
-def own_rules(
-    scenario: Scenario,
-    arms: Sequence[str],
-    paths: Iterable[str] = (),
-    *,
-    elsewhere: bool,
-) -> CodeReferences:
-    """Return terms and types of event of the user's own, each tried in the arms to be
-    simulated, and not in every replication.
-
-    Raises
-    ------
-    WrongRequest : for a rule that other processes cannot import
-    ScenarioError : for a rule that gives what it must not
-    """
-    rules = rules_of(scenario, paths, elsewhere=elsewhere)
-    names = (*scenario.theory.weights, *(event.kind for event in scenario.events))
-    if rules or any(name.startswith(OWN) for name in names):
-        worlds = compile_arms(scenario, arms)
-        for world in worlds.arms.values():
-            try_terms(world, worlds.baseline)
-    return rules
-
-
-def own_outcomes(
-    given: str | Mapping[str, Callable[[ArmHistory], Any]] | None, *, elsewhere: bool
-) -> CodeReferences:
-    """Return what `outcomes` names.
-
-    Parameters
-    ----------
-    given : functions by name, or the name of a module
-    elsewhere : for other processes too
-
-    Raises
-    ------
-    WrongRequest : where it names none
-    """
-    if given is None:
-        return ()
-    if isinstance(given, str):
-        return functions_of(given)
-    own = references(given, elsewhere=elsewhere)
-    for _, reference in own:
-        function_named(reference)
-    return own

@@ -1,29 +1,23 @@
 """Files of a results folder, and how they are known by their content.
 
 A shard holds blocks of one or several points: a Parquet file of each table, and a
-record, written last, with the sha256 of each file. The digest of a result is one number
-for its tidy tables, whatever the blocks, workers or order of arms."""
+record, written last, with the sha256 of each file."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from balance_sim.model.clocks import label
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.atomic_files import write_atomic
+from balance_sim.study.digest import sha256_of
 from balance_sim.study.manifest import Sealed, sealed, unsealed
-from balance_sim.study.tables import coded, of_arms
 
 KEYS = {"dyads": "first", "accords": "run", "runs": "run"}
 """By table of a block, in the order of writing, the column of its replications."""
@@ -38,27 +32,33 @@ LARGEST_UNPACKED = 512 << 20
 AGAIN = "Give the command that wrote the folder again to simulate its runs again."
 
 
-def sha256_of(content: bytes) -> str:
-    """Return the sha256 of bytes, as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
+def stored_bytes(path: Path, step: str) -> bytes:
+    """Return a file's bytes.
 
-
-def checked_bytes(path: Path, sha256: str, again: str = AGAIN) -> bytes:
-    """Return a file's bytes, which have to be those of that sha256.
+    Parameters
+    ----------
+    path : of the file
+    step : what to do next where it cannot be read
 
     Raises
     ------
-    StoreDamaged : with the file's name, and `again` as the next step
+    StoreDamaged : where it cannot be read
     """
     try:
-        content = regular_bytes(path)
+        return regular_bytes(path)
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise
-        raise StoreDamaged(f"{path}: {error.strerror}. {again}") from error
+        raise StoreDamaged(f"{path}: {error.strerror}. {step}") from error
+
+
+def checked_bytes(path: Path, sha256: str, step: str = AGAIN) -> bytes:
+    """Return a file's bytes, which have to be those of that sha256. Raises
+    StoreDamaged."""
+    content = stored_bytes(path, step)
     if sha256_of(content) != sha256:
         raise StoreDamaged(
-            f"{path}: its bytes are not those it was written with. {again}"
+            f"{path}: its bytes are not those it was written with. {step}"
         )
     return content
 
@@ -99,11 +99,10 @@ def read_record(path: Path) -> ShardRecord:
     ------
     StoreDamaged : with the file's name
     """
+    content = stored_bytes(path, AGAIN)
     try:
-        return ShardRecord.model_validate(unsealed(regular_bytes(path)))
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in EXHAUSTED:
-            raise
+        return ShardRecord.model_validate(unsealed(content))
+    except ValueError as error:
         raise StoreDamaged(
             f"{path}: not the record that was written. {AGAIN}"
         ) from error
@@ -147,6 +146,15 @@ class Shard:
             raise StoreDamaged(f"{self.path(name)}: not a table of this type. {AGAIN}")
         return table
 
+    def damage(self) -> Iterator[Damage]:
+        """Yield what is wrong with the file of each of its tables."""
+        for table in self.record.files:
+            try:
+                self.content(table)
+            except StoreDamaged as error:
+                name = self.path(table).relative_to(self.folder).as_posix()
+                yield Damage(name, str(error), self)
+
     def write(self, contents: dict[str, bytes]) -> None:
         """Write its tables, then the record. Raises CannotWrite."""
         for table, content in contents.items():
@@ -157,6 +165,46 @@ class Shard:
         """Take it away, the record first."""
         for path in (self.record_path, *map(self.path, self.record.files)):
             path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong in a results folder.
+
+    Attributes
+    ----------
+    file : its name within the folder
+    why : what is wrong with it
+    shard : that it belongs to; None for another file, or a record that cannot be read
+    """
+
+    file: str
+    why: str
+    shard: Shard | None = None
+
+
+TWICE = (
+    "{}: replications that another shard holds too. Give the command that wrote the "
+    "folder again to take it away."
+)
+
+
+def held_twice(shards: Sequence[Shard]) -> list[Damage]:
+    """Return the shards that hold replications which one of a lower number holds."""
+    stop: dict[int, int] = {}
+    holder: dict[int, Shard] = {}
+    twice: dict[Path, Shard] = {}
+    blocks = [(*block, shard) for shard in shards for block in shard.record.blocks]
+    for point, first, end, shard in sorted(blocks, key=lambda block: block[:3]):
+        if first < stop.get(point, 0):
+            later = max(shard, holder[point], key=lambda held: held.number)
+            twice[later.record_path] = later
+        if end > stop.get(point, 0):
+            stop[point], holder[point] = end, shard
+    return [
+        Damage(f"{RECORDS}/{path.name}", TWICE.format(path), shard)
+        for path, shard in twice.items()
+    ]
 
 
 def encode(table: pa.Table) -> bytes:
@@ -204,58 +252,3 @@ def parquet_table(
     wanted = None if columns is None else list(columns)
     table = file.read(columns=wanted, use_threads=False)
     return table.replace_schema_metadata(None)  # no code of a stranger's for pandas
-
-
-# -- the digest of a result ------------------------------------------------------------
-
-
-class Digest:
-    """Feed blocks in the order of their runs; each arm has a stream of its own, rows as
-    bytes."""
-
-    def __init__(self, arms: Sequence[str]) -> None:
-        names = [(arm, table) for arm in sorted(arms) for table in ("accords", "runs")]
-        self._streams = {name: hashlib.sha256() for name in names}
-
-    def add(self, runs: pa.Table, agreements: pa.Table) -> None:
-        """Feed one block."""
-        tables = {"runs": runs, "accords": agreements}
-        for (arm, name), stream in self._streams.items():
-            stream.update(row_bytes(of_arms(tables[name], [arm])))
-
-    def hexdigest(self, tables: Sequence[str] = ("accords", "runs")) -> str:
-        """Return one digest of the streams of some tables, in the order of arms' names.
-
-        Agreements and their dates alone are whole numbers and words: the same on every
-        type of processor."""
-        digest = hashlib.sha256()
-        for (arm, name), stream in self._streams.items():
-            if name in tables:
-                digest.update(f"{arm}\0{name}\0{stream.hexdigest()}\n".encode())
-        return digest.hexdigest()
-
-
-def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> str:
-    """Return the digest of (runs, agreements) tables given in the order of runs."""
-    digest = Digest(arms)
-    for runs, agreements in blocks:
-        digest.add(runs, agreements)
-    return digest.hexdigest()
-
-
-def row_bytes(table: pa.Table) -> bytes:
-    """Return rows one after the other as little-endian bytes; the same whether rows
-    come in one table or in several."""
-    columns = {name: _fixed(table[name]) for name in table.column_names}
-    return np.rec.fromarrays([*columns.values()], names=[*columns]).tobytes()
-
-
-def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    """Return a column as numbers of eight bytes, or four for a date."""
-    if pa.types.is_dictionary(column.type):
-        return coded(column, label, "<u8")
-    if pa.types.is_date32(column.type):
-        days = pc.fill_null(column.cast(pa.int32()), -(2**31))
-        return np.asarray(days.to_numpy(), dtype="<i4")
-    width = "<i8" if pa.types.is_integer(column.type) else "<f8"
-    return np.asarray(column.to_numpy(), dtype=width)

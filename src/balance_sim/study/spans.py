@@ -64,6 +64,17 @@ class WillingnessOverTime:
             steady=self.steady[:, rows],
         )
 
+    def effort_on(self, day: float) -> Floats:
+        """(n,) rise of capability on a day, even between the beginnings of two spans
+        and beyond the last."""
+        begins = self.world.grid[: len(self.states)]
+        last = max(int(np.searchsorted(begins, day, side="right")) - 1, 0)
+        first = min(last, max(len(begins) - 2, 0))
+        following = min(first + 1, len(begins) - 1)
+        before, after = self.states[first].effort[0], self.states[following].effort[0]
+        days = max(begins[following] - begins[first], 1e-9)
+        return np.asarray(before + (after - before) * (day - begins[first]) / days)
+
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
     """(K + 1,) steps at which spans begin, and the number of steps: even, cut at the

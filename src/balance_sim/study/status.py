@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.scenario.diagnostics import escaped
 from balance_sim.scenario.load import stem
 from balance_sim.study.points import PointTable
-from balance_sim.study.store import Store, runs_of
+from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
     from balance_sim.study.manifest import Manifest
@@ -42,8 +42,7 @@ def status_of(folder: Path) -> dict[str, Any]:
     manifest = store.manifest()
     running, runs = store.is_written(), manifest.runs
     numbers = PointTable.load(folder, manifest).numbers()
-    lacking = store.lacking(numbers, runs)
-    to_do = runs_of(lacking)
+    to_do = store.lacking_runs(numbers, runs)
     return {
         "study": manifest.study,
         "scenario": manifest.scenario.name,
@@ -51,7 +50,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         "running": running,
         "finished": not to_do and not running and runs > 0,
         "points": len(numbers),
-        "points_done": len(numbers) - len(lacking),
+        "points_done": len(numbers) - len(store.lacking(numbers, runs)),
         "runs": len(numbers) * runs,
         "runs_done": len(numbers) * runs - to_do,
         "failed_runs": len(store.failed()),

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from cachetools import LRUCache, cachedmethod
 from filelock import FileLock, Timeout
 
@@ -35,53 +33,34 @@ from balance_sim.study.atomic_files import (
     make_folder,
     write_atomic,
 )
-from balance_sim.study.blocks import Block
+from balance_sim.study.blocks import Block, missing
+from balance_sim.study.digest import sha256_of
 from balance_sim.study.jobs import TaskResult
 from balance_sim.study.manifest import Manifest, read_manifest
 from balance_sim.study.shards import (
-    KEYS,
     RECORDS,
     TABLES,
+    Damage,
     Shard,
     ShardRecord,
     encode,
+    held_twice,
     read_record,
-    sha256_of,
 )
+from balance_sim.study.tables import runs_in
 
 log = logging.getLogger(__name__)
 LOCK = "lock"
+FOREIGN = (
+    "{}: the record of another study. Give the command that wrote the folder again to "
+    "take it away."
+)
 PATIENCE = 0.2
 """Seconds in which a reader, who looks whether the lock is held, has let go of it."""
 LARGEST_SUMMARY = 256 << 20
 """Bytes that are read at most: 100 arms with 100 windows have some 120 MB."""
 CACHED_BYTES = 64 << 20
 """Bytes of tables of shards with several blocks that are held at once."""
-
-
-@dataclass(frozen=True)
-class StoredBlock:
-    """A block that is done, and the shard that holds it."""
-
-    point: int
-    block: Block
-    shard: Shard
-
-
-@dataclass(frozen=True)
-class Damage:
-    """One thing that is wrong in a results folder.
-
-    Attributes
-    ----------
-    file : its name within the folder
-    why : what is wrong with it
-    shard : that it belongs to; None for another file, or a record that cannot be read
-    """
-
-    file: str
-    why: str
-    shard: Shard | None = None
 
 
 class Store:
@@ -172,6 +151,22 @@ class Store:
         paths = sorted((self.folder / RECORDS).glob("*.json"))
         return [path for path in paths if path.stem.isdecimal()]
 
+    def _recorded(self) -> tuple[list[Shard], list[Damage]]:
+        """Return the shards that sound records tell of, by number, and what is wrong
+        with other records."""
+        paths = self.record_paths()
+        key = self.manifest().study_key if paths else ""
+        shards, damage = [], []
+        for path in paths:
+            try:
+                record = read_record(path)
+                if record.study != key:
+                    raise StoreDamaged(FOREIGN.format(path))
+                shards.append(Shard(self.folder, int(path.stem), record))
+            except StoreDamaged as error:
+                damage.append(Damage(f"{RECORDS}/{path.name}", str(error)))
+        return shards, damage
+
     def shards(self) -> list[Shard]:
         """Return every shard, by number.
 
@@ -179,45 +174,20 @@ class Store:
         ------
         StoreDamaged : for a record that is not sound, or of another study
         """
-        paths = self.record_paths()
-        key = self.manifest().study_key if paths else ""
-        shards = [self._shard(path, key) for path in paths]
-        for shard in held_twice(shards):
-            raise StoreDamaged(TWICE.format(shard.record_path))
+        shards, damage = self._recorded()
+        for wrong in (*damage, *held_twice(shards)):
+            raise StoreDamaged(wrong.why)
         return shards
 
-    def _shard(self, path: Path, study_key: str) -> Shard:
-        """Return the shard of a record's file. Raises StoreDamaged."""
-        record = read_record(path)
-        if record.study != study_key:
-            raise StoreDamaged(
-                f"{path}: the record of another study. Give the command that wrote the "
-                "folder again to take it away."
-            )
-        return Shard(self.folder, int(path.stem), record)
-
-    def damage(self) -> Iterator[Damage]:
-        """Yield what is wrong with each file of every shard."""
-        key = self.manifest().study_key
+    def damage(self) -> list[Damage]:
+        """Return what is wrong with each file of every shard."""
+        shards, damage = self._recorded()
         sound = []
-        for path in self.record_paths():
-            try:
-                shard = self._shard(path, key)
-            except StoreDamaged as error:
-                yield Damage(f"{RECORDS}/{path.name}", str(error))
-                continue
-            damage = []
-            for table in shard.record.files:
-                try:
-                    shard.content(table)
-                except StoreDamaged as error:
-                    file = f"{table}/{shard.path(table).name}"
-                    damage.append(Damage(file, str(error), shard))
-            yield from damage
-            sound += [] if damage else [shard]
-        for shard in held_twice(sound):
-            why = TWICE.format(shard.record_path)
-            yield Damage(f"{RECORDS}/{shard.record_path.name}", why, shard)
+        for shard in shards:
+            wrong = [*shard.damage()]
+            damage += wrong
+            sound += [] if wrong else [shard]
+        return damage + held_twice(sound)
 
     def discard_damaged(self) -> None:
         """Take away shards that are damaged, incomplete or of another study, each named
@@ -230,24 +200,21 @@ class Store:
                 damage.shard.remove()
 
     @cached_property
-    def by_point(self) -> dict[int, list[StoredBlock]]:
-        """Every block that a record holds, by point, in the order of runs; as they
-        stood when they were first asked for, or last written."""
-        points: dict[int, list[StoredBlock]] = {}
+    def by_point(self) -> dict[int, list[tuple[Block, Shard]]]:
+        """Every block that a record holds, with its shard, by point, in the order of
+        runs; as they stood when they were first asked for, or last written."""
+        points: dict[int, list[tuple[Block, Shard]]] = {}
         for shard in self.shards():
             for point, first, stop in shard.record.blocks:
-                stored = StoredBlock(point, Block(first, stop), shard)
-                points.setdefault(point, []).append(stored)
+                points.setdefault(point, []).append((Block(first, stop), shard))
         for blocks in points.values():
-            blocks.sort(key=lambda stored: stored.block.first)
+            blocks.sort(key=lambda stored: stored[0].first)
         return dict(sorted(points.items()))
 
     def done(self) -> dict[int, list[Block]]:
         """Return blocks that are done, by point."""
-        return {
-            point: [done.block for done in stored]
-            for point, stored in self.by_point.items()
-        }
+        stored = self.by_point.items()
+        return {point: [block for block, _ in blocks] for point, blocks in stored}
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
         """Return, of the first `runs` replications of each point, those that are
@@ -258,6 +225,11 @@ class Store:
         }
         return {point: gaps for point, gaps in blocks.items() if gaps}
 
+    def lacking_runs(self, points: Iterable[int], runs: int) -> int:
+        """Return how many replications that is, over all points."""
+        lacking = self.lacking(points, runs).values()
+        return sum(len(block) for blocks in lacking for block in blocks)
+
     def failed(self) -> list[dict[str, Any]]:
         """Return the runs that failed, by point and run: point, run, seed,
         traceback."""
@@ -267,7 +239,7 @@ class Store:
     # -- reading -----------------------------------------------------------------------
 
     def blocks(
-        self, point: int = 0, runs: int | None = None
+        self, point: int, runs: int | None = None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield the tables of one point in the order of runs.
 
@@ -284,14 +256,12 @@ class Store:
         ------
         StoreDamaged : where a file is gone or damaged
         """
-        for block in self._of_point(point, runs):
-            outcomes = self._rows(block, "runs", runs)
-            if len(outcomes):
-                yield outcomes, self._rows(block, "accords", runs)
+        for _, outcomes, agreements in self._read(point, runs, "accords"):
+            yield outcomes, agreements
 
     def outcomes(
         self,
-        point: int = 0,
+        point: int,
         runs: int | None = None,
         names: Sequence[str] | None = None,
     ) -> Iterator[pa.Table]:
@@ -303,10 +273,8 @@ class Store:
         names : `run`, `arm` and these alone, where the shards have them; all if None
         """
         columns = None if names is None else ("run", "arm", *names)
-        for block in self._of_point(point, runs):
-            outcomes = self._rows(block, "runs", runs, columns)
-            if len(outcomes):
-                yield outcomes
+        for _, outcomes in self._read(point, runs, columns=columns):
+            yield outcomes
 
     def columns(self, point: int) -> list[str]:
         """Return the columns of a point's outcomes; none where no replication of it
@@ -315,43 +283,34 @@ class Store:
         return [] if first is None else list(first.column_names)
 
     def dyads(
-        self, point: int = 0, runs: int | None = None
+        self, point: int, runs: int | None = None
     ) -> Iterator[tuple[pa.Table, int]]:
         """Yield sums by dyad of the blocks of one point that lie within the first
         `runs`, with the number of runs in each."""
-        for block in self._of_point(point, runs):
-            if runs is None or block.block.stop <= runs:
-                count = runs_in(self._rows(block, "runs", runs, ("run",)))
-                if count:
-                    yield self._rows(block, "dyads", None), count
+        for block, outcomes, sums in self._read(point, runs, "dyads", columns=("run",)):
+            if runs is None or block.stop <= runs:
+                yield sums, runs_in(outcomes)
 
-    def _of_point(self, point: int, runs: int | None) -> Iterator[StoredBlock]:
-        """Yield the blocks of a point in which a replication finished, of the first
-        `runs`."""
-        for stored in self.by_point.get(point, []):
-            is_within = runs is None or stored.block.first < runs
-            if is_within and stored.shard.record.files:
-                yield stored
-
-    def _rows(
+    def _read(
         self,
-        stored: StoredBlock,
-        name: str,
+        point: int,
         runs: int | None,
+        *others: str,
         columns: tuple[str, ...] | None = None,
-    ) -> pa.Table:
-        """Return a block's rows of a table, of the first `runs` replications."""
-        table = self._shard_table(stored.shard, name, columns)
-        stop = stored.block.stop if runs is None else min(stored.block.stop, runs)
-        number = table[KEYS[name]].to_numpy()
-        is_of_block = (number >= stored.block.first) & (number < stop)
-        is_of_block &= table["point"].to_numpy() == stored.point
-        rows = np.flatnonzero(is_of_block)
-        front = ["point", "first"] if name == "dyads" else ["point"]
-        table = table.drop_columns(front)
-        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
-            return table.slice(rows[0], len(rows))
-        return table.take(rows)
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the blocks of a point in which one of the first `runs` replications
+        finished: each, its outcomes, and other tables of its.
+
+        columns: of outcomes; all if None."""
+        for block, shard in self.by_point.get(point, []):
+            stop = block.stop if runs is None else min(block.stop, runs)
+            if not shard.record.files or stop <= block.first:
+                continue
+            wanted = point, block.first, stop
+            outcomes = rows_of(self._shard_table(shard, "runs", columns), *wanted)
+            if len(outcomes):
+                tables = (self._shard_table(shard, name, None) for name in others)
+                yield block, outcomes, *(rows_of(table, *wanted) for table in tables)
 
     @cachedmethod(
         attrgetter("_cache"), key=lambda _, shard, *names: (shard.number, *names)
@@ -392,11 +351,7 @@ class Store:
         }
         shard = Shard(self.folder, number, ShardRecord.model_validate(record))
         shard.write(contents)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Look at the records anew when they are next asked for."""
-        self.__dict__.pop("by_point", None)
+        self.__dict__.pop("by_point", None)  # to be looked at anew
 
     def forget_failed(self) -> None:
         """Take shards with failed replications away, so that they are simulated
@@ -404,7 +359,7 @@ class Store:
         for shard in self.shards():
             if shard.record.failed:
                 shard.remove()
-        self._forget()
+        self.__dict__.pop("by_point", None)  # to be looked at anew
 
 
 def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
@@ -426,63 +381,21 @@ def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
     return pa.concat_tables(stacked)
 
 
-TWICE = (
-    "{}: replications that another shard holds too. Give the command that wrote the "
-    "folder again to take it away."
-)
-
-
-def held_twice(shards: Sequence[Shard]) -> list[Shard]:
-    """Return the shards that hold replications which one of a lower number holds."""
-    stop: dict[int, int] = {}
-    twice: dict[int, Shard] = {}
-    blocks = [(*block, shard) for shard in shards for block in shard.record.blocks]
-    holder: dict[int, Shard] = {}
-    for point, first, end, shard in sorted(blocks, key=lambda block: block[:3]):
-        if first < stop.get(point, 0):
-            later = max(shard, holder[point], key=lambda one: one.number)
-            twice[later.number] = later
-        if end > stop.get(point, 0):
-            stop[point], holder[point] = end, shard
-    return list(twice.values())
-
-
-# -- replications that are there, and those that are not -------------------------------
-
-
-def runs_in(runs: pa.Table) -> int:
-    """Return how many replications a table of outcomes holds."""
-    return len(pc.unique(runs["run"]))
-
-
-def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
-    """Return how many replications blocks of several points hold."""
-    return sum(len(block) for blocks in lacking.values() for block in blocks)
-
-
-def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
-    """Return the blocks that are still to be simulated to have the first `runs`.
-
-    Parameters
-    ----------
-    done : blocks that are there
-    runs : replications wanted
-    size : replications a block, at most
-    """
-    blocks: list[Block] = []
-    start = 0
-    for block in [*sorted(done, key=lambda block: block.first), Block(runs, runs)]:
-        while start < min(block.first, runs):
-            stop = min(start + size - start % size, block.first, runs)
-            blocks.append(Block(start, stop))
-            start = stop
-        start = max(start, block.stop)
-    return blocks
+def rows_of(table: pa.Table, point: int, first: int, stop: int) -> pa.Table:
+    """Return a point's rows of a shard's table, of replications first..stop-1."""
+    key = "first" if "first" in table.column_names else "run"
+    number = table[key].to_numpy()
+    is_wanted = (number >= first) & (number < stop)
+    rows = np.flatnonzero(is_wanted & (table["point"].to_numpy() == point))
+    table = table.drop_columns({"point", key} - {"run"})
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return table.slice(rows[0], len(rows))
+    return table.take(rows)
 
 
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
     """Warn whoever reads a study with fewer replications than were asked for."""
-    lost = runs_of(store.lacking(points, runs))
+    lost = store.lacking_runs(points, runs)
     if lost:
         count = f"{len(points) * runs - lost:,} of the {len(points) * runs:,}"
         why = (

@@ -11,20 +11,19 @@ from pathlib import Path
 from typing import Unpack
 
 from balance_sim.model.own.modules import load
-from balance_sim.scenario.design import Experiment, Overrides
+from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.diagnostics import ScenarioError
-from balance_sim.scenario.experiment import AS_WRITTEN, load_experiment
+from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.jobs import unknown_outcomes
 from balance_sim.study.plan import (
     MOST_BYTES,
     SweepPlan,
     plan_of,
-    probe,
     refuse_absurd,
+    unknown_outcomes,
 )
 from balance_sim.study.points import (
     PointTable,
@@ -36,11 +35,11 @@ from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 
-def default_folder(experiment: Experiment, over: Overrides = AS_WRITTEN) -> Path:
+def default_folder(experiment: Experiment, *, is_as_written: bool = True) -> Path:
     """results/<experiment>: the same command goes on there, an edited scenario is
     refused there. With another seed or other values than the file's, 8 digits of a key
     of them stand behind the name."""
-    if over.seed is None and not over.settings:
+    if is_as_written:
         return Path("results") / experiment.name
     key = hashlib.sha256(
         f"{content_digest(experiment.scenario)} {experiment.head.seed}".encode()
@@ -94,22 +93,20 @@ def sweep(
     if isinstance(experiment, Path | str):
         experiment = load_experiment(experiment)
     head, paths = experiment.head, experiment.paths
-    job, rules = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)
+    job = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)
     design, runs = list(design_points(experiment)), head.runs
 
     def plan_for(done: Sequence[Sequence[Block]]) -> SweepPlan:
         """Plan what the design lacks beside blocks of each point that are done."""
-        measured = probe(job, design[0].values, runs)
-        names = () if measured is None else measured.outcomes
-        problems = unknown_outcomes(experiment, names) if names else []
-        if problems:
-            raise ScenarioError(problems)
         threads, client = options.get("workers", 1), options.get("client")
         if client is not None:
             from balance_sim.study.cluster import threads_of
 
             threads = max(threads_of(client), 1)
-        plan = plan_of(job, runs, done, threads, measured)
+        plan = plan_of(job, design[0].values, runs, done, threads)
+        problems = unknown_outcomes(experiment, plan.outcomes) if plan.outcomes else []
+        if problems:
+            raise ScenarioError(problems)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
@@ -118,27 +115,19 @@ def sweep(
     if dry_run:
         plan_for([[]] * len(design))
         return None
-    entries = {
-        "files": options.get("files") or {},
-        "command": options.get("command", ""),
-        "experiment": experiment.name,
-        "design": experiment.design.model_dump()
-        | {
-            "paths": list(paths),
-            "outcomes": list(head.outcomes),
-            "title": head.title,
-            "question": head.question,
-        },
-    }
-    manifest = manifest_of("sweep", job, rules, entries)
+    asked = {"outcomes": list(head.outcomes), "title": head.title}
+    asked |= {"paths": list(paths), "question": head.question}
+    design_asked = head.design.model_dump() | asked
+    name = experiment.name
+    manifest = manifest_of("sweep", job, options, experiment=name, design=design_asked)
     folder = Path(options.get("out") or default_folder(experiment))
     with Folder(folder, manifest, is_mended=retry_failed) as store:
         if retry_failed:
             store.forget_failed()
         table = PointTable.load(folder, store.study).with_design(design)
-        name = table.save(folder)
-        store.update(points=name, runs=runs, design=manifest.design)
-        drop_old_tables(folder, name)
+        digest = table.save(folder)
+        store.update(points=digest, runs=runs, design=manifest.design)
+        drop_old_tables(folder, digest)
         done, numbers = store.done(), table.numbers()
         plan = plan_for([done.get(number, []) for number in numbers])
         points = {number: table.points[number].values for number in numbers}

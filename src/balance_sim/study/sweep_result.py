@@ -8,24 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import pandas as pd
 import pyarrow as pa
 
 from balance_sim.scenario import with_values
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, as_json
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
-from balance_sim.study.estimates import EFFECTS, as_json, estimates_of
+from balance_sim.study.digest import Digest, digest_of, sha256_of
+from balance_sim.study.estimates import EFFECTS, estimates_of
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.points import PointTable, json_value
 from balance_sim.study.result import Result, StudyResult
-from balance_sim.study.shards import Digest, digest_of, sha256_of
-from balance_sim.study.store import Store, runs_of, warn_lacking
+from balance_sim.study.store import Store, warn_lacking
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,8 +48,7 @@ class SweepResult(StudyResult):
     --------
     >>> import balance_sim as bs
     >>> from tempfile import TemporaryDirectory
-    >>> from balance_sim.scenario.design import Overrides
-    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> few = bs.load_experiment("experiments/smoke.yaml", runs=2)
     >>> with TemporaryDirectory() as folder:
     ...     swept = bs.sweep(few, out=folder)
     ...     swept.effects.query("outcome == 'accords_all_300'")["point"].tolist()
@@ -110,10 +109,18 @@ class SweepResult(StudyResult):
         runs."""
         return self._store.blocks(number, self.runs)
 
+    @overload
+    def point(self, number: int) -> Result: ...
+
+    @overload
+    def point[Kind: Result](self, number: int, kind: type[Kind]) -> Kind: ...
+
     def point(self, number: int, kind: type[Result] = Result) -> Result:
         """Return one point as the study of a single scenario. kind: the type of
         result."""
-        scenario = with_values(self.scenario, dict(self.table.points[number].values))
+        values, scenario = self.table.points[number].values, self.scenario
+        if values:
+            scenario = with_values(scenario, dict(values))
         return kind(
             scenario=scenario,
             runs=self.runs,
@@ -123,6 +130,7 @@ class SweepResult(StudyResult):
             folder=self.folder,
             failed=tuple(row for row in self.failed if row["point"] == number),
             point=number,
+            draws=self.manifest.draw_parameters,
             model=self.manifest.model,
             meanings=self.manifest.own_meanings,
         )
@@ -171,7 +179,7 @@ class SweepResult(StudyResult):
     def missing_runs(self) -> int:
         """Of the replications asked for, over all points, those that are neither there
         nor on record as failed."""
-        return runs_of(self._store.lacking(self.table.numbers(), self.runs))
+        return self._store.lacking_runs(self.table.numbers(), self.runs)
 
     @property
     def outcome_names(self) -> list[str]:
@@ -248,6 +256,47 @@ def effect_record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     )
 
 
+def open_study(folder: Path | str) -> SweepResult:
+    """A study read back from its folder, finished or not; of a run its one point. A
+    warning says how many replications are lacking."""
+    store = Store(Path(folder))
+    manifest = store.manifest()
+    scenario, runs = scenario_of(manifest), manifest.runs
+    table = PointTable.load(store.folder, manifest)
+    warn_lacking(store, table.numbers(), runs)
+    inside = {*table.numbers()}
+    failed = [row for row in store.failed() if row["run"] < runs]
+    return SweepResult(
+        folder=store.folder,
+        name=manifest.name,
+        scenario=scenario,
+        table=table,
+        runs=runs,
+        seed=manifest.seed,
+        arms=chosen_arms(scenario, manifest.arms),
+        version=manifest.version,
+        manifest=manifest,
+        failed=tuple(row for row in failed if row["point"] in inside),
+    )
+
+
+def open_run[Kind: Result](folder: Path | str, kind: type[Kind]) -> Kind:
+    """A run read back from its folder. kind: the type of result.
+
+    Raises
+    ------
+    WrongRequest : where the folder holds no run
+    StoreDamaged : where a file is not what it was written as
+    """
+    study = open_study(folder)
+    if study.manifest.is_sweep:
+        raise WrongRequest(
+            f"{folder} holds a sweep, not a run "
+            "(from Python: open_sweep(folder).point(0))"
+        )
+    return study.point(0, kind)
+
+
 def open_sweep(folder: Path | str) -> SweepResult:
     """A sweep read back from its folder, finished or not; a warning says how many
     replications are lacking.
@@ -261,33 +310,15 @@ def open_sweep(folder: Path | str) -> SweepResult:
     --------
     >>> import balance_sim as bs
     >>> from tempfile import TemporaryDirectory
-    >>> from balance_sim.scenario.design import Overrides
-    >>> few = bs.load_experiment("experiments/smoke.yaml", over=Overrides(runs=2))
+    >>> few = bs.load_experiment("experiments/smoke.yaml", runs=2)
     >>> with TemporaryDirectory() as folder:
     ...     made = bs.sweep(few, out=folder)
     ...     bs.open_sweep(folder).digest == made.digest
     True
     """
-    store = Store(Path(folder))
-    manifest = store.manifest()
-    if not manifest.is_sweep:
+    study = open_study(folder)
+    if not study.manifest.is_sweep:
         raise WrongRequest(
             f"{folder} holds no sweep: give a folder of `balance-sim sweep`"
         )
-    scenario, runs = scenario_of(manifest), manifest.runs
-    table = PointTable.load(store.folder, manifest)
-    warn_lacking(store, table.numbers(), runs)
-    inside = {*table.numbers()}
-    failed = [row for row in store.failed() if row["run"] < runs]
-    return SweepResult(
-        folder=Path(folder),
-        name=manifest.name,
-        scenario=scenario,
-        table=table,
-        runs=runs,
-        seed=manifest.seed,
-        arms=chosen_arms(scenario, manifest.arms),
-        version=manifest.version,
-        manifest=manifest,
-        failed=tuple(row for row in failed if row["point"] in inside),
-    )
+    return study

@@ -10,10 +10,9 @@ neither blocks nor workers move a digit of sums of integers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +22,7 @@ import pyarrow.compute as pc
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
-from balance_sim.stats.intervals import t_quantile
 from balance_sim.study.outcomes import FILTERED, is_new, known_outcome
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 DECIMALS = 12
 """Of outcomes on a scale, in the tables of replications: further digits depend on how
@@ -50,6 +44,36 @@ class BlockTables:
     def by_name(self) -> dict[str, pa.Table]:
         """The tables in the order of writing, by their names on disk."""
         return {"dyads": self.dyads, "accords": self.agreements, "runs": self.runs}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Blocks of one point in the order of runs, read as `store.Store` is."""
+
+    tables: tuple[BlockTables, ...]
+
+    def blocks(self, _point: int, _runs: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Yield outcomes and agreements of each block."""
+        return ((block.runs, block.agreements) for block in self.tables)
+
+    def outcomes(
+        self, _point: int, _runs: int, _names: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield outcomes of each block."""
+        return (block.runs for block in self.tables)
+
+    def dyads(self, _point: int, _runs: int) -> Iterator[tuple[pa.Table, int]]:
+        """Yield sums by dyad of each block, with the number of its runs."""
+        return ((block.dyads, runs_in(block.runs)) for block in self.tables)
+
+    def lacking_runs(self, _points: Iterable[int], _runs: int) -> int:
+        """Return how many replications are neither there nor failed: none."""
+        return 0
+
+
+def runs_in(runs: pa.Table) -> int:
+    """Return how many replications a table of outcomes holds."""
+    return len(pc.unique(runs["run"]))
 
 
 def joined(blocks: Sequence[BlockTables]) -> BlockTables:
@@ -197,21 +221,6 @@ SUM = 2.0**36  # quanta of a number
 COARSE, FINE = 2.0**20, 2.0**40  # quanta of a square, and of what coarse ones leave
 _OF_EFFECT = ("effect", "effect_squares", "effect_squares_rest")
 SUMS = ("sum", "squares", "squares_rest", *_OF_EFFECT)
-NO_SUMS = [0] * len(SUMS)
-COLUMNS = [
-    "a",
-    "b",
-    "arm",
-    "mean",
-    "error",
-    "mean_control",
-    "effect",
-    "mcse",
-    "lo",
-    "hi",
-    "z",
-    "n",
-]
 
 
 def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
@@ -284,67 +293,3 @@ def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floa
     for side in (first, second):
         np.add.at(sums.T, dyads + side, by_dyad.T)
     return sums
-
-
-def summed(tables: Iterable[pa.Table]) -> dict[tuple[str, str, str], list[int]]:
-    """Sums by arm, a and b, over tables of several blocks: lists in the order of
-    SUMS."""
-    sums: dict[tuple[str, str, str], list[int]] = {}
-    for table in tables:
-        names = [column_words(table, name).tolist() for name in ("arm", "a", "b")]
-        columns = [table[name].to_pylist() for name in SUMS]
-        keys, rows = zip(*names, strict=True), zip(*columns, strict=True)
-        for key, row in zip(keys, rows, strict=True):
-            sums[key] = [*map(add, sums.get(key, NO_SUMS), row)]
-    return sums
-
-
-def dyad_effects(
-    tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]
-) -> pd.DataFrame:
-    """Tidy filtered effects by dyad and state.
-
-    Parameters
-    ----------
-    tables : iterable of (table, int)
-        sums of blocks, each with the number of its runs
-    arms : sequence of str
-        the control arm first
-
-    Returns
-    -------
-    DataFrame
-        the columns of COLUMNS; a state's rows have an empty `b`. mean: new agreements
-        within the longest window, with its standard error; lo, hi: Student's 95 %
-        interval of the effect; z: effect over its standard error, 0 where both are 0
-    """
-    import pandas as pd  # a worker has no use for it, and waits half a second for it
-
-    blocks = [*tables]
-    sums, n = summed(table for table, _ in blocks), sum(runs for _, runs in blocks)
-    dyads, rows = sorted({(a, b) for _, a, b in sums}), []
-    for arm in arms:
-        for a, b in dyads:
-            row = sums.get((arm, a, b), NO_SUMS)
-            control = sums.get((arms[0], a, b), NO_SUMS)
-            level, effect = _mean_and_error(row[:3], n), _mean_and_error(row[3:], n)
-            rows.append((a, b, arm, *level, control[0] / SUM / n, *effect, n))
-    computed = ("lo", "hi", "z")
-    columns = [name for name in COLUMNS if name not in computed]
-    frame = pd.DataFrame(rows, columns=columns)
-    half = t_quantile(0.95, n - 1) * frame["mcse"] if n > 1 else np.nan
-    frame["lo"], frame["hi"] = frame["effect"] - half, frame["effect"] + half
-    size, error = frame["effect"].to_numpy(float), frame["mcse"].to_numpy(float)
-    frame["z"] = np.divide(size, error, out=np.zeros(len(frame)), where=error > 0)
-    return frame[COLUMNS]
-
-
-def _mean_and_error(sums: Sequence[int], n: int) -> tuple[float, float]:
-    """Mean over n runs and its Monte Carlo standard error, from the sums of
-    `quanta`."""
-    mean = sums[0] / SUM / n
-    if n < 2:
-        return mean, float("nan")
-    squares = sums[1] / COARSE + sums[2] / (COARSE * FINE)
-    variance = max(squares - n * mean**2, 0.0) / (n - 1)
-    return mean, float(np.sqrt(variance / n))

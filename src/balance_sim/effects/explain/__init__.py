@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.model.core import Keys
-from balance_sim.scenario.errors import StoreDamaged, WrongRequest
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest, checked_name
 from balance_sim.study.manifest import sealed, unsealed
-from balance_sim.study.names import checked_name
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store
 

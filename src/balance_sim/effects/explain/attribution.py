@@ -25,17 +25,16 @@ import pandas as pd
 
 from balance_sim.effects.direct import StepOfArm, along_control
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Keys
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
+from balance_sim.scenario.errors import as_json
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import alone_and_last, shapley
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.estimates import as_json
 from balance_sim.study.filtered import (
     FilteredSums,
     filtered_outcomes,
@@ -317,7 +316,7 @@ def attribute(
     result.need(column)
     frame = result.by_run.frame(column).pivot(index="run", columns="arm")[column]
     having, control = frame.loc[numbers.astype(int), [arm, result.reference]].T.values
-    worlds = compile_arms(result.scenario, (result.reference, arm))
+    worlds = compile_worlds(result.scenario, (result.reference, arm))
     groups = groups_for(worlds)
     study = result.seed, result.draws
     question = partial(_worths, worlds, (arm, groups, outcome), study)

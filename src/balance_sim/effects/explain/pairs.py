@@ -16,7 +16,7 @@ import pandas as pd
 
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
-from balance_sim.model.baseline import Worlds, step_before
+from balance_sim.model.baseline import Worlds, compile_worlds, step_before
 from balance_sim.model.core import Keys, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
@@ -30,10 +30,8 @@ from balance_sim.model.thinning import (
     thinning,
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
-from balance_sim.scenario.errors import WrongRequest, plain_data
-from balance_sim.study.arms import compile_arms
+from balance_sim.scenario.errors import WrongRequest, checked_name, plain_data
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.names import checked_name
 from balance_sim.study.result import Result
 from balance_sim.study.tables import column_words, new_rows
 
@@ -137,7 +135,7 @@ def explain_dyads(
     dyads = [ordered_dyad(result, *pair) for pair in pairs]
     if kind is not None:
         checked_name("kind", kind, result.scenario.kinds)
-    worlds = compile_arms(result.scenario, (result.reference, arm))
+    worlds = compile_worlds(result.scenario, (result.reference, arm))
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     readings = [Readings(dyad, kind or likeliest_type(worlds, dyad)) for dyad in dyads]
     opportunities = draw_opportunities(worlds.reference, result.seed, numbers)

@@ -7,17 +7,18 @@ the stored agreements."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import PlainSerializer, TypeAdapter
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.changes import dyads_of
 from balance_sim.model.core import (
     ORIGINS,
     Bools,
@@ -34,8 +35,7 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
+from balance_sim.scenario.schema import Change, Scenario
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
 from balance_sim.study.tables import agreement_table
@@ -43,6 +43,7 @@ from balance_sim.study.tables import agreement_table
 Mark = Literal["both", "arm only", "reference only", "earlier", "later", "changed"]
 What = Literal[
     "event",
+    "change",
     "provocation",
     "ended",
     "collapse",
@@ -55,6 +56,8 @@ What = Literal[
 ORDER_OF_DAY = get_args(What)
 COLUMNS = ["date", "what", "mark", "date_reference", "label", "a", "b", "kind"]
 COLUMNS += ["direction", "origin", "opened", "signed"]
+GIVEN = "given"
+"""Origin of an agreement that a change of the world signs."""
 AGREEMENT_KEYS = ["a", "b", "kind", "origin", "occasion", "direction"]
 
 
@@ -135,6 +138,15 @@ def rows_of_talks(
     return {key: row for row, key in enumerate(keys) if key in wanted}
 
 
+AsWritten = Annotated[
+    Change,
+    PlainSerializer(
+        lambda change: change.model_dump(mode="json", exclude_defaults=True)
+    ),
+]
+"""A change, in JSON as its row in a scenario."""
+
+
 # -- the timeline ----------------------------------------------------------------------
 
 
@@ -170,9 +182,10 @@ class Entry:
     """Something that happened on a day. `date` is the arm's; the control arm's where it
     happens there alone.
 
-    label, actors, guests, targets: of an event or a provocation. opened, signed: when
-    talks of an agreement began and when it was signed. feared: codes of the states that
-    `a` and `b` fear most on the day; "": nobody."""
+    label, actors, guests, targets: of an event or a provocation. change: of the world,
+    with its label and the dyads that it is about. opened, signed: when talks of an
+    agreement began and when it was signed. feared: codes of the states that `a` and `b`
+    fear most on the day; "": nobody."""
 
     date: dt.date
     what: What
@@ -189,6 +202,8 @@ class Entry:
     actors: tuple[str, ...] = ()
     guests: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    change: AsWritten | None = None
+    dyads: tuple[tuple[str, str], ...] = ()
     opened: dt.date | None = None
     signed: dt.date | None = None
     feared: tuple[str, str] = ("", "")
@@ -255,7 +270,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     """
     arm, control = compared_arm(result, arm), result.reference
     number, scenario = run_numbers(result, 1, run), result.scenario
-    worlds = compile_arms(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm))
     worlds = own_worlds(worlds, result.seed, number, result.draws)
     opportunities = draw_opportunities(worlds.reference, result.seed, number)
     traces, tables = [], []
@@ -266,13 +281,16 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         rows |= rows_of_talks(opportunities, trace.made)
         tables.append(_stored_agreements(result, number, worlds, trace))
     answers = _Answers(worlds, opportunities, traces, rows)
+    changes = [*_changes(scenario, control, arm)]
     entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
     suffixes = ("_reference", "_arm")
     merged = tables[0].merge(
         tables[1], on=AGREEMENT_KEYS, how="outer", suffixes=suffixes
     )
     for record in merged.astype(object).where(merged.notna(), None).to_dict("records"):
-        entries += _entries_of_agreement(cast("dict[str, Any]", record), answers)
+        steps = _entries_of_agreement(cast("dict[str, Any]", record), answers)
+        entries += _not_told(steps, changes)
+    entries += changes
     frame = result.by_run.frame(result.headline_outcome)
     values = frame[frame["run"] == run].set_index("arm")[result.headline_outcome]
     return Timeline(
@@ -376,6 +394,24 @@ def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
         )
 
 
+def _changes(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
+    """Changes of the world in either arm, one entry each."""
+    control, having = (
+        arm_scenario(scenario, name).changes for name in (reference, arm)
+    )
+    for change in dict.fromkeys((*control, *having)):
+        in_arm, in_control = (change in having or None, change in control or None)
+        yield Entry(
+            change.date,
+            "change",
+            _mark(in_arm, in_control, "both"),
+            change.date if in_control else None,
+            label=change.key,
+            change=change,
+            dyads=tuple(dyads_of(scenario, change)),
+        )
+
+
 def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     """Provocations of the replication; they are the same in every arm."""
     drawn = [
@@ -425,6 +461,28 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
             signed=row["signed" + suffix],
             feared=answers.feared(trace, a, b, date),
         )
+
+
+def _not_told(steps: Iterable[Entry], changes: Sequence[Entry]) -> Iterator[Entry]:
+    """Steps of an agreement that no change tells; what a change signs is GIVEN."""
+    for step in steps:
+        dyad = step.a, step.b
+        about = [entry.change for entry in changes if dyad in entry.dyads]
+        if not any(change and _makes(change, step) for change in about):
+            yield step
+        elif step.what == "in force":
+            yield replace(step, origin=GIVEN)
+
+
+def _makes(change: Change, step: Entry) -> bool:
+    """Whether a change signs or ends the agreement of a step."""
+    if change.ended:
+        is_here = step.mark in ("both", "arm only")
+        return is_here and (step.what, step.date) == ("ended", change.date)
+    if change.agreement is None and change.joins is None:
+        return False
+    made = change.date, getattr(change.agreement, "kind", change.kind)
+    return step.origin == "scheduled" and (step.signed, step.kind) == made
 
 
 def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:

@@ -74,11 +74,12 @@ def score(
     from balance_sim.scenario.errors import plain_data
     from balance_sim.scenario.load import load_scenario
     from balance_sim.study.result import Result
+    from balance_sim.study.sweep_result import open_run
 
     if outcomes is None and freeze is None:
         hint = "--freeze FILE to keep it until they come"
         raise click.UsageError(f"give OUTCOMES to score the forecast, or {hint}")
-    result = Result.open(forecast) if forecast.is_dir() else None
+    result = open_run(forecast, Result) if forecast.is_dir() else None
     roster = load_scenario(scenario) if scenario else None
     if roster is None and result is not None:
         roster = result.scenario

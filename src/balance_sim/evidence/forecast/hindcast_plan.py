@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from balance_sim.scenario.plans import Refuse, read_plan
+from balance_sim.scenario.diagnostics import refusal
+from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Strict, Text
 
 Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]
@@ -36,6 +37,19 @@ class HindcastPlan(Strict):
     seed: Annotated[int, Field(ge=0)] = 1
     resamples: Annotated[int, Field(ge=2)] = 500
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """Years in order, and a base rate for the skills."""
+        if not self.first < self.last < self.until:
+            years = f"first {self.first}, last {self.last} (of the fit)"
+            message = f"{years}, until {self.until} are not in order"
+            step = "each later than the one before"
+            raise refusal("E210", message, step, field="until")
+        if "base_rate" not in self.baselines:
+            why, step = "skills are against the base rate", "add base_rate"
+            raise refusal("E211", why, step, field="baselines")
+        return self
+
     @property
     def years(self) -> range:
         """The years that are forecast."""
@@ -44,14 +58,4 @@ class HindcastPlan(Strict):
 
 def read_hindcast_plan(path: Path | str) -> HindcastPlan:
     """The plan in a YAML file. Raises ScenarioError."""
-    return read_plan(HindcastPlan, path, "hindcast", rules=_check_keys)
-
-
-def _check_keys(plan: HindcastPlan, refuse: Refuse) -> None:
-    """Years in order, and a base rate for the skills."""
-    if not plan.first < plan.last < plan.until:
-        years = f"first {plan.first}, last {plan.last} (of the fit)"
-        message = f"{years}, until {plan.until} are not in order"
-        refuse("until", "E210", message, "each later than the one before")
-    if "base_rate" not in plan.baselines:
-        refuse("baselines", "E211", "skills are against the base rate", "add base_rate")
+    return read_plan(HindcastPlan, path, "hindcast")

@@ -29,12 +29,9 @@ from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.forecast.skill_card import CARD_YEARS
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import fitted_distribution, presets
-from balance_sim.scenario.diagnostics import ScenarioError, in_order
-from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
+from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Strict
-from balance_sim.scenario.validation import read_piece
 from balance_sim.stats import Floats
 from balance_sim.stats.scores import (
     FLOOR,
@@ -93,11 +90,7 @@ def stacking_weights_beside(
     path = folder / NAME
     if not path.is_file():
         return None
-    sources = Sources(path)
-    tree, problems = read_document(sources.main(), sources.shown)
-    file = read_piece(TheoriesFile, tree, "", problems, folder=folder)
-    if file is None or problems:
-        raise ScenarioError(in_order(problems, sources.shown))
+    file = read_plan(TheoriesFile, path)
     is_current = file.record_sha256 == record_digest(scenario)
     is_current &= file.weights_sha256 == weights_digest()
     if not is_current or {*file.theories} != {*presets()}:

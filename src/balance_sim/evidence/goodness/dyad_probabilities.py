@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     Baseline,
@@ -53,7 +53,6 @@ from balance_sim.model.thinning import (
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.stats.lags import mixed_chance, signed_within
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.filtered import TalksAtStart
 from balance_sim.study.outcomes import NEW_ORIGINS
@@ -233,7 +232,7 @@ def dyad_probabilities(
     if not len(numbers):
         raise WrongRequest("no replication has finished: run the study first")
     arms = tuple(dict.fromkeys((result.reference, arm)))
-    worlds = compile_arms(result.scenario, arms)
+    worlds = compile_worlds(result.scenario, arms)
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     world = worlds.arms[arm]
     first = world.focal_day + 1.0

@@ -15,10 +15,9 @@ import numpy as np
 
 from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats, World, content_key
 from balance_sim.scenario import Scenario
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import Draws, at
 from balance_sim.study.processes import map_in_order
 
@@ -57,7 +56,7 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
 
 def arm_effect(arm: str, scenario: Scenario) -> tuple[float, ...]:
     """COLUMNS of an arm of a scenario."""
-    return effect_of(compile_arms(scenario, (scenario.reference_arm, arm)), arm)
+    return effect_of(compile_worlds(scenario, (scenario.reference_arm, arm)), arm)
 
 
 def over_draws[R](

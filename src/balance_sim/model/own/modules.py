@@ -18,6 +18,8 @@ from typing import Any
 from balance_sim.scenario.diagnostics import Mark
 from balance_sim.scenario.errors import WrongRequest
 
+CodeReferences = tuple[tuple[str, str], ...]
+"""Names of code of the user's own, and `module:function` of each."""
 NOWHERE = ("", "__main__", "__mp_main__")
 """Modules that no other process could import."""
 _entered: dict[str, None] = {}

@@ -76,8 +76,7 @@ def catalogues() -> dict[str, Figures]:
         "sweep": SWEEP_FIGURES,
         "several results": COMPARISON_FIGURES,
     }
-    types = registered_types()
-    return core | {room.title: dict(room.figures) for room in types}
+    return core | {room.title: dict(room.figures) for room in registered_types()}
 
 
 def catalogue() -> list[str]:

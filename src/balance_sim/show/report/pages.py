@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from balance_sim import registry
 from balance_sim.effects.compare import DifferingInput
 from balance_sim.effects.result import AnalysedResult
@@ -21,10 +19,11 @@ from balance_sim.show import comparison
 from balance_sim.show import wording as say
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures.comparison import studies_table, studies_title
-from balance_sim.show.figures.sweeps import headline_effects, sweep_finding
+from balance_sim.show.figures.sweeps import sweep_finding
 from balance_sim.show.headline import (
     agreement_rows,
     doubts,
+    effort_rows,
     finding,
     how_sure,
     own_rows,
@@ -74,6 +73,7 @@ def _run(result: AnalysedResult) -> Content:
         "scenario": result.scenario,
         "answer": finding(result),
         "agreements": [],
+        "effort": [],
         "own": [],
         "sections": list(filter(None, sections)),
         "scheduled": scheduled.to_dict("records"),
@@ -83,6 +83,7 @@ def _run(result: AnalysedResult) -> Content:
     if result.finished:
         content |= {
             "agreements": agreement_rows(result),
+            "effort": effort_rows(result),
             "own": own_rows(result),
             "sure": how_sure(result),
             "doubts": [words for doubt in doubts(result) for words in doubt],
@@ -94,34 +95,17 @@ def _run(result: AnalysedResult) -> Content:
 
 
 def _sweep(sweep: SweepResult) -> Content:
-    """Return what the page of a sweep says.
-
-    The answer speaks of the headline arm and outcome, as the figures do; the table of
-    points has a column a factor and those of the effect.
-    """
-    effects = headline_effects(sweep)
+    """Return what the page of a sweep says. The answer speaks of the headline arm and
+    outcome, as the figures do, whose tables have every point."""
     title = sweep.manifest.design.title or sweep.name
     question = f"{sweep.scenario.title.rstrip('.')}. {sweep.question}"
-    columns = [*sweep.paths, "effect", "lo", "hi", "mcse", "n"]
-    points = _furthest_points(effects)[columns] if len(effects) else effects
     return {
         "sweep": sweep,
         "title": say.printable(str(title)),
         "question": say.printable(question),
         "answer": sweep_finding(sweep),
-        "points": points.to_numpy(object).tolist(),
-        "count": len(effects),
         "values": {path: list(sweep.points[path].unique()) for path in sweep.paths},
     }
-
-
-def _furthest_points(effects: pd.DataFrame) -> pd.DataFrame:
-    """Return the points with the largest and the smallest effect, in that order."""
-    points = effects.sort_values("effect", ascending=False, kind="stable")
-    half = tables.MOST_ROWS // 2
-    if len(points) <= tables.MOST_ROWS:
-        return points
-    return pd.concat([points.head(half), points.tail(half)])
 
 
 # -- several studies -------------------------------------------------------------------

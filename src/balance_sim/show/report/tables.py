@@ -15,12 +15,13 @@ import pandas as pd
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.setter import value_at
 from balance_sim.show import wording as say
+from balance_sim.show.diary import change_lines
 from balance_sim.study.export import harmless_frame
 from balance_sim.study.manifest import read_manifest
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
-    from balance_sim.scenario.schema import Arm, Scenario
+    from balance_sim.scenario.schema import Scenario
     from balance_sim.show.figures.style import FigureSpec
     from balance_sim.study.result import Result
 
@@ -75,11 +76,13 @@ def data_uri(table: pd.DataFrame) -> str:
 # -- inputs ----------------------------------------------------------------------------
 
 
-def changes(arm: Arm) -> str:
-    """Return what an arm changes of the scenario: events that it drops and adds, and
-    values that it sets."""
+def changes(scenario: Scenario, name: str) -> str:
+    """Return what an arm changes of the scenario: events that it drops and adds, facts
+    that change on a day, and values that it sets."""
+    arm = scenario.arms[name]
     pieces = [f"without {event}" for event in arm.drop]
     pieces += [f"with {event.id} ({event.date})" for event in arm.add]
+    pieces += change_lines(scenario, arm.changes)
     pieces += [f"{path} = {listed(value)}" for path, value in arm.set.items()]
     return "; ".join(pieces) or "nothing"
 

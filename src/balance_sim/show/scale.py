@@ -1,0 +1,81 @@
+"""What standard acts would do in a world, as `balance-sim check` prints it: a sentence
+and a table, and where the world is off the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from balance_sim.effects.scale import ELASTICITY, OFF
+from balance_sim.show import wording as say
+from balance_sim.show.diary import listed
+
+if TYPE_CHECKING:
+    from balance_sim.effects.scale import Scale, StandardAct
+    from balance_sim.scenario.schema import Scenario
+
+WORDS = {
+    "display": "display of force",
+    "force": "use of force",
+    "war": "war, while it lasts",
+    "largest": "largest possible threat",
+}
+"""Acts whose names do not say what they are."""
+COUNTED = {"counter": say.COUNTER, "all": "security agreements"}
+
+
+def scale_lines(scale: Scale, scenario: Scenario) -> Iterator[str]:
+    """Yield who acts against whom, and a line for each standard act.
+
+    Parameters
+    ----------
+    scale : of the scenario
+    """
+    names = say.state_names(scenario)
+    yield from say.wrapped(
+        f"Standard acts of {listed(names, scale.by)} against "
+        f"{listed(names, scale.against)}"
+    )
+    counted = f"{say.number(scale.level)} {COUNTED[scale.direction]}"
+    yield from say.wrapped(
+        f"  alarm, and per cent of {counted} {say.within(scale.window)}", "    "
+    )
+    rows = [["", "alarm", "here", "as on record (95 % CI)"]]
+    rows += [_row(scale, act) for act in scale.acts]
+    yield from ["", *say.table(rows, "<>", indent="  ")]
+    mean, low, high = ELASTICITY
+    yield from [""]
+    yield from say.wrapped(
+        f"  On record agreements rise by {mean:g} % ({low:g} to {high:g}) for 1 % more "
+        "to fear, where alarms are of some tenths; beyond that by assumption. What an "
+        "act of words or treaties gives to fear is the scenario's own.",
+        "  ",
+    )
+
+
+def _row(scale: Scale, act: StandardAct) -> list[str]:
+    here, mean, low, high = (
+        100 * scale.ratio(gain) for gain in (act.effect, *act.record)
+    )
+    on_record = f"{say.signed(mean)} ({say.interval(low, high)})"
+    return [_words(act), say.number(act.alarm), say.signed(here), on_record]
+
+
+def _words(act: StandardAct) -> str:
+    return WORDS.get(act.act, act.act.replace("_", " "))
+
+
+def scale_warning(scale: Scale) -> str:
+    """Return where the world answers otherwise than states on record; empty where it
+    does not."""
+    off = [
+        f"{_words(act)} {say.signed(100 * scale.ratio(act.effect), 1)} % "
+        f"({say.signed(100 * scale.ratio(act.record[0]), 1)} %)"
+        for act in scale.off_record
+    ]
+    if not off:
+        return ""
+    return (
+        f"more than {OFF:g} times off what states on record did, in brackets: "
+        f"{', '.join(off)}"
+    )
