@@ -16,8 +16,10 @@ import numpy as np
 
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.perception import adversaries
 from balance_sim.scenario import load_scenario
+
+FEARED = 0.05
+SHOWN = ("UKR", "RUS", "TWN", "JPN", "KOR", "POL", "FIN", "VUT")
 
 
 def main() -> None:
@@ -36,7 +38,7 @@ def main() -> None:
     world = worlds.reference
     state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
     view = perceive(world, state, 0)
-    feared, codes = adversaries(world, view), world.codes
+    feared, codes = view.adversaries[0], world.codes
     total = view.total[0]
     pact = world.ladder.names.index("defence_pact")
     allied = np.zeros((world.n, world.n), dtype=bool)
@@ -68,6 +70,28 @@ def main() -> None:
     print(
         "greatest threat is a treaty ally: "
         + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's")
+    )
+    share = feared / view.balance[0][:, None]
+    first = [codes[i] for i in range(world.n) if share[i].max() >= FEARED]
+    of_usa = [
+        codes[i]
+        for i in range(world.n)
+        if codes[top[i]] == "USA" and share[i].max() >= FEARED
+    ]
+    print(
+        f"{len(first)} fear somebody ({FEARED:.0%} of their balance); the United States first: {', '.join(of_usa)}"
+    )
+    insecurity = view.insecurity[0]
+    safe = [
+        codes[i] for i in range(world.n) if share[i].max() < 0.2 and insecurity[i] > 0.4
+    ]
+    print(f"insecure by nobody's fault: {', '.join(safe) or 'none'}")
+    print(
+        ", ".join(
+            f"{code} {insecurity[codes.index(code)]:.2f}"
+            for code in SHOWN
+            if code in codes
+        )
     )
     if args.all:
         for i in np.argsort(codes):
