@@ -20,7 +20,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationInfo,
     create_model,
     model_validator,
@@ -749,6 +751,11 @@ class GivenAgreement(Dyad):
     in_force: Day | None = None
 
 
+def _form_of_agreement(value: object) -> str:
+    """The tag of an agreement of the record, by its id, or of one that is given."""
+    return "[id]" if isinstance(value, str) else "[terms]"
+
+
 FORMS_OF_CHANGE = ("war", "no_relations", "agreement", "joins", "state")
 FACTS_OF_STATE = ("democracy", "ideal_point", "reliability", "effort")
 
@@ -770,7 +777,14 @@ class Change(SectionRow):
         Literal["no_diplomatic_relations", "not_recognised", "sanctions"] | None
     ) = None
     until: Day | None = None
-    agreement: GivenAgreement | Identifier | None = None
+    agreement: (
+        Annotated[
+            Annotated[GivenAgreement, Tag("[terms]")]
+            | Annotated[Identifier, Tag("[id]")],
+            Discriminator(_form_of_agreement),
+        ]
+        | None
+    ) = None
     ended: bool = False
     pact: Identifier | None = None
     joins: StateCode | None = None
