@@ -5,8 +5,9 @@
 A Latin hypercube over the ranges that `balance-sim parameters` shows for all guesses: for each draw the measures of M1
 to M17 that need no replications, once with the focal event's targets as coded and once with none. Weights of costly
 signals have to rise along their ladder: those drawn are sorted along it, which keeps each in its range. Shares of
-capability are divided by their sum. Left out are the length of a step, which is no parameter of the model, and weights
-that the scenario's theory names itself. Writes benchmarks/implied_signs.csv, or FILE by --out.
+capability are divided by their sum. Left out are the length of a step, which is no parameter of the model, the speed of
+talks, which is off, the floor of alarm, with which the elasticities are measured, and weights that the scenario's theory
+names itself. Writes benchmarks/implied_signs.csv, or FILE by --out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from balance_sim.scenario import (
     value_at,
     with_values,
 )
-from balance_sim.scenario.defaults import parameter_table, presets, switches
+from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.scene import focal_roles
@@ -45,6 +46,7 @@ COLUMNS = (
     *("id", "draws", "share_positive", "share_negative"),
     *("share_positive_without_targets", "share_negative_without_targets", "tag"),
 )
+LEFT_OUT = ("step_days", "parameters.talks_speed_exponent", "parameters.alarm_floor")
 NOT_TESTED = {
     "M2": "implied",
     "M8": "emergent",
@@ -58,13 +60,13 @@ NOT_TESTED = {
 def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
     """Range of every guessed parameter that the scenario has, by key path."""
     preset = presets()[scenario.theory.preset]["weights"]
-    named = {f"theory.weights.{term}" for term in (*preset, *switches())}
+    named = {f"theory.weights.{term}" for term in preset}
     out = {}
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
-        if path != "step_days" and path not in named and has(scenario, path):
+        if path not in (*LEFT_OUT, *named) and has(scenario, path):
             out[path] = (float(span[0]), float(span[1]))
     return out
 

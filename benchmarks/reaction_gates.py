@@ -73,6 +73,29 @@ def of_state(effect: bs.ExpectedEffect, *codes: str) -> float:
     return float(1 + rows["effect"].sum() / rows["control"].sum())
 
 
+def codings(world: str, arm: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Effect of the focal event on counter-balancing agreements, in %: under each coding of its targets, and with each
+    of the file's own targets left out."""
+
+    def effect(targets: tuple[str, ...]) -> float:
+        path = f"events.{written.focal}.targets=[{', '.join(targets)}]"
+        scenario = load_scenario(Path(f"scenarios/{world}.yaml"), set=[path])
+        return 100 * (of_all(bs.effect(scenario, arm), "counter") - 1)
+
+    written = load_scenario(Path(f"scenarios/{world}.yaml"))
+    event = next(one for one in written.events if one.id == written.focal)
+    own = {"as written": event.targets}
+    others = {row.id: row.targets for row in written.targets_alternatives}
+    left = {
+        f"without {one}": tuple(kept for kept in event.targets if kept != one)
+        for one in event.targets
+    }
+    return (
+        {name: effect(targets) for name, targets in (own | others).items()},
+        {name: effect(targets) for name, targets in left.items()},
+    )
+
+
 def main() -> None:
     three, taiwan = "CHN, RUS, PRK", "TWN"
     arms = {
@@ -106,6 +129,10 @@ def main() -> None:
         "  pact:",
         ", ".join(f"{a}-{b} {of_state(found['pact'], a, b):.3f}" for a, b in dyads),
     )
+    of_codings, left_out = codings("beijing_2025", "parade")
+    for title, rows in (("codings", of_codings), ("targets left out", left_out)):
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in rows.items())
+        print(f"  {title}: {shown}")
     invasion = (
         act("force", "RUS", "UKR", INVASION)
         + f", {changes(f'{{date: {INVASION}, dyad: [RUS, UKR], war: true}}')}"

@@ -318,10 +318,17 @@ def compile_worlds(
     threatened, direction = sorted_into(reference, classes)
     frozen = freeze(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
-    if any(world.rules.weights[ALARM] for world in worlds.values()):
-        worlds = {name: _with_bound(world) for name, world in worlds.items()}
+    worlds = with_bounds_of_threat(worlds)
     bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
     return Worlds(scenario, worlds, baseline, bounds, classes)
+
+
+def with_bounds_of_threat(worlds: dict[str, World]) -> dict[str, World]:
+    """The worlds with the highest threat that events and changes make, on which upper
+    bounds of consent rest; as they are where no arm's states react."""
+    if not any(world.rules.weights[ALARM] for world in worlds.values()):
+        return worlds
+    return {name: _with_bound(world) for name, world in worlds.items()}
 
 
 def _with_bound(world: World) -> World:
