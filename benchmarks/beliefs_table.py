@@ -53,7 +53,6 @@ MOVES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("eta0", "eta_x", "eta_acc"), THREAT),
     **dict.fromkeys(("eta_rivalry", "eta_claim", "eta_militarised", "eta_war"), THREAT),
     **dict.fromkeys(("delta_km", "gamma", "beta", "nuclear_offence", "s0"), WEIGHED),
-    "gain_floor": ("security_gain",),
     "d0_km": ("proximity",),
     "experience_half_life_days": ("experience",),
     "activity_half_life_days": ("activity",),

@@ -93,7 +93,7 @@ def test_every_shipped_experiment_is_good():
     ):  # fmt: skip
         guessed, problems = check_experiment(folder / f"{name}.yaml")
         assert guessed is not None, problems
-    assert "parameters.eta_rivalry" in guessed.paths
+    assert "parameters.alpha0" in guessed.paths
     assert not any(path.startswith("capability.") for path in guessed.paths)
 
 

@@ -149,7 +149,7 @@ def test_an_arms_own_setting_wins_in_that_arm_only(world):
 def test_a_chosen_theory_wins_over_the_files_weights_where_it_names_them(world):
     assert world.load(theory="null").theory.weights["similarity"] == 0.0
     assert world.load(theory="bandwagoning").theory.weights["similarity"] == 0.4
-    assert world.load(theory="bandwagoning").theory.weights["bandwagon"] == 3.0
+    assert world.load(theory="bandwagoning").theory.weights["bandwagon"] == 30.0
     assert world.load(theory="balance_of_power").theory.equal_hostility == 0.5
 
 

@@ -51,9 +51,12 @@ def test_a_prior_below_a_bound_and_one_of_a_negative_number_are_mirrored() -> No
 
 
 def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
-    """But for the step of the time grid, a setting of the method and no belief about the world; and for what is off."""
+    """But for what is off, and what is a definition: the step of the time grid, the floor with which elasticities are
+    measured, that force spreads by shares of its own, and that alarm counts by the elasticities alone."""
     without = {str(row["path"]): row["value"] for row in parameter_table() if row["prior"] is None}
-    assert [path for path, value in without.items() if value] == ["step_days"]
+    defined = {"step_days", "parameters.alarm_floor", "theory.weights.alarm"}
+    defined |= {f"event_kinds.{kind}.spreads" for kind in ("force", "annexation")}
+    assert {path for path, value in without.items() if value} == defined
     assert "event_kinds.retrenchment.reliability" not in without
     assert all(len(prior.source) > 10 for prior in priors().values())
 
@@ -91,7 +94,7 @@ def test_draws_are_accepted_and_keep_what_the_rules_keep(name: str) -> None:
     for field in ("alignment", "intent"):
         ladder = [draws.column(f"event_kinds.{kind}.{field}") for kind in SIGNAL_ORDER]
         assert all((low < high).all() for low, high in pairwise(ladder))
-    for weight in ("common_threat", "hostility", "security_gain"):
+    for weight in ("common_threat", "hostility"):
         assert (draws.column(f"theory.weights.{weight}") >= 0).all()
     assert sum(draws.column(f"capability.{one}") for one in ("gdp", "milex", "population")) == pytest.approx(1.0)
     for k in range(0, 200, 20):
@@ -108,7 +111,7 @@ def test_what_a_scenario_sets_is_not_drawn() -> None:
     ladder = {f"event_kinds.{kind}.intent" for kind in SIGNAL_ORDER}
     assert plain - set(prior_draws(set_here, 1).paths) == {"parameters.beta"} | ladder
     bandwagoning = load_scenario(path, theory="bandwagoning")
-    switched_off = {f"theory.weights.{one}" for one in ("hostility", "common_threat", "security_gain", "bandwagon")}
+    switched_off = {f"theory.weights.{one}" for one in ("hostility", "common_threat")}
     assert plain - set(prior_draws(bandwagoning, 1).paths) == switched_off
 
 

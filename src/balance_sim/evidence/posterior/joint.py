@@ -196,7 +196,7 @@ def _is_factor(name: str, path: str) -> bool:
     head, _, tail = path.partition(".")
     kind, _, field_name = tail.rpartition(".")
     if head == "kinds":
-        return field_name == "ceiling" and name == "priors.ceiling"
+        return field_name in {"ceiling", "reaction"} and name == f"priors.{field_name}"
     if head != "event_kinds" or kind not in SIGNAL_ORDER:
         return False
     if field_name in LADDERS:
