@@ -212,9 +212,10 @@ def within_margins(
     return np.asarray(holds)
 
 
-MOST_ALARM = 2.0
+MOST_ALARM, MOST_THREAT = 2.0, 1.25
 """How many times the threat that events make, the network as at the start, a
-replication may come to before the bounds no longer hold."""
+replication may come to before the bounds no longer hold: of what a partner would not
+side with, and in all, should a partner's own agreements with an adversary end."""
 
 
 def highest_unsided(world: World) -> Floats:
@@ -225,8 +226,11 @@ def highest_unsided(world: World) -> Floats:
     highest = np.zeros((world.n, world.n))
     for step in range(world.steps):
         view = perceive(world.at(step), state, step)
-        np.maximum(highest, threat.unsided(view.total, view.sided)[0], out=highest)
-    return highest * MOST_ALARM + world.rules.alarm_floor
+        unsided = threat.unsided(view.total, view.sided)[0]
+        total = view.total[0][:, None]
+        most = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total)
+        np.maximum(highest, most, out=highest)
+    return highest + world.rules.alarm_floor
 
 
 def ranges(
