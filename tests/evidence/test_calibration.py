@@ -22,6 +22,7 @@ from balance_sim.evidence.estimation.likelihood import ConsentDesign, log_likeli
 from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
 from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_rows
 from balance_sim.evidence.forecast.skill_card import skill_card
+from balance_sim.model.baseline import compile_worlds, expected_a_year
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario
@@ -121,7 +122,7 @@ def test_states_that_differ_are_found_again(beijing: Scenario) -> None:
     joint = JointLikelihood(c, classes_of(c.kinds, prior.declarations))
     at = np.zeros(joint.size)
     at[joint.terms] = [prior.weights[name] for name in c.names]
-    at[joint.kinds] = [1.4, 1.8, 0.7, 1.2, 1.6, 1.0, 2.2]
+    at[joint.kinds] = [1.6, 2.0, 0.9, 1.4, 1.8, 1.2, 2.4]
     at[joint.own] = rng.normal(0.0, 0.8, 2 * n)
     level = np.repeat([0.5, 1.0], 10)[c.year - c.year.min()]
     counts = np.zeros_like(record.counts)
@@ -170,6 +171,19 @@ def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
         )
         change = (joint.derivatives(up)[1] - joint.derivatives(down)[1]) / (2 * step)
         np.testing.assert_allclose(-change, curve[place], rtol=1e-3, atol=1e-3)
+
+
+def test_the_rates_of_the_likelihood_are_those_of_the_engine(beijing: Scenario) -> None:
+    """What is calibrated is what is run: agreements of a year expected by the likelihood, and by the engine at the same start."""
+    record, prior = own_record(beijing, 1), prior_of(beijing, fitted_distribution())
+    joint = JointLikelihood(record.choices, classes_of(record.choices.kinds, prior.declarations))
+    at = np.zeros(joint.size)
+    at[joint.terms] = [prior.weights[name] for name in record.choices.names]
+    at[joint.kinds] = [prior.intercepts[kind] for kind in record.choices.kinds]
+    at[joint.own] = [state.propensity for state in beijing.states] * 2
+    worlds = compile_worlds(scenario_on(beijing, record.starts[2024]))
+    expected = expected_a_year(worlds.reference, worlds.baseline)
+    assert joint.rates(at).sum() == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:

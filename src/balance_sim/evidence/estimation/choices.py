@@ -32,7 +32,7 @@ from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import openness_at, opportunity_rate, share_signed
-from balance_sim.model.willingness import TERMS
+from balance_sim.model.willingness import ALARM, TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario.diagnostics import closest
 from balance_sim.scenario.schema import Agreement, Arm, Event, Scenario
@@ -308,14 +308,15 @@ def own_record(
     NaN).
 
     Multilateral agreements are part of the network and no choice of two states, so they
-    are not counted."""
+    are not counted. Each year is its own start, at which alarm is 0 by definition."""
     until = until or scenario.start
     kinds = tuple(kinds) or tuple(sorted(scenario.kinds))
     starts = [years_before(until, years_back) for years_back in range(years, 0, -1)]
     if ahead:
         starts.append(until)
     i, j = np.triu_indices(len(scenario.codes), 1)
-    terms = tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
+    weights = scenario.theory.weights
+    terms = tuple(name for name in TERMS if weights[name] != 0 and name != ALARM)
     by_year = [
         _choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j)
         for day in starts
