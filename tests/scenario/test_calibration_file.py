@@ -95,7 +95,7 @@ def test_other_fitted_weights_are_a_warning(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "code", "said"),
     [
-        ("  USA: {estimate", "  XZZ: {estimate", "E301", "`XZZ`"),
+        ("  USA: {estimate", "  XZZ: {estimate", "E301", "no state"),
         ("  size: {estimate", "  seize: {estimate", "E101", "`seize`"),
         ("variances:", "variance:", "E103", "`variances` is required"),
         ("  access: {estimate: ", "  access: {estimate: x", "E201", 'expected number, got text "x'),
