@@ -145,20 +145,19 @@ def fitted_shares() -> Distribution:
     A share in conflict with theory stands with what the record said: its weight within
     dyads over that between."""
     loaded = shipped_yaml("fitted.yaml")
-    parameters = loaded["parameters"]
+    parameters, conflicts = loaded["parameters"], loaded["in_conflict"]
     paths = tuple(path for path in parameters if path.startswith(SHARE))
-    estimates, covariance = [], []
-    for place, path in enumerate(paths):
+    estimates = {path: float(parameters[path]["estimate"]) for path in paths}
+    for path in paths:
         weight = f"theory.weights.{path.removeprefix(SHARE)}"
-        estimate = parameters[path]["estimate"]
-        conflict = loaded["in_conflict"].get(f"{weight} (within)")
-        if conflict is not None:
-            estimate = conflict["estimate"] / parameters[weight]["estimate"]
-        estimates.append(float(estimate))
-        row = [0.0] * len(paths)
-        row[place] = float(parameters[path]["standard_error"]) ** 2
-        covariance.append(tuple(row))
-    return Distribution(paths, tuple(estimates), tuple(covariance), paths)
+        if conflict := conflicts.get(f"{weight} (within)"):
+            estimates[path] = conflict["estimate"] / parameters[weight]["estimate"]
+    variances = {path: float(parameters[path]["standard_error"]) ** 2 for path in paths}
+    covariance = tuple(
+        tuple(variances[path] if path == other else 0.0 for other in paths)
+        for path in paths
+    )
+    return Distribution(paths, tuple(estimates.values()), covariance, paths)
 
 
 @dataclass(frozen=True)
@@ -182,13 +181,13 @@ class ParameterPrior:
 def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`.
     With the values in use."""
-    priors_by_path = {}
-    for path, entry in _leaves():
-        if "prior" in entry:
-            priors_by_path[path] = {"value": entry["value"], **entry["prior"]}
-    for name, entry in shipped_yaml("defaults.yaml")["priors"].items():
-        priors_by_path[f"priors.{name}"] = entry
-    return priors_by_path
+    own = {
+        path: {"value": entry["value"], **entry["prior"]}
+        for path, entry in _leaves()
+        if "prior" in entry
+    }
+    common = shipped_yaml("defaults.yaml")["priors"]
+    return own | {f"priors.{name}": entry for name, entry in common.items()}
 
 
 def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
@@ -236,12 +235,15 @@ def parameter_table() -> list[dict[str, object]]:
         `standard_error`, the other is None; `prior`: family, numbers and source, or
         None for what is not drawn
     """
-    keys = ("value", "unit", "source", "range", "standard_error", "prior")
-    rows = []
-    for path, entry in _leaves():
-        row = {"path": path, **{key: entry.get(key) for key in keys}}
-        rows.append({**row, "cite": entry.get("cite", "")})
-    return rows
+    empty = dict.fromkeys(
+        ("value", "unit", "source", "range", "standard_error", "prior")
+    )
+    keys = (*empty, "cite")
+    return [
+        {"path": path, **empty, "cite": ""}
+        | {key: entry[key] for key in keys if key in entry}
+        for path, entry in _leaves()
+    ]
 
 
 @cache
@@ -251,14 +253,15 @@ def units() -> dict[str, str]:
 
 
 def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every default with what is said of it, by key path; weights of terms last."""
     shipped = shipped_yaml("defaults.yaml")
-    for name, part in shipped.items():
-        if name not in ("weights", "theories", "priors"):
-            yield from _leaves_below(part, name)
+    for name in TREES:
+        yield from _leaves_below(shipped[name], name)
     yield from _leaves_below(shipped["weights"], "theory.weights")
 
 
 def _leaves_below(entry: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those below a path; what is no default of the model says no source."""
     if isinstance(entry, dict) and "value" in entry:
         yield path, entry
     elif isinstance(entry, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -23,7 +22,6 @@ IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 MOST_PROBLEMS = 500
 """Problems after which no more of a file is read."""
 SHOWN_AT_ONCE = 20
-SHOWN_PER_COLUMN = 5
 
 
 class Mark(NamedTuple):
@@ -211,16 +209,8 @@ def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic
 
 
 def report(problems: Sequence[Diagnostic]) -> str:
-    """All problems as text: at most five a table column and code, twenty in all, then
-    how many are left."""
-    columns: Counter[tuple[str, int, str]] = Counter()
-    shown_problems: list[Diagnostic] = []
-    for problem in problems:
-        column = problem.file, problem.col, problem.code
-        columns[column] += problem.file.endswith(".csv")
-        if columns[column] <= SHOWN_PER_COLUMN:
-            shown_problems.append(problem)
-    texts = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
+    """The first problems as text, and how many are left."""
+    texts = [problem.text() for problem in problems[:SHOWN_AT_ONCE]]
     hidden = len(problems) - len(texts)
     return "\n".join([*texts, f"... and {hidden} more"] if hidden else texts)
 
