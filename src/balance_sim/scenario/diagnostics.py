@@ -139,22 +139,26 @@ class BalanceSimError(Exception):
 
     exit_code = 1
 
+    def messages(self) -> list[str]:
+        """Return what the command line prints."""
+        return [f"balance-sim: {self}"]
+
+    def records(self) -> list[dict[str, object]]:
+        """Return the same as plain data for `--json`, in the keys of `Diagnostic`."""
+        code = f"E70{int(self.exit_code)}"
+        record = asdict(Diagnostic("", 0, 0, "", code, str(self)))
+        return [record | {"line": None, "col": None}]
+
 
 class InputError(BalanceSimError):
-    """A file of the user's was refused: a scenario, a plan, or data.
-
-    The command line prints `messages`, or `records` with `--json`, and ends with 4.
-    """
+    """A file of the user's was refused: a scenario, a plan, or data; with `--json` the
+    records alone are printed."""
 
     exit_code = 4
 
     def messages(self) -> list[str]:
         """Return one text for each thing that is wrong, with place and next step."""
         return [str(self)]
-
-    def records(self) -> list[dict[str, object]]:
-        """Return the same as plain data, in the keys of `Diagnostic`."""
-        raise NotImplementedError
 
 
 class ScenarioError(InputError, ValueError):
