@@ -268,7 +268,7 @@ def unknown(what: str, name: object, options: Iterable[str]) -> tuple[str, str, 
     return f"unknown {what} `{shown(name)}`", hint, allowed
 
 
-def did_you_mean(word: str, options: Iterable[str], cutoff: float = 0.6) -> str:
+def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`did you mean `x`?`, or nothing."""
-    match = closest(word, options, cutoff)
+    match = closest(word, options)
     return f"did you mean `{shown(match)}`?" if match else ""

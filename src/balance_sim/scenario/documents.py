@@ -29,7 +29,7 @@ from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
 DEEPEST = 20
 MOST_VALUES = 100_000
 EXAMPLE = (
-    "smallest file: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, "
+    "smallest scenario: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, "
     "`events`, `arms`; `balance-sim new NAME` writes one to start from"
 )
 _TAB = re.compile(r"\s*\t")
@@ -79,13 +79,17 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
     return reader.node(root, "", 0), reader.problems
 
 
-def is_plain_text(text: str) -> bool:
-    """Whether these words, written without quotes, are read as the same words."""
-    try:
-        node, problems = read_document(text, "")
-    except ScenarioError:
-        return False
-    return not problems and isinstance(node.value, str) and node.value == text
+def read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
+    """The tree of a document that is a mapping, as files are.
+
+    Raises ScenarioError for another; what is wrong with its values goes to
+    `problems`."""
+    node, of_values = read_document(text, file)
+    problems += of_values
+    if not isinstance(node.value, dict):
+        code = "E004" if node.value is None else "E012"
+        raise refused(node, "", code, f"expected a mapping, got {node.kind}", EXAMPLE)
+    return node
 
 
 class _Reader:
