@@ -295,10 +295,10 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     if before.scenario.sha256 != now.scenario.sha256:
         pairs = [pair for pair in pairs if pair[0] != "scenario"]
         pairs += differences(before.inputs, now.inputs)
-    made = before.versions[-1].programs, now.versions[-1].programs
-    for name, parts in COUNTED_PARTS.items():
-        old, new = (programs.get(name, "") for programs in made)
-        if old.split(".")[:parts] != new.split(".")[:parts]:
+    programs = before.versions[-1].programs, now.versions[-1].programs
+    for name, count in COUNTED_PARTS.items():
+        old, new = (versions.get(name, "") for versions in programs)
+        if old.split(".")[:count] != new.split(".")[:count]:
             pairs.append((f"version of {name}", old, new))
     return lines + [
         f"{key}: {shown(old)} there, {shown(new)} asked for" for key, old, new in pairs
