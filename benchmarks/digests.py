@@ -24,7 +24,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-CASES = ("tripartite_1940", "sinosov_1950", "nolimits_2022", "solomon_2022")
+CASES = (
+    *("tripartite_1940", "sinosov_1950", "nolimits_2022", "solomon_2022"),
+    *("aukus_2021", "taiwan", "ukraine_2022"),
+)
 VOLATILE = ("timing", "seconds", "folder", "version", "command", "elapsed")
 HINDCAST = """title: "A short hindcast"
 first: 1995

@@ -202,6 +202,8 @@ def test_gaps_between_estimators(path: Path) -> None:
     )
     left_out = abs(means[1] - means[2]) + abs(means[2] - plain)
     assert abs(paced - means[0]) <= 0.02 * abs(means[0]) + left_out + 4 * errors[0]
+    if any(change.agreement or change.joins for change in scenario.arms[arm].changes):
+        return  # what an arm signs is the network's growth, which the expected estimator leaves out
     share = 0.02 if path == BEIJING else 0.2
     assert abs(paced - means[0]) <= share * abs(means[0]) + 4 * errors[0]
 

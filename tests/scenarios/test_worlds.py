@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from balance_sim import effect
 from balance_sim.scenario.load import arm_scenario, check_scenario, load_scenario
 from balance_sim.scenario.schema import Scenario
 
@@ -119,3 +120,28 @@ def test_aukus_gives_what_was_signed_and_ended_in_its_arm() -> None:
     acts = {event.id: event for event in scenario.events}
     assert (acts["paris_recalls"].sign, acts["paris_recalls"].targets) == (-1, ())
     assert acts["beijing_objects"].targets == ("AUS", "GBR", "USA")
+
+
+REACTIONS = """\
+theory: {weights: {alarm: 1.0}}
+kinds: {defence_pact: {reaction: 0.4}, political_declaration: {reaction: 0.4}, defence_cooperation: {reaction: 0.2}}
+parameters: {eta0: -6.0, eta_x: 0.33, eta_rivalry: 0.6, eta_claim: 0.4, eta_militarised: 2.8, eta_war: 4.9,
+             eta_relative: 1.0, spread_near: 0.29, spread_ally: 0.18, spread_quarrel: 0.15, effort_reaction: 0.2,
+             change_security_gain: 0.0, change_common_threat: 0.0, talks_speed_exponent: 0.0, tau: 0.01}
+"""
+"""As in docs/reactions.md."""
+
+
+@pytest.mark.parametrize(
+    ("name", "arms"),
+    [
+        ("taiwan", ("exercise", "blockade", "war", "war_with_the_united_states")),
+        ("ukraine_2022", ("attack_without_war", "six_weeks", "invasion")),
+    ],
+)
+def test_where_states_react_more_force_calls_forth_more(name: str, arms: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "reacting.yaml"
+    path.write_text(f"schema: 1\nextends: {name}\n{REACTIONS}", encoding="utf-8")
+    scenario = load_scenario(path)
+    effects = [effect(scenario, arm=arm).effect for arm in arms]
+    assert effects == sorted(effects) and effects[0] > 0

@@ -24,7 +24,6 @@ from balance_sim.app.explorer import Pairs, Study, point_of
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import ScenarioError, with_values
 from balance_sim.scenario.diagnostics import did_you_mean, shown
-from balance_sim.scenario.documents import is_plain_text
 from balance_sim.scenario.errors import as_json
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block
@@ -239,11 +238,7 @@ def as_options(values: Values, runs: int, seed: int, *, draws: bool = False) -> 
     if draws:
         words += ["--draws", "fitted"]
     for path, value in values:
-        # as `--set` reads it: a text in quotes where it would be read as something
-        # else without
-        is_plain = isinstance(value, str) and is_plain_text(value)
-        text = value
-        if not (is_plain or isinstance(value, date)):
-            text = json.dumps(value, ensure_ascii=False)
+        is_date = isinstance(value, date)
+        text = value if is_date else json.dumps(value, ensure_ascii=False)
         words += ["--set", f"{path}={text}"]
     return shlex.join(words)

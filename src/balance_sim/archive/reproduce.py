@@ -41,7 +41,7 @@ from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.machine import cpu_type, version
 from balance_sim.study.manifest import Manifest, manifest_from
 from balance_sim.study.own_outcomes import LOCAL, function_named
-from balance_sim.study.points import PointTable, SweepPoint
+from balance_sim.study.points import PointTable
 from balance_sim.study.run import import_model, simulate_lacking
 
 BLOCK = 128
@@ -121,7 +121,7 @@ def _package_of(files: Mapping[str, bytes]) -> Package:
 def _points_of(files: Mapping[str, bytes], manifest: Manifest) -> PointTable:
     """Return the points of a sweep; of a run, its one. Raises ValueError."""
     if not manifest.is_sweep:
-        return PointTable([SweepPoint(())], [0])
+        return PointTable()
     name = f"points.{manifest.points}.parquet"
     if sha256_of(files[name]) != manifest.points:
         raise ValueError(f"{name}: other points")

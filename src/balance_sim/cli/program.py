@@ -19,11 +19,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.registry import EXTRAS, ROOMS, load, places
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.diagnostics import BalanceSimError
 
 SECTIONS = {
     "Simulate": {
@@ -76,8 +79,6 @@ class ExitCode(enum.IntEnum):
     TERMINATED = 143
 
 
-KEYS = ("file", "line", "col", "path", "code", "message", "allowed", "suggestion")
-"""Of the record of a problem, for --json."""
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 
 
@@ -202,52 +203,48 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     error : that ended the command
     as_json : print records on stdout, as `document_of` has them
     """
-    from balance_sim.scenario.diagnostics import BalanceSimError, InputError
+    from balance_sim.scenario.diagnostics import InputError
 
-    code, message = _code_and_message(error)
-    records: list[dict[str, object]] = []
-    if isinstance(error, InputError):
-        records, message = error.records(), "\n".join(error.messages())
-    elif isinstance(error, BalanceSimError | MemoryError):
-        record: dict[str, object] = dict.fromkeys(KEYS, "")
-        record |= {"line": None, "col": None, "code": f"E70{int(code)}"}
-        records = [record | {"message": message}]
-    if as_json and records:
-        click.echo(json.dumps(document_of(records), indent=2))
+    fault = _fault(error)
+    code = ExitCode(fault.exit_code)
+    if as_json and code is not ExitCode.INTERNAL and not isinstance(error, OSError):
+        click.echo(json.dumps(document_of(fault.records()), indent=2))
     if code is ExitCode.UNWRITABLE:
         _silence_stdout()
     if code is ExitCode.INTERNAL and os.environ.get("BALANCE_SIM_DEBUG") == "1":
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    if not isinstance(error, InputError):
-        message = f"balance-sim: {message}"
     if not (as_json and isinstance(error, InputError)):
-        click.echo(_printable(message), err=True)
+        click.echo(_printable("\n".join(fault.messages())), err=True)
     return code
 
 
-def _code_and_message(error: Exception) -> tuple[ExitCode, str]:
-    """Return the exit code of a failure, and what is said of it."""
+def _fault(error: Exception) -> BalanceSimError:
+    """Return a failure as one of ours: its exit code, and what is said of it."""
     from balance_sim.scenario.diagnostics import BalanceSimError, shown
 
     if isinstance(error, BalanceSimError):
-        return ExitCode(error.exit_code), str(error)
+        return error
     advice = "What was finished is kept: the same command goes on"
+    package = (getattr(error, "name", "") or "").partition(".")[0]
+    summary = " ".join(f"{type(error).__name__}: {error}".split())
+    message = f"internal error: {summary} (BALANCE_SIM_DEBUG=1 shows where)"
+    code = ExitCode.INTERNAL
     if isinstance(error, MemoryError):
         message = f"no memory is left. {advice} with fewer --workers."
-        return ExitCode.UNWRITABLE, message
-    if isinstance(error, OSError):
-        if error.errno in UNREADABLE and error.filename:
-            name = shown(os.fsdecode(error.filename), 200)
-            return ExitCode.BAD_INPUT, f"{name}: {error.strerror}"
-        return ExitCode.UNWRITABLE, f"cannot write: {error}. {advice}."
-    if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").partition(".")[0]
-        if package in EXTRAS:
-            install = f"pip install 'balance-sim[{EXTRAS[package]}]'"
-            return ExitCode.USAGE, f"this needs the package {package}: {install}"
-    summary = " ".join(f"{type(error).__name__}: {error}".split())
-    hint = "(BALANCE_SIM_DEBUG=1 shows where)"
-    return ExitCode.INTERNAL, f"internal error: {summary} {hint}"
+        code = ExitCode.UNWRITABLE
+    elif isinstance(error, OSError) and error.errno in UNREADABLE and error.filename:
+        name = shown(os.fsdecode(error.filename), 200)
+        message, code = f"{name}: {error.strerror}", ExitCode.BAD_INPUT
+    elif isinstance(error, OSError):
+        message = f"cannot write: {error}. {advice}."
+        code = ExitCode.UNWRITABLE
+    elif isinstance(error, ModuleNotFoundError) and package in EXTRAS:
+        install = f"pip install 'balance-sim[{EXTRAS[package]}]'"
+        message = f"this needs the package {package}: {install}"
+        code = ExitCode.USAGE
+    fault = BalanceSimError(message)
+    fault.exit_code = code
+    return fault
 
 
 def document_of(

@@ -311,8 +311,11 @@ def compile_worlds(
     worlds = {}
     for name in sorted(names):
         worlds[name] = compile_world(versions[name], name, grid, day)
-    worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
-    worlds = at_stated_rate(worlds, scenario)
+    control = versions[scenario.reference_arm]
+    if control.theory.preset != DEFAULT_PRESET:
+        worlds = at_one_base_rate(worlds, control)
+    if scenario.base_rate is not None:
+        worlds = at_stated_rate(worlds, scenario, scenario.base_rate)
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
@@ -362,8 +365,6 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     `own_theory`. Theories then differ in who and when, not in how many.
     docs/decisions/0008-theories-at-one-base-rate.md. reference: the scenario as it is
     in the control arm."""
-    if reference.theory.preset == DEFAULT_PRESET:
-        return arms
     world = arms[reference.reference_arm]
     theory = own_theory(reference.theory, reference.calibration.weights)
     with_theory = reference.model_copy(update={"theory": theory})
@@ -387,15 +388,15 @@ def _with_shift(world: World, nats: Floats | float) -> World:
     return replace(world, ladder=ladder, turns=turns)
 
 
-def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, World]:
+def at_stated_rate(
+    arms: dict[str, World], scenario: Scenario, base_rate: float
+) -> dict[str, World]:
     """Worlds whose intercepts, all alike and in all arms, are shifted so that the
-    control arm's expected agreements a year at the start are the `base_rate` that the
-    scenario states; as they are where it states none."""
-    if scenario.base_rate is None:
-        return arms
+    control arm's expected agreements a year at the start are the base rate that the
+    scenario states."""
     world = arms[scenario.reference_arm]
     try:
-        shift = shift_to_rate(world, freeze(world), scenario.base_rate)
+        shift = shift_to_rate(world, freeze(world), base_rate)
     except ValueError as error:
         mark = Mark(scenario.name, 1, 1)
         raise ScenarioError([problem(mark, "base_rate", "E203", str(error))]) from None

@@ -52,12 +52,12 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
     ScenarioError : for a file that lacks a key
     """
     for key, laid in (("calibration", _laid), ("posterior", _with_draws)):
-        node = tree.get(key)
-        if node is None or node.value is REFUSED or node.fields:
-            continue
-        tree, hint = tree.without(key), _again(key, sources)
+        node, hint = tree.below(key), _again(key, sources)
         if node.value is None:
+            tree = tree.without(key)
+        if node.value in (None, REFUSED) or isinstance(node.value, dict):
             continue
+        tree = tree.without(key)
         base = sources.names.get(node.mark.file, sources.path.name)
         file = sources.beside(node, base, key)
         read, wrong = read_document(file.text, file.shown)

@@ -144,13 +144,13 @@ class ParameterPrior:
 def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`.
     With the values in use."""
-    priors_by_path = {}
-    for path, entry in _leaves():
-        if "prior" in entry:
-            priors_by_path[path] = {"value": entry["value"], **entry["prior"]}
-    for name, entry in shipped_yaml("defaults.yaml")["priors"].items():
-        priors_by_path[f"priors.{name}"] = entry
-    return priors_by_path
+    own = {
+        path: {"value": entry["value"], **entry["prior"]}
+        for path, entry in _leaves()
+        if "prior" in entry
+    }
+    common = shipped_yaml("defaults.yaml")["priors"]
+    return own | {f"priors.{name}": entry for name, entry in common.items()}
 
 
 def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
@@ -198,12 +198,15 @@ def parameter_table() -> list[dict[str, object]]:
         `standard_error`, the other is None; `prior`: family, numbers and source, or
         None for what is not drawn
     """
-    keys = ("value", "unit", "source", "range", "standard_error", "prior")
-    rows = []
-    for path, entry in _leaves():
-        row = {"path": path, **{key: entry.get(key) for key in keys}}
-        rows.append({**row, "cite": entry.get("cite", "")})
-    return rows
+    empty = dict.fromkeys(
+        ("value", "unit", "source", "range", "standard_error", "prior")
+    )
+    keys = (*empty, "cite")
+    return [
+        {"path": path, **empty, "cite": ""}
+        | {key: entry[key] for key in keys if key in entry}
+        for path, entry in _leaves()
+    ]
 
 
 @cache
@@ -213,14 +216,15 @@ def units() -> dict[str, str]:
 
 
 def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every default with what is said of it, by key path; weights of terms last."""
     shipped = shipped_yaml("defaults.yaml")
-    for name, part in shipped.items():
-        if name not in ("weights", "theories", "priors"):
-            yield from _leaves_below(part, name)
+    for name in TREES:
+        yield from _leaves_below(shipped[name], name)
     yield from _leaves_below(shipped["weights"], "theory.weights")
 
 
 def _leaves_below(entry: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those below a path; what is no default of the model says no source."""
     if isinstance(entry, dict) and "value" in entry:
         yield path, entry
     elif isinstance(entry, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -23,7 +22,6 @@ IDENTIFIERS = "[A-Za-z0-9_-], 1 to 64 characters"
 MOST_PROBLEMS = 500
 """Problems after which no more of a file is read."""
 SHOWN_AT_ONCE = 20
-SHOWN_PER_COLUMN = 5
 
 
 class Mark(NamedTuple):
@@ -141,22 +139,26 @@ class BalanceSimError(Exception):
 
     exit_code = 1
 
+    def messages(self) -> list[str]:
+        """Return what the command line prints."""
+        return [f"balance-sim: {self}"]
+
+    def records(self) -> list[dict[str, object]]:
+        """Return the same as plain data for `--json`, in the keys of `Diagnostic`."""
+        code = f"E70{int(self.exit_code)}"
+        record = asdict(Diagnostic("", 0, 0, "", code, str(self)))
+        return [record | {"line": None, "col": None}]
+
 
 class InputError(BalanceSimError):
-    """A file of the user's was refused: a scenario, a plan, or data.
-
-    The command line prints `messages`, or `records` with `--json`, and ends with 4.
-    """
+    """A file of the user's was refused: a scenario, a plan, or data; with `--json` the
+    records alone are printed."""
 
     exit_code = 4
 
     def messages(self) -> list[str]:
         """Return one text for each thing that is wrong, with place and next step."""
         return [str(self)]
-
-    def records(self) -> list[dict[str, object]]:
-        """Return the same as plain data, in the keys of `Diagnostic`."""
-        raise NotImplementedError
 
 
 class ScenarioError(InputError, ValueError):
@@ -211,16 +213,8 @@ def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic
 
 
 def report(problems: Sequence[Diagnostic]) -> str:
-    """All problems as text: at most five a table column and code, twenty in all, then
-    how many are left."""
-    columns: Counter[tuple[str, int, str]] = Counter()
-    shown_problems: list[Diagnostic] = []
-    for problem in problems:
-        column = problem.file, problem.col, problem.code
-        columns[column] += problem.file.endswith(".csv")
-        if columns[column] <= SHOWN_PER_COLUMN:
-            shown_problems.append(problem)
-    texts = [problem.text() for problem in shown_problems[:SHOWN_AT_ONCE]]
+    """The first problems as text, and how many are left."""
+    texts = [problem.text() for problem in problems[:SHOWN_AT_ONCE]]
     hidden = len(problems) - len(texts)
     return "\n".join([*texts, f"... and {hidden} more"] if hidden else texts)
 
@@ -274,7 +268,7 @@ def unknown(what: str, name: object, options: Iterable[str]) -> tuple[str, str, 
     return f"unknown {what} `{shown(name)}`", hint, allowed
 
 
-def did_you_mean(word: str, options: Iterable[str], cutoff: float = 0.6) -> str:
+def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`did you mean `x`?`, or nothing."""
-    match = closest(word, options, cutoff)
+    match = closest(word, options)
     return f"did you mean `{shown(match)}`?" if match else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -29,15 +29,19 @@ from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
 DEEPEST = 20
 MOST_VALUES = 100_000
 EXAMPLE = (
-    "smallest file: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, "
+    "smallest scenario: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, "
     "`events`, `arms`; `balance-sim new NAME` writes one to start from"
 )
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVER: Any = yaml.resolver.Resolver()
 _TAB = re.compile(r"\s*\t")
 _KEY_AND_VALUE = re.compile(
     r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)"
 )
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Takes every scalar for text: what it holds is told by `plain_scalar`."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
 def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
@@ -75,13 +79,17 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
     return reader.node(root, "", 0), reader.problems
 
 
-def is_plain_text(text: str) -> bool:
-    """Whether these words, written without quotes, are read as the same words."""
-    try:
-        node, problems = read_document(text, "")
-    except ScenarioError:
-        return False
-    return not problems and isinstance(node.value, str) and node.value == text
+def read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
+    """The tree of a document that is a mapping, as files are.
+
+    Raises ScenarioError for another; what is wrong with its values goes to
+    `problems`."""
+    node, of_values = read_document(text, file)
+    problems += of_values
+    if not isinstance(node.value, dict):
+        code = "E004" if node.value is None else "E012"
+        raise refused(node, "", code, f"expected a mapping, got {node.kind}", EXAMPLE)
+    return node
 
 
 class _Reader:
@@ -129,11 +137,9 @@ class _Reader:
         """Where a node begins. Raises ScenarioError for what makes it pointless to read
         on: an alias, a tag, too deep a nesting."""
         fault: Sequence[str] = ()
-        is_plain = isinstance(source, yaml.ScalarNode) and not source.style
-        tag = _RESOLVER.resolve(type(source), source.value, (is_plain, True))
         if source in self.known:
             fault = "E020", "an alias refers to it", "repeat it"
-        elif source.tag != tag:
+        elif source.tag.rpartition(":")[2] not in ("map", "seq", "str"):
             why = f"YAML tags are not allowed (`{shown(source.tag)}`)"
             fault = "E023", why, "write plain values"
         elif depth >= DEEPEST and not isinstance(source, yaml.ScalarNode):

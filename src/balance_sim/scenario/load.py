@@ -19,15 +19,14 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     errors_in,
     in_order,
-    listed,
     refused,
     shown,
     unknown,
 )
-from balance_sim.scenario.documents import EXAMPLE, read_document
+from balance_sim.scenario.documents import read_document, read_mapping
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import sealed as with_digest
-from balance_sim.scenario.layout import SECTIONS, TOP, row_path
+from balance_sim.scenario.layout import SECTIONS, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.plans import refuse_other_kind
 from balance_sim.scenario.reading import (
@@ -297,24 +296,13 @@ def read_files(
 
     Raises ScenarioError where there is no tree to speak of."""
     name = sources.path.name
-    tree = _read_mapping(sources.main(), sources.shown, problems)
+    tree = read_mapping(sources.main(), sources.shown, problems)
     tree = _with_base(tree, [name], sources, problems)
     if not (calibrated and drawn):
         tree = tree.without("posterior")
     if not calibrated:
         tree = tree.without("calibration")
     return with_results(tree, sources, problems)
-
-
-def _read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
-    """The tree of a file that is a mapping. Raises ScenarioError."""
-    node, of_values = read_document(text, file)
-    problems += of_values
-    if isinstance(node.value, dict):
-        return node
-    code = "E004" if node.value is None else "E012"
-    why = f"expected a mapping with keys {listed(TOP, 4)}, got {node.kind}"
-    raise refused(node, "", code, why, EXAMPLE)
 
 
 def _with_base(
@@ -331,7 +319,7 @@ def _with_base(
     if file.name in chain or len(chain) > DEEPEST_EXTENDS:
         why = f"cycle, or too long a chain: {' -> '.join([*chain, file.name])}"
         raise refused(extends, "extends", "E502", why, "remove one `extends`")
-    base = _read_mapping(file.text, file.shown, problems)
+    base = read_mapping(file.text, file.shown, problems)
     below = _with_base(base, [*chain, file.name], sources, problems)
     rows = {
         section: _rows_over(below.fields[section], tree.fields[section], section)

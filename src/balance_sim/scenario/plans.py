@@ -14,7 +14,7 @@ from balance_sim.scenario.diagnostics import (
     in_order,
     refused,
 )
-from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.documents import read_document, read_mapping
 from balance_sim.scenario.files import (
     EXPERIMENTS,
     GAMES,
@@ -163,10 +163,8 @@ def opened(
     ScenarioError : where it cannot be read, is no mapping, or of another kind
     """
     sources = Sources(path, FOLDER_OF.get(kind, SCENARIOS))
-    tree, problems = read_document(sources.main(), sources.shown)
-    if not isinstance(tree.value, dict):
-        why = f"expected a mapping, got {tree.kind}"
-        raise refused(tree, "", "E012", why, "see docs/scenario_reference.md")
+    problems = Diagnostics()
+    tree = read_mapping(sources.main(), sources.shown, problems)
     if kind is not None:
         refuse_other_kind(tree, kind, sources.shown)
     return sources, tree, problems

@@ -89,7 +89,7 @@ MOST_A_YEAR = 1e6
 HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
 
 
-def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+def _in_order[Name: (str, int)](names: tuple[Name, ...]) -> tuple[Name, ...]:
     """The names sorted."""
     return tuple(sorted(names))
 
@@ -99,18 +99,13 @@ def _by_name[Value](values: dict[str, Value]) -> dict[str, Value]:
     return dict(sorted(values.items()))
 
 
-def _once_each(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """The codes, each of which is named once."""
-    if len({*codes}) < len(codes):
-        raise refusal("E306", "an actor is named twice")
-    return codes
-
-
-def given_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names as they are, each of which is given once."""
+def given_once[Name: (str, int)](
+    names: tuple[Name, ...], code: str = "E015"
+) -> tuple[Name, ...]:
+    """Names as they are, each of which is given once. code: of the error else."""
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise refusal("E015", f"`{shown(name)}` given twice", field=f"[{place}]")
+            raise refusal(code, f"`{shown(name)}` given twice", field=f"[{place}]")
     return names
 
 
@@ -172,9 +167,10 @@ Identifiers = Annotated[tuple[Identifier, ...], AfterValidator(_in_order)]
 StateCode = Annotated[Identifier, _by_names(Names.check)]
 ActorCode = Annotated[Identifier, _by_names(Names.check, outside=True)]
 StateOrGroup = Annotated[Identifier, _by_names(Names.check, groups=True)]
-StateCodes = Annotated[tuple[StateOrGroup, ...], AfterValidator(_once_each)]
+_ONCE = AfterValidator(partial(given_once, code="E306"))
+StateCodes = Annotated[tuple[StateOrGroup, ...], _ONCE]
 ActorOrGroup = Annotated[Identifier, _by_names(Names.check, outside=True, groups=True)]
-ActorCodes = Annotated[tuple[ActorOrGroup, ...], AfterValidator(_once_each)]
+ActorCodes = Annotated[tuple[ActorOrGroup, ...], _ONCE]
 OutsideCode = Annotated[Identifier, _by_names(Names.check_outside)]
 OutsideCodes = Annotated[
     tuple[OutsideCode, ...], AfterValidator(given_once), AfterValidator(_in_order)
@@ -857,13 +853,6 @@ class Arm(Strict):
         return not (self.drop or self.add or self.changes or self.set)
 
 
-def _windows(windows: tuple[int, ...]) -> tuple[int, ...]:
-    """Windows sorted; each has columns of its own, which its number of days names."""
-    if len({*windows}) < len(windows):
-        raise refusal("E015", "a window is given twice")
-    return tuple(sorted(windows))
-
-
 class Report(Strict):
     """What to count and for whom: windows in days from the focal date, groups by name.
 
@@ -873,7 +862,8 @@ class Report(Strict):
     windows: Annotated[
         tuple[Annotated[int, Field(ge=1, le=3650)], ...],
         Field(min_length=1, max_length=100),
-        AfterValidator(_windows),
+        AfterValidator(given_once),
+        AfterValidator(_in_order),
     ] = (30, 90, 365)
     groups: Identifiers = ()
     positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}

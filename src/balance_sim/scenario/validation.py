@@ -82,7 +82,6 @@ def read_piece[Model: Strict](
     node: Node,
     path: str,
     problems: Diagnostics,
-    skip: Sequence[str] = (),
     names: Names | None = None,
 ) -> Model | None:
     """A node as a model.
@@ -97,8 +96,6 @@ def read_piece[Model: Strict](
         Key path of the node, for messages.
     problems : Diagnostics
         Takes every reason why it is refused.
-    skip : sequence of str
-        Keys that are read elsewhere.
     names : Names, optional
         What a piece of a scenario may refer to.
 
@@ -115,7 +112,7 @@ def read_piece[Model: Strict](
         problems.add(node, path, code, f"a mapping with keys {keys}, got {node.kind}")
         return None
     try:
-        return model.model_validate(plain(node.without(*skip)), context=names)
+        return model.model_validate(plain(node), context=names)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             _report(details, node, path, model, problems)

@@ -207,10 +207,9 @@ def percent(share: float | None) -> str:
 # -- words -----------------------------------------------------------------------------
 
 
-def plural(count: int, singular: str, several: str = "") -> str:
+def plural(count: int, singular: str) -> str:
     """Return `1 run`, `2 runs`."""
-    noun = singular if count == 1 else several or singular + "s"
-    return f"{count:,} {noun}"
+    return f"{count:,} {singular}{'' if count == 1 else 's'}"
 
 
 def printable(text: str) -> str:

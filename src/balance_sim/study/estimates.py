@@ -209,12 +209,12 @@ class Estimates:
     def effect(self, arm: str, outcome: str) -> dict[str, Any]:
         """A row of `effects_frame`. In its shares missing counts as later than any
         day."""
-        both, estimator = (arm, self.arms[0]), self.estimator(outcome)
+        pair, estimator = (arm, self.arms[0]), self.estimator(outcome)
         late, late_control = (
             np.nan_to_num(self.values(name, outcome), nan=np.inf, posinf=np.inf)
-            for name in both
+            for name in pair
         )
-        values, control = (self.smooth(name, outcome) for name in both)
+        values, control = (self.smooth(name, outcome) for name in pair)
         difference = values - control
         moments = moments_of(difference, self.run)
         if estimator == "filtered":
@@ -316,9 +316,9 @@ def dyad_effects(
     sums = dyad_sums(table for table, _ in blocks)
     dyads = sorted({(a, b) for _, a, b in sums.index})
     places = [(arm, *dyad) for arm in arms for dyad in dyads]
-    every = pd.MultiIndex.from_tuples(places, names=sums.index.names)
-    sums = sums.reindex(every, fill_value=0)
-    frame = every.to_frame(index=False)
+    index = pd.MultiIndex.from_tuples(places, names=sums.index.names)
+    sums = sums.reindex(index, fill_value=0)
+    frame = index.to_frame(index=False)
     frame["mean"], frame["error"] = _means_and_errors(sums[[*SUMS[:3]]], n)
     frame["mean_control"] = np.tile(frame["mean"][: len(dyads)], len(arms))
     frame["effect"], frame["mcse"] = _means_and_errors(sums[[*SUMS[3:]]], n)

@@ -33,11 +33,8 @@ from balance_sim.study.store import LOCK, Store
 
 MOST_NAMED = 4
 """Differences between two studies that a refusal names."""
-NUMPY = "version of numpy"
-"""A key of what decides results, by its first number."""
-IDENTITY = {"study", "arms", "seed", "model", "draw_parameters"}
-IDENTITY |= {"own_outcomes", "own_rules"}
-"""Keys of a manifest that decide results, besides scenario, game and code."""
+COUNTED_PARTS = {"balance_sim": None, "numpy": 1}
+"""By program, how many parts of its version decide results; None: all."""
 
 
 def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
@@ -294,28 +291,18 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
         f"code: {name} {old} there, {new} here; {hint}"
         for name, old, new in stored.differences(present)
     ]
-    pairs = [
-        (key, old, new)
-        for key, old, new in differences(_identity(before), _identity(now))
-        if key != NUMPY or old.partition(".")[0] != new.partition(".")[0]
-    ]
+    pairs = [*differences(before.identity, now.identity)]
     if before.scenario.sha256 != now.scenario.sha256:
+        pairs = [pair for pair in pairs if pair[0] != "scenario"]
         pairs += differences(before.inputs, now.inputs)
+    programs = before.versions[-1].programs, now.versions[-1].programs
+    for name, count in COUNTED_PARTS.items():
+        old, new = (versions.get(name, "") for versions in programs)
+        if old.split(".")[:count] != new.split(".")[:count]:
+            pairs.append((f"version of {name}", old, new))
     return lines + [
         f"{key}: {shown(old)} there, {shown(new)} asked for" for key, old, new in pairs
     ]
-
-
-def _identity(study: Manifest) -> dict[str, Any]:
-    """Return what decides a study's results besides scenario and code, as plain
-    data."""
-    programs = study.versions[-1].programs
-    return study.model_dump(include=IDENTITY) | {
-        "game": study.game and study.game["cast"],
-        "classes": study.classes["sha256"],
-        "version of balance_sim": programs.get("balance_sim"),
-        NUMPY: programs.get("numpy", ""),
-    }
 
 
 def refuse_code(made: CodeFingerprint) -> None:

@@ -158,8 +158,9 @@ class Job:
         by `refuse_invalid`, with variable, state and day."""
         with np.errstate(all="ignore"):
             worlds = compile_worlds(scenario, self.arms)
-            headline = headline_arm(scenario, self.arms)
-            return worlds, extra_arms(worlds, headline) if has_extra else None
+            if not has_extra:
+                return worlds, None
+            return worlds, extra_arms(worlds, headline_arm(scenario, self.arms))
 
     def live(self, task: Task) -> BlockTables:
         """Return the task's tables. A number that is none is one; no warning is given.

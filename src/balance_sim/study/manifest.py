@@ -190,21 +190,25 @@ class Manifest(Sealed):
     points: Sha256 | None = None
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What decides replications, besides the code."""
+        return {
+            "study": self.study,
+            "scenario": self.scenario.sha256,
+            "classes": self.classes["sha256"],
+            "arms": sorted(self.arms),
+            "seed": self.seed,
+            "model": self.model,
+            "draw_parameters": self.draw_parameters,
+            "own_outcomes": self.own_outcomes,
+            "own_rules": self.own_rules,
+            "game": self.game and self.game["cast"],
+        }
+
+    @property
     def study_key(self) -> str:
-        """sha256 of what decides replications: the same for every shard of a study."""
-        identity = [
-            self.study,
-            self.scenario.sha256,
-            self.classes["sha256"],
-            sorted(self.arms),
-            self.seed,
-            self.model,
-            self.draw_parameters,
-            self.own_outcomes,
-            self.own_rules,
-            None if self.game is None else self.game["cast"],
-        ]
-        text = json.dumps(identity, sort_keys=True)
+        """sha256 of the identity: the same for every shard of a study."""
+        text = json.dumps([*self.identity.values()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

@@ -37,7 +37,7 @@ from balance_sim.model.own.modules import (
     place_of,
     where_raised,
 )
-from balance_sim.model.own.terms import numbers_of
+from balance_sim.model.own.terms import closed, numbers_of
 from balance_sim.model.state import AgreementRows
 from balance_sim.scenario.diagnostics import (
     Mark,
@@ -150,15 +150,12 @@ def measured(
     and line, for a function that returns none."""
     world = worlds.arms[arm]
     horizon = float(world.grid[-1] - world.focal_day)
-    numbers = runs.astype(np.int64)
-    numbers.flags.writeable = False
-    closed = {name: values.view() for name, values in outcomes.items()}
-    for values in closed.values():
-        values.flags.writeable = False
+    numbers = closed(runs.astype(np.int64))
+    by_name = {name: closed(values) for name, values in outcomes.items()}
     columns = {}
     for name, reference in own:
         # a history for each, so that none sees what another did to it
-        history = ArmHistory(arm, numbers, world.codes, horizon, closed, worlds, rows)
+        history = ArmHistory(arm, numbers, world.codes, horizon, by_name, worlds, rows)
         function = function_named(reference)
         columns[Outcome("own", name).name] = _evaluated(name, function, history)
     return columns
@@ -172,17 +169,12 @@ def refuse_unsteady(
     call to call, or draws random numbers."""
     for name, reference in own:
         column = Outcome("own", name).name
-        values = np.array([alone[column], together[column]], dtype=float)
-        if not np.array_equal(values[:1], values[1:], equal_nan=True):
-            place = place_of(function_named(reference))
-            why = f"gave {values[0]} for a replication alone, and {values[1]} beside "
-            raise _fault(
-                place,
-                name,
-                why + "another",
-                "what it gives of a replication has to follow from that replication "
-                "alone",
-            )
+        first, second = alone[column], together[column]
+        if first != second and not np.isnan([first, second]).all():
+            mark = place_of(function_named(reference))
+            why = f"gave {first} for a replication alone, and {second} beside another"
+            hint = "what it gives of a replication has to follow from that one alone"
+            raise _fault(mark, name, why, hint)
 
 
 def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,25 +42,23 @@ class SweepPoint:
     values : by key path, in the order of the factors
     label : what its file calls it
     part : its place in a sampled design, e.g. `A3`, `T0.2`
+    place : in the present design, -1 outside it
     """
 
     values: PointValues
     label: str = ""
     part: str = ""
+    place: int = -1
 
     @property
     def key(self) -> str:
-        """What the point is, whatever its place in the design: sha256 of its values."""
-        return point_key(self.values)
+        """What the point is, whatever its place in the design: sha256 of its values.
 
-
-def point_key(values: PointValues) -> str:
-    """Return the sha256 of values by key path; the order of the paths does not matter,
-    1 and 1.0 are one value."""
-    text = json.dumps(sorted(values), default=json_value)
-    canonical = json.loads(text, parse_int=float)
-    text = json.dumps(canonical, separators=(",", ":"), sort_keys=True)
-    return sha256_of(text.encode())
+        The order of the paths does not matter; 1 and 1.0 are one value."""
+        text = json.dumps(sorted(self.values), default=json_value)
+        canonical = json.loads(text, parse_int=float)
+        text = json.dumps(canonical, separators=(",", ":"), sort_keys=True)
+        return sha256_of(text.encode())
 
 
 # -- designs ---------------------------------------------------------------------------
@@ -206,39 +204,30 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
 # -- the table -------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
 class PointTable:
-    """Every point the folder knows, by number.
+    """Every point the folder knows, by number."""
 
-    Attributes
-    ----------
-    points : by number
-    places : of each in the present design, -1 outside it
-    """
-
-    def __init__(
-        self, points: Sequence[SweepPoint] = (), places: Sequence[int] = ()
-    ) -> None:
-        self.points = list(points)
-        self.places = list(places)
+    points: Sequence[SweepPoint] = (SweepPoint((), place=0),)
 
     def numbers(self) -> list[int]:
         """Return numbers of the present design's points, in its order."""
-        inside = (number for number, place in enumerate(self.places) if place >= 0)
-        return sorted(inside, key=self.places.__getitem__)
+        places = [point.place for point in self.points]
+        inside = (number for number, place in enumerate(places) if place >= 0)
+        return sorted(inside, key=places.__getitem__)
 
     def with_design(self, design: Sequence[SweepPoint]) -> PointTable:
         """Return the table with this design: new points come behind; one that it holds
         twice is one point for each time."""
-        table = PointTable(self.points, [-1] * len(self.points))
+        points = [replace(point, place=-1) for point in self.points]
         free: dict[str, list[int]] = {}
-        for number, point in enumerate(self.points):
+        for number, point in enumerate(points):
             free.setdefault(point.key, []).append(number)
         for place, point in enumerate(design):
-            numbers = free.get(point.key) or [len(table.points)]
+            numbers = free.get(point.key) or [len(points)]
             number = numbers.pop(0)
-            table.points[number : number + 1] = [point]
-            table.places[number : number + 1] = [place]
-        return table
+            points[number : number + 1] = [replace(point, place=place)]
+        return PointTable(points)
 
     def frame(self) -> pd.DataFrame:
         """Return it tidy: point, place, key, label, part, and a column a factor; the
@@ -246,7 +235,7 @@ class PointTable:
         rows = []
         for number in self.numbers():
             point = self.points[number]
-            cells = (number, self.places[number], point.key, point.label, point.part)
+            cells = (number, point.place, point.key, point.label, point.part)
             rows.append(dict(zip(FIXED, cells, strict=True)) | dict(point.values))
         return pd.DataFrame(rows, columns=[*FIXED, *self.paths()])
 
@@ -261,7 +250,7 @@ class PointTable:
         """Write the table into a folder; return the sha256 that the manifest names it
         by."""
         columns: dict[str, Any] = {
-            "place": pa.array(self.places, pa.int32()),
+            "place": pa.array([point.place for point in self.points], pa.int32()),
             "values": [
                 json.dumps(dict(point.values), default=json_value)
                 for point in self.points
@@ -286,9 +275,9 @@ class PointTable:
             others
         """
         if not manifest.is_sweep:
-            return PointTable([SweepPoint(())], [0])
-        if manifest.points is None:
             return PointTable()
+        if manifest.points is None:
+            return PointTable(())
         path = folder / f"points.{manifest.points}.parquet"
         again = "Restore it, or start in a new folder."
         return PointTable.read(checked_bytes(path, manifest.points, again), str(path))
@@ -303,12 +292,14 @@ class PointTable:
         """
         table = parquet_table(content, name)
         try:
-            rows = table.to_pylist()
-            points = [
-                SweepPoint(_values(row["values"]), row["label"], row["part"])
-                for row in rows
-            ]
-            return PointTable(points, [row["place"] for row in rows])
+            return PointTable(
+                [
+                    SweepPoint(
+                        _values(row["values"]), row["label"], row["part"], row["place"]
+                    )
+                    for row in table.to_pylist()
+                ]
+            )
         except (KeyError, ValueError, AttributeError, RecursionError):
             raise StoreDamaged(f"{name}: no table of points. Restore it.") from None
 

@@ -349,8 +349,16 @@ class Background[R]:
     def __init__(self, function: Callable[[], R]) -> None:
         self.function = function
         self.place = LocalWorkers(partial(partial, call), (), 1)
-        self.thread = ThreadPoolExecutor(1)
-        self.future = self.thread.submit(self.place.done, function, None)
+        self.future: Future[R] = Future()
+        # a daemon: nobody waits for it where nobody asks for the result
+        threading.Thread(target=self._begin, daemon=True).start()
+
+    def _begin(self) -> None:
+        """Make the call in a process, and wait for it."""
+        try:
+            self.future.set_result(self.place.done(self.function, None))
+        except BaseException as error:  # noqa: BLE001 - for whoever asks
+            self.future.set_exception(error)
 
     def __call__(self) -> R:
         """Return the result. Raises what the call raises."""
@@ -360,11 +368,9 @@ class Background[R]:
     def _result(self) -> R:
         """The result from there, or made here."""
         try:
-            received: R = self.future.result()
+            return self.future.result()
         except Exception:  # noqa: BLE001 - raised again by the call here
             log.debug("begun in a process, done in this one")
-        else:
-            return received
         finally:
             self.close()
         return self.function()
@@ -372,4 +378,3 @@ class Background[R]:
     def close(self) -> None:
         """End the process, whether it is done or not."""
         self.place.close()
-        self.thread.shutdown()

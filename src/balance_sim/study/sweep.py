@@ -115,9 +115,9 @@ def sweep(
     if dry_run:
         plan_for([[]] * len(design))
         return None
-    asked = {"outcomes": list(head.outcomes), "title": head.title}
-    asked |= {"paths": list(paths), "question": head.question}
-    design_asked = head.design.model_dump() | asked
+    design_entries = {"outcomes": list(head.outcomes), "title": head.title}
+    design_entries |= {"paths": list(paths), "question": head.question}
+    design_asked = head.design.model_dump() | design_entries
     name = experiment.name
     manifest = manifest_of("sweep", job, options, experiment=name, design=design_asked)
     folder = Path(options.get("out") or default_folder(experiment))

@@ -30,6 +30,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from balance_sim.model.core import Floats, World
 from balance_sim.model.own import events
@@ -119,7 +120,7 @@ class Situation:
         value = attrgetter(place)(self)
         if name == "day":
             return value - self.world.focal_day
-        return _closed(np.asarray(value))
+        return closed(np.asarray(value))
 
 
 READ = {
@@ -143,7 +144,7 @@ READ = {
 """By attribute of a `Situation`, where its value stands."""
 
 
-def _closed(array: Floats) -> Floats:
+def closed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a view of the array that cannot be written to."""
     view = array.view()
     view.flags.writeable = False
@@ -329,7 +330,7 @@ def own_terms(world: World, file: str) -> dict[str, OwnTerm]:
             name, function, between, np.full(shape, low), np.full(shape, high)
         )
         if between is None:
-            fixed = _closed(term.evaluated(Situation(world), shape))
+            fixed = closed(term.evaluated(Situation(world), shape))
             term = replace(term, low=fixed, high=fixed)
         terms[name] = term
     return terms
