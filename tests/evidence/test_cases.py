@@ -95,7 +95,7 @@ def test_a_state_that_was_none_yet_is_left_out_and_named(steel):
 
 def test_a_dispute_under_way_is_not_yet_the_war_it_became(steel):
     found = disputes(steel)
-    assert (found["DEU", "POL"].war, found["DEU", "POL"].militarised) == (0.0, 0.75)
+    assert (found["DEU", "POL"].war, found["DEU", "POL"].militarised) == (0.0, 1.0)
     assert found["DEU", "GBR"].war == 0.0
 
 
@@ -118,26 +118,26 @@ MIDS = """dispnum,ccode,stday,stmon,styear,endday,endmon,endyear,sidea,hostlev
 
 
 def test_a_series_that_ends_before_the_signal_is_carried_forward_as_old_as_it_was(tmp_path):
-    """By hand, of a series that ends in 2014 and a signal in 2022: a dispute under way then counts 0.75; one of level 4
-    that ended five years before the series does, (4 - 1) / 4 and half of it; a war under way is still one; a war
-    that ended ten years before the series does counts a quarter. Before, all of them had faded by seven years more."""
+    """By hand, of a series that ends in 2014 and a signal in 2022: a dispute under way then counts as force; force
+    that ended five years before the series does, 2^(-5/10); a war under way is still one; a war that ended ten years
+    before the series does counts a half. Before, all of them had faded by seven years more."""
     (tmp_path / "mid_cow5_participants.csv").write_text(MIDS)
     on = date(2022, 2, 4)
     actors = [one for code in ("DEU", "FRA", "POL", "RUS") if (one := actor(code, on)) is not None]
     record = Record.of(tmp_path, actors, on)
     rows = {(row["a"], row["b"]): row for row in dispute_rows(record).to_dict("records")}
     assert {key: float(row["militarised"]) for key, row in rows.items()} == {
-        ("DEU", "POL"): 0.75,
-        ("DEU", "RUS"): 0.375,
-        ("POL", "RUS"): 0.75,
-        ("DEU", "FRA"): 0.25,
+        ("DEU", "POL"): 1.0,
+        ("DEU", "RUS"): 0.707,
+        ("POL", "RUS"): 1.0,
+        ("DEU", "FRA"): 0.5,
     }
     assert {key for key, row in rows.items() if row["war"] == "1"} == {("POL", "RUS")}
     wars = [row for row in relation_rows(record).to_dict("records") if row["kind"] == "war"]
     assert [(row["a"], row["b"], row["from"]) for row in wars] == [("POL", "RUS", "2013-01-01")]
     before = dispute_rows(Record.of(tmp_path, actors, date(2010, 12, 31)))
     early = {(r["a"], r["b"]): r for r in before.to_dict("records")}
-    assert float(early["DEU", "RUS"]["militarised"]) == pytest.approx(0.75 * 2**-0.2, abs=1e-3)
+    assert float(early["DEU", "RUS"]["militarised"]) == pytest.approx(2**-0.1, abs=1e-3)
     assert ("DEU", "POL") not in early  # it began after that signal
 
 

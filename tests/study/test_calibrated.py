@@ -21,11 +21,11 @@ def test_draws_are_of_the_calibration_and_of_the_fit_for_what_it_held() -> None:
     found, fitted = distribution_of(scenario), fitted_distribution()
     assert "kinds.access.intercept" in found.paths
     assert "kinds.access.intercept" not in fitted.paths
-    own, held = found.paths.index("theory.weights.size"), found.paths.index("theory.weights.security_gain")
+    own, held = found.paths.index("theory.weights.size"), found.paths.index("theory.weights.hostility")
     covariance = np.array(found.covariance)
     count = len(scenario.calibration.names)
     assert covariance[own, own] == scenario.calibration.covariance[own * count + own]
-    at = fitted.paths.index("theory.weights.security_gain")
+    at = fitted.paths.index("theory.weights.hostility")
     assert covariance[held, held] == fitted.covariance[at][at]
     assert covariance[own, held] == 0
     assert np.linalg.eigvalsh(covariance).min() > 0
