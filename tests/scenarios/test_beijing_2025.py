@@ -123,10 +123,13 @@ def test_disputes_follow_the_series_and_the_war() -> None:
     assert disputes["RUS", "UKR"]["war"] == "1"
     assert disputes["PRK", "UKR"]["war"] == "0.5"
     assert "war" in disputes["PRK", "UKR"]["x_guesses"]
-    # ICOW: Senkaku salience 6 of 12, Kurils 12. China-Russia: one side used force in 2012.
+    # ICOW: Senkaku salience 6 of 12, Kurils 12. China-Russia: one side used force in 2012. Korea: force in 2014.
     assert float(disputes["CHN", "JPN"]["claim"]) == 6 / 12
     assert float(disputes["JPN", "RUS"]["claim"]) == 1.0
-    assert float(disputes["CHN", "RUS"]["militarised"]) == pytest.approx(0.75 * 0.5 * 2 ** (-2 / 5), abs=5e-4)
+    assert float(disputes["CHN", "RUS"]["militarised"]) == pytest.approx(2 ** (-2 / 10), abs=5e-4)
+    assert float(disputes["KOR", "PRK"]["militarised"]) == 1.0
+    recent = [float(row["militarised"]) for row in disputes.values() if row["militarised"]]
+    assert len(recent) == 100 and min(recent) >= 0.05  # force since 1946, forgotten below a twentieth
     for row in disputes.values():
         parts = [float(row[p] or 0) for p in ("rivalry", "claim", "militarised", "war")]
         assert 0 < max(parts) <= 1
@@ -183,14 +186,28 @@ def build() -> dict[str, Any]:
     return runpy.run_path(str(TABLES / "build.py"))
 
 
-def test_militarised_by_hand(build: dict[str, Any]) -> None:
+def test_militarised_is_how_recently_force_was_used(build: dict[str, Any]) -> None:
+    """1 in 2014, the last year on record, halved for every ten years before, and forgotten below a twentieth."""
     years = [
-        (("AAA", "BBB"), 2014, 3, True),  # a display of force by both, last year: 0.5
-        (("AAA", "BBB"), 2004, 5, True),  # a war ten years before: 1 / 4
-        (("AAA", "CCC"), 2009, 4, False),  # one side used force, five years before: 0.75 / 2 / 2
-        (("BBB", "CCC"), 2014, 1, True),  # nothing militarised
+        (("AAA", "BBB"), 2014),  # this year: 1
+        (("AAA", "BBB"), 1994),  # and before, which counts less
+        (("AAA", "CCC"), 2004),  # ten years ago: 1 / 2
+        (("BBB", "CCC"), 1971),  # 43 years: 0.051
+        (("BBB", "DDD"), 1970),  # 44 years: 0.047
     ]
-    assert build["militarised"](years) == {("AAA", "BBB"): 0.5, ("AAA", "CCC"): 0.1875}
+    recent = build["recent_force"](years)
+    assert recent == pytest.approx({("AAA", "BBB"): 1.0, ("AAA", "CCC"): 0.5, ("BBB", "CCC"): 2**-4.3})
+
+
+def test_only_force_between_opposed_sides_counts_each_series_in_its_years(build: dict[str, Any]) -> None:
+    def row(year: int, level: int, side: int = 0, other: str = "BBB") -> dict[str, str]:
+        sides = {"sidea1": "1", "sidea2": str(side)}
+        return {"iso3_1": "AAA", "iso3_2": other, "year": str(year), "hostlev1": str(level), "hostlev2": "1", **sides}
+
+    gml = [row(1946, 4), row(1945, 5), row(2010, 5), row(2011, 4), row(2009, 3), row(2008, 4, side=1)]
+    cow = [row(2010, 4), row(2011, 4), row(2014, 3), row(2013, 5, other="ZZZ")]
+    years = build["force_years"](gml, cow, {"AAA", "BBB"})
+    assert years == [(("AAA", "BBB"), year) for year in (1946, 2010, 2011)]
 
 
 # --- through the loader ---------------------------------------------------------------------------------
