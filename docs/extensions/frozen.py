@@ -130,7 +130,7 @@ class Kept:
             ),
             "",
             "```console",
-            f"balance-sim score docs/forecasts/{self.name}.json experiments/case_responses.csv \\",
+            f"balance-sim evidence score docs/forecasts/{self.name}.json experiments/case_responses.csv \\",
             f"    --case {self.case} --scenario {self.name}",
             "```",
             "",

@@ -209,10 +209,10 @@ def test_gaps_between_estimators(path: Path) -> None:
 
 
 def test_talks_that_run_faster_are_signed_sooner() -> None:
-    """Without haste the effect is smaller: talks that an event speeds up are over half of it, for a gain that has
-    grown hastens talks and does not open them (`change_security_gain` 0)."""
+    """Where talks speed up, as they do not in what is shipped, an event that raises gains adds more than without."""
     path = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
-    worlds = compile_worlds(load_scenario(path, calibrated=False), ("no_parade", "parade"))
+    hastened = load_scenario(path, calibrated=False, set=["parameters.talks_speed_exponent=1"])
+    worlds = compile_worlds(hastened, ("no_parade", "parade"))
     arms, direction = ("no_parade", "parade"), worlds.baseline.direction
 
     def effect(of: Worlds) -> float:
@@ -229,7 +229,7 @@ def test_talks_that_run_faster_are_signed_sooner() -> None:
 
 def test_haste_is_what_the_pace_adds(worlds: Worlds) -> None:
     """A steady gain hastens nothing; one that grows tenfold for good doubles the pace, at the bound of it."""
-    world = worlds.reference
+    world = replace(worlds.reference, rules=replace(worlds.reference.rules, talks_speed_exponent=1.0))
     edges = spans(worlds, 4)
     still = course(in_spans(world, edges), worlds.baseline, np.array([0, 1]))
     inside = np.diff(world.grid[edges])[None]

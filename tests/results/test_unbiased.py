@@ -75,7 +75,8 @@ def test_often_two_opportunities_in_one_step(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_strong_feedback_and_talks_that_speed_up(tmp_path: Path) -> None:
-    scenario = feedback(tmp_path)
+    """With talks' speed, which is off in what is shipped."""
+    scenario = with_values(feedback(tmp_path), {"parameters.talks_speed_exponent": 1.0})
     found = gaps(scenario, ["no_summit", "summit"], 1200, [unhurried])
     assert looks_like_noise(found["right"], scenario)
     assert largest(found["unhurried"]) > most(len(found["unhurried"]))
@@ -151,8 +152,10 @@ def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path:
 
 @pytest.mark.slow
 def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain() -> None:
-    """The pace of talks, which it leaves out, is over half of the effect on security agreements."""
+    """What it leaves out is feedback alone, since talks keep their pace: a few per cent of the effect."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
     filtered, beside = effects(scenario, "parade", 150, ["accords_counter_365"])["accords_counter_365"]
-    assert 0.2 < beside.mean() / filtered.mean() < 0.6  # what is left out is the talks' speed
+    gap = filtered - beside
+    assert abs(gap.mean()) < 0.05 * filtered.mean() + 4 * gap.std() / len(gap) ** 0.5
+    assert gap.std() / len(gap) ** 0.5 < 0.05 * filtered.mean(), "so many replications tell a twentieth"
     assert beside.std() < filtered.std() / 1.5

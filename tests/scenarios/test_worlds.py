@@ -122,16 +122,6 @@ def test_aukus_gives_what_was_signed_and_ended_in_its_arm() -> None:
     assert acts["beijing_objects"].targets == ("AUS", "GBR", "USA")
 
 
-REACTIONS = """\
-theory: {weights: {alarm: 1.0}}
-kinds: {defence_pact: {reaction: 0.4}, political_declaration: {reaction: 0.4}, defence_cooperation: {reaction: 0.2}}
-parameters: {eta0: -6.0, eta_x: 0.33, eta_rivalry: 0.6, eta_claim: 0.4, eta_militarised: 2.8, eta_war: 4.9,
-             eta_relative: 1.0, spread_near: 0.29, spread_ally: 0.18, spread_quarrel: 0.15, effort_reaction: 0.2,
-             change_security_gain: 0.0, change_common_threat: 0.0, talks_speed_exponent: 0.0, tau: 0.01}
-"""
-"""As in docs/reactions.md."""
-
-
 @pytest.mark.parametrize(
     ("name", "arms"),
     [
@@ -139,9 +129,7 @@ parameters: {eta0: -6.0, eta_x: 0.33, eta_rivalry: 0.6, eta_claim: 0.4, eta_mili
         ("ukraine_2022", ("attack_without_war", "six_weeks", "invasion")),
     ],
 )
-def test_where_states_react_more_force_calls_forth_more(name: str, arms: tuple[str, ...], tmp_path: Path) -> None:
-    path = tmp_path / "reacting.yaml"
-    path.write_text(f"schema: 1\nextends: {name}\n{REACTIONS}", encoding="utf-8")
-    scenario = load_scenario(path)
+def test_more_force_calls_forth_more(name: str, arms: tuple[str, ...]) -> None:
+    scenario = load_scenario(FOLDER / f"{name}.yaml")
     effects = [effect(scenario, arm=arm).effect for arm in arms]
     assert effects == sorted(effects) and effects[0] > 0

@@ -138,9 +138,10 @@ def test_the_rows_sum_to_the_studys_filtered_effect(result: Result, found: Attri
     )
     by_run = found.by_run.sum(axis=1) + found.worth[:, 0] + found.feedback
     np.testing.assert_allclose(by_run, found.effect, rtol=0, atol=1e-12)
-    assert (found.by_run[:, 0] > 0).all() and (found.feedback != 0).any(), "nothing was tested"
-    gain = mean_interval(found.by_run[:, 0])
-    assert table.loc["gain", ["value", "mcse", "lo", "hi"]].tolist() == list(gain)
+    by_alarm = found.by_run[:, list(GROUPS).index("alarm")]
+    assert (by_alarm > 0).all() and (found.feedback != 0).any(), "nothing was tested"
+    assert table.loc["alarm", ["value", "mcse", "lo", "hi"]].tolist() == list(mean_interval(by_alarm))
+    assert (found.by_run[:, list(GROUPS).index("gain")] == 0).all(), "what counts as at the start"
 
 
 def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attribution) -> None:
@@ -148,7 +149,7 @@ def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attributi
     for name in ("network", "patron"):
         place = list(GROUPS).index(name)
         assert (found.by_run[:, place] == 0).all()
-        with_it = [m for m in range(32) if m & (1 << place)]
+        with_it = [m for m in range(1 << len(GROUPS)) if m & (1 << place)]
         assert all((found.worth[:, m] == found.worth[:, m & ~(1 << place)]).all() for m in with_it)
     assert (found.worth[:, 0] == 0).all()
     table = found.table.set_index("group")
@@ -176,7 +177,7 @@ def test_mixed_willingness_worked_out_by_hand() -> None:
 
 
 def four_states(folder: Path) -> Worlds:
-    """Ardens and Belmars summit, seen by Corvia and Dorn; bandwagon, common threat and size alone count."""
+    """Ardens and Belmars summit, seen by Corvia and Dorn; bandwagon, alarm and size alone count."""
     text = FIVE_STATES.read_text(encoding="utf-8").replace("host: XAR", "targets: [North], host: XAR")
     state = text.index("  - {id: XEL")
     text = text[:state] + text[text.index("groups:") :]
@@ -184,7 +185,7 @@ def four_states(folder: Path) -> Worlds:
     weights = {f"theory.weights.{name}": 0.0 for name in TERMS}
     own = {
         "theory.weights.bandwagon": -1.5,
-        "theory.weights.common_threat": 2.0,
+        "theory.weights.alarm": 2.0,
         "theory.weights.size": 0.7,
         "parameters.collapse_rate": 0.0,
     }
@@ -196,7 +197,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     """Corvia and Dorn on day 60, kept by thinning with probability 0.8; all from the views, number by number."""
     worlds = four_states(tmp_path)
     control, summit = worlds.reference, worlds.arms["summit"]
-    groups = {"fear": ("bandwagon",), "threat": ("common_threat",)}
+    groups = {"fear": ("bandwagon",), "threat": ("alarm",)}
     assert control.codes == ("XAR", "XBE", "XCO", "XDO")
     i, j, kind = 2, 3, control.ladder.names.index("defence_cooperation")
     dyad, step = int(control.dyad_index[i, j]), int(np.searchsorted(control.grid, 60.0, side="right")) - 1
@@ -216,14 +217,16 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     )
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
     sums = Coalitions(worlds, "summit", groups)
-    terms = []
+    terms, before = [], {}
     for at in (0, step):
         for world in (summit, control):
             view = perceive(world, state, at)
+            if at == 0:  # the same in both arms
+                before = {(ego, alter): unsided(world, view, ego, alter) for ego, alter in ((i, j), (j, i))}
             rows = one if at == step else one[:0]
             sums.look(StepOfArm(world, state, view, opportunities, thin, rows))
             if at == step:
-                terms.append([by_hand(world, view, i, j), by_hand(world, view, j, i)])
+                terms.append([by_hand(world, view, *of, before[of]) for of in ((i, j), (j, i))])
     mine, theirs = terms
     sizes = [math.log(c) for c in control.capability]
     level = [
@@ -231,8 +234,10 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         for ego, alter in ((i, j), (j, i))
     ]
 
+    elasticity = control.ladder.reaction[kind] / worlds.baseline.refusal
+
     def opens(fear: list[dict[str, float]], threat: list[dict[str, float]]) -> float:
-        u = [level[k] + -1.5 * fear[k]["bandwagon"] + 2.0 * threat[k]["common_threat"] for k in (0, 1)]
+        u = [level[k] + -1.5 * fear[k]["bandwagon"] + 2.0 * elasticity * threat[k]["alarm"] for k in (0, 1)]
         return 1 / (1 + math.exp(-u[0])) / (1 + math.exp(-u[1])) / 0.8
 
     shape, mean = control.ladder.talks_shape[kind], control.ladder.talks_days[kind]
@@ -251,18 +256,22 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     assert abs(wrong - fear) > 1e-6 * abs(fear)
 
 
-def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
-    """q_ij Theta_ij over the balance; sum_k sqrt(Theta_ik Theta_jk) over the root of both; Theta_ik = c_k p_ik q_ik.
+def threat_of(world: World, view: View, ego: int, k: int) -> float:
+    """Theta_ik = c_k p_ik q_ik. Nobody has nuclear weapons here: o_k = 1."""
+    return float(world.projected[ego, k] * (1 - view.unopposed[0, ego, k]))
 
-    Nobody has nuclear weapons here: o_k = 1."""
 
-    def threat(ego: int, k: int) -> float:
-        return float(world.projected[ego, k] * (1 - view.unopposed[0, ego, k]))
+def unsided(world: World, view: View, i: int, j: int) -> float:
+    """sum_k Theta_ik (1 - a_jk): what j would not side with."""
+    read = view.alignment[0, world.audience[i]]
+    return sum(threat_of(world, view, i, k) * (1 - float(read[j, k])) for k in range(world.n))
 
-    overlap = sum(math.sqrt(threat(i, k) * threat(j, k)) for k in range(world.n))
-    own, balances = float(view.balance[0, i]), float(view.balance[0, i] * view.balance[0, j])
-    fear = float(1 - view.unopposed[0, i, j]) * threat(i, j) / own
-    return {"bandwagon": fear, "common_threat": overlap / math.sqrt(balances)}
+
+def by_hand(world: World, view: View, i: int, j: int, at_start: float) -> dict[str, float]:
+    """q_ij Theta_ij over the balance; ln of the threat that j would not side with, over that at the start, both with
+    the floor of 0.003."""
+    fear = float(1 - view.unopposed[0, i, j]) * threat_of(world, view, i, j) / float(view.balance[0, i])
+    return {"bandwagon": fear, "alarm": math.log((unsided(world, view, i, j) + 0.003) / (at_start + 0.003))}
 
 
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
@@ -283,7 +292,7 @@ def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
     frame = dyad.table.set_index(["moment", "side", "part"])["difference"]
     before = frame.loc[["start", "before"]]
     assert (before == 0).all()
-    assert frame.loc[("+7", "JPN", "common_threat")] > 0
+    assert frame.loc[("+7", "JPN", "alarm")] > 0 == frame.loc[("+7", "JPN", "common_threat")]
     change, most, by = dyad.main_difference("+7", "JPN")
     assert change == frame.loc[("+7", "JPN", U)]
     assert by == frame.loc[("+7", "JPN", most)]
@@ -345,7 +354,7 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     assert kept["pairs"]["AUS-JPN"] == printed[1]["pairs"]["AUS-JPN"]
     assert kept["timelines"]["2"] == printed[2]["timelines"]["2"]
     told = kept["attribution"]
-    assert told["estimator"] == "direct" and told["coalitions"] == 32
+    assert told["estimator"] == "direct" and told["coalitions"] == 2 ** len(GROUPS) == 64
     assert [row["group"] for row in told["groups"]] == [*SHOWN, "outside"]
     parts = [row["value"] for row in told["groups"]]
     assert sum(parts) + told["feedback"]["mean"] == pytest.approx(told["effect"]["mean"], abs=1e-12)

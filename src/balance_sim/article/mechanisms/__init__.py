@@ -51,6 +51,7 @@ MECHANISMS = (
         1,
         agreements.triggered,
         "effect on counter-balancing security agreements in the longest window",
+        "implied",
     ),
     Mechanism(
         "M2",
@@ -78,6 +79,7 @@ MECHANISMS = (
         1,
         agreements.visible,
         "elasticity of the effect in the event's visibility",
+        "implied",
     ),
     Mechanism(
         "M5",
