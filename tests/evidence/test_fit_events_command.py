@@ -74,7 +74,7 @@ def test_the_shipped_file_keeps_its_own_rule() -> None:
     """Words follow from the numbers beside them, and logs are given where the word is `measured`."""
     shipped = yaml.safe_load(shipped_text("balance_sim.scenario", "event_weights.yaml"))
     assert shipped["event_weights"]["permutations"] == 999
-    entries = {**shipped["groups"], **shipped["kinds"], **shipped["attention"]}
+    entries = {**shipped["groups"], **shipped["kinds"]}
     assert len(entries) >= 10
     for name, one in entries.items():
         (low, high), placebo = one["multiplier"]["interval"], max(abs(one["leads_z"]), abs(one["stale_z"]))

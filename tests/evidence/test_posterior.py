@@ -222,14 +222,14 @@ def test_weights_of_acts_are_recovered() -> None:
 
 @pytest.mark.slow
 def test_a_parameter_of_beliefs_is_recovered_and_one_that_moves_nothing_is_not_identified() -> None:
-    """On a record that the engine made: `eta_x` is told; war occurs nowhere in it, so `eta_war` is not."""
+    """On a record that the engine made: `gamma` is told; war occurs nowhere in it, so `eta_war` is not."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for name in ("eta_x", "eta_war"):
+    for name in ("gamma", "eta_war"):
         parameter_recovery.of_record(name, 1, found)
     words = {row[0]: row[-1] for row in parameter_recovery.rows(found)}
     assert words["parameters.eta_war"] == "not identified"
-    assert words["parameters.eta_x"] == "recovered"
-    assert 0.001 < found["parameters.eta_x"][0][0] < 0.999
+    assert words["parameters.gamma"] == "recovered"
+    assert 0.001 < found["parameters.gamma"][0][0] < 0.999
 
 
 @pytest.mark.long

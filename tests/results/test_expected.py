@@ -211,7 +211,9 @@ def test_gaps_between_estimators(path: Path) -> None:
 def test_talks_that_run_faster_are_signed_sooner() -> None:
     """Where talks speed up, as they do not in what is shipped, an event that raises gains adds more than without."""
     path = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
-    hastened = load_scenario(path, calibrated=False, set=["parameters.talks_speed_exponent=1"])
+    hastened = load_scenario(
+        path, calibrated=False, set=["parameters.talks_speed_exponent=1", "theory.weights.security_gain=0.28"]
+    )
     worlds = compile_worlds(hastened, ("no_parade", "parade"))
     arms, direction = ("no_parade", "parade"), worlds.baseline.direction
 

@@ -75,8 +75,8 @@ def test_often_two_opportunities_in_one_step(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_strong_feedback_and_talks_that_speed_up(tmp_path: Path) -> None:
-    """With talks' speed, which is off in what is shipped."""
-    scenario = with_values(feedback(tmp_path), {"parameters.talks_speed_exponent": 1.0})
+    """Talks' speed is off in what is shipped, and so is the gain that it reads."""
+    scenario = with_values(feedback(tmp_path), {"theory.weights.security_gain": 0.3})
     found = gaps(scenario, ["no_summit", "summit"], 1200, [unhurried])
     assert looks_like_noise(found["right"], scenario)
     assert largest(found["unhurried"]) > most(len(found["unhurried"]))
@@ -141,13 +141,14 @@ def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path:
     feedback but that a clock is busy with other talks in the arm than in the control arm."""
     plain = small(tmp_path, {})
     off = ("activity", "autonomy", "closure", "experience", "ladder", "popularity", "security_gain")
-    values = {f"theory.weights.{name}": 0.0 for name in off} | every_kind(plain, depth=0.0, calm=0.0)
-    values |= {"parameters.talks_speed_exponent": 0.0, "events.summit.targets": ["North"]}
+    kinds = every_kind(plain, depth=0.0, calm=0.0, talks_days=5.0)
+    values = {f"theory.weights.{name}": 0.0 for name in off} | kinds
+    values |= {"events.summit.kind": "force", "events.summit.targets": ["North"]}
     scenario = small(tmp_path, values)
-    found = effects(scenario, "summit", 300, ["accords_counter_300", "accords_with_participant_300"])
-    for filtered, beside in found.values():
-        assert np.abs(filtered).mean() > 1e-4  # of security agreements, a third of all
-        assert abs(beside.mean() / filtered.mean() - 1) < 0.1
+    filtered, beside = effects(scenario, "summit", 600, ["accords_counter_300"])["accords_counter_300"]
+    gap, root = filtered - beside, len(filtered) ** 0.5
+    assert min(filtered.mean() / filtered.std(), beside.mean() / beside.std()) > 3 / root
+    assert abs(gap.mean()) < 0.1 * filtered.mean() + 3 * gap.std() / root
 
 
 @pytest.mark.slow
@@ -157,5 +158,5 @@ def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain()
     filtered, beside = effects(scenario, "parade", 150, ["accords_counter_365"])["accords_counter_365"]
     gap = filtered - beside
     assert abs(gap.mean()) < 0.05 * filtered.mean() + 4 * gap.std() / len(gap) ** 0.5
-    assert gap.std() / len(gap) ** 0.5 < 0.05 * filtered.mean(), "so many replications tell a twentieth"
+    assert gap.std() / len(gap) ** 0.5 < 0.15 * filtered.mean(), "so many replications tell a seventh"
     assert beside.std() < filtered.std() / 1.5

@@ -38,7 +38,7 @@ def test_at_80_columns_it_tells_what_counts_in_few_lines() -> None:
     text = printed(CASES["250 runs"]())
     words = one_line(text)
     assert "A meeting [on the quay] :tada: (250 replications of 4 arms)" in text  # neither markup nor emoji
-    assert len(text.splitlines()) <= 17 and "digest" not in text and "from negotiations" not in text
+    assert len(text.splitlines()) <= 18 and "digest" not in text and "from negotiations" not in text
     # By hand: 25 of 250 replications gain one, so 0.1; without, all have one.
     assert "arm (control arm: 1.00 agreements)" in text
     assert cells(text, "As it happened")[0] == "+0.10"

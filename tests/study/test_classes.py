@@ -161,8 +161,9 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     was edb64e73, with all the same but the number in force, which no longer counts what comes into force on the
     scenario's end or later. It was f75f0174 before dyads without relations had a factor and security agreements
     and declarations were counted apart, 123e45ab before threat by adversary and its weights, and
-    8b3fa477 before a pact was lent to defence alone and broken relations were evidence of hostility."""
-    digest = "e40e81967df4ec823ebf16ca8cde39d4295716d69b2143f4cb0b81cfb93bfc1f"
+    8b3fa477 before a pact was lent to defence alone and broken relations were evidence of hostility, e40e8196 before
+    states reacted."""
+    digest = "79d4495ff5724cafb7329f02358d15a9fa358084f3b74a06c103d3a2961b30c1"
     shipped = load_scenario(BEIJING, calibrated=False)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)

@@ -28,7 +28,8 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.result import Result
 
 PATH = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
-SUMMIT = load_scenario(PATH)
+FORCE = [f"disputes.{dyad}.militarised=1" for dyad in ("JPN-CHN", "USA-CHN")]
+SUMMIT = load_scenario(PATH, set=[*FORCE, "parameters.tau=0.005"]).counted_as(None)
 RUNS = 400
 
 
@@ -51,7 +52,7 @@ def test_occasions_lead_to_consent_as_often_as_the_weights_say() -> None:
     count (every pair as likely as the mean) are told apart pair by pair below."""
     worlds = compile_worlds(SUMMIT, ("no_summit", "summit"))
     world, keen = worlds.reference, worlds.baseline.keen
-    runs = np.arange(600, dtype=np.uint64)
+    runs = np.arange(3000, dtype=np.uint64)
     found = draw_opportunities(world, 1, runs)
     agreed = (found.needs < keen[found.dyad, :, found.kind]).all(axis=1)
     years = world.grid[-1] / 365.25

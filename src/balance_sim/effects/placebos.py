@@ -122,7 +122,7 @@ def placebos(
     >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
     >>> found = placebos(scenario, "summit", dates=4)
     >>> [(family.name, len(family.placebos)) for family in found.families]
-    [('participants', 5), ('dates', 4)]
+    [('participants', 1), ('dates', 4)]
     >>> placebos(scenario, None).why
     'there is no arm beside the control arm'
     """

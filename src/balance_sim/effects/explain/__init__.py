@@ -66,8 +66,8 @@ def explain(
     >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
     >>> result = bs.run(scenario, runs=8, seed=1)
     >>> bs.explain(result).table["group"].tolist()
-    ['gain', 'hostility', 'network', 'retaliation', 'patron', 'outside', 'feedback',
-    'effect']
+    ['gain', 'hostility', 'network', 'retaliation', 'patron', 'alarm', 'outside',
+    'feedback', 'effect']
     >>> bs.explain(result, "XCO-XDO")
     <DyadTerms of XCO and XDO, defence_cooperation: summit beside no_summit>
     """
