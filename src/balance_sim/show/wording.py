@@ -143,17 +143,16 @@ def change_words(row: Mapping[Any, Any], subject: str) -> str:
     row : of `headline.effect_table`
     subject : what is counted
     """
-    effect, lo, hi, mcse = (float(row[key]) for key in ("effect", "lo", "hi", "mcse"))
+    effect, mcse = float(row["effect"]), float(row["mcse"])
+    lo, hi = float(row["lo"]), float(row["hi"])
     if lo == hi == 0:
         return (
             f"no effect on expected {subject}; {number(row['level'], 1)} are expected "
             "with and without it"
         )
     places = min(decimals(mcse, lo, hi), digits(effect))
-    control, treated = (
-        number(row["control_level"], places),
-        number(row["level"], places),
-    )
+    control = number(row["control_level"], places)
+    treated = number(row["level"], places)
     if math.isnan(lo):
         return (
             f"{control} {subject} without it and {treated} with it, in one "
