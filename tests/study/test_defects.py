@@ -36,7 +36,7 @@ RUNS = 400
 @pytest.fixture(scope="module")
 def lively() -> Scenario:
     """The small world with more will to sign, so that everything happens within a few hundred runs."""
-    eager = {f"states.{code}.propensity": 3.0 for code in SUMMIT.codes}
+    eager = {f"states.{code}.propensity": 6.0 for code in SUMMIT.codes}
     return with_values(SUMMIT, eager | {"parameters.end_rate": 0.3, "parameters.collapse_rate": 1.0})
 
 

@@ -96,8 +96,8 @@ def package(results: Path, out: Path | None) -> None:
     type=options.FOLDER,
     help="Results folder, in which the same command goes on  [default: none is kept]",
 )
-@options.study_model_option
-@options.study_outcomes_option
+@options.own_model_option
+@options.own_outcomes_option
 @options.json_option
 @options.terms_option
 @click.pass_context

@@ -27,7 +27,7 @@ from balance_sim.archive.package import (
     with_papers,
 )
 from balance_sim.model.own.fingerprint import CodeFingerprint
-from balance_sim.model.own.terms import loaded_rules
+from balance_sim.model.own.modules import loaded_rules
 from balance_sim.scenario import with_values
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest

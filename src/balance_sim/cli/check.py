@@ -160,12 +160,13 @@ def _checked_scenario(
     changes = changes_of(scenario)
     document: dict[str, object] = {"scenario": head}
     document |= {"changes": changes} if changes else {}
-    details = []
-    for title, sentences in changes.items():
-        details += ["", *wrapped(title)]
-        for sentence in sentences:
-            details += wrapped(f"  {sentence}", "    ")
-    return scenario, CheckedFile(summary, document, problems, details)
+    details = [
+        line
+        for title, sentences in changes.items()
+        for line in ["", title, *(f"  {sentence}" for sentence in sentences)]
+    ]
+    folded = [line for text in details for line in wrapped(text, "    ")]
+    return scenario, CheckedFile(summary, document, problems, folded)
 
 
 def _with_world(scenario: Scenario, checked: CheckedFile) -> CheckedFile:
@@ -203,17 +204,12 @@ def _checked_experiment(
     unknown = check_named_outcomes(experiment) if experiment.head.outcomes else []
     if unknown:
         raise ScenarioError([*unknown, *problems])
-    head: dict[str, object] = {
-        "name": experiment.name,
-        "factors": len(experiment.paths),
-        "points": experiment.count(),
-        "runs": experiment.head.runs,
-    }
-    summary = (
-        f"{plural(len(experiment.paths), 'factor')}, {head['points']:,} points x "
-        f"{head['runs']:,} replications of {experiment.scenario.name}"
-    )
-    return CheckedFile(summary, {"experiment": head}, problems)
+    factors, points = len(experiment.paths), experiment.count()
+    head = {"name": experiment.name, "factors": factors, "points": points}
+    document: dict[str, object] = {"experiment": head | {"runs": experiment.head.runs}}
+    replications = f"{experiment.head.runs:,} replications"
+    summary = f"{plural(factors, 'factor')}, {points:,} points x {replications}"
+    return CheckedFile(f"{summary} of {experiment.scenario.name}", document, problems)
 
 
 def changes_of(scenario: Scenario) -> dict[str, list[str]]:

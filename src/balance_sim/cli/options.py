@@ -132,25 +132,15 @@ def _code_option(*names: str, metavar: str, words: str) -> Callable[[Any], Any]:
 own_model_option = _code_option(
     "--model",
     metavar="MODULE:CLASS",
-    words="Use your own StateAgent subclass, from a module in this folder or on "
-    "PYTHONPATH",
+    words="Your own StateAgent subclass, from a module in this folder or on "
+    "PYTHONPATH; of a study that has one, allow it",
 )
 own_outcomes_option = _code_option(
     "--outcomes",
     "own",
     metavar="MODULE",
-    words="Measure the public functions of a module of yours as outcomes too",
-)
-study_outcomes_option = _code_option(
-    "--outcomes",
-    "own",
-    metavar="MODULE",
-    words="Allow the study's own outcomes, if it has some",
-)
-study_model_option = _code_option(
-    "--model",
-    metavar="MODULE:CLASS",
-    words="Allow the study's own StateAgent subclass, if it has one",
+    words="A module of yours whose public functions are measured as outcomes too; of a "
+    "study that has some, allow them",
 )
 
 

@@ -23,7 +23,6 @@ from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
-from balance_sim.model.own.terms import own_terms
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
@@ -515,6 +514,8 @@ def try_terms(world: World, baseline: Baseline) -> None:
     """Compute the terms of the user's own at the start, twice. Raises ScenarioError
     where one gives what it must not, or something else the second time."""
     if world.own_terms:
+        from balance_sim.model.own.terms import own_terms
+
         state = begin(world, baseline, 0, NO_RUN)
         everyone = _all_prospects(world, baseline, state, perceive(world, state, 0))
         for term in own_terms(world, "").values():

@@ -33,7 +33,6 @@ from balance_sim.model.core import (
     Likeness,
     World,
 )
-from balance_sim.model.own.events import shifts_of
 from balance_sim.model.spread import learned
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
@@ -339,6 +338,8 @@ def event_reach(
     a kind of the user's own that is registered nowhere, and as `shifts_of`."""
     n, groups = len(roster), scenario.groups
     if event.kind.startswith(OWN):
+        from balance_sim.model.own.events import shifts_of
+
         shifts = shifts_of(event, scenario)
         blamed = {roster[code]: k for code, k in shifts["reliability"].items()}
         shown, aimed = (

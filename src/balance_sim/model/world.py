@@ -39,11 +39,11 @@ from balance_sim.model.core import (
     Rules,
     World,
 )
-from balance_sim.model.own.terms import with_own_terms
 from balance_sim.model.spread import likeness
 from balance_sim.model.state import deepest, record_in_force
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Agreement, Scenario, State
 
@@ -167,7 +167,11 @@ def _compiled(
         hazards=hazards_of(scenario, audiences, like),
         **vars(ground),
     )
-    return with_own_terms(world, scenario.name)
+    if any(name.startswith(OWN) for name in rules.weights):
+        from balance_sim.model.own.terms import with_own_terms
+
+        return with_own_terms(world, scenario.name)
+    return world
 
 
 def _agreement_types(scenario: Scenario) -> AgreementTypes:

@@ -111,10 +111,8 @@ def read_draft(
     roster = frozenset(code for code in ids if isinstance(code, str))
     is_whole = len(roster) == len(ids) and all(map(may_be_state, roster))
     tree = merged(_base(), tree)
-    kinds, event_kinds = (
-        tuple(tree.below(part).fields) for part in ("kinds", "event_kinds")
-    )
-    names = Names(roster, frozenset(), {}, kinds, event_kinds, is_whole)
+    kinds, events = [*tree.below("kinds").fields], [*tree.below("event_kinds").fields]
+    names = Names(roster, frozenset(), {}, tuple(kinds), tuple(events), is_whole)
     values: dict[str, Any] = {}
     for part in (*NAMES, *PARTS):  # states before what names them
         values |= read_part(part, tree, names, problems)

@@ -165,11 +165,10 @@ def _signing_words(dyad: DyadTerms, names: Names) -> str:
     )
     for row in dyad.shares.to_dict("records"):
         places = max(say.decimals(row["mcse"], row["lo"], row["hi"]), 2)
-        control, treated = (
-            say.number(row[name], places) for name in ("mean_control", "mean")
-        )
+        levels = f"{row['mean']:.{places}f} agreements instead of "
+        levels += f"{row['mean_control']:.{places}f}"
         effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-        words += f"; expected are {treated} agreements instead of {control} ({effect})"
+        words += f"; expected are {levels} ({effect})"
     return f"{say.capital(words)}."
 
 

@@ -193,12 +193,12 @@ def how_sure(result: AnalysedResult) -> list[str]:
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     """Return what the placebo tests say, by family, in one sentence; empty without."""
-    pieces = []
-    for family, test in tests.items():
-        piece = f"{test.p:.3f} among {test.placebos:,} other {OTHERS[family]}"
-        if test.placebos < FEWEST_PLACEBOS:
-            piece += " (too few for less than 0.05)"
-        pieces.append(piece)
+    few = {True: " (too few for less than 0.05)", False: ""}
+    pieces = [
+        f"{test.p:.3f} among {test.placebos:,} other {OTHERS[family]}"
+        f"{few[test.placebos < FEWEST_PLACEBOS]}"
+        for family, test in tests.items()
+    ]
     if not pieces:
         return ""
     return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
@@ -325,12 +325,10 @@ def _arm_lines(result: AnalysedResult, width: int) -> list[str]:
 def agreement_rows(result: Result) -> list[list[str]]:
     """Return per arm and direction: expected number, effect, CI, Monte Carlo standard
     error; the longest window."""
+    counted = {f"accords_{name}": words for name, words in say.DIRECTIONS.items()}
     outcomes = {
-        Outcome("accords", name, result.window).name: words
-        for name, words in say.DIRECTIONS.items()
+        f"{name}_{result.window}": words for name, words in (counted | DECLARED).items()
     }
-    for name, words in DECLARED.items():
-        outcomes[f"{name}_{result.window}"] = words
     return _level_rows(effect_table(result, list(outcomes)), outcomes)
 
 
@@ -349,12 +347,12 @@ def effort_rows(result: Result) -> list[list[str]]:
 def own_rows(result: Result) -> list[list[str]]:
     """Return of each outcome of the user's own, in its author's words, and arm: mean,
     effect, CI, Monte Carlo standard error."""
-    meanings = result.codebook.set_index("outcome")["meaning"]
-    outcomes = {}
-    for name in result.by_run.names:
-        if name.startswith("own_"):
-            meaning = say.printable(str(meanings[name]))
-            outcomes[name] = f"{say.capital(say.outcome_words(name))}: {meaning}"
+    meanings = result.codebook.set_index("outcome")["meaning"].map(str)
+    outcomes = {
+        name: f"{say.capital(say.outcome_words(name))}: {say.printable(meanings[name])}"
+        for name in result.by_run.names
+        if name.startswith("own_")
+    }
     return _level_rows(effect_table(result, list(outcomes)), outcomes)
 
 

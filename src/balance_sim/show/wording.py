@@ -77,8 +77,7 @@ def digits(*values: float) -> int:
     >>> digits(1.5, 0.001), digits(0.0062)
     (2, 4)
     """
-    sizes = [abs(value) for value in values if math.isfinite(value)]
-    largest = max(sizes, default=0.0)
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if not 0 < largest < 0.01:
         return 2
     return min(1 - math.floor(math.log10(largest)), MOST_DECIMALS)
@@ -144,17 +143,16 @@ def change_words(row: Mapping[Any, Any], subject: str) -> str:
     row : of `headline.effect_table`
     subject : what is counted
     """
-    effect, lo, hi, mcse = (float(row[key]) for key in ("effect", "lo", "hi", "mcse"))
+    effect, mcse = float(row["effect"]), float(row["mcse"])
+    lo, hi = float(row["lo"]), float(row["hi"])
     if lo == hi == 0:
         return (
             f"no effect on expected {subject}; {number(row['level'], 1)} are expected "
             "with and without it"
         )
     places = min(decimals(mcse, lo, hi), digits(effect))
-    control, treated = (
-        number(row["control_level"], places),
-        number(row["level"], places),
-    )
+    control = number(row["control_level"], places)
+    treated = number(row["level"], places)
     if math.isnan(lo):
         return (
             f"{control} {subject} without it and {treated} with it, in one "
@@ -246,17 +244,14 @@ def outcome_words(name: str) -> str:
     from balance_sim.study.outcomes import known_outcome
 
     outcome = known_outcome(name)
-    if outcome is None or (outcome.window is None and outcome.measure != "own"):
-        return arm_words(name)
-    if outcome.measure == "own":
+    if outcome is None or outcome.window is None or outcome.measure == "own":
         return arm_words(name.removeprefix("own_"))
+    words = ""
     if outcome.kind:
         words = f"agreements of type {arm_words(outcome.of)}"
     elif outcome.measure in _COUNTED and outcome.of in _BY_DIRECTION:
         words = _BY_DIRECTION[outcome.of].format(_COUNTED[outcome.measure])
-    else:
-        return arm_words(name)
-    return f"{words} {within(outcome.window or 0)}"
+    return f"{words} {within(outcome.window)}" if words else arm_words(name)
 
 
 TERM_WORDS = {

@@ -24,8 +24,8 @@ from balance_sim.model.own.modules import (
     entered_modules,
     load,
     reference_of,
+    rules_of,
 )
-from balance_sim.model.own.terms import rules_of
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fingerprint import sealed

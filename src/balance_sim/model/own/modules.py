@@ -8,21 +8,25 @@ imported; workers import the same modules (`fingerprint.packed`)."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import Mark
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.schema import Scenario
 
 CodeReferences = tuple[tuple[str, str], ...]
 """Names of code of the user's own, and `module:function` of each."""
 NOWHERE = ("", "__main__", "__mp_main__")
 """Modules that no other process could import."""
 _entered: dict[str, None] = {}
+REGISTRIES: list[Registry[Any]] = []
+"""Of terms and of event types, as far as their modules are loaded."""
 
 
 def module_named(module: str, option: str) -> ModuleType:
@@ -102,6 +106,9 @@ class Registry[Entry]:
     plural: str
     entries: dict[str, tuple[Callable[..., Any], Entry]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        REGISTRIES.append(self)
+
     def decorator(self, name: Any, entry: Entry) -> Any:
         """What enters the function that it decorates, under a name or the function's
         own; the function itself, entered, where it stands in the name's place."""
@@ -160,3 +167,41 @@ def load(name: str | None) -> None:
 def entered_modules() -> tuple[str, ...]:
     """Return the modules that have entered a term or an event type here."""
     return tuple(_entered)
+
+
+# -- which rules a scenario uses -------------------------------------------------------
+
+WEIGHT = "theory.weights."
+
+
+def rules_of(
+    scenario: Scenario, paths: Iterable[str] = (), *, elsewhere: bool
+) -> CodeReferences:
+    """Return the terms and kinds of event of the user's own that any arm uses: name,
+    with `own_` in front, and `module:function`.
+
+    paths: key paths that a design sets too. elsewhere: other processes are to find
+    them; raises WrongRequest where they could not. What is not registered is left out:
+    `compile_world` refuses it."""
+    arms = scenario.arms.values()
+    set_paths = {*paths}.union(*(arm.set for arm in arms))
+    names = {path.removeprefix(WEIGHT) for path in set_paths if path.startswith(WEIGHT)}
+    names |= {str(value) for arm in arms for value in arm.set.values()}
+    names |= {event.kind for event in scenario.events}
+    names |= {event.kind for arm in arms for event in arm.add}
+    weights = scenario.theory.weights
+    names |= {name for name, weight in weights.items() if weight != 0}
+    references = loaded_rules()
+    rules = []
+    for name in sorted(references.keys() & names):
+        if elsewhere and references[name].partition(":")[0] in NOWHERE:
+            raise WrongRequest(in_no_module("the rule", name.removeprefix(OWN)))
+        rules.append((name, references[name]))
+    return tuple(rules)
+
+
+def loaded_rules() -> dict[str, str]:
+    """Return `module:function` of each rule of the user's own that is loaded, by its
+    name with `own_` in front."""
+    entries = [entry for registry in REGISTRIES for entry in registry.entries.items()]
+    return {OWN + name: reference_of(rule[0]) for name, rule in entries}

@@ -17,14 +17,11 @@ such dyads, as if the term were built in. A term that reads what changes in a
 replication says the least and the most that it can be,
 `@bs.term(between=(0, 1))`: thinning rests on it (`model/thinning.py`), and a value
 beyond is an error, so that paired arms stay exact.
-
-Which rules of the user's own a scenario uses, for the record of a study and for whoever
-runs it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -33,14 +30,10 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.core import Floats, World
-from balance_sim.model.own import events
 from balance_sim.model.own.events import not_registered
 from balance_sim.model.own.modules import (
-    NOWHERE,
     Registry,
-    in_no_module,
     place_of,
-    reference_of,
     where_raised,
 )
 from balance_sim.model.perception import View
@@ -49,8 +42,6 @@ from balance_sim.model.state import BlockState
 from balance_sim.model.willingness import Bounds, Term
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused
-from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.schema import Scenario
 
 TermFunction = Callable[["Situation"], Any]
 
@@ -344,39 +335,3 @@ def with_own_terms(world: World, file: str) -> World:
         reads: Any = "facts" if term.between is None else "beliefs"
         terms[name] = Term(name, term.values, term.bounds, reads=reads)
     return replace(world, own_terms=terms) if terms else world
-
-
-WEIGHT = "theory.weights."
-
-
-def rules_of(
-    scenario: Scenario, paths: Iterable[str] = (), *, elsewhere: bool
-) -> tuple[tuple[str, str], ...]:
-    """Return the terms and kinds of event of the user's own that any arm uses: name,
-    with `own_` in front, and `module:function`.
-
-    paths: key paths that a design sets too. elsewhere: other processes are to find
-    them; raises WrongRequest where they could not. What is not registered is left out:
-    `compile_world` refuses it."""
-    arms = scenario.arms.values()
-    set_paths = {*paths}.union(*(arm.set for arm in arms))
-    names = {path.removeprefix(WEIGHT) for path in set_paths if path.startswith(WEIGHT)}
-    names |= {str(value) for arm in arms for value in arm.set.values()}
-    names |= {event.kind for event in scenario.events}
-    names |= {event.kind for arm in arms for event in arm.add}
-    weights = scenario.theory.weights
-    names |= {name for name, weight in weights.items() if weight != 0}
-    references = loaded_rules()
-    rules = []
-    for name in sorted(references.keys() & names):
-        if elsewhere and references[name].partition(":")[0] in NOWHERE:
-            raise WrongRequest(in_no_module("the rule", name.removeprefix(OWN)))
-        rules.append((name, references[name]))
-    return tuple(rules)
-
-
-def loaded_rules() -> dict[str, str]:
-    """Return `module:function` of each rule of the user's own that is loaded, by its
-    name with `own_` in front."""
-    entries = {**events.REGISTERED.entries, **REGISTERED.entries}
-    return {OWN + name: reference_of(rule[0]) for name, rule in entries.items()}

@@ -147,11 +147,9 @@ def _comparison(several: Comparison) -> Content:
 
 def _input_rows(differing: list[DifferingInput]) -> Rows:
     """Return key path, left, right of the inputs that differ."""
-    rows = []
-    for path, *values in differing:
-        left, right = (
-            "not there" if value is None else shown(value, MOST_LETTERS)
-            for value in values
-        )
-        rows.append([path, left, right])
-    return rows
+    return [[path, _side(left), _side(right)] for path, left, right in differing]
+
+
+def _side(value: object) -> str:
+    """Return what one side has of an input."""
+    return "not there" if value is None else shown(value, MOST_LETTERS)

@@ -102,15 +102,8 @@ def parameter_rows(scenario: Scenario) -> list[list[object]]:
         default = value = row["value"]
         with suppress(LookupError):  # a scenario without, say, this type of agreement
             value = value_at(scenario, str(row["path"]))
-        shown_default = "" if value == default else default
-        cells = [
-            value,
-            shown_default,
-            row["unit"],
-            say.spread_words(row),
-            row["source"],
-        ]
-        rows.append([row["path"], *cells])
+        cells = [value, "" if value == default else default, row["unit"]]
+        rows.append([row["path"], *cells, say.spread_words(row), row["source"]])
     return rows
 
 
@@ -137,28 +130,21 @@ def made_rows(study: Result | SweepResult) -> Rows:
     """
     scenario = study.scenario
     manifest = None if study.folder is None else read_manifest(study.folder)
-    rows = [["scenario", f"{scenario.name}, sha256 {scenario.sha256}"]]
+    rows = {"scenario": f"{scenario.name}, sha256 {scenario.sha256}"}
     if isinstance(study, SweepResult):
-        rows.append(["experiment", study.name])
-        rows.append(["design", study.manifest.design.method or "points of a list"])
-        rows.append(["points", f"{len(study.table.numbers()):,}"])
+        rows["experiment"] = study.name
+        rows["design"] = study.manifest.design.method or "points of a list"
+        rows["points"] = f"{len(study.table.numbers()):,}"
     else:
         steps = f"steps of {scenario.step_days:g} days"
-        rows.append(["time", f"{scenario.start} to {scenario.end}, {steps}"])
-        rows.append(["theory", scenario.theory.preset])
-    runs = f"{study.runs:,} of every arm{failed_and_missing(study)}"
-    rows += [
-        ["arms", ", ".join(study.arms)],
-        ["replications", runs],
-        ["seed", str(study.seed)],
-        ["digest", study.digest],
-    ]
+        rows["time"] = f"{scenario.start} to {scenario.end}, {steps}"
+        rows["theory"] = scenario.theory.preset
+    rows["arms"] = ", ".join(study.arms)
+    rows["replications"] = f"{study.runs:,} of every arm{failed_and_missing(study)}"
+    rows |= {"seed": str(study.seed), "digest": study.digest}
     versions = {"balance_sim": getattr(study, "version", "")}
     if manifest is not None:
+        rows |= {"agents": manifest.model or "", "command": manifest.command}
         versions = manifest.versions[-1].programs
-        if manifest.model:
-            rows.append(["agents", str(manifest.model)])
-        if manifest.command:
-            rows.append(["command", manifest.command])
-    shown_versions = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return [*rows, ["versions", shown_versions]]
+    rows["versions"] = ", ".join(f"{name} {text}" for name, text in versions.items())
+    return [[name, text] for name, text in rows.items() if text]
