@@ -57,11 +57,6 @@ STUDIES: dict[str, dict[str, list[str]]] = {
             "evidence gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"
         ]
     },
-    "scores": {
-        "results/score.json": [
-            "evidence score docs/forecasts/sinosov_1950.json outcomes.csv --scenario sinosov_1950 --json > results/score.json"
-        ]
-    },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
 OF_A_CASE = dict.fromkeys(("map", "uncertainty"), "results/tripartite")
@@ -73,7 +68,6 @@ REGISTRY = {
     "comparison": CATALOGUES["several results"],
     "game": CATALOGUES["game"],
     "fit": CATALOGUES["gof"],
-    "scores": CATALOGUES["hindcast or score"],
 }
 SMALL = """\
 schema: 1

@@ -41,7 +41,8 @@ class Outcomes:
         self._tables = tables
         frames = [table.select(["run", "arm"]).to_pandas() for table in tables(())]
         columns = {"run": np.int32, "arm": str}
-        front = pd.concat([pd.DataFrame(columns=[*columns]), *frames]).astype(columns)
+        none = pd.DataFrame(columns=[*columns])
+        front = pd.concat(frames or [none]).astype(columns)
         self._order = np.lexsort((front["run"], front["arm"]))
         self._front = front.iloc[self._order].reset_index(drop=True)
         self.runs = int(self._front["run"].nunique())

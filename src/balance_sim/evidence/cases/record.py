@@ -273,9 +273,8 @@ def standing_quarrels(record: Record, disputes: pd.DataFrame) -> list[Pair]:
     is_recent = frame["end"] >= day - pd.DateOffset(years=RECENT_YEARS)
     was_shown = (frame["hostility"].fillna(1.0) > 1) | (frame["end"] >= day)
     recent = frame[is_recent & was_shown]
-    others = disputes[
-        (disputes[["rivalry", "claim", "war"]].fillna("") != "").any(axis=1)
-    ]
+    parts = disputes[["rivalry", "claim", "war"]].astype(object).fillna("")
+    others = disputes[(parts != "").any(axis=1)]
     columns = [(rows["a"], rows["b"]) for rows in (recent, others)]
     return sorted({pair for a, b in columns for pair in zip(a, b, strict=True)})
 
