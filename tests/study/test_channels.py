@@ -63,9 +63,12 @@ def test_disunity_turns_the_picture_round_and_keeps_the_threat() -> None:
     assert disunity["threat"] == pytest.approx(unity["threat"], rel=0.2)
 
 
-def test_what_the_arm_changes_besides_is_the_rest(found: Channels) -> None:
+def test_what_the_arm_changes_besides_is_the_rest(beijing: Scenario, found: Channels) -> None:
+    """Of the parade and doubt: as much as doubt adds alone, since each moves few nats of consent."""
     assert parts(found, "parade")["rest"] == pytest.approx(0.0, abs=1e-9)
-    assert parts(found, "parade_and_doubt")["rest"] > 0.02
+    alone = expected_effect(beijing, "washington_doubted").effect
+    assert alone > 0
+    assert parts(found, "parade_and_doubt")["rest"] == pytest.approx(alone, rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])
