@@ -15,6 +15,7 @@ from balance_sim.scenario.defaults import (
     default_weights,
     fitted_distribution,
     new_scenario,
+    reaction_distribution,
 )
 from balance_sim.study.draws import deviations, with_draws
 from balance_sim.study.outcomes import FILTERED
@@ -91,6 +92,15 @@ def test_arms_share_draws_and_zero_stays_zero(worlds: Worlds) -> None:
             np.testing.assert_array_equal(value, other.drawn.weights[name])
 
 
+def test_how_strongly_states_react_is_drawn_with_its_error(worlds: Worlds) -> None:
+    """A factor of mean 1 on all elasticities, the same in every arm: 0.33 is 0.105 of 0.32."""
+    own = with_draws(worlds, 1, RUNS)
+    factors = [world.drawn.weights["alarm"] for world in own.arms.values()]
+    assert all(np.array_equal(factor, factors[0]) for factor in factors)
+    assert factors[0].mean() == pytest.approx(1.0, abs=4 * 0.33 / len(RUNS) ** 0.5)
+    assert factors[0].std() == pytest.approx(0.33, rel=0.06)
+
+
 def test_bounds_hold_for_each_run(worlds: Worlds) -> None:
     """Those of three runs together are those of each alone, and differ."""
     own = with_draws(worlds, 1, RUNS[:3])
@@ -111,6 +121,8 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
     monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
+    still = replace(reaction_distribution(), covariance=((0.0,),))
+    monkeypatch.setattr("balance_sim.study.draws.reaction_distribution", lambda: still)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.agreements.equals(drawn.agreements)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)

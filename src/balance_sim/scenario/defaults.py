@@ -189,6 +189,15 @@ def priors() -> dict[str, ParameterPrior]:
     }
 
 
+@cache
+def reaction_distribution() -> Distribution:
+    """Of how strongly states react, a factor on all elasticities in alarm: 1, with the
+    error with which they are measured (`priors: reaction`)."""
+    numbers = priors()["priors.reaction"].numbers
+    variance = numbers["sd"] ** 2
+    return Distribution(("theory.weights.alarm",), (numbers["mean"],), ((variance,),))
+
+
 def parameter_table() -> list[dict[str, object]]:
     """Every default as a row, by the key path that `--set` takes.
 

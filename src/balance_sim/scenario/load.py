@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from balance_sim.scenario.arms import check_arms, version_of
-from balance_sim.scenario.calibration import stale, with_results
 from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -28,7 +27,6 @@ from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import sealed as with_digest
 from balance_sim.scenario.layout import SECTIONS, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
-from balance_sim.scenario.plans import refuse_other_kind
 from balance_sim.scenario.reading import (
     Places,
     ValueChange,
@@ -102,7 +100,10 @@ def check_scenario(
         return None, [*error.problems]
     try:
         tree = read_files(sources, problems, calibrated=calibrated, drawn=drawn)
-        refuse_other_kind(tree, "scenario", sources.shown)
+        if {"focal", "extends"}.isdisjoint(tree.fields):
+            from balance_sim.scenario.plans import refuse_other_kind
+
+            refuse_other_kind(tree, "scenario", sources.shown)
         changes = option_changes(set, theory, problems)
         scenario = _read_tree(tree, sources, changes, problems)
     except ScenarioError as error:
@@ -130,7 +131,10 @@ def _read_tree(
         rules = [rule for rule in RULES if rule.reads.isdisjoint(incomplete)]
         problems += [places.problem(finding) for finding in findings_in(written, rules)]
         return None
-    stale(written, tree, sources, problems)
+    if tree.get("calibration") is not None:
+        from balance_sim.scenario.calibration import stale
+
+        stale(written, tree, sources, problems)
     scenario = _checked(written, places, problems, arms=tree.below("arms").fields)
     if scenario is None or not changes:
         return scenario
@@ -302,6 +306,10 @@ def read_files(
         tree = tree.without("posterior")
     if not calibrated:
         tree = tree.without("calibration")
+    if tree.get("calibration") is None and tree.get("posterior") is None:
+        return tree
+    from balance_sim.scenario.calibration import with_results
+
     return with_results(tree, sources, problems)
 
 

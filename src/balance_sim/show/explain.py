@@ -42,6 +42,8 @@ GROUP_WORDS = {
 }
 """Groups of terms as they are read."""
 SMALL = 0.00005  # nats: a change of willingness that rounds to none
+LEAST_RISE = 0.01
+"""Rise of a threat, as a share of it, from which it is worth a sentence."""
 
 
 def attribution_answer(
@@ -124,6 +126,9 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     asked = f"{_moment_words(moment)}, asked for {one_of_kind(dyad.kind)}"
     yield from said(f"{asked}, {minds}.", width)
     yield from said(_feared_words(dyad, moment, names), width)
+    alarm = [_alarm_words(dyad, moment, side, names) for side in sides]
+    if any(alarm):
+        yield from said(" ".join(filter(None, alarm)), width)
     titles = [say.arm_title(scenario, arm) for arm in (dyad.arm, dyad.reference)]
     yield from ["", *said("With: {}. Without: {}.".format(*titles), width)]
     consent = dyad.table[dyad.table["part"] == "consent"]
@@ -197,6 +202,26 @@ def _feared_words(dyad: DyadTerms, moment: str, names: Names) -> str:
     largest = dict(zip(rows["side"], rows["adversary"], strict=True))
     feared = (largest.get(dyad.a, ""), largest.get(dyad.b, ""))
     return f"{say.capital(fear_words(names, dyad.a, dyad.b, feared))}."
+
+
+def _alarm_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
+    """Return by how much what its most feared adversary could do to a side has risen
+    over the control arm; empty for less than one per cent."""
+    rows = dyad.adversaries
+    rows = rows[(rows["moment"] == moment) & (rows["side"] == side)]
+    threat = rows.set_index(["arm", "adversary"])["threat"]
+    ours = threat.get(dyad.arm, threat[:0])
+    if ours.empty or (dyad.reference, ours.index[0]) not in threat.index:
+        return ""
+    adversary = str(ours.index[0])
+    rise = float(ours.iloc[0] / threat[dyad.reference, adversary] - 1.0)
+    if rise < LEAST_RISE:
+        return ""
+    state, feared = state_in_text(names, side), state_in_text(names, adversary)
+    return say.capital(
+        f"{state} is more alarmed: what {feared} could do to it has risen by "
+        f"{say.percent(rise)}."
+    )
 
 
 def replication_answer(

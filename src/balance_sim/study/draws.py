@@ -3,10 +3,10 @@ draws of a source that the registry names (`prior`, `posterior`).
 
 A draw of the fit is a normal deviation with the covariance of the fit, on a key of its
 own, so that it depends on seed and run alone, the same in every arm. It is added to the
-scenario's weights and intercepts. A weight of 0 stays 0: the term is switched off. What
-theory holds at 0 or more is drawn from what its distribution leaves there. The
-intercept of a type that the fit does not hold moves as that of `defence_cooperation`,
-the one estimated best.
+scenario's weights and intercepts. How strongly states react is drawn with the error of
+its elasticities. A weight of 0 stays 0: the term is switched off. What theory holds at
+0 or more is drawn from what its distribution leaves there. The intercept of a type that
+the fit does not hold moves as that of `defence_cooperation`, the one estimated best.
 
 A joint draw sets all parameters of a scenario at once: `at` returns the scenario that a
 draw makes.
@@ -40,6 +40,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     Distribution,
     fitted_distribution,
+    reaction_distribution,
 )
 from balance_sim.scenario.errors import WrongRequest, checked_name
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
@@ -337,6 +338,7 @@ def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
     the start and bound included."""
     scenario = worlds.scenario
     moved = deviations(distribution_of(scenario), seed, runs)
+    moved |= deviations(reaction_distribution(), seed, runs)
     level = drawn_levels(scenario.calibration.level_variance, seed, runs)
     arms = {}
     for name, world in worlds.arms.items():

@@ -107,7 +107,8 @@ def panel_of(
     year, state = np.nonzero(use)
     by_region = numbered(region[state] * len(years) + year)
     outcome = margin.values[use]
-    keep = _informative(outcome, (state, by_region), margin.is_count)
+    groups = state, by_region
+    keep = _informative(outcome, groups, is_count=margin.is_count)
     if not keep.any():
         raise DataError("no state-year is left", "Give a longer period")
     return Panel(
@@ -120,7 +121,7 @@ def panel_of(
     )
 
 
-def _informative(outcome: Floats, groups: Sequence[Ints], is_count: bool) -> Bools:  # noqa: FBT001
+def _informative(outcome: Floats, groups: Sequence[Ints], *, is_count: bool) -> Bools:
     """Return the rows whose groups have two rows or more and, of numbers, any act."""
     keep = np.ones(len(outcome), dtype=bool)
     while True:
