@@ -36,7 +36,6 @@ from balance_sim.scenario.reading import (
 )
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import Editor
-from balance_sim.scenario.tables import with_tables
 
 DEEPEST_EXTENDS = 8
 THEORY = "theory.preset"
@@ -313,12 +312,23 @@ def read_files(
     return with_results(tree, sources, problems)
 
 
+def _names_a_table(tree: Node) -> bool:
+    """Whether a section, or what an arm adds, has rows in a table beside the file."""
+    sections = [node for key, node in tree.fields.items() if key in SECTIONS]
+    sections += [arm.below("add") for arm in tree.below("arms").fields.values()]
+    rows = [row for node in sections for row in node.items]
+    return any(row.get("table") is not None for row in rows)
+
+
 def _with_base(
     tree: Node, chain: Sequence[str], sources: Sources, problems: Diagnostics
 ) -> Node:
     """The tree over that of the file that it extends. chain: names of files, each of
     which extends the next; the last is that of the tree."""
-    tree = with_tables(tree, chain[-1], sources, problems)
+    if _names_a_table(tree):
+        from balance_sim.scenario.tables import with_tables
+
+        tree = with_tables(tree, chain[-1], sources, problems)
     extends = tree.get("extends")
     if extends is None or extends.value is REFUSED:
         return tree
