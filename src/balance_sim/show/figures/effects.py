@@ -183,9 +183,10 @@ def _p_words(p: float) -> str:
 
 
 def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page with a panel a family."""
+    """Make a page with a panel a family, each with an axis of its own: windows of
+    families differ, and so do the sizes of effects."""
     families = table["family"].nunique()
-    return style.panels(9.6, 1.6 + 1.6 * families, families, sharex=True)
+    return style.panels(9.6, 1.6 + 1.9 * families, families)
 
 
 @style.figure(
@@ -208,8 +209,7 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             f"{row['window']} days, {count}, two-sided p = {_p_words(row['p'])}"
         )
         ax.set_title(title, loc="left", color=style.QUIET)
-        ax.set_xlabel(f"effect on expected {say.COUNTER}")
-        ax.label_outer()
+    axes[-1].set_xlabel(f"effect on expected {say.COUNTER}")
     small = (
         "Bars: placebo events. p: share of all, the event among them, whose effect is "
         "at least as far from zero"
@@ -222,7 +222,8 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
     """Draw a histogram of placebo effects, and the event as a line with its words."""
     is_event = rows["is_event"]
-    ax.hist(rows.loc[~is_event, "effect"], BINS, color=style.PALE)
+    ends = min(0.0, rows["effect"].min()), max(0.0, rows["effect"].max())
+    ax.hist(rows.loc[~is_event, "effect"], BINS, range=ends, color=style.PALE)
     ax.axvline(0, color=style.INK, linewidth=0.8)
     event = rows[is_event].to_dict("records")[0]
     effect, words = (
@@ -230,8 +231,10 @@ def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
         f"{event['label']} {say.signed(event['effect'], 3)}",
     )
     ax.axvline(effect, color=style.BLUE, linewidth=2)
-    is_right = effect > rows["effect"].mean()
+    is_right = effect > sum(ax.get_xlim()) / 2
     side, offset = ("right", -6) if is_right else ("left", 6)
-    spot = (effect, 0.93 * ax.get_ylim()[1])
+    highest = ax.get_ylim()[1]
+    ax.set_ylim(top=1.15 * highest)  # room for the words
+    spot = (effect, 1.06 * highest)
     style.note(ax, words, spot, (offset, 0), ha=side, color=style.BLUE)
     ax.set_ylabel("placebos")
