@@ -173,7 +173,6 @@ def posterior_digest(scenario: Scenario) -> str:
     theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
     the table of draws itself are left out."""
     content: dict[str, Any] = {name: getattr(scenario, name) for name in OF_DRAWS}
-    content["theory"] = scenario.theory
     content["states"] = [
         (state.id, state.propensity, state.propensity_declarations)
         for state in scenario.states

@@ -1,8 +1,8 @@
 """How alarmed states were, year by year: the threat to them by the model's own
 formulas, over what it would have been had no force been used.
 
-    H_ik    = 2.8 (recency of force of k against i, or of i against k)
-              + 4.9 (war) + what spreads from force of k against others
+    H_ik    = eta_militarised (recency of force of k against i, or of i against k)
+              + eta_war (war) + what spreads from force of k against others
     alarm_i = ln((Theta_i + s) / (Theta_i without H + s))
 
 Hostility is the probability of an attack beyond that of a stranger's, and distance of
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.layers import FORCE_HALF_LIFE
 from balance_sim.evidence.reactions.record import (
     MEMORY_YEARS,
     Bools,
@@ -24,29 +25,19 @@ from balance_sim.evidence.reactions.record import (
 )
 from balance_sim.model import beliefs, threat
 from balance_sim.model.spread import NEAR_KM, PACT_DEPTH
+from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.nodes import plain
+from balance_sim.scenario.schema import Parameters
 
-HALF_LIFE_YEARS = 10.0
-REACH_KM = 2000.0
-"""Distance at which the loss-of-strength gradient bites: `delta_km`."""
 FAR_KM = 12_800.0
 """Of two states whose distance is not known: e^2 - 1 times the gradient's own."""
-FRIENDS_LEND = 0.3
-"""Share that a friend lends: `beta`."""
 LEAST_RECENCY = 0.02
 """Recency below which an act no longer spreads."""
-STRANGER, DISTANCE, RIVALRY, CLAIM = -6.0, 0.33, 0.6, 0.4
-"""Nats of hostile intent: of a stranger, and a unit of each."""
-FORCE, WAR, NEAR, ALLY = 2.8, 4.9, 0.29, 0.18
-"""The same of force and war, and shares that spread. All eight are the estimates that
-`evidence fit --hostility` prints for 1946 to 2003, rounded."""
-ALARM_FLOOR = 0.003
-"""Threat, as a share of capability, below which a change alarms nobody: `alarm_floor`.
-"""
-ALPHA_STRANGER, ALPHA_DEPTH, ETA_CALM = -2.5, 4.0, 2.0
-"""`alpha0`, `alpha_acc` and `eta_acc` in use."""
+PARAMETERS = Parameters(**plain(default_tree().fields["parameters"]))
+"""Those in use: reactions are measured with the numbers that the model reacts by."""
 
 
-def recency(acts: Floats, half_life: float = HALF_LIFE_YEARS) -> Floats:
+def recency(acts: Floats, half_life: float = FORCE_HALF_LIFE) -> Floats:
     """Return (T, ...) how recent the last act was on 1 January of each year, 1 for the
     year before; acts: (M + T, ...)."""
     fading, latest = 2.0 ** (-1.0 / half_life), np.zeros(acts.shape[1:])
@@ -119,47 +110,49 @@ class AlarmModel:
     others in their place (placebos)."""
 
     def __init__(self, record: ReactionRecord) -> None:
-        history = record.history
+        history, p = record.history, PARAMETERS
         together, gap = existing(history), ideal_gap(history)
         depth = np.nan_to_num(history.alliance_depth)
         gap = np.where(np.isnan(gap), np.nanmean(gap), gap)
         self.record, self.together = record, together
         self.near, self.allied = np.nan_to_num(nearness(history)), allied(history)
-        self.war = WAR * np.nan_to_num(history.war)
+        self.war = p.eta_war * np.nan_to_num(history.war)
         self.eta = (
-            STRANGER
-            + DISTANCE * relative_distance(history)
-            + RIVALRY * np.nan_to_num(history.rivalry)
-            + CLAIM * np.nan_to_num(history.claim)
-            - ETA_CALM * np.nan_to_num(history.alliance_calm)
+            p.eta0
+            + p.eta_x * relative_distance(history)
+            + p.eta_rivalry * np.nan_to_num(history.rivalry)
+            + p.eta_claim * np.nan_to_num(history.claim)
+            - p.eta_acc * np.nan_to_num(history.alliance_calm)
         )
-        alpha = ALPHA_STRANGER - gap + ALPHA_DEPTH * depth
+        alpha = p.alpha0 - p.alpha_x * gap + p.alpha_acc * depth
         self.alignment = beliefs.alignment(np.exp(-alpha)) * together
         self.free = (1.0 - np.maximum(depth, self.alignment)) * together
         capability = np.nan_to_num(history.capability) * history.present
         capability /= np.maximum(capability.sum(axis=1, keepdims=True), 1e-12)
         far = np.where(np.isnan(history.distance), FAR_KM, history.distance)
-        reach = threat.reach(far, REACH_KM, 1.0)
+        reach = threat.reach(far, p.delta_km, p.gamma)
         self.offensive = capability[:, None, :] * reach * together
         self.without = self._total(self._hostility(np.zeros_like(self.near)))
 
     def _hostility(self, evidence: Floats) -> Floats:
         """Return (T, n, n) probability of an attack on the row by the column, with nats
         of evidence on hostile intent."""
-        intent = beliefs.hostility(np.exp(self.eta + evidence), STRANGER)
+        intent = beliefs.hostility(np.exp(self.eta + evidence), PARAMETERS.eta0)
         return np.asarray(threat.own_hostility(intent) * self.together)
 
     def _total(self, hostility: Floats) -> Floats:
         """Return (T, n) the threat to each state, in capability shares."""
-        lent = FRIENDS_LEND * (hostility @ self.alignment)
+        lent = PARAMETERS.beta * (hostility @ self.alignment)
         unopposed = threat.unopposed(hostility, self.free, lent)
         return np.asarray(threat.threat(self.offensive, unopposed).sum(axis=2))
 
     def _evidence(self, own: Floats, recent: Floats) -> Floats:
         """Return (T, n, n) nats of the row about the column from what was done to it,
         or by it, and from what was done to others."""
-        nats = FORCE * own + FORCE * NEAR * spread(self.near, recent)
-        return np.asarray(nats + FORCE * ALLY * spread(self.allied, recent))
+        p = PARAMETERS
+        near = p.spread_near * spread(self.near, recent)
+        allied = p.spread_ally * spread(self.allied, recent)
+        return np.asarray(p.eta_militarised * (own + near + allied))
 
     def hostility_of_all(self) -> Floats:
         """Return (T, n, n) probability of an attack on the row by the column: force of
@@ -171,13 +164,13 @@ class AlarmModel:
         """Return (T, n) alarm at force that others began, (M + T, n, n)."""
         recent = recency(began)
         present = self._total(self._hostility(self._evidence(recent, recent)))
-        return threat.alarm(present, self.without, ALARM_FLOOR)
+        return threat.alarm(present, self.without, PARAMETERS.alarm_floor)
 
     def of_all(self) -> Floats:
         """Return (T, n) alarm at all force on record, one's own and wars under way
         included."""
         present = self._total(self.hostility_of_all())
-        return threat.alarm(present, self.without, ALARM_FLOOR)
+        return threat.alarm(present, self.without, PARAMETERS.alarm_floor)
 
 
 def dates_moved(acts: Floats, history: History, rng: np.random.Generator) -> Floats:

@@ -22,7 +22,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from balance_sim.evidence.reactions.alarm import (
-    REACH_KM,
+    PARAMETERS,
     AlarmModel,
     allied,
     either_way,
@@ -90,7 +90,7 @@ def hostility_rows(record: ReactionRecord) -> pd.DataFrame:
         "near": spread(near, recent),
         "ally": spread(allied(history), recent),
         "quarrel": spread(np.ones_like(near), recent) * has_quarrel,
-        "reach": -np.log1p(np.nan_to_num(history.distance) / REACH_KM),
+        "reach": -np.log1p(np.nan_to_num(history.distance) / PARAMETERS.delta_km),
         "border": (np.nan_to_num(history.distance, nan=1e9) < 1.0).astype(float),
         "actor's capability": size[:, None, :],
         "target's capability": size[:, :, None],

@@ -4,7 +4,7 @@ year on one roster."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.history import History, load_history
+from balance_sim.evidence.data.layers import FORCE
 from balance_sim.evidence.data.series import SOURCES, atop_memberships
 from balance_sim.evidence.data.sources import Source
 from balance_sim.evidence.data.table import Read, ReadReport, Table, years_of
@@ -23,8 +24,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-FORCE = 4
-"""Level of hostility of a militarised dispute from which force was used; 5 is war."""
 MEMORY_YEARS = 20
 """Years before the first in which uses of force are remembered."""
 
@@ -87,12 +86,7 @@ RECORDS: Mapping[str, Source] = {
         tidy=partial(complete_rows, keys=("iso3",)),
         files=("states.csv",),
     ),
-    "alliances": Source(
-        title="ATOP members",
-        columns=SOURCES["atop"].columns,
-        tidy=alliance_entries,
-        files=SOURCES["atop"].files,
-    ),
+    "alliances": replace(SOURCES["atop"], tidy=alliance_entries),
     "exercises": Source(
         title="joint exercises",
         columns="exercise!=mmeid start!",

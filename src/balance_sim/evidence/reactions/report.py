@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from balance_sim.evidence.estimation.parameter_files import file_record, rounded
-from balance_sim.evidence.reactions.alarm import ALARM_FLOOR
+from balance_sim.evidence.reactions.alarm import PARAMETERS
 from balance_sim.evidence.reactions.elasticities import NORMAL_95, Elasticity
 from balance_sim.evidence.reactions.hostility import HostilityFit
 from balance_sim.evidence.reactions.measure import Reactions
@@ -66,7 +66,7 @@ def reactions_record(
     }
     document = {
         "reactions": _head(record, made_by),
-        "alarm_floor": ALARM_FLOOR,
+        "alarm_floor": PARAMETERS.alarm_floor,
         "placebos": reactions.placebos,
         "margins": margins,
         "agreements": {
