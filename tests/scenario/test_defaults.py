@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from balance_sim.scenario import parameter_table, value_at, with_values
 from balance_sim.scenario.defaults import default_weights, presets, weights_under
-from balance_sim.scenario.schema import SIGNAL_ORDER, TERMS
+from balance_sim.scenario.schema import SIGNAL_ORDER, TERMS, AgreementKind
 
 
 def test_every_default_has_a_unit_a_source_and_a_spread():
@@ -18,6 +18,12 @@ def test_every_default_has_a_unit_a_source_and_a_spread():
         if row["range"] is not None:
             low, high = row["range"]
             assert low <= row["value"] <= high, row["path"]
+
+
+def test_a_type_of_ones_own_reacts_as_those_that_are_shipped():
+    """By the elasticity that is pooled over types, where a file gives none."""
+    shipped = {row["value"] for row in parameter_table() if str(row["path"]).endswith(".reaction")}
+    assert shipped == {AgreementKind.model_fields["reaction"].default}
 
 
 def test_printed_paths_are_those_that_set_takes(world):

@@ -273,10 +273,10 @@ def standing_quarrels(record: Record, disputes: pd.DataFrame) -> list[Pair]:
     is_recent = frame["end"] >= day - pd.DateOffset(years=RECENT_YEARS)
     was_shown = (frame["hostility"].fillna(1.0) > 1) | (frame["end"] >= day)
     recent = frame[is_recent & was_shown]
-    parts = disputes[["rivalry", "claim", "war"]].astype(object).fillna("")
-    others = disputes[(parts != "").any(axis=1)]
-    columns = [(rows["a"], rows["b"]) for rows in (recent, others)]
-    return sorted({pair for a, b in columns for pair in zip(a, b, strict=True)})
+    standing = disputes[["rivalry", "claim", "war"]].astype(object).fillna("")
+    quarrels = disputes[(standing != "").any(axis=1)]
+    dyads = pd.concat([recent[["a", "b"]], quarrels[["a", "b"]]])
+    return sorted(set(zip(dyads["a"], dyads["b"], strict=True)))
 
 
 def _largest(frame: pd.DataFrame, values: pd.Series) -> dict[Pair, float]:
