@@ -65,8 +65,9 @@ def plot(
     study = plots.open_study(folders)
     study_figures = figures.figures_of(study)
     if only_list:
+        widest = max(map(len, study_figures))
         for name, figure in study_figures.items():
-            click.echo(f"{name:<16}{figure.question}")
+            click.echo(f"{name:<{widest}}  {figure.question}")
         return
     for name in chosen:
         plots.refuse_unknown(name, study_figures)

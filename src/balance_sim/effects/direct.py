@@ -5,8 +5,8 @@ At every opportunity of an idle clock the probability q that talks would open in
 arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in
 time) is what the arm's beliefs do to consent while the network of agreements is the
 control arm's. It costs half of simulating the arm and varies less, and it leaves out
-the feedback through agreements that differ, and the pace of talks; results that rest on
-it say so.
+the feedback through agreements that differ, and the pace of talks where talks hasten;
+results that rest on it say so.
 """
 
 from __future__ import annotations

@@ -250,7 +250,9 @@ def _changes(scenario: Scenario) -> Findings:
     for change in scenario.changes:
         if not first <= change.date <= last:
             why = f"{change.date} is outside {first}..{last}"
-            hint = "what is so at the start stands in its own section"
+            hint = f"move it before {scenario.end}, or set `end` later"
+            if change.date < first:
+                hint = "what is so at the start stands in its own section"
             yield Finding("E203", change.path, why, hint)
         names = [name for name in FACTS if getattr(change, name) is not None]
         for name in filter(None, (*names, change.no_relations)):

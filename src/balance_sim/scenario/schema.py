@@ -797,7 +797,8 @@ class Change(SectionRow):
         forms = [name for name in FORMS_OF_CHANGE if getattr(self, name) is not None]
         if len(forms) != 1:
             why = f"a change has one of {listed(FORMS_OF_CHANGE)}, not {len(forms)}"
-            raise refusal("E212", why, "write each change as a row of its own")
+            hint = "write each change as a row of its own" if forms else "add one"
+            raise refusal("E212", why, hint)
         needed = {"war": "dyad", "no_relations": "dyad", "joins": "pact"}.get(forms[0])
         if needed is not None and getattr(self, needed) is None:
             raise refusal("E103", f"`{needed}` is required beside `{forms[0]}`")

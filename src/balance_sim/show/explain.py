@@ -38,7 +38,7 @@ GROUP_WORDS = {
     "own": "terms of your own",
     "agent": "what its agents want beside the terms",
     "outside": "terms in no group",
-    "feedback": "agreements that differ, and the pace of talks",
+    "feedback": "agreements that differ",
 }
 """Groups of terms as they are read."""
 SMALL = 0.00005  # nats: a change of willingness that rounds to none
@@ -103,7 +103,7 @@ def dyads_answer(
         sides = {side: dyad.main_difference(moment, side) for side in (dyad.a, dyad.b)}
         side = max(sides, key=lambda name: abs(sides[name][0]))
         change, term, _ = sides[side]
-        why = "nobody's: the pace of talks"
+        why = "nobody's: other agreements differ"
         if abs(change) >= SMALL and term:
             why = f"{names[side]}: {say.term_words(term)}"
         effect = say.effect_cells(dyad.shares.to_dict("records")[0])[0]
