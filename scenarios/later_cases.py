@@ -125,4 +125,6 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python scenarios/later_cases.py DIR  (DIR: public series)")
     main(Path(sys.argv[1]))

@@ -197,6 +197,11 @@ def test_a_study_with_changes_is_the_same_in_a_folder(scenario: Scenario, tmp_pa
             "{date: 2000-07-01, state: XAR, democracy: 0.1}\n      - {date: 2000-07-01, state: XAR, democracy: 0.2}",
             "E308",
         ),
+        (
+            "{date: 2000-05-01, dyad: [XBE, XCO], war: true}\n      - {date: 2000-06-01, dyad: [XCO, XBE], war: true}",
+            "E308",
+        ),
+        ("{date: 2000-08-01, pact: North, joins: North}", "E307"),
         ("{date: 2000-07-01, state: XYZ, democracy: 0.1}", "E301"),
         ("{date: 2000-07-01, state: XAR, democracy: 7}", "E203"),
     ],

@@ -7,7 +7,6 @@ how its own are checked (role `check` of the registry), and gives back a `Checke
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -90,11 +89,6 @@ def check(
     from balance_sim.scenario.diagnostics import report
     from balance_sim.scenario.plans import kind_of_file
 
-    if os.path.isdir(file):
-        raise click.UsageError(
-            f"{file} is a folder: give the path of a file, or of results "
-            f"`balance-sim verify {file}`"
-        )
     if seal:
         from balance_sim.scenario import seal as write_digests
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from balance_sim.scenario.diagnostics import closest, refusal, shown
+from balance_sim.scenario.diagnostics import closest, listed, refusal, shown
 from balance_sim.scenario.files import shipped_text
 
 _TOTALS = ("total", "totals", "sum", "all", "world", "average", "mean", "others")
@@ -166,7 +166,10 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     match = folded if folded in spellings else closest(text, spellings, cutoff=0.8)
     if match is not None and (near is None or match == folded):
         error, near = spellings[match]
-    hint = f"use `{near}`" if near else "use ISO3 codes, as `USA`"
+    options = "ISO3 codes, as `USA`"
+    if any(map(is_invented, names)):
+        options = f"one of {listed(sorted(names))}"
+    hint = f"use `{near}`" if near else f"use {options}"
     return error, f"unknown state `{text}`", hint
 
 
@@ -238,7 +241,8 @@ class Names:
             why = f"`{code}` is not among the {len(self.roster)} states"
             hint = f"add it to `states`{' or to `outside`' if outside else ''}"
             raise refusal("E307", why, hint)
-        raise refusal(*explain(code, {*self.roster, *self.groups}))
+        names = {*self.roster, *self.groups} if groups else self.roster
+        raise refusal(*explain(code, names))
 
     def expanded(
         self, codes: Collection[str], taken: Collection[str]

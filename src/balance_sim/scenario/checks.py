@@ -247,6 +247,7 @@ def _changes(scenario: Scenario) -> Findings:
     first, last = scenario.start + timedelta(days=1), scenario.end - timedelta(days=1)
     record = {agreement.id: agreement for agreement in scenario.accords}
     facts: set[tuple[str | None, ...]] = set()
+    at_war: dict[tuple[str, str], date] = {}
     for change in scenario.changes:
         if not first <= change.date <= last:
             why = f"{change.date} is outside {first}..{last}"
@@ -259,6 +260,12 @@ def _changes(scenario: Scenario) -> Findings:
             if (change.key, change.pact, name) in facts:
                 yield Finding("E308", change.path, f"`{name}` is changed twice")
             facts.add((change.key, change.pact, name))
+        if change.sides is not None and change.war is not None:
+            until = at_war.get(change.sides, change.date)
+            if change.war and change.date < until:
+                yield Finding("E308", change.path, "the two are at war already")
+            over = (change.until or scenario.end) if change.war else change.date
+            at_war[change.sides] = over
         if isinstance(change.agreement, str):
             yield from _missing(change.path, [change.agreement], record)
             agreement = record.get(change.agreement)

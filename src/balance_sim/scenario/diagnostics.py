@@ -71,8 +71,10 @@ class Diagnostic:
 
 NEXT_STEPS = {
     "E014": "remove one",
+    "E103": "add it",
     "E015": "remove one",
     "E105": "put it in quotes",
+    "E215": "correct one of the two dates",
     "E306": "name each actor once",
     "E308": "remove one",
     "E602": "columns for notes end in `_note` or begin with `x_`",

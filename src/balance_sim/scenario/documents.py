@@ -66,6 +66,9 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
     """
     check_printable(text, file)
     start = Mark(file, 1, 1)
+    if file.endswith(".csv"):
+        hint = "give the scenario that names it, as `states: {table: FILE}`"
+        raise refused(start, "", "E010", "a table is no YAML file", hint)
     if text.count(",") + text.count("\n") > MOST_VALUES:
         why = f"more than {MOST_VALUES:,} values"
         raise refused(start, "", "E022", why, "move long lists to tables")

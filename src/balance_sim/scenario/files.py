@@ -303,6 +303,8 @@ def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> byt
         raise not_found(str(path), folder)
     why = f"cannot be read: `{shown(str(path), 200)}` ({reason})"
     hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"
+    if number == errno.EISDIR:
+        hint = "give a file; a folder of results is checked by `balance-sim verify`"
     names = [file.stem for _, file in shipped_files() if key == "extends"]
     hint = did_you_mean(path.name, names) or hint
     raise refused(mark, key, _CODES.get(number, "E003"), why, hint)
