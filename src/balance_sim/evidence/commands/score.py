@@ -5,14 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.evidence.forecast.lines import gain_table, score_lines
+from balance_sim.evidence.forecast.lines import (
+    gain_table,
+    reaction_lines,
+    score_lines,
+)
 from balance_sim.show.wording import plural, wrapped
+
+if TYPE_CHECKING:
+    from balance_sim.study.result import Result
 
 ABOUT = ("first", "last", "kinds", "stage", "about")
 """Keys of a forecast's content that its document has."""
@@ -52,6 +59,12 @@ ABOUT = ("first", "last", "kinds", "stage", "about")
     type=options.FILE,
     help="Write the forecast with its hash and today's date to this file.",
 )
+@click.option(
+    "--reaction",
+    is_flag=True,
+    help="Of a results folder: counter-balancing agreements beside the others, found "
+    "over forecast, and the Bayes factor of each arm.",
+)
 @options.json_option
 @click.pass_context
 def score(
@@ -63,6 +76,7 @@ def score(
     kinds: tuple[str, ...],
     runs: int,
     freeze: Path | None,
+    reaction: bool,
 ) -> None:
     """Score the dyads of FORECAST against OUTCOMES.
 
@@ -80,6 +94,15 @@ def score(
         hint = "--freeze FILE to keep it until they come"
         raise click.UsageError(f"give OUTCOMES to score the forecast, or {hint}")
     result = open_run(forecast, Result) if forecast.is_dir() else None
+    if reaction:
+        if result is None or outcomes is None or case_id or kinds or freeze:
+            raise click.UsageError(
+                "--reaction takes a results folder and OUTCOMES, without --case, "
+                "--kind and --freeze"
+            )
+        _answer_reaction(result, outcomes)
+        leave_if_failed(ctx, len(result.failed), "forecast")
+        return
     roster = load_scenario(scenario) if scenario else None
     if roster is None and result is not None:
         roster = result.scenario
@@ -117,6 +140,16 @@ def score(
         lines += score_lines(scores, about["notes"])
     options.answer(document, lines, indent=1)
     leave_if_failed(ctx, len(result.failed) if result else 0, "forecast")
+
+
+def _answer_reaction(result: Result, outcomes: Path) -> None:
+    """Print what the record says of a reaction."""
+    from balance_sim.evidence.forecast.reaction import reaction_of
+    from balance_sim.scenario.errors import plain_data
+
+    document = reaction_of(result, outcomes)
+    lines = reaction_lines(document, result.scenario)
+    options.answer(plain_data(document), lines, indent=1)
 
 
 def leave_if_failed(ctx: click.Context, failed: int, where: str) -> None:

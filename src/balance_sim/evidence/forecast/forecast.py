@@ -82,15 +82,21 @@ def forecast_of(result: Result, kinds: Sequence[str], runs: int) -> Forecast:
         raise WrongRequest(f"the scenario has no such --kind; it has {names}")
     p = dyad_probabilities(result, arm, kinds=kinds, runs=runs)
     again = min(result.outcomes["run"].nunique(), runs)
-    focal = EPOCH + timedelta(days=result.focal_day)
+    first, last = window_of(result)
     return Forecast(
         pairs=tuple(p),
         p=tuple(p.values()),
-        first=focal + timedelta(days=1),
-        last=focal + timedelta(days=result.window),
+        first=first,
+        last=last,
         kinds=tuple(kinds),
         about=f"{scenario.name}, arm {arm}, {again} runs simulated again",
     )
+
+
+def window_of(result: Result) -> tuple[date, date]:
+    """First and last day of a study's longest window: the focal day is not in it."""
+    focal = EPOCH + timedelta(days=result.focal_day)
+    return focal + timedelta(days=1), focal + timedelta(days=result.window)
 
 
 def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
@@ -135,43 +141,64 @@ def thaw(path: Path) -> tuple[Forecast, str]:
     return forecast, day
 
 
-def outcomes_of(
-    forecast: Forecast, path: Path, kinds: Collection[str] = ()
-) -> tuple[Floats, dict[str, Any], list[str]]:
-    """(N,) 1 where a dyad made such an agreement in the window by the agreements of a
-    file; what the file holds, for JSON; and what is to be read with it.
+@dataclass(frozen=True)
+class SignedRecord:
+    """Agreements of a file that are signed in a window. rows: accord_id, a, b (ISO
+    alpha-3 codes, a < b), kind, multilateral; document: what the file holds, for JSON;
+    notes: what is to be read with it."""
 
-    Rows of one agreement with several parties are dyads of their own. kinds: of
-    agreements that are known."""
+    rows: pd.DataFrame
+    document: dict[str, Any]
+    notes: list[str]
+
+
+def signed_record(
+    path: Path, first: date, last: date, named: Collection[str], known: Collection[str]
+) -> SignedRecord:
+    """The agreements of a file that are signed on first..last. Rows of one agreement
+    with several parties are dyads of their own.
+
+    named: types that count, all if empty; known: types that are no slip of the pen."""
     read = AGREEMENTS.read(path)
     frame, report = read.frame, read.report
-    first, last = pd.Timestamp(forecast.first), pd.Timestamp(forecast.last)
-    counts = frame["signed"].between(first, last)
-    if forecast.kinds:
-        counts &= frame["kind"].isin(forecast.kinds)
-    made = frame[counts]
+    counts = frame["signed"].between(pd.Timestamp(first), pd.Timestamp(last))
+    if named:
+        counts &= frame["kind"].isin(named)
+    rows = frame[counts]
     sides = [
-        codes.convert(made[side], made["signed"], "cow", "iso3").astype(str)
+        codes.convert(rows[side], rows["signed"], "cow", "iso3").astype(str)
         for side in ("cow_a", "cow_b")
     ]
-    dyads = {(min(pair), max(pair)) for pair in zip(*sides, strict=True)}
-    y = np.array([float(dyad in dyads) for dyad in forecast.pairs])
+    low, high = np.sort(np.array(sides, dtype=object), axis=0)
+    rows = rows[["accord_id", "kind", "multilateral"]].assign(a=low, b=high)
     document = {
         "file": path.name,
         "rows": report.rows_read,
         "dropped": dict(report.dropped),
-        "accords": len(made),
-        "pairs": int(y.sum()),
-        "pairs_outside": ["-".join(dyad) for dyad in sorted(dyads - {*forecast.pairs})],
+        "accords": len(rows),
     }
     notes = list(report.losses)
-    for word in sorted({*frame["kind"], *forecast.kinds} - {*kinds})[:MOST_NAMED]:
-        hint = did_you_mean(word, kinds) or f"kinds: {listed(sorted(kinds))}"
+    for word in sorted({*frame["kind"], *named} - {*known})[:MOST_NAMED]:
+        hint = did_you_mean(word, known) or f"kinds: {listed(sorted(known))}"
         notes.append(f"{path.name}: no kind is called `{shown(word)}`; {hint}")
-    if report.last_year is not None and report.last_year < forecast.last.year:
+    if report.last_year is not None and report.last_year < last.year:
         end = f"the agreements in {path.name} end in {report.last_year}"
-        notes.append(f"{end}, the forecast in {forecast.last.year}")
-    return y, document, notes
+        notes.append(f"{end}, the forecast in {last.year}")
+    return SignedRecord(rows, document, notes)
+
+
+def outcomes_of(
+    forecast: Forecast, path: Path, kinds: Collection[str] = ()
+) -> tuple[Floats, dict[str, Any], list[str]]:
+    """(N,) 1 where a dyad made such an agreement in the window by the agreements of a
+    file; what the file holds, for JSON; and what is to be read with it. kinds: of
+    agreements that are known."""
+    record = signed_record(path, forecast.first, forecast.last, forecast.kinds, kinds)
+    dyads = {*zip(record.rows["a"], record.rows["b"], strict=True)}
+    y = np.array([float(dyad in dyads) for dyad in forecast.pairs])
+    outside = ["-".join(dyad) for dyad in sorted(dyads - {*forecast.pairs})]
+    counted = {"pairs": int(y.sum()), "pairs_outside": outside}
+    return y, record.document | counted, record.notes
 
 
 def own_baselines_of(

@@ -8,6 +8,7 @@ from math import isnan
 from typing import Any
 
 from balance_sim.evidence.forecast.score import MODEL, Scores, best_baseline
+from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 
 BASELINE = "earlier_accords"
@@ -91,6 +92,55 @@ def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
             cells = [*scores, gained, say.interval(low, high, PLACES)]
             rows.append([scored["scenario"], title, *cells])
     return say.table(rows, "<<>>><")
+
+
+def reaction_lines(document: Mapping[str, Any], scenario: Scenario) -> Iterator[str]:
+    """Whether counter-balancing agreements are more, beside the others, than is
+    forecast without the event; what so many could show; and each arm."""
+    found, ratio, arms = document["found"], document["ratio"], document["arms"]
+    control = arms[document["control"]]
+    yield from say.wrapped(
+        f"{found['counter']} counter-balancing and {found['other']} other security "
+        f"agreements were signed, where {control['counter']:.1f} and "
+        f"{control['other']:.1f} are expected in the control arm.",
+        "",
+    )
+    low, high = ratio["ci95"]
+    verdict = "a reaction" if low > 1 else "no reaction that can be told from chance"
+    if high < 1:
+        verdict = "fewer than without a reaction"
+    power = "So few agreements could show no ratio, however large."
+    if not isnan(ratio["smallest"]):
+        smallest = say.number(ratio["smallest"])
+        power = f"So many show a ratio of {smallest} or more in 4 of 5 records."
+    yield from say.wrapped(
+        f"Counter-balancing over other agreements, found over forecast: "
+        f"{say.number(ratio['value'])} (95 % CI {low:.2f} to {high:.2f}): {verdict}. "
+        + power,
+        "",
+    )
+    titles = say.arm_titles(scenario)
+    rows = [["arm", "counter", "other", "ratio", "Bayes factor", "s.e."]]
+    for name, arm in arms.items():
+        numbers = [arm["counter"], arm["other"], arm["ratio"], arm["bayes_factor"]]
+        cells = [say.number(value, 2 + (k > 1)) for k, value in enumerate(numbers)]
+        rows.append([titles[name], *cells, say.number(arm["bayes_factor_se"], 4)])
+    yield from ["", *say.table(rows, "<>")]
+    if document["headline_arm"] is not None:
+        needed = dict(arms[document["headline_arm"]]["like_events"])
+        needed |= document["like_events_posterior"] or {}
+        known, beside, *drawn = (
+            f"{float(f'{number:.2g}'):,.0f}" for number in needed.values()
+        )
+        median = f" ({drawn[0]} at the posterior's median)" if drawn else ""
+        yield from say.wrapped(
+            f"To see in counts what the headline arm forecasts takes {known} like "
+            f"events{median}, were the level known, and {beside} beside other "
+            "agreements.",
+            "",
+        )
+    for note in document["notes"]:
+        yield from say.wrapped(f"note: {note}")
 
 
 def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
