@@ -27,7 +27,7 @@ from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import map_of, policy, rendered, text_of
-from balance_sim.show.wording import arm_title, printable, state_names
+from balance_sim.show.wording import arm_title, band_words, printable, state_names
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.sweep_result import SweepResult
@@ -156,9 +156,11 @@ def document(design: ExplorerDesign) -> dict[str, Any]:
         days, numbers = point_of(study, pairs, days)
         points.append({"at": list(place)} | numbers)
         if not page:
-            is_expected = isinstance(study, ExpectedEffect)
             page = heading(study.scenario, _arm_of(study), design.dials)
-            page["estimator"] = "expected" if is_expected else "simulated"
+            page["estimator"] = "expected"
+            if not isinstance(study, ExpectedEffect):
+                page["estimator"] = "simulated"
+                page["band"] = band_words(study.scenario, study.draws)
     if design.question:
         page["question"] = printable(design.question)
     page |= {"days": days, "pairs": [list(dyad) for dyad in pairs]}
@@ -216,7 +218,7 @@ def point(result: Result, table: pd.DataFrame, pairs: Pairs) -> dict[str, Any]:
 
     n: replications; e: effect by the ends of the windows, l, h: its 95 % CI (null: one
     replication); m, w: mean of the control arm and of the headline by day, q: the
-    control's 5, 50 and 95 % of replications; p: [dyad, effect, low, high, clear] of the
+    control's 5, 50 and 95 %; p: [dyad, effect, low, high, clear] of the
     dyads furthest from zero; s: [state, effect, low, high] of those whose CI excludes
     zero. pairs: as in `point_of`."""
     reference = table[table["role"] == "reference"]

@@ -46,6 +46,7 @@ from balance_sim.app.live import (
 from balance_sim.model.baseline import with_classes
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.plots import open_run_or_sweep
+from balance_sim.show.wording import band_words
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.jobs import Job
 from balance_sim.study.manifest import read_manifest
@@ -156,6 +157,7 @@ def live_page(job: Job, dials: Sequence[Dial], runs: int) -> tuple[str, str]:
     """Return the page and its policy. runs: those asked for at first."""
     content = heading(job.scenario, job.arms[1], dials)
     content |= {"days": [], "pairs": [], "runs": runs, "seed": job.seed}
+    content["band"] = band_words(job.scenario, job.draws)
     return live_html(content | {"choices": sorted({*CHOICES, runs})})
 
 

@@ -23,6 +23,7 @@ ASSUMED_TALKS = "assumed"
 PROVOCATION = "provocation"
 PARAMETERS = "parameters"
 LEVEL = "level of the years"
+COPIES = "copies of agreements"
 PRIOR = "prior"
 PLACEBO = "placebo"
 SHUFFLED_CLASSES = "shuffled classes"
@@ -37,6 +38,7 @@ STREAMS: Mapping[str, str] = {
     PROVOCATION: "acts that states commit by chance",
     PARAMETERS: "deviations from the fit (`--draws fitted`)",
     LEVEL: "level of a replication's years, where a calibration has a variance",
+    COPIES: "up to which level an agreement counts (fan chart)",
     # by seed alone
     SHUFFLED_CLASSES: "permutations of who is threatened (M2 of the article)",
     PAYOFF_BOOTSTRAP: "resamples of a game's replications",

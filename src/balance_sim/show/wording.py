@@ -356,6 +356,15 @@ def group_words(name: str) -> str:
 # -- tables of figures -----------------------------------------------------------------
 
 
+def band_words(scenario: Scenario, draws: bool | str = False) -> str:  # noqa: FBT001, FBT002
+    """Return what the bands of a fan hold. draws: of `Result`."""
+    if draws:
+        return "chance and the parameters drawn, the level of agreements among them"
+    if scenario.calibration.level_variance > 0:
+        return "chance and the level of the year"
+    return "chance alone: how the level moves from year to year is not known"
+
+
 def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
     """Return a figure's table with what is said of each row's `arm`.
 

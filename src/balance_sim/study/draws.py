@@ -294,15 +294,18 @@ def distribution_of(scenario: Scenario) -> Distribution:
     return Distribution(paths, tuple(estimates), rows, tuple(signed))
 
 
-def drawn_levels(variance: float, seed: int, runs: Keys) -> Floats:
-    """(R,) mean-one gamma level of each replication's time, on a key of its own; 1
-    without variance."""
+def drawn_levels(variance: float, seed: int, runs: Keys, years: int = 1) -> Floats:
+    """(R, Y) level of each year of a replication: that of the year before times a gamma
+    of mean 1, on a key of its own; 1 without variance."""
     if variance <= 0:
-        return np.ones(len(runs))
+        return np.ones((len(runs), years))
     from scipy.special import gammaincinv
 
-    uniform = clocks.uniform(stream_keys(seed, runs, LEVEL))
-    return np.asarray(gammaincinv(1.0 / variance, uniform) * variance)
+    first = stream_keys(seed, runs, LEVEL)
+    keys = [first, *(clocks.absorb(first, year) for year in range(1, years))]
+    uniform = clocks.uniform(np.stack(keys, axis=1))
+    steps = gammaincinv(1.0 / variance, uniform) * variance
+    return np.asarray(np.cumprod(steps, axis=1))
 
 
 def drawn_for(
@@ -339,7 +342,7 @@ def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
     scenario = worlds.scenario
     moved = deviations(distribution_of(scenario), seed, runs)
     moved |= deviations(reaction_distribution(), seed, runs)
-    level = drawn_levels(scenario.calibration.level_variance, seed, runs)
+    level = drawn_levels(scenario.calibration.level_variance, seed, runs)[:, 0]
     arms = {}
     for name, world in worlds.arms.items():
         arms[name] = replace(world, drawn=drawn_for(world, moved, level))

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from cachetools import LRUCache
 
 from balance_sim.model.core import Floats, Ints
+from balance_sim.stats.superposition import Marked, superposed
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, known_outcome
-
-DayCounts = npt.NDArray[np.int16]
 
 CACHED_BYTES = 64 << 20
 """Bytes of outcomes that are held at once, but for those asked for together."""
 EVERY_DAYS = 7
 """Days between points of a curve."""
+FEWEST_LEVELS = 1000
+"""Draws of the level behind a band, at the least: some for each replication."""
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 Tables = Callable[[Sequence[str] | None], Iterator[pa.Table]]
 """Tables of these outcomes, of all if None, in the order of runs."""
@@ -97,29 +97,36 @@ class Outcomes:
 # -- curves ----------------------------------------------------------------------------
 
 
-def fan(curves: Mapping[str, Sequence[DayCounts]], days: Ints) -> pd.DataFrame:
+def fan(
+    events: Mapping[str, Marked], runs: int, levels: Floats, days: Ints
+) -> pd.DataFrame:
     """Tidy: arm, day, mean, q05 ... q95, n.
 
-    A quantile is the smallest count that a share of the replications does not exceed.
+    A quantile is the smallest number that a share of the draws of levels does not
+    exceed; the mean is that of the replications, at level 1.
 
     Parameters
     ----------
-    curves : mapping of sequence of (R, D)
-        by arm, block by block, how many agreements were made by each day
+    events : mapping of Marked
+        by arm, agreements by the first of `days` on which they are made
+    runs : int
+        replications
+    levels : (L, Y)
+        draws, by year
     days : (D,)
         after the focal date
     """
-    frames = [pd.DataFrame()]
-    for arm, blocks in curves.items():
-        counts = np.concatenate(blocks) if blocks else np.empty((0, len(days)))
-        if len(counts):
-            columns: dict[str, Any] = {"arm": arm, "day": days}
-            columns["mean"] = counts.mean(axis=0)
-            shares = [*QUANTILES.values()]
-            lines = np.quantile(counts, shares, axis=0, method="inverted_cdf")
-            columns |= dict(zip(QUANTILES, lines.astype(float), strict=True))
-            frames.append(pd.DataFrame(columns | {"n": len(counts)}))
-    return pd.concat(frames[1:] or frames, ignore_index=True)
+    frames = []
+    shares = [*QUANTILES.values()]
+    for arm, of_arm in events.items():
+        columns: dict[str, Any] = {"arm": arm, "day": days}
+        by_day = np.bincount(of_arm.bin, minlength=len(days) + 1)[:-1]
+        columns["mean"] = by_day.cumsum() / runs
+        numbers = superposed(of_arm, runs, levels, len(days)).cumsum(axis=1)
+        lines = np.quantile(numbers, shares, axis=0, method="inverted_cdf")
+        columns |= dict(zip(QUANTILES, lines.astype(float), strict=True))
+        frames.append(pd.DataFrame(columns | {"n": runs}))
+    return pd.concat(frames, ignore_index=True)
 
 
 # -- the codebook ----------------------------------------------------------------------

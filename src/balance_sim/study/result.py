@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import DAYS_PER_YEAR
 from balance_sim.scenario.errors import LacksOutcome, MissingExtra
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
@@ -25,6 +26,7 @@ from balance_sim.study.tables import (
     BlockTables,
     Memory,
     column_words,
+    copy_marks,
     days_to_signature,
     new_rows,
     of_arms,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from balance_sim.study.estimates import Estimates
-    from balance_sim.study.frames import DayCounts, Outcomes
+    from balance_sim.study.frames import Outcomes
     from balance_sim.study.store import Store
 
 
@@ -337,24 +339,46 @@ class Result(StudyResult):
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
-        direction, of all if None, that are signed by then; every
-        EVERY_DAYS days."""
-        from balance_sim.study.frames import EVERY_DAYS, fan
+        direction, of all if None, that are signed by then; every EVERY_DAYS days.
+
+        The quantiles predict: they hold chance and, where a calibration has its
+        variance, the level of each year, a gamma factor of mean 1 on that of the year
+        before (`stats.superposition`). Replications that drew their parameters have
+        levels of their own."""
+        from balance_sim.stats.superposition import Marked
+        from balance_sim.study.draws import drawn_levels
+        from balance_sim.study.frames import EVERY_DAYS, FEWEST_LEVELS, fan
 
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
-        days = np.unique([*range(0, self.horizon, EVERY_DAYS), self.horizon])
-        curves: dict[str, list[DayCounts]] = {arm: [] for arm in self.arms}
-        for runs, agreements in self.blocks():
+        tables, runs = [], [np.empty(0, np.int64)]
+        for table, agreements in self.blocks():
             is_counted = new_rows(agreements, self.focal_day)
             is_counted &= np.isin(column_words(agreements, "kind"), kinds)
             if direction is not None:
                 is_counted &= column_words(agreements, "direction") == direction
-            numbers = np.unique(runs["run"].to_numpy())
-            row = np.searchsorted(numbers, agreements["run"].to_numpy())
-            day = np.searchsorted(days, days_to_signature(agreements, self.focal_day))
-            for arm in self.arms:
-                rows = is_counted & (column_words(agreements, "arm") == arm)
-                counts = np.zeros((len(numbers), len(days) + 1), np.int16)
-                np.add.at(counts, (row[rows], day[rows]), 1)
-                curves[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
-        return fan(curves, days)
+            tables.append(agreements.filter(pa.array(is_counted)))
+            runs.append(np.unique(table["run"].to_numpy()))
+        run = np.concatenate(runs)
+        if not len(run):
+            return pd.DataFrame()
+        rows = pa.concat_tables(tables)
+        day = days_to_signature(rows, self.focal_day)
+        days = np.unique([*range(0, self.horizon, EVERY_DAYS), self.horizon])
+        to_focal = self.focal_day + EPOCH - self.scenario.start.toordinal()
+        year = (np.append(day, self.horizon) + to_focal) // DAYS_PER_YEAR
+        marked = Marked(
+            run=np.searchsorted(run, rows["run"].to_numpy()),
+            bin=np.searchsorted(days, day),
+            year=year[:-1].astype(np.int64),
+            mark=copy_marks(rows, self.seed),
+        )
+        arm_of = column_words(rows, "arm")
+        by_arm = {
+            arm: Marked(*(column[arm_of == arm] for column in marked))
+            for arm in self.arms
+        }
+        variance = 0.0 if self.draws else self.scenario.calibration.level_variance
+        turns = np.arange(np.ceil(FEWEST_LEVELS / len(run)), dtype=np.uint64)
+        keys = (turns[:, None] * 2**32 + run.astype(np.uint64)).ravel()
+        levels = drawn_levels(variance, self.seed, keys, int(year[-1]) + 1)
+        return fan(by_arm, len(run), levels, days)

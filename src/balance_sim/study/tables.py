@@ -20,8 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.clocks import absorb, label, uniform
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
+from balance_sim.model.streams import COPIES, stream_keys
 from balance_sim.study.outcomes import FILTERED, is_new, known_outcome
 
 DECIMALS = 12
@@ -213,6 +215,15 @@ def new_rows(agreements: pa.Table, focal_day: int, window: float = np.inf) -> Bo
     after the focal date."""
     origin = coded(agreements["origin"], ORIGINS.index, np.int64)
     return is_new(origin, days_to_signature(agreements, focal_day), window)
+
+
+def copy_marks(agreements: pa.Table, seed: int) -> Floats:
+    """(K,) uniform number of each agreement, on a key of its replication, dyad, kind,
+    origin and count: the same in every arm."""
+    key = stream_keys(seed, agreements["run"].to_numpy().astype(np.uint64), COPIES)
+    for name in ("a", "b", "kind", "origin"):
+        key = absorb(key, coded(agreements[name], label, np.uint64))
+    return uniform(absorb(key, agreements["occasion"].to_numpy().astype(np.uint64)))
 
 
 # -- sums by dyad

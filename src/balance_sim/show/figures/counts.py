@@ -18,7 +18,7 @@ COUNTER_BALANCING = (
     "is aligned with them."
 )
 BANDS = (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE))
-"""The middle 90 % and 50 % of replications, with their colours."""
+"""The middle 90 % and 50 % of what may come, with their colours."""
 
 
 def fan_table(result: Result) -> pd.DataFrame:
@@ -26,12 +26,15 @@ def fan_table(result: Result) -> pd.DataFrame:
 
     Returns
     -------
-    A row an arm and week: role, day; mean and quantiles (q05 to q95) over replications
-    of the agreements made by then, and n. The quantiles are of replications: they do
-    not narrow with more of them
+    A row an arm and week: role, day; mean over replications and quantiles (q05 to q95)
+    of the agreements made by then, and n; band: what the quantiles hold. They do not
+    narrow with more replications
     """
     table = result.fan("counter")
-    return table if table.empty else say.titled(table, result)
+    if table.empty:
+        return table
+    band = say.band_words(result.scenario, result.draws)
+    return say.titled(table, result).assign(band=band)
 
 
 def fan_effects_table(result: Result) -> pd.DataFrame:
@@ -78,8 +81,8 @@ def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
 def draw_fan(
     axes: list[style.Axes], table: pd.DataFrame, effects: pd.DataFrame
 ) -> style.Words:
-    """Draw above the spread of replications in the control arm and both medians, below
-    the effects by window."""
+    """Draw above what may come in the control arm and both medians, below the effects
+    by window."""
     draw_spread(axes[0], table)
     small = COUNTER_BALANCING
     if len(axes) > 1:
@@ -93,15 +96,15 @@ def draw_fan(
         small += f" {say.CAVEAT}"
     axes[-1].set(xlabel="days after the event", xlim=(0, 1.01 * table["day"].max()))
     under = (
-        f"Grey: {say.first(table, 'control')}, 50 % and 90 % of {style.runs_of(table)} "
-        "(spread, not error)"
+        f"Grey: {say.first(table, 'control')}, the middle 50 % and 90 % over "
+        f"{style.runs_of(table)}, with {say.first(table, 'band')}"
     )
     return style.Words(say.first(effects, "finding"), under, small)
 
 
 def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Draw bands of the control arm's replications, its median and the headline arm's,
-    with names at the right.
+    """Draw bands of the control arm, its median and the headline arm's, with names at
+    the right.
 
     Parameters
     ----------
@@ -129,7 +132,7 @@ def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
             title = textwrap.shorten(say.first(rows, "title"), 40, placeholder=" ...")
             labels.append((end, f"{end:.0f}: median, {title}", colour))
     top = 1.06 * max(1.0, float(control["q95"].max()), float(table["q50"].max()))
-    ax.set(ylim=(0, top), ylabel="agreements in a\nreplication")
+    ax.set(ylim=(0, top), ylabel="agreements")
     ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
     style.label_ends(ax, 1.01 * last, labels, 0.075 * top)
 

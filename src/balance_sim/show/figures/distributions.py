@@ -24,6 +24,7 @@ from balance_sim.study.sweep_result import SweepResult
 
 MOST_ARMS = 7
 SMALL = f"As drawn in each replication, not smoothed. Effects are paired. {say.CAVEAT}"
+HELD = " The level of agreements is held at what is expected."
 LOOKS = ((style.BASE, "-"), (style.BLUE, style.DASHES), *style.OTHERS)
 """Colour and line style of the control arm, the headline arm, and others."""
 
@@ -64,7 +65,7 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
     -------
     A row a replication and arm, the control arm first, then the headline arm, at most
     MOST_ARMS: value, where it came by the horizon; n; effect, lo, hi, mcse of the arm;
-    and what `wording.titled` says of it
+    what `wording.titled` says of it; and held, a sentence where the level is
     """
     if not result.finished:
         return pd.DataFrame()
@@ -73,7 +74,8 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
         effect_table(result, [outcome]), on="arm"
     )
     order = table["role"].map({"reference": 0, "headline": 1, "other": 2})
-    table = table.assign(order=order).sort_values("order", kind="stable")
+    table = table.assign(order=order, held="" if result.draws else HELD)
+    table = table.sort_values("order", kind="stable")
     arms = table["arm"].unique()[:MOST_ARMS]
     return table[table["arm"].isin(arms)].drop(columns="order")
 
@@ -116,4 +118,4 @@ def draw_ecdf(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     ax.set_xlabel(_unit(say.first(table, "outcome")))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     under = f"{style.runs_of(table)} per arm. Grey: the control arm"
-    return style.Words(_title(table), under, SMALL)
+    return style.Words(_title(table), under, SMALL + say.first(table, "held"))

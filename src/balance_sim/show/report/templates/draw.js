@@ -88,8 +88,9 @@ function drawer(data) {
     svg.append(make("path", { class: "with", d: way(point.w, data.days, to) }));
     svg.append(make("text", { x: box.left + 10, y: 26 }, "solid: mean, " + data.reference));
     svg.append(make("text", { x: box.left + 10, y: 42 }, "dashed: mean, " + data.arm));
-    svg.append(make("text", { class: "quiet", x: box.left + 10, y: 58 }, "grey: 90 % of replications, " + data.reference));
-    svg.setAttribute("aria-label", "Counter-balancing agreements by day " + last() + ": mean " + number(point.m[end], 1) + " in " + data.reference + ", 90 % of replications from " + number(point.q[0][end], 0) + " to " + number(point.q[2][end], 0));
+    svg.append(make("text", { class: "quiet", x: box.left + 10, y: 58 }, "grey: 90 %, " + data.reference + ", with"));
+    svg.append(make("text", { class: "quiet", x: box.left + 10, y: 74 }, data.band));
+    svg.setAttribute("aria-label", "Counter-balancing agreements by day " + last() + ": mean " + number(point.m[end], 1) + " in " + data.reference + ", 90 % from " + number(point.q[0][end], 0) + " to " + number(point.q[2][end], 0) + ", with " + data.band);
   }
 
   const mapSvg = document.getElementById("map");
