@@ -109,6 +109,11 @@ def effect_lines(expected: ExpectedEffect, uncertainty: Any) -> Iterator[str]:
         if days == expected.window:
             label = f"  {DIRECTIONS[direction]}"
             rows.append([label, *_cells(without, level, 3)])
+    rows.append([f"expected joint exercises {window}", *HEADS])
+    for direction, days, without, level in expected.rows("exercises"):
+        if days == expected.window:
+            label = f"  {DIRECTIONS[direction]}"
+            rows.append([label, *_cells(without, level, 3)])
     if expected.effort is not None:
         rows.append([f"effort {window}, share of capability", *HEADS])
         rows.append(["  threatened states", *_cells(*expected.effort, 4)])

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim import registry
+from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.show import wording as say
 from balance_sim.show.wording import WIDTH, said, table
 from balance_sim.study.outcomes import Outcome
@@ -235,20 +236,42 @@ def _largest_words(result: AnalysedResult) -> str:
     )
 
 
+def _headline_of(result: Result, outcome: Outcome) -> Row | None:
+    """Return the headline arm's row of `effect_table` of an outcome; None where it was
+    not measured."""
+    table = effect_table(result, [outcome.name])
+    rows = table[table["role"] == "headline"].to_dict("records") if len(table) else []
+    return rows[0] if rows else None
+
+
 def effort_words(result: Result) -> str:
     """Return the effort of the threatened states by the end of the longest window, and
     the headline arm's effect on it; empty where it was not measured."""
-    name = Outcome("effort", "threatened", result.window).name
-    table = effect_table(result, [name])
-    rows = table[table["role"] == "headline"].to_dict("records") if len(table) else []
-    if not rows:
+    row = _headline_of(result, Outcome("effort", "threatened", result.window))
+    if row is None:
         return ""
-    row = rows[0]
     size = say.effect_words(*(float(row[key]) for key in EFFECT))
     level = say.number(row["control_level"], max(say.digits(row["control_level"]), 3))
     return (
         f"Effort of the threatened states {say.within(result.window)}, a share of "
         f"their capability: {level} in the control arm; effect {size}."
+    )
+
+
+def exercise_words(result: Result) -> str:
+    """Return the joint exercises of counter-balancing dyads within the longest window,
+    and the headline arm's effect on them, with the elasticity that it rests on; empty
+    where they were not counted."""
+    row = _headline_of(result, Outcome("exercises", "counter", result.window))
+    if row is None:
+        return ""
+    measured = exercise_distribution()
+    elasticity, error = measured.estimate[0], measured.covariance[0][0] ** 0.5
+    return (
+        f"Joint exercises of counter-balancing dyads {say.within(result.window)}: "
+        f"{say.number(row['control_level'], 1)} in the control arm; effect "
+        f"{say.signed(row['effect'], 2)}, at an elasticity of {elasticity:.2f} "
+        f"(standard error {error:.2f})."
     )
 
 
@@ -295,6 +318,7 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
             heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
             yield from [*table([heads, *own_lines], "<<>", width=width), ""]
         yield from said(effort_words(result), width)
+        yield from said(exercise_words(result), width)
         yield from said(_largest_words(result), width)
         yield from said(_scheduled_words(result), width)
     if result.failed:
@@ -339,6 +363,17 @@ def effort_rows(result: Result) -> list[list[str]]:
     outcomes = {
         Outcome("effort", "threatened", window).name: say.within(window)
         for window in windows
+    }
+    measured = [name for name in outcomes if name in result.by_run.names]
+    return _level_rows(effect_table(result, measured), outcomes) if measured else []
+
+
+def exercise_rows(result: Result) -> list[list[str]]:
+    """Return per direction and arm: joint exercises, effect, CI, Monte Carlo standard
+    error; the longest window, none where it ends after the scenario."""
+    outcomes = {
+        Outcome("exercises", name, result.window).name: words
+        for name, words in say.DIRECTIONS.items()
     }
     measured = [name for name in outcomes if name in result.by_run.names]
     return _level_rows(effect_table(result, measured), outcomes) if measured else []

@@ -24,6 +24,7 @@ from balance_sim.show.headline import (
     agreement_rows,
     doubts,
     effort_rows,
+    exercise_rows,
     finding,
     how_sure,
     own_rows,
@@ -74,6 +75,7 @@ def _run(result: AnalysedResult) -> Content:
         "answer": finding(result),
         "agreements": [],
         "effort": [],
+        "exercises": [],
         "own": [],
         "sections": list(filter(None, sections)),
         "scheduled": scheduled.to_dict("records"),
@@ -84,6 +86,7 @@ def _run(result: AnalysedResult) -> Content:
         content |= {
             "agreements": agreement_rows(result),
             "effort": effort_rows(result),
+            "exercises": exercise_rows(result),
             "own": own_rows(result),
             "sure": how_sure(result),
             "doubts": [words for doubt in doubts(result) for words in doubt],
