@@ -14,10 +14,8 @@ schema : by type of file, a function that returns its JSON Schema
 arm : by type of study, `(folder) -> arm that is explained unless another is named`
 study_type : a `StudyType` of `show.study_types`, of which figures and reports are made
 run_figures : by name, a figure of a run
-doubt : from a run to sentences on how sure its effect is
 section : from a run to a `Section` of its report, or None
-uncertainty : what draws of the parameters say of an effect: `headline`, `stored`,
-    `estimate`; what is printed of it: `sentences`
+uncertainty : `estimate`, what draws of the parameters say of an effect
 further_outcomes : by the manifest's key, a function of plain data that returns
     `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
 parameters : what is drawn of a scenario's parameters, rows of a table
@@ -76,7 +74,6 @@ ROOMS = (
             "run_figures": {
                 "uncertainty": "evidence.posterior.figures:draw_uncertainty"
             },
-            "doubt": {"posterior": "evidence.posterior.lines:doubt"},
             "evidence": {
                 "calibrate": "evidence.commands.calibrate:calibrate",
                 "case": "evidence.commands.cases:case",
@@ -93,8 +90,6 @@ ROOMS = (
             },
             "uncertainty": {
                 "estimate": "evidence.posterior.uncertainty:uncertainty",
-                "headline": "evidence.posterior.uncertainty:headline_uncertainty",
-                "sentences": "evidence.posterior.lines:sentences",
             },
         },
     ),

@@ -64,7 +64,7 @@ def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, Ove
     assert over.effects.shape == (DRAWS, 4, 2) and over.theories == tuple(presets())
     low, middle, high = np.quantile(values[:, 0, 1, 0], [0.025, 0.5, 0.975])
     said = found.profile({"arden": "restrain", "belmar": "manoeuvre"})["payoffs"]["arden"]["draws"]
-    assert said == {"q025": low, "q50": middle, "q975": high}
+    assert said == {"mean": pytest.approx(values[:, 0, 1, 0].mean()), "q025": low, "q50": middle, "q975": high}
     np.testing.assert_array_equal(over.effects, over_parameters(study.game, over.draws.first(DRAWS)).effects)
     assert (found["draws"]["source"], found["draws"]["count"]) == ("prior", DRAWS)
 

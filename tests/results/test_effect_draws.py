@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.effects.headline import stored_uncertainty
 from balance_sim.evidence.posterior import effect_draws
 from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
@@ -16,7 +18,7 @@ from balance_sim.evidence.posterior.effect_draws import (
     spread_of,
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import Uncertainty, headline_uncertainty, uncertainty
+from balance_sim.evidence.posterior.uncertainty import uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
@@ -38,7 +40,7 @@ def arm(scenario: Scenario) -> str:
 
 
 @pytest.fixture(scope="module")
-def found(scenario: Scenario) -> Uncertainty:
+def found(scenario: Scenario) -> dict[str, Any]:
     return uncertainty(scenario, draws=12)
 
 
@@ -75,7 +77,7 @@ def test_an_interval_holds_what_it_says() -> None:
 
 
 def test_the_null_theory_has_no_effect_and_signalling_that_of_the_acts_cost(
-    scenario: Scenario, found: Uncertainty
+    scenario: Scenario, found: dict[str, Any]
 ) -> None:
     """A treaty has the weight that its cost gives it, 0.6 of the costliest act's; a summit has more than its cost's."""
     of = {one["name"]: one for one in found["theories"]}
@@ -165,12 +167,12 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
     scenario = load_scenario(path.parent.with_suffix(".yaml"))
     arm = headline_arm(scenario, chosen_arms(scenario, None))
-    found = headline_uncertainty(scenario, arm)
+    found = stored_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_worlds(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found["estimate"].values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
-    assert [*found.sources] == ["posterior", "prior"]
-    assert {one["draws"] for one in found.sources.values()} == {2000}
-    ends = [one["of"]["total"]["ci95"] for one in found.sources.values()]
+    sources = [found["posterior"], found["prior"]]
+    assert {one["draws"] for one in sources} == {2000}
+    ends = [one["of"]["total"]["ci95"] for one in sources]
     assert np.diff(ends[0]) < np.diff(ends[1])
     assert found["posterior"]["sha256"] == posterior_draws(scenario).sha256

@@ -21,7 +21,7 @@ CHANNELS = pd.DataFrame(
         "hi": [0.14, -0.02],
         "mcse": [0.01, 0.005],
     }
-).assign(n=9, control_level=2.0, control="The control", window=365)
+).assign(n=9, control_level=2.0, control="The control", window=365, values="at the point values")
 
 
 def placebos() -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario
-from balance_sim.show.headline import effort_rows, effort_words, headline_lines
+from balance_sim.show.headline import effort_rows, headline_lines
 from balance_sim.study.result import Result
 from studies import CASES
 
@@ -37,24 +37,19 @@ def cells(text: str, name: str) -> list[str]:
 def test_at_80_columns_it_tells_what_counts_in_few_lines() -> None:
     text = printed(CASES["250 runs"]())
     words = one_line(text)
-    assert "A meeting [on the quay] :tada: (250 replications of 4 arms)" in text  # neither markup nor emoji
-    assert len(text.splitlines()) <= 18 and "digest" not in text and "from negotiations" not in text
-    # By hand: 25 of 250 replications gain one, so 0.1; without, all have one.
-    assert "arm (control arm: 1.00 agreements)" in text
-    assert cells(text, "As it happened")[0] == "+0.10"
-    assert cells(text, "Tenth")[0].startswith("-0.1")
-    assert "FRA\u2013KOR +0.100" in words and "(2 of 3 detectable)" in words
+    assert text.startswith("A meeting [on the quay] :tada:\n")  # neither markup nor emoji
+    assert len(text.splitlines()) <= 20 and "250 replications of 4 arms" in words
+    # By hand: 25 of 250 replications gain one, so 0.1; without, all have one. Nothing is known of the parameters.
+    assert cells(text, "At the point values")[0] == "+0.100"
+    assert cells(text, "Over what is known (posterior)")[0] == "-"
+    assert "balance-sim evidence posterior quay" in words and "FRA\u2013KOR" in words
 
 
-def test_it_says_what_the_threatened_states_arm(tmp_path: Path) -> None:
+def test_the_report_says_what_the_threatened_states_arm(tmp_path: Path) -> None:
     path = tmp_path / "arming.yaml"
     path.write_text(new_scenario("arming"), encoding="utf-8")
-    result = run(load_scenario(path), runs=8, seed=1)
-    row = result.effects.set_index(["arm", "outcome"]).loc["summit", "effort_threatened_365"]
-    assert f"effect +{row['mean']:.4f}; 95 % CI {row['lo']:.4f} to {row['hi']:.4f}." in effort_words(result)
-    assert effort_words(result) in one_line(printed(result))
-    rows = effort_rows(result)
+    rows = effort_rows(run(load_scenario(path), runs=8, seed=1))
     assert [line[0] for line in rows] == ["within 30 days"] * 2 + ["within 90 days"] * 2 + ["within a year"] * 2
     assert [line[3] == "control" for line in rows] == [True, False] * 3
     nobody = run(load_scenario(path, set=["parameters.tau=1"]).counted_as(None), runs=4, seed=1)
-    assert effort_words(nobody) == "" and effort_rows(nobody) == []
+    assert effort_rows(nobody) == []

@@ -4,7 +4,8 @@ random numbers, in a second."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,18 +15,18 @@ from balance_sim.cli.progress import Steps
 from balance_sim.registry import part
 from balance_sim.show.wording import (
     DIRECTIONS,
-    arm_title,
     dyad_name,
     said,
     signed,
     state_names,
     table,
+    treatment,
     within,
-    wrapped,
 )
 
 if TYPE_CHECKING:
     from balance_sim.effects.expected_effect import ExpectedEffect
+    from balance_sim.effects.headline import Headline
 
 MOST_DYADS = 5
 ESTIMATOR = (
@@ -62,12 +63,17 @@ def effect(
     what agreements made on the way change is left out. `run` simulates it, and prints
     the gap between the two."""
     from balance_sim.effects.expected_effect import expected_effect
+    from balance_sim.effects.headline import (
+        headline_of,
+        in_short,
+        stored_uncertainty,
+    )
     from balance_sim.scenario import load_scenario
 
     began = time.monotonic()
     loaded = load_scenario(scenario, set=settings, theory=theory)
     expected = expected_effect(loaded, arm)
-    uncertainty = part("uncertainty", "headline")(loaded, expected.arm)
+    uncertainty = stored_uncertainty(loaded, expected.arm)
     if draws is not None:
         with Steps(["draws"]) as steps:
             uncertainty = part("uncertainty", "estimate")(
@@ -78,54 +84,52 @@ def effect(
                 progress=steps.counter("draws"),
             )
 
+    level = expected.outcomes[0][expected.outcome]
+    point = {"mean": expected.effect, "ci95": None, "level": level, "mcse": None}
+    headline = headline_of(loaded, expected.arm, uncertainty, point)
+
     def document() -> dict[str, Any]:
         content = expected.as_dict()
         content |= {"outcome": expected.outcome, "effect": expected.effect}
-        content |= dict.fromkeys(("posterior", "prior", "theories", "placebo"))
-        content["uncertainty"] = None
-        if uncertainty is not None:
-            content |= uncertainty.in_short()
-            content["uncertainty"] = uncertainty
+        content |= {"headline": asdict(headline), **in_short(uncertainty)}
+        content["uncertainty"] = uncertainty
         return content | {"seconds": time.monotonic() - began}
 
-    options.answer(document, lambda: effect_lines(expected, uncertainty))
+    options.answer(document, lambda: effect_lines(expected, headline, uncertainty))
 
 
-def effect_lines(expected: ExpectedEffect, uncertainty: Any) -> Iterator[str]:
-    """Yield the expected numbers within the longest window, the channels of the effect,
-    what draws of the parameters say of it, and the dyads that change most.
+def effect_lines(
+    expected: ExpectedEffect, headline: Headline, uncertainty: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Yield the headline, then, at the point values, expected numbers within the
+    longest window and the dyads that change most.
 
     Parameters
     ----------
-    uncertainty : what the role of that name gives; None: it was not worked out
+    uncertainty : what is known of the effect; None: it was not worked out
     """
-    from balance_sim.show.headline import channel_words
+    from balance_sim.show import headline as words
 
     scenario, window = expected.scenario, within(expected.window)
-    control = arm_title(scenario, scenario.reference_arm)
-    yield from wrapped(f"{arm_title(scenario, expected.arm)}, against {control}", "")
-    rows = [[f"expected new security agreements {window}", *HEADS]]
+    treated = treatment(expected, expected.arm)
+    yield from said(words.headline_sentence(headline, treated, expected.window))
+    yield from ["", *table(words.headline_rows(headline), "<>"), ""]
+    sentences = words.doubts(headline, scenario.name)
+    sentences.append(words.channel_words(uncertainty, expected.channels))
+    for sentence in sentences:
+        yield from said(sentence)
+    rows = [[f"at the point values, {window}", *HEADS]]
     for direction, days, without, level in expected.rows("accords"):
         if days == expected.window:
-            label = f"  {DIRECTIONS[direction]}"
-            rows.append([label, *_cells(without, level, 3)])
-    rows.append([f"expected joint exercises {window}", *HEADS])
-    for direction, days, without, level in expected.rows("exercises"):
-        if days == expected.window:
-            label = f"  {DIRECTIONS[direction]}"
+            label = f"  security agreements, {DIRECTIONS[direction]}"
             rows.append([label, *_cells(without, level, 3)])
     if expected.effort is not None:
-        rows.append([f"effort {window}, share of capability", *HEADS])
-        rows.append(["  threatened states", *_cells(*expected.effort, 4)])
+        rows.append(["  effort of the threatened", *_cells(*expected.effort, 4)])
     names = state_names(scenario)
-    rows.append(["dyads that change most", *HEADS])
     for row in expected.dyads.head(MOST_DYADS).to_dict("records"):
         dyad = dyad_name(names, row["a"], row["b"])
         rows.append([f"  {dyad}", *_cells(row["control"], row["mean"], 4)])
-    yield from ["", *table(rows, "<>"), ""]
-    sentences = part("uncertainty", "sentences")(uncertainty)
-    for sentence in [channel_words(expected.channels), *sentences, ESTIMATOR]:
-        yield from said(sentence)
+    yield from ["", *table(rows, "<>"), "", *said(ESTIMATOR)]
 
 
 def _cells(control: float, level: float, places: int) -> list[str]:

@@ -4,12 +4,13 @@ and the summary document."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
+from balance_sim.effects.headline import Headline, headline_of, stored_uncertainty
 from balance_sim.scenario.errors import as_json
 from balance_sim.study.result import Result
 
@@ -75,21 +76,29 @@ class AnalysedResult(Result):
         return placebos(self.scenario, self.headline_arm)
 
     @cached_property
-    def uncertainty(self) -> Any:
+    def uncertainty(self) -> dict[str, Any] | None:
         """Intervals of the headline effect over posterior and prior, theories, and what
-        carries the width, where they are kept with the scenario or the summary; else
-        None: `balance_sim.uncertainty` works them out."""
-        if self.point != 0:
-            return None
-        from balance_sim.study.store import read_summary
+        carries the width, where the scenario's posterior has them for this form of it;
+        else None: `balance_sim.uncertainty` works them out."""
+        return stored_uncertainty(self.scenario, self.headline_arm)
 
-        summary = (self.folder and read_summary(self.folder)) or {}
-        is_same = summary.get("version") == self.version
-        stored = summary.get("uncertainty") if is_same else None
-        if not (stored or self.scenario.posterior.headline):
+    @cached_property
+    def headline(self) -> Headline | None:
+        """The effect over what is known of the parameters, before the data and at the
+        point values; None without an arm beside the control arm, or a replication."""
+        if self.headline_arm is None or not self.finished:
             return None
-        headline = registry.part("uncertainty", "headline")
-        return headline(self.scenario, self.headline_arm, stored)
+        levels, effects = (
+            frame[frame["outcome"] == self.headline_outcome].set_index("arm")
+            for frame in (self.levels, self.effects)
+        )
+        effect = effects.loc[[self.headline_arm]].to_dict("records")[0]
+        estimate = as_json(effect, "mean", "ci95", "mcse")
+        estimate["level"] = levels["mean"].to_dict()[self.reference]
+        source = str(self.draws or "").partition(":")[0].replace("True", "fitted")
+        return headline_of(
+            self.scenario, self.headline_arm, self.uncertainty, estimate, source
+        )
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""
@@ -107,6 +116,7 @@ class AnalysedResult(Result):
             "scheduled": self.scheduled.astype({"date": str}).to_dict("records"),
             "channels": self.channels.as_dict(),
             "placebos": self.placebos.as_dict(),
+            "headline": self.headline and asdict(self.headline),
             "uncertainty": self.uncertainty,
             **self.additions,
             "failed_runs": len(self.failed),

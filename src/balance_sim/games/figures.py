@@ -39,10 +39,10 @@ def matrix_axes(solution: Solution) -> list[str]:
 
 def payoffs_table(played: PlayedGame) -> pd.DataFrame:
     """One row a profile and player: payoff over the control arm with its Monte Carlo
-    standard error, draws_lo and draws_hi (central 95 % over draws, NaN without),
-    whether its strategy is a best reply; whether the profile is an equilibrium in pure
-    strategies and what was observed; row and column of the matrix; is_drawn: whether
-    players beside do what was observed."""
+    standard error, draws_mean, draws_lo and draws_hi (mean and central 95 % over draws,
+    NaN without), whether its strategy is a best reply; whether the profile is an
+    equilibrium in pure strategies and what was observed; row and column of the matrix;
+    is_drawn: whether players beside do what was observed."""
     solution, titles = played.solution, titles_of(played.game)
     inside, observed = matrix_axes(solution), solution.observed
     rows = []
@@ -154,12 +154,13 @@ def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
     strategies_table,
     page=_balance_page,
     empty="No profile was simulated: there is no balance to show.",
-    columns="player strategy observed payoff lo hi draws_lo draws_hi best may_be "
-    "samples draws regret mean_regret where",
+    columns="player strategy observed draws_mean draws_lo draws_hi payoff lo hi best "
+    "may_be samples draws regret mean_regret where",
 )
 def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A panel a player: of each strategy a dot with its CI and the interval over
-    draws."""
+    """A panel a player: of each strategy its mean over draws with their central 95 %,
+    and the payoff at the point values; that alone where nothing was drawn."""
+    is_drawn = table["draws_mean"].notna().all()
     players = table.groupby("player", sort=False)
     for number, (ax, (player, rows)) in enumerate(zip(axes, players, strict=True)):
         observed = np.where(rows["observed"], " (observed)", "")
@@ -167,16 +168,27 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         heights = style.row_axis(ax, names)
         colour = COLOURS[number]
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
-            ax.hlines(y, row["draws_lo"], row["draws_hi"], colors=colour, lw=1)
-            face = colour if row["best"] else "white"
-            style.whisker(ax, y, row, colour, width=4, face=face, value="payoff")
-            style.beside(ax, y, say.signed(row["payoff"], row["places"]))
+            words, value = "", "payoff"
+            if is_drawn:
+                ax.plot(row["payoff"], y, "|", color=style.QUIET, markersize=9)
+                bounds = say.interval(row["draws_lo"], row["draws_hi"], row["places"])
+                words, value = f"  ({bounds})", "draws_mean"
+                row |= {"lo": row["draws_lo"], "hi": row["draws_hi"]}
+            is_best = np.isclose(row[value], rows[value].max(), rtol=1e-9)
+            face = colour if is_best else "white"
+            style.whisker(ax, y, row, colour, width=3, face=face, value=value)
+            style.beside(ax, y, say.signed(row[value], row["places"]) + words)
         ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
         ax.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
+    simulated = f"the mean of {style.runs_of(table)} at the point values"
+    dots = f"Dots: {simulated}, with 95 % CI. {say.CAVEAT}"
+    if is_drawn:
+        dots = (
+            "Dots: mean over draws of the parameters, expected estimator; lines: 95 % "
+            f"of draws; upright strokes: {simulated}."
+        )
     small = (
-        f"Payoff over the control arm ({say.first(table, 'control')}): mean of "
-        f"{style.runs_of(table)}; thick: 95 % CI, Monte Carlo error only; thin: 95 % "
-        "of draws of the parameters, expected estimator; filled: best reply. Payoffs "
-        "of two players are not to be compared."
+        f"Payoff over the control arm ({say.first(table, 'control')}). {dots} Filled: "
+        "highest mean. Payoffs of two players are not to be compared."
     )
     return style.Words(say.first(table, "finding"), "", small)

@@ -20,8 +20,20 @@ READING = (
     "Best reply under these payoffs, which the file assumes: not advice. What an act "
     "brings about is the model's; what it is worth to a side is the file's."
 )
-SHOWN = ["strategy", "payoff", "mcse", "draws_lo", "draws_hi", "draws"]
-"""Columns of strategies on a terminal."""
+COLUMNS = (
+    "Mean, 2.5 % and 97.5 %: over draws of the parameters; best in: share of draws; "
+    "point: at the point values, with Monte Carlo standard error (MCSE)."
+)
+SHOWN = {
+    "strategy": "strategy",
+    "draws_mean": "mean",
+    "draws_lo": "2.5 %",
+    "draws_hi": "97.5 %",
+    "draws": "best in",
+    "payoff": "point",
+    "mcse": "MCSE",
+}
+"""Columns of strategies on a terminal, with their heads."""
 FIGURES = {
     figure.name: figure for figure in (figures.draw_balance, figures.draw_payoffs)
 }
@@ -51,28 +63,30 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
     profiles = say.plural(len(solution["profiles"]), "profile")
     runs = say.plural(solution["runs"], "replication")
     yield f"  {players}, {profiles}, {runs} each, over the control arm"
-    words = f"{tables.answer(played)} {tables.equilibria_words(solution)}."
+    words = tables.answer(played)
     yield from ["", *say.wrapped(words, "")]
     strategies = tables.strategies_table(played).groupby("player", sort=False)
     for player, rows in strategies:
         title = f"{player}, to what the others were observed to do"
-        yield from _table_lines(title, rows[SHOWN])
-    title = "Nash equilibria of the mean payoffs"
+        shown = rows[[*SHOWN]].rename(columns=SHOWN)
+        yield from _table_lines(title, shown.round(int(rows["places"].iloc[0]) + 1))
+    title = "Nash equilibria of the mean payoffs at the point values"
     yield from _table_lines(title, tables.equilibria_table(played))
-    yield from ["", *say.wrapped(READING, "")]
+    yield from ["", *say.wrapped(f"{tables.equilibria_words(solution)}.", "")]
+    yield from ["", *say.wrapped(f"{COLUMNS} {READING}", "")]
     if result.folder is not None:
         yield f"digest {result.digest[:12]}; wrote {result.folder}"
 
 
 def game_page(played: PlayedGame) -> dict[str, Any]:
     """By name, what the template is filled with but for the figures."""
-    game, solution = played.game, played.solution
+    game = played.game
     plan = game.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return {
         "game": game,
         "result": played.study.result,
         "title": say.printable(game.plan.title),
-        "answer": f"{tables.answer(played)} {tables.equilibria_words(solution)}.",
+        "answer": tables.answer(played),
         "reading": READING,
         "equilibria": words_of(tables.equilibria_table(played)),
         "outcomes": words_of(tables.outcomes_table(played)),

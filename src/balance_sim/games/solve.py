@@ -166,6 +166,7 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         equilibria=_equilibria(game, estimated),
         gap=_named(game.players, gap),
         balance=_balance(game, effects, None if over is None else over.effects),
+        headline=None,
         draws=None,
         theories=[],
         regret=None,
@@ -173,6 +174,7 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     )
     if over is not None and drawn is not None:
         draws, theories = over.draws, payoffs(game, over.by_theory)
+        solution["headline"] = _headline(game, drawn)
         solution["draws"] = identity_of(draws)
         solution["theories"] = list(over.theories)
         solution["regret"] = _regrets(game, over, np.concatenate([drawn, theories]))
@@ -209,12 +211,28 @@ def _where(game: Game, player: int, mask: Bools) -> list[str]:
 
 
 def _interval(drawn: Floats | None, *index: int) -> dict[str, float] | None:
-    """Median and central 95 % over draws, (D, ...), of one number; None without
+    """Mean, median and central 95 % over draws, (D, ...), of one number; None without
     draws."""
     if drawn is None:
         return None
     values = np.moveaxis(drawn, 0, -1)[index]
-    return _named([*QUANTILES], np.quantile(values, [*QUANTILES.values()]))
+    quantiles = _named([*QUANTILES], np.quantile(values, [*QUANTILES.values()]))
+    return {"mean": float(values.mean()), **quantiles}
+
+
+def _headline(game: Game, drawn: Floats) -> dict[str, Row]:
+    """Of each player, over draws (D, k_1, ..., k_n, n), the others doing what was
+    observed: the strategy of the highest mean payoff, and what it would have brought
+    more than the observed one."""
+    flat, by_player = drawn.reshape(len(drawn), -1, len(game.players)), {}
+    for player, name in enumerate(game.players):
+        payoffs = flat[:, _beside_observed(game, player), player]
+        strategies = game.strategies[player]
+        observed = payoffs[:, [strategies.index(game.plan.observed[name])]]
+        best = int(payoffs.mean(axis=0).argmax())
+        gain = _interval(payoffs - observed, best)
+        by_player[name] = {"best": strategies[best], "gain": gain}
+    return by_player
 
 
 def _profiles(

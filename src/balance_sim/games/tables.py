@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from balance_sim.show import wording as say
+from balance_sim.show.headline import BEFORE, KNOWN
 from balance_sim.stats.intervals import student_half_width
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LITTLE = 0.005
 """A probability below which a strategy counts as not played."""
+DRAWN, SUMMARIES = ("draws_mean", "draws_lo", "draws_hi"), ("mean", "q025", "q975")
+"""Columns of what is known over draws, and what they are called in a solution."""
 OUTCOMES = {
     "insecurity": "own insecurity",
     "effort": "own rise of effort",
@@ -110,18 +113,18 @@ def places_for(solution: Solution, player: str) -> int:
 
 
 def over_draws(row: Row) -> dict[str, float]:
-    """The central 95 % over draws of a payoff or an outcome; NaN where nothing was
+    """Mean and central 95 % over draws of a payoff or an outcome; NaN where nothing was
     drawn."""
-    draws = row["draws"] or {}
-    nan = math.nan
-    return {"draws_lo": draws.get("q025", nan), "draws_hi": draws.get("q975", nan)}
+    draws, columns = row["draws"] or {}, zip(DRAWN, SUMMARIES, strict=True)
+    return {column: draws.get(key, math.nan) for column, key in columns}
 
 
 def strategies_table(played: PlayedGame) -> pd.DataFrame:
     """One row a player and strategy, the others doing what was observed.
 
-    payoff: over the control arm, with its Monte Carlo standard error, 95 % CI (lo, hi)
-    and the central 95 % over draws; best, may_be: whether it is a best reply, and not
+    draws_mean, draws_lo, draws_hi: payoff over the control arm, its mean and central
+    95 % over draws; payoff: at the point values, with its Monte Carlo standard error
+    and 95 % CI (lo, hi); best, may_be: whether it is a best reply, and not
     told apart from one at 95 %; samples, draws: in which share of bootstrap samples and
     of draws it is best; regret, mean_regret: the worst over draws, theories and the
     others' play, and the mean; where: that the worst is met. NaN without draws."""
@@ -209,25 +212,35 @@ def information_table(played: PlayedGame) -> pd.DataFrame:
 
 
 def answer(played: PlayedGame) -> str:
-    """What each side would have gained, and whether what was observed is an
-    equilibrium."""
+    """What each side would have gained by the strategy that is best over what is known
+    of the parameters; at the point values where nothing was drawn."""
     solution, titles = played.solution, titles_of(played.game)
-    observed = solution.profile(solution.observed)
-    content, gains = [], []
+    profile, content, gains = solution.profile(solution.observed), [], []
+    known = solution.get("headline") or {}
     for player, strategy in solution.observed.items():
-        name, reply = titles.players[player], solution.reply_to_observed(player)
-        if strategy in reply["best"]:
+        name, places = titles.players[player], places_for(solution, player)
+        best, might = solution.reply_to_observed(player)["best"], "would"
+        if player in known:
+            best, row = [known[player]["best"]], known[player]["gain"]
+            bounds = say.interval(row["q025"], row["q975"], places)
+            gain = f"{say.number(row['mean'], places)} ({bounds})"
+        else:
+            gain = say.number(profile["regrets"][player], places)
+            if strategy in solution.reply_to_observed(player)["may_be"]:
+                might = "might"
+        if strategy in best:
             content.append(name)
             continue
-        gain = say.number(observed["regrets"][player], places_for(solution, player))
-        might = "might" if strategy in reply["may_be"] else "would"
-        best = titles.any_of(player, reply["best"])
-        gains.append(f"{name} {might} have gained {gain} by “{best}”")
+        act = titles.any_of(player, best)
+        gains.append(f"{name} {might} have gained {gain} by “{act}”")
     if content:
         names = say.listed(content)
         gains.append(f"{names} could not have gained by another strategy")
+    where = say.AT_POINT
+    if known:
+        where = KNOWN if solution["draws"]["source"] == "posterior" else BEFORE
     start = "Under these payoffs, and given what the others were observed to do"
-    return f"{start}: {'; '.join(gains)}."
+    return f"{start}, {where}: {'; '.join(gains)}."
 
 
 def equilibria_words(solution: Solution) -> str:
@@ -235,7 +248,7 @@ def equilibria_words(solution: Solution) -> str:
     one it is."""
     equilibria, observed = solution["equilibria"], solution.profile(solution.observed)
     kinds = [equilibrium["kind"] for equilibrium in equilibria["found"]]
-    words = f"Equilibria in pure strategies: {kinds.count('pure')}"
+    words = f"At the point values, equilibria in pure strategies: {kinds.count('pure')}"
     if equilibria["complete"]:
         words += f", in mixed ones: {kinds.count('mixed')}"
     is_one = "one" if observed["equilibrium"] else "none"

@@ -1,5 +1,5 @@
-"""The finding of a run for the terminal: the effect in a sentence, the arms, the dyads,
-and what was scheduled anyway.
+"""The finding of a run for the terminal: the effect over what is known of the
+parameters in a sentence and three rows, the dyads, and what was scheduled anyway.
 
 Figures and pages are made of the same parts: `effect_table` has the level and the
 effect of any outcome in every arm, `clear` and `detected` say which rows of a table
@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim import registry
-from balance_sim.scenario.defaults import exercise_distribution
+from balance_sim.effects.headline import (
+    NOT_WORKED_OUT,
+    OTHER_ARM,
+    OTHER_FORM,
+    Headline,
+)
 from balance_sim.show import wording as say
 from balance_sim.show.wording import WIDTH, said, table
 from balance_sim.study.outcomes import Outcome
@@ -35,12 +39,30 @@ NEXT_TO_NOTHING = 1e-3
 the scenario allows any."""
 FEWEST_PLACEBOS = 20
 """Fewer cannot give a p below 0.05, since the event itself counts as one."""
+KNOWN, BEFORE = "over what is known (posterior)", "before the data (prior)"
+RARE = 0.5
+"""Agreements: a smaller effect is said as one in so many worlds too."""
+AVERAGED = "over what is known of the parameters"
+UNKNOWN = {
+    NOT_WORKED_OUT: "Nobody has worked out what is known of the parameters of this "
+    "scenario, so this is no finding yet: run `balance-sim evidence posterior {name}`.",
+    OTHER_FORM: "What is known of the parameters was worked out for the scenario as it "
+    "is written, not for this form of it: run `balance-sim effect {name} --draws 200` "
+    "with the same settings.",
+    OTHER_ARM: "What is known of the parameters was worked out for another arm: run "
+    "`balance-sim effect {name} --arm NAME --draws 200`.",
+}
+"""Why there is no posterior, and how to have one."""
+MOST_GROUPS = 4
+SMALLEST_SHARE = 0.01
+"""Of the variance, for a group that is named."""
 DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
     "declarations_all": "declarations, all",
 }
 OTHERS = {"participants": "sets of states", "dates": "dates"}
 """What placebos of a family have others of."""
+CHANNELS = ("picture", "threat", "rest", "total")
 EFFECT = ["effect", "lo", "hi", "mcse"]
 
 # -- tables ----------------------------------------------------------------------------
@@ -111,85 +133,226 @@ def clear(frame: pd.DataFrame) -> pd.Series[bool]:
     return (frame["lo"] > 0) | (frame["hi"] < 0)
 
 
-def headline_row(result: Result) -> Row | None:
-    """Return the row of `effect_table` of the headline arm and outcome; None without
-    an arm beside the control arm, or a replication."""
-    table = effect_table(result, [result.headline_outcome])
-    if table.empty or result.headline_arm is None:
-        return None
-    return table[table["role"] == "headline"].to_dict("records")[0]
-
-
 # -- sentences -------------------------------------------------------------------------
 
 
-def finding(result: Result) -> str:
-    """Return the effect of the headline arm in a sentence, or why there is none.
+def finding(result: AnalysedResult) -> str:
+    """Return the headline in a sentence: the effect over what is known of the
+    parameters, else at the point values; or why there is none.
 
     It is the effect on counter-balancing security agreements within the longest window,
-    relative to the control arm, filtered where there is a filtered estimate.
+    relative to the control arm.
     """
-    subject = f"{say.COUNTER} {say.within(result.window)}"
     if not result.finished:
         return "No replication finished, so there is nothing to report."
-    row = headline_row(result)
+    if result.headline is not None:
+        treatment = say.treatment(result, result.headline.arm)
+        return headline_sentence(result.headline, treatment, result.window)
+    control = effect_table(result, [result.headline_outcome]).iloc[0]
+    level = say.number(control["level"], 1)
+    return (
+        f"{control['title']}: {level} expected {say.COUNTER} "
+        f"{say.within(result.window)}. There is no other arm to compare with."
+    )
+
+
+def headline_sentence(headline: Headline, treatment: str, window: int) -> str:
+    """Return the headline in a sentence.
+
+    Parameters
+    ----------
+    treatment : what has the effect
+    window : days in which agreements are counted
+    """
+    subject = f"{say.COUNTER} {say.within(window)}"
+    where, row, bounds = AVERAGED, headline.posterior, "95 % interval"
     if row is None:
-        control = effect_table(result, [result.headline_outcome]).iloc[0]
-        level = say.number(control["level"], 1)
-        return (
-            f"{control['title']}: {level} expected {subject}. There is no other arm to "
-            "compare with."
+        row = headline.estimate
+        where, bounds = say.values_words(row.get("source")), "95 % CI"
+    change = say.change_words(row, subject, bounds)
+    return f"{treatment}: {where}, {change}."
+
+
+def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
+    """Return what is to be known with the three rows: why there is no posterior and how
+    to have one, how rare the change is, whose its sign is, and which row is simulated.
+
+    Parameters
+    ----------
+    name : of the scenario
+    replications : how many of how many arms, in words; empty without
+    """
+    sentences = [UNKNOWN[headline.why].format(name=name)] if headline.why else []
+    posterior, prior = headline.posterior, headline.prior
+    if posterior is not None and prior is not None:
+        mean = posterior["mean"]
+        if 0 < abs(mean) < RARE:
+            side = "more" if mean > 0 else "fewer"
+            times = f"{float(f'{1 / abs(mean):.1e}'):,.0f}"
+            sentences.append(f"That is one agreement {side} in {times} such worlds.")
+        before, after = (
+            say.percent(row["share_positive"]) for row in (prior, posterior)
         )
-    change = say.change_words(row, subject)
-    return f"{row['treatment']}: {change}."
+        sentences.append(
+            f"The sign is the theory's, not the data's: {before} of draws are above "
+            f"zero before the data, {after} after."
+            if headline.is_sign_assumed
+            else f"{after} of draws are above zero ({before} before the data)."
+        )
+    if headline.mcse is not None:
+        places = say.decimals(headline.mcse) + 1
+        error = say.number(headline.mcse, places)
+        note = f"Third row: {replications}, Monte Carlo error {error}"
+        if headline.expected is not None:
+            expected = say.signed(headline.expected, places)
+            note += (
+                f". The others: partners as at the start ({expected} {say.AT_POINT})"
+            )
+        sentences.append(f"{note}.")
+    return sentences
+
+
+def doubts_of(result: AnalysedResult) -> list[str]:
+    """Return the `doubts` of a run; none where it has no headline."""
+    if result.headline is None:
+        return []
+    runs = say.plural(result.finished, "replication")
+    arms = say.plural(len(result.arms), "arm")
+    return doubts(result.headline, result.scenario.name, f"{runs} of {arms}")
+
+
+def headline_rows(headline: Headline) -> list[list[str]]:
+    """Return the three rows of the headline as cells, with their heads: mean, median
+    and 95 % interval over what is known, before the data and at the point values."""
+    spreads = [(KNOWN, headline.posterior), (BEFORE, headline.prior)]
+    estimate = headline.estimate
+    first = headline.posterior or headline.prior or estimate
+    places = max(say.digits(first["mean"]), 3)
+    rows = [["effect on their expected number", "mean", "median", "95 % interval"]]
+    for label, row in (
+        *spreads,
+        (say.values_words(estimate.get("source")), estimate),
+    ):
+        cells = ["-", "", "not worked out"]
+        if row is not None:
+            low, high = row["ci95"] or (None, None)
+            median = say.signed(row["median"], places) if "median" in row else ""
+            bounds = say.interval(low, high, places)
+            cells = [say.signed(row["mean"], places), median, bounds]
+        rows.append([say.capital(label), *cells])
+    return rows
+
+
+def known_words(headline: Headline) -> str:
+    """Return, for what is drawn from replications, what it is worth beside the
+    headline."""
+    if headline.drawn is not None:
+        source = say.SOURCES[headline.drawn["source"]]
+        return (
+            f"Each replication draws its parameters from {source}: an effect is the "
+            "mean over them, and its CI says how exactly that mean is known, not how "
+            "far the effect varies over the parameters."
+        )
+    posterior, words = headline.posterior, f"Simulated {say.AT_POINT}. {say.CAVEAT}"
+    if posterior is None:
+        return words
+    low, high = posterior["ci95"]
+    places = max(say.digits(posterior["mean"]), 3)
+    return (
+        f"{words} What is known of the parameters is worked out for the headline alone "
+        f"({say.signed(posterior['mean'], places)}; 95 % interval "
+        f"{say.interval(low, high, places)}): read here where, not how much."
+    )
 
 
 def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
-    """Return why there is next to no effect, where that follows from the scenario.
+    """Return why there is next to no effect at the point values, where that follows
+    from the scenario.
 
     Asked for only where the effect is below NEXT_TO_NOTHING of the control arm's level,
     since the world at the start has to be worked out for it.
     """
-    row = headline_row(result)
-    if row is None or abs(row["effect"]) > NEXT_TO_NOTHING * row["control_level"]:
+    headline = result.headline
+    if headline is None:
+        return ()
+    effect, level = headline.estimate["mean"], headline.estimate["level"]
+    if abs(effect) > NEXT_TO_NOTHING * level:
         return ()
     from balance_sim.effects.world_at_start import world_at_start
 
     return world_at_start(result.scenario).why_nothing
 
 
-def channel_words(channels: Mapping[str, float] | None) -> str:
-    """Return what the focal event's two channels make of an effect; empty without the
-    event.
+def channel_words(
+    uncertainty: Mapping[str, Any] | None, channels: Mapping[str, float] | None
+) -> str:
+    """Return what the focal event's two channels make of an effect: of its mean over
+    what is known, else at the point values; empty without the event.
 
     They are exact Shapley values of the expected effect, in which partners stay as at
     the start, so that their sum need not equal a simulated effect beside it.
 
     Parameters
     ----------
-    channels : picture, threat, rest, total
+    uncertainty : what is known of the effect, with the posterior of its parts
+    channels : picture, threat, rest, total, at the point values
     """
+    where = say.AT_POINT
+    if uncertainty is not None and uncertainty["posterior"]:
+        where, parts = KNOWN, uncertainty["posterior"]["of"]
+        channels = {name: parts[name]["mean"] for name in CHANNELS}
     if not channels:
         return ""
-    places = say.decimals(abs(channels["total"]) / 50)
+    places = max(say.digits(channels["total"]), 3)
     words = {part: say.signed(effect, places) for part, effect in channels.items()}
     others = ""
     if abs(channels["rest"]) >= 1e-9:
         others = f", the arm's other changes {words['rest']}"
     return (
-        f"Channels: who stands together {words['picture']}, the threat to its targets "
-        f"{words['threat']}{others}; {words['total']} in all, by the expected "
-        "estimator (partners as at the start)."
+        f"Channels, {where}: who stands together {words['picture']}, the threat to its "
+        f"targets {words['threat']}{others}; {words['total']} in all, with partners as "
+        "at the start."
     )
 
 
 def how_sure(result: AnalysedResult) -> list[str]:
-    """Return the channels of the headline effect and what its placebos say."""
+    """Return what makes the headline effect and what its width: channels, groups of
+    parameters, placebos."""
     arm, channels = result.headline_arm, None
     if arm is not None:
         channels = result.channels.of(arm, result.headline_outcome)
-    sentences = channel_words(channels), placebo_words(result.placebos.tests())
+    sentences = (
+        channel_words(result.uncertainty, channels),
+        width_words(result.uncertainty),
+        placebo_words(result.placebos.tests()),
+    )
     return list(filter(None, sentences))
+
+
+def width_words(uncertainty: Mapping[str, Any] | None) -> str:
+    """Return which groups of parameters carry the width of the effect, and what knowing
+    the one parameter worth most would leave of it; empty where that is not known."""
+    variance = uncertainty and uncertainty["variance"]
+    if not variance or not variance["sd"] > 0:
+        return ""
+    order = sorted(variance["shares"].items(), key=lambda item: (-item[1], item[0]))
+    shares = [
+        f"{name} {say.percent(share)}"
+        for name, share in order[:MOST_GROUPS]
+        if share > SMALLEST_SHARE
+    ]
+    carriers = (
+        f"What carries the width of the {variance['source']}: {', '.join(shares)}."
+    )
+    if not variance["sd_if_known"]:
+        return carriers
+    path, sd = min(variance["sd_if_known"].items(), key=lambda item: item[1])
+    places = max(say.digits(variance["sd"]), 3)
+    return (
+        f"{carriers} Of single parameters {say.factor_words(path)} is worth most to "
+        "know: it would cut the standard deviation from "
+        f"{say.number(variance['sd'], places)} to {say.number(sd, places)} on average."
+    )
 
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
@@ -205,74 +368,20 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
 
 
-def doubts(result: AnalysedResult) -> list[list[str]]:
-    """Return sentences on how sure the headline effect is, of each room of the upper
-    storey that has something to say."""
-    answers = [doubt(result) for doubt in registry.parts("doubt").values()]
-    return list(filter(None, answers))
-
-
 def _largest_words(result: AnalysedResult) -> str:
-    """Return the dyads whose detectable effect is furthest from zero; empty without an
-    arm beside the control arm."""
+    """Return the dyads whose detectable effect is furthest from zero at the point
+    values; empty without an arm beside the control arm."""
     arm = result.headline_arm
     if arm is None or result.dyads.empty:
         return ""
     of_arm = result.dyads[result.dyads["arm"] == arm]
-    dyads = by_size(of_arm[clear(of_arm)])
-    shown = dyads[dyads["effect"].abs() >= SMALLEST].head(TOP_DYADS)
-    if shown.empty:
+    dyads = by_size(of_arm[clear(of_arm) & (of_arm["effect"].abs() >= SMALLEST)])
+    if dyads.empty:
         return say.NO_DYAD
     names = say.state_names(result.scenario)
-    places = max(say.digits(*shown["effect"]), 3)
-    pieces = [
-        f"{say.dyad_name(names, row['a'], row['b'])} "
-        f"{say.signed(row['effect'], places)}"
-        for row in shown.to_dict("records")
-    ]
-    return (
-        f"Largest effects on dyads: {', '.join(pieces)} agreements "
-        f"({len(dyads):,} of {len(of_arm):,} detectable)."
-    )
-
-
-def _headline_of(result: Result, outcome: Outcome) -> Row | None:
-    """Return the headline arm's row of `effect_table` of an outcome; None where it was
-    not measured."""
-    table = effect_table(result, [outcome.name])
-    rows = table[table["role"] == "headline"].to_dict("records") if len(table) else []
-    return rows[0] if rows else None
-
-
-def effort_words(result: Result) -> str:
-    """Return the effort of the threatened states by the end of the longest window, and
-    the headline arm's effect on it; empty where it was not measured."""
-    row = _headline_of(result, Outcome("effort", "threatened", result.window))
-    if row is None:
-        return ""
-    size = say.effect_words(*(float(row[key]) for key in EFFECT))
-    level = say.number(row["control_level"], max(say.digits(row["control_level"]), 3))
-    return (
-        f"Effort of the threatened states {say.within(result.window)}, a share of "
-        f"their capability: {level} in the control arm; effect {size}."
-    )
-
-
-def exercise_words(result: Result) -> str:
-    """Return the joint exercises of counter-balancing dyads within the longest window,
-    and the headline arm's effect on them, with the elasticity that it rests on; empty
-    where they were not counted."""
-    row = _headline_of(result, Outcome("exercises", "counter", result.window))
-    if row is None:
-        return ""
-    measured = exercise_distribution()
-    elasticity, error = measured.estimate[0], measured.covariance[0][0] ** 0.5
-    return (
-        f"Joint exercises of counter-balancing dyads {say.within(result.window)}: "
-        f"{say.number(row['control_level'], 1)} in the control arm; effect "
-        f"{say.signed(row['effect'], 2)}, at an elasticity of {elasticity:.2f} "
-        f"(standard error {error:.2f})."
-    )
+    rows = dyads.head(TOP_DYADS).to_dict("records")
+    named = say.listed([say.dyad_name(names, row["a"], row["b"]) for row in rows])
+    return f"At the point values it moves most {named}."
 
 
 def _scheduled_words(result: AnalysedResult) -> str:
@@ -285,42 +394,34 @@ def _scheduled_words(result: AnalysedResult) -> str:
         dyad = say.dyad_name(names, row["a"], row["b"])
         pieces.append(f"{dyad}, {name} ({row['stage']} on {row['date']})")
     if not pieces:
-        return "No agreement was already scheduled."
-    effect = "its effect is" if len(pieces) == 1 else "their effects are"
-    return f"Already scheduled, so {effect} zero by construction: {'; '.join(pieces)}."
+        return "No agreement was scheduled anyway."
+    return f"Scheduled anyway, the same in every arm: {'; '.join(pieces)}."
 
 
 # -- lines -----------------------------------------------------------------------------
 
 
 def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
-    """Yield the finding and what belongs to it, in some twenty lines and one for each
-    arm.
+    """Yield the finding and what belongs to it, in at most twenty lines.
 
     Parameters
     ----------
     width : columns of the page
     """
-    runs = say.plural(result.runs, "replication")
-    title = say.printable(result.scenario.title)
-    sentences = [f"{title} ({runs} of {say.plural(len(result.arms), 'arm')})"]
-    sentences += [finding(result), *(f"Why: {why}." for why in why_nothing(result))]
+    yield from said(say.printable(result.scenario.title), width)
+    yield from said(finding(result), width)
+    for why in why_nothing(result):
+        yield from said(f"Why so little: {why}.", width)
+    if result.headline is not None:
+        yield from said(say.COUNTER_BALANCING, width)
+        yield from ["", *table(headline_rows(result.headline), "<>", width=width), ""]
+        yield from said(" ".join(doubts_of(result)), width)
     if result.finished:
-        sentences += how_sure(result)
-        sure = [say.caveat(result.draws), *(words for words, *_ in doubts(result))]
-        sentences.append(" ".join(sure))
-    for sentence in sentences:
-        yield from said(sentence, width)
-    if result.finished:
-        yield from ["", *_arm_lines(result, width), ""]
         own_lines = own_rows(result)
         if own_lines:
             heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
-            yield from [*table([heads, *own_lines], "<<>", width=width), ""]
-        yield from said(effort_words(result), width)
-        yield from said(exercise_words(result), width)
-        yield from said(_largest_words(result), width)
-        yield from said(_scheduled_words(result), width)
+            yield from ["", *table([heads, *own_lines], "<<>", width=width), ""]
+        yield from said(f"{_largest_words(result)} {_scheduled_words(result)}", width)
     if result.failed:
         failed = say.plural(len(result.failed), "replication")
         yield from said(f"Failed, and in no number above: {failed}.", width)
@@ -328,22 +429,8 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         files = "Manifest, summary.json and failed.json"
         if result.finished:
             has_page = (result.folder / "report.html").is_file()
-            files = "Results, figures and report.html" if has_page else "Results"
-        yield f"{files}: {result.folder}"
-
-
-def _arm_lines(result: AnalysedResult, width: int) -> list[str]:
-    """Return every arm but the control arm in a line: effect and CI."""
-    frame = effect_table(result, [result.headline_outcome])
-    arms = frame[frame["role"] != "reference"]
-    places = say.decimals(arms["mcse"].max(), *arms["lo"], *arms["hi"])
-    control = say.number(frame["control_level"].iloc[0], 2)
-    rows = [[f"arm (control arm: {control} agreements)", "effect", "95 % CI"]]
-    rows += [
-        [row["title"], *say.effect_cells(row, places)[:2]]
-        for row in arms.to_dict("records")
-    ]
-    return table(rows, "<>", width=width) if len(arms) else []
+            files = "Every arm and figure: report.html in" if has_page else "Results in"
+        yield f"{files} {result.folder}"
 
 
 def agreement_rows(result: Result) -> list[list[str]]:
@@ -363,17 +450,6 @@ def effort_rows(result: Result) -> list[list[str]]:
     outcomes = {
         Outcome("effort", "threatened", window).name: say.within(window)
         for window in windows
-    }
-    measured = [name for name in outcomes if name in result.by_run.names]
-    return _level_rows(effect_table(result, measured), outcomes) if measured else []
-
-
-def exercise_rows(result: Result) -> list[list[str]]:
-    """Return per direction and arm: joint exercises, effect, CI, Monte Carlo standard
-    error; the longest window, none where it ends after the scenario."""
-    outcomes = {
-        Outcome("exercises", name, result.window).name: words
-        for name, words in say.DIRECTIONS.items()
     }
     measured = [name for name in outcomes if name in result.by_run.names]
     return _level_rows(effect_table(result, measured), outcomes) if measured else []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from balance_sim.effects.expected_effect import ExpectedEffect
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
 
@@ -25,8 +26,18 @@ DIRECTIONS = {
     "all": "all",
 }
 NO_DYAD = "No dyad shows a detectable effect."
+COUNTER_BALANCING = (
+    "Counter-balancing: neither state takes part, both fear those who do, and neither "
+    "is aligned with them."
+)
 CAVEAT = "The CI reflects Monte Carlo error only."
-SOURCES = {True: "their fit", "posterior": "their posterior", "prior": "their prior"}
+AT_POINT = "at the point values"
+SOURCES = {
+    "True": "the fit",
+    "fitted": "the fit",
+    "posterior": "the posterior",
+    "prior": "the prior",
+}
 """What a study draws parameters from, in words."""
 ABBREVIATIONS = {"us", "eu", "uk", "un", "nato"}
 MOST_DECIMALS = 6
@@ -34,21 +45,17 @@ MOST_DECIMALS = 6
 # -- numbers ---------------------------------------------------------------------------
 
 
-def caveat(draws: bool | str = False) -> str:  # noqa: FBT001, FBT002
-    """Return the sentence that says what a CI covers.
+def values_words(source: object) -> str:
+    """Return at which values of the parameters replications were simulated.
 
     Parameters
     ----------
-    draws : of `Result`: what each replication drew its parameters from, if anything
+    source : what each drew its parameters from, as `Result.draws` or `Headline.drawn`
+        has it; empty or False at the point values
     """
-    if not draws:
-        return CAVEAT
-    source = draws.partition(":")[0] if isinstance(draws, str) else draws
-    return (
-        f"Each replication draws its parameters from {SOURCES[source]}: an effect is "
-        "the mean over them, and its CI says how exactly that mean is known, not how "
-        "far the effect varies over the parameters."
-    )
+    if not source:
+        return AT_POINT
+    return f"over draws of {SOURCES[str(source).partition(':')[0]]}"
 
 
 def decimals(error: float, *bounds: float) -> int:
@@ -134,38 +141,29 @@ def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     return f"{effect}; {ci(lo, hi, places)}" if math.isfinite(lo) else effect
 
 
-def change_words(row: Mapping[Any, Any], subject: str) -> str:
-    """Return what an effect does to an expected number: `expected agreements rise from
-    23.50 to 23.62 (+0.12; ...)`.
+def change_words(row: Mapping[str, Any], subject: str, bounds: str) -> str:
+    """Return what an effect does to an expected number: `expected agreements rise by
+    0.0060 from 6.22, or 0.1 % (median +0.0047; 95 % interval 0.0008 to 0.0184)`.
 
     Parameters
     ----------
-    row : of `headline.effect_table`
+    row : mean, level (without the effect), ci95 (or None), median where there is one
     subject : what is counted
+    bounds : what the interval is called
     """
-    effect, mcse = float(row["effect"]), float(row["mcse"])
-    lo, hi = float(row["lo"]), float(row["hi"])
-    if lo == hi == 0:
-        return (
-            f"no effect on expected {subject}; {number(row['level'], 1)} are expected "
-            "with and without it"
-        )
-    places = min(decimals(mcse, lo, hi), digits(effect))
-    control = number(row["control_level"], places)
-    treated = number(row["level"], places)
-    if math.isnan(lo):
-        return (
-            f"{control} {subject} without it and {treated} with it, in one "
-            "replication, which gives no confidence interval"
-        )
-    size = effect_words(effect, lo, hi, mcse)
-    if lo <= 0 <= hi:
-        return (
-            f"no detectable effect on expected {subject} ({size}); {control} are "
-            "expected without it"
-        )
-    verb = "rise" if effect > 0 else "fall"
-    return f"expected {subject} {verb} from {control} to {treated} ({size})"
+    mean, (low, high) = row["mean"], row["ci95"] or (None, None)
+    level = number(row["level"])
+    if mean == 0 and not low and not high:
+        return f"no effect on expected {subject}: {level} with and without it"
+    places = max(digits(mean), 3)
+    verb, size = "rise" if mean > 0 else "fall", number(abs(mean), places)
+    if low is not None and high is not None and low <= 0 <= high:
+        verb, size = "change", signed(mean, places)
+    share = f", or {percent(abs(mean) / row['level'])}" if row["level"] > 0 else ""
+    notes = [f"median {signed(row['median'], places)}"] if "median" in row else []
+    notes += [f"{bounds} {interval(low, high, places)}"] if low is not None else []
+    size += f" from {level}{share}" + (f" ({'; '.join(notes)})" if notes else "")
+    return f"expected {subject} {verb} by {size}"
 
 
 def spread_words(row: Mapping[str, Any]) -> str:
@@ -226,11 +224,7 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-_COUNTED = {
-    "accords": "security agreements",
-    "declarations": "declarations",
-    "exercises": "joint exercises",
-}
+_COUNTED = {"accords": "security agreements", "declarations": "declarations"}
 _BY_DIRECTION = {
     "counter": "counter-balancing {}",
     "with_participant": "{} with a participant",
@@ -329,7 +323,7 @@ def arm_titles(scenario: Scenario) -> dict[str, str]:
     return {arm: arm_title(scenario, arm) for arm in scenario.arms}
 
 
-def treatment(result: Result, arm: str) -> str:
+def treatment(result: Result | ExpectedEffect, arm: str) -> str:
     """Return what an arm's effect is the effect of.
 
     That is the focal event where the arm is the scenario as it is, else the arm's
@@ -373,8 +367,9 @@ def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
     """Return a figure's table with what is said of each row's `arm`.
 
     Added are role: which part the arm plays, `reference` (the control), `headline` or
-    `other`; title; control (the control arm's title); treatment (what the
-    headline arm's effect is the effect of; empty without one); window (the longest).
+    `other`; title; control (the control arm's title); values (of the parameters, in
+    words); treatment (what the headline arm's effect is the effect of; empty without
+    one); window (the longest).
     """
     titles, arm = arm_titles(result.scenario), result.headline_arm
     roles = {arm: "headline", result.reference: "reference"}
@@ -382,6 +377,7 @@ def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
         role=[roles.get(name, "other") for name in table["arm"]],
         title=[titles[name] for name in table["arm"]],
         control=titles[result.reference],
+        values=values_words(result.draws),
         treatment="" if arm is None else treatment(result, arm),
         window=result.window,
     )

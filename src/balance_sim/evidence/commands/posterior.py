@@ -59,8 +59,11 @@ def posterior(
     from balance_sim.evidence.forecast.theories import stacking_weights_beside
     from balance_sim.evidence.posterior import files, power_scaling
     from balance_sim.evidence.posterior.joint import posterior_of
-    from balance_sim.evidence.posterior.lines import draws_sentence
-    from balance_sim.evidence.posterior.uncertainty import stored_record, uncertainty
+    from balance_sim.evidence.posterior.uncertainty import (
+        finding,
+        stored_record,
+        uncertainty,
+    )
     from balance_sim.scenario import load_scenario
     from balance_sim.scenario.files import Sources
     from balance_sim.study.atomic_files import write_atomic
@@ -108,7 +111,7 @@ def posterior(
             f"{draws:,} joint draws of {len(joint.paths)} parameters from their "
             f"posterior: {findings} (what is believed of a prior-dominated one is its "
             "prior).",
-            draws_sentence(effect),
+            *(finding(loaded, effect) if effect["arm"] else []),
             f"The importance weights are {trust}to be trusted: Pareto k "
             f"{method['pareto_k']:.2f} (trusted below {method['trusted_below']:.2f}).",
             f"wrote {folder / files.TABLE} and its head; the scenario names it by "

@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc, betaincinv, gammaln, xlogy
 
+from balance_sim.effects.headline import stored_uncertainty
 from balance_sim.evidence.estimation.choices import signing_day
 from balance_sim.evidence.forecast.forecast import signed_record, window_of
 from balance_sim.evidence.forecast.score import DETECTION
-from balance_sim.evidence.posterior.uncertainty import headline_uncertainty
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
@@ -239,7 +239,7 @@ def like_events_drawn(scenario: Scenario, arm: str | None) -> dict[str, float] |
     """`like_events` of an arm with the level known, at the median of its effect over
     the posterior and at the ends of the 95 % interval; None where no posterior tells
     the effect in this very scenario."""
-    known = headline_uncertainty(scenario, arm)
+    known = stored_uncertainty(scenario, arm)
     if known is None or not known["posterior"]:
         return None
     of_draws = known["posterior"]["of"]

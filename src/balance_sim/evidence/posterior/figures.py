@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.evidence.posterior.lines import places_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
+from balance_sim.show.headline import BEFORE, KNOWN
 
 COLOURS = {
     "replications": style.BLUE,
@@ -30,10 +30,10 @@ CHANNELS = {
 }
 LABEL_WIDTH = 42
 EXPLANATION = (
-    "Bars: 95 %, of the Monte Carlo mean, of draws of the parameters, of placebo "
-    "events. The prior's may go on beyond the picture. Theories stand at the values in "
-    "use and at one base rate; a dot's size is its stacking weight, by forecasts of "
-    "held-back years."
+    "Dots: means; bars: 95 % of draws of the parameters, of Monte Carlo error at the "
+    "point values, of placebo events. The bar before the data may go on beyond the "
+    "picture. Theories and placebos stand at the point values, theories at one base "
+    "rate; a dot's size is its stacking weight, by forecasts of held-back years."
 )
 
 
@@ -41,10 +41,12 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect,
     lo and hi (NaN for a dot), weight (of a theory, else NaN), told: in words. Empty
     where the scenario's posterior holds nothing of this form of it."""
-    uncertainty, arm = result.uncertainty, result.headline_arm
-    if uncertainty is None or uncertainty["why"] or arm is None or not result.finished:
+    uncertainty, headline = result.uncertainty, result.headline
+    if uncertainty is None or uncertainty["why"] or headline is None:
         return pd.DataFrame()
-    rows, places = [], places_of(uncertainty)
+    rows: list[tuple[Any, ...]] = []
+    estimate = headline.estimate
+    places = max(say.digits((headline.posterior or headline.prior or {})["mean"]), 3)
 
     def add(part: str, label: str, *numbers: float, weight: float = NAN) -> None:
         effect, *ends = (say.signed(number, places) for number in numbers)
@@ -53,19 +55,17 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
         effect_and_ends = (*numbers, NAN, NAN)[:3]
         rows.append((part, label, *effect_and_ends, weight, words))
 
-    by_outcome = result.effects.set_index(["arm", "outcome"])
-    row: Any = by_outcome.loc[arm, result.headline_outcome]
-    label = f"simulated, {say.plural(int(row['n']), 'replication')}"
-    add("replications", label, row["mean"], row["lo"], row["hi"])
-    sources = uncertainty.sources
-    for name, drawn in sources.items():
-        effect = drawn["of"]["total"]
-        label = f"{name}, {drawn['draws']:,} draws"
-        add(name, label, effect["median"], *effect["ci95"])
-    for drawn in list(sources.values())[:1]:
-        for name, label in CHANNELS.items():
-            channel = drawn["of"][name]
-            add("channel", label, channel["median"], *channel["ci95"])
+    for part, label, spread in (
+        ("posterior", KNOWN, headline.posterior),
+        ("prior", BEFORE, headline.prior),
+        ("replications", say.values_words(estimate.get("source")), estimate),
+    ):
+        if spread is not None and None not in spread["ci95"]:
+            add(part, label, spread["mean"], *spread["ci95"])
+    drawn = uncertainty["posterior"] or uncertainty["prior"]
+    for name, label in CHANNELS.items():
+        channel = drawn["of"][name]
+        add("channel", label, channel["mean"], *channel["ci95"])
     for theory in uncertainty["theories"]:
         weight = NAN if theory["weight"] is None else theory["weight"]
         label = f"theory: {say.arm_words(theory['name'])}"
@@ -78,17 +78,6 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             add("placebo", label, *map(float, quantiles))
     columns = ["part", "label", "effect", "lo", "hi", "weight", "told"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def uncertainty_title(table: pd.DataFrame) -> str:
-    """The finding: the widest honest interval, and whether it has one sign."""
-    row = table[table["part"].isin(["posterior", "prior"])].iloc[0]
-    verdict = "and may be zero"
-    if row["lo"] > 0 or row["hi"] < 0:
-        verdict = f"all but certainly {'above' if row['lo'] > 0 else 'below'} zero"
-    return (
-        f"Given what is known of the parameters, the effect is {row['told']}, {verdict}"
-    )
 
 
 @style.figure(
@@ -116,4 +105,4 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
-    return style.Words(uncertainty_title(table), "", EXPLANATION)
+    return style.Words(style.FINDING, "", EXPLANATION)

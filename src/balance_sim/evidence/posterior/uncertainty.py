@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from balance_sim.effects.headline import headline_of
 from balance_sim.effects.placebos import placebos
 from balance_sim.evidence.estimation.parameter_files import rounded
 from balance_sim.evidence.posterior.effect_draws import (
@@ -26,6 +27,8 @@ from balance_sim.evidence.posterior.variance import variance_shares
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.show.headline import doubts, headline_sentence
+from balance_sim.show.wording import arm_title
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import Draws
 from balance_sim.study.outcomes import Outcome
@@ -38,69 +41,23 @@ DRAWS_A_WALK = 10
 """Draws for each walk between two of them."""
 
 
-class Uncertainty(dict[str, Any]):
-    """What is not known of the headline effect, beside Monte Carlo error, under the
-    names of docs/json.md: `arm`, `outcome`, `estimate` (COLUMNS at the values in use),
-    `posterior` and `prior` (`spread_of` each, or None), `theories` (what each says at
-    the shipped values, at one base rate, with its `weight` by stacking, None where not
-    scored), `stacked` (the effect averaged by these weights), `variance`
-    (`variance_shares`, or None), `placebos`, `why` there is nothing."""
-
-    def __repr__(self) -> str:
-        return f"<Uncertainty of {self['arm']}: {', '.join(self.sources) or 'none'}>"
-
-    @property
-    def sources(self) -> dict[str, dict[str, Any]]:
-        """The distributions that the effect is known over, by name, the posterior
-        first."""
-        return {name: self[name] for name in ("posterior", "prior") if self[name]}
-
-    def in_short(self) -> dict[str, Any]:
-        """For JSON, the numbers that most readers want: the effect over each
-        distribution, and by theory."""
-        short: dict[str, Any] = {"posterior": None, "prior": None}
-        for name, drawn in self.sources.items():
-            effect = drawn["of"]["total"]
-            ends = dict(zip(("q025", "q975"), effect["ci95"], strict=True))
-            middle = {"mean": effect["mean"], "q50": effect["median"]}
-            short[name] = {"draws": drawn["draws"], **middle, **ends}
-        short["theories"] = {
-            theory["name"]: {"effect": theory["total"], "weight": theory["weight"]}
-            for theory in self["theories"]
-        }
-        short["placebo"] = {
-            name: {"n": test["placebos"], "p": test["p"], "verdict": test["verdict"]}
-            for name, test in self["placebos"].items()
-        }
-        return short
-
-
-# --- what is stored -------------------------------------------------------------------
-
-
-def headline_uncertainty(
-    scenario: Scenario, arm: str | None, stored: Mapping[str, Any] | None = None
-) -> Uncertainty | None:
-    """What is known of an arm's effect: as a summary holds it, else as the scenario's
-    posterior does, if it was worked out for this very scenario and arm. stored: the
-    summary's `uncertainty`."""
-    if stored:
-        return Uncertainty(stored)
-    record = dict(scenario.posterior.headline)
-    is_of_scenario = record.pop("scenario_sha256", None) == scenario.sha256
-    if is_of_scenario and arm is not None and record["arm"] == arm:
-        return Uncertainty(record)
-    return None
-
-
-def stored_record(scenario: Scenario, uncertainty: Uncertainty) -> dict[str, Any]:
-    """What `headline_uncertainty` reads back: six significant digits, and the form of
-    the scenario that it is for."""
+def stored_record(scenario: Scenario, uncertainty: Mapping[str, Any]) -> dict[str, Any]:
+    """What `effects.headline` reads back: six significant digits, and the form of the
+    scenario that it is for."""
     plain: dict[str, Any] = rounded(dict(uncertainty), 6)
     return {"scenario_sha256": scenario.sha256, **plain}
 
 
-# --- what is worked out ---------------------------------------------------------------
+def finding(scenario: Scenario, uncertainty: Mapping[str, Any]) -> list[str]:
+    """The headline in sentences. uncertainty: of an arm of the scenario."""
+    estimate = uncertainty["estimate"]
+    point = {"mean": estimate["total"], "level": estimate["level"]}
+    point |= {"ci95": None, "mcse": None}
+    headline = headline_of(scenario, uncertainty["arm"], uncertainty, point)
+    title = arm_title(scenario, headline.arm)
+    window = max(scenario.report.windows)
+    sentence = headline_sentence(headline, title, window)
+    return [sentence, *doubts(headline, scenario.name)]
 
 
 def uncertainty(
@@ -113,9 +70,9 @@ def uncertainty(
     weights: Mapping[str, float] | None = None,
     with_placebos: bool = False,
     progress: Progress = None,
-) -> Uncertainty:
-    """What is not known of an arm's effect: over draws of the prior, of the posterior
-    if there is one, and theories.
+) -> dict[str, Any]:
+    """What is not known of an arm's effect, under the names of docs/json.md: over draws
+    of the prior, of the posterior if there is one, and theories.
 
     Parameters
     ----------
@@ -142,18 +99,18 @@ def uncertainty(
     >>> low <= effect["median"] <= high
     True
     """
-    result = Uncertainty(
-        arm=arm or headline_arm(scenario, chosen_arms(scenario, None)),
-        outcome=Outcome("accords", "counter", max(scenario.report.windows)).name,
-        estimate={},
-        posterior=None,
-        prior=None,
-        theories=[],
-        variance=None,
-        placebos={},
-        why="",
-        stacked=None,
-    )
+    result: dict[str, Any] = {
+        "arm": arm or headline_arm(scenario, chosen_arms(scenario, None)),
+        "outcome": Outcome("accords", "counter", max(scenario.report.windows)).name,
+        "estimate": {},
+        "posterior": None,
+        "prior": None,
+        "theories": [],
+        "variance": None,
+        "placebos": {},
+        "why": "",
+        "stacked": None,
+    }
     arm = result["arm"]
     if arm is None:
         result["why"] = "there is no arm beside the control arm"

@@ -33,17 +33,22 @@ def _by_name(*figures: FigureSpec) -> Figures:
     return {figure.name: figure for figure in figures}
 
 
-EFFECTS = _by_name(counts.draw_fan, effects.draw_arms, effects.draw_placebos)
-"""Of a run; those that rooms of the upper storey have (`run_figures`) come next."""
-FIGURES = EFFECTS | _by_name(world.draw_map, dyads.draw_dyads)
+FIGURES = _by_name(
+    world.draw_map,
+    counts.draw_fan,
+    effects.draw_arms,
+    effects.draw_placebos,
+    dyads.draw_dyads,
+)
 """Of a run, all of the core."""
 SWEEP_FIGURES = _by_name(sweeps.draw_factors, sweeps.draw_indices)
 COMPARISON_FIGURES = _by_name(comparison.draw_studies)
 
 
 def run_figures() -> Figures:
-    """Return by name the figures of a run, those that are registered among them."""
-    return EFFECTS | registry.parts("run_figures") | FIGURES
+    """Return by name the figures of a run, first those that are registered: they hold
+    the headline."""
+    return registry.parts("run_figures") | FIGURES
 
 
 def figures_of(study: Any) -> Figures:

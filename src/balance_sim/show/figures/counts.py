@@ -9,14 +9,10 @@ import pandas as pd
 
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import EFFECT, effect_table, finding
+from balance_sim.show.headline import EFFECT, effect_table
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 
-COUNTER_BALANCING = (
-    "Counter-balancing: neither state takes part, both fear those who do, and neither "
-    "is aligned with them."
-)
 BANDS = (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE))
 """The middle 90 % and 50 % of what may come, with their colours."""
 
@@ -58,7 +54,7 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
     table.loc[table["role"] == "reference", EFFECT] = 0.0
     start = table.drop_duplicates("arm").assign(day=0, expected=0.0)
     start[EFFECT] = 0.0
-    table = pd.concat([start, table]).assign(finding=finding(result).rstrip("."))
+    table = pd.concat([start, table])
     return pd.concat([rows for _, rows in table.groupby("arm", sort=False)])
 
 
@@ -84,13 +80,14 @@ def draw_fan(
     """Draw above what may come in the control arm and both medians, below the effects
     by window."""
     draw_spread(axes[0], table)
-    small = COUNTER_BALANCING
+    small = say.COUNTER_BALANCING
     if len(axes) > 1:
         arms = effects[effects["role"] != "reference"].sort_values(
             "role", kind="stable"
         )
         _draw_effects(axes[1], arms)
-        title = "Effect at the end of each window, with 95 % CI"
+        values = say.first(table, "values")
+        title = f"Effect at the end of each window, {values}, with 95 % CI"
         axes[1].set_title(title, loc="left", color=style.QUIET)
         axes[1].set_ylabel("effect,\nagreements")
         small += f" {say.CAVEAT}"
@@ -99,7 +96,7 @@ def draw_fan(
         f"Grey: {say.first(table, 'control')}, the middle 50 % and 90 % over "
         f"{style.runs_of(table)}, with {say.first(table, 'band')}"
     )
-    return style.Words(say.first(effects, "finding"), under, small)
+    return style.Words(style.FINDING, under, small)
 
 
 def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:

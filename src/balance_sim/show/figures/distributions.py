@@ -96,7 +96,8 @@ def _title(table: pd.DataFrame) -> str:
     words = f"{subject}: {say.number(mean, 1)} on average in the control arm"
     headline = table[(table["role"] == "headline") & table["effect"].notna()]
     if len(headline):
-        words += f"; effect {say.effect_words(*headline[EFFECT].iloc[0])}"
+        effect = say.effect_words(*headline[EFFECT].iloc[0])
+        words += f"; effect {say.first(table, 'values')} {effect}"
     return words
 
 

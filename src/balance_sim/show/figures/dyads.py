@@ -123,7 +123,7 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads "
         f"without an effect about 5 % exclude zero. {say.CAVEAT}"
     )
-    name = say.first(table, "treatment")
+    name = f"{say.first(table, 'treatment')}, {say.first(table, 'values')}"
     title = f"{name}: {detected(table, 'dyads', 'dyad')}"
     return style.Words(title, "", small)
 

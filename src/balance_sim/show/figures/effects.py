@@ -80,7 +80,8 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     under = (
         f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
     )
-    title = detected(table, "arms", "title")
+    values = say.capital(say.first(table, "values"))
+    title = f"{values}: {detected(table, 'arms', 'title')}"
     return style.Words(title, under, small)
 
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show import save
 from balance_sim.show import wording as say
+from balance_sim.show.headline import finding, known_words
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -58,6 +60,9 @@ dark."""
 UNCLEAR = "#ececec"  # what cannot be told from zero
 TITLE_LETTERS, UNDER_LETTERS, SMALL_LETTERS = 8.6, 9.8, 13.4
 """Letters on an inch of the title, of the line under it, and of the small print."""
+
+FINDING = "{finding}"
+"""Stands in a title for the finding of the study that is drawn."""
 
 type Axes = matplotlib.axes.Axes
 type Figure = matplotlib.figure.Figure
@@ -120,7 +125,10 @@ class FigureSpec:
         numbers = self.table(study) if table is None else table
         if numbers.empty:
             raise WrongRequest(self.empty)
-        numbers.attrs["draws"] = getattr(study, "draws", False)
+        if isinstance(study, AnalysedResult):
+            numbers.attrs[FINDING] = finding(study).rstrip(".")
+            if study.headline is not None:
+                numbers.attrs[say.CAVEAT] = known_words(study.headline)
         return self(numbers, *([] if self.second is None else [self.second(study)]))
 
     def __call__(
@@ -133,6 +141,7 @@ class FigureSpec:
         with style():
             axes = self.page(table) if ax is None else list(np.ravel(np.array(ax)))
             title, under, small = self.marks(axes, table, *second)
+            title = title.replace(FINDING, table.attrs.get(FINDING, self.question))
             page, first = owner(axes[0]), axes[0]
             if ax is not None:
                 text = folded(f"{title}\n{under or small}", 80)
@@ -144,8 +153,7 @@ class FigureSpec:
             under = folded(under, int(UNDER_LETTERS * inches))
             if under:
                 first.set_title(under, loc="left", color=QUIET, pad=8)
-            caveat = say.caveat(table.attrs.get("draws", False))
-            small = small.replace(say.CAVEAT, caveat)
+            small = small.replace(say.CAVEAT, table.attrs.get(say.CAVEAT, say.CAVEAT))
             small = folded(small, int(SMALL_LETTERS * inches))
             page.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
         return page

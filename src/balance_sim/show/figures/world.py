@@ -141,7 +141,7 @@ def draw_map(
         f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. {say.CAVEAT} "
         f"{layout.caption}"
     )
-    name = say.first(table, "treatment")
+    name = f"{say.first(table, 'treatment')}, {say.first(table, 'values')}"
     title = f"{name}: {detected(states, 'states', 'name')}"
     return style.Words(title, under, small)
 

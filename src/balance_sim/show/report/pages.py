@@ -22,11 +22,12 @@ from balance_sim.show.figures.comparison import studies_table, studies_title
 from balance_sim.show.figures.sweeps import sweep_finding
 from balance_sim.show.headline import (
     agreement_rows,
-    doubts,
+    doubts_of,
     effort_rows,
-    exercise_rows,
     finding,
+    headline_rows,
     how_sure,
+    known_words,
     own_rows,
 )
 from balance_sim.show.report import tables
@@ -75,21 +76,26 @@ def _run(result: AnalysedResult) -> Content:
         "answer": finding(result),
         "agreements": [],
         "effort": [],
-        "exercises": [],
         "own": [],
         "sections": list(filter(None, sections)),
         "scheduled": scheduled.to_dict("records"),
-        "sure": [],
+        "rows": [],
+        "known": "",
         "doubts": [],
+        "sure": [],
     }
+    if result.headline is not None:
+        content |= {
+            "rows": headline_rows(result.headline),
+            "doubts": doubts_of(result),
+            "known": known_words(result.headline),
+        }
     if result.finished:
         content |= {
             "agreements": agreement_rows(result),
             "effort": effort_rows(result),
-            "exercises": exercise_rows(result),
             "own": own_rows(result),
             "sure": how_sure(result),
-            "doubts": [words for doubt in doubts(result) for words in doubt],
         }
     return content
 
