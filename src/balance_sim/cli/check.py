@@ -151,12 +151,14 @@ def _checked_scenario(
     words = ", ".join(f"{count} {name}" for name, count in counts.items())
     summary = f"{words.replace('accords', 'agreements')}; sha256 {scenario.sha256[:8]}"
     head = {"name": scenario.name, "sha256": scenario.sha256, **counts}
-    changes = changes_of(scenario)
+    changes, pacts = changes_of(scenario), pacts_of(scenario)
     document: dict[str, object] = {"scenario": head}
     document |= {"changes": changes} if changes else {}
+    document |= {"pacts": pacts} if pacts else {}
+    told = changes | ({"Pacts that states may join": pacts} if pacts else {})
     details = [
         line
-        for title, sentences in changes.items()
+        for title, sentences in told.items()
         for line in ["", title, *(f"  {sentence}" for sentence in sentences)]
     ]
     folded = [line for text in details for line in wrapped(text, "    ")]
@@ -219,6 +221,13 @@ def changes_of(scenario: Scenario) -> dict[str, list[str]]:
         for title, changes in versions.items()
         if changes
     }
+
+
+def pacts_of(scenario: Scenario) -> list[str]:
+    """Return a sentence on each pact that states may seek to join."""
+    from balance_sim.show.diary import pact_sentence
+
+    return [pact_sentence(scenario, name) for name in scenario.pacts]
 
 
 def world_lines(start: WorldAtStart) -> Iterator[str]:

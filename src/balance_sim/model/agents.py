@@ -12,7 +12,7 @@ import mesa
 import numpy as np
 import pandas as pd
 
-from balance_sim.model import engine
+from balance_sim.model import accession, engine
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
 from balance_sim.model.own.modules import object_named
@@ -301,7 +301,10 @@ class BalanceModel(mesa.Model):
         )
         self.consent.append(consent)
         baseline, rows = self.worlds.baseline, self._rows[agreed]
+        ballots = accession.ballots_in(world, state, self.at)
+        willing = None if ballots is None else self._cast(ballots)
         engine.act(world, baseline, opportunities, state, self.view, rows, self.key)
+        engine.accede(world, state, self.view, ballots, willing, self.key)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
         by_state = np.array([[agent.insecurity for agent in self.agents]])
@@ -348,6 +351,21 @@ class BalanceModel(mesa.Model):
             sides[places, side] = agent.chances
         return answers.all(axis=1), sides
 
+    def _cast(self, ballots: accession.Ballots) -> Floats:
+        """(2, V) willingness of candidates and of members, each worked out by its own
+        agent."""
+        willing = np.zeros((2, len(ballots.which)))
+        moment = self.world, self.worlds.baseline, self.view, self.state
+        sides = ballots.candidate, ballots.member
+        for side, (egos, alters) in enumerate((sides, sides[::-1])):
+            for agent in self.agents:
+                rows = np.flatnonzero(egos == agent.index)
+                if len(rows):
+                    places = ballots.run[rows], egos[rows], alters[rows]
+                    prospects = Prospects(*moment, *places, ballots.kind[rows])
+                    willing[side, rows] = agent.willingness(prospects)
+        return willing
+
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
         """Which side a state is, who the other is, and at which of the step's
         opportunities."""
@@ -364,7 +382,8 @@ class BalanceModel(mesa.Model):
         remaining = len(self.opportunities.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(remaining)])
         hastened = Hastened.joined(self.state.hastened)
-        return Simulated(self.state.agreements, consent, hastened)
+        accessions = self.state.accessions
+        return Simulated(self.state.agreements, consent, hastened, accessions)
 
     def _look(self) -> None:
         self.world = engine.take_turn(self._arm, self.state, self.at, self.key)

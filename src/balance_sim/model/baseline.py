@@ -28,6 +28,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import (
+    NO_RUN,
     highest_unsided,
     most_willing,
     openness_at,
@@ -51,8 +52,6 @@ from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario, Theory
 
-NO_RUN = np.zeros(1, dtype=np.uint64)
-"""One replication, number 0, where no random number counts."""
 AT_WAR = 0.5
 """Intensity of a dispute's war from which its two states count as being at war."""
 

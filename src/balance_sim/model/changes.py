@@ -115,15 +115,16 @@ def signings(scenario: Scenario, dyad_index: Ints) -> Signings:
     roster = {code: i for i, code in enumerate(scenario.codes)}
     kinds = sorted(scenario.kinds)
     rows = list(_signed(scenario))
-    places = [dyad_index[roster[a], roster[b]] for _, a, b, _, _ in rows]
-    labels = [f"change-{day}-{a}-{b}-{kind}" for day, a, b, kind, _ in rows]
-    in_force = [np.nan if day is None else _day(scenario, day) for *_, day in rows]
+    places = [dyad_index[roster[a], roster[b]] for _, a, b, *_ in rows]
+    labels = [f"change-{day}-{a}-{b}-{kind}" for day, a, b, kind, *_ in rows]
+    in_force = [np.nan if day is None else _day(scenario, day) for *_, day, _ in rows]
     return Signings(
         keys=np.array([clocks.label(text) for text in labels], dtype=np.uint64),
         dyad=np.array(places, dtype=np.int64),
-        kind=np.array([kinds.index(kind) for *_, kind, _ in rows], dtype=np.int64),
+        kind=np.array([kinds.index(kind) for *_, kind, _, _ in rows], dtype=np.int64),
         signed=np.array([_day(scenario, day) for day, *_ in rows]),
         in_force=np.array(in_force),
+        bilateral=np.array([is_bilateral for *_, is_bilateral in rows], dtype=bool),
     )
 
 
@@ -133,15 +134,16 @@ def _day(scenario: Scenario, day: date) -> float:
 
 def _signed(
     scenario: Scenario,
-) -> Iterator[tuple[date, str, str, str, date | None]]:
-    """Yield day, sides, kind and entry into force of agreements that changes sign."""
+) -> Iterator[tuple[date, str, str, str, date | None, bool]]:
+    """Yield day, sides, kind and entry into force of agreements that changes sign, and
+    whether they are of the two alone."""
     for change in scenario.changes:
         given = change.agreement
         if isinstance(given, GivenAgreement):
-            yield change.date, given.a, given.b, given.kind, given.in_force
+            yield change.date, given.a, given.b, given.kind, given.in_force, True
         elif change.joins is not None:
             for a, b in dyads_of(scenario, change):
-                yield change.date, a, b, change.kind, change.date
+                yield change.date, a, b, change.kind, change.date, False
 
 
 def dyads_of(scenario: Scenario, change: Change) -> list[tuple[str, str]]:
@@ -154,6 +156,7 @@ def dyads_of(scenario: Scenario, change: Change) -> list[tuple[str, str]]:
         return [(row.a, row.b) for row in rows]
     if agreement is not None:
         return [(agreement.a, agreement.b)]
-    members = scenario.groups[change.pact] if change.pact is not None else ()
-    joins = change.joins or ""
+    pact, joins = scenario.pacts.get(change.pact or ""), change.joins or ""
+    group = change.pact if pact is None else pact.group
+    members = scenario.groups[group] if group is not None else ()
     return [(min(code, joins), max(code, joins)) for code in members]

@@ -41,8 +41,8 @@ DIRECTIONS = ("counter", "with_participant", "other")
 
 # Where an agreement came from. `talks`, `signed` and `scheduled` stood in the record at
 # the start; `assumed` talks are those that nobody had recorded yet; `new` talks opened
-# during the run.
-ORIGINS = ("new", "assumed", "talks", "signed", "scheduled", "in_force")
+# during the run; `accession`: a state joined a pact.
+ORIGINS = ("new", "assumed", "talks", "signed", "scheduled", "in_force", "accession")
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,37 @@ class Signings:
     kind: Ints
     signed: Floats  # days from the start
     in_force: Floats  # NaN: after the lag of the kind
+    bilateral: Bools  # else one of those by which a state joins a pact
+
+
+@dataclass(frozen=True)
+class Pacts:
+    """Pacts of many that states may seek to join, A of them, sorted by name
+    (`model/accession.py`)."""
+
+    names: tuple[str, ...]
+    keys: Keys  # (A,) from their names: the same in every arm
+    kind: Ints  # (A,) agreement type that binds a state that accedes to each member
+    unanimous: Bools  # (A,) every member has to consent; else a majority
+    members: Bools  # (A, n) at the start
+    candidates: Bools  # (A, n)
+    rate: Floats  # (A,) opportunities a year of each candidate
+    given: Floats  # (A, n) day on which a change makes a state a member, or NEVER
+    state_keys: Keys  # (n,)
+
+    @property
+    def joins(self) -> Bools:
+        """(A, n) who may become a member, by accession or by a change."""
+        return np.asarray(self.candidates | np.isfinite(self.given))
+
+    @property
+    def joinable(self) -> Floats:
+        """(n,) partners that accessions can bring a state at most."""
+        joins = self.joins
+        inside = self.members | joins
+        most = np.where(joins, inside.sum(axis=1, keepdims=True) - 1, 0)
+        most = np.where(self.members, joins.sum(axis=1, keepdims=True), most)
+        return np.asarray(most.sum(axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -264,6 +295,7 @@ class World:
     turns: tuple[tuple[int, World], ...] = ()
     """Steps from which other facts hold, and the world then (`model/changes.py`)."""
     hazards: Hazards | None = None
+    pacts: Pacts | None = None
     drawn: Drawn | None = None
     own_terms: Mapping[str, Any] = field(default_factory=dict)
     """`willingness.Term` by name: those of the user's own, with a weight here."""

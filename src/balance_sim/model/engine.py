@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from balance_sim.model import threat
+from balance_sim.model import accession, threat
 from balance_sim.model.beliefs import provoke
 from balance_sim.model.core import (
     Baseline,
@@ -57,7 +57,7 @@ __all__ = [
 Observer = Callable[[World, BlockState, View], None]
 AFTER_START = (
     *("arm", "odds_against", "intent_odds", "reliability", "hazards"),
-    *("turns", "signings", "openness", "highest_unsided"),
+    *("turns", "signings", "openness", "highest_unsided", "pacts"),
 )
 """Fields in which worlds that begin alike may differ."""
 
@@ -103,6 +103,8 @@ def begin(
     ] = True
     if world.hazards is not None:
         provoke(world, state, seed)
+    if world.pacts is not None:
+        state.accessions = accession.begin_accessions(world, world.pacts, seed, runs)
     return state
 
 
@@ -169,13 +171,15 @@ def simulate_from(
             advance(present, baseline, opportunities, thin, state, view, seed)
         )
     turn_of_step(world, state)
+    filtered_consent = np.concatenate(consent_by_step)
     hastened = Hastened.joined(state.hastened)
-    return Simulated(state.agreements, np.concatenate(consent_by_step), hastened)
+    return Simulated(state.agreements, filtered_consent, hastened, state.accessions)
 
 
 def turn_of_step(world: World, state: BlockState) -> None:
     """What has come into force or ended by now takes effect: agreements change depth
     from the next step on."""
+    accession.settle_accessions(world, state)
     entered, ended = settle(world, state)
     count_in_force(state, entered, 1)
     count_in_force(state, ended, -1)
@@ -191,6 +195,7 @@ def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
     day = world.grid[step]
     if world.signings is not None:
         sign_given(world, state, np.flatnonzero(world.signings.signed == day), seed)
+        accession.join_given(world, state, seed)
     present = world.at(step)
     if present.decided_effort is not None and step > 0:
         before = world.at(step - 1).decided_effort
@@ -243,7 +248,12 @@ def advance(
     filtered_consent[rows - first] = filtered(
         world, opportunities, thin, state, rows, sides
     )
+    ballots = accession.ballots_in(world, state, view.step)
+    willing = None
+    if ballots is not None:
+        willing = accession.wanted(world, baseline, view, state, ballots)
     act(world, baseline, opportunities, state, view, rows[agreed], seed)
+    accede(world, state, view, ballots, willing, seed)
     close_step(world, baseline, state, view)
     return filtered_consent
 
@@ -334,6 +344,23 @@ def act(
     open_talks(world, baseline, opportunities, state, view, opened, seed)
     start, stop = world.grid[view.step], world.grid[view.step + 1]
     sign_talks(world, baseline, state, view, start, stop)
+
+
+def accede(
+    world: World,
+    state: BlockState,
+    view: View,
+    ballots: accession.Ballots | None,
+    willing: Floats | None,
+    seed: int,
+) -> None:
+    """Applications for accession begin where both sides consent, and others are signed.
+
+    willing: (2, V), of candidates and of members, where some are asked."""
+    if ballots is not None and willing is not None:
+        sides = accession.chances(willing, ballots.which, ballots.unanimous)
+        accession.apply_for(world, state, ballots, sides[ballots.of], seed)
+    accession.sign_applications(world, state, float(world.grid[view.step + 1]))
 
 
 def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:

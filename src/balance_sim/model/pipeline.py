@@ -34,7 +34,7 @@ from balance_sim.model.streams import (
 )
 from balance_sim.model.thinning import FEW, chance_under_way, clock_keys
 
-NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
+NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE, ACCEDED = range(len(ORIGINS))
 _OF_ASSUMED = np.uint64(1 << 40)
 
 
@@ -123,14 +123,14 @@ def _draw_recorded_signed(world: World, agreements: AgreementRows) -> None:
     record_row = agreements.count[rows]
     agreements.signed[rows] = world.initial.signed[record_row]
     date = world.initial.fixed_in_force[record_row]
-    agreements.in_force[rows] = _entry_into_force(world, agreements, rows, date)
+    agreements.in_force[rows] = entry_into_force(world, agreements, rows, date)
     fails = wait(
         agreements.key[rows], AgreementDraw.FAIL_SIGNED, world.rules.collapse_rate
     )
     agreements.fails[rows] = np.where(np.isnan(date), fails, NEVER)
 
 
-def _entry_into_force(
+def entry_into_force(
     world: World, agreements: AgreementRows, rows: Ints, fixed: Floats
 ) -> Floats:
     """(K,) day of entry into force of agreements just signed, or signed before the
@@ -376,14 +376,14 @@ def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
         SCHEDULED, run, dyad, kind, row, key, given.signed[row]
     )
     signed.signed, signed.stage = given.signed[row], np.ones(len(row), dtype=np.int64)
-    signed.in_force = _entry_into_force(
+    signed.in_force = entry_into_force(
         world, signed, np.arange(len(row)), given.in_force[row]
     )
     signed.plain_signed, signed.plain_in_force = signed.signed, signed.in_force
     state.busy[run, dyad, kind] = True
     state.touched[run, dyad] = True
     state.agreements.add_rows(signed)
-    _remember(world, state, signed)
+    _remember(world, state, signed.take(np.flatnonzero(given.bilateral[row])))
 
 
 def _sign(world: World, state: BlockState, rows: Ints) -> None:
@@ -397,7 +397,7 @@ def _sign(world: World, state: BlockState, rows: Ints) -> None:
     fixed = np.full(len(rows), np.nan)
     recorded = signed.origin == SCHEDULED
     fixed[recorded] = world.initial.fixed_in_force[signed.count[recorded]]
-    signed.in_force = _entry_into_force(world, signed, np.arange(len(rows)), fixed)
+    signed.in_force = entry_into_force(world, signed, np.arange(len(rows)), fixed)
     fails_after = wait(signed.key, AgreementDraw.FAIL_SIGNED, rules.collapse_rate)
     signed.fails = np.where(np.isnan(fixed), signed.signed + fails_after, NEVER)
     plain = signed.plain_signed + signed.in_force - signed.signed
@@ -409,7 +409,8 @@ def _sign(world: World, state: BlockState, rows: Ints) -> None:
 
 
 def _remember(world: World, state: BlockState, signed: AgreementRows) -> None:
-    """Experience and activity of both sides of what was signed."""
+    """Experience and activity of both sides of what was signed; of accessions to a pact
+    nothing is remembered, as of legs of multilateral treaties on record."""
     rules = world.rules
     experience = 2.0 ** (signed.signed / rules.experience_half_life_days)
     activity = 2.0 ** (signed.signed / rules.activity_half_life_days)

@@ -192,7 +192,7 @@ class Margins:
     Generous for a year or two. The engine watches them, and simulates a block again
     with every opportunity where a replication leaves them (`BoundExceeded`)."""
 
-    partners: float = 8.0  # gained by one state
+    partners: float = 8.0  # gained by one state, accessions left out
     lost: float = 4.0  # partners lost by one state
     agreements: float = 6.0  # signed by one dyad
     signed: float = 24.0  # signed by one state
@@ -247,18 +247,27 @@ class Extremes:
         at_end = world.active * 2.0 ** (-world.grid[-1] / half_life)
         return np.log1p(at_end), np.log1p(world.active + self.margins.signed)
 
+    @property
+    def gained(self) -> Floats:
+        """(n,) the most partners that a state gains, those of pacts that it or others
+        join among them."""
+        pacts = self.world.pacts
+        joined = np.zeros(self.world.n) if pacts is None else pacts.joinable
+        return self.margins.partners + joined
+
     @cached_property
     def log_partners(self) -> tuple[Floats, Floats]:
         """(n,) ln(1 + partners)."""
         partners, others = self.baseline.partners, float(self.world.n - 1)
         fewest = np.maximum(partners - self.margins.lost, 0.0)
-        largest = np.minimum(partners + self.margins.partners, others)
+        largest = np.minimum(partners + self.gained, others)
         return np.log1p(fewest), np.log1p(largest)
 
     @cached_property
     def log_shared(self) -> Floats:
         """(n, n) the most ln(1 + shared partners)."""
-        largest = self.baseline.shared + 2 * self.margins.partners
+        gained = self.gained
+        largest = self.baseline.shared + (gained[:, None] + gained)
         return np.log1p(np.minimum(largest, float(self.world.n - 1)))
 
     @cached_property

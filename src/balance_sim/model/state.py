@@ -113,6 +113,49 @@ class AgreementRows:
             setattr(self, name, np.concatenate([getattr(self, name), values]))
 
 
+@dataclass(frozen=True)
+class Candidacies:
+    """Opportunities of candidates to seek accession in a block, sorted by step,
+    replication, state and day. All arrays (C,)."""
+
+    run: Ints
+    pact: Ints
+    state: Ints
+    count: Ints  # which opportunity of its pact and state
+    day: Floats
+    needs: Floats  # (C, 2) uniforms of the candidate, and of all members
+    bars: Floats
+    starts: Ints  # (S + 1,) where each step begins
+    chance: Floats  # that an application begins, given the past; 0 until it is known
+
+
+@dataclass
+class Applications:
+    """Applications that both sides consented to, one row each.
+
+    terms: what binds the applicant to each member; its rows are of no dyad."""
+
+    pact: Ints
+    state: Ints
+    terms: AgreementRows
+
+    def add_rows(self, added: Applications) -> None:
+        """Append the rows of others."""
+        self.pact = np.concatenate([self.pact, added.pact])
+        self.state = np.concatenate([self.state, added.state])
+        self.terms.add_rows(added.terms)
+
+
+@dataclass
+class Accessions:
+    """Who is a member of which pact in a block, and who seeks to be."""
+
+    members: Bools  # (R, A, n)
+    applying: Bools  # (R, n)
+    candidacies: Candidacies
+    applications: Applications
+
+
 class InvalidNumber(ArithmeticError):
     """A replication came to a number that is none: NaN, or infinite. It is recorded as
     failed and stands in no table."""
@@ -184,11 +227,12 @@ class Simulated:
     busy. Its sum over opportunities has the expectation of the number of talks opened,
     and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
     Operations Research 18(3)). hastened: the talks that did not keep speed 1, step by
-    step."""
+    step. accessions: None where no state can join a pact."""
 
     agreements: AgreementRows
     consent: Floats
     hastened: Hastened
+    accessions: Accessions | None = None
 
 
 @dataclass
@@ -216,6 +260,7 @@ class BlockState:
     agreements: AgreementRows = field(default_factory=AgreementRows.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
+    accessions: Accessions | None = None
 
 
 @dataclass(frozen=True)

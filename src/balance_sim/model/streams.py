@@ -4,7 +4,8 @@ A stream is keyed by its name, never by an order of drawing, so that a further s
 state, replication or arm changes no number of another. Within a stream of replications
 a key absorbs, one after the other, seed, replication, stream, the states' codes, the
 agreement type and a count; what is drawn from that key has a number of its own
-(`OpportunityDraw`, `AssumedDraw`, `AgreementDraw`). `model/clocks.py` mixes keys.
+(`OpportunityDraw`, `AccessionDraw`, `AssumedDraw`, `AgreementDraw`).
+`model/clocks.py` mixes keys.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ OPPORTUNITY = "opportunity"
 AGREEMENT = "accord"
 ASSUMED_TALKS = "assumed"
 PROVOCATION = "provocation"
+ACCESSION = "accession"
 PARAMETERS = "parameters"
 LEVEL = "level of the years"
 COPIES = "copies of agreements"
@@ -36,6 +38,7 @@ STREAMS: Mapping[str, str] = {
     AGREEMENT: "lags, failures and ends of one agreement",
     ASSUMED_TALKS: "talks under way at the start that nobody has recorded",
     PROVOCATION: "acts that states commit by chance",
+    ACCESSION: "when a state could seek accession to a pact, and three uniforms",
     PARAMETERS: "deviations from the fit (`--draws fitted`)",
     LEVEL: "level of a replication's years, where a calibration has a variance",
     COPIES: "up to which level an agreement counts (fan chart)",
@@ -56,6 +59,15 @@ class OpportunityDraw(IntEnum):
     WAIT = 1  # days since the dyad's opportunity before, unit exponential
     CONSENT_A = 2  # uniform of the dyad's first state
     CONSENT_B = 3  # uniform of the second
+    OPENNESS = 4  # uniform that want of relations has to leave open
+
+
+class AccessionDraw(IntEnum):
+    """Numbers drawn from the key of one opportunity to seek accession."""
+
+    WAIT = 1  # days since the candidate's opportunity before, unit exponential
+    CANDIDATE = 2  # uniform of the candidate
+    MEMBERS = 3  # one uniform of all members
     OPENNESS = 4  # uniform that want of relations has to leave open
 
 

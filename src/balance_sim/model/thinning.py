@@ -23,6 +23,7 @@ factor here.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
@@ -40,12 +41,13 @@ from balance_sim.model.core import (
     Keys,
     Openness,
     Opportunities,
+    Pacts,
     Thinning,
     World,
 )
 from balance_sim.model.perception import perceive
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
-from balance_sim.model.state import BlockState, begin_network
+from balance_sim.model.state import BlockState, begin_network, refresh
 from balance_sim.model.streams import (
     OPPORTUNITY,
     OpportunityDraw,
@@ -54,6 +56,8 @@ from balance_sim.model.streams import (
 from balance_sim.model.willingness import Bounds, consent, terms_of, total
 from balance_sim.scenario.schema import Scenario
 
+NO_RUN = np.zeros(1, dtype=np.uint64)
+"""One replication, number 0, where no random number counts."""
 FEW = 4
 """Replications drawn at once, so that the work stays in the cache; changes no
 result."""
@@ -198,11 +202,14 @@ def within_margins(
     """(R,) whether the network of each replication, what it has signed, and the threat
     that it has last perceived keep within the margins now."""
     gained = state.partners - baseline.partners
+    if world.pacts is not None:
+        gained = gained - world.pacts.joinable
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     shared_fell = baseline.shared_mean - state.shared_mean
     by_dyad, by_state = state.experience - world.experience, state.active - world.active
+    lost = baseline.partners - state.partners
     holds = gained.max(axis=-1, initial=0.0) <= margins.partners
-    holds &= (-gained).max(axis=-1, initial=0.0) <= margins.lost
+    holds &= lost.max(axis=-1, initial=0.0) <= margins.lost
     holds &= (fell <= margins.log_mean) & (shared_fell <= margins.log_mean)
     holds &= by_dyad.max(axis=-1, initial=0.0) <= margins.agreements
     holds &= by_state.max(axis=-1, initial=0.0) <= margins.signed
@@ -220,17 +227,30 @@ side with, and in all, should a partner's own agreements with an adversary end."
 
 def highest_unsided(world: World) -> Floats:
     """(n, n) the most that the threat to the row becomes, of which the column would not
-    side with it, in any step, with the agreements in force of the start; times a
-    margin."""
-    state = begin_network(world, np.zeros(1, dtype=np.uint64))
-    highest = np.zeros((world.n, world.n))
-    for step in range(world.steps):
+    side with it, in any step, with the agreements in force of the start, and as after
+    every accession that there may be; times a margin."""
+    highest, networks = np.zeros((world.n, world.n)), [begin_network(world, NO_RUN)]
+    if world.pacts is not None:
+        networks.append(_all_joined(world, world.pacts))
+    for step, state in itertools.product(range(world.steps), networks):
         view = perceive(world.at(step), state, step)
         unsided = threat.unsided(view.total, view.sided)[0]
         total = view.total[0][:, None]
         most = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total)
         np.maximum(highest, most, out=highest)
     return highest + world.rules.alarm_floor
+
+
+def _all_joined(world: World, pacts: Pacts) -> BlockState:
+    """The network of the start once all who may join a pact have."""
+    state, joins = begin_network(world, NO_RUN), pacts.joins
+    inside = pacts.members | joins
+    pact, applicant, member = np.nonzero(joins[:, :, None] & inside[:, None])
+    others = applicant != member
+    dyad = world.dyad_index[applicant, member][others]
+    state.in_force[0, dyad, pacts.kind[pact[others]]] = 1
+    refresh(world, state, np.zeros_like(dyad), dyad)
+    return state
 
 
 def ranges(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import clocks
+from balance_sim.model.accession import pacts_of
 from balance_sim.model.beliefs import (
     audiences_of,
     hazards_of,
@@ -57,8 +58,10 @@ def compile_world(
 ) -> World:
     """Arrays of one arm, with what changes in it. `scenario`: that arm's own version;
     grid and focal day are the same for all arms."""
+    pacts = pacts_of(by_audience(scenario)) if scenario.pacts else None
     if not scenario.changes:
-        return _compiled(scenario, arm, grid, focal_day, scenario.start)
+        world = _compiled(scenario, arm, grid, focal_day, scenario.start)
+        return world if pacts is None else replace(world, pacts=pacts)
     dated = with_spells(scenario)
     fixed = dated.model_copy(update={"changes": ()})
     world = _compiled(fixed, arm, grid, focal_day, scenario.start)
@@ -70,7 +73,7 @@ def compile_world(
         version = version_on(dated, day)
         later = _compiled(version, arm, grid, focal_day, day)
         effort = efforts_on(ordered, day)
-        turns.append((step, replace(later, decided_effort=effort)))
+        turns.append((step, replace(later, decided_effort=effort, pacts=pacts)))
     ended, ends = world.initial.ended.copy(), ends_of(scenario)
     for row, name in enumerate(world.initial.ids):
         ended[row] = ends.get(name, ended[row])
@@ -80,6 +83,7 @@ def compile_world(
         signings=signings(ordered, world.dyad_index),
         endings=np.flatnonzero(np.isin(world.initial.ids, list(ends))),
         turns=tuple(turns),
+        pacts=pacts,
     )
 
 

@@ -27,6 +27,7 @@ from balance_sim.scenario.schema import (
     FACTS_OF_STATE,
     MEASURES,
     STAGES,
+    Change,
     NoRelations,
     Scenario,
     Trade,
@@ -272,10 +273,43 @@ def _changes(scenario: Scenario) -> Findings:
             if agreement is not None and agreement.status != "in_force":
                 yield Finding("E212", change.path, "it is not in force at the start")
         if change.pact is not None:
-            yield from _missing(change.path, [change.pact], scenario.groups, "E107")
-            if change.joins in scenario.groups.get(change.pact, ()):
-                why = f"`{change.joins}` is a member of `{change.pact}` already"
-                yield Finding("E306", change.path, why, "name another state")
+            yield from _joining(scenario, change, change.pact)
+
+
+def _joining(scenario: Scenario, change: Change, name: str) -> Findings:
+    """Who joins a pact, or the members of a group, is none of them, and signs what they
+    have."""
+    pact, known_pacts = scenario.pacts.get(name), [*scenario.groups, *scenario.pacts]
+    yield from _missing(change.path, [name], known_pacts, "E107")
+    group = name if pact is None else pact.group
+    if change.joins in scenario.groups.get(group, ()):
+        why = f"`{change.joins}` is a member of `{name}` already"
+        yield Finding("E306", change.path, why, "name another state")
+    if pact is not None and pact.kind != change.kind:
+        why = f"`{name}` binds its members by a `{pact.kind}`"
+        yield Finding("E212", change.path, why, f"write `kind: {pact.kind}`")
+
+
+def _pacts(scenario: Scenario) -> Findings:
+    """A pact has two members or more and somebody outside who may seek it, and no
+    member is a candidate."""
+    for name, pact in scenario.pacts.items():
+        path = f"pacts.{name}"
+        if pact.group not in scenario.groups:
+            yield from _missing(f"{path}.group", [pact.group], scenario.groups, "E107")
+            continue
+        members = scenario.groups[pact.group]
+        inside = [code for code in pact.candidates if code in members]
+        if len(members) < 2:
+            why = f"`{pact.group}` has {len(members)} members among the states"
+            hint = f"add states to `groups.{pact.group}`"
+            yield Finding("E212", f"{path}.group", why, hint, "2 or more")
+        elif inside:
+            why = f"{listed(inside)} of `{pact.group}` would seek what it has"
+            yield Finding("E306", f"{path}.candidates", why, "name states outside it")
+        elif len(members) == len(scenario.states):
+            why = f"every state is a member of `{pact.group}`: nobody is left"
+            yield Finding("E212", f"{path}.group", why, "name a smaller group")
 
 
 # --- all of them ---------------------------------------------------------------------
@@ -295,7 +329,8 @@ RULES = tuple(
         (_trade, "trade"),
         (_spells, "no_relations"),
         (_stages, "accords start"),
-        (_changes, "changes start end accords groups"),
+        (_changes, "changes start end accords groups pacts"),
+        (_pacts, "pacts groups states"),
     )
 )
 

@@ -73,6 +73,13 @@ def is_term(name: str) -> bool:
 
 
 @cache
+def accession_rate() -> float:
+    """Opportunities a year of a candidate to seek accession to a pact, where a scenario
+    gives none."""
+    return float(shipped_yaml("defaults.yaml")["pacts"]["rate"]["value"])
+
+
+@cache
 def presets() -> dict[str, dict[str, Any]]:
     """The shipped theories by name, as a file's `theory` would give them: `weights`
     that each changes, `equal_hostility` and `signal_cost`."""

@@ -31,6 +31,7 @@ from pydantic import (
 from balance_sim.scenario.actors import FREE_CODE, Names
 from balance_sim.scenario.defaults import (
     DEFAULT_PRESET,
+    accession_rate,
     default_weights,
     is_term,
     presets,
@@ -759,7 +760,7 @@ FACTS_OF_STATE = ("democracy", "ideal_point", "reliability", "effort")
 class Change(SectionRow):
     """What is so from 00:00 of `date` on. One of: two states at war or not, or without
     relations; an agreement that is signed, or one of the record that ends; a state that
-    joins the members of a group in agreements of a kind; facts of a state.
+    joins a pact, or the members of a group, in agreements of a kind; facts of a state.
 
     `until`: the day on which a war or a spell without relations is over. `effort`: rise
     of its capability that the state has decided on."""
@@ -832,6 +833,22 @@ class Change(SectionRow):
     def sides(self) -> tuple[str, str] | None:
         """The dyad, the lesser code first."""
         return None if self.dyad is None else (min(self.dyad), max(self.dyad))
+
+
+class Pact(WithActors):
+    """A pact of many that states may seek to join. `group`: whose members are its
+    members at the start. `candidates`: who may seek it; blank: all others.
+
+    `kind`: type of the agreement that binds a state that accedes to each member.
+    `rate`: opportunities a year of each candidate."""
+
+    ROLES = {"candidates": ()}
+    group: Identifier
+    kind: AgreementType = "defence_pact"
+    consent: Literal["unanimity", "majority"] = "unanimity"
+    candidates: StateCodes = ()
+    rate: Rate = Field(default_factory=accession_rate)
+    source: Text = ""
 
 
 Changes = Annotated[tuple[Change, ...], Field(exclude_if=operator.not_), IN_ORDER]
@@ -962,6 +979,11 @@ class Scenario(ScenarioHead):
     accords: Annotated[tuple[Agreement, ...], ONCE_EACH] = ()
     events: Annotated[tuple[Event, ...], ONCE_EACH] = ()
     changes: Annotated[tuple[Change, ...], IN_ORDER] = ()
+    pacts: Annotated[
+        dict[Identifier, Pact],
+        Field(exclude_if=operator.not_),
+        AfterValidator(_by_name),
+    ] = {}
     provocations: Annotated[tuple[Provocation, ...], ONCE_EACH] = ()
     targets_alternatives: Annotated[tuple[TargetsCoding, ...], ONCE_EACH] = ()
     kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(_by_name)]

@@ -147,6 +147,8 @@ def entry_sentence(entry: Entry, scenario: Scenario) -> str:
         clauses = [change_sentence(scenario, entry.change)]
     elif entry.actors:
         clauses = [_event(entry, names)]
+    elif entry.what == "accession":
+        clauses = [_accession(entry, names), *_since(entry)]
     else:
         clauses = [_agreement(entry, names), *_since(entry)]
         if entry.origin == "scheduled":
@@ -163,8 +165,8 @@ def entry_sentence(entry: Entry, scenario: Scenario) -> str:
 def diary(timeline: Timeline, scenario: Scenario) -> Iterator[tuple[dt.date, str]]:
     """Yield date and sentence of what happened in a replication, in order.
 
-    Told are events, changes of the world, signatures of counter-balancing security
-    agreements, and whatever differs between the two arms.
+    Told are events, changes of the world, accessions, signatures of counter-balancing
+    security agreements, and whatever differs between the two arms.
     """
     for entry in timeline.entries:
         is_signature = entry.what == "in force" and entry.signed == entry.date
@@ -174,6 +176,7 @@ def diary(timeline: Timeline, scenario: Scenario) -> Iterator[tuple[dt.date, str
             and scenario.kinds[entry.kind].security
         )
         is_told = entry.actors or entry.change or is_counter
+        is_told = is_told or entry.what == "accession"
         if entry.mark == "both" and not is_told:
             continue
         if not is_signature:
@@ -195,6 +198,19 @@ def change_lines(scenario: Scenario, changes: Sequence[Change]) -> Iterator[str]
     """
     for change in changes:
         yield f"{change.date}: {change_sentence(scenario, change)}"
+
+
+def pact_sentence(scenario: Scenario, name: str) -> str:
+    """Return who may seek accession to a pact, and who decides, without its full
+    stop."""
+    pact, names = scenario.pacts[name], say.state_names(scenario)
+    members = scenario.groups[pact.group]
+    candidates = pact.candidates or [
+        code for code in scenario.codes if code not in members
+    ]
+    who = say.listed([state_in_text(names, code) for code in candidates])
+    decides = f"{pact.consent} of {say.plural(len(members), 'member')}"
+    return f"{name}, by {decides}: {who} may seek accession"
 
 
 def change_sentence(scenario: Scenario, change: Change) -> str:
@@ -250,11 +266,21 @@ def _agreement(entry: Entry, names: Names) -> str:
     return f"the {kind_words(entry.kind)} of {dyad} {_AGREEMENT_DOES[entry.what]}"
 
 
+def _accession(entry: Entry, names: Names) -> str:
+    """Return who accedes to which pact, and by how many agreements."""
+    many = len(entry.dyads)
+    bound = one_of_kind(entry.kind) if many == 1 else f"a {kind_words(entry.kind)} each"
+    members = say.plural(many, "member")
+    who = state_in_text(names, entry.a)
+    return f"{who} signs its accession to {entry.label}: {bound} with {members}"
+
+
 def _since(entry: Entry) -> list[str]:
     """Return when it was signed, or since when there were talks."""
     if entry.what == "in force" and entry.signed is not None:
         return [f"signed {entry.signed.day} {entry.signed:%B %Y}"]
-    opened = entry.opened if entry.what in ("signed", "talks collapse") else None
+    has_talks = entry.what in ("signed", "accession", "talks collapse")
+    opened = entry.opened if has_talks else None
     if opened is not None and opened < entry.date:
         return [f"talks since {opened:%B %Y}"]
     return []

@@ -76,7 +76,8 @@ def replay_of(result: Result) -> dict[str, Any] | None:
     entries = []
     for entry in timeline.entries:
         is_signature = entry.what == "signed" and scenario.kinds[entry.kind].security
-        if not (entry.actors or entry.change or is_signature):
+        is_told = is_signature or entry.what == "accession"
+        if not (entry.actors or entry.change or is_told):
             continue
         dyads = [(entry.a, entry.b)] if is_signature else entry.dyads
         row = {

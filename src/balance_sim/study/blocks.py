@@ -24,7 +24,7 @@ from balance_sim.model.core import (
 from balance_sim.model.engine import AFTER_START, begin, simulate_from
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.pipeline import agreements_at_start
-from balance_sim.model.state import AgreementRows, Simulated
+from balance_sim.model.state import Accessions, AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.study.filtered import (
@@ -34,7 +34,7 @@ from balance_sim.study.filtered import (
     focal_windows,
     prospect_of,
 )
-from balance_sim.study.outcomes import FILTERED, outcomes_of
+from balance_sim.study.outcomes import FILTERED, accessions_of, outcomes_of
 from balance_sim.study.recorder import FurtherOutcomes, Recorder, focal_recorder
 from balance_sim.study.tables import (
     BlockTables,
@@ -118,6 +118,7 @@ class Batch:
     agreements: dict[str, AgreementRows] = field(default_factory=dict)
     filtered: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
+    accessions: dict[str, Accessions | None] = field(default_factory=dict)
 
     def add_arm(
         self,
@@ -138,6 +139,7 @@ class Batch:
             len(self.numbers),
         )
         self.agreements[arm] = simulated.agreements
+        self.accessions[arm] = simulated.accessions
         self.filtered[arm] = filtered_outcomes(sums)
         self.dyads[arm] = sums.by_dyad(sums.windows.longest)
         if self.recorder.further is not None:
@@ -155,6 +157,7 @@ class Batch:
         agreements, count = self.agreements[arm], len(self.numbers)
         paired = None if control is None else self.agreements[control]
         outcomes = outcomes_of(worlds, agreements, paired, count)
+        outcomes |= accessions_of(worlds, self.accessions[arm], count)
         outcomes |= self.recorder.columns(arm, agreements, count)
         if self.recorder.own:
             from balance_sim.study.own_outcomes import measured

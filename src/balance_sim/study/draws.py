@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from balance_sim.model import clocks
-from balance_sim.model.baseline import NO_RUN, Worlds
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Baseline, Drawn, Floats, Keys, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.streams import LEVEL, PARAMETERS, stream_keys
-from balance_sim.model.thinning import most_willing
+from balance_sim.model.thinning import NO_RUN, most_willing
 from balance_sim.model.willingness import (
     consent,
     level,

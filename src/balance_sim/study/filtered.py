@@ -402,6 +402,23 @@ class FilteredSums:
         np.add.at(number, agreements.run[others], came.astype(float))
         return np.asarray(number)
 
+    def accessions(self, window: int) -> Floats:
+        """(R,) accessions that candidates and members agree on, signed within a window.
+
+        Their talks run at speed 1; a change that makes a candidate a member ends
+        them."""
+        accessions, pacts = self.simulated.accessions, self.world.pacts
+        assert accessions is not None
+        assert pacts is not None
+        rows, ladder = accessions.candidacies, self.world.ladder
+        kind, given = pacts.kind[rows.pact], pacts.given[rows.pact, rows.state]
+        lag = ladder.talks_shape[kind], ladder.talks_days[kind]
+        collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
+        first, stop = (np.minimum(day, given) for day in self.windows.bounds(window))
+        signed = signed_within(stop - rows.day, *lag, collapse)
+        signed = signed - signed_within(first - rows.day, *lag, collapse)
+        return np.bincount(rows.run, rows.chance * signed, minlength=self.runs)
+
     def _later(self, signed: Floats, kind: Ints) -> Floats:
         """Probability that agreements signed on a day come into force later, within the
         longest window."""
@@ -431,4 +448,7 @@ def filtered_outcomes(sums: FilteredSums) -> dict[str, Floats]:
     numbers = numbers_of_agreements(by_direction, sums.by_kind(longest), types, longest)
     numbers[Outcome("from_talks", "", longest).name] = sums.from_talks(longest)
     numbers[Outcome("in_force", "", longest).name] = sums.in_force()
+    if sums.simulated.accessions is not None:
+        for window in sums.windows.days:
+            numbers[Outcome("accessions", "", window).name] = sums.accessions(window)
     return numbers

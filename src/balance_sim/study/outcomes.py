@@ -19,7 +19,7 @@ import numpy as np
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
-from balance_sim.model.state import AgreementRows
+from balance_sim.model.state import Accessions, AgreementRows
 from balance_sim.scenario.schema import Scenario
 
 ACCELERATED_DAYS = 30
@@ -74,6 +74,7 @@ MEASURES = {
     "scheduled": Measure(
         _COUNT, "agreements", "Agreements in force on a date that was fixed beforehand"
     ),
+    "accessions": Measure(_COUNT, "accessions", "Signed accessions to a pact"),
     "first_counter_days": Measure(
         _SCALE, "days", "Days to the first counter-balancing security agreement"
     ),
@@ -393,6 +394,26 @@ def outcomes_of(
         sooner = earlier_than_control(made, control, ACCELERATED_DAYS)
         sooner &= in_window & security
         numbers[Outcome("accelerated", "", longest).name] = count(sooner)
+    return numbers
+
+
+def accessions_of(
+    worlds: Worlds, accessions: Accessions | None, runs: int
+) -> dict[str, Floats]:
+    """(R,) each: how many states signed their accession to a pact, by the outcomes'
+    names; none where the scenario has no pacts.
+
+    An accession that a change makes is given, and does not count."""
+    numbers: dict[str, Floats] = {}
+    if accessions is None:
+        return numbers
+    terms, world = accessions.applications.terms, worlds.reference
+    after = days_after(terms.signed, world.focal_day)
+    is_signed = (after >= 1) & (terms.signed < world.grid[-1])
+    for window in sorted(worlds.scenario.report.windows):
+        rows = is_signed & (after <= window)
+        number = np.bincount(terms.run[rows], minlength=runs)
+        numbers[Outcome("accessions", "", window).name] = number.astype(float)
     return numbers
 
 

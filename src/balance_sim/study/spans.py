@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.model.baseline import NO_RUN, Worlds
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step
@@ -17,6 +17,7 @@ from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, begin_network, refresh
+from balance_sim.model.thinning import NO_RUN
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.scenario.schema import Event, Scenario

@@ -59,6 +59,22 @@ class Agreement:
 
 
 @dataclass
+class Application:
+    """To a pact, once both sides have consented to it. Days from the start."""
+
+    pact: str
+    state: str
+    count: int
+    opened: float
+    key: Any
+    signed: float = NEVER
+    in_force: float = NEVER
+    fails: float = NEVER
+    ended: float = NEVER
+    stage: str = "talks"
+
+
+@dataclass
 class Seen:
     """What states see in one step: dictionaries by state, or by two states, the first the one who looks."""
 
@@ -543,8 +559,106 @@ class Plain:
                 count += 1
         return out
 
+    # --- accession to pacts -----------------------------------------------------------------------------
+
+    def seeks(self, seed: int, run: int) -> list[tuple[float, str, str, int, list[float]]]:
+        """Day, pact, state, count, and three uniforms: the candidate's, the members', that of relations."""
+        out = []
+        for name, pact in self.s.pacts.items():
+            for code in self.codes:
+                if code in self.s.groups[pact.group] or code not in (pact.candidates or self.codes):
+                    continue
+                key = clocks.absorb(self.run_key(seed, run), clocks.label("accession"))
+                key, day, count = clocks.absorb(clocks.absorb(key, clocks.label(name)), clocks.label(code)), 0.0, 0
+                while True:
+                    this = clocks.absorb(key, count)
+                    day += float(clocks.exponential(clocks.draw(this, 1))) * YEAR / pact.rate
+                    if day >= self.horizon:
+                        break
+                    needs = [float(clocks.uniform(clocks.draw(this, number))) for number in (2, 3, 4)]
+                    out.append((day, name, code, count, needs))
+                    count += 1
+        return sorted(out)
+
+    def ask(self, seen: Seen, made: list[Agreement], begun: Start, name: str, code: str) -> tuple[float, float]:
+        """How likely the candidate is to consent, and the members."""
+        pact = self.s.pacts[name]
+        wants = mean(self.u(seen, made, begun, code, member, pact.kind) for member in self.members[name])
+        theirs = sorted(sigma(self.u(seen, made, begun, member, code, pact.kind)) for member in self.members[name])
+        theirs.reverse()  # the most willing first
+        votes = len(theirs) if pact.consent == "unanimity" else len(theirs) // 2 + 1
+        return sigma(wants), theirs[votes - 1]
+
+    def seek(
+        self, seed: int, run: int, seen: Seen, made: list[Agreement], begun: Start, span: tuple[float, float]
+    ) -> list[Application]:
+        """Applications of a step."""
+        applying = {one.state for one in self.applications if one.stage in ("talks", "signed")}
+        applied = []
+        for day, name, code, count, needs in self.seeks(seed, run):
+            if not span[0] <= day < span[1] or code in self.members[name] or code in applying:
+                continue
+            wants, theirs = self.ask(seen, made, begun, name, code)
+            barred = needs[2] >= min(self.openness(frozenset((code, other)), day) for other in self.members[name])
+            if needs[0] < wants and needs[1] < theirs and not barred:
+                applied.append(self.apply(seed, run, day, name, code, count))
+                applying.add(code)
+        return applied
+
+    def sign(self, applied: list[Application], made: list[Agreement], busy: set[tuple[Pair, str]], stop: float) -> None:
+        """Applications whose talks are over by the end of a step."""
+        self.applications += applied
+        for one in self.applications:
+            if one.stage == "talks" and one.signed < stop:
+                one.stage = "signed"
+                self.bind(one, made, busy, one.signed)
+
+    def apply(self, seed: int, run: int, day: float, name: str, code: str, count: int) -> Application:
+        kind = self.kinds[self.s.pacts[name].kind]
+        key = clocks.absorb(self.run_key(seed, run), clocks.label("accord"))
+        key = clocks.absorb(clocks.absorb(clocks.absorb(key, clocks.label(name)), clocks.label(code)), count)
+        one = Application(name, code, count, day, key)
+        signed = day + lag(clocks.absorb(key, 1), kind.talks_shape, kind.talks_days)
+        one.fails = day + self.wait(key, 2, self.p.collapse_rate)
+        if one.fails >= signed:
+            one.signed, one.in_force = signed, self.force(key, kind, signed)
+            one.fails = signed + self.wait(key, 4, self.p.collapse_rate)
+        return one
+
+    def bind(self, one: Application, made: list[Agreement], busy: set[tuple[Pair, str]], signed: float) -> None:
+        """An agreement with every member, unless there is one or one is on its way."""
+        kind = self.s.pacts[one.pact].kind
+        held = {(other.dyad, other.kind) for other in made if other.stage == "in_force"}
+        for member in sorted(self.members[one.pact] - {one.state}):
+            dyad = frozenset((one.state, member))
+            if (dyad, kind) in busy | held:
+                continue
+            row = Agreement(dyad, kind, "accession", one.count, opened=one.opened, signed=signed, key=one.key)
+            row.in_force, row.fails, row.stage = one.in_force, one.fails, "signed"
+            made.append(row)
+            busy.add((dyad, kind))
+
+    def join(self, made: list[Agreement], day: float, busy: set[tuple[Pair, str]]) -> None:
+        """Who has become a member by a day, or is none any more."""
+        entered = []
+        for one in self.applications:
+            if one.stage in ("talks", "signed") and min(one.in_force, one.fails) <= day:
+                one.stage = "in_force" if one.in_force <= one.fails else "over"
+                if one.stage == "in_force":
+                    one.ended = one.in_force + self.wait(one.key, 5, self.p.end_rate)
+                    self.members[one.pact].add(one.state)
+                    entered.append(one)
+        for one in entered:
+            self.bind(one, made, busy, one.in_force)
+        for one in self.applications:
+            if one.stage == "in_force" and one.ended <= day:
+                one.stage = "over"
+                self.members[one.pact].discard(one.state)
+
     def live(self, seed: int, run: int, begun: Start) -> list[Agreement]:
         """One replication, start to end."""
+        self.members = {name: set(self.s.groups[pact.group]) for name, pact in self.s.pacts.items()}
+        self.applications: list[Application] = []
         made = list(self.record(seed, run))
         busy = {(one.dyad, one.kind) for one in made if one.stage != "in_force"}
         assumed = list(self.nobodys(seed, run, begun, busy))
@@ -553,9 +667,11 @@ class Plain:
         opportunities, acts = self.opportunities(seed, run), self.acts(seed, run)
         effort = dict.fromkeys(self.codes, 0.0)
         for step, (start, stop) in enumerate(zip(self.days, self.days[1:], strict=False)):
+            self.join(made, start, busy)
             self.settle(made, start, busy)
             seen = self.see(step, made, effort, acts)
             before = list(made)
+            applied = self.seek(seed, run, seen, before, begun, (start, stop))
             today = sorted((one for one in opportunities if start <= one[0] < stop), key=lambda one: one[0])
             opened: set[tuple[Pair, str]] = set()
             for day, dyad, kind, count, needs in today:
@@ -576,10 +692,12 @@ class Plain:
             for one in made:
                 if one.stage == "talks":
                     self.talk(one, seen, start, stop, busy)
+            self.sign(applied, made, busy, stop)
             for i in self.codes:
                 wanted = self.p.effort_reaction * alarm(seen.threat[i], begun.threat[i], self.p.alarm_floor)
                 target = max(-self.p.effort_max, min(self.p.effort_max, wanted))
                 effort[i] += (target - effort[i]) * (1.0 - math.exp(-(stop - start) / YEAR / self.p.effort_years))
+        self.join(made, self.horizon, busy)
         self.settle(made, self.horizon, busy)
         self.effort = effort
         return made

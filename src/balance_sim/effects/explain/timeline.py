@@ -31,7 +31,7 @@ from balance_sim.model.engine import simulate, unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import AgreementRows, BlockState
+from balance_sim.model.state import Accessions, AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
@@ -50,6 +50,7 @@ What = Literal[
     "talks collapse",
     "talks",
     "signed",
+    "accession",
     "in force",
 ]
 """What an entry is of, in the order in which those of one day stand."""
@@ -77,6 +78,7 @@ class Trace:
     feared : (S, n) code of the state that each state fears most in each step; "": it
         fears nobody
     acts : provocations of the replication: day, and which
+    accessions : None where no state can join a pact
     """
 
     arm: str
@@ -86,6 +88,7 @@ class Trace:
     parts: dict[str, Floats]
     feared: npt.NDArray[np.str_]
     acts: list[tuple[float, int]]
+    accessions: Accessions | None = None
 
 
 def traced(
@@ -114,14 +117,21 @@ def traced(
 
     world = worlds.arms[arm]
     common = worlds.baseline, opportunities, thinning(world, opportunities, None)
-    agreements = simulate(world, *common, seed, run, observe).agreements
+    simulated = simulate(world, *common, seed, run, observe)
     terms = {}
     for name in step_parts[0]:
         sides = [step[name].reshape(2, -1) for step in step_parts]
         terms[name] = np.concatenate(sides, axis=1)
     says_yes, under_way = consent(summed(terms)).T, np.concatenate(busy)
     return Trace(
-        arm, agreements, says_yes, under_way, terms, np.stack(feared), sorted(acts)
+        arm,
+        simulated.agreements,
+        says_yes,
+        under_way,
+        terms,
+        np.stack(feared),
+        sorted(acts),
+        simulated.accessions,
     )
 
 
@@ -183,7 +193,8 @@ class Entry:
     happens there alone.
 
     label, actors, guests, targets: of an event or a provocation. change: of the world,
-    with its label and the dyads that it is about. opened, signed: when talks of an
+    with its label and the dyads that it is about. Of an accession `a` is the state,
+    label the pact, dyads what it is bound to. opened, signed: when talks of an
     agreement began and when it was signed. feared: codes of the states that `a` and `b`
     fear most on the day; "": nobody."""
 
@@ -283,13 +294,15 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     answers = _Answers(worlds, opportunities, traces, rows)
     changes = [*_changes(scenario, control, arm)]
     entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
+    entries += _accessions(worlds, traces)
     suffixes = ("_reference", "_arm")
     merged = tables[0].merge(
         tables[1], on=AGREEMENT_KEYS, how="outer", suffixes=suffixes
     )
     for record in merged.astype(object).where(merged.notna(), None).to_dict("records"):
-        steps = _entries_of_agreement(cast("dict[str, Any]", record), answers)
-        entries += _not_told(steps, changes)
+        if record["origin"] != "accession":
+            steps = _entries_of_agreement(cast("dict[str, Any]", record), answers)
+            entries += _not_told(steps, changes)
     entries += changes
     frame = result.by_run.frame(result.headline_outcome)
     values = frame[frame["run"] == run].set_index("arm")[result.headline_outcome]
@@ -432,6 +445,51 @@ def _provocations(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
         )
 
 
+def _accessions(worlds: Worlds, traces: Sequence[Trace]) -> Iterator[Entry]:
+    """Accessions signed in either arm, one entry each: of the control arm and of the
+    arm, in this order."""
+    control, arm = (_signed_accessions(worlds, trace) for trace in traces)
+    for key, entry in (control | arm).items():
+        arm_date = arm[key].date if key in arm else None
+        control_date = control[key].date if key in control else None
+        mark = _mark(arm_date, control_date, _moved(arm_date, control_date))
+        yield replace(entry, mark=mark, date_reference=control_date)
+
+
+def _signed_accessions(
+    worlds: Worlds, trace: Trace
+) -> dict[tuple[int, int, int], Entry]:
+    """Accessions of one arm that are signed before the end, by pact, state and which
+    of their opportunities."""
+    world, start = worlds.arms[trace.arm], worlds.scenario.start
+    if trace.accessions is None or world.pacts is None:
+        return {}
+    applications, made = trace.accessions.applications, trace.made
+    terms, codes = applications.terms, world.codes
+    entries: dict[tuple[int, int, int], Entry] = {}
+    for row in np.flatnonzero(terms.signed < world.grid[-1]).tolist():
+        bound = made.dyad[made.key == terms.key[row]].tolist()
+        pact, state = int(applications.pact[row]), int(applications.state[row])
+        opened, signed = (
+            start + dt.timedelta(days=int(days[row]))
+            for days in (terms.opened, terms.signed)
+        )
+        entries[pact, state, int(terms.count[row])] = Entry(
+            signed,
+            "accession",
+            "both",
+            None,
+            a=codes[state],
+            kind=world.ladder.names[terms.kind[row]],
+            origin="accession",
+            label=world.pacts.names[pact],
+            dyads=tuple((codes[world.first[p]], codes[world.second[p]]) for p in bound),
+            opened=opened,
+            signed=signed,
+        )
+    return entries
+
+
 def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[Entry]:
     """What an agreement did in either arm. row: its dates in both."""
     start = answers.worlds.scenario.start
@@ -447,13 +505,10 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
         answered: tuple[AskedDyad, ...] = ()
         if step == "talks":
             answered = answers.at(a, b, row["kind"], identity["occasion"])
-        moved: Mark = "both"
-        if arm_date and control_date and arm_date != control_date:
-            moved = "earlier" if arm_date < control_date else "later"
         yield Entry(
             date,
             step,
-            _mark(arm_date, control_date, moved),
+            _mark(arm_date, control_date, _moved(arm_date, control_date)),
             control_date,
             **identity,
             asked=answered,
@@ -503,6 +558,13 @@ def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.da
         for step, date in steps.items()
         if date is not None and date >= earliest.get(step, date)
     }
+
+
+def _moved(arm: dt.date | None, control: dt.date | None) -> Mark:
+    """Whether what is in both arms is at another date in the arm."""
+    if arm is None or control is None or arm == control:
+        return "both"
+    return "earlier" if arm < control else "later"
 
 
 def _mark(arm: object, control: object, both: Mark) -> Mark:
