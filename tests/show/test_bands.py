@@ -13,7 +13,8 @@ from balance_sim.scenario.schema import Calibration
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.figures.counts import fan_table
 from balance_sim.study.draws import drawn_levels
-from studies import study
+from balance_sim.study.tables import BlockTables
+from studies import study, words
 
 RUNS, MEAN = 600, 4.0
 DYADS = list(combinations(("FRA", "IND", "JPN", "KOR"), 2))
@@ -72,6 +73,18 @@ def test_the_band_does_not_depend_on_blocks() -> None:
 def test_replications_that_drew_a_level_do_not_get_another(plain: Result) -> None:
     drawn = replace(at_variance(0.5, plain), draws=True)
     pd.testing.assert_frame_equal(drawn.fan(), plain.fan())
+
+
+def test_talks_on_record_are_not_multiplied(plain: Result) -> None:
+    """Each is signed once at most, at any level."""
+
+    def on_record(block: BlockTables) -> BlockTables:
+        place, rows = block.agreements.column_names.index("origin"), len(block.agreements)
+        talks = words(["talks"] * rows)
+        return replace(block, agreements=block.agreements.set_column(place, "origin", talks))
+
+    recorded = replace(plain, memory=tuple(map(on_record, plain.memory)))
+    pd.testing.assert_frame_equal(at_variance(0.5, recorded).fan(), recorded.fan())
 
 
 def test_a_level_walks_from_year_to_year() -> None:

@@ -343,8 +343,9 @@ class Result(StudyResult):
 
         The quantiles predict: they hold chance and, where a calibration has its
         variance, the level of each year, a gamma factor of mean 1 on that of the year
-        before (`stats.superposition`). Replications that drew their parameters have
-        levels of their own."""
+        before (`stats.superposition`). Talks on record at the start are what they are
+        at any level. Replications that drew their parameters have levels of their
+        own."""
         from balance_sim.stats.superposition import Marked
         from balance_sim.study.draws import drawn_levels
         from balance_sim.study.frames import EVERY_DAYS, FEWEST_LEVELS, fan
@@ -365,11 +366,13 @@ class Result(StudyResult):
         day = days_to_signature(rows, self.focal_day)
         days = np.unique([*range(0, self.horizon, EVERY_DAYS), self.horizon])
         to_focal = self.focal_day + EPOCH - self.scenario.start.toordinal()
-        year = (np.append(day, self.horizon) + to_focal) // DAYS_PER_YEAR
+        years = int((self.horizon + to_focal) / DAYS_PER_YEAR) + 1
+        year = ((day + to_focal) / DAYS_PER_YEAR).astype(np.int64)
+        is_on_record = column_words(rows, "origin") == "talks"
         marked = Marked(
             run=np.searchsorted(run, rows["run"].to_numpy()),
             bin=np.searchsorted(days, day),
-            year=year[:-1].astype(np.int64),
+            year=np.where(is_on_record, years, year),
             mark=copy_marks(rows, self.seed),
         )
         arm_of = column_words(rows, "arm")
@@ -380,5 +383,6 @@ class Result(StudyResult):
         variance = 0.0 if self.draws else self.scenario.calibration.level_variance
         turns = np.arange(np.ceil(FEWEST_LEVELS / len(run)), dtype=np.uint64)
         keys = (turns[:, None] * 2**32 + run.astype(np.uint64)).ravel()
-        levels = drawn_levels(variance, self.seed, keys, int(year[-1]) + 1)
+        levels = drawn_levels(variance, self.seed, keys, years)
+        levels = np.column_stack([levels, np.ones(len(levels))])
         return fan(by_arm, len(run), levels, days)
