@@ -223,7 +223,7 @@ def answer(played: PlayedGame) -> str:
         if player in known:
             best, row = [known[player]["best"]], known[player]["gain"]
             bounds = say.interval(row["q025"], row["q975"], places)
-            gain = f"{say.number(row['mean'], places)} ({bounds})"
+            gain = f"{say.number(row['mean'], places)} (95 % interval {bounds})"
         else:
             gain = say.number(profile["regrets"][player], places)
             if strategy in solution.reply_to_observed(player)["may_be"]:

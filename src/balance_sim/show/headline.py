@@ -1,5 +1,5 @@
 """The finding of a run for the terminal: the effect over what is known of the
-parameters in a sentence and three rows, the dyads, and what was scheduled anyway.
+parameters in a sentence and three rows, and what was scheduled anyway.
 
 Figures and pages are made of the same parts: `effect_table` has the level and the
 effect of any outcome in every arm, `clear` and `detected` say which rows of a table
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 type Row = dict[Any, Any]
 
-TOP_DYADS = 3
-"""Dyads that are named in a sentence."""
-SMALLEST = 5e-7  # agreements: a smaller effect would print as nought
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether
 the scenario allows any."""
@@ -202,11 +199,12 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
     if headline.mcse is not None:
         places = say.decimals(headline.mcse) + 1
         error = say.number(headline.mcse, places)
-        note = f"Third row: {replications}, Monte Carlo error {error}"
+        note = f"The third row is simulated ({replications}; Monte Carlo error {error})"
         if headline.expected is not None:
             expected = say.signed(headline.expected, places)
             note += (
-                f". The others: partners as at the start ({expected} {say.AT_POINT})"
+                "; those above keep partners as at the start, which gives "
+                f"{expected} {say.AT_POINT}"
             )
         sentences.append(f"{note}.")
     return sentences
@@ -253,14 +251,19 @@ def known_words(headline: Headline) -> str:
             "mean over them, and its CI says how exactly that mean is known, not how "
             "far the effect varies over the parameters."
         )
-    posterior, words = headline.posterior, f"Simulated {say.AT_POINT}. {say.CAVEAT}"
-    if posterior is None:
-        return words
-    low, high = posterior["ci95"]
-    places = max(say.digits(posterior["mean"]), 3)
+    return f"Simulated {say.AT_POINT}. {say.CAVEAT} {beside_words(headline)}".strip()
+
+
+def beside_words(headline: Headline) -> str:
+    """Return how much is known of the effect, to stand beside what is at the point
+    values; empty without a posterior."""
+    if headline.posterior is None:
+        return ""
+    mean, (low, high) = headline.posterior["mean"], headline.posterior["ci95"]
+    places = max(say.digits(mean), 3)
     return (
-        f"{words} What is known of the parameters is worked out for the headline alone "
-        f"({say.signed(posterior['mean'], places)}; 95 % interval "
+        "What is known of the parameters is worked out for the headline alone "
+        f"({say.signed(mean, places)}; 95 % interval "
         f"{say.interval(low, high, places)}): read here where, not how much."
     )
 
@@ -368,22 +371,6 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
 
 
-def _largest_words(result: AnalysedResult) -> str:
-    """Return the dyads whose detectable effect is furthest from zero at the point
-    values; empty without an arm beside the control arm."""
-    arm = result.headline_arm
-    if arm is None or result.dyads.empty:
-        return ""
-    of_arm = result.dyads[result.dyads["arm"] == arm]
-    dyads = by_size(of_arm[clear(of_arm) & (of_arm["effect"].abs() >= SMALLEST)])
-    if dyads.empty:
-        return say.NO_DYAD
-    names = say.state_names(result.scenario)
-    rows = dyads.head(TOP_DYADS).to_dict("records")
-    named = say.listed([say.dyad_name(names, row["a"], row["b"]) for row in rows])
-    return f"At the point values it moves most {named}."
-
-
 def _scheduled_words(result: AnalysedResult) -> str:
     """Return the agreements that were already scheduled: they come on the same day in
     every arm, so that no event has an effect on them."""
@@ -421,7 +408,7 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
         if own_lines:
             heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
             yield from ["", *table([heads, *own_lines], "<<>", width=width), ""]
-        yield from said(f"{_largest_words(result)} {_scheduled_words(result)}", width)
+        yield from said(_scheduled_words(result), width)
     if result.failed:
         failed = say.plural(len(result.failed), "replication")
         yield from said(f"Failed, and in no number above: {failed}.", width)

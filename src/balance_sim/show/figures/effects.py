@@ -216,7 +216,8 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         "at least as far from zero"
     )
     has_dates = (table["family"] == "dates").any()
-    small += "; of dates also those less than 5 % nearer." if has_dates else "."
+    small += "; of dates also those less than 5 % nearer" if has_dates else ""
+    small += f". All with partners as at the start, {say.AT_POINT}. {style.BESIDE}"
     return style.Words(placebos_title(table), "", small)
 
 
