@@ -1,17 +1,20 @@
 """What a world does for standard acts, against the record: the table and the gates of docs/reactions.md.
 
-    python benchmarks/reaction_gates.py
+    python benchmarks/reaction_gates.py [--runs 200]
 
-Expected effects, by the shipped parameters, on two shipped scenarios. The acts are hypothetical but for those that the
-scenarios hold."""
+Expected effects, by the shipped parameters, on two shipped scenarios; with --runs also those of simulated replications,
+by the filtered estimator, with Monte Carlo standard errors. The acts are hypothetical but for those that the scenarios
+hold."""
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
 import balance_sim as bs
 from balance_sim.scenario import load_scenario
+from balance_sim.scenario.schema import Scenario
 
 DAY, INVASION = "2025-09-03", "2022-02-24"
 FIVE = ("AUS", "IND", "JPN", "KOR", "PHL")
@@ -39,10 +42,8 @@ def pact(*members: str) -> str:
     )
 
 
-def effects(
-    world: str, control: str, arms: dict[str, str]
-) -> dict[str, bs.ExpectedEffect]:
-    """Expected effects of arms that are laid over a shipped scenario."""
+def laid_over(world: str, control: str, arms: dict[str, str]) -> Scenario:
+    """A shipped scenario with other arms."""
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "gates.yaml"
         rows = [
@@ -53,8 +54,34 @@ def effects(
             "\n".join([f"schema: 1\nextends: {world}\narms:", *rows, ""]),
             encoding="utf-8",
         )
-        scenario = load_scenario(path)
-    return {name: bs.effect(scenario, name) for name in arms}
+        return load_scenario(path)
+
+
+def percent(mean: float, error: float, level: float) -> str:
+    return f"{100 * mean / level:+.2f} % ({100 * error / level:.2f})"
+
+
+def simulated(
+    scenario: Scenario, runs: int, arms: list[str], states: dict[str, list[str]]
+) -> None:
+    """Print effects by the filtered estimator, over the control arm's number, with Monte Carlo standard errors: of some
+    arms on all counter-balancing agreements, and on those of states or dyads by arm."""
+    result = bs.run(scenario, runs=runs, seed=1, arms=arms)
+    outcome, control = result.headline_outcome, result.reference
+    levels = result.levels.set_index(["arm", "outcome"])["mean"]
+    rows = result.effects[result.effects["outcome"] == outcome].set_index("arm")
+    of_states = result.states.set_index(["arm", "state"])
+    of_dyads = result.dyads.set_index(["arm", "a", "b"])
+    print(f"  {runs} replications, {rows['estimator'].unique().item()} estimator")
+    for arm, row in rows.iterrows():
+        total = percent(row["mean"], row["mcse"], levels[control, outcome])
+        print(f"  {arm:14s}{total}")
+        for one in states.get(str(arm), []):
+            a, _, b = one.partition("-")
+            found = of_dyads.loc[(arm, a, b)] if b else of_states.loc[(arm, a)]
+            print(
+                f"    {one} {percent(found['effect'], found['mcse'], found['mean_control'])}"
+            )
 
 
 def of_all(effect: bs.ExpectedEffect, outcome: str) -> float:
@@ -96,7 +123,17 @@ def codings(world: str, arm: str) -> tuple[dict[str, float], dict[str, float]]:
     )
 
 
+ASIAN = ["JPN", "PHL", "VNM", "USA", "KOR"]
+EUROPEAN = ["POL", "FIN", "SWE", "DEU", "NOR", "JPN"]
+OTHER_SIDE = ["CHN-RUS", "PRK-RUS", "CHN-PRK"]
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=0)
+    runs = parser.parse_args().runs
     three, taiwan = "CHN, RUS, PRK", "TWN"
     arms = {
         "parade": act("joint_summit", three, "USA, JPN, KOR"),
@@ -110,7 +147,8 @@ def main() -> None:
         "pact": pact(*FIVE),
         "reassurance": act("reassurance", three, "USA, JPN, KOR"),
     }
-    found = effects("beijing_2025", "parade", arms)
+    scenario = laid_over("beijing_2025", "parade", arms)
+    found = {name: bs.effect(scenario, name) for name in arms}
     print(
         "Beijing 2025, counter-balancing security agreements within a year, over the control arm"
     )
@@ -120,15 +158,19 @@ def main() -> None:
         )
     for name in ("blockade", "war_alone", "war"):
         states = ", ".join(
-            f"{code} {of_state(found[name], code):.3f}"
-            for code in ("JPN", "PHL", "VNM", "USA", "KOR")
+            f"{code} {of_state(found[name], code):.3f}" for code in ASIAN
         )
         print(f"  {name}: {states}")
-    dyads = [("CHN", "RUS"), ("RUS", "PRK"), ("CHN", "PRK")]
     print(
         "  pact:",
-        ", ".join(f"{a}-{b} {of_state(found['pact'], a, b):.3f}" for a, b in dyads),
+        ", ".join(
+            f"{dyad} {of_state(found['pact'], *dyad.split('-')):.3f}"
+            for dyad in OTHER_SIDE
+        ),
     )
+    if runs:
+        named = dict.fromkeys(("blockade", "war_alone", "war"), ASIAN)
+        simulated(scenario, runs, [*arms], named | {"pact": OTHER_SIDE})
     of_codings, left_out = codings("beijing_2025", "parade")
     for title, rows in (("codings", of_codings), ("targets left out", left_out)):
         shown = ", ".join(f"{name} {value:.3f}" for name, value in rows.items())
@@ -137,12 +179,12 @@ def main() -> None:
         act("force", "RUS", "UKR", INVASION)
         + f", {changes(f'{{date: {INVASION}, dyad: [RUS, UKR], war: true}}')}"
     )
-    effect = effects("nolimits_2022", "signal", {"invasion": invasion})["invasion"]
-    states = ", ".join(
-        f"{code} {of_state(effect, code):.3f}"
-        for code in ("POL", "FIN", "SWE", "DEU", "NOR", "JPN")
-    )
+    scenario = laid_over("nolimits_2022", "signal", {"invasion": invasion})
+    effect = bs.effect(scenario, "invasion")
+    states = ", ".join(f"{code} {of_state(effect, code):.3f}" for code in EUROPEAN)
     print(f"No limits 2022, invasion of Ukraine alone: {states}")
+    if runs:
+        simulated(scenario, runs, ["invasion"], {"invasion": EUROPEAN})
 
 
 if __name__ == "__main__":

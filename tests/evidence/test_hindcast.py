@@ -18,7 +18,9 @@ from balance_sim.evidence.commands.gof import own_folder
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import choices
+from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.estimation.fitting import WeightFit
+from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import simulate_forward
 from balance_sim.evidence.forecast.hindcast import STEPS, fit_plan, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
@@ -109,6 +111,41 @@ def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[st
     for way, by_year in found["about"]["log_skill_by_year"].items():
         assert changed["about"]["log_skill_by_year"][way][2000] == by_year[2000]
         assert changed["about"]["log_skill_by_year"][way][2001] != by_year[2001]
+
+
+def test_the_first_year_forecast_is_in_no_fit_and_no_baseline(made: History, found: dict[str, Any]) -> None:
+    """Three times as many dyads sign in it: the same weights, and, run forward, the same probabilities of both years
+    from the model and from every baseline. Known a year ahead, they move the year after."""
+    agreements = made.agreements
+    first = agreements[(agreements["signed"] >= "2000-01-01") & (agreements["signed"] < "2001-01-01")]
+    more = [first.assign(a=k + first["a"].to_numpy() // 4, b=12 + k + first["b"].to_numpy() // 4) for k in range(3)]
+    changed = hindcast_of(PLAN, replace(made, agreements=pd.concat([agreements, *more], ignore_index=True)))
+    assert changed["about"]["weights"] == found["about"]["weights"]
+    forward = {name: row["expected"] for name, row in found["simulated_forward"].items()}
+    assert {name: row["expected"] for name, row in changed["simulated_forward"].items()} == forward
+    assert {*forward} == {"model", *PLAN.baselines}
+    assert changed["simulated_forward"]["model"]["events"] != found["simulated_forward"]["model"]["events"]
+    for name in ("model", "earlier_accords", "logit"):
+        ahead = [document["one_year_ahead"][name]["expected"] for document in (found, changed)]
+        assert ahead[0] != ahead[1]
+
+
+def test_an_eleventh_year_is_in_no_baseline_of_ten(made: History) -> None:
+    rows = feature_years(made).within(1990, 2000)
+    assert {*rows.year} == {*range(1990, 2001)}
+
+    def forecasts(year: int | None) -> dict[str, np.ndarray]:
+        y = rows.y.copy()
+        if year is not None:
+            y[rows.year == year] = np.arange((rows.year == year).sum()) % 3 == 0
+        names = ("base_rate", "earlier_accords", "gravity")
+        baselines = fit_baselines(replace(rows, y=y), names, 10)
+        return {name: predict(rows.within(2000, 2000)) for name, predict in baselines.items()}
+
+    plain, eleventh, tenth = forecasts(None), forecasts(1990), forecasts(1991)
+    for name, p in plain.items():
+        np.testing.assert_array_equal(p, eleventh[name])
+        assert not np.array_equal(p, tenth[name])
 
 
 def test_the_same_fit_left_as_it_was_stands_beside_it(found: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from balance_sim.evidence.events.absorbed import Effects, indicator
 from balance_sim.evidence.reactions import alarm as alarms
 from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, fit, panel_of, pooled
 from balance_sim.evidence.reactions.hostility import auc, calibration, fit_hostility
-from balance_sim.evidence.reactions.record import MEMORY_YEARS, Margin, load_reactions
+from balance_sim.evidence.reactions.record import MEMORY_YEARS, RECORDS, Margin, load_reactions
 from scipy import linalg
 
 STATES, YEARS = 24, 18
@@ -161,3 +161,19 @@ def test_a_folder_without_disputes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as refused:
         load_reactions(tmp_path)
     assert refused.value.code == NO_FILE
+
+
+def entries(rows: list[tuple[int, int, int]], tmp_path: Path) -> pd.DataFrame:
+    """What is read of memberships: treaty, member and year."""
+    blank = "atopid,member,yrent,yrexit,defense,offense,neutral,nonagg,consul\n"
+    path = tmp_path / "atop_members.csv"
+    path.write_text(blank + "".join(f"{treaty},{member},{year},0,1,0,0,0,0\n" for treaty, member, year in rows))
+    return RECORDS["alliances"].of(tmp_path).frame.set_index("cow")
+
+
+def test_who_enters_after_five_others_accedes(tmp_path: Path) -> None:
+    """Five founders; the sixth of a later year accedes, and so do two of one day after it; in a pact of four nobody."""
+    many = [(1, member, 1949) for member in (2, 20, 200, 210, 220)] + [(1, 255, 1955), (1, 350, 1960), (1, 640, 1960)]
+    few = [(2, 710, 1950), (2, 731, 1951), (2, 732, 1952), (2, 740, 1953)]
+    found = entries([*many, *few], tmp_path)["accession"]
+    assert sorted(found.index[found]) == [255, 350, 640] and len(found) == 12

@@ -13,6 +13,7 @@ from balance_sim.model.thinning import most_willing
 from balance_sim.scenario.defaults import (
     Distribution,
     default_weights,
+    exercise_distribution,
     fitted_distribution,
     new_scenario,
     reaction_distribution,
@@ -123,6 +124,8 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
     still = replace(reaction_distribution(), covariance=((0.0,),))
     monkeypatch.setattr("balance_sim.study.draws.reaction_distribution", lambda: still)
+    as_measured = replace(exercise_distribution(), covariance=((0.0,),))
+    monkeypatch.setattr("balance_sim.study.draws.exercise_distribution", lambda: as_measured)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.agreements.equals(drawn.agreements)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)

@@ -33,6 +33,7 @@ ESTIMATOR = (
     "Expected estimator: the network as at the start, no random numbers. `run` "
     "measures the rest."
 )
+MEASURES = {"accords": "security agreements", "exercises": "joint exercises"}
 HEADS = ("control", "arm", "effect")
 
 
@@ -119,10 +120,11 @@ def effect_lines(
     for sentence in sentences:
         yield from said(sentence)
     rows = [[f"at the point values, {window}", *HEADS]]
-    for direction, days, without, level in expected.rows("accords"):
-        if days == expected.window:
-            label = f"  security agreements, {DIRECTIONS[direction]}"
-            rows.append([label, *_cells(without, level, 3)])
+    for measure, noun in MEASURES.items():
+        for direction, days, without, level in expected.rows(measure):
+            if days == expected.window:
+                label = f"  {noun}, {DIRECTIONS[direction]}"
+                rows.append([label, *_cells(without, level, 3)])
     if expected.effort is not None:
         rows.append(["  effort of the threatened", *_cells(*expected.effort, 4)])
     names = state_names(scenario)

@@ -35,10 +35,18 @@ from balance_sim.model.core import (
 from balance_sim.model.pipeline import speed
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
+from balance_sim.study.exercises import Exercises, moments
 from balance_sim.study.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.study.outcomes import Outcome, numbers_of_agreements
 from balance_sim.study.recorder import step_at
-from balance_sim.study.spans import WillingnessOverTime, course, in_spans, spans
+from balance_sim.study.spans import (
+    WillingnessOverTime,
+    at_start,
+    course,
+    in_spans,
+    spans,
+    walk,
+)
 
 PIECES = 12  # of a lag, in which signature is taken to fall in the middle
 ALL_TYPES: Any = np.s_[:]
@@ -301,6 +309,7 @@ class Estimator:
 
     def __init__(self, worlds: Worlds) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
+        self.joint = Exercises(worlds, worlds.baseline.direction, self.windows)
         self.edges, self.reference = spans(worlds), worlds.reference
         days = worlds.reference.grid[self.edges]
         self.signatures = ExpectedSignatures(worlds, days)
@@ -313,6 +322,21 @@ class Estimator:
         wanted = course(in_spans(world, self.edges), self.baseline, dyads)
         idle = self.signatures.idle(wanted)
         return self.signatures.signed(wanted, idle, windows or self.windows)
+
+    def exercises(self, world: World) -> dict[str, float]:
+        """Expected joint exercises of an arm by the outcomes' names; alarm is looked at
+        in some of the spans."""
+        present = in_spans(world, self.edges)
+        bounds = self.windows.bounds(self.windows.longest)
+        first, stop = np.searchsorted(present.grid, bounds, side="right") - 1
+        steps = moments(int(first), int(min(stop, present.steps - 1)))
+        looked = {
+            view.day: self.joint.by_class(view.world, view)
+            for _, view in walk(present, self.baseline, at_start(present))
+            if view.step in steps
+        }
+        numbers = self.joint.within(looked)[:, 0]
+        return {name: float(n) for name, n in self.joint.outcomes(numbers).items()}
 
     @cached_property
     def control(self) -> Expected:

@@ -29,7 +29,7 @@ class ExpectedEffect(OneLine):
     Attributes
     ----------
     outcomes : expected numbers by outcome, in the control arm and in the arm; effort
-        of the threatened states among them
+        of the threatened states and joint exercises among them
     channels : parts of the effect on counter-balancing agreements within the longest
         window; None where the arm lacks the event, or they were not asked for
     dyads : tidy, a, b, direction, control, mean, effect, in the longest window; the
@@ -61,7 +61,7 @@ class ExpectedEffect(OneLine):
 
     def rows(self, measure: str = "accords") -> Iterator[tuple[str, int, float, float]]:
         """Direction, window, expected number in the control arm, and in the arm.
-        measure: `accords` or `declarations`."""
+        measure: `accords`, `declarations` or `exercises`."""
         control, having = self.outcomes
         for name in DIRECTIONS:
             for days in sorted(self.scenario.report.windows):
@@ -158,6 +158,11 @@ def effect_of(
         having.outcomes(direction) | having.efforts(threatened),
     )
     name, divided = headline_outcome(worlds.scenario), None
+    if with_parts:
+        outcomes = (
+            outcomes[0] | estimator.exercises(worlds.reference),
+            outcomes[1] | estimator.exercises(worlds.arms[arm]),
+        )
     if forms:
         worths = [form.outcomes(direction)[name] for form in forms]
         divided = parts(worths, outcomes[0][name])

@@ -193,6 +193,7 @@ class Drawn:
 
     weights: dict[str, Floats]  # (R,) by term; else the world's weight holds
     level: Floats  # (R, M) added to the intercepts
+    exercise_reaction: Floats | None = None  # (R,); else the shipped one holds
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ ACCESSION = "accession"
 PARAMETERS = "parameters"
 LEVEL = "level of the years"
 COPIES = "copies of agreements"
+EXERCISES = "exercises"
 PRIOR = "prior"
 PLACEBO = "placebo"
 SHUFFLED_CLASSES = "shuffled classes"
@@ -42,6 +43,7 @@ STREAMS: Mapping[str, str] = {
     PARAMETERS: "deviations from the fit (`--draws fitted`)",
     LEVEL: "level of a replication's years, where a calibration has a variance",
     COPIES: "up to which level an agreement counts (fan chart)",
+    EXERCISES: "joint exercises of a class of dyads within a window",
     # by seed alone
     SHUFFLED_CLASSES: "permutations of who is threatened (M2 of the article)",
     PAYOFF_BOOTSTRAP: "resamples of a game's replications",

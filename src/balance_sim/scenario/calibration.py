@@ -51,7 +51,7 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
     ------
     ScenarioError : for a file that lacks a key
     """
-    for key, laid in (("calibration", _laid), ("posterior", _with_draws)):
+    for key, overlay in (("calibration", laid), ("posterior", _with_draws)):
         node, hint = tree.below(key), _again(key, sources)
         if node.value is None:
             tree = tree.without(key)
@@ -71,7 +71,7 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
             for code, place in read.below(part).without(*roster).fields.items():
                 why = "no state of the scenario"
                 problems.add(place.at, f"{part}.{code}", "E301", why, hint)
-        tree = laid(tree, read, file.name)
+        tree = overlay(tree, read, file.name)
     return tree
 
 
@@ -115,7 +115,7 @@ def stale(
         problems.add(place, "calibration", "W311", why, hint)
 
 
-def _laid(tree: Node, read: Node, name: str) -> Node:
+def laid(tree: Node, read: Node, name: str) -> Node:
     """The scenario's tree over what the calibration says. name: of its file.
 
     Nodes keep their places, so that a value that is refused later is shown where the

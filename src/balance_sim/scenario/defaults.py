@@ -205,6 +205,21 @@ def reaction_distribution() -> Distribution:
     return Distribution(("theory.weights.alarm",), (numbers["mean"],), ((variance,),))
 
 
+def exercise_slopes() -> dict[str, float]:
+    """What a dyad's yearly rate of joint exercises follows from, by covariate, as
+    `balance-sim evidence fit --exercises` writes it: logarithms of rates."""
+    slopes = shipped_yaml("exercises.yaml")["slopes"]
+    return {name: float(entry["estimate"]) for name, entry in slopes.items()}
+
+
+@cache
+def exercise_distribution() -> Distribution:
+    """Of the elasticity of joint exercises in alarm, with its error."""
+    elasticity = shipped_yaml("exercises.yaml")["reaction"]
+    mean, error = float(elasticity["estimate"]), float(elasticity["standard_error"])
+    return Distribution(("exercises.reaction",), (mean,), ((error**2,),))
+
+
 def parameter_table() -> list[dict[str, object]]:
     """Every default as a row, by the key path that `--set` takes.
 

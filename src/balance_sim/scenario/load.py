@@ -46,7 +46,7 @@ def load_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    calibrated: bool = True,
+    calibrated: bool | Mapping[str, object] = True,
     drawn: bool = True,
 ) -> Scenario:
     """The scenario in a file, complete and frozen, checked in every arm.
@@ -56,8 +56,8 @@ def load_scenario(
     path : of a YAML file, or the name of one in ./scenarios
     set : `key.path=value` texts laid over the file
     theory : a preset that replaces the file's
-    calibrated : with the calibration that the file names, else as if it named none, and
-        no posterior
+    calibrated : with the calibration that the file names, or with the content of
+        another, as a file of it has it, and no posterior; else as if it named neither
     drawn : with the posterior that the file names, else as if it named none
 
     Returns
@@ -87,7 +87,7 @@ def check_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
-    calibrated: bool = True,
+    calibrated: bool | Mapping[str, object] = True,
     drawn: bool = True,
 ) -> tuple[Scenario | None, list[Diagnostic]]:
     """The scenario, or None if it is refused, and all problems and warnings: errors
@@ -291,7 +291,7 @@ def read_files(
     sources: Sources,
     problems: Diagnostics,
     *,
-    calibrated: bool = True,
+    calibrated: bool | Mapping[str, object] = True,
     drawn: bool = True,
 ) -> Node:
     """The tree of a scenario file: its tables read in, the files it extends and its
@@ -301,10 +301,14 @@ def read_files(
     name = sources.path.name
     tree = read_mapping(sources.main(), sources.shown, problems)
     tree = _with_base(tree, [name], sources, problems)
-    if not (calibrated and drawn):
+    if calibrated is not True or not drawn:
         tree = tree.without("posterior")
-    if not calibrated:
+    if calibrated is not True:
         tree = tree.without("calibration")
+    if isinstance(calibrated, Mapping):
+        from balance_sim.scenario.calibration import laid
+
+        return laid(tree, from_plain(calibrated, tree.mark), "")
     if tree.get("calibration") is None and tree.get("posterior") is None:
         return tree
     from balance_sim.scenario.calibration import with_results

@@ -442,6 +442,17 @@ def effort_rows(result: Result) -> list[list[str]]:
     return _level_rows(effect_table(result, measured), outcomes) if measured else []
 
 
+def exercise_rows(result: Result) -> list[list[str]]:
+    """Return per direction and arm: joint exercises, effect, CI, Monte Carlo standard
+    error; the longest window, none where it ends after the scenario."""
+    outcomes = {
+        Outcome("exercises", name, result.window).name: words
+        for name, words in say.DIRECTIONS.items()
+    }
+    measured = [name for name in outcomes if name in result.by_run.names]
+    return _level_rows(effect_table(result, measured), outcomes) if measured else []
+
+
 def own_rows(result: Result) -> list[list[str]]:
     """Return of each outcome of the user's own, in its author's words, and arm: mean,
     effect, CI, Monte Carlo standard error."""

@@ -224,7 +224,11 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-_COUNTED = {"accords": "security agreements", "declarations": "declarations"}
+_COUNTED = {
+    "accords": "security agreements",
+    "declarations": "declarations",
+    "exercises": "joint exercises",
+}
 _BY_DIRECTION = {
     "counter": "counter-balancing {}",
     "with_participant": "{} with a participant",

@@ -110,12 +110,15 @@ class BlockOptions:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some replications of several arms. By arm: agreements, filtered estimates by
-    outcome (R,), and by dyad (R, P)."""
+    """Some replications of several arms of a study with a seed. By arm: agreements,
+    joint exercises by outcome (R,), filtered estimates by outcome (R,), and by dyad (R,
+    P)."""
 
+    seed: int
     numbers: Keys
     recorder: Recorder
     agreements: dict[str, AgreementRows] = field(default_factory=dict)
+    exercises: dict[str, dict[str, Floats]] = field(default_factory=dict)
     filtered: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
     accessions: dict[str, Accessions | None] = field(default_factory=dict)
@@ -128,7 +131,8 @@ class Batch:
         simulated: Simulated,
         prospect: Prospect,
     ) -> None:
-        """Put an arm's agreements into the batch, with its filtered estimates."""
+        """Put an arm's agreements and exercises into the batch, with its filtered
+        estimates."""
         sums = FilteredSums(
             worlds.arms[arm],
             opportunities,
@@ -140,7 +144,9 @@ class Batch:
         )
         self.agreements[arm] = simulated.agreements
         self.accessions[arm] = simulated.accessions
-        self.filtered[arm] = filtered_outcomes(sums)
+        held, expected = self.recorder.exercises(arm, self.seed, self.numbers)
+        self.exercises[arm] = held
+        self.filtered[arm] = filtered_outcomes(sums) | expected
         self.dyads[arm] = sums.by_dyad(sums.windows.longest)
         if self.recorder.further is not None:
             self.filtered[arm] |= self.recorder.further.filtered(self.dyads[arm])
@@ -157,6 +163,7 @@ class Batch:
         agreements, count = self.agreements[arm], len(self.numbers)
         paired = None if control is None else self.agreements[control]
         outcomes = outcomes_of(worlds, agreements, paired, count)
+        outcomes |= self.exercises[arm]
         outcomes |= accessions_of(worlds, self.accessions[arm], count)
         outcomes |= self.recorder.columns(arm, agreements, count)
         if self.recorder.own:
@@ -261,7 +268,7 @@ def _agent_batches(
     for run in numbers.tolist():
         own_number = np.array([run], dtype=np.uint64)
         recorder = focal_recorder(worlds, options.further, options.own)
-        batch, prospect = Batch(own_number, recorder), None
+        batch, prospect = Batch(seed, own_number, recorder), None
         for arm in arms:
             model = BalanceModel(worlds.scenario, arm, seed, run=run, **agent_options)
             look = batch.recorder.observer(arm)
@@ -320,7 +327,7 @@ def _thinned_arms(
     Arms with one start, or one bound, share what follows from it."""
     opportunities = draw_opportunities(worlds.reference, seed, numbers, most)
     prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
-    batch, baseline = Batch(numbers, recorder), worlds.baseline
+    batch, baseline = Batch(seed, numbers, recorder), worlds.baseline
     begun: dict[bytes, AgreementRows] = {}
     thinned: dict[bytes, Thinning] = {}
     for arm in arms:

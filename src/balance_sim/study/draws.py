@@ -39,6 +39,7 @@ from balance_sim.registry import part
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     Distribution,
+    exercise_distribution,
     fitted_distribution,
     reaction_distribution,
 )
@@ -333,7 +334,9 @@ def drawn_for(
     types = world.ladder.names
     level = [moved.get(f"kinds.{kind}.intercept", others) for kind in types]
     added = np.zeros(1) if levels is None else np.log(np.maximum(levels, 1e-6)) / 2
-    return Drawn(weights, np.stack(level, axis=1) + added[:, None])
+    measured = exercise_distribution()
+    exercise_reaction = measured.estimate[0] + moved.get(measured.paths[0], still)
+    return Drawn(weights, np.stack(level, axis=1) + added[:, None], exercise_reaction)
 
 
 def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
@@ -342,6 +345,7 @@ def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
     scenario = worlds.scenario
     moved = deviations(distribution_of(scenario), seed, runs)
     moved |= deviations(reaction_distribution(), seed, runs)
+    moved |= deviations(exercise_distribution(), seed, runs)
     level = drawn_levels(scenario.calibration.level_variance, seed, runs)[:, 0]
     arms = {}
     for name, world in worlds.arms.items():

@@ -29,8 +29,8 @@ all other kinds."""
 GROUP_MEASURES = ("relations", "hostility", "drawn_in", "drawn_in_war")
 """Measures of a group of states towards the host."""
 FILTERED = "filtered_"
-"""Begins the name of the column with the filtered estimate of a number of
-agreements."""
+"""Begins the name of the column with the filtered estimate of a number of agreements or
+exercises."""
 NEW = ("new", "assumed", "talks")
 NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
 FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
@@ -40,7 +40,7 @@ class OutcomeType(Enum):
     """What the values of an outcome are, which decides how large a jump its interval
     has room for."""
 
-    COUNT = "count"  # of agreements or of states: whole numbers
+    COUNT = "count"  # of agreements, exercises or states: whole numbers
     SHARE = "share"  # a count over a fixed total: it moves in steps
     CONTINUOUS = "continuous"  # on a scale, days too
 
@@ -60,6 +60,7 @@ _COUNT, _SHARE, _SCALE = OutcomeType
 MEASURES = {
     "accords": Measure(_COUNT, "agreements", "New security agreements, {of}"),
     "declarations": Measure(_COUNT, "agreements", "New declarations, {of}"),
+    "exercises": Measure(_COUNT, "exercises", "Joint exercises of dyads, {of}"),
     "from_talks": Measure(
         _COUNT, "agreements", "New security agreements that were in talks at the start"
     ),
@@ -203,8 +204,9 @@ class Outcome:
 
     @property
     def direction(self) -> str | None:
-        """Of the agreements that are counted: one of DIRECTIONS."""
-        return self.of if self.measure in COUNTS and self.of in DIRECTIONS else None
+        """Of the agreements or exercises that are counted: one of DIRECTIONS."""
+        is_count = self.measure in (*COUNTS, "exercises")
+        return self.of if is_count and self.of in DIRECTIONS else None
 
     @property
     def kind(self) -> str | None:

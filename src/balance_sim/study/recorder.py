@@ -14,13 +14,15 @@ import numpy as np
 
 from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds, classes_of
-from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, World
+from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, Keys, World
 from balance_sim.model.engine import Observer
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.exercises import Exercises, moments
+from balance_sim.study.filtered import Windows
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 from balance_sim.study.scene import (
     EventRoles,
@@ -85,6 +87,11 @@ class Recorder:
         grid = worlds.reference.grid
         ends = {window: step_at(grid, cast.day, window) for window in self.windows}
         self._ends = {window: step for window, step in ends.items() if step is not None}
+        within = Windows(cast.day, tuple(self._ends), float(grid[-1]))
+        self._exercises = Exercises(worlds, cast.direction, within)
+        self._rates: dict[str, dict[float, Floats]] = {}  # of exercises by day, (R, D)
+        first, last = step_at(grid, cast.day, 1), max(self._ends.values(), default=-1)
+        self._moments = () if first is None else moments(first, last)
 
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
@@ -95,6 +102,9 @@ class Recorder:
                 scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
+            if view.step in self._moments:
+                rates = self._rates.setdefault(arm, {})
+                rates[view.day] = self._exercises.by_class(world, view)
 
         return look
 
@@ -110,6 +120,18 @@ class Recorder:
         columns = self._seen.setdefault(arm, {})
         for outcome, values in metrics.items():
             columns[outcome.within(window).name] = np.round(values, DECIMALS)
+
+    def exercises(
+        self, arm: str, seed: int, runs: Keys
+    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """(R,) each: joint exercises in an arm, and their filtered estimates, the
+        expected numbers given what was seen."""
+        held = self._exercises
+        if not self._ends:
+            return {}, {}
+        expected = held.within(self._rates[arm])
+        drawn = held.drawn(expected, seed, runs)
+        return held.outcomes(drawn), held.outcomes(expected)
 
     def columns(
         self, arm: str, agreements: AgreementRows, runs: int

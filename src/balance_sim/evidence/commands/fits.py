@@ -16,8 +16,10 @@ from balance_sim.show.wording import wrapped
 FIRST_YEAR = 1985
 REACTION_YEARS = 1946, 2003
 """First and last year that the sources of reactions share."""
-FORECAST_FROM = 13
-"""Years at the end of the period that a fit of hostility forecasts."""
+EXERCISE_YEARS = 1980, 2010
+"""Of the record of joint exercises."""
+FORECAST_FROM = {"hostility": 13, "exercises": 7}
+"""Years at the end of the period that a fit forecasts."""
 PLACEBOS = {"events": 999, "reactions": 99}
 """Permutations, unless `--permutations` is given."""
 
@@ -74,7 +76,7 @@ def fit_reactions(data: Path, given: Mapping[str, Any]) -> Fitted:
 
     placebos = _permutations(given, "reactions")
     with Steps(("reading", "reactions")) as steps:
-        record = load_reactions(data, *_reaction_years(given))
+        record = load_reactions(data, *_years(given, REACTION_YEARS))
         steps.begin("reactions")
         progress = partial(steps.counter("placebos"), wanted=placebos)
         reactions = measure_reactions(record, placebos, given["seed"], progress)
@@ -89,8 +91,8 @@ def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
     from balance_sim.evidence.reactions import hostility, report
     from balance_sim.evidence.reactions.record import load_reactions
 
-    years = _reaction_years(given)
-    past = years[1] - FORECAST_FROM
+    years = _years(given, REACTION_YEARS)
+    past = years[1] - FORECAST_FROM["hostility"]
     with Steps(("reading", "hostility")) as steps:
         record = load_reactions(data, *years)
         steps.begin("hostility")
@@ -101,6 +103,28 @@ def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
     document = report.hostility_record(record, fit, later, in_use, _made_by())
     lines = report.hostility_lines(fit, later, in_use, past)
     return document, report.HOSTILITY_HEAD, lines
+
+
+def fit_exercises(data: Path, given: Mapping[str, Any]) -> Fitted:
+    """Rates of joint exercises of dyads, with their forecast of later years, and their
+    elasticity in alarm. given: the command's options."""
+    from balance_sim.evidence.reactions import exercises, report
+    from balance_sim.evidence.reactions.measure import elasticity_of
+    from balance_sim.evidence.reactions.record import load_reactions
+
+    first, last = _years(given, EXERCISE_YEARS)
+    past = last - FORECAST_FROM["exercises"]
+    with Steps(("reading", "exercises", "reaction")) as steps:
+        record = exercises.load_exercises(data, first, last)
+        steps.begin("exercises")
+        fit = exercises.fit_exercises(record.rows[record.rows["year"] <= past])
+        later = exercises.forecast(fit, record.rows, past)
+        steps.begin("reaction")
+        others = load_reactions(data, _years(given, REACTION_YEARS)[0], past)
+        reaction = elasticity_of(others, "exercises")
+    document = report.exercises_record(record, fit, later, reaction, _made_by())
+    lines = report.exercise_lines(fit, later, reaction)
+    return document, report.EXERCISES_HEAD, lines
 
 
 def _made_by() -> dict[str, str]:
@@ -115,9 +139,9 @@ def _permutations(given: Mapping[str, Any], form: str) -> int:
     return PLACEBOS[form] if wanted is None else int(wanted)
 
 
-def _reaction_years(given: Mapping[str, Any]) -> tuple[int, int]:
-    """First and last year: those given, else all that the sources share."""
-    first, last = REACTION_YEARS
+def _years(given: Mapping[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
+    """First and last year: those given, else the usual ones."""
+    first, last = usual
     return (
         first if given["first"] is None else given["first"],
         last if given["last"] is None else given["last"],

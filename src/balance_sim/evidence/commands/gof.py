@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     type=options.Day(),
     help="Last day  [default: the day before the scenario's start]",
 )
+@click.option(
+    "--ahead",
+    is_flag=True,
+    help="Out of sample: calibrate on the record before the first day alone, and draw "
+    "parameters and level.",
+)
 @options.workers_option
 @click.option(
     "--out",
@@ -55,6 +61,7 @@ def gof(
     seed: int,
     first: date | None,
     until: date | None,
+    ahead: bool,
     workers: int,
     out: Path | None,
     figures: bool,
@@ -70,7 +77,7 @@ def gof(
     from balance_sim.evidence.goodness.networks import Span
     from balance_sim.evidence.goodness.page import gof_lines
     from balance_sim.evidence.goodness.set_back import own_span
-    from balance_sim.evidence.goodness.study import goodness_of_fit
+    from balance_sim.evidence.goodness.study import calibrated_before, goodness_of_fit
     from balance_sim.scenario import load_scenario
     from balance_sim.show.report import save_study
 
@@ -78,12 +85,11 @@ def gof(
     folder = out or Path("results") / f"{scenario.stem}-gof"
     span = own_span(loaded)
     stop = span.stop if until is None else until + timedelta(days=1)
+    span = Span(first or span.first, stop)
+    if ahead:
+        loaded = calibrated_before(scenario, span.first)
     study = goodness_of_fit(
-        loaded,
-        runs=runs,
-        seed=seed,
-        span=Span(first or span.first, stop),
-        workers=workers,
+        loaded, runs=runs, seed=seed, span=span, workers=workers, ahead=ahead
     )
     study["about"]["command"] = options.command_line()
     with own_folder(folder, FILE) as store:

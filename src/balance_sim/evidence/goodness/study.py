@@ -3,7 +3,13 @@ the record."""
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 from balance_sim.effects.run import run
+from balance_sim.evidence.estimation.calibration import WINDOW, calibrate, prior_of
+from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.estimation.parameter_files import calibration_record
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.networks import (
     Span,
@@ -14,7 +20,9 @@ from balance_sim.evidence.goodness.networks import (
 )
 from balance_sim.evidence.goodness.residuals import residuals_of
 from balance_sim.evidence.goodness.set_back import own_span, set_back
+from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.load import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.machine import version
 
@@ -23,6 +31,23 @@ IN_SAMPLE = (
     "the scenario is calibrated on its own record: what is compared is in sample where "
     "the calibration's years (`years` in its file) hold the span"
 )
+OUT_OF_SAMPLE = (
+    "out of sample: no agreement of the span is in the calibration, and replications "
+    "draw parameters and level from it"
+)
+
+
+def calibrated_before(path: Path, day: date) -> Scenario:
+    """The scenario of a file, calibrated on its own record of twenty years before a
+    day and no more of it, in place of the calibration that it names. Raises DataError
+    where that holds too few agreements."""
+    plain = load_scenario(path, calibrated=False)
+    prior = prior_of(plain, fitted_distribution())
+    record = own_record(plain, WINDOW, until=day)
+    made_by = {"command": "", "version": version()}
+    posterior = calibrate(record, prior)
+    content = calibration_record(plain, record, posterior, prior, WINDOW, made_by)
+    return load_scenario(path, calibrated=content)
 
 
 def goodness_of_fit(
@@ -32,6 +57,7 @@ def goodness_of_fit(
     seed: int = 1,
     span: Span | None = None,
     workers: int = 1,
+    ahead: bool = False,
 ) -> GoodnessOfFit:
     """Simulate years of a scenario's record and compare the network of new agreements
     with the observed one.
@@ -42,6 +68,8 @@ def goodness_of_fit(
     runs, seed, workers : as of `run`
     span : first day, and the day before which it stops; three years before the
         scenario's start and more if not given
+    ahead : the scenario is calibrated on no year of the span (`calibrated_before`):
+        each replication draws parameters and level, as of a forecast
 
     Returns
     -------
@@ -67,7 +95,7 @@ def goodness_of_fit(
         count = f"{len(record)} agreements are on record from {span.first}"
         hint = "set --from and --until"
         raise WrongRequest(f"{count} to {span.last}: too few to compare; {hint}")
-    result = run(past, runs=runs, seed=seed, workers=workers)
+    result = run(past, runs=runs, seed=seed, workers=workers, draw_parameters=ahead)
     if result.failed:
         first = min(row["run"] for row in result.failed)
         raise WrongRequest(f"replications failed, the first is {first}")
@@ -75,7 +103,9 @@ def goodness_of_fit(
     comparison = compare(facts_of(scenario), span, record, signed, result.runs)
     reasons = {group["name"]: group["not_tested"] for group in comparison["groups"]}
     notes = [f"{group}: {reason}" for group, reason in reasons.items() if reason]
-    if scenario.calibration.data_sha256:
+    if ahead:
+        notes.append(OUT_OF_SAMPLE)
+    elif scenario.calibration.data_sha256:
         notes.append(IN_SAMPLE)
     about = {
         "subject": "scenario",
@@ -85,6 +115,7 @@ def goodness_of_fit(
         "arm": arm,
         "arm_title": scenario.arms[arm].title or arm,
         "seed": result.seed,
+        "ahead": ahead,
         "version": version(),
     }
     residuals = residuals_of(past, record)

@@ -26,6 +26,8 @@ Bools = NDArray[np.bool_]
 
 MEMORY_YEARS = 20
 """Years before the first in which uses of force are remembered."""
+PACT_OF_MANY = 5
+"""Members that an alliance had before a state's entry counts as an accession."""
 
 
 def directed_disputes(table: Table) -> Read:
@@ -63,12 +65,21 @@ def complete_rows(table: Table, keys: tuple[str, ...] = ()) -> Read:
 
 def alliance_entries(table: Table) -> Read:
     """The year in which a state entered each alliance for the first time. Frame:
-    cow, year, military (whether it has an obligation to defend or attack)."""
+    cow, year, military (whether it has an obligation to defend or attack), accession
+    (whether `PACT_OF_MANY` states had entered on earlier days)."""
     military = (table.number("defense") > 0) | (table.number("offense") > 0)
     members = atop_memberships(table)
     rows = members.assign(military=military[members.index]).sort_values("start")
     first = rows.drop_duplicates(["alliance_id", "cow"])
-    frame = first.assign(year=first["start"].dt.year)[["cow", "year", "military"]]
+    before = first.groupby("alliance_id")["start"].rank(method="min") - 1
+    frame = pd.DataFrame(
+        {
+            "cow": first["cow"],
+            "year": first["start"].dt.year,
+            "military": first["military"],
+            "accession": before >= PACT_OF_MANY,
+        }
+    )
     return table.read(frame, years_of(frame["year"]))
 
 
@@ -218,12 +229,16 @@ def _margins(
         "alliances": entries.assign(place=entries["cow"].map(place)),
     }
     counted["alliances without defence"] = counted["alliances"][~entries["military"]]
+    counted["accessions"] = counted["alliances"][entries["accession"]]
     joint = frames["participants"].merge(exercises, on="exercise")
     counted["exercises"] = joint.assign(place=joint["iso3"].map(place))
+    size = joint.groupby("exercise")["iso3"].transform("size")
+    counted["exercises of two"] = counted["exercises"][size == 2]
     began = dict.fromkeys(counted, first + 1)
     ended = dict.fromkeys(counted, last)
     began["defence cooperation"], ended["defence cooperation"] = history.agreement_years
-    began["exercises"] = int(exercises["year"].min()) + 1 if len(exercises) else first
+    for name in ("exercises", "exercises of two"):
+        began[name] = int(exercises["year"].min()) + 1 if len(exercises) else first
     margins = {}
     for name, rows in counted.items():
         if len(rows):

@@ -24,6 +24,7 @@ from balance_sim.show.headline import (
     agreement_rows,
     doubts_of,
     effort_rows,
+    exercise_rows,
     finding,
     headline_rows,
     how_sure,
@@ -76,6 +77,7 @@ def _run(result: AnalysedResult) -> Content:
         "answer": finding(result),
         "agreements": [],
         "effort": [],
+        "exercises": [],
         "own": [],
         "sections": list(filter(None, sections)),
         "scheduled": scheduled.to_dict("records"),
@@ -94,6 +96,7 @@ def _run(result: AnalysedResult) -> Content:
         content |= {
             "agreements": agreement_rows(result),
             "effort": effort_rows(result),
+            "exercises": exercise_rows(result),
             "own": own_rows(result),
             "sure": how_sure(result),
         }

@@ -1,0 +1,222 @@
+"""How many joint exercises dyads hold: a Poisson rate of what scenarios know of a dyad.
+
+    E(exercises of i and j in year t) = e^(a_t + b . x_ijt)
+
+with the covariates of `model.exercises` and the years' levels a_t, which are
+concentrated out. Estimates need no Poisson distribution (Gourieroux, Monfort, Trognon
+1984, Econometrica 52(3)); errors are by the jackknife of states, since a state's dyads
+go together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.evidence.data import layers
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import History, load_history
+from balance_sim.evidence.data.table import Read, ReadReport
+from balance_sim.evidence.reactions.alarm import existing, ideal_gap
+from balance_sim.evidence.reactions.record import RECORDS, Bools, Floats
+from balance_sim.model.exercises import covariates
+from balance_sim.stats.newton import NoMaximum, newton
+
+LEVEL_YEARS = 5
+"""Years at the end of the fit whose mean level is the constant."""
+PLACE = ["year", "a", "b", "exercises"]
+"""Columns of a row that say where it stands, and how many exercises there were."""
+
+
+@dataclass(frozen=True)
+class ExerciseRecord:
+    """Years of all dyads whose covariates are known.
+
+    rows: `PLACE` (calendar year, roster positions a < b, number of exercises) and the
+    covariates; reports: of the files beside the history's."""
+
+    history: History
+    rows: pd.DataFrame
+    reports: tuple[ReadReport, ...]
+
+
+@dataclass(frozen=True)
+class ExerciseFit:
+    """Fitted rates.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `estimate` and `standard_error` by covariate, the constant first: the mean level
+        of the last `LEVEL_YEARS` years
+    rows, exercises : int
+        dyad-years, and exercises in them, each counted once a dyad
+    log_likelihood : float
+    """
+
+    table: pd.DataFrame
+    rows: int
+    exercises: int
+    log_likelihood: float
+
+    def said(self, rows: pd.DataFrame) -> Floats:
+        """(N,) exercises expected of rows, at the fit's level."""
+        columns = rows[[*self.table.index]].to_numpy()
+        return np.asarray(np.exp(columns @ self.table["estimate"].to_numpy()))
+
+
+def load_exercises(folder: Path, first: int, last: int) -> ExerciseRecord:
+    """Read the record of joint exercises and what is known of dyads. Raises DataError
+    where a source that is needed is not there, or holds no exercise of the years."""
+    for name in ("exercises", "participants"):
+        RECORDS[name].require(folder)
+    history = load_history(folder, first, last)
+    exercises, participants = (
+        RECORDS[name].of(folder) for name in ("exercises", "participants")
+    )
+    held = exercises_of_dyads(exercises, participants, history)
+    if not held.any():
+        message = f"no joint exercise of {first} to {last} is on record"
+        raise DataError(message, "Give other years", path=folder)
+    reports = exercises.report, participants.report
+    return ExerciseRecord(history, _rows(history, held), reports)
+
+
+def exercises_of_dyads(exercises: Read, participants: Read, history: History) -> Floats:
+    """(T, n, n) exercises in which both states took part, above the diagonal."""
+    place = pd.Series(np.arange(len(history.iso3)), index=history.iso3)
+    told = participants.frame.merge(exercises.frame, on="exercise")
+    told = told.assign(place=told["iso3"].map(place)).dropna()
+    both = told.merge(told, on=["exercise", "year"], suffixes=("_a", "_b"))
+    rows = both[["year", "place_a", "place_b"]].to_numpy(dtype=np.int64)
+    rows[:, 0] -= history.years[0]
+    within = (rows[:, 0] >= 0) & (rows[:, 0] < len(history.years))
+    held = np.zeros_like(history.distance)
+    np.add.at(held, tuple(rows[within & (rows[:, 1] < rows[:, 2])].T), 1.0)
+    return held
+
+
+def ties(history: History) -> Bools:
+    """(T, n, n) dyads with an alliance or an agreement on record in force on 1 January;
+    one whose end is not known goes on."""
+    depth, years = np.nan_to_num(history.alliance_depth), history.years
+    signed = history.agreements["signed"].dt.year
+    ended = history.agreements["ended"].dt.year.fillna(layers.NEVER)
+    in_force = np.zeros(depth.shape, dtype=bool)
+    for t, year in enumerate(years):
+        now = history.agreements[(signed < year) & (ended >= year)]
+        in_force[t, now["a"], now["b"]] = True
+    return np.asarray((depth > 0) | in_force | in_force.swapaxes(1, 2))
+
+
+def _rows(history: History, held: Floats) -> pd.DataFrame:
+    """All dyad-years whose covariates are known."""
+    capability, regime = history.capability, history.democracy
+    columns = covariates(
+        ties(history).astype(float),
+        capability[:, :, None] * capability[:, None, :],
+        history.distance,
+        ideal_gap(history),
+        np.minimum(regime[:, :, None], regime[:, None, :]),
+    )
+    known = np.triu(existing(history))
+    for values in columns.values():
+        known &= np.isfinite(values)
+    year, a, b = np.nonzero(known)
+    place = {"year": history.years[year], "a": a, "b": b, "exercises": held[known]}
+    laid_out = {
+        name: np.broadcast_to(values, known.shape)[known]
+        for name, values in columns.items()
+    }
+    return pd.DataFrame({**place, **laid_out})
+
+
+class _Years:
+    """Rows by year, with the years' levels concentrated out."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.x = rows.drop(columns=[*PLACE, "constant"]).to_numpy()
+        self.y = rows["exercises"].to_numpy()
+        self.year = np.unique(rows["year"].to_numpy(), return_inverse=True)[1]
+
+    def means(self, slopes: Floats) -> tuple[Floats, Floats]:
+        """(N,) fitted means, and (N, c) columns less their means by year."""
+        weight, year = np.exp(self.x @ slopes), self.year
+        whole = np.bincount(year, weight)
+        share = weight / whole[year]
+        centre = [np.bincount(year, share * column) for column in self.x.T]
+        apart = self.x - np.stack(centre, axis=1)[year]
+        return share * np.bincount(year, self.y)[year], apart
+
+    def log_likelihood(self, slopes: Floats) -> float:
+        """Of Poisson numbers, without their factorials."""
+        mean, _ = self.means(slopes)
+        with_mean = mean > 0
+        terms = self.y[with_mean] * np.log(mean[with_mean]) - mean[with_mean]
+        return float(terms.sum())
+
+    def derivatives(self, slopes: Floats) -> tuple[float, Floats, Floats]:
+        """See `newton`."""
+        mean, apart = self.means(slopes)
+        score = apart.T @ (self.y - mean)
+        return self.log_likelihood(slopes), score, apart.T @ (apart * mean[:, None])
+
+    def constant(self, slopes: Floats) -> float:
+        """The logarithm of the mean level of the last years."""
+        late = self.year > self.year.max() - LEVEL_YEARS
+        said = np.exp(self.x[late] @ slopes).sum()
+        return float(np.log(self.y[late].sum() / said))
+
+
+def fit_exercises(rows: pd.DataFrame) -> ExerciseFit:
+    """Return rates by maximum likelihood. Raises DataError where there is none."""
+    years = _Years(rows)
+    start = np.zeros(years.x.shape[1])
+    try:
+        slopes = newton(start, years.derivatives, years.log_likelihood, start).at
+    except NoMaximum:
+        message = "exercises do not tell what they follow from"
+        raise DataError(message, "Give a longer period, or more exercises") from None
+    whole = np.array([years.constant(slopes), *slopes])
+    sides, apart = rows[["a", "b"]].to_numpy(), []
+    states = np.unique(sides)
+    for state in states:
+        without = _Years(rows[(sides != state).all(axis=1)])
+        _, score, information = without.derivatives(slopes)
+        moved = slopes + np.linalg.pinv(information, hermitian=True) @ score
+        apart.append(np.array([without.constant(moved), *moved]) - whole)
+    share = (len(states) - 1) / len(states)
+    errors = np.sqrt(share * (np.array(apart) ** 2).sum(axis=0))
+    names = [name for name in rows.columns if name not in PLACE]
+    table = pd.DataFrame({"estimate": whole, "standard_error": errors}, index=names)
+    held = int(years.y.sum())
+    return ExerciseFit(table, len(rows), held, years.log_likelihood(slopes))
+
+
+def forecast(fit: ExerciseFit, rows: pd.DataFrame, last: int) -> dict[str, Any]:
+    """Return how a fit to the years up to `last` forecasts those after it: exercises
+    `said` and `found`, and by how many nats an exercise it beats one rate for all
+    dyads (`gain`), beside as many as in the dyad's last five years (`gain_of_past`;
+    with one year at the rate of all, so that none is impossible)."""
+    later = rows[rows["year"] > last]
+    recent = rows[(rows["year"] > last - LEVEL_YEARS) & (rows["year"] <= last)]
+    found, rate = later["exercises"].to_numpy(), recent["exercises"].mean()
+    held = recent.groupby(["a", "b"])["exercises"].sum().rename("held").reset_index()
+    past = later.merge(held, on=["a", "b"], how="left")["held"].fillna(0.0).to_numpy()
+    as_before = (past + rate) / (LEVEL_YEARS + 1)
+    said = fit.said(later)
+
+    def gain(mean: Floats) -> float:
+        compared = found * np.log(mean / rate) - (mean - rate)
+        return float(compared.sum() / found.sum())
+
+    return {
+        "years": [last + 1, int(rows["year"].max())],
+        "said": float(said.sum()),
+        "found": float(found.sum()),
+        "gain": gain(said),
+        "gain_of_past": gain(as_before),
+    }

@@ -1,0 +1,189 @@
+"""What a player is paid by, on states of the record: whose agreements count, who influences whom, and the way from a
+solution to the printed tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.keep import PlayedGame
+from balance_sim.games.plan import load_game
+from balance_sim.games.players import READ, Player, counted_dyads, members_of, who_fears
+from balance_sim.games.schema import PayoffPart
+from balance_sim.games.solve import OverParameters, over_parameters, payoffs, simulated_effects, solve
+from balance_sim.games.study import play
+from balance_sim.games.tables import answer, information_table, outcomes_table, strategies_table
+from balance_sim.model.baseline import Worlds, compile_worlds, standing, step_before
+from balance_sim.model.classes import LISTS
+from balance_sim.model.engine import begin, perceive
+from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.study.scene import StateMetrics
+
+from .conftest import GAME, ROOT
+
+
+@pytest.fixture(scope="module")
+def solomon() -> Scenario:
+    return load_scenario(ROOT / "scenarios" / "solomon_2022.yaml")
+
+
+@pytest.fixture(scope="module")
+def worlds(solomon: Scenario) -> Worlds:
+    return compile_worlds(solomon)
+
+
+def dyads(worlds: Worlds, measure: str, player: Player, members: tuple[str, ...] = ()) -> set[frozenset[str]]:
+    world = worlds.reference
+    rows = np.flatnonzero(counted_dyads(world, measure, player, members))
+    return {frozenset({world.codes[world.first[row]], world.codes[world.second[row]]}) for row in rows}
+
+
+def test_whose_agreements_count(worlds: Worlds) -> None:
+    """Against: two others that fear the player, one of them threatened. With: one side is the player's, the other not.
+    Among: both are members."""
+    player = Player("host", ("CHN", "SLB"), threatened=("AUS", "JPN", "SLB"), wary=("NZL", "USA"))
+    pairs = [("AUS", "JPN"), ("AUS", "NZL"), ("AUS", "USA"), ("JPN", "NZL"), ("JPN", "USA")]
+    assert dyads(worlds, "agreements_against", player) == {frozenset(pair) for pair in pairs}
+    partners = dyads(worlds, "agreements_with", player)
+    assert len(partners) == 2 * (len(worlds.reference.codes) - 2)
+    assert frozenset({"CHN", "SLB"}) not in partners
+    assert all(len(pair & {"CHN", "SLB"}) == 1 for pair in partners)
+    among = dyads(worlds, "agreements_among", player, ("AUS", "CHN", "USA"))
+    assert among == {frozenset(pair) for pair in (("AUS", "CHN"), ("AUS", "USA"), ("CHN", "USA"))}
+
+
+def test_a_player_is_not_toward_itself_but_among_a_group(solomon: Scenario) -> None:
+    group = ("AUS", "CHN", "USA")
+    scenario = solomon.model_copy(update={"groups": {"some": group}})
+    for outcome in ("relations", "influence"):
+        part = PayoffPart(outcome=outcome, of="some", weight=1.0, source="assumed")
+        assert members_of(part, ("CHN",), scenario) == ("AUS", "USA")
+    part = PayoffPart(outcome="agreements_among", of="some", weight=1.0, source="assumed")
+    assert members_of(part, ("CHN",), scenario) == group
+
+
+def test_who_is_threatened_and_who_is_wary(worlds: Worlds) -> None:
+    """As the class table has it just before the event; nobody is both."""
+    world = worlds.reference
+    state = begin(world, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
+    classes = standing(perceive(world, state, step_before(world)), (world.codes.index("CHN"),))
+    threatened, wary = who_fears(worlds, ("CHN",))
+    for name, codes in (("threatened", threatened), ("wary", wary)):
+        assert {*codes} == {code for code, at in zip(world.codes, classes, strict=True) if at == LISTS.index(name)}
+    assert threatened
+    assert not {*threatened} & {*wary}
+
+
+def test_what_states_feel_is_read_off_the_right_side(worlds: Worlds) -> None:
+    """Influence is the share of the *members'* defence that the player lends; dependence that of the *player's* that
+    others lend, its own states left out."""
+    world, baseline = worlds.reference, worlds.baseline
+    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
+    scene = StateMetrics(world, baseline, state, perceive(world, state, 0))
+    lent = np.array([scene.influence(k)[0] for k in range(world.n)])  # [whose defence, who lends]
+    a, b = map(int, np.unravel_index(np.argmax(lent * (1 - np.eye(world.n))), lent.shape))
+    assert lent[a, b] > 1.05 * lent[b, a] > 0
+    c = next(k for k in np.argsort(-lent[a]) if k not in (a, b))
+
+    def read(measure: str, own: list[int], members: list[int]) -> float:
+        return float(READ[measure](scene, np.array(own), np.array(members))[0])
+
+    assert read("influence", [b], [a]) == pytest.approx(lent[a, b])
+    assert read("influence", [b], [a, c]) == pytest.approx((lent[a, b] + lent[c, b]) / 2)
+    assert read("influence", [b, c], [a]) == pytest.approx(lent[a, b] + lent[a, c])
+    assert read("dependence", [a], []) == pytest.approx(lent[a].sum() - lent[a, a])
+    together = (lent[a].sum() - lent[a, [a, b]].sum() + lent[b].sum() - lent[b, [a, b]].sum()) / 2
+    assert read("dependence", [a, b], []) == pytest.approx(together)
+    seen = np.array([scene.relation(k)[0] for k in range(world.n)])  # [player's state, member]
+    assert read("relations", [a], [b, c]) == pytest.approx((seen[a, b] + seen[a, c]) / 2)
+    assert read("insecurity", [a, b], []) == pytest.approx(scene.view.insecurity[0, [a, b]].mean())
+    assert read("credibility", [c], [a, b]) == pytest.approx(scene.credibility(a, b)[0, c])
+
+
+# From payoffs to tables -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> tuple[PlayedGame, OverParameters]:
+    """The small game with payoffs that hardly differ, so that what may be best is more than what is."""
+    folder: Path = tmp_path_factory.mktemp("tables")
+    world = ROOT / "games" / "security_dilemma" / "world.yaml"
+    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
+    agreements = "      - {outcome: agreements_with, weight: 2, source: assumed}\nobserved:"
+    (folder / "game.yaml").write_text(GAME.replace("observed:", agreements), encoding="utf-8")
+    game = load_game(folder / "game.yaml")
+    study = play(game, 6, 3)
+    over = over_parameters(game, prior_draws(game.scenario, 5))
+    return PlayedGame(study, solve(study, over)), over
+
+
+@pytest.fixture(scope="module")
+def played(solved: tuple[PlayedGame, OverParameters]) -> PlayedGame:
+    return solved[0]
+
+
+def test_the_table_of_strategies_says_what_the_payoffs_are(solved: tuple[PlayedGame, OverParameters]) -> None:
+    """Against payoffs worked out again: means, the best by the largest mean, ends over draws by their quantiles."""
+    played, over = solved
+    game, table = played.game, strategies_table(played)
+    values = payoffs(game, simulated_effects(game, played.study.result))
+    drawn = payoffs(game, over.effects)
+    observed = [game.strategies[k].index(game.plan.observed[name]) for k, name in enumerate(game.players)]
+    row = 0
+    for player in range(len(game.players)):
+        places = []
+        for strategy in range(len(game.strategies[player])):
+            place = list(observed)
+            place[player] = strategy
+            places.append((*place, player))
+        means = [values[(slice(None), *place)].mean() for place in places]
+        for strategy, place in enumerate(places):
+            line = table.iloc[row]
+            assert line["payoff"] == pytest.approx(means[strategy], abs=1e-12)
+            assert line["best"] == (means[strategy] >= max(means) - 1e-9)
+            assert line["observed"] == (strategy == observed[player])
+            low, high = np.quantile(drawn[(slice(None), *place)], [0.025, 0.975])
+            assert (line["draws_lo"], line["draws_hi"]) == pytest.approx((low, high))
+            assert line["lo"] <= line["payoff"] <= line["hi"]
+            row += 1
+    assert row == len(table)
+
+
+def test_the_table_of_outcomes_names_each_effect(played: PlayedGame) -> None:
+    game, table = played.game, outcomes_table(played)
+    effects = simulated_effects(game, played.study.result).mean(axis=0)
+    observed = tuple(game.plan.observed[name] for name in game.players)
+    column = 0
+    for player, name in enumerate(game.players):
+        for part in game.plan.players[name].payoff:
+            for strategy in game.strategies[player]:
+                profile = list(observed)
+                profile[player] = strategy
+                effect = effects[game.profiles.index(tuple(profile)), column]
+                rows = table[(table["weight"] == part.weight) & np.isclose(table["effect"], effect, atol=1e-12)]
+                assert len(rows) >= 1
+            column += 1
+    by_name = table[table["outcome"].str.contains("nsecurity")]
+    assert {*by_name["weight"]} == {-100.0}
+    assert {*table[table["outcome"].str.contains("artners")]["weight"]} == {2.0}
+    assert table.groupby(["player", "outcome"])["strategy"].nunique().eq(2).all()
+
+
+def test_what_is_said_to_be_gained_is_the_regret(played: PlayedGame) -> None:
+    """Who did what was best is named as content; who did not, with the payoff of the best less that of what was."""
+    table, words = strategies_table(played), answer(played)
+    for player, rows in table.groupby("player"):
+        is_content = bool(rows.loc[rows["observed"], "best"].any())
+        said = f"{player} could not have gained" in words or f"{player} and" in words or f"and {player} could" in words
+        assert said == is_content, words
+        if not is_content:
+            is_open = bool(rows.loc[rows["observed"], "may_be"].any())
+            assert f"{player} {'might' if is_open else 'would'} have gained" in words
+    worth = information_table(played)
+    assert isinstance(worth, pd.DataFrame)
+    together = worth[worth["parameter"] == "all parameters together"]
+    assert len(together) == 2
+    assert (together["worth"] >= 0).all()

@@ -1,0 +1,87 @@
+"""Joint exercises in replications: a margin that follows alarm and feeds nothing back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.model import exercises as rates
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.defaults import exercise_distribution, new_scenario
+from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.draws import with_draws
+
+RUNS = 600
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    path = tmp_path_factory.mktemp("exercises") / "made_up.yaml"
+    path.write_text(new_scenario("made_up"), encoding="utf-8")
+    return compile_worlds(load_scenario(path))
+
+
+def tables(worlds: Worlds, runs: int = RUNS):
+    found = simulate_block(worlds, 1, Block(0, runs), sorted(worlds.arms))
+    return found.runs.to_pandas(), found.agreements.to_pandas()
+
+
+def test_drawn_numbers_have_the_mean_of_the_expected_ones(worlds: Worlds) -> None:
+    """In both arms, all classes and windows, within 4 Monte Carlo errors; and as the expected estimator says."""
+    outcomes, _ = tables(worlds)
+    effect = expected_effect(worlds.scenario)
+    for place, arm in enumerate((worlds.scenario.reference_arm, effect.arm)):
+        of_arm, expected = outcomes[outcomes["arm"] == arm], effect.outcomes[place]
+        for name in [name for name in expected if name.startswith("exercises_")]:
+            mean = of_arm[f"filtered_{name}"].mean()
+            assert abs(of_arm[name].mean() - mean) <= 4 * np.sqrt(mean / RUNS)
+            assert mean == pytest.approx(expected[name], rel=0.02)
+
+
+def test_the_arm_in_which_states_are_alarmed_never_has_fewer(worlds: Worlds) -> None:
+    """Pairs: where the expected number rises in every stretch between windows, the drawn number does not fall."""
+    outcomes, _ = tables(worlds)
+    effect = expected_effect(worlds.scenario)
+    having = outcomes[outcomes["arm"] == effect.arm].set_index("run")
+    control = outcomes[outcomes["arm"] == worlds.scenario.reference_arm].set_index("run")
+    for window in (30, 90, 365):
+        name = f"exercises_counter_{window}"
+        risen = having[f"filtered_{name}"] >= control[f"filtered_{name}"]
+        assert risen.mean() > 0.9
+        assert (having[name] >= control[name])[risen].mean() > 0.99
+
+
+def test_exercises_feed_nothing_back(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a strong reaction, or rates ten times as high, all else is the same to the last bit."""
+    outcomes, agreements = tables(worlds, 40)
+    rate = rates.rate_at_start
+    monkeypatch.setattr(rates, "rate_at_start", lambda world: 10 * rate(world))
+    monkeypatch.setattr(rates, "reaction", lambda _: np.array([[2.0]]))
+    others, other_agreements = tables(worlds, 40)
+    changed = [name for name in outcomes if not outcomes[name].equals(others[name])]
+    assert changed and all("exercises_" in name for name in changed)
+    assert agreements.equals(other_agreements)
+
+
+def test_the_elasticity_is_drawn_with_its_error(worlds: Worlds) -> None:
+    runs = np.arange(3000, dtype=np.uint64)
+    own = with_draws(worlds, 1, runs)
+    drawn = [world.drawn.exercise_reaction for world in own.arms.values()]
+    found = exercise_distribution()
+    error = found.covariance[0][0] ** 0.5
+    assert all(np.array_equal(one, drawn[0]) for one in drawn)
+    assert drawn[0].mean() == pytest.approx(found.estimate[0], abs=4 * error / len(runs) ** 0.5)
+    assert drawn[0].std() == pytest.approx(error, rel=0.06)
+    alarm = next(iter(own.arms.values())).drawn.weights["alarm"]
+    assert abs(np.corrcoef(drawn[0], alarm)[0, 1]) < 0.08
+
+
+def test_a_window_after_the_scenario_has_no_exercises(worlds: Worlds, tmp_path: Path) -> None:
+    scenario = worlds.scenario
+    longer = scenario.model_copy(update={"report": scenario.report.model_copy(update={"windows": (30, 9000)})})
+    outcomes, _ = tables(replace(worlds, scenario=longer), 4)
+    assert "exercises_all_30" in outcomes and "exercises_all_9000" not in outcomes
