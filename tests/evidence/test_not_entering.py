@@ -205,10 +205,16 @@ def test_no_date_from_the_day_on_is_known_on_it(scenario: Scenario, agreement: A
 
 
 def test_later_events_and_provocations_are_in_no_world_set_back(scenario: Scenario) -> None:
-    day = date(2018, 1, 1)
-    for world in (set_back(scenario, Span(day, date(2019, 1, 1))), scenario_on(scenario, day)):
-        assert "signal" not in {event.id for event in world.events}
-        assert all(event.date <= day for event in world.events)
+    """Events that the control arm has too: of 2017 known, of 2018 in the span, of 2019 after it."""
+    day, stop = date(2018, 1, 1), date(2019, 1, 1)
+    signal = scenario.events[0]
+    dates = {"early": date(2017, 5, 1), "inside": date(2018, 5, 1), "late": stop}
+    events = tuple(signal.model_copy(update={"id": name, "date": when}) for name, when in dates.items())
+    busy = scenario.model_copy(update={"events": (*events, signal)})
+    back = {event.id for event in set_back(busy, Span(day, stop)).events}
+    then = {event.id for event in scenario_on(busy, day).events}
+    assert back & {*dates, "signal"} == {"early", "inside"}
+    assert then & {*dates, "signal"} == {"early"}
     assert scenario_on(load_scenario("scenarios/beijing_2025.yaml"), day).provocations == ()
 
 
