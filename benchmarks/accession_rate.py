@@ -26,7 +26,7 @@ import balance_sim.scenario
 from balance_sim.model import accession
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.thinning import NO_RUN, share_signed
+from balance_sim.model.thinning import NO_RUN, openness_at, share_signed
 from balance_sim.scenario import load_scenario, with_values
 
 FIRST, LAST, FOUNDERS = 1946, 2018, 5
@@ -74,25 +74,26 @@ def accessions_at_rate_one(path: str) -> dict[str, float]:
     members = np.isin(world.codes, scenario.groups[scenario.pacts[name].group])
     near = world.distance_km[:, members].min(axis=1) <= NEIGHBOUR_KM
     neighbours = np.array(world.codes)[near & ~members].tolist()
-    values = {"candidates": neighbours, "rate": 1000.0}  # so often that all are asked
-    paths = {f"pacts.{name}.{field}": value for field, value in values.items()}
-    worlds = compile_worlds(with_values(scenario, paths), [scenario.reference_arm])
+    scenario = with_values(scenario, {f"pacts.{name}.candidates": neighbours})
+    worlds = compile_worlds(scenario, [scenario.reference_arm])
     world, pacts = worlds.reference, worlds.reference.pacts
     state = begin(world, worlds.baseline, 0, NO_RUN)
     view = perceive(world, state, 0)
-    ballots = accession.ballots_in(world, state, 0)
-    assert ballots is not None
     assert pacts is not None
+    pact, seeking = np.nonzero(pacts.candidates)
+    members, run = pacts.members[None], np.zeros_like(pact)
+    ballots = accession.Ballots.of(pacts, members, run, pact, seeking)
     willing = accession.wanted(world, worlds.baseline, view, state, ballots)
     consent = accession.chances(willing, ballots.which, ballots.unanimous)
+    dyads = world.dyad_index[seeking]
     kind, collapse = pacts.kind[0], world.rules.collapse_rate
     ladder, shape = world.ladder, world.ladder.force_shape[kind]
     wait = collapse / 365.25 * ladder.force_days[kind] / shape
     enters = ladder.at_once[kind] + (1 - ladder.at_once[kind]) * (1 + wait) ** -shape
     made = consent.prod(axis=1) * share_signed(ladder, collapse)[kind] * enters
-    who = ballots.candidate[np.searchsorted(ballots.which, np.arange(len(made)))]
-    bar = np.array([ballots.openness[ballots.of == k].min() for k in range(len(made))])
-    return dict(zip(np.array(world.codes)[who], made * bar, strict=True))
+    open_to = np.where(members[0, pact], openness_at(world, 0.0)[dyads], 1.0)
+    made *= open_to.min(axis=1)
+    return dict(zip(np.array(world.codes)[seeking], made, strict=True))
 
 
 def main() -> None:

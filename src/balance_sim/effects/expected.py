@@ -16,17 +16,20 @@ network, and provocations; tests hold it against the filtered estimate.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from balance_sim.model.accession import Ballots, chances
+from balance_sim.model.accession import wanted as asked
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     DIRECTIONS,
+    Baseline,
     Bools,
     Floats,
     Ints,
@@ -57,12 +60,14 @@ class Expected:
     """Expected new agreements of one arm, and what its states arm.
 
     signed: by window, (P, M). effort: by window that ends within the scenario, (n,)
-    rise of capability in the step in which it ends, as replications record it."""
+    rise of capability in the step in which it ends, as replications record it.
+    accessions: by window, where states can join pacts."""
 
     world: World
     windows: Windows
     signed: Mapping[int, Floats]
     effort: Mapping[int, Floats]
+    accessions: Mapping[int, float]
 
     @property
     def security(self) -> Bools:
@@ -104,7 +109,11 @@ class Expected:
         }
         by_type = self.signed[longest].sum(axis=0)
         numbers = numbers_of_agreements(by_direction, by_type, names, longest)
-        return {name: float(number) for name, number in numbers.items()}
+        joined = {
+            Outcome("accessions", "", window).name: number
+            for window, number in self.accessions.items()
+        }
+        return {name: float(number) for name, number in numbers.items()} | joined
 
 
 @dataclass(frozen=True)
@@ -198,7 +207,40 @@ class ExpectedSignatures:
             for window, step in ends.items()
             if step is not None
         }
-        return Expected(wanted.world, windows, signed, effort)
+        return Expected(wanted.world, windows, signed, effort, {})
+
+    def accessions(
+        self, world: World, baseline: Baseline, windows: Windows
+    ) -> dict[int, float]:
+        """Expected accessions of an arm, in spans, within each window: the first
+        application of each candidate, with the members of the start."""
+        pacts = world.pacts
+        if pacts is None:
+            return {}
+        pact, candidate = np.nonzero(pacts.candidates)
+        members, one_run = pacts.members[None], np.zeros_like(pact)
+        ballots = Ballots.of(pacts, members, one_run, pact, candidate)
+        by_state = mean_openness(world, self.edges)[:, world.dyad_index[candidate]]
+        openness = np.where(members[0, pact], by_state, 1.0).min(axis=-1)
+        a_day = openness * pacts.rate[pact] / DAYS_PER_YEAR
+        for span, (state, view) in enumerate(walk(world, baseline, at_start(world))):
+            willing = asked(world.at(span), baseline, view, state, ballots)
+            sides = chances(willing, ballots.which, ballots.unanimous)
+            a_day[span] *= sides.prod(axis=1)
+        opened = a_day * np.diff(self.edges)[:, None]
+        begins = a_day * np.exp(opened / 2 - np.cumsum(opened, axis=0))
+        kind, given = pacts.kind[pact], pacts.given[pact, candidate]
+
+        def by(moment: float) -> float:
+            """Signed by a moment, or by the day on which a change makes it a member."""
+            days = zip(np.minimum(moment, given).tolist(), kind, strict=True)
+            reached = [self.by(day).opened[:, m] for day, m in days]
+            return float((begins.T * np.stack(reached)).sum())
+
+        bounds = {window: windows.bounds(window) for window in windows.days}
+        return {
+            window: by(stop) - by(first) for window, (first, stop) in bounds.items()
+        }
 
     def idle(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of
@@ -319,9 +361,12 @@ class Estimator:
     ) -> Expected:
         """Expected new agreements of an arm, of some dyads or of all, in the report's
         windows or in others."""
-        wanted = course(in_spans(world, self.edges), self.baseline, dyads)
+        present, windows = in_spans(world, self.edges), windows or self.windows
+        wanted = course(present, self.baseline, dyads)
         idle = self.signatures.idle(wanted)
-        return self.signatures.signed(wanted, idle, windows or self.windows)
+        expected = self.signatures.signed(wanted, idle, windows)
+        joined = self.signatures.accessions(present, self.baseline, windows)
+        return replace(expected, accessions=joined)
 
     def exercises(self, world: World) -> dict[str, float]:
         """Expected joint exercises of an arm by the outcomes' names; alarm is looked at

@@ -151,12 +151,9 @@ def _candidacies(world: World, pacts: Pacts, seed: int, runs: Keys) -> Candidaci
 
 @dataclass(frozen=True)
 class Ballots:
-    """Candidates and members who are asked in a step: V rows, one for each member, of G
-    candidates in their replications; and the K opportunities at which they are."""
+    """G candidates in their replications, and V rows, one for each member whom each of
+    them asks."""
 
-    rows: Ints  # (K,) of the candidacies
-    of: Ints  # (K,) which of the G
-    openness: Floats  # (K,) the least between the candidate and a member
     unanimous: Bools  # (G,)
     which: Ints  # (V,) of the G, sorted
     run: Ints  # (V,)
@@ -164,8 +161,33 @@ class Ballots:
     member: Ints  # (V,)
     kind: Ints  # (V,)
 
+    @staticmethod
+    def of(
+        pacts: Pacts, members: Bools, run: Ints, pact: Ints, candidate: Ints
+    ) -> Ballots:
+        """Ballots of G candidates. members: (R, A, n)."""
+        which, member = np.nonzero(members[run, pact])
+        return Ballots(
+            unanimous=pacts.unanimous[pact],
+            which=which,
+            run=run[which],
+            candidate=candidate[which],
+            member=member,
+            kind=pacts.kind[pact][which],
+        )
 
-def ballots_in(world: World, state: BlockState, step: int) -> Ballots | None:
+
+@dataclass(frozen=True)
+class Seekers:
+    """The K opportunities of a step at which somebody is asked."""
+
+    rows: Ints  # (K,) of the candidacies
+    of: Ints  # (K,) which candidate of the ballots
+    openness: Floats  # (K,) the least between the candidate and a member
+    ballots: Ballots
+
+
+def seekers_in(world: World, state: BlockState, step: int) -> Seekers | None:
     """Who is asked in a step: candidates that are no members and have no application
     under way, and the members as they are. None where nobody is.
 
@@ -189,18 +211,9 @@ def ballots_in(world: World, state: BlockState, step: int) -> Ballots | None:
     clock = np.ravel_multi_index(places, accessions.members.shape)
     distinct, of = np.unique(clock, return_inverse=True)
     run, pact, candidate = np.unravel_index(distinct, accessions.members.shape)
-    which, member = np.nonzero(accessions.members[run, pact])
-    return Ballots(
-        rows=rows,
-        of=of,
-        openness=np.where(is_member, openness, np.inf).min(axis=1),
-        unanimous=pacts.unanimous[pact],
-        which=which,
-        run=run[which],
-        candidate=candidate[which],
-        member=member,
-        kind=pacts.kind[pact][which],
-    )
+    ballots = Ballots.of(pacts, accessions.members, run, pact, candidate)
+    openness = np.where(is_member, openness, np.inf).min(axis=1)
+    return Seekers(rows, of, openness, ballots)
 
 
 def wanted(
@@ -225,7 +238,7 @@ def chances(willing: Floats, which: Ints, unanimous: Bools) -> Floats:
     Parameters
     ----------
     willing : (2, V)
-        nats, of the candidate for each member and of each member for the candidate
+        nats, as `wanted` returns them
     which : (V,)
         of the G candidates, sorted
     unanimous : (G,)
@@ -253,24 +266,25 @@ def chances(willing: Floats, which: Ints, unanimous: Bools) -> Floats:
 
 
 def apply_for(
-    world: World, state: BlockState, ballots: Ballots, sides: Floats, seed: int
+    world: World, state: BlockState, seekers: Seekers, willing: Floats, seed: int
 ) -> None:
     """Applications begin where candidate and members consent and nothing bars; of two
     of one state in a step the earlier counts. How likely each was is stored.
 
-    sides: (K, 2) probability of consent."""
+    willing: (2, V), as `wanted` returns it."""
     pacts, accessions = world.pacts, state.accessions
     assert pacts is not None
     assert accessions is not None
-    all_of, rows = accessions.candidacies, ballots.rows
+    all_of, rows, ballots = accessions.candidacies, seekers.rows, seekers.ballots
+    sides = chances(willing, ballots.which, ballots.unanimous)[seekers.of]
     applicant = all_of.run[rows] * world.n + all_of.state[rows]
-    begins = ballots.openness * sides.prod(axis=1)
+    begins = seekers.openness * sides.prod(axis=1)
     none_yet = np.ones(len(rows))
     for later in np.flatnonzero(applicant[1:] == applicant[:-1]) + 1:
         none_yet[later] = none_yet[later - 1] * (1.0 - begins[later - 1])
     all_of.chance[rows] = begins * none_yet
     agreed = (all_of.needs[rows] < sides).all(axis=1)
-    agreed &= all_of.bars[rows] < ballots.openness
+    agreed &= all_of.bars[rows] < seekers.openness
     _, earliest = np.unique(applicant[agreed], return_index=True)
     rows = rows[agreed][earliest]
     if len(rows):

@@ -301,10 +301,10 @@ class BalanceModel(mesa.Model):
         )
         self.consent.append(consent)
         baseline, rows = self.worlds.baseline, self._rows[agreed]
-        ballots = accession.ballots_in(world, state, self.at)
-        willing = None if ballots is None else self._cast(ballots)
+        seekers = accession.seekers_in(world, state, self.at)
+        willing = None if seekers is None else self._cast(seekers.ballots)
         engine.act(world, baseline, opportunities, state, self.view, rows, self.key)
-        engine.accede(world, state, self.view, ballots, willing, self.key)
+        engine.accede(world, state, self.view, seekers, willing, self.key)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
         by_state = np.array([[agent.insecurity for agent in self.agents]])

@@ -248,12 +248,12 @@ def advance(
     filtered_consent[rows - first] = filtered(
         world, opportunities, thin, state, rows, sides
     )
-    ballots = accession.ballots_in(world, state, view.step)
+    seekers = accession.seekers_in(world, state, view.step)
     willing = None
-    if ballots is not None:
-        willing = accession.wanted(world, baseline, view, state, ballots)
+    if seekers is not None:
+        willing = accession.wanted(world, baseline, view, state, seekers.ballots)
     act(world, baseline, opportunities, state, view, rows[agreed], seed)
-    accede(world, state, view, ballots, willing, seed)
+    accede(world, state, view, seekers, willing, seed)
     close_step(world, baseline, state, view)
     return filtered_consent
 
@@ -350,16 +350,15 @@ def accede(
     world: World,
     state: BlockState,
     view: View,
-    ballots: accession.Ballots | None,
+    seekers: accession.Seekers | None,
     willing: Floats | None,
     seed: int,
 ) -> None:
     """Applications for accession begin where both sides consent, and others are signed.
 
     willing: (2, V), of candidates and of members, where some are asked."""
-    if ballots is not None and willing is not None:
-        sides = accession.chances(willing, ballots.which, ballots.unanimous)
-        accession.apply_for(world, state, ballots, sides[ballots.of], seed)
+    if seekers is not None and willing is not None:
+        accession.apply_for(world, state, seekers, willing, seed)
     accession.sign_applications(world, state, float(world.grid[view.step + 1]))
 
 

@@ -13,7 +13,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.engine import simulate
 from balance_sim.model.state import Accessions, AgreementRows
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario import Scenario, load_scenario, with_values
 from test_two_programs import row_of, rows_of
 
 PAPER = Path(__file__).with_name("paper.yaml")
@@ -161,3 +161,13 @@ def test_filtered_accessions_have_the_mean_of_those_counted(scenario: Scenario) 
         error = (counted.std() ** 2 + filtered.std() ** 2) ** 0.5 / 3000**0.5
         assert ((counted.mean() - filtered.mean()).abs() < 4 * error).all()
         assert (filtered.std() < counted.std()).all()
+
+
+def test_expected_accessions_where_they_are_rare(scenario: Scenario) -> None:
+    """Within a tenth of the filtered estimate in either arm: what accessions and agreements change is left out."""
+    rare = with_values(scenario, {"pacts.Alliance.rate": 0.3, "pacts.League.rate": 0.3})
+    name = "accessions_300"
+    expected = [found[name] for found in bs.effect(rare, "with").outcomes]
+    filtered = bs.run(rare, runs=400, seed=2, workers=1).by_run.frame(f"filtered_{name}").groupby("arm")
+    means = filtered[f"filtered_{name}"].mean()
+    assert expected == pytest.approx([means["without"], means["with"]], rel=0.1)
