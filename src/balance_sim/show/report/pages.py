@@ -25,6 +25,7 @@ from balance_sim.show.headline import (
     doubts_of,
     effort_rows,
     exercise_rows,
+    exercise_words,
     finding,
     headline_rows,
     how_sure,
@@ -97,6 +98,7 @@ def _run(result: AnalysedResult) -> Content:
             "agreements": agreement_rows(result),
             "effort": effort_rows(result),
             "exercises": exercise_rows(result),
+            "exercise_words": exercise_words(),
             "own": own_rows(result),
             "sure": how_sure(result),
         }
