@@ -118,6 +118,14 @@ def test_measures_against_their_definitions(scenario, table):
     assert scores["expected_accords"] == pytest.approx(1.05)
 
 
+def test_an_agreement_ranks_by_its_likeliest_dyad(scenario, table):
+    """0.4 is the largest of all dyads' probabilities, 0.3 the next."""
+    rows = score_case(scenario, P, responses_of(table, "T"))["responses"]
+    assert {row["agreement_id"]: row["best_rank"] for row in rows} == {"JOIN": 1, "PACT": 2, "TWENTY-YEARS": 2}
+    join = next(row for row in rows if row["agreement_id"] == "JOIN")
+    assert (join["pairs"], join["p"]) == (["DEU-YUG", "ITA-YUG"], [0.4, 0.1])
+
+
 def test_baselines_in_closed_form(scenario, table):
     scores = score_case(scenario, P, responses_of(table, "T"), resamples=50)
     base = scores["base_rate"]

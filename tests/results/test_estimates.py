@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import balance_sim as bs
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -125,3 +126,23 @@ def test_runs_that_an_arm_lacks_are_left_out() -> None:
     found = estimates_of([pa.table(columns)], ("none", "event"))
     assert found.run.tolist() == [1, 2] and found.values("none", "accords_all_30").tolist() == [1.0, 2.0]
     assert estimates_of([], ("none", "event")).effects_frame().empty
+
+
+def test_dyads_stand_beside_the_control_arm() -> None:
+    """Each arm's mean less that of the control arm is its effect, dyad by dyad and state by state; a state's are the
+    sums over its dyads."""
+    result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=5, seed=2)
+    dyads = result.dyads.set_index(["arm", "a", "b"])
+    control = dyads.loc[result.reference]
+    assert control["effect"].eq(0.0).all()
+    for arm in result.arms:
+        rows = dyads.loc[arm]
+        np.testing.assert_array_equal(rows["mean_control"], control["mean"])
+        np.testing.assert_allclose(rows["mean"] - rows["mean_control"], rows["effect"], atol=1e-9)
+    assert dyads.loc[result.headline_arm, "effect"].ne(0.0).any()
+    states = result.states.set_index(["arm", "state"])
+    for column in ("mean", "mean_control", "effect"):
+        of_arm = result.dyads[result.dyads["arm"] == result.headline_arm]
+        sums = of_arm.groupby("a")[column].sum().add(of_arm.groupby("b")[column].sum(), fill_value=0.0)
+        mine = states.loc[result.headline_arm, column]
+        np.testing.assert_allclose(mine, sums.loc[mine.index], atol=1e-9)
