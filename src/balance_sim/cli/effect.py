@@ -131,7 +131,8 @@ def effect_lines(
     for row in expected.dyads.head(MOST_DYADS).to_dict("records"):
         dyad = dyad_name(names, row["a"], row["b"])
         rows.append([f"  {dyad}", *_cells(row["control"], row["mean"], 4)])
-    yield from ["", *table(rows, "<>"), "", *said(ESTIMATOR)]
+    yield from ["", *table(rows, "<>"), ""]
+    yield from said(f"{words.exercise_words()} {ESTIMATOR}")
 
 
 def _cells(control: float, level: float, places: int) -> list[str]:

@@ -460,7 +460,8 @@ def exercise_words() -> str:
     elasticity, error = measured.estimate[0], measured.covariance[0][0] ** 0.5
     return (
         f"Exercises follow alarm by an elasticity of {elasticity:.2f} (standard error "
-        f"{error:.2f}); the CI holds chance alone."
+        f"{error:.2f}): whether an event brings more or fewer is not known, and a CI "
+        "holds chance alone."
     )
 
 
