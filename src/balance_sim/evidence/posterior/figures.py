@@ -14,7 +14,7 @@ from balance_sim.show.figures import style
 from balance_sim.show.headline import BEFORE, KNOWN
 
 COLOURS = {
-    "replications": style.BLUE,
+    "replications": style.QUIET,
     "posterior": style.BLUE,
     "prior": style.BASE,
     "channel": style.GREEN,
@@ -101,7 +101,8 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     for height, row in zip(heights, table.to_dict("records"), strict=True):
         colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
         start, middle, end = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
-        ax.hlines(height, start, end, colors=colour, linewidth=5, alpha=0.45)
+        width = 11 if row["part"] == "posterior" else 5
+        ax.hlines(height, start, end, colors=colour, linewidth=width, alpha=0.45)
         ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
