@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from balance_sim.evidence.reactions.exercises import (
     fit_exercises,
     forecast,
     load_exercises,
+    ties,
 )
 from balance_sim.evidence.reactions.record import RECORDS
 from balance_sim.model.exercises import covariates
@@ -100,6 +102,17 @@ def test_an_exercise_counts_for_each_of_its_dyads(tmp_path: Path) -> None:
     found = exercises_of_dyads(*reads, invented_history(4, 3))
     assert found.sum() == 4
     assert (found[1, 0, 1], found[1, 0, 2], found[1, 1, 2]) == (2, 1, 1)
+
+
+def test_an_agreement_ties_from_the_year_after_until_it_has_ended() -> None:
+    """Signed in 1990, ended in 1992: in force on 1 January of 1991 and 1992. An alliance ties all along."""
+    history = invented_history(4, 5)
+    history.alliance_depth[:], history.alliance_depth[:, 2, 3] = 0.0, 1.0
+    row = {name: [None] for name in history.agreements}
+    row |= {"a": [0], "b": [1], "signed": [pd.Timestamp("1990-05-01")], "ended": [pd.Timestamp("1992-06-01")]}
+    found = ties(replace(history, agreements=pd.DataFrame(row)))
+    assert found[:, 0, 1].tolist() == found[:, 1, 0].tolist() == [False, True, True, False, False]
+    assert found[:, 2, 3].all() and not found[:, 0, 2].any()
 
 
 def test_likeness_and_nearness_rise_as_states_are_alike_and_near() -> None:

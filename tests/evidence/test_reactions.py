@@ -172,8 +172,10 @@ def entries(rows: list[tuple[int, int, int]], tmp_path: Path) -> pd.DataFrame:
 
 
 def test_who_enters_after_five_others_accedes(tmp_path: Path) -> None:
-    """Five founders; the sixth of a later year accedes, and so do two of one day after it; in a pact of four nobody."""
+    """Five founders; the sixth of a later year accedes, and so do two of one day after it; in a pact of four nobody,
+    nor of six founders."""
     many = [(1, member, 1949) for member in (2, 20, 200, 210, 220)] + [(1, 255, 1955), (1, 350, 1960), (1, 640, 1960)]
+    many += [(3, member, 1948) for member in (90, 91, 92, 93, 94, 95)]
     few = [(2, 710, 1950), (2, 731, 1951), (2, 732, 1952), (2, 740, 1953)]
     found = entries([*many, *few], tmp_path)["accession"]
-    assert sorted(found.index[found]) == [255, 350, 640] and len(found) == 12
+    assert sorted(found.index[found]) == [255, 350, 640] and len(found) == 18

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.model import exercises as rates
-from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.baseline import NO_RUN, Worlds, compile_worlds
+from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import exercise_distribution, new_scenario
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import with_draws
+from balance_sim.study.exercises import Exercises
+from balance_sim.study.filtered import focal_windows
 
 RUNS = 600
 
@@ -40,6 +43,23 @@ def test_drawn_numbers_have_the_mean_of_the_expected_ones(worlds: Worlds) -> Non
             mean = of_arm[f"filtered_{name}"].mean()
             assert abs(of_arm[name].mean() - mean) <= 4 * np.sqrt(mean / RUNS)
             assert mean == pytest.approx(expected[name], rel=0.02)
+
+
+def test_numbers_are_whole_and_spread_as_poisson_numbers(worlds: Worlds) -> None:
+    outcomes, _ = tables(worlds)
+    counted = [name for name in outcomes if name.startswith("exercises_")]
+    assert (outcomes[counted] == outcomes[counted].round()).all(axis=None)
+    control = outcomes[outcomes["arm"] == worlds.scenario.reference_arm]["exercises_all_365"]
+    assert control.var() / control.mean() == pytest.approx(1.0, abs=0.25)
+
+
+def test_classes_have_the_rates_of_their_dyads(worlds: Worlds) -> None:
+    """At the start nobody is alarmed; each class has the sum over its dyads."""
+    world, direction = worlds.reference, worlds.baseline.direction
+    held = Exercises(worlds, direction, focal_windows(worlds))
+    found = held.by_class(world, perceive(world, begin(world, worlds.baseline, 0, NO_RUN), 0))[0]
+    assert len({*direction.tolist()}) > 1
+    assert found == pytest.approx(np.bincount(direction, rates.rate_at_start(world), 3), rel=0.02)
 
 
 def test_the_arm_in_which_states_are_alarmed_never_has_fewer(worlds: Worlds) -> None:
