@@ -155,40 +155,71 @@ def test_ranking_with_weights_by_hand() -> None:
     assert score.average_precision([0.5, 0.1, 0.9, 0.5], [0, 0, 1, 1]) == pytest.approx(0.5 + 0.5 * 2 / 3)
 
 
-def test_percentiles_are_further_out_where_few_carry_them() -> None:
-    """Carried by 8: t(7) = 2.364624 times sqrt(8/7) is 2.527889, the normal tail 0.0057376. Of 1,001 draws, seven at
-    -100 and the others at 0, that is place 5.74, at -100; without the factor place 9.02, at 0; plain ones place 25."""
-    draws = np.zeros(1001)
-    draws[:7] = -100.0
-    sd = float(draws.std(ddof=1))
-    low, high = score.resampled(0.0, draws, 8)
-    assert low == -100.0 and high == pytest.approx(2.527889 * sd, rel=1e-6)
-    up = score.resampled(0.0, -draws, 8)
-    assert up[1] == 100.0 and up[0] == pytest.approx(-2.527889 * sd, rel=1e-6)
+def test_slopes_of_rankings_are_what_a_little_weight_changes() -> None:
+    """Central differences, with ties and weights; all rows weighed more changes nothing."""
+    rng = np.random.default_rng(0)
+    p = np.round(rng.random(60), 1)
+    y = (rng.random(60) < p).astype(float)
+    weight, ranking = rng.random(60) + 0.5, score.Ranking(p, y)
+    for value, slope in (
+        (ranking.auc, ranking.auc_slope),
+        (ranking.average_precision, ranking.average_precision_slope),
+    ):
+        steps = np.eye(60) * 1e-6
+        changes = [(value(weight + step) - value(weight - step)) / 2e-6 for step in steps]
+        assert slope(weight) == pytest.approx(changes, abs=1e-8)
+        assert weight @ slope(weight) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_of_percentiles_and_students_t_the_further_end_holds() -> None:
-    """-1 and 1 in halves: percentiles -1 and 1, t(8) = 2.306004 times sqrt(9/8) and sd 1.0005 about 0.3 is further."""
-    draws = np.tile([-1.0, 1.0], 500)
-    half = 2.306004 * math.sqrt(9 / 8) * math.sqrt(1000 / 999)
-    assert score.resampled(0.3, draws, 9) == pytest.approx((0.3 - half, 0.3 + half), rel=1e-6)
+def test_dyads_that_share_a_state_vary_together() -> None:
+    """Of four states: 01 and 02 share 0; 23 shares 2 with 02. Pairs of rows that meet, each twice, and squares:
+    1 + 4 + 9 + 2 (1 x 2) + 2 (2 x -3) = 6 is less than 14, which is what holds where none meet."""
+    states = np.array([[0, 1], [0, 2], [2, 3]])
+    alike = np.array([1.0, 2.0, 3.0])
+    assert score.Dyads(states).error(np.array([1.0, 2.0, -3.0])) == pytest.approx(math.sqrt(14))
+    assert score.Dyads(states).error(alike) == pytest.approx(math.sqrt(14 + 4 + 12))
+    assert score.Dyads(states[:, ::-1]).error(alike) == pytest.approx(math.sqrt(30))
+    twice = np.concatenate([states, states[:, ::-1]])  # two rows of a dyad are one
+    halves = np.array([0.5, 1.0, 1.0, 0.5, 1.0, 2.0])
+    assert score.Dyads(twice).error(halves) == pytest.approx(math.sqrt(30))
 
 
 def test_no_interval_where_fewer_than_eight_carry_it() -> None:
-    draws = np.tile([-1.0, 1.0], 50)
-    assert np.isfinite(score.resampled(0.0, draws, 8)).all()
-    assert np.isnan(score.resampled(0.0, draws, 7)).all()
-    assert score.resampled(0.0, np.full(9, 0.25), 2) == (0.25, 0.25)  # all one number
-    assert np.isnan(score.resampled(math.nan, draws, 20)).all()
-    assert np.isnan(score.resampled(0.0, draws[:1], 20)).all()
+    """Of dyads 0-1, 2-3 and so on as many sign as do not."""
+
+    def ends(events: int) -> list[float]:
+        y = np.repeat([1.0, 0.0], events)
+        states = np.arange(4 * events).reshape(-1, 2)
+        forecasts = {"model": 0.2 + 0.5 * y, "base_rate": np.full(2 * events, 0.5)}
+        scores = forecast_score.score_forecasts(forecasts, y, states, np.arange(2 * events) % 3)
+        assert scores["base_rate"]["log_skill_ci95"] == [0.0, 0.0]
+        return [*scores["model"]["log_skill_ci95"], *scores["model"]["log_skill_ci95_years"]]
+
+    assert np.isnan(ends(7)).all() and np.isfinite(ends(8)).all()
 
 
-def test_an_interval_of_two_draws_and_of_one() -> None:
-    """1 and 3: spread sqrt(2). Draws without a value are left out; of one there is no spread."""
-    error, bounds = forecast_score.interval(2.0, np.array([1.0, np.nan, 3.0]), 20)
-    assert error == pytest.approx(math.sqrt(2)) and np.isfinite(bounds).all()
-    error, bounds = forecast_score.interval(2.0, np.array([1.0, np.nan]), 20)
-    assert np.isnan([error, *bounds]).all()
+def test_the_average_precision_has_no_interval_below_fifty() -> None:
+    rng = np.random.default_rng(4)
+    for events, is_there in ((49, False), (50, True)):
+        y = np.repeat([1.0, 0.0], [events, 300])
+        forecasts = {
+            "model": np.clip(0.1 + 0.3 * y + 0.1 * rng.random(len(y)), 0, 1),
+            "base_rate": np.full(len(y), 0.1),
+        }
+        states = np.arange(2 * len(y)).reshape(-1, 2)
+        model = forecast_score.score_forecasts(forecasts, y, states)["model"]
+        assert np.isfinite(model["average_precision_gain_ci95"]).all() == is_there
+        assert np.isfinite(model["auc_gain_ci95"]).all()
+
+
+def test_years_as_replicates() -> None:
+    """Log skill of a year alone has no such interval; of three it has Student's with two degrees of freedom."""
+    sums = np.array([0.1, -0.3, 0.2])
+    assert score.grouped_error(np.repeat(sums / 4, 4), np.repeat([0, 1, 2], 4)) == pytest.approx(
+        math.sqrt(1.5 * (sums**2).sum())
+    )
+    assert math.isnan(score.grouped_error(sums, np.zeros(3, dtype=int)))
+    assert score.student(1.0, 1.0, 3) == pytest.approx([1 - 4.302653, 1 + 4.302653])
 
 
 def test_what_scores_hang_on_is_the_fewer_of_dyads_with_and_without() -> None:
@@ -219,7 +250,8 @@ def test_skills_and_gains_of_two_forecasts() -> None:
         "base_rate": np.full(8, 0.25),
         "near": np.tile([0.5, 0.5, 0.0, 0.0], 2),
     }
-    found = forecast_score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
+    states = np.tile([[0, 1], [0, 2], [1, 2], [2, 3]], (2, 1))
+    found = forecast_score.score_forecasts(forecasts, y, states)
     model, near = found["model"], found["near"]
     assert (model["brier"], found["base_rate"]["brier"], near["brier"]) == pytest.approx((0.055, 0.1875, 0.125))
     assert model["brier_skill"] == pytest.approx(1 - 0.055 / 0.1875)
@@ -238,7 +270,7 @@ def test_skills_and_gains_of_two_forecasts() -> None:
 
 def test_a_baseline_without_a_loss_cannot_be_beaten() -> None:
     perfect = forecast_score.score_forecasts(
-        {"base_rate": np.array([1.0, 0.0]), "model": np.array([0.5, 0.5])}, [1, 0], [0, 1], resamples=3
+        {"base_rate": np.array([1.0, 0.0]), "model": np.array([0.5, 0.5])}, [1, 0], np.array([[0, 1], [0, 2]])
     )
     assert np.isnan(perfect["model"]["brier_skill"]) and perfect["model"]["auc_gain"] == -0.5
 

@@ -194,7 +194,7 @@ def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
 
 def test_the_card_scores_the_model_beside_baselines_of_the_same_record(beijing: Scenario) -> None:
     record = own_record(beijing, 11)
-    card = skill_card(beijing, record, prior_of(beijing, fitted_distribution()), 10, (2024,), resamples=20)
+    card = skill_card(beijing, record, prior_of(beijing, fitted_distribution()), 10, (2024,))
     assert tuple(card["scores"]) == ("model", *OWN_BASELINES)
     came = [record.within(year, year).choices.any_signed.sum() for year in (2024,)]
     assert [card["years"]["2024"]["happened"]] == came

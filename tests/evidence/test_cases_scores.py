@@ -108,7 +108,7 @@ def test_measures_against_their_definitions(scenario, table):
     rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     p = np.array([P.get(dyad, 0.0) for dyad in found.pairs])
-    scores = score_case(scenario, P, responses_of(table, "T"), resamples=50)
+    scores = score_case(scenario, P, responses_of(table, "T"))
     kwargs = {"sample_weight": found.weight}
     assert scores["model"]["auc"] == pytest.approx(roc_auc_score(found.happened, p, **kwargs))
     assert scores["model"]["average_precision"] == pytest.approx(average_precision_score(found.happened, p, **kwargs))
@@ -127,7 +127,7 @@ def test_an_agreement_ranks_by_its_likeliest_dyad(scenario, table):
 
 
 def test_baselines_in_closed_form(scenario, table):
-    scores = score_case(scenario, P, responses_of(table, "T"), resamples=50)
+    scores = score_case(scenario, P, responses_of(table, "T"))
     base = scores["base_rate"]
     assert base["auc"] == 0.5
     assert base["average_precision"] == pytest.approx(3 / 9)
@@ -153,7 +153,7 @@ def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenari
     table.write_text(f"state_a,state_b,date,direction\nSUN,GBR,{written},counter\n")
     (row,) = sorted_out(responses_of(table, "T"), scenario)
     assert (row.why_not == "") == inside
-    scored = score_case(scenario, P, [row], resamples=10)
+    scored = score_case(scenario, P, [row])
     assert scored["agreements"] == int(inside)
     assert (scored["responses"] + scored["not_scored"])[0]["date"] == written
 

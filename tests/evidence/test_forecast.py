@@ -42,7 +42,7 @@ def test_only_the_window_and_the_kind_count(outcomes: Path) -> None:
 
 
 def test_scores_against_hand(outcomes: Path) -> None:
-    scores, _ = score_forecast(FORECAST, outcomes, resamples=10)
+    scores, _ = score_forecast(FORECAST, outcomes)
     assert scores["model"]["brier"] == pytest.approx((0.25 + 0.36 + 0.01 + 0.0004) / 4)
     assert scores["model"]["auc"] == pytest.approx(2 / 3)
     assert scores["base_rate"]["expected"] == pytest.approx(1)

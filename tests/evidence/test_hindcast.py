@@ -44,7 +44,6 @@ PLAN = HindcastPlan(
     terms=tuple(WEIGHTS),
     baselines=("base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"),
     runs=12,
-    resamples=40,
 )
 ROOT = Path(__file__).parents[2]
 
@@ -172,7 +171,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         names = ["DCAid", "ccode1", "ccode2", "signDay", "signMonth", "signYear", "type", "category1"]
         pd.DataFrame(signed, columns=names).to_csv(path, index=False)
-    plan = "{first: 2000, last: 2001, until: 2003, window: 2, runs: 2, resamples: 10, terms: [size, activity]}"
+    plan = "{first: 2000, last: 2001, until: 2003, window: 2, runs: 2, terms: [size, activity]}"
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     return folder
 

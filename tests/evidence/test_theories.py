@@ -10,9 +10,9 @@ from balance_sim.evidence.forecast.theories import (
     NAME,
     TheoriesFile,
     TheoryScore,
-    stacking_weights_beside,
     theories_text,
     theory_scores,
+    theory_scores_beside,
 )
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.defaults import presets
@@ -21,12 +21,16 @@ from balance_sim.scenario.fingerprint import record_digest, weights_digest
 
 @pytest.fixture(scope="module")
 def scores() -> dict[str, TheoryScore]:
-    """The first theory knows the probabilities, the second says 0.2 of all, the others what the second says."""
+    """Of 78 dyads of 13 states in 40 years. The first theory knows the probabilities, the second says 0.2 of all, the
+    others what the second says."""
     rng = np.random.default_rng(1)
-    truth = np.where(rng.uniform(size=3000) < 0.5, 0.05, 0.35)
-    y = (rng.uniform(size=3000) < truth).astype(float)
+    states = np.tile(np.column_stack(np.triu_indices(13, 1)), (40, 1))
+    rows = len(states)
+    truth = np.where(rng.uniform(size=rows) < 0.5, 0.05, 0.35)
+    y = (rng.uniform(size=rows) < truth).astype(float)
     first, *others = presets()
-    return theory_scores({first: truth, **{name: np.full(3000, 0.2) for name in others}}, y)
+    same = {name: np.full(rows, 0.2) for name in others}
+    return theory_scores({first: truth, **same}, y, states, resamples=50)
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +53,23 @@ def written(scenario: Scenario, scores: dict[str, TheoryScore]) -> str:
 
 def test_the_theory_that_knows_more_has_the_weight(scores: dict[str, TheoryScore]) -> None:
     first, *others = scores.values()
-    assert first.weight > 0.8 and sum(of.weight for of in scores.values()) == pytest.approx(1.0, abs=1e-5)
+    assert first.weight > 0.8 and not first.not_told_from
     assert all(first.log_score < of.log_score for of in others)
-    assert len({of.weight for of in others}) == 1  # the same forecasts share one weight
+    assert first.weight_ci95[0] < first.weight <= first.weight_ci95[1]
+
+
+def test_theories_that_no_forecast_tells_apart_have_one_weight_between_them(scores: dict[str, TheoryScore]) -> None:
+    (_, first), *others = scores.items()
+    names = {name for name, _ in others}
+    for name, other in others:
+        assert {name, *other.not_told_from} == names
+        assert first.weight + other.weight == pytest.approx(1.0, abs=1e-4)
 
 
 def test_log_score_by_hand() -> None:
     """Nats of two dyads, one of which signed: (-ln 0.5 - ln 0.9) / 2."""
-    found = theory_scores({"null": np.array([0.5, 0.1])}, np.array([1.0, 0.0]))
+    states = np.array([[0, 1], [0, 2]])
+    found = theory_scores({"null": np.array([0.5, 0.1])}, np.array([1.0, 0.0]), states, resamples=5)
     assert found["null"].log_score == pytest.approx((np.log(2) - np.log(0.9)) / 2, abs=1e-8)
     assert found["null"].weight == 1.0
 
@@ -64,9 +77,8 @@ def test_log_score_by_hand() -> None:
 def test_the_file_holds_for_its_record_alone(
     scores: dict[str, TheoryScore], scenario: Scenario, tmp_path: Path
 ) -> None:
-    assert stacking_weights_beside(scenario, tmp_path) is None
+    assert theory_scores_beside(scenario, tmp_path) is None
     (tmp_path / NAME).write_text(written(scenario, scores))
-    weights = stacking_weights_beside(scenario, tmp_path)
-    assert weights == {name: of.weight for name, of in scores.items()}
+    assert theory_scores_beside(scenario, tmp_path) == scores
     other = with_values(scenario, {"distances.AUS-SLB.km": 1234.0})
-    assert stacking_weights_beside(other, tmp_path) == {}
+    assert theory_scores_beside(other, tmp_path) == {}

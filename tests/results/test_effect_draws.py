@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.headline import stored_uncertainty
+from balance_sim.evidence.forecast.theories import TheoryScore
 from balance_sim.evidence.posterior import effect_draws
 from balance_sim.evidence.posterior.effect_draws import (
     COLUMNS,
@@ -90,10 +91,21 @@ def test_the_null_theory_has_no_effect_and_signalling_that_of_the_acts_cost(
     assert 0.0 < cheap["signalling"] < 0.5 * cheap["balance_of_threat"]
 
 
-def test_stacked_effect_is_the_weighted_mean(scenario: Scenario) -> None:
-    weights = {"balance_of_threat": 0.75, "null": 0.25}
-    weighed = uncertainty(scenario, draws=1, weights=weights)
-    assert weighed["stacked"] == pytest.approx(0.75 * weighed["estimate"]["total"])
+def scored(weight: float, *twins: str) -> TheoryScore:
+    return TheoryScore(weight=weight, weight_ci95=(0.0, 1.0), not_told_from=twins, log_score=0.1, average_precision=0.1)
+
+
+def test_the_stacked_effect_has_the_width_of_theories_that_are_not_told_apart(scenario: Scenario) -> None:
+    """Of 0.75 for two theories, one of which has no effect, and 0.25 for another without one."""
+    scores = {
+        "balance_of_threat": scored(0.75, "network_only"),
+        "network_only": scored(0.75, "balance_of_threat"),
+        "null": scored(0.25),
+    }
+    weighed = uncertainty(scenario, draws=1, scores=scores)
+    of = {row["name"]: row for row in weighed["theories"]}
+    assert of["network_only"]["not_told_from"] == ["balance_of_threat"] and of["network_only"]["total"] == 0.0
+    assert weighed["stacked"] == pytest.approx([0.0, 0.75 * weighed["estimate"]["total"]])
 
 
 def test_a_walk_exchanges_one_group_a_step() -> None:

@@ -17,7 +17,8 @@ def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rng = np.random.default_rng(1)
     sharp = np.where(y > 0, 0.3, 0.02) + rng.uniform(0, 0.02, 400)
     forecasts = {"model": sharp, "base_rate": np.full(400, 0.05), "logit": np.full(400, 0.04) + 0.1 * y}
-    scores = score_forecasts(forecasts, y, np.arange(400) // 2, resamples=30)
+    states = np.column_stack(np.triu_indices(29, 1))[:400]
+    scores = score_forecasts(forecasts, y, states, np.arange(400) % 4)
     bins = reliability_table(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
     return plain_data(scores), [dict(row) for row in bins]
 

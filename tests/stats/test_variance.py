@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.stats.scores import stacking_weights
+from balance_sim.stats.scores import stacking_weights, twins
 from balance_sim.stats.variance import explained, known_alone, shapley_effects
 
 WALKS = 4000
@@ -77,14 +77,77 @@ def test_stacking_weights_of_two_constant_forecasts() -> None:
     assert stacking_weights(chance)[0] == pytest.approx(first, abs=1e-6)
 
 
-def test_stacking_takes_the_truth_and_shares_between_twins() -> None:
+def em_weights(chance: np.ndarray) -> np.ndarray:
+    """Wrong: the steps of EM, which stop on a flat ridge long before the maximum."""
+    weights = np.full(chance.shape[1], 1.0 / chance.shape[1])
+    for _ in range(20_000):
+        updated = weights * (chance / (chance @ weights)[:, None]).mean(axis=0)
+        if np.abs(updated - weights).max() < 1e-12:
+            break
+        weights = updated
+    return weights
+
+
+def of_three(seed: int, spread: tuple[float, float, float], rows: int = 400) -> np.ndarray:
+    """What three forecasts gave to what came: the first two go wrong in the same way, by so much, and by their own."""
+    rng = np.random.default_rng(seed)
+    base = np.clip(rng.beta(0.5, 8.0, rows), 1e-3, 0.9)
+    shared, *own = rng.normal(size=(4, rows)) * np.array([0.3, *spread])[:, None]
+    both = np.array([shared, shared, np.zeros(rows)])
+    p = np.clip(base * np.exp(both + own), 1e-4, 0.95)
+    return np.asarray(np.where(rng.uniform(size=rows) < base, p, 1 - p).T)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stacking_finds_the_best_of_a_grid(seed: int) -> None:
+    """All weights of three forecasts in steps of a thousandth."""
+    chance = of_three(seed, (0.2, 0.25, 0.6))
+    first, second = (axis.ravel() for axis in np.mgrid[:1001, :1001] / 1000)
+    grid = np.column_stack([first, second, 1 - first - second])[first + second < 1 + 1e-9]
+    worth = np.concatenate([np.log(part @ chance.T).sum(axis=1) for part in np.array_split(grid, 50)])
+    assert stacking_weights(chance) == pytest.approx(grid[worth.argmax()], abs=1e-3)
+
+
+def test_stacking_goes_to_the_end_of_a_flat_ridge_where_em_stays() -> None:
+    """At the maximum no forecast gains on the mixture, and those in it gain nothing (Karush, Kuhn, Tucker)."""
+    chance = of_three(2, (0.001, 0.001, 0.6), 4000)
+
+    def gains(weights: np.ndarray) -> np.ndarray:
+        return np.asarray((chance / (chance @ weights)[:, None]).mean(axis=0))
+
+    found, stayed = stacking_weights(chance), em_weights(chance)
+    assert gains(found).max() < 1 + 1e-6
+    assert gains(stayed).max() > 1 + 1e-6
+    assert np.abs(found - stayed).max() > 0.2
+
+
+def test_events_that_count_twice_are_two() -> None:
+    chance = of_three(4, (0.2, 0.25, 0.6), 100)
+    times = np.random.default_rng(1).integers(0, 3, 100)
+    twice = stacking_weights(np.repeat(chance, times, axis=0))
+    assert stacking_weights(chance, times.astype(float)) == pytest.approx(twice, abs=1e-5)
+
+
+def test_twins_are_the_same_or_move_together() -> None:
+    """A correlation of 0.9995 is above the bound, one of 0.998 is not; constants are twins where they are equal."""
+    centred = np.random.default_rng(3).normal(size=(500, 2))
+    x, z = np.linalg.qr(centred - centred.mean(axis=0))[0].T
+
+    def of(correlation: float, sign: float = 1.0) -> np.ndarray:
+        return np.asarray(0.5 + correlation * x + sign * np.sqrt(1 - correlation**2) * z)
+
+    constant = np.full(500, 0.3)
+    columns = [x, constant, of(0.9995), of(0.998, -1.0), constant, constant + 0.1, -x]
+    assert twins(np.column_stack(columns)) == [[0, 2], [1, 4], [3], [5], [6]]
+
+
+def test_stacking_takes_the_truth() -> None:
     rng = np.random.default_rng(6)
     truth = rng.uniform(0.02, 0.4, size=4000)
     came = rng.uniform(size=4000) < truth
     wrong = rng.permutation(truth)
-    chance = np.column_stack([np.where(came, p, 1 - p) for p in (truth, truth, wrong)])
+    chance = np.column_stack([np.where(came, p, 1 - p) for p in (truth, wrong)])
     weights = stacking_weights(chance)
-    assert weights.sum() == pytest.approx(1.0) and weights[2] < 0.1
-    assert weights[0] == pytest.approx(weights[1])
+    assert weights.sum() == pytest.approx(1.0) and weights[1] < 0.1
     with pytest.raises(ValueError, match="above 0"):
         stacking_weights(np.zeros((2, 2)))

@@ -1,5 +1,5 @@
 """Proper scores of probabilities for yes-or-no outcomes, ranks, reliability, and
-intervals from resampled clusters.
+standard errors of numbers whose rows are dyads.
 
 p: (N,) probabilities; y: (N,) 0 or 1, what happened. Scores are losses, lower is
 better. Vocabulary: Joint Working Group on Forecast Verification Research; Gneiting,
@@ -13,20 +13,20 @@ a mixture.
 Yao, Vehtari, Simpson, Gelman 2018, Using Stacking to Average Bayesian Predictive
 Distributions, Bayesian Analysis 13(3): 917-1003. p_k(y_i) is the probability that
 forecast k gave to what came, for events it had not seen; none of the forecasts is taken
-to be true. The sum is concave in w; the steps are those of EM for mixtures and never
-lower it.
+to be true. The sum is concave in w; its maximum is found by sequential quadratic
+programming (SciPy's SLSQP; Kraft 1988, DFVLR-FB 88-28).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv, ndtr, stdtrit
+from scipy.special import betaincinv
 
 from balance_sim.stats import Floats, Ints
+from balance_sim.stats.intervals import t_quantile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,10 @@ FLOOR = 1e-9
 does not make it infinite."""
 EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FEWEST = 8
-"""Clusters with an event, and clusters without one, below which scores have no
-intervals."""
+"""Dyads with an event, and dyads without one, below which scores have no intervals."""
+FEWEST_RANKED = 50
+"""The same of the average precision, whose intervals hold too little below (measured:
+docs/statistics.md)."""
 
 
 def log_score(p: ArrayLike, y: ArrayLike) -> float:
@@ -79,6 +81,8 @@ class Ranking:
         self.y = y[self.order]
         ends_tie = np.append(ranked[1:] != ranked[:-1], [True] * min(len(p), 1))
         self.last = np.flatnonzero(ends_tie)
+        self.tie = np.empty(len(p), dtype=np.int64)  # (N,) of each row, from the top
+        self.tie[self.order] = np.cumsum(ends_tie) - ends_tie
 
     def _counts(self, weight: Floats) -> tuple[Floats, Floats]:
         w = weight[self.order]
@@ -104,6 +108,34 @@ class Ranking:
         gained = np.diff(hits, prepend=0.0)
         called = np.maximum(hits + misses, 1e-300)
         return float((gained * hits / called).sum() / hits[-1])
+
+    def auc_slope(self, weight: Floats) -> Floats:
+        """(N,) change of the AUC by the weight of each row: for an event the share of
+        non-events that were given less, for others of events given more, each less the
+        AUC and by the weight of its like (DeLong, DeLong, Clarke-Pearson 1988,
+        Biometrics 44: 837-845)."""
+        hits, misses = self._counts(weight)
+        h, m = np.append(0.0, hits), np.append(0.0, misses)
+        above, below = (h[1:] + h[:-1]) / 2, m[-1] - (m[1:] + m[:-1]) / 2
+        auc, happened = self.auc(weight), np.empty(len(self.y))
+        happened[self.order] = self.y
+        of_event = (below / m[-1] - auc)[self.tie] / h[-1]
+        of_other = (above / h[-1] - auc)[self.tie] / m[-1]
+        return np.asarray(np.where(happened > 0, of_event, of_other))
+
+    def average_precision_slope(self, weight: Floats) -> Floats:
+        """(N,) change of the average precision by the weight of each row, which counts
+        in the precision at its own threshold and at all below."""
+        hits, misses = self._counts(weight)
+        called = np.maximum(hits + misses, 1e-300)
+        precision, share = hits / called, np.diff(hits, prepend=0.0) / called
+        happened = np.empty(len(self.y))
+        happened[self.order] = self.y
+        from_here = np.cumsum(share[::-1])[::-1][self.tie]
+        weighed = np.cumsum((share * precision)[::-1])[::-1][self.tie]
+        mean = self.average_precision(weight)
+        gained = happened * (precision[self.tie] + from_here - mean) - weighed
+        return np.asarray(gained / hits[-1])
 
 
 def average_precision(p: ArrayLike, y: ArrayLike) -> float:
@@ -194,60 +226,66 @@ def carrying(y: Floats, cluster: Ints) -> int:
     return int(min((happened & present).sum(), (~happened & present).sum()))
 
 
-def cluster_resamples(
-    measures: Callable[[Floats], Mapping[str, Floats]],
-    clusters: int,
-    resamples: int,
-    seed: int,
-) -> dict[str, Floats]:
-    """Measures of every forecast over resamples of whole clusters, the same ones for
-    all: differences are paired.
+class Dyads:
+    """Rows of dyads, of which those that share a state vary together.
 
-    measures: weights (clusters,) -> forecast -> (K,). Returns forecast -> (resamples,
-    K).
+    states: (N, 2) of each row, numbers from 0; a dyad may have several rows.
 
     Examples
     --------
-    >>> def rows(times):
-    ...     return {"rows": np.array([times.sum()])}
-    >>> cluster_resamples(rows, 3, 2, seed=1)["rows"].tolist()
-    [[3.0], [3.0]]
+    Of three dyads of three states all share one with each other:
+
+    >>> dyads = Dyads(np.array([[0, 1], [0, 2], [1, 2]]))
+    >>> round(dyads.error(np.array([2.0, -1.0, -1.0])), 4)
+    2.4495
     """
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[Floats]] = {}
-    for _ in range(resamples):
-        times = np.bincount(
-            rng.integers(0, clusters, clusters), minlength=clusters
-        ).astype(np.float64)
-        for name, values in measures(times).items():
-            drawn.setdefault(name, []).append(values)
-    return {name: np.array(rows) for name, rows in drawn.items()}
+
+    def __init__(self, states: Ints) -> None:
+        self.states, self.count = states, int(states.max()) + 1
+        key = states.min(axis=1) * self.count + states.max(axis=1)
+        self.dyad: Ints = np.unique(key, return_inverse=True)[1]
+
+    def error(self, influence: Floats) -> float:
+        """Standard error of a number. influence: (N,) of each row on it, with sum 0.
+
+        Aronow, Samii, Assenova 2015, Cluster-Robust Variance Estimation for Dyadic
+        Data, Political Analysis 23: 564-577; never less than with dyads that do not
+        depend on each other."""
+        apart = float((np.bincount(self.dyad, influence) ** 2).sum())
+        by_state = np.zeros(self.count)
+        for side in self.states.T:
+            by_state += np.bincount(side, influence, self.count)
+        return float(np.sqrt(max((by_state**2).sum() - apart, apart)))
 
 
-def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
-    """95 % interval from what resamples gave, `carry` clusters being those it hangs on;
-    NaN where they are too few.
+def grouped_error(influence: Floats, group: Ints) -> float:
+    """Standard error from groups of rows as replicates, years above all; NaN for one.
 
-    Of two the further end on each side: percentiles as far out as so few ask for
-    (Hesterberg 2015, The American Statistician 69, section 5.1), and Student's t with
-    the resamples' spread. Draws that are all one number are it.
+    influence: (N,) of each row, with sum 0; group: (N,) numbers from 0, each in use.
 
     Examples
     --------
-    >>> [round(one, 2) for one in resampled(0.0, np.linspace(-1, 1, 101), 50)]
-    [-1.19, 1.19]
+    >>> round(grouped_error(np.array([1.0, 1.0, -2.0]), np.array([0, 0, 1])), 4)
+    4.0
     """
-    if len(draws) < 2 or not np.isfinite(value):
-        return float("nan"), float("nan")
-    if np.ptp(draws) == 0:
-        return float(draws[0]), float(draws[0])
-    if carry < FEWEST:
-        return float("nan"), float("nan")
-    quantile = float(stdtrit(carry - 1, 0.975)) * np.sqrt(carry / (carry - 1))
-    tail = float(ndtr(-quantile))
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    half = quantile * float(draws.std(ddof=1))
-    return float(min(low, value - half)), float(max(high, value + half))
+    sums = np.bincount(group, influence)
+    count = len(sums)
+    if count < 2:
+        return float("nan")
+    return float(np.sqrt(count / (count - 1) * (sums**2).sum()))
+
+
+def student(value: float, error: float, replicates: int) -> list[float]:
+    """Student's 95 % interval of a number with an error from so many replicates; NaN
+    where there are less than two.
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in student(1.0, 0.5, 10)]
+    [-0.13, 2.13]
+    """
+    half = t_quantile(0.95, replicates - 1) * error if replicates > 1 else float("nan")
+    return [value - half, value + half]
 
 
 def checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
@@ -269,15 +307,16 @@ def checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     return p, y
 
 
-STEPS, SETTLED = 20_000, 1e-12
+SETTLED, MOST_STEPS = 1e-13, 500  # of the mean log score, nats
+TWINS = 0.999
+"""Correlation above which no record of rare events can tell two forecasts apart."""
 
 
-def stacking_weights(chance: Floats) -> Floats:
-    """Stacking weights (K,) of forecasts, at least 0, with sum 1. Those that are the
-    same in every event share equally.
+def stacking_weights(chance: Floats, times: Floats | None = None) -> Floats:
+    """Stacking weights (K,) of forecasts, at least 0, with sum 1.
 
     chance: (N, K) probability that each forecast gave to what came; ValueError where
-    one is not above 0.
+    one is not above 0. times: (N,) how often each event counts, once if not given.
 
     Examples
     --------
@@ -286,16 +325,47 @@ def stacking_weights(chance: Floats) -> Floats:
     >>> stacking_weights(np.array([[0.9, 0.1]] * 4 + [[0.1, 0.9]])).round(3).tolist()
     [0.875, 0.125]
     """
+    from scipy.optimize import minimize
+
     if chance.ndim != 2 or not np.all(chance > 0):
         raise ValueError("every forecast has to give what came a probability above 0")
     scaled = chance / chance.max(axis=1, keepdims=True)
-    weights = np.full(chance.shape[1], 1.0 / chance.shape[1])
-    for _ in range(STEPS):
-        mixed = np.einsum("nk,k->n", scaled, weights)
-        gains = np.einsum("nk,n->k", scaled, 1.0 / mixed)
-        updated = weights * gains / len(scaled)
-        change = np.abs(updated - weights).max()
-        weights = updated
-        if change < SETTLED:
-            break
-    return weights
+    share = np.full(len(chance), 1.0) if times is None else times
+    share = share / share.sum()
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        mixed = scaled @ weights
+        return -float(share @ np.log(mixed)), -(share / mixed) @ scaled
+
+    count = chance.shape[1]
+    found = minimize(
+        loss,
+        np.full(count, 1.0 / count),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * count,
+        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1.0},
+        options={"ftol": SETTLED, "maxiter": MOST_STEPS},
+    )
+    weights = np.maximum(found.x, 0.0)
+    return np.asarray(weights / weights.sum())
+
+
+def twins(p: Floats) -> list[list[int]]:
+    """Forecasts, columns of p (N, K), in groups: together are those that are the same
+    or correlate above TWINS, with one of a group at least.
+
+    Examples
+    --------
+    >>> first, other = np.linspace(0.1, 0.2, 9), np.linspace(0.1, 0.2, 9) ** 2
+    >>> twins(np.column_stack([first, other, first + 1e-5]))
+    [[0, 2], [1]]
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    centred = p - p.mean(axis=0)
+    size = np.where(np.ptp(p, axis=0) > 0, np.linalg.norm(centred, axis=0), np.inf)
+    together = centred.T @ centred > TWINS * np.outer(size, size)
+    together |= (p[:, :, None] == p[:, None, :]).all(axis=0)
+    _, label = connected_components(together, directed=False)
+    return [np.flatnonzero(label == group).tolist() for group in np.unique(label)]

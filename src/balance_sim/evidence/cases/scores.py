@@ -2,7 +2,8 @@
 baselines with hindsight.
 
 Of an agreement's k scored dyads each weighs 1/k; a dyad without a response weighs 1.
-Intervals are from resamples of whole agreements and of dyads without a response.
+Intervals are of each score to first order in the weights of rows, of which those of one
+agreement and those that share a state vary together (Aronow, Samii, Assenova 2015).
 Definitions: docs/cases.md."""
 
 from __future__ import annotations
@@ -22,13 +23,22 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import Floats
-from balance_sim.stats.scores import Ranking, carrying, cluster_resamples, resampled
+from balance_sim.stats.scores import (
+    FEWEST,
+    FEWEST_RANKED,
+    Ranking,
+    carrying,
+    student,
+)
 
 Pair = tuple[str, str]
 
-MEASURES = {"average_precision": 1, "auc": 1, "brier": -1}
-"""And whether more of it is better, or less."""
-RESAMPLES = 1000
+MEASURES = {
+    "average_precision": (1, FEWEST_RANKED),
+    "auc": (1, FEWEST),
+    "brier": (-1, FEWEST),
+}
+"""Whether more of it is better, or less; responses below which it has no interval."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +57,6 @@ def score_case(
     p: Mapping[Pair, float],
     responses: Sequence[Response],
     excess: Mapping[Pair, float] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 1,
 ) -> dict[str, object]:
     """Scores of a forecast and of the two baselines, as plain data for JSON; None where
     a score is undefined.
@@ -72,7 +79,7 @@ def score_case(
         "responding_pairs": len({(row.state_a, row.state_b) for row in scored}),
         "agreements": len({row.agreement_id for row in scored}),
         "expected_accords": sum(by_dyad.tolist()),
-        **measured(forecasts, table, resamples, seed),
+        **measured(forecasts, table),
     }
     if excess is not None:
         ranking = Ranking(_values(excess, table.pairs), table.happened)
@@ -171,47 +178,59 @@ def baselines(scenario: Scenario, table: CaseTable) -> dict[str, Floats]:
 
 
 def measured(
-    forecasts: Mapping[str, Floats], table: CaseTable, resamples: int, seed: int
+    forecasts: Mapping[str, Floats], table: CaseTable
 ) -> dict[str, dict[str, object]]:
     """Each forecast's measures with intervals, and, but for the model's own, what the
     model gains on it."""
-    y, cluster = table.happened, table.cluster
-    clusters = int(cluster.max()) + 1
-    carry = carrying(y, cluster)  # so few make an interval longer, or none
-    rankings = {name: Ranking(values, y) for name, values in forecasts.items()}
-    losses = {name: (values - y) ** 2 for name, values in forecasts.items()}
+    y, weight, cluster = table.happened, table.weight, table.cluster
+    _, states = np.unique(table.pairs, return_inverse=True)
+    first, second = states.reshape(-1, 2).T
+    together = cluster[:, None] == cluster
+    for side in (first, second):
+        for other in (first, second):
+            together |= side[:, None] == other
+    carry, signing = carrying(y, cluster), len(np.unique(states.reshape(-1, 2)[y > 0]))
+    values: dict[str, list[float]] = {}
+    slopes: dict[str, Floats] = {}
+    for name, p in forecasts.items():
+        ranking, losses = Ranking(p, y), (p - y) ** 2
+        brier = float(np.average(losses, weights=weight))
+        values[name] = [
+            ranking.average_precision(weight),
+            ranking.auc(weight),
+            brier,
+        ]
+        slopes[name] = np.full((3, len(y)), np.nan)
+        if np.isfinite(values[name]).all():
+            slopes[name][:2] = (
+                ranking.average_precision_slope(weight),
+                ranking.auc_slope(weight),
+            )
+        slopes[name][2] = (losses - brier) / weight.sum()
+        slopes[name] *= weight
 
-    def measures(times: Floats) -> dict[str, Floats]:
-        """Average precision, AUC and Brier score with a weight for each cluster."""
-        weight, values = table.weight * times[cluster], {}
-        for name, ranking in rankings.items():
-            brier = (weight * losses[name]).sum() / weight.sum()
-            precision = ranking.average_precision(weight)
-            values[name] = np.array([precision, ranking.auc(weight), brier])
-        return values
+    def bounds(value: float, slope: Floats, fewest: int) -> list[float] | None:
+        """The 95 % interval of a number; None where there is none."""
+        if not math.isfinite(value) or (slope.any() and carry < fewest):
+            return None
+        apart = float((np.bincount(cluster, slope) ** 2).sum())
+        error = math.sqrt(max(float(slope @ together @ slope), apart))
+        return student(value, error, max(min(carry, signing), 2))
 
-    scores = measures(np.ones(clusters))
-    drawn = cluster_resamples(measures, clusters, resamples, seed)
     document: dict[str, dict[str, object]] = {}
     for name in forecasts:
         row, gains = dict[str, object](), dict[str, object]()
-        for column, (measure, sign) in enumerate(MEASURES.items()):
-            value = scores[name][column]
-            bounds = _bounds(value, drawn[name][:, column], carry)
-            if bounds is not None:
-                bounds = [max(bounds[0], 0.0), min(bounds[1], 1.0)]
-            row |= {measure: value, f"{measure}_ci95": bounds}
-            gain = sign * (scores[MODEL][column] - value)
-            drawn_gain = sign * (drawn[MODEL] - drawn[name])[:, column]
-            interval = _bounds(gain, drawn_gain, carry)
+        for column, (measure, (sign, fewest)) in enumerate(MEASURES.items()):
+            value = values[name][column]
+            ends = bounds(value, slopes[name][column], fewest)
+            if ends is not None:
+                ends = [max(ends[0], 0.0), min(ends[1], 1.0)]
+            row |= {measure: value, f"{measure}_ci95": ends}
+            gain = sign * (values[MODEL][column] - value)
+            of_gain = slopes[MODEL][column] - slopes[name][column]
+            interval = bounds(gain, of_gain, fewest)
             gains[measure] = {"value": gain, "ci95": interval}
         if name != MODEL:
             row["model_gains"] = gains
         document[name] = plain_data(row)
     return document
-
-
-def _bounds(value: float, draws: Floats, carry: int) -> list[float] | None:
-    """The 95 % interval of a number from its draws; None where there is none."""
-    low, high = resampled(value, draws[np.isfinite(draws)], carry)
-    return [low, high] if math.isfinite(low) else None

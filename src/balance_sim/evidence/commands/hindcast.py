@@ -114,7 +114,8 @@ def hindcast_lines(scored: dict[str, Any]) -> Iterator[str]:
     yield from wrapped(
         f"Fitted on {fit_from}-{fit_to}, forecast {first}-{last}, "
         f"{plural(about['runs'], 'replication')} forward. Skills are over the base "
-        "rate (0: no better, 1: perfect), CIs resample dyads.",
+        "rate (0: no better, 1: perfect), dyads that share a state vary together "
+        "in the CIs.",
         "",
     )
     for way, head in HEADS.items():

@@ -56,7 +56,7 @@ def posterior(
     posterior.yaml how they were made and which parameters data inform. The same bytes
     whenever it is written."""
     use_one_thread()
-    from balance_sim.evidence.forecast.theories import stacking_weights_beside
+    from balance_sim.evidence.forecast.theories import theory_scores_beside
     from balance_sim.evidence.posterior import files, power_scaling
     from balance_sim.evidence.posterior.joint import posterior_of
     from balance_sim.evidence.posterior.uncertainty import (
@@ -85,7 +85,7 @@ def posterior(
             draws=draws,
             workers=workers,
             posterior=joint,
-            weights=stacking_weights_beside(uncalibrated, path.with_suffix("")),
+            scores=theory_scores_beside(uncalibrated, path.with_suffix("")),
             with_placebos=True,
             progress=steps.counter("draws"),
         )

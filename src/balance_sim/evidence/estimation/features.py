@@ -57,6 +57,11 @@ class DyadYears:
         """(N,) one number a dyad."""
         return self.a * 100_000 + self.b
 
+    @property
+    def sides(self) -> Ints:
+        """(N, 2) roster positions of both states."""
+        return np.column_stack([self.a, self.b])
+
     def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
         """Some of the rows."""
 

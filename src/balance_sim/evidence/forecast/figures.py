@@ -26,10 +26,10 @@ COLOURS = (style.BLUE, style.VERMILION)
 
 def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
     """Tidy: way, forecast, measure: skill or gain over the reference with 95 % CI
-    (bootstrap over dyads); n rows scored, events among them, expected by the forecast;
+    (dyadic-robust); n rows scored, events among them, expected by the forecast;
     detectable: smallest log skill that such a sample would show 8 times in 10. Where
     there is a baseline but the reference, `model less <baseline>` of each way: what the
-    model gains on the best of them by log skill, on the same resamples."""
+    model gains on the best of them by log skill."""
     rows: list[dict[str, Any]] = []
     for way in WAYS:
         scores = scored[way]
@@ -86,10 +86,10 @@ def draw_scorecard(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     colours = zip(("Blue", "Vermilion"), ways, strict=False)
     keys = " ".join(f"{colour}: {say.arm_words(way)}." for colour, way in colours)
     small = (
-        f"{keys} Line: 95 % CI over resampled dyads. Zero: the base rate; "
-        f"right is better. {say.plural(int(count['n']), 'row')}, "
+        f"{keys} Line: 95 % CI, in which dyads that share a state vary together. "
+        f"Zero: the base rate; right is better. {say.plural(int(count['n']), 'row')}, "
         f"{say.plural(int(count['events']), 'agreement')} among them. Last: the model "
-        "less the best baseline by log skill, on the same resamples."
+        "less the best baseline by log skill."
     )
     return style.Words(say.first(table, "finding"), "", small)
 

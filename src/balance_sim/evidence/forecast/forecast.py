@@ -232,7 +232,6 @@ def score_forecast(
     forecast: Forecast,
     outcomes: Path,
     scenario: Scenario | None = None,
-    resamples: int = 1000,
 ) -> tuple[dict[str, Scores], dict[str, Any]]:
     """Scores by name, `model` being the forecast, and what else the JSON says of them.
 
@@ -251,7 +250,8 @@ def score_forecast(
         baselines = {"base_rate": np.full(len(y), y.mean())}
         missing += ("other baselines need a history: give --scenario",)
     forecasts = {"model": np.array(forecast.p), **baselines}
-    scores = score_forecasts(forecasts, y, np.arange(len(y)), resamples=resamples)
+    _, states = np.unique(forecast.pairs, return_inverse=True)
+    scores = score_forecasts(forecasts, y, states.reshape(-1, 2))
     return scores, {
         "calibration": reliability_table(forecast.p, y).to_dict("records"),
         "reference": reference,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +119,6 @@ def hindcast_of(
     forward |= {name: predict(known) for name, predict in baselines.items()}
     lost = f"simulated_forward: {len(ahead.y) - len(scorable.y)} dyads and years"
     begin(STEPS[4])
-    scored = partial(score_forecasts, resamples=plan.resamples, seed=plan.seed)
     pair = {"base_rate": forecasts["base_rate"], "model": unchanged}
     about: dict[str, Any] = {
         "fitted": list(weights.years),
@@ -134,7 +132,9 @@ def hindcast_of(
         },
         "data": data_used(history),
         "memory": memory,
-        "one_year_ahead_as_fitted": scored(pair, ahead.y, ahead.dyad)["model"],
+        "one_year_ahead_as_fitted": score_forecasts(pair, ahead.y, ahead.sides)[
+            "model"
+        ],
         "calibration": {},
         "log_skill_by_year": {},
         "notes": [
@@ -147,7 +147,7 @@ def hindcast_of(
     for way, by_name, of_way in zip(
         WAYS, (forecasts, forward), (ahead, scorable), strict=True
     ):
-        document[way] = scored(by_name, of_way.y, of_way.dyad)
+        document[way] = score_forecasts(by_name, of_way.y, of_way.sides, of_way.year)
         bins = reliability_table(by_name["model"], of_way.y)[BINS]
         about["calibration"][way] = bins.to_dict("records")
         about["log_skill_by_year"][way] = _by_year(by_name, of_way)

@@ -22,7 +22,7 @@ class HindcastPlan(Strict):
     first: of the history. last: last year of the fit. until: last year forecast.
     window: years that the fit and the baselines look back. persistence: of propensities
     from one year run forward to the next. pair_variance: of the dyads' factors
-    (`dyad_frailty`). runs, seed: of the engine. resamples: for the intervals."""
+    (`dyad_frailty`). runs, seed: of the engine."""
 
     title: Text = ""
     first: Year = 1985
@@ -35,7 +35,6 @@ class HindcastPlan(Strict):
     baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = get_args(Baseline)
     runs: Count = 200
     seed: Annotated[int, Field(ge=0)] = 1
-    resamples: Annotated[int, Field(ge=2)] = 500
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

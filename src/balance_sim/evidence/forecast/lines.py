@@ -29,16 +29,20 @@ def spread(value: float, bounds: Sequence[float]) -> str:
 
 
 def gain_words(scores: Mapping[str, Scores]) -> str:
-    """Whether the model is better than the best baseline, from the same resamples; its
-    skill over the base rate where there is no other."""
+    """Whether the model is better than the best baseline; its skill over the base rate
+    where there is no other."""
     best = best_baseline(scores)
     if best is None:
         model = scores["model"]
         skill = spread(model["log_skill"], model["log_skill_ci95"])
         return f"The model has a log skill of {skill} over the base rate"
     gain = scores[best]["model_gains"]["log_skill"]
-    verdict, bounds = judged(gain["ci95"]), spread(gain["value"], gain["ci95"])
-    of_log_skill = f"a gain in log skill of {bounds}"
+    low, high = gain["ci95_years"]
+    of_log_skill = f"a gain in log skill of {spread(gain['value'], gain['ci95'])}"
+    if not isnan(low):
+        years = say.interval(low, high, PLACES)
+        of_log_skill += f", {years} with years as replicates"
+    verdict = judged([*gain["ci95"], low, high])
     return f"The model is {verdict} the best baseline, {words(best)}: {of_log_skill}"
 
 
@@ -48,14 +52,15 @@ def power_words(scores: Mapping[str, Scores]) -> str:
     return f"A true log skill of {skill} is found in 4 of 5 samples."
 
 
-def judged(bounds: Sequence[float]) -> str:
-    """What a gain with this 95 % CI allows to say of the model beside a baseline."""
-    low, high = bounds
-    if isnan(low):
+def judged(ends: Sequence[float]) -> str:
+    """What a gain with these ends of 95 % CIs, that of dyads first, allows to say of
+    the model beside a baseline."""
+    if isnan(ends[0]):
         return "not comparable (no CI) with"
-    if low > 0:
+    known = [end for end in ends if not isnan(end)]
+    if min(known) > 0:
         return "better than"
-    return "worse than" if high < 0 else "not distinguishable from"
+    return "worse than" if max(known) < 0 else "not distinguishable from"
 
 
 def score_lines(

@@ -1,32 +1,44 @@
 """Scores of forecasts for dyads side by side, with paired intervals.
 
-p: (N,) probabilities; y: (N,) 0 or 1, what happened; dyad: (N,) a number for the dyad
-of each row. The scores themselves: `stats.scores`.
+p: (N,) probabilities; y: (N,) 0 or 1, what happened; states: (N, 2) numbers of both
+states of each row. Dyads that share a state vary together, since a state has years of
+its own in which it signs much or little: standard errors are dyadic-robust
+(`Dyads`), of each score to first order in the weights of rows. Years as
+replicates stand beside them. The scores themselves: `stats.scores`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from balance_sim.stats import Floats
+from balance_sim.stats import Floats, Ints
 from balance_sim.stats.scores import (
+    FEWEST,
+    FEWEST_RANKED,
     FLOOR,
+    Dyads,
     Ranking,
     carrying,
     checked,
-    cluster_resamples,
-    resampled,
+    grouped_error,
+    student,
     surprise,
 )
 
 MODEL, REFERENCE = "model", "base_rate"
 SCORES = ("brier", "log_score", "auc", "average_precision")
-SKILLS = ("brier_skill", "log_skill", "auc_gain", "average_precision_gain")
-GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
+SKILLS = {
+    "brier_skill": "brier_skill",
+    "log_skill": "log_skill",
+    "auc_gain": "auc",
+    "average_precision_gain": "average_precision",
+}
+"""Skills over the reference, and what the model's gain in each is called."""
 DETECTION = 2.80
 """Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen
 8 times in 10."""
@@ -38,63 +50,58 @@ type Scores = dict[str, Any]
 n, events: rows, and those of them that happened; expected: sum of the probabilities;
 clipped: probabilities of 0 or 1; brier: mean squared error, Brier 1950, Monthly Weather
 Review 78: 1-3. Skills are 1 - score / reference; of AUC and average precision plain
-differences; each with `_se` and `_ci95` over resamples of dyads. model_gains: by
-measure of GAINS, how much better the forecast named `model` is than this one, from the
-same resamples (`value`, `se`, `ci95`); none for the model itself.
+differences; each with `_se` and `_ci95`, dyadic-robust, and `_ci95_years`, years as
+replicates. model_gains: by measure, how much better the forecast named `model` is than
+this one (`value`, `se`, `ci95`, `ci95_years`); none for the model itself.
 minimum_detectable_log_skill: smallest true log skill that this sample would show 8
 times in 10. NaN where a number is undefined."""
 
 
-def interval(value: float, draws: Floats, carry: int) -> tuple[float, list[float]]:
-    """Standard error and 95 % interval of a number from its draws over resamples of
-    dyads; NaN where too few are numbers."""
-    finite_draws = draws[np.isfinite(draws)]
-    if len(finite_draws) < 2:
-        return float("nan"), [float("nan"), float("nan")]
-    bounds = resampled(float(value), finite_draws, carry)
-    return float(finite_draws.std(ddof=1)), list(bounds)
+@dataclass(frozen=True)
+class Rows:
+    """What intervals need to know of the rows. year: (N,) from 0; carry: dyads with an
+    event, or dyads without one, the fewer; replicates: these, or states with an event,
+    if they are fewer."""
+
+    dyads: Dyads
+    year: Ints
+    carry: int
+    replicates: int
+
+    def interval(self, value: float, slope: Floats, fewest: int) -> dict[str, Any]:
+        """`se`, `ci95` and `ci95_years` of a number with a slope (N,) by the weight of
+        each row; NaN where too few dyads carry it."""
+        nan = float("nan")
+        by_year = grouped_error(slope, self.year)
+        years = student(value, by_year, int(self.year.max()) + 1)
+        if not np.isfinite(value) or (slope.any() and self.carry < fewest):
+            return {"se": nan, "ci95": [nan, nan], "ci95_years": [nan, nan]}
+        error = self.dyads.error(slope)
+        bounds = student(value, error, max(self.replicates, 2))
+        return {"se": error, "ci95": bounds, "ci95_years": years}
 
 
 def score_forecasts(
     forecasts: Mapping[str, ArrayLike],
     y: ArrayLike,
-    dyad: ArrayLike,
-    resamples: int = 1000,
-    seed: int = 1,
+    states: Ints,
+    year: Ints | None = None,
 ) -> dict[str, Scores]:
-    """Score every forecast against the one named `base_rate`, with intervals from one
-    set of resamples of whole dyads.
+    """Score every forecast against the one named `base_rate`, with intervals.
 
-    The resamples are shared, so differences between forecasts are paired. No interval
-    where fewer than `scores.FEWEST` dyads have an event, or have none. Raises
-    ValueError if a forecast has another length than y or a value outside 0..1."""
+    Differences between forecasts are paired row by row. year: (N,); one if not given.
+    No interval where fewer than `scores.FEWEST` dyads have an event, or have none.
+    Raises ValueError where a forecast has another length than y or is outside 0..1."""
     probabilities = {name: checked(p, y)[0] for name, p in forecasts.items()}
     y = checked(probabilities[REFERENCE], y)[1]
-    _, cluster = np.unique(np.asarray(dyad), return_inverse=True)
-    clusters = int(cluster.max()) + 1
-    carry = carrying(y, cluster)
-    rankings = {name: Ranking(p, y) for name, p in probabilities.items()}
-    losses = {}  # rows, squared error and surprise summed by dyad
-    for name, p in probabilities.items():
-        by_row = np.ones_like(p), (p - y) ** 2, surprise(p, y)
-        sums = [np.bincount(cluster, column, clusters) for column in by_row]
-        losses[name] = np.array(sums)
-
-    def measures(weight: Floats) -> dict[str, Floats]:
-        """Brier, log score, AUC, average precision with a weight for each dyad."""
-        row_weight, values = weight[cluster], {}
-        for name, ranking in rankings.items():
-            rows, squared, log = losses[name] @ weight
-            auc, precision = (
-                ranking.auc(row_weight),
-                ranking.average_precision(row_weight),
-            )
-            values[name] = np.array([squared / rows, log / rows, auc, precision])
-        return values
-
-    scores = measures(np.ones(clusters))
-    drawn = cluster_resamples(measures, clusters, resamples, seed)
-    skills, drawn_skills = _skills(scores), _skills(drawn)
+    place = np.zeros(len(y), dtype=np.int64)
+    if year is not None:
+        place = np.unique(year, return_inverse=True)[1]
+    dyads = Dyads(states)
+    carry, signing = carrying(y, dyads.dyad), len(np.unique(states[y > 0]))
+    rows = Rows(dyads, place, carry, min(carry, signing))
+    measured = {name: _measured(p, y) for name, p in probabilities.items()}
+    skills = {name: _skills(*of, *measured[REFERENCE]) for name, of in measured.items()}
     by_forecast: dict[str, Scores] = {}
     for name, p in probabilities.items():
         row: Scores = {
@@ -103,38 +110,51 @@ def score_forecasts(
             "expected": float(p.sum()),
             "clipped": int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
         }
-        row |= zip(SCORES, map(float, scores[name]), strict=True)
-        for column, skill in enumerate(SKILLS):
-            row[skill] = float(skills[name][column])
-            draws = drawn_skills[name][:, column]
-            row[f"{skill}_se"], row[f"{skill}_ci95"] = interval(
-                row[skill], draws, carry
-            )
-        if MODEL in probabilities and name != MODEL:
-            row["model_gains"] = gains = {}
-            for column, measure in enumerate(GAINS):
-                gain = float(skills[MODEL][column] - skills[name][column])
-                draws = drawn_skills[MODEL][:, column] - drawn_skills[name][:, column]
-                error, bounds = interval(gain, draws, carry)
-                gains[measure] = {"value": gain, "se": error, "ci95": bounds}
+        row |= zip(SCORES, map(float, measured[name][0]), strict=True)
+        gains = {}
+        for column, (skill, gain) in enumerate(SKILLS.items()):
+            fewest = FEWEST_RANKED if gain == "average_precision" else FEWEST
+            row[skill] = float(skills[name][0][column])
+            interval = rows.interval(row[skill], skills[name][1][column], fewest)
+            row |= {f"{skill}_{key}": value for key, value in interval.items()}
+            if MODEL in probabilities:
+                value, slope = (
+                    of[column] - other[column]
+                    for of, other in zip(skills[MODEL], skills[name], strict=True)
+                )
+                interval = rows.interval(float(value), slope, fewest)
+                gains[gain] = {"value": float(value), **interval}
+        if gains and name != MODEL:
+            row["model_gains"] = gains
         row["minimum_detectable_log_skill"] = DETECTION * row["log_skill_se"]
         by_forecast[name] = row
     return by_forecast
 
 
-def _skills(measures: Mapping[str, Floats]) -> dict[str, Floats]:
-    """(..., 4) of each forecast: Brier and log skill over the reference, and
+def _measured(p: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """(4,) scores of a forecast, and (4, N) their slopes by the weight of each row."""
+    ranking, equal = Ranking(p, y), np.ones_like(p)
+    losses = np.array([(p - y) ** 2, surprise(p, y)])
+    means = losses.mean(axis=1)
+    ranks = ranking.auc(equal), ranking.average_precision(equal)
+    slopes = ((losses - means[:, None]) / len(p), np.full((2, len(p)), np.nan))
+    if np.isfinite(ranks).all():
+        slopes[1][:] = ranking.auc_slope(equal), ranking.average_precision_slope(equal)
+    return np.array([*means, *ranks]), np.concatenate(slopes)
+
+
+def _skills(
+    scores: Floats, slopes: Floats, base: Floats, base_slopes: Floats
+) -> tuple[Floats, Floats]:
+    """(4,) and (4, N) of a forecast: Brier and log skill over the reference, and
     differences in AUC and average precision.
 
     Over a reference whose Brier score is perfect there is no skill: NaN."""
-    reference = measures[REFERENCE]
-    base = np.where(reference[..., :1] == 0, np.nan, reference[..., :2])
-    skills = {}
-    for name, values in measures.items():
-        ratios = 1 - values[..., :2] / base
-        differences = values[..., 2:] - reference[..., 2:]
-        skills[name] = np.concatenate([ratios, differences], axis=-1)
-    return skills
+    loss = np.where(base[0] == 0, np.nan, base[:2])
+    ratio = scores[:2] / loss
+    of_ratio = (ratio[:, None] * base_slopes[:2] - slopes[:2]) / loss[:, None]
+    skills = np.concatenate([1 - ratio, scores[2:] - base[2:]])
+    return skills, np.concatenate([of_ratio, slopes[2:] - base_slopes[2:]])
 
 
 def best_baseline(scores: Mapping[str, Scores]) -> str | None:

@@ -26,7 +26,6 @@ def skill_card(
     prior: Prior,
     window: int = WINDOW,
     origins: tuple[int, ...] = (),
-    resamples: int = 1000,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """One year ahead from each origin, by default the last five years of the record:
@@ -66,7 +65,7 @@ def skill_card(
         if all(name in forecast for forecast in forecasts):
             joined[name] = np.concatenate([forecast[name] for forecast in forecasts])
     came = Choices.joined(choices)
-    scores = score_forecasts(joined, came.any_signed, came.dyad, resamples=resamples)
+    scores = score_forecasts(joined, came.any_signed, came.sides, came.year)
     return {
         "origins": [int(origin) for origin in years],
         "years": years,

@@ -4,9 +4,9 @@ and stacked.
 Each preset is calibrated on what was known at each origin, as the skill card does it
 (`skill_card`), with the weights that the theory names held, so that all stand at one
 base rate: the record's. The probabilities that they gave to what came in the years
-after are stacked (`stats.stacking`). Theories that differ in how acts weigh alone, as
-`signalling` does, forecast alike here: the record of agreements holds few acts and
-cannot tell them apart, and they share one weight.
+after are stacked (`stats.scores.stacking_weights`). Theories that differ in how acts
+weigh alone, as `signalling` does, forecast alike here: the record of agreements holds
+few acts and cannot tell them apart, and they have one weight between them.
 """
 
 from __future__ import annotations
@@ -25,28 +25,34 @@ from balance_sim.evidence.estimation.calibration import (
     forecast_from,
     prior_of,
 )
-from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.estimation.choices import Choices, own_record
 from balance_sim.evidence.forecast.skill_card import CARD_YEARS
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import fitted_distribution, presets
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.plans import read_plan
 from balance_sim.scenario.schema import Strict
-from balance_sim.stats import Floats
+from balance_sim.stats import Floats, Ints
 from balance_sim.stats.scores import (
     FLOOR,
     average_precision,
     stacking_weights,
     surprise,
+    twins,
 )
 from balance_sim.study.machine import version
 
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
 
 class TheoryScore(Strict):
-    """Of one theory. weight: by stacking; log_score: nats a dyad and year, lower is
-    better."""
+    """Of one theory. weight: by stacking, of it and of those that it is `not_told_from`
+    together; weight_ci95: over resamples of states; log_score: nats a dyad and year,
+    lower is better."""
 
-    weight: Annotated[float, Field(ge=0.0, le=1.0)]
+    weight: Share
+    weight_ci95: tuple[Share, Share]
+    not_told_from: tuple[str, ...] = ()
     log_score: float
     average_precision: float
 
@@ -64,12 +70,13 @@ class TheoriesFile(Strict):
     theories: dict[str, TheoryScore]
 
 
-NAME = "theories.yaml"
+NAME, SEED = "theories.yaml", 1
 HEAD = """\
 # Written by `balance-sim evidence calibrate --theories`: each theory, calibrated on the
 # scenario's own record, forecasts its last years from what was known before. weight: by
-# stacking (Yao et al. 2018); log_score: nats a dyad and year, lower is better. See
-# docs/evidence.md.
+# stacking (Yao et al. 2018), of a theory and of those that it is `not_told_from`
+# together, with its 95 % interval over resamples of states; log_score: nats a dyad and
+# year, lower is better. See docs/evidence.md.
 """
 
 
@@ -80,11 +87,11 @@ def theories_text(file: TheoriesFile) -> str:
     return f"{HEAD}{text}"
 
 
-def stacking_weights_beside(
+def theory_scores_beside(
     scenario: Scenario, folder: Path
-) -> dict[str, float] | None:
-    """Weights in the file in a folder; None where there is no file, and no weights
-    where it is of another record, fit or set of theories.
+) -> dict[str, TheoryScore] | None:
+    """Scores in the file in a folder; None where there is no file, and no scores where
+    it is of another record, fit or set of theories.
 
     Raises ScenarioError for a file that is not what the command writes."""
     path = folder / NAME
@@ -95,28 +102,42 @@ def stacking_weights_beside(
     is_current &= file.weights_sha256 == weights_digest()
     if not is_current or {*file.theories} != {*presets()}:
         return {}
-    return {name: score.weight for name, score in file.theories.items()}
+    return file.theories
 
 
-def theory_scores(p: Mapping[str, Floats], y: Floats) -> dict[str, TheoryScore]:
-    """By theory its scores; theories whose forecasts are the same share their weight
-    equally.
+def theory_scores(
+    p: Mapping[str, Floats], y: Floats, states: Ints, resamples: int = 500
+) -> dict[str, TheoryScore]:
+    """By theory its scores; theories that no forecast tells apart (`twins`) are stacked
+    as one, by their mean.
 
     p: by theory, (N,) probability that each dyad signs within the year after an origin;
-    y: (N,) whether it did."""
-    likelihoods = [
-        np.clip(np.where(y > 0, values, 1.0 - values), FLOOR, 1.0)
-        for values in p.values()
-    ]
-    weights = stacking_weights(np.column_stack(likelihoods))
-    return {
-        name: TheoryScore(
-            weight=round(float(weight), 6),
-            log_score=round(float(surprise(values, y).mean()), 8),
-            average_precision=round(average_precision(values, y), 6),
-        )
-        for (name, values), weight in zip(p.items(), weights, strict=True)
-    }
+    y: (N,) whether it did; states: (N, 2) of each dyad, numbers from 0."""
+    names, columns = list(p), np.column_stack([*p.values()])
+    groups = twins(columns)
+    merged = np.column_stack([columns[:, group].mean(axis=1) for group in groups])
+    chance = np.clip(np.where(y[:, None] > 0, merged, 1.0 - merged), FLOOR, 1.0)
+    weights = stacking_weights(chance)
+    count, rng = int(states.max()) + 1, np.random.default_rng(SEED)
+    drawn = []
+    for _ in range(resamples):
+        times = np.bincount(rng.integers(0, count, count), minlength=count)
+        dyads = times[states].prod(axis=1).astype(float)
+        if dyads.any():
+            drawn.append(stacking_weights(chance, dyads))
+    ends = np.quantile(drawn, [0.025, 0.975], axis=0)
+    scores: dict[str, TheoryScore] = {}
+    for weight, (low, high), group in zip(weights, ends.T, groups, strict=True):
+        for place in group:
+            values = columns[:, place]
+            scores[names[place]] = TheoryScore(
+                weight=round(float(weight), 4),
+                weight_ci95=(round(float(low), 4), round(float(high), 4)),
+                not_told_from=tuple(names[k] for k in group if k != place),
+                log_score=round(float(surprise(values, y).mean()), 8),
+                average_precision=round(average_precision(values, y), 6),
+            )
+    return {name: scores[name] for name in names}
 
 
 def score_theories(
@@ -140,16 +161,16 @@ def score_theories(
             start = record.starts[origin]
             say(f"{theory}: forecast of the year that begins on {start}")
             choices, probabilities = forecast_from(record, prior, window, origin)
-            years.append(choices.any_signed)
+            years.append(choices)
             p.append(probabilities)
-        forecasts[theory], y = np.concatenate(p), np.concatenate(years)
+        forecasts[theory], came = np.concatenate(p), Choices.joined(years)
     raw = load_scenario(path, calibrated=False)
     return TheoriesFile(
         command=command,
         version=version(),
         origins=origins,
-        dyad_years=len(y),
+        dyad_years=len(came.year),
         record_sha256=record_digest(raw),
         weights_sha256=weights_digest(),
-        theories=theory_scores(forecasts, y),
+        theories=theory_scores(forecasts, came.any_signed, came.sides),
     )

@@ -68,7 +68,10 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
         add("channel", label, channel["mean"], *channel["ci95"])
     for theory in uncertainty["theories"]:
         weight = NAN if theory["weight"] is None else theory["weight"]
-        label = f"theory: {say.arm_words(theory['name'])}"
+        names = (theory["name"], *theory["not_told_from"])
+        label = f"theory: {say.arm_words(names[0])}"
+        if names[1:]:
+            label += f" (weight with {say.listed([*map(say.arm_words, names[1:])])})"
         add("theory", label, theory["total"], weight=weight)
     for family in result.placebos.families:
         if len(family.placebos):

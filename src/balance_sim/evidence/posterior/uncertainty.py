@@ -7,9 +7,9 @@ where the scenario's own record could score them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from balance_sim.effects.headline import headline_of
 from balance_sim.effects.placebos import placebos
@@ -33,12 +33,16 @@ from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import Draws
 from balance_sim.study.outcomes import Outcome
 
+if TYPE_CHECKING:
+    from balance_sim.evidence.forecast.theories import TheoryScore
+
 FEW = 200
 """Draws where no number is given: 2.5 % quantiles rest on five of them."""
 FEWEST = 1000
 """Draws from which on the spread is divided among groups of parameters."""
 DRAWS_A_WALK = 10
 """Draws for each walk between two of them."""
+WEIGHED = {"weight", "weight_ci95", "not_told_from"}
 
 
 def stored_record(scenario: Scenario, uncertainty: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +71,7 @@ def uncertainty(
     draws: int = FEW,
     workers: int = 1,
     posterior: Draws | None = None,
-    weights: Mapping[str, float] | None = None,
+    scores: Mapping[str, TheoryScore] | None = None,
     with_placebos: bool = False,
     progress: Progress = None,
 ) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def uncertainty(
     draws : of each distribution, the first of those there are
     workers : processes; they change nothing but the time
     posterior : draws of it; those that the scenario names if not given
-    weights : of theories, by stacking
+    scores : of theories, with their weights by stacking
     with_placebos : placebos too, of participants and dates: seconds
     progress : called with draws done and all
 
@@ -131,17 +135,39 @@ def uncertainty(
     if len(last) >= FEWEST:  # what carries the spread over the last
         walks, total = len(last) // DRAWS_A_WALK, values[:, -1]
         result["variance"] = variance_shares(scenario, last, total, arm, walks, **work)
-    for name in presets():
-        preset = with_values(scenario, {"theory.preset": name})
-        effect = dict(zip(COLUMNS, arm_effect(arm, preset), strict=True))
-        del effect["rest"]
-        weight = (weights or {}).get(name)
-        result["theories"].append({"name": name, **effect, "weight": weight})
-    if weights:
-        result["stacked"] = sum(
-            weights.get(row["name"], 0.0) * row["total"] for row in result["theories"]
-        )
+    result["theories"] = [
+        _by_theory(scenario, arm, name, (scores or {}).get(name)) for name in presets()
+    ]
+    if scores:
+        result["stacked"] = _stacked(result["theories"])
     if with_placebos:
         tests = placebos(scenario, arm).tests()
         result["placebos"] = {name: asdict(test) for name, test in tests.items()}
     return result
+
+
+def _by_theory(
+    scenario: Scenario, arm: str, name: str, score: TheoryScore | None
+) -> dict[str, Any]:
+    """The effect under one theory, at the values in use, and its weight."""
+    preset = with_values(scenario, {"theory.preset": name})
+    effect = dict(zip(COLUMNS, arm_effect(arm, preset), strict=True))
+    del effect["rest"]
+    row: dict[str, Any] = {"name": name, **effect}
+    row |= {"weight": None, "weight_ci95": None, "not_told_from": []}
+    if score is not None:
+        row |= score.model_dump(include=WEIGHED, mode="json")
+    return row
+
+
+def _stacked(theories: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Weights times effects, summed; of theories that are not told apart the one of
+    least effect, and the one of most."""
+    total = {row["name"]: row["total"] for row in theories}
+    ends = [0.0, 0.0]
+    for row in theories:
+        together = (row["name"], *row["not_told_from"])
+        for place, end in enumerate((min, max)):
+            effect = end(total[name] for name in together)
+            ends[place] += (row["weight"] or 0.0) / len(together) * effect
+    return ends
