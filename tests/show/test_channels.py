@@ -25,15 +25,16 @@ CHANNELS = pd.DataFrame(
 
 
 def placebos() -> pd.DataFrame:
-    """Two families of 19: the event is the largest of all of one, p = 1/20, and in the middle of the other."""
+    """Two families of 19: the event is the largest of all of one, and in the middle of the other."""
     rows = []
-    for family, event, p, verdict in (
-        ("participants", 0.12, 0.05, "larger than all"),
-        ("dates", 0.03, 0.4, "not unusual"),
+    for family, event, rank, verdict in (
+        ("participants", 0.12, 1, "specific"),
+        ("dates", 0.03, 8, "does not fade"),
     ):
-        rows += [(family, f"placebo {k}", 0.005 * (k // 2) - 0.01, False, 90, p, verdict) for k in range(19)]
-        rows.append((family, "The meeting", event, True, 90, p, verdict))
-    return pd.DataFrame(rows, columns=["family", "label", "effect", "is_event", "window", "p", "verdict"])
+        rows += [(family, f"placebo {k}", 0.005 * (k // 2) - 0.01, False, 90, event, rank, verdict) for k in range(19)]
+        rows.append((family, "The meeting", event, True, 90, event, rank, verdict))
+    columns = ["family", "label", "effect", "is_event", "window", "coded", "rank", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:

@@ -236,15 +236,15 @@ def participants(scenario):
 
 
 def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
-    """The table's p is that of `Result.placebos`, and so is the summary's."""
+    """The table's rank is that of `Result.placebos`, and so is the summary's."""
     kept = result.summary()["placebos"]["participants"]
     family = result.placebos.families[0]
     mechanisms = result.additions["mechanisms"]
-    assert mechanisms["M1"]["placebo_p"] == family.p == kept["p"]
+    assert mechanisms["M1"]["placebo_rank"] == family.rank == kept["rank"]
     assert result.additions["mechanisms"]["M1"]["placebo_verdict"] == family.verdict
     for name, compared in family.measures.items():
         row, again = mechanisms[name], kept["measures"][name]
-        assert (row["placebo_p"], row["placebos"]) == (compared.p, len(compared.known))
+        assert (row["placebo_rank"], row["placebos"]) == (compared.rank, len(compared.known))
         assert again["value"] == compared.event and len(again["values"]) == len(compared.placebos)
     assert set(family.measures) == {"M3", "M5", "M6", "M7", "M9", "M10", "M12", "M13", "M14"}
     assert all(len(of.placebos) == len(family.placebos) == 199 for of in family.measures.values())
@@ -280,9 +280,9 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
 def test_a_placebo_is_below_only_if_it_is_smaller_in_the_direction_expected() -> None:
     compared = PlaceboComparison(-2.0, np.array([-3.0, -2.0, -1.0, 5.0, np.nan]))
     assert (compared.below(-1), compared.below(1)) == (0.5, 0.25)
-    assert compared.p == pytest.approx(4 / 5) and compared.verdict == "inconclusive"
+    assert compared.rank == 4 and compared.verdict == "too few"
     none = PlaceboComparison(np.nan, np.array([1.0, 2.0]))
-    assert not len(none.known) and np.isnan(none.p) and none.as_dict()["p"] is None
+    assert not len(none.known) and none.as_dict()["placebos"] == 0
 
 
 def test_shares_of_sign_and_tags_of_the_shipped_file_agree() -> None:

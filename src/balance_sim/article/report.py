@@ -10,7 +10,7 @@ from balance_sim.show.study_types import Section
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
 
-HEADS = ("mechanism", "value", "low", "high", "found", "placebo p", "note")
+HEADS = ("mechanism", "value", "low", "high", "found", "placebo rank", "note")
 
 
 def section(result: AnalysedResult) -> Section | None:
@@ -27,7 +27,7 @@ def mechanism_rows(mechanisms: dict[str, dict[str, Any]]) -> list[list[str]]:
     rows = []
     for name, row in mechanisms.items():
         sign = "size only" if row["tag"] == "implied" else row["found"]
-        numbers = [row["value"], *row["ci95"], sign, row["placebo_p"]]
+        numbers = [row["value"], *row["ci95"], sign, row["placebo_rank"]]
         note = row.get("why") or row.get("note")
         cells = ["-" if value is None else cell(value) for value in numbers]
         rows.append([f"{name} {row['name']}", *cells, note or ""])

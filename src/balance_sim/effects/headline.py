@@ -145,7 +145,7 @@ def in_short(uncertainty: Mapping[str, Any] | None) -> dict[str, Any]:
         for theory in uncertainty["theories"]
     }
     short["placebo"] = {
-        name: {"n": test["placebos"], "p": test["p"], "verdict": test["verdict"]}
+        name: {"n": test["placebos"], "rank": test["rank"], "verdict": test["verdict"]}
         for name, test in uncertainty["placebos"].items()
     }
     return short

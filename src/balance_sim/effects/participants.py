@@ -1,6 +1,8 @@
-"""Randomisation inference over participants: the event with other sets of states of
-like number and capability in its principals' place, what each would do, and where the
-event's own number lies among theirs."""
+"""The event with other sets of states of like number and capability in its principals'
+place: what each would do, and where the event's own number ranks among theirs.
+
+Targets are coded by one rule for every set, the event's own principals included: as
+many states as the event names, those whose quarrel with a participant is the worst."""
 
 from __future__ import annotations
 
@@ -27,10 +29,11 @@ from balance_sim.study.scene import EventRoles, focal_roles, roles_of
 from balance_sim.study.spans import at_start, course, in_spans, spans, with_event
 
 StateSet = tuple[int, ...]
-Verdict = Literal["supported", "not supported", "inconclusive"]
+Verdict = Literal["specific", "not specific", "fades", "does not fade", "too few"]
 
-FEWEST = 50  # informative placebos below which nothing is said
-LEVEL = 0.05
+FEWEST = 50  # placebos of other participants below which nothing is said
+FEWEST_DATES = 10
+LEVEL = 0.05  # share of the event and its placebos among which it is specific
 ALIKE = 0.05
 """Of the event's effect: on another day it is the same but for what has faded
 meanwhile."""
@@ -48,14 +51,15 @@ COUNTER = DIRECTIONS.index("counter")
 @dataclass(frozen=True)
 class PlaceboComparison:
     """A measure of the event, and of each placebo of its family, (J,); NaN where it
-    does not exist.
+    does not exist. A rank says nothing of size: it is that of the numbers times any
+    other.
 
     alike: share of the event's number by which a placebo may fall short and still
     counts as large.
 
     >>> comparison = PlaceboComparison(2.0, np.array([0.5, -3.0, 1.0]))
-    >>> comparison.p, comparison.verdict
-    (0.5, 'inconclusive')"""
+    >>> comparison.rank, comparison.verdict
+    (2, 'too few')"""
 
     event: float
     placebos: Floats
@@ -69,24 +73,20 @@ class PlaceboComparison:
         return np.asarray(self.placebos[is_known])
 
     @property
-    def p(self) -> float:
-        r"""Two-sided p of an effect among J placebos; NaN without any.
-
-        .. math:: p = (1 + \#\{j : |x_j| \ge (1 - a) |x|\}) / (1 + J)
-
-        Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology
-        9(1)."""
-        placebos = self.known
+    def rank(self) -> int:
+        """Place of the event's number among all by distance from zero, 1 for the
+        largest; a placebo as large stands before it."""
         large = (1.0 - self.alike) * abs(self.event) - TOO_SMALL
-        larger = int((np.abs(placebos) >= large).sum())
-        return (1 + larger) / (1 + len(placebos)) if len(placebos) else float("nan")
+        return 1 + int((np.abs(self.known) >= large).sum())
 
     @property
     def verdict(self) -> Verdict:
-        """What the p value says: nothing where there are fewer than FEWEST placebos."""
-        if len(self.known) < FEWEST:
-            return "inconclusive"
-        return "supported" if self.p <= LEVEL else "not supported"
+        """Whether the number is specific to the event's participants: among the largest
+        twentieth of all. Nothing is said where there are fewer than FEWEST placebos."""
+        count = len(self.known)
+        if count < FEWEST:
+            return "too few"
+        return "specific" if self.rank <= LEVEL * (1 + count) else "not specific"
 
     def below(self, sign: int) -> float:
         """Share of placebos that lie less far in a direction, 1 or -1; ties do not. NaN
@@ -101,7 +101,7 @@ class PlaceboComparison:
         document = {
             "value": self.event,
             "placebos": len(self.known),
-            "p": self.p,
+            "rank": self.rank,
             "verdict": self.verdict,
             "values": self.placebos,
         }
@@ -113,14 +113,26 @@ class PlaceboFamily(PlaceboComparison):
     """The effect of the event, and of each placebo of one family, on agreements within
     `window` days.
 
-    uninformative: sets left out, since no dyad would count. measures: what plug-ins
-    measure of the same placebos, by name."""
+    coded: the event's effect with its targets as they are coded, where `event` has
+    them by the placebos' rule. uninformative: sets left out, since no dyad would count.
+    measures: what plug-ins measure of the same placebos, by name."""
 
     name: str
     window: int
+    coded: float
     labels: tuple[str, ...]
     uninformative: int = 0
     measures: Mapping[str, PlaceboComparison] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of dates: whether the effect is smaller on most other days."""
+        if self.name != "dates":
+            return super().verdict
+        count = len(self.known)
+        if count < FEWEST_DATES:
+            return "too few"
+        return "fades" if 2 * (self.rank - 1) < count else "does not fade"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -128,10 +140,11 @@ class PlaceboFamily(PlaceboComparison):
         measures = {name: values.as_dict() for name, values in self.measures.items()}
         document = {
             "window": self.window,
-            "effect": self.event,
+            "effect": self.coded,
+            "effect_by_rule": self.event,
             "placebos": len(self.placebos),
             "uninformative": self.uninformative,
-            "p": self.p,
+            "rank": self.rank,
             "verdict": self.verdict,
             "largest": sizes.max() if len(sizes) else None,
             "effects": self.placebos,
@@ -186,11 +199,13 @@ class Participants:
             effects[states] = effect
             if len(effects) == most:
                 break
+        dyads = np.flatnonzero(self.cast(self.real).direction == COUNTER)
         return PlaceboFamily(
             self.effect(self.real) or 0.0,
             np.array(list(effects.values())),
             name="participants",
             window=self.windows.longest,
+            coded=self.effect_of(self.event, dyads) if len(dyads) else 0.0,
             labels=tuple(map(self.label, effects)),
             uninformative=uninformative,
             measures=self.compared(list(effects)),
@@ -213,8 +228,7 @@ class Participants:
         with over half of the principals.
 
         All sets are sorted by capability and cut into strata of at least so many; those
-        of the event's own stratum are like it. Any other set of it would have been
-        compared with the same ones, which makes the p value exact."""
+        of the event's own stratum are like it."""
         size, sets = len(self.real), self._candidates()
         capability = self.control.capability[np.array(sets)].sum(axis=1)
         order = np.argsort(capability, kind="stable")
@@ -256,17 +270,26 @@ class Participants:
         return security_gain(expected, self.without[dyads])
 
     def event_of(self, principals: StateSet) -> Event:
-        """The event with these principals, who are neither its targets nor its
-        guests."""
-        if principals == self.real:
-            return self.event
-        groups = self.scenario.groups
-        changes: dict[str, Any] = {"host": self.host(principals)}
-        for name in ("targets", "guests"):
-            states = members(getattr(self.event, name), groups, self.roster)
-            changes[name] = self._codes({*states} - {*principals})
-        changes["principals"] = self._codes(principals)
+        """The event with these principals and the targets that the rule gives them;
+        guests are those of its own that are not among them."""
+        guests = {*members(self.event.guests, self.scenario.groups, self.roster)}
+        changes: dict[str, Any] = {
+            "host": self.host(principals),
+            "principals": self._codes(principals),
+            "guests": self._codes(guests - {*principals}),
+            "targets": self._codes(self.targets(principals, guests)),
+        }
         return self.event.model_copy(update=changes)
+
+    def targets(self, principals: StateSet, guests: Iterable[int] = ()) -> list[int]:
+        """As many states as the event has targets: those to whom one of these is the
+        most hostile, as they see it just before the event; of equals the first by
+        code."""
+        named = members(self.event.targets, self.scenario.groups, self.roster)
+        quarrel = self.before.hostility[0][:, list(principals)].max(axis=1)
+        order = np.lexsort((np.array(self.control.codes), -quarrel))
+        apart = {*principals, *guests}
+        return [int(i) for i in order if i not in apart][: len(named)]
 
     def _codes(self, states: Iterable[int]) -> tuple[str, ...]:
         return tuple(sorted(self.control.codes[i] for i in states))

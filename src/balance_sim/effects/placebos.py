@@ -1,15 +1,13 @@
-"""Randomisation inference: is the event's effect larger than that of other events like
-it?
+"""Which event does the model answer to: is the effect specific to these participants,
+and does it fade?
 
 Two families of placebos, both by the *expected* estimator: *participants*, the same
 event with other sets of states of like number and size in its principals' place, whose
-host is the most capable; and *dates*, the same event on days of the scenario without
-one. The model knows no special days, so dates can only say no: an effect within 5 % of
-the event's counts as large. A placebo's own participants decide who is threatened and
-which dyads are counter-balancing. The two-sided p value is (1 + placebos with an effect
-at least as large) / (1 + all of them): exact where the event is one of a set of
-exchangeable ones (Fisher 1935, The Design of Experiments; Phipson, Smyth 2010,
-Statistical Applications in Genetics and Molecular Biology 9(1)).
+host is the most capable and whose targets are coded by one rule; and *dates*, the same
+event on days of the scenario without one, of which an effect within 5 % of the event's
+counts as large. A placebo's own participants decide who is threatened and which dyads
+are counter-balancing. The effect of each is a number that the model gives: no chance is
+in it, so that a rank among them is no p value, and it says nothing of size.
 """
 
 from __future__ import annotations
@@ -48,11 +46,11 @@ AROUND = 6  # spans within the window after a date
 
 @dataclass(frozen=True)
 class PlaceboTest:
-    """The permutation test of a family: how many placebos, the two-sided p, the
+    """Of a family: how many placebos, the event's rank among itself and them, the
     verdict."""
 
     placebos: int
-    p: float
+    rank: int
     verdict: str
 
 
@@ -78,7 +76,7 @@ class Placebos(OneLine):
     def tests(self) -> dict[str, PlaceboTest]:
         """By family, the test of each that has placebos."""
         return {
-            family.name: PlaceboTest(len(family.placebos), family.p, family.verdict)
+            family.name: PlaceboTest(len(family.placebos), family.rank, family.verdict)
             for family in self.families
             if len(family.placebos)
         }
@@ -99,10 +97,7 @@ def placebos(
     scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES
 ) -> Placebos:
     """Both families of placebos for the focal event of an arm, by the expected
-    estimator.
-
-    Depends on the scenario alone. Fisher 1935; Phipson, Smyth 2010: see the top of this
-    module.
+    estimator. Depends on the scenario alone.
 
     Parameters
     ----------
@@ -181,12 +176,14 @@ def of_dates(
         return security_gain(signatures.signed(having, idle, windows), expected)
 
     dates = [lacking.start + timedelta(days=day) for day in days[1:]]
+    own = effect_on(days[0])
     return PlaceboFamily(
-        effect_on(days[0]),
+        own,
         np.array([effect_on(day) for day in days[1:]]),
         ALIKE,
         name="dates",
         window=window,
+        coded=own,
         labels=tuple(date.isoformat() for date in dates),
     )
 

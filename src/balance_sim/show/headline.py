@@ -35,8 +35,6 @@ type Row = dict[Any, Any]
 NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether
 the scenario allows any."""
-FEWEST_PLACEBOS = 20
-"""Fewer cannot give a p below 0.05, since the event itself counts as one."""
 KNOWN, BEFORE = "over what is known (posterior)", "before the data (prior)"
 RARE = 0.5
 """Agreements: a smaller effect is said as one in so many worlds too."""
@@ -58,9 +56,17 @@ DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
     "declarations_all": "declarations, all",
 }
-OTHERS = {"participants": "sets of states", "dates": "dates"}
+OTHERS = {"participants": "participants", "dates": "dates"}
 """What placebos of a family have others of."""
 CHANNELS = ("picture", "threat", "rest", "total")
+VERDICTS = {
+    "specific": "specific to these participants",
+    "not specific": "not specific to these participants",
+    "fades": "it fades",
+    "does not fade": "it does not fade",
+    "too few": "too few to say more",
+}
+"""What the rank among placebos says, in words."""
 EFFECT = ["effect", "lo", "hi", "mcse"]
 
 # -- tables ----------------------------------------------------------------------------
@@ -361,15 +367,22 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     """Return what the placebo tests say, by family, in one sentence; empty without."""
-    few = {True: " (too few for less than 0.05)", False: ""}
     pieces = [
-        f"{test.p:.3f} among {test.placebos:,} other {OTHERS[family]}"
-        f"{few[test.placebos < FEWEST_PLACEBOS]}"
+        f"{rank_words(test.rank, test.placebos)} with other {OTHERS[family]} "
+        f"({VERDICTS[test.verdict]})"
         for family, test in tests.items()
     ]
     if not pieces:
         return ""
-    return f"Placebos, by the share with an effect as large: p = {', '.join(pieces)}."
+    return (
+        f"Placebos: by size the event's effect is {say.listed(pieces)}. A rank says "
+        "nothing of how large an effect is."
+    )
+
+
+def rank_words(rank: int, placebos: int) -> str:
+    """Return a place among an event and its placebos, in words."""
+    return f"{'the largest' if rank == 1 else f'number {rank:,}'} of {placebos + 1:,}"
 
 
 def _scheduled_words(result: AnalysedResult) -> str:

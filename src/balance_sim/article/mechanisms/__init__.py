@@ -238,7 +238,7 @@ def _empty_row(mechanism: Mechanism) -> dict[str, Any]:
         "tag": mechanism.tag,
         "article": mechanism.article,
         "placebo_percentile": None,
-        "placebo_p": None,
+        "placebo_rank": None,
         "placebos": 0,
         "placebo_verdict": None,
         "found": None,
@@ -261,7 +261,7 @@ def _measured(
     comparison = estimate.shuffled or comparison
     if comparison is not None and len(comparison.known):
         row["placebo_percentile"] = comparison.below(mechanism.sign)
-        row["placebo_p"], row["placebos"] = comparison.p, len(comparison.known)
+        row["placebo_rank"], row["placebos"] = comparison.rank, len(comparison.known)
         row["placebo_verdict"] = comparison.verdict
     if mechanism.tag == "emergent":
         sign = verdict(estimate.lo, estimate.hi, mechanism.sign)

@@ -11,7 +11,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import BEFORE, KNOWN
+from balance_sim.show.headline import BEFORE, KNOWN, rank_words
 
 COLOURS = {
     "replications": style.QUIET,
@@ -31,8 +31,8 @@ CHANNELS = {
 LABEL_WIDTH = 42
 EXPLANATION = (
     "Dots: means; bars: 95 % of draws of the parameters, of Monte Carlo error at the "
-    "point values, of placebo events. The bar before the data may go on beyond the "
-    "picture. Theories and placebos stand at the point values, theories at one base "
+    "point values, of placebo events counted in the same window. The bar before the "
+    "data may go on beyond the picture. Theories and placebos stand at the point values, theories at one base "
     "rate; a dot's size is its stacking weight, by forecasts of held-back years."
 )
 
@@ -74,9 +74,10 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             label += f" (weight with {say.listed([*map(say.arm_words, names[1:])])})"
         add("theory", label, theory["total"], weight=weight)
     for family in result.placebos.families:
-        if len(family.placebos):
+        if len(family.placebos) and family.window == result.window:
             plural = say.plural(len(family.placebos), "placebo")
-            label = f"{plural}, {family.name} (p = {family.p:.2g})"
+            rank = rank_words(family.rank, len(family.placebos))
+            label = f"{plural}, {family.name} (the event: {rank})"
             quantiles = np.quantile(family.placebos, [0.5, 0.025, 0.975])
             add("placebo", label, *map(float, quantiles))
     columns = ["part", "label", "effect", "lo", "hi", "weight", "told"]

@@ -11,7 +11,13 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import clear, detected, effect_table
+from balance_sim.show.headline import (
+    VERDICTS,
+    clear,
+    detected,
+    effect_table,
+    rank_words,
+)
 
 NAMES = 40  # letters of a title on a line
 
@@ -142,6 +148,13 @@ FAMILIES = {
     "dates": "the same participants on other days",
 }
 BINS = 40
+SMALL = {
+    "participants": "Targets of all participants, the event's own too, are those with "
+    "whom they have the worst quarrels; with its targets as they are coded the event "
+    "has {}. ",
+    "dates": "Of dates, effects less than 5 % nearer to zero count as large; their "
+    "window is the longest that the scenario leaves room for after other dates. ",
+}
 
 
 def placebos_table(result: AnalysedResult) -> pd.DataFrame:
@@ -151,8 +164,9 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     -------
     A row a placebo, and one of each family for the event itself: family, label, effect
     on expected counter-balancing agreements, is_event; window: days in which agreements
-    are counted; p, verdict: two-sided, of the family's permutation test. Empty where no
-    placebos were simulated
+    are counted; coded: the event's effect with its targets as they are coded, where
+    the others have them by a rule; rank, verdict: of the event among its placebos.
+    Empty where there are none
     """
     arm = result.headline_arm
     if arm is None or not result.finished:
@@ -161,26 +175,22 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     event = say.treatment(result, arm)
     table["label"] = table["label"].mask(table["is_event"], event)
     tests = [
-        (family.name, family.window, family.p, family.verdict)
+        (family.name, family.window, family.coded, family.rank, family.verdict)
         for family in result.placebos.families
         if len(family.placebos)
     ]
-    columns = ["family", "window", "p", "verdict"]
+    columns = ["family", "window", "coded", "rank", "verdict"]
     return table.merge(pd.DataFrame(tests, columns=columns), on="family")
 
 
 def placebos_title(table: pd.DataFrame) -> str:
-    """Return what each family's test says of the event."""
-    pieces = [
-        f"{row['family']}: {row['verdict']} (p = {_p_words(row['p'])})"
-        for row in table.drop_duplicates("family").to_dict("records")
-    ]
+    """Return where the event ranks in each family."""
+    pieces = []
+    for family, rows in table.groupby("family", sort=False):
+        row, placebos = rows.iloc[0], int((~rows["is_event"]).sum())
+        verdict = VERDICTS[str(row["verdict"])]
+        pieces.append(f"{family}: {rank_words(row['rank'], placebos)}, {verdict}")
     return f"The event among its placebos. {say.capital('; '.join(pieces))}"
-
-
-def _p_words(p: float) -> str:
-    """Return a p with two digits."""
-    return f"{p:.2g}" if p >= 0.001 else "under 0.001"
 
 
 def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -207,17 +217,18 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
         title = (
             f"{say.capital(str(family))}: {FAMILIES.get(str(family), family)}, within "
-            f"{row['window']} days, {count}, two-sided p = {_p_words(row['p'])}"
+            f"{row['window']} days, {count}"
         )
         ax.set_title(title, loc="left", color=style.QUIET)
     axes[-1].set_xlabel(f"effect on expected {say.COUNTER}")
     small = (
-        "Bars: placebo events. p: share of all, the event among them, whose effect is "
-        "at least as far from zero"
+        "Bars: placebo events, ranked by distance from zero. A rank says nothing of "
+        "how large an effect is. "
     )
-    has_dates = (table["family"] == "dates").any()
-    small += "; of dates also those less than 5 % nearer" if has_dates else ""
-    small += f". All with partners as at the start, {say.AT_POINT}. {style.BESIDE}"
+    for first in table.drop_duplicates("family").to_dict("records"):
+        words = say.signed(first["coded"], 3)
+        small += SMALL.get(first["family"], "").format(words)
+    small += f"All with partners as at the start, {say.AT_POINT}. {style.BESIDE}"
     return style.Words(placebos_title(table), "", small)
 
 
