@@ -32,8 +32,9 @@ LABEL_WIDTH = 42
 EXPLANATION = (
     "Dots: means; bars: 95 % of draws of the parameters, of Monte Carlo error at the "
     "point values, of placebo events counted in the same window. The bar before the "
-    "data may go on beyond the picture. Theories and placebos stand at the point values, theories at one base "
-    "rate; a dot's size is its stacking weight, by forecasts of held-back years."
+    "data may go on beyond the picture. Theories and placebos stand at the point "
+    "values, theories at one base rate; a dot's size is its stacking weight, by "
+    "forecasts of held-back years."
 )
 
 
