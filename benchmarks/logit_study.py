@@ -1,6 +1,6 @@
 """Which covariates tell who signs a defence cooperation agreement, one year ahead?
 
-    python benchmarks/logit_study.py DATA [--first 1996] [--last 2003] [--window 10] [--resamples 500]
+    python benchmarks/logit_study.py DATA [--first 1996] [--last 2003] [--window 10]
 
 DATA is a folder with the sources that balance_sim.evidence.data.series.SOURCES names. Each year from --first to
 --last is forecast from the years before it; nothing after --last is read. Prints tables as text."""
@@ -98,7 +98,7 @@ def main() -> None:
     )
     show(
         f"One year ahead, {args.first}-{args.last}, window {args.window}",
-        score_table(forecasts, ahead, args.resamples),
+        score_table(forecasts, ahead),
     )
     show("Log skill by year", by_year(forecasts, ahead))
     show("Calibration of the logit", reliability_table(forecasts["logit"], ahead.y))
@@ -171,7 +171,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=1996)
     parser.add_argument("--last", type=int, default=2003)
     parser.add_argument("--window", type=int, default=baselines.WINDOW)
-    parser.add_argument("--resamples", type=int, default=500)
     return parser.parse_args()
 
 
@@ -210,9 +209,9 @@ def add_raw_counts(rows: FeatureYears, history) -> None:  # type: ignore[no-unty
 
 
 def score_table(
-    forecasts: Mapping[str, np.ndarray], rows: FeatureYears, resamples: int
+    forecasts: Mapping[str, np.ndarray], rows: FeatureYears
 ) -> pd.DataFrame:
-    scores = score_forecasts(forecasts, rows.y, rows.dyad, resamples=resamples)
+    scores = score_forecasts(forecasts, rows.y, rows.sides, rows.year)
     return pd.DataFrame(
         {
             "forecast": name,

@@ -57,7 +57,7 @@ def main() -> None:
             found = fit(past.with_terms(terms))
             forecasts.setdefault(name, []).append(found.opportunities(now))
     p = {name: np.concatenate(parts) for name, parts in forecasts.items()}
-    scores = score_forecasts(p, ahead.any_signed, ahead.dyad, resamples=300)
+    scores = score_forecasts(p, ahead.any_signed, ahead.sides, ahead.year)
     rows = [
         (
             n,

@@ -78,7 +78,7 @@ def test_a_folder_of_it_is_read_back(found: dict[str, Any], tmp_path: Path) -> N
     (tmp_path / "hindcast.json").write_text(json.dumps(plain_data(found), allow_nan=False), encoding="utf-8")
     scored = read(tmp_path)
     model = found["one_year_ahead"]["model"]
-    assert scored["one_year_ahead"]["model"] == model
+    np.testing.assert_equal(scored["one_year_ahead"]["model"], model)
     assert sum(row["happened"] for row in scored["about"]["calibration"]["one_year_ahead"]) == model["events"]
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(WrongRequest, match="holds results of another kind"), own_folder(tmp_path, "hindcast.json"):
