@@ -20,6 +20,8 @@ type Spread = dict[str, Any]
 NOT_WORKED_OUT, OTHER_FORM, OTHER_ARM = "not_worked_out", "other_form", "other_arm"
 """Why nothing is known of an effect over the posterior."""
 DISTRIBUTIONS = ("posterior", "prior")
+FAR = 0.25
+"""Distance of the expected estimator from the simulated effect, as a share."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,27 @@ class Headline:
     def estimate(self) -> Spread:
         """The row of the replications: `drawn`, else `point`."""
         return self.drawn or self.point or {}
+
+    @property
+    def distance(self) -> float | None:
+        """How far the expected estimator lies from the simulated effect, as a share of
+        it; None where either is not there or the simulated one is not told from 0."""
+        ends = (self.point or {}).get("ci95")
+        if self.expected is None or not ends or None in ends:
+            return None
+        low, high = ends
+        if low <= 0 <= high:
+            return None
+        return float(self.expected / self.estimate["mean"] - 1)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the expected estimator lies more than FAR from the simulated effect,
+        and outside of its interval: what rests on it alone says little then."""
+        if self.distance is None or self.expected is None:
+            return False
+        low, high = self.estimate["ci95"]
+        return abs(self.distance) > FAR and not low <= self.expected <= high
 
     @property
     def is_sign_assumed(self) -> bool:

@@ -49,6 +49,10 @@ UNKNOWN = {
     "`balance-sim effect {name} --arm NAME --draws 200`.",
 }
 """Why there is no posterior, and how to have one."""
+FAR_WORDS = (
+    "With partners as at the start the effect is more than a quarter off the simulated "
+    "one: channels, placebos and what is said over draws rest on that, and say little."
+)
 MOST_GROUPS = 4
 SMALLEST_SHARE = 0.01
 """Of the variance, for a group that is named."""
@@ -213,7 +217,11 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
                 "; those above keep partners as at the start, which gives "
                 f"{expected} {say.AT_POINT}"
             )
+        if headline.distance is not None:
+            side = "more" if headline.distance > 0 else "less"
+            note += f", {say.percent(abs(headline.distance))} {side}"
         sentences.append(f"{note}.")
+        sentences += [FAR_WORDS] * headline.is_far
     return sentences
 
 
@@ -329,6 +337,8 @@ def how_sure(result: AnalysedResult) -> list[str]:
     """Return what makes the headline effect and what its width: channels, groups of
     parameters, placebos."""
     arm, channels = result.headline_arm, None
+    if result.headline is not None and result.headline.is_far:
+        return [FAR_WORDS]
     if arm is not None:
         channels = result.channels.of(arm, result.headline_outcome)
     sentences = (
