@@ -74,6 +74,9 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
         if names[1:]:
             label += f" (weight with {say.listed([*map(say.arm_words, names[1:])])})"
         add("theory", label, theory["total"], weight=weight)
+        if theory["weight_ci95"]:
+            low, high = theory["weight_ci95"]
+            rows[-1] = (*rows[-1][:-1], f"{rows[-1][-1]} ({low:.2f} to {high:.2f})")
     for family in result.placebos.families:
         if len(family.placebos) and family.window == result.window:
             plural = say.plural(len(family.placebos), "placebo")
