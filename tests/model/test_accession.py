@@ -7,14 +7,17 @@ from pathlib import Path
 
 import balance_sim as bs
 import numpy as np
+import pandas as pd
 import pytest
 from balance_sim.cli import main
+from balance_sim.effects.explain.timeline import tell
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, simulate, simulate_from
 from balance_sim.model.prospects import MARGINS
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.show.diary import diary
 from click.testing import CliRunner
 
 PAPER = Path(__file__).parent / "by_hand" / "paper.yaml"
@@ -161,3 +164,25 @@ def test_check_names_pacts_and_candidates(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["check", str(written(tmp_path)), "--json", "--no-world"])
     (sentence,) = json.loads(done.stdout)["pacts"]
     assert "Alliance" in sentence and "Belmar" in sentence and "Elland" in sentence
+
+
+def test_a_replication_tells_each_accession_once(scenario: Scenario) -> None:
+    """One sentence an accession, however many agreements it makes, and none for these."""
+    result, seen = bs.run(scenario, runs=6, seed=3, arms=["without", "with"], workers=1), 0
+    made = result.agreements
+    joined = made[(made["origin"] == "accession") & (made["arm"] == "with")]
+    for run in range(6):
+        timeline = tell(result, run, "with")
+        told = [one for one in timeline.entries if one.what == "accession" and one.mark != "reference only"]
+        assert {one.origin for one in timeline.entries if one.what != "accession"} <= {"", *result_origins(made)}
+        signed = joined[joined["run"] == run]
+        bound = sorted(pair for one in told for pair in one.dyads if one.a in pair)
+        assert bound == sorted(zip(signed["a"], signed["b"], strict=True))
+        words = [text for _, text in diary(timeline, scenario) if "accession to Alliance" in text]
+        assert len(words) == len([one for one in timeline.entries if one.what == "accession"])
+        seen += len(told)
+    assert seen > 3
+
+
+def result_origins(made: pd.DataFrame) -> set[str]:
+    return {*made["origin"].astype(str)} - {"accession"}

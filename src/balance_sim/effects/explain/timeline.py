@@ -522,8 +522,13 @@ def _not_told(steps: Iterable[Entry], changes: Sequence[Entry]) -> Iterator[Entr
     """Steps of an agreement that no change tells; what a change signs is GIVEN."""
     for step in steps:
         dyad = step.a, step.b
-        about = [entry.change for entry in changes if dyad in entry.dyads]
-        if not any(change and _makes(change, step) for change in about):
+        told = [
+            entry.change is not None
+            and (dyad in entry.dyads or entry.change.joins in dyad)
+            and _makes(entry.change, step)
+            for entry in changes
+        ]
+        if not any(told):
             yield step
         elif step.what == "in force":
             yield replace(step, origin=GIVEN)

@@ -3,6 +3,7 @@
 Agreements stay that were signed, or in talks, before the day, without what came of them
 later or any fixed date. Events happen on their days. What has no dates (states'
 figures, disputes, distances, trade, audiences) stays as at the scenario's own start.
+Pacts are left out: their members are known at that start alone.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def set_back(scenario: Scenario, span: Span) -> Scenario:
         "accords": tuple(agreement for agreement in known if agreement is not None),
         "arms": {name: Arm(title=in_arm.arms[name].title, reference=True)},
         "report": Report(windows=(days,)),
+        "pacts": {},
         "sha256": "",
     }
     return in_arm.model_copy(update=update).counted_as(None)
