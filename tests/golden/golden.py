@@ -113,6 +113,7 @@ def _line(
     if how is None:
         talks = np.floor(made.signed[row]) - np.floor(made.opened[row])
         how = f"talks since {day(made.opened[row])}, {talks:.0f} days" + (", on record" if origin == "talks" else "")
+        how = f"by accession to a pact: {how}" if origin == "accession" else how
     ends = {1: "awaits entry into force", 2: f"in force {day_or(made.in_force[row], day)}"}
     end = ends.get(int(made.stage[row]))
     if end is None:
