@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.games.tables import (
+    DRAWN,
     equilibria_words,
     over_draws,
     places_for,
@@ -161,6 +162,7 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """A panel a player: of each strategy its mean over draws with their central 95 %,
     and the payoff at the point values; that alone where nothing was drawn."""
     is_drawn = table["draws_mean"].notna().all()
+    value, low, high = DRAWN if is_drawn else ("payoff", "lo", "hi")
     players = table.groupby("player", sort=False)
     for number, (ax, (player, rows)) in enumerate(zip(axes, players, strict=True)):
         observed = np.where(rows["observed"], " (observed)", "")
@@ -168,16 +170,14 @@ def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         heights = style.row_axis(ax, names)
         colour = COLOURS[number]
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
-            words, value = "", "payoff"
-            if is_drawn:
-                ax.plot(row["payoff"], y, "|", color=style.QUIET, markersize=9)
-                bounds = say.interval(row["draws_lo"], row["draws_hi"], row["places"])
-                words, value = f"  ({bounds})", "draws_mean"
-                row |= {"lo": row["draws_lo"], "hi": row["draws_hi"]}
+            ax.plot(row["payoff"], y, "|", color=style.QUIET, markersize=9)
             is_best = np.isclose(row[value], rows[value].max(), rtol=1e-9)
             face = colour if is_best else "white"
-            style.whisker(ax, y, row, colour, width=3, face=face, value=value)
-            style.beside(ax, y, say.signed(row[value], row["places"]) + words)
+            span = row | {"lo": row[low], "hi": row[high]}
+            style.whisker(ax, y, span, colour, width=3, face=face, value=value)
+            bounds = say.interval(row[low], row[high], row["places"])
+            words = f"{say.signed(row[value], row['places'])}  ({bounds})"
+            style.beside(ax, y, words)
         ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
         ax.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
     simulated = f"the mean of {style.runs_of(table)} at the point values"

@@ -279,7 +279,7 @@ def beside_words(headline: Headline) -> str:
     return (
         "What is known of the parameters is worked out for the headline alone "
         f"({say.signed(mean, places)}; 95 % interval "
-        f"{say.interval(low, high, places)}): read here where, not how much."
+        f"{say.interval(low, high, places)}): this shows where it falls, not its size."
     )
 
 
