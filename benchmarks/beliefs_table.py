@@ -1,26 +1,26 @@
-"""What the record of agreements says of parameters of beliefs and reach: writes src/balance_sim/scenario/beliefs.yaml.
+"""What the record of agreements says of parameters of beliefs and reach, and of the rate of opportunities: writes
+src/balance_sim/scenario/beliefs.yaml.
 
-    python benchmarks/beliefs_table.py DATA [--again] [--rounds 12] [--out FILE]
+    python benchmarks/beliefs_table.py DATA [--keep | --again] [--error 1] [--most 6] [--out FILE]
 
-The fit is the shipped one (levels, signs). At each point the terms are worked
-out anew and all weights, intercepts and levels are fitted again, variances held. Points: the values of the priors'
-medians, 1.5 standard deviations to either side of each parameter alone, 30 draws of the priors; then in rounds five
-draws of the posterior as it is known by then, and one of the prior. --again: at the points of the shipped table, which
-it makes anew. Some 12 minutes on one core.
+The fit is the shipped one (levels, signs). At each point the terms are worked out anew and all weights, intercepts and
+levels are fitted again, variances held; at each rate of opportunities variances too. First points: the medians of priors and measurements, 1.5 standard deviations
+to either side of each parameter alone, 30 draws of them. Then in rounds 20 draws of the posterior as it is known by
+then, at which the surrogate is wrong by so many nats (root mean square): until that is below --error, or --most rounds
+are done. --keep: the points of the shipped table stay, and count as the first; --again: they are evaluated anew.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from scipy.special import ndtr
 
 from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import (
@@ -41,9 +41,16 @@ from balance_sim.evidence.estimation.likelihood import (
     derivatives,
     log_likelihood,
 )
-from balance_sim.evidence.posterior.priors import limits, quantile
-from balance_sim.evidence.posterior.surrogate import SmoothProcess, fit_process
-from balance_sim.scenario.defaults import priors
+from balance_sim.evidence.posterior.joint import importance_draws
+from balance_sim.evidence.posterior.likelihoods import (
+    FRESH,
+    AgreementRecord,
+    coordinates_of,
+    log_prior,
+    record_of,
+    values_at,
+)
+from balance_sim.evidence.posterior.surrogate import fit_process
 from balance_sim.stats.newton import laplace_marginal
 
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
@@ -58,14 +65,18 @@ MOVES: Mapping[str, tuple[str, ...]] = {
     "activity_half_life_days": ("activity",),
 }
 """Parameter of beliefs or reach -> terms that it moves."""
-NAMES = tuple(MOVES)
+NAMES = tuple(f"parameters.{name}" for name in MOVES)
+FACTORS = (0.5, 0.7, 2.0, 4.0)
+"""On the rates of opportunities in use, at which all is fitted anew, variances too."""
 AWAY = 1.5
 SHIPPED = Path("src/balance_sim/scenario/beliefs.yaml")
-STEPS, STEP = 3000, 0.15
 HEAD = """\
-# What the record of agreements (DCAD 1985-2003) says of parameters of beliefs and reach; see docs/posterior.md. Points:
-# coordinates in which the priors are standard normal, by `names`; marginal log-likelihood over that at the values in
-# use; weights at its peak, by `weights`. scales: of the Gaussian processes through them, logarithms.
+# What the record of agreements (DCAD 1985-2003) says of parameters of beliefs and reach, and of the rate of
+# opportunities; see docs/posterior.md. Points: values of the parameters, by `names`; marginal log-likelihood over that
+# at the values in use; weights at its peak, by `weights`. scales: of the Gaussian processes through them, logarithms.
+# rate: opportunities a year, and the same of the marginal log-likelihood with variances fitted too.
+# The last `fresh` points are draws of the posterior that the points before them tell; error: of the surrogate through
+# those, at these, in nats, root mean square and mean.
 """
 
 
@@ -116,28 +127,119 @@ def peak_of(record: Choices, found: WeightFit, ridge: float = 0.0) -> Peak:
     return searched(design, at, penalty)
 
 
-def values(z: np.ndarray) -> dict[str, float]:
-    out = {}
-    for name, at in zip(NAMES, z, strict=True):
-        path = f"parameters.{name}"
-        out[name] = float(
-            np.clip(quantile(priors()[path], ndtr(np.array(at))), *limits(path))
+def point_of(z: np.ndarray) -> np.ndarray:
+    """Values of the parameters at coordinates (P,), as the table holds them."""
+    values = values_at(NAMES, z[None])
+    return np.array([float(f"{values[name][0]:.6g}") for name in NAMES])
+
+
+def posterior_points(record: AgreementRecord, count: int, seed: int) -> np.ndarray:
+    """Draws of the posterior that the points so far tell."""
+
+    def height(z: np.ndarray) -> np.ndarray:
+        return record.log_likelihood(z) + log_prior(NAMES, z)
+
+    return importance_draws("table", height, len(NAMES), seed, 5_000)[0][:count]
+
+
+class Table:
+    """Evaluations so far: rows of values, marginal log-likelihood, weights."""
+
+    def __init__(self, data: Path) -> None:
+        history = load_history(data, 1985)
+        self.history, self.terms = history, fitted_terms(history)[0]
+        record = choices(history, self.terms).with_signed_kinds()
+        self.record, self.found = (
+            record,
+            fit(record, levels=True, cluster=True, signs=True),
         )
-    return out
+        self.start = peak_of(record, self.found)
+        self.rows: list[list[float]] = []
+        self.weights: tuple[str, ...] = ()
+        self.stretch: dict[str, float] = {}
+        self.rate: list[list[float]] = []
+
+    def evaluate(self, point: np.ndarray) -> Peak:
+        beliefs = dict(zip(MOVES, point.tolist(), strict=True))
+        moved = choices(self.history, self.terms, beliefs, self.record.kinds)
+        there = moved.with_terms(self.found.names)
+        peak = self.start.moved(there)
+        scale = peak.design.scale
+        at = np.array(peak.at[: len(scale)]) / scale
+        self.weights = there.names
+        height = peak.marginal - self.start.marginal
+        self.rows.append([float(f"{one:.6g}") for one in (*point, height, *at)])
+        print(len(self.rows), f"{height:.2f}", flush=True)
+        return peak
+
+    def along(self, name: str) -> None:
+        """To either side of one parameter, and how far rows of a dyad hang together by it."""
+        away = AWAY * np.eye(len(NAMES))[NAMES.index(name)]
+        ends = [self.evaluate(point_of(side * away)) for side in (-1, 1)]
+        low, high = (by_row(peak.design, peak.at) for peak in ends)
+        _, dyad = np.unique(self.record.dyad, return_inverse=True)
+        squares = np.bincount(dyad, high - low) ** 2
+        self.stretch[name] = float(f"{squares.sum() / ((high - low) ** 2).sum():.4g}")
+
+    def first_points(self) -> None:
+        """Along each parameter that the table says nothing of; of a new table the centre and 30 draws too."""
+        lacking = [name for name in NAMES if name not in self.stretch]
+        if len(lacking) == len(NAMES):
+            self.evaluate(point_of(np.zeros(len(NAMES))))
+            for z in np.random.default_rng(1).standard_normal((30, len(NAMES))):
+                self.evaluate(point_of(z))
+        for name in lacking:
+            self.along(name)
+
+    def profile(self) -> list[list[float]]:
+        """Rate of opportunities, and the marginal log-likelihood over that at the rate in use."""
+        heights = [[float(self.record.ceiling[0]), 0.0]]
+        for factor in FACTORS:
+            record = replace(self.record, ceiling=factor * self.record.ceiling)
+            found = fit(record, levels=True, cluster=True, signs=True)
+            height = peak_of(record, found).marginal - self.start.marginal
+            heights.append([heights[0][0] * factor, float(f"{height:.4g}")])
+            print("rate", *heights[-1], flush=True)
+        return sorted(heights)
+
+    def said(self, fresh: int, error: list[float]) -> dict[str, Any]:
+        table, count = np.array(self.rows), len(NAMES)
+        values = dict(zip(NAMES, table[:, :count].T, strict=True))
+        points = coordinates_of(NAMES, values)
+        return {
+            "command": "python benchmarks/beliefs_table.py DATA --again",
+            "data": "DCAD 1985-2003, all states",
+            "names": list(NAMES),
+            "stretch": self.stretch,
+            "weights": list(self.weights),
+            "fresh": fresh,
+            "error": error,
+            "scales": {
+                "marginal": fit_process(points, table[:, count]).scales,
+                "weights": fit_process(points, table[:, count + 1 :]).scales,
+            },
+            "rate": self.rate,
+            "points": self.rows,
+        }
+
+    def round(self, number: int) -> dict[str, Any]:
+        """FRESH draws of the posterior more, after what is known without them is wrong there."""
+        record = record_of(self.said(0, []))
+        z = posterior_points(record, FRESH, number)
+        points = [point_of(at) for at in z]
+        values = dict(zip(NAMES, np.array(points).T, strict=True))
+        told = record.marginal(coordinates_of(NAMES, values))
+        found = [
+            self.evaluate(point).marginal - self.start.marginal for point in points
+        ]
+        off = told - np.array(found)
+        error = [float(np.sqrt((off**2).mean())), float(off.mean())]
+        return self.said(FRESH, [float(f"{one:.3g}") for one in error])
 
 
-def posterior_points(
-    found: SmoothProcess, temper: float, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draws by the preconditioned Crank-Nicolson sampler (Cotter, Roberts, Stuart, White 2013)."""
-    z = rng.standard_normal((count, len(NAMES)))
-    height = temper * found(z)
-    for _ in range(STEPS):
-        tried = np.sqrt(1 - STEP**2) * z + STEP * rng.standard_normal(z.shape)
-        there = temper * found(tried)
-        taken = np.log(rng.random(count)) < there - height
-        z[taken], height[taken] = tried[taken], there[taken]
-    return z
+def written(file: Path, said: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(said, sort_keys=False, width=4000, default_flow_style=None)
+    file.write_text(HEAD + text, encoding="utf-8")
 
 
 def main() -> None:
@@ -145,102 +247,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--again", action="store_true")
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--error", type=float, default=1.0)
+    parser.add_argument("--most", type=int, default=6)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     asked = parser.parse_args()
-    history = load_history(asked.data, 1985)
-    terms, _ = fitted_terms(history)
-    record = choices(history, terms)
-    record = record.with_kinds(
-        [
-            k
-            for k, n in zip(record.kinds, record.signed.sum(axis=0), strict=True)
-            if n > 0
-        ]
-    )
-    found = fit(record, levels=True, cluster=True, signs=True)
-    start = peak_of(record, found)
-    rows: list[list[float]] = []
-    by_dyad: list[np.ndarray] = []
-    weights: tuple[str, ...] = ()
-
-    def evaluate(z: np.ndarray, *, keep: bool = False) -> None:
-        nonlocal weights
-        moved = choices(history, terms, values(z), record.kinds)
-        there = moved.with_terms(found.names)
-        peak = start.moved(there)
-        if keep:
-            by_dyad.append(by_row(peak.design, peak.at))
-        scale = peak.design.scale
-        at = dict(
-            zip(there.names, np.array(peak.at[: len(scale)]) / scale, strict=True)
-        )
-        weights = tuple(at)
-        numbers = [*z, peak.marginal - start.marginal, *at.values()]
-        rows.append([float(f"{one:.6g}") for one in numbers])
-        print(len(rows), f"{peak.marginal - start.marginal:.2f}", flush=True)
-
-    rng = np.random.default_rng(1)
-    count = len(NAMES)
+    table = Table(asked.data)
+    shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    if asked.keep or asked.again:
+        table.stretch, table.weights = shipped["stretch"], tuple(shipped["weights"])
+    if asked.keep:
+        table.rows, table.rate = shipped["points"], shipped["rate"]
     if asked.again:
-        shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-        for point in shipped["points"]:
-            evaluate(np.array(point[:count]))
-        write(asked, shipped["stretch"], weights, np.array(rows))
-        return
-    evaluate(np.zeros(count))
-    for k in range(count):
-        for side in (-AWAY, AWAY):
-            evaluate(side * np.eye(count)[k], keep=True)
-    _, dyad = np.unique(record.dyad, return_inverse=True)
-    stretch = {}
-    for k, name in enumerate(NAMES):
-        slope = by_dyad[2 * k + 1] - by_dyad[2 * k]
-        stretch[name] = float(
-            f"{(np.bincount(dyad, slope) ** 2).sum() / (slope @ slope):.4g}"
-        )
-    temper = 1.0 / float(np.mean([max(one, 1.0) for one in stretch.values()]))
-    for z in rng.standard_normal((30, count)):
-        evaluate(z)
-    for _ in range(asked.rounds):
-        table = np.array(rows)
-        process = fit_process(table[:, :count], table[:, count])
-        for z in [
-            *posterior_points(process, temper, 40, rng)[:5],
-            rng.standard_normal(count),
-        ]:
-            evaluate(z)
-        write(asked, stretch, weights, np.array(rows))
-
-
-def write(
-    asked: argparse.Namespace,
-    stretch: dict[str, float],
-    weights: tuple[str, ...],
-    table: np.ndarray,
-) -> None:
-    count = len(NAMES)
-    points, columns = (
-        table[:, :count],
-        dict(zip(("marginal", *weights), table.T[count:], strict=True)),
-    )
-    scales = {
-        name: fit_process(points, column).scales for name, column in columns.items()
-    }
-    said: dict[str, Any] = {
-        "command": "python benchmarks/beliefs_table.py DATA --again",
-        "data": "DCAD 1985-2003, all states",
-        "names": list(NAMES),
-        "stretch": stretch,
-        "weights": list(weights),
-        "scales": {
-            name: [float(f"{one:.5g}") for one in of] for name, of in scales.items()
-        },
-        "points": table.tolist(),
-    }
-    text = yaml.safe_dump(said, sort_keys=False, width=4000, default_flow_style=None)
-    asked.out.write_text(HEAD + text, encoding="utf-8")
+        for row in shipped["points"]:
+            table.evaluate(np.array(row[: len(NAMES)]))
+    table.first_points()
+    for number in range(1, asked.most + 1):
+        said = table.round(number)
+        written(asked.out, said)
+        print("round", number, "error at fresh draws, nats:", said["error"], flush=True)
+        if said["error"][0] < asked.error:
+            break
+    table.rate = table.rate or table.profile()
+    written(asked.out, said | {"rate": table.rate})
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def of_record(name: str, seed: int, found: Found) -> None:
 
 
 def of_acts(seed: int, found: Found, proposals: int = 4000) -> None:
-    """One repetition: multipliers drawn about those of weights that were drawn from the prior."""
+    """One repetition: multipliers drawn about those of weights and shares that were drawn from the prior."""
     scenario = load_scenario(SCENARIO, calibrated=False)
     told = drawn_priors(scenario)
     heads = tuple(
@@ -153,29 +153,27 @@ def of_acts(seed: int, found: Found, proposals: int = 4000) -> None:
     names = [
         name for name in told if name.startswith(heads) or name in joint.ACTS_APART
     ]
+    ones = from_factors(scenario, {name: np.ones(1) for name in names})
+    record = shipped_events(ones.keys())
+    shares = sorted({*record.aimed} - {""})
+    told = told | {name: priors()[name] for name in shares}
+    names += shares
     rng = np.random.default_rng([7, seed])
     truth = rng.standard_normal(len(names))
 
     def columns(z: np.ndarray) -> dict[str, np.ndarray]:
-        return {
+        drawn = {
             name: quantile(told[name], stats.norm.cdf(z[:, k]))
             for k, name in enumerate(names)
         }
+        return from_factors(scenario, drawn) | drawn
 
-    record = shipped_events(from_factors(scenario, columns(truth[None])).keys())
-    used = from_factors(
-        scenario, {name: np.ones(1) for name in names if name.startswith("priors.")}
-    )
-    used |= {
-        path: np.array([priors()[path].numbers["median"]]) for path in joint.ACTS_APART
-    }
-    at_truth = from_factors(scenario, columns(truth[None]))
-    centre = np.array([at_truth[path][0] / used[path][0] for path in record.paths])
-    data = rng.multivariate_normal(centre, record.covariance)
-    record = type(record)(record.paths, data, record.covariance)
+    at_truth = columns(truth[None])
+    data = rng.multivariate_normal(record.expected(at_truth)[0], record.covariance)
+    record = replace(record, multiplier=data)
     z, _, _ = joint.importance_draws(
         "recovery",
-        lambda at: record.log_likelihood(from_factors(scenario, columns(at))),
+        lambda at: record.log_likelihood(columns(at)),
         len(names),
         seed,
         proposals,

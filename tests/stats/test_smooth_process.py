@@ -1,10 +1,10 @@
-"""A Gaussian process about a plane: what it finds back, and what it says of its own errors."""
+"""Gaussian processes: what they find back, and what they say of their own errors."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from balance_sim.evidence.posterior.surrogate import fit_process, kernel, process_at
+from balance_sim.evidence.posterior.surrogate import fit_process
 
 
 def made(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -12,32 +12,52 @@ def made(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return points, 3 * points[:, 0] - points[:, 1] + np.sin(2 * points[:, 2]) * points[:, 0]
 
 
-def test_a_plane_is_found_exactly_and_goes_on_beyond_the_points() -> None:
+def test_a_plane_is_found_and_goes_on_beyond_the_points() -> None:
     points = np.random.default_rng(1).standard_normal((25, 3))
     found = fit_process(points, 2.0 + points @ np.array([1.0, -2.0, 0.5]))
     far = np.array([[6.0, 6.0, 6.0]])
     assert found(far) == pytest.approx(2.0 - 3.0, abs=0.05)
 
 
-def test_errors_off_the_points_are_small() -> None:
+def test_errors_off_the_points_are_small_and_no_larger_than_it_says() -> None:
     points, values = made(120, 2)
     new, truth = made(400, 3)
-    found = fit_process(points, values)
-    assert np.sqrt(((found(new) - truth) ** 2).mean()) < 0.3 * truth.std()
+    mean, variance = fit_process(points, values).with_variance(new)
+    error = mean - truth
+    assert np.sqrt((error**2).mean()) < 0.3 * truth.std()
+    assert np.sqrt((error**2 / variance).mean()) < 2.0
 
 
-def test_off_the_points_it_is_the_mean_given_them() -> None:
+def test_off_the_points_mean_and_variance_are_those_given_them() -> None:
+    """By hand, with the kernel as the module states it."""
     points, values = made(40, 4)
     found = fit_process(points, values)
-    spread, mean = values.std(), values.mean()
-    noise = (np.exp(found.scales[4]) + 1e-3) ** 2
-    inner = kernel(points, points, found.scales) + noise * np.eye(40)
+    b, origin, c, *lengths, noise = np.exp(found.scales)
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        away = ((x[:, None] - y[None]) / np.array(lengths)) ** 2
+        return b * (origin**2 + x @ y.T) + c * np.exp(-away.sum(axis=2) / 2)
+
+    at_scales = fit_process(points, values, found.scales)
+    inner = np.linalg.inv(kernel(points, points) + (noise + 1e-6) * np.eye(40))
     new = made(3, 5)[0]
-    by_hand = mean + spread * kernel(new, points, found.scales) @ np.linalg.solve(inner, (values - mean) / spread)
-    assert found(new) == pytest.approx(by_hand, abs=1e-6)
+    across, spread = kernel(new, points), values.std()
+    mean, variance = at_scales.with_variance(new)
+    assert mean == pytest.approx(values.mean() + across @ inner @ (values - values.mean()), abs=1e-5)
+    left = kernel(new, new) - across @ inner @ across.T
+    assert variance == pytest.approx(spread**2 * np.diag(left), abs=1e-5)
+
+
+def test_functions_that_are_fitted_together_are_each_their_own() -> None:
+    points, values = made(60, 6)
+    both = fit_process(points, np.stack([values, 10 - 2 * values], axis=1))
+    told = both(made(20, 7)[0])
+    assert told[:, 1] == pytest.approx(10 - 2 * told[:, 0], abs=1e-6)
 
 
 def test_the_same_scales_give_the_same_process() -> None:
     points, values = made(30, 5)
     found = fit_process(points, values)
-    assert np.array_equal(process_at(points, values, found.scales)(points), found(points))
+    again = fit_process(points, values, found.scales)
+    assert again.scales == found.scales
+    assert again(points + 0.5) == pytest.approx(found(points + 0.5), abs=1e-4)

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from balance_sim.evidence.posterior import priors as drawing
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws
-from balance_sim.evidence.posterior.priors import from_factors, prior_draws, quantile
+from balance_sim.evidence.posterior.priors import coordinates, from_factors, prior_draws, quantile
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
+from balance_sim.scenario.defaults import ParameterPrior, measurements, parameter_table, priors
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import priors_digest
 from balance_sim.scenario.schema import SIGNAL_ORDER
@@ -50,11 +50,45 @@ def test_a_prior_below_a_bound_and_one_of_a_negative_number_are_mirrored() -> No
     assert -negative == pytest.approx(stats.lognorm(0.5, scale=0.4).ppf(1 - PROBABILITIES))
 
 
+def test_coordinates_are_the_inverse_of_quantiles() -> None:
+    """Of every prior and measurement that has one; a mass at a bound is one place."""
+    z = np.array([-2.0, -0.4, 0.0, 0.7, 2.0])
+    for path, prior in (*priors().items(), *measurements().items()):
+        has_place = {"normal": "mean", "beta": "mean", "log-normal": "median"}.get(prior.family, "sd")
+        if prior.family in ("ladder", "multiple", "gamma") or has_place not in prior.numbers:
+            continue
+        spike, expected = prior.numbers.get("spike"), z
+        if spike is not None:
+            bound = stats.norm.ppf(1.0 - spike if "upper" in prior.numbers else spike)
+            expected = np.minimum(z, bound) if "upper" in prior.numbers else np.maximum(z, bound)
+        assert coordinates(prior, quantile(prior, stats.norm.cdf(z))) == pytest.approx(expected, abs=1e-5), path
+
+
+def test_a_spike_is_the_probability_of_the_bound_and_the_rest_keeps_its_family() -> None:
+    u = (np.arange(1000) + 0.5) / 1000
+    for at_bound, numbers in ((1.0, {"lower": 1.0}), (2.0, {"upper": 2.0})):
+        found = quantile(ParameterPrior("half-normal", {**numbers, "sd": 0.5, "spike": 0.3}, ""), u)
+        assert (found == at_bound).mean() == pytest.approx(0.3)
+        rest = np.abs(found[found != at_bound] - at_bound)
+        assert stats.kstest(rest, stats.halfnorm(0, 0.5).cdf).pvalue > 0.9
+
+
+def test_shares_of_capability_are_a_dirichlet_whose_means_are_in_use() -> None:
+    scenario = load_scenario(SCENARIOS / "solomon_2022.yaml")
+    draws, shapes = prior_draws(scenario, 4000), np.array([4.0, 4.0, 2.0])
+    shares = np.stack([draws.column(f"capability.{name}") for name in ("gdp", "milex", "population")], axis=1)
+    mean = shapes / shapes.sum()
+    assert mean.tolist() == [scenario.capability.gdp, scenario.capability.milex, scenario.capability.population]
+    assert shares.mean(axis=0) == pytest.approx(mean, abs=0.01)
+    assert shares.var(axis=0) == pytest.approx(mean * (1 - mean) / 11.0, rel=0.08)
+
+
 def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
     """But for what is off, and what is a definition: the step of the time grid, the floor with which elasticities are
-    measured, that force spreads by shares of its own, and that alarm counts by the elasticities alone."""
+    measured, that force spreads by shares of its own, that alarm counts by the elasticities alone, and the bound of a
+    pace that talks do not change."""
     without = {str(row["path"]): row["value"] for row in parameter_table() if row["prior"] is None}
-    defined = {"step_days", "parameters.alarm_floor", "theory.weights.alarm"}
+    defined = {"step_days", "parameters.alarm_floor", "theory.weights.alarm", "parameters.talks_speed_max"}
     defined |= {f"event_kinds.{kind}.spreads" for kind in ("force", "annexation")}
     assert {path for path, value in without.items() if value} == defined
     assert "event_kinds.retrenchment.reliability" not in without
@@ -66,7 +100,7 @@ def test_values_in_use_lie_within_their_priors() -> None:
     outside = []
     for row in parameter_table():
         prior = priors().get(str(row["path"]))
-        if prior is None or prior.family in ("ladder", "multiple"):
+        if prior is None or prior.family in ("ladder", "multiple", "gamma"):
             continue
         low, high = quantile(prior, np.array([0.005, 0.995]))
         if not low - 0.02 <= float(str(row["value"])) <= high + 0.02:

@@ -136,9 +136,10 @@ class ParameterPrior:
 
     family : `normal` (mean, sd); `log-normal` (median, sd of the logarithm, above
         `lower`; below 0 for a negative median); `half-normal` (sd, above `lower`, 0 if
-        not given, or below `upper`); `beta` (mean, sd). `ladder` and `multiple` follow
-        from factors that parameters have in common (`priors.`): weights of acts;
-        half-lives and rates of opportunities
+        not given, or below `upper`; `spike`: probability of the bound itself); `beta`
+        (mean, sd); `gamma` (shape), of a share before shares are made to sum to 1.
+        `ladder` and `multiple` follow from factors that parameters have in common
+        (`priors.`): weights of acts; half-lives and rates of opportunities
     numbers : of the family, by name
     """
 
@@ -160,6 +161,17 @@ def shipped_priors() -> dict[str, Any]:
     return own | {f"priors.{name}": entry for name, entry in common.items()}
 
 
+@cache
+def shipped_measurements() -> dict[str, Any]:
+    """As written, by key path as of `shipped_priors`: what a parameter was measured as,
+    with its error."""
+    measured = {
+        path: entry["measured"] for path, entry in _leaves() if "measured" in entry
+    }
+    common = shipped_yaml("defaults.yaml")["measured"]
+    return measured | {f"priors.{name}": entry for name, entry in common.items()}
+
+
 def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
     """What every key of a file means, by file or definition and key: `text`, `unit`,
     `default` in words, `example`."""
@@ -167,14 +179,15 @@ def key_texts() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
-    """What data tell of parameters, as far as draws are made from it: the fit,
-    evaluations, multipliers of acts."""
+    """What data tell of parameters, as far as draws are made from it: measurements, the
+    fit, evaluations, multipliers of acts."""
     fit, beliefs = shipped_yaml("fitted.yaml"), shipped_yaml("beliefs.yaml")
     events = shipped_yaml("event_weights.yaml")
     of_fit = ("parameters", "in_conflict", "at_least_zero", "covariance")
-    of_beliefs = ("names", "stretch", "weights", "scales", "points")
+    of_beliefs = ("names", "stretch", "weights", "scales", "rate", "points")
     words = {name: kind["word"] for name, kind in events["kinds"].items()}
     return (
+        shipped_measurements(),
         {name: fit[name] for name in of_fit},
         {name: beliefs[name] for name in of_beliefs},
         {"covariance": events["covariance"], "words": words},
@@ -185,6 +198,17 @@ def shipped_likelihoods() -> tuple[dict[str, Any], ...]:
 def priors() -> dict[str, ParameterPrior]:
     """Prior by key path, and of what parameters have in common by `priors.` and its
     name."""
+    return _distributions(shipped_priors())
+
+
+@cache
+def measurements() -> dict[str, ParameterPrior]:
+    """What parameters were measured as, by the key paths of `priors`: as a function of
+    the parameter each is a likelihood."""
+    return _distributions(shipped_measurements())
+
+
+def _distributions(entries: dict[str, Any]) -> dict[str, ParameterPrior]:
     texts = ("family", "source", "value")
     return {
         path: ParameterPrior(
@@ -192,15 +216,15 @@ def priors() -> dict[str, ParameterPrior]:
             {name: float(entry[name]) for name in entry if name not in texts},
             entry["source"],
         )
-        for path, entry in shipped_priors().items()
+        for path, entry in entries.items()
     }
 
 
 @cache
 def reaction_distribution() -> Distribution:
     """Of how strongly states react, a factor on all elasticities in alarm: 1, with the
-    error with which they are measured (`priors: reaction`)."""
-    numbers = priors()["priors.reaction"].numbers
+    error with which they are measured (`measured: reaction`)."""
+    numbers = measurements()["priors.reaction"].numbers
     variance = numbers["sd"] ** 2
     return Distribution(("theory.weights.alarm",), (numbers["mean"],), ((variance,),))
 

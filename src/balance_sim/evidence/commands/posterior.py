@@ -101,6 +101,23 @@ def posterior(
     document |= {key: value for key, value in head.items() if key != "informed"}
     document["parameters"] = counts
 
+    def error_words(method: dict[str, Any]) -> str:
+        """How far surrogates are off where the posterior lies."""
+        records = {
+            "the record of agreements": method["record_of_agreements"],
+            "the scenario's own record": method.get("own_record"),
+        }
+        errors = [
+            f"{record['error']:.2f} nats for {name} ({record['evaluations']} "
+            "evaluations)"
+            for name, record in records.items()
+            if record
+        ]
+        return (
+            "At fresh draws of the posterior the surrogate misses the log-likelihood "
+            f"by {' and '.join(errors)}, root mean square."
+        )
+
     def lines() -> Iterator[str]:
         method = head["method"]
         findings = ", ".join(f"{count} {finding}" for finding, count in counts.items())
@@ -109,8 +126,9 @@ def posterior(
         named = head_file.relative_to(path.parent) if is_inside else head_file
         paragraphs = [
             f"{draws:,} joint draws of {len(joint.paths)} parameters from their "
-            f"posterior: {findings} (what is believed of a prior-dominated one is its "
-            "prior).",
+            f"posterior: {findings} (what is believed of a prior-dominated one is all "
+            "but its prior; of one that is not evaluated it is its prior).",
+            error_words(method),
             *(finding(loaded, effect) if effect["arm"] else []),
             f"The importance weights are {trust}to be trusted: Pareto k "
             f"{method['pareto_k']:.2f} (trusted below {method['trusted_below']:.2f}).",

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from balance_sim.evidence.estimation.choices import Choices, OwnRecord
 from balance_sim.evidence.estimation.fitting import highest
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
+    by_row,
     derivatives,
     log_likelihood,
     parameter_names,
@@ -166,6 +168,11 @@ class JointLikelihood:
         return sum(
             log_likelihood(design, values[columns]) for design, columns in self.designs
         )
+
+    def by_row(self, values: Floats) -> Floats:
+        """(N,) of each dyad and year, all classes together."""
+        parts = [by_row(design, values[columns]) for design, columns in self.designs]
+        return np.sum(parts, axis=0)
 
     def derivatives(self, values: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient (size,) and minus the second derivatives (size,
@@ -312,13 +319,24 @@ def _state_precision(variance: Floats, states: int) -> Floats:
     return np.asarray(np.kron(np.linalg.inv(variance), np.eye(states)))
 
 
+class PeakGiven(NamedTuple):
+    """A peak with variances and levels held at those of a calibration.
+
+    height: marginal log-likelihood up to a constant (Laplace). values: (K,) free
+    weights and intercepts in the order of the calibration's `names`; covariance: (K,
+    K). by_row: (N,) log-likelihood of each dyad and year."""
+
+    height: float
+    values: Floats
+    covariance: Floats
+    by_row: Floats
+
+
 def peak_given(
     record: OwnRecord, prior: Prior, posterior: CalibrationPosterior
-) -> tuple[float, Floats, Floats]:
-    """The peak with variances and levels held at those of a calibration: the marginal
-    log-likelihood up to a constant (Laplace), the free weights and the intercepts in
-    the order of `posterior.names`, and their covariance. record: of the same years, its
-    terms worked out anew."""
+) -> PeakGiven:
+    """The peak where the terms of a record are worked out anew. record: of the same
+    years as the calibration."""
     joint = JointLikelihood(record.choices, posterior.classes)
     held_terms = [name for name in prior.free if name not in posterior.names]
     mean, precision = _prior_moments(joint, prior.without(held_terms))
@@ -335,7 +353,7 @@ def peak_given(
     height -= 0.5 * float(np.linalg.slogdet(information)[1])
     free = [joint.names.index(name) for name in posterior.names]
     covariance = np.linalg.inv(information)[np.ix_(free, free)]
-    return height, values[free], covariance
+    return PeakGiven(height, values[free], covariance, joint.by_row(values))
 
 
 # --- steps of the search --------------------------------------------------------------

@@ -1,18 +1,18 @@
 """Joint draws from the posterior of a scenario's parameters.
 
-Parameters of beliefs and reach come first: prior times the record of agreements, times
-the scenario's own record where it is calibrated; mode, Laplace approximation, draws
-from it with Pareto smoothed importance weights. Given them, weights and intercepts are
-normal about their peak there, cut off at 0 where theory holds a sign. Parameters that
-are told apart from all others (shares of change, factors of dyads without relations,
-the rate of opportunities, the level, scales and half-lives of acts) are drawn by
-quantiles of their posterior on a fine grid. All others keep the draws of their priors,
-on the same keys."""
+Parameters of beliefs and reach come first: prior times what was measured of them, times
+the record of agreements, times the scenario's own record where it is calibrated; mode,
+Laplace approximation, draws from it with Pareto smoothed importance weights. Given
+them, weights and intercepts are normal about their peak there, cut off at 0 where
+theory holds a sign. Weights of acts likewise have draws of their own. Parameters that
+are told apart from all others (elasticities in alarm, how fear spreads, the rate of
+opportunities, factors of dyads without relations, the level) are drawn by quantiles of
+their posterior on a fine grid. All others are not evaluated and keep the draws of their
+priors, on the same keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,12 +24,16 @@ from balance_sim.evidence.posterior.likelihoods import (
     Likelihood,
     ScenarioRecord,
     likelihoods_apart,
+    log_prior,
     scenario_record,
     shipped_events,
     shipped_record,
     values_at,
 )
-from balance_sim.evidence.posterior.power_scaling import power_scaling
+from balance_sim.evidence.posterior.power_scaling import (
+    NOT_EVALUATED,
+    power_scaling,
+)
 from balance_sim.evidence.posterior.priors import (
     COUNT,
     SEED,
@@ -94,29 +98,36 @@ def posterior_of(
 
     Raises DataError where the scenario's own record cannot be evaluated."""
     prior, record = drawn_priors(scenario), shipped_record()
-    own_record: ScenarioRecord | None = None
+    names = record.names
 
-    def log_likelihood(z: Floats) -> Floats:
-        """Of beliefs and reach."""
+    def of_records(z: Floats, own: ScenarioRecord | None) -> Floats:
+        """Log-likelihood of beliefs and reach."""
         height = record.log_likelihood(z)
-        return height if own_record is None else height + own_record.log_likelihood(z)
+        return height if own is None else height + own.log_likelihood(z)
 
+    def sampled(own: ScenarioRecord | None) -> tuple[Floats, float, float]:
+        def target(z: Floats) -> Floats:
+            return of_records(z, own) + log_prior(names, z)
+
+        return importance_draws("beliefs", target, len(names), seed)
+
+    own_record: ScenarioRecord | None = None
     say("record of agreements")
-    sample = partial(importance_draws, "beliefs", log_likelihood, len(record.names))
-    z, k_of_beliefs, size_of_beliefs = sample(seed)
     if scenario.calibration.names:
         say("the scenario's own record")
-        own_record = scenario_record(scenario, raw, record, z)
-        z, k_of_beliefs, size_of_beliefs = sample(seed)
+        own_record = scenario_record(scenario, raw, record, lambda own: sampled(own)[0])
+    z, k_of_beliefs, size_of_beliefs = sampled(own_record)
     z = z[:count]
-    of_beliefs = log_likelihood(z)
+    of_beliefs = of_records(z, own_record)
     drawn: Drawn = {}
-    for path, values in values_at(record.names, priors(), z).items():
-        drawn[path] = values, of_beliefs
+    apart = likelihoods_apart(scenario)
+    for path, values in values_at(names, z).items():
+        measured = apart.pop(path)(values) if path in apart else 0.0
+        drawn[path] = values, of_beliefs + measured
     weights = _weights(prior, record, own_record, z, seed)
     for path, (values, height) in weights.items():
         drawn[path] = values, height + of_beliefs
-    for path, likelihood in likelihoods_apart(scenario, prior).items():
+    for path, likelihood in apart.items():
         if path in prior:
             u = uniforms(path, count, seed)
             values = reweighted(prior[path], u, likelihood)
@@ -128,28 +139,19 @@ def posterior_of(
     for name in prior.keys() - drawn.keys():
         columns[name] = quantile(prior[name], uniforms(name, count, seed))
     heights = {name: height for name, (_, height) in drawn.items() if name in prior}
-    log_prior = {name: log_density(prior[name], columns[name]) for name in prior}
+    log_density_of = {name: log_density(prior[name], columns[name]) for name in prior}
     # those that data say nothing of are rounded once more, to a digit less
     rounded = as_draws(from_factors(scenario, columns), "posterior")
     log_priors, log_likelihoods = (
-        _by_path(rounded.paths, by_name) for by_name in (log_prior, heights)
+        _by_path(rounded.paths, by_name) for by_name in (log_density_of, heights)
     )
     by_column = {path: rounded.column(path) for path in rounded.paths}
     draws = as_draws(by_column, "posterior", log_likelihoods)
-    informed, nothing = {}, np.zeros(len(draws))
-    for path in sorted(draws.paths):
-        values = draws.column(path)
-        if _is_log_normal(path, prior) and (values * values[0] > 0).all():
-            values = np.log(np.abs(values))
-        densities = (
-            by_path.get(path, nothing) for by_path in (log_priors, log_likelihoods)
-        )
-        scaling = power_scaling(values, *densities)
-        numbers = (scaling.prior, scaling.likelihood, scaling.pull)
-        informed[path] = [scaling.word, *map(_short, numbers)]
+    informed = _findings(draws, prior, log_priors, log_likelihoods)
     method: dict[str, Any] = {
         "record_of_agreements": {
-            "evaluations": len(record.marginal.points),
+            "evaluations": record.evaluations,
+            "error": _short(record.error),
             "temper": _short(record.temper),
         },
         "pareto_k": _short(max(k_of_beliefs, k_of_acts)),
@@ -158,11 +160,35 @@ def posterior_of(
     }
     if own_record is not None:
         method["own_record"] = {
-            "evaluations": len(own_record.points),
+            "evaluations": own_record.evaluations,
             "error": _short(own_record.error),
             "deviation": _short(own_record.deviation),
+            "temper": _short(own_record.temper),
         }
     return draws, {"method": method, "informed": informed}
+
+
+def _findings(
+    draws: Draws,
+    prior: Priors,
+    log_priors: Mapping[str, Floats],
+    log_likelihoods: Mapping[str, Floats],
+) -> dict[str, list[Any]]:
+    """By key path the finding of power scaling in a word, sensitivities to prior and
+    likelihood, and the pull of the prior."""
+    findings, nothing = {}, np.zeros(len(draws))
+    for path in sorted(draws.paths):
+        values = draws.column(path)
+        if _is_log_normal(path, prior) and (values * values[0] > 0).all():
+            values = np.log(np.abs(values))
+        densities = (
+            by_path.get(path, nothing) for by_path in (log_priors, log_likelihoods)
+        )
+        scaling = power_scaling(values, *densities)
+        word = scaling.word if path in log_likelihoods else NOT_EVALUATED
+        numbers = (scaling.prior, scaling.likelihood, scaling.pull)
+        findings[path] = [word, *map(_short, numbers)]
+    return findings
 
 
 def _short(value: float) -> float:
@@ -243,8 +269,8 @@ def importance_draws(
 def _acts(
     scenario: Scenario, prior: Priors, count: int, seed: int
 ) -> tuple[float, float, Drawn]:
-    """Scales and steps of the weights of acts; before them k-hat and the effective
-    number of draws."""
+    """Scales and steps of the weights of acts, and the shares of acts that are aimed at
+    somebody; before them k-hat and the effective number of draws."""
     heads = tuple(
         f"priors.{ladder}_{part}" for ladder in LADDERS for part in ACT_FACTORS
     )
@@ -252,16 +278,22 @@ def _acts(
     if not names:
         return -np.inf, float(PROPOSALS), {}
     paths = from_factors(scenario, {name: np.ones(1) for name in names}).keys()
-    record = shipped_events(paths)
+    record, declared = shipped_events(paths), priors()
+    shares = sorted({*record.aimed} - {""})
+    of_all = [prior[name] for name in names] + [declared[share] for share in shares]
 
     def factors(z: Floats) -> dict[str, Floats]:
         u = ndtr(z)
-        return {name: quantile(prior[name], u[:, k]) for k, name in enumerate(names)}
+        return {
+            name: quantile(of_all[k], u[:, k])
+            for k, name in enumerate((*names, *shares))
+        }
 
     def log_likelihood(z: Floats) -> Floats:
-        return record.log_likelihood(from_factors(scenario, factors(z)))
+        drawn = factors(z)
+        return record.log_likelihood(from_factors(scenario, drawn) | drawn)
 
-    z, shape, effective = importance_draws("acts", log_likelihood, len(names), seed)
+    z, shape, effective = importance_draws("acts", log_likelihood, len(of_all), seed)
     height = log_likelihood(z[:count])
     drawn = {name: (values, height) for name, values in factors(z[:count]).items()}
     return shape, effective, drawn
@@ -304,7 +336,7 @@ def _weights(
     drawn = _normal_draws(paths, posterior, likelihood, seed)
     if own is not None:
         chosen = [k for k, path in enumerate(own.names) if path in prior]
-        of_paths = own.covariance[np.ix_(chosen, chosen)]
+        of_paths = own.covariance[np.ix_(chosen, chosen)] / own.temper
         peak = _Normal(own.peak_at(z)[:, chosen], of_paths)
         drawn |= _normal_draws([own.names[k] for k in chosen], peak, peak, seed)
     return drawn

@@ -5,14 +5,15 @@ The record of agreements (DCAD 1985-2003) and the scenario's own record are know
 through evaluations at some hundred points each: the terms are worked out anew by the
 model's own rules, and weights, intercepts of types, states and years are fitted again,
 their variances held (`benchmarks/beliefs_table.py`, `estimation/calibration.py`). A
-Gaussian process about a plane takes the marginal log-likelihood from there to all other
-points, one more each weight at its peak (`surrogate.py`). Coordinates z are those in
-which the priors are standard normal."""
+Gaussian process takes the marginal log-likelihood from there to all other points, and
+says how far it may be off; one more takes the weights at their peak (`surrogate.py`).
+Coordinates z are those in which the priors are standard normal, or of what was measured
+its measurement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -20,36 +21,54 @@ from typing import Any
 
 import numpy as np
 import yaml
-from scipy.special import gammaln, ndtr
+from scipy.interpolate import CubicSpline
+from scipy.special import ndtr
 
-from balance_sim.evidence.estimation.calibration import calibrate, peak_given, prior_of
+from balance_sim.evidence.estimation.calibration import (
+    PeakGiven,
+    calibrate,
+    peak_given,
+    prior_of,
+)
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.parameter_files import key_path
-from balance_sim.evidence.posterior.priors import Priors, limits, normals, quantile
+from balance_sim.evidence.posterior.priors import (
+    coordinates,
+    from_factors,
+    level_of,
+    limits,
+    log_density,
+    normals,
+    quantile,
+)
 from balance_sim.evidence.posterior.surrogate import (
     SmoothProcess,
     fit_process,
-    process_at,
 )
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import (
     Distribution,
+    ParameterPrior,
     fitted_distribution,
+    measurements,
     parameter_table,
     priors,
     shipped_yaml,
 )
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats import Floats
+from balance_sim.stats import Floats, Ints
 
 WEIGHT = "theory.weights."
-NOT_TOLD = "not told"
-POINTS = 200
-"""Draws at which a scenario's own record is evaluated."""
-CEILING = (-0.105, 0.237)
-"""Logarithm of the rate of opportunities over that in use: peak and standard deviation
-of the marginal likelihood on DCAD 1985-2003, 0.17 to 0.43 (docs/evidence.md, The
-likelihood)."""
+RATE = "priors.ceiling"
+"""The rate of opportunities of all types of agreement, over that in use."""
+NOT_TOLD, BY_RULE = "not told", "by rule"
+"""Of event data: a word, and of targets that no source names."""
+POINTS = 180
+"""Draws at which a scenario's own record is evaluated first."""
+FRESH = 20
+"""Draws of the posterior at which a surrogate is checked, and which it then has."""
+CLOSE, ROUNDS = 1.0, 4
+"""Error at fresh draws, nats, below which no more are evaluated; checks at the most."""
 APART = {"factor_no_relations": 6.2, "factor_not_recognised": 6.1}
 """Agreements expected at a factor of 1 where none was signed
 (docs/decisions/0019-whom-one-does-not-sign-with.md)."""
@@ -57,13 +76,45 @@ Likelihood = Callable[[Floats], Floats]
 """(D, P) coordinates, or (D,) values -> (D,) log-likelihood, up to a constant."""
 
 
-def values_at(names: Sequence[str], prior: Priors, z: Floats) -> dict[str, Floats]:
+# --- coordinates ----------------------------------------------------------------------
+
+
+def _reference(name: str) -> ParameterPrior:
+    """The distribution that is standard normal in a parameter's coordinate: what it was
+    measured as, else its prior."""
+    return measurements().get(name, priors()[name])
+
+
+def values_at(names: Sequence[str], z: Floats) -> dict[str, Floats]:
     """(D,) values by key path at coordinates z (D, P)."""
     columns = {}
     for k, name in enumerate(names):
-        values = quantile(prior[name], ndtr(z[:, k]))
+        values = quantile(_reference(name), ndtr(z[:, k]))
         columns[name] = np.clip(values, *limits(name))
     return columns
+
+
+def coordinates_of(names: Sequence[str], values: Mapping[str, Floats]) -> Floats:
+    """(D, P) coordinates of values by key path; a mass at a bound is one place."""
+    columns = [coordinates(_reference(name), values[name]) for name in names]
+    return np.stack(columns, axis=1)
+
+
+def log_prior(names: Sequence[str], z: Floats) -> Floats:
+    """(D,) what priors add where coordinates are those of measurements, which
+    importance sampling takes as the prior."""
+    measured = [name for name in names if name in measurements()]
+    values, declared = values_at(names, z), priors()
+    heights = [log_density(declared[name], values[name]) for name in measured]
+    return np.sum(heights, axis=0) if heights else np.zeros(len(z))
+
+
+def expected_log(process: SmoothProcess, temper: float, points: Floats) -> Floats:
+    """(D,) logarithm of the expected likelihood, raised to the power `temper`, where
+    the log-likelihood is known as a normal variable: E e^(t f) = e^(t m + t^2 v / 2)
+    (Järvenpää, Gutmann, Vehtari, Marttinen 2021, Bayesian Analysis 16: 147-178)."""
+    mean, variance = process.with_variance(points)
+    return np.asarray(temper * mean + 0.5 * temper**2 * variance)
 
 
 # --- the record of agreements ---------------------------------------------------------
@@ -76,50 +127,61 @@ class AgreementRecord:
     names: key paths, the order of z. temper: by which the log-likelihood is multiplied,
     as rows of a dyad hang together (the mean of the parameters' stretch; Ribatet,
     Cooley, Davison 2012, Statistica Sinica 22, call it the magnitude adjustment).
-    marginal, weights: processes of the marginal log-likelihood and of each term's
-    weight at its peak."""
+    marginal, weights: processes of the marginal log-likelihood and of the weights at
+    its peak, terms in the order of `terms`. evaluations: how many there are; error: of
+    the marginal at fresh draws, nats."""
 
     names: tuple[str, ...]
     temper: float
     marginal: SmoothProcess
-    weights: dict[str, SmoothProcess]
+    terms: tuple[str, ...]
+    weights: SmoothProcess
+    evaluations: int
+    error: float
+
+    def places(self, z: Floats) -> Floats:
+        """(D, P) coordinates of the surrogates at (D, P) of importance sampling."""
+        return coordinates_of(self.names, values_at(self.names, z))
 
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a
         constant."""
-        return self.temper * self.marginal(z)
+        return expected_log(self.marginal, self.temper, self.places(z))
 
     def weights_at(self, z: Floats, fitted: Distribution) -> Floats:
         """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's
         own at the values in use, moved by what the evaluations say."""
         peaks = np.tile(np.array(fitted.estimate), (len(z), 1))
+        told = self.weights(self.places(z))
         for k, path in enumerate(fitted.paths):
-            process = self.weights.get(path.removeprefix(WEIGHT))
-            if process is not None:
-                peaks[:, k] = process(z)
+            if path.removeprefix(WEIGHT) in self.terms:
+                peaks[:, k] = told[:, self.terms.index(path.removeprefix(WEIGHT))]
         return peaks
 
 
 def shipped_record() -> AgreementRecord:
-    """From the shipped table that `benchmarks/beliefs_table.py` writes. Its `points`
-    are z, by `names`, then the marginal log-likelihood over the one at the values in
-    use, then the weights at its peak; `stretch`: of each parameter, variance of its
-    score with rows of a dyad hanging together over that with rows apart; `scales`: of
-    the processes, logarithms."""
-    table = shipped_yaml("beliefs.yaml")
-    rows, count = np.array(table["points"]), len(table["names"])
+    """From the shipped table."""
+    return record_of(shipped_yaml("beliefs.yaml"))
 
-    def process(name: str, column: int) -> SmoothProcess:
-        scales = np.array(table["scales"][name])
-        return process_at(rows[:, :count], rows[:, column], scales)
 
-    names = enumerate(table["weights"], start=count + 1)
+def record_of(table: Mapping[str, Any]) -> AgreementRecord:
+    """From a table as `benchmarks/beliefs_table.py` writes it. Its `points` are values,
+    by `names`, then the marginal log-likelihood over the one at the values in use, then
+    the weights at its peak; `stretch`: of each parameter, variance of its score with
+    rows of a dyad hanging together over that with rows apart; `scales`: of the
+    processes, logarithms."""
+    names, rows = tuple(table["names"]), np.array(table["points"])
+    values = dict(zip(names, rows.T, strict=False))
+    points, count, scales = coordinates_of(names, values), len(names), table["scales"]
     stretch = [max(value, 1.0) for value in table["stretch"].values()]
     return AgreementRecord(
-        names=tuple(f"parameters.{name}" for name in table["names"]),
+        names=names,
         temper=1.0 / float(np.mean(stretch)),
-        marginal=process("marginal", count),
-        weights={name: process(name, column) for column, name in names},
+        marginal=fit_process(points, rows[:, count], scales["marginal"]),
+        terms=tuple(table["weights"]),
+        weights=fit_process(points, rows[:, count + 1 :], scales["weights"]),
+        evaluations=len(rows),
+        error=table["error"][0] if table["error"] else np.nan,
     )
 
 
@@ -132,68 +194,135 @@ class ScenarioRecord:
     at the record of agreements'.
 
     names: key paths of the calibrated weights and intercepts, the order of
-    `covariance`. points: (N, P) evaluated; peaks: (N, K). log_likelihood: marginal, at
-    (D, P) coordinates, up to a constant. error: root mean square of the difference
-    between evaluation and surrogate on points that were left out, nats; deviation: of
-    the evaluations there."""
+    `covariance` and of `peaks`. of: key paths of the parameters, the order of z.
+    temper: as errors of dyads that share a state hang together. marginal: of the
+    log-likelihood, up to a constant; peaks: of weights and intercepts. evaluations: how
+    many there are; error: root mean square of what the surrogate missed fresh draws of
+    the posterior by, nats; deviation: of the evaluations there."""
 
     names: tuple[str, ...]
+    of: tuple[str, ...]
     covariance: Floats
-    points: Floats
-    peaks: Floats
-    log_likelihood: SmoothProcess
-    error: float
-    deviation: float
+    temper: float
+    marginal: SmoothProcess
+    peaks: SmoothProcess
+    evaluations: int
+    error: float = np.nan
+    deviation: float = np.nan
+
+    def log_likelihood(self, z: Floats) -> Floats:
+        """(D,) tempered marginal log-likelihood at (D, P) coordinates."""
+        return expected_log(self.marginal, self.temper, self._places(z))
 
     def peak_at(self, z: Floats) -> Floats:
         """(D, K) where weights and intercepts peak when beliefs are those at z."""
-        processes = [fit_process(self.points, peak) for peak in self.peaks.T]
-        return np.stack([process(z) for process in processes], axis=1)
+        return self.peaks(self._places(z))
+
+    def _places(self, z: Floats) -> Floats:
+        return coordinates_of(self.of, values_at(self.of, z))
 
 
 def scenario_record(
-    scenario: Scenario, raw: Scenario, record: AgreementRecord, z: Floats
+    scenario: Scenario,
+    raw: Scenario,
+    record: AgreementRecord,
+    sample: Callable[[ScenarioRecord | None], Floats],
 ) -> ScenarioRecord:
-    """Evaluate a scenario's own record at POINTS of (D, P) draws from the posterior
-    under the record of agreements; the last fifth is left out once, to check the
-    surrogate.
+    """Evaluate a scenario's own record at POINTS of the draws from the posterior under
+    the record of agreements, then at FRESH draws under both until the surrogate misses
+    those by less than CLOSE, or ROUNDS times.
 
     raw: the scenario without its calibration, which is made again, on the same years.
-    Raises DataError where the record holds too little, or a search does not settle."""
-    file = Path(scenario.folder) / scenario.calibration.file
-    head = yaml.safe_load(file.read_text(encoding="utf-8"))["calibrated"]
-    until, window = date.fromisoformat(str(head["years"][1])), head["form"]["window"]
-    fitted, points = fitted_distribution(), _points_of(z)
-    years = own_record(raw, window, until=until)
-    calibrated = calibrate(years, prior_of(raw, fitted))
-    values = values_at(record.names, priors(), points)
-    centres = record.weights_at(points, fitted)
-    evaluations = []
-    for k, centre in enumerate(centres):
-        point: dict[str, Any] = {
-            path: float(column[k]) for path, column in values.items()
-        }
-        moved = with_values(raw, point)
-        weights = {}
-        for path, weight in zip(fitted.paths, centre.tolist(), strict=True):
-            lowest = 0.0 if path in fitted.at_least_zero else -np.inf
-            weights[path.removeprefix(WEIGHT)] = max(weight, lowest)
-        prior = prior_of(moved, fitted).at_weights(weights)
-        years = own_record(moved, window, until=until)
-        evaluations.append(peak_given(years, prior, calibrated))
-    heights, peaks, covariances = map(np.array, zip(*evaluations, strict=True))
-    first = len(points) - len(points) // 5
-    surrogate = fit_process(points[:first], heights[:first])
-    error = surrogate(points[first:]) - heights[first:]
-    return ScenarioRecord(
-        names=tuple(key_path(name) for name in calibrated.names),
-        covariance=np.mean(covariances, axis=0),
-        points=points,
-        peaks=peaks,
-        log_likelihood=fit_process(points, heights),
-        error=float(np.sqrt((error**2).mean())),
-        deviation=float(heights[first:].std()),
-    )
+    sample: draws (S, P) given the record of agreements, or that and this one. Raises
+    DataError where the record holds too little, or a search does not settle."""
+    evaluate = _Evaluations(scenario, raw, record)
+    evaluate(_points_of(sample(None)))
+    own = evaluate.record()
+    for _ in range(ROUNDS):
+        z = sample(own)
+        fresh = z[np.linspace(0, len(z) - 1, FRESH).astype(int)]
+        told = own.marginal(record.places(fresh))
+        heights = evaluate(fresh)
+        error = float(np.sqrt(((told - heights) ** 2).mean()))
+        own = replace(
+            evaluate.record(), error=error, deviation=float(heights.std(ddof=1))
+        )
+        if error < CLOSE:
+            break
+    return own
+
+
+class _Evaluations:
+    """A scenario's own record, its terms worked out anew at points one after the
+    other."""
+
+    def __init__(
+        self, scenario: Scenario, raw: Scenario, record: AgreementRecord
+    ) -> None:
+        file = Path(scenario.folder) / scenario.calibration.file
+        head = yaml.safe_load(file.read_text(encoding="utf-8"))["calibrated"]
+        self.until = date.fromisoformat(str(head["years"][1]))
+        self.window = int(head["form"]["window"])
+        self.raw, self.of_agreements, self.fitted = raw, record, fitted_distribution()
+        self.years = own_record(raw, self.window, until=self.until)
+        self.calibrated = calibrate(self.years, prior_of(raw, self.fitted))
+        self.places: list[Floats] = []
+        self.peaks: list[PeakGiven] = []
+
+    def __call__(self, z: Floats) -> Floats:
+        """(D,) marginal log-likelihoods at coordinates z (D, P)."""
+        names, fitted = self.of_agreements.names, self.fitted
+        columns = from_factors(self.raw, values_at(names, z))
+        centres = self.of_agreements.weights_at(z, fitted)
+        for k, centre in enumerate(centres):
+            point: dict[str, Any] = {
+                path: float(column[k]) for path, column in columns.items()
+            }
+            moved = with_values(self.raw, point)
+            weights = {}
+            for path, weight in zip(fitted.paths, centre.tolist(), strict=True):
+                lowest = 0.0 if path in fitted.at_least_zero else -np.inf
+                weights[path.removeprefix(WEIGHT)] = max(weight, lowest)
+            prior = prior_of(moved, fitted).at_weights(weights)
+            years = own_record(moved, self.window, until=self.until)
+            self.peaks.append(peak_given(years, prior, self.calibrated))
+        self.places.extend(self.of_agreements.places(z))
+        return np.array([peak.height for peak in self.peaks[-len(z) :]])
+
+    def record(self) -> ScenarioRecord:
+        """What the evaluations so far tell."""
+        points, peaks = np.array(self.places), self.peaks
+        heights = np.array([peak.height for peak in peaks])
+        by_row, choices = np.array([peak.by_row for peak in peaks]), self.years.choices
+        away = points - points.mean(axis=0)
+        slopes = np.linalg.lstsq(away, by_row - by_row.mean(axis=0), rcond=None)[0]
+        return ScenarioRecord(
+            names=tuple(key_path(name) for name in self.calibrated.names),
+            of=self.of_agreements.names,
+            covariance=np.mean([peak.covariance for peak in peaks], axis=0),
+            temper=1.0 / stretch(slopes, choices.a, choices.b),
+            marginal=fit_process(points, heights),
+            peaks=fit_process(points, np.array([peak.values for peak in peaks])),
+            evaluations=len(points),
+        )
+
+
+def stretch(slopes: Floats, a: Ints, b: Ints) -> float:
+    """How much larger the variance of a parameter's score is with dyads that share a
+    state hanging together than with all rows apart: the mean over parameters, at least
+    1.
+
+    slopes: (P, N) of each row's log-likelihood; a, b: (N,) its states. Aronow, Samii,
+    Assenova 2015, Political Analysis 23: 564-577."""
+    states = int(max(a.max(), b.max())) + 1
+    _, dyad = np.unique(a * states + b, return_inverse=True)
+    ratios = []
+    for slope in slopes:
+        by_state = np.bincount(a, slope, states) + np.bincount(b, slope, states)
+        of_dyads = np.bincount(dyad, slope)  # both ends of a dyad have counted it
+        shared = (by_state**2).sum() - (of_dyads**2).sum()
+        ratios.append(float(shared / (slope @ slope)))
+    return max(float(np.mean(ratios)), 1.0)
 
 
 def _points_of(z: Floats) -> Floats:
@@ -214,18 +343,29 @@ class EventRecord:
     """What event data say of the weights of acts: multipliers of those in use are
     normal (`fit --events`).
 
-    paths: key paths of the weights, words `measured` or `bounded` only. multiplier:
-    (K,); covariance: (K, K)."""
+    paths: key paths of the weights, words `measured` or `bounded` only. aimed: of each
+    the prior of the share of acts that are aimed at those whose reaction was measured,
+    or empty where all are. multiplier: (K,); covariance: (K, K)."""
 
     paths: tuple[str, ...]
+    aimed: tuple[str, ...]
     multiplier: Floats
     covariance: Floats
 
-    def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
-        """(D,) up to a constant, of weights by key path."""
+    def expected(self, columns: Mapping[str, Floats]) -> Floats:
+        """(D, K) multipliers of the average act, of weights by key path and shares by
+        the name of their prior: an act moves its participants' rivals by the share that
+        is aimed at them times the weight."""
         in_use = {str(row["path"]): row["value"] for row in parameter_table()}
-        ratios = [columns[path] / float(str(in_use[path])) for path in self.paths]
-        away = np.stack(ratios, axis=1) - self.multiplier
+        ratios = [
+            columns[path] / float(str(in_use[path])) * columns.get(share, 1.0)
+            for path, share in zip(self.paths, self.aimed, strict=True)
+        ]
+        return np.stack(ratios, axis=1)
+
+    def log_likelihood(self, columns: Mapping[str, Floats]) -> Floats:
+        """(D,) up to a constant."""
+        away = self.expected(columns) - self.multiplier
         precision = np.linalg.inv(self.covariance)
         return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, precision, away))
 
@@ -240,8 +380,15 @@ def shipped_events(paths: Collection[str]) -> EventRecord:
         for k, kind in enumerate(kinds)
         if kind["word"] != NOT_TOLD and kind["parameters"][0] in paths
     ]
+    names = tuple(kinds[k]["parameters"][0] for k in told)
+    shares = (f"priors.aimed_{path.split('.')[1]}" for path in names)
+    by_rule = (str(kinds[k]["targets"]).startswith(BY_RULE) for k in told)
     return EventRecord(
-        paths=tuple(kinds[k]["parameters"][0] for k in told),
+        paths=names,
+        aimed=tuple(
+            name if is_by_rule else ""
+            for name, is_by_rule in zip(shares, by_rule, strict=True)
+        ),
         multiplier=np.array(table["covariance"]["multipliers"])[told],
         covariance=np.array(table["covariance"]["matrix"])[np.ix_(told, told)],
     )
@@ -250,32 +397,43 @@ def shipped_events(paths: Collection[str]) -> EventRecord:
 # --- parameters that one number of data tells -----------------------------------------
 
 
-def likelihoods_apart(scenario: Scenario, prior: Priors) -> dict[str, Likelihood]:
-    """By key path the likelihood of each parameter that is told apart from all others,
-    as a function of (D,) values."""
+def likelihoods_apart(scenario: Scenario) -> dict[str, Likelihood]:
+    """By key path the likelihood of each parameter that was measured apart from all
+    others, as a function of (D,) values."""
     likelihoods: dict[str, Likelihood] = {}
     for name, expected in APART.items():  # Poisson, none signed
         likelihoods[f"parameters.{name}"] = partial(np.multiply, -expected)
-    likelihoods["priors.ceiling"] = lambda rate: _bell(*CEILING)(np.log(rate))
+    for path, measured in measurements().items():
+        likelihoods[path] = partial(log_density, measured)
+    likelihoods[RATE] = profiled(shipped_yaml("beliefs.yaml")["rate"])
     variance = scenario.calibration.level_variance
-    if scenario.base_rate is None and variance > 0:
-        median = prior["base_rate"].numbers["median"]
-        likelihoods["base_rate"] = _gamma(median, variance)
+    level = level_of(scenario)
+    if scenario.base_rate is None and level is not None and variance > 0:
+        likelihoods["base_rate"] = _counted(level, variance)
     return likelihoods
 
 
-def _bell(mean: float, deviation: float) -> Likelihood:
-    """Of a value that is measured with a normal error."""
-    return lambda x: -0.5 * ((x - mean) / deviation) ** 2
+def profiled(heights: Sequence[Sequence[float]]) -> Likelihood:
+    """Of a rate over that in use, from its profile: rates and the logarithm of the
+    likelihood there, 0 at that in use. Between rates a cubic in their logarithm, beyond
+    them a line."""
+    rates, height = np.array(heights).T
+    in_use = rates[np.argmin(np.abs(height))]
+    x = np.log(rates / in_use)
+    between = CubicSpline(x, height, bc_type="natural")
+    slopes = between(x[[0, -1]], 1)
+
+    def log_likelihood(rate: Floats) -> Floats:
+        at = np.log(rate)
+        inside = np.clip(at, x[0], x[-1])
+        slope = np.where(at < inside, slopes[0], slopes[1])
+        return np.asarray(between(inside) + slope * (at - inside))
+
+    return log_likelihood
 
 
-def _gamma(level: float, variance: float) -> Likelihood:
-    """Of a level whose factor on the record's is gamma with mean 1 and this
-    variance."""
-    shape = 1.0 / variance
-
-    def log_density(x: Floats) -> Floats:
-        growth = (shape - 1.0) * np.log(x / level)
-        return np.asarray(growth - shape * x / level - gammaln(shape))
-
-    return log_density
+def _counted(level: float, variance: float) -> Likelihood:
+    """Of a level that a record puts here with this variance of the factor on it: as if
+    1 / variance agreements had been counted, Poisson."""
+    count = 1.0 / variance
+    return lambda x: count * (np.log(x / level) - x / level)

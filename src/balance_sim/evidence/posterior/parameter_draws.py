@@ -104,9 +104,10 @@ def parameter_summary(scenario: Scenario) -> list[dict[str, Any]]:
 
     `prior`: family and numbers as declared, where the parameter has a prior of its own,
     `source`, and `median`, `low`, `high` of the central 95 % of the draws. `posterior`:
-    the same of its draws, or None. `finding`: `word` (informed, prior-dominated or in
-    conflict), `prior`, `likelihood` (sensitivities) and `pull`, or None. Raises
-    ScenarioError where the scenario names a posterior and it is refused."""
+    the same of its draws, or None. `finding`: `word` (informed, prior-dominated, in
+    conflict or not evaluated), `prior`, `likelihood` (sensitivities) and `pull`, or
+    None. Raises ScenarioError where the scenario names a posterior and it is
+    refused."""
     table = {str(row["path"]): row for row in parameter_table()}
     prior, declared = prior_draws(scenario), drawn_priors(scenario)
     posterior, informed = None, dict[str, list[Any]]()

@@ -25,11 +25,13 @@ prior and likelihood are called in conflict. So much where both are normal, equa
 strong, and two standard deviations of their difference apart. The paper asks only that
 both are sensitive, as they also are where an agreeing likelihood is as strong as the
 prior."""
-FINDINGS = INFORMED, PRIOR_DOMINATED, IN_CONFLICT = (
+FINDINGS = INFORMED, PRIOR_DOMINATED, IN_CONFLICT, NOT_EVALUATED = (
     "informed",
     "prior-dominated",
     "in conflict",
+    "not evaluated",
 )
+"""The last is said of a parameter that no likelihood has."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv, ndtri
+from scipy.special import betainc, betaincinv, gammaincinv, ndtr, ndtri
 
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
@@ -70,10 +70,14 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
             median = numbers["median"] - lower
             spread = numbers["sd"] * np.sign(median)
             values = lower + median * np.exp(spread * ndtri(u))
-        case "half-normal" if "upper" in numbers:
-            values = numbers["upper"] - numbers["sd"] * ndtri(1.0 - u / 2.0)
         case "half-normal":
-            values = lower + numbers["sd"] * ndtri((1.0 + u) / 2.0)
+            spike = numbers.get("spike", 0.0)
+            end = 1.0 - u if "upper" in numbers else u  # 0 at the bound
+            slab = np.maximum(end - spike, 0.0) / (1.0 - spike)
+            away = numbers["sd"] * ndtri((1.0 + slab) / 2.0)
+            values = numbers["upper"] - away if "upper" in numbers else lower + away
+        case "gamma":
+            values = gammaincinv(numbers["shape"], u)
         case "coding":
             edges = np.cumsum(list(numbers.values()))
             places = np.searchsorted(edges, 1.0 - u, side="right")
@@ -84,6 +88,38 @@ def quantile(prior: ParameterPrior, u: Floats) -> Floats:
             message = f"a prior of the family {prior.family} has no quantiles"
             raise ValueError(message)
     return np.asarray(values, dtype=np.float64)
+
+
+def coordinates(prior: ParameterPrior, values: Floats) -> Floats:
+    """Where values lie in the coordinate in which a prior is standard normal: the
+    inverse of `quantile`; a bound with a mass is the end of the rest next to it.
+
+    >>> prior = ParameterPrior("half-normal", {"sd": 2.0, "spike": 0.5}, "")
+    >>> values = quantile(prior, ndtr(np.array([-1.0, 0.0, 1.0])))
+    >>> values.round(2).tolist(), coordinates(prior, values).round(3).tolist()
+    ([0.0, 0.0, 1.58], [0.0, 0.0, 1.0])
+    """
+    numbers = prior.numbers
+    lower = numbers.get("lower", 0.0)
+    match prior.family:
+        case "normal":
+            return np.asarray((values - numbers["mean"]) / numbers["sd"])
+        case "log-normal":
+            median = numbers["median"] - lower
+            ratio = np.log((values - lower) / median)
+            return np.asarray(ratio * np.sign(median) / numbers["sd"])
+        case "beta":
+            u = betainc(*_beta_shapes(prior), values)
+        case "half-normal":
+            spike, upper = numbers.get("spike", 0.0), numbers.get("upper")
+            away = values - lower if upper is None else upper - values
+            end = 2.0 * ndtr(away / numbers["sd"]) - 1.0
+            end = spike + (1.0 - spike) * end
+            u = end if upper is None else 1.0 - end
+        case _:
+            message = f"a prior of the family {prior.family} has no coordinate"
+            raise ValueError(message)
+    return np.asarray(ndtri(np.clip(u, 1e-9, 1.0 - 1e-9)))
 
 
 def log_density(prior: ParameterPrior, values: Floats) -> Floats:
@@ -98,6 +134,8 @@ def log_density(prior: ParameterPrior, values: Floats) -> Floats:
             a, b = _beta_shapes(prior)
             x = np.clip(values, 1e-12, 1.0 - 1e-12)
             return np.asarray((a - 1.0) * np.log(x) + (b - 1.0) * np.log1p(-x))
+        case "gamma":
+            return np.asarray((numbers["shape"] - 1.0) * np.log(values) - values)
         case "normal":
             away = values - numbers["mean"]
         case "log-normal":
@@ -234,8 +272,11 @@ def _guesses(scenario: Scenario, declared: Priors) -> dict[str, ParameterPrior]:
         guesses[CODING] = ParameterPrior("coding", numbers, source)
     level = level_of(scenario)
     if level is not None:
-        prior = declared["priors.base_rate"]
-        numbers = {"median": level, "sd": prior.numbers["sd"]}
+        prior, median = declared["priors.base_rate"], level
+        if scenario.base_rate is None:  # its record tells it, and is no prior too
+            prior = declared["priors.any_rate"]
+            median = _dyads(scenario) * prior.numbers["median"]
+        numbers = prior.numbers | {"median": median}
         guesses["base_rate"] = ParameterPrior("log-normal", numbers, prior.source)
     return guesses
 
@@ -275,7 +316,24 @@ def from_factors(
                 columns[path] = defaults[path] * factors[name]
     if columns.keys() >= {*CAPABILITY}:
         columns |= _capability_shares(columns)
+    if "base_rate" in columns:
+        most = _most_a_year(scenario, columns)
+        columns["base_rate"] = np.minimum(columns["base_rate"], most)
     return {path: np.clip(columns[path], *limits(path)) for path in sorted(columns)}
+
+
+def _dyads(scenario: Scenario) -> float:
+    return len(scenario.states) * (len(scenario.states) - 1) / 2.0
+
+
+def _most_a_year(scenario: Scenario, columns: Mapping[str, Floats]) -> Floats:
+    """(D,) or () agreements a year that a draw may expect: one a dyad, and so many that
+    a quarter of all opportunities gives them."""
+    rates = [
+        columns.get(f"kinds.{name}.ceiling", np.array(kind.ceiling))
+        for name, kind in scenario.kinds.items()
+    ]
+    return np.minimum(np.sum(rates, axis=0) / 4.0, 1.0) * _dyads(scenario)
 
 
 def _ladder(
