@@ -38,9 +38,10 @@ FORECAST = {
 
 
 def measure(of: dict[str, Any], name: str) -> str:
-    """A score with its 95 % CI."""
-    low, high = of[f"{name}_ci95"]
-    return f"{of[name]:.3f} ({low:.3f} to {high:.3f})"
+    """A score with its 95 % CI, where it has one."""
+    ends = of[f"{name}_ci95"]
+    interval = f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
+    return f"{of[name]:.3f}{interval}"
 
 
 @dataclass(frozen=True)
