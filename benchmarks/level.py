@@ -7,14 +7,13 @@
   number and of the level together. One year ahead the fan's band has this form.
 * Linearity: the scenario is simulated with a factor on how often dyads find opportunities, which is what the level of
   the calibration is, and the numbers are compared with the fan's: those at level 1 times the factor, talks on record
-  once. Beside it half of the factor's logarithm on the intercepts of either side, as `--draws fitted` has it.
+  once. `--draws fitted` draws that same factor for each replication.
 """
 
 from __future__ import annotations
 
 import argparse
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -79,12 +78,6 @@ def at_level(scenario: Scenario, factor: float) -> Scenario:
     return with_values(scenario, changed)
 
 
-def at_intercepts(scenario: Scenario, factor: float) -> Scenario:
-    half, kinds = np.log(factor) / 2, scenario.kinds.items()
-    changed = {f"kinds.{name}.intercept": kind.intercept + half for name, kind in kinds}
-    return with_values(scenario, changed)
-
-
 def numbers(scenario: Scenario, runs: int) -> pd.DataFrame:
     """New counter-balancing security agreements by replication, in the control arm: those of talks on record, and
     others."""
@@ -107,7 +100,6 @@ def linearity(name: str, runs: int) -> pd.DataFrame:
     one, rows = numbers(scenario, runs).mean(), []
     for factor in FACTORS:
         total = numbers(at_level(scenario, factor), runs).sum(axis=1)
-        shifted = numbers(at_intercepts(scenario, factor), runs).sum(axis=1)
         rows.append(
             {
                 "level": factor,
@@ -115,7 +107,6 @@ def linearity(name: str, runs: int) -> pd.DataFrame:
                 "simulated": total.mean(),
                 "error": total.sem(),
                 "variance / mean": total.var() / total.mean(),
-                "by intercepts": shifted.mean(),
             }
         )
     return pd.DataFrame(rows)

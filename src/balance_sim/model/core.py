@@ -194,6 +194,7 @@ class Drawn:
     weights: dict[str, Floats]  # (R,) by term; else the world's weight holds
     level: Floats  # (R, M) added to the intercepts
     exercise_reaction: Floats | None = None  # (R,); else the shipped one holds
+    rate: Floats | None = None  # (R,) factor on the rate of opportunities; else 1
 
 
 @dataclass(frozen=True)

@@ -150,11 +150,19 @@ def openness_at(world: World, day: float) -> Floats:
     return np.asarray(world.openness.factor[int(interval)])
 
 
+def drawn_rate(world: World) -> Floats:
+    """(R,) factor on the rate of opportunities that each replication has drawn; 1, as
+    (), where none has."""
+    rate = None if world.drawn is None else world.drawn.rate
+    return np.ones(()) if rate is None else rate
+
+
 def rates_at_start(world: World, keen: Floats) -> Floats:
     """(..., P, M) rate a year at which dyads open talks on the first day. keen: (...,
     P, 2, M) both sides' consent."""
     openness = openness_at(world, 0.0)[:, None]
-    return opportunity_rate(world) * openness * keen.prod(axis=-2)
+    opportunities = opportunity_rate(world) * drawn_rate(world)[..., None, None]
+    return opportunities * openness * keen.prod(axis=-2)
 
 
 def chance_under_way(world: World, baseline: Baseline) -> Floats:
@@ -323,12 +331,13 @@ def draw_opportunities(
     if most is not None:
         bound = np.broadcast_to(_sides(world, most), (len(runs), 2, clocks_each))
     stream_key = stream_keys(seed, runs, OPPORTUNITY)
+    rate = np.broadcast_to(drawn_rate(world), len(runs))
     arrivals = []
     for start in range(0, len(runs), FEW):
         rows = slice(start, start + FEW)
         keys = clock_keys(world, stream_key[rows])
         bound_of_rows = None if bound is None else bound[rows]
-        for place, *drawn in _arrivals(world, keys, bound_of_rows):
+        for place, *drawn in _arrivals(world, keys, rate[rows], bound_of_rows):
             arrivals.append((place + start * clocks_each, *drawn))
     place, day, count, needs, bars = map(np.concatenate, zip(*arrivals, strict=True))
     step = np.searchsorted(world.grid, day, side="right") - 1
@@ -349,27 +358,29 @@ def draw_opportunities(
 
 
 def _arrivals(
-    world: World, keys: Keys, bound: Floats | None
+    world: World, keys: Keys, rate: Floats, bound: Floats | None
 ) -> Iterator[tuple[Ints, Floats, Ints, Floats, Floats]]:
     """Yield the opportunities of a few replications, the first of each Poisson stream,
     then the second, until all are past the horizon.
 
-    keys: (R, P * M) of the streams; bound: (R, 2, P * M) upper bound of consent of
-    either side. Yields places in the flat keys, days, numbers within the streams, (C,
-    2) uniforms of the two sides, and uniforms of the dyads."""
-    mean_wait = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
+    keys: (R, P * M) of the streams; rate: (R,) factor on all of them; bound: (R, 2, P *
+    M) upper bound of consent of either side. Yields places in the flat keys, days,
+    numbers within the streams, (C, 2) uniforms of the two sides, and uniforms of the
+    dyads."""
+    by_run = opportunity_rate(world).reshape(-1) * rate[:, None]
+    mean_wait = (DAYS_PER_YEAR / by_run).reshape(-1)
     place, key, count = np.arange(keys.size), keys.reshape(-1), 0
-    clock, day = place % len(mean_wait), np.zeros(keys.size)
+    clock, day = place % keys.shape[1], np.zeros(keys.size)
     while len(place):
         this = clocks.absorb(key, count)
         wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
-        day = day + wait * mean_wait[clock]
+        day = day + wait * mean_wait[place]
         on_time = np.flatnonzero(day < world.grid[-1])
         place, clock, key = place[on_time], clock[on_time], key[on_time]
         day, this = day[on_time], this[on_time]
         rows = np.arange(len(place))
         if bound is not None:
-            run = place // len(mean_wait)
+            run = place // keys.shape[1]
             for side in (0, 1):
                 drawn = clocks.draw(this[rows], OpportunityDraw.CONSENT_A + side)
                 highest = bound[run[rows], side, clock[rows]]

@@ -57,6 +57,8 @@ LADDERS = ("alignment", "intent")
 CODING = "targets_alternatives"
 """The column of which coding of the focal event's targets a draw has: 0 for the event's
 own, or which alternative."""
+LEAST_LEVEL = 1e-6
+"""Of a replication's time, so that the wait for an opportunity is a number."""
 DIGITS = 4  # significant ones of a number in a file of draws
 
 
@@ -321,8 +323,7 @@ def drawn_for(
     moved : mapping of (R,)
         deviations by key path, from `deviations`
     levels : (R,), optional
-        factors; half of ln of it goes to either side, which makes it a factor on rates
-        where consent is rare
+        factors on the rate of opportunities
     """
     weights, stated = {}, world.rules.weights
     for name, weight in stated.items():
@@ -333,10 +334,10 @@ def drawn_for(
     others = moved.get(f"kinds.{STANDS_FOR_OTHERS}.intercept", still)
     types = world.ladder.names
     level = [moved.get(f"kinds.{kind}.intercept", others) for kind in types]
-    added = np.zeros(1) if levels is None else np.log(np.maximum(levels, 1e-6)) / 2
     measured = exercise_distribution()
     exercise_reaction = measured.estimate[0] + moved.get(measured.paths[0], still)
-    return Drawn(weights, np.stack(level, axis=1) + added[:, None], exercise_reaction)
+    rate = None if levels is None else np.maximum(levels, LEAST_LEVEL)
+    return Drawn(weights, np.stack(level, axis=1), exercise_reaction, rate)
 
 
 def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:

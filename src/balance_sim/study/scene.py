@@ -18,7 +18,7 @@ from balance_sim.model.core import Baseline, Bools, Floats, Ints, World
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
-from balance_sim.model.thinning import openness_at, opportunity_rate
+from balance_sim.model.thinning import drawn_rate, openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.study.outcomes import Outcome
 
@@ -283,7 +283,8 @@ class StateMetrics:
         prospects = Prospects(*moment, run, partner, asked_by, kind)
         dyad = world.dyad_index[partner, i]
         openness = openness_at(world, view.day)[dyad]
-        opportunities = opportunity_rate(world)[dyad, kind] * openness
+        drawn = np.broadcast_to(drawn_rate(world), len(gain))[run]
+        opportunities = opportunity_rate(world)[dyad, kind] * openness * drawn
         rate = np.zeros(gain.shape)
         rate[run, partner, kind] = opportunities * consent(willingness(prospects))
         partners = responses.room(gain, rate).astype(float)

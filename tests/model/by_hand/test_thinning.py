@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import Opportunities
+from balance_sim.model.core import Drawn, Opportunities
 from balance_sim.model.engine import consents, filtered, open_to_consent, unbarred
 from balance_sim.model.thinning import chance_under_way, draw_opportunities, rates_at_start, thinning
 from balance_sim.scenario import load_scenario
@@ -69,6 +69,33 @@ def test_thinned_are_those_of_all_that_lie_below_the_bounds(worlds: Worlds) -> N
     counts = np.bincount(mixed.run, minlength=3)
     assert counts[0] == (keep & (every.run == 0)).sum() and counts[1] == 0
     assert counts[2] == (every.run == 2).sum()
+
+
+def test_a_drawn_rate_brings_all_opportunities_of_a_replication_nearer(worlds: Worlds) -> None:
+    """At twice the rate each comes in half the time, at rate 0.5 in twice it; other replications keep theirs."""
+    rate = np.array([1.0, 2.0, 0.5])
+    world = worlds.reference
+    drawn = Drawn({}, np.zeros((3, len(world.ladder.names))), rate=rate)
+    plain, moved = (draw_opportunities(w, 5, RUNS) for w in (world, replace(world, drawn=drawn)))
+    days = {}
+    for table_of in (plain, moved):
+        places = zip(table_of.run, table_of.dyad, table_of.kind, table_of.count, strict=True)
+        days[id(table_of)] = dict(zip(places, table_of.day.tolist(), strict=True))
+    before, after = days[id(plain)], days[id(moved)]
+    assert {place for place in before if place[0] == 0} == {place for place in after if place[0] == 0}
+    assert sum(place[0] == 1 for place in after) > 1.5 * sum(place[0] == 1 for place in before)
+    assert sum(place[0] == 2 for place in after) < 0.7 * sum(place[0] == 2 for place in before)
+    for place in before.keys() & after.keys():
+        assert after[place] * rate[place[0]] == pytest.approx(before[place])
+
+
+def test_talks_under_way_at_the_start_follow_a_drawn_rate(worlds: Worlds) -> None:
+    """-ln(1 - p) is proportional to the rate."""
+    world = worlds.reference
+    drawn = Drawn({}, np.zeros((2, len(world.ladder.names))), rate=np.array([1.0, 3.0]))
+    chance = chance_under_way(replace(world, drawn=drawn), worlds.baseline)
+    assert np.log1p(-chance[1]) == pytest.approx(3 * np.log1p(-chance[0]))
+    np.testing.assert_array_equal(chance[:1], chance_under_way(world, worlds.baseline))
 
 
 def test_opportunities_stand_by_step_and_dyad(worlds: Worlds) -> None:

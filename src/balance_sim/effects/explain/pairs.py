@@ -24,6 +24,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import (
     draw_opportunities,
+    drawn_rate,
     openness_at,
     opportunity_rate,
     rates_at_start,
@@ -196,7 +197,7 @@ class Readings:
             for side, mean in zip(self.dyad, means, strict=True):
                 self.terms.append(stamp | {"side": side, "part": part, "value": mean})
         openness = openness_at(world, state.day)[place]
-        opening = consent(u).reshape(2, -1).prod(axis=0) * openness
+        opening = consent(u).reshape(2, -1).prod(axis=0) * openness * drawn_rate(world)
         rate = float(opportunity_rate(world)[place, kind] * opening.mean())
         self.rates.append(stamp | {"kind": self.kind, "rate": rate})
         for side, i in zip(self.dyad, sides, strict=True):
