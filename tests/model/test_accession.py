@@ -11,9 +11,14 @@ import pandas as pd
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.explain.timeline import tell
+from balance_sim.model import clocks
+from balance_sim.model.accession import join_given, settle_accessions
 from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.core import World
 from balance_sim.model.engine import begin, simulate, simulate_from
+from balance_sim.model.pipeline import ACCEDED
 from balance_sim.model.prospects import MARGINS
+from balance_sim.model.state import AgreementRows, Applications, BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -186,3 +191,42 @@ def test_a_replication_tells_each_accession_once(scenario: Scenario) -> None:
 
 def result_origins(made: pd.DataFrame) -> set[str]:
     return {*made["origin"].astype(str)} - {"accession"}
+
+
+def begun_with(scenario: Scenario, rows: list[tuple[str, str, float]]) -> tuple[World, BlockState]:
+    """One replication at its start, with signed applications: pact, applicant, day of entry into force."""
+    worlds = compile_worlds(scenario)
+    world = worlds.arms["joined"]
+    state = begin(world, worlds.baseline, 5, np.zeros(1, dtype=np.uint64))
+    assert world.pacts is not None and state.accessions is not None
+    pact = np.array([world.pacts.names.index(name) for name, _, _ in rows])
+    applicant = np.array([world.codes.index(code) for _, code, _ in rows])
+    run, count = np.zeros_like(pact), np.arange(len(rows))
+    key = clocks.absorb(np.uint64(1), count.astype(np.uint64))
+    terms = AgreementRows.begun(ACCEDED, run, run - 1, world.pacts.kind[pact], count, key, np.zeros(len(rows)))
+    terms.signed, terms.stage = np.zeros(len(rows)), np.ones(len(rows), dtype=np.int64)
+    terms.in_force = np.array([day for _, _, day in rows])
+    state.accessions.applications.add_rows(Applications(pact, applicant, terms))
+    state.accessions.applying[0, applicant] = True
+    return world, state
+
+
+def test_two_who_enter_at_once_have_one_agreement_between_them(scenario: Scenario) -> None:
+    world, state = begun_with(scenario, [("Alliance", "XBE", 3.0), ("Alliance", "XEL", 4.0)])
+    state.day = 7.0
+    settle_accessions(world, state)
+    between = world.dyad_index[world.codes.index("XBE"), world.codes.index("XEL")]
+    assert (state.agreements.dyad[state.agreements.origin == ACCEDED] == between).sum() == 1
+
+
+def test_a_given_accession_leaves_the_application_to_another_pact(tmp_path: Path) -> None:
+    """It is a member already by its first application, and seeks the second pact when a change makes it a member."""
+    pacts = PACT + "  League: {group: North, kind: shallow, candidates: [XEL], rate: 20}\n"
+    scenario = load_scenario(written(tmp_path, pacts, ARM))
+    world, state = begun_with(scenario, [("Alliance", "XEL", 3.0), ("League", "XEL", 900.0)])
+    assert state.accessions is not None
+    joins, applications = world.codes.index("XEL"), state.accessions.applications
+    applications.terms.stage[0], state.day = 2, 213.0
+    join_given(world, state, 5)
+    assert applications.terms.stage.tolist() == [3, 1] and state.accessions.applying[0, joins]
+    assert state.accessions.members[0, 0, joins]

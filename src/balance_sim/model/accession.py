@@ -374,10 +374,10 @@ def join_given(world: World, state: BlockState, seed: int) -> None:
         terms = applications.terms
         its_own = (applications.pact == pact) & (applications.state == joins)
         over = np.flatnonzero(its_own & (terms.stage < 3))
-        unsigned = over[terms.stage[over] == 0]
+        unsigned, pending = (over[terms.stage[over] < stage] for stage in (1, 2))
         terms.signed[unsigned] = terms.in_force[unsigned] = NEVER
+        accessions.applying[terms.run[pending], joins] = False
         terms.stage[over], terms.ended[over] = 3, state.day
-        accessions.applying[terms.run[over], joins] = False
         accessions.members[:, pact, joins] = True
         run = np.arange(len(state.runs))
         key = stream_keys(seed, state.runs, AGREEMENT)
@@ -408,13 +408,14 @@ def _bind(
     members = accessions.members[terms.run[rows], applications.pact[rows]]
     members[np.arange(len(rows)), applicant] = False
     which, member = np.nonzero(members)
-    made = terms.take(rows[which])
-    made.dyad = world.dyad_index[applicant[which], member]
-    made.signed = made.plain_signed = signed[which]
-    clock = clock_of(world, made.run, made.dyad, made.kind)
+    legs = terms.take(rows[which])
+    legs.dyad = world.dyad_index[applicant[which], member]
+    legs.signed = legs.plain_signed = signed[which]
+    clock = clock_of(world, legs.run, legs.dyad, legs.kind)
     is_free = ~state.busy.take(clock) & (state.in_force.take(clock) == 0)
-    made = made.take(np.flatnonzero(is_free))
-    made.stage[:], made.ended[:] = 1, NEVER
-    state.busy[made.run, made.dyad, made.kind] = True
-    state.touched[made.run, made.dyad] = True
-    state.agreements.add_rows(made)
+    _, first = np.unique(clock, return_index=True)  # two may enter at once
+    legs = legs.take(np.intersect1d(first, np.flatnonzero(is_free)))
+    legs.stage[:], legs.ended[:] = 1, NEVER
+    state.busy[legs.run, legs.dyad, legs.kind] = True
+    state.touched[legs.run, legs.dyad] = True
+    state.agreements.add_rows(legs)
