@@ -155,10 +155,10 @@ def _checked_scenario(
     document: dict[str, object] = {"scenario": head}
     document |= {"changes": changes} if changes else {}
     document |= {"pacts": pacts} if pacts else {}
-    told = changes | ({"Pacts that states may join": pacts} if pacts else {})
+    titled = changes | ({"Pacts that states may join": pacts} if pacts else {})
     details = [
         line
-        for title, sentences in told.items()
+        for title, sentences in titled.items()
         for line in ["", title, *(f"  {sentence}" for sentence in sentences)]
     ]
     folded = [line for text in details for line in wrapped(text, "    ")]

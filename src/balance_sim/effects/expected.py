@@ -229,11 +229,11 @@ class ExpectedSignatures:
             a_day[span] *= sides.prod(axis=1)
         opened = a_day * np.diff(self.edges)[:, None]
         begins = a_day * np.exp(opened / 2 - np.cumsum(opened, axis=0))
-        kind, given = pacts.kind[pact], pacts.given[pact, candidate]
+        kind, joining_day = pacts.kind[pact], pacts.joining_day[pact, candidate]
 
         def by(moment: float) -> float:
             """Signed by a moment, or by the day on which a change makes it a member."""
-            days = zip(np.minimum(moment, given).tolist(), kind, strict=True)
+            days = zip(np.minimum(moment, joining_day).tolist(), kind, strict=True)
             reached = [self.by(day).opened[:, m] for day, m in days]
             return float((begins.T * np.stack(reached)).sum())
 
@@ -375,12 +375,12 @@ class Estimator:
         bounds = self.windows.bounds(self.windows.longest)
         first, stop = np.searchsorted(present.grid, bounds, side="right") - 1
         steps = moments(int(first), int(min(stop, present.steps - 1)))
-        looked = {
+        rates = {
             view.day: self.joint.by_class(view.world, view)
             for _, view in walk(present, self.baseline, at_start(present))
             if view.step in steps
         }
-        numbers = self.joint.within(looked)[:, 0]
+        numbers = self.joint.within(rates)[:, 0]
         return {name: float(n) for name, n in self.joint.outcomes(numbers).items()}
 
     @cached_property

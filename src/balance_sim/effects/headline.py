@@ -124,8 +124,8 @@ def headline_of(
     estimate : mean, level, ci95 and mcse (both None without replications)
     drawn_from : what replications drew their parameters from; empty at point values
     """
-    known = uncertainty or dict.fromkeys((*DISTRIBUTIONS, "estimate"))
-    posterior, prior = (_spread(known[name]) for name in DISTRIBUTIONS)
+    spreads = uncertainty or dict.fromkeys((*DISTRIBUTIONS, "estimate"))
+    posterior, prior = (_spread(spreads[name]) for name in DISTRIBUTIONS)
     row = {key: value for key, value in estimate.items() if key != "mcse"}
     return Headline(
         arm=arm,
@@ -135,7 +135,7 @@ def headline_of(
         prior=prior,
         point=None if drawn_from else row,
         drawn={"source": drawn_from, **row} if drawn_from else None,
-        expected=known["estimate"] and known["estimate"]["total"],
+        expected=spreads["estimate"] and spreads["estimate"]["total"],
         mcse=estimate["mcse"],
         why="" if posterior else why_unknown(scenario, arm) or NOT_WORKED_OUT,
     )

@@ -176,14 +176,14 @@ def of_dates(
         return security_gain(signatures.signed(having, idle, windows), expected)
 
     dates = [lacking.start + timedelta(days=day) for day in days[1:]]
-    own = effect_on(days[0])
+    effect = effect_on(days[0])
     return PlaceboFamily(
-        own,
+        effect,
         np.array([effect_on(day) for day in days[1:]]),
         ALIKE,
         name="dates",
         window=window,
-        coded=own,
+        coded=effect,
         labels=tuple(date.isoformat() for date in dates),
     )
 

@@ -216,12 +216,12 @@ def answer(played: PlayedGame) -> str:
     of the parameters; at the point values where nothing was drawn."""
     solution, titles = played.solution, titles_of(played.game)
     profile, content, gains = solution.profile(solution.observed), [], []
-    known = solution.get("headline") or {}
+    headline = solution.get("headline") or {}
     for player, strategy in solution.observed.items():
         name, places = titles.players[player], places_for(solution, player)
         best, might = solution.reply_to_observed(player)["best"], "would"
-        if player in known:
-            best, row = [known[player]["best"]], known[player]["gain"]
+        if player in headline:
+            best, row = [headline[player]["best"]], headline[player]["gain"]
             bounds = say.interval(row["q025"], row["q975"], places)
             gain = f"{say.number(row['mean'], places)} (95 % interval {bounds})"
         else:
@@ -237,7 +237,7 @@ def answer(played: PlayedGame) -> str:
         names = say.listed(content)
         gains.append(f"{names} could not have gained by another strategy")
     where = say.AT_POINT
-    if known:
+    if headline:
         where = KNOWN if solution["draws"]["source"] == "posterior" else BEFORE
     start = "Under these payoffs, and given what the others were observed to do"
     return f"{start}, {where}: {'; '.join(gains)}."

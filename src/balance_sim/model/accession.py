@@ -76,12 +76,12 @@ def pacts_of(scenario: Scenario) -> Pacts:
     seekers = [pact.candidates or codes for pact in pacts]
     rate = np.array([pact.rate for pact in pacts])
     candidates = np.array([np.isin(codes, seeking) for seeking in seekers])
-    given = np.full(members.shape, NEVER)
+    joining_day = np.full(members.shape, NEVER)
     names = tuple(scenario.pacts)
     for change in scenario.changes:
         if change.pact in names and change.joins is not None:
             place = names.index(change.pact), codes.index(change.joins)
-            given[place] = (change.date - scenario.start).days
+            joining_day[place] = (change.date - scenario.start).days
     return Pacts(
         names=names,
         keys=np.array([clocks.label(name) for name in names], dtype=np.uint64),
@@ -90,7 +90,7 @@ def pacts_of(scenario: Scenario) -> Pacts:
         members=members,
         candidates=candidates & ~members & (rate[:, None] > 0),
         rate=rate,
-        given=given,
+        joining_day=joining_day,
         state_keys=np.array([clocks.label(code) for code in codes], dtype=np.uint64),
     )
 
@@ -126,8 +126,9 @@ def _candidacies(world: World, pacts: Pacts, seed: int, runs: Keys) -> Candidaci
         key, day, this = key[on_time], day[on_time], this[on_time]
         columns.append((run, pact, state, np.full(len(run), count), day, this))
         count += 1
-    columns_joined = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    run, pact, state, counts, day, this = columns_joined
+    run, pact, state, counts, day, this = map(
+        np.concatenate, zip(*columns, strict=True)
+    )
     step = np.searchsorted(world.grid, day, side="right") - 1
     order = np.lexsort((day, state, run, step))
     this = this[order]
@@ -182,7 +183,7 @@ class Seekers:
     """The K opportunities of a step at which somebody is asked."""
 
     rows: Ints  # (K,) of the candidacies
-    of: Ints  # (K,) which candidate of the ballots
+    place: Ints  # (K,) which candidate of the ballots
     openness: Floats  # (K,) the least between the candidate and a member
     ballots: Ballots
 
@@ -209,11 +210,11 @@ def seekers_in(world: World, state: BlockState, step: int) -> Seekers | None:
     )
     is_member = accessions.members[places[:2]]
     clock = np.ravel_multi_index(places, accessions.members.shape)
-    distinct, of = np.unique(clock, return_inverse=True)
+    distinct, place = np.unique(clock, return_inverse=True)
     run, pact, candidate = np.unravel_index(distinct, accessions.members.shape)
     ballots = Ballots.of(pacts, accessions.members, run, pact, candidate)
     openness = np.where(is_member, openness, np.inf).min(axis=1)
-    return Seekers(rows, of, openness, ballots)
+    return Seekers(rows, place, openness, ballots)
 
 
 def wanted(
@@ -276,7 +277,7 @@ def apply_for(
     assert pacts is not None
     assert accessions is not None
     all_of, rows, ballots = accessions.candidacies, seekers.rows, seekers.ballots
-    sides = chances(willing, ballots.which, ballots.unanimous)[seekers.of]
+    sides = chances(willing, ballots.which, ballots.unanimous)[seekers.place]
     applicant = all_of.run[rows] * world.n + all_of.state[rows]
     begins = seekers.openness * sides.prod(axis=1)
     none_yet = np.ones(len(rows))
@@ -369,7 +370,7 @@ def join_given(world: World, state: BlockState, seed: int) -> None:
     pacts, accessions = world.pacts, state.accessions
     if pacts is None or accessions is None:
         return
-    for pact, joins in zip(*np.nonzero(pacts.given == state.day), strict=True):
+    for pact, joins in zip(*np.nonzero(pacts.joining_day == state.day), strict=True):
         applications = accessions.applications
         terms = applications.terms
         its_own = (applications.pact == pact) & (applications.state == joins)
@@ -386,9 +387,9 @@ def join_given(world: World, state: BlockState, seed: int) -> None:
         of_no_dyad, kind = np.full_like(run, -1), np.full_like(run, pacts.kind[pact])
         count = np.full_like(run, _OF_GIVEN + pact * world.n + joins)
         today = np.full(len(run), state.day)
-        given = AgreementRows.begun(SCHEDULED, run, of_no_dyad, kind, count, key, today)
-        given.signed = given.in_force = given.plain_in_force = today
-        of_all = Applications(np.full_like(run, pact), np.full_like(run, joins), given)
+        legs = AgreementRows.begun(SCHEDULED, run, of_no_dyad, kind, count, key, today)
+        legs.signed = legs.in_force = legs.plain_in_force = today
+        of_all = Applications(np.full_like(run, pact), np.full_like(run, joins), legs)
         _bind(world, state, of_all, run, today)
 
 

@@ -222,22 +222,22 @@ class Pacts:
     members: Bools  # (A, n) at the start
     candidates: Bools  # (A, n)
     rate: Floats  # (A,) opportunities a year of each candidate
-    given: Floats  # (A, n) day on which a change makes a state a member, or NEVER
+    joining_day: Floats  # (A, n) on which a change makes a state a member, or NEVER
     state_keys: Keys  # (n,)
 
     @property
     def joins(self) -> Bools:
         """(A, n) who may become a member, by accession or by a change."""
-        return np.asarray(self.candidates | np.isfinite(self.given))
+        return np.asarray(self.candidates | np.isfinite(self.joining_day))
 
     @property
     def joinable(self) -> Floats:
         """(n,) partners that accessions can bring a state at most."""
         joins = self.joins
         inside = self.members | joins
-        most = np.where(joins, inside.sum(axis=1, keepdims=True) - 1, 0)
-        most = np.where(self.members, joins.sum(axis=1, keepdims=True), most)
-        return np.asarray(most.sum(axis=0), dtype=np.float64)
+        partners = np.where(joins, inside.sum(axis=1, keepdims=True) - 1, 0)
+        partners = np.where(self.members, joins.sum(axis=1, keepdims=True), partners)
+        return np.asarray(partners.sum(axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True)

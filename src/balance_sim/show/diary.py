@@ -208,9 +208,9 @@ def pact_sentence(scenario: Scenario, name: str) -> str:
     candidates = pact.candidates or [
         code for code in scenario.codes if code not in members
     ]
-    who = say.listed([state_in_text(names, code) for code in candidates])
+    seekers = say.listed([state_in_text(names, code) for code in candidates])
     decides = f"{pact.consent} of {say.plural(len(members), 'member')}"
-    return f"{name}, by {decides}: {who} may seek accession"
+    return f"{name}, by {decides}: {seekers} may seek accession"
 
 
 def change_sentence(scenario: Scenario, change: Change) -> str:
@@ -268,11 +268,11 @@ def _agreement(entry: Entry, names: Names) -> str:
 
 def _accession(entry: Entry, names: Names) -> str:
     """Return who accedes to which pact, and by how many agreements."""
-    many = len(entry.dyads)
-    bound = one_of_kind(entry.kind) if many == 1 else f"a {kind_words(entry.kind)} each"
-    members = say.plural(many, "member")
-    who = state_in_text(names, entry.a)
-    return f"{who} signs its accession to {entry.label}: {bound} with {members}"
+    count = len(entry.dyads)
+    kind = one_of_kind(entry.kind) if count == 1 else f"a {kind_words(entry.kind)} each"
+    members = say.plural(count, "member")
+    applicant = state_in_text(names, entry.a)
+    return f"{applicant} signs its accession to {entry.label}: {kind} with {members}"
 
 
 def _since(entry: Entry) -> list[str]:

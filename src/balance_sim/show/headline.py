@@ -198,14 +198,15 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
             side = "more" if mean > 0 else "fewer"
             times = f"{float(f'{1 / abs(mean):.1e}'):,.0f}"
             sentences.append(f"That is one agreement {side} in {times} such worlds.")
-        before, after = (
+        prior_share, posterior_share = (
             say.percent(row["share_positive"]) for row in (prior, posterior)
         )
         sentences.append(
-            f"The sign is the theory's, not the data's: {before} of draws are above "
-            f"zero before the data, {after} after."
+            f"The sign is the theory's, not the data's: {prior_share} of draws are "
+            f"above zero before the data, {posterior_share} after."
             if headline.is_sign_assumed
-            else f"{after} of draws are above zero ({before} before the data)."
+            else f"{posterior_share} of draws are above zero ({prior_share} before the "
+            "data)."
         )
     if headline.mcse is not None:
         places = say.decimals(headline.mcse) + 1
@@ -317,8 +318,8 @@ def channel_words(
     """
     where = say.AT_POINT
     if uncertainty is not None and uncertainty["posterior"]:
-        where, parts = KNOWN, uncertainty["posterior"]["of"]
-        channels = {name: parts[name]["mean"] for name in CHANNELS}
+        where, effects = KNOWN, uncertainty["posterior"]["of"]
+        channels = {name: effects[name]["mean"] for name in CHANNELS}
     if not channels:
         return ""
     places = max(say.digits(channels["total"]), 3)

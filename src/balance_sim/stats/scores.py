@@ -338,7 +338,7 @@ def stacking_weights(chance: Floats, times: Floats | None = None) -> Floats:
         return -float(share @ np.log(mixed)), -(share / mixed) @ scaled
 
     count = chance.shape[1]
-    found = minimize(
+    optimum = minimize(
         loss,
         np.full(count, 1.0 / count),
         jac=True,
@@ -347,7 +347,7 @@ def stacking_weights(chance: Floats, times: Floats | None = None) -> Floats:
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1.0},
         options={"ftol": SETTLED, "maxiter": MOST_STEPS},
     )
-    weights = np.maximum(found.x, 0.0)
+    weights = np.maximum(optimum.x, 0.0)
     return np.asarray(weights / weights.sum())
 
 

@@ -144,8 +144,8 @@ class Batch:
         )
         self.agreements[arm] = simulated.agreements
         self.accessions[arm] = simulated.accessions
-        held, expected = self.recorder.exercises(arm, self.seed, self.numbers)
-        self.exercises[arm] = held
+        exercises, expected = self.recorder.exercises(arm, self.seed, self.numbers)
+        self.exercises[arm] = exercises
         self.filtered[arm] = filtered_outcomes(sums) | expected
         self.dyads[arm] = sums.by_dyad(sums.windows.longest)
         if self.recorder.further is not None:

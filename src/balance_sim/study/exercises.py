@@ -58,20 +58,20 @@ class Exercises:
         sums = np.empty((len(view.total), len(self.classes)))
         kappa = np.broadcast_to(kappa, (len(sums), 1))
         for start in range(0, len(sums), FEW):
-            few = slice(start, start + FEW)
-            seen = view.total[few], view.sided[few], self.at_start, self.sides
-            rates = exercises.mutual_alarm(*seen, floor)
-            rates *= kappa[few]
+            chunk = slice(start, start + FEW)
+            threats = view.total[chunk], view.sided[chunk], self.at_start, self.sides
+            rates = exercises.mutual_alarm(*threats, floor)
+            rates *= kappa[chunk]
             np.exp(rates, out=rates)
             rates *= self.rate
             for place, dyads in enumerate(self.classes):
-                sums[few, place] = rates[:, dyads].sum(axis=1)
+                sums[chunk, place] = rates[:, dyads].sum(axis=1)
         return sums
 
-    def within(self, looked: dict[float, Floats]) -> Floats:
+    def within(self, by_day: dict[float, Floats]) -> Floats:
         """(W, R, D) expected exercises from the day after the event to the end of each
-        window. looked: `by_class` by day."""
-        days, rates = np.array([*looked]), np.stack([*looked.values()])
+        window. by_day: `by_class`, by day."""
+        days, rates = np.array([*by_day]), np.stack([*by_day.values()])
         bounds = map(self.windows.bounds, self.windows.days)
         weights = [exercises.time_weights(days, *ends) for ends in bounds]
         by_moment = np.stack(weights)[:, :, None, None] / DAYS_PER_YEAR * rates
@@ -82,12 +82,12 @@ class Exercises:
         windows on keys of its own."""
         keys = stream_keys(seed, runs, EXERCISES)[:, None]
         keys = absorb(keys, np.array([label(name) for name in DIRECTIONS]))
-        counts, before, total = [], np.zeros_like(expected[0]), np.zeros(keys.shape)
+        counts, earlier, total = [], np.zeros_like(expected[0]), np.zeros(keys.shape)
         for window, by_end in zip(self.windows.days, expected, strict=True):
             share = uniform(absorb(keys, np.uint64(window)))
-            total = total + exercises.poisson(share, np.maximum(by_end - before, 0.0))
+            total = total + exercises.poisson(share, np.maximum(by_end - earlier, 0.0))
             counts.append(total)
-            before = by_end
+            earlier = by_end
         return np.stack(counts)
 
     def outcomes(self, numbers: Floats) -> dict[str, Floats]:

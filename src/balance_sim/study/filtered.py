@@ -411,10 +411,13 @@ class FilteredSums:
         assert accessions is not None
         assert pacts is not None
         rows, ladder = accessions.candidacies, self.world.ladder
-        kind, given = pacts.kind[rows.pact], pacts.given[rows.pact, rows.state]
+        kind = pacts.kind[rows.pact]
+        joining_day = pacts.joining_day[rows.pact, rows.state]
         lag = ladder.talks_shape[kind], ladder.talks_days[kind]
         collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
-        first, stop = (np.minimum(day, given) for day in self.windows.bounds(window))
+        first, stop = (
+            np.minimum(day, joining_day) for day in self.windows.bounds(window)
+        )
         signed = signed_within(stop - rows.day, *lag, collapse)
         signed = signed - signed_within(first - rows.day, *lag, collapse)
         return np.bincount(rows.run, rows.chance * signed, minlength=self.runs)

@@ -410,10 +410,10 @@ def accessions_of(
     if accessions is None:
         return numbers
     terms, world = accessions.applications.terms, worlds.reference
-    after = days_after(terms.signed, world.focal_day)
-    is_signed = (after >= 1) & (terms.signed < world.grid[-1])
+    days = days_after(terms.signed, world.focal_day)
+    is_signed = (days >= 1) & (terms.signed < world.grid[-1])
     for window in sorted(worlds.scenario.report.windows):
-        rows = is_signed & (after <= window)
+        rows = is_signed & (days <= window)
         number = np.bincount(terms.run[rows], minlength=runs)
         numbers[Outcome("accessions", "", window).name] = number.astype(float)
     return numbers

@@ -87,8 +87,8 @@ class Recorder:
         grid = worlds.reference.grid
         ends = {window: step_at(grid, cast.day, window) for window in self.windows}
         self._ends = {window: step for window, step in ends.items() if step is not None}
-        within = Windows(cast.day, tuple(self._ends), float(grid[-1]))
-        self._exercises = Exercises(worlds, cast.direction, within)
+        windows = Windows(cast.day, tuple(self._ends), float(grid[-1]))
+        self._exercises = Exercises(worlds, cast.direction, windows)
         self._rates: dict[str, dict[float, Floats]] = {}  # of exercises by day, (R, D)
         first, last = step_at(grid, cast.day, 1), max(self._ends.values(), default=-1)
         self._moments = () if first is None else moments(first, last)
@@ -126,12 +126,12 @@ class Recorder:
     ) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """(R,) each: joint exercises in an arm, and their filtered estimates, the
         expected numbers given what was seen."""
-        held = self._exercises
+        estimates = self._exercises
         if not self._ends:
             return {}, {}
-        expected = held.within(self._rates[arm])
-        drawn = held.drawn(expected, seed, runs)
-        return held.outcomes(drawn), held.outcomes(expected)
+        expected = estimates.within(self._rates[arm])
+        drawn = estimates.drawn(expected, seed, runs)
+        return estimates.outcomes(drawn), estimates.outcomes(expected)
 
     def columns(
         self, arm: str, agreements: AgreementRows, runs: int

@@ -464,11 +464,11 @@ def _signed_accessions(
     world, start = worlds.arms[trace.arm], worlds.scenario.start
     if trace.accessions is None or world.pacts is None:
         return {}
-    applications, made = trace.accessions.applications, trace.made
+    applications, agreements = trace.accessions.applications, trace.made
     terms, codes = applications.terms, world.codes
     entries: dict[tuple[int, int, int], Entry] = {}
     for row in np.flatnonzero(terms.signed < world.grid[-1]).tolist():
-        bound = made.dyad[made.key == terms.key[row]].tolist()
+        bound = agreements.dyad[agreements.key == terms.key[row]].tolist()
         pact, state = int(applications.pact[row]), int(applications.state[row])
         opened, signed = (
             start + dt.timedelta(days=int(days[row]))
@@ -522,13 +522,13 @@ def _not_told(steps: Iterable[Entry], changes: Sequence[Entry]) -> Iterator[Entr
     """Steps of an agreement that no change tells; what a change signs is GIVEN."""
     for step in steps:
         dyad = step.a, step.b
-        told = [
+        matches = [
             entry.change is not None
             and (dyad in entry.dyads or entry.change.joins in dyad)
             and _makes(entry.change, step)
             for entry in changes
         ]
-        if not any(told):
+        if not any(matches):
             yield step
         elif step.what == "in force":
             yield replace(step, origin=GIVEN)

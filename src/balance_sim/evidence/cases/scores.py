@@ -187,8 +187,8 @@ def measured(
     first, second = states.reshape(-1, 2).T
     together = cluster[:, None] == cluster
     for side in (first, second):
-        for other in (first, second):
-            together |= side[:, None] == other
+        for opposite in (first, second):
+            together |= side[:, None] == opposite
     carry, signing = carrying(y, cluster), len(np.unique(states.reshape(-1, 2)[y > 0]))
     values: dict[str, list[float]] = {}
     slopes: dict[str, Floats] = {}

@@ -92,16 +92,16 @@ def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
     from balance_sim.evidence.reactions.record import load_reactions
 
     years = _years(given, REACTION_YEARS)
-    past = years[1] - FORECAST_FROM["hostility"]
+    last_fitted = years[1] - FORECAST_FROM["hostility"]
     with Steps(("reading", "hostility")) as steps:
         record = load_reactions(data, *years)
         steps.begin("hostility")
         rows = hostility.hostility_rows(record)
         fit = hostility.fit_hostility(rows)
-        later = hostility.out_of_time(rows, past)
-        in_use = hostility.model_calibration(record, past + 1)
+        later = hostility.out_of_time(rows, last_fitted)
+        in_use = hostility.model_calibration(record, last_fitted + 1)
     document = report.hostility_record(record, fit, later, in_use, _made_by())
-    lines = report.hostility_lines(fit, later, in_use, past)
+    lines = report.hostility_lines(fit, later, in_use, last_fitted)
     return document, report.HOSTILITY_HEAD, lines
 
 
@@ -113,14 +113,14 @@ def fit_exercises(data: Path, given: Mapping[str, Any]) -> Fitted:
     from balance_sim.evidence.reactions.record import load_reactions
 
     first, last = _years(given, EXERCISE_YEARS)
-    past = last - FORECAST_FROM["exercises"]
+    last_fitted = last - FORECAST_FROM["exercises"]
     with Steps(("reading", "exercises", "reaction")) as steps:
         record = exercises.load_exercises(data, first, last)
         steps.begin("exercises")
-        fit = exercises.fit_exercises(record.rows[record.rows["year"] <= past])
-        later = exercises.forecast(fit, record.rows, past)
+        fit = exercises.fit_exercises(record.rows[record.rows["year"] <= last_fitted])
+        later = exercises.forecast(fit, record.rows, last_fitted)
         steps.begin("reaction")
-        others = load_reactions(data, _years(given, REACTION_YEARS)[0], past)
+        others = load_reactions(data, _years(given, REACTION_YEARS)[0], last_fitted)
         reaction = elasticity_of(others, "exercises")
     document = report.exercises_record(record, fit, later, reaction, _made_by())
     lines = report.exercise_lines(fit, later, reaction)

@@ -171,8 +171,8 @@ class JointLikelihood:
 
     def by_row(self, values: Floats) -> Floats:
         """(N,) of each dyad and year, all classes together."""
-        parts = [by_row(design, values[columns]) for design, columns in self.designs]
-        return np.sum(parts, axis=0)
+        rows = [by_row(design, values[columns]) for design, columns in self.designs]
+        return np.sum(rows, axis=0)
 
     def derivatives(self, values: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient (size,) and minus the second derivatives (size,

@@ -57,10 +57,10 @@ def judged(ends: Sequence[float]) -> str:
     the model beside a baseline."""
     if isnan(ends[0]):
         return "not comparable (no CI) with"
-    known = [end for end in ends if not isnan(end)]
-    if min(known) > 0:
+    finite = [end for end in ends if not isnan(end)]
+    if min(finite) > 0:
         return "better than"
-    return "worse than" if max(known) < 0 else "not distinguishable from"
+    return "worse than" if max(finite) < 0 else "not distinguishable from"
 
 
 def score_lines(
@@ -102,10 +102,10 @@ def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
 def reaction_lines(document: Mapping[str, Any], scenario: Scenario) -> Iterator[str]:
     """Whether counter-balancing agreements are more, beside the others, than is
     forecast without the event; what so many could show; and each arm."""
-    found, ratio, arms = document["found"], document["ratio"], document["arms"]
+    counts, ratio, arms = document["found"], document["ratio"], document["arms"]
     control = arms[document["control"]]
     yield from say.wrapped(
-        f"{found['counter']} counter-balancing and {found['other']} other security "
+        f"{counts['counter']} counter-balancing and {counts['other']} other security "
         f"agreements were signed, where {control['counter']:.1f} and "
         f"{control['other']:.1f} are expected in the control arm.",
         "",
@@ -134,13 +134,13 @@ def reaction_lines(document: Mapping[str, Any], scenario: Scenario) -> Iterator[
     if document["headline_arm"] is not None:
         needed = dict(arms[document["headline_arm"]]["like_events"])
         needed |= document["like_events_posterior"] or {}
-        known, beside, *drawn = (
+        alone, shared, *drawn = (
             f"{float(f'{number:.2g}'):,.0f}" for number in needed.values()
         )
         median = f" ({drawn[0]} at the posterior's median)" if drawn else ""
         yield from say.wrapped(
-            f"To see in counts what the headline arm forecasts takes {known} like "
-            f"events{median}, were the level known, and {beside} beside other "
+            f"To see in counts what the headline arm forecasts takes {alone} like "
+            f"events{median}, were the level known, and {shared} beside other "
             "agreements.",
             "",
         )

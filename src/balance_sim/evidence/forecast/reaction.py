@@ -76,8 +76,8 @@ def dispersion_of(counter: Floats, total: Floats) -> Dispersion:
 
     >>> dispersion_of(np.array([2.0, 8, 5, 5, 5]), np.full(5, 10.0)).value
     1.8"""
-    some = total > 0
-    counter, total = counter[some], total[some]
+    is_counted = total > 0
+    counter, total = counter[is_counted], total[is_counted]
     if len(total) < FEWEST_PERIODS or counter.sum() in (0, total.sum()):
         return Dispersion()
     share = counter.sum() / total.sum()
@@ -93,7 +93,7 @@ def reaction_ratio(
 
     >>> found = reaction_ratio(20, 10, 1.0, Dispersion())
     >>> found.value, round(found.ci95[0], 2), round(found.ci95[1], 2)
-    (2.0, 0.89, 4.77)"""
+    (2.0, 0.89, 4.78)"""
     if not counter + other:
         return ReactionRatio(nan, (0.0, inf), nan)
     scale = dispersion.shrinkage
@@ -115,8 +115,8 @@ def smallest_ratio(total: int, forecast_odds: float, dispersion: Dispersion) -> 
     enough = counts[tail <= TAIL]
     if not len(enough):
         return nan
-    least = enough[0]
-    a, b = least / dispersion.value, (total - least) / dispersion.value + 1.0
+    fewest = enough[0]
+    a, b = fewest / dispersion.value, (total - fewest) / dispersion.value + 1.0
     return _odds(float(betaincinv(a, b, POWER))) / forecast_odds
 
 
@@ -135,7 +135,7 @@ def like_events(
     times as large (Lehr 1992, Statistics in Medicine 11: 1099-1102, for a ratio).
 
     >>> round(like_events(7.0, 1.01))
-    11323"""
+    11312"""
     if ratio == 1.0:
         return inf
     variance = dispersion * (1.0 / counter + 1.0 / other)
@@ -239,10 +239,10 @@ def like_events_drawn(scenario: Scenario, arm: str | None) -> dict[str, float] |
     """`like_events` of an arm with the level known, at the median of its effect over
     the posterior and at the ends of the 95 % interval; None where no posterior tells
     the effect in this very scenario."""
-    known = stored_uncertainty(scenario, arm)
-    if known is None or not known["posterior"]:
+    uncertainty = stored_uncertainty(scenario, arm)
+    if uncertainty is None or not uncertainty["posterior"]:
         return None
-    of_draws = known["posterior"]["of"]
+    of_draws = uncertainty["posterior"]["of"]
     level, effect = of_draws["level"]["median"], of_draws["total"]
     low, high = effect["ci95"]
     effects = {"median": effect["median"], "q025": low, "q975": high}
@@ -278,9 +278,13 @@ def reaction_of(result: Result, outcomes: Path) -> dict[str, Any]:
         for arm, values in expected.items()
     }
     arms = {}
-    for arm, (counter, other) in means.items():
+    for arm, (counter, background) in means.items():
         factor, error = bayes_factor(likelihood[arm], likelihood[result.reference])
-        of_arm = {"counter": counter, "other": other, "ratio": counter / other / odds}
+        of_arm = {
+            "counter": counter,
+            "other": background,
+            "ratio": counter / background / odds,
+        }
         of_arm |= {"bayes_factor": factor, "bayes_factor_se": error}
         of_arm["like_events"] = {
             "level_known": like_events(control[0], counter / control[0]),

@@ -101,7 +101,10 @@ def score_forecasts(
     carry, signing = carrying(y, dyads.dyad), len(np.unique(states[y > 0]))
     rows = Rows(dyads, place, carry, min(carry, signing))
     measured = {name: _measured(p, y) for name, p in probabilities.items()}
-    skills = {name: _skills(*of, *measured[REFERENCE]) for name, of in measured.items()}
+    skills = {
+        name: _skills(*scores, *measured[REFERENCE])
+        for name, scores in measured.items()
+    }
     by_forecast: dict[str, Scores] = {}
     for name, p in probabilities.items():
         row: Scores = {
@@ -119,8 +122,8 @@ def score_forecasts(
             row |= {f"{skill}_{key}": value for key, value in interval.items()}
             if MODEL in probabilities:
                 value, slope = (
-                    of[column] - other[column]
-                    for of, other in zip(skills[MODEL], skills[name], strict=True)
+                    model[column] - rival[column]
+                    for model, rival in zip(skills[MODEL], skills[name], strict=True)
                 )
                 interval = rows.interval(float(value), slope, fewest)
                 gains[gain] = {"value": float(value), **interval}

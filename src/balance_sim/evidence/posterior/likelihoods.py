@@ -152,10 +152,10 @@ class AgreementRecord:
         """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's
         own at the values in use, moved by what the evaluations say."""
         peaks = np.tile(np.array(fitted.estimate), (len(z), 1))
-        told = self.weights(self.places(z))
+        moved = self.weights(self.places(z))
         for k, path in enumerate(fitted.paths):
             if path.removeprefix(WEIGHT) in self.terms:
-                peaks[:, k] = told[:, self.terms.index(path.removeprefix(WEIGHT))]
+                peaks[:, k] = moved[:, self.terms.index(path.removeprefix(WEIGHT))]
         return peaks
 
 
@@ -194,14 +194,14 @@ class ScenarioRecord:
     at the record of agreements'.
 
     names: key paths of the calibrated weights and intercepts, the order of
-    `covariance` and of `peaks`. of: key paths of the parameters, the order of z.
+    `covariance` and of `peaks`; parameters: those of what is drawn, the order of z.
     temper: as errors of dyads that share a state hang together. marginal: of the
     log-likelihood, up to a constant; peaks: of weights and intercepts. evaluations: how
     many there are; error: root mean square of what the surrogate missed fresh draws of
     the posterior by, nats; deviation: of the evaluations there."""
 
     names: tuple[str, ...]
-    of: tuple[str, ...]
+    parameters: tuple[str, ...]
     covariance: Floats
     temper: float
     marginal: SmoothProcess
@@ -219,7 +219,7 @@ class ScenarioRecord:
         return self.peaks(self._places(z))
 
     def _places(self, z: Floats) -> Floats:
-        return coordinates_of(self.of, values_at(self.of, z))
+        return coordinates_of(self.parameters, values_at(self.parameters, z))
 
 
 def scenario_record(
@@ -237,19 +237,19 @@ def scenario_record(
     DataError where the record holds too little, or a search does not settle."""
     evaluate = _Evaluations(scenario, raw, record)
     evaluate(_points_of(sample(None)))
-    own = evaluate.record()
+    surrogate = evaluate.record()
     for _ in range(ROUNDS):
-        z = sample(own)
+        z = sample(surrogate)
         fresh = z[np.linspace(0, len(z) - 1, FRESH).astype(int)]
-        told = own.marginal(record.places(fresh))
+        predicted = surrogate.marginal(record.places(fresh))
         heights = evaluate(fresh)
-        error = float(np.sqrt(((told - heights) ** 2).mean()))
-        own = replace(
+        error = float(np.sqrt(((predicted - heights) ** 2).mean()))
+        surrogate = replace(
             evaluate.record(), error=error, deviation=float(heights.std(ddof=1))
         )
         if error < CLOSE:
             break
-    return own
+    return surrogate
 
 
 class _Evaluations:
@@ -298,7 +298,7 @@ class _Evaluations:
         slopes = np.linalg.lstsq(away, by_row - by_row.mean(axis=0), rcond=None)[0]
         return ScenarioRecord(
             names=tuple(key_path(name) for name in self.calibrated.names),
-            of=self.of_agreements.names,
+            parameters=self.of_agreements.names,
             covariance=np.mean([peak.covariance for peak in peaks], axis=0),
             temper=1.0 / stretch(slopes, choices.a, choices.b),
             marginal=fit_process(points, heights),
@@ -420,14 +420,14 @@ def profiled(heights: Sequence[Sequence[float]]) -> Likelihood:
     rates, height = np.array(heights).T
     in_use = rates[np.argmin(np.abs(height))]
     x = np.log(rates / in_use)
-    between = CubicSpline(x, height, bc_type="natural")
-    slopes = between(x[[0, -1]], 1)
+    spline = CubicSpline(x, height, bc_type="natural")
+    slopes = spline(x[[0, -1]], 1)
 
     def log_likelihood(rate: Floats) -> Floats:
-        at = np.log(rate)
-        inside = np.clip(at, x[0], x[-1])
-        slope = np.where(at < inside, slopes[0], slopes[1])
-        return np.asarray(between(inside) + slope * (at - inside))
+        log_rate = np.log(rate)
+        inside = np.clip(log_rate, x[0], x[-1])
+        slope = np.where(log_rate < inside, slopes[0], slopes[1])
+        return np.asarray(spline(inside) + slope * (log_rate - inside))
 
     return log_likelihood
 

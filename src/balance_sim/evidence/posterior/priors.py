@@ -97,7 +97,7 @@ def coordinates(prior: ParameterPrior, values: Floats) -> Floats:
     >>> prior = ParameterPrior("half-normal", {"sd": 2.0, "spike": 0.5}, "")
     >>> values = quantile(prior, ndtr(np.array([-1.0, 0.0, 1.0])))
     >>> values.round(2).tolist(), coordinates(prior, values).round(3).tolist()
-    ([0.0, 0.0, 1.58], [0.0, 0.0, 1.0])
+    ([0.0, 0.0, 2.0], [0.0, 0.0, 1.0])
     """
     numbers = prior.numbers
     lower = numbers.get("lower", 0.0)
@@ -317,8 +317,8 @@ def from_factors(
     if columns.keys() >= {*CAPABILITY}:
         columns |= _capability_shares(columns)
     if "base_rate" in columns:
-        most = _most_a_year(scenario, columns)
-        columns["base_rate"] = np.minimum(columns["base_rate"], most)
+        ceiling = _most_a_year(scenario, columns)
+        columns["base_rate"] = np.minimum(columns["base_rate"], ceiling)
     return {path: np.clip(columns[path], *limits(path)) for path in sorted(columns)}
 
 

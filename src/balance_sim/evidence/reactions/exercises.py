@@ -77,26 +77,26 @@ def load_exercises(folder: Path, first: int, last: int) -> ExerciseRecord:
     exercises, participants = (
         RECORDS[name].of(folder) for name in ("exercises", "participants")
     )
-    held = exercises_of_dyads(exercises, participants, history)
-    if not held.any():
+    counts = exercises_of_dyads(exercises, participants, history)
+    if not counts.any():
         message = f"no joint exercise of {first} to {last} is on record"
         raise DataError(message, "Give other years", path=folder)
     reports = exercises.report, participants.report
-    return ExerciseRecord(history, _rows(history, held), reports)
+    return ExerciseRecord(history, _rows(history, counts), reports)
 
 
 def exercises_of_dyads(exercises: Read, participants: Read, history: History) -> Floats:
     """(T, n, n) exercises in which both states took part, above the diagonal."""
     place = pd.Series(np.arange(len(history.iso3)), index=history.iso3)
-    told = participants.frame.merge(exercises.frame, on="exercise")
-    told = told.assign(place=told["iso3"].map(place)).dropna()
-    both = told.merge(told, on=["exercise", "year"], suffixes=("_a", "_b"))
-    rows = both[["year", "place_a", "place_b"]].to_numpy(dtype=np.int64)
+    parties = participants.frame.merge(exercises.frame, on="exercise")
+    parties = parties.assign(place=parties["iso3"].map(place)).dropna()
+    dyads = parties.merge(parties, on=["exercise", "year"], suffixes=("_a", "_b"))
+    rows = dyads[["year", "place_a", "place_b"]].to_numpy(dtype=np.int64)
     rows[:, 0] -= history.years[0]
-    within = (rows[:, 0] >= 0) & (rows[:, 0] < len(history.years))
-    held = np.zeros_like(history.distance)
-    np.add.at(held, tuple(rows[within & (rows[:, 1] < rows[:, 2])].T), 1.0)
-    return held
+    is_covered = (rows[:, 0] >= 0) & (rows[:, 0] < len(history.years))
+    counts = np.zeros_like(history.distance)
+    np.add.at(counts, tuple(rows[is_covered & (rows[:, 1] < rows[:, 2])].T), 1.0)
+    return counts
 
 
 def ties(history: History) -> Bools:
@@ -107,12 +107,12 @@ def ties(history: History) -> Bools:
     ended = history.agreements["ended"].dt.year.fillna(layers.NEVER)
     in_force = np.zeros(depth.shape, dtype=bool)
     for t, year in enumerate(years):
-        now = history.agreements[(signed < year) & (ended >= year)]
-        in_force[t, now["a"], now["b"]] = True
+        active = history.agreements[(signed < year) & (ended >= year)]
+        in_force[t, active["a"], active["b"]] = True
     return np.asarray((depth > 0) | in_force | in_force.swapaxes(1, 2))
 
 
-def _rows(history: History, held: Floats) -> pd.DataFrame:
+def _rows(history: History, counts: Floats) -> pd.DataFrame:
     """All dyad-years whose covariates are known."""
     capability, regime = history.capability, history.democracy
     columns = covariates(
@@ -122,13 +122,14 @@ def _rows(history: History, held: Floats) -> pd.DataFrame:
         ideal_gap(history),
         np.minimum(regime[:, :, None], regime[:, None, :]),
     )
-    known = np.triu(existing(history))
+    is_complete = np.triu(existing(history))
     for values in columns.values():
-        known &= np.isfinite(values)
-    year, a, b = np.nonzero(known)
-    place = {"year": history.years[year], "a": a, "b": b, "exercises": held[known]}
+        is_complete &= np.isfinite(values)
+    year, a, b = np.nonzero(is_complete)
+    exercises = counts[is_complete]
+    place = {"year": history.years[year], "a": a, "b": b, "exercises": exercises}
     laid_out = {
-        name: np.broadcast_to(values, known.shape)[known]
+        name: np.broadcast_to(values, is_complete.shape)[is_complete]
         for name, values in columns.items()
     }
     return pd.DataFrame({**place, **laid_out})
@@ -145,8 +146,8 @@ class _Years:
     def means(self, slopes: Floats) -> tuple[Floats, Floats]:
         """(N,) fitted means, and (N, c) columns less their means by year."""
         weight, year = np.exp(self.x @ slopes), self.year
-        whole = np.bincount(year, weight)
-        share = weight / whole[year]
+        totals = np.bincount(year, weight)
+        share = weight / totals[year]
         centre = [np.bincount(year, share * column) for column in self.x.T]
         apart = self.x - np.stack(centre, axis=1)[year]
         return share * np.bincount(year, self.y)[year], apart
@@ -167,8 +168,8 @@ class _Years:
     def constant(self, slopes: Floats) -> float:
         """The logarithm of the mean level of the last years."""
         late = self.year > self.year.max() - LEVEL_YEARS
-        said = np.exp(self.x[late] @ slopes).sum()
-        return float(np.log(self.y[late].sum() / said))
+        expected = np.exp(self.x[late] @ slopes).sum()
+        return float(np.log(self.y[late].sum() / expected))
 
 
 def fit_exercises(rows: pd.DataFrame) -> ExerciseFit:
@@ -180,20 +181,20 @@ def fit_exercises(rows: pd.DataFrame) -> ExerciseFit:
     except NoMaximum:
         message = "exercises do not tell what they follow from"
         raise DataError(message, "Give a longer period, or more exercises") from None
-    whole = np.array([years.constant(slopes), *slopes])
+    estimate = np.array([years.constant(slopes), *slopes])
     sides, apart = rows[["a", "b"]].to_numpy(), []
     states = np.unique(sides)
     for state in states:
         without = _Years(rows[(sides != state).all(axis=1)])
         _, score, information = without.derivatives(slopes)
         moved = slopes + np.linalg.pinv(information, hermitian=True) @ score
-        apart.append(np.array([without.constant(moved), *moved]) - whole)
+        apart.append(np.array([without.constant(moved), *moved]) - estimate)
     share = (len(states) - 1) / len(states)
     errors = np.sqrt(share * (np.array(apart) ** 2).sum(axis=0))
     names = [name for name in rows.columns if name not in PLACE]
-    table = pd.DataFrame({"estimate": whole, "standard_error": errors}, index=names)
-    held = int(years.y.sum())
-    return ExerciseFit(table, len(rows), held, years.log_likelihood(slopes))
+    table = pd.DataFrame({"estimate": estimate, "standard_error": errors}, index=names)
+    exercises = int(years.y.sum())
+    return ExerciseFit(table, len(rows), exercises, years.log_likelihood(slopes))
 
 
 def forecast(fit: ExerciseFit, rows: pd.DataFrame, last: int) -> dict[str, Any]:
@@ -203,20 +204,20 @@ def forecast(fit: ExerciseFit, rows: pd.DataFrame, last: int) -> dict[str, Any]:
     with one year at the rate of all, so that none is impossible)."""
     later = rows[rows["year"] > last]
     recent = rows[(rows["year"] > last - LEVEL_YEARS) & (rows["year"] <= last)]
-    found, rate = later["exercises"].to_numpy(), recent["exercises"].mean()
-    held = recent.groupby(["a", "b"])["exercises"].sum().rename("held").reset_index()
-    past = later.merge(held, on=["a", "b"], how="left")["held"].fillna(0.0).to_numpy()
-    as_before = (past + rate) / (LEVEL_YEARS + 1)
-    said = fit.said(later)
+    counts, rate = later["exercises"].to_numpy(), recent["exercises"].mean()
+    by_dyad = recent.groupby(["a", "b"])["exercises"].sum().rename("recent")
+    recent_count = later.join(by_dyad, on=["a", "b"])["recent"].fillna(0.0).to_numpy()
+    as_before = (recent_count + rate) / (LEVEL_YEARS + 1)
+    expected = fit.said(later)
 
     def gain(mean: Floats) -> float:
-        compared = found * np.log(mean / rate) - (mean - rate)
-        return float(compared.sum() / found.sum())
+        compared = counts * np.log(mean / rate) - (mean - rate)
+        return float(compared.sum() / counts.sum())
 
     return {
         "years": [last + 1, int(rows["year"].max())],
-        "said": float(said.sum()),
-        "found": float(found.sum()),
-        "gain": gain(said),
+        "said": float(expected.sum()),
+        "found": float(counts.sum()),
+        "gain": gain(expected),
         "gain_of_past": gain(as_before),
     }

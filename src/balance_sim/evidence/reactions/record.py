@@ -71,13 +71,13 @@ def alliance_entries(table: Table) -> Read:
     members = atop_memberships(table)
     rows = members.assign(military=military[members.index]).sort_values("start")
     first = rows.drop_duplicates(["alliance_id", "cow"])
-    before = first.groupby("alliance_id")["start"].rank(method="min") - 1
+    earlier_members = first.groupby("alliance_id")["start"].rank(method="min") - 1
     frame = pd.DataFrame(
         {
             "cow": first["cow"],
             "year": first["start"].dt.year,
             "military": first["military"],
-            "accession": before >= PACT_OF_MANY,
+            "accession": earlier_members >= PACT_OF_MANY,
         }
     )
     return table.read(frame, years_of(frame["year"]))
