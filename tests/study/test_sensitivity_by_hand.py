@@ -19,12 +19,13 @@ from balance_sim.study.sweep_result import SweepResult
 pytest.importorskip("SALib")
 OUTCOME, COUNT = "insecurity_threatened_300", "accords_all_300"
 VISIBILITY, BETA = "events.summit.visibility", "parameters.beta"
+SAMPLES = 4
 
 
 def sampled(lab, method: str) -> SweepResult:
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
     lab.edit("[0.2, 0.4]", "{min: 0.1, max: 0.5}")
-    lab.edit("arms:", f"design: {{method: {method}, samples: 8}}\narms:")
+    lab.edit("arms:", f"design: {{method: {method}, samples: {SAMPLES}}}\narms:")
     lab.edit("outcomes: [accords_all_300]", f"outcomes: [{OUTCOME}, {COUNT}]")
     lab.edit("runs: 24", "runs: 4")
     return sweep(load_experiment(lab.path), out=lab.folder / "out")
@@ -58,7 +59,7 @@ def test_sobol_indices_of_a_sweep_are_those_of_its_points(lab) -> None:
     y = effects(result, OUTCOME)
     assert max(abs(values).max() for values in y.values()) > 0
     fronts = ("A", "B", "AB0.", "AB1.")
-    a, b, *ab = (np.array([y[f"{front}{row}"] for row in range(8)]) for front in fronts)
+    a, b, *ab = (np.array([y[f"{front}{row}"] for row in range(SAMPLES)]) for front in fronts)
     estimates = sobol_indices(a, b, np.stack(ab), 20, 1)
     assert [*result.paths] == [VISIBILITY, BETA]
     for factor, first, total in zip(result.paths, estimates.first, estimates.total, strict=True):
@@ -71,16 +72,17 @@ def test_sobol_indices_of_a_sweep_are_those_of_its_points(lab) -> None:
     assert np.ptp([values.mean() for values in level.values()]) > 0
     of_sample = variance_split(np.concatenate([a, b]))
     row = row_of(found.split, of="effect", outcome=OUTCOME)
-    assert row["points"] == 16
+    assert row["points"] == 2 * SAMPLES
     assert row["parameters"] == pytest.approx(of_sample.parameters.value)
     assert row["chance"] == pytest.approx(of_sample.chance.value)
     assert row["parameters"] != row["chance"]
     filtered = effects(result, f"filtered_{COUNT}")
-    mean = np.mean(np.concatenate([filtered[f"{front}{row}"] for front in "AB" for row in range(8)]))
+    parts = [f"{front}{row}" for front in "AB" for row in range(SAMPLES)]
+    mean = np.mean(np.concatenate([filtered[part] for part in parts]))
     table = result.effects[result.effects["outcome"] == COUNT].set_index("point")["mean"]
     places = {result.table.points[number].part: number for number in result.table.numbers()}
-    assert mean == pytest.approx(np.mean([table[places[f"{front}{row}"]] for front in "AB" for row in range(8)]))
-    counted = variance_split(np.array([filtered[f"{front}{row}"] for front in "AB" for row in range(8)]))
+    assert mean == pytest.approx(np.mean([table[places[part]] for part in parts]))
+    counted = variance_split(np.array([filtered[part] for part in parts]))
     assert row_of(found.split, of="effect", outcome=COUNT)["chance"] == pytest.approx(counted.chance.value)
     printed_as_found(found)
 
@@ -108,7 +110,7 @@ def test_elementary_effects_have_the_sign_of_the_factor(lab) -> None:
     for of, y in (("effect", effects(result, OUTCOME)), ("mean", by_point(result, OUTCOME, "summit"))):
         slopes: dict[str, list[float]] = {VISIBILITY: [], BETA: []}
         falls = 0
-        for trajectory in range(8):
+        for trajectory in range(SAMPLES):
             parts = [f"T{trajectory}.{step}" for step in range(3)]
             for before, after in pairwise(parts):
                 (factor,) = (path for path in ranges if values[before][path] != values[after][path])
@@ -120,7 +122,7 @@ def test_elementary_effects_have_the_sign_of_the_factor(lab) -> None:
         for factor, each in slopes.items():
             row = row_of(found.indices, of=of, arm="summit", outcome=OUTCOME, factor=factor)
             assert row["mu"] == pytest.approx(np.mean(each), rel=1e-9, abs=1e-15)
-            assert row["trajectories"] == 8
+            assert row["trajectories"] == SAMPLES
         rows = found.indices[(found.indices["of"] == of) & (found.indices["outcome"] == OUTCOME)]
         assert (rows["mu_star"] >= rows["mu"].abs() - 1e-12).all()
 
