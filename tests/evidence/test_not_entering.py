@@ -111,8 +111,8 @@ def with_other_counts(record: OwnRecord, year: int) -> OwnRecord:
 def test_a_forecast_looks_at_the_years_before_it_alone(record: OwnRecord, prior: Prior) -> None:
     origin, window = record.years[-1], 8
     _, p = forecast_from(record, prior, window, origin)
-    assert np.array_equal(p, forecast_from(with_other_counts(record, origin), prior, window, origin)[1])
-    assert np.array_equal(p, forecast_from(with_other_counts(record, origin - 9), prior, window, origin)[1])
+    outside = with_other_counts(with_other_counts(record, origin), origin - 9)
+    assert np.array_equal(p, forecast_from(outside, prior, window, origin)[1])
     for year in (origin - 1, origin - 8):
         assert not np.allclose(p, forecast_from(with_other_counts(record, year), prior, window, origin)[1])
 
@@ -176,7 +176,7 @@ def test_out_of_sample_nothing_of_the_span_is_calibrated_on(tmp_path: Path) -> N
     assert one.calibration.level_variance == other.calibration.level_variance
     assert {state.propensity for state in one.states} != {0.0}
     assert one.states != calibrated_before(tmp_path / "eight_0.yaml", START).states
-    fit = goodness_of_fit(one, runs=4, span=Span(day, START), ahead=True)
+    fit = goodness_of_fit(one, runs=2, span=Span(day, START), ahead=True)
     assert fit["about"]["ahead"] is True
     assert sum("out of sample" in note for note in fit["notes"]) == 1
     assert not any("in sample:" in note or "is calibrated on" in note for note in fit["notes"])

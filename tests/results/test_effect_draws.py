@@ -58,15 +58,24 @@ def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str
 
 
 def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scenario set to a draw by hand has the draw's effect; and two workers give what one gives, to the last bit."""
+    """A scenario set to a draw by hand has the draw's effect; and parts give what the whole gives, to the last bit."""
+    draws = prior_draws(scenario, 6)
+    alone = effects_over(scenario, draws, arm)
+    monkeypatch.setattr(effect_draws, "CHUNK", 4)
+    assert np.array_equal(alone, effects_over(scenario, draws, arm))
+    by_hand = dict(zip(draws.paths, draws.values[5].tolist(), strict=True))
+    targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
+    there = with_values(scenario, {f"events.{scenario.focal}.targets": targets} | by_hand)
+    assert tuple(alone[5]) == effect_of(compile_worlds(there, [there.reference_arm, arm]), arm)
+
+
+@pytest.mark.long
+def test_two_workers_give_what_one_gives(scenario: Scenario, arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit; in short `test_pool.py` holds it of the processes, and the test above of the parts."""
     monkeypatch.setattr(effect_draws, "CHUNK", 4)
     draws = prior_draws(scenario, 10)
     alone, shared = (effects_over(scenario, draws, arm, workers=workers) for workers in (1, 2))
     assert np.array_equal(alone, shared)
-    by_hand = dict(zip(draws.paths, draws.values[7].tolist(), strict=True))
-    targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
-    there = with_values(scenario, {f"events.{scenario.focal}.targets": targets} | by_hand)
-    assert tuple(alone[7]) == effect_of(compile_worlds(there, [there.reference_arm, arm]), arm)
 
 
 def test_an_interval_holds_what_it_says() -> None:
