@@ -113,8 +113,7 @@ def _candidacies(world: World, pacts: Pacts, seed: int, runs: Keys) -> Candidaci
     pact, state = np.nonzero(pacts.candidates)
     run = np.repeat(np.arange(len(runs)), len(pact))
     pact, state = np.tile(pact, len(runs)), np.tile(state, len(runs))
-    key = clocks.absorb(stream_keys(seed, runs, ACCESSION)[run], pacts.keys[pact])
-    key = clocks.absorb(key, pacts.state_keys[state])
+    key = _keys(pacts, stream_keys(seed, runs, ACCESSION)[run], pact, state)
     day, count = np.zeros(len(run)), 0
     columns: list[tuple[Keys | Ints | Floats, ...]] = []
     while len(run) or not columns:
@@ -144,6 +143,13 @@ def _candidacies(world: World, pacts: Pacts, seed: int, runs: Keys) -> Candidaci
         bars=needs[2],
         starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
         chance=np.zeros(len(order)),
+    )
+
+
+def _keys(pacts: Pacts, by_run: Keys, pact: Ints, state: Ints) -> Keys:
+    """Keys of states in pacts, from those of their replications."""
+    return clocks.absorb(
+        clocks.absorb(by_run, pacts.keys[pact]), pacts.state_keys[state]
     )
 
 
@@ -196,25 +202,22 @@ def seekers_in(world: World, state: BlockState, step: int) -> Seekers | None:
     pacts, accessions = world.pacts, state.accessions
     if pacts is None or accessions is None:
         return None
-    all_of = accessions.candidacies
+    all_of, members = accessions.candidacies, accessions.members
     rows = np.arange(*all_of.starts[step : step + 2])
-    places = all_of.run[rows], all_of.pact[rows], all_of.state[rows]
-    is_asked = ~accessions.members[places]
-    is_asked &= ~accessions.applying[places[0], places[2]]
-    rows = rows[is_asked]
-    if not len(rows):
+    run, pact, candidate = all_of.run[rows], all_of.pact[rows], all_of.state[rows]
+    is_asked = ~members[run, pact, candidate] & ~accessions.applying[run, candidate]
+    if not is_asked.any():
         return None
-    places = all_of.run[rows], all_of.pact[rows], all_of.state[rows]
-    openness = openness_on(
-        world, world.dyad_index[places[2]], all_of.day[rows][:, None]
+    rows, run, pact, candidate = (
+        column[is_asked] for column in (rows, run, pact, candidate)
     )
-    is_member = accessions.members[places[:2]]
-    clock = np.ravel_multi_index(places, accessions.members.shape)
+    dyads, day = world.dyad_index[candidate], all_of.day[rows]
+    openness = openness_on(world, dyads, day[:, None])
+    openness = np.where(members[run, pact], openness, np.inf).min(axis=1)
+    clock = np.ravel_multi_index((run, pact, candidate), members.shape)
     distinct, place = np.unique(clock, return_inverse=True)
-    run, pact, candidate = np.unravel_index(distinct, accessions.members.shape)
-    ballots = Ballots.of(pacts, accessions.members, run, pact, candidate)
-    openness = np.where(is_member, openness, np.inf).min(axis=1)
-    return Seekers(rows, place, openness, ballots)
+    seekers = np.unravel_index(distinct, members.shape)
+    return Seekers(rows, place, openness, Ballots.of(pacts, members, *seekers))
 
 
 def wanted(
@@ -305,8 +308,8 @@ def _begun(
     """Applications that begin at these opportunities, with the days to come: of
     signature and entry into force, or of failure."""
     run, pact, applicant = all_of.run[rows], all_of.pact[rows], all_of.state[rows]
-    key = clocks.absorb(stream_keys(seed, state.runs, AGREEMENT)[run], pacts.keys[pact])
-    key = clocks.absorb(key, pacts.state_keys[applicant])
+    key = stream_keys(seed, state.runs, AGREEMENT)[run]
+    key = _keys(pacts, key, pact, applicant)
     key = clocks.absorb(key, all_of.count[rows].astype(np.uint64))
     of_no_dyad, everything = np.full(len(rows), -1), np.arange(len(rows))
     kind, collapse = pacts.kind[pact], world.rules.collapse_rate
@@ -381,9 +384,7 @@ def join_given(world: World, state: BlockState, seed: int) -> None:
         terms.stage[over], terms.ended[over] = 3, state.day
         accessions.members[:, pact, joins] = True
         run = np.arange(len(state.runs))
-        key = stream_keys(seed, state.runs, AGREEMENT)
-        key = clocks.absorb(key, pacts.keys[pact])
-        key = clocks.absorb(key, pacts.state_keys[joins])
+        key = _keys(pacts, stream_keys(seed, state.runs, AGREEMENT), pact, joins)
         of_no_dyad, kind = np.full_like(run, -1), np.full_like(run, pacts.kind[pact])
         count = np.full_like(run, _OF_GIVEN + pact * world.n + joins)
         today = np.full(len(run), state.day)
