@@ -60,8 +60,6 @@ DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
     "declarations_all": "declarations, all",
 }
-OTHERS = {"participants": "participants", "dates": "dates"}
-"""What placebos of a family have others of."""
 CHANNELS = ("picture", "threat", "rest", "total")
 VERDICTS = {
     "specific": "specific to these participants",
@@ -336,10 +334,10 @@ def channel_words(
 
 def how_sure(result: AnalysedResult) -> list[str]:
     """Return what makes the headline effect and what its width: channels, groups of
-    parameters, placebos."""
+    parameters, placebos; none where `doubts` say that these say little."""
     arm, channels = result.headline_arm, None
     if result.headline is not None and result.headline.is_far:
-        return [FAR_WORDS]
+        return []
     if arm is not None:
         channels = result.channels.of(arm, result.headline_outcome)
     sentences = (
@@ -379,7 +377,7 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     """Return what the placebo tests say, by family, in one sentence; empty without."""
     pieces = [
-        f"{rank_words(test.rank, test.placebos)} with other {OTHERS[family]} "
+        f"{rank_words(test.rank, test.placebos)} with other {family} "
         f"({VERDICTS[test.verdict]})"
         for family, test in tests.items()
     ]
