@@ -33,7 +33,7 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
-from balance_sim.study.arms import headline_arm
+from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.scene import focal_roles
 from balance_sim.study.spans import WillingnessOverTime, course, with_event
 
@@ -108,7 +108,7 @@ def drawn(
     scenario: Scenario, draws: int = DRAWS, seed: int = SEED, first: int | None = None
 ) -> np.ndarray:
     """(draws or `first`, 2, 17) values, with the targets as coded and with none; NaN where not tested."""
-    arm = headline_arm(scenario, (scenario.reference_arm, *scenario.arms))
+    arm = headline_arm(chosen_arms(scenario, None))
     assert arm is not None
     out = []
     for point, _ in zip(

@@ -26,7 +26,7 @@ from balance_sim.app.live import Live  # noqa: E402
 from balance_sim.effects.expected_effect import expected_effect  # noqa: E402
 from balance_sim.model.baseline import with_classes  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
-from balance_sim.study.arms import headline_arm  # noqa: E402
+from balance_sim.study.arms import chosen_arms, headline_arm  # noqa: E402
 from balance_sim.study.jobs import Job, Values  # noqa: E402
 
 type Settings = list[tuple[str, Values]]
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     scenario = with_classes(load_scenario(given.scenario))
-    arm = headline_arm(scenario, tuple(scenario.arms))
+    arm = headline_arm(chosen_arms(scenario, None))
     settings = [
         (dial.name, tuple(sorted(dial.settings[place].items())))
         for place in range(given.rounds)

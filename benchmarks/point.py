@@ -16,7 +16,7 @@ from statistics import median
 
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import headline_arm
+from balance_sim.study.arms import chosen_arms, headline_arm
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     scenario = load_scenario(given.scenario)
     arms = (
         scenario.reference_arm,
-        headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm,
+        headline_arm(chosen_arms(scenario, None)) or scenario.reference_arm,
     )
     audience = next(iter(scenario.audiences))
     paths = {

@@ -25,7 +25,7 @@ SMALL, LARGE = 0.01, 0.2
 
 def row(path: Path, count: int) -> str:
     scenario = load_scenario(path, drawn=False)
-    arm = headline_arm(scenario, chosen_arms(scenario, None))
+    arm = headline_arm(chosen_arms(scenario, None))
     assert arm is not None
     effects = effects_over(scenario, prior_draws(scenario, count), arm)
     level, total = (effects[:, COLUMNS.index(name)] for name in ("level", "total"))

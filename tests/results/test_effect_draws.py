@@ -187,7 +187,7 @@ def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors
 def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     """The kept effect at the values in use is the effect at the values in use; 2,000 draws of each; prior wider."""
     scenario = load_scenario(path.parent.with_suffix(".yaml"))
-    arm = headline_arm(scenario, chosen_arms(scenario, None))
+    arm = headline_arm(chosen_arms(scenario, None))
     found = stored_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
     now = effect_of(compile_worlds(scenario, [scenario.reference_arm, arm]), arm)

@@ -157,7 +157,7 @@ def test_gaps_between_estimators(path: Path) -> None:
     control arm's own network (direct less expected, talks at speed 1). Without either it is the filtered effect."""
     scenario = load_scenario(path)
     arms = chosen_arms(scenario, None)
-    control, arm = arms[0], str(headline_arm(scenario, arms))
+    control, arm = arms[0], str(headline_arm(arms))
     worlds = compile_worlds(scenario, (control, arm))
     outcome = f"accords_counter_{max(scenario.report.windows)}"
     direction, windows = worlds.baseline.direction, windows_of(worlds)

@@ -69,7 +69,7 @@ def lived(scenario: Scenario, *, whole: bool = True) -> None:
     with np.errstate(**RAISED):  # type: ignore[arg-type]
         arms = chosen_arms(scenario, None)
         worlds = compile_worlds(scenario, arms)
-        extra = extra_arms(worlds, headline_arm(scenario, arms)) if whole else None
+        extra = extra_arms(worlds, headline_arm(arms)) if whole else None
         tables = simulate_block(worlds, 1, Block(0, 2), arms, extra)
         if whole:
             expected_effect(scenario)

@@ -80,10 +80,9 @@ def test_changes_are_rows_of_a_timeline(timeline: Timeline) -> None:
 
 
 def test_an_arm_that_only_changes_facts_is_not_the_scenario_itself(result: AnalysedResult) -> None:
-    """Neither for the headline nor for a report's list of arms."""
+    """In a report's list of arms; the first arm listed after the control arm is the headline's."""
     arm = result.scenario.arms["changed"].model_copy(update={"drop": ()})
-    scenario = result.scenario.model_copy(update={"arms": result.scenario.arms | {"changed": arm}})
-    assert not arm.is_as_written and headline_arm(scenario, ["no_summit", "changed", "summit"]) == "summit"
+    assert not arm.is_as_written and headline_arm(["no_summit", "changed", "summit"]) == "changed"
     said = changes(result.scenario, "changed")
     assert said.startswith("without summit; 2025-03-01: Corvia") and said.count(";") == 6
     assert changes(result.scenario, "summit") == "nothing"

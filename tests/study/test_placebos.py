@@ -32,7 +32,7 @@ def scenario() -> Scenario:
 
 
 def participants_of(scenario: Scenario) -> Participants:
-    arm = headline_arm(scenario, chosen_arms(scenario, None))
+    arm = headline_arm(chosen_arms(scenario, None))
     assert arm is not None
     having, lacking = (arm_scenario(scenario, one) for one in (arm, scenario.reference_arm))
     event = next(one for one in having.events if one.id == scenario.focal)

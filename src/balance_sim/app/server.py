@@ -77,7 +77,7 @@ def serve(
     own or a port in use."""
     draws = _drawn_parameters(folder)
     study = open_run_or_sweep(folder)
-    arm = headline_arm(study.scenario, study.arms)
+    arm = headline_arm(study.arms)
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")
     if isinstance(study, SweepResult):

@@ -38,5 +38,5 @@ def placebos_and_channels(
 ) -> tuple[Placebos, Channels]:
     """What takes time and depends on no replication: placebos of the headline arm,
     channels of every arm."""
-    headline = headline_arm(scenario, arms)
+    headline = headline_arm(arms)
     return placebos(scenario, headline), channels_of(scenario, arms)

@@ -128,7 +128,7 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
     >>> round(having["accords_counter_731"], 2)  # doctest: +SKIP
     """
     reference = scenario.reference_arm
-    arm = arm or headline_arm(scenario, chosen_arms(scenario, None))
+    arm = arm or headline_arm(chosen_arms(scenario, None))
     arms = chosen_arms(scenario, arm and [arm])
     if arm is None or arm == reference:
         others = [name for name in scenario.arms if name != reference]

@@ -30,12 +30,9 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
     return (reference, *others)
 
 
-def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
-    """The arm that answers the question: after the control arm the first that changes
-    nothing, else the first."""
-    for name in arms[1:]:
-        if scenario.arms[name].is_as_written:
-            return name
+def headline_arm(arms: Sequence[str]) -> str | None:
+    """The arm that answers the question: the first after the control arm, in the order
+    of the scenario; None where there is no other."""
     return arms[1] if len(arms) > 1 else None
 
 

@@ -160,7 +160,7 @@ class Job:
             worlds = compile_worlds(scenario, self.arms)
             if not has_extra:
                 return worlds, None
-            return worlds, extra_arms(worlds, headline_arm(scenario, self.arms))
+            return worlds, extra_arms(worlds, headline_arm(self.arms))
 
     def live(self, task: Task) -> BlockTables:
         """Return the task's tables. A number that is none is one; no warning is given.

@@ -53,9 +53,8 @@ class StudyResult:
 
     @property
     def headline_arm(self) -> str | None:
-        """The arm that answers the question: the one that changes nothing, else the
-        first after the control arm."""
-        return headline_arm(self.scenario, self.arms)
+        """The arm that answers the question: the first after the control arm."""
+        return headline_arm(self.arms)
 
     @cached_property
     def steps(self) -> dict[str, float]:

@@ -104,7 +104,7 @@ def uncertainty(
     True
     """
     result: dict[str, Any] = {
-        "arm": arm or headline_arm(scenario, chosen_arms(scenario, None)),
+        "arm": arm or headline_arm(chosen_arms(scenario, None)),
         "outcome": Outcome("accords", "counter", max(scenario.report.windows)).name,
         "estimate": {},
         "posterior": None,
