@@ -452,4 +452,4 @@ def earlier_than_control(
 def _identity(agreements: AgreementRows) -> Ints:
     """One number for a run, dyad, type, origin and opportunity."""
     clock = (agreements.run * 100_000 + agreements.dyad) * 100 + agreements.kind
-    return (clock * 10 + agreements.origin) * 1_000 + agreements.count
+    return (clock * 10 + agreements.origin) * 1_000_000 + agreements.count

@@ -189,6 +189,12 @@ def test_the_same_agreement_is_that_of_one_run_dyad_kind_origin_and_opportunity(
     assert earlier_than_control(mine, agreements(worlds), 30).tolist() == [False]
 
 
+def test_the_thousandth_opportunity_is_no_agreement_of_another_origin(worlds: Worlds) -> None:
+    mine = agreements(worlds, {"signed": 150.0, "count": 1000})
+    twin = agreements(worlds, {"signed": 200.0, "origin": ORIGINS[1]})
+    assert earlier_than_control(mine, twin, 30).tolist() == [False]
+
+
 def test_counts_jump_by_one_and_scales_by_anything() -> None:
     assert least_jump("accords_counter_300") == least_jump("declarations_all_30") == least_jump("states_x") == 1.0
     assert least_jump("in_force_300") == least_jump("from_talks_300") == least_jump("accelerated_300") == 1.0
