@@ -41,7 +41,7 @@ def said(*args: str) -> Result:
 
 
 def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
-    found = said("scenario.yaml", "--runs", "12", "--out", "fit")
+    found = said("scenario.yaml", "--runs", "6", "--out", "fit")
     assert found.exit_code == 0, found.stderr
     assert max(map(len, found.stdout.splitlines())) <= 80
     names = {path.name for path in (place / "fit" / "figures").iterdir()}
@@ -51,6 +51,6 @@ def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
     again = CliRunner().invoke(main, ["plot", "fit", "--list"])
     assert [line.split()[0] for line in again.stdout.splitlines()] == ["gof", "gof_residuals"]
     first = (place / "fit" / "gof.json").read_bytes()
-    said("scenario.yaml", "--runs", "12", "--out", "again", "--no-figures")
+    said("scenario.yaml", "--runs", "6", "--out", "again", "--no-figures")
     one, other = json.loads(first), json.loads((place / "again" / "gof.json").read_text(encoding="utf-8"))
     assert {**one, "about": 0} == {**other, "about": 0}

@@ -200,7 +200,7 @@ def test_small_tests_by_hand() -> None:
 
 def test_residuals_of_the_models_own_data_are_a_martingale(tmp_path: Path) -> None:
     past = set_back(toy(tmp_path, 2.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    runs = 60
+    runs = 40
     made = newly_signed(run(past, runs=runs, seed=5).agreements, past.codes)
     found = [residuals_of(past, made.where(made.run == k)) for k in range(runs)]
     ends = np.array([one["observed"] - one["expected"] for one in found])
