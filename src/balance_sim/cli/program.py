@@ -240,7 +240,10 @@ def _fault(error: Exception) -> BalanceSimError:
         code = ExitCode.UNWRITABLE
     elif isinstance(error, ModuleNotFoundError) and package in EXTRAS:
         install = f"pip install 'balance-sim[{EXTRAS[package]}]'"
-        message = f"this needs the package {package}: {install}"
+        message = (
+            f"this needs the package {package}: {install}; in a clone, with uv: "
+            f"uv run --extra {EXTRAS[package]} balance-sim ..."
+        )
         code = ExitCode.USAGE
     fault = BalanceSimError(message)
     fault.exit_code = code

@@ -287,7 +287,7 @@ def _joining(scenario: Scenario, change: Change, name: str) -> Findings:
         yield Finding("E306", change.path, why, "name another state")
     if pact is not None and pact.kind != change.kind:
         why = f"`{name}` binds its members by a `{pact.kind}`"
-        yield Finding("E212", change.path, why, f"write `kind: {pact.kind}`")
+        yield Finding("E212", change.path, why, f"add `kind: {pact.kind}` to this row")
 
 
 def _pacts(scenario: Scenario) -> Findings:
@@ -305,7 +305,7 @@ def _pacts(scenario: Scenario) -> Findings:
             hint = f"add states to `groups.{pact.group}`"
             yield Finding("E212", f"{path}.group", why, hint, "2 or more")
         elif inside:
-            why = f"{listed(inside)} of `{pact.group}` would seek what it has"
+            why = f"{listed(inside)} is a member of `{pact.group}` already"
             yield Finding("E306", f"{path}.candidates", why, "name states outside it")
         elif len(members) == len(scenario.states):
             why = f"every state is a member of `{pact.group}`: nobody is left"

@@ -815,7 +815,7 @@ class Change(SectionRow):
             raise refusal("E215", f"`in_force` {in_force} is before {self.date}")
         facts = [getattr(self, name) for name in FACTS_OF_STATE]
         if self.state is not None and all(fact is None for fact in facts):
-            raise refusal("E103", f"{listed(FACTS_OF_STATE)} are all missing")
+            raise refusal("E103", f"one of {listed(FACTS_OF_STATE)} is required")
 
     @classmethod
     def key_of(cls, value: Callable[[str], Any]) -> str:
