@@ -185,7 +185,8 @@ def even_grid(scenario: Scenario, arms: list[Scenario]) -> np.ndarray:
 
 
 def without_estimates(runs: pa.Table) -> pa.Table:
-    return runs.select([name for name in runs.column_names if not name.startswith(FILTERED)])
+    later = FILTERED, "exercises_"
+    return runs.select([name for name in runs.column_names if not name.startswith(later)])
 
 
 def test_a_sweep_over_participants_has_one_table(lab) -> None:
