@@ -109,7 +109,7 @@ def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) ->
     before = pixels(page.locator("#excess"))
     page.keyboard.press("ArrowLeft")
     assert "+0.500 expected" in answer(page) and answer(page).startswith("Simulated, 4 replications: ")
-    assert answer(page).endswith("The effect is not detectable.")
+    assert answer(page).endswith("The CI holds zero.")
     assert page.locator("#dial-0").get_attribute("aria-valuetext") == "0.5"
     assert not np.array_equal(before, pixels(page.locator("#excess")))
     page.keyboard.press("Home")

@@ -10,7 +10,16 @@ from balance_sim.show.study_types import Section
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
 
-HEADS = ("mechanism", "value", "low", "high", "found", "placebo rank", "note")
+HEADS = (
+    "mechanism",
+    "measured as",
+    "value",
+    "low",
+    "high",
+    "found",
+    "placebo rank",
+    "note",
+)
 
 
 def section(result: AnalysedResult) -> Section | None:
@@ -30,5 +39,5 @@ def mechanism_rows(mechanisms: dict[str, dict[str, Any]]) -> list[list[str]]:
         numbers = [row["value"], *row["ci95"], sign, row["placebo_rank"]]
         note = row.get("why") or row.get("note")
         cells = ["-" if value is None else cell(value) for value in numbers]
-        rows.append([f"{name} {row['name']}", *cells, note or ""])
+        rows.append([f"{name} {row['name']}", row["measure"], *cells, note or ""])
     return rows

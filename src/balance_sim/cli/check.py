@@ -20,6 +20,7 @@ from balance_sim.show.wording import (
     DIRECTIONS,
     arm_title,
     arm_words,
+    percent,
     plural,
     state_names,
     table,
@@ -247,6 +248,13 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
     for role in sorted(members, key=lambda role: (len(members[role]), role)):
         words = ROLES.get(role, arm_words(role))
         yield from wrapped(f"  {words}: {', '.join(sorted(members[role]))}", "    ")
+    share = percent(start.scenario.parameters.tau)
+    yield from wrapped(
+        "  Threatened: aligned with nobody who takes part, and their threat is more "
+        f"than {share} of its balance (all threats and its own defence); wary: more "
+        "than a quarter of that.",
+        "  ",
+    )
     expected, classes = start.a_year(), start.as_dict()["classes"]
     measures = ("security", "declarations")
     rows = [["new agreements expected a year", "dyads", *measures]]

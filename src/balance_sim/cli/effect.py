@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 MOST_DYADS = 5
 ESTIMATOR = (
-    "Expected estimator: the network as at the start, no random numbers. `run` "
-    "measures the rest."
+    "Worked out with partners as at the start, without random numbers; `run` simulates "
+    "partners that change."
 )
 MEASURES = {"accords": "security agreements", "exercises": "joint exercises"}
 HEADS = ("control", "arm", "effect")

@@ -297,7 +297,7 @@ def _difference(entry: Entry, names: Names) -> str:
     if entry.mark != "arm only":
         return ""
     reason = _refusal(entry.asked[0], names) if entry.asked else ""
-    return f"not in the control arm{', where ' if reason else ''}{reason}"
+    return f"in the control arm {reason}" if reason else "not in the control arm"
 
 
 def _refusal(asked: AskedDyad, names: Names) -> str:
@@ -309,5 +309,4 @@ def _refusal(asked: AskedDyad, names: Names) -> str:
     refusing = [
         state_in_text(names, side.state) for side in asked.sides if not side.agrees
     ]
-    verb = "refuse" if len(refusing) > 1 else "refuses"
-    return f"{' and '.join(refusing)} {verb}" if refusing else ""
+    return f"{' and '.join(refusing)} would have refused" if refusing else ""

@@ -38,7 +38,7 @@ GROUP_WORDS = {
     "own": "terms of your own",
     "agent": "what its agents want beside the terms",
     "outside": "terms in no group",
-    "feedback": "agreements that differ",
+    "feedback": "what earlier agreements bring about",
 }
 """Groups of terms as they are read."""
 SMALL = 0.00005  # nats: a change of willingness that rounds to none
@@ -61,12 +61,13 @@ def attribution_answer(
     parts = parts[(parts["value"] != 0) | (parts["mcse"] != 0)]
     errors = table.loc[table["mcse"] > 0, "mcse"]
     places = say.decimals(errors.min(), effect["lo"], effect["hi"])
-    runs = f"{len(attribution.runs):,} of {attribution.of_runs:,}"
+    runs, all_runs = len(attribution.runs), attribution.of_runs
+    over = f"all {runs:,}" if runs == all_runs else f"{runs:,} of {all_runs:,}"
     yield from said(
         f"{say.arm_title(scenario, attribution.arm)}: the effect on expected "
         f"{say.outcome_words(attribution.outcome)} is "
         f"{say.signed(effect['value'], places)} "
-        f"({say.ci(effect['lo'], effect['hi'], places)}), in {runs} replications.",
+        f"({say.ci(effect['lo'], effect['hi'], places)}), over {over} replications.",
         width,
     )
     rows = [["part of the effect", "agreements", "95 % CI"]]
@@ -103,7 +104,7 @@ def dyads_answer(
         sides = {side: dyad.main_difference(moment, side) for side in (dyad.a, dyad.b)}
         side = max(sides, key=lambda name: abs(sides[name][0]))
         change, term, _ = sides[side]
-        why = "nobody's: other agreements differ"
+        why = "nobody's: earlier agreements differ"
         if abs(change) >= SMALL and term:
             why = f"{names[side]}: {say.term_words(term)}"
         effect = say.effect_cells(dyad.shares.to_dict("records")[0])[0]
@@ -231,8 +232,8 @@ def replication_answer(
     words = say.outcome_words(timeline.outcome)
     yield from said(
         f"Replication {timeline.run}: {say.arm_title(scenario, timeline.arm)}. "
-        f"{timeline.value:.0f} {words}, {timeline.value_reference:.0f} in its paired "
-        "control run.",
+        f"{timeline.value:.0f} {words}, {timeline.value_reference:.0f} in the control "
+        f"arm ({say.arm_title(scenario, timeline.reference)}).",
         width,
     )
     for day, sentence in diary(timeline, scenario):

@@ -20,6 +20,7 @@ from balance_sim.effects.headline import (
     OTHER_FORM,
     Headline,
 )
+from balance_sim.effects.participants import ALIKE as ALIKE_DATES
 from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.show import wording as say
 from balance_sim.show.wording import WIDTH, said, table
@@ -36,16 +37,19 @@ NEXT_TO_NOTHING = 1e-3
 """Effect, as a share of the level in the control arm, up to which it is asked whether
 the scenario allows any."""
 KNOWN, BEFORE = "over what is known (posterior)", "before the data (prior)"
+ALIKE = 1.5
+"""Times the headline, up to which a size at the point values may be read as it is."""
 RARE = 0.5
 """Agreements: a smaller effect is said as one in so many worlds too."""
-AVERAGED = "over what is known of the parameters"
+AVERAGED = "averaged over the parameter values that data allow"
 UNKNOWN = {
-    NOT_WORKED_OUT: "Nobody has worked out what is known of the parameters of this "
-    "scenario, so this is no finding yet: run `balance-sim evidence posterior {name}`.",
-    OTHER_FORM: "What is known of the parameters was worked out for the scenario as it "
-    "is written, not for this form of it: run `balance-sim effect {name} --draws 200` "
-    "with the same settings.",
-    OTHER_ARM: "What is known of the parameters was worked out for another arm: run "
+    NOT_WORKED_OUT: "There is no interval over the parameters of this scenario yet, so "
+    "this is no finding to quote; `balance-sim evidence posterior {name}` works one "
+    "out (needs the extra `evidence`).",
+    OTHER_FORM: "The interval over the parameters was worked out for the scenario as "
+    "it is written, not for this form of it: run `balance-sim effect {name} --draws "
+    "200` with the same settings.",
+    OTHER_ARM: "The interval over the parameters was worked out for another arm: run "
     "`balance-sim effect {name} --arm NAME --draws 200`.",
 }
 """Why there is no posterior, and how to have one."""
@@ -60,7 +64,15 @@ DECLARED = {
     "declarations_counter": "declarations, counter-balancing",
     "declarations_all": "declarations, all",
 }
-CHANNELS = ("picture", "threat", "rest", "total")
+PARTS = {
+    "picture": "who stands together",
+    "threat": "the threat to its targets",
+    "rest": "the arm's other changes",
+}
+"""Channels of an effect in words."""
+CHANNELS = (*PARTS, "total")
+LEAST = 1e-9
+"""Agreements: a smaller part of an effect is none."""
 VERDICTS = {
     "specific": "specific to these participants",
     "not specific": "not specific to these participants",
@@ -108,8 +120,9 @@ def by_size(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
-    """Return how many rows show a detectable effect, and which the largest, as the
-    title of a figure: `3 of 10 arms show a detectable effect; largest: Half, +0.1`.
+    """Return how many rows have a CI that excludes zero, and which the largest, as the
+    title of a figure: `3 of 10 arms differ from zero in the simulation; largest: Half,
+    +0.1`.
 
     Parameters
     ----------
@@ -119,13 +132,13 @@ def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
     """
     sure = frame[clear(frame)]
     if sure.empty:
-        return f"None of {len(frame):,} {noun} shows a detectable effect"
+        return f"None of {len(frame):,} {noun} differs from zero in the simulation"
     top = sure.iloc[int(sure["effect"].abs().argmax())]
     effect, bounds, _ = say.effect_cells(top)
-    verb = "shows" if len(sure) == 1 else "show"
+    verb = "differs" if len(sure) == 1 else "differ"
     return (
-        f"{len(sure):,} of {len(frame):,} {noun} {verb} a detectable effect; largest: "
-        f"{top[label]}, {effect} ({bounds})"
+        f"{len(sure):,} of {len(frame):,} {noun} {verb} from zero in the simulation; "
+        f"largest: {top[label]}, {effect} ({bounds})"
     )
 
 
@@ -209,17 +222,19 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
     if headline.mcse is not None:
         places = say.decimals(headline.mcse) + 1
         error = say.number(headline.mcse, places)
-        note = f"The third row is simulated ({replications}; Monte Carlo error {error})"
+        sentences.append(
+            f"Row 3 is simulated ({replications}; Monte Carlo error {error})."
+        )
         if headline.expected is not None:
-            expected = say.signed(headline.expected, places)
-            note += (
-                "; those above keep partners as at the start, which gives "
-                f"{expected} {say.AT_POINT}"
+            row = "the effect at the point values" if headline.drawn else "row 3"
+            note = (
+                "Rows 1 and 2 hold partners as at the start; so computed, "
+                f"{row} would be {say.signed(headline.expected, places)}"
             )
-        if headline.distance is not None:
-            side = "more" if headline.distance > 0 else "less"
-            note += f", {say.percent(abs(headline.distance))} {side}"
-        sentences.append(f"{note}.")
+            if headline.distance is not None:
+                side = "more" if headline.distance > 0 else "less"
+                note += f" ({say.percent(abs(headline.distance))} {side})"
+            sentences.append(f"{note}.")
         sentences += [FAR_WORDS] * headline.is_far
     return sentences
 
@@ -269,16 +284,22 @@ def known_words(headline: Headline) -> str:
 
 
 def beside_words(headline: Headline) -> str:
-    """Return how much is known of the effect, to stand beside what is at the point
-    values; empty without a posterior."""
-    if headline.posterior is None:
+    """Return how sizes at the point values compare with the headline; empty without a
+    posterior, or where the two are ALIKE."""
+    size = (headline.point or {}).get("mean", headline.expected)
+    if headline.posterior is None or size is None:
         return ""
     mean, (low, high) = headline.posterior["mean"], headline.posterior["ci95"]
+    times = size / mean if mean else float("inf")
+    if 1 / ALIKE <= times <= ALIKE:
+        return ""
     places = max(say.digits(mean), 3)
+    ratio = f"about {times:.2g} times" if 0 < times < float("inf") else "not those of"
     return (
-        "What is known of the parameters is worked out for the headline alone "
+        f"These sizes are at the point values, {ratio} the headline "
         f"({say.signed(mean, places)}; 95 % interval "
-        f"{say.interval(low, high, places)}): this shows where it falls, not its size."
+        f"{say.interval(low, high, places)}). Read which states and arms differ, not "
+        "by how much."
     )
 
 
@@ -322,13 +343,19 @@ def channel_words(
         return ""
     places = max(say.digits(channels["total"]), 3)
     words = {part: say.signed(effect, places) for part, effect in channels.items()}
+    going = [name for name in PARTS if abs(channels[name]) >= LEAST]
+    if len(going) == 1:
+        return (
+            f"Channels, {where}: all of it ({words['total']}) is through "
+            f"{PARTS[going[0]]}, with partners as at the start."
+        )
     others = ""
-    if abs(channels["rest"]) >= 1e-9:
-        others = f", the arm's other changes {words['rest']}"
+    if abs(channels["rest"]) >= LEAST:
+        others = f", {PARTS['rest']} {words['rest']}"
     return (
-        f"Channels, {where}: who stands together {words['picture']}, the threat to its "
-        f"targets {words['threat']}{others}; {words['total']} in all, with partners as "
-        "at the start."
+        f"Channels, {where}: {PARTS['picture']} {words['picture']}, {PARTS['threat']} "
+        f"{words['threat']}{others}; {words['total']} in all, with partners as at the "
+        "start."
     )
 
 
@@ -377,21 +404,26 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     """Return what the placebo tests say, by family, in one sentence; empty without."""
     pieces = [
-        f"{rank_words(test.rank, test.placebos)} with other {family} "
-        f"({VERDICTS[test.verdict]})"
+        f"{rank_words(family, test.rank, test.placebos)} ({VERDICTS[test.verdict]})"
         for family, test in tests.items()
     ]
     if not pieces:
         return ""
     return (
-        f"Placebos: by size the event's effect is {say.listed(pieces)}. A rank says "
-        "nothing of how large an effect is."
+        f"Placebos: {say.listed(pieces)}. A rank says nothing of how large an effect "
+        "is."
     )
 
 
-def rank_words(rank: int, placebos: int) -> str:
-    """Return a place among an event and its placebos, in words."""
-    return f"{'the largest' if rank == 1 else f'number {rank:,}'} of {placebos + 1:,}"
+def rank_words(family: str, rank: int, placebos: int) -> str:
+    """Return a place among an event and its placebos of a family, in words."""
+    if family == "dates":
+        return (
+            f"{rank - 1:,} of {placebos:,} other dates have an effect at least "
+            f"{say.percent(1 - ALIKE_DATES)} as large"
+        )
+    place = "the largest" if rank == 1 else f"number {rank:,} by size"
+    return f"the event's effect is {place} of {placebos + 1:,} sets of {family}"
 
 
 def _scheduled_words(result: AnalysedResult) -> str:
@@ -401,11 +433,15 @@ def _scheduled_words(result: AnalysedResult) -> str:
     pieces = []
     for row in result.scheduled.to_dict("records"):
         name = say.printable(str(row["name"])) or say.arm_words(str(row["kind"]))
-        dyad = say.dyad_name(names, row["a"], row["b"])
-        pieces.append(f"{dyad}, {name} ({row['stage']} on {row['date']})")
+        sides = names[row["a"]], names[row["b"]]
+        if all(side in name for side in sides):
+            piece = f"the {name}"
+        else:
+            piece = f"{say.dyad_name(names, row['a'], row['b'])}, {name}"
+        pieces.append(f"{piece} ({row['stage']} on {row['date']})")
     if not pieces:
-        return "No agreement was scheduled anyway."
-    return f"Scheduled anyway, the same in every arm: {'; '.join(pieces)}."
+        return "No agreement had been scheduled in advance."
+    return f"Already scheduled, so no part of the effect: {'; '.join(pieces)}."
 
 
 # -- lines -----------------------------------------------------------------------------
@@ -481,9 +517,8 @@ def exercise_words() -> str:
     measured = exercise_distribution()
     elasticity, error = measured.estimate[0], measured.covariance[0][0] ** 0.5
     return (
-        f"Exercises follow alarm by an elasticity of {elasticity:.2f} (standard error "
-        f"{error:.2f}): whether an event brings more or fewer is not known, and a CI "
-        "holds chance alone."
+        f"1 % more alarm goes with {elasticity:.2f} % more exercises (standard error "
+        f"{error:.2f}): even the sign is not known."
     )
 
 

@@ -33,22 +33,26 @@ def scale_lines(scale: Scale, scenario: Scenario) -> Iterator[str]:
     """
     names = say.state_names(scenario)
     yield from say.wrapped(
-        f"Standard acts of {listed(names, scale.by)} against "
-        f"{listed(names, scale.against)}"
+        f"What standard acts of {listed(names, scale.by)} against "
+        f"{listed(names, scale.against)} would do, and did on record"
     )
     counted = f"{say.number(scale.level)} {COUNTED[scale.direction]}"
     yield from say.wrapped(
-        f"  alarm, and per cent of {counted} {say.within(scale.window)}", "    "
+        "  Alarm: the logarithm of how many times as much both sides have to fear. "
+        f"Columns to its right: per cent more than {counted} "
+        f"{say.within(scale.window)}.",
+        "  ",
     )
-    rows = [["", "alarm", "here", "as on record (95 % CI)"]]
+    rows = [["", "alarm", "in this model", "as states on record (95 % CI)"]]
     rows += [_row(scale, act) for act in scale.acts]
     yield from ["", *say.table(rows, "<>", indent="  ")]
     mean, low, high = ELASTICITY
     yield from [""]
     yield from say.wrapped(
-        f"  On record agreements rise by {mean:g} % ({low:g} to {high:g}) for 1 % more "
-        "to fear, where alarms are of some tenths; beyond that by assumption. What an "
-        "act of words or treaties gives to fear is the scenario's own.",
+        f"  On record states sign {mean:g} % more agreements (95 % CI {low:g} to "
+        f"{high:g}) for 1 % more to fear. That was measured at alarms of some tenths; "
+        "for more it is an assumption. How much each act gives to fear is the "
+        "scenario's, not the record's.",
         "  ",
     )
 

@@ -25,10 +25,10 @@ DIRECTIONS = {
     "other": "other",
     "all": "all",
 }
-NO_DYAD = "No dyad shows a detectable effect."
+NO_DYAD = "No dyad differs from zero in the simulation."
 COUNTER_BALANCING = (
-    "Counter-balancing: neither state takes part, both fear those who do, and neither "
-    "is aligned with them."
+    "An agreement counts as counter-balancing if neither of the two takes part in the "
+    "event, both fear those who do, and neither is aligned with them."
 )
 CAVEAT = "The CI reflects Monte Carlo error only."
 AT_POINT = "at the point values"
@@ -61,15 +61,15 @@ def values_words(source: object) -> str:
 def decimals(error: float, *bounds: float) -> int:
     """Return the decimals that show one or two significant digits of an error.
 
-    There are 1 to 4, or up to 6 where a bound of the interval that is not zero would
-    print as zero.
+    There are 1 to MOST_DECIMALS, and more than the error leaves where a bound of the
+    interval that is not zero would print as zero.
 
     >>> decimals(0.03), decimals(0.004), decimals(0.03, 0.0004)
     (2, 3, 4)
     """
     places = 2
     if math.isfinite(error) and error > 0:
-        places = min(max(math.ceil(-math.log10(error) - 1e-9), 1), 4)
+        places = min(max(math.ceil(-math.log10(error) - 1e-9), 1), MOST_DECIMALS)
     sizes = [abs(bound) for bound in bounds if math.isfinite(bound) and bound != 0]
     smallest = min(sizes, default=math.inf)
     while places < MOST_DECIMALS and round(smallest, places) == 0:

@@ -1,5 +1,5 @@
 """The headline effect in one picture: what is not known of the parameters, which
-theory, which channel, and placebos."""
+channel, and which theory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import BEFORE, KNOWN, rank_words
+from balance_sim.show.headline import BEFORE, KNOWN
 
 COLOURS = {
     "replications": style.QUIET,
@@ -19,7 +19,6 @@ COLOURS = {
     "prior": style.BASE,
     "channel": style.GREEN,
     "theory": style.PURPLE,
-    "placebo": style.ORANGE,
 }
 FAR = 1.6
 """Times the reach of all but the prior, at which the picture ends."""
@@ -30,18 +29,17 @@ CHANNELS = {
 }
 LABEL_WIDTH = 42
 EXPLANATION = (
-    "Dots: means; bars: 95 % of draws of the parameters, of Monte Carlo error at the "
-    "point values, of placebo events counted in the same window. The bar before the "
-    "data may go on beyond the picture. Theories and placebos stand at the point "
-    "values, theories at one base rate; a dot's size is its stacking weight, by "
-    "forecasts of held-back years."
+    "Dots: means; bars: 95 % of draws of the parameters, or of Monte Carlo error at "
+    "the point values. The bar before the data may go on beyond the picture. Below the "
+    "line each theory stands at the point values and at one base rate; a dot's size is "
+    "its stacking weight, by forecasts of held-back years."
 )
 
 
 def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a bar or dot, from the top down: part (a key of COLOURS), label, effect,
-    lo and hi (NaN for a dot), weight (of a theory, else NaN), told: in words. Empty
-    where the scenario's posterior holds nothing of this form of it."""
+    lo and hi (NaN for a dot), weight (of a theory, shared ones once; else NaN), told:
+    in words. Empty where the scenario's posterior holds nothing of this form of it."""
     uncertainty, headline = result.uncertainty, result.headline
     if uncertainty is None or uncertainty["why"] or headline is None:
         return pd.DataFrame()
@@ -67,37 +65,37 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     for name, label in CHANNELS.items():
         channel = drawn["of"][name]
         add("channel", label, channel["mean"], *channel["ci95"])
+    weighed: set[str] = set()
     for theory in uncertainty["theories"]:
         weight = NAN if theory["weight"] is None else theory["weight"]
-        names = (theory["name"], *theory["not_told_from"])
-        label = f"theory: {say.arm_words(names[0])}"
-        if names[1:]:
-            label += f" (weight with {say.listed([*map(say.arm_words, names[1:])])})"
-        add("theory", label, theory["total"], weight=weight)
-        if theory["weight_ci95"]:
+        label = f"theory: {say.arm_words(theory['name'])}"
+        shared = [name for name in theory["not_told_from"] if name in weighed]
+        weighed.add(theory["name"])
+        add("theory", label, theory["total"], weight=NAN if shared else weight)
+        if shared:
+            with_whom = say.listed([*map(say.arm_words, shared)])
+            rows[-1] = (*rows[-1][:-1], f"{rows[-1][-1]}, in that of {with_whom}")
+        elif theory["weight_ci95"]:
             low, high = theory["weight_ci95"]
-            rows[-1] = (*rows[-1][:-1], f"{rows[-1][-1]} ({low:.2f} to {high:.2f})")
-    for family in result.placebos.families:
-        if len(family.placebos) and family.window == result.window:
-            plural = say.plural(len(family.placebos), "placebo")
-            rank = rank_words(family.rank, len(family.placebos))
-            label = f"{plural}, {family.name} (the event: {rank})"
-            quantiles = np.quantile(family.placebos, [0.5, 0.025, 0.975])
-            add("placebo", label, *map(float, quantiles))
+            both = " for both" if len(theory["not_told_from"]) == 1 else ""
+            both = " for all alike" if len(theory["not_told_from"]) > 1 else both
+            words = f"{rows[-1][-1]}{both} ({low:.2f} to {high:.2f})"
+            rows[-1] = (*rows[-1][:-1], words)
     columns = ["part", "label", "effect", "lo", "hi", "weight", "told"]
     return pd.DataFrame(rows, columns=columns)
 
 
 @style.figure(
     "uncertainty",
-    "How sure is the effect, parameters, theories and placebos included?",
+    "How sure is the effect, parameters and theories included?",
     uncertainty_table,
     page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
     empty="Intervals over the parameters were not worked out for this form of the "
     "scenario: there are none to show.",
 )
 def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A bar from the 2.5 % to the 97.5 % point with its median, a dot a theory."""
+    """A bar from the 2.5 % to the 97.5 % point with its mean; below a line a dot a
+    theory."""
     ax = axes[0]
     labels = [style.folded(str(label), LABEL_WIDTH) for label in table["label"]]
     heights = style.row_axis(ax, labels)
@@ -106,6 +104,10 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     low, high = (FAR * end for end in style.limits(reach, 0.0))
     low = min(low, -0.06 * (high - low))
     ax.axvline(0, color=style.INK, linewidth=1)
+    above = heights[table["part"] != "theory"]
+    if 0 < len(above) < len(table):
+        ax.axhline(above.min() - 0.5, color=style.QUIET, linewidth=0.8)
+        style.beside(ax, above.min() - 0.5, "at the point values:", color=style.QUIET)
     for height, row in zip(heights, table.to_dict("records"), strict=True):
         colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
         start, middle, end = np.clip([row["lo"], row["effect"], row["hi"]], low, high)

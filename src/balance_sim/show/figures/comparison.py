@@ -105,7 +105,7 @@ def studies_title(table: pd.DataFrame) -> str:
     change, error, lo, hi = table[AGAINST].iloc[1]
     if change == lo == hi == 0:
         return f"{words}; the effect is the same in every replication"
-    verb = "differ" if lo > 0 or hi < 0 else "do not differ detectably"
+    verb = "differ" if lo > 0 or hi < 0 else "do not differ in the simulation"
     return f"{words}; the two {verb} ({say.effect_words(change, lo, hi, error)})"
 
 

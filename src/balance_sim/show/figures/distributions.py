@@ -90,10 +90,11 @@ def _unit(name: str) -> str:
 
 
 def _title(table: pd.DataFrame) -> str:
-    """Return the mean in the control arm, and the headline arm's effect."""
+    """Return the level of the control arm, as tables have it, and the headline arm's
+    effect."""
     subject = say.capital(say.outcome_words(say.first(table, "outcome")))
-    mean = table.loc[table["role"] == "reference", "value"].mean()
-    words = f"{subject}: {say.number(mean, 1)} on average in the control arm"
+    level = float(table["control_level"].iloc[0])
+    words = f"{subject}: {say.number(level, say.digits(level))} in the control arm"
     headline = table[(table["role"] == "headline") & table["effect"].notna()]
     if len(headline):
         effect = say.effect_words(*headline[EFFECT].iloc[0])

@@ -144,14 +144,14 @@ def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
 # -- among placebo events --------------------------------------------------------------
 
 FAMILIES = {
-    "participants": "other participants on the same day",
+    "participants": "others on the same day, all targets by the rule below",
     "dates": "the same participants on other days",
 }
 BINS = 40
 SMALL = {
-    "participants": "Targets of all participants, the event's own too, are those with "
-    "whom they have the worst quarrels; with its targets as they are coded the event "
-    "has {}. ",
+    "participants": "So that all are ranked alike, targets of participants, the "
+    "event's own too, are here by a rule those with whom they have the worst quarrels. "
+    "With its targets as they are coded, as everywhere else, the event has {}. ",
     "dates": "Of dates, effects less than 5 % nearer to zero count as large; their "
     "window is the longest that the scenario leaves room for after other dates. ",
 }
@@ -189,8 +189,8 @@ def placebos_title(table: pd.DataFrame) -> str:
     for family, rows in table.groupby("family", sort=False):
         row, placebos = rows.iloc[0], int((~rows["is_event"]).sum())
         verdict = VERDICTS[str(row["verdict"])]
-        pieces.append(f"{family}: {rank_words(row['rank'], placebos)}, {verdict}")
-    return f"The event among its placebos. {say.capital('; '.join(pieces))}"
+        pieces.append(f"{rank_words(str(family), row['rank'], placebos)} ({verdict})")
+    return say.capital("; ".join(pieces))
 
 
 def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
@@ -239,10 +239,8 @@ def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
     ax.hist(rows.loc[~is_event, "effect"], BINS, range=ends, color=style.PALE)
     ax.axvline(0, color=style.INK, linewidth=0.8)
     event = rows[is_event].to_dict("records")[0]
-    effect, words = (
-        event["effect"],
-        f"{event['label']} {say.signed(event['effect'], 3)}",
-    )
+    effect = event["effect"]
+    words = f"{event['label']} {say.signed(effect, 3)}"
     ax.axvline(effect, color=style.BLUE, linewidth=2)
     is_right = effect > sum(ax.get_xlim()) / 2
     side, offset = ("right", -6) if is_right else ("left", 6)

@@ -208,10 +208,10 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
 
 
 def indices_title(table: pd.DataFrame) -> str:
-    """Return how many factors have a detectable index, and which the largest. Of a
-    variance that is all Monte Carlo an index says nothing."""
+    """Return how many factors have an index that excludes zero, and which the largest.
+    Of a variance that is all Monte Carlo an index says nothing."""
     if not table["share_lo"].iloc[0] > 0:
-        return "No detectable part of the variance is parametric"
+        return "No part of the variance is parametric beyond Monte Carlo error"
     main = say.first(table, "main")
     rows = table.rename(
         columns={main: "effect", f"{main}_lo": "lo", f"{main}_hi": "hi"}

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 type Rows = list[list[str]]
 
-MOST_ROWS = 30
+MOST_ROWS = 12
+"""Of a table that is shown; longer ones are in the download alone."""
 
 
 def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
@@ -35,8 +36,9 @@ def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    heads; rows, at most MOST_ROWS, as words; numeric: which columns are of numbers;
-    count: how many rows there are in all; link, file: all of them to download
+    heads; rows as words, none where there are more than MOST_ROWS; numeric: which
+    columns are of numbers; count: how many rows there are in all; link, file: all of
+    them to download
     """
     rows = figure.rows(table) if len(table) else table
     read = rows[figure.columns.split()] if len(table) and figure.columns else rows
@@ -47,7 +49,7 @@ def shown(figure: FigureSpec, table: pd.DataFrame) -> dict[str, Any]:
     ]
     return {
         "heads": [heads.get(name, name.replace("_", " ")) for name in read.columns],
-        "rows": read.head(MOST_ROWS).to_numpy(object).tolist(),
+        "rows": [] if len(read) > MOST_ROWS else read.to_numpy(object).tolist(),
         "numeric": numeric,
         "count": len(rows),
         "link": data_uri(rows),

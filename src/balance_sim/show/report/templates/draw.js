@@ -111,7 +111,7 @@ function drawer(data) {
       if (!one) return;
       const [, value, low, high] = of.get(k) || [];
       if (value === undefined) one.removeAttribute("fill");
-      one.firstChild.textContent = data.names[k] + (value === undefined ? (point.n ? ": no detectable effect" : ": no effect") : ": " + signed(value, 4) + " agreements" + ci(low, high));
+      one.firstChild.textContent = data.names[k] + (value === undefined ? (point.n ? ": no effect beyond Monte Carlo error" : ": no effect") : ": " + signed(value, 4) + " agreements" + ci(low, high));
       if (value !== undefined) {
         const share = 0.25 + 0.75 * Math.min(1, Math.abs(value) / reach);
         one.style.fill = value > 0 ? mix([215, 233, 246], [0, 84, 140], share) : mix([251, 236, 208], [217, 130, 0], share);
@@ -129,7 +129,7 @@ function drawer(data) {
       arcs.append(arc);
     }
     const told = point.s.length;
-    mapSvg.setAttribute("aria-label", "Map: " + told + " of " + data.states.length + " states show " + (point.n ? "a detectable effect" : "an expected effect"));
+    mapSvg.setAttribute("aria-label", "Map: " + told + " of " + data.states.length + " states show " + (point.n ? "an effect beyond Monte Carlo error" : "an expected effect"));
   }
   function middle(k, size) {
     const place = data.map.places[k];
@@ -199,7 +199,7 @@ function drawer(data) {
   /* The effect in words. mean, low, high: in 1/scale; day: by when. */
   function sentence(point, mean, low, high, day) {
     const told = low === null ? "" : "; 95 % CI " + number(low, 3) + " to " + number(high, 3);
-    const clear = low === null || low > 0 || high < 0 ? "" : " The effect is not detectable.";
+    const clear = low === null || low > 0 || high < 0 ? "" : " The CI holds zero.";
     return estimator(point) + ": " + data.arm + " against " + data.reference + ": " + signed(mean, 3) + " expected counter-balancing security agreements by day " + day + told + ", on " + number(point.m[point.m.length - 1], 2) + " in the control arm." + clear;
   }
 
