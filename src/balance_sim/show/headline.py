@@ -296,7 +296,7 @@ def beside_words(headline: Headline) -> str:
     places = max(say.digits(mean), 3)
     ratio = f"about {times:.2g} times" if 0 < times < float("inf") else "not those of"
     return (
-        f"These sizes are at the point values, {ratio} the headline "
+        f"These sizes are {ratio} the headline "
         f"({say.signed(mean, places)}; 95 % interval "
         f"{say.interval(low, high, places)}). Read which states and arms differ, not "
         "by how much."

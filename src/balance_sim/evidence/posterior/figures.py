@@ -32,7 +32,8 @@ EXPLANATION = (
     "Dots: means; bars: 95 % of draws of the parameters, or of Monte Carlo error at "
     "the point values. The bar before the data may go on beyond the picture. Below the "
     "line each theory stands at the point values and at one base rate; a dot's size is "
-    "its stacking weight, by forecasts of held-back years."
+    "its stacking weight, by forecasts of held-back years (the least where it is in that "
+    "of another theory)."
 )
 
 
@@ -107,9 +108,21 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     above = heights[table["part"] != "theory"]
     if 0 < len(above) < len(table):
         ax.axhline(above.min() - 0.5, color=style.QUIET, linewidth=0.8)
-        style.beside(ax, above.min() - 0.5, "at the point values:", color=style.QUIET)
+        style.note(
+            ax,
+            "below: at the point values",
+            (1.0, above.min() - 0.5),
+            (-4, -8),
+            xycoords=ax.get_yaxis_transform(),
+            ha="right",
+            color=style.QUIET,
+        )
     for height, row in zip(heights, table.to_dict("records"), strict=True):
-        colour, weight = COLOURS[row["part"]], np.nan_to_num(row["weight"], nan=0.1)
+        colour, unweighted = (
+            COLOURS[row["part"]],
+            0.0 if row["part"] == "theory" else 0.1,
+        )
+        weight = np.nan_to_num(row["weight"], nan=unweighted)
         start, middle, end = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
         width = 11 if row["part"] == "posterior" else 5
         ax.hlines(height, start, end, colors=colour, linewidth=width, alpha=0.45)
