@@ -32,8 +32,8 @@ EXPLANATION = (
     "Dots: means; bars: 95 % of draws of the parameters, or of Monte Carlo error at "
     "the point values. The bar before the data may go on beyond the picture. Below the "
     "line each theory stands at the point values and at one base rate; a dot's size is "
-    "its stacking weight, by forecasts of held-back years (the least where it is in that "
-    "of another theory)."
+    "its stacking weight, by forecasts of held-back years (least where it is "
+    "counted with another theory)."
 )
 
 
