@@ -280,7 +280,7 @@ def known_words(headline: Headline) -> str:
             "mean over them, and its CI says how exactly that mean is known, not how "
             "far the effect varies over the parameters."
         )
-    return f"Simulated {say.AT_POINT}. {say.CAVEAT} {beside_words(headline)}".strip()
+    return f"{say.CAVEAT} Simulated {say.AT_POINT}. {beside_words(headline)}".strip()
 
 
 def beside_words(headline: Headline) -> str:
@@ -294,9 +294,9 @@ def beside_words(headline: Headline) -> str:
     if 1 / ALIKE <= times <= ALIKE:
         return ""
     places = max(say.digits(mean), 3)
-    ratio = f"about {times:.2g} times" if 0 < times < float("inf") else "not those of"
+    ratio = f"about {times:.2g} times" if 0 < times < float("inf") else "not that of"
     return (
-        f"These sizes are {ratio} the headline "
+        f"At these the effect is {ratio} the headline "
         f"({say.signed(mean, places)}; 95 % interval "
         f"{say.interval(low, high, places)}). Read which states and arms differ, not "
         "by how much."

@@ -131,7 +131,10 @@ def effect_cells(row: Any, places: int | None = None) -> list[str]:
     lo, hi, mcse = float(row["lo"]), float(row["hi"]), float(row["mcse"])
     if places is None:
         places = decimals(mcse, lo, hi)
-    return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]
+    least, error = 10 ** -(places + 1), number(mcse, places + 1)
+    if 0 < mcse and float(error) == 0:
+        error = f"under {least:.{places + 1}f}"
+    return [signed(effect, places), interval(lo, hi, places), error]
 
 
 def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:

@@ -228,7 +228,7 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for first in table.drop_duplicates("family").to_dict("records"):
         words = say.signed(first["coded"], 3)
         small += SMALL.get(first["family"], "").format(words)
-    small += f"All with partners as at the start, {say.AT_POINT}. {style.BESIDE}"
+    small += f"All with partners as at the start, {say.AT_POINT}."
     return style.Words(placebos_title(table), "", small)
 
 

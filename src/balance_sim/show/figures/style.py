@@ -19,7 +19,7 @@ from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show import save
 from balance_sim.show import wording as say
-from balance_sim.show.headline import beside_words, finding, known_words
+from balance_sim.show.headline import finding, known_words
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -63,8 +63,6 @@ TITLE_LETTERS, UNDER_LETTERS, SMALL_LETTERS = 8.6, 9.8, 13.4
 
 FINDING = "{finding}"
 """Stands in a title for the finding of the study that is drawn."""
-BESIDE = "{beside}"
-"""Stands in small print for how much is known of the effect."""
 
 type Axes = matplotlib.axes.Axes
 type Figure = matplotlib.figure.Figure
@@ -131,7 +129,6 @@ class FigureSpec:
             numbers.attrs[FINDING] = finding(study).rstrip(".")
             if study.headline is not None:
                 numbers.attrs[say.CAVEAT] = known_words(study.headline)
-                numbers.attrs[BESIDE] = beside_words(study.headline)
         return self(numbers, *([] if self.second is None else [self.second(study)]))
 
     def __call__(
@@ -157,7 +154,6 @@ class FigureSpec:
             if under:
                 first.set_title(under, loc="left", color=QUIET, pad=8)
             small = small.replace(say.CAVEAT, table.attrs.get(say.CAVEAT, say.CAVEAT))
-            small = small.replace(BESIDE, table.attrs.get(BESIDE, ""))
             small = folded(small, int(SMALL_LETTERS * inches))
             page.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
         return page
