@@ -132,7 +132,7 @@ def effect_cells(row: Any, places: int | None = None) -> list[str]:
     if places is None:
         places = decimals(mcse, lo, hi)
     least, error = 10 ** -(places + 1), number(mcse, places + 1)
-    if 0 < mcse and float(error) == 0:
+    if 0 < mcse < math.inf and float(error) == 0:
         error = f"under {least:.{places + 1}f}"
     return [signed(effect, places), interval(lo, hi, places), error]
 
