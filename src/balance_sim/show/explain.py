@@ -60,7 +60,7 @@ def attribution_answer(
     parts, effect = table.iloc[:-1], table.iloc[-1]
     parts = parts[(parts["value"] != 0) | (parts["mcse"] != 0)]
     errors = table.loc[table["mcse"] > 0, "mcse"]
-    places = say.decimals(errors.min(), effect["lo"], effect["hi"])
+    places = say.decimals(max(errors.min(), 1e-4), effect["lo"], effect["hi"])
     runs, all_runs = len(attribution.runs), attribution.of_runs
     over = f"all {runs:,}" if runs == all_runs else f"{runs:,} of {all_runs:,}"
     yield from said(
