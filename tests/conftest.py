@@ -6,8 +6,6 @@ where else). The processes that tests start keep the bytecode that they compile,
 all of it again. The collector of garbage leaves alone what is there when all tests are known, and looks more seldom:
 a twelfth of the time of three files that were measured."""
 
-from __future__ import annotations
-
 import gc
 import os
 import shutil

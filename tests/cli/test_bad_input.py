@@ -1,7 +1,5 @@
 """What is wrong with a file, as a user meets it: `check` and `run` or `sweep`, as text and as JSON."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import re

@@ -1,7 +1,5 @@
 """`balance-sim evidence gof` as a user meets it: what it prints and writes, and what it says of input that it cannot use."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

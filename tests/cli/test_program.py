@@ -1,7 +1,5 @@
 """The program as a user meets it: exit codes, what goes to stdout and to stderr, how little it imports."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

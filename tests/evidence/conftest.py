@@ -1,7 +1,5 @@
 """Histories of invented states, for tests of the fit and the forecasts."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A history of invented states, made of random numbers, on which the model can make a record of its own."""
 
-from __future__ import annotations
-
 import itertools
 import string
 

@@ -1,7 +1,5 @@
 """A record made by the model itself, to see whether a fit finds what it was made with."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

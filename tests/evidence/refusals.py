@@ -1,7 +1,5 @@
 """Errors of data files by code and place, for tests."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Likelihoods and scores on a few rows, with numbers worked out by hand."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """`balance-sim evidence calibrate` and `score --scenario` as commands: bytes, words, exit codes."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from datetime import date

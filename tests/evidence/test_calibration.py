@@ -1,7 +1,5 @@
 """Calibration on a scenario's own record: posteriors worked out by hand, recovery, no leakage, the file."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Sources that end before the years forecast: what they say last goes on, and is named."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

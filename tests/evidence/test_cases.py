@@ -3,8 +3,6 @@
 Facts to hold the scenario to: COW NMC 7, CINC of 1938; ATOP 5.1 id 2440 (Britain and Poland, 1939-04-06);
 ICOW; COW MID 5, dispute 258, which began in March 1939 and became the Second World War in September."""
 
-from __future__ import annotations
-
 import csv
 import io
 import shutil

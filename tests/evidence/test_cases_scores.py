@@ -1,7 +1,5 @@
 """Scores by agreement: weights, baselines and measures in closed form, on a scenario of five powers."""
 
-from __future__ import annotations
-
 import json
 
 import balance_sim

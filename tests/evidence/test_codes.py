@@ -1,7 +1,5 @@
 """Codes by date. Expected numbers: COW State System Membership 2016; Gleditsch and Ward 1999; ISO 3166."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Propensities and level that follow the years, on records that the model made itself."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Readers of event data and of dated acts, in the layouts of their authors."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How much events weigh: estimator against dense solutions, the model's equations, recovery, words under a null."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Rates of joint exercises: against another program, on invented records, and by the command."""
 
-from __future__ import annotations
-
 import json
 from contextlib import chdir
 from dataclasses import replace

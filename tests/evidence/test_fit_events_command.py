@@ -1,7 +1,5 @@
 """`balance-sim evidence fit --events` on a small invented folder, and what is shipped."""
 
-from __future__ import annotations
-
 import json
 from contextlib import chdir
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Forecasts of pairs: frozen, thawed, scored."""
 
-from __future__ import annotations
-
 import json
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fit on the past, forecast the years after: on records that the model made itself."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import chdir

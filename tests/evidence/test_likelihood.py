@@ -1,7 +1,5 @@
 """The likelihood of two-sided consent: closed forms, derivatives, recovery, and refusals."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -4,8 +4,6 @@ the posterior.
 
 On an invented record of eight states, small enough to calibrate in a second."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

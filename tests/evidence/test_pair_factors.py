@@ -1,7 +1,5 @@
 """Factors of pairs: a gamma distribution on the model's own rates, told by what pairs signed and did not."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

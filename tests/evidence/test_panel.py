@@ -1,7 +1,5 @@
 """The history by year, on the extracts: 1990-1993, through German unification and the Soviet Union's end."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Placebos cover zero at their nominal rate, and a real effect does not."""
 
-from __future__ import annotations
-
 import numpy as np
 import placebo
 import pytest

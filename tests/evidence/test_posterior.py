@@ -1,7 +1,5 @@
 """The posterior of parameters: closed forms, what data leave alone, and the shipped draws."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections import defaultdict

@@ -2,8 +2,6 @@
 
 The variants are short files of our own in the columns of the codebooks; the extracts are in tests/evidence/data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,8 +1,6 @@
 """What a record says of a reaction: size and power on invented years, closed forms, and the way from a record's rows
 to the printed counts."""
 
-from __future__ import annotations
-
 import json
 from datetime import date, timedelta
 from math import inf, isnan, log

@@ -1,7 +1,5 @@
 """Reactions to force: effects taken out, elasticities, errors and hostility against other programs and by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Readers on small extracts (tests/evidence/data/SOURCES.md) and on files that are wrong on purpose."""
 
-from __future__ import annotations
-
 import gzip
 import os
 from pathlib import Path

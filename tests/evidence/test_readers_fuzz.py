@@ -2,8 +2,6 @@
 
 BALANCE_SIM_FUZZ: examples a test."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Scores against closed forms and scikit-learn; baselines against statsmodels and simulated truth."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,8 +1,6 @@
 """`balance-sim evidence score` as a stranger uses it: frozen forecast or results folder, odd outcomes, with and without
 a history."""
 
-from __future__ import annotations
-
 import json
 import math
 from datetime import date

@@ -1,7 +1,5 @@
 """Theories scored on the same years and stacked, and the file that holds their weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

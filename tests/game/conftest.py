@@ -1,7 +1,5 @@
 """A small game on an invented world, as text to change."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,8 +1,6 @@
 """What a player is paid by, on states of the record: whose agreements count, who influences whom, and the way from a
 solution to the printed tables."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Game files: what they become, and that whatever is wrong is said with file, line, column and next step."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What a game comes to: the equilibrium known by hand, ties, other names, and what rests on draws."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from pathlib import Path

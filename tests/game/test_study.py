@@ -1,7 +1,5 @@
 """Profiles simulated as arms: the same numbers as arms of a scenario, whatever the workers, however it was stopped."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -5,8 +5,6 @@
 writes them anew, beside this file. A change of the model's results shows in the difference of these texts, line by
 line; whoever means it makes them again and reads what has changed. `test_golden.py` compares."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the shipped scenarios do, line by line: see `golden.py`, which makes the texts again."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from difflib import unified_diff

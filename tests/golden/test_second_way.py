@@ -3,8 +3,6 @@
 Golden texts by counting what they list; calibrations by the engine in place of the likelihood; posterior effects by
 draws of the table beside them."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from datetime import date

@@ -1,7 +1,5 @@
 """Lets the tests of this folder import `serving`, which stands beside them; a study, and a live page of it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a live page offers, and which requests it takes."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Ensembles on request, with a process of its own, against the study of the same scenario."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import Coroutine

@@ -1,7 +1,5 @@
 """Pacts in files, in studies and beside given accessions."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

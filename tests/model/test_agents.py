@@ -1,7 +1,5 @@
 """The Mesa face and the block engine: the same agreements on the same dates; another way to decide."""
 
-from __future__ import annotations
-
 import balance_sim as bs
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """A world that changes: facts by day, pairing up to the first change, two programs, and what is refused where."""
 
-from __future__ import annotations
-
 import json
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Keyed random numbers: published outputs, uniformity, and what a key must not depend on."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.model import clocks

@@ -1,7 +1,5 @@
 """Arrays of a scenario are the same to the last bit, however they are put together and whatever was kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace

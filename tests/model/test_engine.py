@@ -1,7 +1,5 @@
 """What must be the same to the last bit, and what the bounds that save work must hold to."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from pathlib import Path
 

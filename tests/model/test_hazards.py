@@ -1,7 +1,5 @@
 """Provocations: drawn the same in every arm, felt by their targets, fading, and free where there are none."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

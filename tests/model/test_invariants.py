@@ -4,8 +4,6 @@ The same on the bare rules, and more of it: tests/model/test_rules.py (relabelli
 powerless stranger), tests/model/test_engine.py (blocks, order of arms, unseen event),
 tests/scenario/test_fingerprint.py (order of rows and columns), tests/model/test_landscape.py (camps)."""
 
-from __future__ import annotations
-
 import random
 import re
 from pathlib import Path

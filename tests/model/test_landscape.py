@@ -1,7 +1,5 @@
 """Camps: published counts of Axelrod and Bennett 1993, and a plain enumeration beside the vectorised one."""
 
-from __future__ import annotations
-
 from itertools import product
 from pathlib import Path
 

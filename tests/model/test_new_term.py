@@ -1,7 +1,5 @@
 """A new term of willingness touches three files: its function, the row of its weight, its description."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

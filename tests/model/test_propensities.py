@@ -1,7 +1,5 @@
 """Random intercepts of states by class of agreement, by hand."""
 
-from __future__ import annotations
-
 import balance_sim as bs
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """The rate of opportunities: a factor of each dyad, a level that a scenario states, and what neither may change."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

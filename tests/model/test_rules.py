@@ -1,7 +1,5 @@
 """The published rules on plain arrays: closed forms, bounds, monotonicity, relabelling, scale."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.model import beliefs, threat

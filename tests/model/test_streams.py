@@ -1,7 +1,5 @@
 """Random numbers come from the one table of streams, and from the study's seed."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

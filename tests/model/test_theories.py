@@ -1,7 +1,5 @@
 """Theories as presets: each runs on every shipped scenario, all at one base rate, the null without effect."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

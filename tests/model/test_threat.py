@@ -1,7 +1,5 @@
 """Threat by supplier and by adversary, and support, worked out by hand on a few states; wrong forms are refused."""
 
-from __future__ import annotations
-
 import math
 from datetime import date
 

@@ -1,7 +1,5 @@
 """CONTRIBUTING.md answers where a newcomer has to look: each file and name it gives is there."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The docs say what the code does: terms, keys, columns and outcomes are those of a real run."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 from itertools import combinations

@@ -1,7 +1,5 @@
 """The core needs no extra: `run` and its kin work where none is installed, and what needs one names it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tomllib

@@ -1,7 +1,5 @@
 """docs/faults.md and the marks of the tests say the same."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Rooms import one way, and a start-up pays for nothing it does not need."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`./balance-sim` with a real interpreter: what it takes, and that a first start works (`-m long`, with a network)."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 """`benchmarks/mutations.py`: changes of meaning that once passed the tests. Each is still a change of the source, and
 each is seen."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """One version, one set of pins, and no trace of a machine or a package registry in what is shipped."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -4,8 +4,6 @@ The main job is a process of its own, as a reader starts it; other commands and 
 spares each two seconds to start and the placebos of a scenario that another has asked for. A command that several pages
 show is run once. Notebooks (`code-cell`) are executed by the site: `bash .ci/site`."""
 
-from __future__ import annotations
-
 import re
 import runpy
 import shlex

@@ -3,8 +3,6 @@
 In every run the libraries are those of the tests' own environment, so that no network is needed. `-m long` installs
 everything anew, for each Python that is here."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

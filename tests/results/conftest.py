@@ -1,7 +1,5 @@
 """What the tests of this folder share stands in `replications.py`, found under that name."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Replications with both estimates of every number of agreements, and filtered forms that are wrong on purpose."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -4,8 +4,6 @@ All weights of willingness are zero unless a test says otherwise, so that every 
 probability, sigma(intercept), whatever happens in a run. Talks are exponential with a mean of 100 days, nothing
 collapses, and the event is on day 40 of 365."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The headline effect over draws of the parameters."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

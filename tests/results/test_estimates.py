@@ -1,7 +1,5 @@
 """Means, spreads, quantiles and paired differences on a few numbers, worked out by hand."""
 
-from __future__ import annotations
-
 import math
 
 import balance_sim as bs

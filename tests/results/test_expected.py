@@ -1,7 +1,5 @@
 """The expected estimator: closed forms where nothing moves, the filtered estimate where much does."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Statistics of agreements, worked out by hand on four states; what a comparison says of right and wrong models."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How far the expected estimator lies from the simulated effect, and from where on it is said to say little."""
 
-from __future__ import annotations
-
 import pytest
 from balance_sim.effects.headline import Headline
 from balance_sim.show.headline import FAR_WORDS, doubts

@@ -1,7 +1,5 @@
 """The headline is what is known of the effect: numbers of the posterior's head, wherever it is said."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

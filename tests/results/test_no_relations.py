@@ -3,8 +3,6 @@
 Every state consents to everything with probability 1/2 (`by_hand`): weights 0, intercept 0, ceiling 1 a
 year, talks exponential with a mean of 100 days, nothing collapses, 365 days from 2025-01-01, the event on day 40."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a study is in a notebook: short, with words for every outcome, and as labelled arrays."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import balance_sim as bs

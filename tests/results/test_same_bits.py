@@ -1,7 +1,5 @@
 """Filtered columns are the same to the last bit however runs are cut, in whatever order and with whatever arms."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What an outcome is, count, share or on a scale, is declared with it, and its interval has room accordingly."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -6,8 +6,6 @@ replications, of classes of different dyads and of arms with seeds of their own,
 (Kolmogorov, Smirnov), which right estimates fail once in a hundred; seeds are fixed, so that a test passes or fails
 for good."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

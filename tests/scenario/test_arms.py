@@ -1,7 +1,5 @@
 """Values at key paths and arms: set in a scenario's own models, they are what a file with them gives."""
 
-from __future__ import annotations
-
 import json
 import math
 import pickle

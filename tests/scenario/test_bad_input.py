@@ -1,7 +1,5 @@
 """Every kind of bad file gets the error it deserves: code, place, key path, value, bound, next step."""
 
-from __future__ import annotations
-
 import os
 import socket
 from itertools import pairwise

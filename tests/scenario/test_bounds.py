@@ -1,7 +1,5 @@
 """Every number of the rules at both ends of what the schema allows, in runs with NumPy's errors raised."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import get_args
 

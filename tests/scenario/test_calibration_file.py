@@ -1,7 +1,5 @@
 """A scenario's calibration: where its values go, what gives way to what, and every way in which it is refused."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Codes of states: the table is sound, and a wrong code is explained."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

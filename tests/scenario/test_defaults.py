@@ -1,7 +1,5 @@
 """The shipped defaults: complete, sourced, in costly-signal order, and reachable by their printed paths."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

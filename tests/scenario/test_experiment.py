@@ -1,7 +1,5 @@
 """Experiment files: every error with file, line, column, in one pass."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

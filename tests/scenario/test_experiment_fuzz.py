@@ -1,7 +1,5 @@
 """Whatever the bytes of an experiment file: an experiment or errors with file and line, never another exception."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """The digest is of the content: no order and no layout changes it, any value does."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -2,8 +2,6 @@
 
 A single mutation of a valid file is harmless or reported on its line. BALANCE_SIM_FUZZ: examples a test."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

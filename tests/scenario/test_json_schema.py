@@ -1,8 +1,6 @@
 """JSON Schemas accept what the loader accepts and refuse misspelt keys and values out of bounds; every key is
 described once, and the reference page says the same."""
 
-from __future__ import annotations
-
 import json
 import runpy
 from pathlib import Path

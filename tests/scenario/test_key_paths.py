@@ -1,7 +1,5 @@
 """A key path that leads nowhere is answered with the whole path that was meant, or with the few."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

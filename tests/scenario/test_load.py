@@ -1,7 +1,5 @@
 """A valid file becomes the scenario it describes: complete, sorted, every arm its own version."""
 
-from __future__ import annotations
-
 import pickle
 from datetime import date
 

@@ -1,7 +1,5 @@
 """`check` of the worst files we can think of ends in a report of bounded length, within 200 MB."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Names of what comes with the program: found from any folder, a file here before one of the package."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

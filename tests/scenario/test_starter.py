@@ -1,7 +1,5 @@
 """The scenario one starts from is valid as it is, and says that it is made up."""
 
-from __future__ import annotations
-
 import pytest
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, load_scenario, new_scenario

@@ -1,7 +1,5 @@
 """Tables beside a scenario: the same checks as inline items, with row and number of the cell."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from pathlib import Path

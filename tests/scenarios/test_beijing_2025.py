@@ -1,7 +1,5 @@
 """The shipped scenario Beijing 2025: its tables hold what the documentation says they hold."""
 
-from __future__ import annotations
-
 import csv
 import runpy
 from datetime import date

@@ -1,7 +1,5 @@
 """The four shipped cases of history: they load and run, and hold nothing dated after their signal."""
 
-from __future__ import annotations
-
 import csv
 from datetime import timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The three shipped scenarios whose arms change the world: what they hold is sourced, dated, and differs by arm."""
 
-from __future__ import annotations
-
 import csv
 import runpy
 from datetime import date

@@ -1,7 +1,5 @@
 """Scores of forecasts made by hand, in the form that `hindcast` and `score` write."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

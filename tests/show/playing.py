@@ -1,7 +1,5 @@
 """Small games that were played, and the same with payoffs made by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from balance_sim.evidence.posterior.parameter_draws import prior_draws

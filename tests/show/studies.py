@@ -1,7 +1,5 @@
 """Studies made by hand: which agreements were signed on which day, run by run, so that every figure is known."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cache

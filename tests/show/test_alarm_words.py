@@ -1,7 +1,5 @@
 """The sentence of `explain --dyad` on what a side has more to fear."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pandas as pd

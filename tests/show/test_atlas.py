@@ -1,7 +1,5 @@
 """World shapes: the decoder, the antimeridian, and what the atlas lacks."""
 
-from __future__ import annotations
-
 import hashlib
 from importlib.resources import files
 

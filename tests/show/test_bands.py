@@ -1,7 +1,5 @@
 """What the bands of a fan hold: chance, and the level of the year where its variance is known."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import combinations
 

@@ -1,7 +1,5 @@
 """The card a notebook shows."""
 
-from __future__ import annotations
-
 from html.parser import HTMLParser
 
 import balance_sim

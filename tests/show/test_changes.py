@@ -1,7 +1,5 @@
 """Changes of a world in the diary of a replication and in a page's replay: each once, dated, in plain words."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The parts of the figure of arms, and placebos, from frames made by hand."""
 
-from __future__ import annotations
-
 import pandas as pd
 from balance_sim.show.figures.effects import (
     draw_arms,

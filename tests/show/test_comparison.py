@@ -1,7 +1,5 @@
 """Studies side by side: their excesses, what differs, their pairs, and the report of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

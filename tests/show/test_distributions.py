@@ -1,7 +1,5 @@
 """Any outcome as it is spread over replications: the tables are those of the study, and every kind is drawn."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import balance_sim as bs

@@ -1,7 +1,5 @@
 """The explorer: its design, its numbers against the study's own, its page."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

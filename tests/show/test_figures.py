@@ -1,7 +1,5 @@
 """The figures: drawn in every case, all words inside, large and dark enough; the same bytes twice."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

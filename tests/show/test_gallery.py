@@ -1,7 +1,5 @@
 """The tables behind the further figures, against counts made by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.show.figures.effects import arms_table

@@ -1,7 +1,5 @@
 """Figures and page of a game: what they say follows from the payoffs, every word is inside, the bytes are the same."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

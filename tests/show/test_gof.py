@@ -1,7 +1,5 @@
 """Goodness of fit as it is shown: words that say what the numbers say, and marks where the numbers are."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the terminal shows, read as a person would."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

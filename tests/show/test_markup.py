@@ -1,7 +1,5 @@
 """Free text of a stranger's files does nothing: in no page, picture, card or table that is written."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

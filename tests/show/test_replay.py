@@ -1,7 +1,5 @@
 """Where states stand on a map, and the replication that a page replays: what `tell` tells, and nothing else."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

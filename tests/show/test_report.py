@@ -1,7 +1,5 @@
 """The report: whole, quiet, safe, the same twice, small; and the surgery on its figures."""
 
-from __future__ import annotations
-
 import re
 import urllib.parse
 from functools import cache

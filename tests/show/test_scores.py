@@ -1,7 +1,5 @@
 """Scored forecasts: the file, the scorecard, the reliability diagram and the report."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

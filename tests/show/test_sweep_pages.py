@@ -1,7 +1,5 @@
 """A sweep of the smallest scenario: its figures, its report and its explorer."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

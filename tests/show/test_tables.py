@@ -1,7 +1,5 @@
 """The tables behind the figures, against counts made by hand."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Numbers in words: nothing rounds away what it should say."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

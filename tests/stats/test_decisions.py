@@ -1,7 +1,5 @@
 """Minimax regret by hand, and the value of information in closed form."""
 
-from __future__ import annotations
-
 from math import sqrt
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Games known from replications: how often the truth is found and held, ties, certainty, and names."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.games.normal_form import best_replies, regrets

@@ -1,7 +1,5 @@
 """Nash equilibria: against nashpy for two players, pure ones by hand for three and four."""
 
-from __future__ import annotations
-
 import warnings
 
 import nashpy

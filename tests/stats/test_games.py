@@ -1,7 +1,5 @@
 """Best replies, regret and pure equilibria, by hand."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

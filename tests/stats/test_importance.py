@@ -1,7 +1,5 @@
 """Pareto smoothed importance sampling, against shapes and moments in closed form."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.evidence.posterior.weights import (

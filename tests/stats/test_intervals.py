@@ -1,7 +1,5 @@
 """Intervals against printed tables and numbers worked out by hand. Their coverage: tests/study/test_coverage.py."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.stats.intervals import (

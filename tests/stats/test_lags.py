@@ -1,7 +1,5 @@
 """Probabilities of signature and of entry into force against closed forms, numerical integration and simulation."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

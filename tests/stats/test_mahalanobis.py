@@ -1,7 +1,5 @@
 """The Mahalanobis Monte Carlo test: by hand, its size, and what it must reject."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.evidence.goodness.statistics import distances, lies_among, mid_ranks

@@ -1,7 +1,5 @@
 """Statistics of networks: worked out by hand on four and five nodes, and beside networkx on random ones."""
 
-from __future__ import annotations
-
 import networkx as nx
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Newton's method and the variance of random effects, against closed forms."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.stats.newton import NoMaximum, Search, laplace_marginal, newton, random_effect_variance, uphill_step

@@ -1,7 +1,5 @@
 """Power scaling on a conjugate normal case, where scaled posteriors are known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.evidence.posterior.power_scaling import PowerScaling, distance, power_scaling

@@ -1,7 +1,5 @@
 """Gaussian processes: what they find back, and what they say of their own errors."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.evidence.posterior.surrogate import fit_process

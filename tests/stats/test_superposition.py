@@ -1,7 +1,5 @@
 """Numbers at another level, against the moments of a mixed Poisson number."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.stats import Floats, Ints

@@ -1,7 +1,5 @@
 """Shapley effects against closed forms, what knowing an input is worth, and stacking weights."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.stats.scores import stacking_weights, twins

@@ -1,7 +1,5 @@
 """A small world and a small experiment in a folder of their own, and the program as a process."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

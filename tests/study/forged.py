@@ -1,7 +1,5 @@
 """Shards with another content under a record that fits it: only keys, counts or a re-run can tell."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pyarrow as pa

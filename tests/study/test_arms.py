@@ -1,7 +1,5 @@
 """The control arm among others: what it cannot see changes nothing in it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A computation begun in a process of its own: its result, and what becomes of it where that process dies."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

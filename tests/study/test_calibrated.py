@@ -1,7 +1,5 @@
 """What a calibration leaves uncertain: drawn on request, integrated over in forecasts, held at its mean in runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """An event's channels: exact Shapley values over the picture and the threat."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The yardstick is fixed: classes of dyads and roles come from the scenario as written, whatever is changed later."""
 
-from __future__ import annotations
-
 import json
 import pickle
 from dataclasses import replace

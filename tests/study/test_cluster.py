@@ -1,7 +1,5 @@
 """The same sweep on a Dask cluster: a real scheduler and real workers on loopback, one of them killed."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """One fingerprint of code: whoever has another text of the package, of a module of one's own or of a helper refuses."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import signal

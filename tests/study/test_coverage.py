@@ -9,8 +9,6 @@ are wrong on purpose have to fail it.
 Elsewhere: the DKW band of the curve of differences, tests/show/test_tables.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

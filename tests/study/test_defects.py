@@ -13,8 +13,6 @@
 | Global-Diplomacy-ABM | each pair visited twice a step | `test_each_pair_has_one_clock_a_kind` |
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`--model` is the only door for code: what could open another, and what the program's own code could run."""
 
-from __future__ import annotations
-
 import ast
 import pickle
 from pathlib import Path

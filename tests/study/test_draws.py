@@ -1,7 +1,5 @@
 """Parameters drawn for each run from the shipped fit."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import balance_sim as bs

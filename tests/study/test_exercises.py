@@ -1,7 +1,5 @@
 """Joint exercises in replications: a margin that follows alarm and feeds nothing back."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

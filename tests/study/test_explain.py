@@ -1,7 +1,5 @@
 """What explain says must be what the engine did: the same floats, the same dates, and shares that sum up."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

@@ -1,7 +1,5 @@
 """What docs/extending.md shows is run as it stands there, with few runs: its files, and (`long`) its commands."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """The command that goes on with a study: put together from what a stranger's manifest holds, never taken from it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

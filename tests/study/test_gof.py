@@ -1,7 +1,5 @@
 """A scenario set back, residuals against closed forms, and tests that hold their size on the model's own data."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date
 from functools import cache

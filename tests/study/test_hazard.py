@@ -1,7 +1,5 @@
 """Probabilities that dyads sign: closed forms on three states, and the same sum as the filtered estimates."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Indices against closed forms and against SALib; the split of the variance with and without noise."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.stats.indices import morris_effects, sobol_indices, variance_split

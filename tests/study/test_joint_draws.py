@@ -1,7 +1,5 @@
 """`run --draws posterior|prior`: replication r has draw r, in every arm, whatever the cut into blocks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import balance_sim as bs

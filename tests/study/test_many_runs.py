@@ -1,7 +1,5 @@
 """As many runs as nobody waits for, copied from one block: how much memory is held over them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

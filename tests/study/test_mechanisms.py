@@ -1,7 +1,5 @@
 """The measures of mechanisms: closed forms on hand-made inputs, and all seventeen rows on Beijing."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from pathlib import Path

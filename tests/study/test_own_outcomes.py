@@ -1,7 +1,5 @@
 """Outcomes of one's own: measured, stored, paired and shown like ours, and their code runs only where it is named."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Terms of willingness and kinds of event of the user's own: exact, recorded, explained, and run only where named."""
 
-from __future__ import annotations
-
 import linecache
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Replication archives: what they hold, that they are the same twice, and that `reproduce` makes it again."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Joint draws of parameters: priors as declared, keys of their own, and how a file of draws is refused."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 from itertools import pairwise

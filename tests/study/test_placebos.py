@@ -1,7 +1,5 @@
 """Placebos: ranks by hand, sets that are like the event's, how often one is called specific, targets by a rule."""
 
-from __future__ import annotations
-
 from itertools import combinations, islice
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 """What must not enter a placebo: a day that has an event, the placebo's own principals among its targets, most of the
 event's own principals."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from pathlib import Path
 

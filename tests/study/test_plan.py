@@ -1,7 +1,5 @@
 """What a study will take on disk, told before it begins; and large designs, of which little is done."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Workers that die, hang, or cannot be started: what they held is done again, and no task takes another with it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

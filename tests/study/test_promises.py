@@ -1,8 +1,6 @@
 """What a study survives, one test a row of docs/faults.md; workers alone are in test_pool, Dask in test_cluster, and
 edited code in test_code."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """`reproduce` against forgers, and on another processor: real processes, real archives."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The scale of a world: what standard acts would do in it, and what states on record did."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

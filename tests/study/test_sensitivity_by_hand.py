@@ -1,8 +1,6 @@
 """From a sweep's runs to the table of indices: every number worked out again from the points' own values, so that a
 name, a sign or an arm that is exchanged on the way shows."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sweeps: the same numbers however they are run, points and runs reused, and what is read back from them."""
 
-from __future__ import annotations
-
 import csv
 import re
 import shutil

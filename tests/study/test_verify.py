@@ -1,7 +1,5 @@
 """`verify` finds what was done to a results folder, and names it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Who is feared, what counts and how much is expected, by hand on a few states; and why nothing can count."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import SimpleNamespace

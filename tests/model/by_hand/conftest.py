@@ -1,7 +1,5 @@
 """`plain.py` and `test_two_programs.py` of this folder are found under these names."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from pathlib import Path

@@ -4,8 +4,6 @@ Nothing here is taken from `balance_sim.model` but the hash behind its random nu
 outputs elsewhere); lags are drawn from SciPy's gamma distribution. Two programs written from one page are held to the
 same dates: a sign, an index or an edge that is wrong in one of them is seen."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Accession to pacts: the engine against `plain.py`, and against numbers by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import balance_sim as bs

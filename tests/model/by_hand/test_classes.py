@@ -1,7 +1,5 @@
 """Who is threatened, and so the class of every dyad: thresholds and combinations, on the states of `paper.yaml`."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Joint exercises: rates, alarm and time weights by hand, Poisson numbers against another program."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Rates and levels with numbers worked out by hand: opportunities, shares signed, and intercepts shifted to a rate."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 All lags are exponential, so that the lag of an agreement is -mean ln U with the uniform number U of its key, also given
 that some of it has passed."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Agreements in force as a network of four states, followed on paper."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What events and the record of signatures add to beliefs, with numbers worked out by hand, and the grid of steps."""
 
-from __future__ import annotations
-
 import math
 from datetime import date
 from pathlib import Path

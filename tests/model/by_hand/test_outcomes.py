@@ -3,8 +3,6 @@
 Focal day 101, windows 30, 90 and 300, the scenario's end on day 547. Arden and Belmar take part; Corvia, Dorn and
 Elland are threatened or wary, so that their three dyads are counter dyads."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 import numpy as np

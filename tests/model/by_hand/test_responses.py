@@ -1,7 +1,5 @@
 """Responses of states, camps and polarisation with numbers worked out by hand; the acts that make each stance."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from balance_sim.model import landscape, responses

@@ -1,7 +1,5 @@
 """What is read off the states at one moment of a run, against `plain.py`: relations, credibility, influence, room."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Opportunities, the upper bounds that thin them, and talks nobody recorded, on numbers worked out by hand."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The engine against `plain.py`: the same page, docs/model.md, programmed twice."""
 
-from __future__ import annotations
-
 import math
 import sys
 from importlib import util
