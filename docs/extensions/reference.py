@@ -1,4 +1,4 @@
-"""The reference page: every key of every kind of file, as a table, from the JSON Schemas and their texts.
+"""The reference page: every key of every kind of file, a line each, from the JSON Schemas and their texts.
 
 python docs/extensions/reference.py > docs/scenario_reference.md
 """
@@ -28,27 +28,34 @@ HEAD = """# Reference: every key of scenario, experiment and game files
 
 <!-- Written by `python docs/extensions/reference.py`. -->
 
-How to begin: [tutorial.md](tutorial.md). What the numbers do: [model.md](model.md).
-Where they come from: `balance-sim parameters`. A file is checked by `balance-sim check
-FILE`, every problem in one pass, with line and next step.
+The [tutorial](tutorial.md) says how to begin and [the model](model.md) what the numbers
+do. `balance-sim check FILE` finds every error in one pass, with line and next step.
 
 A key path names one value: `parameters.beta`, `events.summit.visibility`,
-`states.JPN.democracy`, `disputes.CHN-JPN.claim`. `--set PATH=VALUE`, the `set` of an
-arm and the factors of an experiment take them. Dates are written 2025-09-03 and years
-have 365.25 days. A nat is a unit of log-odds. In the column of defaults *required* must
-be given and *missing* stays unknown, which is not 0; what a file that `extends` another
-leaves out is what the other has.
+`disputes.CHN-JPN.claim`. `--set PATH=VALUE`, the `set` of an arm and the factors of an
+experiment take key paths. Dates are written 2025-09-03, a year has 365.25 days, and a
+nat is a unit of log-odds. A key without a default may be left out: a list is then
+empty, and a number unknown, which is not 0. In a file that `extends` another, a key
+that is left out keeps the value of the other. Most rows also take a `source`, which says
+where they come from, and a `note`, which nothing reads.
 
-An editor completes keys and checks values while one types, by the JSON Schema of the
-file: `balance-sim schema > balance-sim.schema.json` writes that of scenarios
-(`balance-sim schema experiment` and `balance-sim schema game` have the others), and a
-first line names it:
+An editor completes keys and checks values by the JSON Schema of the file.
+`balance-sim schema > balance-sim.schema.json` writes that of scenarios, with an example
+of every key; `balance-sim schema experiment` and `balance-sim schema game` write the
+others. The first line of the file names it:
 
     # yaml-language-server: $schema=balance-sim.schema.json
 """
 TINY, HUGE = 1e-6, 1e9
 """Bounds that keep numbers finite and mean "above 0" and "any"."""
-COLUMNS = ("key", "what it is", "unit", "default", "range", "example")
+OF_STUDIES = {"Calibration", "Posterior"}
+"""Definitions that the program alone fills in, in its own files."""
+REMARKS = {
+    "Where the row comes from.",
+    "A remark; nothing reads it.",
+    "Remarks for readers; nothing reads them.",
+}
+"""Texts of keys that the head of the page describes once."""
 
 
 def reference_page(schemas: Mapping[str, Plain]) -> str:
@@ -61,22 +68,22 @@ def reference_page(schemas: Mapping[str, Plain]) -> str:
 
 
 def _lines_of_file(name: str, schema: Plain) -> Iterator[str]:
-    """Tables of one kind of file."""
+    """Keys of one kind of file."""
     texts = key_texts()
     yield from (f"## {NAMES[name]}", "")
     alone = schema.get("else", schema)
-    yield from _table(schema, alone.get("required", []), texts[name])
+    yield from _keys(schema, alone.get("required", []), texts[name])
     required = {}  # by definition of a section's rows
     for key, rows in schema.get("else", {}).get("properties", {}).items():
         reference = schema["properties"][key]["items"]["anyOf"][0]["$ref"]
         required[_name_in(reference)] = rows["items"]["anyOf"][1]["required"]
     places = _places(schema)
     for part in texts:
-        if part in schema["$defs"]:
+        if part in schema["$defs"] and part not in OF_STUDIES:
             definition = schema["$defs"][part]
             needed = required.get(part, definition.get("required", []))
             yield from (f"### {_heading(part, places)}", "")
-            yield from _table(definition, needed, texts[part])
+            yield from _keys(definition, needed, texts[part])
 
 
 def _name_in(reference: str) -> str:
@@ -123,34 +130,47 @@ def _places(schema: Plain) -> dict[str, list[str]]:
     return places
 
 
-def _table(
+def _keys(
     definition: Plain, required: Sequence[str], texts: Mapping[str, Plain]
 ) -> Iterator[str]:
-    """The table of the keys of one definition."""
+    """The keys of one definition, a line each."""
     yield from (definition["description"], "")
-    yield "| " + " | ".join(COLUMNS) + " |"
-    yield "| " + " | ".join(["---"] * len(COLUMNS)) + " |"
     fields = dict(definition["properties"])
     for pattern, field in definition.get("patternProperties", {}).items():
         fields[PATTERNS[pattern]] = field
     for key, field in fields.items():
         text = texts[key]
-        unit = unit_of(key, text).replace("none", "")
-        default = "required" if key in required else _default(field, text)
-        example = _code(field["examples"][0])
-        cells = [f"`{key}`", text["text"], unit, default, _range(field), example]
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        if text["text"] in REMARKS:
+            continue
+        default = _default(field, text)
+        limits = [
+            unit_of(key, text).replace("none", ""),
+            _range(field),
+            "required" if key in required else default and f"default {default}",
+        ]
+        values = ", ".join(filter(None, limits))
+        yield f"* `{key}`: {_meaning(field, text)}" + (
+            f" *({values})*" if values else ""
+        )
     yield ""
 
 
+def _meaning(field: Plain, text: Plain) -> str:
+    """What a key is, with an example where its value has parts of its own."""
+    example = field["examples"][0]
+    parts = example.values() if isinstance(example, dict) else example
+    has_parts = isinstance(example, dict | list) and any(
+        isinstance(part, dict | list) for part in parts
+    )
+    return f"{text['text']} {_code(example)}" if has_parts else str(text["text"])
+
+
 def _default(field: Plain, text: Plain) -> str:
-    """What a key has where a file does not give it."""
-    if "default" in text or "default" not in field:
-        return str(text.get("default", "none"))
-    default = field["default"]
-    if default is None:
-        return "missing"
-    return "empty" if default in ("", [], {}) else _code(default)
+    """What a key has where a file does not give it; nothing: it may be left out."""
+    default = text.get("default", field.get("default"))
+    if default in (None, "none", "", [], {}):
+        return ""
+    return str(default) if "default" in text else _code(default)
 
 
 def _range(field: Plain) -> str:
