@@ -167,12 +167,6 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     gain = study({"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40})
     dials = (Dial("visibility", (0.25, 0.5, 1.0), 2), Dial("attendance", ("all", "without RUS"), 0))
-    points = [
-        ((0, 0), alike()),
-        ((1, 0), four_runs()),
-        ((2, 0), gain),
-        ((0, 1), four_runs()),
-        ((1, 1), alike()),
-    ]
+    points = [((0, 0), alike()), ((1, 0), four_runs()), ((2, 0), gain), ((0, 1), four_runs()), ((1, 1), alike())]
     design = ExplorerDesign(dials, lambda: iter(points))
     return save_explorer(design, tmp_path_factory.mktemp("explorer") / "explore.html")

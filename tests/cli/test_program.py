@@ -219,11 +219,7 @@ def broken(error: BaseException) -> click.Command:
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (
-            KeyError("lost\nthing"),
-            1,
-            "balance-sim: internal error: KeyError: 'lost\\nthing' (BALANCE_SIM_DEBUG=1",
-        ),
+        (KeyError("lost\nthing"), 1, "balance-sim: internal error: KeyError: 'lost\\nthing' (BALANCE_SIM_DEBUG=1"),
         (KeyboardInterrupt(), 130, ""),
         (OSError(28, "No space left on device"), 7, "cannot write: [Errno 28]"),
         (click.UsageError("two arms named a"), 2, "Error: two arms named a"),

@@ -275,12 +275,7 @@ def test_a_baseline_without_a_loss_cannot_be_beaten() -> None:
 
 def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
     table = score.reliability_table([0.2, 0.1999, 0.5, 1.0, 0.0], [1, 0, 1, 1, 0])
-    assert table[["low", "n", "happened"]].to_numpy().tolist() == [
-        [0, 1, 0],
-        [0.1, 1, 0],
-        [0.2, 1, 1],
-        [0.5, 2, 2],
-    ]
+    assert table[["low", "n", "happened"]].to_numpy().tolist() == [[0, 1, 0], [0.1, 1, 0], [0.2, 1, 1], [0.5, 2, 2]]
     assert table["forecast"].tolist() == pytest.approx([0, 0.1999, 0.2, 0.75])
 
 

@@ -87,12 +87,7 @@ def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
     codes = beijing.codes
     invented = tuple(
         one.model_copy(
-            update={
-                "id": f"other-{k}",
-                "a": codes[k % 20],
-                "b": codes[20 + k % 30],
-                "signed": origin + timedelta(k),
-            }
+            update={"id": f"other-{k}", "a": codes[k % 20], "b": codes[20 + k % 30], "signed": origin + timedelta(k)}
         )
         for k, one in enumerate(later)
     )

@@ -63,13 +63,7 @@ def table(tmp_path):
     return path
 
 
-P = {
-    ("DEU", "YUG"): 0.4,
-    ("ITA", "YUG"): 0.1,
-    ("GBR", "SUN"): 0.3,
-    ("DEU", "GBR"): 0.05,
-    ("ITA", "SUN"): 0.2,
-}
+P = {("DEU", "YUG"): 0.4, ("ITA", "YUG"): 0.1, ("GBR", "SUN"): 0.3, ("DEU", "GBR"): 0.05, ("ITA", "SUN"): 0.2}
 
 
 def test_what_is_scored_and_why_the_rest_is_not(scenario, table):

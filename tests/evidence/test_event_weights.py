@@ -6,12 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.events.absorbed import (
-    Effects,
-    clustered,
-    fit_shares,
-    one_step,
-)
+from balance_sim.evidence.events.absorbed import Effects, clustered, fit_shares, one_step
 from balance_sim.evidence.events.exposure import act_sets, aimed, aims, remaining, shown, year_edges
 from balance_sim.evidence.events.measurement import (
     Column,

@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.forecast import (
-    Forecast,
-    freeze,
-    outcomes_of,
-    score_forecast,
-    thaw,
-)
+from balance_sim.evidence.forecast.forecast import Forecast, freeze, outcomes_of, score_forecast, thaw
 
 PAIRS = (("AUS", "JPN"), ("JPN", "PHL"), ("FRA", "GBR"), ("BRA", "IND"))
 FORECAST = Forecast(PAIRS, (0.5, 0.4, 0.1, 0.02), date(1995, 1, 1), date(1995, 12, 31))

@@ -278,9 +278,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     done = CliRunner().invoke(
-        main,
-        ["evidence", "posterior", str(copy), "--draws", "30", "--seed", "3"],
-        catch_exceptions=False,
+        main, ["evidence", "posterior", str(copy), "--draws", "30", "--seed", "3"], catch_exceptions=False
     )
     assert done.exit_code == 0, done.output
     scenario = load_scenario(copy)

@@ -70,10 +70,7 @@ def test_quarrels_with_open_ends_and_unknown_parts(tmp_path: Path) -> None:
     sides += "1,USA,2,-9,5,1902,-9,-9,1902,1,-9\n1,UKG,200,7,5,1902,24,1,1903,0,4\n1,GMY,255,7,5,-9,24,1,1903,0,4\n"
     frame, report = SOURCES["disputes"].read(put(tmp_path, sides))
     assert frame[["cow_a", "cow_b", "hostility"]].values.tolist() == [[2, 200, 4]]
-    assert (str(frame["start"].iloc[0].date()), str(frame["end"].iloc[0].date())) == (
-        "1902-05-15",
-        "1902-12-31",
-    )
+    assert (str(frame["start"].iloc[0].date()), str(frame["end"].iloc[0].date())) == ("1902-05-15", "1902-12-31")
     assert list(report.dropped) == ["no year of start or end"]
 
 

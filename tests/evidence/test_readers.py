@@ -71,10 +71,7 @@ def test_cow_alliances() -> None:
     assert nato["kind"].tolist() == ["defence_pact"]
     assert nato["end"].isna().all()
     soviet_yugoslav = dyad(frame, 345, 365).iloc[0]
-    assert (str(soviet_yugoslav["start"].date()), str(soviet_yugoslav["end"].date())) == (
-        "1945-04-11",
-        "1949-09-28",
-    )
+    assert (str(soviet_yugoslav["start"].date()), str(soviet_yugoslav["end"].date())) == ("1945-04-11", "1949-09-28")
 
 
 def test_atop_members_are_paired_while_both_belong() -> None:
@@ -134,11 +131,7 @@ WRONG_FILES = [
     (read_nmc, 'ccode,year,cinc\n2,2000,"0.1\n', "E602", 2, None, None),
     (read_agreements, f"{ACCORDS}QQQ,USA,access,2000\n", "E604", 2, "iso3_a", "QQQ"),
     (read_agreements, f"{ACCORDS}JPN,USA,access,2001-02-30\n", "E604", 2, "date", "2001-02-30"),
-    (
-        read_agreements,
-        "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n",
-        *("E604", 2, "stage", "agreed"),
-    ),
+    (read_agreements, "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n", *("E604", 2, "stage", "agreed")),
 ]
 
 

@@ -18,30 +18,15 @@ from hypothesis import strategies as st
 
 DATA = Path(__file__).parent / "data"
 QUICK = settings(
-    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
+    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 Reader = Callable[[Path], Read | pd.DataFrame]
 CASES: dict[str, tuple[Reader, bytes]] = {
-    **{name: (source.read, file_of(DATA, source.files).read_bytes()) for name, source in SOURCES.items()},  # type: ignore[union-attr]
+    **{name: (source.read, file_of(DATA, source.files).read_bytes()) for name, source in SOURCES.items()}  # type: ignore[union-attr]
 }
 ODD = [
     *("", " ", "-1", "0", "1e400", "99999999999999999999", "nan", "inf", "1.5", "0,5", "50%", "2004-02-30"),
-    *(
-        "9999-12-31",
-        "0000-01-01",
-        "-9",
-        '"',
-        "\0",
-        "\x1b[31m",
-        "\u202e",
-        "\u0661",
-        "TRUE",
-        "a;b",
-        "x\ty",
-        "\n",
-    ),
+    *("9999-12-31", "0000-01-01", "-9", '"', "\0", "\x1b[31m", "\u202e", "\u0661", "TRUE", "a;b", "x\ty", "\n"),
 ]
 
 
@@ -68,11 +53,7 @@ def outcome(path: Path, reader: Reader, data: bytes) -> None:
 
 
 @QUICK
-@given(
-    name=st.sampled_from(sorted(CASES)),
-    at=st.integers(0, 10**6),
-    word=st.sampled_from(ODD) | st.text(max_size=8),
-)
+@given(name=st.sampled_from(sorted(CASES)), at=st.integers(0, 10**6), word=st.sampled_from(ODD) | st.text(max_size=8))
 def test_one_cell_is_another(path, name, at, word):
     """Of the header or of a row."""
     reader, data = CASES[name]
@@ -85,12 +66,7 @@ def test_one_cell_is_another(path, name, at, word):
 
 
 @QUICK
-@given(
-    name=st.sampled_from(sorted(CASES)),
-    cut=st.integers(0, 2000),
-    byte=st.integers(0, 255),
-    at=st.integers(0, 2000),
-)
+@given(name=st.sampled_from(sorted(CASES)), cut=st.integers(0, 2000), byte=st.integers(0, 255), at=st.integers(0, 2000))
 def test_a_file_cut_off_with_one_byte_changed(path, name, cut, byte, at):
     reader, data = CASES[name]
     part = bytearray(data[: cut + 1])

@@ -13,14 +13,7 @@ from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
-from balance_sim.games.solve import (
-    OverParameters,
-    expected_effects,
-    over_parameters,
-    payoffs,
-    simulated_effects,
-    solve,
-)
+from balance_sim.games.solve import OverParameters, expected_effects, over_parameters, payoffs, simulated_effects, solve
 from balance_sim.games.study import GameStudy, play
 from balance_sim.games.tables import strategies_table
 from balance_sim.scenario.defaults import presets

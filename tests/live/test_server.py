@@ -190,10 +190,7 @@ BAD = {
     "NaN": (b'{"values": {"visibility": NaN}}', "visibility: `NaN` is not on the page"),
     "longer than Python reads": (b'{"values": {"visibility": ' + b"9" * 9000 + b"}}", "Invalid JSON"),
     "unknown dial": (b'{"values": {"visibilty": 1}}', "no control `visibilty`; did you mean `visibility`?"),
-    "a key path": (
-        b'{"values": {"parameters.tau": 0}}',
-        "no control `parameters.tau`; there are: visibility",
-    ),
+    "a key path": (b'{"values": {"parameters.tau": 0}}', "no control `parameters.tau`; there are: visibility"),
     "unknown key": (b'{"seed": 3}', "seed: Extra inputs are not permitted"),
     "deep": (b"[" * 12000, "Invalid JSON"),
     "control characters": (b'{"\\u001b[31m": 1}', "\\x1b[31m: Extra inputs"),

@@ -228,11 +228,7 @@ def test_the_likelihoods_terms_are_the_engines(three) -> None:  # type: ignore[n
 
     names = ("hostility", "common_threat", "bandwagon")
     world, found = terms_at(three, names, ("defence_pact",), np.array([0]), np.array([1]))
-    view = perceive(
-        world,
-        begin(world, compile_worlds(three).baseline, 0, np.zeros(1, dtype=np.uint64)),
-        0,
-    )
+    view = perceive(world, begin(world, compile_worlds(three).baseline, 0, np.zeros(1, dtype=np.uint64)), 0)
     a, b = (world.codes.index(code) for code in ("XAR", "XBE"))
     assert found["hostility"][0] == pytest.approx([-view.hostility[0, a, b], -view.hostility[0, b, a]])
     q = view.against[0, a, b]

@@ -64,11 +64,7 @@ def test_every_outcome_is_documented(result: bs.Result) -> None:
             names = {name.replace(blank, one) for name in names for one in fillings}
         return names
 
-    made, of_counted, of_seen = (
-        set(result.outcome_names),
-        spelt(first_cells(counted)),
-        spelt(first_cells(seen)),
-    )
+    made, of_counted, of_seen = (set(result.outcome_names), spelt(first_cells(counted)), spelt(first_cells(seen)))
     assert of_counted <= made
     assert made - of_counted <= of_seen
 

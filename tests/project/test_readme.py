@@ -24,9 +24,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # Commands that a test cannot give, with the reason.
-NOT_RUN = {
-    "./balance-sim-test": "this very run",
-}
+NOT_RUN = {"./balance-sim-test": "this very run"}
 MAIN_JOB = "./balance-sim run beijing_2025"
 FEW = "2"
 

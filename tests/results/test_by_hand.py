@@ -272,10 +272,7 @@ def test_sums_by_dyad_do_not_depend_on_how_runs_are_cut() -> None:
     def effects(cuts: list[int]) -> Any:
         edges = [0, *cuts, 50]
         tables = [
-            (
-                dyad_table({n: of[a:b] for n, of in arms.items()}, "none", ("A", "B", "C"), first, second),
-                b - a,
-            )
+            (dyad_table({n: of[a:b] for n, of in arms.items()}, "none", ("A", "B", "C"), first, second), b - a)
             for a, b in pairwise(edges)
         ]
         return dyad_effects(tables[::-1], ("none", "event"))

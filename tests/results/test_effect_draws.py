@@ -10,12 +10,7 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.headline import stored_uncertainty
 from balance_sim.evidence.forecast.theories import TheoryScore
 from balance_sim.evidence.posterior import effect_draws
-from balance_sim.evidence.posterior.effect_draws import (
-    COLUMNS,
-    effect_of,
-    effects_over,
-    spread_of,
-)
+from balance_sim.evidence.posterior.effect_draws import COLUMNS, effect_of, effects_over, spread_of
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.evidence.posterior.uncertainty import uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between

@@ -11,13 +11,7 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.estimates import estimates_of
-from balance_sim.study.outcomes import (
-    FILTERED,
-    MEASURES,
-    OutcomeType,
-    known_outcome,
-    least_jump,
-)
+from balance_sim.study.outcomes import FILTERED, MEASURES, OutcomeType, known_outcome, least_jump
 from balance_sim.study.recorder import share_steps
 from balance_sim.study.tables import runs_table
 

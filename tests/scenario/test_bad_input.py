@@ -316,10 +316,7 @@ HUGE = {
     "principals": ("[CHN, RUS]", "[" + ", ".join(f"Q{n}" for n in range(MANY)) + "]"),
     "states": ("states:\n", "states:\n" + "".join(f"  - {{id: Q{n}x}}\n" for n in range(MANY))),
     "events": (AID, "\n  ".join([AID.replace("RUS", "RUSS")] * MANY)),
-    "kinds": (
-        "focal: summit\n",
-        "focal: summit\nkinds: {" + ", ".join(f"k{n}: {{}}" for n in range(MANY)) + "}\n",
-    ),
+    "kinds": ("focal: summit\n", "focal: summit\nkinds: {" + ", ".join(f"k{n}: {{}}" for n in range(MANY)) + "}\n"),
     "repeated": ("focal: summit\n", "focal: summit\n" + "a: 1\n" * 100_000),
 }
 

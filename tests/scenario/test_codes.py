@@ -61,10 +61,7 @@ def test_a_state_that_does_not_exist_yet(world):
 @pytest.mark.parametrize(("name", "accepted"), [("name: Ruritania, ", True), ("", False)])
 def test_invented_states_must_be_named(world, name, accepted):
     figures = "gdp_bn: 1, milex_bn: 1, population_m: 1, latitude: 1, longitude: 1"
-    world.edit(
-        "  - {id: KOR,",
-        f"  - {{id: QRU, {name}{figures}}}\n  - {{id: KOR,",
-    )
+    world.edit("  - {id: KOR,", f"  - {{id: QRU, {name}{figures}}}\n  - {{id: KOR,")
     assert (world.check()[0] is not None) == accepted
 
 

@@ -43,13 +43,7 @@ def test_the_name_of_the_file_is_no_content(world):
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "parameters.beta",
-        "accords.usa-jpn.signed",
-        "arms.half.set.events.summit.visibility",
-        "report.windows",
-    ],
+    "path", ["parameters.beta", "accords.usa-jpn.signed", "arms.half.set.events.summit.visibility", "report.windows"]
 )
 def test_every_value_is_content(world, path):
     scenario = world.load()

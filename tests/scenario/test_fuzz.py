@@ -99,10 +99,7 @@ def replaced(line: int, col: int, old: str, new: str) -> bytes:
 
 
 @QUICK
-@given(
-    leaf=st.sampled_from(LEAVES),
-    junk=st.sampled_from(["{zz: 1}", "[[]]", ".nan", "!x y", "*a", "012", "~", "@"]),
-)
+@given(leaf=st.sampled_from(LEAVES), junk=st.sampled_from(["{zz: 1}", "[[]]", ".nan", "!x y", "*a", "012", "~", "@"]))
 def test_a_value_replaced_is_reported_on_its_line(folder, leaf, junk):
     errors = outcome(folder, replaced(leaf.mark.line, leaf.mark.col, leaf.text, junk))
     if junk == "~" and not errors:
@@ -137,10 +134,7 @@ CELLS = [
 
 
 @QUICK
-@given(
-    cell=st.sampled_from(CELLS),
-    junk=st.sampled_from(["x", "NaN", "1e999", "0x1F", "1;2", "-", "true", "1_0"]),
-)
+@given(cell=st.sampled_from(CELLS), junk=st.sampled_from(["x", "NaN", "1e999", "0x1F", "1;2", "-", "true", "1_0"]))
 def test_a_number_in_a_table_replaced_is_reported_in_its_cell(folder, cell, junk):
     rows = [line.split(",") for line in STATES.decode().splitlines()]
     rows[cell[0] - 1][cell[1] - 1] = junk

@@ -188,12 +188,7 @@ def test_extends_lays_one_file_over_another(world):
     assert scenario.arms["half"].set == base.arms["half"].set
     assert scenario.arms["half"].title == "Half"
     assert scenario.states == base.states
-    assert sorted(scenario_files(path)) == [
-        "rival.yaml",
-        "summit.yaml",
-        "tables/accords.csv",
-        "tables/states.csv",
-    ]
+    assert sorted(scenario_files(path)) == ["rival.yaml", "summit.yaml", "tables/accords.csv", "tables/states.csv"]
 
 
 def test_the_scenario_fits_its_own_schema_and_travels_between_processes(world):

@@ -28,10 +28,7 @@ SCENARIOS = {
         f"  a{n}: {{attention: {{statement: 0.1}}}}\n" for n in range(9900))),
 }  # fmt: skip
 HEAD = "id,name,gdp_bn,patrons\n"
-TABLES = {
-    "lists": HEAD + f"CHN,a,1,{'USA;' * 30_000}\n" * 60,
-    "commas": "," * (8 * MIB - 1),
-}
+TABLES = {"lists": HEAD + f"CHN,a,1,{'USA;' * 30_000}\n" * 60, "commas": "," * (8 * MIB - 1)}
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak from /proc")
 

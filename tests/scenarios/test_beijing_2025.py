@@ -78,11 +78,7 @@ def test_every_row_has_a_source(table: str) -> None:
 
 @pytest.mark.parametrize("table", ["accords", "talks", "events"])
 def test_no_date_after_the_parade_but_the_scheduled(table: str) -> None:
-    allowed = {
-        "scheduled_in_force": SCHEDULED,
-        "scheduled_signed": SCHEDULED,
-        "date": {"2025-09-05"},
-    }
+    allowed = {"scheduled_in_force": SCHEDULED, "scheduled_signed": SCHEDULED, "date": {"2025-09-05"}}
     for row in rows(table):
         for column in ("date", "opened", "signed", "in_force", *allowed):
             if value := row.get(column):
@@ -213,7 +209,4 @@ def test_only_force_between_opposed_sides_counts_each_series_in_its_years(build:
 
 def test_it_loads_with_only_the_two_gaps_as_warnings() -> None:
     _, problems = check_scenario(FOLDER / "beijing_2025.yaml")
-    assert sorted(p.message for p in problems) == [
-        "`democracy` is missing for BRN",
-        "`ideal_point` is missing for TWN",
-    ]
+    assert sorted(p.message for p in problems) == ["`democracy` is missing for BRN", "`ideal_point` is missing for TWN"]

@@ -1,10 +1,7 @@
 """The parts of the figure of arms, and placebos, from frames made by hand."""
 
 import pandas as pd
-from balance_sim.show.figures.effects import (
-    draw_arms,
-    draw_placebos,
-)
+from balance_sim.show.figures.effects import draw_arms, draw_placebos
 
 CHANNELS = pd.DataFrame(
     {
@@ -25,10 +22,7 @@ CHANNELS = pd.DataFrame(
 def placebos() -> pd.DataFrame:
     """Two families of 19: the event is the largest of all of one, and in the middle of the other."""
     rows = []
-    for family, event, rank, verdict in (
-        ("participants", 0.12, 1, "specific"),
-        ("dates", 0.03, 8, "does not fade"),
-    ):
+    for family, event, rank, verdict in (("participants", 0.12, 1, "specific"), ("dates", 0.03, 8, "does not fade")):
         rows += [(family, f"placebo {k}", 0.005 * (k // 2) - 0.01, False, 90, event, rank, verdict) for k in range(19)]
         rows.append((family, "The meeting", event, True, 90, event, rank, verdict))
     columns = ["family", "label", "effect", "is_event", "window", "coded", "rank", "verdict"]

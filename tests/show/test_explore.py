@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from balance_sim.app.dials import Dial
-from balance_sim.app.explorer import (
-    SCALE,
-    ExplorerDesign,
-    around,
-    explorer_html,
-)
+from balance_sim.app.explorer import SCALE, ExplorerDesign, around, explorer_html
 from balance_sim.effects.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.effects.run import run
 from balance_sim.show.figures.counts import fan_effects_table
@@ -48,12 +43,7 @@ def test_each_point_has_the_studys_numbers() -> None:
     point = found["points"][1]
     assert found["days"][0] == 0 and found["days"][-1] == 365
     assert found["windows"] == [0, 30, 90, 365]
-    assert (point["e"][0], point["e"][-1], point["m"][-1], point["w"][-1]) == (
-        0,
-        SCALE // 2,
-        SCALE,
-        3 * SCALE // 2,
-    )
+    assert (point["e"][0], point["e"][-1], point["m"][-1], point["w"][-1]) == (0, SCALE // 2, SCALE, 3 * SCALE // 2)
     assert (point["l"][-1], point["n"]) == (round(SCALE * last["lo"]), 4)
     pairs = {frozenset(found["states"][k] for k in found["pairs"][row[0]]): row for row in point["p"]}
     assert pairs[frozenset(("FRA", "KOR"))][1] == SCALE // 4
@@ -109,10 +99,7 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
     assert [value / SCALE for value in point["e"]] == [0, 0, 0.5, 0.2]
     assert point["n"] == 0 and point["l"] == point["h"] == [None] * 4
     assert [value / SCALE for value in point["c"]] == [0.15, 0.06, -0.01]
-    assert [(found["pairs"][row[0]], row[1] / SCALE) for row in point["p"]] == [
-        ([0, 1], 0.25),
-        ([1, 2], -0.05),
-    ]
+    assert [(found["pairs"][row[0]], row[1] / SCALE) for row in point["p"]] == [([0, 1], 0.25), ([1, 2], -0.05)]
     assert [(state, value / SCALE) for state, value in point["s"]] == [(0, 0.25), (1, 0.2), (2, -0.05)]
     assert "Every point is by the expected estimator" in page
     assert "Every point is simulated" in explorer_html(small())

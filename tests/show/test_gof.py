@@ -4,11 +4,7 @@ from datetime import date
 
 import numpy as np
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
-from balance_sim.evidence.goodness.figures import (
-    draw_gof,
-    gof_table,
-    verdict_words,
-)
+from balance_sim.evidence.goodness.figures import draw_gof, gof_table, verdict_words
 from balance_sim.evidence.goodness.networks import Agreements, Span, StateFacts, compare
 from balance_sim.show.figures.style import VERMILION
 from matplotlib.colors import to_hex

@@ -28,17 +28,7 @@ MARKUP = (
     "<script>alert(1)</script>]]></style></svg><img src=x onerror=alert(2)>{{7*7}}${9}$\\frac{1}$ "
     "javascript:alert(3) & \"quoted\" 'single' `tick` --><!--"
 )
-FORMULAS = (
-    "=cmd|'/C calc'!A0",
-    "@SUM(A1)",
-    "+1+1",
-    "-1+1",
-    "\uff1d1+1",
-    "\uff0b1",
-    "\uff0d1+1",
-    "\uff20x",
-    " =1+1",
-)
+FORMULAS = ("=cmd|'/C calc'!A0", "@SUM(A1)", "+1+1", "-1+1", "\uff1d1+1", "\uff0b1", "\uff0d1+1", "\uff20x", " =1+1")
 
 
 class Read(HTMLParser):

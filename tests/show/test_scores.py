@@ -4,11 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from balance_sim.evidence.forecast.figures import (
-    agreeing,
-    reliability_table,
-    scorecard_table,
-)
+from balance_sim.evidence.forecast.figures import agreeing, reliability_table, scorecard_table
 from balance_sim.evidence.forecast.page import FIGURES as SCORES
 from balance_sim.evidence.forecast.page import read
 from balance_sim.evidence.forecast.scored_files import ScoredForecasts

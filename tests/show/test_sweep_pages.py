@@ -12,13 +12,7 @@ from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
-from balance_sim.show.figures.sweeps import (
-    factor_spreads,
-    factors_table,
-    factors_title,
-    indices_table,
-    indices_title,
-)
+from balance_sim.show.figures.sweeps import factor_spreads, factors_table, factors_title, indices_table, indices_title
 from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
 from balance_sim.show.report import report_html, save_report
 from balance_sim.study.sweep import sweep

@@ -14,12 +14,7 @@ from studies import SCENARIO, four_runs, study
 def test_fan_counts_by_day_and_the_paired_excess() -> None:
     table = fan_table(four_runs())
     last = table[table["day"] == 365].set_index("arm")
-    assert last.loc["without", ["mean", "q05", "q50", "q95"]].tolist() == [
-        1.0,
-        0.0,
-        1.0,
-        2.0,
-    ]  # of 0, 1, 1, 2
+    assert last.loc["without", ["mean", "q05", "q50", "q95"]].tolist() == [1.0, 0.0, 1.0, 2.0]  # of 0, 1, 1, 2
     assert last.loc["with", "mean"] == 1.5
     # By day 91 run 3 has its agreement of day 90 in one arm and not that of day 100 in the other.
     at = table[table["day"] == 91].set_index("arm")["mean"]

@@ -3,14 +3,7 @@
 import math
 
 import pytest
-from balance_sim.show.wording import (
-    decimals,
-    digits,
-    interval,
-    number,
-    percent,
-    signed,
-)
+from balance_sim.show.wording import decimals, digits, interval, number, percent, signed
 
 NAN = math.nan
 
@@ -22,16 +15,7 @@ def test_decimals_follow_the_error_and_keep_a_bound_off_zero() -> None:
 
 
 def test_digits_follow_the_largest_value() -> None:
-    assert [digits(v) for v in (12.0, 0.12, 0.04, 0.0062, -0.0062, 1e-9, 0.0, NAN)] == [
-        2,
-        2,
-        2,
-        4,
-        4,
-        6,
-        2,
-        2,
-    ]
+    assert [digits(v) for v in (12.0, 0.12, 0.04, 0.0062, -0.0062, 1e-9, 0.0, NAN)] == [2, 2, 2, 4, 4, 6, 2, 2]
     assert signed(0.0062, digits(0.0062, 0.0001)) == "+0.0062"
 
 

@@ -10,15 +10,7 @@ from balance_sim.scenario import Scenario, load_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 OUTCOME = "accords_counter_365"
-ARMS = (
-    "no_parade",
-    "parade",
-    "picture_only",
-    "threat_only",
-    "disunity",
-    "parade_and_doubt",
-    "washington_doubted",
-)
+ARMS = ("no_parade", "parade", "picture_only", "threat_only", "disunity", "parade_and_doubt", "washington_doubted")
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,7 @@ from balance_sim.effects.run import run
 from balance_sim.model import baseline, world
 from balance_sim.model.baseline import classes_of, compile_worlds
 from balance_sim.model.classes import Classes
-from balance_sim.scenario import (
-    Scenario,
-    ScenarioError,
-    arm_scenario,
-    load_scenario,
-    with_values,
-)
+from balance_sim.scenario import Scenario, ScenarioError, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.digest import digest_of
@@ -53,10 +47,7 @@ def test_the_table_by_hand() -> None:
         assert table.direction(a, b) == table.direction(b, a) == direction
     assert table.direction("AAA", "ZZZ") is None
     calmer = replace(table, threatened=("BBB",), others=("CCC", "EEE"))
-    assert table.unlike(calmer) == [
-        (("BBB", "CCC"), "counter", "other"),
-        (("CCC", "DDD"), "counter", "other"),
-    ]
+    assert table.unlike(calmer) == [(("BBB", "CCC"), "counter", "other"), (("CCC", "DDD"), "counter", "other")]
     assert Classes.read(json.loads(json.dumps(table.as_dict()))) == table
 
 
@@ -75,10 +66,7 @@ def test_a_table_that_is_none_is_refused(small: Scenario, change) -> None:
     said = classes_of(small).as_dict()
     assert Classes.read(said) == classes_of(small)
     change(said)
-    with pytest.raises(
-        ValueError,
-        match=r"not the table|valid dictionary|match pattern|required",
-    ):
+    with pytest.raises(ValueError, match=r"not the table|valid dictionary|match pattern|required"):
         Classes.read(said)
 
 

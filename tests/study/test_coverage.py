@@ -14,21 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from balance_sim.evidence.forecast.score import score_forecasts
-from balance_sim.stats.indices import (
-    FEW_POINTS,
-    FEW_ROWS,
-    Index,
-    morris_effects,
-    sobol_indices,
-    variance_split,
-)
-from balance_sim.stats.intervals import (
-    Sample,
-    mean_interval,
-    paired_interval,
-    t_quantile,
-    welch,
-)
+from balance_sim.stats.indices import FEW_POINTS, FEW_ROWS, Index, morris_effects, sobol_indices, variance_split
+from balance_sim.stats.intervals import Sample, mean_interval, paired_interval, t_quantile, welch
 from balance_sim.stats.scores import exact_share
 from scipy.stats import binom, norm
 
@@ -127,10 +114,7 @@ def normal_quantile(arm: np.ndarray, reference: np.ndarray) -> Bounds:
     return middle - 1.96 * error, middle + 1.96 * error
 
 
-@pytest.mark.parametrize(
-    ("wrong", "n"),
-    [(unpaired, 60), (narrow, 60), (normal_quantile, 5)],
-)
+@pytest.mark.parametrize(("wrong", "n"), [(unpaired, 60), (narrow, 60), (normal_quantile, 5)])
 def test_wrong_estimators_fail_the_same_test(wrong: Interval, n: int) -> None:
     assert not passes(held(wrong, normal, n, 0.3, DRAWS), DRAWS)
 

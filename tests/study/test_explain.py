@@ -13,13 +13,7 @@ import pytest
 from balance_sim.cli.program import main
 from balance_sim.effects.direct import StepOfArm
 from balance_sim.effects.explain import explain, explained
-from balance_sim.effects.explain.attribution import (
-    GROUPS,
-    Attribution,
-    Coalitions,
-    attribute,
-    mixed,
-)
+from balance_sim.effects.explain.attribution import GROUPS, Attribution, Coalitions, attribute, mixed
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
 from balance_sim.effects.explain.timeline import Timeline, tell
 from balance_sim.effects.run import run
@@ -30,14 +24,7 @@ from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.model.willingness import (
-    INTERCEPT,
-    TERMS,
-    account,
-    consent,
-    summed,
-    willingness,
-)
+from balance_sim.model.willingness import INTERCEPT, TERMS, account, consent, summed, willingness
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
@@ -203,15 +190,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     one = np.zeros(1, dtype=np.int64)
     starts = (np.arange(control.steps + 1) > step).astype(np.int64)
     opportunities = Opportunities(
-        np.array([60.0]),
-        one,
-        one + dyad,
-        one + kind,
-        one,
-        np.zeros((1, 2)),
-        np.zeros(1),
-        starts,
-        thinned=False,
+        np.array([60.0]), one, one + dyad, one + kind, one, np.zeros((1, 2)), np.zeros(1), starts, thinned=False
     )
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
     sums = Coalitions(worlds, "summit", groups)

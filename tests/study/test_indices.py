@@ -99,11 +99,7 @@ def test_morris_of_a_linear_function_is_its_slopes_and_salibs():
     for i in range(n):
         for s in range(k):
             f = int(np.flatnonzero(t[i, s] != t[i, s + 1])[0])
-            before[i, f, 0], after[i, f, 0], step[i, f] = (
-                values[i, s],
-                values[i, s + 1],
-                t[i, s + 1, f] - t[i, s, f],
-            )
+            before[i, f, 0], after[i, f, 0], step[i, f] = (values[i, s], values[i, s + 1], t[i, s + 1, f] - t[i, s, f])
     ours = morris_effects(before, after, step)
     problem = {"num_vars": k, "names": list("abc"), "bounds": [[0, 1]] * k}
     theirs = morris.analyze(problem, x, y, num_levels=4, seed=1)

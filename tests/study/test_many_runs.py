@@ -48,12 +48,7 @@ def mebibytes(folder: Path, *words: str) -> int:
     """The most memory that a command held."""
     env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=env,
-        check=False,
+        [sys.executable, "-c", MEASURED, *words], cwd=folder, capture_output=True, text=True, env=env, check=False
     )
     assert done.returncode == 0, done.stderr
     return int(done.stderr.split()[-1])

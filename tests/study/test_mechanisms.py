@@ -8,15 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.article.beliefs import FrozenWorld
-from balance_sim.article.mechanisms import (
-    MECHANISMS,
-    measured,
-)
-from balance_sim.article.mechanisms.agreements import (
-    elasticity,
-    gained,
-    standardised,
-)
+from balance_sim.article.mechanisms import MECHANISMS, measured
+from balance_sim.article.mechanisms.agreements import elasticity, gained, standardised
 from balance_sim.article.mechanisms.data import ByDyad, PairedColumns, jackknifed, ratio
 from balance_sim.article.mechanisms.spiral import loop_gains, sampled
 from balance_sim.effects.participants import Participants, PlaceboComparison

@@ -76,11 +76,7 @@ def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [
-        ("x = 1", "it defines no function"),
-        ("raise SystemExit(3)", "cannot be imported"),
-        (None, "cannot be imported"),
-    ],
+    [("x = 1", "it defines no function"), ("raise SystemExit(3)", "cannot be imported"), (None, "cannot be imported")],
 )
 def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, said: str) -> None:
     if code is None:

@@ -163,8 +163,7 @@ EVIL = b"--index-url https://evil.example/index\nbalance-sim\n"
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["requirements.txt", "README.md", "balance_sim.py", "results/balance_sim.py", "inputs/balance_sim.py"],
+    "name", ["requirements.txt", "README.md", "balance_sim.py", "results/balance_sim.py", "inputs/balance_sim.py"]
 )
 def test_nothing_strange_lies_in_what_is_reproduced(place, tmp_path, name) -> None:
     """Every checksum fits; what does not come of the study is refused before anything is run or written."""
@@ -327,9 +326,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 FEW = settings(
-    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
+    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "25")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -5,14 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.participants import (
-    ALIKE,
-    FEWEST,
-    Participants,
-    PlaceboComparison,
-    PlaceboFamily,
-    StateSet,
-)
+from balance_sim.effects.participants import ALIKE, FEWEST, Participants, PlaceboComparison, PlaceboFamily, StateSet
 from balance_sim.effects.placebos import of_dates, placebos
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.world import by_audience

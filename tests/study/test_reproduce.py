@@ -37,10 +37,7 @@ runs: 3
 seed: 7
 outcomes: [insecurity_threatened_300, accords_all_300]
 """
-OLDER = {
-    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
-    "OPENBLAS_CORETYPE": "Nehalem",
-}
+OLDER = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR", "OPENBLAS_CORETYPE": "Nehalem"}
 BITS = "import numpy as np, sys; sys.stdout.write(np.exp(np.linspace(-20, 20, 100001)).tobytes().hex())"
 
 

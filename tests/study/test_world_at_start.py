@@ -41,11 +41,7 @@ def test_lists_by_hand() -> None:
     depth[0, :, 0] = [0.0, 0.4, 0.0, 0.0, 0.0, 0.6, 0.5]
     rules = SimpleNamespace(rules=SimpleNamespace(tau=0.1))
     view = SimpleNamespace(
-        threat_by=lambda who: threat[:, :, list(who)].sum(axis=-1),
-        balance=balance,
-        own=own,
-        depth=depth,
-        world=rules,
+        threat_by=lambda who: threat[:, :, list(who)].sum(axis=-1), balance=balance, own=own, depth=depth, world=rules
     )
     np.testing.assert_allclose(fear_of(view, (0,)), [[0.0, 0.11, 0.03, 0.02, 0.5, 0.5, 0.5]])
     assert aligned_with(view, (0,))[0, 1:].tolist() == [False, False, False, True, True, False]
