@@ -46,7 +46,7 @@ COLUMNS = (
     *("id", "draws", "share_positive", "share_negative"),
     *("share_positive_without_targets", "share_negative_without_targets", "tag"),
 )
-LEFT_OUT = ("step_days", "parameters.talks_speed_exponent", "parameters.alarm_floor")
+LEFT_OUT = ("step_days", "parameters.alarm_floor")
 NOT_TESTED = {
     "M2": "implied",
     "M8": "emergent",

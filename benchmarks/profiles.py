@@ -3,7 +3,7 @@
     python benchmarks/profiles.py [RUNS]
 
 The direct estimator evaluates a profile's beliefs beside the control arm's replications, so that no agreement that
-differs has any effect and talks keep the control arm's pace. Numbers of new agreements only: what states feel at the
+differs has any effect. Numbers of new agreements only: what states feel at the
 end of the window needs the profile's own network."""
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _short_talks(scenario: Scenario) -> Scenario:
         name: AgreementKind(**{**kind.model_dump(), "talks_days": SHORT_DAYS, "at_once": 1.0})
         for name, kind in scenario.kinds.items()
     }
-    calm = scenario.parameters.model_copy(update={"collapse_rate": 0.0, "talks_speed_exponent": 0.0})
+    calm = scenario.parameters.model_copy(update={"collapse_rate": 0.0})
     return scenario.model_copy(update={"kinds": kinds, "parameters": calm})
 
 

@@ -61,7 +61,6 @@ def test_the_null_theory_does_not_tell_pairs_apart() -> None:
     sides = np.stack([world.first, world.second], axis=1)
     bare = np.log(keen / (1 - keen)) - world.propensity[sides]  # but for what each state has of its own
     assert np.ptp(bare, axis=(0, 1)) == pytest.approx(0.0, abs=1e-9)
-    assert worlds.reference.rules.talks_speed_exponent == 0.0
 
 
 def test_a_preset_without_the_shift_would_have_another_level() -> None:

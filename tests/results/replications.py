@@ -9,7 +9,6 @@ import numpy as np
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
-from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
@@ -161,10 +160,3 @@ def doubled(found: FilteredSums, thin: Thinning) -> FilteredSums:
     again = (clock[row[1:]] == clock[row[:-1]]) & (step[row[1:]] == step[row[:-1]])
     weight[row[1:][again]] /= 1.0 - found.simulated.consent[row[:-1][again]]
     return with_consent(found, weight)
-
-
-def unhurried(found: FilteredSums, thin: Thinning) -> FilteredSums:
-    """As if all talks kept speed 1."""
-    agreements = found.simulated.agreements
-    plain = replace(agreements, plain_signed=agreements.signed)
-    return replace(found, simulated=Simulated(plain, found.simulated.consent, Hastened.none()))

@@ -4,7 +4,6 @@ All weights of willingness are zero unless a test says otherwise, so that every 
 probability, sigma(intercept), whatever happens in a run. Talks are exponential with a mean of 100 days, nothing
 collapses, and the event is on day 40 of 365."""
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
+from balance_sim.model.core import DIRECTIONS, Thinning
 from balance_sim.model.engine import filtered
-from balance_sim.model.state import Hastened
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import dyad_effects
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
@@ -175,34 +173,6 @@ def test_entry_into_force(tmp_path: Path, at_once: float, force_days: float) -> 
     assert (found.prospect.in_force[day > 341] == 0).all() or force_days > 0
     share = (1 - np.exp(-100 / 4 / 365.25)) * (by(np.array(341.0)) - by(np.array(41.0)))
     np.testing.assert_allclose(found.prospect.talks_in_force[0, 0, 0], share, atol=2e-5)
-
-
-def test_talks_that_run_faster_for_a_step(tmp_path: Path) -> None:
-    """From day 50 to day 60 at three times the speed: by day 341 exponential talks are signed as if they had 20 days
-    more, by day 41 they were not faster yet; so e^(-291/100) (1 - e^(-20/100)) is gained."""
-    _, found, _ = of_control(scenario(tmp_path))
-    plain = found.by_direction(300)
-    fast = hastened(found, 50.0)
-    gained = fast.by_direction(300) - plain
-    wanted = np.exp(-291 / MEAN) * (1 - np.exp(-20 / MEAN))
-    dyad = int(found.direction[2])
-    assert gained[3, dyad] == pytest.approx(wanted, rel=1e-9)
-    assert np.count_nonzero(gained) == 1
-    assert fast.by_dyad(300)[3, 2] - found.by_dyad(300)[3, 2] == pytest.approx(wanted, rel=1e-9)
-    assert fast.by_kind(300)[3, 1] - found.by_kind(300)[3, 1] == pytest.approx(wanted, rel=1e-9)
-    assert fast.from_talks(300)[3] == found.from_talks(300)[3]
-    # Before the window opens, some that are signed sooner are signed too soon to count.
-    early = hastened(found, 20.0).by_direction(300) - plain
-    by = [np.exp(-(stop - 20) / MEAN) * (1 - np.exp(-20 / MEAN)) for stop in (341, 41)]
-    assert early[3, dyad] == pytest.approx(by[0] - by[1], rel=1e-9)
-
-
-def hastened(found: FilteredSums, since: float) -> FilteredSums:
-    """One step of talks at three times the speed: replication 3, dyad 2, kind 1."""
-    one = np.array([1])
-    rows = Hastened(3 * one, 2 * one, one, np.array([ORIGINS.index("new")]),
-                    np.array([since]), np.array([since + 10.0]), np.array([4.0]), np.array([3.0]))  # fmt: skip
-    return replace(found, simulated=replace(found.simulated, hastened=rows))
 
 
 # --- sums --------------------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """The expected estimator: closed forms where nothing moves, the filtered estimate where much does."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects import expected as module
 from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import ExpectedSignatures, expected
 from balance_sim.effects.expected_effect import expected_effect
@@ -19,7 +17,7 @@ from balance_sim.stats.lags import signed_integral, signed_within
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.spans import course, in_spans, spans, with_event
-from replications import right, simulated, unhurried, windows_of
+from replications import simulated, windows_of
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 COUNTER = DIRECTIONS.index("counter")
@@ -36,12 +34,12 @@ def worlds(beijing: Scenario) -> Worlds:
 
 
 def still(tmp_path: Path, ceiling: float, **lags: float) -> Worlds:
-    """The starter without terms, and with talks that neither speed up nor collapse: consent is one half throughout."""
+    """The starter without terms, and with talks that do not collapse: consent is one half throughout."""
     path = tmp_path / "still.yaml"
     path.write_text(new_scenario("still"), encoding="utf-8")
     scenario = load_scenario(path)
     values: dict[str, object] = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights}
-    values |= {"parameters.talks_speed_exponent": 0.0, "parameters.collapse_rate": 0.0}
+    values["parameters.collapse_rate"] = 0.0
     for kind in scenario.kinds:
         values |= {f"kinds.{kind}.intercept": 0.0, f"kinds.{kind}.ceiling": ceiling}
         values |= {f"kinds.{kind}.{name}": value for name, value in lags.items()}
@@ -115,7 +113,7 @@ def test_what_comes_before_an_event_need_not_be_worked_out_again(worlds: Worlds,
     beside, alone = course(control, worlds.baseline), course(world, worlds.baseline, some)
     for other in (beside, course(world, worlds.baseline)):
         found = course(world, worlds.baseline, some, beside=other)
-        assert np.array_equal(found.consent, alone.consent) and np.array_equal(found.gain, alone.gain)
+        assert np.array_equal(found.consent, alone.consent)
     before = int(np.searchsorted(control.grid, worlds.reference.focal_day + days))
     apart = (alone.consent != beside.consent[:, some]).any(axis=(1, 2))
     assert 0 < before < len(apart) and not apart[:before].any() and apart[before:].all()
@@ -151,21 +149,20 @@ def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> No
 def test_gaps_between_estimators(path: Path) -> None:
     """What docs/statistics.md publishes of the longest window; `-s` prints it.
 
-    What the expected estimator leaves out is feedback (filtered less direct, talks at speed 1) and the growth of the
-    control arm's own network (direct less expected, talks at speed 1). Without either it is the filtered effect."""
+    What the expected estimator leaves out is feedback (filtered less direct) and the growth of the control arm's own
+    network (direct less expected). Without either it is the filtered effect."""
     scenario = load_scenario(path)
     arms = chosen_arms(scenario, None)
     control, arm = arms[0], str(headline_arm(arms))
     worlds = compile_worlds(scenario, (control, arm))
     outcome = f"accords_counter_{max(scenario.report.windows)}"
     direction, windows = worlds.baseline.direction, windows_of(worlds)
-    filtered, unpaced, along = [], [], []
+    filtered, along = [], []
     for first in range(0, 1000, 250):
         runs = np.arange(first, first + 250, dtype=np.uint64)
         both = [simulated(worlds, name, runs, 11, thinned=False) for name in (control, arm)]
-        for form, out in ((right, filtered), (unhurried, unpaced)):
-            without, having = (filtered_outcomes(form(*one))[outcome] for one in both)
-            out.append(having - without)
+        without, having = (filtered_outcomes(one)[outcome] for one, _ in both)
+        filtered.append(having - without)
         seen, of = direct(worlds, 11, runs, (arm,))
         prospect = prospect_of(worlds, seen.opportunities, windows)
         having, without = (
@@ -175,71 +172,23 @@ def test_gaps_between_estimators(path: Path) -> None:
             for name, one in ((arm, of[arm]), (control, seen.control))
         )
         along.append(having - without)
-    still = replace(
-        worlds,
-        arms={
-            name: replace(world, rules=replace(world.rules, talks_speed_exponent=0.0))
-            for name, world in worlds.arms.items()
-        },
-    )
-    paced, plain = (
-        found[arm].outcomes(direction)[outcome] - found[control].outcomes(direction)[outcome]
-        for found in (expected(worlds, (control, arm)), expected(still, (control, arm)))
-    )
+    found = expected(worlds, (control, arm))
+    effect = found[arm].outcomes(direction)[outcome] - found[control].outcomes(direction)[outcome]
     means, errors = zip(
-        *(
-            (all_.mean(), all_.std(ddof=1) / len(all_) ** 0.5)
-            for all_ in map(np.concatenate, (filtered, unpaced, along))
-        ),
+        *((all_.mean(), all_.std(ddof=1) / len(all_) ** 0.5) for all_ in map(np.concatenate, (filtered, along))),
         strict=True,
     )
     print(
         f"| {path.stem} | "
         + " | ".join(f"{mean:.5f} ({error:.5f})" for mean, error in zip(means, errors, strict=True))
-        + f" | {plain:.5f} | {paced:.5f} |"
+        + f" | {effect:.5f} |"
     )
-    left_out = abs(means[1] - means[2]) + abs(means[2] - plain)
-    assert abs(paced - means[0]) <= 0.02 * abs(means[0]) + left_out + 4 * errors[0]
+    left_out = abs(means[0] - means[1]) + abs(means[1] - effect)
+    assert abs(effect - means[0]) <= 0.02 * abs(means[0]) + left_out + 4 * errors[0]
     if any(change.agreement or change.joins for change in scenario.arms[arm].changes):
         return  # what an arm signs is the network's growth, which the expected estimator leaves out
     share = 0.02 if path == BEIJING else 0.2
-    assert abs(paced - means[0]) <= share * abs(means[0]) + 4 * errors[0]
-
-
-def test_talks_that_run_faster_are_signed_sooner() -> None:
-    """Where talks speed up, as they do not in what is shipped, an event that raises gains adds more than without."""
-    path = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
-    hastened = load_scenario(
-        path, calibrated=False, set=["parameters.talks_speed_exponent=1", "theory.weights.security_gain=0.28"]
-    )
-    worlds = compile_worlds(hastened, ("no_parade", "parade"))
-    arms, direction = ("no_parade", "parade"), worlds.baseline.direction
-
-    def effect(of: Worlds) -> float:
-        found = expected(of, arms)
-        control, having = (found[arm].outcomes(direction)["accords_counter_365"] for arm in arms)
-        return having - control
-
-    slow = {
-        name: replace(world, rules=replace(world.rules, talks_speed_exponent=0.0))
-        for name, world in worlds.arms.items()
-    }
-    assert 0.2 * effect(worlds) < effect(replace(worlds, arms=slow)) < 0.6 * effect(worlds)
-
-
-def test_haste_is_what_the_pace_adds(worlds: Worlds) -> None:
-    """A steady gain hastens nothing; one that grows tenfold for good doubles the pace, at the bound of it."""
-    world = replace(worlds.reference, rules=replace(worlds.reference.rules, talks_speed_exponent=1.0))
-    edges = spans(worlds, 4)
-    still = course(in_spans(world, edges), worlds.baseline, np.array([0, 1]))
-    inside = np.diff(world.grid[edges])[None]
-    flat = replace(still, gain=np.zeros_like(still.gain))
-    assert (module.gained(flat, inside) == 0).all()
-    grown = np.zeros_like(still.gain)
-    grown[1:] = np.log(10.0)
-    days = module.gained(replace(still, gain=grown), inside)[0]
-    np.testing.assert_allclose(days[0], inside[0, 1:].sum(), err_msg="opened before: every later day counts twice")
-    np.testing.assert_allclose(days[1:], 0.0, err_msg="opened after: no further growth")
+    assert abs(effect - means[0]) <= share * abs(means[0]) + 4 * errors[0]
 
 
 def test_signed_integral_is_the_integral() -> None:

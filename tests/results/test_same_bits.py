@@ -38,7 +38,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     shapes = {
         f"kinds.{kind}.talks_shape": shape for kind, shape in zip(plain.kinds, (2, 3, 0.7, 2, 2, 5, 1), strict=True)
     }
-    return small(folder, shapes | {"parameters.talks_speed_max": 4.0, "kinds.access.ceiling": 6.0})
+    return small(folder, shapes | {"kinds.access.ceiling": 6.0})
 
 
 def filtered_columns(tables: BlockTables, arm: str) -> dict[str, list[float]]:

@@ -76,7 +76,7 @@ def lived(scenario: Scenario, *, whole: bool = True) -> None:
         assert column.dtype.kind != "f" or not np.isinf(column.to_numpy()).any(), name
 
 
-BORNE = ("alpha0", "alpha_x", "eta0", "eta_x", "eta_rivalry", "prior_tension", "gain_floor", "talks_speed_exponent",
+BORNE = ("alpha0", "alpha_x", "eta0", "eta_x", "eta_rivalry", "prior_tension", "gain_floor",
          "collapse_rate", "activity_half_life_days", "equal_hostility")  # fmt: skip
 
 
@@ -105,7 +105,7 @@ WORST = {
     "parameters.alpha0": -50.0, "parameters.alpha_x": 5.0, "parameters.eta0": 50.0, "parameters.eta_x": 5.0,
     "parameters.eta_rivalry": 25.0, "parameters.eta_claim": 25.0, "parameters.eta_militarised": 25.0,
     "parameters.eta_war": 25.0, "parameters.eta_no_relations": 25.0, "parameters.prior_tension": 100.0,
-    "parameters.talks_speed_exponent": 20.0, "parameters.talks_speed_max": 100.0, "parameters.gain_floor": 1e-9,
+    "parameters.gain_floor": 1e-9,
     "parameters.collapse_rate": 1000.0,
     "event_kinds.fighting_together.intent": 20.0, "event_kinds.fighting_together.alignment": 20.0,
     "event_kinds.joint_summit.intent": 19.0, "event_kinds.joint_summit.alignment": 19.0,
@@ -129,7 +129,7 @@ def test_all_of_them_together(small: Scenario) -> None:
 
 
 @pytest.mark.parametrize("value", ["700", "1e9"])
-@pytest.mark.parametrize("name", ["eta0", "eta_x", "eta_rivalry", "alpha_x", "prior_tension", "talks_speed_exponent"])
+@pytest.mark.parametrize("name", ["eta0", "eta_x", "eta_rivalry", "alpha_x", "prior_tension"])
 def test_numbers_that_no_arithmetic_bears_are_refused(tmp_path, name, value) -> None:
     """They passed, printed warnings of NumPy, and made every run fail with "missing or not symmetric"."""
     path = tmp_path / "small.yaml"

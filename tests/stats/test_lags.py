@@ -5,7 +5,6 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from balance_sim.stats.lags import (
-    gained_by_haste,
     gamma_survival,
     in_force_within,
     signed_from_age,
@@ -144,28 +143,6 @@ def test_entry_into_force_in_closed_form() -> None:
     assert in_force_within(np.array([0.0]), (2.0, 100.0), (3.0, 50.0), 0.2, 0.0, 400.0)[0] == 0.0
 
 
-@pytest.mark.parametrize("collapse", [0.0, 0.003])
-@pytest.mark.parametrize("progress", [0.0, 70.0])
-def test_what_haste_gains_by_simulation(progress: float, collapse: float) -> None:
-    """The same talks at speed 1, and at speed 3 for thirty days: signed within so many days in one, not the other."""
-    rng, shape, mean, pace, days = np.random.default_rng(5), 2.0, 120.0, 3.0, 30.0
-    of = stats.gamma(shape, scale=mean / shape)
-    rest = of.isf(rng.uniform(0, 1, DRAWS) * of.sf(progress)) - progress
-    fails = rng.exponential(1.0, DRAWS) / collapse if collapse else np.full(DRAWS, np.inf)
-    fast = np.where(rest < pace * days, rest / pace, days + rest - pace * days)
-    for left in (10.0, 30.0, 200.0):
-        gain = (fast <= np.minimum(left, fails)).astype(float) - (rest <= np.minimum(left, fails))
-        found = gained_by_haste(*(np.array(x) for x in (progress, days, pace, left, shape, mean)), collapse)
-        assert abs(gain.mean() - float(found)) < FALSE * gain.std() / np.sqrt(DRAWS)
-
-
-def test_haste_gains_nothing_at_speed_one_or_with_no_time_left() -> None:
-    one = np.array(1.0)
-    for pace, left in ((1.0, 90.0), (4.0, 0.0), (4.0, -10.0)):
-        gain = gained_by_haste(20 * one, 7 * one, pace * one, left * one, 2 * one, 100 * one, 0.001)
-        assert float(gain) == pytest.approx(0.0, abs=1e-12)
-
-
 def test_nothing_is_signed_in_no_time() -> None:
     """On the day itself, and before it, whatever has lasted how long."""
     one, days = np.ones(3), np.array([-5.0, -0.1, 0.0])
@@ -174,7 +151,6 @@ def test_nothing_is_signed_in_no_time() -> None:
         signed_integral(days, 2 * one, 80 * one, 0.001),
         signed_from_age(days, 30 * one, 2 * one, 80 * one, 0.001),
         signed_from_steady_state(days, 2 * one, 80 * one, 0.001),
-        gained_by_haste(30 * one, 10 * one, 2 * one, days, 2 * one, 80 * one, 0.001),
         in_force_within(days, (2.0, 80.0), (1.0, 50.0), 0.3, 0.001, 400.0),
     )
     for found in nothing:

@@ -125,7 +125,7 @@ def constant(scenario: Scenario, level: float) -> Scenario:
         )
         for name, kind in scenario.kinds.items()
     }
-    parameters = scenario.parameters.model_copy(update={"collapse_rate": 0.0, "talks_speed_exponent": 0.0})
+    parameters = scenario.parameters.model_copy(update={"collapse_rate": 0.0})
     weights = dict.fromkeys(scenario.theory.weights, 0.0)
     theory = scenario.theory.model_copy(update={"weights": weights})
     return scenario.model_copy(update={"kinds": kinds, "parameters": parameters, "theory": theory}).counted_as(None)

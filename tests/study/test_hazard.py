@@ -16,7 +16,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, World
 from balance_sim.model.engine import begin, consents, perceive, simulate
 from balance_sim.model.perception import View
-from balance_sim.model.state import BlockState, Hastened
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
 from balance_sim.scenario import load_scenario
@@ -156,7 +156,6 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
     opportunities = draw_opportunities(worlds.reference, SEED, runs)
     thin = thinning(world, opportunities, None)
     made = simulate(world, worlds.baseline, opportunities, thin, SEED, runs, look)
-    made = replace(made, hastened=Hastened.none())  # talks at speed 1
     prospect = prospect_of(worlds, opportunities, windows)
     found = FilteredSums(world, opportunities, made, prospect, windows, worlds.baseline.direction, len(runs))
     number = found.by_dyad(150) - prospect.talks[150][..., world.ladder.security].sum(axis=-1)

@@ -83,10 +83,9 @@ def test_shares_of_capability_are_a_dirichlet_whose_means_are_in_use() -> None:
 
 def test_every_guess_with_a_range_has_a_prior_with_the_source_of_its_spread() -> None:
     """But for what is off, and what is a definition: the step of the time grid, the floor with which elasticities are
-    measured, that force spreads by shares of its own, that alarm counts by the elasticities alone, and the bound of a
-    pace that talks do not change."""
+    measured, that force spreads by shares of its own, and that alarm counts by the elasticities alone."""
     without = {str(row["path"]): row["value"] for row in parameter_table() if row["prior"] is None}
-    defined = {"step_days", "parameters.alarm_floor", "theory.weights.alarm", "parameters.talks_speed_max"}
+    defined = {"step_days", "parameters.alarm_floor", "theory.weights.alarm"}
     defined |= {f"event_kinds.{kind}.spreads" for kind in ("force", "annexation")}
     assert {path for path, value in without.items() if value} == defined
     assert "event_kinds.retrenchment.reliability" not in without

@@ -25,9 +25,9 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 
 def only_alarm(scenario: Scenario, elasticity: float) -> Scenario:
-    """Consent at an opportunity is e^-8 on each side, times what alarm makes of it; nothing hastens talks."""
+    """Consent at an opportunity is e^-8 on each side, times what alarm makes of it."""
     values: dict[str, object] = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights}
-    values |= {"theory.weights.alarm": 1.0, "parameters.talks_speed_exponent": 0.0}
+    values["theory.weights.alarm"] = 1.0
     for kind in scenario.kinds:
         values |= {f"kinds.{kind}.intercept": -8.0, f"kinds.{kind}.reaction": elasticity}
     return with_values(scenario, values)

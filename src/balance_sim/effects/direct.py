@@ -5,8 +5,7 @@ At every opportunity of an idle clock the probability q that talks would open in
 arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in
 time) is what the arm's beliefs do to consent while the network of agreements is the
 control arm's. It costs half of simulating the arm and varies less, and it leaves out
-the feedback through agreements that differ, and the pace of talks where talks hasten;
-results that rest on it say so.
+the feedback through agreements that differ; results that rest on it say so.
 """
 
 from __future__ import annotations
@@ -110,8 +109,8 @@ def direct(
 ) -> tuple[Along, dict[str, Simulated]]:
     """What `FilteredSums` needs for the control arm and, beside it, for others.
 
-    Of the others `consent` is their own; agreements and the pace of talks are the
-    control arm's, so that the difference of two filtered sums is the direct effect."""
+    Of the others `consent` is their own; agreements are the control arm's, so that the
+    difference of two filtered sums is the direct effect."""
     consent: dict[str, Floats] = {}
 
     def look(step: StepOfArm) -> None:

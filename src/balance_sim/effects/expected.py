@@ -5,11 +5,10 @@ Beliefs, threat, effort and consent of an arm are worked out in some spans of th
 scenario's time. In a span talks open at rate h = lambda * openness * consent * consent
 * P(idle), and
 
-    E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)
+    E(signed by T) = sum over spans of  h integral S(T - t) dt
                      + talks under way at the start
 
-with S of `stats.lags` and `gain` the days that talks opened then gain by running
-faster, to first order. It leaves out what agreements made on the way change in the
+with S of `stats.lags`. It leaves out what agreements made on the way change in the
 network, and provocations; tests hold it against the filtered estimate.
 """
 
@@ -35,7 +34,6 @@ from balance_sim.model.core import (
     Ints,
     World,
 )
-from balance_sim.model.pipeline import speed
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 from balance_sim.study.exercises import Exercises, moments
@@ -120,15 +118,11 @@ class Expected:
 class Reach:
     """How many agreements are signed by a moment. K spans, M types.
 
-    opened: (K, M) of talks that open at rate 1 a day in a span, at speed 1; hastened:
-    how many more for a day that they gain; known, known_hastened: (P, M) of talks under
-    way at the start. inside: (K,) days of each span before it."""
+    opened: (K, M) of talks that open at rate 1 a day in a span; known: (P, M) of talks
+    under way at the start."""
 
     opened: Floats
-    hastened: Floats
     known: Floats
-    known_hastened: Floats
-    inside: Floats
 
 
 class ExpectedSignatures:
@@ -152,22 +146,13 @@ class ExpectedSignatures:
 
     def _by(self, moment: float) -> Reach:
         begin, end = self.edges[:-1], np.minimum(self.edges[1:], moment)
-        inside = np.maximum(end - begin, 0.0)
         since = np.maximum(moment - begin, 0.0)[:, None]
         until = np.maximum(moment - np.maximum(end, begin), 0.0)[:, None]
         lag = (self.ladder.talks_shape, self.ladder.talks_days, self.collapse)
-        is_before = inside[:, None] > 0
         opened = signed_integral(since, *lag) - signed_integral(until, *lag)
-        hastened = signed_within(since, *lag) - signed_within(until, *lag)
-        moments = np.maximum([moment, moment + 0.5, moment - 0.5], 0.0)
-        at_moment, later, sooner = self.talks.signed_by(moments)
-        return Reach(
-            np.where(is_before, opened, 0.0),
-            np.where(is_before, hastened, 0.0),
-            at_moment,
-            later - sooner,
-            inside,
-        )
+        is_before = (end > begin)[:, None]
+        known = self.talks.signed_by(np.maximum([moment], 0.0))[0]
+        return Reach(np.where(is_before, opened, 0.0), known)
 
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each
@@ -185,17 +170,11 @@ class ExpectedSignatures:
         opens = self.rate(wanted) * idle
         bounds = {window: windows.bounds(window) for window in windows.days}
         moments = sorted({moment for ends in bounds.values() for moment in ends})
-        reaches = [self.by(moment) for moment in moments]
-        sooner = gained(wanted, np.stack([reach.inside for reach in reaches]))
         by_moment = {}
-        for moment, reach, days in zip(moments, reaches, sooner, strict=True):
-            agreements = reach.opened[:, None] + reach.hastened[:, None] * days
-            new, from_start = (
-                (opens * agreements).sum(axis=0),
-                reach.known[wanted.dyads],
-            )
-            hastened = reach.known_hastened[wanted.dyads] * days[0]
-            by_moment[moment] = new + from_start + hastened
+        for moment in moments:
+            reach = self.by(moment)
+            new = (opens * reach.opened[:, None]).sum(axis=0)
+            by_moment[moment] = new + reach.known[wanted.dyads]
         signed = {
             window: by_moment[stop] - by_moment[first]
             for window, (first, stop) in bounds.items()
@@ -244,7 +223,7 @@ class ExpectedSignatures:
 
     def idle(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of
-        each span, talks at speed 1."""
+        each span."""
         length, rate = np.diff(self.edges), self.rate(wanted)
         from_start, kernel = self._clocks
         busy_from_start = from_start[:, wanted.dyads]
@@ -330,19 +309,6 @@ class ExpectedSignatures:
         lasted = np.maximum(self.waiting(np.array([waited]), its_type), 1e-300)
         lasting = self.waiting(waited + moments[:, None], its_type)
         return np.asarray((lasting / lasted)[:, 0])
-
-
-def gained(wanted: WillingnessOverTime, inside: Floats) -> Floats:
-    """(D, K, P, M) days that talks opened in each span gain by D moments. inside: (D,
-    K) days of a span before each."""
-    rules, gain = wanted.world.rules, wanted.gain
-    exponent, fastest = rules.talks_speed_exponent, rules.talks_speed_max
-    days = np.zeros((len(inside), *gain.shape))
-    if exponent > 0:
-        for j in range(len(gain)):
-            faster = speed(gain[j:], gain[j], exponent, fastest) - 1.0
-            days[:, j] = np.einsum("dk,k...->d...", inside[:, j:], faster)
-    return days
 
 
 class Estimator:

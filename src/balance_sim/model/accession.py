@@ -326,7 +326,6 @@ def _begun(
     fails_signed = terms.signed + wait(key, AgreementDraw.FAIL_SIGNED, collapse)
     terms.signed[failed] = terms.in_force[failed] = NEVER
     terms.fails = np.where(failed, terms.fails, fails_signed)
-    terms.plain_signed, terms.plain_in_force = terms.signed, terms.in_force
     return Applications(pact, applicant, terms)
 
 
@@ -389,7 +388,7 @@ def join_given(world: World, state: BlockState, seed: int) -> None:
         count = np.full_like(run, _OF_GIVEN + pact * world.n + joins)
         today = np.full(len(run), state.day)
         legs = AgreementRows.begun(SCHEDULED, run, of_no_dyad, kind, count, key, today)
-        legs.signed = legs.in_force = legs.plain_in_force = today
+        legs.signed = legs.in_force = today
         of_all = Applications(np.full_like(run, pact), np.full_like(run, joins), legs)
         _bind(world, state, of_all, run, today)
 
@@ -412,7 +411,7 @@ def _bind(
     which, member = np.nonzero(members)
     legs = terms.take(rows[which])
     legs.dyad = world.dyad_index[applicant[which], member]
-    legs.signed = legs.plain_signed = signed[which]
+    legs.signed = signed[which]
     clock = clock_of(world, legs.run, legs.dyad, legs.kind)
     is_free = ~state.busy.take(clock) & (state.in_force.take(clock) == 0)
     _, first = np.unique(clock, return_index=True)  # two may enter at once

@@ -20,7 +20,6 @@ from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import (
     BlockState,
-    Hastened,
     InvalidNumber,
     Simulated,
     refuse_invalid,
@@ -300,10 +299,10 @@ class BalanceModel(mesa.Model):
             world, opportunities, self.thin, state, self._rows, sides
         )
         self.consent.append(consent)
-        baseline, rows = self.worlds.baseline, self._rows[agreed]
         seekers = accession.seekers_in(world, state, self.at)
         willing = None if seekers is None else self._cast(seekers.ballots)
-        engine.act(world, baseline, opportunities, state, self.view, rows, self.key)
+        rows = self._rows[agreed]
+        engine.act(world, opportunities, state, self.at, rows, self.key)
         engine.accede(world, state, self.view, seekers, willing, self.key)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
@@ -381,9 +380,8 @@ class BalanceModel(mesa.Model):
         it."""
         remaining = len(self.opportunities.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(remaining)])
-        hastened = Hastened.joined(self.state.hastened)
         accessions = self.state.accessions
-        return Simulated(self.state.agreements, consent, hastened, accessions)
+        return Simulated(self.state.agreements, consent, accessions)
 
     def _look(self) -> None:
         self.world = engine.take_turn(self._arm, self.state, self.at, self.key)

@@ -59,8 +59,6 @@ class Rules:
     gain_floor: float
     experience_half_life_days: float
     activity_half_life_days: float
-    talks_speed_exponent: float
-    talks_speed_max: float
     collapse_rate: float
     end_rate: float
     effort_max: float

@@ -33,7 +33,6 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import (
     AgreementRows,
     BlockState,
-    Hastened,
     Simulated,
     begin_network,
     count_in_force,
@@ -139,7 +138,7 @@ def simulate(
     Returns
     -------
     Simulated
-        agreements, filtered consent and hastened talks
+        agreements and filtered consent
 
     Raises
     ------
@@ -172,8 +171,7 @@ def simulate_from(
         )
     turn_of_step(world, state)
     filtered_consent = np.concatenate(consent_by_step)
-    hastened = Hastened.joined(state.hastened)
-    return Simulated(state.agreements, filtered_consent, hastened, state.accessions)
+    return Simulated(state.agreements, filtered_consent, state.accessions)
 
 
 def turn_of_step(world: World, state: BlockState) -> None:
@@ -252,7 +250,7 @@ def advance(
     willing = None
     if seekers is not None:
         willing = accession.wanted(world, baseline, view, state, seekers.ballots)
-    act(world, baseline, opportunities, state, view, rows[agreed], seed)
+    act(world, opportunities, state, view.step, rows[agreed], seed)
     accede(world, state, view, seekers, willing, seed)
     close_step(world, baseline, state, view)
     return filtered_consent
@@ -331,19 +329,17 @@ def filtered(
 
 def act(
     world: World,
-    baseline: Baseline,
     opportunities: Opportunities,
     state: BlockState,
-    view: View,
+    step: int,
     agreed: Ints,
     seed: int,
 ) -> None:
     """Talks open at the opportunities at which both sides consented, and which nothing
     bars; talks go on, agreements are signed."""
     opened = agreed[unbarred(world, opportunities, agreed)]
-    open_talks(world, baseline, opportunities, state, view, opened, seed)
-    start, stop = world.grid[view.step], world.grid[view.step + 1]
-    sign_talks(world, baseline, state, view, start, stop)
+    open_talks(world, opportunities, state, opened, seed)
+    sign_talks(world, state, world.grid[step], world.grid[step + 1])
 
 
 def accede(

@@ -22,9 +22,7 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.perception import View
-from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import AgreementRows, BlockState, Hastened
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.streams import (
     AGREEMENT,
     ASSUMED_TALKS,
@@ -60,7 +58,7 @@ def wait(key: Keys, purpose: AgreementDraw, rate_per_year: float) -> Floats:
 def talks_length(
     world: World, key: Keys, kind: Ints, elapsed: Floats | float = 0.0
 ) -> Floats:
-    """(K,) gamma length of talks at speed 1, days, given that some have elapsed.
+    """(K,) gamma length of talks, days, given that some have elapsed.
 
     key: (K,) of the agreements; kind: (K,) agreement types."""
     shape, mean = world.ladder.talks_shape[kind], world.ladder.talks_days[kind]
@@ -112,9 +110,6 @@ def _draw_recorded_talks(world: World, agreements: AgreementRows) -> None:
     undated = np.isnan(date)
     agreements.signed[talks] = np.where(undated, NEVER, date)
     agreements.fails[talks] = np.where(undated, agreements.fails[talks], NEVER)
-    agreements.plain_signed[talks] = np.where(
-        undated, at_speed_one(agreements, talks), date
-    )
 
 
 def _draw_recorded_signed(world: World, agreements: AgreementRows) -> None:
@@ -194,7 +189,6 @@ def unobserved_negotiations(
     agreements = AgreementRows.begun(ASSUMED, run, dyad, kind, count, row_key, -age)
     agreements.length, agreements.progress = length[rows], age
     agreements.fails = wait(key[rows], AgreementDraw.FAIL_IN_TALKS, rules.collapse_rate)
-    agreements.plain_signed = at_speed_one(agreements, np.arange(len(rows)))
     return agreements
 
 
@@ -219,13 +213,6 @@ def _drawn_under_way(
         np.concatenate(drawn_clocks),
         np.concatenate(drawn_keys),
     )
-
-
-def at_speed_one(agreements: AgreementRows, rows: Ints) -> Floats:
-    """Day on which talks would be signed at speed 1; NEVER where they would have
-    collapsed before."""
-    signed = agreements.opened[rows] + agreements.length[rows]
-    return np.where(agreements.fails[rows] < signed, NEVER, signed)
 
 
 def clock_of(world: World, run: Ints, dyad: Ints, kind: Ints) -> Ints:
@@ -261,28 +248,8 @@ def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
     return entered, ended
 
 
-def _both_log_gains(
-    world: World,
-    baseline: Baseline,
-    state: BlockState,
-    view: View,
-    agreements: AgreementRows,
-) -> Floats:
-    """(K,) sum over both sides of ln(G + floor)."""
-    prospects = Prospects.of_both_sides(
-        world, baseline, view, state, agreements.run, agreements.dyad, agreements.kind
-    )
-    return prospects.log_gain.reshape(2, -1).sum(axis=0)
-
-
 def open_talks(
-    world: World,
-    baseline: Baseline,
-    opportunities: Opportunities,
-    state: BlockState,
-    view: View,
-    rows: Ints,
-    seed: int,
+    world: World, opportunities: Opportunities, state: BlockState, rows: Ints, seed: int
 ) -> None:
     """Talks at the given opportunities; of two in one step of one dyad and type the
     earlier counts."""
@@ -301,47 +268,22 @@ def open_talks(
     agreements.length = talks_length(world, key, kind)
     fails_after = wait(key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
     agreements.fails = agreements.opened + fails_after
-    agreements.plain_signed = at_speed_one(agreements, np.arange(len(rows)))
-    agreements.gain = _both_log_gains(world, baseline, state, view, agreements)
     state.busy[run, dyad, kind] = True
     state.agreements.add_rows(agreements)
 
 
-def speed(gain: Floats, at_opening: Floats, exponent: float, bound: float) -> Floats:
-    """How fast talks run: 1, or more, within a bound, where the two sides' gain has
-    grown since they opened.
-
-    gain, at_opening: (K,) sum over both sides of the log gain."""
-    return np.clip(np.exp(exponent * (gain - at_opening)), 1.0, bound)
-
-
-def sign_talks(
-    world: World,
-    baseline: Baseline,
-    state: BlockState,
-    view: View,
-    start: float,
-    stop: float,
-) -> None:
+def sign_talks(world: World, state: BlockState, start: float, stop: float) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail
     and are over."""
-    agreements, rules = state.agreements, world.rules
+    agreements = state.agreements
     rows = np.flatnonzero(agreements.stage == 0)
     if not len(rows):
         return
     talks = agreements.take(rows)
-    gain = _both_log_gains(world, baseline, state, view, talks)
-    talks.gain = np.where(np.isnan(talks.gain), gain, talks.gain)
-    agreements.gain[rows] = talks.gain
-    pace = speed(gain, talks.gain, rules.talks_speed_exponent, rules.talks_speed_max)
     since = np.maximum(talks.opened, start)
-    is_dated = np.isfinite(talks.signed)
-    at_length = since + (talks.length - talks.progress) / pace
-    signature = np.where(is_dated, talks.signed, at_length)
-    fast = np.flatnonzero((pace > 1.0) & ~is_dated)
-    hastened = Hastened.of(talks, fast, since[fast], stop, pace[fast])
-    state.hastened.append(hastened)
-    agreements.progress[rows] += pace * (stop - since)
+    at_length = since + (talks.length - talks.progress)
+    signature = np.where(np.isfinite(talks.signed), talks.signed, at_length)
+    agreements.progress[rows] += stop - since
     failing = (talks.fails < signature) & (talks.fails < stop)
     signing = (signature < stop) & ~failing
     failed = rows[failing]
@@ -379,7 +321,6 @@ def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
     signed.in_force = entry_into_force(
         world, signed, np.arange(len(row)), given.in_force[row]
     )
-    signed.plain_signed, signed.plain_in_force = signed.signed, signed.in_force
     state.busy[run, dyad, kind] = True
     state.touched[run, dyad] = True
     state.agreements.add_rows(signed)
@@ -400,10 +341,7 @@ def _sign(world: World, state: BlockState, rows: Ints) -> None:
     signed.in_force = entry_into_force(world, signed, np.arange(len(rows)), fixed)
     fails_after = wait(signed.key, AgreementDraw.FAIL_SIGNED, rules.collapse_rate)
     signed.fails = np.where(np.isnan(fixed), signed.signed + fails_after, NEVER)
-    plain = signed.plain_signed + signed.in_force - signed.signed
-    holds = signed.fails >= signed.in_force
     agreements.in_force[rows], agreements.fails[rows] = signed.in_force, signed.fails
-    agreements.plain_in_force[rows] = np.where(holds, plain, NEVER)
     state.touched[signed.run, signed.dyad] = True
     _remember(world, state, signed)
 

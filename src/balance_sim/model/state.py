@@ -7,7 +7,6 @@ force and end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -51,12 +50,9 @@ class AgreementRows:
     count: Ints  # which opportunity of its dyad and type, or row of the record
     key: Keys  # of its own clocks
     opened: Floats
-    length: Floats  # days of talks it takes at speed 1, from `opened`
-    progress: Floats  # days of talks done, at speed
-    gain: Floats  # ln gain of both sides when talks opened
+    length: Floats  # days of talks it takes, from `opened`
+    progress: Floats  # days of talks done
     fails: Floats  # day the talks, or the signed agreement, collapse
-    plain_signed: Floats  # day of signature at speed 1; NEVER if collapsed before
-    plain_in_force: Floats  # entry into force then, with the same lag; once signed
     signed: Floats
     in_force: Floats
     ended: Floats
@@ -92,7 +88,6 @@ class AgreementRows:
         )
         rows.opened = opened
         rows.progress = np.zeros(size)
-        rows.gain = np.full(size, np.nan)
         return rows
 
     @classmethod
@@ -179,46 +174,6 @@ def refuse_invalid(
 
 
 @dataclass(frozen=True)
-class Hastened:
-    """Talks that ran faster than speed 1 in a step, one row a step and talks. All
-    arrays (H,), days."""
-
-    run: Ints
-    dyad: Ints
-    kind: Ints
-    origin: Ints
-    since: Floats  # when the step began, or the talks in it
-    stop: Floats  # when the step ended
-    progress: Floats  # days of talks done before it
-    pace: Floats
-
-    @classmethod
-    def of(
-        cls, talks: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats
-    ) -> Hastened:
-        """Some talks, before what they have done in the step is added."""
-        stops, progress = np.full(len(rows), stop), talks.progress[rows]
-        run, dyad, kind = talks.run[rows], talks.dyad[rows], talks.kind[rows]
-        origin = talks.origin[rows]
-        return cls(run, dyad, kind, origin, since, stops, progress, pace)
-
-    @staticmethod
-    def joined(parts: Sequence[Hastened]) -> Hastened:
-        """The rows of several steps."""
-        columns = {
-            column.name: np.concatenate([getattr(part, column.name) for part in parts])
-            for column in fields(Hastened)
-        }
-        return Hastened(**columns)
-
-    @staticmethod
-    def none() -> Hastened:
-        """No talks."""
-        index, real = np.empty(0, np.int64), np.empty(0)
-        return Hastened(index, index, index, index, real, real, real, real)
-
-
-@dataclass(frozen=True)
 class Simulated:
     """What a block of replications of one arm leaves behind.
 
@@ -226,12 +181,10 @@ class Simulated:
     the run's past, divided by the probability that it was kept; 0 where the clock was
     busy. Its sum over opportunities has the expectation of the number of talks opened,
     and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
-    Operations Research 18(3)). hastened: the talks that did not keep speed 1, step by
-    step. accessions: None where no state can join a pact."""
+    Operations Research 18(3)). accessions: None where no state can join a pact."""
 
     agreements: AgreementRows
     consent: Floats
-    hastened: Hastened
     accessions: Accessions | None = None
 
 
@@ -258,7 +211,6 @@ class BlockState:
     effort: Floats  # (R, n)
     workspace: Workspace
     agreements: AgreementRows = field(default_factory=AgreementRows.none)
-    hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
     accessions: Accessions | None = None
 

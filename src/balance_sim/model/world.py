@@ -434,13 +434,11 @@ def _fill_with_mean(matrix: Floats) -> Floats:
 
 
 def _rules(scenario: Scenario, signature_weight: float) -> Rules:
-    """The numbers of the rules. Where the gain counts for nothing it hastens nothing,
-    and who does not react to threat with others does not react alone."""
+    """The numbers of the rules. Who does not react to threat with others does not react
+    alone."""
     parameters, theory = scenario.parameters, scenario.theory
     names = {column.name for column in fields(Rules)} & {*type(parameters).model_fields}
     numbers = {name: getattr(parameters, name) for name in names}
-    if theory.weights["security_gain"] == 0:
-        numbers["talks_speed_exponent"] = 0.0
     if theory.weights["alarm"] == 0:
         numbers["effort_reaction"] = 0.0
     return Rules(

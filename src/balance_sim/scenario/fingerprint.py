@@ -71,6 +71,9 @@ LEFT_OUT = (
 WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts")
 """Parts that count where they say something, so that a scenario without them keeps the
 number it had."""
+WITHOUT_EFFECT = {"talks_speed_exponent": 0.0, "talks_speed_max": 2.0}
+"""Parameters that are gone, with the value of every scenario: counted still, so that a
+posterior which was drawn before belongs to its scenario."""
 _TEXTS = RecentResults[bytes](most=16)
 """Of the sections of the scenarios at hand and of their versions."""
 
@@ -109,10 +112,16 @@ def content_digest(scenario: Scenario) -> str:
 
 def _text_of(scenario: Scenario, name: str) -> bytes:
     """The canonical JSON of a field, as digests count it."""
-    value = getattr(scenario, name)
+    value = _content(scenario, name)
     if isinstance(value, tuple):
         return _TEXTS.get((name, value), partial(_text, value))
     return _text(value)
+
+
+def _content(scenario: Scenario, name: str) -> Any:
+    """A field of a scenario; of the parameters also those that are gone."""
+    value = getattr(scenario, name)
+    return value.model_dump() | WITHOUT_EFFECT if name == "parameters" else value
 
 
 def _text(value: Any) -> bytes:
@@ -172,7 +181,7 @@ def posterior_digest(scenario: Scenario) -> str:
     """sha256 of what a scenario's draws are drawn for: its record, calibration, level,
     theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
     the table of draws itself are left out."""
-    content: dict[str, Any] = {name: getattr(scenario, name) for name in OF_DRAWS}
+    content: dict[str, Any] = {name: _content(scenario, name) for name in OF_DRAWS}
     content["states"] = [
         (state.id, state.propensity, state.propensity_declarations)
         for state in scenario.states

@@ -656,8 +656,6 @@ class Parameters(Strict):
     d0_km: Positive
     experience_half_life_days: HalfLife
     activity_half_life_days: HalfLife
-    talks_speed_exponent: Annotated[float, Field(ge=0.0, le=20.0)]
-    talks_speed_max: Annotated[float, Field(ge=1.0, le=100.0)]
     collapse_rate: Rate
     end_rate: Rate
     effort_max: NonNegative

@@ -143,48 +143,6 @@ def _reached(
     return np.asarray(np.where(is_tail, limit, reached))
 
 
-def gained_by_haste(
-    progress: Floats,
-    days: Floats,
-    pace: Floats,
-    left: Floats,
-    shape: Floats,
-    mean: Floats,
-    collapse: float,
-) -> Floats:
-    """How much more likely talks are to be signed within `left` days if they run at
-    `pace` for the first `days`.
-
-    progress: days of talks behind them, at speed 1. Summed over the steps of talks that
-    are still under way, its expectation is that of the difference between being signed
-    in time and being signed in time at speed 1.
-
-    Examples
-    --------
-    Exponential talks of mean 100 at twice the speed for 50 of 50 days are as likely as
-    in 100 days.
-
-    >>> one, fifty = np.array(1.0), np.array(50.0)
-    >>> gain = gained_by_haste(0 * one, fifty, 2 * one, fifty, one, 100 * one, 0.0)
-    >>> round(float(gain + signed_within(fifty, one, 100 * one, 0.0)), 6)
-    0.632121
-    """
-    left = np.maximum(left, 0.0)
-    fast = np.minimum(days, left)
-    slow = left - fast
-    at_speed_1 = _reached(progress, left, shape, mean, collapse)
-    while_fast = _reached(progress, pace * fast, shape, mean, collapse / pace)
-    scale = mean / shape
-    lasted = gamma_survival(shape, progress / scale)
-    lasting = gamma_survival(shape, (progress + pace * fast) / scale)
-    is_tail = lasted < TINY
-    ratio = lasting / np.where(is_tail, 1.0, lasted)
-    alive = np.where(is_tail, np.exp(-pace * fast / scale), ratio)
-    afterwards = _reached(progress + pace * fast, slow, shape, mean, collapse)
-    surviving = np.exp(-collapse * fast) * alive * afterwards
-    return np.asarray(while_fast + surviving - at_speed_1)
-
-
 def signed_from_steady_state(
     days: Floats, shape: Floats, mean: Floats, collapse: float
 ) -> Floats:

@@ -6,10 +6,8 @@ from then on the lags of signature and entry into force depend on nothing that i
 So
 
     sum over opportunities of  P(talks open | past)
-                               P(signed within the window | opened then, at speed 1)
-    + P(signed within the window at speed 1 | under way at the start)
-    + sum over talks under way and steps of  what running faster in this step adds to
-                                             the probability of signature
+                               P(signed within the window | opened then)
+    + P(signed within the window | under way at the start)
 
 has the expectation of the number of agreements signed within the window, and far less
 variance: Glasserman 1993, Filtered Monte Carlo, Mathematics of Operations Research
@@ -35,17 +33,15 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.state import Hastened, Simulated
+from balance_sim.model.state import Simulated
 from balance_sim.model.thinning import chance_under_way, share_lasting
 from balance_sim.stats.lags import (
-    gained_by_haste,
     in_force_within,
     signed_from_age,
     signed_from_steady_state,
     signed_within,
 )
 from balance_sim.study.outcomes import (
-    FROM_TALKS,
     NEW_ORIGINS,
     Outcome,
     numbers_of_agreements,
@@ -188,8 +184,7 @@ class TalksAtStart:
         return np.asarray(number)
 
     def signed(self, first: float, stop: float) -> Floats:
-        """(R or 1, P, M) expected number signed between two moments, talks at speed
-        1."""
+        """(R or 1, P, M) expected number signed between two moments."""
         unobserved, recorded = self._signed_by(np.array([first, stop]))
         return self._expected(np.diff(unobserved)[:, 0], np.diff(recorded)[:, 0])
 
@@ -282,47 +277,14 @@ class FilteredSums:
     runs: int
 
     @cached_property
-    def _haste(self) -> dict[int, Floats]:
-        """By window, (H,) what each row of `hastened` adds to the probability of being
-        signed within it."""
-        gained = {}
-        for window in self.windows.days:
-            first, stop = self.windows.bounds(window)
-            gained[window] = self._gained_by(stop) - self._gained_by(first)
-        return gained
-
-    def _gained_by(self, moment: float) -> Floats:
-        """(H,) what each row of `hastened` adds to the probability of being signed by a
-        moment."""
-        hastened, ladder = self.simulated.hastened, self.world.ladder
-        gained = np.zeros(len(hastened.run))
-        counted = np.isin(hastened.origin, NEW_ORIGINS) & (hastened.since < moment)
-        rows = np.flatnonzero(counted)
-        if len(rows):
-            since, kind = hastened.since[rows], hastened.kind[rows]
-            gained[rows] = gained_by_haste(
-                hastened.progress[rows],
-                hastened.stop[rows] - since,
-                hastened.pace[rows],
-                moment - since,
-                ladder.talks_shape[kind],
-                ladder.talks_days[kind],
-                self.world.rules.collapse_rate / DAYS_PER_YEAR,
-            )
-        return gained
-
-    @cached_property
     def _by_class(self) -> dict[int, Floats]:
         """By window, (R, M, D) number of new agreements by type and direction."""
         kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
         shape = (self.runs, kinds, directions)
         size = self.runs * kinds * directions
-
-        def place(rows: Opportunities | Hastened) -> Ints:
-            cell = (rows.run * kinds + rows.kind) * directions
-            return cell + self.direction[rows.dyad]
-
-        opened, hastened = place(self.opportunities), place(self.simulated.hastened)
+        asked = self.opportunities
+        opened = (asked.run * kinds + asked.kind) * directions
+        opened = opened + self.direction[asked.dyad]
         is_direction = (self.direction[:, None] == np.arange(directions)).astype(float)
         by_window = {}
         for window in self.windows.days:
@@ -331,7 +293,6 @@ class FilteredSums:
             )
             signed = self.simulated.consent * self.prospect.signed[window]
             number = np.bincount(opened, signed, size)
-            number = number + np.bincount(hastened, self._haste[window], size)
             by_window[window] = number.reshape(shape) + at_start
         return by_window
 
@@ -351,29 +312,20 @@ class FilteredSums:
             self.world.ladder.security.astype(float),
             len(self.world.first),
         )
-        opportunities, hastened = self.opportunities, self.simulated.hastened
+        opportunities = self.opportunities
         place = opportunities.run * dyads + opportunities.dyad
         opened = self.simulated.consent * self.prospect.signed[window]
         opened = opened * is_security[opportunities.kind]
         number = np.bincount(place, opened, minlength=self.runs * dyads)
         # of no opportunity it counts in integers
         number = number.astype(float).reshape(self.runs, dyads)
-        number = number + (self.prospect.talks[window] * is_security).sum(axis=-1)
-        gained = self._haste[window] * is_security[hastened.kind]
-        np.add.at(number, (hastened.run, hastened.dyad), gained)
-        return np.asarray(number)
+        talks = (self.prospect.talks[window] * is_security).sum(axis=-1)
+        return np.asarray(number + talks)
 
     def from_talks(self, window: int) -> Floats:
         """(R,) new security agreements whose talks were under way at the start."""
         talks = self.prospect.talks[window] * self.world.ladder.security.astype(float)
-        hastened = self.simulated.hastened
-        number = np.broadcast_to(talks.sum(axis=(-2, -1)), (self.runs,)).copy()
-        under_way = (
-            np.isin(hastened.origin, FROM_TALKS)
-            & self.world.ladder.security[hastened.kind]
-        )
-        np.add.at(number, hastened.run, np.where(under_way, self._haste[window], 0.0))
-        return number
+        return np.broadcast_to(talks.sum(axis=(-2, -1)), (self.runs,))
 
     def in_force(self) -> Floats:
         """(R,) agreements that came into force within the longest window, whatever
@@ -383,19 +335,7 @@ class FilteredSums:
         number = np.bincount(self.opportunities.run, opened, minlength=self.runs)
         talks = self.prospect.talks_in_force.sum(axis=(-2, -1))
         number = number + np.broadcast_to(talks, (self.runs,))
-        hastened, agreements = self.simulated.hastened, self.simulated.agreements
-        at_once = self.world.ladder.at_once[hastened.kind]
-        np.add.at(number, hastened.run, at_once * self._haste[self.windows.longest])
-        is_new = np.isin(agreements.origin, NEW_ORIGINS)
-        moved = (
-            is_new
-            & np.isfinite(agreements.signed)
-            & (agreements.plain_signed != agreements.signed)
-        )
-        kind = agreements.kind[moved]
-        at_speed_one = self._later(agreements.plain_signed[moved], kind)
-        change = self._later(agreements.signed[moved], kind) - at_speed_one
-        np.add.at(number, agreements.run[moved], change)
+        agreements = self.simulated.agreements
         others = ~np.isin(agreements.origin, (*NEW_ORIGINS, ORIGINS.index("in_force")))
         in_force = agreements.in_force[others]
         came = (in_force >= first) & (in_force < stop)
@@ -405,8 +345,7 @@ class FilteredSums:
     def accessions(self, window: int) -> Floats:
         """(R,) accessions that candidates and members agree on, signed within a window.
 
-        Their talks run at speed 1; a change that makes a candidate a member ends
-        them."""
+        A change that makes a candidate a member ends its talks."""
         accessions, pacts = self.simulated.accessions, self.world.pacts
         assert accessions is not None
         assert pacts is not None
@@ -421,22 +360,6 @@ class FilteredSums:
         signed = signed_within(stop - rows.day, *lag, collapse)
         signed = signed - signed_within(first - rows.day, *lag, collapse)
         return np.bincount(rows.run, rows.chance * signed, minlength=self.runs)
-
-    def _later(self, signed: Floats, kind: Ints) -> Floats:
-        """Probability that agreements signed on a day come into force later, within the
-        longest window."""
-        ladder = self.world.ladder
-        first, stop = self.windows.bounds(self.windows.longest)
-        signed = np.minimum(signed, stop)  # never: later than any window
-        has_lag = ladder.force_days > 0
-        shape = ladder.force_shape[kind]
-        mean = np.where(has_lag, ladder.force_days, 1.0)[kind]
-        lag = shape, mean, self.world.rules.collapse_rate / DAYS_PER_YEAR
-        late = signed_within(stop - signed, *lag)
-        early = signed_within(first - signed, *lag)
-        in_window = (signed >= first) & (signed < stop)
-        later = np.where(has_lag[kind], late - early, in_window)
-        return np.asarray((1.0 - ladder.at_once[kind]) * later)
 
 
 def filtered_outcomes(sums: FilteredSums) -> dict[str, Floats]:

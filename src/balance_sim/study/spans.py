@@ -42,7 +42,6 @@ class WillingnessOverTime:
     world : in spans: see `in_spans`
     dyads : (P,) which of the world's
     consent : (K, P, M) probability that both sides consent at an opportunity
-    gain : (K, P, M) sum of both sides' log gain, which sets the pace of talks
     steady : (2, P, M) what both sides' willingness is in any span
     states : as each span finds them
     """
@@ -50,7 +49,6 @@ class WillingnessOverTime:
     world: World
     dyads: Ints
     consent: Floats
-    gain: Floats
     steady: Floats
     states: tuple[BlockState, ...]
 
@@ -61,7 +59,6 @@ class WillingnessOverTime:
             self,
             dyads=dyads,
             consent=self.consent[:, rows],
-            gain=self.gain[:, rows],
             steady=self.steady[:, rows],
         )
 
@@ -173,17 +170,16 @@ def course(
     Returns
     -------
     WillingnessOverTime
-        consent, gain and states by span
+        consent and states by span
     """
     dyads = np.arange(len(world.first)) if dyads is None else dyads
     state, first = replace(start or at_start(world)), 0
     questions, steady = _Asked(world, baseline, dyads), None
     consents: list[Floats] = []
-    gains: list[Floats] = []
     states: list[BlockState] = []
     if beside is not None and (first := _alike(world, beside.world)):
         shared = beside.of(dyads)
-        consents, gains = [*shared.consent[:first]], [*shared.gain[:first]]
+        consents = [*shared.consent[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
     for span_state, view in walk(world, baseline, state, first):
@@ -195,11 +191,9 @@ def course(
         u = willingness(prospects, questions.changing, steady.ravel())
         wanted = consent(u).reshape(steady.shape)
         consents.append(wanted[0] * wanted[1])
-        gains.append(prospects.log_gain.reshape(steady.shape).sum(axis=0))
         states.append(span_state)
     assert steady is not None  # there is a span at least
-    wants = np.stack(consents), np.stack(gains), steady
-    return WillingnessOverTime(world, dyads, *wants, tuple(states))
+    return WillingnessOverTime(world, dyads, np.stack(consents), steady, tuple(states))
 
 
 def walk(

@@ -46,7 +46,6 @@ class Agreement:
     opened: float = NEVER
     length: float = NEVER
     progress: float = 0.0
-    gain: float | None = None  # ln of both sides' gains when talks opened
     fails: float = NEVER
     signed: float = NEVER
     in_force: float = NEVER
@@ -683,13 +682,12 @@ class Plain:
                     one = Agreement(dyad, kind, "new", count, opened=day, key=key)
                     one.length = lag(clocks.absorb(key, 1), rules.talks_shape, rules.talks_days)
                     one.fails = day + self.wait(key, 2, self.p.collapse_rate)
-                    one.gain = self.both(seen, dyad, kind)
                     made.append(one)
                     opened.add((dyad, kind))
             busy |= opened
             for one in made:
                 if one.stage == "talks":
-                    self.talk(one, seen, start, stop, busy)
+                    self.talk(one, start, stop, busy)
             self.sign(applied, made, busy, stop)
             for i in self.codes:
                 wanted = self.p.effort_reaction * alarm(seen.threat[i], begun.threat[i], self.p.alarm_floor)
@@ -700,19 +698,11 @@ class Plain:
         self.effort = effort
         return made
 
-    def both(self, seen: Seen, dyad: Pair, kind: str) -> float:
-        i, j = sorted(dyad)
-        return self.log_gain(seen, i, j, kind) + self.log_gain(seen, j, i, kind)
-
-    def talk(self, one: Agreement, seen: Seen, start: float, stop: float, busy: set[tuple[Pair, str]]) -> None:
+    def talk(self, one: Agreement, start: float, stop: float, busy: set[tuple[Pair, str]]) -> None:
         """Talks go on through a step."""
-        now = self.both(seen, one.dyad, one.kind)
-        one.gain = now if one.gain is None else one.gain
-        pace = math.exp(self.p.talks_speed_exponent * (now - one.gain))
-        pace = max(1.0, min(self.p.talks_speed_max, pace))
         since = max(one.opened, start)
-        done = one.signed if one.signed < NEVER else since + (one.length - one.progress) / pace
-        one.progress += pace * (stop - since)
+        done = one.signed if one.signed < NEVER else since + (one.length - one.progress)
+        one.progress += stop - since
         if one.fails < min(done, stop):
             one.stage, one.ended = "over", one.fails
             busy.discard((one.dyad, one.kind))

@@ -1,4 +1,4 @@
-"""The life of an agreement with days worked out by hand, on two states: lags, collapse, speed, what is on record.
+"""The life of an agreement with days worked out by hand, on two states: lags, collapse, what is on record.
 
 All lags are exponential, so that the lag of an agreement is -mean ln U with the uniform number U of its key, also given
 that some of it has passed."""
@@ -14,8 +14,8 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, ORIGINS
 from balance_sim.model.engine import begin, turn_of_step
 from balance_sim.model.perception import announcements, perceive
-from balance_sim.model.pipeline import at_speed_one, sign_talks, speed
-from balance_sim.model.state import BlockState, Hastened
+from balance_sim.model.pipeline import sign_talks
+from balance_sim.model.state import BlockState
 from balance_sim.scenario import load_scenario, with_values
 
 SEED, RUN, MEAN, FORCE = 3, np.array([4], dtype=np.uint64), 80.0, 50.0
@@ -33,7 +33,7 @@ audiences: {all: {members: [XAA, XBB], attention: {treaty: 0.5}}}
 events: [{id: signal, date: 2000-03-01, kind: incident, principals: [XBB], targets: [XAA]}]
 accords: [ACCORD]
 kinds: {logistics: {depth: 0.3, talks_days: 80, talks_shape: 1, force_days: 50, force_shape: 1, at_once: 1}}
-parameters: {collapse_rate: 0, end_rate: 0, talks_speed_exponent: 0}
+parameters: {collapse_rate: 0, end_rate: 0}
 arms: {without: {reference: true, drop: [signal]}, with: {}}
 """
 
@@ -82,7 +82,6 @@ def test_talks_on_record_go_on_from_how_long_they_have_lasted(tmp_path: Path) ->
     rest = MEAN * ln_u(clocks.absorb(key(), 1))
     assert (a.opened[0], a.progress[0]) == (-90.0, 90.0)
     assert a.length[0] == pytest.approx(90.0 + rest)
-    assert a.plain_signed[0] == pytest.approx(rest)
     unknown = begun(worlds(tmp_path, "status: talks")).agreements
     assert (unknown.opened[0], unknown.length[0]) == (0.0, pytest.approx(rest))
 
@@ -105,7 +104,7 @@ def test_a_fixed_date_holds_and_cannot_collapse_before(tmp_path: Path) -> None:
     assert (fixed.agreements.in_force[0], fixed.agreements.fails[0]) == (40.0, NEVER)
     assert fixed.agreements.origin[0] == ORIGINS.index("scheduled")
     talks = begun(worlds(tmp_path, "status: talks, scheduled_signed: 2000-02-10", **often)).agreements
-    assert (talks.signed[0], talks.fails[0], talks.plain_signed[0]) == (40.0, NEVER, 40.0)
+    assert (talks.signed[0], talks.fails[0]) == (40.0, NEVER)
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02", **often)
     assert begun(found).agreements.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 4)))
     found = worlds(tmp_path, "status: talks", **often)
@@ -132,21 +131,12 @@ def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path:
     assert view.own[0, 0, 1] == pytest.approx(1 / (1 + math.exp(-nats)))
 
 
-def test_talks_run_faster_within_a_bound_and_never_slower() -> None:
-    """(gain now / gain then)^1.5, from 1 to 2: twice 1.21 is 1.331; 4 is cut to 2; what has fallen keeps speed 1."""
-    now, then = np.log([1.21, 4.0, 0.5, 1.0]), np.zeros(4)
-    assert speed(now, then, 1.5, 2.0) == pytest.approx([1.21**1.5, 2.0, 1.0, 1.0])
-    assert speed(now, then, 0.0, 2.0).tolist() == [1, 1, 1, 1]
-    assert speed(np.log([1.5]) + 3.0, np.array([3.0]), 1.0, 2.0) == pytest.approx([1.5])
-
-
 def at(found: Worlds, state: BlockState, first: int, steps: int) -> list[tuple[int, float, float]]:
-    """Stage, day of signature and progress after each of some steps, each with a view of its own."""
+    """Stage, day of signature and progress after each of some steps."""
     out, world = [], found.reference
     for step in range(first, first + steps):
         turn_of_step(world, state)
-        view = perceive(world, state, step)
-        sign_talks(world, found.baseline, state, view, world.grid[step], world.grid[step + 1])
+        sign_talks(world, state, world.grid[step], world.grid[step + 1])
         state.day = world.grid[step + 1]
         out.append(
             (int(state.agreements.stage[0]), float(state.agreements.signed[0]), float(state.agreements.progress[0]))
@@ -166,36 +156,6 @@ def test_talks_are_signed_at_their_length_and_in_force_at_once(tmp_path: Path) -
     assert (state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (1, 0.0)
     turn_of_step(found.reference, state)
     assert (a.stage[0], state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (2, 0, 0.3)
-
-
-@pytest.mark.parametrize("at_once", [1.0, 0.0])
-def test_talks_at_twice_the_speed_and_the_days_they_would_have_had(tmp_path: Path, at_once: float) -> None:
-    """12.5 days are left. Their gain has more than doubled, so they run at 2 and are signed on day 6.25; at speed 1 it
-    would have been day 12.5, and in force as many days later as now: none, or 50 days of exponential lag."""
-    record = "status: talks, opened: 1999-10-03"
-    found = worlds(
-        tmp_path,
-        record,
-        parameters__talks_speed_exponent=1.0,
-        theory__weights__security_gain=0.3,
-        kinds__logistics__at_once=at_once,
-    )
-    state = begun(found)
-    a = state.agreements
-    a.length[0], a.gain[0], a.plain_signed[0] = 102.5, -100.0, 12.5
-    assert at(found, state, 0, 1) == [(1, 6.25, 110.0)]
-    lag = 0.0 if at_once else FORCE * ln_u(clocks.absorb(key(), 3))
-    assert (a.in_force[0], a.plain_in_force[0]) == (pytest.approx(6.25 + lag), pytest.approx(12.5 + lag))
-    kept = state.hastened[-1]
-    assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (0.0, 10.0, 90.0, 2.0)
-
-
-def test_talks_that_would_have_collapsed_at_speed_one_have_no_such_day(tmp_path: Path) -> None:
-    a = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03")).agreements
-    a.length[0] = 102.5
-    for fails, wanted in ((12.4, NEVER), (12.6, 12.5), (12.5, 12.5)):
-        a.fails[0] = fails
-        assert at_speed_one(a, np.array([0])).tolist() == [wanted]
 
 
 def test_a_signature_is_experience_that_fades_from_its_day(tmp_path: Path) -> None:
@@ -246,16 +206,6 @@ def test_a_signed_agreement_collapses_only_before_it_is_in_force(tmp_path: Path,
     assert a.stage[0] == stage and state.depth[0, 0, 1] == (0.0 if stage == 3 else 0.3)
     assert (a.ended[0], a.in_force[0]) == ((60.0, NEVER) if stage == 3 else (NEVER, 70.0))
     assert not state.busy.any()
-
-
-def test_what_is_kept_of_hastened_talks(tmp_path: Path) -> None:
-    """Of two the one that runs faster: since day 13, to the end of the step on day 20, 40 days behind it, pace 1.4."""
-    state = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03"))
-    a = state.agreements.take(np.array([0, 0]))
-    a.progress[:] = 30.0, 40.0
-    kept = Hastened.of(a, np.array([1]), np.array([13.0]), 20.0, np.array([1.4]))
-    assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (13.0, 20.0, 40.0, 1.4)
-    assert len(kept.run) == 1 and kept.origin[0] == ORIGINS.index("talks")
 
 
 def test_an_agreement_in_force_ends_on_its_own_clock(tmp_path: Path) -> None:

@@ -255,8 +255,7 @@ class Attribution:
 
     @property
     def feedback(self) -> Floats:
-        """(R,) what the direct effect leaves out: agreements that differ, and the pace
-        of talks."""
+        """(R,) what the direct effect leaves out: agreements that differ."""
         return np.asarray(self.effect - self.direct)
 
     def summary(self) -> dict[str, Any]:
