@@ -85,9 +85,7 @@ def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (
 
 
 def compared(observed: Agreements, simulated: Agreements, runs: int) -> GoodnessOfFit:
-    return GoodnessOfFit(
-        compare(GROUND, SPAN, observed, simulated, runs) | {"about": {}, "residuals": None, "notes": []}
-    )
+    return GoodnessOfFit(compare(GROUND, SPAN, observed, simulated, runs) | {"about": {}, "notes": []})
 
 
 def rejected(group: str, trials: int = 16, **other: object) -> float:

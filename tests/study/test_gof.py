@@ -1,4 +1,4 @@
-"""A scenario set back, residuals against closed forms, and tests that hold their size on the model's own data."""
+"""A scenario set back, and tests that hold their size on the model's own data."""
 
 from dataclasses import replace
 from datetime import date
@@ -8,16 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.run import run
-from balance_sim.evidence.goodness.networks import Agreements, Span, facts_of, newly_signed, recorded, vectors_of
-from balance_sim.evidence.goodness.residuals import poisson_p, residuals_of, spread_out, uniform
+from balance_sim.evidence.goodness.networks import Span, facts_of, newly_signed, recorded, vectors_of
 from balance_sim.evidence.goodness.set_back import FOCAL, known_on, own_span, set_back
 from balance_sim.evidence.goodness.statistics import lies_among
 from balance_sim.evidence.goodness.study import goodness_of_fit
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Agreement
-from scipy.linalg import expm
-from scipy.stats import poisson
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 DAY = date(2022, 1, 1)
@@ -100,7 +97,7 @@ def test_an_agreement_of_the_record_can_change_nothing_before_it_is_signed() -> 
     assert made[0].equals(made[1])
 
 
-# Residuals ------------------------------------------------------------------------------------------------------------
+# A toy ----------------------------------------------------------------------------------------------------------------
 
 RATE, MEAN = 3.0, 90.0
 
@@ -129,84 +126,6 @@ def constant(scenario: Scenario, level: float) -> Scenario:
     weights = dict.fromkeys(scenario.theory.weights, 0.0)
     theory = scenario.theory.model_copy(update={"weights": weights})
     return scenario.model_copy(update={"kinds": kinds, "parameters": parameters, "theory": theory}).counted_as(None)
-
-
-def nothing_signed() -> Agreements:
-    none, whole = np.empty(0), np.empty(0, dtype=np.int64)
-    return Agreements(whole, whole, whole, np.empty(0, dtype=np.str_), whole, none, none)
-
-
-def chain_sum(start: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """Summed probabilities of a signature in each step, given none before: a clock that is idle or in talks."""
-    rate, ends = RATE * 0.25 / 365.25, 1 / MEAN  # consent of both sides is sigma(0)^2
-    chain = np.array([[-rate, rate], [0.0, -ends]])
-    survives = np.array([(start @ expm(chain * (day - days[0]))).sum() for day in days])
-    return np.concatenate([[0.0], np.cumsum(1 - survives[1:] / survives[:-1])])
-
-
-STEADY = np.exp(-RATE * 0.25 / 365.25 * MEAN)  # idle at the start
-AT_START = np.array([STEADY, 1 - STEADY])
-
-
-def test_the_hazard_of_a_record_without_a_signature(tmp_path: Path) -> None:
-    """Each clock is idle, in talks, or signed for good: a Markov chain whose survival is a matrix exponential."""
-    past = set_back(toy(tmp_path), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    found = residuals_of(past, nothing_signed())
-    expected = 15 * chain_sum(AT_START, found["day"])  # dyads of six states
-    assert found["integrated_hazard"] == pytest.approx(expected, rel=0.01)
-    assert np.array([*found["states"].values()]) == pytest.approx(np.full(6, expected[-1] / 3), rel=0.01)
-    assert found["signed"].sum() == 0
-
-
-def test_a_clock_starts_anew_after_its_signature(tmp_path: Path) -> None:
-    """In force at once: idle from then on, so the hazard falls to 0 and comes back as talks open."""
-    past = set_back(toy(tmp_path), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    plain = residuals_of(past, nothing_signed())
-    at = 14
-    day = past.start.toordinal() + int(plain["day"][at]) - 1  # the last day of a step
-    once = Agreements(*(np.array([v]) for v in (0, 0, 1, "access", day, np.nan, 0.0)))
-    found = residuals_of(past, once)
-    assert found["integrated_hazard"][: at + 1] == pytest.approx(plain["integrated_hazard"][: at + 1])
-    anew = chain_sum(np.array([1.0, 0.0]), found["day"][at:])
-    if_not = chain_sum(AT_START, found["day"])
-    gap = anew - (if_not[at:] - if_not[at])
-    assert gap.min() < -0.1
-    assert found["integrated_hazard"][at:] - plain["integrated_hazard"][at:] == pytest.approx(gap, abs=0.005)
-
-
-def test_signed_and_not_in_force_has_no_hazard(tmp_path: Path) -> None:
-    past = set_back(toy(tmp_path), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    day = date(2001, 1, 1).toordinal()
-    late = Agreements(*(np.array([v]) for v in (0, 0, 1, "access", day, np.nan, 2000.0)))
-    plain, found = (residuals_of(past, made) for made in (nothing_signed(), late))
-    first = plain["integrated_hazard"][1] / 15  # its dyad's share of the first step, in which it is signed
-    assert plain["integrated_hazard"][-1] - found["integrated_hazard"][-1] == pytest.approx(
-        plain["integrated_hazard"][-1] / 15 - first, rel=0.02
-    )
-
-
-def test_small_tests_by_hand() -> None:
-    assert spread_out(np.array([5.0, 3.0, 3.0])).tolist() == [5.5, 3.25, 3.75]
-    assert uniform(np.array([0.25, 0.75]))[0] == pytest.approx(0.25)
-    assert uniform(np.full(20, 0.01))[1] < 1e-6
-    assert poisson_p(3, 1.0) == pytest.approx(2 * (1 - poisson.cdf(2, 1.0)))
-    assert poisson_p(1, 1.0) == 1.0
-
-
-def test_residuals_of_the_models_own_data_are_a_martingale(tmp_path: Path) -> None:
-    past = set_back(toy(tmp_path, 2.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    runs = 40
-    made = newly_signed(run(past, runs=runs, seed=5).agreements, past.codes)
-    found = [residuals_of(past, made.where(made.run == k)) for k in range(runs)]
-    ends = np.array([one["observed"] - one["expected"] for one in found])
-    halves = np.array([np.interp(548, one["day"], one["signed"] - one["integrated_hazard"]) for one in found])
-    for gap in (ends, halves, ends - halves):
-        assert abs(gap.mean()) < 3 * gap.std() / np.sqrt(runs)
-    expected = np.mean([one["expected"] for one in found])
-    assert 0.6 < ends.var() / expected < 1.6
-    assert np.mean([one["ks_p"] <= 0.05 for one in found]) <= 0.15
-    wrong = set_back(toy(tmp_path, 4.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
-    assert np.mean([residuals_of(wrong, made.where(made.run == k))["level_p"] <= 0.05 for k in range(20)]) > 0.5
 
 
 # Size -----------------------------------------------------------------------------------------------------------------
@@ -256,7 +175,6 @@ def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
     scenario = toy(tmp_path)
     found = goodness_of_fit(scenario, runs=20, span=Span(date(2001, 1, 1), date(2004, 1, 1)))
     assert found["agreements"] == 2  # the leg of a multilateral treaty is none
-    assert found["residuals"]["observed"] == 2
     assert np.isinf(recorded(scenario).force).tolist() == [False, False, True]  # `two` is signed and not in force
     assert found.group("years")["p"] <= 0.05  # ten times as many are simulated
     assert not any("in sample" in note for note in found["notes"])

@@ -71,8 +71,7 @@ def gof(
     The years before the scenario's start are simulated from their first day, with what
     was known then, and compared with the scenario's own record in degrees, shared
     partners, triads, distance, regimes, counts and more; each group of statistics has a
-    Mahalanobis Monte Carlo p. Residuals show when the record left the model. See
-    docs/gof.md."""
+    Mahalanobis Monte Carlo p. See docs/gof.md."""
     from balance_sim.evidence.goodness.comparison import FILE
     from balance_sim.evidence.goodness.networks import Span
     from balance_sim.evidence.goodness.page import gof_lines

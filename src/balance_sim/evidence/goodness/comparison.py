@@ -1,5 +1,5 @@
-"""Goodness of fit as `gof` finds it: a comparison with its residuals, written, and read
-back for figures and reports."""
+"""Goodness of fit as `gof` finds it: a comparison, written, and read back for a figure
+and a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = ("about", "span", "replications", "agreements", "p", "groups", "states")
 
 class GoodnessOfFit(dict[str, Any]):
     """A comparison of networks, under the names of docs/json.md: `about`, `span`,
-    `replications`, `agreements`, `p`, `groups`, `states`, `residuals`, `notes`.
+    `replications`, `agreements`, `p`, `groups`, `states`, `notes`.
 
     Each group has `simulated` too, a list a statistic with its value in each
     replication, from which figures are drawn. NaN, in a file null: not known."""

@@ -1,9 +1,6 @@
-"""Goodness of fit in words, tables and figures: every statistic beside its band, and
-martingale residuals."""
+"""Goodness of fit in words, a table and a figure: every statistic beside its band."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -62,20 +59,6 @@ def verdict_words(study: GoodnessOfFit) -> str:
     count = f"{len(rejected)} of {len(tested)} groups"
     names = "; ".join(rejected)
     return f"The record differs from the simulated networks in {count}: {names}"
-
-
-def residual_words(study: GoodnessOfFit) -> str:
-    """The finding of the residuals in a sentence."""
-    residuals = study["residuals"]
-    level, timing = residuals["level_p"], residuals["ks_p"]
-    come = "come" if timing and timing > LEVEL else "do not come"
-    return (
-        f"{say.number(residuals['observed'], 0)} agreements, "
-        f"{say.number(residuals['expected'], 1)} expected "
-        f"(p = {say.number(level, 4)}); "
-        f"they {come} when the model expects them (Kolmogorov-Smirnov p = "
-        f"{say.number(timing, 4)})"
-    )
 
 
 def tests_table(study: GoodnessOfFit) -> list[list[str]]:
@@ -169,49 +152,3 @@ def _draw_column(ax: style.Axes, groups: list[pd.DataFrame]) -> None:
             colour = style.VERMILION if row["outside"] else style.INK
             ax.plot(row["z"], y, "o", color=colour, ms=6, clip_on=False, zorder=4)
     ax.axvline(0, color=style.QUIET, linewidth=0.8)
-
-
-def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
-    """Tidy: a row a step of the engine: agreements signed before it, integrated hazard,
-    and their difference."""
-    residuals = study["residuals"]
-    start = datetime.fromisoformat(residuals["start"])
-    signed = np.array(residuals["signed"])
-    expected = np.array(residuals["integrated_hazard"])
-    table = {
-        "date": [start + timedelta(days=float(day)) for day in residuals["day"]],
-        "signed": signed,
-        "expected": expected,
-        "residual": signed - expected,
-        "finding": residual_words(study),
-    }
-    return pd.DataFrame(table)
-
-
-@style.figure(
-    "gof_residuals",
-    "When did the record leave the model?",
-    gof_residuals_table,
-    page=lambda _: style.panels(10.6, 7.4, 2, sharex=True),
-    empty="There are no residuals.",
-)
-def draw_gof_residuals(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Above: both counts. Below: their difference, with the 95 % band of a right model
-    at each date."""
-    upper, lower = axes
-    days, expected = table["date"], table["expected"]
-    upper.step(days, table["signed"], where="post", color=style.INK, label="on record")
-    upper.plot(days, expected, color=style.BLUE, ls=style.DASHES, label="expected")
-    upper.legend(frameon=False)
-    upper.set_ylabel("agreements signed so far")
-    half = 1.96 * np.sqrt(expected)
-    lower.fill_between(days, -half, half, color=style.BLUE, alpha=0.18, linewidth=0)
-    lower.axhline(0, color=style.QUIET, linewidth=0.8)
-    lower.step(days, table["residual"], where="post", color=style.INK)
-    lower.set_ylabel("martingale residual:\nsigned less expected")
-    small = (
-        "The hazard is integrated along the record itself: beliefs, partners and "
-        "experience are those of each day. Band: 95 % at each single date, if the "
-        "model is right."
-    )
-    return style.Words(say.first(table, "finding"), "", small)

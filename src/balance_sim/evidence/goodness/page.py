@@ -1,4 +1,4 @@
-"""Goodness of fit as a type of study: its lines on the terminal, its figures, and its
+"""Goodness of fit as a type of study: its lines on the terminal, its figure, and its
 page."""
 
 from __future__ import annotations
@@ -10,13 +10,8 @@ from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, re
 from balance_sim.show import wording as say
 from balance_sim.show.study_types import Content, StudyType
 
-FIGURES = {"gof": figures.draw_gof, "gof_residuals": figures.draw_gof_residuals}
+FIGURES = {"gof": figures.draw_gof}
 HEADS = ["statistics", "p", "outside of the 5-95 % band"]
-
-
-def answer(study: GoodnessOfFit) -> str:
-    """The finding, and that of the residuals."""
-    return f"{figures.verdict_words(study)}. {figures.residual_words(study)}."
 
 
 def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
@@ -26,7 +21,7 @@ def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
     observed = say.plural(study["agreements"], "agreement")
     simulated = say.plural(study["replications"], "replication")
     yield f"{observed} observed, {figures.span_words(study)}; {simulated}"
-    yield from say.wrapped(answer(study), "")
+    yield from say.wrapped(f"{figures.verdict_words(study)}.", "")
     yield from say.table([HEADS, *figures.tests_table(study)], "<>")
     yield "p: Mahalanobis Monte Carlo (docs/gof.md)"
     for note in study["notes"]:
@@ -42,7 +37,7 @@ def page(study: GoodnessOfFit) -> Content:
         "title": say.printable(str(about.get("title") or "Goodness of fit")),
         "question": "Does the model make networks of new agreements like the one on "
         "record?",
-        "answer": answer(study),
+        "answer": f"{figures.verdict_words(study)}.",
         "span": figures.span_words(study),
         "heads": HEADS,
         "tests": figures.tests_table(study),

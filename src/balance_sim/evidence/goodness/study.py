@@ -18,7 +18,6 @@ from balance_sim.evidence.goodness.networks import (
     newly_signed,
     recorded,
 )
-from balance_sim.evidence.goodness.residuals import residuals_of
 from balance_sim.evidence.goodness.set_back import own_span, set_back
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.errors import WrongRequest
@@ -73,7 +72,7 @@ def goodness_of_fit(
 
     Returns
     -------
-    GoodnessOfFit : simulated distributions beside the observed numbers, and residuals
+    GoodnessOfFit : simulated distributions beside the observed numbers
 
     Raises
     ------
@@ -118,7 +117,4 @@ def goodness_of_fit(
         "ahead": ahead,
         "version": version(),
     }
-    residuals = residuals_of(past, record)
-    return GoodnessOfFit(
-        {"about": about, **comparison, "residuals": residuals, "notes": notes}
-    )
+    return GoodnessOfFit({"about": about, **comparison, "notes": notes})
