@@ -33,8 +33,6 @@ HINDCAST = """title: "A short hindcast"
 first: 1995
 last: 1998
 until: 2000
-runs: 40
-seed: 1
 """
 YAMLS = """
 import json, sys

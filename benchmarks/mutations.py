@@ -48,13 +48,13 @@ WIDER = (
 NOT_COMPUTING = (
     "__init__.py",
     "command.py",
+    "documents.py",
     "figures.py",
     "files.py",
     "lines.py",
     "page.py",
     "parameter_files.py",
     "report.py",
-    "scored_files.py",
 )
 """Modules that read, print or draw."""
 
@@ -370,9 +370,6 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ('scores', 'evidence/forecast/hindcast.py', 'the first year forecast trains the baselines',
      'past = rows.within(plan.first, plan.last)',
      'past = rows.within(plan.first, plan.last + 1)'),
-    ('scores', 'evidence/forecast/hindcast.py', 'run forward with what was known each year',
-     'forward |= {name: predict(known)',
-     'forward |= {name: predict(scorable)'),
     ('scores', 'evidence/forecast/hindcast.py', 'the first year forecast is in the fit',
      'plan.last - plan.window + 1), plan.last)',
      'plan.last - plan.window + 1), plan.last + 1)'),

@@ -139,13 +139,13 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a hindcast, of scores made by hand."""
     import json
 
-    from balance_sim.evidence.forecast.scored_files import read_scored_forecasts
+    from balance_sim.evidence.forecast.page import read
     from balance_sim.show.report import save_report
     from forecasts import hindcast_document
 
     path = tmp_path_factory.mktemp("scores") / "hindcast.json"
     path.write_text(json.dumps(hindcast_document()), encoding="utf-8")
-    return save_report(read_scored_forecasts(path), path.with_name("report.html"))
+    return save_report(read(path), path.with_name("report.html"))
 
 
 @pytest.fixture(scope="session")

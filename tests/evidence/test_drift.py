@@ -9,10 +9,8 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import MEMORIES, chances_ahead, fit_at, memory_of
-from balance_sim.evidence.forecast.forward import mean_consent, simulate_forward
 from balance_sim.stats.scores import log_score
 from recovery import made_record
-from scipy import integrate, stats
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}
@@ -76,27 +74,3 @@ def test_memory_is_chosen_within_the_fit(record: Choices, found: WeightFit) -> N
     assert memory_of(short, record, 10) == 1.0
     with pytest.raises(DataError, match="no year before 1990"):
         fit_at(found, record, 1990, 0.8, 10)
-
-
-@pytest.mark.parametrize(("u", "variance"), [(-5.0, 0.8), (-1.0, 0.5), (1.5, 1.1)])
-def test_consent_is_the_mean_over_what_a_propensity_may_be(u: float, variance: float) -> None:
-    normal = stats.norm(u, np.sqrt(variance))
-    mean = integrate.quad(lambda x: normal.pdf(x) / (1 + np.exp(-x)), -30, 30, points=[u])[0]
-    assert mean_consent(np.array([u]), variance)[0] == pytest.approx(mean, rel=1e-3)
-
-
-def test_run_forward_states_return_to_the_mean(history: History, record: Choices, found: WeightFit) -> None:
-    """The first year is as it was. A year later, with no persistence at all, a state's part in the chances is
-    the same whatever its propensity was: chances spread less over states, and only because states' are drawn."""
-    now = fit_at(found, record, 2000, 0.7, 10)
-    same, gone = (simulate_forward(now, history, range(2000, 2002), runs=3, persistence=value) for value in (1.0, 0.0))
-    np.testing.assert_array_equal(same[0], gone[0])
-    eager = now.propensity > np.median(now.propensity)
-    both = np.ix_(eager, eager), np.ix_(~eager, ~eager)
-    with_it, without = ([np.nansum(year[1][rows]) for rows in both] for year in (same, gone))
-    plain = replace(now, propensity=np.zeros_like(now.propensity))
-    none = simulate_forward(plain, history, range(2000, 2002), runs=3)
-    level = [np.nansum(none[1][rows]) for rows in both]
-    assert with_it[0] / with_it[1] > 1.5 * without[0] / without[1]
-    assert without[0] / without[1] == pytest.approx(level[0] / level[1], rel=0.1)
-    assert without[0] > 1.05 * level[0]  # a spread about the mean raises what is rare

@@ -12,18 +12,15 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.cli import main
-from balance_sim.evidence.commands.gof import own_folder
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.estimation.choices import choices
+from balance_sim.evidence.documents import own_folder
 from balance_sim.evidence.estimation.features import feature_years
-from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.evidence.forecast.baselines import fit_baselines
-from balance_sim.evidence.forecast.forward import simulate_forward
-from balance_sim.evidence.forecast.hindcast import STEPS, fit_plan, hindcast_of
+from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.page import read
-from balance_sim.evidence.forecast.scored_files import WAYS
+from balance_sim.evidence.forecast.score import WAY
 from balance_sim.scenario.errors import WrongRequest, plain_data
 from click.testing import CliRunner, Result
 from recovery import made_record
@@ -41,7 +38,6 @@ PLAN = HindcastPlan(
     until=2001,
     terms=tuple(WEIGHTS),
     baselines=("base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"),
-    runs=12,
 )
 ROOT = Path(__file__).parents[2]
 
@@ -59,17 +55,11 @@ def found(made: History) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def fitted(made: History) -> WeightFit:
-    return fit_plan(PLAN, choices(made, PLAN.terms))
-
-
 def test_the_model_beats_the_base_rate_on_its_own_record(found: dict[str, Any]) -> None:
     """And expects about as many agreements as there were: within 4 standard deviations of a Poisson count."""
-    for way in WAYS:
-        one = found[way]["model"]
-        assert one["log_skill_ci95"][0] > 0.0
-        assert abs(one["expected"] - one["events"]) < 4.0 * np.sqrt(one["expected"])
+    one = found[WAY]["model"]
+    assert one["log_skill_ci95"][0] > 0.0
+    assert abs(one["expected"] - one["events"]) < 4.0 * np.sqrt(one["expected"])
 
 
 def test_a_folder_of_it_is_read_back(found: dict[str, Any], tmp_path: Path) -> None:
@@ -81,20 +71,6 @@ def test_a_folder_of_it_is_read_back(found: dict[str, Any], tmp_path: Path) -> N
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(WrongRequest, match="holds results of another kind"), own_folder(tmp_path, "hindcast.json"):
         pass
-
-
-def test_run_forward_the_first_year_is_the_year_ahead(made: History, fitted: WeightFit) -> None:
-    """On 1 January of the first year nothing has happened yet: the engine's chances are the likelihood's."""
-    ahead = simulate_forward(fitted, made, range(2000, 2002), runs=2)
-    rows = choices(made, PLAN.terms, years=[2000]).with_kinds(fitted.kinds)
-    np.testing.assert_allclose(ahead[0, rows.a, rows.b], fitted.opportunities(rows), rtol=1e-10)
-    assert not np.allclose(ahead[1, rows.a, rows.b], ahead[0, rows.a, rows.b], rtol=1e-6)
-
-
-def test_run_forward_uses_nothing_after_the_origin(made: History, fitted: WeightFit) -> None:
-    cut = replace(made, agreements=made.agreements[made.agreements["signed"] < "2000-01-01"])
-    first, second = (simulate_forward(fitted, h, range(2000, 2002), runs=3) for h in (made, cut))
-    np.testing.assert_array_equal(first, second)
 
 
 def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[str, Any]) -> None:
@@ -111,20 +87,18 @@ def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[st
 
 
 def test_the_first_year_forecast_is_in_no_fit_and_no_baseline(made: History, found: dict[str, Any]) -> None:
-    """Three times as many dyads sign in it: the same weights, and, run forward, the same probabilities of both years
-    from the model and from every baseline. Known a year ahead, they move the year after."""
+    """Three times as many dyads sign in it: the same weights, and the same forecasts of the base rate and of
+    gravity, which read no agreement. Known a year ahead, it moves all others of the year after."""
     agreements = made.agreements
     first = agreements[(agreements["signed"] >= "2000-01-01") & (agreements["signed"] < "2001-01-01")]
     more = [first.assign(a=k + first["a"].to_numpy() // 4, b=12 + k + first["b"].to_numpy() // 4) for k in range(3)]
     changed = hindcast_of(PLAN, replace(made, agreements=pd.concat([agreements, *more], ignore_index=True)))
     assert changed["about"]["weights"] == found["about"]["weights"]
-    forward = {name: row["expected"] for name, row in found["simulated_forward"].items()}
-    assert {name: row["expected"] for name, row in changed["simulated_forward"].items()} == forward
-    assert {*forward} == {"model", *PLAN.baselines}
-    assert changed["simulated_forward"]["model"]["events"] != found["simulated_forward"]["model"]["events"]
-    for name in ("model", "earlier_accords", "logit"):
-        ahead = [document["one_year_ahead"][name]["expected"] for document in (found, changed)]
-        assert ahead[0] != ahead[1]
+    expected = {name: [document[WAY][name]["expected"] for document in (found, changed)] for name in found[WAY]}
+    assert {*expected} == {"model", *PLAN.baselines}
+    for name, (before, after) in expected.items():
+        assert (before == after) == (name in ("base_rate", "gravity")), name
+    assert changed[WAY]["model"]["events"] != found[WAY]["model"]["events"]
 
 
 def test_an_eleventh_year_is_in_no_baseline_of_ten(made: History) -> None:
@@ -169,7 +143,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         names = ["DCAid", "ccode1", "ccode2", "signDay", "signMonth", "signYear", "type", "category1"]
         pd.DataFrame(signed, columns=names).to_csv(path, index=False)
-    plan = "{first: 2000, last: 2001, until: 2003, window: 2, runs: 2, terms: [size, activity]}"
+    plan = "{first: 2000, last: 2001, until: 2003, window: 2, terms: [size, activity]}"
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     return folder
 
@@ -190,7 +164,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     monkeypatch.chdir(files)
     _, done = outsiders
     out = json.loads(done.stdout)
-    assert {"one_year_ahead", "simulated_forward"} < out.keys()
+    assert out.keys() == {"one_year_ahead", "about"}
     assert out["about"]["forecast"] == [2002, 2003]
     (folder,) = (files / "results").iterdir()
     assert re.fullmatch("plan-[0-9a-f]{8}", folder.name)

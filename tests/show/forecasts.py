@@ -24,11 +24,11 @@ def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def hindcast_document(events: int = 20) -> dict[str, Any]:
     scores, bins = way(events)
     about = {
-        "fitted": [1990, 1999], "forecast": [2000, 2001], "runs": 3, "seed": 1,
-        "plan": {"title": "A <b>trial</b>", "runs": 3},
+        "fitted": [1990, 1999], "forecast": [2000, 2001],
+        "plan": {"title": "A <b>trial</b>", "window": 10},
         "weights": {"size": 0.5}, "standard_errors": {"size": 0.1}, "notes": ["one left out"],
         "data": [{"source": "DCAD", "file": "d.csv", "rows": 4, "sha256": "ab"}],
-        "calibration": {"one_year_ahead": bins, "simulated_forward": bins},
+        "calibration": {"one_year_ahead": bins},
         "log_skill_by_year": {"one_year_ahead": {"2000": {"model": 0.2, "base_rate": 0.0}}},
     }  # fmt: skip
-    return {"one_year_ahead": scores, "simulated_forward": scores, "about": about}
+    return {"one_year_ahead": scores, "about": about}

@@ -1,13 +1,15 @@
-"""Scored forecasts: the file, the scorecard, the reliability diagram and the report."""
+"""Scored forecasts: the file, the reliability diagram and the report."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from balance_sim.evidence.forecast.figures import agreeing, reliability_table, scorecard_table
+from balance_sim.evidence.forecast.figures import agreeing, reliability_table
+from balance_sim.evidence.forecast.lines import score_rows
 from balance_sim.evidence.forecast.page import FIGURES as SCORES
 from balance_sim.evidence.forecast.page import read
-from balance_sim.evidence.forecast.scored_files import ScoredForecasts
+from balance_sim.evidence.forecast.score import ScoredForecasts
 from balance_sim.show.figures import words_of
 from balance_sim.show.report import report_html
 from forecasts import hindcast_document
@@ -24,30 +26,22 @@ def scored(tmp_path: Path) -> ScoredForecasts:
     return read(written(hindcast_document(), tmp_path))
 
 
-def test_the_scorecard_has_every_number_of_the_file(scored: ScoredForecasts) -> None:
-    document = hindcast_document()
-    table = scorecard_table(scored)
-    assert len(table) == 2 * 4 * 4  # ways, forecasts and the model less the best baseline, measures
-    rows = table.set_index(["way", "forecast", "measure"])
-    held = document["simulated_forward"]["model"]
-    row = rows.loc[("simulated_forward", "model", "log_skill")]
-    assert [row["value"], row["lo"], row["hi"]] == [held["log_skill"], *held["log_skill_ci95"]]
-    assert (row["n"], row["events"]) == (400, 20)
-    assert table["forecast"].iloc[0] == "model"
-    gain = rows.loc[("simulated_forward", "model less logit", "log_skill")]
-    theirs = document["simulated_forward"]["logit"]
-    assert gain["value"] == pytest.approx(held["log_skill"] - theirs["log_skill"])
-    assert [gain["value"], gain["lo"], gain["hi"]] == [
-        theirs["model_gains"]["log_skill"]["value"],
-        *theirs["model_gains"]["log_skill"]["ci95"],
-    ]
+def test_the_page_has_the_scores_that_the_terminal_prints(scored: ScoredForecasts) -> None:
+    page = text_of_tables(report_html(scored))
+    for row in score_rows(scored["one_year_ahead"])[1:]:
+        assert row in page
+
+
+def text_of_tables(page: str) -> list[list[str]]:
+    """Cells of every row of a page's tables."""
+    rows = re.findall(r"<tr>(.*?)</tr>", page)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
 
 
 def test_bins_are_counted_and_their_intervals_are_exact(scored: ScoredForecasts) -> None:
     from statsmodels.stats.proportion import proportion_confint
 
-    table = reliability_table(scored)
-    one = table[table["way"] == "one_year_ahead"]
+    one = reliability_table(scored)
     assert one["n"].sum() == 400 and one["happened"].sum() == 20
     for row in one.to_dict("records"):
         lo, hi = proportion_confint(row["happened"], row["n"], method="beta")

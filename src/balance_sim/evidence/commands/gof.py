@@ -4,18 +4,12 @@ record?"""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from balance_sim.cli import options
-
-if TYPE_CHECKING:
-    from balance_sim.study.store import Store
 
 
 @click.command()
@@ -72,6 +66,7 @@ def gof(
     was known then, and compared with the scenario's own record in degrees, shared
     partners, triads, distance, regimes, counts and more; each group of statistics has a
     Mahalanobis Monte Carlo p. See docs/gof.md."""
+    from balance_sim.evidence.documents import own_folder
     from balance_sim.evidence.goodness.comparison import FILE
     from balance_sim.evidence.goodness.networks import Span
     from balance_sim.evidence.goodness.page import gof_lines
@@ -98,20 +93,3 @@ def gof(
             save_study(study, folder)
     lines = [*gof_lines(study), f"wrote {folder}"]
     options.answer(study.as_dict, lines, indent=1)
-
-
-@contextmanager
-def own_folder(folder: Path, file: str) -> Iterator[Store]:
-    """A folder for one document, ours to write for as long as this lasts.
-
-    Raises FolderBusy, CannotWrite, and WrongRequest if it holds anything else."""
-    from balance_sim.scenario.errors import WrongRequest
-    from balance_sim.study.folder import refuse_strange
-    from balance_sim.study.store import Store
-
-    refuse_strange(folder, (file,))
-    if (folder / "manifest.json").exists():
-        hint = "choose another --out"
-        raise WrongRequest(f"{folder} holds results of another kind: {hint}")
-    with Store(folder).lock(places=()) as store:
-        yield store

@@ -13,18 +13,12 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
-from balance_sim.evidence.commands.gof import own_folder
 from balance_sim.evidence.forecast.lines import score_lines
-from balance_sim.show.wording import plural, printable, wrapped
+from balance_sim.evidence.forecast.score import WAY
+from balance_sim.show.wording import printable, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.cli.check import CheckedFile
-
-HEADS = {
-    "one_year_ahead": "One year ahead, with the history known",
-    "simulated_forward": "Simulated forward",
-}
-"""What the terminal says of each way of forecasting."""
 
 
 @click.command()
@@ -42,12 +36,6 @@ HEADS = {
     "if DATA lacks them.",
 )
 @click.option(
-    "--runs",
-    type=click.IntRange(1, 100_000),
-    help="Replications forward  [default: as in EXPERIMENT]",
-)
-@click.option("--seed", type=options.SHORT_SEED, help="[default: as in EXPERIMENT]")
-@click.option(
     "--out",
     type=options.FOLDER,
     help="Results folder  [default: results/<experiment>-<key>]",
@@ -58,33 +46,29 @@ def hindcast(
     experiment: Path,
     data: Path,
     outcomes: Path | None,
-    runs: int | None,
-    seed: int | None,
     out: Path | None,
     figures: bool,
 ) -> None:
     """Fit the model up to a year, forecast the years after, and score it beside five
     baselines.
 
-    Two forecasts: one year ahead with the history known, and run forward from the last
-    year of the fit. Scores, figures and the report go into the results folder.
-    EXPERIMENT: see experiments/hindcast_dcad.yaml and docs/evidence.md."""
+    Each year is forecast with the history before it known. Scores, a figure and the
+    report go into the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml
+    and docs/evidence.md."""
+    from balance_sim.evidence.documents import own_folder
     from balance_sim.evidence.estimation.parameter_files import data_used
     from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of, read_history
     from balance_sim.evidence.forecast.hindcast_plan import read_hindcast_plan
     from balance_sim.evidence.forecast.page import read
-    from balance_sim.evidence.forecast.scored_files import FILE
+    from balance_sim.evidence.forecast.score import FILE
     from balance_sim.scenario.errors import plain_data
     from balance_sim.show.report import save_study
     from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
-    seed = plan.seed if seed is None else seed
-    plan = plan.model_copy(update={"runs": runs or plan.runs, "seed": seed})
     decades = (plan.until - plan.first + 1) / 10
-    forward = (2.0 + 0.05 * plan.runs * len(plan.years)) * decades
     seconds = dict.fromkeys(("reading", *STEPS, "figures"), 2.0 * decades)
-    seconds |= {"fit and baselines": 60.0 * decades, "simulated forward": forward}
+    seconds["fit and baselines"] = 60.0 * decades
     with Steps(seconds) as steps:
         steps.begin("reading")
         history = read_history(plan, data, outcomes)
@@ -106,22 +90,20 @@ def hindcast(
 
 
 def hindcast_lines(scored: dict[str, Any]) -> Iterator[str]:
-    """For a terminal: what was forecast from what; of both ways the model beside the
-    best baseline, then every forecast."""
-    about = scored["about"]
+    """For a terminal: what was forecast from what; the model beside the best baseline,
+    then every forecast."""
+    about, scores = scored["about"], scored[WAY]
     yield printable(about["plan"]["title"])
     (fit_from, fit_to), (first, last) = about["fitted"], about["forecast"]
     yield from wrapped(
-        f"Fitted on {fit_from}-{fit_to}, forecast {first}-{last}, "
-        f"{plural(about['runs'], 'replication')} forward. Skills are over the base "
-        "rate (0: no better, 1: perfect), dyads that share a state vary together "
-        "in the CIs.",
+        f"Fitted on {fit_from}-{fit_to}, forecast {first}-{last}, each year with the "
+        "history before it known. Skills are over the base rate (0: no better, 1: "
+        "perfect), dyads that share a state vary together in the CIs.",
         "",
     )
-    for way, head in HEADS.items():
-        model = scored[way]["model"]
-        rows = f"{model['n']:,} dyad-years, {model['events']:,} with an agreement"
-        yield from ["", f"{head}: {rows}", *score_lines(scored[way])]
+    model = scores["model"]
+    rows = f"{model['n']:,} dyad-years, {model['events']:,} with an agreement"
+    yield from ["", rows, *score_lines(scores)]
     for note in about["notes"]:
         yield from wrapped(f"note: {note}")
 

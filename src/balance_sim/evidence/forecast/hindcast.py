@@ -1,16 +1,15 @@
 """Fit on the past, forecast the years after, score against what happened and against
 baselines.
 
-Two ways: one year ahead, with the history up to 1 January of each year known, and run
-forward from the origin with nothing known after it. Parameters, and every baseline, are
-fitted once, on years up to the origin. The model's propensities of states, its level
-and the factors of dyads follow what is known as the years pass (`varying_intercepts`).
+Each year is forecast with the history up to its 1 January known. Parameters, and every
+baseline, are fitted once, on years up to the origin. The model's propensities of
+states, its level and the factors of dyads follow what is known as the years pass
+(`varying_intercepts`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +28,17 @@ from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.parameter_files import data_used
 from balance_sim.evidence.estimation.varying_intercepts import (
     chances_ahead,
-    dyad_frailty,
-    fit_at,
     memory_of,
 )
 from balance_sim.evidence.forecast.baselines import fit_baselines
-from balance_sim.evidence.forecast.forward import simulate_forward
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
-from balance_sim.evidence.forecast.score import score_forecasts
-from balance_sim.evidence.forecast.scored_files import WAYS
+from balance_sim.evidence.forecast.score import WAY, ScoredForecasts, score_forecasts
 from balance_sim.stats.scores import log_score, reliability_table
 
 STEPS = (
     "terms of the model",
     "fit and baselines",
     "one year ahead",
-    "simulated forward",
     "scores",
 )
 BINS = ["low", "high", "n", "expected", "happened"]
@@ -81,10 +75,10 @@ def hindcast_of(
     plan: HindcastPlan,
     history: History,
     begin: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> ScoredForecasts:
     """Run a plan on a history that reaches its last year: the document of `hindcast
-    --json` but for version and command, with NaN for null. begin: called with the step
-    of STEPS that begins."""
+    --json` but for version and command. begin: called with the step of STEPS that
+    begins."""
     begin(STEPS[0])
     terms, notes = fitted_terms(history, plan.terms)
     rows = feature_years(history)
@@ -102,29 +96,10 @@ def hindcast_of(
     forecasts |= {name: predict(ahead) for name, predict in baselines.items()}
     unchanged = weights.opportunities(record.within(plan.last + 1, plan.until))
     begin(STEPS[3])
-    origin = plan.years[0]
-    at_origin = fit_at(weights, record, origin, memory, plan.window)
-    window, variance = plan.window, plan.pair_variance
-    chance = simulate_forward(
-        at_origin,
-        history,
-        plan.years,
-        runs=plan.runs,
-        seed=plan.seed,
-        persistence=plan.persistence,
-        factors=dyad_frailty(at_origin, record, origin, window, variance),
-    )
-    p, known, scorable = _of_origin(chance, ahead, rows.within(origin, origin))
-    forward = {"model": p}
-    forward |= {name: predict(known) for name, predict in baselines.items()}
-    lost = f"simulated_forward: {len(ahead.y) - len(scorable.y)} dyads and years"
-    begin(STEPS[4])
     pair = {"base_rate": forecasts["base_rate"], "model": unchanged}
     about: dict[str, Any] = {
         "fitted": list(weights.years),
-        "forecast": [origin, plan.until],
-        "runs": plan.runs,
-        "seed": plan.seed,
+        "forecast": [plan.years[0], plan.until],
         "plan": plan.model_dump(),
         "weights": weights.weights,
         "standard_errors": {
@@ -135,41 +110,14 @@ def hindcast_of(
         "one_year_ahead_as_fitted": score_forecasts(pair, ahead.y, ahead.sides)[
             "model"
         ],
-        "calibration": {},
-        "log_skill_by_year": {},
-        "notes": [
-            *notes,
-            f"{lost} with a state that joined later left out",
-            *history.notes,
-        ],
+        "calibration": {
+            WAY: reliability_table(forecasts["model"], ahead.y)[BINS].to_dict("records")
+        },
+        "log_skill_by_year": {WAY: _by_year(forecasts, ahead)},
+        "notes": [*notes, *history.notes],
     }
-    document: dict[str, Any] = {"about": about}
-    for way, by_name, of_way in zip(
-        WAYS, (forecasts, forward), (ahead, scorable), strict=True
-    ):
-        document[way] = score_forecasts(by_name, of_way.y, of_way.sides, of_way.year)
-        bins = reliability_table(by_name["model"], of_way.y)[BINS]
-        about["calibration"][way] = bins.to_dict("records")
-        about["log_skill_by_year"][way] = _by_year(by_name, of_way)
-    return document
-
-
-def _of_origin(
-    chance: Floats, ahead: FeatureYears, at_origin: FeatureYears
-) -> tuple[Floats, FeatureYears, FeatureYears]:
-    """Of the rows that both years hold: (N,) chances run forward, the rows with what
-    was known at the origin, and as they came.
-
-    chance: (Y, n, n), NaN for states that were not there."""
-    origin = int(at_origin.year[0])
-    by_row = chance[ahead.year - origin, ahead.a, ahead.b]
-    place = {int(dyad): row for row, dyad in enumerate(at_origin.dyad)}
-    places = np.array([place.get(int(dyad), -1) for dyad in ahead.dyad])
-    is_known = (places >= 0) & ~np.isnan(by_row)
-    scored = ahead.take(np.flatnonzero(is_known))
-    x = at_origin.x.iloc[places[is_known]].reset_index(drop=True)
-    in_exposure = -np.expm1(np.log1p(-by_row[is_known]) * scored.exposure)
-    return in_exposure, replace(scored, x=x), scored
+    scores = score_forecasts(forecasts, ahead.y, ahead.sides, ahead.year)
+    return ScoredForecasts({WAY: scores, "about": about})
 
 
 def _by_year(

@@ -20,9 +20,8 @@ class HindcastPlan(Strict):
     """The plan of a hindcast.
 
     first: of the history. last: last year of the fit. until: last year forecast.
-    window: years that the fit and the baselines look back. persistence: of propensities
-    from one year run forward to the next. pair_variance: of the dyads' factors
-    (`dyad_frailty`). runs, seed: of the engine."""
+    window: years that the fit and the baselines look back. pair_variance: of the
+    dyads' factors (`dyad_frailty`)."""
 
     title: Text = ""
     first: Year = 1985
@@ -30,11 +29,8 @@ class HindcastPlan(Strict):
     until: Year = 2010
     window: Count = 10
     terms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    persistence: Annotated[float, Field(ge=0, le=1)] = 0.9
     pair_variance: Annotated[float, Field(gt=0, le=4)] = 0.25
     baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = get_args(Baseline)
-    runs: Count = 200
-    seed: Annotated[int, Field(ge=0)] = 1
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -63,19 +63,24 @@ def judged(ends: Sequence[float]) -> str:
     return "worse than" if max(finite) < 0 else "not distinguishable from"
 
 
-def score_lines(
-    scores: Mapping[str, Scores], notes: Sequence[str] = ()
-) -> Iterator[str]:
-    """The finding, one line a forecast, how large a skill would have to be to be seen,
-    and notes."""
-    yield from say.wrapped(f"{gain_words(scores)}.", "")
+def score_rows(scores: Mapping[str, Scores]) -> list[list[str]]:
+    """Heads, and a row of cells a forecast."""
     rows = [["", "log skill (95 % CI)", "Brier skill", "av. prec.", "AUC", "expected"]]
     for name, row in scores.items():
         skill = spread(row["log_skill"], row["log_skill_ci95"])
         measures = ("brier_skill", "average_precision", "auc")
         numbers = [say.number(row[measure], PLACES) for measure in measures]
         rows.append([words(name), skill, *numbers, f"{row['expected']:.1f}"])
-    yield from say.table(rows, "<<>")
+    return rows
+
+
+def score_lines(
+    scores: Mapping[str, Scores], notes: Sequence[str] = ()
+) -> Iterator[str]:
+    """The finding, one line a forecast, how large a skill would have to be to be seen,
+    and notes."""
+    yield from say.wrapped(f"{gain_words(scores)}.", "")
+    yield from say.table(score_rows(scores), "<<>")
     if isnan(scores["model"]["minimum_detectable_log_skill"]):
         yield "no CIs: they need eight dyads with an event and eight without one"
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from balance_sim.evidence.documents import document_path, read_document
 from balance_sim.evidence.goodness import figures
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit, gof_path, read_gof
+from balance_sim.evidence.goodness.comparison import FILE, KEYS, GoodnessOfFit
 from balance_sim.show import wording as say
 from balance_sim.show.study_types import Content, StudyType
 
@@ -52,8 +53,8 @@ def page(study: GoodnessOfFit) -> Content:
 
 GOODNESS_OF_FIT = StudyType(
     title="gof",
-    named_by=lambda path: gof_path(path) is not None,
-    read=lambda path: read_gof(gof_path(path) or path),
+    named_by=lambda path: document_path(path, FILE) is not None,
+    read=lambda path: GoodnessOfFit(read_document(path, FILE, KEYS)),
     study_class=GoodnessOfFit,
     figures=FIGURES,
     page=lambda study: ("evidence/goodness/templates/gof.html", page(study)),
