@@ -47,7 +47,7 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": [], "gallery": [], "forecasts": []}
+html_sidebars = {"index": [], "gallery": []}
 html_theme_options = {
     "logo": {"text": "balance-sim"},
     "header_links_before_dropdown": 7,

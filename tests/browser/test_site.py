@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build" / "site"
 PAGES = ["index", "concepts", "gallery", "forecasts", "notebooks/first_result", "r"]
 FURTHER = [
-    "start",
     "howto",
     "reference",
     "commands",
