@@ -36,8 +36,10 @@ A key path names one value: `parameters.beta`, `events.summit.visibility`,
 experiment take key paths. Dates are written 2025-09-03, a year has 365.25 days, and a
 nat is a unit of log-odds. A key without a default may be left out: a list is then
 empty, and a number unknown, which is not 0. In a file that `extends` another, a key
-that is left out keeps the value of the other. Most rows also take a `source`, which says
-where they come from, and a `note`, which nothing reads.
+that is left out keeps the value of the other. Every file
+begins with `schema: 1`. Rows of dyads name the two states, `a` and `b`. Most rows take a
+`source`, which says where they come from, and a `note`, which nothing reads.
+[Parameters](parameters.md) has the values and ranges of `parameters` and weights.
 
 An editor completes keys and checks values by the JSON Schema of the file.
 `balance-sim schema > balance-sim.schema.json` writes that of scenarios, with an example
@@ -48,9 +50,16 @@ others. The first line of the file names it:
 """
 TINY, HUGE = 1e-6, 1e9
 """Bounds that keep numbers finite and mean "above 0" and "any"."""
+OF_PARAMETERS = {"Parameters", "Weights", "CapabilityWeights"}
+"""Definitions whose values stand on the page of parameters."""
 OF_STUDIES = {"Calibration", "Posterior"}
 """Definitions that the program alone fills in, in its own files."""
 REMARKS = {
+    "Version of the file format.",
+    "One state of the dyad.",
+    "The other state of the dyad.",
+    "One of the two states.",
+    "The other of the two states.",
     "Where the row comes from.",
     "A remark; nothing reads it.",
     "Remarks for readers; nothing reads them.",
@@ -83,7 +92,8 @@ def _lines_of_file(name: str, schema: Plain) -> Iterator[str]:
             definition = schema["$defs"][part]
             needed = required.get(part, definition.get("required", []))
             yield from (f"### {_heading(part, places)}", "")
-            yield from _keys(definition, needed, texts[part])
+            lines = _keys(definition, needed, texts[part])
+            yield from map(_alone, lines) if part in OF_PARAMETERS else lines
 
 
 def _name_in(reference: str) -> str:
@@ -153,6 +163,11 @@ def _keys(
             f" *({values})*" if values else ""
         )
     yield ""
+
+
+def _alone(line: str) -> str:
+    """A line without what is said of values."""
+    return line.partition(" *(")[0]
 
 
 def _meaning(field: Plain, text: Plain) -> str:
