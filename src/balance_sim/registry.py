@@ -138,7 +138,6 @@ EXTRAS = {
     "sklearn": "evidence",
     "starlette": "app",
     "uvicorn": "app",
-    "xarray": "notebook",
 }
 """By package, the extra of `pyproject.toml` that installs it. A command that lacks one
 ends with exit code 2 and this hint."""

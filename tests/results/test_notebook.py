@@ -1,12 +1,10 @@
-"""What a study is in a notebook: short, with words for every outcome, and as labelled arrays."""
+"""What a study is in a notebook: short, with words for every outcome."""
 
 from pathlib import Path
 
 import balance_sim as bs
-import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.scenario.errors import MissingExtra
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,14 +40,3 @@ def test_the_codebook_says_what_every_outcome_is(result: bs.AnalysedResult, fold
     pd.testing.assert_series_equal(book["estimator"], told, check_names=False)
     assert book.loc["accords_counter_300", ["window_days", "direction"]].tolist() == [300, "counter"]
     assert bs.open_result(folder).codebook.equals(result.codebook)
-
-
-def test_labelled_arrays_hold_the_frames(result: bs.AnalysedResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = result.to_xarray()
-    for arm in result.arms:
-        rows = result.outcomes[result.outcomes["arm"] == arm].sort_values("run")
-        np.testing.assert_array_equal(whole["accords_all_300"].sel(arm=arm), rows["accords_all_300"])
-    assert whole["filtered_accords_all_300"].attrs["units"] == "agreements"
-    monkeypatch.setattr("balance_sim.study.result.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"balance-sim\[notebook\]"):
-        result.to_xarray()

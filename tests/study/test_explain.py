@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.effects.direct import StepOfArm
-from balance_sim.effects.explain import explain, explained
+from balance_sim.effects.explain import explain
 from balance_sim.effects.explain.attribution import GROUPS, Attribution, Coalitions, attribute, mixed
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
 from balance_sim.effects.explain.timeline import Timeline, tell
@@ -316,7 +316,7 @@ def test_a_request_that_does_not_fit_ends_with_2_and_names_it(result: Result, op
     assert done.exit_code == 2 and named in done.output
 
 
-def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
+def test_explain_prints_json(result: Result) -> None:
     folder = result.folder
     assert folder is not None
     call = ["explain", str(folder), "--workers", "1", "--json"]
@@ -325,12 +325,8 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     three = CliRunner().invoke(main, [*call, "--run", "2"])
     assert [done.exit_code for done in (one, two, three)] == [0, 0, 0]
     printed = [json.loads(done.stdout) for done in (one, two, three)]
-    kept = explained(folder)
-    assert kept["digest"] == result.digest
-    assert kept["attribution"] == printed[0]["attribution"]
-    assert kept["pairs"]["AUS-JPN"] == printed[1]["pairs"]["AUS-JPN"]
-    assert kept["timelines"]["2"] == printed[2]["timelines"]["2"]
-    told = kept["attribution"]
+    assert [*printed[1]["pairs"]] == ["AUS-JPN"] and [*printed[2]["timelines"]] == ["2"]
+    told = printed[0]["attribution"]
     assert told["estimator"] == "direct" and told["coalitions"] == 2 ** len(GROUPS) == 64
     assert [row["group"] for row in told["groups"]] == [*SHOWN, "outside"]
     parts = [row["value"] for row in told["groups"]]

@@ -22,8 +22,8 @@ from balance_sim.study.status import command_of
 from balance_sim.study.store import Store, read_summary
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
-SEALED = ("explain.json", "game.json")
-"""Files of a results folder that carry their own sha256."""
+GAME = "game.json"
+"""A file that carries its own sha256."""
 
 
 @dataclass
@@ -87,13 +87,11 @@ def verify(folder: Path | str) -> Verified:
 
 
 def _unsealed(store: Store) -> Iterator[Damage]:
-    """Yield files with a sha256 of their own that is another now."""
-    for name in SEALED:
-        content = bytes_if_any(store.folder / name)
-        try:
-            unsealed(content or sealed({}))
-        except ValueError:
-            yield Damage(name, f"{name}: not as it was written")
+    """Yield the file of a game where its sha256 is another now."""
+    try:
+        unsealed(bytes_if_any(store.folder / GAME) or sealed({}))
+    except ValueError:
+        yield Damage(GAME, f"{GAME}: not as it was written")
 
 
 def open_study(folder: Path) -> tuple[AnalysedResult | SweepResult, dict[str, Any]]:

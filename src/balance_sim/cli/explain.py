@@ -1,8 +1,8 @@
 """`balance-sim explain RESULTS`: why: a dyad's terms, one replication day by day, the
 groups of terms that the effect goes through.
 
-Replications are simulated again and held to the stored numbers. Each answer is what is
-kept in explain.json, and lines for a person.
+Replications are simulated again and held to the stored numbers. Each answer is a
+document for `--json`, and lines for a person.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TOP_DYADS = 5
 TOP_MOMENT = "+7"
 Answer = tuple[dict[str, Any], list[str]]
-"""What is kept in explain.json, by key, and lines for a person."""
+"""A document for `--json`, by key, and lines for a person."""
 
 
 @click.command()
@@ -83,10 +83,8 @@ def explain(
     workers: int,
 ) -> None:
     """Explain RESULTS. Without an option: which terms the effect goes through, and what
-    moved the top dyads.
-
-    What is found is also kept in RESULTS/explain.json, with every term in nats."""
-    from balance_sim.effects.explain import explainable, keep
+    moved the top dyads. --json has every term in nats."""
+    from balance_sim.effects.explain import explainable
     from balance_sim.study.result import Result
     from balance_sim.study.sweep_result import open_run
 
@@ -106,7 +104,6 @@ def explain(
         if not attribution:
             dyads, dyad_rows = _top_dyads(result, runs, arm)
             document, lines = document | dyads, [*lines, "", *dyad_rows]
-    keep(result, document)
     options.answer(document, lines)
 
 

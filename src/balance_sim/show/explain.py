@@ -1,8 +1,8 @@
 """The answers of `explain`: a few sentences and one table, with states, terms and arms
 in words.
 
-What is worked out stands in `effects.explain`, and whole in explain.json; here it is
-only told. Willingness is in nats: a side consents with probability 1 / (1 + e^-u).
+What is worked out stands in `effects.explain`, and whole in `explain --json`; here it
+is only told. Willingness is in nats: a side consents with probability 1 / (1 + e^-u).
 """
 
 from __future__ import annotations

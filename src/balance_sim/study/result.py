@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR
-from balance_sim.scenario.errors import LacksOutcome, MissingExtra
+from balance_sim.scenario.errors import LacksOutcome
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.outcomes import FILTERED, headline_outcome
@@ -33,8 +32,6 @@ from balance_sim.study.tables import (
 )
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from balance_sim.study.estimates import Estimates
     from balance_sim.study.frames import Outcomes
     from balance_sim.study.store import Store
@@ -249,33 +246,6 @@ class Result(StudyResult):
         place = "in memory" if self.folder is None else f"in {self.folder}"
         runs = f"{self.runs} replications of {arms}, seed {self.seed}"
         return f"<Result of {self.scenario.name}: {runs}, {place}>"
-
-    def to_xarray(self) -> xr.Dataset:
-        """Each outcome by (arm, replication), filtered estimates too, with `long_name`
-        and `units`; NaN where it did not come by the horizon.
-
-        Raises
-        ------
-        MissingExtra : without xarray, of the extra `notebook`
-
-        Examples
-        --------
-        >>> import balance_sim as bs
-        >>> scenario = bs.load_scenario("experiments/smoke/what_if.yaml")
-        >>> result = bs.run(scenario, runs=4, seed=1)
-        >>> result.to_xarray()["accords_all_300"].dims
-        ('arm', 'replication')
-        """
-        if find_spec("xarray") is None:
-            raise MissingExtra("labelled arrays", "notebook")
-        frame = self.outcomes.rename(columns={"run": "replication"})
-        dataset: xr.Dataset = frame.set_index(["arm", "replication"]).to_xarray()
-        for row in self.codebook.to_dict("records"):
-            about = {"long_name": row["meaning"], "units": row["unit"]}
-            for name in {row["outcome"], FILTERED + row["outcome"]} & {*dataset}:
-                dataset[name].attrs = about
-        dataset.attrs = {"scenario": self.scenario.name, "digest": self.digest}
-        return dataset
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows."""

@@ -1,29 +1,20 @@
 """Why: the terms of an agreement, one replication in order, and through which terms an
-effect goes.
-
-explain.json in the results folder keeps what was explained last, for the report and the
-figures."""
+effect goes."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from balance_sim.model.core import Keys
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest, checked_name
-from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.result import Result
-from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
     from balance_sim.effects.explain.attribution import Attribution
     from balance_sim.effects.explain.pairs import DyadTerms
     from balance_sim.effects.explain.timeline import Timeline
-
-FILE = "explain.json"
 
 
 def explain(
@@ -83,40 +74,6 @@ def explain(
     if run is not None:
         return tell(result, run, arm)
     return attribute(result, arm, runs=runs, workers=workers)
-
-
-def explained(folder: Path) -> dict[str, Any]:
-    """The document of a results folder (docs/explain.md); empty where nothing was
-    explained, or it cannot be read. Raises StoreDamaged where it was edited."""
-    path = folder / FILE
-    try:
-        return unsealed(path.read_bytes())
-    except OSError:
-        return {}
-    except ValueError:
-        raise StoreDamaged(
-            f"{path} is not as `explain` writes it: delete it, or explain again."
-        ) from None
-
-
-def keep(result: Result, parts: dict[str, Any]) -> None:
-    """Lay new parts over the folder's document, if there is a folder, and write it.
-
-    What speaks of other replications is dropped; `pairs` and `timelines` are added to
-    those there; anything else replaces."""
-    if result.folder is None:
-        return
-    study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
-    with Store(result.folder).lock() as store:
-        stored: dict[str, Any] = {}
-        with suppress(StoreDamaged):
-            stored = explained(result.folder)
-        if not study.items() <= stored.items():
-            stored = {}
-        document = stored | study | parts
-        for key in {"pairs", "timelines"} & parts.keys():
-            document[key] = stored.get(key, {}) | parts[key]
-        store.write_text(FILE, sealed(document).decode())
 
 
 def explainable(result: Result) -> None:

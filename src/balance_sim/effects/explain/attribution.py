@@ -259,7 +259,7 @@ class Attribution:
         return np.asarray(self.effect - self.direct)
 
     def summary(self) -> dict[str, Any]:
-        """For explain.json and `--json`."""
+        """For `explain --json`."""
         rows = self.table.assign(mean=self.table["value"]).to_dict("records")
         *groups, feedback, effect = rows
         numbers = ("value", "mcse", "ci95", "alone", "last")

@@ -96,7 +96,7 @@ class DyadTerms:
         return change_of_u, part if changes[part] else "", changes[part]
 
     def summary(self) -> dict[str, Any]:
-        """For explain.json and `--json`."""
+        """For `explain --json`."""
         values = vars(self) | {"differences": self.table}
         values |= {"runs": self.runs.tolist()}
         del values["table"]

@@ -261,7 +261,7 @@ class Timeline:
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def summary(self) -> dict[str, Any]:
-        """For explain.json and `--json`."""
+        """For `explain --json`."""
         return dict(TypeAdapter(Timeline).dump_python(self, mode="json"))
 
 
