@@ -18,6 +18,11 @@ from balance_sim.scenario.reference.schemas import (
     json_schema,
     unit_of,
 )
+from balance_sim.scenario.vocabulary import (
+    AGREEMENT_KINDS,
+    AGREEMENT_STATUSES,
+    EVENT_KINDS,
+)
 
 NAMES = {
     "Scenario": "Scenario files",
@@ -50,6 +55,8 @@ others. The first line of the file names it:
 """
 TINY, HUGE = 1e-6, 1e9
 """Bounds that keep numbers finite and mean "above 0" and "any"."""
+ALIASES = {*AGREEMENT_KINDS, *AGREEMENT_STATUSES, *EVENT_KINDS}
+"""Names of other sources, which are understood and not listed."""
 OF_PARAMETERS = {"Parameters", "Weights", "CapabilityWeights"}
 """Definitions whose values stand on the page of parameters."""
 OF_STUDIES = {"Calibration", "Posterior"}
@@ -195,9 +202,8 @@ def _range(field: Plain) -> str:
         if not isinstance(part, dict):
             continue
         if "enum" in part or "const" in part:
-            return ", ".join(
-                _code(value) for value in part.get("enum", [part.get("const")])
-            )
+            allowed = part.get("enum", [part.get("const")])
+            return ", ".join(_code(one) for one in allowed if one not in ALIASES)
         limits = _limits(part)
         if limits:
             return limits
