@@ -39,12 +39,14 @@ do. `balance-sim check FILE` finds every error in one pass, with line and next s
 A key path names one value: `parameters.beta`, `events.summit.visibility`,
 `disputes.CHN-JPN.claim`. `--set PATH=VALUE`, the `set` of an arm and the factors of an
 experiment take key paths. Dates are written 2025-09-03, a year has 365.25 days, and a
-nat is a unit of log-odds. A key without a default may be left out: a list is then
-empty, and a number unknown, which is not 0. In a file that `extends` another, a key
-that is left out keeps the value of the other. Every file
-begins with `schema: 1`. Rows of dyads name the two states, `a` and `b`. Most rows take a
-`source`, which says where they come from, and a `note`, which nothing reads.
-[Parameters](parameters.md) has the values and ranges of `parameters` and weights.
+nat is a unit of log-odds.
+
+Every file begins with `schema: 1`. A key without a default may be left out: a list is
+then empty, and a number unknown, which is not 0. In a file that `extends` another, a
+key that is left out keeps the value of the other. Rows of dyads name the two states,
+`a` and `b`. Most rows take a `source`, which says where they come from, and a `note`,
+which nothing reads. [Parameters](parameters.md) has the values and ranges of
+`parameters` and weights.
 
 An editor completes keys and checks values by the JSON Schema of the file.
 `balance-sim schema > balance-sim.schema.json` writes that of scenarios, with an example
@@ -180,9 +182,8 @@ def _alone(line: str) -> str:
 def _meaning(field: Plain, text: Plain) -> str:
     """What a key is, with an example where its value has parts of its own."""
     example = field["examples"][0]
-    parts = example.values() if isinstance(example, dict) else example
-    has_parts = isinstance(example, dict | list) and any(
-        isinstance(part, dict | list) for part in parts
+    has_parts = isinstance(example, dict) and any(
+        isinstance(part, dict | list) for part in example.values()
     )
     return f"{text['text']} {_code(example)}" if has_parts else str(text["text"])
 
