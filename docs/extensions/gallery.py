@@ -44,9 +44,6 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         ],
         "results/sobol": ["sweep sobol_small.yaml --workers 1 --out results/sobol"],
     },
-    "comparison": {
-        "results/theories@0 results/theories@2": []
-    },  # points of the sweep above
     "game": {
         "results/game": [
             "game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"
@@ -65,7 +62,6 @@ CATALOGUES = figures.catalogues()
 REGISTRY = {
     "run": CATALOGUES["run"],
     "sweep": CATALOGUES["sweep"],
-    "comparison": CATALOGUES["several results"],
     "game": CATALOGUES["game"],
     "fit": CATALOGUES["gof"],
 }

@@ -119,22 +119,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of two small studies side by side."""
-    from balance_sim.effects.run import run
-    from balance_sim.scenario import load_scenario, with_values
-    from balance_sim.show.comparison import Comparison
-    from balance_sim.show.report import save_report
-
-    home = tmp_path_factory.mktemp("comparison")
-    scenario = load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
-    for name, weight in (("left", 0.0), ("right", -3.0)):
-        run(with_values(scenario, {"theory.weights.similarity": weight}), 12, seed=2, out=home / name)
-    both = Comparison.of([str(home / "left"), str(home / "right")])
-    return save_report(both, home / "report.html")
-
-
-@pytest.fixture(scope="session")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a hindcast, of scores made by hand."""
     import json

@@ -16,7 +16,6 @@ from balance_sim.app.explorer import design_of, explorer_html
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.report import card, report_html
 from balance_sim.show.report.tables import data_uri
@@ -73,7 +72,7 @@ def hostile(tmp_path_factory) -> dict[str, object]:
     (place / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
     swept = sweep(load_experiment(place / "plan.yaml"), out=place / "sweep")
     made = run(load_scenario(place / "small.yaml"), 8, 1, out=place / "run")
-    return {"run": made, "sweep": swept, "both": Comparison.of([str(place / "run"), str(place / "sweep@0")])}
+    return {"run": made, "sweep": swept}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +88,7 @@ def pages(hostile) -> Callable[[str], str]:
     return page
 
 
-@pytest.mark.parametrize("kind", ["run", "sweep", "both", "explorer", "card"])
+@pytest.mark.parametrize("kind", ["run", "sweep", "explorer", "card"])
 def test_no_page_has_an_element_that_a_file_brought(pages, kind: str) -> None:
     page = pages(kind)
     found = Read(page)

@@ -32,7 +32,9 @@ def test_one_point_has_the_figures_of_a_run(swept: SweepResult) -> None:
     with pytest.raises(WrongRequest, match="`99`"):
         open_side(parse_side(f"{swept.folder}@99"))
     with pytest.raises(WrongRequest, match="`nix`"):
-        open_study([f"{swept.folder}@0:nix", f"{swept.folder}@1:summit"])
+        open_side(parse_side(f"{swept.folder}@0:nix"))
+    with pytest.raises(WrongRequest, match="one arm"):
+        open_study(f"{swept.folder}@0:summit")
 
 
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:

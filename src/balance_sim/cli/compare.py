@@ -9,18 +9,16 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.show.wording import (
-    COUNTER,
+    arm_titles,
     arm_words,
     outcome_words,
     page_width,
     said,
     table,
-    within,
 )
 
 if TYPE_CHECKING:
     from balance_sim.effects.compare import StudyComparison
-    from balance_sim.show.comparison import Comparison
 
 MOST_INPUTS = 6
 
@@ -36,42 +34,41 @@ def compare(left: str, right: str) -> None:
 
     Differences are RIGHT less LEFT, replication by replication where both have the same
     seed. What differs in the inputs is said first. Two results whose class tables
-    differ are refused. --json holds every outcome and dyad;
-    `balance-sim report LEFT RIGHT` makes a page of it."""
+    differ are refused. --json holds every outcome and dyad."""
     from balance_sim.effects.compare import compare as compare_results
-    from balance_sim.show.comparison import Comparison
 
+    comparison = compare_results(left, right)
     options.answer(
-        lambda: compare_results(left, right).as_dict(),
-        lambda: comparison_lines(Comparison.of([left, right]), page_width()),
+        comparison.as_dict, lambda: comparison_lines(comparison, page_width())
     )
 
 
-def comparison_lines(studies: Comparison, width: int) -> Iterator[str]:
+def comparison_lines(comparison: StudyComparison, width: int) -> Iterator[str]:
     """Yield the effects of both sides, inputs that differ, where the results part, then
     new agreements within the longest window."""
+    from balance_sim.effects.compare import open_run, parse_side
     from balance_sim.scenario.diagnostics import shown
-    from balance_sim.show.comparison import agreement_rows
-    from balance_sim.show.figures.comparison import studies_table, studies_title
+    from balance_sim.show.comparison import agreement_rows, effects_sentence
 
-    comparison, titles = studies.comparison, studies.titles
-    assert comparison is not None  # there are two sides
+    sides = parse_side(comparison.left), parse_side(comparison.right)
+    studies = open_run(sides[0]), open_run(sides[1])
+    titles = arm_titles(studies[1].scenario) | arm_titles(studies[0].scenario)
     outcomes = comparison.outcomes
-    effects = studies_table(studies)
-    if len(effects) > 1:  # where each side has an effect of its own
-        window = within(int(effects["window"].iloc[0]))
-        title = f"{studies_title(effects)}. Effects on expected {COUNTER} {window}."
-        yield from said(title, width)
+    yield from said(effects_sentence(sides, studies), width)
     runs = 0 if outcomes.empty else int(outcomes["n"].max())
     pairing = f"{runs:,} replications, not paired: the seeds differ"
     if comparison.paired:
         pairing = f"{runs:,} paired replications"
-    sides = f"Left: {comparison.left}; right: {comparison.right}."
-    yield from said(f"Below: right less left, {pairing}. {sides}", width)
-    inputs = studies.differences[0]
+    names = f"Left: {comparison.left}; right: {comparison.right}."
+    yield from said(f"Below: right less left, {pairing}. {names}", width)
+    # the scenario's sha256 follows from the rest
+    inputs = [
+        words.removeprefix("inputs.")
+        for words in comparison.differences
+        if not words.startswith("scenario.sha256:")
+    ]
     yield "inputs that differ:" if inputs else "the inputs are the same"
-    for path, left, right in inputs[:MOST_INPUTS]:
-        words = f"{path.removeprefix('inputs.')}: {left!r} left, {right!r} right"
+    for words in inputs[:MOST_INPUTS]:
         yield f"  {shown(words, width - 2)}"
     if len(inputs) > MOST_INPUTS:
         yield f"  ... and {len(inputs) - MOST_INPUTS} more: --json"
@@ -91,13 +88,12 @@ def _first_difference(comparison: StudyComparison, titles: Mapping[str, str]) ->
     place: dict[str, Any] | None = comparison.first_difference
     if place is None:
         return ""
-    point = f"point {place['point']}, " if "point" in place else ""
     arm = titles.get(place["arm"], arm_words(place["arm"]))
     what = {
         "replications": "only one side has it",
         "agreements": "its agreements (no outcome differs)",
     }.get(place["outcome"], outcome_words(place["outcome"]))
     return (
-        f"The results first differ in {point}{arm}, replication "
+        f"The results first differ in {arm}, replication "
         f"{place['replication']}: {what}."
     )

@@ -17,12 +17,12 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="RESULTS... [NAME]...")
+@click.argument("results", required=False)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--out",
     type=options.FOLDER,
-    help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of "
-    "several]",
+    help="Folder to write figures/ into  [default: RESULTS]",
 )
 @click.option(
     "--list",
@@ -38,6 +38,7 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
 )
 @options.terms_option
 def plot(
+    results: str | None,
     names: tuple[str, ...],
     out: Path | None,
     only_list: bool,
@@ -46,13 +47,11 @@ def plot(
     """Draw the figures of RESULTS: all of them, or those named.
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a
-    sweep, or a file with the JSON of
-    `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side:
-    theories, for one."""
+    sweep, or a file with the JSON of `hindcast` or `score`."""
     from balance_sim.show import figures, plots
     from balance_sim.show.save import save_drawn
 
-    if not names:
+    if results is None:
         if not only_list:
             raise click.UsageError(
                 "Missing argument RESULTS: a results folder; --list alone prints all "
@@ -60,20 +59,18 @@ def plot(
             )
         click.echo("\n".join(figures.catalogue()))
         return
-    folders = [names[0], *filter(plots.is_results, names[1:])]
-    chosen = [name for name in names[1:] if name not in folders]
-    study = plots.open_study(folders)
+    study = plots.open_study(results)
     study_figures = figures.figures_of(study)
     if only_list:
         widest = max(map(len, study_figures))
         for name, figure in study_figures.items():
             click.echo(f"{name:<{widest}}  {figure.question}")
         return
-    for name in chosen:
+    for name in names:
         plots.refuse_unknown(name, study_figures)
-    folder = out or plots.home_of(folders)
+    folder = out or plots.home_of(results)
     if outcome is None:
-        paths = plots.save_figures(study, folder, chosen or None)
+        paths = plots.save_figures(study, folder, names or None)
     else:
         figure = plots.outcome_figure(study, outcome)
         paths = save_drawn({figure.name: figure.draw(study)}, folder)
@@ -82,23 +79,20 @@ def plot(
 
 
 @click.command()
-@click.argument("results", nargs=-1, required=True, metavar="RESULTS...")
+@click.argument("results")
 @click.option(
     "--out",
     type=options.FILE,
-    help="File to write  [default: report.html in RESULTS; in comparison/ of the last "
-    "of several]",
+    help="File to write  [default: report.html in RESULTS]",
 )
 @options.terms_option
-def report(results: tuple[str, ...], out: Path | None) -> None:
+def report(results: str, out: Path | None) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the
     inputs and their sources.
 
     RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a
-    sweep, or a file with the JSON of
-    `hindcast` or `score`. Two or more folders, or FOLDER:arm, as `compare` takes them,
-    are compared. The file needs no network, works without a script, prints to A4, and
-    is the same for the same results."""
+    sweep, or a file with the JSON of `hindcast` or `score`. The file needs no network,
+    works without a script, prints to A4, and is the same for the same results."""
     from balance_sim.show.plots import home_of, open_study
     from balance_sim.show.report import save_report
 

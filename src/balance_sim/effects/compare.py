@@ -7,7 +7,7 @@ Biometrika 34."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,8 @@ class StudyComparison(OneLine):
     """Two studies compared: right less left.
 
     differences: inputs that differ, with both values. outcomes, dyads: tidy.
-    first_difference: arm, outcome and replication in which the two first differ, of a
-    sweep the point too; the outcome is `replications` where one side alone has the
+    first_difference: arm, outcome and replication in which the two first differ; the
+    outcome is `replications` where one side alone has the
     replication, `agreements` where only these differ; None where nothing does."""
 
     left: str
@@ -86,11 +86,10 @@ class StudyComparison(OneLine):
 @dataclass(frozen=True)
 class ArmPair:
     """An arm of the study on the left, and the arm of that on the right which it is
-    compared with. point: number and values, in sweeps."""
+    compared with."""
 
     studies: tuple[Result, Result]
     arms: tuple[str, str]
-    point: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_paired(self) -> bool:
@@ -130,27 +129,34 @@ def open_side(side: ComparedSide) -> Result | SweepResult:
     return study
 
 
-def refuse_other_classes(results: Sequence[Result], names: Sequence[str]) -> None:
-    """Raise WrongRequest where results count agreements by different class tables, or
-    measure outcomes on states in different roles."""
-    first = classes_of(results[0].scenario)
-    for result, name in zip(results[1:], names[1:], strict=True):
-        table = classes_of(result.scenario)
-        if first.sha256 == table.sha256:
-            continue
-        reason = "measure outcomes on states in different roles"
-        dyads = first.unlike(table)
-        if dyads:
-            (a, b), *directions = dyads[0]
-            left_class, right_class = (direction or "none" for direction in directions)
-            reason = (
-                f"count agreements by different class tables: {len(dyads):,} dyads "
-                f"differ, e.g. {a}-{b} ({left_class} left, {right_class} right)"
-            )
-        raise WrongRequest(
-            f"{names[0]} and {name} {reason}. Compare results of one scenario file: "
-            "`--set` moves no class and no role"
+def open_run(side: ComparedSide) -> Result:
+    """The study of one scenario that a side names. Raises WrongRequest for a whole
+    sweep."""
+    study = open_side(side)
+    if isinstance(study, SweepResult):
+        raise WrongRequest(f"{side.text} is a sweep: name a point of it, {side.text}@0")
+    return study
+
+
+def refuse_other_classes(studies: tuple[Result, Result], names: Sequence[str]) -> None:
+    """Raise WrongRequest where two studies count agreements by different class tables,
+    or measure outcomes on states in different roles."""
+    left, right = (classes_of(study.scenario) for study in studies)
+    if left.sha256 == right.sha256:
+        return
+    reason = "measure outcomes on states in different roles"
+    dyads = left.unlike(right)
+    if dyads:
+        (a, b), *directions = dyads[0]
+        left_class, right_class = (direction or "none" for direction in directions)
+        reason = (
+            f"count agreements by different class tables: {len(dyads):,} dyads "
+            f"differ, e.g. {a}-{b} ({left_class} left, {right_class} right)"
         )
+    raise WrongRequest(
+        f"{names[0]} and {names[1]} {reason}. Compare results of one scenario file: "
+        "`--set` moves no class and no role"
+    )
 
 
 def differing_inputs(left: ComparedSide, right: ComparedSide) -> list[DifferingInput]:
@@ -176,8 +182,7 @@ def compare(left: str, right: str) -> StudyComparison:
     """Two results folders, two arms, or two points of sweeps: differences are right
     less left.
 
-    Without arms named, every arm that both have is compared with itself; two sweeps at
-    every point that both have.
+    Without arms named, every arm that both have is compared with itself.
 
     Parameters
     ----------
@@ -207,16 +212,11 @@ def compare(left: str, right: str) -> StudyComparison:
     (True, [])
     """
     sides = parse_side(left), parse_side(right)
-    studies = open_side(sides[0]), open_side(sides[1])
-    pairs: list[ArmPair] = []
-    for point, studies_of_point in _study_pairs(studies):
-        refuse_other_classes(studies_of_point, [left, right])
-        pairs += [
-            ArmPair(studies_of_point, arms, point)
-            for arms in _arm_pairs(studies_of_point, sides)
-        ]
+    studies = open_run(sides[0]), open_run(sides[1])
+    refuse_other_classes(studies, [left, right])
+    pairs = [ArmPair(studies, arms) for arms in _arm_pairs(studies, sides)]
     if not pairs:
-        raise WrongRequest("nothing to compare: no arm or point is in both")
+        raise WrongRequest("nothing to compare: no arm is in both")
     outcomes, dyads = [], []
     places: list[dict[str, Any]] = []
     for pair in pairs:
@@ -224,7 +224,7 @@ def compare(left: str, right: str) -> StudyComparison:
         is_alike = pair.is_paired and bool(estimates.alike)
         outcomes.append(_with_front(pair, _outcomes_frame(pair, estimates)))
         dyads.append(_with_front(pair, _dyads_frame(pair, is_alike=is_alike)))
-        places += [place for place in [_first_difference(pair, estimates)] if place]
+        places += filter(None, [_first_difference(pair, estimates)])
     return StudyComparison(
         left,
         right,
@@ -237,32 +237,6 @@ def compare(left: str, right: str) -> StudyComparison:
         pd.concat([frame for frame in dyads if len(frame)] or dyads[:1]),
         next(iter(places), None),
     )
-
-
-def _study_pairs(
-    studies: tuple[Result | SweepResult, Result | SweepResult],
-) -> Iterator[tuple[dict[str, Any], tuple[Result, Result]]]:
-    """The two studies, or those of every point that both sweeps have, after its number
-    and values."""
-    left_study, right_study = studies
-    if isinstance(left_study, Result) and isinstance(right_study, Result):
-        yield {}, (left_study, right_study)
-        return
-    if isinstance(left_study, Result) or isinstance(right_study, Result):
-        raise WrongRequest(
-            "a sweep and a single study: name a point of the sweep, e.g. FOLDER@0"
-        )
-    numbers: dict[str, list[int]] = {}
-    for number in right_study.table.numbers():
-        numbers.setdefault(right_study.table.points[number].key, []).append(number)
-    for number in left_study.table.numbers():
-        point = left_study.table.points[number]
-        if numbers.get(point.key):
-            right_point = right_study.point(numbers[point.key].pop(0))
-            yield (
-                {"point": number} | dict(point.values),
-                (left_study.point(number), right_point),
-            )
 
 
 def _arm_pairs(
@@ -279,11 +253,9 @@ def _arm_pairs(
 
 
 def _with_front(pair: ArmPair, frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame after columns that say which arms, and of a sweep which point, it is
-    of."""
-    front = pair.point | {"left_arm": pair.arms[0], "right_arm": pair.arms[1]}
-    columns = {name: [value] * len(frame) for name, value in front.items()}
-    return pd.concat([pd.DataFrame(columns, index=frame.index), frame], axis=1)
+    """A frame after columns that say which arms it is of."""
+    front = {"left_arm": pair.arms[0], "right_arm": pair.arms[1]}
+    return frame.assign(**front)[[*front, *frame.columns]]
 
 
 def _estimates_of(pair: ArmPair, sides: Sequence[str]) -> Estimates:
@@ -317,7 +289,6 @@ def _first_difference(pair: ArmPair, estimates: Estimates) -> dict[str, Any] | N
     """Where two arms first differ: in an outcome; else in a replication that only one
     of them has; else in their agreements. None where they are the same."""
     place = {"arm": pair.arms[0]}
-    place |= {name: pair.point[name] for name in pair.point if name == "point"}
     for run, outcome in estimates.first_difference.values():
         return place | {"outcome": outcome, "replication": run}
     runs = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ from balance_sim.effects.compare import open_side, parse_side
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.figures.style import FigureSpec
@@ -23,29 +22,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def open_study(texts: Sequence[str]) -> Any:
-    """Return the study that texts name.
+def open_study(text: str) -> Any:
+    """Return the study that a text names.
 
     Parameters
     ----------
-    texts : one of a run, a sweep, FOLDER@point of one, or a study of a type that is
-        registered; several, or FOLDER:arm, are put side by side
+    text : the folder of a run or a sweep, FOLDER@point of one, or what names a study of
+        a type that is registered
 
     Raises
     ------
     WrongRequest : where there is nothing of the kind
     DataError : for a file that is not what its name says
     """
-    if len(texts) > 1:
-        return Comparison.of(texts)
-    study_type = type_named_by(Path(texts[0]))
+    study_type = type_named_by(Path(text))
     if study_type is not None:
-        return study_type.read(Path(texts[0]))
-    side = parse_side(texts[0])
+        return study_type.read(Path(text))
+    side = parse_side(text)
     if side.arm is not None:
-        raise WrongRequest(
-            f"{side.text} names one arm: give the folder, or two sides to compare"
-        )
+        raise WrongRequest(f"{side.text} names one arm: give the folder")
     return open_side(side)
 
 
@@ -56,7 +51,7 @@ def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
     ------
     WrongRequest : where there is none, or a study of another type
     """
-    study = open_study([str(folder)])
+    study = open_study(str(folder))
     if not isinstance(study, AnalysedResult | SweepResult):
         title = registered_type(study).title
         raise WrongRequest(f"{folder} holds a {title}: draw it with plot or report")
@@ -96,8 +91,7 @@ def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> 
 
     Parameters
     ----------
-    study : what `run`, `sweep` or `open_result` give, a results folder, or a list of
-        several folders side by side
+    study : what `run`, `sweep` or `open_result` give, or a results folder
     name : of the figure, one of `balance-sim plot --list`; if not given, the first one,
         of a run the fan chart
     outcome : draws how this outcome is spread instead, whichever it is; of a sweep the
@@ -120,9 +114,7 @@ def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> 
     1
     """
     if isinstance(study, str | Path):
-        study = open_study([str(study)])
-    elif isinstance(study, list | tuple):
-        study = open_study([str(folder) for folder in study])
+        study = open_study(str(study))
     if outcome is not None:
         if name is not None:
             raise WrongRequest("a figure is named, or an outcome is given: not both")
@@ -141,18 +133,10 @@ def refuse_unknown(name: str, figures: Iterable[str]) -> None:
         raise WrongRequest(f"no figure `{name}` of such a study; {advice}")
 
 
-def is_results(text: str) -> bool:
-    """Return whether a text names something that figures can be made of."""
-    has_manifest = (parse_side(text).folder / "manifest.json").exists()
-    return has_manifest or type_named_by(Path(text)) is not None
-
-
-def home_of(texts: Sequence[str]) -> Path:
-    """Return the folder that figures and reports of what the texts name go into if none
+def home_of(text: str) -> Path:
+    """Return the folder that figures and reports of what a text names go into if none
     is given."""
-    last, side = Path(texts[-1]), parse_side(texts[-1])
-    if len(texts) > 1:
-        return side.folder / "comparison"
-    if last.is_file():
-        return last.parent
+    side = parse_side(text)
+    if Path(text).is_file():
+        return Path(text).parent
     return side.folder if side.point is None else side.folder / f"point-{side.point}"

@@ -1,6 +1,6 @@
 """The types of study that figures and reports are made of.
 
-The core has three: a run, a sweep, and several side by side. A room of the upper storey
+The core has two: a run and a sweep. A room of the upper storey
 registers its own as a `StudyType`, in the role `study_type` of `registry`, and adds to
 what is shown of a run in these roles:
 

@@ -6,9 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
-from balance_sim.show.comparison import Comparison
 from balance_sim.show.figures import (
-    comparison,
     counts,
     dyads,
     effects,
@@ -42,7 +40,6 @@ FIGURES = _by_name(
 )
 """Of a run, all of the core."""
 SWEEP_FIGURES = _by_name(sweeps.draw_factors, sweeps.draw_indices)
-COMPARISON_FIGURES = _by_name(comparison.draw_studies)
 
 
 def run_figures() -> Figures:
@@ -62,8 +59,6 @@ def figures_of(study: Any) -> Figures:
         return run_figures() | _by_name(*(spread_of(study, name) for name in names))
     if isinstance(study, SweepResult):
         return SWEEP_FIGURES
-    if isinstance(study, Comparison):
-        return COMPARISON_FIGURES
     return dict(registered_type(study).figures)
 
 
@@ -76,11 +71,7 @@ def fitting(study: Any) -> dict[str, pd.DataFrame]:
 
 def catalogues() -> dict[str, Figures]:
     """Return by type of study the figures there are, by name."""
-    core = {
-        "run": run_figures(),
-        "sweep": SWEEP_FIGURES,
-        "several results": COMPARISON_FIGURES,
-    }
+    core = {"run": run_figures(), "sweep": SWEEP_FIGURES}
     return core | {room.title: dict(room.figures) for room in registered_types()}
 
 
