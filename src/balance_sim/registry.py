@@ -96,7 +96,7 @@ ROOMS = (
     Room(
         "games",
         "Games",
-        None,
+        "games",
         {
             "study_type": {"game": "games.page:GAME"},
             "command": {"game": "games.command:game"},
@@ -135,6 +135,7 @@ EXTRAS = {
     "SALib": "sensitivity",
     "dask": "cluster",
     "distributed": "cluster",
+    "nashpy": "games",
     "sklearn": "evidence",
     "starlette": "app",
     "uvicorn": "app",

@@ -330,7 +330,7 @@ def test_a_case_is_refused_for_its_own_row_with_file_and_line(tmp_path):
     with pytest.raises(DataError, match=r"line 2: a row has 6 cells, the header 5.*in quotes"):
         case_named(path, "A")
     path.write_text(head + 'A,"Pact of Steel,1939-05-22,DEU;ITA,GBR;POL\n')
-    with pytest.raises(DataError, match="line 2: this is no table"):
+    with pytest.raises(DataError, match="line 2: not a CSV row"):
         case_named(path, "A")
 
 

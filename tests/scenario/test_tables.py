@@ -26,7 +26,7 @@ CASES = [
     ("long number", "18743.8", "9" * 500, "E024", 2, 3),
     ("out of range", "39.9", "91.9", "E203", 2, 8),
     ("cells missing", CHINA, "CHN,China\n", "E604", 2, 1),
-    ("open quote", "CHN,China", 'CHN,"China', "E604", 6, 1),
+    ("open quote", "CHN,China", 'CHN,"China', "E604", 2, 1),
     ("no key", "CHN,China", ",China", "E103", 2, 1),
     ("unknown code", "CHN,China", "CHNX,China", "E301", 2, 1),
     ("list of codes", "139.69,USA", "139.69,USA;;FRA", "E301", 5, 10),

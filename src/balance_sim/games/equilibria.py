@@ -1,23 +1,16 @@
 """Nash equilibria: pure ones of any number of players, mixed ones of two.
 
-A support is the set of strategies that a player plays with positive probability. In an
-equilibrium all of them give the player the same, and no other strategy gives more; so
-with two players each choice of supports is a system of linear equations for the
-probabilities (Porter, Nudelman, Shoham 2008, Games and Economic Behavior 63: 642-662).
-
-All mixed strategies are found of one player against which as many strategies of the
-other are equally good as it plays; two of these, each playing only best replies to the
-other, are an equilibrium. This gives every isolated equilibrium, and in a degenerate
-game the extreme points of the set of equilibria, of which the others are mixtures
-(Mangasarian 1964, SIAM Journal 12: 778-780; Avis, Rosenberg, Savani, von Stengel 2010,
-Economic Theory 42: 9-37).
+Those of two players are vertices of their best-reply polytopes (von Stengel 2007,
+Algorithmic Game Theory, ch. 3; nashpy). This gives every isolated equilibrium, and in a
+degenerate game the extreme points of the set of equilibria, of which the others are
+mixtures (Mangasarian 1964, SIAM Journal 12: 778-780; Avis, Rosenberg, Savani, von
+Stengel 2010, Economic Theory 42: 9-37).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
 
 import numpy as np
 
@@ -26,20 +19,16 @@ from balance_sim.games.normal_form import (
     expected_payoffs,
     pure_equilibria,
 )
-from balance_sim.stats import Bools, Floats
+from balance_sim.stats import Floats
 
 NO_GAIN = 1e-8
 """Largest gain by a deviation, relative to the range of the player's payoffs, of what
 counts as an equilibrium."""
 PLAYED = 1e-7
 """Smallest probability of a strategy that counts as played."""
-SAME = 1e-6
-"""Mixed strategies with no two probabilities further apart are one."""
 INDIFFERENT = 1e-8
 """Of strategies that count as equally good against mixed strategies, relative to the
 range."""
-SINGULAR = 1e-10
-"""Smallest share of the largest singular value in equations that have a solution."""
 
 
 @dataclass(frozen=True)
@@ -146,44 +135,15 @@ def _pure(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
 
 def _bimatrix(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
     """Extreme equilibria of two players, and whether each has supports of different
-    sizes."""
-    columns, best_rows = _vertices(payoffs[..., 0])
-    rows, best_columns = _vertices(payoffs[..., 1].T)
-    row_played, column_played = rows > PLAYED, columns > PLAYED
-    row_errs = (row_played[:, None] & ~best_rows[None]).any(axis=2)
-    column_errs = (column_played[None] & ~best_columns[:, None]).any(axis=2)
+    sizes. Vertices of both players' best-reply polytopes (nashpy), which are bounded
+    where payoffs are above 0."""
+    from nashpy import Game
+
+    rows, columns = np.moveaxis(payoffs + 1.0, -1, 0)
     equilibria = []
-    for x, y in np.argwhere(~row_errs & ~column_errs):
-        singular = row_played[x].sum() != column_played[y].sum()
-        equilibria.append(((rows[x], columns[y]), bool(singular)))
+    for pair in Game(rows, columns).vertex_enumeration():
+        played = [np.where(shares > PLAYED, shares, 0.0) for shares in pair]
+        strategies = tuple(shares / shares.sum() for shares in played)
+        sizes = [np.count_nonzero(shares) for shares in played]
+        equilibria.append((strategies, sizes[0] != sizes[1]))
     return equilibria
-
-
-def _vertices(table: Floats) -> tuple[Floats, Bools]:
-    """Mixed strategies of the columns to which as many rows are equally good as columns
-    are played, and no other row is better.
-
-    table: (m, k) payoffs of the rows' player, of range 1. Returned: probabilities (V,
-    k), best replies (V, m)."""
-    rows, columns = table.shape
-    vertices: list[Floats] = []
-    for size in range(1, min(rows, columns) + 1):
-        chosen = (combinations(range(count), size) for count in (rows, columns))
-        for best, played in product(*chosen):
-            system = np.full((size + 1, size + 1), -1.0)
-            system[:size, :size] = table[np.ix_(best, played)]
-            system[size] = np.append(np.ones(size), 0.0)
-            singular_values = np.linalg.svd(system, compute_uv=False)
-            if singular_values[-1] <= SINGULAR * singular_values[0]:
-                continue
-            *shares, worth = np.linalg.solve(system, np.eye(size + 1)[size])
-            point = np.zeros(columns)
-            point[list(played)] = shares
-            is_inside = min(shares) > PLAYED
-            is_best = (table @ point).max() <= worth + INDIFFERENT
-            gaps = [np.abs(point - vertex).max() for vertex in vertices]
-            if is_inside and is_best and min(gaps, default=np.inf) > SAME:
-                vertices.append(point)
-    probabilities = np.array(vertices)
-    worths = probabilities @ table.T
-    return probabilities, worths >= worths.max(axis=1, keepdims=True) - INDIFFERENT

@@ -107,7 +107,9 @@ def _file(
     return file
 
 
-def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[str]]]:
+def csv_rows(
+    text: str, file: str, section: str, delimiter: str = ","
+) -> Iterator[tuple[Mark, list[str]]]:
     """Rows of a CSV text.
 
     Parameters
@@ -118,6 +120,8 @@ def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[st
         As messages show it.
     section : str
         Key path of the rows, for messages.
+    delimiter : str
+        Between cells.
 
     Yields
     ------
@@ -130,7 +134,7 @@ def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[st
     ScenarioError
         For a quote left open, what follows a closing quote, a cell that is too long.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
@@ -140,8 +144,10 @@ def csv_rows(text: str, file: str, section: str) -> Iterator[tuple[Mark, list[st
             if any(cell.strip() for cell in cells):
                 yield mark, cells
     except csv.Error as error:
-        mark, why = Mark(file, max(1, reader.line_num), 1), f"not a CSV row: {error}"
-        raise refused(mark, section, "E604", why, "check the quotes") from None
+        why = f"not a CSV row: {error}"
+        raise refused(
+            Mark(file, line, 1), section, "E604", why, "check the quotes"
+        ) from None
 
 
 def _rows(

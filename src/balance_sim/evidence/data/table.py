@@ -6,7 +6,6 @@ published names. What is wrong is raised as a DataError with file, line and colu
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import zlib
@@ -26,8 +25,9 @@ from balance_sim.evidence.data.errors import (
     OUT_OF_BOUNDS,
     DataError,
 )
-from balance_sim.scenario.diagnostics import listed
+from balance_sim.scenario.diagnostics import ScenarioError, listed
 from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.tables import csv_rows
 
 LARGEST = 1 << 31
 """Bytes of a file, unpacked, that are read at most."""
@@ -297,30 +297,24 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     text = _read_text(path)
     header = text.partition("\n")[0]
     delimiter = max((",", "\t", ";"), key=header.count)
-    stream = io.StringIO(text, newline="")
-    reader = csv.reader(stream, delimiter=delimiter, strict=True)
-    line, width = 1, 0
+    width = 0
     try:
-        for cells in reader:
+        for mark, cells in csv_rows(text, str(path), "", delimiter):
             width = width or len(cells)
             if any(cells[width:]):
                 raise DataError(
                     f"a row has {len(cells)} cells, the header {width}",
                     "Put a cell that holds a comma in quotes",
                     path,
-                    line,
+                    mark.line,
                     code=NO_TABLE,
                 )
-            if "".join(cells).strip():
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
+            yield mark.line, cells
+    except ScenarioError as error:
+        problem = error.problems[0]
+        hint = "Close each quote, or save the file as CSV anew"
         raise DataError(
-            f"this is no table: {error}",
-            "Close each quote, or save the file as CSV anew",
-            path,
-            line,
-            code=NO_TABLE,
+            problem.message, hint, path, problem.line, code=NO_TABLE
         ) from None
 
 
