@@ -107,7 +107,6 @@ ROOMS = {
             (
                 "tests/results/test_expected.py",
                 "tests/results/test_by_hand.py",
-                "tests/study/test_placebos_apart.py",
                 "tests/study/test_sensitivity_by_hand.py",
                 "tests/study/test_channels.py",
             ),

@@ -9,7 +9,9 @@ a twelfth of the time of three files that were measured."""
 import gc
 import os
 import shutil
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True)
@@ -27,3 +29,21 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory):
+    """The scenario that `balance-sim new` writes."""
+    from balance_sim.scenario import load_scenario, new_scenario
+
+    path = tmp_path_factory.mktemp("starter") / "made_up.yaml"
+    path.write_text(new_scenario("made_up"), encoding="utf-8")
+    return load_scenario(path)
+
+
+@pytest.fixture(scope="session")
+def beijing():
+    """The main job's scenario."""
+    from balance_sim.scenario import load_scenario
+
+    return load_scenario(Path(__file__).parents[1] / "scenarios" / "beijing_2025.yaml")

@@ -1,9 +1,18 @@
-"""Errors of data files by code and place, for tests."""
+"""Data files that tests write, and errors of them by code and place."""
 
+import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 from balance_sim.evidence.data.errors import DataError
+
+
+def written(folder: Path, text: str, name: str = "file.csv", encoding: str = "utf-8") -> Path:
+    """A file of this text, packed if its name says so."""
+    data, path = text.encode(encoding), folder / name
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return path
 
 
 def refused(code: str, line: int | None = None, column: str | None = None) -> Any:

@@ -6,9 +6,10 @@ import numpy as np
 from balance_sim.evidence.data.history import LAYERS, last_carried_forward
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.data.table import ReadReport
+from invented import invented
 
 
-def test_what_ends_early_goes_on_as_it_was_last(invented) -> None:
+def test_what_ends_early_goes_on_as_it_was_last() -> None:
     """Rivalries end two years before the history does: its last disputes stay, the other layers as well."""
     whole = invented(12, 6)
     rivalry = whole.rivalry.copy()

@@ -10,6 +10,7 @@ from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import MEMORIES, chances_ahead, fit_at, memory_of
 from balance_sim.stats.scores import log_score
+from invented import invented
 from recovery import made_record
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
@@ -19,7 +20,7 @@ FIRST, LAST = 1990, 2001
 
 
 @pytest.fixture(scope="module")
-def history(invented) -> History:
+def history() -> History:
     """States differ, and half way the eager and the reluctant change places."""
     blank = invented(32, 12)
     spread = 1.2 * np.random.default_rng(2).normal(size=32)

@@ -23,6 +23,7 @@ from balance_sim.evidence.forecast.page import read
 from balance_sim.evidence.forecast.score import WAY
 from balance_sim.scenario.errors import WrongRequest, plain_data
 from click.testing import CliRunner, Result
+from invented import invented
 from recovery import made_record
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
@@ -43,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def made(invented) -> History:
+def made() -> History:
     return made_record(invented(32, 12), WEIGHTS, INTERCEPTS)
 
 

@@ -15,6 +15,7 @@ from balance_sim.evidence.estimation.likelihood import (
     opportunities,
     scores_by,
 )
+from invented import invented
 from recovery import covered, made_record
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
@@ -32,7 +33,7 @@ def record_of(history: History, run: int, spread: float = 0.0) -> Choices:
 
 
 @pytest.fixture(scope="module")
-def history(invented) -> History:
+def history() -> History:
     return invented(30, 12)
 
 

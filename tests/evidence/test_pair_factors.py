@@ -9,6 +9,7 @@ from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import dyad_frailty, fit_at
 from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.scores import log_score
+from invented import invented
 from recovery import made_record
 from scipy import integrate, stats
 
@@ -18,7 +19,7 @@ SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 
 
 @pytest.fixture(scope="module")
-def record(invented) -> Choices:
+def record() -> Choices:
     history = made_record(invented(32, 12), WEIGHTS, {**SILENT, **INTERCEPTS})
     return choices(history, tuple(WEIGHTS), kinds=tuple(INTERCEPTS))
 

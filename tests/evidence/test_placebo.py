@@ -5,6 +5,7 @@ import placebo
 import pytest
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
+from invented import invented
 from recovery import made_record
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
@@ -13,7 +14,7 @@ TERMS = (*WEIGHTS, "joint_democracy")
 
 
 @pytest.fixture(scope="module")
-def record(invented) -> Choices:
+def record() -> Choices:
     made = made_record(invented(32, 12), WEIGHTS, {**SILENT, "defence_cooperation": 6.0, "logistics": 5.0})
     return choices(made, TERMS, {"collapse_rate": 0.0}, ("defence_cooperation", "logistics"))
 

@@ -8,16 +8,10 @@ import pandas as pd
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
-from refusals import refused
+from refusals import refused, written
 
 DATA = Path(__file__).parent / "data"
 read_agreements, read_nmc = SOURCES["accords"].read, SOURCES["capability"].read
-
-
-def written(folder: Path, text: str, name: str = "file.csv") -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def dyad(frame: pd.DataFrame, a: int, b: int) -> pd.DataFrame:

@@ -13,7 +13,6 @@ import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.forecast.forecast import Forecast, freeze
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
-from balance_sim.scenario.defaults import new_scenario
 from click.testing import CliRunner
 
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
@@ -78,12 +77,10 @@ def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path]) -> No
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("score")
-    path = base / "made_up.yaml"
-    path.write_text(new_scenario("made_up"), encoding="utf-8")
-    bs.run(bs.load_scenario(path), runs=RUNS, seed=1, out=base / "results", workers=1)
-    return base / "results"
+def folder(starter: bs.Scenario, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("score") / "results"
+    bs.run(starter, runs=RUNS, seed=1, out=out, workers=1)
+    return out
 
 
 def test_a_results_folder_by_kind(folder: Path, tmp_path: Path) -> None:

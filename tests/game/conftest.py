@@ -1,5 +1,6 @@
 """A small game on an invented world, as text to change."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,14 @@ observed: {arden: wait, belmar: wait}
 """
 
 
+def game_in(folder: Path, text: str = GAME) -> Path:
+    """The file of a game, beside its world."""
+    shutil.copy(ROOT / "games" / "security_dilemma" / "world.yaml", folder)
+    (folder / "game.yaml").write_text(text, encoding="utf-8")
+    return folder / "game.yaml"
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """The folder of a game and its world."""
-    world = ROOT / "games" / "security_dilemma" / "world.yaml"
-    (tmp_path / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / "game.yaml").write_text(GAME, encoding="utf-8")
-    return tmp_path
+    return game_in(tmp_path).parent

@@ -1,8 +1,6 @@
 """What a player is paid by, on states of the record: whose agreements count, who influences whom, and the way from a
 solution to the printed tables."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +18,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.study.scene import StateMetrics
 
-from .conftest import GAME, ROOT
+from .conftest import GAME, ROOT, game_in
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +105,8 @@ def test_what_states_feel_is_read_off_the_right_side(worlds: Worlds) -> None:
 @pytest.fixture(scope="module")
 def solved(tmp_path_factory: pytest.TempPathFactory) -> tuple[PlayedGame, OverParameters]:
     """The small game with payoffs that hardly differ, so that what may be best is more than what is."""
-    folder: Path = tmp_path_factory.mktemp("tables")
-    world = ROOT / "games" / "security_dilemma" / "world.yaml"
-    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
     agreements = "      - {outcome: agreements_with, weight: 2, source: assumed}\nobserved:"
-    (folder / "game.yaml").write_text(GAME.replace("observed:", agreements), encoding="utf-8")
-    game = load_game(folder / "game.yaml")
+    game = load_game(game_in(tmp_path_factory.mktemp("tables"), GAME.replace("observed:", agreements)))
     study = play(game, 6, 3)
     over = over_parameters(game, prior_draws(game.scenario, 5))
     return PlayedGame(study, solve(study, over)), over

@@ -19,7 +19,7 @@ from balance_sim.games.tables import strategies_table
 from balance_sim.scenario.defaults import presets
 from click.testing import CliRunner
 
-from .conftest import ROOT
+from .conftest import ROOT, game_in
 
 DILEMMA = ROOT / "games" / "security_dilemma.yaml"
 DRAWS = 12
@@ -73,11 +73,8 @@ def _rewritten(tmp_path: Path, change: Any) -> Path:
     """The security dilemma after a change of its plain content, beside its world."""
     plain = yaml.safe_load(DILEMMA.read_text(encoding="utf-8"))
     plain["scenario"] = "world.yaml"
-    world = (DILEMMA.parent / "security_dilemma" / "world.yaml").read_text(encoding="utf-8")
-    (tmp_path / "world.yaml").write_text(world, encoding="utf-8")
     change(plain)
-    (tmp_path / "game.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
-    return tmp_path / "game.yaml"
+    return game_in(tmp_path, yaml.safe_dump(plain, sort_keys=False))
 
 
 def test_equal_payoffs_are_ties_and_are_said_to_be(tmp_path: Path) -> None:

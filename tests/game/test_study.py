@@ -16,18 +16,14 @@ from balance_sim.games.study import GameStudy, open_game, play
 from balance_sim.scenario.setter import value_at
 from click.testing import CliRunner
 
-from .conftest import GAME, ROOT
+from .conftest import ROOT, game_in
 
 RUNS = 24
 
 
 @pytest.fixture(scope="module")
 def game(tmp_path_factory: pytest.TempPathFactory) -> Game:
-    folder = tmp_path_factory.mktemp("game")
-    world = ROOT / "games" / "security_dilemma" / "world.yaml"
-    (folder / "world.yaml").write_text(world.read_text(encoding="utf-8"), encoding="utf-8")
-    (folder / "game.yaml").write_text(GAME, encoding="utf-8")
-    return load_game(folder / "game.yaml")
+    return load_game(game_in(tmp_path_factory.mktemp("game")))
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,9 @@
-"""Lets the tests of this folder import `serving`, which stands beside them; a study, and a live page of it."""
+"""A study, and a live page of it."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from serving import Server, loud_study
 
 

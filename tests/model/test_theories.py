@@ -46,7 +46,7 @@ def test_every_theory_runs_on_every_scenario_and_the_null_has_no_effect(path: Pa
     """What an arm's changes give is no response: under the null they are left out."""
     scenario = load_scenario(path, theory=theory)
     unchanged = [name for name, arm in scenario.arms.items() if not arm.changes]
-    result = run(scenario, runs=4, seed=2, arms=unchanged if theory == "null" else None)
+    result = run(scenario, runs=2, seed=2, arms=unchanged if theory == "null" else None)
     agreements = result.effects[
         result.effects["outcome"].str.match("accords_|accelerated_|first_|in_force_|states_|effort_")
     ]

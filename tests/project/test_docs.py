@@ -9,7 +9,6 @@ import balance_sim as bs
 import pytest
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.model.responses import STANCES
-from balance_sim.scenario.defaults import new_scenario
 from balance_sim.scenario.schema import TERMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,10 +25,8 @@ def first_cells(text: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> bs.Result:
-    path = tmp_path_factory.mktemp("docs") / "made_up.yaml"
-    path.write_text(new_scenario("made_up"), encoding="utf-8")
-    return bs.run(bs.load_scenario(path), runs=3, seed=1, out=path.with_name("results"))
+def result(starter: bs.Scenario, tmp_path_factory: pytest.TempPathFactory) -> bs.Result:
+    return bs.run(starter, runs=3, seed=1, out=tmp_path_factory.mktemp("docs") / "results")
 
 
 def test_every_term_is_in_the_model_page() -> None:

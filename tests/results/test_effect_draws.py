@@ -35,7 +35,7 @@ def arm(scenario: Scenario) -> str:
 
 @pytest.fixture(scope="module")
 def found(scenario: Scenario) -> dict[str, Any]:
-    return uncertainty(scenario, draws=12)
+    return uncertainty(scenario, draws=2)
 
 
 def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str) -> None:

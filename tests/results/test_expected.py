@@ -24,11 +24,6 @@ COUNTER = DIRECTIONS.index("counter")
 
 
 @pytest.fixture(scope="module")
-def beijing() -> Scenario:
-    return load_scenario(BEIJING)
-
-
-@pytest.fixture(scope="module")
 def worlds(beijing: Scenario) -> Worlds:
     return compile_worlds(beijing, ("no_parade", "parade", "washington_doubted"))
 

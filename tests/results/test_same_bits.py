@@ -144,7 +144,7 @@ def test_an_event_that_nobody_sees_has_no_effect_at_all(path: Path) -> None:
     scenario = load_scenario(path)
     unseen = with_values(scenario, {f"events.{scenario.focal}.visibility": 0.0})
     arm = next(name for name, one in scenario.arms.items() if not (one.drop or one.add or one.set))
-    result = run(unseen, 40, 3, arms=[arm])
+    result = run(unseen, 12, 3, arms=[arm])
     effects = result.effects
     assert {"filtered", "count"} == set(effects["estimator"])
     known = effects[effects["mean"].notna()]
@@ -153,7 +153,7 @@ def test_an_event_that_nobody_sees_has_no_effect_at_all(path: Path) -> None:
     assert (effects[["share_positive", "share_negative"]] == 0).all(axis=None)
     for frame in (result.dyads, result.states):
         assert len(frame) and (frame[["effect", "mcse", "lo", "hi", "z"]] == 0).all(axis=None)
-    seen = run(scenario, 40, 3, arms=[arm])
+    seen = run(scenario, 12, 3, arms=[arm])
     assert (seen.dyads["effect"] != 0).any()
 
 

@@ -21,15 +21,9 @@ from balance_sim.scenario.schema import TERMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 SUMMIT = Path(__file__).parent / "data" / "summit.yaml"
 INSIDE = (0.0, 1.0, 0.37, -0.0, 3, np.float64(0.61))
 ODD: tuple[Any, ...] = (-1e12, 1e12, math.nan, math.inf, 10**400, True, None, "0.5", "high", "", (0.5,), {})
-
-
-@pytest.fixture(scope="module")
-def beijing() -> Scenario:
-    return load_scenario(next(path for path in SHIPPED if path.stem == "beijing_2025"))
 
 
 @pytest.fixture(scope="module")

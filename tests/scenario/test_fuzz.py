@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,14 @@ import yaml
 from balance_sim.scenario import Diagnostic, check_scenario
 from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.experiment import TOP as OF_EXPERIMENTS
+from balance_sim.scenario.experiment import check_experiment
 from balance_sim.scenario.layout import SECTIONS, TOP
 from balance_sim.scenario.nodes import Node
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+Check = Callable[[Path], tuple[object, Sequence[Diagnostic]]]
 DATA = Path(__file__).parent / "data"
 TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")
 STATES = (DATA / "tables" / "states.csv").read_bytes()
@@ -35,13 +38,13 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def outcome(folder: Path, data: bytes) -> list[Diagnostic]:
+def outcome(folder: Path, data: bytes, name: str = "summit.yaml", check: Check = check_scenario) -> list[Diagnostic]:
     """Errors of a file with these bytes; checks what holds of any outcome."""
-    path = folder / "summit.yaml"
+    path = folder / name
     path.write_bytes(data)
-    scenario, found = check_scenario(path)
+    made, found = check(path)
     errors = [one for one in found if not one.is_warning]
-    assert (scenario is None) == bool(errors), report(found)
+    assert (made is None) == bool(errors), report(found)
     for one in found:
         assert one.file and one.line >= 1 and one.col >= 1, one
         assert all(line.isprintable() for line in one.text().split("\n")), one
@@ -167,3 +170,33 @@ def test_any_value_at_any_path(folder, path, value):
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip()
     scenario, found = check_scenario(folder / "summit.yaml", set=[f"{'.'.join(path)}={text}"])
     assert (scenario is None) == any(not one.is_warning for one in found), report(found)
+
+
+# --- experiments --------------------------------------------------------------------------------------
+
+EXPERIMENT = """schema: 1
+title: a grid
+scenario: summit.yaml
+factors:
+  events.summit.visibility: [0, 0.5, 1]
+  parameters.beta: {min: 0.1, max: 0.5, steps: 3}
+arms: [no_summit, summit]
+runs: 24
+seed: 7
+outcomes: [accords_all_365]
+"""
+WORDS = ["min", "max", "step", "steps", "log", "values", "parameters.beta", "summit"]
+factors = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("summit"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@QUICK
+@given(key=st.sampled_from(OF_EXPERIMENTS), value=factors)
+def test_an_experiment_with_one_section_of_any_shape(folder, key, value):
+    (folder / "summit.yaml").write_text(TEXT)
+    tree = {name: given for name, given in yaml.safe_load(EXPERIMENT).items() if name != key}
+    data = yaml.safe_dump({**tree, key: value}, allow_unicode=True).encode("utf-8", "replace")
+    outcome(folder, data, "exp.yaml", check_experiment)

@@ -1,13 +1,17 @@
-"""What the terminal shows, read as a person would."""
+"""What the terminal and a notebook's card show, read as a person would."""
 
+from html.parser import HTMLParser
 from pathlib import Path
 
+import balance_sim
 import pytest
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario
-from balance_sim.show.headline import effort_rows, headline_lines
+from balance_sim.show.headline import effort_rows, finding, headline_lines
 from balance_sim.study.result import Result
 from studies import CASES
+
+assert balance_sim.Result  # by the front, a result knows what a notebook shows of it
 
 
 def printed(result: Result, width: int = 80) -> str:
@@ -51,3 +55,16 @@ def test_the_report_says_what_the_threatened_states_arm(tmp_path: Path) -> None:
     assert [line[3] == "control" for line in rows] == [True, False] * 3
     nobody = run(load_scenario(path, set=["parameters.tau=1"]).counted_as(None), runs=4, seed=1)
     assert effort_rows(nobody) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_card_has_the_finding_and_one_figure(case: str) -> None:
+    result = CASES[case]()
+    text = result._repr_html_()
+    words: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = words.append  # type: ignore[method-assign]
+    parser.feed(text)
+    assert finding(result) in "".join(words)
+    assert text.count("<img") == (1 if result.finished else 0)
+    assert "<script" not in text and 'src="http' not in text

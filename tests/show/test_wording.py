@@ -1,8 +1,11 @@
-"""Numbers in words: nothing rounds away what it should say."""
+"""Numbers in words: nothing rounds away what it should say; and what a side has more to fear."""
 
 import math
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+from balance_sim.show.explain import _alarm_words
 from balance_sim.show.wording import decimals, digits, interval, number, percent, signed
 
 NAN = math.nan
@@ -40,3 +43,27 @@ def test_no_negative_zero_and_a_dash_for_what_is_missing() -> None:
 )
 def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> None:
     assert percent(share) == words
+
+
+NAMES = {"JPN": "Japan", "CHN": "China", "RUS": "Russia"}
+
+
+@pytest.mark.parametrize(
+    ("threat", "words"),
+    [
+        ({"CHN": 0.12, "RUS": 0.05}, "Japan is more alarmed: what China could do to it has risen by 20 %."),
+        ({"RUS": 0.15, "CHN": 0.10}, "Japan is more alarmed: what Russia could do to it has risen by 200 %."),
+        ({"CHN": 0.1009, "RUS": 0.05}, ""),
+        ({"CHN": 0.08, "RUS": 0.05}, ""),
+    ],
+)
+def test_the_rise_of_the_greatest_threat_is_told(threat: dict[str, float], words: str) -> None:
+    """Over a control arm in which China could do 0.10 and Russia 0.05."""
+    sides = {"with": threat, "without": {"CHN": 0.10, "RUS": 0.05}}
+    rows = [
+        {"arm": arm, "moment": "+7", "side": "JPN", "adversary": code, "threat": value}
+        for arm, values in sides.items()
+        for code, value in values.items()
+    ]
+    dyad = SimpleNamespace(adversaries=pd.DataFrame(rows), arm="with", reference="without")
+    assert _alarm_words(dyad, "+7", "JPN", NAMES) == words

@@ -35,6 +35,15 @@ runs: 24
 seed: 7
 outcomes: [accords_all_300]
 """
+THREE_POINTS = """schema: 1
+title: three points
+scenario: small.yaml
+factors: {events.summit.visibility: [0, 0.5, 1]}
+arms: [no_summit, summit]
+runs: 24
+seed: 7
+outcomes: [accords_all_300]
+"""
 IN_BLOCKS = """
 import sys
 from balance_sim.cli import main
@@ -50,6 +59,13 @@ def small_text() -> str:
     may take part in it."""
     text = FIVE_STATES.read_text(encoding="utf-8").replace("focal: summit ", "step_days: 30\nfocal: summit ")
     return text.replace("end: 2026-01-01 ", "end: 2025-12-10 ").replace("windows: [30, 90, 300]", "windows: [300]")
+
+
+def answered(*words: object) -> tuple[int, str]:
+    """Exit code of a command, done in this process, and all that it printed."""
+    result = CliRunner().invoke(main, list(map(str, words)))
+    assert "Traceback" not in result.output and "internal error" not in result.output, result.output
+    return result.exit_code, result.output
 
 
 def solomon_with_draws(folder: Path, count: int, seed: int = SEED) -> Path:

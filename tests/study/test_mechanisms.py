@@ -32,25 +32,20 @@ ARMS = ["parade", "washington_doubted"]
 
 
 @pytest.fixture(scope="module")
-def scenario():
-    return load_scenario(SCENARIO)
+def result(beijing):
+    return run(beijing, runs=RUNS, seed=SEED, arms=ARMS)
 
 
 @pytest.fixture(scope="module")
-def result(scenario):
-    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS)
-
-
-@pytest.fixture(scope="module")
-def plain(scenario):
+def plain(beijing):
     """The same scenario without the plug-in."""
-    return run(scenario.model_copy(update={"plugins": ()}), runs=RUNS, seed=SEED, arms=ARMS)
+    return run(beijing.model_copy(update={"plugins": ()}), runs=RUNS, seed=SEED, arms=ARMS)
 
 
 @pytest.fixture(scope="module")
-def worlds(scenario):
-    arms = {name: scenario.arms[name] for name in ("no_parade", "parade")}
-    return compile_worlds(scenario.model_copy(update={"arms": arms}))
+def worlds(beijing):
+    arms = {name: beijing.arms[name] for name in ("no_parade", "parade")}
+    return compile_worlds(beijing.model_copy(update={"arms": arms}))
 
 
 # --- closed forms ---------------------------------------------------------------------------------------
@@ -219,11 +214,11 @@ def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain
 
 
 @pytest.fixture(scope="module")
-def participants(scenario):
+def participants(beijing):
     """The parade among other participants."""
-    arms = [arm_scenario(scenario, name) for name in ("no_parade", "parade")]
-    event = next(one for one in arms[1].events if one.id == scenario.focal)
-    return Participants(compile_worlds(scenario, ("no_parade", "parade")), arms[0], event)
+    arms = [arm_scenario(beijing, name) for name in ("no_parade", "parade")]
+    event = next(one for one in arms[1].events if one.id == beijing.focal)
+    return Participants(compile_worlds(beijing, ("no_parade", "parade")), arms[0], event)
 
 
 def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
@@ -241,7 +236,7 @@ def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
     assert all(len(of.placebos) == len(family.placebos) == 199 for of in family.measures.values())
 
 
-def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participants) -> None:
+def test_a_set_is_seen_as_the_event_would_be_with_its_states(beijing, participants) -> None:
     """The frozen world with an event for another set, against a scenario whose file names these states."""
     codes = participants.control.codes
     few = tuple(sorted(codes.index(code) for code in ("IDN", "IND", "VNM")))
@@ -253,8 +248,8 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
     real = participants.event_of(participants.real)
     frozen_world.shift(real, participants.cast(participants.real))
     assert frozen_world.shift(event, cast) == shift, "whatever was asked between"
-    events = tuple(event if one.id == event.id else one for one in scenario.events)
-    worlds = compile_worlds(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
+    events = tuple(event if one.id == event.id else one for one in beijing.events)
+    worlds = compile_worlds(beijing.model_copy(update={"events": events}), ("no_parade", "parade"))
     last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)
     for arm, found in (("parade", dict(shift.having)), ("no_parade", dict(shift.lacking))):
         frozen = in_spans(worlds.arms[arm], np.array([0, focal, last, last + 1]))
@@ -302,27 +297,27 @@ def implied_signs():
 
 
 @pytest.mark.long
-def test_the_file_of_signs_is_what_its_command_makes(scenario) -> None:
+def test_the_file_of_signs_is_what_its_command_makes(beijing) -> None:
     script = implied_signs()
     text = script.OUT.read_text(encoding="utf-8")
     assert "python benchmarks/implied_signs.py --draws 200 --seed 1" in text.splitlines()[0]
     rows = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
-    assert rows == script.table(script.drawn(scenario))
+    assert rows == script.table(script.drawn(beijing))
 
 
-def test_calm_is_that_of_the_hosts_partners_alone(scenario) -> None:
+def test_calm_is_that_of_the_hosts_partners_alone(beijing) -> None:
     """A provocation by a state that takes no part goes on in the arms without provocations."""
-    arms = {name: scenario.arms[name] for name in ("no_parade", "parade")}
-    (act,) = scenario.provocations
+    arms = {name: beijing.arms[name] for name in ("no_parade", "parade")}
+    (act,) = beijing.provocations
     other = act.model_copy(update={"id": "usa_act", "state": "USA", "targets": ("RUS",), "rate": 0.5})
     changes = {"arms": arms, "provocations": (act, other)}
-    extra = extra_arms(compile_worlds(scenario.model_copy(update=changes)), "parade")
+    extra = extra_arms(compile_worlds(beijing.model_copy(update=changes)), "parade")
     assert extra is not None
     rates = {name: world.hazards.rate.tolist() for name, world in extra.worlds.arms.items() if "provoked" in name}
     assert rates["extra.provoked_0"] == rates["extra.provoked_0.reference"] == [0.5]
     assert sorted(rates["extra.provoked_200"]) == [0.5, 2 * act.rate]
     changes["provocations"] = (other,)
-    extra = extra_arms(compile_worlds(scenario.model_copy(update=changes)), "parade")
+    extra = extra_arms(compile_worlds(beijing.model_copy(update=changes)), "parade")
     assert extra is not None and not any("provoked" in name for name in extra.worlds.arms)
 
 
@@ -336,9 +331,7 @@ def test_with_its_network_frozen_a_network_theory_has_no_loop_gain() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(
-            path, id=path.stem, marks=[] if path.stem in ("sinosov_1950", "solomon_2022") else pytest.mark.long
-        )
+        pytest.param(path, id=path.stem, marks=[] if path.stem == "solomon_2022" else pytest.mark.long)
         for path in SCENARIOS
     ],
 )

@@ -21,7 +21,6 @@ from balance_sim.archive import members
 from balance_sim.archive.members import unzipped, zipped
 from balance_sim.archive.package import Package, files_of, package, with_papers
 from balance_sim.archive.reproduce import PAPERS, read_archive
-from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, scenario_files
@@ -33,28 +32,11 @@ from balance_sim.study import shards
 from balance_sim.study.manifest import Manifest, read_manifest, sealed, unsealed
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
-from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import small_text
+from .conftest import THREE_POINTS, answered, small_text
 from .forged import forge
-
-EXPERIMENT = """schema: 1
-title: three points
-scenario: small.yaml
-factors: {events.summit.visibility: [0, 0.5, 1]}
-arms: [no_summit, summit]
-runs: 24
-seed: 7
-outcomes: [accords_all_300]
-"""
-
-
-def call(*words: object) -> tuple[int, str]:
-    result = CliRunner().invoke(main, list(map(str, words)))
-    assert "Traceback" not in result.output and "internal error" not in result.output, result.output
-    return result.exit_code, result.output
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +44,7 @@ def place(tmp_path_factory) -> Path:
     """A folder with a run of 40, a sweep of three points, and their archives."""
     place = tmp_path_factory.mktemp("place")
     (place / "small.yaml").write_text(small_text(), encoding="utf-8")
-    (place / "exp.yaml").write_text(EXPERIMENT)
+    (place / "exp.yaml").write_text(THREE_POINTS)
     path = place / "small.yaml"
     words = f"balance-sim run {path} --out {place}/run --workers 7 --set parameters.beta=0.35 --seed 4"
     result = run(
@@ -154,7 +136,7 @@ def test_markup_of_a_scenario_does_nothing(place: Path, tmp_path: Path) -> None:
 def test_another_result_is_not_reproduced(place: Path, kind: str, tmp_path: Path) -> None:
     facts = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
     path = remade(place, kind, tmp_path / "other.zip", manifest={"seed": 99})
-    code, said = call("reproduce", path, "--workers", "1")
+    code, said = answered("reproduce", path, "--workers", "1")
     assert code == 6 and said.startswith("not reproduced: digest ")
     assert "agreements or their dates" in said and facts["digest"] in said
 
@@ -168,7 +150,7 @@ EVIL = b"--index-url https://evil.example/index\nbalance-sim\n"
 def test_nothing_strange_lies_in_what_is_reproduced(place, tmp_path, name) -> None:
     """Every checksum fits; what does not come of the study is refused before anything is run or written."""
     path = remade(place, "run", tmp_path / "bad.zip", **{name: EVIL})
-    code, words = call("reproduce", path, "--out", tmp_path / "out")
+    code, words = answered("reproduce", path, "--out", tmp_path / "out")
     assert (code, name in words) == (4, True), words
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
@@ -178,7 +160,7 @@ def test_a_study_of_another_version_is_refused(place, tmp_path) -> None:
     (made,) = unsealed(unzipped(place / "run.zip")["manifest.json"])["versions"]
     older = {"versions": [made | {"programs": made["programs"] | {"balance_sim": "0.0.1"}}]}
     path = remade(place, "run", tmp_path / "old.zip", manifest=older)
-    code, words = call("reproduce", path, "--out", tmp_path / "out")
+    code, words = answered("reproduce", path, "--out", tmp_path / "out")
     assert code == 2 and "balance-sim==0.0.1" in words
     assert [p.name for p in tmp_path.iterdir()] == ["old.zip"]
 
@@ -188,7 +170,7 @@ def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, m
     monkeypatch.setattr(members, "MOST_VALUES", 4_000)
     monkeypatch.setattr(shards, "MOST_CELLS", 100_000)
     path = remade(place, "run", tmp_path / "bad.zip", **{"results/summary.json": b"[" + b"[]," * 4_000 + b"1]"})
-    code, said = call("reproduce", path)
+    code, said = answered("reproduce", path)
     assert code == 4 and "results/summary.json: 8,001 values; at most 4,000 are read" in said
     shutil.copytree(place / "run", tmp_path / "run")
     shard = Store(tmp_path / "run").shards()[0]
@@ -197,7 +179,7 @@ def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, m
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, write_page_checksum=True)
     forge(shard, "accords", bytes(sink.getvalue()))
-    code, said = call("package", tmp_path / "run")
+    code, said = answered("package", tmp_path / "run")
     assert code == 6 and "100,000 rows" in said and "at most 100,000 cells" in said, said
 
 
@@ -227,7 +209,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:20])
 def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     path = raw(tmp_path / "bad.zip", [("package.json", b"{}"), (name, b"x")])
-    code, said = call("reproduce", path, "--out", tmp_path / "out")
+    code, said = answered("reproduce", path, "--out", tmp_path / "out")
     assert code == 4 and "\n" not in said.rstrip() and "\u202e" not in said
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
@@ -235,7 +217,7 @@ def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFDIR])
 def test_no_links_and_no_devices(kind: int, tmp_path: Path) -> None:
     path = raw(tmp_path / "bad.zip", [("package.json", b"{}"), (link("a", kind), b"/etc/passwd")])
-    code, words = call("reproduce", path, "--out", tmp_path / "out")
+    code, words = answered("reproduce", path, "--out", tmp_path / "out")
     assert code == 4 and "a: a link" in words
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
@@ -247,17 +229,17 @@ def test_bombs_are_refused_before_they_burst(tmp_path: Path, monkeypatch) -> Non
     at = content.rfind(b"PK\x01\x02")
     content[at + 24 : at + 28] = (0xF0000000).to_bytes(4, "little")
     (tmp_path / "large.zip").write_bytes(content)
-    code, said = call("reproduce", tmp_path / "large.zip")
+    code, said = answered("reproduce", tmp_path / "large.zip")
     assert code == 4 and "too large" in said
     content[at + 24 : at + 28] = (10).to_bytes(4, "little")
     (tmp_path / "liar.zip").write_bytes(content)
-    code, said = call("reproduce", tmp_path / "liar.zip")
+    code, said = answered("reproduce", tmp_path / "liar.zip")
     assert code == 4, said
     raw(tmp_path / "many.zip", [(f"f{n}", b"") for n in range(members.MOST_MEMBERS + 1)])
-    code, said = call("reproduce", tmp_path / "many.zip")
+    code, said = answered("reproduce", tmp_path / "many.zip")
     assert code == 4 and "2,001 files" in said
     monkeypatch.setattr(members, "LARGEST_ARCHIVE", 100)
-    code, said = call("reproduce", path)
+    code, said = answered("reproduce", path)
     assert code == 4 and "more than 100 bytes" in said
 
 
@@ -284,22 +266,22 @@ def test_bytes_that_belong_to_no_member_are_refused(place: Path, tmp_path: Path)
     }
     for name, content in bad.items():
         (tmp_path / "bad.zip").write_bytes(content)
-        code, words = call("reproduce", tmp_path / "bad.zip", "--out", tmp_path / "out")
+        code, words = answered("reproduce", tmp_path / "bad.zip", "--out", tmp_path / "out")
         assert (code, words.count("\n")) == (4, 1), (name, words)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
     path = raw(tmp_path / "lzma.zip", [("a", b"x")], compression=zipfile.ZIP_LZMA)
-    assert call("reproduce", path)[0] == 4
+    assert answered("reproduce", path)[0] == 4
     content = bytearray(raw(tmp_path / "locked.zip", [("a", b"x")]).read_bytes())
     at = content.rfind(b"PK\x01\x02")
     content[at + 8] |= 1
     (tmp_path / "locked.zip").write_bytes(content)
-    assert call("reproduce", tmp_path / "locked.zip")[0] == 4
+    assert answered("reproduce", tmp_path / "locked.zip")[0] == 4
     (tmp_path / "text.zip").write_text("no zip")
     for name in ("text.zip", "absent.zip"):
-        assert call("reproduce", tmp_path / name)[0] == 4
+        assert answered("reproduce", tmp_path / name)[0] == 4
 
 
 @pytest.mark.parametrize(
@@ -315,7 +297,7 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
 )
 def test_a_content_that_does_not_hold(place, tmp_path, changed, code, said) -> None:
     path = remade(place, "run", tmp_path / "bad.zip", **changed)
-    found, words = call("reproduce", path, "--out", tmp_path / "out")
+    found, words = answered("reproduce", path, "--out", tmp_path / "out")
     assert (found, said in words) == (code, True), words
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
@@ -352,17 +334,17 @@ def test_changed_bytes_are_seen(place: Path, tmp_path: Path) -> None:
     for name in sorted(set(files) - {"package.json"}):
         changed = files | {name: files[name] + b" "}
         (tmp_path / "bad.zip").write_bytes(zipped(changed))
-        code, said = call("reproduce", tmp_path / "bad.zip")
+        code, said = answered("reproduce", tmp_path / "bad.zip")
         assert code == 4 and name in said
     (tmp_path / "bad.zip").write_bytes(zipped(files | {"extra.txt": b"x"}))
-    assert "extra.txt" in call("reproduce", tmp_path / "bad.zip")[1]
+    assert "extra.txt" in answered("reproduce", tmp_path / "bad.zip")[1]
 
 
 def test_out_is_a_results_folder_of_the_study_in_which_the_command_goes_on(place: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("keep")
-    code, said = call("reproduce", place / "run.zip", "--out", tmp_path / "full", "--workers", "1")
+    code, said = answered("reproduce", place / "run.zip", "--out", tmp_path / "full", "--workers", "1")
     assert code == 2 and "mine.txt" in said
     for _ in range(2):
-        assert call("reproduce", place / "run.zip", "--out", tmp_path / "new", "--workers", "1")[0] == 0
+        assert answered("reproduce", place / "run.zip", "--out", tmp_path / "new", "--workers", "1")[0] == 0
     assert open_result(tmp_path / "new").digest == open_result(place / "run").digest

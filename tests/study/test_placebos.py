@@ -1,5 +1,6 @@
 """Placebos: ranks by hand, sets that are like the event's, how often one is called specific, targets by a rule."""
 
+from datetime import timedelta
 from itertools import combinations, islice
 from pathlib import Path
 
@@ -194,3 +195,61 @@ def test_how_many_sets_are_specific_at_length(participants: Participants) -> Non
     effects = effects_of(participants)
     sizes = [sized(effects, 1000, seed) for seed in range(4)]
     assert 0.05 < np.mean(sizes) < 0.075, sizes
+
+
+# What must not enter: a day that has an event, principals among targets, most of the event's own principals.
+
+
+def test_no_placebo_date_has_an_event(participants: Participants) -> None:
+    """Quiet events on all days but every seventh, and the focal one: those that are left are the dates."""
+    event, lacking = participants.event, participants.scenario
+    world = participants.worlds.reference
+    days = range(int(world.focal_day), int(world.grid[-1]))
+    free = {lacking.start + timedelta(days=day) for day in days if day % 7 == 0 and day != int(world.focal_day)}
+    quiet = []
+    for day in days:
+        date = lacking.start + timedelta(days=day)
+        if date not in free:
+            dated = {"id": f"quiet{day}", "date": date, "visibility": 0.0, "targets": (), "accord": None}
+            quiet.append(event.model_copy(update=dated))
+    busy = lacking.model_copy(update={"events": tuple(quiet)})
+    family = of_dates(participants.worlds, busy, event, 6)
+    assert len(family.labels) == 6
+    assert {*family.labels} <= {date.isoformat() for date in free}
+    assert event.date.isoformat() not in family.labels
+    assert np.isfinite(family.placebos).all()
+
+
+def test_a_placebos_principals_are_not_its_targets(participants: Participants) -> None:
+    """Of sets that hold a target of the event's own: nobody is both, the number of states stays, and where a principal
+    is the host the most capable is."""
+    event = participants.event.model_copy(update={"host": participants.event.principals[0]})
+    participants = Participants(participants.worlds, participants.scenario, event)
+    targets = {participants.roster[code] for code in event.targets if code in participants.roster}
+    sets = [states for states in participants.like(300) if targets & {*states}]
+    assert len(sets) > 10
+    capability, codes = participants.control.capability, participants.control.codes
+    for states in sets:
+        placebo = participants.event_of(states)
+        own = {codes[state] for state in states}
+        assert {*placebo.principals} == own
+        assert not own & ({*placebo.targets} | {*placebo.guests})
+        assert len(own) == len(event.principals)
+        assert placebo.host == codes[max(states, key=lambda state: capability[state])]
+
+
+def test_a_placebo_shares_at_most_half_of_the_principals(participants: Participants) -> None:
+    real = {*participants.real}
+    shared = [len({*states} & real) for states in participants.like(10_000)]
+    assert len(shared) > 1000
+    assert max(shared) == len(real) // 2
+
+
+def test_the_event_itself_is_no_placebo_of_its_own(participants: Participants) -> None:
+    """Nor is its day, where every day is free."""
+    event = participants.event
+    bare = participants.scenario.model_copy(update={"events": ()})
+    family = of_dates(participants.worlds, bare, event, 10)
+    assert event.date.isoformat() not in family.labels
+    assert min(family.labels) > event.date.isoformat()
+    assert participants.real not in participants.like(10_000)

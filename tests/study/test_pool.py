@@ -75,7 +75,8 @@ def test_a_task_of_several_pieces_loses_that_which_kills_alone(work) -> None:
 
 
 @pytest.mark.slow
-def test_calls_come_in_order_and_raise_what_they_raise(work) -> None:
+def test_calls_come_in_order_and_raise_what_they_raise(work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balance_sim.study.processes.TRIES", 1)
     assert list(map_in_order(work.square, range(5), 2)) == [0, 1, 4, 9, 16]
     with pytest.raises(ValueError, match="no such number"):
         list(map_in_order(work.refuse, range(5), 2))

@@ -63,7 +63,7 @@ def runs_there(lab) -> set[int]:
 
 @pytest.mark.fault("F01")
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["at the start", "in the middle"])
+@pytest.mark.parametrize("when", [pytest.param("at the start", marks=pytest.mark.long), "in the middle"])
 def test_a_killed_worker_changes_nothing(lab, undisturbed, when: str) -> None:
     process = lab.start(*WORDS, *WORKERS, block=4)
     worker = lab.wait_for(lambda: lab.workers(process))[0]
@@ -385,6 +385,7 @@ def test_an_outcome_that_hangs_or_ends_its_process_takes_no_driver_with_it(lab, 
     text = f"import os, time\n\ndef nap(history):\n    if 2 in history.runs:\n        {what}\n    return history.runs * 0.0\n"
     monkeypatch.delitem(sys.modules, "naps", raising=False)
     (lab.folder / "naps.py").write_text(text)
+    monkeypatch.setattr("balance_sim.study.processes.TRIES", 1)  # three are tried above
     done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "2", "--run-timeout", "1")
     assert done.returncode == 3, done.stderr
     assert {row["run"] for row in failed(lab)} == {2}

@@ -14,7 +14,6 @@ import pytest
 from balance_sim.archive.members import unzipped, zipped
 from balance_sim.archive.package import package
 from balance_sim.archive.reproduce import read_archive
-from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, scenario_files
@@ -22,8 +21,8 @@ from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.study.shards import encode
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
-from click.testing import CliRunner
 
+from .conftest import answered
 from .forged import forge
 
 MORRIS = """schema: 1
@@ -39,12 +38,6 @@ outcomes: [insecurity_threatened_300, accords_all_300]
 """
 OLDER = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR", "OPENBLAS_CORETYPE": "Nehalem"}
 BITS = "import numpy as np, sys; sys.stdout.write(np.exp(np.linspace(-20, 20, 100001)).tobytes().hex())"
-
-
-def call(*words: object) -> tuple[int, str]:
-    result = CliRunner().invoke(main, list(map(str, words)))
-    assert "Traceback" not in result.output and "internal error" not in result.output, result.output
-    return result.exit_code, result.output
 
 
 def texts(files: dict[str, bytes]) -> dict[str, str]:
@@ -97,7 +90,7 @@ def larger(text: str) -> str:
 
 def test_a_run_that_draws_its_parameters_is_reproduced(place: Path) -> None:
     before = sorted(place.iterdir())
-    code, said = call("reproduce", place / "run.zip", "--workers", "1")
+    code, said = answered("reproduce", place / "run.zip", "--workers", "1")
     digest = json.loads((place / "run" / "summary.json").read_text())["digest"]
     assert code == 0 and said.startswith(f"reproduced to the last bit: digest {digest}"), said
     assert sorted(place.iterdir()) == before
@@ -118,7 +111,7 @@ def test_a_run_that_draws_its_parameters_is_reproduced(place: Path) -> None:
 def test_numbers_changed_and_checksums_made_again(place, tmp_path, kind, name, change, said) -> None:
     """The runs give the digest that the archive names; a table in it is another's."""
     path = forged(place, kind, tmp_path / "forged.zip", **{name: change})
-    code, words = call("reproduce", path, "--workers", "1")
+    code, words = answered("reproduce", path, "--workers", "1")
     assert code == 6
     assert f"  {name}: " in words and said in words
 
@@ -130,7 +123,7 @@ def test_a_sampled_sweep_is_reproduced_without_the_sampler(place: Path, monkeypa
     for name in [one for one in sys.modules if one.partition(".")[0] == "SALib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "SALib", None)
-    code, said = call("reproduce", place / "sweep.zip", "--workers", "1")
+    code, said = answered("reproduce", place / "sweep.zip", "--workers", "1")
     assert code == 0 and said.startswith("reproduced to the last bit"), said
 
 
@@ -183,7 +176,7 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
     forge(shard, "accords", encode(table.set_column(table.column_names.index("signed"), "signed", moved)))
     (folder / "summary.json").write_text(json.dumps(open_result(folder).summary()) + "\n")
     path = package(folder)
-    here, said = call("reproduce", path, "--workers", "1", "--json")
+    here, said = answered("reproduce", path, "--workers", "1", "--json")
     for code, answer in ((here, json.loads(said)), reproduced(path, older)):
         assert (code, answer["how"]) == (6, "not")
         assert answer["differs"][0] == "agreements or their dates"  # type: ignore[index]

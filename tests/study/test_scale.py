@@ -10,18 +10,9 @@ from balance_sim.effects.scale import ACTS, ELASTICITY, LARGEST, OFF, Scale, Sta
 from balance_sim.scenario import Scenario, load_scenario, new_scenario, with_values
 from click.testing import CliRunner
 
-ROOT = Path(__file__).parents[2]
-BEIJING = ROOT / "scenarios" / "beijing_2025.yaml"
 LIKE_ORDER = 5.0
 """Answers to the same act are of like order where neither is more than so many times the other."""
 RISING = (("statement", "joint_summit", "exercise", "treaty", LARGEST), ("display", "force", "war", LARGEST))
-
-
-@pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    path = tmp_path_factory.mktemp("starter") / "mine.yaml"
-    path.write_text(new_scenario("mine"), encoding="utf-8")
-    return load_scenario(path)
 
 
 def only_alarm(scenario: Scenario, elasticity: float) -> Scenario:
@@ -102,13 +93,13 @@ def test_off_the_record_is_by_a_factor() -> None:
 
 
 @pytest.mark.parametrize("base_rate", [None, 2.0])
-def test_the_starter_is_of_like_order_to_beijing(tmp_path: Path, base_rate: float | None) -> None:
+def test_the_starter_is_of_like_order_to_beijing(tmp_path: Path, beijing: Scenario, base_rate: float | None) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(new_scenario("mine", base_rate), encoding="utf-8")
-    starter, beijing = scale(load_scenario(path)), scale(load_scenario(BEIJING))
-    answers = by_name(beijing)
-    for act in starter.acts:
-        ratio = starter.ratio(act.effect) / beijing.ratio(answers[act.act].effect)
+    found, there = scale(load_scenario(path)), scale(beijing)
+    answers = by_name(there)
+    for act in found.acts:
+        ratio = found.ratio(act.effect) / there.ratio(answers[act.act].effect)
         assert 1 / LIKE_ORDER < ratio < LIKE_ORDER, (act.act, ratio)
 
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from balance_sim.archive.reproduce import job_of
-from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario.experiment import load_experiment
@@ -24,20 +23,9 @@ from balance_sim.study.shards import TABLES, Shard
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 from balance_sim.study.tables import joined
-from click.testing import CliRunner
 
-from .conftest import small_text
+from .conftest import THREE_POINTS, answered, small_text
 from .forged import forge, forge_table
-
-EXPERIMENT = """schema: 1
-title: three points
-scenario: small.yaml
-factors: {events.summit.visibility: [0, 0.5, 1]}
-arms: [no_summit, summit]
-runs: 24
-seed: 7
-outcomes: [accords_all_300]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +36,7 @@ def sound(small, tmp_path_factory) -> dict[str, Path]:
     result = run(small, 48, 4, arms=["summit"], out=place / "run")
     (place / "run" / "summary.json").write_text(json.dumps(result.summary(), indent=1) + "\n")
     (place / "small.yaml").write_text(small_text(), encoding="utf-8")
-    (place / "exp.yaml").write_text(EXPERIMENT)
+    (place / "exp.yaml").write_text(THREE_POINTS)
     sweep(load_experiment(str(place / "exp.yaml")), out=place / "sweep")
     return {"run": place / "run", "sweep": place / "sweep"}
 
@@ -126,18 +114,12 @@ def summary_edited(folder: Path) -> str:
 DAMAGES = [flipped_byte, shard_deleted, row_deleted, number_edited, accord_deleted, summary_edited, dyad_edited]
 
 
-def call(*words: str | Path, command: str = "verify") -> tuple[int, str]:
-    result = CliRunner().invoke(main, [command, *map(str, words)])
-    assert "Traceback" not in result.output and "internal error" not in result.output, result.output
-    return result.exit_code, result.output
-
-
 def test_a_sound_folder_is_sound_and_gives_the_same_again(folder: Path) -> None:
-    code, said = call(folder)
+    code, said = answered("verify", folder)
     assert code == 0, said
     digest = json.loads((folder / "summary.json").read_text())["digest"]
     assert f"sound; digest {digest}" in said
-    code, said = call(folder, "--workers", "1", command="reproduce")
+    code, said = answered("reproduce", folder, "--workers", "1")
     assert code == 0 and said.startswith(f"reproduced to the last bit: digest {digest}")
 
 
@@ -145,7 +127,7 @@ def test_a_sound_folder_is_sound_and_gives_the_same_again(folder: Path) -> None:
 def test_damage_to_a_run_is_named_with_exit_code_6(sound, tmp_path, damage: Callable[[Path], str]) -> None:
     shutil.copytree(sound["run"], tmp_path / "run")
     expected = damage(tmp_path / "run")
-    code, said = call(tmp_path / "run")
+    code, said = answered("verify", tmp_path / "run")
     assert code == 6, said
     assert expected in said
 
@@ -154,7 +136,7 @@ def test_a_table_of_other_columns_is_named(sound, tmp_path) -> None:
     shutil.copytree(sound["run"], tmp_path / "run")
     rewrite(tmp_path / "run", lambda t: pa.table({"x": [1]}))
     for command in ("verify", "package", "export"):
-        code, said = call(tmp_path / "run", command=command)
+        code, said = answered(command, tmp_path / "run")
         assert code == 6 and "not a table of this type" in said
 
 
@@ -167,8 +149,8 @@ def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -
         for table in TABLES:
             forge(shard, table, foreign.content(table))
     (tmp_path / "mine" / "summary.json").write_text(json.dumps(open_result(tmp_path / "mine").summary()))
-    assert call(tmp_path / "mine")[0] == 0
-    code, said = call(tmp_path / "mine", "--workers", "1", command="reproduce")
+    assert answered("verify", tmp_path / "mine")[0] == 0
+    code, said = answered("reproduce", tmp_path / "mine", "--workers", "1")
     assert code == 6 and "agreements or their dates" in said
 
 
@@ -178,10 +160,10 @@ def test_tables_of_a_sweep_are_made_again_and_compared(sound, tmp_path) -> None:
     for name in ("levels.csv", "effects.csv"):
         before = (copy / name).read_bytes()
         flip(copy / name, 200)
-        code, said = call(copy)
+        code, said = answered("verify", copy)
         assert code == 6 and f"{name}: is not what the runs give" in said
         (copy / name).unlink()
-        assert f"{name}: is missing" in call(copy)[1]
+        assert f"{name}: is missing" in answered("verify", copy)[1]
         (copy / name).write_bytes(before)
 
 
@@ -209,7 +191,7 @@ def test_a_manifest_edited_by_hand_and_sealed_again(sound, tmp_path, change, sai
     folder = tmp_path / "run"
     shutil.copytree(sound["run"], folder)
     _sealed(folder, change)
-    code, words = call(folder)
+    code, words = answered("verify", folder)
     assert code == 6 and said in words, words
 
 
@@ -224,15 +206,15 @@ def test_a_title_that_steers_a_terminal_is_refused_with_any_digest(sound, tmp_pa
 
     _sealed(folder, steer)
     for command in ("verify", "export", "package"):
-        ended = CliRunner().invoke(main, [command, str(folder)])
-        assert ended.exit_code == 6 and "\x1b" not in ended.output, ended.output
+        code, said = answered(command, folder)
+        assert code == 6 and "\x1b" not in said, said
 
 
 def test_the_points_of_a_sweep_are_sought_in_its_folder_alone(sound, tmp_path) -> None:
     folder = tmp_path / "sweep"
     shutil.copytree(sound["sweep"], folder)
     _sealed(folder, lambda manifest: manifest.update(points="../../points"))
-    code, said = call(folder)
+    code, said = answered("verify", folder)
     assert code == 6 and "`points`" in said
 
 
@@ -256,11 +238,11 @@ def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) 
     (tmp_path / "out" / "summary.json").write_text(json.dumps(made.summary()))
     (tmp_path / "opened").unlink()
     monkeypatch.delitem(__import__("sys").modules, "brought")
-    assert call(tmp_path / "out")[0] == 0
-    code, said = call(tmp_path / "out", command="reproduce")
+    assert answered("verify", tmp_path / "out")[0] == 0
+    code, said = answered("reproduce", tmp_path / "out")
     assert code == 2 and "--model brought:Mine allows it to run" in said
     assert not (tmp_path / "opened").exists()
-    code, said = call(tmp_path / "out", "--model", "brought:Mine", "--workers", "1", command="reproduce")
+    code, said = answered("reproduce", tmp_path / "out", "--model", "brought:Mine", "--workers", "1")
     assert code == 0, said
     assert (tmp_path / "opened").exists()
 
@@ -268,8 +250,8 @@ def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) 
 def test_a_hindcast_is_told_from_a_study(tmp_path) -> None:
     (tmp_path / "hindcast.json").write_text("{}")
     for command in ("verify", "package"):
-        ended = CliRunner().invoke(main, [command, str(tmp_path)])
-        assert ended.exit_code == 2 and "holds forecasts of `hindcast`" in ended.output
+        code, said = answered(command, tmp_path)
+        assert code == 2 and "holds forecasts of `hindcast`" in said
 
 
 def test_a_run_that_was_left_out_as_failed_is_left_out_again(sound, tmp_path) -> None:
@@ -285,5 +267,5 @@ def test_a_run_that_was_left_out_as_failed_is_left_out_again(sound, tmp_path) ->
     store.write(store.manifest().study_key, [TaskResult(Task(Block(first, stop), point), others, (failed,))])
     (copy / "failed.json").write_text(json.dumps(store.failed(), indent=1) + "\n")
     (copy / "summary.json").write_text(json.dumps(open_result(copy).summary()) + "\n")
-    code, said = call(copy, "--workers", "1", command="reproduce")
+    code, said = answered("reproduce", copy, "--workers", "1")
     assert code == 0 and "1 on record as failed" in said
