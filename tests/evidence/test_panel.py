@@ -1,14 +1,18 @@
 """The history by year, on the extracts: 1990-1993, through German unification and the Soviet Union's end."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import History, load_history
+from balance_sim.evidence.data.history import LAYERS, History, last_carried_forward, load_history
+from balance_sim.evidence.data.record_scenario import scenario_at
+from balance_sim.evidence.data.table import ReadReport
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import base_rate
+from invented import invented
 from refusals import refused
 
 DATA = Path(__file__).parent / "data"
@@ -128,3 +132,21 @@ def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -
     assert list(after["accord_id"]) == [f"outcome-{first['accord_id']}"]
     with pytest.raises(DataError, match="no agreement signed after 2005"):
         load_history(DATA, 1990, 1995, outcomes=(path, 2005))
+
+
+def test_what_ends_early_goes_on_as_it_was_last() -> None:
+    """Rivalries end two years before the history does: its last disputes stay, the other layers as well."""
+    whole = invented(12, 6)
+    rivalry = whole.rivalry.copy()
+    rivalry[4:] = np.nan
+    ends = ReadReport("strategic rivalries", "some/where/tss.csv", 9, 9, 1500, 1992)
+    full = ReadReport("COW NMC", "nmc.csv", 9, 9, 1816, 2022)
+    cut = replace(whole, rivalry=rivalry, reports=(ends, full))
+    assert not [d for d in scenario_at(cut, 1995).disputes if d.rivalry]  # what would happen without
+    carried = last_carried_forward(cut)
+    for layer in LAYERS:
+        np.testing.assert_array_equal(getattr(carried, layer), getattr(whole, layer))
+    assert scenario_at(carried, 1995).disputes == scenario_at(whole, 1995).disputes
+    assert carried.notes == (
+        "strategic rivalries ends in 1992 (tss.csv): what it says last stands for the years to 1995",
+    )

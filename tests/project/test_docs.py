@@ -1,8 +1,12 @@
-"""The docs say what the code does: terms, keys, columns and outcomes are those of a real run."""
+"""The docs say what the code does: terms, keys, columns and outcomes are those of a real run; places that they name
+are there."""
 
 import re
+from collections import defaultdict
 from datetime import date
+from importlib import import_module
 from itertools import combinations
+from operator import attrgetter
 from pathlib import Path
 
 import balance_sim as bs
@@ -105,3 +109,42 @@ def test_a_frozen_forecast_is_as_it_was_frozen(path: Path) -> None:
     assert (forecast.first - focal).days == 1
     assert (forecast.last - focal).days == max(scenario.report.windows)
     assert date.fromisoformat(day) >= focal
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PLACE = re.compile(r"`([\w/]+)\.py(?:: ([\w.]+))?`(?: and `(\w+)`)?")
+
+
+def test_the_ten_answers_are_there() -> None:
+    rows = [line.split("|")[1:3] for line in CONTRIBUTING.splitlines() if line.startswith("| ") and ".py" in line]
+    assert len(rows) == 10
+    for question, answer in rows:
+        places = PLACE.findall(answer)
+        assert places, question
+        for file, *names in places:
+            module = import_module(f"balance_sim.{file.replace('/', '.')}")
+            for name in filter(None, names):
+                assert attrgetter(name)(module).__module__ == module.__name__, (question, name)
+
+
+def test_files_and_commands_that_are_named_are_there() -> None:
+    for path in re.findall(r"`(?:bash |uv run python )?((?:\.ci|tests|docs)/[\w./]+)`", CONTRIBUTING):
+        assert (ROOT / path).exists(), path
+
+
+def marked() -> dict[str, set[str]]:
+    """By row: files with tests of every run that hold it."""
+    out: dict[str, set[str]] = defaultdict(set)
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for test in path.read_text(encoding="utf-8").split("\n\n\n"):
+            if "\n@pytest.mark.long\n" not in f"\n{test}":
+                for rows in re.findall(r"^@pytest\.mark\.fault\((.*)\)$", test, re.MULTILINE):
+                    for row in re.findall(r"\w+", rows):
+                        out[row].add(path.relative_to(ROOT / "tests").as_posix())
+    return out
+
+
+def test_each_row_of_faults_is_there_once_in_order_and_names_the_files_of_its_tests() -> None:
+    rows = re.findall(r"^\| (F\d+) .* \| (.*) \|$", page("faults.md"), re.MULTILINE)
+    assert [row for row, _ in rows] == [f"F{number:02d}" for number in range(1, 19)]
+    assert {row: {*re.findall(r"`([^`]+)`", files)} for row, files in rows} == marked()

@@ -6,9 +6,8 @@ from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, lo
 
 
 def test_it_checks_without_a_warning(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(new_scenario("mine"))
-    scenario, found = check_scenario(path)
+    (tmp_path / "mine.yaml").write_text(new_scenario("mine"))
+    scenario, found = check_scenario(tmp_path / "mine.yaml")
     assert scenario is not None and found == []
     assert len(scenario.states) == 5
     assert all("made up" in state.name for state in scenario.states)

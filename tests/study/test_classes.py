@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from balance_sim.archive.verify import verify
@@ -13,12 +14,14 @@ from balance_sim.effects.compare import compare
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.model import baseline, world
-from balance_sim.model.baseline import classes_of, compile_worlds
+from balance_sim.model.baseline import classes_of, compile_worlds, with_classes
 from balance_sim.model.classes import Classes
 from balance_sim.scenario import Scenario, ScenarioError, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.blocks import Block
 from balance_sim.study.digest import digest_of
+from balance_sim.study.jobs import Job, Task
 from balance_sim.study.manifest import read_manifest, write_manifest
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.scene import focal_roles
@@ -135,6 +138,23 @@ def test_the_arm_without_the_event_does_not_change(beijing: Scenario, tmp_path: 
     assert not there.equals(here)
     unfixed = run(changed.counted_as(None), 3, 1, arms=["no_parade"]).outcomes
     assert not unfixed["accords_counter_365"].equals(left["accords_counter_365"])
+
+
+def control_rows(scenario: Scenario, arms: tuple[str, ...], **values: object) -> pd.DataFrame:
+    """Outcomes of the control arm, simulated among these arms."""
+    task = Task(Block(0, 6), values=tuple((name.replace("__", "."), of) for name, of in values.items()))
+    runs = Job(with_classes(scenario), 1, arms).live(task).runs.to_pandas()
+    return runs[runs["arm"] == "no_parade"].drop(columns="arm").reset_index(drop=True)
+
+
+def test_the_control_arm_among_others_sees_nothing_of_what_it_drops(beijing: Scenario) -> None:
+    """To the last digit, however visible the event is; and alone it is what it is among others."""
+    both = ("no_parade", "parade")
+    among = control_rows(beijing, both)
+    assert control_rows(beijing, both, events__parade__visibility=0.25).equals(among)
+    assert not control_rows(beijing, both, states__USA__reliability=0.5).equals(among)
+    alone = control_rows(beijing, both[:1])
+    assert alone.equals(among[alone.columns])
 
 
 def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) -> None:

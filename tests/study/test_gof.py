@@ -1,5 +1,6 @@
 """A scenario set back, and tests that hold their size on the model's own data."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.cli import main
 from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.networks import Span, facts_of, newly_signed, recorded, vectors_of
 from balance_sim.evidence.goodness.set_back import FOCAL, known_on, own_span, set_back
@@ -15,6 +17,7 @@ from balance_sim.evidence.goodness.study import goodness_of_fit
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Agreement
+from click.testing import CliRunner
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 DAY = date(2022, 1, 1)
@@ -208,3 +211,19 @@ def test_size_on_beijings_own_data() -> None:
             hits = [lies_among(unlike[name][1][k], vectors[name][1][200:328]).p <= 0.05 for k in runs]
             print(name, np.mean(hits))
             assert np.mean(hits) > 0.5, name
+
+
+def test_the_command_writes_figures_and_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("scenario.yaml").write_text(TOY, encoding="utf-8")
+    words = ["evidence", "gof", "scenario.yaml", "--runs", "6", "--out"]
+    found = CliRunner().invoke(main, [*words, "fit"])
+    assert found.exit_code == 0, found.stderr
+    assert max(map(len, found.stdout.splitlines())) <= 80
+    assert {path.name for path in Path("fit/figures").iterdir()} == {"gof.png", "gof.svg"}
+    assert "2001-01-01 to 2003-12-31" in Path("fit/report.html").read_text(encoding="utf-8")
+    again = CliRunner().invoke(main, ["plot", "fit", "--list"])
+    assert [line.split()[0] for line in again.stdout.splitlines()] == ["gof"]
+    assert CliRunner().invoke(main, [*words, "again", "--no-figures"]).exit_code == 0
+    one, other = (json.loads(Path(name, "gof.json").read_text(encoding="utf-8")) for name in ("fit", "again"))
+    assert {**one, "about": 0} == {**other, "about": 0}

@@ -1,13 +1,16 @@
 """Workers that die, hang, or cannot be started: what they held is done again, and no task takes another with it."""
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from balance_sim.scenario.errors import StudyError
-from balance_sim.study.processes import map_in_order, run_elsewhere
+from balance_sim.study.processes import Background, map_in_order, run_elsewhere
 
 WORK = """
 import os, time
@@ -97,3 +100,29 @@ def test_a_program_that_no_worker_can_begin_with_is_told_so(lab) -> None:
         [sys.executable, "-"], input=UNGUARDED, cwd=lab.folder, text=True, capture_output=True, timeout=120
     )
     assert done.returncode == 1 and "worker processes do not start" in done.stderr
+
+
+# A computation begun in a process of its own: its result, and what becomes of it where that process dies.
+
+
+def process_or_death(driver: int) -> int:
+    """The number of this process, which dies of the call where it is not the driver."""
+    if os.getpid() != driver:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
+    one = Background(os.getpid)
+    pid = one()
+    assert pid != os.getpid()
+    for child in multiprocessing.active_children():
+        child.join(10.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert one() == pid  # from memory
+
+
+def test_where_its_process_dies_it_is_done_in_this_one() -> None:
+    one = Background(partial(process_or_death, os.getpid()))
+    assert one() == os.getpid()
