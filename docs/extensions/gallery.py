@@ -49,11 +49,6 @@ STUDIES: dict[str, dict[str, list[str]]] = {
             "game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"
         ]
     },
-    "fit": {
-        "results/gof": [
-            "evidence gof beijing_2025 --runs 20 --from 2024-03-01 --no-figures --out results/gof"
-        ]
-    },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
 OF_A_CASE = dict.fromkeys(("map", "uncertainty"), "results/tripartite")
@@ -63,7 +58,6 @@ REGISTRY = {
     "run": CATALOGUES["run"],
     "sweep": CATALOGUES["sweep"],
     "game": CATALOGUES["game"],
-    "fit": CATALOGUES["gof"],
 }
 SMALL = """\
 schema: 1

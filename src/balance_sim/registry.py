@@ -67,10 +67,6 @@ ROOMS = (
             "parameters": {
                 "summary": "evidence.posterior.parameter_draws:parameter_summary",
             },
-            "study_type": {
-                "score": "evidence.forecast.page:SCORES",
-                "gof": "evidence.goodness.page:GOODNESS_OF_FIT",
-            },
             "run_figures": {
                 "uncertainty": "evidence.posterior.figures:draw_uncertainty"
             },

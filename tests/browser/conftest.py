@@ -117,20 +117,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a hindcast, of scores made by hand."""
-    import json
-
-    from balance_sim.evidence.forecast.page import read
-    from balance_sim.show.report import save_report
-    from forecasts import hindcast_document
-
-    path = tmp_path_factory.mktemp("scores") / "hindcast.json"
-    path.write_text(json.dumps(hindcast_document()), encoding="utf-8")
-    return save_report(read(path), path.with_name("report.html"))
-
-
-@pytest.fixture(scope="session")
 def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a small game of three players."""
     from balance_sim.show.report import save_report

@@ -46,12 +46,9 @@ def test_it_fits_and_has_no_serious_hurdle(
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), SIZES[2]])
-@pytest.mark.parametrize("which", ["scores", "game"])
-def test_reports_of_hindcasts_and_games(
-    opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
-) -> None:
+def test_the_report_of_a_game(opener: Opener, axe: str, game: Path, width: int, scheme: str) -> None:
     """Every figure shows, nothing is asked for or complained of, nothing is wider than the window, no hurdle."""
-    opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
+    opened = opener(game, width=width, scheme=scheme)
     figures = opened.page.locator(".paper").all()
     assert len(figures) == 2
     for figure in figures:

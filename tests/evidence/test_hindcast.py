@@ -12,16 +12,15 @@ import pandas as pd
 import pytest
 import yaml
 from balance_sim.cli import main
+from balance_sim.evidence.commands.documents import own_folder
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.documents import own_folder
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
-from balance_sim.evidence.forecast.page import read
 from balance_sim.evidence.forecast.score import WAY
-from balance_sim.scenario.errors import WrongRequest, plain_data
+from balance_sim.scenario.errors import WrongRequest
 from click.testing import CliRunner, Result
 from invented import invented
 from recovery import made_record
@@ -63,12 +62,11 @@ def test_the_model_beats_the_base_rate_on_its_own_record(found: dict[str, Any]) 
     assert abs(one["expected"] - one["events"]) < 4.0 * np.sqrt(one["expected"])
 
 
-def test_a_folder_of_it_is_read_back(found: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "hindcast.json").write_text(json.dumps(plain_data(found), allow_nan=False), encoding="utf-8")
-    scored = read(tmp_path)
-    model = found["one_year_ahead"]["model"]
-    np.testing.assert_equal(scored["one_year_ahead"]["model"], model)
-    assert sum(row["happened"] for row in scored["about"]["calibration"]["one_year_ahead"]) == model["events"]
+def test_bins_hold_all_agreements_and_a_folder_of_another_study_is_refused(
+    found: dict[str, Any], tmp_path: Path
+) -> None:
+    bins = found["about"]["calibration"][WAY]
+    assert sum(row["happened"] for row in bins) == found[WAY]["model"]["events"]
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(WrongRequest, match="holds results of another kind"), own_folder(tmp_path, "hindcast.json"):
         pass
@@ -171,7 +169,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     assert re.fullmatch("plan-[0-9a-f]{8}", folder.name)
     assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
     assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
-    assert "<img" in (folder / "report.html").read_text(encoding="utf-8")
+    assert {path.name for path in (folder / "figures").iterdir()} == {"reliability.png", "reliability.svg"}
 
 
 def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:

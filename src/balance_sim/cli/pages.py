@@ -46,8 +46,7 @@ def plot(
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
-    RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a
-    sweep, or a file with the JSON of `hindcast` or `score`."""
+    RESULTS is a folder of `run`, `game` or `sweep`, or FOLDER@point of a sweep."""
     from balance_sim.show import figures, plots
     from balance_sim.show.save import save_drawn
 
@@ -90,9 +89,9 @@ def report(results: str, out: Path | None) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the
     inputs and their sources.
 
-    RESULTS is a folder of `run`, `game`, `sweep` or `hindcast`, FOLDER@point of a
-    sweep, or a file with the JSON of `hindcast` or `score`. The file needs no network,
-    works without a script, prints to A4, and is the same for the same results."""
+    RESULTS is a folder of `run`, `game` or `sweep`, or FOLDER@point of a sweep. The
+    file needs no network, works without a script, prints to A4, and is the same for the
+    same results."""
     from balance_sim.show.plots import home_of, open_study
     from balance_sim.show.report import save_report
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from balance_sim.cli import options
+from balance_sim.evidence.commands.documents import figure_option, own_folder
 
 
 @click.command()
@@ -44,9 +45,9 @@ from balance_sim.cli import options
 @click.option(
     "--out",
     type=options.FOLDER,
-    help="Folder for gof.json, figures and report  [default: results/<name>-gof]",
+    help="Folder for gof.json and its figure  [default: results/<name>-gof]",
 )
-@options.figures_option
+@figure_option
 @options.json_option
 @options.terms_option
 def gof(
@@ -66,14 +67,13 @@ def gof(
     was known then, and compared with the scenario's own record in degrees, shared
     partners, triads, distance, regimes, counts and more; each group of statistics has a
     Mahalanobis Monte Carlo p. See docs/gof.md."""
-    from balance_sim.evidence.documents import own_folder
-    from balance_sim.evidence.goodness.comparison import FILE
+    from balance_sim.evidence.goodness.figures import draw_gof
+    from balance_sim.evidence.goodness.lines import gof_lines
     from balance_sim.evidence.goodness.networks import Span
-    from balance_sim.evidence.goodness.page import gof_lines
     from balance_sim.evidence.goodness.set_back import own_span
     from balance_sim.evidence.goodness.study import calibrated_before, goodness_of_fit
     from balance_sim.scenario import load_scenario
-    from balance_sim.show.report import save_study
+    from balance_sim.show.save import save_drawn
 
     loaded = load_scenario(scenario)
     folder = out or Path("results") / f"{scenario.stem}-gof"
@@ -86,10 +86,10 @@ def gof(
         loaded, runs=runs, seed=seed, span=span, workers=workers, ahead=ahead
     )
     study["about"]["command"] = options.command_line()
-    with own_folder(folder, FILE) as store:
+    with own_folder(folder, "gof.json") as store:
         text = json.dumps(study.as_dict(simulated=True), allow_nan=False)
-        store.write_text(FILE, f"{text}\n")
+        store.write_text("gof.json", f"{text}\n")
         if figures:
-            save_study(study, folder)
+            save_drawn({"gof": draw_gof.draw(study)}, folder)
     lines = [*gof_lines(study), f"wrote {folder}"]
     options.answer(study.as_dict, lines, indent=1)

@@ -13,6 +13,7 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
+from balance_sim.evidence.commands.documents import figure_option, own_folder
 from balance_sim.evidence.forecast.lines import score_lines
 from balance_sim.evidence.forecast.score import WAY
 from balance_sim.show.wording import printable, wrapped
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     type=options.FOLDER,
     help="Results folder  [default: results/<experiment>-<key>]",
 )
-@options.figures_option
+@figure_option
 @options.json_option
 def hindcast(
     experiment: Path,
@@ -52,17 +53,15 @@ def hindcast(
     """Fit the model up to a year, forecast the years after, and score it beside five
     baselines.
 
-    Each year is forecast with the history before it known. Scores, a figure and the
-    report go into the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml
-    and docs/evidence.md."""
-    from balance_sim.evidence.documents import own_folder
+    Each year is forecast with the history before it known. Scores and a figure go into
+    the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml and
+    docs/evidence.md."""
     from balance_sim.evidence.estimation.parameter_files import data_used
+    from balance_sim.evidence.forecast.figures import draw_reliability
     from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of, read_history
     from balance_sim.evidence.forecast.hindcast_plan import read_hindcast_plan
-    from balance_sim.evidence.forecast.page import read
-    from balance_sim.evidence.forecast.score import FILE
     from balance_sim.scenario.errors import plain_data
-    from balance_sim.show.report import save_study
+    from balance_sim.show.save import save_drawn
     from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
@@ -75,16 +74,17 @@ def hindcast(
         inputs = {"plan": plan.model_dump(), "data": data_used(history)}
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
-        with own_folder(folder, FILE) as store:
+        with own_folder(folder, "hindcast.json") as store:
             scored = hindcast_of(plan, history, steps.begin)
             made = {"version": version(), "command": options.command_line()}
             scored["about"] |= made
             document = plain_data(scored)
             text = json.dumps(document, indent=1, allow_nan=False)
-            store.write_text(FILE, f"{text}\n")
+            store.write_text("hindcast.json", f"{text}\n")
             if figures:
                 steps.begin("figures")
-                save_study(read(folder), folder)
+                drawn = {"reliability": draw_reliability.draw(scored)}
+                save_drawn(drawn, folder)
     lines = [*hindcast_lines(scored), f"wrote {folder}"]
     options.answer(document, lines, indent=1)
 

@@ -6,27 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import WAY, ScoredForecasts
+from balance_sim.evidence.forecast.score import WAY
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.stats.scores import exact_share
 
 
-def reliability_table(scored: ScoredForecasts) -> pd.DataFrame:
-    """Tidy: a row a bin of the model's probabilities [low, high): n rows in it, their
-    mean forecast, the share that happened with its 95 % CI (Clopper, Pearson), and both
-    as counts."""
-    table = pd.DataFrame(scored["about"]["calibration"][WAY])
-    table = table[table["n"] > 0]
-    n, happened = table["n"].to_numpy(float), table["happened"].to_numpy(float)
-    lo, hi = exact_share(happened, n)
-    forecast, observed = table["expected"] / n, table["happened"] / n
-    return table.assign(lo=lo, hi=hi, forecast=forecast, observed=observed)
+def reliability_of(scored: dict[str, Any]) -> pd.DataFrame:
+    """Tidy: a row a bin of the model's probabilities, as `stats.scores` has it."""
+    return pd.DataFrame(scored["about"]["calibration"][WAY])
 
 
 def agreeing(table: pd.DataFrame) -> pd.Series[bool]:
     """Bins whose interval holds the mean forecast."""
-    return table["forecast"].between(table["lo"], table["hi"])
+    return table["forecast"].between(table["observed_low"], table["observed_high"])
 
 
 def reliability_title(table: pd.DataFrame) -> str:
@@ -41,23 +33,23 @@ def reliability_title(table: pd.DataFrame) -> str:
 @style.figure(
     "reliability",
     "Does it happen as often as was forecast?",
-    reliability_table,
+    reliability_of,
     page=lambda _: style.panels(7.0, 6.0, 1),
     empty="No probability was forecast: there is nothing to compare.",
-    columns="low high n forecast observed lo hi expected happened",
+    columns="low high n forecast observed observed_low observed_high expected happened",
 )
 def draw_reliability(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Both axes logarithmic: forecast against share that happened, with its CI;
     agreements made above."""
     ax = axes[0]
-    shares = table[["forecast", "observed", "lo"]].to_numpy(float)
+    shares = table[["forecast", "observed", "observed_low"]].to_numpy(float)
     floor = 0.5 * float(shares[shares > 0].min(initial=2e-4))
     above: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "rotation": 90}
     above |= {"ha": "center", "va": "bottom", "color": style.QUIET}
     ax.plot([floor, 1], [floor, 1], color=style.INK, lw=1, ls=style.DASHES)
     for row in table.assign(agrees=agreeing(table)).to_dict("records"):
         x, y = max(row["forecast"], floor), max(row["observed"], floor)
-        ends = [max(row["lo"], floor), max(row["hi"], floor)]
+        ends = [max(row[end], floor) for end in ("observed_low", "observed_high")]
         ax.plot([x, x], ends, color=style.BLUE, lw=1.6)
         face = style.BLUE if row["agrees"] else "white"
         dot: dict[str, Any] = {"color": style.BLUE, "mfc": face, "ms": 7}

@@ -32,7 +32,7 @@ from balance_sim.evidence.estimation.varying_intercepts import (
 )
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
-from balance_sim.evidence.forecast.score import WAY, ScoredForecasts, score_forecasts
+from balance_sim.evidence.forecast.score import WAY, score_forecasts
 from balance_sim.stats.scores import log_score, reliability_table
 
 STEPS = (
@@ -41,7 +41,6 @@ STEPS = (
     "one year ahead",
     "scores",
 )
-BINS = ["low", "high", "n", "expected", "happened"]
 
 
 def read_history(
@@ -75,10 +74,10 @@ def hindcast_of(
     plan: HindcastPlan,
     history: History,
     begin: Callable[[str], None] = lambda _: None,
-) -> ScoredForecasts:
+) -> dict[str, Any]:
     """Run a plan on a history that reaches its last year: the document of `hindcast
-    --json` but for version and command. begin: called with the step of STEPS that
-    begins."""
+    --json` but for version and command, with NaN for null. begin: called with the step
+    of STEPS that begins."""
     begin(STEPS[0])
     terms, notes = fitted_terms(history, plan.terms)
     rows = feature_years(history)
@@ -111,13 +110,13 @@ def hindcast_of(
             "model"
         ],
         "calibration": {
-            WAY: reliability_table(forecasts["model"], ahead.y)[BINS].to_dict("records")
+            WAY: reliability_table(forecasts["model"], ahead.y).to_dict("records")
         },
         "log_skill_by_year": {WAY: _by_year(forecasts, ahead)},
         "notes": [*notes, *history.notes],
     }
     scores = score_forecasts(forecasts, ahead.y, ahead.sides, ahead.year)
-    return ScoredForecasts({WAY: scores, "about": about})
+    return {WAY: scores, "about": about}
 
 
 def _by_year(

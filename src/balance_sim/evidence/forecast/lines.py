@@ -46,12 +46,6 @@ def gain_words(scores: Mapping[str, Scores]) -> str:
     return f"The model is {verdict} the best baseline, {words(best)}: {of_log_skill}"
 
 
-def power_words(scores: Mapping[str, Scores]) -> str:
-    """How large a skill would have to be to be seen."""
-    skill = say.number(scores["model"]["minimum_detectable_log_skill"], PLACES)
-    return f"A true log skill of {skill} is found in 4 of 5 samples."
-
-
 def judged(ends: Sequence[float]) -> str:
     """What a gain with these ends of 95 % CIs, that of dyads first, allows to say of
     the model beside a baseline."""
@@ -63,28 +57,25 @@ def judged(ends: Sequence[float]) -> str:
     return "worse than" if max(finite) < 0 else "not distinguishable from"
 
 
-def score_rows(scores: Mapping[str, Scores]) -> list[list[str]]:
-    """Heads, and a row of cells a forecast."""
-    rows = [["", "log skill (95 % CI)", "Brier skill", "av. prec.", "AUC", "expected"]]
-    for name, row in scores.items():
-        skill = spread(row["log_skill"], row["log_skill_ci95"])
-        measures = ("brier_skill", "average_precision", "auc")
-        numbers = [say.number(row[measure], PLACES) for measure in measures]
-        rows.append([words(name), skill, *numbers, f"{row['expected']:.1f}"])
-    return rows
-
-
 def score_lines(
     scores: Mapping[str, Scores], notes: Sequence[str] = ()
 ) -> Iterator[str]:
     """The finding, one line a forecast, how large a skill would have to be to be seen,
     and notes."""
     yield from say.wrapped(f"{gain_words(scores)}.", "")
-    yield from say.table(score_rows(scores), "<<>")
-    if isnan(scores["model"]["minimum_detectable_log_skill"]):
+    rows = [["", "log skill (95 % CI)", "Brier skill", "av. prec.", "AUC", "expected"]]
+    for name, row in scores.items():
+        skill = spread(row["log_skill"], row["log_skill_ci95"])
+        measures = ("brier_skill", "average_precision", "auc")
+        numbers = [say.number(row[measure], PLACES) for measure in measures]
+        rows.append([words(name), skill, *numbers, f"{row['expected']:.1f}"])
+    yield from say.table(rows, "<<>")
+    smallest = scores["model"]["minimum_detectable_log_skill"]
+    if isnan(smallest):
         yield "no CIs: they need eight dyads with an event and eight without one"
     else:
-        yield power_words(scores)
+        skill = say.number(smallest, PLACES)
+        yield f"A true log skill of {skill} is found in 4 of 5 samples."
     for note in notes:
         yield from say.wrapped(f"note: {note}")
 

@@ -57,14 +57,8 @@ minimum_detectable_log_skill: smallest true log skill that this sample would sho
 times in 10. NaN where a number is undefined."""
 
 
-FILE, WAY = "hindcast.json", "one_year_ahead"
-"""What `hindcast` writes, and its way of forecasting: with the history known up to each
-year."""
-
-
-class ScoredForecasts(dict[str, Any]):
-    """A hindcast under the names of docs/json.md: scores by forecast, the model first,
-    and `about`; NaN where the file has null."""
+WAY = "one_year_ahead"
+"""How `hindcast` forecasts: with the history known up to each year."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,13 @@ from typing import Any
 
 from balance_sim.scenario.errors import plain_data
 
-FILE = "gof.json"
-KEYS = ("about", "span", "replications", "agreements", "p", "groups", "states")
-
 
 class GoodnessOfFit(dict[str, Any]):
     """A comparison of networks, under the names of docs/json.md: `about`, `span`,
     `replications`, `agreements`, `p`, `groups`, `states`, `notes`.
 
     Each group has `simulated` too, a list a statistic with its value in each
-    replication, from which figures are drawn. NaN, in a file null: not known."""
+    replication, from which the figure is drawn. NaN, in a file null: not known."""
 
     def __repr__(self) -> str:
         return f"<GoodnessOfFit: {len(self['groups'])} groups, p {self['p']:.3g}>"
