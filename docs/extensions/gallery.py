@@ -136,7 +136,7 @@ def draw_all() -> dict[str, list[Drawn]]:
             for results, commands in studies.items():
                 for command in commands:
                     give(command)
-                study = open_study(results.split())
+                study = open_study(results)
                 specs = figures.figures_of(study)
                 for name, table in figures.fitting(study).items():
                     spec = specs[name]
