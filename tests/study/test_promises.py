@@ -313,7 +313,9 @@ def test_results_of_another_version_are_not_gone_on_with(small, stored) -> None:
 
 @pytest.mark.fault("F15")
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
 def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(lab, number, code) -> None:
     """To the whole group, as a terminal sends it, and twice."""
     process = subprocess.Popen(
@@ -385,7 +387,6 @@ def test_an_outcome_that_hangs_or_ends_its_process_takes_no_driver_with_it(lab, 
     text = f"import os, time\n\ndef nap(history):\n    if 2 in history.runs:\n        {what}\n    return history.runs * 0.0\n"
     monkeypatch.delitem(sys.modules, "naps", raising=False)
     (lab.folder / "naps.py").write_text(text)
-    monkeypatch.setattr("balance_sim.study.processes.TRIES", 1)  # three are tried above
     done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "2", "--run-timeout", "1")
     assert done.returncode == 3, done.stderr
     assert {row["run"] for row in failed(lab)} == {2}
