@@ -10,12 +10,11 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
-from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
 from balance_sim.games.solve import OverParameters, expected_effects, over_parameters, payoffs, simulated_effects, solve
 from balance_sim.games.study import GameStudy, play
-from balance_sim.games.tables import strategies_table
+from balance_sim.games.tables import profiles_table, strategies_table
 from balance_sim.scenario.defaults import presets
 from click.testing import CliRunner
 
@@ -109,9 +108,9 @@ def test_players_and_strategies_may_have_one_title(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, command, catch_exceptions=False)
     assert done.exit_code == 0 and "A side (arden)" in done.stdout and "A side (belmar)" in done.stdout
     played = open_played(folder)
-    table = payoffs_table(played)
+    table = profiles_table(played)
     assert table["profile"].nunique() == 4 and table["player"].nunique() == 2
-    assert table["row"].unique().tolist() == ["To act (restrain)", "To act (manoeuvre)"]
+    assert table["profile"].iloc[0] == "A side (arden): To act (restrain); A side (belmar): To act (restrain)"
     strategies = strategies_table(played)
     assert not strategies.duplicated(["player", "strategy"]).any() and len(strategies) == 4
     assert (folder / "report.html").stat().st_size > 10_000

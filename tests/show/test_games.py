@@ -5,24 +5,23 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli import main
-from balance_sim.games.figures import payoffs_table
 from balance_sim.games.keep import PlayedGame
 from balance_sim.games.solve import solve
-from balance_sim.games.tables import information_table, outcomes_table, strategies_table
+from balance_sim.games.tables import information_table, outcomes_table, profiles_table, strategies_table
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.report import save_study
 from click.testing import CliRunner
 from test_figures import words_of
 
 
-def test_a_cell_has_every_players_payoff_and_marks_its_best_replies(dilemma: PlayedGame) -> None:
-    table = payoffs_table(dilemma)
+def test_a_profile_has_every_players_payoff_and_marks_its_best_replies(dilemma: PlayedGame) -> None:
+    table = profiles_table(dilemma)
     assert len(table) == 8 and table["observed"].sum() == 2
-    at_home = table[table["row"].eq("Arden stays at home") & table["column"].eq("Belmar stays at home")]
-    assert at_home["payoff"].tolist() == [0.0, 0.0] and not at_home["best"].any()
+    at_home = table[table["profile"].str.count("stays at home") == 2]
+    assert at_home["payoff"].tolist() == [0.0, 0.0] and not at_home["best_reply"].any()
     by_profile = table.groupby("profile")
-    assert (by_profile["best"].all() == by_profile["equilibrium"].any()).all()
-    assert set(table.loc[table["best"], "profile"].str.count("manoeuvres")) == {1, 2}
+    assert (by_profile["best_reply"].all() == by_profile["equilibrium"].any()).all()
+    assert set(table.loc[table["best_reply"], "profile"].str.count("manoeuvres")) == {1, 2}
 
 
 def test_probabilities_of_strategies_add_up_and_nothing_drawn_is_unknown(three: PlayedGame) -> None:
@@ -46,7 +45,7 @@ def test_effects_of_outcomes_add_up_to_the_payoff(three: PlayedGame) -> None:
 
 def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_path: Path) -> None:
     text = save_study(dilemma, tmp_path).read_text(encoding="utf-8")
-    assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"payoffs.svg", "balance.png"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"balance.svg", "balance.png"}
     again = CliRunner().invoke(
         main, ["report", str(dilemma.study.result.folder), "--out", str(tmp_path / "again.html")]
     )

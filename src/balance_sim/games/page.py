@@ -1,4 +1,4 @@
-"""A game as a type of study: its lines on the terminal, its page, its figures."""
+"""A game as a type of study: its lines on the terminal, its page, its figure."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ SHOWN = {
     "mcse": "MCSE",
 }
 """Columns of strategies on a terminal, with their heads."""
-FIGURES = {
-    figure.name: figure for figure in (figures.draw_balance, figures.draw_payoffs)
-}
+FIGURES = {"balance": figures.draw_balance}
 
 
 def words_of(frame: pd.DataFrame) -> dict[str, Any]:
@@ -88,6 +86,7 @@ def game_page(played: PlayedGame) -> dict[str, Any]:
         "title": say.printable(game.plan.title),
         "answer": tables.answer(played),
         "reading": READING,
+        "profiles": words_of(tables.profiles_table(played)),
         "equilibria": words_of(tables.equilibria_table(played)),
         "outcomes": words_of(tables.outcomes_table(played)),
         "information": words_of(tables.information_table(played)),

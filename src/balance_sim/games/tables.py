@@ -162,6 +162,29 @@ def strategies_table(played: PlayedGame) -> pd.DataFrame:
     )
 
 
+def profiles_table(played: PlayedGame) -> pd.DataFrame:
+    """One row a profile and player: payoff over the control arm, with its Monte Carlo
+    standard error and the mean and central 95 % over draws (NaN without), and whether
+    its strategy is a best reply; whether the profile is an equilibrium in pure
+    strategies and what was observed."""
+    solution, titles, rows = played.solution, titles_of(played.game), []
+    for profile in solution["profiles"]:
+        strategies = profile["strategies"]
+        for player, payoff in profile["payoffs"].items():
+            row = {
+                "profile": titles.profile(strategies),
+                "player": titles.players[player],
+                "payoff": payoff["mean"],
+                "mcse": payoff["mcse"],
+                **over_draws(payoff),
+                "best_reply": profile["regrets"][player] == 0.0,
+                "equilibrium": profile["equilibrium"],
+                "observed": strategies == solution.observed,
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def equilibria_table(played: PlayedGame) -> pd.DataFrame:
     """A row a Nash equilibrium of the mean payoffs: who plays what, payoffs, and in
     which share of bootstrap samples it is one."""
