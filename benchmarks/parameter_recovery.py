@@ -42,7 +42,7 @@ from balance_sim.evidence.posterior.priors import (
 )
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import priors
-from balance_sim.study.draws import LADDERS
+from balance_sim.scenario.layout import LADDERS
 
 STATES, YEARS = 40, 10
 TERMS = (

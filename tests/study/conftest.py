@@ -78,7 +78,7 @@ def solomon_with_draws(folder: Path, count: int, seed: int = SEED) -> Path:
     draws = prior_draws(scenario, count, seed)
     head = {"command": f"balance-sim evidence posterior scenarios/{SOLOMON.name}", "version": "0",
             "draws": "posterior.csv.gz", "count": count, "sha256": draws.sha256,
-            "scenario_sha256": posterior_digest(scenario), "priors_sha256": priors_digest(),
+            "scenario_sha256": posterior_digest(scenario, ()), "values": {}, "priors_sha256": priors_digest(),
             "method": {}, "informed": {}}  # fmt: skip
     (folder / SOLOMON.stem / "posterior.csv.gz").write_bytes(draws_bytes(draws))
     (folder / SOLOMON.stem / "posterior.yaml").write_text(yaml.safe_dump(head, sort_keys=False))

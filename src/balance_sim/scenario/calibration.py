@@ -5,25 +5,28 @@ What a calibration holds goes where it would stand in a scenario: intercepts und
 `kinds`, propensities in `states`, weights under `theory`, factors of dyads in
 `frailties`. A value that the scenario's file gives itself stays. A file of another
 record is refused. A posterior is the head of a table of joint draws;
-`evidence/posterior/parameter_draws.py` reads the table when draws are asked for."""
+`evidence/posterior/parameter_draws.py` reads the table when draws are asked for. The
+means of the draws are the values in use, where the file gives none."""
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
+from typing import Any
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
 from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, refused
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.layout import row_path
+from balance_sim.scenario.layout import row_path, with_its_company
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario
 
 NEEDED = {
     "calibration": "calibrated variances weights intercepts states declarations dyads "
     "covariance",
-    "posterior": "command draws sha256 scenario_sha256 priors_sha256 count",
+    "posterior": "command draws sha256 scenario_sha256 priors_sha256 count values",
 }
 """Keys that the file has which stands under a key of a scenario; `headline` of a
 posterior may be missing."""
@@ -51,7 +54,7 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
     ------
     ScenarioError : for a file that lacks a key
     """
-    for key, overlay in (("calibration", laid), ("posterior", _with_draws)):
+    for key, overlay in (("posterior", _with_draws), ("calibration", laid)):
         node, hint = tree.below(key), _again(key, sources)
         if node.value is None:
             tree = tree.without(key)
@@ -82,14 +85,49 @@ def _again(key: str, sources: Sources) -> str:
 
 
 def _with_draws(tree: Node, head: Node, name: str) -> Node:
-    """The scenario's tree with the head of its draws. name: of the head's file."""
+    """The scenario's tree with the head of its draws, over their means. name: of the
+    head's file."""
     keys = [*NEEDED["posterior"].split(), "headline"]
     values: dict[str, object] = {key: head.fields[key] for key in keys if head.get(key)}
     draws = str(head.value_of("draws"))
     if {"/", "\\"} & {*draws}:
         raise refused(head.fields["draws"], "draws", "E501", "no file beside this one")
     values |= {"file": name, "draws": posixpath.join(posixpath.dirname(name), draws)}
-    return tree.with_fields({"posterior": from_plain(values, head.mark)})
+    return _over_means(tree, head).with_fields(
+        {"posterior": from_plain(values, head.mark)}
+    )
+
+
+def _over_means(tree: Node, head: Node) -> Node:
+    """The scenario's tree over the means of its draws. What the file gives stays, and
+    what it fixes with that."""
+    means = head.below("values").fields
+    given = given_in(tree, means)
+    below: dict[str, Any] = {}
+    for path in means.keys() - given:
+        *sections, name = path.split(".")
+        section = below
+        for step in sections:
+            section = section.setdefault(step, {})
+        section[name] = means[path]
+    if "theory" in below:
+        weights = below["theory"]["weights"]
+        below["theory"] = {"weights": _free_weights(tree.below("theory"), weights)}
+    return merged(from_plain(below, head.mark), tree)
+
+
+def given_in(tree: Node, paths: Iterable[str]) -> set[str]:
+    """Which of some key paths the scenario's file gives a value at, and what it fixes
+    with that."""
+    return with_its_company(path for path in paths if _is_given(tree, path))
+
+
+def _is_given(tree: Node, path: str) -> bool:
+    """Whether the scenario's file gives a value at a key path."""
+    node: Node | None = tree
+    for step in path.split("."):
+        node = node.get(step) if node is not None else None
+    return node is not None
 
 
 def stale(

@@ -140,7 +140,8 @@ class ParameterPrior:
         (mean, sd); `gamma` (shape), of a share before shares are made to sum to 1.
         `ladder` and `multiple` follow from factors that parameters have in common
         (`priors.`): weights of acts; half-lives and rates of opportunities
-    numbers : of the family, by name
+    numbers : of the family, by name; `centre`: the value that factors multiply, where
+        it is not the one in use
     """
 
     family: str
@@ -209,7 +210,7 @@ def measurements() -> dict[str, ParameterPrior]:
 
 
 def _distributions(entries: dict[str, Any]) -> dict[str, ParameterPrior]:
-    texts = ("family", "source", "value")
+    texts = ("family", "source", "value", "declared")
     return {
         path: ParameterPrior(
             entry["family"],
@@ -262,6 +263,27 @@ def parameter_table() -> list[dict[str, object]]:
         | {key: entry[key] for key in keys if key in entry}
         for path, entry in _leaves()
     ]
+
+
+@cache
+def reference_values() -> dict[str, float]:
+    """By key path what measurements and draws of a parameter are multiples of: the
+    `centre` of its prior, or the value in use."""
+    return {
+        path: float(entry.get("prior", {}).get("centre", entry["value"]))
+        for path, entry in _leaves()
+    }
+
+
+@cache
+def declared_ranges() -> dict[str, tuple[float, float]]:
+    """By key path the range that was declared before data: `declared` of the prior, or
+    the `range`, where there is one."""
+    spans = {
+        path: entry.get("prior", {}).get("declared", entry.get("range"))
+        for path, entry in _leaves()
+    }
+    return {path: (span[0], span[1]) for path, span in spans.items() if span}
 
 
 @cache

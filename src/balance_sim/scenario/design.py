@@ -265,6 +265,10 @@ _BOUND = re.compile(
 """Defaults that are no parameters of the model, or may not move apart from others."""
 
 
+GUESSED = ("guess", "posterior")
+"""Sources of a default that is not fitted: a guess, or what draws made of one."""
+
+
 def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
     """Every default that is a guess and may move alone, over its range.
 
@@ -283,9 +287,9 @@ def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Fac
     factors = []
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
-        if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
+        if row["source"] not in GUESSED or not isinstance(span, list):
             continue
-        if path in taken or _BOUND.match(path):
+        if span[0] >= span[1] or path in taken or _BOUND.match(path):
             continue
         with suppress(LookupError):  # a term or a kind that the scenario leaves out
             if value_at(scenario, path) is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -177,11 +177,19 @@ OF_DRAWS = (
 )
 
 
-def posterior_digest(scenario: Scenario) -> str:
+def posterior_digest(scenario: Scenario, values: Collection[str]) -> str:
     """sha256 of what a scenario's draws are drawn for: its record, calibration, level,
     theory, numbers of the rules and of acts, attention. Texts, arms, dates of acts and
-    the table of draws itself are left out."""
-    content: dict[str, Any] = {name: _content(scenario, name) for name in OF_DRAWS}
+    the table of draws itself are left out, and what is drawn.
+
+    values: key paths whose values follow from the draws."""
+    content = canonical({name: _content(scenario, name) for name in OF_DRAWS})
+    for path in values:
+        *sections, name = path.split(".")
+        section = content
+        for step in sections:
+            section = section.get(step, {})
+        section.pop(name, None)
     content["states"] = [
         (state.id, state.propensity, state.propensity_declarations)
         for state in scenario.states

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterable
 from functools import cache
 
 from balance_sim.scenario import schema
@@ -52,6 +53,24 @@ FIXED_IN_ARMS = (
     "frailties",
     "targets_alternatives",
 )
+
+LADDERS = ("alignment", "intent")
+CAPABILITY = tuple(f"capability.{name}" for name in ("gdp", "milex", "population"))
+COMPANIES = (
+    *(
+        {f"event_kinds.{kind}.{field}" for kind in schema.SIGNAL_ORDER}
+        for field in LADDERS
+    ),
+    {*CAPABILITY},
+)
+"""Parameters of which one that is given fixes all: steps of a ladder could pass it, and
+shares sum to 1."""
+
+
+def with_its_company(paths: Iterable[str]) -> set[str]:
+    """These key paths, and all that one of them fixes."""
+    fixed = set(paths)
+    return fixed.union(*(company for company in COMPANIES if company & fixed))
 
 
 def row_path(section: str, row: Node, position: int) -> str:

@@ -723,8 +723,9 @@ class Posterior(Strict):
 
     file: the head that `balance-sim evidence posterior` wrote. draws: the table beside
     it, gzipped CSV, a line a key path and a column a draw; sha256: of its text.
-    scenario_sha256, priors_sha256: of what they follow from. headline: what is not
-    known of the headline effect, worked out for one form (`effect_draws`). table:
+    scenario_sha256, priors_sha256: of what they follow from. values: by key path the
+    draws' means, which the scenario uses where its file gives none. headline: what is
+    not known of the headline effect, worked out for one form (`effect_draws`). table:
     itself, base64, in a study."""
 
     file: Text = ""
@@ -734,6 +735,7 @@ class Posterior(Strict):
     sha256: Text = ""
     scenario_sha256: Text = ""
     priors_sha256: Text = ""
+    values: dict[str, float] = {}
     headline: dict[str, Any] = {}
     table: Annotated[str, Field(max_length=1 << 25)] = ""
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,7 +44,8 @@ from balance_sim.scenario.defaults import (
     reaction_distribution,
 )
 from balance_sim.scenario.errors import WrongRequest, checked_name
-from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.scenario.layout import CAPABILITY
+from balance_sim.scenario.schema import Scenario
 
 STANDS_FOR_OTHERS = "defence_cooperation"
 FITTED, PRIOR, POSTERIOR = "fitted", "prior", "posterior"
@@ -53,7 +54,6 @@ SHORT = 16  # digits of the sha256 of joint draws by which a study names them
 MOST_DRAWS = 200
 """So often a replication draws at the most: estimates are above 0, so that a few in a
 hundred draw twice."""
-LADDERS = ("alignment", "intent")
 CODING = "targets_alternatives"
 """The column of which coding of the focal event's targets a draw has: 0 for the event's
 own, or which alternative."""
@@ -124,21 +124,6 @@ def coded_targets(scenario: Scenario, which: int) -> tuple[str, ...]:
     participants = {*event.principals, *event.guests}
     alternative = scenario.targets_alternatives[which - 1].targets
     return tuple(code for code in alternative if code not in participants)
-
-
-CAPABILITY = tuple(f"capability.{name}" for name in ("gdp", "milex", "population"))
-COMPANIES = (
-    *({f"event_kinds.{kind}.{field}" for kind in SIGNAL_ORDER} for field in LADDERS),
-    {*CAPABILITY},
-)
-"""Parameters of which one that is given fixes all: steps of a ladder could pass it, and
-shares sum to 1."""
-
-
-def with_its_company(paths: Iterable[str]) -> set[str]:
-    """These key paths, and all that one of them fixes."""
-    fixed = set(paths)
-    return fixed.union(*(company for company in COMPANIES if company & fixed))
 
 
 def as_draws(

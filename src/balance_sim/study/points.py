@@ -22,9 +22,10 @@ from balance_sim.registry import part
 from balance_sim.scenario.design import OF_DRAWS, Experiment
 from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
 from balance_sim.scenario.errors import MissingExtra, StoreDamaged
+from balance_sim.scenario.layout import with_its_company
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.digest import sha256_of
-from balance_sim.study.draws import CODING, Draws, coded_targets, with_its_company
+from balance_sim.study.draws import CODING, Draws, coded_targets
 from balance_sim.study.jobs import Values as PointValues
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.shards import checked_bytes, encode, parquet_table

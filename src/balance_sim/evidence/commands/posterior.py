@@ -65,7 +65,9 @@ def posterior(
         uncertainty,
     )
     from balance_sim.scenario import load_scenario
+    from balance_sim.scenario.diagnostics import Diagnostics
     from balance_sim.scenario.files import Sources
+    from balance_sim.scenario.load import read_files
     from balance_sim.study.atomic_files import write_atomic
     from balance_sim.study.draws import draws_bytes
 
@@ -79,9 +81,13 @@ def posterior(
     seconds = {"record of agreements": 5.0, "the scenario's own record": 60.0}
     with Steps(seconds | {"draws": 0.1 * draws}) as steps:
         joint, made = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
+        as_written = read_files(Sources(scenario), Diagnostics(), calibrated=False)
+        values = files.values_in_use(as_written, joint)
+        head = files.posterior_head(loaded, joint, values, command) | made
+        in_use = files.at_values_in_use(loaded, values)
         steps.begin("draws")
         effect = uncertainty(
-            loaded,
+            in_use,
             draws=draws,
             workers=workers,
             posterior=joint,
@@ -89,8 +95,7 @@ def posterior(
             with_placebos=True,
             progress=steps.counter("draws"),
         )
-    head = files.posterior_head(loaded, joint, command) | made
-    head["headline"] = stored_record(loaded, effect)
+    head["headline"] = stored_record(in_use, effect)
     folder.mkdir(parents=True, exist_ok=True)
     head_file = folder / "posterior.yaml"
     write_atomic(folder / files.TABLE, draws_bytes(joint))
@@ -98,7 +103,8 @@ def posterior(
     words = Counter(finding for finding, *_ in head["informed"].values())
     counts = {finding: words[finding] for finding in power_scaling.FINDINGS}
     document: dict[str, Any] = {"file": str(head_file)}
-    document |= {key: value for key, value in head.items() if key != "informed"}
+    by_parameter = ("informed", "values")
+    document |= {key: head[key] for key in head if key not in by_parameter}
     document["parameters"] = counts
 
     def error_words(method: dict[str, Any]) -> str:
@@ -129,7 +135,7 @@ def posterior(
             f"posterior: {findings} (what is believed of a prior-dominated one is all "
             "but its prior; of one that is not evaluated it is its prior).",
             error_words(method),
-            *(finding(loaded, effect) if effect["arm"] else []),
+            *(finding(in_use, effect) if effect["arm"] else []),
             f"The importance weights are {trust}to be trusted: Pareto k "
             f"{method['pareto_k']:.2f} (trusted below {method['trusted_below']:.2f}).",
             f"wrote {folder / files.TABLE} and its head; the scenario names it by "

@@ -18,7 +18,8 @@ from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.events.absorbed import EventPanel
 from balance_sim.evidence.events.acts import ACTS, DYAD_YEARS, open_participants
 from balance_sim.evidence.events.exposure import EPOCH, act_sets, year_edges
-from balance_sim.evidence.events.measurement import Study, shipped
+from balance_sim.evidence.events.measurement import Study
+from balance_sim.scenario.defaults import reference_values
 
 DAYS_PER_YEAR = 365.25
 BEFORE_YEARS, AFTER_YEARS = 5, 1
@@ -74,7 +75,7 @@ def load_events(
         rivals=layers_of["rivalry"],
         quarrel=np.asarray(
             sum(
-                shipped(f"parameters.{QUARRELS[name]}") * layer
+                reference_values()[f"parameters.{QUARRELS[name]}"] * layer
                 for name, layer in layers_of.items()
             )
         ),

@@ -28,8 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -50,7 +48,7 @@ from balance_sim.evidence.events.exposure import (
     aims,
     shown,
 )
-from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.defaults import declared_ranges, reference_values
 from balance_sim.scenario.schema import SIGNAL_ORDER
 
 LEVEL = 0.05
@@ -59,16 +57,6 @@ CHUNK = 192
 WORDS = MEASURED, BOUNDED, NOT_TOLD = ("measured", "bounded", "not told")
 POWER = float(norm.ppf(0.8)) + QUANTILE
 """Standard errors off 0 at which an estimate is found in four of five samples."""
-
-
-def shipped(path: str) -> float:
-    """The shipped value of a parameter, by key path."""
-    return float(str(_rows_by_path()[path]["value"]))
-
-
-@cache
-def _rows_by_path() -> dict[str, dict[str, object]]:
-    return {str(row["path"]): row for row in parameter_table()}
 
 
 @dataclass(frozen=True)
@@ -135,7 +123,7 @@ class Exposures:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.half = {
-            kind: shipped(f"event_kinds.{kind}.half_life_days")
+            kind: reference_values()[f"event_kinds.{kind}.half_life_days"]
             for kind in study.acts.kinds
         }
         self._aims: dict[tuple[str, str], Aims] = {}
@@ -166,7 +154,8 @@ class Exposures:
         group, study = column.group, self.study
         is_told = acts.has_named_targets == (group == "incident")
         sets = (acts.kind == acts.kinds.index(kind)) & is_told
-        weighted = series[sets] * shipped(f"event_kinds.{kind}.{column.weight}")
+        weight = reference_values()[f"event_kinds.{kind}.{column.weight}"]
+        weighted = series[sets] * weight
         if group == "alignment":
             return -study.rows(shown(acts.only(sets), weighted))
         # sets of the study itself, perhaps on other dates, have the same aims
@@ -365,9 +354,7 @@ def _estimates(
 def _declared_end(column: Column) -> float:
     """Upper end of the declared range of a column's weights, as a multiplier."""
     paths = [f"event_kinds.{kind}.{column.weight}" for kind in column.kinds]
-    ranges: list[Any] = [_rows_by_path()[path]["range"] for path in paths]
-    weights = [shipped(path) for path in paths]
-    ends = [span[1] / weight for span, weight in zip(ranges, weights, strict=True)]
+    ends = [declared_ranges()[path][1] / reference_values()[path] for path in paths]
     return float(np.median(ends))
 
 

@@ -6,14 +6,21 @@ from typing import Any
 
 import yaml
 
+from balance_sim.evidence.posterior.priors import LEVEL
+from balance_sim.scenario import with_values
+from balance_sim.scenario.calibration import given_in
+from balance_sim.scenario.defaults import TREES
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
-from balance_sim.scenario.schema import Scenario
-from balance_sim.study.draws import Draws
+from balance_sim.scenario.layout import CAPABILITY
+from balance_sim.scenario.nodes import Node
+from balance_sim.scenario.schema import Posterior, Scenario
+from balance_sim.study.draws import DIGITS, Draws
 from balance_sim.study.machine import version
 
 HEAD = """\
 # Written by `balance-sim evidence posterior`. Joint draws of the scenario's parameters
-# lie in the table `draws`, a line a key path. informed: what is found of each by power
+# lie in the table `draws`, a line a key path. values: their means, which the scenario
+# uses where its file gives none. informed: what is found of each by power
 # scaling, its sensitivity to prior and to likelihood, and the pull of the prior in
 # standard deviations. See docs/posterior.md. After a change of the scenario or of the
 # priors, run it again.
@@ -21,16 +28,42 @@ HEAD = """\
 TABLE = "posterior.csv.gz"
 
 
-def posterior_head(scenario: Scenario, draws: Draws, command: str) -> dict[str, Any]:
-    """What the head says of its table, as plain data. scenario: as its file has it."""
+def values_in_use(scenario: Node, draws: Draws) -> dict[str, float]:
+    """The means of the draws by key path, which are the values in use: of what the
+    scenario's file does not say itself. scenario: as written."""
+    given = given_in(scenario, draws.paths)
+    means = {
+        path: float(f"{draws.column(path).mean():.{DIGITS}g}")
+        for path in draws.paths
+        if path.partition(".")[0] in (*TREES, "theory", LEVEL) and path not in given
+    }
+    if means.keys() >= {*CAPABILITY}:
+        *first, last = CAPABILITY  # shares sum to 1, rounded too
+        means[last] = round(1.0 - sum(means[path] for path in first), DIGITS)
+    return means
+
+
+def at_values_in_use(scenario: Scenario, values: dict[str, float]) -> Scenario:
+    """The scenario as it is read with a posterior of these means."""
+    changed = with_values(scenario, values) if values else scenario
+    posterior = Posterior(values=values)
+    return changed.model_copy(update={"posterior": posterior, "origin": None})
+
+
+def posterior_head(
+    scenario: Scenario, draws: Draws, values: dict[str, float], command: str
+) -> dict[str, Any]:
+    """What the head says of its table, as plain data. scenario: without its posterior;
+    values: of `values_in_use`."""
     return {
         "command": command,
         "version": version(),
         "draws": TABLE,
         "count": len(draws),
         "sha256": draws.sha256,
-        "scenario_sha256": posterior_digest(scenario),
+        "scenario_sha256": posterior_digest(scenario, values),
         "priors_sha256": priors_digest(),
+        "values": values,
     }
 
 

@@ -55,9 +55,10 @@ from balance_sim.evidence.posterior.weights import (
     trusted_below,
 )
 from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
+from balance_sim.scenario.layout import LADDERS
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.stats import Floats
-from balance_sim.study.draws import LADDERS, Draws, as_draws
+from balance_sim.study.draws import Draws, as_draws
 
 PROPOSALS = 20_000
 GRID = 20_001

@@ -51,8 +51,8 @@ from balance_sim.scenario.defaults import (
     ParameterPrior,
     fitted_distribution,
     measurements,
-    parameter_table,
     priors,
+    reference_values,
     shipped_yaml,
 )
 from balance_sim.scenario.schema import Scenario
@@ -340,8 +340,8 @@ def _points_of(z: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class EventRecord:
-    """What event data say of the weights of acts: multipliers of those in use are
-    normal (`fit --events`).
+    """What event data say of the weights of acts: multipliers of the guesses that
+    priors are centred on are normal (`fit --events`).
 
     paths: key paths of the weights, words `measured` or `bounded` only. aimed: of each
     the prior of the share of acts that are aimed at those whose reaction was measured,
@@ -356,9 +356,9 @@ class EventRecord:
         """(D, K) multipliers of the average act, of weights by key path and shares by
         the name of their prior: an act moves its participants' rivals by the share that
         is aimed at them times the weight."""
-        in_use = {str(row["path"]): row["value"] for row in parameter_table()}
+        references = reference_values()
         ratios = [
-            columns[path] / float(str(in_use[path])) * columns.get(share, 1.0)
+            columns[path] / references[path] * columns.get(share, 1.0)
             for path, share in zip(self.paths, self.aimed, strict=True)
         ]
         return np.stack(ratios, axis=1)

@@ -19,9 +19,10 @@ from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.diagnostics import Mark, refused
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
+from balance_sim.scenario.layout import with_its_company
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import value_at
-from balance_sim.study.draws import CODING, Draws, with_its_company
+from balance_sim.study.draws import CODING, Draws
 
 __all__ = ["parameter_summary", "posterior_draws", "prior_draws"]
 
@@ -48,7 +49,8 @@ def posterior_draws(scenario: Scenario) -> Draws:
         raise refused(Mark(scenario.name, 1, 1), "posterior", "E107", message, hint)
     written = scenario.written if isinstance(scenario.written, Scenario) else None
     head, table = Mark(named.file, 1, 1), Mark(named.draws, 1, 1)
-    if written is not None and posterior_digest(written) != named.scenario_sha256:
+    drawn_for = posterior_digest(written or scenario, named.values.keys())
+    if written is not None and drawn_for != named.scenario_sha256:
         message = "drawn for another form of this scenario"
         raise refused(head, "scenario_sha256", "E505", message, again)
     if priors_digest() != named.priors_sha256:
@@ -75,7 +77,7 @@ def posterior_draws(scenario: Scenario) -> Draws:
 
 def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> set[str]:
     """Parameters that the scenario has no more, or that have another value than in the
-    file as written."""
+    file as written, or there another one than the mean of the draws."""
 
     def value(of_scenario: Scenario, path: str) -> object:
         try:
@@ -90,7 +92,9 @@ def _changed(scenario: Scenario, written: Scenario, paths: tuple[str, ...]) -> s
         is_other = value(scenario, key) != value(written, key) or current != value(
             written, path
         )
-        if is_other or (path != "base_rate" and current == ABSENT):
+        mean = written.posterior.values.get(path)
+        is_given = mean is not None and value(written, path) != mean
+        if is_other or is_given or (path != "base_rate" and current == ABSENT):
             changed.add(path)
     return with_its_company(changed)
 

@@ -21,7 +21,13 @@ from scipy.special import betainc, betaincinv, gammaincinv, ndtr, ndtri
 from balance_sim.model import clocks
 from balance_sim.model.core import Floats
 from balance_sim.model.streams import PRIOR, stream_label
-from balance_sim.scenario.defaults import ParameterPrior, parameter_table, priors
+from balance_sim.scenario.defaults import (
+    ParameterPrior,
+    parameter_table,
+    priors,
+    reference_values,
+)
+from balance_sim.scenario.layout import CAPABILITY, LADDERS, with_its_company
 from balance_sim.scenario.schema import (
     SIGNAL_ORDER,
     AgreementKind,
@@ -31,17 +37,11 @@ from balance_sim.scenario.schema import (
     Strict,
 )
 from balance_sim.scenario.setter import value_at
-from balance_sim.study.draws import (
-    CAPABILITY,
-    CODING,
-    DIGITS,
-    LADDERS,
-    Draws,
-    as_draws,
-    with_its_company,
-)
+from balance_sim.study.draws import CODING, DIGITS, Draws, as_draws
 
 COUNT, SEED = 2000, 1
+LEVEL = "base_rate"
+"""Key path of the agreements a year that are expected at the start."""
 CALIBRATED_SD = 2.0
 """Of the prior of an intercept that a scenario's own record tells, nats: that of a
 calibration."""
@@ -231,20 +231,20 @@ def _default_values() -> dict[str, float]:
 
 
 def _is_default(scenario: Scenario, path: str, default: float) -> bool:
-    """Whether the scenario has the parameter and leaves it at its default, or at what
-    it was calibrated to."""
+    """Whether the scenario has the parameter and leaves it at its default, at what it
+    was calibrated to, or at the mean of its draws."""
     try:
         value = value_at(scenario, path)
     except LookupError:
         return False
-    calibration = scenario.calibration
+    calibration, mean = scenario.calibration, scenario.posterior.values.get(path)
     if path.startswith("theory.weights."):
         name = path.rpartition(".")[2]
         calibrated = calibration.weights.get(name, default)
-        return value != 0 and value in (default, calibrated)
+        return value != 0 and value in (default, calibrated, mean)
     if path.endswith(".intercept") and calibration.names:
         return path in calibration.names
-    return bool(value == default)
+    return value in (default, mean)
 
 
 def _guesses(scenario: Scenario, declared: Priors) -> dict[str, ParameterPrior]:
@@ -273,11 +273,12 @@ def _guesses(scenario: Scenario, declared: Priors) -> dict[str, ParameterPrior]:
     level = level_of(scenario)
     if level is not None:
         prior, median = declared["priors.base_rate"], level
-        if scenario.base_rate is None:  # its record tells it, and is no prior too
+        in_use = scenario.posterior.values.get(LEVEL)
+        if scenario.base_rate in (None, in_use):  # its record tells it, and no prior
             prior = declared["priors.any_rate"]
             median = _dyads(scenario) * prior.numbers["median"]
         numbers = prior.numbers | {"median": median}
-        guesses["base_rate"] = ParameterPrior("log-normal", numbers, prior.source)
+        guesses[LEVEL] = ParameterPrior("log-normal", numbers, prior.source)
     return guesses
 
 
@@ -300,25 +301,25 @@ def from_factors(
 ) -> dict[str, Floats]:
     """(D,) values by key path from what was drawn independently: the ladder is put
     together. Raises KeyError."""
-    defaults = _default_values()
+    defaults, references = _default_values(), reference_values()
     columns = {
         path: values
         for path, values in factors.items()
         if not path.startswith("priors.")
     }
     for field in LADDERS:
-        columns |= _ladder(field, factors, defaults)
+        columns |= _ladder(field, factors, references)
     for path, prior in priors().items():
         if prior.family == "multiple":
             _, kind, field = path.split(".")
             name = factor_of(kind, field)
             if name in factors and _is_default(scenario, path, defaults[path]):
-                columns[path] = defaults[path] * factors[name]
+                columns[path] = references[path] * factors[name]
     if columns.keys() >= {*CAPABILITY}:
         columns |= _capability_shares(columns)
-    if "base_rate" in columns:
+    if LEVEL in columns:
         ceiling = _most_a_year(scenario, columns)
-        columns["base_rate"] = np.minimum(columns["base_rate"], ceiling)
+        columns[LEVEL] = np.minimum(columns[LEVEL], ceiling)
     return {path: np.clip(columns[path], *limits(path)) for path in sorted(columns)}
 
 
@@ -337,14 +338,14 @@ def _most_a_year(scenario: Scenario, columns: Mapping[str, Floats]) -> Floats:
 
 
 def _ladder(
-    field: str, factors: Mapping[str, Floats], defaults: Mapping[str, float]
+    field: str, factors: Mapping[str, Floats], references: Mapping[str, float]
 ) -> dict[str, Floats]:
     """Weights of acts as sums of steps; the whole ladder stays below the bound."""
     prefix = f"priors.{field}_"
     kinds = [kind for kind in SIGNAL_ORDER if f"{prefix}steps.{kind}" in factors]
     if not kinds:
         return {}
-    weights = [defaults[f"event_kinds.{kind}.{field}"] for kind in kinds]
+    weights = [references[f"event_kinds.{kind}.{field}"] for kind in kinds]
     increments = np.diff(weights, prepend=0.0)[:, None]
     steps = increments * [factors[f"{prefix}steps.{kind}"] for kind in kinds]
     heights = np.cumsum(steps, axis=0)
