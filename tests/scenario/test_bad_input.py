@@ -70,7 +70,7 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("principals: [CHN, RUS]", "principals: CHN", "E201", "events.summit.principals", 0),
     (TOP, TOP + "capability: {gdp: 0.4, milex: 0.4, population: 0.17}\n", "E213", "capability", 1),
     ("share: 0.2}", "share: 0.9}\n  - {state: JPN, partner: KOR, share: 0.2}", "E213", "trade.JPN-KOR.share", 1),
-    (TOP, TOP + "event_kinds: {visit: {alignment: 0.05}}\n", "E219", "event_kinds.visit.alignment", 1),
+    (TOP, TOP + "event_kinds: {visit: {alignment: 0.01}}\n", "E219", "event_kinds.visit.alignment", 1),
     (TOP, TOP + "kinds: {mine: {depth: 0.3}}\n", "E103", "kinds.mine.calm", 1),
     ("statement: 0.5", "statment: 0.5", "E211", "audiences.west.attention.statment", 0),
     ("preset: balance_of_threat", "preset: balance_of_treat", "E211", "theory.preset", 0),

@@ -11,7 +11,7 @@ from balance_sim.scenario.schema import SIGNAL_ORDER, TERMS, AgreementKind
 def test_every_default_has_a_unit_a_source_and_a_spread():
     for row in parameter_table():
         assert row["unit"] and row["cite"], row["path"]
-        assert row["source"] in ("fitted", "literature", "guess"), row["path"]
+        assert row["source"] in ("fitted", "literature", "guess", "posterior"), row["path"]
         assert (row["range"] is None) != (row["standard_error"] is None), row["path"]
         if row["range"] is not None:
             low, high = row["range"]

@@ -71,9 +71,6 @@ LEFT_OUT = (
 WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts")
 """Parts that count where they say something, so that a scenario without them keeps the
 number it had."""
-WITHOUT_EFFECT = {"talks_speed_exponent": 0.0, "talks_speed_max": 2.0}
-"""Parameters that are gone, with the value of every scenario: counted still, so that a
-posterior which was drawn before belongs to its scenario."""
 _TEXTS = RecentResults[bytes](most=16)
 """Of the sections of the scenarios at hand and of their versions."""
 
@@ -112,16 +109,10 @@ def content_digest(scenario: Scenario) -> str:
 
 def _text_of(scenario: Scenario, name: str) -> bytes:
     """The canonical JSON of a field, as digests count it."""
-    value = _content(scenario, name)
+    value = getattr(scenario, name)
     if isinstance(value, tuple):
         return _TEXTS.get((name, value), partial(_text, value))
     return _text(value)
-
-
-def _content(scenario: Scenario, name: str) -> Any:
-    """A field of a scenario; of the parameters also those that are gone."""
-    value = getattr(scenario, name)
-    return value.model_dump() | WITHOUT_EFFECT if name == "parameters" else value
 
 
 def _text(value: Any) -> bytes:
@@ -183,7 +174,7 @@ def posterior_digest(scenario: Scenario, values: Collection[str]) -> str:
     the table of draws itself are left out, and what is drawn.
 
     values: key paths whose values follow from the draws."""
-    content = canonical({name: _content(scenario, name) for name in OF_DRAWS})
+    content = canonical({name: getattr(scenario, name) for name in OF_DRAWS})
     for path in values:
         *sections, name = path.split(".")
         section = content
