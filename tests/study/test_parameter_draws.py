@@ -71,8 +71,8 @@ def test_a_spike_is_the_probability_of_the_bound_and_the_rest_keeps_its_family()
         assert stats.kstest(rest, stats.halfnorm(0, 0.5).cdf).pvalue > 0.9
 
 
-def test_shares_of_capability_are_a_dirichlet_whose_means_are_in_use() -> None:
-    scenario = load_scenario(SCENARIOS / "solomon_2022.yaml")
+def test_shares_of_capability_are_a_dirichlet_whose_means_are_the_defaults() -> None:
+    scenario = load_scenario(SCENARIOS / "solomon_2022.yaml", drawn=False)
     draws, shapes = prior_draws(scenario, 4000), np.array([4.0, 4.0, 2.0])
     shares = np.stack([draws.column(f"capability.{name}") for name in ("gdp", "milex", "population")], axis=1)
     mean = shapes / shapes.sum()
@@ -138,7 +138,7 @@ def test_draws_are_accepted_and_keep_what_the_rules_keep(name: str) -> None:
 def test_what_a_scenario_sets_is_not_drawn() -> None:
     path = SCENARIOS / "solomon_2022.yaml"
     plain = set(prior_draws(load_scenario(path), 1).paths)
-    set_here = load_scenario(path, set=["parameters.beta=0.35", "event_kinds.visit.intent=0.2"])
+    set_here = load_scenario(path, set=["parameters.beta=0.35", "event_kinds.visit.intent=0.1"])
     ladder = {f"event_kinds.{kind}.intent" for kind in SIGNAL_ORDER}
     assert plain - set(prior_draws(set_here, 1).paths) == {"parameters.beta"} | ladder
     bandwagoning = load_scenario(path, theory="bandwagoning")
