@@ -163,8 +163,8 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     scenario's end or later. It was f75f0174 before dyads without relations had a factor and security agreements
     and declarations were counted apart, 123e45ab before threat by adversary and its weights, and
     8b3fa477 before a pact was lent to defence alone and broken relations were evidence of hostility, e40e8196 before
-    states reacted."""
-    digest = ""
+    states reacted, 79d4495f before weights of acts were those that are drawn."""
+    digest = "eb5efdaf67109ba8260984f26dca78d202d8f3042d823fe7aeb9c6dba4ff871e"
     shipped = load_scenario(BEIJING, calibrated=False)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)
