@@ -31,20 +31,20 @@ def dilemma() -> tuple[GameStudy, OverParameters]:
 
 
 def test_the_security_dilemma_comes_out_as_by_hand(dilemma: tuple[GameStudy, OverParameters]) -> None:
-    """Own manoeuvres are worth 0.3 at home, and the others' own fear depends on the other alone: to hold them is
-    dominant, and both fear more than if nobody did, as a manoeuvre raises the other's insecurity by more than 0.3."""
+    """Own manoeuvres are worth 0.1 at home, and the others' own fear depends on the other alone: to hold them is
+    dominant, and both fear more than if nobody did, as a manoeuvre raises the other's insecurity by more than 0.1."""
     found = solve(*dilemma)
     by = {(one["strategies"]["arden"], one["strategies"]["belmar"]): one for one in found["profiles"]}
     both, none = by["manoeuvre", "manoeuvre"], by["restrain", "restrain"]
     assert [one for one in found["profiles"] if one["equilibrium"]] == [both]
     assert [both[key] for key in ("probability", "over_draws", "regret", "bound")] == [1.0, 1.0, 0.0, 0.0]
     assert both["payoffs"]["arden"]["mean"] < none["payoffs"]["arden"]["mean"] == 0.0
-    assert none["regrets"]["arden"] == pytest.approx(0.3, abs=1e-3)  # Belmar's agreements move it a little
-    assert by["manoeuvre", "restrain"]["payoffs"]["arden"]["mean"] == pytest.approx(0.3, abs=1e-3)
+    assert none["regrets"]["arden"] == pytest.approx(0.1, abs=1e-3)  # Belmar's agreements move it a little
+    assert by["manoeuvre", "restrain"]["payoffs"]["arden"]["mean"] == pytest.approx(0.1, abs=1e-3)
     (one,) = found["equilibria"]["found"]
     assert one["kind"] == "pure" and found["equilibria"]["complete"] and not one["degenerate"]
     assert all(of["choice"] == ["manoeuvre"] for of in found["regret"].values())
-    assert found["regret"]["arden"]["strategies"]["restrain"]["worst"] == pytest.approx(0.3, abs=1e-9)
+    assert found["regret"]["arden"]["strategies"]["restrain"]["worst"] == pytest.approx(0.1, abs=1e-9)
     assert all(of["evpi"] == 0 and of["best"] == ["manoeuvre"] for of in found["voi"].values())
 
 

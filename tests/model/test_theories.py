@@ -73,8 +73,11 @@ def test_a_preset_without_the_shift_would_have_another_level() -> None:
 
 def test_weights_of_the_file_belong_to_the_level() -> None:
     scenario = load_scenario(BEIJING, theory="hub_doubt", set=["theory.weights.proximity=0.4"])
-    own = own_theory(scenario.theory, scenario.calibration.weights)
-    assert own.weights == {**weights_under("balance_of_threat"), **scenario.calibration.weights, "proximity": 0.4}
+    calibrated, estimated = scenario.calibration.weights, scenario.estimated_weights
+    own = own_theory(scenario.theory, estimated)
+    assert own.weights == weights_under("balance_of_threat") | estimated | {"proximity": 0.4}
+    assert set(calibrated) < set(estimated) and calibrated["size"] != estimated["size"]
+    assert estimated["size"] == scenario.posterior.values["theory.weights.size"]
     assert own.equal_hostility is None
 
 

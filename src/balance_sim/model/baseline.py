@@ -342,14 +342,14 @@ def _with_bound(world: World) -> World:
     return replace(world, highest_unsided=highest, turns=turns)
 
 
-def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) -> Theory:
+def own_theory(theory: Theory, estimated: Mapping[str, float] | None = None) -> Theory:
     """The theory whose level all others are set to: the default preset, with weights
     that the file gives.
 
-    Those are the weights that differ from what the preset in force says. calibrated:
-    weights of a calibration."""
+    Those are the weights that differ from what the preset in force says. estimated:
+    weights of a calibration or a posterior."""
     preset = weights_under(theory.preset)
-    weights = {**weights_under(DEFAULT_PRESET), **(calibrated or {})}
+    weights = {**weights_under(DEFAULT_PRESET), **(estimated or {})}
     stated = theory.weights.items()
     weights |= {name: weight for name, weight in stated if weight != preset.get(name)}
     return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
@@ -364,7 +364,7 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     docs/decisions/0008-theories-at-one-base-rate.md. reference: the scenario as it is
     in the control arm."""
     world = arms[reference.reference_arm]
-    theory = own_theory(reference.theory, reference.calibration.weights)
+    theory = own_theory(reference.theory, reference.estimated_weights)
     with_theory = reference.model_copy(update={"theory": theory})
     levels = compile_world(with_theory, world.arm, world.grid, world.focal_day)
     rates = levels.frailty * openness_at(levels, 0.0)

@@ -1037,6 +1037,18 @@ class Scenario(ScenarioHead):
     __str__ = __repr__
 
     @property
+    def estimated_weights(self) -> dict[str, float]:
+        """Weights of terms as the scenario was calibrated, or, of those that are drawn,
+        the means of the draws."""
+        head = "theory.weights."
+        means = {
+            path.removeprefix(head): mean
+            for path, mean in self.posterior.values.items()
+            if path.startswith(head)
+        }
+        return {**self.calibration.weights, **means}
+
+    @property
     def agreements(self) -> tuple[Agreement, ...]:
         """Agreements on record, under way or scheduled; `accords` in files."""
         return self.accords

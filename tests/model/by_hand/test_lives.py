@@ -34,6 +34,7 @@ events: [{id: signal, date: 2000-03-01, kind: incident, principals: [XBB], targe
 accords: [ACCORD]
 kinds: {logistics: {depth: 0.3, talks_days: 80, talks_shape: 1, force_days: 50, force_shape: 1, at_once: 1}}
 parameters: {collapse_rate: 0, end_rate: 0}
+event_kinds: {treaty: {alignment: 0.3}}
 arms: {without: {reference: true, drop: [signal]}, with: {}}
 """
 
@@ -112,13 +113,13 @@ def test_a_fixed_date_holds_and_cannot_collapse_before(tmp_path: Path) -> None:
 
 
 def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path: Path) -> None:
-    """Treaty: 1.2 nats, half-life 730 days, depth 0.3. Signed 73 days before the start: on day 0 1.2 x 0.3 x 2^(-0.1),
+    """Treaty: 0.3 nats, half-life 730 days, depth 0.3. Signed 73 days before the start: on day 0 0.3 x 0.3 x 2^(-0.1),
     on day 292 2^(-0.5). What is signed later than the day is not announced."""
     found = worlds(tmp_path, "status: signed, signed: 1999-10-20, scheduled_in_force: 2001-06-01")
     world, state = found.reference, begun(found)
     assert state.agreements.signed[0] == -73.0
-    assert announcements(world, state, 0.0)[0, 0] == pytest.approx(0.36 * 2**-0.1)
-    assert announcements(world, state, 292.0)[0, 0] == pytest.approx(0.36 * 2**-0.5)
+    assert announcements(world, state, 0.0)[0, 0] == pytest.approx(0.09 * 2**-0.1)
+    assert announcements(world, state, 292.0)[0, 0] == pytest.approx(0.09 * 2**-0.5)
     state.agreements.signed[0] = 292.5
     assert announcements(world, state, 292.0)[0, 0] == 0.0
     state.agreements.signed[0] = -73.0
@@ -127,7 +128,7 @@ def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path:
     assert announcements(world, state, 520.0)[0, 0] == 0.0 and state.depth[0, 0, 1] == 0.3
     # In the first step's middle, day 5: alpha = alpha0 - gap + 0.5 x the news.
     view = perceive(world, begun(found), 0)
-    nats = -2.5 - 1.0 + 0.5 * 0.36 * 2 ** (-78 / 730)
+    nats = -2.5 - 1.0 + 0.5 * 0.09 * 2 ** (-78 / 730)
     assert view.own[0, 0, 1] == pytest.approx(1 / (1 + math.exp(-nats)))
 
 
