@@ -56,9 +56,9 @@ from balance_sim.scenario.defaults import (
     reference_values,
     shipped_yaml,
 )
+from balance_sim.scenario.layout import LADDERS
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import Floats, Ints
-from balance_sim.study.draws import LADDERS
 
 WEIGHT = "theory.weights."
 RATE = "priors.ceiling"
