@@ -68,7 +68,7 @@ def test_a_run_leads_with_the_posterior_and_keeps_the_simulation_last() -> None:
     [
         ((SOLOMON, "--set", "parameters.beta=0.4"), "other_form"),
         (("scenarios/beijing_2025.yaml", "--arm", "disunity"), "other_arm"),
-        (("scenarios/ukraine_2022.yaml",), "not_worked_out"),
+        (("experiments/smoke/five_states.yaml",), "not_worked_out"),
     ],
 )
 def test_what_is_not_known_is_never_said_as_if_it_were(arguments: tuple[str, ...], why: str) -> None:
