@@ -43,6 +43,7 @@ from balance_sim.evidence.estimation.likelihood import (
     derivatives,
     log_likelihood,
 )
+from balance_sim.evidence.newton import laplace_marginal
 from balance_sim.evidence.posterior.joint import importance_draws
 from balance_sim.evidence.posterior.likelihoods import (
     FRESH,
@@ -52,7 +53,6 @@ from balance_sim.evidence.posterior.likelihoods import (
 )
 from balance_sim.evidence.posterior.surrogate import fit_process
 from balance_sim.scenario.defaults import measurements, priors
-from balance_sim.stats.newton import laplace_marginal
 
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
 THREAT = (*WEIGHED, "hostility")

@@ -27,7 +27,7 @@ from balance_sim.evidence.forecast.baselines import (
     fit_logit,
 )
 from balance_sim.evidence.forecast.score import score_forecasts
-from balance_sim.stats.scores import log_score, reliability_table
+from balance_sim.evidence.scores import log_score, reliability_table
 
 GROUPS = {
     "gravity": features.GRAVITY,

@@ -121,7 +121,7 @@ ROOMS = {
     ),
     "stats": Room(("stats/*.py",), (("tests/stats",), ("tests/results",))),
     "evidence": Room(
-        ("evidence/estimation/*.py", "evidence/events/*.py"),
+        ("evidence/*.py", "evidence/estimation/*.py", "evidence/events/*.py"),
         (
             ("tests/evidence/test_by_hand.py", "tests/evidence/test_not_entering.py"),
             ("tests/evidence",),
@@ -281,7 +281,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "(after >= 1) & (after <= window)", "(after >= 1) & (after < window)"),
     ("stats", "stats/intervals.py", "Welch's degrees of freedom pooled",
      "freedom = variance**2 / squares", "freedom = left.n + right.n - 2"),
-    ("stats", "stats/scores.py", "the factor of few groups dropped",
+    ("evidence", "evidence/scores.py", "the factor of few groups dropped",
      "count / (count - 1) * (sums**2)", "(sums**2)"),
     ("scores", "evidence/forecast/score.py", "the worst baseline for the best",
      "others.append((-skill, name))", "others.append((skill, name))"),
@@ -313,8 +313,8 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      'if not part.startswith("AB")]',
      'if not part.startswith("X")]'),
     ('effects', 'effects/sweep_matrices.py', 'an effect is the control arm less the arm',
-     '            y = y - without',
-     '            y = without - y'),
+     'y = y - matrix(control, outcome)',
+     'y = matrix(control, outcome) - y'),
     ('effects', 'effects/sweep_matrices.py', 'counts for filtered estimates',
      'values = point.smooth(arm, outcome)',
      'values = point.values(arm, outcome)'),

@@ -3,7 +3,7 @@
     logit P(a, b sign) = x . beta + u_a + u_b,   u_i ~ N(0, v)
 
 What plain logits lack and trees find: states differ in how readily they sign. v maximises the marginal likelihood by EM
-steps (`stats.newton`)."""
+steps (`evidence.newton`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ from balance_sim.evidence.forecast.baselines import (
     offset,
     standardise,
 )
-from balance_sim.stats.newton import NoMaximum, Search, newton, random_effect_variance
+from balance_sim.evidence.newton import (
+    NoMaximum,
+    Search,
+    newton,
+    random_effect_variance,
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import FITTED, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.forecast.score import score_forecasts
-from balance_sim.stats.scores import log_score
+from balance_sim.evidence.scores import log_score
 
 THREAT = ("security_gain", "common_threat", "hostility", "bandwagon")
 GRAVITY = ("size", "proximity")

@@ -14,7 +14,7 @@ import numpy as np
 from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import choices
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.stats.scores import log_score
+from balance_sim.evidence.scores import log_score
 
 THREAT = ("common_threat", "hostility", "security_gain", "bandwagon")
 FIRST, LAST, WINDOW, SPANS = 1995, 2003, 10, ((1995, 1998), (1999, 2003))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from balance_sim.evidence import scores as score
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
@@ -17,7 +18,6 @@ from balance_sim.evidence.estimation.likelihood import (
     scores_by,
 )
 from balance_sim.evidence.forecast import score as forecast_score
-from balance_sim.stats import scores as score
 from placebo import column_score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------

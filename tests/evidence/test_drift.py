@@ -9,7 +9,7 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import MEMORIES, chances_ahead, fit_at, memory_of
-from balance_sim.stats.scores import log_score
+from balance_sim.evidence.scores import log_score
 from invented import invented
 from recovery import made_record
 

@@ -7,8 +7,8 @@ import pytest
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.varying_intercepts import dyad_frailty, fit_at
+from balance_sim.evidence.scores import log_score
 from balance_sim.stats.lags import mixed_chance
-from balance_sim.stats.scores import log_score
 from invented import invented
 from recovery import made_record
 from scipy import integrate, stats

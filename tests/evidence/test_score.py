@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.evidence import scores as score
 from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast import baselines
 from balance_sim.evidence.forecast import score as forecast_score
-from balance_sim.stats import scores as score
 
 
 def auc(p: np.ndarray, y: np.ndarray) -> float:

@@ -1,6 +1,5 @@
 """The headline effect over draws of the parameters."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,9 @@ from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prio
 from balance_sim.evidence.posterior.uncertainty import uncertainty
 from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.scenario import Scenario, ScenarioError, load_scenario, with_values
-from balance_sim.scenario.design import Experiment
-from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import CODING, Draws, coded_targets
-from balance_sim.study.points import design_points
 
 
 @pytest.fixture(scope="module")
@@ -133,47 +129,6 @@ def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, 
     assert shares["shares"]["event weights"] == pytest.approx(1.0)
     assert sum(shares["shares"].values()) == pytest.approx(1.0)
     assert shares["sd"] == pytest.approx(total.std()) and len(shares["sd_if_known"]) <= 5
-
-
-DRAWS = """schema: 1
-scenario: {folder}/solomon_2022.yaml
-design: {{method: prior, samples: 6}}
-runs: 4
-factors: {factors}
-"""
-
-
-def experiment(folder: Path, factors: str = "{}") -> Experiment:
-    shutil.copy("scenarios/solomon_2022.yaml", folder)
-    shutil.copytree("scenarios/solomon_2022", folder / "solomon_2022")
-    (folder / "draws.yaml").write_text(DRAWS.format(folder=".", factors=factors))
-    return load_experiment(folder / "draws.yaml")
-
-
-def test_points_of_a_sweep_are_joint_draws(scenario: Scenario, tmp_path: Path) -> None:
-    """Of all parameters, or of those that are named; whom the event is aimed at is a list of states."""
-    draws = prior_draws(scenario, 6)
-    points = list(design_points(experiment(tmp_path)))
-    assert len(points) == 6 and points[0].part == "D0"
-    for k, point in enumerate(points):
-        values = dict(point.values)
-        assert values["parameters.beta"] == draws.column("parameters.beta")[k]
-        own = draws.column(CODING)[k] == 0
-        assert values[f"events.{scenario.focal}.targets"] == (("JPN", "USA") if own else ("AUS", "NZL", "USA"))
-
-
-@pytest.mark.parametrize(
-    ("factors", "said"),
-    [
-        ("{parameters.beta: [0.1, 0.2]}", "`drawn` belongs to the designs"),
-        ("{event_kinds.treaty.intent: drawn}", "drawn together with others"),
-        ("{step_days: drawn}", "no parameter that is drawn"),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused_where_it_stands(tmp_path: Path, factors: str, said: str) -> None:
-    with pytest.raises(ScenarioError, match=said) as refused:
-        list(design_points(experiment(tmp_path, factors)))
-    assert "draws.yaml:5:" in str(refused.value)
 
 
 @pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*/posterior.yaml")), ids=lambda path: path.parent.name)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from balance_sim.evidence.forecast.figures import agreeing, draw_reliability, reliability_of
 from balance_sim.evidence.forecast.score import WAY
+from balance_sim.evidence.scores import reliability_table
 from balance_sim.show.figures import words_of
-from balance_sim.stats.scores import reliability_table
 
 
 def scored(events: int = 20) -> dict[str, dict[str, object]]:

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from balance_sim.evidence.scores import exact_share
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import dyads_table, state_order
 from balance_sim.show.figures.effects import arms_table
 from balance_sim.show.figures.world import map_table, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.stats.intervals import paired_interval
-from balance_sim.stats.scores import exact_share
 from studies import CASES, SCENARIO, four_runs, study
 
 

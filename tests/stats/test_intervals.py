@@ -9,7 +9,6 @@ from balance_sim.stats.intervals import (
     mean_interval,
     paired_half_widths,
     paired_interval,
-    runs_wanted,
     spread_over,
     t_quantile,
     welch,
@@ -97,11 +96,6 @@ def test_welchs_freedom_is_that_of_the_noisier_side() -> None:
     for dyad in ((Sample(20, 1.0, 2.0), unknown), (unknown, Sample(20, 1.0, 2.0))):
         assert np.isnan(welch(*dyad)[1:]).all()
     assert np.isnan(welch(Sample(5, 1.0, float("inf")), Sample(5, 2.0, 1.0))[1:]).all()
-
-
-def test_points_at_which_all_runs_are_the_same_are_counted() -> None:
-    found = runs_wanted(np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 1.0], [0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]), 0.5)
-    assert (found["points"], found["points_alike"]) == (4, 3)
 
 
 def test_half_widths_of_rare_jumps_of_one_size_by_hand() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from balance_sim.stats.scores import stacking_weights, twins
+from balance_sim.evidence.scores import stacking_weights, twins
 from balance_sim.stats.variance import explained, known_alone, shapley_effects
 
 WALKS = 4000

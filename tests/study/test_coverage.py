@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from balance_sim.evidence.forecast.score import score_forecasts
+from balance_sim.evidence.scores import exact_share
 from balance_sim.stats.indices import FEW_POINTS, FEW_ROWS, Index, morris_effects, sobol_indices, variance_split
 from balance_sim.stats.intervals import Sample, mean_interval, paired_interval, t_quantile, welch
-from balance_sim.stats.scores import exact_share
 from scipy.stats import binom, norm
 
 NOMINAL = 0.95

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from balance_sim.stats.indices import morris_effects, sobol_indices, variance_split
-from balance_sim.stats.intervals import drawn_interval, runs_wanted
 from balance_sim.study.points import morris_rows, sobol_rows
 
 
@@ -119,29 +118,6 @@ def test_the_split_of_the_variance_is_unbiased_with_and_without_shared_seeds(sha
         found.append(variance_split(y).parameters.value)
     assert np.mean(found) == pytest.approx(4.0, abs=0.35)
     assert np.var(y.mean(axis=1), ddof=1) > 0
-
-
-def test_four_times_the_runs_for_half_the_width():
-    y = np.tile(np.array([[1.0, 3.0] * 50]), (3, 1))  # none is zero, so the interval is Student's
-    found = runs_wanted(y, precision=0.1)
-    half = found["half_width"]
-    assert half == pytest.approx(1.984217 * np.std(y[0], ddof=1) / 10, rel=1e-5)
-    assert found["runs_wanted"] == int(np.ceil(100 * (half / 0.1) ** 2))
-    assert runs_wanted(y, precision=half)["more_runs"] <= 1
-    assert runs_wanted(y, precision=half / 2)["runs_wanted"] == pytest.approx(400, abs=1)
-
-
-def test_the_runs_wanted_are_those_of_the_interval_that_is_reported():
-    """Two runs of 100 differ: longer than Student's, of the two sides the upper. None does: that of one agreement,
-    none at points where the arm is its reference."""
-    rare, none = np.repeat([[1.0, 0.0]], [2, 98], axis=1), np.zeros((1, 100))
-    y = np.concatenate([rare, none, none])
-    found = runs_wanted(y, 0.01, np.array([1.0, 1.0, 0.0]))
-    mean, _, low, high = drawn_interval(rare[0], 1.0)
-    assert found["half_width_worst"] == pytest.approx(high - mean) and high - mean > mean - low
-    assert found["half_width"] == pytest.approx(drawn_interval(none[0], 1.0)[3]) and found["half_width"] > 0.03
-    assert found["points_alike"] == 2
-    assert runs_wanted(none, 0.01)["half_width"] == 0.0
 
 
 def test_bonetts_interval_of_a_spread_by_hand():

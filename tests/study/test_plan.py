@@ -58,4 +58,4 @@ def test_status_and_sensitivity_of_many_points_of_which_few_are_done(lab) -> Non
         sweep(experiment, out=lab.folder / "out", max_bytes=1 << 50, progress=stop)
     assert sum(map(len, Store(lab.folder / "out").done().values())) == 49
     assert status_of(lab.folder / "out")["points_done"] == 49
-    assert "accords_all_300" in set(sensitivity(open_sweep(lab.folder / "out")).convergence["outcome"])
+    assert "accords_all_300" in set(sensitivity(open_sweep(lab.folder / "out")).split["outcome"])

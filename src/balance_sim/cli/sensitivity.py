@@ -1,5 +1,4 @@
-"""`balance-sim sensitivity RESULTS`: which factors matter, what is Monte Carlo error,
-how many more runs to add."""
+"""`balance-sim sensitivity RESULTS`: which factors matter, and what is chance."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ INDICES = {
 SPLIT_WORDS = (
     "by parameters: share of the variance over points and replications that the "
     "factors make, with the noise of few replications taken off (so that it can fall "
-    "below 0); half-width: of the 95 % CI at the worst point, in the outcome's unit; "
-    "more: replications that a half-width of {wanted:g} still asks for"
+    "below 0)"
 )
 QUANTITY = ["of", "arm", "outcome"]
 """Columns that say of which quantity a row is."""
@@ -58,13 +56,6 @@ QUANTITY = ["of", "arm", "outcome"]
     help="Only this outcome. Repeatable.  [default: the file's]",
 )
 @click.option(
-    "--precision",
-    type=options.FiniteRange(min=1e-9),
-    default=0.1,
-    show_default=True,
-    help="Wanted half-width of the 95 % CI of means and effects.",
-)
-@click.option(
     "--seed",
     type=options.SHORT_SEED,
     default=1,
@@ -76,7 +67,6 @@ QUANTITY = ["of", "arm", "outcome"]
 def sensitivity(
     results: Path,
     outcomes: tuple[str, ...],
-    precision: float,
     seed: int,
 ) -> None:
     """Sobol or Morris indices with 95 % CIs, on means and on paired effects, and the
@@ -89,7 +79,7 @@ def sensitivity(
     from balance_sim.study.sweep_result import open_sweep
 
     result = open_sweep(results)
-    indices = sensitivity_of(result, outcomes or None, precision, BOOTSTRAP, seed)
+    indices = sensitivity_of(result, outcomes or None, BOOTSTRAP, seed)
     names = list(outcomes) or result.outcome_names
     if not outcomes and len(names) > MOST_OUTCOMES:
         headline = result.headline_outcome
@@ -98,8 +88,7 @@ def sensitivity(
 
 
 def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[str]:
-    """Yield for a person the largest indices of each quantity, then parametric shares
-    and the replications wanted.
+    """Yield for a person the largest indices of each quantity, then parametric shares.
 
     Parameters
     ----------
@@ -110,7 +99,7 @@ def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[
         yield "No outcome has a mean in every replication: there is nothing to tell."
         return
     quantity = "effect" if "effect" in set(split["of"]) else "mean"
-    points, runs = int(result.convergence["points"].max()), int(split["runs"].max())
+    points, runs = int(split["points"].max()), int(split["runs"].max())
     design = result.method or "points of a list"
     yield f"design: {design}; {points:,} points, {runs:,} replications each"
     split, indices = (
@@ -126,15 +115,12 @@ def sensitivity_lines(result: Sensitivity, outcomes: Sequence[str]) -> Iterator[
         for key, rows in indices.groupby(QUANTITY, sort=False):
             yield from ["", *wrapped(_title(*map(str, key)))]
             yield from _index_lines(rows, result.method)
-    wanted = result.convergence["wanted"].iloc[0]
-    yield from ["", *said(SPLIT_WORDS.format(wanted=wanted), page_width())]
-    widths = result.convergence.drop(columns=["points", "runs"])
-    cells = [["", "by parameters", "half-width", "more"]]
-    for row in split.merge(widths, on=QUANTITY).to_dict("records"):
+    yield from ["", *said(SPLIT_WORDS, page_width())]
+    cells = [["", "by parameters"]]
+    for row in split.to_dict("records"):
         name = _title(*(row[column] for column in QUANTITY))
-        share, width = _interval(row, "share_parameters", 3), row["half_width_worst"]
-        cells.append([name, share, number(width, 3), number(row["more_runs"], 0)])
-    yield from table(cells, "<<>>", width=page_width())
+        cells.append([name, _interval(row, "share_parameters", 3)])
+    yield from table(cells, "<<", width=page_width())
     lost = [words for words in result.left_out if words.split()[2] in outcomes]
     for words in (*(f"left out: {name}" for name in lost), *result.notes):
         yield from wrapped(words)

@@ -1,5 +1,4 @@
-"""From a sweep to statements on its factors: indices, the share of chance, and how many
-more runs are wanted."""
+"""From a sweep to statements on its factors: indices, and the share of chance."""
 
 from __future__ import annotations
 
@@ -23,15 +22,11 @@ from balance_sim.stats.indices import (
     sobol_indices,
     variance_split,
 )
-from balance_sim.stats.intervals import runs_wanted
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.sweep_result import SweepResult
 
 Row = dict[str, Any]
 
-PRECISION = 0.1
-"""Half-width of a 95 % interval of a mean or an effect, in the outcome's unit."""
-INDEX_PRECISION = 0.05  # the same of an index
 NOISE_COUNTS = (
     "one run a point: its noise counts as effect, and the indices have no intervals"
 )
@@ -40,7 +35,7 @@ NOISE_COUNTS = (
 @dataclass(frozen=True, repr=False)
 class Sensitivity(OneLine):
     """Tidy frames. indices: factor by factor; split: parametric against Monte Carlo
-    variance; convergence: runs wanted.
+    variance.
 
     notes: where an interval holds the truth less often than it says, or noise could not
     be taken off."""
@@ -48,7 +43,6 @@ class Sensitivity(OneLine):
     method: str
     indices: pd.DataFrame
     split: pd.DataFrame
-    convergence: pd.DataFrame
     left_out: list[str]
     notes: list[str] = field(default_factory=list)
 
@@ -60,20 +54,18 @@ class Sensitivity(OneLine):
             "notes": self.notes,
             "indices": plain_data(self.indices.to_dict("records")),
             "variance": plain_data(self.split.to_dict("records")),
-            "convergence": plain_data(self.convergence.to_dict("records")),
         }
 
 
 def sensitivity(
     result: SweepResult,
     outcomes: Sequence[str] | None = None,
-    precision: float = PRECISION,
     boots: int = 1000,
     seed: int = 1,
 ) -> Sensitivity:
     """What can be said of a sweep's factors, on means and on paired effects: Sobol
     indices (Saltelli et al. 2010) or elementary effects (Morris 1991) of such a design;
-    of any design the split of the variance and the runs wanted.
+    of any design the split of the variance.
 
     Numbers are of the filtered estimate where there is one, under the outcome's own
     name.
@@ -82,15 +74,13 @@ def sensitivity(
     ----------
     result : a sweep read back by `open_sweep`, or as `sweep` returns it
     outcomes : names; all of the sweep if not given
-    precision : half-width of a 95 % CI, in the outcome's unit, that `convergence` asks
-        for
     boots : resamples behind each interval of a Sobol index
     seed : of the resamples
 
     Returns
     -------
-    Sensitivity : tidy frames `indices`, `split` and `convergence`; `notes` on intervals
-        that say too much
+    Sensitivity : tidy frames `indices` and `split`; `notes` on intervals that say too
+        much
 
     Raises
     ------
@@ -133,7 +123,6 @@ def sensitivity(
     sample = [row for row, part in enumerate(places) if not part.startswith("AB")]
     indices: list[Row] = []
     splits: list[Row] = []
-    convergence: list[Row] = []
     for quantity, y in matrices.values.items():
         front, rows = quantity._asdict(), []
         if method == "sobol":
@@ -149,8 +138,6 @@ def sensitivity(
         )
         counts = {"points": split.points, "runs": split.runs}
         splits.append(front | columns | counts)
-        wanted = runs_wanted(y, precision, matrices.spreads.get(quantity))
-        convergence.append(front | wanted)
     frame, frame_of_splits = pd.DataFrame(indices), pd.DataFrame(splits)
     if splits and frame_of_splits["runs"].min() < 2:
         frame = _without_ends(frame)
@@ -158,7 +145,6 @@ def sensitivity(
         method,
         frame,
         frame_of_splits,
-        pd.DataFrame(convergence),
         matrices.left_out,
         _notes(method, frame, frame_of_splits),
     )
@@ -192,8 +178,8 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
 def _sobol_rows(
     paths: Sequence[str], parts: dict[str, int], y: Floats, boots: int, seed: int
 ) -> list[Row]:
-    """A row a factor: first and total order, base samples, and how many are wanted.
-    parts: rows of y by the points' places in the design."""
+    """A row a factor: first and total order, and base samples. parts: rows of y by the
+    points' places in the design."""
     fronts = ["A", "B", *(f"AB{factor}." for factor in range(len(paths)))]
     candidates = range(sum(part.startswith("B") for part in parts))
     complete = [
@@ -207,13 +193,7 @@ def _sobol_rows(
     rows = []
     for path, first, total in zip(paths, estimates.first, estimates.total, strict=True):
         columns = _columns(first=first, total=total)
-        wanted = float(FEW_ROWS)
-        if estimates.rows >= FEW_ROWS:  # a half-width shrinks with their root
-            width = max((index.high - index.low) / 2 for index in (first, total))
-            shrunk = estimates.rows * (width / INDEX_PRECISION) ** 2
-            wanted = float(np.ceil(shrunk)) if np.isfinite(width) else float("nan")
-        row = {"factor": path, **columns, "samples": estimates.rows}
-        rows.append(row | {"samples_wanted": wanted})
+        rows.append({"factor": path, **columns, "samples": estimates.rows})
     return rows
 
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from balance_sim.model.core import Floats
 from balance_sim.scenario.errors import WrongRequest, checked_name
-from balance_sim.stats.intervals import spread_over
 from balance_sim.study.estimates import Estimates, estimates_of
-from balance_sim.study.outcomes import FILTERED, fixed_beforehand, least_jump
+from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.sweep_result import SweepResult
 
 
@@ -37,15 +36,11 @@ class OutcomeMatrices:
     values : by quantity, (points, runs)
     points : their numbers
     left_out : what, and why
-    spreads : (points,) of the outcome of an effect that was drawn, as
-        `intervals.paired_half_widths` takes it. Levels, and effects on filtered
-        estimates, have none: Student's t is theirs
     """
 
     values: dict[Quantity, Floats]
     points: list[int]
     left_out: list[str]
-    spreads: dict[Quantity, Floats]
 
 
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrices:
@@ -54,7 +49,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
 
     An outcome with days that never came has no mean and is left out, and so is one that
     some points lack. Raises WrongRequest for an unknown outcome, or without results."""
-    points, alike, names = _points(result, outcomes)
+    points, names = _points(result, outcomes)
     plain = {name.removeprefix(FILTERED) for name in names}
     for outcome in outcomes:
         checked_name("outcome", outcome, sorted(plain))
@@ -62,7 +57,6 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
     common = reduce(np.intersect1d, [point.run for point in points.values()])
     left_out = _lacking(result, len(points), len(common))
     matrices: dict[Quantity, Floats] = {}
-    spreads: dict[Quantity, Floats] = {}
 
     def matrix(arm: str, outcome: str) -> Floats:
         """(points, runs) of an outcome; NaN where a point lacks it."""
@@ -82,30 +76,22 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrice
         statistic, arm, outcome = quantity
         y = matrix(arm, outcome)
         if statistic == "effect":
-            without = matrix(control, outcome)
-            if FILTERED + outcome not in names:
-                spread = spread_over(y.T, without.T)
-                spread = np.maximum(spread, least_jump(outcome, result.steps))
-                is_alike = [arm in alike[number] for number in points]
-                is_fixed = np.array(is_alike) | fixed_beforehand(outcome)
-                spreads[quantity] = np.where(is_fixed, 0.0, spread)
-            y = y - without
+            y = y - matrix(control, outcome)
         if np.isnan(y).any():
             left_out.append(
                 f"{statistic} of {outcome} in {arm}: missing in some runs, no mean"
             )
         else:
             matrices[quantity] = y
-    return OutcomeMatrices(matrices, [*points], left_out, spreads)
+    return OutcomeMatrices(matrices, [*points], left_out)
 
 
 def _points(
     result: SweepResult, outcomes: Sequence[str]
-) -> tuple[dict[int, Estimates], dict[int, set[str]], set[str]]:
-    """By number, the points that have runs, with the outcomes asked for, and the arms
-    that are the control arm there in every number; and the names of all columns."""
+) -> tuple[dict[int, Estimates], set[str]]:
+    """By number, the points that have runs, with the outcomes asked for; and the names
+    of all columns."""
     points: dict[int, Estimates] = {}
-    alike: dict[int, set[str]] = {}
     names: set[str] = set()
     wanted = {*outcomes, *(FILTERED + name for name in outcomes)}
     for number in result.numbers_done:
@@ -113,13 +99,12 @@ def _points(
         if tables:
             point = estimates_of(tables, result.arms)
             names |= {*point.columns}
-            alike[number] = point.alike
             columns = ["run", "arm", *(n for n in point.columns if n in wanted)]
             tables = [table.select(columns) for table in tables]
             points[number] = estimates_of(tables, result.arms)
     if not points:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
-    return points, alike, names
+    return points, names
 
 
 def _lacking(result: SweepResult, points: int, runs: int) -> list[str]:

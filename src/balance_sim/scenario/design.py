@@ -29,14 +29,10 @@ from balance_sim.scenario.schema import (
 )
 from balance_sim.scenario.setter import value_at
 
-OF_DRAWS = ("posterior", "prior")
-"""Designs whose points are joint draws of the parameters."""
-
 
 @dataclass(frozen=True)
 class Values:
-    """Certain values, in the order given; none where they are joint draws (of the
-    design `posterior` or `prior`), which the table of draws holds."""
+    """Certain values, in the order given."""
 
     values: tuple[object, ...]
 
@@ -118,13 +114,11 @@ Names = Annotated[tuple[Identifier, ...], AfterValidator(given_once)]
 
 class SamplingDesign(Strict):
     """How points are chosen. samples: of lhs; base samples of sobol, a power of 2;
-    trajectories of morris; draws.
+    trajectories of morris.
 
     levels: of morris, even. seed: of the sample, apart from that of the runs."""
 
-    method: Literal["grid", "list", "lhs", "sobol", "morris", "posterior", "prior"] = (
-        "grid"
-    )
+    method: Literal["grid", "list", "lhs", "sobol", "morris"] = "grid"
     samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     levels: Annotated[int, Field(ge=2, le=1000, multiple_of=2)] = 4
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
@@ -145,9 +139,7 @@ class SamplingDesign(Strict):
 
 def _form(value: object) -> str:
     """The tag of what a factor takes."""
-    if isinstance(value, dict):
-        return "[range]"
-    return "[drawn]" if isinstance(value, str) else "[list]"
+    return "[range]" if isinstance(value, dict) else "[list]"
 
 
 def _listed(items: tuple[object, ...]) -> Values:
@@ -168,8 +160,7 @@ def _listed(items: tuple[object, ...]) -> Values:
 
 Takes = Annotated[
     Annotated[Spread, Tag("[range]")]
-    | Annotated[tuple[object, ...], AfterValidator(_listed), Tag("[list]")]
-    | Annotated[Literal["drawn"], AfterValidator(lambda _: Values(())), Tag("[drawn]")],
+    | Annotated[tuple[object, ...], AfterValidator(_listed), Tag("[list]")],
     Discriminator(_form),
 ]
 """What a factor takes; tags in brackets are no part of key paths."""

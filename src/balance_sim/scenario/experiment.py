@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from balance_sim.scenario.design import (
-    OF_DRAWS,
     Experiment,
     ExperimentPlan,
     Factor,
-    Values,
     guessed_factors,
 )
 from balance_sim.scenario.diagnostics import (
@@ -27,7 +25,6 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     errors_in,
     in_order,
-    listed,
     refused,
     shown,
     unknown,
@@ -275,15 +272,12 @@ def _check_design(experiment: Experiment, problems: Diagnostics) -> None:
     if head.points and (method != "list" or factors):
         why = "`points` stand alone, with `design: {method: list}`"
         problems.add(tree.fields["points"].at, "points", "E407", why)
-    if not (experiment.paths or method in OF_DRAWS or problems):
+    if not (experiment.paths or problems):
         why = "nothing is varied: give `factors`, or `points`"
         problems.add(node, "factors", "E402", why)
     for factor in factors:
         path, takes = f"factors.{factor.path}", factor.takes
-        if (takes == Values(())) != (method in OF_DRAWS):
-            why = f"`drawn` belongs to the designs {listed(OF_DRAWS)}, and no other"
-            problems.add(factor.node, path, "E402", why)
-        elif method in ("grid", "list") and not takes.grid():
+        if method in ("grid", "list") and not takes.grid():
             why = f"a {method} needs values: give a list, or `steps`"
             problems.add(factor.node, path, "E403", why)
     if method == "list" and len({len(factor.takes.grid()) for factor in factors}) > 1:

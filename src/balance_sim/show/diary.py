@@ -288,10 +288,6 @@ def _since(entry: Entry) -> list[str]:
 
 def _difference(entry: Entry, names: Names) -> str:
     """Return where the control arm differs; empty where it does not."""
-    late = entry.days_later
-    if late:
-        way = "later" if late > 0 else "earlier"
-        return f"{say.plural(abs(late), 'day')} {way} than in the control arm"
     if entry.mark == "changed":
         return "in another form in the control arm"
     if entry.mark != "arm only":

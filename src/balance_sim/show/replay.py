@@ -28,12 +28,7 @@ AMONG = 100
 """Replications, the first ones, among which the one that is replayed is chosen."""
 LETTER = 0.0092
 """Width of a letter, of the map: names are larger in a page than in print."""
-CHANGES = {
-    "arm only": "more",
-    "earlier": "more",
-    "later": "fewer",
-    "reference only": "fewer",
-}
+CHANGES = {"arm only": "more", "reference only": "fewer"}
 """How an agreement that differs from the control run is drawn."""
 
 
@@ -60,8 +55,8 @@ def replay_of(result: Result) -> dict[str, Any] | None:
     -------
     run: its number; of: how many it was chosen among; start: the first day; days: how
     many; entries: date, day (from the start), words, path (of the arcs of its dyads;
-    empty for an event), way (`more`: not or later in the control run; `apart`: a war or
-    no relations). None where it cannot be simulated again: agents of one's own, another
+    empty for an event), way (`more`: not in the control run; `apart`: a war or no
+    relations). None where it cannot be simulated again: agents of one's own, another
     machine
     """
     if result.model or result.headline_arm is None or not result.finished:

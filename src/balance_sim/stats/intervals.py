@@ -14,7 +14,6 @@ bound for none."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -312,47 +311,3 @@ def welch(left: Sample, right: Sample) -> Interval:
         freedom = variance**2 / squares
     half = t_quantile(0.95, max(int(freedom), 1)) * error
     return mean, error, mean - half, mean + half
-
-
-def runs_wanted(
-    y: Floats, precision: float, spread: Floats | None = None
-) -> dict[str, Any]:
-    """Half-widths of the 95 % intervals over points of y (points, runs), the longer
-    side, and the runs a point needs.
-
-    A half-width shrinks with the root of the runs, or faster where few runs differ: n
-    (half-width / precision)^2 reach it. spread: (points,) of the outcome of an effect
-    that was drawn, as in `paired_half_widths`; None: Student's t. points_alike: points
-    at which all runs are the same; they count as exact.
-
-    Examples
-    --------
-    >>> runs_wanted(np.array([[0.0, 1.0, 2.0, 3.0]]), precision=0.5)["runs_wanted"]
-    68
-    """
-    runs = y.shape[1]
-    typical = worst = wanted = missing = NAN
-    if runs > 1:
-        half = _half_widths_of(y, spread)
-        typical, worst = float(np.median(half)), float(half.max())
-        wanted = max(int(np.ceil(runs * (worst / precision) ** 2)), 1)
-        missing = max(wanted - runs, 0)
-    return {
-        "runs": runs,
-        "half_width": typical,
-        "half_width_worst": worst,
-        "wanted": precision,
-        "runs_wanted": wanted,
-        "more_runs": missing,
-        "points": len(y),
-        "points_alike": int((y == y[:, :1]).all(axis=1).sum()),
-    }
-
-
-def _half_widths_of(y: Floats, spread: Floats | None) -> Floats:
-    """(points,) half-widths over the runs of each point, the longer side."""
-    sd, runs = y.std(axis=1, ddof=1), y.shape[1]
-    if spread is None:
-        return student_half_width(sd, runs)
-    sides = Sides.of(y.T - np.median(y, axis=1))
-    return np.maximum(*paired_half_widths(sd, runs, sides, spread))

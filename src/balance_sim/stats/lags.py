@@ -122,24 +122,17 @@ def signed_from_age(
     >>> round(float(signed_from_age(hundred, age, one, hundred, 0.0)), 6)
     0.632121
     """
-    return _reached(np.maximum(age, 0.0), np.maximum(days, 0.0), shape, mean, collapse)
-
-
-def _reached(
-    progress: Floats, further: Floats, shape: Floats, mean: Floats, rate: Floats | float
-) -> Floats:
-    """P(X <= w + v, no collapse by then | X > w), where talks at w collapse at `rate`
-    per day of their length."""
+    age, days = np.maximum(age, 0.0), np.maximum(days, 0.0)
     scale = mean / shape
-    faster = 1.0 + rate * scale
-    collapses = rate * progress
-    lasted = gamma_survival(shape, progress / scale)
+    faster = 1.0 + collapse * scale
+    collapses = collapse * age
+    lasted = gamma_survival(shape, age / scale)
     is_tail = (lasted < TINY) | (collapses > MOST_COLLAPSES)
-    at_progress = gamma_survival(shape, progress * faster / scale)
-    later = gamma_survival(shape, (progress + further) * faster / scale)
+    at_age = gamma_survival(shape, age * faster / scale)
+    later = gamma_survival(shape, (age + days) * faster / scale)
     weight = np.exp(np.where(is_tail, 0.0, collapses)) / np.where(is_tail, 1.0, lasted)
-    reached = faster**-shape * weight * (at_progress - later)
-    limit = -np.expm1(-further * faster / scale) / faster
+    reached = faster**-shape * weight * (at_age - later)
+    limit = -np.expm1(-days * faster / scale) / faster
     return np.asarray(np.where(is_tail, limit, reached))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,10 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.core import Floats
-from balance_sim.registry import part
-from balance_sim.scenario.design import OF_DRAWS, Experiment
-from balance_sim.scenario.diagnostics import did_you_mean, listed, refused
+from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.errors import MissingExtra, StoreDamaged
-from balance_sim.scenario.layout import with_its_company
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.digest import sha256_of
-from balance_sim.study.draws import CODING, Draws, coded_targets
 from balance_sim.study.jobs import Values as PointValues
 from balance_sim.study.manifest import Manifest
 from balance_sim.study.shards import checked_bytes, encode, parquet_table
@@ -70,7 +66,6 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
 
     Raises
     ------
-    ScenarioError : where factors that are to be drawn are not
     MissingExtra : for a Morris design without SALib
     """
     method, paths = experiment.head.design.method, experiment.paths
@@ -85,46 +80,11 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
         rows = itertools.product(*columns) if is_grid else zip(*columns, strict=True)
         for row in rows:
             yield SweepPoint(tuple(zip(paths, row, strict=True)))
-    elif method in OF_DRAWS:
-        yield from _drawn(experiment)
     else:
         for name, shares in _samples(experiment):
             pairs = zip(ranges, shares, strict=True)
             values = [takes.at(float(share)) for takes, share in pairs]
             yield SweepPoint(tuple(zip(paths, values, strict=True)), part=name)
-
-
-def _drawn(experiment: Experiment) -> Iterator[SweepPoint]:
-    """Yield joint draws of the factors, or of all parameters; a coding of targets is
-    the list it stands for.
-
-    Raises ScenarioError where the scenario has no posterior, or lacks a factor that is
-    to be drawn."""
-    scenario, count = experiment.scenario, experiment.head.design.samples or 1
-    source: Callable[..., Draws] = part("draws", experiment.head.design.method)
-    if experiment.head.design.method == "posterior":
-        draws = source(scenario).first(count)
-    else:
-        draws = source(scenario, count, experiment.head.design.seed)
-    for factor in experiment.factors:
-        if factor.path not in draws.paths:
-            why = "no parameter that is drawn"
-            near = did_you_mean(factor.path, draws.paths)
-            raise refused(factor.node, f"factors.{factor.path}", "E401", why, near)
-    wanted = experiment.paths or draws.paths
-    company = sorted(with_its_company({*wanted}) & {*draws.paths} - {*wanted})
-    if company:
-        node = experiment.factors[0].node
-        why = "drawn together with others, whose order or sum it could break"
-        step = f"add {listed(company)}, each `drawn`"
-        raise refused(node, "factors", "E402", why, step)
-    columns = {path: draws.column(path).tolist() for path in wanted}
-    for k in range(len(draws)):
-        values: dict[str, Any] = {path: column[k] for path, column in columns.items()}
-        if CODING in values:
-            path = f"events.{scenario.focal}.targets"
-            values[path] = coded_targets(scenario, int(values.pop(CODING)))
-        yield SweepPoint(tuple(values.items()), part=f"D{k}")
 
 
 def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:

@@ -40,7 +40,7 @@ from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
 from balance_sim.study.tables import agreement_table
 
-Mark = Literal["both", "arm only", "reference only", "earlier", "later", "changed"]
+Mark = Literal["both", "arm only", "reference only", "changed"]
 What = Literal[
     "event",
     "change",
@@ -218,14 +218,6 @@ class Entry:
     opened: dt.date | None = None
     signed: dt.date | None = None
     feared: tuple[str, str] = ("", "")
-
-    @property
-    def days_later(self) -> int:
-        """Days by which the arm is later than the control arm; 0 where it happens in
-        one of them alone."""
-        if self.mark not in ("earlier", "later") or self.date_reference is None:
-            return 0
-        return (self.date - self.date_reference).days
 
     @property
     def place(self) -> tuple[Any, ...]:
@@ -452,7 +444,7 @@ def _accessions(worlds: Worlds, traces: Sequence[Trace]) -> Iterator[Entry]:
     for key, entry in (control | arm).items():
         arm_date = arm[key].date if key in arm else None
         control_date = control[key].date if key in control else None
-        mark = _mark(arm_date, control_date, _moved(arm_date, control_date))
+        mark = _mark(arm_date, control_date, "both")
         yield replace(entry, mark=mark, date_reference=control_date)
 
 
@@ -508,7 +500,7 @@ def _entries_of_agreement(row: dict[str, Any], answers: _Answers) -> Iterator[En
         yield Entry(
             date,
             step,
-            _mark(arm_date, control_date, _moved(arm_date, control_date)),
+            _mark(arm_date, control_date, "both"),
             control_date,
             **identity,
             asked=answered,
@@ -563,13 +555,6 @@ def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.da
         for step, date in steps.items()
         if date is not None and date >= earliest.get(step, date)
     }
-
-
-def _moved(arm: dt.date | None, control: dt.date | None) -> Mark:
-    """Whether what is in both arms is at another date in the arm."""
-    if arm is None or control is None or arm == control:
-        return "both"
-    return "earlier" if arm < control else "later"
 
 
 def _mark(arm: object, control: object, both: Mark) -> Mark:

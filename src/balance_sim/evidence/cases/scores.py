@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 from balance_sim.evidence.cases.responses import Response, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import MODEL
-from balance_sim.model.baseline import classes_of
-from balance_sim.scenario.errors import plain_data
-from balance_sim.scenario.schema import Scenario
-from balance_sim.stats import Floats
-from balance_sim.stats.scores import (
+from balance_sim.evidence.scores import (
     FEWEST,
     FEWEST_RANKED,
     Ranking,
     carrying,
     student,
 )
+from balance_sim.model.baseline import classes_of
+from balance_sim.scenario.errors import plain_data
+from balance_sim.scenario.schema import Scenario
+from balance_sim.stats import Floats
 
 Pair = tuple[str, str]
 

@@ -41,10 +41,10 @@ from balance_sim.evidence.estimation.likelihood import (
     log_likelihood,
     parameter_names,
 )
+from balance_sim.evidence.newton import Maximum, Search
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import mixed_chance
-from balance_sim.stats.newton import Maximum, Search
 
 Ints = NDArray[np.int64]
 

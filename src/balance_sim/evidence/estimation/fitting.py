@@ -2,7 +2,7 @@
 (sociality) and of years.
 
 Their variances come from the marginal likelihood, Laplace approximation, with EM steps
-(`stats.newton`). The covariance of the weights holds the uncertainty of the random
+(`evidence.newton`). The covariance of the weights holds the uncertainty of the random
 intercepts.
 
 Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the
@@ -27,7 +27,7 @@ from balance_sim.evidence.estimation.likelihood import (
     log_likelihood,
     opportunities,
 )
-from balance_sim.stats.newton import (
+from balance_sim.evidence.newton import (
     SEARCH,
     Maximum,
     NoMaximum,
@@ -250,7 +250,7 @@ def highest(
     mean: Floats | float = 0.0,
     search: Search = SEARCH,
 ) -> Maximum:
-    """The maximum that `stats.newton` finds. names: of the first parameters; those
+    """The maximum that `evidence.newton` finds. names: of the first parameters; those
     after them are random intercepts. Raises DataError where it finds none."""
     try:
         return newton(start, slopes, height, precision, mean, search)

@@ -32,8 +32,8 @@ from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.evidence.estimation.likelihood import ConsentDesign, curvature, pulls
+from balance_sim.evidence.scores import log_score
 from balance_sim.stats.lags import mixed_chance
-from balance_sim.stats.scores import log_score
 
 MEMORIES = (0.6, 0.7, 0.8, 0.9, 1.0)
 TRIAL_YEARS = 5

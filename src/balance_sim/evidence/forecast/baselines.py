@@ -28,7 +28,7 @@ from balance_sim.evidence.estimation.features import (
     LOGIT,
     FeatureYears,
 )
-from balance_sim.stats.newton import NoMaximum, Search, newton
+from balance_sim.evidence.newton import NoMaximum, Search, newton
 
 WINDOW = 10
 RIDGE = 1.0

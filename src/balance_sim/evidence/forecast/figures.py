@@ -12,7 +12,7 @@ from balance_sim.show.figures import style
 
 
 def reliability_of(scored: dict[str, Any]) -> pd.DataFrame:
-    """Tidy: a row a bin of the model's probabilities, as `stats.scores` has it."""
+    """Tidy: a row a bin of the model's probabilities, as `evidence.scores` has it."""
     return pd.DataFrame(scored["about"]["calibration"][WAY])
 
 

@@ -24,11 +24,11 @@ from balance_sim.evidence.forecast.baselines import WINDOW
 from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
+from balance_sim.evidence.scores import reliability_table
 from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.scores import reliability_table
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.result import Result
 

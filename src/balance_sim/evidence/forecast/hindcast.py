@@ -33,7 +33,7 @@ from balance_sim.evidence.estimation.varying_intercepts import (
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.score import WAY, score_forecasts
-from balance_sim.stats.scores import log_score, reliability_table
+from balance_sim.evidence.scores import log_score, reliability_table
 
 STEPS = (
     "terms of the model",

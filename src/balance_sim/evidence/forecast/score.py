@@ -4,7 +4,7 @@ p: (N,) probabilities; y: (N,) 0 or 1, what happened; states: (N, 2) numbers of 
 states of each row. Dyads that share a state vary together, since a state has years of
 its own in which it signs much or little: standard errors are dyadic-robust
 (`Dyads`), of each score to first order in the weights of rows. Years as
-replicates stand beside them. The scores themselves: `stats.scores`.
+replicates stand beside them. The scores themselves: `evidence.scores`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from balance_sim.stats import Floats, Ints
-from balance_sim.stats.scores import (
+from balance_sim.evidence.scores import (
     FEWEST,
     FEWEST_RANKED,
     FLOOR,
@@ -29,6 +28,7 @@ from balance_sim.stats.scores import (
     student,
     surprise,
 )
+from balance_sim.stats import Floats, Ints
 
 MODEL, REFERENCE = "model", "base_rate"
 SCORES = ("brier", "log_score", "auc", "average_precision")

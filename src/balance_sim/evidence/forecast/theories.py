@@ -4,7 +4,7 @@ and stacked.
 Each preset is calibrated on what was known at each origin, as the skill card does it
 (`skill_card`), with the weights that the theory names held, so that all stand at one
 base rate: the record's. The probabilities that they gave to what came in the years
-after are stacked (`stats.scores.stacking_weights`). Theories that differ in how acts
+after are stacked (`evidence.scores.stacking_weights`). Theories that differ in how acts
 weigh alone, as `signalling` does, forecast alike here: the record of agreements holds
 few acts and cannot tell them apart, and they have one weight between them.
 """
@@ -27,19 +27,19 @@ from balance_sim.evidence.estimation.calibration import (
 )
 from balance_sim.evidence.estimation.choices import Choices, own_record
 from balance_sim.evidence.forecast.skill_card import CARD_YEARS
-from balance_sim.scenario import Scenario, load_scenario
-from balance_sim.scenario.defaults import fitted_distribution, presets
-from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.plans import read_plan
-from balance_sim.scenario.schema import Strict
-from balance_sim.stats import Floats, Ints
-from balance_sim.stats.scores import (
+from balance_sim.evidence.scores import (
     FLOOR,
     average_precision,
     stacking_weights,
     surprise,
     twins,
 )
+from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario.defaults import fitted_distribution, presets
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
+from balance_sim.scenario.plans import read_plan
+from balance_sim.scenario.schema import Strict
+from balance_sim.stats import Floats, Ints
 from balance_sim.study.machine import version
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -20,10 +20,10 @@ from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, load_history
 from balance_sim.evidence.data.table import Read, ReadReport
+from balance_sim.evidence.newton import NoMaximum, newton
 from balance_sim.evidence.reactions.alarm import existing, ideal_gap
 from balance_sim.evidence.reactions.record import RECORDS, Bools, Floats
 from balance_sim.model.exercises import covariates
-from balance_sim.stats.newton import NoMaximum, newton
 
 LEVEL_YEARS = 5
 """Years at the end of the fit whose mean level is the constant."""

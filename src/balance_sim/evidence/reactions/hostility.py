@@ -21,6 +21,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import rankdata
 
+from balance_sim.evidence.newton import Search, newton
 from balance_sim.evidence.reactions.alarm import (
     PARAMETERS,
     AlarmModel,
@@ -34,8 +35,7 @@ from balance_sim.evidence.reactions.alarm import (
     spread,
 )
 from balance_sim.evidence.reactions.record import MEMORY_YEARS, Floats, ReactionRecord
-from balance_sim.stats.newton import Search, newton
-from balance_sim.stats.scores import log_score
+from balance_sim.evidence.scores import log_score
 
 BINS = (0.0, 0.002, 0.01, 0.03, 0.1, 0.3, 0.7, 1.0)
 """Edges of the probabilities that are held against what was found."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from balance_sim.stats.newton import NoMaximum, Search, laplace_marginal, newton, random_effect_variance, uphill_step
+from balance_sim.evidence.newton import NoMaximum, Search, laplace_marginal, newton, random_effect_variance, uphill_step
 
 CURVE = np.array([[3.0, 1.0], [1.0, 2.0]])
 TOP = np.array([1.0, -2.0])
