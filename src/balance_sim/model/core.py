@@ -171,6 +171,11 @@ class Likeness:
 
     with_target: Floats  # (n, n) share that the row learns from an act on the column
     with_actor: Floats  # (n, n) added where the row has a quarrel with who acts
+    reaches: dict[int, tuple[Any, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """What `beliefs.event_reach` worked out of an event, by its identity, and what it
+    follows from."""
 
 
 @dataclass(frozen=True)
