@@ -534,7 +534,8 @@ def _bracket(
             if not abs(step) > NEAR:
                 break
         low, high = shift - 10 * NEAR, shift + 10 * NEAR
-        return -np.inf if enough(low) else low, high if enough(high) else np.inf
+        is_low_enough, is_high_enough = enough(np.array(low)), enough(np.array(high))
+    return -np.inf if is_low_enough else low, high if is_high_enough else np.inf
 
 
 MOST_SECANTS = 12
