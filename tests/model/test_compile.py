@@ -15,7 +15,7 @@ from balance_sim.model.beliefs import audiences_of, decay, members, prior_alignm
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
-from balance_sim.model.world import by_audience, ground_of, quarrels
+from balance_sim.model.world import by_audience, compile_world, ground_of, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
 from balance_sim.scenario.fingerprint import RecentResults
 
@@ -129,6 +129,14 @@ def test_what_is_kept_between_points_changes_no_bit():
         alone.append(compile_worlds(point, arms))
     for point, expected in [*zip(points, alone, strict=True), *reversed([*zip(points, alone, strict=True)])]:
         assert same(compile_worlds(point, arms), expected)
+
+
+def test_an_arm_that_differs_by_its_events_has_the_arrays_that_it_has_alone() -> None:
+    worlds = compile_worlds(BEIJING, ("no_parade", "parade"), bounded=False)
+    version, control = arm_scenario(BEIJING, "parade"), worlds.reference
+    alone = compile_world(version, "parade", control.grid, control.focal_day)
+    assert same(worlds.arms["parade"], alone)
+    assert not np.array_equal(alone.intent_odds, control.intent_odds)
 
 
 def test_threads_compile_what_one_compiles():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.effects.expected import expected
-from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze
+from balance_sim.model.baseline import _bisected, compile_worlds, expected_a_year, freeze, shift_to_rate
 from balance_sim.model.thinning import draw_opportunities, opportunity_rate, share_signed
 from balance_sim.scenario import Scenario, ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.schema import TERMS
@@ -92,6 +92,15 @@ def test_a_stated_level_is_kept_whatever_the_theory(tmp_path: Path) -> None:
     for preset in ("balance_of_threat", "null", "network_only"):
         world = compile_worlds(three(tmp_path, f"base_rate: 0.7\ntheory: {{preset: {preset}}}\n")).reference
         assert expected_a_year(world, freeze(world)) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("level", [1e-9, 0.02, 0.7, 1.9])
+def test_secants_lead_to_the_shift_that_bisection_alone_finds(tmp_path: Path, level: float) -> None:
+    """To the last bit, whether the secants arrive or not."""
+    world = compile_worlds(three(tmp_path, "")).reference
+    baseline = freeze(world)
+    shift = _bisected(lambda nats: np.asarray(expected_a_year(world, baseline, nats) >= level), np.zeros(()), 80)
+    assert shift_to_rate(world, baseline, level) == float(shift)
 
 
 def test_a_level_that_ceilings_do_not_leave_room_for_is_refused(tmp_path: Path) -> None:

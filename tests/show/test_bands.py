@@ -1,4 +1,5 @@
-"""What the bands of a fan hold: chance, and the level of the year where its variance is known."""
+"""What the bands of a fan hold: chance, the level of the year where its variance is known, and the parameters where the
+posterior says how the level moves with them."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -10,8 +11,13 @@ from balance_sim.effects.result import AnalysedResult as Result
 from balance_sim.scenario.schema import Calibration
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.figures.counts import fan_table
+from balance_sim.stats import Ints
+from balance_sim.stats.intervals import NORMAL
+from balance_sim.stats.superposition import rate_for
 from balance_sim.study.draws import drawn_levels
 from balance_sim.study.tables import BlockTables
+from scipy import stats
+from scipy.special import ndtri
 from studies import study, words
 
 RUNS, MEAN = 600, 4.0
@@ -31,6 +37,27 @@ def lives(seed: int = 1) -> list[list[tuple[int, str, str]]]:
 def at_variance(variance: float, result: Result) -> Result:
     calibration = Calibration(level_variance=variance)
     return replace(result, scenario=result.scenario.model_copy(update={"calibration": calibration}))
+
+
+def over_posterior(result: Result, low: float, median: float, high: float) -> Result:
+    """The same with quantiles of the level over a posterior, as shares of that at the point values."""
+    scenario = result.scenario
+    spread = {"of": {"level": {"median": 10 * median, "ci95": [10 * low, 10 * high]}}}
+    record = {"scenario_sha256": scenario.sha256, "estimate": {"level": 10.0}, "posterior": spread}
+    posterior = scenario.posterior.model_copy(update={"headline": record})
+    return replace(result, scenario=scenario.model_copy(update={"posterior": posterior}))
+
+
+def invented(spread: float, seed: int = 3) -> Ints:
+    """Counts of 4,000 worlds whose level is log-normal about MEAN, with this standard deviation of its logarithm."""
+    rng = np.random.default_rng(seed)
+    return rng.poisson(MEAN * np.exp(spread * rng.standard_normal(4_000)))
+
+
+def held(counts: Ints, result: Result) -> float:
+    """Share of counts within the middle 90 % of the control arm's band."""
+    low, high = last_day(result).loc["without", ["q05", "q95"]]
+    return float(((low <= counts) & (counts <= high)).mean())
 
 
 def last_day(result: Result) -> pd.DataFrame:
@@ -73,6 +100,49 @@ def test_replications_that_drew_a_level_do_not_get_another(plain: Result) -> Non
     pd.testing.assert_frame_equal(drawn.fan(), plain.fan())
 
 
+def test_the_band_over_a_posterior_is_a_poisson_number_at_log_normal_levels(plain: Result) -> None:
+    """Its quantiles are those of the mixture, which is integrated here, to one agreement."""
+    spread = 0.6
+    levels = MEAN * np.exp(spread * ndtri((np.arange(2_000) + 0.5) / 2_000))
+    mixture = stats.poisson.cdf(np.arange(60)[:, None], levels).mean(axis=1)
+    found = last_day(over_posterior(plain, *np.exp(spread * NORMAL * np.array([-1, 0, 1]))))
+    for name, share in zip(QUANTILES, (0.05, 0.25, 0.5, 0.75, 0.95), strict=True):
+        assert abs(found.loc["without", name] - np.searchsorted(mixture, share)) <= 1
+
+
+def test_a_band_that_leaves_out_what_is_not_known_of_the_parameters_is_too_narrow(plain: Result) -> None:
+    """A level known to 20 % beside parameters that move it by 60 %: the first alone holds too few of such worlds."""
+    parameters, level = 0.6, 0.2
+    both = float(np.hypot(parameters, level))
+    counts = invented(both)
+    ends = np.exp(both * NORMAL * np.array([-1, 0, 1]))
+    level_alone = at_variance(level**2, plain)
+    assert held(counts, level_alone) < 0.85
+    assert 0.88 < held(counts, over_posterior(level_alone, *ends)) < 0.96
+
+
+def test_the_draws_of_a_posterior_hold_the_level_and_it_is_not_counted_twice(plain: Result) -> None:
+    """The calibration's variance is in the draws: the first year is the same with and without it."""
+    known = 0.5, 0.9, 2.0
+    once, again = over_posterior(plain, *known), over_posterior(at_variance(0.5, plain), *known)
+    pd.testing.assert_frame_equal(last_day(once), last_day(again))
+
+
+def test_a_posterior_of_another_form_leaves_the_band(plain: Result) -> None:
+    told = over_posterior(plain, 0.3, 1.0, 3.0)
+    changed = replace(told, scenario=told.scenario.model_copy(update={"sha256": "0" * 64}))
+    pd.testing.assert_frame_equal(changed.fan(), plain.fan())
+
+
+def test_the_mean_over_a_posterior_is_that_of_its_draws() -> None:
+    """Where half of the agreements come at any rate, twice as many are three times as many of the others."""
+    assert rate_for(np.array([2.0]), 4.0, 2.0).tolist() == [3.0]
+    rate = rate_for(np.linspace(0.6, 3.0, 9), 4.0, 2.0)
+    assert (2.0 + rate * 2.0) / 4.0 == pytest.approx(np.linspace(0.6, 3.0, 9))
+    assert rate_for(np.array([0.4]), 4.0, 2.0).tolist() == [0.0]
+    assert rate_for(np.array([0.4, 2.0]), 2.0, 2.0).tolist() == [0.4, 2.0]
+
+
 def test_talks_on_record_are_not_multiplied(plain: Result) -> None:
     """Each is signed once at most, at any level."""
 
@@ -98,8 +168,10 @@ def test_a_level_walks_from_year_to_year() -> None:
 
 def test_the_caption_says_what_the_band_holds(plain: Result) -> None:
     moving = at_variance(0.5, plain)
-    held, level, drawn = (fan_table(result)["band"].iloc[0] for result in (plain, moving, replace(moving, draws=True)))
-    assert len({held, level, drawn}) == 3
+    told = over_posterior(moving, 0.5, 1.0, 2.0)
+    results = plain, moving, told, replace(told, draws=True)
+    _, level, *_ = said = [fan_table(result)["band"].iloc[0] for result in results]
+    assert len({*said}) == 4
     texts = [
         text.get_text()
         for text in FIGURES["fan"].draw(moving).findobj(match=lambda artist: hasattr(artist, "get_text"))

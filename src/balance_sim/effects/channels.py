@@ -18,8 +18,8 @@ import numpy as np
 
 from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import World, content_key
-from balance_sim.model.world import compile_world
+from balance_sim.model.core import World
+from balance_sim.model.world import compile_world, with_events
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Scenario
@@ -85,13 +85,9 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
 
 
 def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expected]:
-    """Of each of an arm's `forms`; with neither channel most arms are the control
-    arm."""
-    control_key = content_key(estimator.reference, ("arm",))
+    """Of each of an arm's `forms`."""
     return [
-        estimator.control
-        if content_key(world, ("arm",)) == control_key
-        else estimator.of(world)
+        estimator.control if estimator.is_control(world) else estimator.of(world)
         for world in forms(worlds, arm)
     ]
 
@@ -110,6 +106,9 @@ def forms(worlds: Worlds, arm: str) -> Iterator[World]:
             for event in version.events
         )
         changed = version.model_copy(update={"events": events})
+        if not version.changes:
+            yield with_events(world, changed, arm)
+            continue
         compiled = compile_world(changed, arm, world.grid, world.focal_day)
         yield replace(compiled, ladder=world.ladder)
     yield world

@@ -41,9 +41,12 @@ from balance_sim.study.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.study.outcomes import Outcome, numbers_of_agreements
 from balance_sim.study.recorder import step_at
 from balance_sim.study.spans import (
+    EVIDENCE,
     WillingnessOverTime,
     at_start,
+    beside_of,
     course,
+    differ_in_evidence,
     in_spans,
     spans,
     walk,
@@ -313,22 +316,41 @@ class ExpectedSignatures:
 
 class Estimator:
     """The expected estimator of a scenario: its spans, and what talks lead to, are the
-    same for all arms."""
+    same for all arms. dyads: (P,) of which it is, sorted; all if not given."""
 
-    def __init__(self, worlds: Worlds) -> None:
+    def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
-        self.joint = Exercises(worlds, worlds.baseline.direction, self.windows)
+        self.dyads, self._worlds = dyads, worlds
         self.edges, self.reference = spans(worlds), worlds.reference
         days = worlds.reference.grid[self.edges]
         self.signatures = ExpectedSignatures(worlds, days)
 
-    def of(
-        self, world: World, dyads: Ints | None = None, windows: Windows | None = None
-    ) -> Expected:
-        """Expected new agreements of an arm, of some dyads or of all, in the report's
-        windows or in others."""
+    @cached_property
+    def joint(self) -> Exercises:
+        """Joint exercises of the scenario's dyads."""
+        return Exercises(self._worlds, self.baseline.direction, self.windows)
+
+    @cached_property
+    def _control_course(self) -> WillingnessOverTime:
+        """What the control arm's states want."""
+        return course(in_spans(self.reference, self.edges), self.baseline, self.dyads)
+
+    def is_control(self, world: World) -> bool:
+        """Whether the world of an arm is that of the control arm, under another name:
+        so is that of most arms once the focal event says nothing."""
+        return differ_in_evidence(world, self.reference) and all(
+            np.array_equal(getattr(world, name), getattr(self.reference, name))
+            for name in EVIDENCE
+        )
+
+    def of(self, world: World, windows: Windows | None = None) -> Expected:
+        """Expected new agreements of an arm, in the report's windows or in others."""
         present, windows = in_spans(world, self.edges), windows or self.windows
-        wanted = course(present, self.baseline, dyads)
+        beside = None
+        if differ_in_evidence(world, self.reference):
+            beside = self._control_course
+            present = beside_of(present, beside.world)
+        wanted = course(present, self.baseline, self.dyads, beside=beside)
         idle = self.signatures.idle(wanted)
         expected = self.signatures.signed(wanted, idle, windows)
         joined = self.signatures.accessions(present, self.baseline, windows)

@@ -42,9 +42,16 @@ from balance_sim.model.willingness import (
     TERMS,
     Term,
     consent,
-    willingness,
+    level,
+    parts,
+    total,
 )
-from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.model.world import (
+    compile_world,
+    focal_day,
+    time_grid,
+    with_events,
+)
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
@@ -272,7 +279,8 @@ class Worlds(OneLine):
     arms: dict[str, World]
     baseline: Baseline
     bounds: dict[str, Floats]
-    """Upper bound of willingness by arm, (n, n, M); (R, n, n, M) if drawn."""
+    """Upper bound of willingness by arm, (n, n, M); (R, n, n, M) if drawn. None where
+    nobody needs them."""
     classes: Classes  # of the scenario as written
 
     @property
@@ -298,30 +306,56 @@ class Worlds(OneLine):
 def compile_worlds(
     scenario: Scenario,
     arms: Collection[str] | None = None,
+    *,
+    bounded: bool = True,
 ) -> Worlds:
     """Arrays of some arms, the reference among them, or of all, on the grid of all and
     with one baseline. The order of the arms changes nothing.
+
+    bounded: with upper bounds of consent, which simulations need.
 
     Raises ValueError for states without a class in the scenario as written."""
     names = scenario.arms if arms is None else arms
     versions = versions_for(scenario, names)
     grid, day = time_grid(scenario, list(versions.values())), focal_day(scenario)
-    worlds = {}
+    control, worlds, by_events = versions[scenario.reference_arm], {}, []
     for name in sorted(names):
-        worlds[name] = compile_world(versions[name], name, grid, day)
-    control = versions[scenario.reference_arm]
+        if name != scenario.reference_arm and _differs_in_events(
+            versions[name], control
+        ):
+            by_events.append(name)
+        else:
+            worlds[name] = compile_world(versions[name], name, grid, day)
     if control.theory.preset != DEFAULT_PRESET:
         worlds = at_one_base_rate(worlds, control)
+    start = AtFirst(worlds[scenario.reference_arm])
     if scenario.base_rate is not None:
-        worlds = at_stated_rate(worlds, scenario, scenario.base_rate)
+        worlds = at_stated_rate(worlds, scenario, start)
     reference = worlds[scenario.reference_arm]
+    for name in by_events:
+        worlds[name] = with_events(reference, versions[name], name)
+    worlds = dict(sorted(worlds.items()))
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    frozen = freeze(reference)
+    frozen = start.frozen(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
-    worlds = with_bounds_of_threat(worlds)
-    bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
+    bounds: dict[str, Floats] = {}
+    if bounded:
+        worlds = with_bounds_of_threat(worlds)
+        for name, world in worlds.items():
+            bounds[name] = most_willing(world, baseline)
     return Worlds(scenario, worlds, baseline, bounds, classes)
+
+
+def _differs_in_events(version: Scenario, control: Scenario) -> bool:
+    """Whether an arm's version of a scenario without changes is the control arm's but
+    for its events."""
+    alike = (
+        getattr(version, name) is getattr(control, name)
+        for name in Scenario.model_fields
+        if name not in {"events", "arms"}
+    )
+    return not version.changes and all(alike)
 
 
 def with_bounds_of_threat(worlds: dict[str, World]) -> dict[str, World]:
@@ -387,14 +421,15 @@ def _with_shift(world: World, nats: Floats | float) -> World:
 
 
 def at_stated_rate(
-    arms: dict[str, World], scenario: Scenario, base_rate: float
+    arms: dict[str, World], scenario: Scenario, start: AtFirst
 ) -> dict[str, World]:
     """Worlds whose intercepts, all alike and in all arms, are shifted so that the
     control arm's expected agreements a year at the start are the base rate that the
-    scenario states."""
-    world = arms[scenario.reference_arm]
+    scenario states. start: of the control arm."""
+    world, base_rate = arms[scenario.reference_arm], scenario.base_rate
+    assert base_rate is not None
     try:
-        shift = shift_to_rate(world, freeze(world), base_rate)
+        shift = shift_to_rate(world, start.frozen(world), base_rate)
     except ValueError as error:
         mark = Mark(scenario.name, 1, 1)
         raise ScenarioError([problem(mark, "base_rate", "E203", str(error))]) from None
@@ -420,12 +455,22 @@ def _log_odds(keen: Floats) -> Floats:
     return np.asarray(np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16)))
 
 
-def _bisected(enough: Callable[[Floats], Bools], start: Floats, rounds: int) -> Floats:
-    """The least shift, within 60 nats of the start, that is enough."""
+def _bisected(
+    enough: Callable[[Floats], Bools],
+    start: Floats,
+    rounds: int,
+    known: tuple[float, float] = (-np.inf, np.inf),
+) -> Floats:
+    """The least shift, within 60 nats of the start, that is enough. known: a shift that
+    is not, and one that is."""
+    too_small, large = known
     low, high = start - 60.0, start + 60.0
     for _ in range(rounds):
         middle = (low + high) / 2
-        is_enough = enough(middle)
+        if ((middle == low) | (middle == high)).all():
+            break  # no number lies between
+        is_known = ((middle <= too_small) | (middle >= large)).all()
+        is_enough = middle >= large if is_known else enough(middle)
         low = np.where(is_enough, low, middle)
         high = np.where(is_enough, middle, high)
     return np.asarray((low + high) / 2)
@@ -438,55 +483,101 @@ def expected_a_year(
     willingness.
 
     shift: nats added to every state's willingness. baseline: with `keen` (P, 2, M)."""
-    keen = baseline.keen
-    if shift != 0:
-        keen = consent(_log_odds(keen) + shift)
+    return _signed_a_year(world, baseline)(shift)
+
+
+def _signed_a_year(
+    world: World, baseline: Baseline
+) -> Callable[[Floats | float], float]:
+    """`expected_a_year` as a function of the shift alone."""
+    log_odds = _log_odds(baseline.keen)
     rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
     signed = share_signed(world.ladder, world.rules.collapse_rate)
-    return float((rate * keen.prod(axis=1) * signed).sum())
+
+    def at(shift: Floats | float) -> float:
+        keen = baseline.keen if shift == 0 else consent(log_odds + shift)
+        return float((rate * keen.prod(axis=1) * signed).sum())
+
+    return at
 
 
 def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
     """Nats to add to every intercept so that `expected_a_year` is what is wanted.
 
     Raises ValueError for more than all dyads would sign if they never refused."""
-    if wanted >= expected_a_year(world, baseline, 60.0):
+    a_year = _signed_a_year(world, baseline)
+    if wanted >= a_year(60.0):
         raise ValueError(
             f"{wanted:g} agreements a year are more than all opportunities give. Give "
             "fewer, or raise the ceilings of the kinds."
         )
 
     def enough(nats: Floats) -> Bools:
-        return np.asarray(expected_a_year(world, baseline, nats) >= wanted)
+        return np.asarray(a_year(nats) >= wanted)
 
-    return float(_bisected(enough, np.zeros(()), 80))
+    known = _bracket(lambda nats: np.log(a_year(nats) / wanted), enough)
+    return float(_bisected(enough, np.zeros(()), 80, known))
+
+
+def _bracket(
+    excess: Callable[[float], float], enough: Callable[[Floats], Bools]
+) -> tuple[float, float]:
+    """A shift that is not enough and one that is, close on either side of the root of
+    `excess` that secants lead to; infinite where they do not."""
+    before, shift = 0.0, 0.1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value_before = excess(before)
+        for _ in range(MOST_SECANTS):
+            value = excess(shift)
+            step = value * (shift - before) / (value - value_before)
+            before, value_before, shift = shift, value, shift - step
+            if not abs(step) > NEAR:
+                break
+        low, high = shift - 10 * NEAR, shift + 10 * NEAR
+        is_low_enough, is_high_enough = enough(np.array(low)), enough(np.array(high))
+    return -np.inf if is_low_enough else low, high if is_high_enough else np.inf
+
+
+MOST_SECANTS = 12
+NEAR = 1e-12
+"""Nats between two secants at which their root is found."""
 
 
 def freeze(world: World) -> Baseline:
     """The baseline from the reference world: gain norms, insecurity and consent at the
     start. Without classes."""
-    blank = unfrozen(world)
-    state = begin(world, blank, 0, NO_RUN)
-    at_start = perceive(world, state, 0)
-    baseline = replace(
-        blank,
-        gain_norm=gain_norms(world, blank, state, at_start),
-        insecurity=at_start.insecurity[0],
-        threat=at_start.total[0].copy(),
-        unsided=threat.unsided(at_start.total, at_start.sided)[0],
-        partners=state.partners[0],
-        shared=np.expm1(state.log_shared[0]).round(),
-        shared_mean=float(state.shared_mean[0]),
-    )
-    everyone = _all_prospects(world, baseline, state, at_start)
-    first = {name: _by_dyad(everyone, TERMS[name]) for name in AT_START}
-    by_state = consent(willingness(everyone)).reshape(
-        world.n, world.n, len(world.ladder.names)
-    )
-    sides = world.first, world.second
-    keen = np.stack([by_state[sides], by_state[sides[::-1]]], axis=1)
-    frozen = replace(baseline, keen=keen, first=first)
-    return replace(frozen, refusal=mean_refusal(world, keen))
+    return AtFirst(world).frozen(world)
+
+
+class AtFirst:
+    """What the states of a world find at the start, whatever the intercepts."""
+
+    def __init__(self, world: World) -> None:
+        blank = unfrozen(world)
+        state = begin(world, blank, 0, NO_RUN)
+        view = perceive(world, state, 0)
+        self.baseline = replace(
+            blank,
+            gain_norm=gain_norms(world, blank, state, view),
+            insecurity=view.insecurity[0],
+            threat=view.total[0].copy(),
+            unsided=threat.unsided(view.total, view.sided)[0],
+            partners=state.partners[0],
+            shared=np.expm1(state.log_shared[0]).round(),
+            shared_mean=float(state.shared_mean[0]),
+        )
+        self.everyone = _all_prospects(world, self.baseline, state, view)
+        self.parts = [part for _, part in parts(self.everyone)]
+        self.first = {name: _by_dyad(self.everyone, TERMS[name]) for name in AT_START}
+
+    def frozen(self, world: World) -> Baseline:
+        """The baseline of the world, or of the same one with other intercepts."""
+        u = total(level(replace(self.everyone, world=world)), self.parts)
+        by_state = consent(u).reshape(world.n, world.n, len(world.ladder.names))
+        sides = world.first, world.second
+        keen = np.stack([by_state[sides], by_state[sides[::-1]]], axis=1)
+        frozen = replace(self.baseline, keen=keen, first=self.first)
+        return replace(frozen, refusal=mean_refusal(world, keen))
 
 
 def mean_refusal(world: World, keen: Floats) -> float:

@@ -334,8 +334,27 @@ def event_reach(
     """Whom an event moves: states whose reliability suffers; entries of a flat (n, n),
     of dyads that are seen together, and of who sees intent of whom.
 
-    roster: position of each state; likeness: how fear spreads. Raises ScenarioError for
-    a kind of the user's own that is registered nowhere, and as `shifts_of`."""
+    roster: position of each state; likeness: how fear spreads, which keeps the result
+    for other versions of the scenario that have this very event. Raises ScenarioError
+    for a kind of the user's own that is registered nowhere, and as `shifts_of`."""
+    if likeness is None:
+        return _event_reach(scenario, event, roster, None)
+    sources = event, scenario.event_kinds[event.kind], scenario.groups
+    known = likeness.reaches.get(id(event))
+    if known is None or any(a is not b for a, b in zip(known[0], sources, strict=True)):
+        known = sources, _event_reach(scenario, event, roster, likeness)
+        likeness.reaches[id(event)] = known
+    reaches: tuple[Reach, Reach, Reach] = known[1]
+    return reaches
+
+
+def _event_reach(
+    scenario: Scenario,
+    event: Event,
+    roster: Mapping[str, int],
+    likeness: Likeness | None,
+) -> tuple[Reach, Reach, Reach]:
+    """The same, worked out."""
     n, groups = len(roster), scenario.groups
     if event.kind.startswith(OWN):
         from balance_sim.model.own.events import shifts_of

@@ -178,6 +178,30 @@ def _compiled(
     return world
 
 
+def with_events(world: World, scenario: Scenario, arm: str) -> World:
+    """A world as it is with other events, of which the evidence alone differs.
+
+    scenario: with these events and else that of the world, without changes."""
+    scenario = by_audience(scenario)
+    odds_against, intent_odds, reliability = odds_by_step(
+        scenario,
+        world.grid,
+        world.gap,
+        quarrels(scenario, scenario.start),
+        world.dyad_index,
+        world.likeness,
+    )
+    return replace(
+        world,
+        arm=arm,
+        odds_against=odds_against,
+        intent_odds=intent_odds,
+        reliability=reliability,
+        at_start=replace(world.at_start, shared={}, beside=None),
+        highest_unsided=None,
+    )
+
+
 def _agreement_types(scenario: Scenario) -> AgreementTypes:
     """The agreement types as arrays, sorted by name."""
     names = sorted(scenario.kinds)

@@ -363,8 +363,12 @@ def group_words(name: str) -> str:
 
 def band_words(scenario: Scenario, draws: bool | str) -> str:  # noqa: FBT001
     """Return what the bands of a fan hold. draws: of `Result`."""
+    from balance_sim.study.draws import level_over_posterior
+
     if draws:
         return "chance and the parameters drawn, the level of agreements among them"
+    if level_over_posterior(scenario) is not None:
+        return "chance, the level of the year and what is not known of the parameters"
     if scenario.calibration.level_variance > 0:
         return "chance and the level of the year"
     return "chance alone: how the level moves from year to year is not known"

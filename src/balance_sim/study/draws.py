@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -282,18 +282,42 @@ def distribution_of(scenario: Scenario) -> Distribution:
     return Distribution(paths, tuple(estimates), rows, tuple(signed))
 
 
-def drawn_levels(variance: float, seed: int, runs: Keys, years: int = 1) -> Floats:
+def drawn_levels(
+    variance: float,
+    seed: int,
+    runs: Keys,
+    years: int = 1,
+    first: Callable[[Floats], Floats] | None = None,
+) -> Floats:
     """(R, Y) level of each year of a replication: that of the year before times a gamma
-    of mean 1, on a key of its own; 1 without variance."""
-    if variance <= 0:
-        return np.ones((len(runs), years))
+    of mean 1, on a key of its own; 1 without variance.
+
+    first: quantile function of the first year's level, in place of that gamma."""
     from scipy.special import gammaincinv
 
-    first = stream_keys(seed, runs, LEVEL)
-    keys = [first, *(clocks.absorb(first, year) for year in range(1, years))]
+    key = stream_keys(seed, runs, LEVEL)
+    keys = [key, *(clocks.absorb(key, year) for year in range(1, years))]
     uniform = clocks.uniform(np.stack(keys, axis=1))
-    steps = gammaincinv(1.0 / variance, uniform) * variance
+    steps = np.ones_like(uniform)
+    if variance > 0:
+        steps = gammaincinv(1.0 / variance, uniform) * variance
+    if first is not None:
+        steps[:, 0] = first(uniform[:, 0])
     return np.asarray(np.cumprod(steps, axis=1))
+
+
+def level_over_posterior(scenario: Scenario) -> Floats | None:
+    """(3,) 2.5 %, 50 % and 97.5 % quantiles of the control arm's expected level over
+    the scenario's posterior, as shares of that at the point values; None where the
+    posterior keeps none for this form of the scenario."""
+    record = scenario.posterior.headline
+    if not record or record["scenario_sha256"] != scenario.sha256:
+        return None
+    spread, level = record["posterior"], record["estimate"]["level"]
+    if not spread or not level:
+        return None
+    low, high = spread["of"]["level"]["ci95"]
+    return np.asarray([low, spread["of"]["level"]["median"], high]) / float(level)
 
 
 def drawn_for(

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR
+from balance_sim.model.core import DAYS_PER_YEAR, Floats, Keys
 from balance_sim.scenario.errors import LacksOutcome
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
@@ -310,13 +310,10 @@ class Result(StudyResult):
         """Tidy: arm, day, mean, q05 ... q95, n of the new security agreements of a
         direction, of all if None, that are signed by then; every EVERY_DAYS days.
 
-        The quantiles predict: they hold chance and, where a calibration has its
-        variance, the level of each year, a gamma factor of mean 1 on that of the year
-        before (`stats.superposition`). Talks on record at the start are what they are
-        at any level. Replications that drew their parameters have levels of their
-        own."""
+        The quantiles predict: they hold chance, the level of each year, and the
+        parameters where the scenario's posterior says how the level moves with them;
+        see `_levels`. Talks on record at the start are what they are at any level."""
         from balance_sim.stats.superposition import Marked
-        from balance_sim.study.draws import drawn_levels
         from balance_sim.study.frames import EVERY_DAYS, FEWEST_LEVELS, fan
 
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
@@ -349,9 +346,37 @@ class Result(StudyResult):
             arm: Marked(*(column[arm_of == arm] for column in marked))
             for arm in self.arms
         }
-        variance = 0.0 if self.draws else self.scenario.calibration.level_variance
         turns = np.arange(np.ceil(FEWEST_LEVELS / len(run)), dtype=np.uint64)
         keys = (turns[:, None] * 2**32 + run.astype(np.uint64)).ravel()
-        levels = drawn_levels(variance, self.seed, keys, years)
+        is_counted = (arm_of == self.reference) & (day <= self.window)
+        mean = is_counted.sum() / len(run)
+        fixed = (is_counted & is_on_record).sum() / len(run)
+        levels = self._levels(keys, years, float(mean), float(fixed))
         levels = np.column_stack([levels, np.ones(len(levels))])
         return fan(by_arm, len(run), levels, days)
+
+    def _levels(self, keys: Keys, years: int, mean: float, fixed: float) -> Floats:
+        """(L, Y) draws of the level of each year, of which each is a gamma factor of
+        mean 1 on that of the year before, where a calibration has its variance.
+
+        The posterior's draws hold the level of the first year beside the other
+        parameters: where they are known, they stand in place of the first gamma, as the
+        factor that brings the control arm's agreements to the draw's. Replications that
+        drew their parameters have levels of their own.
+
+        mean, fixed: agreements of the control arm in the longest window, and those of
+        them that come of talks on record."""
+        from balance_sim.stats.superposition import log_normal_through, rate_for
+        from balance_sim.study.draws import drawn_levels, level_over_posterior
+
+        if self.draws:
+            return np.ones((len(keys), years))
+        variance = self.scenario.calibration.level_variance
+        known = level_over_posterior(self.scenario)
+        if known is None:
+            return drawn_levels(variance, self.seed, keys, years)
+
+        def first(u: Floats) -> Floats:
+            return rate_for(log_normal_through(u, *known), mean, fixed)
+
+        return drawn_levels(variance, self.seed, keys, years, first)

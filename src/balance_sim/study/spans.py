@@ -4,7 +4,7 @@ numbers: beliefs, threat, effort and consent in some spans of the scenario's tim
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,24 @@ def in_spans(world: World, edges: Ints) -> World:
     return _with_evidence(world, grid=grid, turns=turns, **arrays)
 
 
+def differ_in_evidence(world: World, other: World) -> bool:
+    """Whether two worlds of a scenario have all but the evidence in common, so that one
+    may stand beside the other."""
+    own = {*EVIDENCE, "arm", "at_start", "highest_unsided"}
+    alike = (
+        getattr(world, part.name) is getattr(other, part.name)
+        for part in fields(World)
+        if part.name not in own
+    )
+    return all(alike) and world.at_start.in_force is other.at_start.in_force
+
+
+def beside_of(world: World, other: World) -> World:
+    """The world with another in the same spans beside it, of which the evidence alone
+    differs."""
+    return replace(world, at_start=replace(world.at_start, beside=other))
+
+
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
     """A world in spans, with one more event. scenario: the arm's own version, for who
     heeds what."""
@@ -173,12 +191,14 @@ def course(
         consent and states by span
     """
     dyads = np.arange(len(world.first)) if dyads is None else dyads
-    state, first = replace(start or at_start(world)), 0
+    first = 0
     questions, steady = _Asked(world, baseline, dyads), None
     consents: list[Floats] = []
     states: list[BlockState] = []
-    if beside is not None and (first := _alike(world, beside.world)):
-        shared = beside.of(dyads)
+    if beside is None:
+        state = replace(start or at_start(world))
+    else:
+        first, shared = _alike(world, beside.world), beside.of(dyads)
         consents = [*shared.consent[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])

@@ -15,8 +15,8 @@ import numpy as np
 
 from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
-from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DIRECTIONS, Floats, World, content_key
+from balance_sim.model.baseline import Worlds, compile_worlds, with_classes
+from balance_sim.model.core import DIRECTIONS, Floats, World
 from balance_sim.scenario import Scenario
 from balance_sim.study.draws import Draws, at
 from balance_sim.study.processes import map_in_order
@@ -33,21 +33,18 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     """COLUMNS of an arm, from counter-balancing dyads alone; picture and threat are 0
     without the focal event."""
     counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
-    estimator, by_content = Estimator(worlds), dict[bytes, float]()
+    estimator = Estimator(worlds, counter)
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
 
     def expected(world: World) -> float:
-        """Worked out once for worlds of equal contents: with neither channel most arms
-        are the control arm."""
-        key = content_key(world, ("arm",))
-        if key not in by_content:
-            signed = estimator.of(world, counter, windows).by_dyad(longest)
-            by_content[key] = float(signed.sum())
-        return by_content[key]
+        return float(estimator.of(world, windows).by_dyad(longest).sum())
 
     level = expected(worlds.reference)
-    by_form = [expected(world) for world in forms(worlds, arm)]
+    by_form = [
+        level if estimator.is_control(world) else expected(world)
+        for world in forms(worlds, arm)
+    ]
     if by_form:
         return level, *parts(by_form, level).values()
     total = expected(worlds.arms[arm]) - level
@@ -56,7 +53,8 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
 
 def arm_effect(arm: str, scenario: Scenario) -> tuple[float, ...]:
     """COLUMNS of an arm of a scenario."""
-    return effect_of(compile_worlds(scenario, (scenario.reference_arm, arm)), arm)
+    arms = scenario.reference_arm, arm
+    return effect_of(compile_worlds(scenario, arms, bounded=False), arm)
 
 
 def over_draws[R](
@@ -95,8 +93,8 @@ def effects_over(
     progress: Progress = None,
 ) -> Floats:
     """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters."""
-    function = partial(arm_effect, arm)
-    rows = over_draws(function, scenario, draws, CHUNK, workers, progress)
+    function, with_table = partial(arm_effect, arm), with_classes(scenario)
+    rows = over_draws(function, with_table, draws, CHUNK, workers, progress)
     return np.array(rows).reshape(-1, len(COLUMNS))
 
 
