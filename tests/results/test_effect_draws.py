@@ -82,8 +82,11 @@ def test_the_null_theory_has_no_effect_and_signalling_that_of_the_acts_cost(
     of = {one["name"]: one for one in found["theories"]}
     assert of["null"]["total"] == 0.0
     assert of["balance_of_threat"]["total"] == pytest.approx(found["estimate"]["total"])
-    assert of["signalling"]["threat"] == pytest.approx(of["balance_of_threat"]["threat"], rel=1e-9)
     assert found["stacked"] is None
+    costliest = scenario.event_kinds["fighting_together"].intent
+    treaty = with_values(scenario, {"event_kinds.treaty.intent": 0.6 * costliest})
+    by_cost = {one["name"]: one["threat"] for one in uncertainty(treaty, draws=1)["theories"]}
+    assert by_cost["signalling"] == pytest.approx(by_cost["balance_of_threat"], rel=1e-9)
     summit = with_values(scenario, {"events.signal.kind": "joint_summit"})
     cheap = {one["name"]: one["threat"] for one in uncertainty(summit, draws=1)["theories"]}
     assert 0.0 < cheap["signalling"] < 0.5 * cheap["balance_of_threat"]
