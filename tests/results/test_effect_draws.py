@@ -83,8 +83,9 @@ def test_the_null_theory_has_no_effect_and_signalling_that_of_the_acts_cost(
     assert of["null"]["total"] == 0.0
     assert of["balance_of_threat"]["total"] == pytest.approx(found["estimate"]["total"])
     assert found["stacked"] is None
-    costliest = scenario.event_kinds["fighting_together"].intent
-    treaty = with_values(scenario, {"event_kinds.treaty.intent": 0.6 * costliest})
+    costliest = scenario.event_kinds["fighting_together"]
+    weights = {"intent": 0.6 * costliest.intent, "alignment": 0.6 * costliest.alignment}
+    treaty = with_values(scenario, {f"event_kinds.treaty.{name}": weight for name, weight in weights.items()})
     by_cost = {one["name"]: one["threat"] for one in uncertainty(treaty, draws=1)["theories"]}
     assert by_cost["signalling"] == pytest.approx(by_cost["balance_of_threat"], rel=1e-9)
     summit = with_values(scenario, {"events.signal.kind": "joint_summit"})
