@@ -111,6 +111,12 @@ def test_arms_that_are_alike_to_the_last_digit_have_no_room_for_a_jump() -> None
     assert found.spread("event", "accords_all_30") == 1.0  # a whole agreement at least
 
 
+def test_the_first_replication_that_differs_is_the_earliest_of_all_outcomes() -> None:
+    """The number differs in the third replication, its filtered estimate in the second."""
+    found = study([1.0, 1.0, 3.0], [1.0] * 3, [2.0, 2.1, 2.0])
+    assert found.first_difference == {"event": (1, "accords_all_30")}
+
+
 def test_runs_that_an_arm_lacks_are_left_out() -> None:
     columns = {"run": [0, 1, 2, 1, 2], "arm": ["none"] * 3 + ["event"] * 2, "accords_all_30": [0.0, 1, 2, 6, 7]}
     found = estimates_of([pa.table(columns)], ("none", "event"))

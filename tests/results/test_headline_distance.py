@@ -1,5 +1,7 @@
 """How far the expected estimator lies from the simulated effect, and from where on it is said to say little."""
 
+from dataclasses import replace
+
 import pytest
 from balance_sim.effects.headline import Headline
 from balance_sim.show.headline import FAR_WORDS, doubts
@@ -32,3 +34,8 @@ def test_distance_of_the_expected_estimator(
     assert of.distance == (None if distance is None else pytest.approx(distance))
     assert of.is_far == is_far
     assert (FAR_WORDS in doubts(of, "x", "9 replications")) == is_far
+
+
+@pytest.mark.parametrize(("ci95", "is_assumed"), [([0.1, 0.5], True), ([-0.5, -0.1], True), ([-0.1, 0.5], False)])
+def test_a_sign_is_assumed_where_the_prior_lies_on_one_side(ci95: list[float], is_assumed: bool) -> None:
+    assert replace(headline(None, None), prior={"ci95": ci95}).is_sign_assumed == is_assumed

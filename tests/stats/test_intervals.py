@@ -6,6 +6,7 @@ from balance_sim.stats.intervals import (
     Sample,
     Sides,
     drawn_interval,
+    fieller,
     mean_interval,
     paired_half_widths,
     paired_interval,
@@ -175,3 +176,8 @@ def test_a_sample_of_some_values() -> None:
     found = Sample.of(np.array([1.0, 2.0, 6.0]))
     assert (found.n, found.mean, found.sd) == (3, 3.0, pytest.approx(np.sqrt(7.0)))
     assert np.isnan(Sample.of(np.array([1.0])).sd)
+
+
+def test_a_ratio_of_numbers_that_move_together_is_known() -> None:
+    """Where a is 2 b in every run, a / b is 2 without any doubt, however unsure both are."""
+    assert fieller(4.0, 2.0, 4 * 0.09, 2 * 0.09, 0.09, 2.0) == pytest.approx((2.0, 2.0))

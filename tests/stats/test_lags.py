@@ -7,6 +7,7 @@ import pytest
 from balance_sim.stats.lags import (
     gamma_survival,
     in_force_within,
+    mixed_chance,
     signed_from_age,
     signed_from_steady_state,
     signed_integral,
@@ -155,3 +156,11 @@ def test_nothing_is_signed_in_no_time() -> None:
     )
     for found in nothing:
         assert found == pytest.approx(np.zeros(3), abs=1e-15)
+
+
+@pytest.mark.parametrize("variance", [0.2, 0.5])
+def test_a_chance_over_gamma_levels_is_one_less_a_laplace_transform(variance: float) -> None:
+    """E e^(-L r) of a gamma level of mean 1 and variance v is (1 + v r)^(-1 / v)."""
+    rate, known = np.array([0.01, 0.3, 1.0]), np.full(3, np.inf)
+    wanted = 1 - (1 + variance * rate) ** (-1 / variance)
+    assert mixed_chance(rate, known, known, variance) == pytest.approx(wanted, rel=0.01)

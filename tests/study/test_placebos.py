@@ -253,3 +253,16 @@ def test_the_event_itself_is_no_placebo_of_its_own(participants: Participants) -
     assert event.date.isoformat() not in family.labels
     assert min(family.labels) > event.date.isoformat()
     assert participants.real not in participants.like(10_000)
+
+
+def test_less_far_in_a_direction_by_hand() -> None:
+    """Of -3, -1 and 1 two lie less far down than -2, and one less far up; one as far lies less far in neither."""
+    found = PlaceboComparison(-2.0, np.array([-3.0, -1.0, 1.0, -2.0]))
+    assert (found.below(-1), found.below(1)) == (0.5, 0.25)
+
+
+def test_dates_have_the_longest_window_that_leaves_room_for_them() -> None:
+    """The report has windows of 30, 90 and 300 days; four days without an event leave 300 of the year."""
+    found = placebos(load_scenario("experiments/smoke/five_states.yaml"), "summit", most=1, dates=4).family("dates")
+    assert found is not None
+    assert found.window == 300

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.expected_effect import expected_effect
-from balance_sim.effects.scale import ACTS, ELASTICITY, LARGEST, OFF, Scale, StandardAct, scale
+from balance_sim.effects.scale import ACTS, ELASTICITY, LARGEST, OFF, Scale, StandardAct, _World, scale
 from balance_sim.scenario import Scenario, load_scenario, new_scenario, with_values
 from click.testing import CliRunner
 
@@ -116,3 +116,11 @@ def test_check_prints_it(tmp_path: Path) -> None:
     assert set(document) == keys and document["acts"][0]["act"] == "statement"
     assert set(document["acts"][0]) == {"act", "alarm", "effect", "record", "ratio", "record_ratio"}
     assert "scale" not in json.loads(call(main, ["check", str(path), "--json", "--no-world"]).stdout)
+
+
+def test_the_largest_act_is_from_the_first_day_on_and_against_everybody(starter: Scenario) -> None:
+    """Every other is one of the day of the focal event."""
+    focal, world = next(one for one in starter.events if one.id == starter.focal), _World(starter)
+    (largest,), (treaty,) = ([*world._events(name)] for name in (LARGEST, "treaty"))
+    assert (largest.date, treaty.date) == (starter.start, focal.date)
+    assert {*largest.targets} == {*starter.codes} - {*largest.principals}

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from balance_sim.evidence.posterior.files import at_values_in_use
+from balance_sim.evidence.posterior.files import at_values_in_use, values_in_use
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws
 from balance_sim.evidence.posterior.priors import prior_draws
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import priors, reference_values
 from balance_sim.scenario.fingerprint import posterior_digest
+from balance_sim.scenario.nodes import from_plain
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.scenario.setter import value_at
-from balance_sim.study.draws import CODING
+from balance_sim.study.draws import CODING, Draws
 from tests.study.conftest import solomon_with_draws
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -108,3 +109,10 @@ def test_event_data_are_multiples_of_guesses_that_no_value_in_use_replaces() -> 
         assert all(value_at(scenario, path) < guesses[path] for path in paths)
         for values in (guesses.get, lambda path: value_at(scenario, path)):
             assert all(values(low) < values(high) for low, high in pairwise(paths))
+
+
+def test_means_are_of_what_the_file_leaves_open_and_of_every_draw() -> None:
+    """Of 1, 2 and 6 the mean is 3 and the median 2; a value that the file gives has none."""
+    paths = ("parameters.alpha0", "parameters.beta", "events.signal.visibility")
+    draws = Draws(paths, np.outer([1.0, 2.0, 6.0], [1.0, 0.1, 0.01]), "posterior", "")
+    assert values_in_use(from_plain({"parameters": {"beta": 0.4}}), draws) == {"parameters.alpha0": 3.0}
