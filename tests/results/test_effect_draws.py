@@ -1,5 +1,6 @@
 """The headline effect over draws of the parameters."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.headline import stored_uncertainty
 from balance_sim.evidence.forecast.theories import TheoryScore
 from balance_sim.evidence.posterior import effect_draws
+from balance_sim.evidence.posterior import uncertainty as of_draws
 from balance_sim.evidence.posterior.effect_draws import COLUMNS, effect_of, effects_over, spread_of
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.evidence.posterior.uncertainty import uncertainty
-from balance_sim.evidence.posterior.variance import grouped, variance_shares, walks_between
+from balance_sim.evidence.posterior.variance import _places_among, grouped, variance_shares, walks_between
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, load_scenario, with_values
+from balance_sim.stats.variance import known_alone
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import CODING, Draws, coded_targets
 
@@ -123,16 +126,19 @@ def test_a_walk_exchanges_one_group_a_step() -> None:
 
 def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, arm: str) -> None:
     """Of draws in which one group alone moves, it has all of the width."""
-    draws = prior_draws(scenario, 5)
+    draws = prior_draws(scenario, 12)
     alone = grouped(draws.paths)["event weights"]
-    values = np.tile(draws.values[0], (5, 1))
+    values = np.tile(draws.values[0], (12, 1))
     values[:, alone] = draws.values[:, alone]
     still = Draws(draws.paths, values, "prior", "")
     total = effects_over(scenario, still, arm)[:, -1]
     shares = variance_shares(scenario, still, total, arm, 2)
     assert shares["shares"]["event weights"] == pytest.approx(1.0)
     assert sum(shares["shares"].values()) == pytest.approx(1.0)
-    assert shares["sd"] == pytest.approx(total.std()) and len(shares["sd_if_known"]) <= 5
+    assert shares["sd"] == pytest.approx(total.std()) and 1 <= len(shares["sd_if_known"]) <= 5
+    known = dict(zip(still.paths, known_alone(total, still.values), strict=True))
+    for path, left in shares["sd_if_known"].items():
+        assert left**2 == pytest.approx(total.var() * (1 - known[path]))
 
 
 @pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*/posterior.yaml")), ids=lambda path: path.parent.name)
@@ -149,3 +155,18 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     ends = [one["of"]["total"]["ci95"] for one in sources]
     assert np.diff(ends[0]) < np.diff(ends[1])
     assert found["posterior"]["sha256"] == posterior_draws(scenario).sha256
+
+
+def test_an_equal_draw_lies_half_below() -> None:
+    """Of 1, 2, 2 and 3 one is below 2 and two are as large; all are below 4."""
+    assert _places_among(np.array([3.0, 2.0, 1.0, 2.0]), np.array([2.0, 4.0])).tolist() == [0.5, 1.0]
+
+
+def test_the_width_that_is_divided_is_that_of_the_posterior(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_draws, "FEWEST", 20)
+    draws = replace(prior_draws(scenario, 20, seed=2), source="posterior")
+    divided = uncertainty(scenario, draws=20, posterior=draws)
+    assert divided["variance"]["source"] == "posterior"
+    assert divided["variance"]["sd"] == pytest.approx(effects_over(scenario, draws, divided["arm"])[:, -1].std())

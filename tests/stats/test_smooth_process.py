@@ -26,9 +26,11 @@ def test_errors_off_the_points_are_small_and_no_larger_than_it_says() -> None:
     assert np.sqrt((error**2 / variance).mean()) < 2.0
 
 
-def test_off_the_points_mean_and_variance_are_those_given_them() -> None:
-    """By hand, with the kernel as the module states it."""
+@pytest.mark.parametrize("sd", [0.0, 2.0])
+def test_off_the_points_mean_and_variance_are_those_given_them(sd: float) -> None:
+    """By hand, with the kernel as the module states it; noise of the values is no variance of the function."""
     points, values = made(40, 4)
+    values = values + sd * np.random.default_rng(9).standard_normal(40)
     found = fit_process(points, values)
     b, origin, c, *lengths, noise = np.exp(found.scales)
 
