@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from balance_sim.evidence.newton import Search, newton
+from balance_sim.evidence.newton import LogitLikelihood, Search, newton
 from balance_sim.evidence.reactions.alarm import (
     PARAMETERS,
     AlarmModel,
@@ -111,21 +111,12 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     """Return the logit by maximum likelihood."""
     columns = rows.drop(columns=PLACE)
     x, y = columns.to_numpy(), rows["onset"].to_numpy()
-
-    def log_likelihood(slopes: Floats) -> float:
-        eta = x @ slopes
-        return float(y @ eta - np.logaddexp(0.0, eta).sum())
-
-    def derivatives(slopes: Floats) -> tuple[float, Floats, Floats]:
-        mean = expit(x @ slopes)
-        information = x.T @ (x * (mean * (1.0 - mean))[:, None])
-        return log_likelihood(slopes), x.T @ (y - mean), information
-
+    logit = LogitLikelihood(x, y)
     start = np.zeros(x.shape[1])
     start[0] = np.log(y.mean() / (1.0 - y.mean()))
     no_prior, search = np.zeros(len(start)), Search(tolerance=1e-14)
     slopes, information = newton(
-        start, derivatives, log_likelihood, no_prior, search=search
+        start, logit.derivatives, logit.value, no_prior, search=search
     )
     bread = np.linalg.inv(information)
     scores = pd.DataFrame(x * (y - expit(x @ slopes))[:, None])
@@ -133,7 +124,7 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     covariance = bread @ (sums.T @ sums) @ bread * len(sums) / (len(sums) - 1)
     estimates = {"mean": slopes, "standard_error": np.sqrt(np.diag(covariance))}
     table = pd.DataFrame(estimates, index=columns.columns)
-    return HostilityFit(table, len(y), int(y.sum()), log_likelihood(slopes))
+    return HostilityFit(table, len(y), int(y.sum()), logit.value(slopes))
 
 
 def auc(probability: Floats, onset: Floats) -> float:
