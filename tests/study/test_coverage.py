@@ -116,6 +116,11 @@ def test_a_filtered_effect_is_held_under_skew_where_students_t_is_too_short(skew
     assert not passes(held(students, skewed, n, MEANS[skewed], draws), draws, 0.945, 1.0)
 
 
+def test_jumps_that_come_in_three_of_a_hundred_runs_are_not_held_by_studies_of_25() -> None:
+    """Named in docs/statistics.md: half of these studies show none, and what they show is normal."""
+    assert 0.6 < held(paired, jumps, 25, MEANS[jumps], 1_000) / 1_000 < 0.85
+
+
 @pytest.mark.parametrize(("n", "longer"), [(10, 0.06), (25, 0.02), (100, 0.005)])
 def test_of_normal_differences_the_interval_is_students_to_within_little(n: int, longer: float) -> None:
     """Levels vary three times as much as the difference; mean length over 400 studies."""
