@@ -6,7 +6,15 @@ import balance_sim as bs
 import numpy as np
 import pyarrow as pa
 import pytest
-from balance_sim.study.estimates import Estimates, Moments, difference_ends, estimates_of, moments_of, quantiles, spread_with
+from balance_sim.study.estimates import (
+    Estimates,
+    Moments,
+    difference_ends,
+    estimates_of,
+    moments_of,
+    quantiles,
+    spread_with,
+)
 
 NAN = float("nan")
 
