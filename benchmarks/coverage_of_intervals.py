@@ -48,6 +48,7 @@ MANY = 20_000
 """Times that say how often a dyad signs."""
 YEAR = 365.25
 SIZES = (10, 25, 100, 400)
+MOST_STUDIES = 160  # of one size, cut from one
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
@@ -319,7 +320,7 @@ def cut_table(scenario: str, arm: str, runs: int) -> pd.DataFrame:
             continue
         for size in SIZES:
             held, length = np.zeros(2), np.zeros(2)
-            studies = runs // size
+            studies = min(runs // size, MOST_STUDIES)
             for at in range(studies):
                 part = slice(at * size, (at + 1) * size)
                 mean, error, low, high = paired_interval(having[part], control[part])
