@@ -126,7 +126,7 @@ def test_the_arm_without_the_event_does_not_change(beijing: Scenario, tmp_path: 
     changed = load_scenario(BEIJING, set=[INDIA_TOO])
     folders = tmp_path / "plain", tmp_path / "india"
     for scenario, folder in zip((beijing, changed), folders, strict=True):
-        run(scenario, 3, 1, arms=["no_parade", "parade"], out=folder)
+        run(scenario, 8, 1, arms=["no_parade", "parade"], out=folder)
     left, right = (
         open_result(folder).outcomes.query("arm == 'no_parade'").reset_index(drop=True) for folder in folders
     )
@@ -136,7 +136,7 @@ def test_the_arm_without_the_event_does_not_change(beijing: Scenario, tmp_path: 
     assert (found["difference"].fillna(0.0) == 0.0).all()
     there, here = (frame.query("arm == 'parade'") for frame in (open_result(f).outcomes for f in folders))
     assert not there.equals(here)
-    unfixed = run(changed.counted_as(None), 3, 1, arms=["no_parade"]).outcomes
+    unfixed = run(changed.counted_as(None), 8, 1, arms=["no_parade"]).outcomes
     assert not unfixed["accords_counter_365"].equals(left["accords_counter_365"])
 
 
