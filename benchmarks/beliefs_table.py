@@ -13,7 +13,7 @@ are done. --keep: the points of the shipped table stay, and count as the first; 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 import yaml
 
-from balance_sim.evidence.data.history import load_history
+from balance_sim.evidence.data.history import History, load_history
 from balance_sim.evidence.estimation.choices import (
     SIGNED,
     Choices,
+    at_parameters,
     choices,
     fitted_terms,
+    starts_of,
 )
 from balance_sim.evidence.estimation.fitting import (
     SIGN_SPREAD,
@@ -46,12 +48,11 @@ from balance_sim.evidence.posterior.joint import importance_draws
 from balance_sim.evidence.posterior.likelihoods import (
     FRESH,
     AgreementRecord,
-    coordinates_of,
-    log_prior,
+    Axes,
     record_of,
-    values_at,
 )
 from balance_sim.evidence.posterior.surrogate import fit_process
+from balance_sim.scenario.defaults import measurements, priors
 
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
 THREAT = (*WEIGHED, "hostility")
@@ -68,7 +69,8 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 NAMES = tuple(f"parameters.{name}" for name in MOVES)
 FACTORS = (0.5, 0.7, 2.0, 4.0)
 """On the rates of opportunities in use, at which all is fitted anew, variances too."""
-AWAY = 1.5
+AWAY, DRAWN = 1.5, 30
+"""Of the first points: standard deviations to either side, and draws."""
 SHIPPED = Path("src/balance_sim/scenario/beliefs.yaml")
 HEAD = """\
 # What the record of agreements (DCAD 1985-2003) says of parameters of beliefs and reach, and of the rate of
@@ -127,28 +129,33 @@ def peak_of(record: Choices, found: WeightFit, ridge: float = 0.0) -> Peak:
     return searched(design, at, penalty)
 
 
-def point_of(z: np.ndarray) -> np.ndarray:
-    """Values of the parameters at coordinates (P,), as the table holds them."""
-    values = values_at(NAMES, z[None])
-    return np.array([float(f"{values[name][0]:.6g}") for name in NAMES])
-
-
 def posterior_points(record: AgreementRecord, count: int, seed: int) -> np.ndarray:
     """Draws of the posterior that the points so far tell."""
 
     def height(z: np.ndarray) -> np.ndarray:
-        return record.log_likelihood(z) + log_prior(NAMES, z)
+        return record.log_likelihood(z) + record.axes.log_prior(z)
 
-    return importance_draws("table", height, len(NAMES), seed, 5_000)[0][:count]
+    size = len(record.axes.names)
+    return importance_draws("table", height, size, seed, 5_000)[0][:count]
 
 
 class Table:
     """Evaluations so far: rows of values, marginal log-likelihood, weights."""
 
-    def __init__(self, data: Path) -> None:
-        history = load_history(data, 1985)
-        self.history, self.terms = history, fitted_terms(history)[0]
-        record = choices(history, self.terms).with_signed_kinds()
+    def __init__(
+        self,
+        history: History,
+        terms: Sequence[str],
+        axes: Axes,
+        drawn: int = DRAWN,
+        in_use: Mapping[str, float] | None = None,
+    ) -> None:
+        """terms: those that have a source; drawn: so many of the first points; in_use: values of parameters that are
+        not the defaults."""
+        in_use = in_use or {}
+        record = choices(history, terms, in_use).with_signed_kinds()
+        self.axes, self.drawn = axes, drawn
+        self.starts = starts_of(history, record, in_use)
         self.record, self.found = (
             record,
             fit(record, levels=True, cluster=True, signs=True),
@@ -160,34 +167,40 @@ class Table:
         self.rate: list[list[float]] = []
 
     def evaluate(self, point: np.ndarray) -> Peak:
-        beliefs = dict(zip(MOVES, point.tolist(), strict=True))
-        moved = choices(self.history, self.terms, beliefs, self.record.kinds)
-        there = moved.with_terms(self.found.names)
+        names = [path.rpartition(".")[2] for path in self.axes.names]
+        beliefs = dict(zip(names, point.tolist(), strict=True))
+        there = at_parameters(self.start.design.choices, self.starts, beliefs)
         peak = self.start.moved(there)
         scale = peak.design.scale
         at = np.array(peak.at[: len(scale)]) / scale
         self.weights = there.names
         height = peak.marginal - self.start.marginal
         self.rows.append([float(f"{one:.6g}") for one in (*point, height, *at)])
-        print(len(self.rows), f"{height:.2f}", flush=True)
         return peak
+
+    def point_of(self, z: np.ndarray) -> np.ndarray:
+        """Values of the parameters at coordinates (P,), as the table holds them."""
+        values = self.axes.values(z[None])
+        return np.array([float(f"{values[name][0]:.6g}") for name in self.axes.names])
 
     def along(self, name: str) -> None:
         """To either side of one parameter, and how far rows of a dyad hang together by it."""
-        away = AWAY * np.eye(len(NAMES))[NAMES.index(name)]
-        ends = [self.evaluate(point_of(side * away)) for side in (-1, 1)]
+        names = self.axes.names
+        away = AWAY * np.eye(len(names))[names.index(name)]
+        ends = [self.evaluate(self.point_of(side * away)) for side in (-1, 1)]
         low, high = (by_row(peak.design, peak.at) for peak in ends)
         _, dyad = np.unique(self.record.dyad, return_inverse=True)
         squares = np.bincount(dyad, high - low) ** 2
         self.stretch[name] = float(f"{squares.sum() / ((high - low) ** 2).sum():.4g}")
 
     def first_points(self) -> None:
-        """Along each parameter that the table says nothing of; of a new table the centre and 30 draws too."""
-        lacking = [name for name in NAMES if name not in self.stretch]
-        if len(lacking) == len(NAMES):
-            self.evaluate(point_of(np.zeros(len(NAMES))))
-            for z in np.random.default_rng(1).standard_normal((30, len(NAMES))):
-                self.evaluate(point_of(z))
+        """Along each parameter that the table says nothing of; of a new table the centre and some draws too."""
+        names, rng = self.axes.names, np.random.default_rng(1)
+        lacking = [name for name in names if name not in self.stretch]
+        if len(lacking) == len(names):
+            self.evaluate(self.point_of(np.zeros(len(names))))
+            for z in rng.standard_normal((self.drawn, len(names))):
+                self.evaluate(self.point_of(z))
         for name in lacking:
             self.along(name)
 
@@ -203,13 +216,14 @@ class Table:
         return sorted(heights)
 
     def said(self, fresh: int, error: list[float]) -> dict[str, Any]:
-        table, count = np.array(self.rows), len(NAMES)
-        values = dict(zip(NAMES, table[:, :count].T, strict=True))
-        points = coordinates_of(NAMES, values)
+        names = self.axes.names
+        table, count = np.array(self.rows), len(names)
+        values = dict(zip(names, table[:, :count].T, strict=True))
+        points = self.axes.coordinates(values)
         return {
             "command": "python benchmarks/beliefs_table.py DATA --again",
             "data": "DCAD 1985-2003, all states",
-            "names": list(NAMES),
+            "names": list(names),
             "stretch": self.stretch,
             "weights": list(self.weights),
             "fresh": fresh,
@@ -222,19 +236,31 @@ class Table:
             "points": self.rows,
         }
 
-    def round(self, number: int) -> dict[str, Any]:
-        """FRESH draws of the posterior more, after what is known without them is wrong there."""
-        record = record_of(self.said(0, []))
+    def round(self, number: int, before: Mapping[str, Any]) -> dict[str, Any]:
+        """FRESH draws of the posterior more, after what is known without them is wrong there. before: the table
+        without them."""
+        record = record_of(before, self.axes.measured)
         z = posterior_points(record, FRESH, number)
-        points = [point_of(at) for at in z]
-        values = dict(zip(NAMES, np.array(points).T, strict=True))
-        told = record.marginal(coordinates_of(NAMES, values))
+        points = [self.point_of(at) for at in z]
+        values = dict(zip(self.axes.names, np.array(points).T, strict=True))
+        told = record.marginal(self.axes.coordinates(values))
         found = [
             self.evaluate(point).marginal - self.start.marginal for point in points
         ]
         off = told - np.array(found)
         error = [float(np.sqrt((off**2).mean())), float(off.mean())]
+        print(len(self.rows), "points; error at fresh draws, nats:", error, flush=True)
         return self.said(FRESH, [float(f"{one:.3g}") for one in error])
+
+    def rounds(self, error: float, most: int) -> Iterator[dict[str, Any]]:
+        """The table after each round, until it is off by less than `error` nats at fresh draws."""
+        self.first_points()
+        said = self.said(0, [])
+        for number in range(1, most + 1):
+            said = self.round(number, said)
+            yield said
+            if said["error"][0] < error:
+                break
 
 
 def written(file: Path, said: Mapping[str, Any]) -> None:
@@ -253,7 +279,9 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=6)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     asked = parser.parse_args()
-    table = Table(asked.data)
+    history = load_history(asked.data, 1985)
+    axes = Axes(NAMES, priors(), measurements())
+    table = Table(history, fitted_terms(history)[0], axes)
     shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     if asked.keep or asked.again:
         table.stretch, table.weights = shipped["stretch"], tuple(shipped["weights"])
@@ -262,13 +290,8 @@ def main() -> None:
     if asked.again:
         for row in shipped["points"]:
             table.evaluate(np.array(row[: len(NAMES)]))
-    table.first_points()
-    for number in range(1, asked.most + 1):
-        said = table.round(number)
+    for said in table.rounds(asked.error, asked.most):
         written(asked.out, said)
-        print("round", number, "error at fresh draws, nats:", said["error"], flush=True)
-        if said["error"][0] < asked.error:
-            break
     table.rate = table.rate or table.profile()
     written(asked.out, said | {"rate": table.rate})
 

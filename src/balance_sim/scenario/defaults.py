@@ -123,7 +123,11 @@ class Distribution:
 @cache
 def fitted_distribution() -> Distribution:
     """Of the shipped fit (fitted.yaml, as `balance-sim evidence fit` writes it)."""
-    loaded = shipped_yaml("fitted.yaml")
+    return distribution_in(shipped_yaml("fitted.yaml"))
+
+
+def distribution_in(loaded: dict[str, Any]) -> Distribution:
+    """Of the content of a fit's file."""
     paths = tuple(loaded["covariance"]["names"])
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
     rows = tuple(tuple(map(float, row)) for row in loaded["covariance"]["matrix"])

@@ -279,7 +279,7 @@ def _finished(
         covariance[:fixed, :fixed], rcond=1e-15, hermitian=True
     )
     if cluster:
-        covariance = clustered(design, values, record.dyad, covariance)
+        covariance = clustered(design, values, record.dyad, covariance, penalty)
     scale = np.ones(fixed)
     scale[: len(design.scale)] = 1.0 / design.scale
     shrunk, (states, levels) = slice(fixed, None), design.parts[3:]

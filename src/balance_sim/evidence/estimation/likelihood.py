@@ -210,15 +210,23 @@ def opportunities(design: ConsentDesign, values: Floats) -> Floats:
 
 
 def clustered(
-    design: ConsentDesign, values: Floats, cluster: Ints, covariance: Floats
+    design: ConsentDesign,
+    values: Floats,
+    cluster: Ints,
+    covariance: Floats,
+    penalty: Floats,
 ) -> Floats:
-    """Covariance with rows of one cluster (a dyad) allowed to hang together: A^-1 B
-    A^-1, with G / (G - 1).
+    """Covariance with rows of one cluster (a dyad) allowed to hang together: A^-1 (B +
+    P) A^-1, B with G / (G - 1).
 
-    White 1982, Econometrica 50: 1-25; Liang, Zeger 1986, Biometrika 73: 13-22."""
+    penalty: (size,) precision of the priors, which is the variance P of their scores:
+    without it what is not known of random intercepts would not count, and errors of
+    terms that are a state's own would be too small. White 1982, Econometrica 50: 1-25;
+    Liang, Zeger 1986, Biometrika 73: 13-22."""
     total = scores_by(design, values, cluster)
     correction = len(total) / (len(total) - 1.0)
-    return np.asarray(covariance @ (total.T @ total) @ covariance * correction)
+    middle = total.T @ total * correction + np.diag(penalty)
+    return np.asarray(covariance @ middle @ covariance)
 
 
 def scores_by(design: ConsentDesign, values: Floats, cluster: Ints) -> Floats:

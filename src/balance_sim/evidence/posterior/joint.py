@@ -12,7 +12,8 @@ priors, on the same keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +22,12 @@ from scipy.special import log_ndtr, ndtr, ndtri_exp
 from balance_sim.evidence.posterior.likelihoods import (
     WEIGHT,
     AgreementRecord,
+    Evidence,
     Likelihood,
     ScenarioRecord,
-    likelihoods_apart,
-    log_prior,
+    act_names,
     scenario_record,
-    shipped_events,
-    shipped_record,
-    values_at,
+    shipped_evidence,
 )
 from balance_sim.evidence.posterior.power_scaling import (
     NOT_EVALUATED,
@@ -54,9 +53,9 @@ from balance_sim.evidence.posterior.weights import (
     resampled,
     trusted_below,
 )
-from balance_sim.scenario.defaults import ParameterPrior, fitted_distribution, priors
+from balance_sim.scenario.defaults import ParameterPrior, priors
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
-from balance_sim.stats import Floats
+from balance_sim.stats import Bools, Floats
 from balance_sim.study.draws import LADDERS, Draws, as_draws
 
 PROPOSALS = 20_000
@@ -67,9 +66,6 @@ al. 2017, adaptive importance sampling, IEEE Signal Processing Magazine 34), wit
 much more variance."""
 MOST_AGAIN = 200
 """So often a draw is made again for its signs at the most."""
-ACT_FACTORS = ("scale", "steps")
-ACTS_APART = ("event_kinds.incident.intent",)
-"""Weights outside the order of signals that event data speak of."""
 NOT_BELOW = -1e-9
 """A weight that theory signs may lie so far below 0, which is rounding."""
 Say = Callable[[str], None]
@@ -85,56 +81,40 @@ class _Normal(NamedTuple):
     covariance: Floats
 
 
+class Told(NamedTuple):
+    """Draws of what data speak of, with what is drawn beside them.
+
+    pareto_k, effective: the largest k-hat and the smallest effective number of draws of
+    the blocks that are drawn by importance sampling."""
+
+    drawn: Drawn
+    pareto_k: float
+    effective: float
+
+
 def posterior_of(
     scenario: Scenario,
     raw: Scenario,
     count: int = COUNT,
     seed: int = SEED,
     say: Say = lambda _: None,
+    evidence: Evidence | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
     """Draws from the posterior of a scenario's parameters, and how they were made, as
     the head of their table has it: `method`, how far they can be trusted, and by key
-    path what is `informed`. raw: the scenario without its calibration.
+    path what is `informed`. raw: the scenario without its calibration; evidence: by
+    default what is shipped.
 
     Raises DataError where the scenario's own record cannot be evaluated."""
-    prior, record = drawn_priors(scenario), shipped_record()
-    names = record.names
-
-    def of_records(z: Floats, own: ScenarioRecord | None) -> Floats:
-        """Log-likelihood of beliefs and reach."""
-        height = record.log_likelihood(z)
-        return height if own is None else height + own.log_likelihood(z)
-
-    def sampled(own: ScenarioRecord | None) -> tuple[Floats, float, float]:
-        def target(z: Floats) -> Floats:
-            return of_records(z, own) + log_prior(names, z)
-
-        return importance_draws("beliefs", target, len(names), seed)
-
-    own_record: ScenarioRecord | None = None
+    prior, data = drawn_priors(scenario), evidence or shipped_evidence(scenario)
+    record, own = data.record, None
     say("record of agreements")
     if scenario.calibration.names:
         say("the scenario's own record")
-        own_record = scenario_record(scenario, raw, record, lambda own: sampled(own)[0])
-    z, k_of_beliefs, size_of_beliefs = sampled(own_record)
-    z = z[:count]
-    of_beliefs = of_records(z, own_record)
-    drawn: Drawn = {}
-    apart = likelihoods_apart(scenario)
-    for path, values in values_at(names, z).items():
-        measured = apart.pop(path)(values) if path in apart else 0.0
-        drawn[path] = values, of_beliefs + measured
-    weights = _weights(prior, record, own_record, z, seed)
-    for path, (values, height) in weights.items():
-        drawn[path] = values, height + of_beliefs
-    for path, likelihood in apart.items():
-        if path in prior:
-            u = uniforms(path, count, seed)
-            values = reweighted(prior[path], u, likelihood)
-            values = np.clip(values, *limits(path))
-            drawn[path] = values, likelihood(values)
-    k_of_acts, size_of_acts, acts = _acts(scenario, prior, count, seed)
-    drawn |= acts
+        own = scenario_record(
+            scenario, raw, record, lambda own: _beliefs(prior, data, own, seed)[0]
+        )
+    drawn, pareto_k, effective = told_draws(scenario, prior, data, own, count, seed)
     columns = {name: values for name, (values, _) in drawn.items() if name in prior}
     for name in prior.keys() - drawn.keys():
         columns[name] = quantile(prior[name], uniforms(name, count, seed))
@@ -154,18 +134,69 @@ def posterior_of(
             "error": _short(record.error),
             "temper": _short(record.temper),
         },
-        "pareto_k": _short(max(k_of_beliefs, k_of_acts)),
+        "pareto_k": _short(pareto_k),
         "trusted_below": _short(trusted_below(PROPOSALS)),
-        "effective_draws": round(min(size_of_beliefs, size_of_acts)),
+        "effective_draws": round(effective),
     }
-    if own_record is not None:
+    if own is not None:
         method["own_record"] = {
-            "evaluations": own_record.evaluations,
-            "error": _short(own_record.error),
-            "deviation": _short(own_record.deviation),
-            "temper": _short(own_record.temper),
+            "evaluations": own.evaluations,
+            "error": _short(own.error),
+            "deviation": _short(own.deviation),
+            "temper": _short(own.temper),
         }
     return draws, {"method": method, "informed": informed}
+
+
+def told_draws(
+    scenario: Scenario,
+    prior: Priors,
+    evidence: Evidence,
+    own: ScenarioRecord | None = None,
+    count: int = COUNT,
+    seed: int = SEED,
+) -> Told:
+    """Draws of all that data speak of among the parameters of `prior`, block by block.
+    own: the scenario's own record, if it has one."""
+    record, apart = evidence.record, dict(evidence.apart)
+    z, k_of_beliefs, size_of_beliefs = _beliefs(prior, evidence, own, seed)
+    z = z[:count]
+    of_beliefs = _height(record, own, z)
+    drawn: Drawn = {}
+    for path, values in record.axes.values(z).items():
+        measured = apart.pop(path)(values) if path in apart else 0.0
+        drawn[path] = values, of_beliefs + measured
+    weights = _weights(prior, evidence, own, z, seed)
+    for path, (values, height) in weights.items():
+        drawn[path] = values, height + of_beliefs
+    for path, likelihood in apart.items():
+        if path in prior:
+            u = uniforms(path, count, seed)
+            values = reweighted(prior[path], u, likelihood)
+            values = np.clip(values, *limits(path))
+            drawn[path] = values, likelihood(values)
+    k_of_acts, size_of_acts, acts = _acts(scenario, prior, evidence, count, seed)
+    drawn |= acts
+    return Told(drawn, max(k_of_beliefs, k_of_acts), min(size_of_beliefs, size_of_acts))
+
+
+def _height(record: AgreementRecord, own: ScenarioRecord | None, z: Floats) -> Floats:
+    """(D,) log-likelihood of beliefs and reach."""
+    height = record.log_likelihood(z)
+    return height if own is None else height + own.log_likelihood(z)
+
+
+def _beliefs(
+    prior: Priors, evidence: Evidence, own: ScenarioRecord | None, seed: int
+) -> tuple[Floats, float, float]:
+    """Draws of beliefs and reach, as of `importance_draws`, weights integrated out."""
+    record, weights = evidence.record, _weights_drawn(prior, evidence, own)
+
+    def target(z: Floats) -> Floats:
+        height = _height(record, own, z) + record.axes.log_prior(z)
+        return height + weights.log_evidence(z)
+
+    return importance_draws("beliefs", target, len(record.axes.names), seed)
 
 
 def _findings(
@@ -255,8 +286,9 @@ def importance_draws(
         root = np.linalg.cholesky(covariance)
         z = middle + np.einsum("dk,pk->dp", standard, root)
         weights, shape = pareto_smoothed(log_posterior(z) + squares)
-        if number < ADAPTED:
-            # once more from the normal distribution with the weighted draws' moments
+        if number < ADAPTED and effective_size(weights) > 2.0 * size:
+            # once more from the normal distribution with the weighted draws' moments,
+            # where there are enough of them to have a covariance
             middle = weights @ z
             away = z - middle
             covariance = WIDER * (away * weights[:, None]).T @ away
@@ -267,18 +299,14 @@ def importance_draws(
 
 
 def _acts(
-    scenario: Scenario, prior: Priors, count: int, seed: int
+    scenario: Scenario, prior: Priors, evidence: Evidence, count: int, seed: int
 ) -> tuple[float, float, Drawn]:
     """Scales and steps of the weights of acts, and the shares of acts that are aimed at
     somebody; before them k-hat and the effective number of draws."""
-    heads = tuple(
-        f"priors.{ladder}_{part}" for ladder in LADDERS for part in ACT_FACTORS
-    )
-    names = [name for name in prior if name.startswith(heads) or name in ACTS_APART]
+    names = act_names(prior)
     if not names:
         return -np.inf, float(PROPOSALS), {}
-    paths = from_factors(scenario, {name: np.ones(1) for name in names}).keys()
-    record, declared = shipped_events(paths), priors()
+    record, declared = evidence.events, priors()
     shares = sorted({*record.aimed} - {""})
     of_all = [prior[name] for name in names] + [declared[share] for share in shares]
 
@@ -302,54 +330,112 @@ def _acts(
 # --- weights and intercepts -----------------------------------------------------------
 
 
-def _weights(
-    prior: Priors,
-    record: AgreementRecord,
-    own: ScenarioRecord | None,
-    z: Floats,
-    seed: int,
-) -> Drawn:
-    """Weights and intercepts, normal about their peak at each draw of beliefs.
+@dataclass(frozen=True)
+class _Weights:
+    """Weights and intercepts that the record of agreements tells: normal about their
+    peak at each draw of beliefs, times a normal prior, of which those that theory signs
+    have the half above 0.
 
-    A scenario has its own intercepts; the fit tells how well they are known. What its
-    own record tells, is drawn from that."""
-    fitted = fitted_distribution()
-    centre, covariance = record.weights_at(z, fitted), np.array(fitted.covariance)
-    chosen = []
+    chosen: which of the fit's; is_weight: (K,) which are no intercepts; mean: (K,) of
+    the prior; covariance, prior: (K, K) of likelihood and prior."""
+
+    evidence: Evidence
+    chosen: list[int]
+    is_weight: Bools
+    mean: Floats
+    covariance: Floats
+    prior: Floats
+
+    @property
+    def paths(self) -> list[str]:
+        return [self.evidence.fitted.paths[k] for k in self.chosen]
+
+    def likelihood(self, z: Floats) -> _Normal:
+        """At draws of beliefs z (D, P). A scenario has its own intercepts; the fit
+        tells how well they are known."""
+        record, fitted = self.evidence.record, self.evidence.fitted
+        centre = record.weights_at(z, fitted)[:, self.chosen]
+        centre = np.where(self.is_weight, centre, self.mean)
+        return _Normal(centre, self.covariance)
+
+    def posterior(self, likelihood: _Normal) -> _Normal:
+        """Likelihood times prior."""
+        inverse, precision = map(np.linalg.inv, (likelihood.covariance, self.prior))
+        covariance = np.linalg.inv(inverse + precision)
+        total = likelihood.mean @ inverse + self.mean @ precision
+        return _Normal(np.asarray(total @ covariance), covariance)
+
+    def log_evidence(self, z: Floats) -> Floats:
+        """(D,) logarithm of the integral of likelihood times prior over the weights, up
+        to a constant: the normal density of the peaks under both spreads, and the
+        probability of the signs, as if one told nothing of another."""
+        likelihood, told = self.likelihood(z), np.flatnonzero(self.is_weight)
+        away = (likelihood.mean - self.mean)[:, told]
+        precision = np.linalg.inv((self.covariance + self.prior)[np.ix_(told, told)])
+        height = -0.5 * np.einsum("dk,kj,dj->d", away, precision, away)
+        mean, covariance = self.posterior(likelihood)
+        for k, path in enumerate(self.paths):
+            if path in self.evidence.fitted.at_least_zero:
+                height += log_ndtr(mean[:, k] / covariance[k, k] ** 0.5)
+        return np.asarray(height)
+
+
+def _weights_drawn(
+    prior: Priors, evidence: Evidence, own: ScenarioRecord | None
+) -> _Weights:
+    """Those that are drawn from the fit; what a scenario's own record tells, is drawn
+    from that."""
+    fitted, chosen = evidence.fitted, []
     for k, path in enumerate(fitted.paths):
         is_weight = path.startswith(WEIGHT)
-        if path in prior and not is_weight:
-            centre[:, k] = prior[path].numbers["mean"]
         is_own = own is not None and (path in own.names or not is_weight)
         if path in prior and not is_own:
             chosen.append(k)
     paths = [fitted.paths[k] for k in chosen]
-    likelihood = _Normal(centre[:, chosen], covariance[np.ix_(chosen, chosen)])
     # a half-normal prior counts as the normal one that it is half of
     numbers = [prior[path].numbers for path in paths]
-    mean = np.array([of_path.get("mean", 0.0) for of_path in numbers])
-    precision = np.diag([of_path["sd"] ** -2 for of_path in numbers])
-    inverse = np.linalg.inv(likelihood.covariance)
-    times_prior = np.linalg.inv(inverse + precision)
-    total = likelihood.mean @ inverse + mean @ precision
-    posterior = _Normal(np.asarray(total @ times_prior), times_prior)
-    drawn = _normal_draws(paths, posterior, likelihood, seed)
+    return _Weights(
+        evidence=evidence,
+        chosen=chosen,
+        is_weight=np.array([path.startswith(WEIGHT) for path in paths], dtype=bool),
+        mean=np.array([of_path.get("mean", 0.0) for of_path in numbers]),
+        covariance=np.array(fitted.covariance)[np.ix_(chosen, chosen)],
+        prior=np.diag([of_path["sd"] ** 2 for of_path in numbers]),
+    )
+
+
+def _weights(
+    prior: Priors,
+    evidence: Evidence,
+    own: ScenarioRecord | None,
+    z: Floats,
+    seed: int,
+) -> Drawn:
+    """Weights and intercepts, normal about their peak at each draw of beliefs."""
+    weights, signs = _weights_drawn(prior, evidence, own), evidence.fitted.at_least_zero
+    likelihood = weights.likelihood(z)
+    posterior = weights.posterior(likelihood)
+    drawn = _normal_draws(weights.paths, posterior, likelihood, signs, seed)
     if own is not None:
         chosen = [k for k, path in enumerate(own.names) if path in prior]
         of_paths = own.covariance[np.ix_(chosen, chosen)] / own.temper
         peak = _Normal(own.peak_at(z)[:, chosen], of_paths)
-        drawn |= _normal_draws([own.names[k] for k in chosen], peak, peak, seed)
+        paths = [own.names[k] for k in chosen]
+        drawn |= _normal_draws(paths, peak, peak, signs, seed)
     return drawn
 
 
 def _normal_draws(
-    paths: list[str], posterior: _Normal, likelihood: _Normal, seed: int
+    paths: list[str],
+    posterior: _Normal,
+    likelihood: _Normal,
+    at_least_zero: Collection[str],
+    seed: int,
 ) -> Drawn:
     """Normal draws, one for each row of the means; those with a sign that theory holds
     are drawn again where it fails. posterior: likelihood times prior."""
     if not paths:
         return {}
-    at_least_zero = fitted_distribution().at_least_zero
     signed = [k for k, path in enumerate(paths) if path in at_least_zero]
     if len(signed) == 1:
         posterior = _given_signed(posterior, signed[0], paths[signed[0]], seed)

@@ -12,7 +12,7 @@ its measurement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -34,6 +34,7 @@ from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.parameter_files import key_path
 from balance_sim.evidence.posterior.priors import (
     coordinates,
+    drawn_priors,
     from_factors,
     level_of,
     limits,
@@ -57,10 +58,14 @@ from balance_sim.scenario.defaults import (
 )
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import Floats, Ints
+from balance_sim.study.draws import LADDERS
 
 WEIGHT = "theory.weights."
 RATE = "priors.ceiling"
 """The rate of opportunities of all types of agreement, over that in use."""
+ACT_FACTORS = ("scale", "steps")
+ACTS_APART = ("event_kinds.incident.intent",)
+"""Weights outside the order of signals that event data speak of."""
 NOT_TOLD, BY_RULE = "not told", "by rule"
 """Of event data: a word, and of targets that no source names."""
 POINTS = 180
@@ -79,34 +84,50 @@ Likelihood = Callable[[Floats], Floats]
 # --- coordinates ----------------------------------------------------------------------
 
 
-def _reference(name: str) -> ParameterPrior:
-    """The distribution that is standard normal in a parameter's coordinate: what it was
-    measured as, else its prior."""
-    return measurements().get(name, priors()[name])
+@dataclass(frozen=True)
+class Axes:
+    """Parameters of beliefs and reach in the coordinates in which they are drawn: what
+    was measured of each, else its prior, is standard normal.
 
+    names: key paths, the order of z; prior, measured: distributions by key path."""
 
-def values_at(names: Sequence[str], z: Floats) -> dict[str, Floats]:
-    """(D,) values by key path at coordinates z (D, P)."""
-    columns = {}
-    for k, name in enumerate(names):
-        values = quantile(_reference(name), ndtr(z[:, k]))
-        columns[name] = np.clip(values, *limits(name))
-    return columns
+    names: tuple[str, ...]
+    prior: Mapping[str, ParameterPrior]
+    measured: Mapping[str, ParameterPrior]
 
+    def values(self, z: Floats) -> dict[str, Floats]:
+        """(D,) values by key path at coordinates z (D, P)."""
+        columns = {}
+        for k, name in enumerate(self.names):
+            values = quantile(self._reference(name), ndtr(z[:, k]))
+            columns[name] = np.clip(values, *limits(name))
+        return columns
 
-def coordinates_of(names: Sequence[str], values: Mapping[str, Floats]) -> Floats:
-    """(D, P) coordinates of values by key path; a mass at a bound is one place."""
-    columns = [coordinates(_reference(name), values[name]) for name in names]
-    return np.stack(columns, axis=1)
+    def coordinates(self, values: Mapping[str, Floats]) -> Floats:
+        """(D, P) coordinates of values by key path; a mass at a bound is one place."""
+        columns = [
+            coordinates(self._reference(name), values[name]) for name in self.names
+        ]
+        return np.stack(columns, axis=1)
 
+    def places(self, z: Floats) -> Floats:
+        """(D, P) coordinates of the surrogates at (D, P) of importance sampling."""
+        return self.coordinates(self.values(z))
 
-def log_prior(names: Sequence[str], z: Floats) -> Floats:
-    """(D,) what priors add where coordinates are those of measurements, which
-    importance sampling takes as the prior."""
-    measured = [name for name in names if name in measurements()]
-    values, declared = values_at(names, z), priors()
-    heights = [log_density(declared[name], values[name]) for name in measured]
-    return np.sum(heights, axis=0) if heights else np.zeros(len(z))
+    def log_prior(self, z: Floats) -> Floats:
+        """(D,) what priors add where coordinates are those of measurements, which
+        importance sampling takes as the prior."""
+        values = self.values(z)
+        heights = [
+            log_density(self.prior[name], values[name])
+            for name in self.names
+            if name in self.measured
+        ]
+        return np.sum(heights, axis=0) if heights else np.zeros(len(z))
+
+    def _reference(self, name: str) -> ParameterPrior:
+        """The distribution that is standard normal in a parameter's coordinate."""
+        return self.measured.get(name, self.prior[name])
 
 
 def expected_log(process: SmoothProcess, temper: float, points: Floats) -> Floats:
@@ -124,14 +145,14 @@ def expected_log(process: SmoothProcess, temper: float, points: Floats) -> Float
 class AgreementRecord:
     """The record of agreements as a likelihood of parameters of beliefs and reach.
 
-    names: key paths, the order of z. temper: by which the log-likelihood is multiplied,
-    as rows of a dyad hang together (the mean of the parameters' stretch; Ribatet,
-    Cooley, Davison 2012, Statistica Sinica 22, call it the magnitude adjustment).
+    temper: by which the log-likelihood is multiplied, as rows of a dyad hang together
+    (the mean of the parameters' stretch; Ribatet, Cooley, Davison 2012, Statistica
+    Sinica 22, call it the magnitude adjustment).
     marginal, weights: processes of the marginal log-likelihood and of the weights at
     its peak, terms in the order of `terms`. evaluations: how many there are; error: of
     the marginal at fresh draws, nats."""
 
-    names: tuple[str, ...]
+    axes: Axes
     temper: float
     marginal: SmoothProcess
     terms: tuple[str, ...]
@@ -139,20 +160,16 @@ class AgreementRecord:
     evaluations: int
     error: float
 
-    def places(self, z: Floats) -> Floats:
-        """(D, P) coordinates of the surrogates at (D, P) of importance sampling."""
-        return coordinates_of(self.names, values_at(self.names, z))
-
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a
         constant."""
-        return expected_log(self.marginal, self.temper, self.places(z))
+        return expected_log(self.marginal, self.temper, self.axes.places(z))
 
     def weights_at(self, z: Floats, fitted: Distribution) -> Floats:
         """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's
         own at the values in use, moved by what the evaluations say."""
         peaks = np.tile(np.array(fitted.estimate), (len(z), 1))
-        moved = self.weights(self.places(z))
+        moved = self.weights(self.axes.places(z))
         for k, path in enumerate(fitted.paths):
             if path.removeprefix(WEIGHT) in self.terms:
                 peaks[:, k] = moved[:, self.terms.index(path.removeprefix(WEIGHT))]
@@ -164,18 +181,22 @@ def shipped_record() -> AgreementRecord:
     return record_of(shipped_yaml("beliefs.yaml"))
 
 
-def record_of(table: Mapping[str, Any]) -> AgreementRecord:
-    """From a table as `benchmarks/beliefs_table.py` writes it. Its `points` are values,
+def record_of(
+    table: Mapping[str, Any], measured: Mapping[str, ParameterPrior] | None = None
+) -> AgreementRecord:
+    """From a table as `benchmarks/beliefs_table.py` writes it, with what was measured
+    of its parameters, by default what is shipped. Its `points` are values,
     by `names`, then the marginal log-likelihood over the one at the values in use, then
     the weights at its peak; `stretch`: of each parameter, variance of its score with
     rows of a dyad hanging together over that with rows apart; `scales`: of the
     processes, logarithms."""
     names, rows = tuple(table["names"]), np.array(table["points"])
     values = dict(zip(names, rows.T, strict=False))
-    points, count, scales = coordinates_of(names, values), len(names), table["scales"]
+    axes = Axes(names, priors(), measurements() if measured is None else measured)
+    points, count, scales = axes.coordinates(values), len(names), table["scales"]
     stretch = [max(value, 1.0) for value in table["stretch"].values()]
     return AgreementRecord(
-        names=names,
+        axes=axes,
         temper=1.0 / float(np.mean(stretch)),
         marginal=fit_process(points, rows[:, count], scales["marginal"]),
         terms=tuple(table["weights"]),
@@ -194,14 +215,14 @@ class ScenarioRecord:
     at the record of agreements'.
 
     names: key paths of the calibrated weights and intercepts, the order of
-    `covariance` and of `peaks`; parameters: those of what is drawn, the order of z.
+    `covariance` and of `peaks`; axes: of what is drawn.
     temper: as errors of dyads that share a state hang together. marginal: of the
     log-likelihood, up to a constant; peaks: of weights and intercepts. evaluations: how
     many there are; error: root mean square of what the surrogate missed fresh draws of
     the posterior by, nats; deviation: of the evaluations there."""
 
     names: tuple[str, ...]
-    parameters: tuple[str, ...]
+    axes: Axes
     covariance: Floats
     temper: float
     marginal: SmoothProcess
@@ -212,14 +233,11 @@ class ScenarioRecord:
 
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) tempered marginal log-likelihood at (D, P) coordinates."""
-        return expected_log(self.marginal, self.temper, self._places(z))
+        return expected_log(self.marginal, self.temper, self.axes.places(z))
 
     def peak_at(self, z: Floats) -> Floats:
         """(D, K) where weights and intercepts peak when beliefs are those at z."""
-        return self.peaks(self._places(z))
-
-    def _places(self, z: Floats) -> Floats:
-        return coordinates_of(self.parameters, values_at(self.parameters, z))
+        return self.peaks(self.axes.places(z))
 
 
 def scenario_record(
@@ -241,7 +259,7 @@ def scenario_record(
     for _ in range(ROUNDS):
         z = sample(surrogate)
         fresh = z[np.linspace(0, len(z) - 1, FRESH).astype(int)]
-        predicted = surrogate.marginal(record.places(fresh))
+        predicted = surrogate.marginal(record.axes.places(fresh))
         heights = evaluate(fresh)
         error = float(np.sqrt(((predicted - heights) ** 2).mean()))
         surrogate = replace(
@@ -271,8 +289,8 @@ class _Evaluations:
 
     def __call__(self, z: Floats) -> Floats:
         """(D,) marginal log-likelihoods at coordinates z (D, P)."""
-        names, fitted = self.of_agreements.names, self.fitted
-        columns = from_factors(self.raw, values_at(names, z))
+        axes, fitted = self.of_agreements.axes, self.fitted
+        columns = from_factors(self.raw, axes.values(z))
         centres = self.of_agreements.weights_at(z, fitted)
         for k, centre in enumerate(centres):
             point: dict[str, Any] = {
@@ -286,7 +304,7 @@ class _Evaluations:
             prior = prior_of(moved, fitted).at_weights(weights)
             years = own_record(moved, self.window, until=self.until)
             self.peaks.append(peak_given(years, prior, self.calibrated))
-        self.places.extend(self.of_agreements.places(z))
+        self.places.extend(axes.places(z))
         return np.array([peak.height for peak in self.peaks[-len(z) :]])
 
     def record(self) -> ScenarioRecord:
@@ -298,7 +316,7 @@ class _Evaluations:
         slopes = np.linalg.lstsq(away, by_row - by_row.mean(axis=0), rcond=None)[0]
         return ScenarioRecord(
             names=tuple(key_path(name) for name in self.calibrated.names),
-            parameters=self.of_agreements.names,
+            axes=self.of_agreements.axes,
             covariance=np.mean([peak.covariance for peak in peaks], axis=0),
             temper=1.0 / stretch(slopes, choices.a, choices.b),
             marginal=fit_process(points, heights),
@@ -370,6 +388,15 @@ class EventRecord:
         return np.asarray(-0.5 * np.einsum("dk,kj,dj->d", away, precision, away))
 
 
+def act_names(names: Iterable[str]) -> list[str]:
+    """Those of what is drawn that weights of acts which event data speak of follow
+    from."""
+    heads = tuple(
+        f"priors.{ladder}_{part}" for ladder in LADDERS for part in ACT_FACTORS
+    )
+    return [name for name in names if name.startswith(heads) or name in ACTS_APART]
+
+
 def shipped_events(paths: Collection[str]) -> EventRecord:
     """From the shipped measurement, of these key paths; kinds that it calls not told
     are left out."""
@@ -437,3 +464,30 @@ def _counted(level: float, variance: float) -> Likelihood:
     1 / variance agreements had been counted, Poisson."""
     count = 1.0 / variance
     return lambda x: count * (np.log(x / level) - x / level)
+
+
+# --- all of it ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What data say of a scenario's parameters, but for its own record.
+
+    record, fitted: beliefs and reach, and weights, of the record of agreements. events:
+    of weights of acts. apart: by key path of what was measured apart from the rest."""
+
+    record: AgreementRecord
+    fitted: Distribution
+    events: EventRecord
+    apart: Mapping[str, Likelihood]
+
+
+def shipped_evidence(scenario: Scenario) -> Evidence:
+    """What is shipped, as far as the scenario draws it."""
+    ones = {name: np.ones(1) for name in act_names(drawn_priors(scenario))}
+    return Evidence(
+        record=shipped_record(),
+        fitted=fitted_distribution(),
+        events=shipped_events(from_factors(scenario, ones).keys()),
+        apart=likelihoods_apart(scenario),
+    )

@@ -106,7 +106,7 @@ def coordinates(prior: ParameterPrior, values: Floats) -> Floats:
             return np.asarray((values - numbers["mean"]) / numbers["sd"])
         case "log-normal":
             median = numbers["median"] - lower
-            ratio = np.log((values - lower) / median)
+            ratio = np.log(np.maximum((values - lower) / median, 1e-300))
             return np.asarray(ratio * np.sign(median) / numbers["sd"])
         case "beta":
             u = betainc(*_beta_shapes(prior), values)

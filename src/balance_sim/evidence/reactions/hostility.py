@@ -58,12 +58,15 @@ class HostilityFit:
     table : DataFrame
         `mean` and `standard_error` in nats by name, the constant first; errors are
         clustered by directed dyad
+    covariance : DataFrame
+        of the means
     rows, onsets : int
         directed dyad-years, and onsets of force among them
     log_likelihood : float
     """
 
     table: pd.DataFrame
+    covariance: pd.DataFrame
     rows: int
     onsets: int
     log_likelihood: float
@@ -123,8 +126,10 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     sums = scores.groupby(rows["dyad"].to_numpy()).sum().to_numpy()
     covariance = bread @ (sums.T @ sums) @ bread * len(sums) / (len(sums) - 1)
     estimates = {"mean": slopes, "standard_error": np.sqrt(np.diag(covariance))}
-    table = pd.DataFrame(estimates, index=columns.columns)
-    return HostilityFit(table, len(y), int(y.sum()), logit.value(slopes))
+    names, onsets = columns.columns, int(y.sum())
+    table = pd.DataFrame(estimates, index=names)
+    among = pd.DataFrame(covariance, index=names, columns=names)
+    return HostilityFit(table, among, len(y), onsets, logit.value(slopes))
 
 
 def auc(probability: Floats, onset: Floats) -> float:
