@@ -145,13 +145,16 @@ def parts() -> Parts:
 def measured_again(
     shipped: ParameterPrior, truth: float, error: float, rng: np.random.Generator
 ) -> ParameterPrior:
-    """A measurement of a truth. error: standard normal; a share is counted, in as many trials as the shipped
-    distribution is worth."""
+    """A measurement of a truth. error: standard normal. What is log-normal is measured in nats, so that its logarithm
+    is known the better the larger it is; a share is counted, in as many trials as the shipped distribution is
+    worth."""
     numbers = shipped.numbers
     sd = numbers["sd"]
     match shipped.family:
         case "log-normal":
-            numbers = {"median": truth * np.exp(sd * error), "sd": sd}
+            middle = numbers["median"]
+            estimate = truth * np.exp(sd * min(1.0, middle / truth) * error)
+            numbers = {"median": estimate, "sd": sd * min(1.0, middle / estimate)}
         case "beta":
             mean = numbers["mean"]
             trials = round(mean * (1.0 - mean) / sd**2 - 3.0)

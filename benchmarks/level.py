@@ -73,8 +73,12 @@ def rolling(name: str, origins: int) -> pd.DataFrame:
 
 
 def at_level(scenario: Scenario, factor: float) -> Scenario:
+    """The scenario with its opportunities so many times as frequent. A level that it states goes along, so that no
+    intercept is shifted."""
     kinds = scenario.kinds.items()
     changed = {f"kinds.{name}.ceiling": kind.ceiling * factor for name, kind in kinds}
+    if scenario.base_rate is not None:
+        changed["base_rate"] = scenario.base_rate * factor
     return with_values(scenario, changed)
 
 

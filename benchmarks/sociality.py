@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
@@ -19,7 +20,6 @@ from balance_sim.evidence.forecast.baselines import (
     RIDGE,
     check_outcomes,
     design,
-    inverse_logit,
     offset,
     standardise,
 )
@@ -48,7 +48,7 @@ class PropensityLogit:
         eta = design(
             rows, self.columns, self.mean, self.scale
         ) @ self.coefficient + offset(rows)
-        return inverse_logit(eta + self.propensity[rows.a] + self.propensity[rows.b])
+        return expit(eta + self.propensity[rows.a] + self.propensity[rows.b])
 
 
 def fit_propensity_logit(
@@ -78,7 +78,7 @@ def fit_propensity_logit(
         )
 
     def derivatives(at: Floats) -> tuple[float, Floats, Floats]:
-        chance = inverse_logit(predictor(at))
+        chance = expit(predictor(at))
         weight, left = chance * (1 - chance), y - chance
         cross = np.array([by_state(weight * x[:, k]) for k in range(p)])
         dyad = np.bincount(rows.a * states + rows.b, weight, states * states).reshape(

@@ -5,8 +5,8 @@ the invasion arm of ukraine_2022 has them spend.
 
 DATA holds SIPRI's milex_sipri_state_year.csv; spending is in dollars of 2023, and a year
 stands for its middle. The model's rise of effort is read as one of spending, on which
-its elasticity was measured; expected estimator, over draws of the prior, since the
-scenario has no posterior. Nothing here changes a parameter."""
+its elasticity was measured; expected estimator, over draws of the posterior. Nothing
+here changes a parameter."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def main() -> None:
     )
     members = sorted(set(scenario.groups["NATO"]) - set(AMERICAN))
     places = [sorted(scenario.codes).index(code) for code in members]
-    draws = joint_draws(scenario, "prior").first(args.draws)
+    draws = joint_draws(scenario, "posterior").first(args.draws)
     rises = np.array(over_draws(efforts, scenario, draws, 25, 1))[..., places]
     table = spent(args.data, members)
     shares = (table.loc[BEFORE] / table.loc[BEFORE].sum()).to_numpy()

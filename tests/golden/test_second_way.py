@@ -106,7 +106,7 @@ def test_the_effect_over_draws_is_that_of_the_table() -> None:
     """The first draws of the table, through the expected estimator: median and spread of level and effect."""
     scenario = load_scenario(SCENARIOS / "solomon_2022.yaml")
     draws, headline = posterior_draws(scenario), scenario.posterior.headline
-    few = effects_over(scenario, draws.first(20), headline["arm"])
+    few = effects_over(scenario, draws.first(60), headline["arm"])
     for place, name in enumerate(COLUMNS):
         of = headline["posterior"]["of"][name]
         low, high = of["ci95"]
@@ -114,4 +114,4 @@ def test_the_effect_over_draws_is_that_of_the_table() -> None:
         assert inside >= 0.8, name
         below = np.mean(few[:, place] <= of["median"])
         if high > low:
-            assert 0.25 <= below <= 0.75, name
+            assert 0.3 <= below <= 0.7, name

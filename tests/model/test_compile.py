@@ -132,8 +132,9 @@ def test_what_is_kept_between_points_changes_no_bit():
 
 
 def test_an_arm_that_differs_by_its_events_has_the_arrays_that_it_has_alone() -> None:
-    worlds = compile_worlds(BEIJING, ("no_parade", "parade"), bounded=False)
-    version, control = arm_scenario(BEIJING, "parade"), worlds.reference
+    scenario = load_scenario(BEIJING_PATH, drawn=False)  # without a level that all are shifted to
+    worlds = compile_worlds(scenario, ("no_parade", "parade"), bounded=False)
+    version, control = arm_scenario(scenario, "parade"), worlds.reference
     alone = compile_world(version, "parade", control.grid, control.focal_day)
     assert same(worlds.arms["parade"], alone)
     assert not np.array_equal(alone.intent_odds, control.intent_odds)

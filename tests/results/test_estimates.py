@@ -6,7 +6,15 @@ import balance_sim as bs
 import numpy as np
 import pyarrow as pa
 import pytest
-from balance_sim.study.estimates import Estimates, Moments, drawn_ends, estimates_of, moments_of, quantiles, spread_with
+from balance_sim.study.estimates import (
+    Estimates,
+    Moments,
+    difference_ends,
+    estimates_of,
+    moments_of,
+    quantiles,
+    spread_with,
+)
 
 NAN = float("nan")
 
@@ -53,16 +61,16 @@ def test_the_spread_over_both_arms() -> None:
 
 
 def test_the_interval_of_counts_that_differ_in_few_runs() -> None:
-    """100 runs, three gain 1 and one loses 1, spread 0.7: 0.02 less 0.0566747 and more 0.0631192, as in
+    """100 runs, three gain 1 and one loses 1, spread 0.7: 0.02 less 0.0558928 and more 0.0624182, as in
     tests/stats/test_intervals.py. Of two runs there is an interval, of one there is none."""
     values = np.zeros(100)
     values[[3, 40, 77]], values[12] = 1.0, -1.0
     found = moments(values.tolist())
     assert (found.mean, found.error) == (pytest.approx(0.02), pytest.approx(0.02))
-    assert drawn_ends(values, found, 0.7) == pytest.approx((-0.03667465, 0.08311921), abs=1e-7)
-    assert np.isfinite(drawn_ends(values[:2], moments([0.0, 0.0]), 1.0)).all()
-    assert np.isnan(drawn_ends(values[:1], moments([0.0]), 1.0)).all()
-    assert np.isnan(drawn_ends(np.array([1.0, NAN]), moments([1.0, NAN]), 1.0)).all()
+    assert difference_ends(values, found, 0.7) == pytest.approx((-0.03589281, 0.08241816), abs=1e-7)
+    assert np.isfinite(difference_ends(values[:2], moments([0.0, 0.0]), 1.0)).all()
+    assert np.isnan(difference_ends(values[:1], moments([0.0]), 1.0)).all()
+    assert np.isnan(difference_ends(np.array([1.0, NAN]), moments([1.0, NAN]), 1.0)).all()
 
 
 def study(arm: list[float], control: list[float], smooth: list[float], only: tuple[str, ...] = ()) -> Estimates:
@@ -87,13 +95,24 @@ def test_levels_and_effects_of_one_study() -> None:
     assert (here["sd"], here["q50"], here["q95"]) == (pytest.approx(math.sqrt(2)), 1.0, 4.0)
     assert here["mcse"] == pytest.approx(math.sqrt(0.5 / 3) / 2)
     effects = found.effects_frame().set_index("outcome")
-    row, half = effects.loc["accords_all_30"], 3.182446 * math.sqrt(1 / 6) / 2
+    row = effects.loc["accords_all_30"]
     assert (row["mean"], row["mcse"], row["share_positive"]) == (0.5, pytest.approx(math.sqrt(1 / 6) / 2), 0.5)
-    assert (row["lo"], row["hi"]) == (pytest.approx(0.5 - half, abs=1e-5), pytest.approx(0.5 + half, abs=1e-5))
-    # over both arms six times 1, then 2 and 4: mean 1.5, squares 6 x 0.25 + 0.25 + 6.25 = 8, of eight
-    assert found.spread("event", "accords_all_30") == pytest.approx(1.0)
+    assert math.isnan(row["lo"]) and math.isnan(row["hi"])  # of four runs
+    # filtered, over both arms five times 2, twice 2.5, and 3: mean 2.25, squares 8 x 0.0625 + 0.5 = 1, of eight
+    assert found.spread("event", "accords_all_30") == pytest.approx(math.sqrt(1 / 8))
     assert found.spread("event", "scheduled_30") == effects.loc["scheduled_30", "hi"] == 0.0  # no arm can change it
     assert found.names == ["accords_all_30", "first_counter_days", "scheduled_30"]
+
+
+def test_a_filtered_effect_has_an_interval_from_ten_runs_on() -> None:
+    """2.4 and 2.6 in turn against 2: Student's t of 0.4 and 0.6, as no run stands out."""
+    ten = study([1.0] * 10, [1.0] * 10, [2.4, 2.6] * 5).effect("event", "accords_all_30")
+    half = 2.262157 * math.sqrt(0.01 * 10 / 9) / math.sqrt(10)
+    assert (ten["lo"], ten["hi"]) == (pytest.approx(0.5 - half, abs=1e-6), pytest.approx(0.5 + half, abs=1e-6))
+    nine = study([1.0] * 9, [1.0] * 9, [2.4, 2.6] * 4 + [2.5]).effect("event", "accords_all_30")
+    assert math.isnan(nine["lo"]) and math.isnan(nine["hi"]) and nine["mcse"] > 0
+    alike = study([1.0] * 2, [1.0] * 2, [2.0] * 2).effect("event", "accords_all_30")
+    assert (alike["lo"], alike["hi"]) == (0.0, 0.0)  # no run can show a difference
 
 
 def test_missing_counts_as_later_than_any_day() -> None:
@@ -108,7 +127,8 @@ def test_arms_that_are_alike_to_the_last_digit_have_no_room_for_a_jump() -> None
     assert study([1.0, 1.0], [1.0, 1.0], [2.0, 2.0]).alike == {"event"}
     found = study([1.0, 1.0, 1.0], [1.0] * 3, [2.0, 2.1, 2.0])
     assert found.first_difference == {"event": (1, "accords_all_30")}
-    assert found.spread("event", "accords_all_30") == 1.0  # a whole agreement at least
+    # filtered, once 2.1 and five times 2: mean 2 + 1/60, squares 0.01 x 5/6, of six
+    assert found.spread("event", "accords_all_30") == pytest.approx(math.sqrt(0.01 * 5 / 36))
 
 
 def test_the_first_replication_that_differs_is_the_earliest_of_all_outcomes() -> None:

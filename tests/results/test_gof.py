@@ -20,7 +20,7 @@ CODES = ("AUS", "BEL", "CHN", "DEU")
 KM = np.array([[0, 100, 200, 300], [100, 0, 400, 500], [200, 400, 0, 600], [300, 500, 600, 0]], dtype=float)
 HOSTILE = np.zeros((4, 4), dtype=bool)
 HOSTILE[0, 2] = HOSTILE[2, 0] = True
-GROUND = StateFacts(CODES, CODES, KM, np.array([0.9, 0.6, 0.1, np.nan]), HOSTILE)
+GROUND = StateFacts(CODES, KM, np.array([0.9, 0.6, 0.1, np.nan]), HOSTILE)
 SPAN = Span(date(2020, 3, 1), date(2022, 1, 1))
 TABLE = [
     # a, b, kind, signed, opened, in force

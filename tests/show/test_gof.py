@@ -23,8 +23,7 @@ def study(rate: float = 6.0) -> GoodnessOfFit:
         return Agreements(run, ends.min(axis=1), ends.max(axis=1), np.full(len(run), "pact"), day, blank, blank)
 
     blank = np.full((5, 5), np.nan)
-    names = ("Austria", "Belgium", "Chile", "Denmark", "Egypt")
-    facts = StateFacts(tuple("ABCDE"), names, blank, blank[0], np.zeros((5, 5), dtype=bool))
+    facts = StateFacts(tuple("ABCDE"), blank, blank[0], np.zeros((5, 5), dtype=bool))
     found = compare(facts, SPAN, drawn(1, rate), drawn(60, 6.0), 60)
     return GoodnessOfFit(found | {"about": {"title": "A test"}, "notes": []})
 

@@ -5,13 +5,14 @@ import pytest
 from balance_sim.stats.intervals import (
     Sample,
     Sides,
-    drawn_interval,
+    difference_interval,
     fieller,
     mean_interval,
     paired_half_widths,
     paired_interval,
     spread_over,
     t_quantile,
+    unseen_jump,
     welch,
 )
 
@@ -40,24 +41,33 @@ def test_the_interval_of_a_few_differences_by_hand() -> None:
     # Differences 1, 0, 1, 0 and no other spread; counted from their median, 1/2, all four are off it, so that the
     # weight of rare events, 1 - pi/2 times their effective share, is none and the interval is Student's:
     # 3.18245 sqrt(1/3) / 2 = 0.91870.
-    _, _, low, high = drawn_interval(np.array([1.0, 0.0, 1.0, 0.0]), 0.0)
+    _, _, low, high = difference_interval(np.array([1.0, 0.0, 1.0, 0.0]), 0.0)
     assert (low, high) == (pytest.approx(0.5 - 0.91870, abs=1e-4), pytest.approx(0.5 + 0.91870, abs=1e-4))
 
 
 def test_room_for_a_jump_that_no_run_has_shown_by_hand() -> None:
     # No run of 400 differs, the outcome's spread is 2: Wilson's bound for none, 1.95996^2 / 400, times 2.
-    mean, error, low, high = drawn_interval(np.zeros(400), 2.0)
+    mean, error, low, high = difference_interval(np.zeros(400), 2.0)
     assert (mean, error) == (0.0, 0.0)
     assert high == -low == pytest.approx(3.841459 * 2 / 400, abs=1e-6)
 
 
-def test_a_smooth_estimate_has_students_interval_and_a_drawn_one_a_wider() -> None:
-    rng = np.random.default_rng(1)
-    control = rng.normal(0, 1, 100)
-    arm = control + rng.normal(0.1, 0.01, 100)
-    assert paired_interval(arm, control, smooth=True) == mean_interval(arm - control)
-    assert paired_interval(arm, control, alike=True)[3] < paired_interval(arm, control)[3]
-    assert paired_interval(arm, control)[3] > mean_interval(arm - control)[3]
+def test_even_differences_have_students_interval_and_one_that_stands_out_room_for_another() -> None:
+    """As many runs carry the spread of 1 and -1 as of normal ones, or more, so that rare events have no weight, however
+    much the levels vary. One difference of 100 that is ten times the rest gives them weight."""
+    control = np.random.default_rng(1).normal(0, 5, 100)
+    even = np.tile([1.0, -1.0], 50)
+    assert paired_interval(control + even, control) == pytest.approx(mean_interval(even))
+    even[7] = 10.0
+    assert paired_interval(control + even, control)[3] > mean_interval(even)[3] + 0.02
+    assert paired_interval(control + even, control, alike=True)[3] < paired_interval(control + even, control)[3]
+
+
+def test_the_room_for_a_jump_has_the_weight_of_rare_events() -> None:
+    """One gain of 2 in 50 runs: effective number 1, weight 1 - pi/2 / 50 = 0.968584; 3.841459 x 3 x 0.968584 / 50."""
+    sides = Sides.of(np.array([2.0] + [0.0] * 49))
+    assert float(unseen_jump(sides, 50, 3.0)) == pytest.approx(0.2232466, abs=1e-7)
+    assert float(unseen_jump(Sides.of(np.tile([1.0, -1.0], 25)), 50, 3.0)) == 0.0
 
 
 def test_half_widths_are_never_below_students() -> None:
@@ -103,16 +113,16 @@ def test_half_widths_of_rare_jumps_of_one_size_by_hand() -> None:
     """100 runs: three gain 1, one loses 1; the outcome's spread is 0.7. sd = sqrt((4 - 100 0.02^2) / 99) = 0.2, t =
     1.984217: half of the sum 3.968434. Wilson: z sqrt(k + z^2/4) -+ z^2/2 for k = 3: 1.979729, 5.821187; for 1:
     0.823475, 4.664933. Widened by t/z = 1.012374; weight (1 - pi/2 4/100)^2 = 0.878284; no doubt of sizes. Below
-    3.968434 + 0.878284 (1.012374 5.067636 - 3.968434) = 4.98892; above, with 5.879144, 5.71047; with 3.841459 x 0.7 =
-    2.689021 in quadrature 5.667465 and 6.311921."""
+    3.968434 + 0.878284 (1.012374 5.067636 - 3.968434) = 4.98892; above, with 5.879144, 5.71047; with 3.841459 x 0.7 x
+    sqrt(0.878284) = 2.520065 in quadrature 5.589281 and 6.241816."""
     values = np.zeros(100)
     values[[3, 40, 77]], values[12] = 1.0, -1.0
     found = paired_half_widths(np.asarray(values.std(ddof=1)), 100, Sides.of(values), 0.7)
-    assert [float(one) for one in found] == pytest.approx([0.05667465, 0.06311921], abs=1e-7)
-    mean, _, low, high = drawn_interval(values, 0.7)
+    assert [float(one) for one in found] == pytest.approx([0.05589281, 0.06241816], abs=1e-7)
+    mean, _, low, high = difference_interval(values, 0.7)
     assert (mean - low, high - mean) == (
-        pytest.approx(0.05667465, abs=1e-7),
-        pytest.approx(0.06311921, abs=1e-7),
+        pytest.approx(0.05589281, abs=1e-7),
+        pytest.approx(0.06241816, abs=1e-7),
     )
 
 
@@ -134,7 +144,7 @@ def test_an_interval_moves_with_its_differences() -> None:
     """Rare events are what lies off the median, whatever it is."""
     values = np.zeros(100)
     values[[3, 40, 77]], values[12] = 1.0, -1.0
-    still, moved = drawn_interval(values, 0.7), drawn_interval(values + 5.0, 0.7)
+    still, moved = difference_interval(values, 0.7), difference_interval(values + 5.0, 0.7)
     assert [moved[k] - 5.0 for k in (0, 2, 3)] == pytest.approx([still[k] for k in (0, 2, 3)], rel=1e-9)
 
 
@@ -166,7 +176,6 @@ def test_a_paired_interval_has_room_for_one_jump_at_least() -> None:
     none = np.zeros(50)
     assert paired_interval(none, none, least=1.0)[2:] == pytest.approx((-3.841459 / 50, 3.841459 / 50), abs=1e-7)
     assert paired_interval(none, none, alike=True, least=1.0)[2:] == (0.0, 0.0)
-    assert paired_interval(none, none, smooth=True, least=1.0)[2:] == (0.0, 0.0)
     wide = np.tile([0.0, 4.0], 25)
     assert paired_interval(wide, wide, least=1.0)[3] == pytest.approx(3.841459 * 2 / 50, abs=1e-7)
     assert paired_interval(np.array([3.0]), np.array([1.0]))[0] == 2.0

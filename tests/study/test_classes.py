@@ -126,7 +126,7 @@ def test_the_arm_without_the_event_does_not_change(beijing: Scenario, tmp_path: 
     changed = load_scenario(BEIJING, set=[INDIA_TOO])
     folders = tmp_path / "plain", tmp_path / "india"
     for scenario, folder in zip((beijing, changed), folders, strict=True):
-        run(scenario, 3, 1, arms=["no_parade", "parade"], out=folder)
+        run(scenario, 8, 1, arms=["no_parade", "parade"], out=folder)
     left, right = (
         open_result(folder).outcomes.query("arm == 'no_parade'").reset_index(drop=True) for folder in folders
     )
@@ -136,7 +136,7 @@ def test_the_arm_without_the_event_does_not_change(beijing: Scenario, tmp_path: 
     assert (found["difference"].fillna(0.0) == 0.0).all()
     there, here = (frame.query("arm == 'parade'") for frame in (open_result(f).outcomes for f in folders))
     assert not there.equals(here)
-    unfixed = run(changed.counted_as(None), 3, 1, arms=["no_parade"]).outcomes
+    unfixed = run(changed.counted_as(None), 8, 1, arms=["no_parade"]).outcomes
     assert not unfixed["accords_counter_365"].equals(left["accords_counter_365"])
 
 
@@ -164,7 +164,7 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     and declarations were counted apart, 123e45ab before threat by adversary and its weights, and
     8b3fa477 before a pact was lent to defence alone and broken relations were evidence of hostility, e40e8196 before
     states reacted, 79d4495f before weights of acts were those that are drawn."""
-    digest = "eb5efdaf67109ba8260984f26dca78d202d8f3042d823fe7aeb9c6dba4ff871e"
+    digest = "406e0d275ca8f3f06762c933b16df2ee71cff8b11a0ce04f180c15648bbacb0d"
     shipped = load_scenario(BEIJING, calibrated=False)
     monkeypatch.setattr(baseline, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)

@@ -51,13 +51,13 @@ def worlds(beijing):
 # --- closed forms ---------------------------------------------------------------------------------------
 
 
-def changes(over: np.ndarray, under: np.ndarray, *, smooth: bool = True) -> tuple[PairedColumns, PairedColumns]:
-    return PairedColumns.of(over, smooth=smooth), PairedColumns.of(under, smooth=smooth)
+def changes(over: np.ndarray, under: np.ndarray) -> tuple[PairedColumns, PairedColumns]:
+    return PairedColumns.of(over), PairedColumns.of(under)
 
 
 def test_ratio_without_spread_below_is_the_mean_over_it() -> None:
-    value, lo, hi = ratio(*changes(np.array([1.0, 2.0, 3.0]), np.full(3, 4.0)))
-    half = 4.302652729911275 * 1.0 / np.sqrt(3) / 4  # Student's t, 2 degrees of freedom
+    value, lo, hi = ratio(*changes(np.array([1.0, 1.0, 3.0, 3.0]), np.full(4, 4.0)))
+    half = 3.182446305284263 * np.sqrt(4 / 3) / 2 / 4  # Student's t, 3 degrees of freedom; no run stands out
     assert (value, lo, hi) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
 
 
@@ -197,7 +197,8 @@ def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:
     half = 1.959964**2 / 40 / 8.5
     assert ratio(PairedColumns.of(none, least=1.0), under) == pytest.approx((0.0, -half, half))
     assert ratio(PairedColumns.of(none, least=1.0), -1.0 * under) == pytest.approx((0.0, -half, half))
-    assert ratio(PairedColumns.of(none, smooth=True), under)[1:] == (0.0, 0.0)
+    alike = PairedColumns(none, none, alike=True)
+    assert ratio(alike, under)[1:] == (0.0, 0.0)
 
 
 def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain) -> None:

@@ -29,7 +29,7 @@ MORRIS = """schema: 1
 title: trajectories that meet
 scenario: ../cases/small.yaml
 set: {step_days: 30}
-design: {method: morris, samples: 8}
+design: {method: morris, samples: 4}
 factors: {parameters.beta: {min: 0.2, max: 0.6}, events.summit.visibility: {min: 0.1, max: 0.9}}
 arms: [no_summit, summit]
 runs: 3

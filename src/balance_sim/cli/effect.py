@@ -86,7 +86,8 @@ def effect(
             )
 
     level = expected.outcomes[0][expected.outcome]
-    point = {"mean": expected.effect, "ci95": None, "level": level, "mcse": None}
+    point = {"mean": expected.effect, "ci95": None, "level": level}
+    point |= dict.fromkeys(("mcse", "n"))
     headline = headline_of(loaded, expected.arm, uncertainty, point)
 
     def document() -> dict[str, Any]:

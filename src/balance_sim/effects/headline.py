@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.intervals import FEWEST_RUNS
 from balance_sim.study.outcomes import headline_outcome
 
 type Spread = dict[str, Any]
@@ -34,8 +35,9 @@ class Headline:
     posterior, prior : over joint draws of the parameters, by the expected estimator:
         draws (how many), mean, median, ci95 (2.5 % and 97.5 % quantiles),
         share_positive, level (mean of the control arm); None where not worked out
-    point : mean, ci95 (of Monte Carlo error; None without one), level, at the point
-        values; None where replications drew their parameters
+    point : mean, ci95 (of Monte Carlo error; None without one), n (replications; None
+        where there are none), level, at the point values; None where replications drew
+        their parameters
     drawn : the same over what they drew, with `source`; None at the point values
     expected : by the expected estimator at the point values, where it is kept
     mcse : Monte Carlo standard error of `point` or `drawn`; None without replications
@@ -57,6 +59,12 @@ class Headline:
     def estimate(self) -> Spread:
         """The row of the replications: `drawn`, else `point`."""
         return self.drawn or self.point or {}
+
+    @property
+    def has_too_few_runs(self) -> bool:
+        """Whether the replications are too few for an interval of their effect."""
+        runs = self.estimate.get("n")
+        return runs is not None and runs < FEWEST_RUNS
 
     @property
     def distance(self) -> float | None:
@@ -121,7 +129,7 @@ def headline_of(
     Parameters
     ----------
     uncertainty : of `stored_uncertainty`, or worked out anew
-    estimate : mean, level, ci95 and mcse (both None without replications)
+    estimate : mean, level, and ci95, mcse and n (None without replications)
     drawn_from : what replications drew their parameters from; empty at point values
     """
     spreads = uncertainty or dict.fromkeys((*DISTRIBUTIONS, "estimate"))

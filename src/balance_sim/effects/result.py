@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim import registry
 from balance_sim.effects.headline import Headline, headline_of, stored_uncertainty
 from balance_sim.scenario.errors import as_json
+from balance_sim.stats.intervals import FEWEST_RUNS
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class AnalysedResult(Result):
             for frame in (self.levels, self.effects)
         )
         effect = effects.loc[[self.headline_arm]].to_dict("records")[0]
-        estimate = as_json(effect, "mean", "ci95", "mcse")
+        estimate = as_json(effect, "mean", "ci95", "mcse", "n")
         estimate["level"] = levels["mean"].to_dict()[self.reference]
         source = str(self.draws or "").partition(":")[0].replace("True", "fitted")
         return headline_of(
@@ -119,6 +120,7 @@ class AnalysedResult(Result):
             "headline": self.headline and asdict(self.headline),
             "uncertainty": self.uncertainty,
             **self.additions,
+            "too_few_runs": self.finished < FEWEST_RUNS,
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,
         }

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from balance_sim.stats import Floats
 
@@ -135,6 +136,42 @@ def newton(
             raise NoMaximum("step")
         point = best
     raise NoMaximum("steps")
+
+
+class LogitLikelihood:
+    """The log-likelihood of a logit, with what `newton` asks of it.
+
+    Parameters
+    ----------
+    columns : (N, K)
+    outcome : (N,) 0 or 1
+    offset : (N,) logits beside the columns, or one number
+
+    Examples
+    --------
+    Three successes of four: their logit is ln 3.
+
+    >>> logit = LogitLikelihood(np.ones((4, 1)), np.array([1.0, 1.0, 1.0, 0.0]))
+    >>> newton(np.zeros(1), logit.derivatives, logit.value, np.zeros(1)).at.round(4)
+    array([1.0986])
+    """
+
+    def __init__(
+        self, columns: Floats, outcome: Floats, offset: Floats | float = 0.0
+    ) -> None:
+        self.columns, self.outcome, self.offset = columns, outcome, offset
+
+    def value(self, slopes: Floats) -> float:
+        """The log-likelihood of slopes (K,)."""
+        eta = self.columns @ slopes + self.offset
+        return float(self.outcome @ eta - np.logaddexp(0.0, eta).sum())
+
+    def derivatives(self, slopes: Floats) -> tuple[float, Floats, Floats]:
+        """The same, the score (K,), and minus the second derivatives (K, K)."""
+        mean = expit(self.columns @ slopes + self.offset)
+        weighted = self.columns * (mean * (1.0 - mean))[:, None]
+        score = self.columns.T @ (self.outcome - mean)
+        return self.value(slopes), score, weighted.T @ self.columns
 
 
 def uphill_step(information: Floats, score: Floats) -> Floats:

@@ -37,9 +37,9 @@ does not make it infinite."""
 EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FEWEST = 8
 """Dyads with an event, and dyads without one, below which scores have no intervals."""
-FEWEST_RANKED = 50
-"""The same of the average precision, whose intervals hold too little below (measured:
-docs/statistics.md)."""
+FEWEST_UNEVEN = 50
+"""The same of scores that may rest on a few dyads alone, the average precision and
+Brier's: their intervals hold too little below (measured: docs/statistics.md)."""
 
 
 def log_score(p: ArrayLike, y: ArrayLike) -> float:

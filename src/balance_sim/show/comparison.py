@@ -65,8 +65,7 @@ def _difference_of_effects(
     """Return the second effect less the first, its error, and its 95 % CI.
 
     With common seeds the same replications are compared one by one, so that the error
-    they share drops out; filtered numbers vary smoothly and have Student's interval,
-    counts one with room for a jump that no replication has shown (`paired_interval`).
+    they share drops out (`paired_interval`).
     """
     filtered = FILTERED + outcome
     is_filtered = all(filtered in study.by_run.names for study in studies)
@@ -79,8 +78,8 @@ def _difference_of_effects(
         return welch(Sample.of(first.array), Sample.of(second.array))
     runs = first.index.intersection(second.index)
     values = second.loc[runs].to_numpy(float), first.loc[runs].to_numpy(float)
-    is_smooth = is_filtered or np.array_equal(*values)
-    return paired_interval(*values, smooth=is_smooth, least=1.0)
+    is_alike, jump = np.array_equal(*values), 0.0 if is_filtered else 1.0
+    return paired_interval(*values, alike=is_alike, least=jump)
 
 
 def _effect_by_run(result: Result, arm: str, outcome: str) -> pd.Series[Any]:

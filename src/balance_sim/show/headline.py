@@ -24,6 +24,7 @@ from balance_sim.effects.participants import ALIKE as ALIKE_DATES
 from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.show import wording as say
 from balance_sim.show.wording import WIDTH, said, table
+from balance_sim.stats.intervals import FEWEST_RUNS
 from balance_sim.study.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ UNKNOWN = {
 FAR_WORDS = (
     "With partners as at the start the effect is more than a quarter off the simulated "
     "one: channels, placebos and what is said over draws rest on that, and say little."
+)
+TOO_FEW_WORDS = (
+    f"Below {FEWEST_RUNS} replications are too few for an interval of what is "
+    "simulated."
 )
 MOST_GROUPS = 4
 SMALLEST_SHARE = 0.01
@@ -225,6 +230,7 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
         sentences.append(
             f"Row 3 is simulated ({replications}; Monte Carlo error {error})."
         )
+        sentences += [TOO_FEW_WORDS] * headline.has_too_few_runs
         if headline.expected is not None:
             row = "the effect at the point values" if headline.drawn else "row 3"
             note = (
@@ -267,6 +273,8 @@ def headline_rows(headline: Headline) -> list[list[str]]:
             bounds = say.interval(low, high, places)
             cells = [say.signed(row["mean"], places), median, bounds]
         rows.append([say.capital(label), *cells])
+    if headline.has_too_few_runs:
+        rows[-1][-1] = "too few runs"
     return rows
 
 

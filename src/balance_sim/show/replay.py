@@ -155,6 +155,6 @@ def _words(rows: pd.DataFrame, name: str) -> list[str]:
     for row in rows.to_dict("records"):
         places = say.digits(row["effect"], row["lo"], row["hi"])
         effect, bounds, _ = say.effect_cells(row, places)
-        clear = "" if row["clear"] else ", the CI holds zero"
-        words.append(f"{row[name]}: {effect} (95 % CI {bounds}){clear}")
+        holds_zero = ", the CI holds zero" if row["lo"] <= 0 <= row["hi"] else ""
+        words.append(f"{row[name]}: {effect} (95 % CI {bounds}){holds_zero}")
     return words

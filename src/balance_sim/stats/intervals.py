@@ -1,15 +1,15 @@
 """95 % intervals of a mean over replications, of paired differences above all.
 
-A filtered estimate varies smoothly from run to run, and Student's t interval holds its
-rate (measured coverage: docs/statistics.md). Other outcomes are drawn: most runs share
-a shift, and in a few an agreement comes or fails and the difference is another by much.
-There the rare events are what lies off the median, the spread of their sizes is known
-from themselves alone, and the interval is widened by what a score interval of rare
-events asks for (Wilson 1927), of what was gained and of what was lost each by itself,
-joined by recovery of their variances (Newcombe 1998, Statistics in Medicine 17; Zou,
-Donner 2008, Statistics in Medicine 27). It has room for one jump that no run has shown:
-as large as the spread of the outcome over runs and arms, in as many runs as Wilson's
-bound for none."""
+Most runs share a shift, and in a few an agreement comes in one arm alone and the
+difference is another by much, be it counted or filtered. There the rare events are what
+lies off the median, the spread of their sizes is known from themselves alone, and
+Student's t interval is widened by what a score interval of rare events asks for (Wilson
+1927), of what was gained and of what was lost each by itself, joined by recovery of
+their variances (Newcombe 1998, Statistics in Medicine 17; Zou, Donner 2008, Statistics
+in Medicine 27). It has room for one jump that no run has shown: as large as the spread
+of the outcome over runs and arms, in as many runs as Wilson's bound for none. Both have
+the more weight the fewer runs carry the spread of the differences, and none where these
+are normal: Student's interval holds its rate there (docs/statistics.md)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from balance_sim.stats import Floats, Ints
 NORMAL = 1.959963984540054  # 97.5 % quantile
 NORMAL_SIZES = np.pi / 2
 """Of n normal distances from their median 2 n / pi are `effective`."""
+FEWEST_RUNS = 10
+"""Below so many the intervals of filtered effects hold too little to be given
+(measured: docs/statistics.md)."""
 NAN = float("nan")
 Interval = tuple[float, float, float, float]
 """A mean, its Monte Carlo standard error, and both ends of its 95 % interval."""
@@ -113,8 +116,7 @@ def student_half_width(sd: Floats, n: int) -> Floats:
 def paired_half_widths(
     sd: Floats, n: int, sides: Sides, spread: float | Floats
 ) -> tuple[Floats, Floats]:
-    """How far the 95 % interval of a mean difference that was drawn reaches below and
-    above it.
+    """How far the 95 % interval of a mean difference reaches below and above it.
 
     Both in the shape of `sd`, never less than Student's t; NaN for one run.
 
@@ -145,14 +147,26 @@ def paired_half_widths(
     # rare events vary by the sum of their squares: how much less these vary
     some = np.where(squares > 0, squares, 1.0)
     relative = np.where(squares > 0, sd * np.sqrt(n / some), 1.0) * t / NORMAL
-    rarity = np.maximum(1.0 - NORMAL_SIZES * sides.effective / n, 0.0) ** 2
+    rarity = _rarity(sides, n) ** 2
     score_below = relative * np.sqrt(gained_below**2 + lost_above**2 + doubt)
     score_above = relative * np.sqrt(gained_above**2 + lost_below**2 + doubt)
     below = student + rarity * np.maximum(score_below - student, 0.0)
     above = student + rarity * np.maximum(score_above - student, 0.0)
-    # Wilson's bound for none of n, times the size
-    unseen = NORMAL**2 * np.asarray(spread)
-    return np.hypot(below, unseen) / n, np.hypot(above, unseen) / n
+    unseen = unseen_jump(sides, n, spread)
+    return np.hypot(below / n, unseen), np.hypot(above / n, unseen)
+
+
+def unseen_jump(sides: Sides, n: int, spread: float | Floats) -> Floats:
+    """How far a jump that none of n runs has shown may move their mean: its size times
+    Wilson's bound for none of n, by the weight of rare events among `sides`. spread: as
+    in `paired_half_widths`."""
+    return np.asarray(NORMAL**2 / n * np.asarray(spread) * _rarity(sides, n))
+
+
+def _rarity(sides: Sides, n: int) -> Floats:
+    """The weight of rare events among n differences: 1 where next to none carries their
+    spread, 0 where as many do as of normal ones."""
+    return np.asarray(np.maximum(1.0 - NORMAL_SIZES * sides.effective / n, 0.0))
 
 
 def _doubt_of_sizes(sides: Sides) -> Floats:
@@ -207,7 +221,6 @@ def paired_interval(
     arm: Floats,
     reference: Floats,
     *,
-    smooth: bool = False,
     alike: bool = False,
     least: float = 0.0,
 ) -> Interval:
@@ -215,27 +228,24 @@ def paired_interval(
 
     Parameters
     ----------
-    smooth : a filtered estimate, which has Student's interval; else there is room for
-        jumps that no run has shown
-    alike : the arms are the same in everything, so there are none
+    alike : the arms are the same in everything, so there are no jumps
     least : how large a jump is at least, 1 of a count
 
     Examples
     --------
     >>> with_event, without = np.array([2.0, 3.0, 5.0]), np.array([1.0, 2.0, 3.0])
-    >>> [round(x, 3) for x in paired_interval(with_event, without, smooth=True)]
-    [1.333, 0.333, -0.101, 2.768]
+    >>> [round(x, 3) for x in paired_interval(with_event, without, alike=True)]
+    [1.333, 0.333, -0.428, 3.217]
     """
     difference = arm - reference
-    if smooth or len(arm) < 2:
+    if len(arm) < 2:
         return mean_interval(difference)
     spread = 0.0 if alike else max(float(spread_over(arm, reference)), least)
-    return drawn_interval(difference, spread)
+    return difference_interval(difference, spread)
 
 
-def drawn_interval(difference: Floats, spread: float) -> Interval:
-    """The same of differences that were drawn. spread: of the outcome, as in
-    `paired_half_widths`."""
+def difference_interval(difference: Floats, spread: float) -> Interval:
+    """The same of differences. spread: of the outcome, as in `paired_half_widths`."""
     mean, error, low, high = mean_interval(difference)
     n = len(difference)
     if n < 2:

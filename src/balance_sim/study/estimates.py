@@ -21,10 +21,11 @@ import pyarrow as pa
 
 from balance_sim.model.core import Floats, Ints
 from balance_sim.stats.intervals import (
+    FEWEST_RUNS,
+    NORMAL,
     Sample,
     Sides,
     paired_half_widths,
-    student_half_width,
     t_quantile,
 )
 from balance_sim.study.frames import QUANTILES, Outcomes
@@ -101,10 +102,11 @@ def spread_with(arm: Moments, control: Moments) -> float:
     return float(np.sqrt(squares / n))
 
 
-def drawn_ends(difference: Floats, moments: Moments, spread: float) -> tuple[Any, Any]:
-    """95 % interval of the mean of differences that were drawn (docs/statistics.md).
-    spread: of the outcome over both arms; 0: no replication could show a
-    difference."""
+def difference_ends(
+    difference: Floats, moments: Moments, spread: float
+) -> tuple[float, float]:
+    """95 % interval of the mean of differences (docs/statistics.md). spread: of the
+    outcome over both arms; 0: no replication could show a difference."""
     if moments.n < 2 or np.isnan(moments.mean):
         return np.nan, np.nan
     values, times = np.unique(difference, return_counts=True)
@@ -215,14 +217,11 @@ class Estimates:
             for name in pair
         )
         values, control = (self.smooth(name, outcome) for name in pair)
-        difference = values - control
+        difference, spread = values - control, self.spread(arm, outcome)
         moments = moments_of(difference, self.run)
-        if estimator == "filtered":
-            half = float(student_half_width(np.asarray(moments.sd), moments.n))
-            low, high = moments.mean - half, moments.mean + half
-        else:
-            spread = self.spread(arm, outcome)
-            low, high = drawn_ends(difference, moments, spread)
+        low, high = difference_ends(difference, moments, spread)
+        if estimator == "filtered" and 0 < moments.n < FEWEST_RUNS and spread > 0:
+            low, high = np.nan, np.nan
         return {
             "arm": arm,
             "outcome": outcome,
@@ -237,14 +236,14 @@ class Estimates:
         }
 
     def spread(self, arm: str, outcome: str) -> float:
-        """Standard deviation of an outcome over an arm and the control arm, its least
-        jump at least; 0 where no replication could show a difference."""
+        """Standard deviation of an outcome over an arm and the control arm, of a count
+        or share its least jump at least; 0 where no replication could show a
+        difference."""
         if fixed_beforehand(outcome) or arm in self.alike:
             return 0.0
-        having, control = (
-            self._column_moments(name, outcome) for name in (arm, self.arms[0])
-        )
-        jump = least_jump(outcome, self.steps)
+        having, control = (self.moments(name, outcome) for name in (arm, self.arms[0]))
+        is_filtered = self.estimator(outcome) == "filtered"
+        jump = 0.0 if is_filtered else least_jump(outcome, self.steps)
         return float(np.maximum(spread_with(having, control), jump))
 
     def levels_frame(self) -> pd.DataFrame:
@@ -308,8 +307,9 @@ def dyad_effects(
     -------
     DataFrame
         the columns of OF_DYADS; a state's rows have an empty `b`. mean: new agreements
-        within the longest window, with its standard error; lo, hi: Student's 95 %
-        interval of the effect; z: effect over its standard error, 0 where both are 0
+        within the longest window, with its standard error; lo, hi: 95 % interval of
+        the effect, none of few runs; z: effect over its standard error, 0 where both
+        are 0
     """
     blocks = [*tables]
     n = sum(runs for _, runs in blocks)
@@ -322,11 +322,30 @@ def dyad_effects(
     frame["mean"], frame["error"] = _means_and_errors(sums[[*SUMS[:3]]], n)
     frame["mean_control"] = np.tile(frame["mean"][: len(dyads)], len(arms))
     frame["effect"], frame["mcse"] = _means_and_errors(sums[[*SUMS[3:]]], n)
-    half = t_quantile(0.95, n - 1) * frame["mcse"] if n > 1 else np.nan
-    frame["lo"], frame["hi"] = frame["effect"] - half, frame["effect"] + half
     size, error = frame["effect"].to_numpy(), frame["mcse"].to_numpy()
+    half = _half_widths_of_dyads(frame["error"].to_numpy(), size, error, len(arms), n)
+    frame["lo"], frame["hi"] = size - half, size + half
     frame["z"] = np.divide(size, error, out=np.zeros(len(frame)), where=error > 0)
     return frame.assign(n=n)[OF_DYADS]
+
+
+def _half_widths_of_dyads(
+    level_error: Floats, effect: Floats, error: Floats, arms: int, n: int
+) -> Floats:
+    """(K,) half-widths of the 95 % intervals of effects by dyad, from errors of levels
+    and effects, the control arm's first.
+
+    How few runs carry a spread is not kept of dyads, so that the room for a jump that
+    no run has shown has its full weight (`intervals.unseen_jump`). None in an arm that
+    is the control arm in every dyad."""
+    by_arm = effect.reshape(arms, -1), error.reshape(arms, -1)
+    is_alike = ~np.any([(of != 0).any(axis=1) for of in by_arm], axis=0)
+    if n < FEWEST_RUNS:
+        return np.where(np.repeat(is_alike, len(by_arm[0].T)), 0.0, np.nan)
+    squares = level_error.reshape(arms, -1) ** 2 * (n - 1)
+    spread = np.sqrt((squares + squares[0]) / 2 + by_arm[0] ** 2 / 4)
+    room = NORMAL**2 / n * np.where(is_alike[:, None], 0.0, spread)
+    return np.hypot(t_quantile(0.95, n - 1) * by_arm[1], room).ravel()
 
 
 def _means_and_errors(sums: pd.DataFrame, n: int) -> tuple[Floats, Floats]:

@@ -187,12 +187,11 @@ def tense(study: StudyData) -> MechanismEstimate:
     study.need_extra(extra_arm("seen", VISIBILITIES[0]))
     need(low in study.result.extra_by_run.arms, NO_TENSION)
     outcome = Outcome("accords", "counter", study.long)
-    is_smooth = study.smooth(outcome)
     arms = {low: low + CONTROL, study.arm: study.reference, high: high + CONTROL}
     effects = []
     for arm, control in arms.items():
         having, lacking, _ = study.columns(outcome, arm, control, low).T
-        effects.append(PairedColumns(having, lacking, is_smooth))
+        effects.append(PairedColumns(having, lacking))
     factors = [f"{factor:g}" for factor in (TENSIONS[0], 1.0, TENSIONS[1])]
     by_tension = dict(zip(factors, map(detail_of, effects), strict=True))
     return mean_of(effects[-1] - effects[0], detail={"by_tension": by_tension})

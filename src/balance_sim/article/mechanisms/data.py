@@ -3,6 +3,7 @@ share."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -14,11 +15,12 @@ import pandas as pd
 from balance_sim.effects.participants import PlaceboComparison
 from balance_sim.model.core import Floats
 from balance_sim.stats.intervals import (
-    NORMAL,
+    Sides,
     fieller,
     paired_interval,
     spread_over,
     t_quantile,
+    unseen_jump,
 )
 from balance_sim.study.outcomes import FILTERED, Outcome, least_jump
 from balance_sim.study.scene import focal_roles
@@ -73,22 +75,18 @@ class PairedColumns:
     """Something measured in two arms, (runs,) each; so are sums, differences and shares
     of such.
 
-    smooth: a filtered estimate, or made of such alone; alike: no run can show a
-    difference; least: how much a run that differs differs by at least. All decide the
-    interval: `intervals.paired_interval`."""
+    alike: no run can show a difference; least: how much a run that differs differs by
+    at least. Both decide the interval: `intervals.paired_interval`."""
 
     arm: Floats
     reference: Floats
-    smooth: bool = False
     alike: bool = False
     least: float = 0.0
 
     @staticmethod
-    def of(
-        values: Floats, *, smooth: bool = False, least: float = 0.0
-    ) -> PairedColumns:
+    def of(values: Floats, *, least: float = 0.0) -> PairedColumns:
         """A change that is known as such alone."""
-        return PairedColumns(values, np.zeros(len(values)), smooth, least=least)
+        return PairedColumns(values, np.zeros(len(values)), least=least)
 
     @property
     def values(self) -> Floats:
@@ -99,7 +97,6 @@ class PairedColumns:
         return PairedColumns(
             self.arm + other.arm,
             self.reference + other.reference,
-            self.smooth and other.smooth,
             self.alike and other.alike,
             max(self.least, other.least),
         )
@@ -110,17 +107,13 @@ class PairedColumns:
     def __rmul__(self, share: float) -> PairedColumns:
         arm, least = share * self.arm, abs(share) * self.least
         reference = share * self.reference
-        return PairedColumns(arm, reference, self.smooth, self.alike, least)
+        return PairedColumns(arm, reference, self.alike, least)
 
 
 def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
     """The mean of a change with its interval. more: fields of the estimate."""
     mean, _, lo, hi = paired_interval(
-        change.arm,
-        change.reference,
-        smooth=change.smooth,
-        alike=change.alike,
-        least=change.least,
+        change.arm, change.reference, alike=change.alike, least=change.least
     )
     return MechanismEstimate(mean, lo, hi, len(change.arm), **more)
 
@@ -134,8 +127,7 @@ def detail_of(change: PairedColumns) -> dict[str, Any]:
 def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
-    Where the upper mean is not a filtered estimate there is room for a run that none
-    has shown (`intervals`).
+    There is room for a run that none has shown (`intervals`).
 
     Returns
     -------
@@ -149,12 +141,13 @@ def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, floa
     (tt, tb), (_, bb) = np.cov(over.values, under.values) / n
     quantile = t_quantile(0.95, n - 1)
     low, high = fieller(top, bottom, float(tt), float(tb), float(bb), quantile)
-    if over.smooth or over.alike:
+    if over.alike:
         return value, low, high
     residual = over - value * under
     spread = float(spread_over(residual.arm, residual.reference))
-    unseen = NORMAL**2 / n * max(spread, over.least) / abs(bottom)
-    below, above = np.hypot(value - low, unseen), np.hypot(high - value, unseen)
+    sides = Sides.of(residual.values - np.median(residual.values))
+    unseen = float(unseen_jump(sides, n, max(spread, over.least))) / abs(bottom)
+    below, above = math.hypot(value - low, unseen), math.hypot(high - value, unseen)
     return value, value - below, value + above
 
 
@@ -229,10 +222,11 @@ class StudyData:
         outcome = Outcome(measure, whom, self.short)
         having, control = self.columns(outcome, self.arm, self.reference).T
         is_alike = self.arm in self.result.alike
-        jump = least_jump(outcome.name, self.result.steps)
-        return PairedColumns(having, control, self.smooth(outcome), is_alike, jump)
+        is_counted = not self.is_filtered(outcome)
+        jump = least_jump(outcome.name, self.result.steps) if is_counted else 0.0
+        return PairedColumns(having, control, is_alike, jump)
 
-    def smooth(self, outcome: Outcome) -> bool:
+    def is_filtered(self, outcome: Outcome) -> bool:
         """Whether the study has a filtered estimate of an outcome, which is then read
         in its place."""
         return FILTERED + outcome.name in self.result.by_run.names
@@ -252,7 +246,7 @@ class StudyData:
     def columns(self, outcome: Outcome, *arms: str) -> Floats:
         """(runs, arms) an outcome in several arms, extra ones too, over the runs that
         all have; its filtered estimate where there is one."""
-        name = FILTERED + outcome.name if self.smooth(outcome) else outcome.name
+        name = FILTERED * self.is_filtered(outcome) + outcome.name
         why = f"the results lack the outcome `{outcome.name}`"
         columns: list[pd.Series[Any]] = []
         for arm in arms:

@@ -31,7 +31,11 @@ from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.scenario.errors import as_json
-from balance_sim.stats.intervals import mean_interval
+from balance_sim.stats.intervals import (
+    difference_interval,
+    mean_interval,
+    spread_over,
+)
 from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import own_worlds
@@ -208,6 +212,7 @@ class Attribution:
         are the arm's
     effect : (R,) filtered effect of the study: the arm's own replication less the
         control arm's
+    spread : of the outcome, as in `intervals.paired_half_widths`
     """
 
     arm: str
@@ -218,6 +223,7 @@ class Attribution:
     of_runs: int
     worth: Floats
     effect: Floats
+    spread: float
 
     def __repr__(self) -> str:
         counts = f"{len(self.groups)} groups of terms, {len(self.runs)} replications"
@@ -226,15 +232,19 @@ class Attribution:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Tidy: group, terms, value, mcse, lo, hi (Student's 95 % CI), alone, last.
+        """Tidy: group, terms, value, mcse, lo, hi (95 % CI), alone, last.
 
         After the groups: `outside`, terms in no group; `feedback`, the filtered effect
         of the study less the direct effect; and their sum, `effect`. alone: what a
-        group adds when no other is the arm's; last: when all are."""
+        group adds when no other is the arm's; last: when all are. Along the control
+        arm no agreement differs, so that the CI of groups is Student's."""
         nothing = np.full(3, np.nan)
         alone, last = (by_run.mean(axis=0) for by_run in alone_and_last(self.worth))
-        values = [*self.by_run.T, self.worth[:, 0], self.feedback, self.effect]
-        frame = pd.DataFrame(map(mean_interval, values), columns=COLUMNS[2:6])
+        direct = map(mean_interval, [*self.by_run.T, self.worth[:, 0]])
+        rest = (
+            difference_interval(of, self.spread) for of in (self.feedback, self.effect)
+        )
+        frame = pd.DataFrame([*direct, *rest], columns=COLUMNS[2:6])
         frame.insert(0, "group", [*self.groups, OUTSIDE, FEEDBACK, EFFECT])
         terms = [" ".join(terms) for terms in self.groups.values()]
         frame.insert(1, "terms", [*terms, "", "", ""])
@@ -336,6 +346,7 @@ def attribute(
         result.finished,
         columns[:, :-1],
         having - control,
+        0.0 if arm in result.alike else float(spread_over(having, control)),
     )
 
 

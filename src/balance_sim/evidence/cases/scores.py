@@ -21,7 +21,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import MODEL
 from balance_sim.evidence.scores import (
     FEWEST,
-    FEWEST_RANKED,
+    FEWEST_UNEVEN,
     Ranking,
     carrying,
     student,
@@ -34,7 +34,7 @@ from balance_sim.stats import Floats
 Pair = tuple[str, str]
 
 MEASURES = {
-    "average_precision": (1, FEWEST_RANKED),
+    "average_precision": (1, FEWEST_UNEVEN),
     "auc": (1, FEWEST),
     "brier": (-1, FEWEST),
 }

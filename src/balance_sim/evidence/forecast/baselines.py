@@ -18,6 +18,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
@@ -28,7 +29,7 @@ from balance_sim.evidence.estimation.features import (
     LOGIT,
     FeatureYears,
 )
-from balance_sim.evidence.newton import NoMaximum, Search, newton
+from balance_sim.evidence.newton import LogitLikelihood, NoMaximum, Search, newton
 
 WINDOW = 10
 RIDGE = 1.0
@@ -56,7 +57,7 @@ class Logit:
     def __call__(self, rows: FeatureYears) -> Floats:
         """(N,) probabilities."""
         x = design(rows, self.columns, self.mean, self.scale)
-        return inverse_logit(x @ self.coefficient + offset(rows))
+        return np.asarray(expit(x @ self.coefficient + offset(rows)))
 
 
 def fit_logit(
@@ -70,24 +71,15 @@ def fit_logit(
     columns = tuple(columns)
     mean, scale = standardise(rows, columns)
     x = design(rows, columns, mean, scale)
-    off, y = offset(rows), rows.y
+    logit, y = LogitLikelihood(x, rows.y, offset(rows)), rows.y
     penalty = np.append(np.full(len(columns), ridge), 0.0)
     start = np.append(np.zeros(len(columns)), np.log(y.mean() / (1 - y.mean())))
-
-    def log_likelihood(b: Floats) -> float:
-        eta = x @ b + off
-        return float(y @ eta - np.logaddexp(0.0, eta).sum())
-
-    def derivatives(b: Floats) -> tuple[float, Floats, Floats]:
-        p = inverse_logit(x @ b + off)
-        weighted = x * (p * (1 - p))[:, None]
-        return log_likelihood(b), x.T @ (y - p), weighted.T @ x
 
     try:
         b, information = newton(
             start,
-            derivatives,
-            log_likelihood,
+            logit.derivatives,
+            logit.value,
             penalty,
             search=Search(1e-9, ROUNDS, slack=0.0, step_of=np.linalg.solve),
         )
@@ -95,7 +87,7 @@ def fit_logit(
         hint = "Leave out a column, or raise the ridge"
         raise DataError(f"the logit did not settle in {ROUNDS} rounds", hint) from None
     covariance = np.linalg.inv(information)
-    return Logit(columns, mean, scale, b, covariance, log_likelihood(b))
+    return Logit(columns, mean, scale, b, covariance, logit.value(b))
 
 
 def base_rate(rows: FeatureYears) -> Predictor:
@@ -195,11 +187,6 @@ def design(
 def offset(rows: FeatureYears) -> Floats:
     """ln of the part of the year at risk."""
     return np.asarray(np.log(np.maximum(rows.exposure, 1e-3)))
-
-
-def inverse_logit(eta: Floats) -> Floats:
-    """1 / (1 + e^-eta)."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(eta, -700, 700))))
 
 
 def check_outcomes(rows: FeatureYears) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from balance_sim.evidence.scores import (
     FEWEST,
-    FEWEST_RANKED,
+    FEWEST_UNEVEN,
     FLOOR,
     Dyads,
     Ranking,
@@ -39,6 +39,8 @@ SKILLS = {
     "average_precision_gain": "average_precision",
 }
 """Skills over the reference, and what the model's gain in each is called."""
+UNEVEN = ("brier_skill", "average_precision")
+"""Gains that may rest on a few dyads alone."""
 DETECTION = 2.80
 """Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen
 8 times in 10."""
@@ -94,7 +96,8 @@ def score_forecasts(
     """Score every forecast against the one named `base_rate`, with intervals.
 
     Differences between forecasts are paired row by row. year: (N,); one if not given.
-    No interval where fewer than `scores.FEWEST` dyads have an event, or have none.
+    No interval where fewer than `scores.FEWEST` dyads have an event, or have none, of
+    UNEVEN gains fewer than `scores.FEWEST_UNEVEN`.
     Raises ValueError where a forecast has another length than y or is outside 0..1."""
     probabilities = {name: checked(p, y)[0] for name, p in forecasts.items()}
     y = checked(probabilities[REFERENCE], y)[1]
@@ -120,7 +123,7 @@ def score_forecasts(
         row |= zip(SCORES, map(float, measured[name][0]), strict=True)
         gains = {}
         for column, (skill, gain) in enumerate(SKILLS.items()):
-            fewest = FEWEST_RANKED if gain == "average_precision" else FEWEST
+            fewest = FEWEST_UNEVEN if gain in UNEVEN else FEWEST
             row[skill] = float(skills[name][0][column])
             interval = rows.interval(row[skill], skills[name][1][column], fewest)
             row |= {f"{skill}_{key}": value for key, value in interval.items()}

@@ -9,7 +9,7 @@ from balance_sim.scenario.errors import plain_data
 
 class GoodnessOfFit(dict[str, Any]):
     """A comparison of networks, under the names of docs/json.md: `about`, `span`,
-    `replications`, `agreements`, `p`, `groups`, `states`, `notes`.
+    `replications`, `agreements`, `p`, `groups`, `notes`.
 
     Each group has `simulated` too, a list a statistic with its value in each
     replication, from which the figure is drawn. NaN, in a file null: not known."""

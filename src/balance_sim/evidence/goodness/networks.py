@@ -37,7 +37,6 @@ DEMOCRACY = 0.5
 scale."""
 REGIMES = {"two democracies": 2, "one democracy": 1, "no democracy": 0}
 LOW, HIGH = 0.05, 0.95
-NUMBERS = ("observed", "mean", "q05", "q95")
 TEST = ("p", "p_sienagof", "distance", "dimension", "variances_alone")
 """Keys of a group's test, in the order of a `MahalanobisFit`."""
 COLUMNS = ["run", "a", "b", "kind", "signed", "opened", "in_force"]
@@ -47,11 +46,10 @@ COLUMNS = ["run", "a", "b", "kind", "signed", "opened", "in_force"]
 class StateFacts:
     """What is known of the n states `codes`.
 
-    names: of each; km: (n, n) distance; democracy: (n,) 0..1, NaN where it is not
-    known; hostile: (n, n) whether a dispute is on record between two of them."""
+    km: (n, n) distance; democracy: (n,) 0..1, NaN where it is not known; hostile: (n,
+    n) whether a dispute is on record between two of them."""
 
     codes: tuple[str, ...]
-    names: tuple[str, ...]
     km: Floats
     democracy: Floats
     hostile: Bools
@@ -201,7 +199,7 @@ def compare(
 ) -> dict[str, Any]:
     """Compare what was observed with the R >= 2 replications 0..R-1, all of the span.
 
-    Returned: the keys of a `GoodnessOfFit` from `span` to `states`. p: of all groups
+    Returned: the keys of a `GoodnessOfFit` from `span` to `groups`. p: of all groups
     together: the share of the R + 1 histories whose sum of ln p over groups is lower
     than that of the observed one, and half of those as low (Fisher's combination, by
     permutation: Pesarin 2001, Multivariate Permutation Tests, ch. 6)."""
@@ -227,20 +225,7 @@ def compare(
         "agreements": len(record),
         "p": float(mid_ranks(-logs)[0]),
         "groups": groups,
-        "states": _by_state(facts, groups[-1]["statistics"], span.years),
     }
-
-
-def _by_state(
-    facts: StateFacts, statistics: list[dict[str, Any]], years: float
-) -> list[dict[str, Any]]:
-    """Agreements a year of each state, the furthest from the simulated mean first."""
-    rows = []
-    for code, name, statistic in zip(facts.codes, facts.names, statistics, strict=True):
-        a_year = {key: statistic[key] / years for key in NUMBERS}
-        rows.append({"state": code, "name": name} | a_year)
-    key = "observed", "mean"
-    return sorted(rows, key=lambda row: (-abs(row[key[0]] - row[key[1]]), row["state"]))
 
 
 def vectors_of(
@@ -305,8 +290,7 @@ def facts_of(scenario: Scenario) -> StateFacts:
             hostile[a, b] = hostile[b, a] = True
     democracy = [state.democracy for state in scenario.states]
     polyarchy = np.array([np.nan if value is None else value for value in democracy])
-    names = tuple(state.name or state.id for state in scenario.states)
-    return StateFacts(scenario.codes, names, distances(scenario), polyarchy, hostile)
+    return StateFacts(scenario.codes, distances(scenario), polyarchy, hostile)
 
 
 def recorded(scenario: Scenario) -> Agreements:

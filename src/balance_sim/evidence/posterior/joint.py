@@ -287,8 +287,9 @@ def importance_draws(
         root = np.linalg.cholesky(covariance)
         z = middle + np.einsum("dk,pk->dp", standard, root)
         weights, shape = pareto_smoothed(log_posterior(z) + squares)
-        if number < ADAPTED:
-            # once more from the normal distribution with the weighted draws' moments
+        if number < ADAPTED and effective_size(weights) > 2.0 * size:
+            # once more from the normal distribution with the weighted draws' moments,
+            # where there are enough of them to have a covariance
             middle = weights @ z
             away = z - middle
             covariance = WIDER * (away * weights[:, None]).T @ away

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from balance_sim.evidence.newton import Search, newton
+from balance_sim.evidence.newton import LogitLikelihood, Search, newton
 from balance_sim.evidence.reactions.alarm import (
     PARAMETERS,
     AlarmModel,
@@ -114,21 +114,12 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     """Return the logit by maximum likelihood."""
     columns = rows.drop(columns=PLACE)
     x, y = columns.to_numpy(), rows["onset"].to_numpy()
-
-    def log_likelihood(slopes: Floats) -> float:
-        eta = x @ slopes
-        return float(y @ eta - np.logaddexp(0.0, eta).sum())
-
-    def derivatives(slopes: Floats) -> tuple[float, Floats, Floats]:
-        mean = expit(x @ slopes)
-        information = x.T @ (x * (mean * (1.0 - mean))[:, None])
-        return log_likelihood(slopes), x.T @ (y - mean), information
-
+    logit = LogitLikelihood(x, y)
     start = np.zeros(x.shape[1])
     start[0] = np.log(y.mean() / (1.0 - y.mean()))
     no_prior, search = np.zeros(len(start)), Search(tolerance=1e-14)
     slopes, information = newton(
-        start, derivatives, log_likelihood, no_prior, search=search
+        start, logit.derivatives, logit.value, no_prior, search=search
     )
     bread = np.linalg.inv(information)
     scores = pd.DataFrame(x * (y - expit(x @ slopes))[:, None])
@@ -138,7 +129,7 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     names, onsets = columns.columns, int(y.sum())
     table = pd.DataFrame(estimates, index=names)
     among = pd.DataFrame(covariance, index=names, columns=names)
-    return HostilityFit(table, among, len(y), onsets, log_likelihood(slopes))
+    return HostilityFit(table, among, len(y), onsets, logit.value(slopes))
 
 
 def auc(probability: Floats, onset: Floats) -> float:

@@ -89,10 +89,9 @@ def states_table(result: Result) -> pd.DataFrame:
     if arm is None or not result.finished:
         return pd.DataFrame(columns=["clear"])
     of_arm = result.states[result.states["arm"] == arm].set_index("state")
-    effects = of_arm.reindex([state.id for state in states])[
-        ["effect", "lo", "hi", "mcse"]
-    ]
-    table = effects.astype(float).fillna(0.0).reset_index(names="code")
+    effects = of_arm[["effect", "lo", "hi", "mcse"]].astype(float)
+    codes = [state.id for state in states]
+    table = effects.reindex(codes, fill_value=0.0).reset_index(names="code")
     table.insert(1, "name", list(say.state_names(result.scenario).values()))
     participants = classes_of(result.scenario).participants
     return table.assign(

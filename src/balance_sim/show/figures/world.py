@@ -76,9 +76,12 @@ def shades_of(states: pd.DataFrame) -> dict[str, str]:
 
 def _page(table: pd.DataFrame) -> list[style.Axes]:
     """Make a page for the part of the world that is shown, in its proportions, and no
-    higher than a screen."""
+    higher than a screen.
+
+    It is too low for the whole width: where the width bounds a map of fixed
+    proportions, the layout leaves no room for what stands above it."""
     west, east, south, north = table.attrs["layout"].box
-    return style.panels(12.0, 2.0 + min(11.6 * (north - south) / (east - west), 8.5))
+    return style.panels(12.0, 1.6 + min(11.6 * (north - south) / (east - west), 8.5))
 
 
 @style.figure(
