@@ -31,9 +31,11 @@ LABEL_WIDTH = 42
 EXPLANATION = (
     "Dots: means; bars: 95 % of draws of the parameters, or of Monte Carlo error at "
     "the point values. The bar before the data may go on beyond the picture. Below the "
-    "line each theory stands at the point values and at one base rate; a dot's size is "
-    "its stacking weight, by forecasts of held-back years (least where it is "
-    "counted with another theory)."
+    "line each theory stands at the point values and at one base rate."
+)
+OF_WEIGHTS = (
+    " A dot's size is its stacking weight, by forecasts of held-back years (least "
+    "where it is counted with another theory)."
 )
 
 
@@ -129,4 +131,5 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
-    return style.Words(style.FINDING, "", EXPLANATION)
+    words = OF_WEIGHTS if table["weight"].notna().any() else ""
+    return style.Words(style.FINDING, "", EXPLANATION + words)
