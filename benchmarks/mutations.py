@@ -539,6 +539,9 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ('posterior', 'evidence/posterior/parameter_draws.py', 'draws of other priors are taken',
      'if priors_digest() != named.priors_sha256:',
      'if not named.priors_sha256:'),
+    ('evidence', 'evidence/estimation/fitting.py', 'AIC of another likelihood',
+     '2.0 * self.marginal',
+     '2.0 * self.log_likelihood'),
 )  # fmt: skip
 """Changes that once passed the tests, or the like: room, file, what is wrong with it, the text before and after."""
 

@@ -7,7 +7,7 @@ import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.fitting import fit
+from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
     derivatives,
@@ -158,3 +158,26 @@ def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> N
     without = fit(record.with_terms(others), propensities=False)
     np.testing.assert_allclose(found.estimate, without.estimate, rtol=1e-6)
     assert fit(turned, propensities=False).weights["security_gain"] < 0  # left free
+
+
+def test_akaikes_criterion_is_of_what_random_intercepts_leave() -> None:
+    """Two parameters and the variance of states' intercepts, which are integrated out: 2 x 3 + 2 x 100."""
+    nothing = np.zeros(2)
+    fitted = WeightFit(
+        names=("size", "intercept.access"),
+        estimate=nothing,
+        covariance=np.eye(2),
+        propensity=nothing,
+        propensity_variance=0.3,
+        level={},
+        level_variance=0.0,
+        states=("AAA", "BBB"),
+        kinds=("access",),
+        log_likelihood=-80.0,
+        marginal=-100.0,
+        rows=10,
+        agreements=2,
+        years=(2000, 2004),
+        flat=(),
+    )
+    assert fitted.aic == 206.0
