@@ -148,6 +148,7 @@ def test_what_is_shipped_is_of_the_shipped_scenario(path: Path) -> None:
     arm = headline_arm(chosen_arms(scenario, None))
     found = stored_uncertainty(scenario, arm)
     assert found is not None and arm is not None, "run: balance-sim evidence posterior"
+    assert stored_uncertainty(scenario, scenario.reference_arm) is None  # it is of one arm alone
     now = effect_of(compile_worlds(scenario, [scenario.reference_arm, arm]), arm)
     assert [*found["estimate"].values()] == pytest.approx(now, rel=1e-5, abs=1e-12)
     sources = [found["posterior"], found["prior"]]
