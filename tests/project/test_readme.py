@@ -183,9 +183,10 @@ def test_what_if_loads(text: str, tmp_path: Path) -> None:
 def test_figures_of_the_what_if_are_those_it_gives() -> None:
     found = expected_effect(load_scenario(ROOT / "experiments" / "smoke" / "what_if.yaml"))
     _, days, control, level = [row for row in found.rows("accords") if row[0] == "counter"][-1]
-    aimless = load_scenario(ROOT / "experiments" / "smoke" / "what_if.yaml", set=["events.summit.targets=[]"])
+    assert found.channels is not None
     said = (
-        f"{level - control:.3f} more counter-balancing security agreements within {days} days, on top of {control:.3f}"
-        f", and {expected_effect(aimless).effect:.3f} where the summit is aimed at nobody"
+        f"{level - control:.4f} more counter-balancing security agreements within {days} days, on top of {control:.3f}"
+        f", of which the threat to the summit's target adds {found.channels['threat']:.4f} and who stands together "
+        f"{found.channels['picture']:.4f}"
     )
     assert said in " ".join(TUTORIAL.read_text(encoding="utf-8").split())
