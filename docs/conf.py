@@ -55,6 +55,7 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
     "show_toc_level": 2,
+    "collapse_navigation": True,  # a button to unfold a branch would have no name
     "footer_start": ["copyright"],
     "footer_end": [],
     "back_to_top_button": False,
