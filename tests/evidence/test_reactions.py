@@ -1,6 +1,7 @@
 """Reactions to force: effects taken out, elasticities, errors and hostility against other programs and by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import statsmodels.api as sm
 from balance_sim.evidence.data.errors import NO_FILE, DataError
 from balance_sim.evidence.events.absorbed import Effects, indicator
 from balance_sim.evidence.reactions import alarm as alarms
-from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, fit, panel_of, pooled
+from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, _informative, fit, panel_of, pooled
 from balance_sim.evidence.reactions.hostility import auc, calibration, fit_hostility
-from balance_sim.evidence.reactions.record import MEMORY_YEARS, RECORDS, Margin, load_reactions
+from balance_sim.evidence.reactions.measure import _rise
+from balance_sim.evidence.reactions.record import MEMORY_YEARS, RECORDS, Margin, _acts, load_reactions
 from scipy import linalg
 
 STATES, YEARS = 24, 18
@@ -177,3 +179,39 @@ def test_who_enters_after_five_others_accedes(tmp_path: Path) -> None:
     few = [(2, 710, 1950), (2, 731, 1951), (2, 732, 1952), (2, 740, 1953)]
     found = entries([*many, *few], tmp_path)["accession"]
     assert sorted(found.index[found]) == [255, 350, 640] and len(found) == 18
+
+
+def test_who_is_attacked_learns_nothing_beyond_the_attack() -> None:
+    """What others learn of the actor is their likeness to the victim times how recent the act is."""
+    likeness, recent = np.full((1, 3, 3), 0.4), np.zeros((1, 3, 3))
+    recent[0, 0, 1] = 0.5
+    learned = alarms.spread(likeness, recent)
+    assert learned[0, 2, 1] == pytest.approx(0.2) and learned[0, 0, 1] == 0.0
+    assert np.count_nonzero(learned) == 2  # the actor itself, which is masked where it is used
+
+
+def test_distance_is_relative_to_the_attackers_own_mean() -> None:
+    """Of ideal points 0, 1 and 3 the column's mean distance: 2, 1.5 and 2.5."""
+    history = SimpleNamespace(ideal=np.array([[0.0, 1.0, 3.0]]), present=np.ones((1, 3), dtype=bool))
+    distance = alarms.relative_distance(history)[0]
+    assert distance[0, 2] == pytest.approx(3.0 - 2.5) and distance[2, 0] == pytest.approx(3.0 - 2.0)
+
+
+def test_a_rise_is_that_of_the_last_year_before() -> None:
+    alarm = np.array([[0.0], [1.0], [3.0], [6.0]])
+    np.testing.assert_array_equal(_rise(alarm, 1)[:, 0], [1.0, 2.0, 3.0, np.nan])
+    np.testing.assert_array_equal(_rise(alarm, 2)[:, 0], [2.0, 3.0, np.nan, np.nan])
+
+
+def test_the_column_acts_against_the_row() -> None:
+    history = SimpleNamespace(years=np.array([1990, 1991]), iso3=("AAA", "BBB"))
+    frame = pd.DataFrame({"year": [1991], "target": ["AAA"], "actor": ["BBB"]})
+    acts = _acts(frame, pd.Series({"AAA": 0, "BBB": 1}), history)
+    assert np.argwhere(acts).tolist() == [[MEMORY_YEARS + 1, 0, 1]]
+
+
+def test_a_state_of_one_year_tells_nothing() -> None:
+    """Its only row is its mean."""
+    states, years = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 1, 1])
+    kept = _informative(np.array([1.0, 2.0, 1.0, 3.0, 5.0]), (states, years), is_count=False)
+    assert kept.tolist() == [True, True, True, True, False]
