@@ -101,7 +101,7 @@ def stored_uncertainty(scenario: Scenario, arm: str | None) -> dict[str, Any] | 
     docs/json.md); None where it was worked out for another form or arm, or not."""
     if arm is None or why_unknown(scenario, arm):
         return None
-    record = dict(scenario.posterior.headline)
+    record = dict(scenario.kept_headline)
     del record["scenario_sha256"]
     return record
 
@@ -109,11 +109,9 @@ def stored_uncertainty(scenario: Scenario, arm: str | None) -> dict[str, Any] | 
 def why_unknown(scenario: Scenario, arm: str) -> str:
     """Return why the scenario's posterior says nothing of an arm's effect; empty where
     it does."""
-    record = scenario.posterior.headline
+    record = scenario.kept_headline
     if not record:
-        return NOT_WORKED_OUT
-    if record["scenario_sha256"] != scenario.sha256:
-        return OTHER_FORM
+        return OTHER_FORM if scenario.posterior.headline else NOT_WORKED_OUT
     return "" if record["arm"] == arm else OTHER_ARM
 
 

@@ -279,8 +279,8 @@ class Worlds(OneLine):
     arms: dict[str, World]
     baseline: Baseline
     bounds: dict[str, Floats]
-    """Upper bound of willingness by arm, (n, n, M); (R, n, n, M) if drawn. None where
-    nobody needs them."""
+    """Upper bound of willingness by arm, (n, n, M); (R, n, n, M) if drawn. Empty
+    where nobody needs them."""
     classes: Classes  # of the scenario as written
 
     @property

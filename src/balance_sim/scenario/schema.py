@@ -1037,6 +1037,13 @@ class Scenario(ScenarioHead):
     __str__ = __repr__
 
     @property
+    def kept_headline(self) -> dict[str, Any]:
+        """What its posterior keeps of the headline effect; empty where it keeps
+        nothing, or that of another form of the scenario."""
+        record = self.posterior.headline
+        return record if record.get("scenario_sha256") == self.sha256 else {}
+
+    @property
     def estimated_weights(self) -> dict[str, float]:
         """Weights of terms as the scenario was calibrated, or, of those that are drawn,
         the means of the draws."""

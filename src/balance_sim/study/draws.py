@@ -310,8 +310,8 @@ def level_over_posterior(scenario: Scenario) -> Floats | None:
     """(3,) 2.5 %, 50 % and 97.5 % quantiles of the control arm's expected level over
     the scenario's posterior, as shares of that at the point values; None where the
     posterior keeps none for this form of the scenario."""
-    record = scenario.posterior.headline
-    if not record or record["scenario_sha256"] != scenario.sha256:
+    record = scenario.kept_headline
+    if not record:
         return None
     spread, level = record["posterior"], record["estimate"]["level"]
     if not spread or not level:
