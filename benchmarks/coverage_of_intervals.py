@@ -288,9 +288,11 @@ def of_scores(
         scores = score_forecasts(by_row, y, tiled, year)
         for name, (skill, lead) in truth.items():
             low, high = scores["model"][f"{name}_ci95"]
-            yield Held("skill", name, not (skill < low or skill > high))
+            if np.isfinite(low):  # none where too few dyads carry the score
+                yield Held("skill", name, low <= skill <= high)
             low, high = scores["blurred"]["model_gains"][SKILLS[name]]["ci95"]
-            yield Held("lead", name, not (lead < low or lead > high))
+            if np.isfinite(low):
+                yield Held("lead", name, low <= lead <= high)
 
 
 def table_of(rows: list[Held]) -> pd.DataFrame:
