@@ -90,6 +90,9 @@ ACCORD_SLUG = {
     "strategic_partnership": "partnership",
 }
 
+KEPT = ("second_thomas_understanding_2024",)
+"""Reassurances that were kept: the resupply missions after it went unhindered."""
+
 EVENTS_ADDED: tuple[Row, ...] = (
     {
         "id": "aus_jpn_ministers_2025",
@@ -324,6 +327,7 @@ def event_rows(
         rows.append(
             {key: code[key] for key in CODED}
             | {"sign": code["sign"] or "1"}
+            | {"kept": "true" if code["id"] in KEPT else ""}
             | {key: fact[key] for key in ("visibility", "source", "confidence")}
             | {"x_fact_kind": fact["kind"]}
         )
@@ -496,7 +500,7 @@ def main() -> None:
     )
     write(
         "events.csv",
-        "id date kind label visibility principals guests host targets sign accord source confidence note x_fact_kind",
+        "id date kind label visibility principals guests host targets sign accord kept source confidence note x_fact_kind",
         events,
     )
     write(

@@ -33,6 +33,7 @@ from balance_sim.model.core import (
     Likeness,
     World,
 )
+from balance_sim.model.record import records
 from balance_sim.model.spread import learned
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
@@ -289,6 +290,7 @@ def evidence(
     intent, lost = np.zeros((len(places), steps)), np.zeros((steps, n))
     tension = scenario.parameters.prior_tension
     remaining = _remaining(scenario, events, moments, starts)
+    believed = worth_of_words(scenario, events, roster)
     for event, reach, shown, share in zip(
         events, reaches, shown_dyads, remaining, strict=True
     ):
@@ -302,6 +304,8 @@ def evidence(
             is_before = event.date < scenario.start
             nats = (on_intent * (tension if is_before else 1.0)) * share
             heed = attention[audiences.of[aimed // n]]
+            if event.id in believed:
+                heed = heed * believed[event.id][aimed % n]
             times = (aimed_times * heed)[:, None]
             intent[place_column[aimed]] += nats * times
         reliability = scenario.event_kinds[event.kind].reliability
@@ -309,6 +313,23 @@ def evidence(
             nats = reliability * share[:, None]
             lost[:, blamed] += blamed_times * nats
     return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost)
+
+
+def worth_of_words(
+    scenario: Scenario, events: list[Event], roster: Mapping[str, int]
+) -> dict[str, Floats]:
+    """(n,) share of its weight that each reassurance has, by sender and the event's id.
+    A reassurance is an act of a kind that lowers hostile intent."""
+    words = [
+        event
+        for event in events
+        if not event.kind.startswith(OWN)
+        and scenario.event_kinds[event.kind].intent < 0
+    ]
+    senders = {
+        event.id: members(event.principals, scenario.groups, roster) for event in words
+    }
+    return records(words, senders, len(roster))
 
 
 def _remaining(

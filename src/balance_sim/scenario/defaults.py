@@ -100,6 +100,14 @@ def signal_costs() -> dict[str, float]:
     return {kind: float(cost) for kind, cost in costs.items()}
 
 
+@cache
+def record_prior() -> tuple[float, float]:
+    """The Beta distribution, (a, b), of the share of its words that a sender without a
+    record keeps."""
+    a, b = shipped_yaml("defaults.yaml")["theories"]["signalling"]["record"]
+    return float(a), float(b)
+
+
 def weights_under(preset: str) -> dict[str, float]:
     """All weights under a theory, before a file changes any; the plain defaults for an
     unknown name."""

@@ -530,6 +530,7 @@ class Event(SectionRow):
     targets: ActorCodes = ()
     sign: Annotated[int, Field(ge=-1, le=1)] = 1
     accord: Identifier | None = None
+    kept: Annotated[bool, Field(exclude_if=operator.not_)] = False
     source: Text = ""
     confidence: Text = ""
     note: Text = ""

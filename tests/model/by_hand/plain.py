@@ -216,6 +216,16 @@ class Plain:
         both = ((own.alignment, top.alignment), (own.intent, top.intent))
         return tuple(w if cost is None else w + given * (cost * most - w) for w, most in both)
 
+    def believed(self, k: str, word: Any) -> float:
+        """How far a state is believed that says it means no harm: docs/model.md, Words."""
+        sent = [
+            one.kept
+            for one in self.s.events
+            if one.date < word.date and k in self.who(one.principals)
+            if one.accord is None and self.signal(one.kind)[1] < 0
+        ]
+        return min(1.0, 2.0 * (0.25 + sum(sent)) / (0.5 + len(sent)))
+
     def half_life(self, kind: str) -> float:
         found = self.s.event_kinds[kind].half_life_days
         return math.inf if found is None else found
@@ -283,6 +293,7 @@ class Plain:
                     share = 1.0 if i in targets else self.learns(i, k, targets, kind, involved)
                     if i != k and share:
                         nats = self.signal(event.kind)[1] * tension * left * self.attention(i, event.kind)
+                        nats *= self.believed(k, event) if self.signal(event.kind)[1] < 0 else 1.0
                         aimed[i, k] = aimed.get((i, k), 0.0) + share * nats
             for k in principals:
                 lost[k] += kind.reliability * left

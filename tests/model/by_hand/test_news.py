@@ -9,6 +9,7 @@ import pytest
 from balance_sim.model import beliefs
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.beliefs import dyads_shown, evidence, members, pairs_aimed, signal_weights
+from balance_sim.model.record import worth
 from balance_sim.model.world import _left_at_start, by_audience, capabilities, differences, lesser, time_grid
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.schema import Agreement, State
@@ -207,3 +208,60 @@ def test_the_grid_of_steps(scenario: Scenario) -> None:
     assert [day for day in time_grid(monthly, []) if day > 309] == [*range(339, 520, 30), 547]
     ten = scenario.model_copy(update={"step_days": 10.0})  # at most 50
     assert [day for day in time_grid(ten, []) if day > 309] == [319, 329, 349, 389, 439, 489, 547]
+
+
+def words(scenario: Scenario, *kept: bool) -> Scenario:
+    """Reassurances of Dorvan by Arden, a month apart, in the place of the one there is."""
+    calm = next(one for one in scenario.events if one.id == "calm")
+    told = [
+        calm.model_copy(update={"id": f"calm_{k}", "date": date(2000, 3 + k, 1), "kept": backed})
+        for k, backed in enumerate(kept)
+    ]
+    others = [one for one in scenario.events if one.id != "calm"]
+    events = sorted([*others, *told], key=lambda one: (one.date, one.id))
+    return scenario.model_copy(update={"events": tuple(events)})
+
+
+@pytest.mark.parametrize(
+    ("kept", "last"),
+    [
+        ((False,), 1.0),
+        ((False, False), (0.25 / 1.5) / 0.5),  # one word not kept: a third
+        ((False, False, False), 0.2),  # (1/4) / (5/2) of the first's 1/2
+        ((True, True, False), 1.0),  # a record of kept words: believed in full, and not more
+        ((True, False, False), 2.0 * 1.25 / 2.5),  # one of two: as at first
+        ((True, False, False, False), 2.0 * 1.25 / 3.5),
+    ],
+)
+def test_a_word_is_worth_its_senders_record(scenario: Scenario, kept: tuple[bool, ...], last: float) -> None:
+    """Of the last word alone, on its day and 100 days on: the difference that it makes to what Dorvan thinks of Arden."""
+    told, before = words(scenario, *kept), words(scenario, *kept[:-1])
+    world = compile_worlds(scenario).reference
+    day = float((date(2000, 2 + len(kept), 1) - scenario.start).days)
+    nats = []
+    for version in (told, before):
+        found = evidence(by_audience(version), np.array([day + 100]), np.array([day + 99]), world.dyad_index)
+        place = world.codes.index("XDO") * 5 + world.codes.index("XAR")
+        nats.append(found.intent[0, found.places == place].sum())
+    kind = scenario.event_kinds["reassurance"]
+    assert kind.half_life_days is not None
+    attention = 0.9  # North's
+    assert nats[0] - nats[1] == pytest.approx(attention * kind.intent * last * 2 ** (-100 / kind.half_life_days))
+
+
+def test_words_of_one_day_and_of_others_do_not_count(scenario: Scenario) -> None:
+    by_id = beliefs.worth_of_words(scenario, list(scenario.events), {code: k for k, code in enumerate(scenario.codes)})
+    assert set(by_id) == {"calm"} and (by_id["calm"] == 1.0).all()
+    told = words(scenario, False, False)
+    same_day = [one.model_copy(update={"date": date(2000, 5, 1)}) for one in told.events]
+    roster = {code: k for k, code in enumerate(scenario.codes)}
+    assert all((found == 1.0).all() for found in beliefs.worth_of_words(told, same_day, roster).values())
+    other = [one.model_copy(update={"principals": ("XBE",)}) if one.id == "calm_0" else one for one in told.events]
+    assert all((found == 1.0).all() for found in beliefs.worth_of_words(told, other, roster).values())
+
+
+def test_worth_falls_with_each_word_not_kept_and_never_exceeds_one() -> None:
+    sent = np.arange(20.0)
+    broken, all_kept = worth(np.zeros(20), sent), worth(sent, sent)
+    assert (np.diff(broken) < 0).all() and broken[0] == 1.0 and (broken > 0).all()
+    assert (all_kept == 1.0).all()
