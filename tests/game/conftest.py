@@ -21,7 +21,7 @@ players:
           - {id: arden_manoeuvre, date: 2025-02-01, kind: exercise, principals: [XAR], targets: [XBE]}
     payoff:
       - {outcome: insecurity, weight: -100, source: assumed}
-      - {outcome: relations, of: XBE, weight: 1, source: assumed}
+      - {outcome: relations, of: XCO, weight: 1, source: assumed}
   belmar:
     states: [XBE]
     strategies:

@@ -15,8 +15,8 @@ WRONG = [
     ("unknown key in strategy", "cost: 0.5", "costs: 0.5", "10:9: error[E101] players.arden.strategies.manoeuvre.costs"),
     ("unknown outcome", "outcome: relations", "outcome: relation",
      "16:19: error[E211] players.arden.payoff[1].outcome"),
-    ("of is missing", "of: XBE, ", "", "16:9: error[E103] players.arden.payoff[1]"),
-    ("one outcome twice", "outcome: relations, of: XBE", "outcome: insecurity", "error[E015] players.arden.payoff[1]"),
+    ("of is missing", "of: XCO, ", "", "16:9: error[E103] players.arden.payoff[1]"),
+    ("one outcome twice", "outcome: relations, of: XCO", "outcome: insecurity", "error[E015] players.arden.payoff[1]"),
     ("a state of two", "states: [XBE]", "states: [XAR]", "18:14: error[E015] players.belmar.states[0]"),
     ("unknown path", "parameters.beta", "parameters.bta", "22:15: error[E101] players.belmar.strategies.manoeuvre.set.parameters.bta"),
     ("both set one value", "        cost: 0.5", "        set: {parameters.beta: 0.4}",
@@ -46,7 +46,7 @@ def test_what_is_wrong_is_said_where_it_stands(written: Path, old: str, new: str
 def test_everything_is_found_in_one_pass_and_once(written: Path) -> None:
     text = (
         GAME.replace("parameters.beta: 0.2", "parameters.beta: 7")
-        .replace("of: XBE", "of: XXX")
+        .replace("of: XCO", "of: XXX")
         .replace("wait,", "wit,")
     )
     (written / "game.yaml").write_text(text, encoding="utf-8")

@@ -48,7 +48,7 @@ def test_payoffs_are_weighted_effects_less_costs(study: GameStudy) -> None:
     for i, arden in enumerate(game.strategies[0]):
         for j, belmar in enumerate(game.strategies[1]):
             apart = table.loc[f"{arden}-{belmar}"] - control
-            of_arden = -100 * apart["player_insecurity_arden_300"] + apart["player_relations_arden_XBE_300"]
+            of_arden = -100 * apart["player_insecurity_arden_300"] + apart["player_relations_arden_XCO_300"]
             of_arden -= 0.5 * (arden == "manoeuvre")
             np.testing.assert_allclose(found[:, i, j, 0], of_arden, atol=1e-12)
             np.testing.assert_allclose(found[:, i, j, 1], -100 * apart["player_insecurity_belmar_300"], atol=1e-12)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from balance_sim.games.checks import problems_of
+from balance_sim.games.acts import conduct_of, problems_of_acts
+from balance_sim.games.checks import Problem, problems_of
 from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
 from balance_sim.model.baseline import compile_worlds
@@ -78,6 +80,13 @@ class Game(OneLine):
         """The control arm, then the arm of each profile."""
         return (self.scenario.reference_arm, *map(arm_of, self.profiles))
 
+    @cached_property
+    def costs(self) -> tuple[tuple[float, ...], ...]:
+        """What each strategy of each player costs, in payoff, in the order of the
+        file."""
+        conducts = [conduct_of(self.plan, self.scenario, name) for name in self.players]
+        return tuple(tuple(conduct.costs.values()) for conduct in conducts)
+
     def as_plain(self) -> dict[str, Any]:
         """The name, the plan and what is measured, for a manifest."""
         return {
@@ -118,13 +127,20 @@ def load_game(
     base = named_scenario(tree, sources, problems, **options)
     scenario = None
     if base is not None:
-        for steps, *texts in problems_of(plan, base):
-            problems.add(descend(tree, steps), joined("", steps), *texts)
+        _add(problems, tree, problems_of(plan, base))
     if base is not None and not errors_in(problems):
         scenario = with_profiles(tree, plan, base, problems)
+    if scenario is not None and not errors_in(problems):
+        _add(problems, tree, problems_of_acts(plan, scenario))
     if scenario is None or errors_in(problems):
         raise ScenarioError(errors_in(in_order(problems, sources.shown)))
     return Game(stem(sources.path.name), plan, scenario, _cast(plan, scenario))
+
+
+def _add(problems: Diagnostics, tree: Node, found: Iterable[Problem]) -> None:
+    """Add what was found wrong, each at its place in the file."""
+    for steps, *texts in found:
+        problems.add(descend(tree, steps), joined("", steps), *texts)
 
 
 def game_files(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -33,10 +33,13 @@ under `player_` and its name."""
 
 class Strategy(Strict):
     """What a player can do: changes of the scenario in the language of arms, and what
-    doing so costs, in payoff."""
+    doing so costs, in payoff.
+
+    priced: by the theory `signalling`, where `cost` is what the costliest act costs."""
 
     title: Text = ""
     cost: Weight = 0.0
+    priced: Literal["signalling"] | None = None
     source: Text = ""
     drop: tuple[object, ...] = ()
     add: tuple[object, ...] = ()

@@ -77,9 +77,8 @@ def payoffs(game: Game, effects: Floats) -> Floats:
     """(..., k_1, ..., k_n, n) from effects (..., N, Q)."""
     plans = game.plan.players.values()
     columns = [np.array([[part.weight] for part in plan.payoff]) for plan in plans]
-    costs = [[act.cost for act in plan.strategies.values()] for plan in plans]
     values = effects @ block_diag(*columns)
-    by_profile = np.stack(np.meshgrid(*costs, indexing="ij"), axis=-1)
+    by_profile = np.stack(np.meshgrid(*game.costs, indexing="ij"), axis=-1)
     shape = (*effects.shape[:-2], *by_profile.shape)
     return np.asarray(values.reshape(shape) - by_profile)
 
