@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.events.absorbed import Effects, clustered, fit_shares, one_step
+from balance_sim.evidence.events.absorbed import Effects, EventPanel, _weigh, clustered, fit_shares, one_step
 from balance_sim.evidence.events.exposure import act_sets, aimed, aims, remaining, shown, year_edges
 from balance_sim.evidence.events.measurement import (
     Column,
@@ -55,6 +55,16 @@ def test_shares_are_fitted_as_by_dense_iterated_weights() -> None:
         slopes = np.linalg.lstsq(design * root[:, None], working * root, rcond=1e-12)[0]
         predictor = np.clip(design @ slopes, -12, 12)
     assert found.estimate[0] == pytest.approx(slopes[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("rho", "worth"), [(0.0, [1, 4, 10]), (1.0, [1, 1, 1]), (0.5, [1, 4 / 2.5, 10 / 5.5])])
+def test_what_so_many_acts_of_a_dyad_are_worth(rho: float, worth: list[float]) -> None:
+    """Of the beta-binomial: alone one act is one whatever rho is, without correlation n are n, all alike they are one."""
+    count, nobody = np.array([1.0, 4.0, 10.0]), np.arange(3)
+    panel = EventPanel(count / 2, count, nobody, nobody, nobody, 3)
+    working, weights, loss = _weigh(panel, rho, np.zeros(3))
+    assert weights == pytest.approx(np.array(worth) / 4) and working == pytest.approx(np.zeros(3))
+    assert loss == pytest.approx(np.sum(worth) * np.log(2.0))
 
 
 def test_two_way_clusters_are_the_sum_less_the_intersection() -> None:

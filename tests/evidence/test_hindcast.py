@@ -16,7 +16,7 @@ from balance_sim.evidence.commands.documents import own_folder
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.features import feature_years
-from balance_sim.evidence.forecast.baselines import fit_baselines
+from balance_sim.evidence.forecast.baselines import Logit, fit_baselines
 from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.score import WAY
@@ -116,6 +116,16 @@ def test_an_eleventh_year_is_in_no_baseline_of_ten(made: History) -> None:
     for name, p in plain.items():
         np.testing.assert_array_equal(p, eleventh[name])
         assert not np.array_equal(p, tenth[name])
+
+
+def test_half_a_year_at_risk_has_half_the_odds(made: History) -> None:
+    """Of a column two deviations above its mean, and of a blank one, which counts as the mean: odds 3 e^2 and 3."""
+    rows = feature_years(made).within(1990, 1990).take(np.arange(4))
+    x = rows.x.assign(ln_size=[7.0, np.nan, 7.0, np.nan])
+    rows = replace(rows, x=x, exposure=np.array([1.0, 1.0, 0.5, 0.5]))
+    logit = Logit(("ln_size",), np.array([3.0]), np.array([2.0]), np.array([1.0, np.log(3.0)]), np.eye(2), 0.0)
+    p = logit(rows)
+    assert p / (1.0 - p) == pytest.approx([3.0 * np.exp(2.0), 3.0, 1.5 * np.exp(2.0), 1.5])
 
 
 def test_the_same_fit_left_as_it_was_stands_beside_it(found: dict[str, Any]) -> None:

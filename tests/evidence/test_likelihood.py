@@ -160,6 +160,17 @@ def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> N
     assert fit(turned, propensities=False).weights["security_gain"] < 0  # left free
 
 
+def test_of_two_terms_in_conflict_the_one_with_the_smaller_error_goes_first(record: Choices) -> None:
+    """Nearness, turned round and in other units, is 8 standard errors below 0, and 0.007 nats; the gain 1.4, and 0.24."""
+    nearness, gain = -100.0 * record.terms["proximity"], -record.terms["security_gain"]
+    turned = replace(record, terms={"size": record.terms["size"], "common_threat": nearness, "security_gain": gain})
+    free = {name: (value, value / error) for name, value, error in fit(turned, propensities=False).table}
+    assert free["security_gain"][0] < free["common_threat"][0] < 0.0
+    assert free["common_threat"][1] < free["security_gain"][1] < 0.0
+    conflicts = fit(turned, propensities=False, signs=True).conflicts
+    assert [name for name, _, _ in conflicts] == ["common_threat", "security_gain"]
+
+
 def test_akaikes_criterion_is_of_what_random_intercepts_leave() -> None:
     """Two parameters and the variance of states' intercepts, which are integrated out: 2 x 3 + 2 x 100."""
     nothing = np.zeros(2)

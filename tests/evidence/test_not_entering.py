@@ -16,11 +16,13 @@ import pytest
 import yaml
 from balance_sim.evidence.estimation import calibration
 from balance_sim.evidence.estimation.calibration import (
+    DISCOUNT,
     LEVEL_MEMORY,
     CalibrationPosterior,
     Prior,
     calibrate,
     forecast_from,
+    peak_given,
     prior_of,
 )
 from balance_sim.evidence.estimation.choices import OwnRecord, own_record, scenario_on
@@ -254,6 +256,21 @@ def test_the_level_now_is_the_mean_that_remembers(posterior: CalibrationPosterio
     assert weight @ yearly == pytest.approx(weight @ (yearly / level))
     assert level[-1] > 1.0 > level[0]
     assert [*posterior.level] == sorted(posterior.level)
+
+
+def test_a_weight_that_the_record_does_not_tell_is_as_wide_as_its_prior(
+    record: OwnRecord, prior: Prior, posterior: CalibrationPosterior
+) -> None:
+    """A term without spread: about the fit's mean, with the fit's variance times the discount."""
+    name = next(name for name in posterior.names if name in prior.free)
+    alone = replace(prior, covariance=np.diag(np.diag(prior.covariance)))
+    terms = record.choices.terms | {name: np.zeros_like(record.choices.terms[name])}
+    silent = replace(record, choices=replace(record.choices, terms=terms))
+    found, place = peak_given(silent, alone, posterior), posterior.names.index(name)
+    variance = DISCOUNT * prior.covariance[(prior.free.index(name),) * 2]
+    assert found.values[place] == pytest.approx(prior.weights[name], abs=1e-3 * variance**0.5)
+    assert found.covariance[place, place] == pytest.approx(variance, rel=1e-6)
+    assert DISCOUNT > 1.0
 
 
 def test_a_calibrated_scenario_has_the_posteriors_intercepts(

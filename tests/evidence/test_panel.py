@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import LAYERS, History, last_carried_forward, load_history
 from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.data.table import ReadReport
-from balance_sim.evidence.estimation.features import feature_years
+from balance_sim.evidence.estimation.features import feature_years, network_moment
 from balance_sim.evidence.forecast.baselines import base_rate
 from invented import invented
 from refusals import refused
@@ -80,6 +81,28 @@ def test_pair_years_know_only_what_was_before(history: History) -> None:
     for column in ("partners", "activity", "shared"):
         weight = rows.x[column][rows.year == 1992].mean()
         assert abs(weight) < 0.05  # relative to the year's mean
+
+
+def test_what_stands_and_what_is_recent_on_new_years_day() -> None:
+    """Of states 0 to 4 on 1 January 1993: 0-1 goes on, 0-2 ends on the day, 0-3 has ended; 1-2 was signed on the day,
+    1-3 three years and 1-4 four years before."""
+    rows = [
+        (0, 1, "1985-05-01", None), (0, 2, "1985-05-01", "1993-01-01"), (0, 3, "1985-05-01", "1992-12-31"),
+        (1, 2, "1993-01-01", None), (1, 3, "1990-01-01", None), (1, 4, "1989-12-31", None),
+    ]  # fmt: skip
+    agreements = pd.DataFrame(rows, columns=["a", "b", "signed", "ended"]).assign(kind="logistics")
+    agreements[["signed", "ended"]] = agreements[["signed", "ended"]].apply(pd.to_datetime)
+    moment = network_moment(replace(invented(5, 4), agreements=agreements), 1993)
+
+    def dyads(values: np.ndarray) -> list[list[int]]:
+        assert np.array_equal(values, values.T)
+        return np.argwhere(np.triu(values)).tolist()
+
+    assert dyads(moment.ties) == [[0, 1], [0, 2], [1, 3], [1, 4]]
+    assert dyads(moment.recent) == [[1, 3]]
+    assert dyads(moment.earlier) == [[0, 1], [0, 2], [0, 3], [1, 3], [1, 4]]
+    assert moment.since_last[1, 3] == moment.since_last[3, 1] == 3.0 and np.isnan(moment.since_last[1, 2])
+    assert moment.memory[1, 3] == pytest.approx(2.0 ** (-1096 / 365.25 / 5.0))
 
 
 def test_what_is_not_on_record_is_no_zero() -> None:

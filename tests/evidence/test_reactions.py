@@ -12,7 +12,7 @@ from balance_sim.evidence.events.absorbed import Effects, indicator
 from balance_sim.evidence.reactions import alarm as alarms
 from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, _informative, fit, panel_of, pooled
 from balance_sim.evidence.reactions.hostility import auc, calibration, fit_hostility
-from balance_sim.evidence.reactions.measure import _rise
+from balance_sim.evidence.reactions.measure import _placebo_shares, _rise
 from balance_sim.evidence.reactions.record import MEMORY_YEARS, RECORDS, Margin, _acts, load_reactions
 from scipy import linalg
 
@@ -201,6 +201,32 @@ def test_a_rise_is_that_of_the_last_year_before() -> None:
     alarm = np.array([[0.0], [1.0], [3.0], [6.0]])
     np.testing.assert_array_equal(_rise(alarm, 1)[:, 0], [1.0, 2.0, 3.0, np.nan])
     np.testing.assert_array_equal(_rise(alarm, 2)[:, 0], [2.0, 3.0, np.nan, np.nan])
+
+
+class AlarmAtForce:
+    """States are as alarmed as force was used against them in the year."""
+
+    def of_others(self, began: np.ndarray) -> np.ndarray:
+        return began[MEMORY_YEARS:].sum(axis=2)
+
+
+def test_the_record_is_one_of_its_own_placebos() -> None:
+    """Nine sets and a reaction that none of them has: one in ten, not none; of a margin that never reacts all."""
+    began = np.random.default_rng(8).random((MEMORY_YEARS + YEARS, STATES, STATES)) < 0.02
+    began = (began & ~np.eye(STATES, dtype=bool)).astype(float)
+    alarm = AlarmAtForce().of_others(began)
+    margins = {
+        name: Margin(sign * alarm + 1e-3 * np.arange(STATES), 1960, 1959 + YEARS, is_count=False)
+        for name, sign in (("reacts", 1.0), ("recoils", -1.0))
+    }
+    years, present = np.arange(1960, 1960 + YEARS), np.ones((YEARS, STATES), dtype=bool)
+    history = SimpleNamespace(years=years, present=present, iso3=tuple(map(str, range(STATES))))
+    record = SimpleNamespace(began=began, history=history, margins=margins, region=REGION)
+    done: list[int] = []
+    shares = _placebo_shares(record, AlarmAtForce(), 9, 1, done.append)
+    assert shares["reacts"].tolist() == [0.1, 0.1] and shares["recoils"].tolist() == [1.0, 1.0]
+    assert done == [*range(1, 10)]
+    assert np.isnan(_placebo_shares(record, AlarmAtForce(), 0, 1, done.append)["reacts"]).all()
 
 
 def test_the_column_acts_against_the_row() -> None:

@@ -4,20 +4,23 @@ All weights of willingness are zero unless a test says otherwise, so that every 
 probability, sigma(intercept), whatever happens in a run. Talks are exponential with a mean of 100 days, nothing
 collapses, and the event is on day 40 of 365."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DIRECTIONS, Thinning
+from balance_sim.model.core import DIRECTIONS, NEVER, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
+from balance_sim.model.state import AgreementRows
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import dyad_effects
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.tables import SUM, dyad_table, with_states
-from replications import MEAN, simulated, windows_of
+from replications import MEAN, four_states, simulated, windows_of
 from replications import by_hand as scenario
 
 RUNS = np.arange(120, dtype=np.uint64)
@@ -137,6 +140,22 @@ def test_talks_on_record_and_talks_that_nobody_recorded(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.prospect.talks[300][0], wanted, rtol=1e-10)
 
 
+def test_what_is_signed_on_record_leaves_no_clock_for_talks_that_nobody_recorded(tmp_path: Path) -> None:
+    """Arden and Dorn have signed; their clock waits for entry into force, as one that negotiates does."""
+    row = f"  - {{id: arden-dorn, a: XAR, b: XDO, kind: {KIND}, status: signed, signed: 2024-11-01}}\n"
+
+    def with_row(text: str) -> str:
+        at = text.index("  - {id: corvia-dorn")
+        return four_states(text[:at] + row + text[at:])
+
+    _, found, _ = of_control(scenario(tmp_path, with_row))
+    codes, kinds = found.world.codes, found.world.ladder.names
+    signed = found.world.dyad_index[codes.index("XAR"), codes.index("XDO")]
+    talks = found.prospect.talks[300][0][signed]
+    assert talks[kinds.index(KIND)] == 0.0
+    assert (np.delete(talks, kinds.index(KIND)) > 0).all()
+
+
 def test_the_age_of_talks_on_record_counts_where_they_have_memory(tmp_path: Path) -> None:
     """Erlang talks of shape 2 and mean 100 (rate 1/50), 214 days old: a step is behind them with odds 214 / 50 to 1, so
     P(signed within r) = 1 - e^(-r/50) (1 + (r/50) / (1 + 214/50))."""
@@ -173,6 +192,51 @@ def test_entry_into_force(tmp_path: Path, at_once: float, force_days: float) -> 
     assert (found.prospect.in_force[day > 341] == 0).all() or force_days > 0
     share = (1 - np.exp(-100 / 4 / 365.25)) * (by(np.array(341.0)) - by(np.array(41.0)))
     np.testing.assert_allclose(found.prospect.talks_in_force[0, 0, 0], share, atol=2e-5)
+
+
+def of_the_record(origin: str, in_force: list[float]) -> AgreementRows:
+    """Agreements of the first dyad in the first replication, in force on these days."""
+    count = np.arange(len(in_force))
+    nothing = np.zeros_like(count)
+    rows = AgreementRows.begun(
+        ORIGINS.index(origin), nothing, nothing, nothing, count, count.astype(np.uint64), np.full(len(count), NEVER)
+    )
+    rows.in_force = np.array(in_force)
+    return rows
+
+
+@pytest.mark.parametrize(("origin", "counted"), [("signed", 2), ("scheduled", 2), ("in_force", 0), ("new", 0)])
+def test_what_is_in_force_at_the_start_has_come_into_force_before(tmp_path: Path, origin: str, counted: int) -> None:
+    """After an event 50 days before the start, days -49 to 51: what was in force at the start never counts, what comes
+    of new talks is counted by its chance already."""
+    worlds, found, _ = of_control(scenario(tmp_path))
+    windows = Windows(-50.0, (30, 100), END)
+    chances = prospect_of(worlds, found.opportunities, windows)
+    made = of_the_record(origin, [-49.5, -49.0, 50.9, 51.0])
+    nobody = replace(found.simulated, agreements=made.take(np.zeros(0, dtype=np.int64)))
+    bare, with_it = (
+        replace(found, prospect=chances, windows=windows, simulated=replace(nobody, agreements=rows)).in_force()
+        for rows in (nobody.agreements, made)
+    )
+    assert (with_it - bare).tolist() == [float(counted), *np.zeros(len(RUNS) - 1)]
+
+
+def test_a_change_that_makes_a_member_ends_its_talks(tmp_path: Path) -> None:
+    """Exponential talks of mean 100 days from day 10 and from day 50 on, of a state that a change makes a member on day
+    60: signed after day 41 and before day 60, not before day 71. Another is free to sign until then."""
+    _, found, _ = of_control(scenario(tmp_path))
+    rows = SimpleNamespace(
+        run=np.array([0, 0, 1]), pact=np.zeros(3, int), state=np.array([2, 2, 3]),
+        day=np.array([10.0, 50.0, 10.0]), chance=np.array([0.5, 0.25, 0.5]),
+    )  # fmt: skip
+    joining = np.full((1, 4), NEVER)
+    joining[0, 2] = 60.0
+    world = replace(found.world, pacts=SimpleNamespace(kind=np.zeros(1, int), joining_day=joining))
+    simulated = replace(found.simulated, accessions=SimpleNamespace(candidacies=rows))
+    wanted = np.zeros(len(RUNS))
+    wanted[0] = 0.5 * (within(np.array(50.0)) - within(np.array(31.0))) + 0.25 * within(np.array(10.0))
+    wanted[1] = 0.5 * (within(np.array(61.0)) - within(np.array(31.0)))
+    np.testing.assert_allclose(replace(found, world=world, simulated=simulated).accessions(30), wanted, rtol=1e-10)
 
 
 # --- sums --------------------------------------------------------------------------------------------

@@ -90,6 +90,30 @@ def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
     np.testing.assert_allclose(idle[-1][free], 1.0 / (1.0 + 40.0 / DAYS_PER_YEAR), atol=0.01)
 
 
+def test_what_is_in_force_at_once_keeps_no_clock_busy(tmp_path: Path) -> None:
+    """Talks of 40 days; a quarter is in force at signature, the others wait 60 days on the average: busy for 85."""
+    worlds = still(tmp_path, 4.0, talks_days=40.0, at_once=0.25, force_days=60.0)
+    gives = ExpectedSignatures(worlds, worlds.reference.grid)
+    assert gives.waiting(np.array([[0.0]]))[0] == pytest.approx(np.full(len(worlds.reference.ladder.names), 0.75))
+    days = np.linspace(0.0, 3000.0, 3001)
+    spent = np.trapezoid(gives.busy(days), days, axis=0)
+    np.testing.assert_allclose(spent, 40.0 + 0.75 * 60.0, rtol=0.02)
+
+
+def test_what_json_says_of_an_effect_is_the_arm_less_the_control_arm(tmp_path: Path) -> None:
+    path = tmp_path / "told.yaml"
+    path.write_text(new_scenario("told"), encoding="utf-8")
+    found = expected_effect(load_scenario(path))
+    (control, having), said = found.outcomes, found.as_dict()["effects"]
+    assert {*said} == {*having} and any(row["effect"] > 0 for row in said.values())
+    for name, row in said.items():
+        assert row == {"control": control[name], "mean": having[name], "effect": having[name] - control[name]}
+    headline = said[found.outcome]["effect"]
+    assert headline == found.effect == pytest.approx(sum(
+        row["effect"] for row in found.as_dict()["dyads"] if row["direction"] == "counter"
+    ))  # fmt: skip
+
+
 def test_the_first_busy_moment_is_certain(worlds: Worlds) -> None:
     gives = ExpectedSignatures(worlds, worlds.reference.grid)
     np.testing.assert_allclose(gives.busy(np.array([0.0])), 1.0)

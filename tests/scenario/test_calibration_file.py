@@ -1,5 +1,6 @@
 """A scenario's calibration: where its values go, what gives way to what, and every way in which it is refused."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -67,6 +68,32 @@ def test_values_go_where_a_file_would_give_them(copy: Path) -> None:
     assert scenario.calibration.level_variance == held["variances"]["level"]
     assert (plain.frailties, {s.propensity for s in plain.states}) == ((), {0.0})
     assert "nolimits_2022/calibration.yaml" in scenario_files(copy)
+
+
+def test_what_the_file_gives_stands_over_what_is_calibrated(copy: Path) -> None:
+    """Of a dyad's factor, of a type's and of a state's intercept; what it leaves open is as calibrated."""
+    calibrated = load_scenario(copy)
+    table = copy.parent / "nolimits_2022" / "states.csv"
+    head, *rows = table.read_text().splitlines()
+    rows = [f"{row},{0.25 if row.startswith('AUS,') else ''}" for row in rows]
+    table.write_text("\n".join([f"{head},propensity", *rows]) + "\n")
+    text = re.sub(r'states.csv, sha256: "\w+"', "states.csv", copy.read_text())
+    own = "frailties: [{a: CHN, b: RUS, factor: 2}]\nkinds: {access: {intercept: 0.5}}\n"
+    copy.write_text(f"{text}\n{own}")
+    given = load_scenario(copy)
+    assert sorted((row.a, row.b, row.factor) for row in given.frailties) == [("AUS", "CAN", 0.9), ("CHN", "RUS", 2.0)]
+    assert given.kinds["access"].intercept == 0.5 != calibrated.kinds["access"].intercept
+    assert given.kinds["logistics"] == calibrated.kinds["logistics"]
+    for one, other in zip(given.states, calibrated.states, strict=True):
+        assert one.propensity_declarations == other.propensity_declarations
+        assert one.propensity == (0.25 if one.id == "AUS" else other.propensity)
+
+
+def test_what_a_theory_says_of_a_term_stands_over_what_is_calibrated(copy: Path) -> None:
+    """Of no term at all where the default theory is meant; of every term under the null."""
+    assert load_scenario(copy).theory.weights["size"] != 0.0
+    copy.write_text(copy.read_text().replace("preset: balance_of_threat", "preset: 'null'"))
+    assert {*load_scenario(copy).theory.weights.values()} == {0.0}
 
 
 def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:

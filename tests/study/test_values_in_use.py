@@ -11,6 +11,7 @@ from balance_sim.evidence.posterior.parameter_draws import posterior_draws
 from balance_sim.evidence.posterior.priors import prior_draws
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import priors, reference_values
+from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.fingerprint import posterior_digest
 from balance_sim.scenario.nodes import from_plain
 from balance_sim.scenario.schema import SIGNAL_ORDER
@@ -73,6 +74,14 @@ def test_what_the_file_gives_stays_and_is_not_drawn(copy: Path) -> None:
     assert given.parameters.beta == 0.44
     assert given.event_kinds == plain.event_kinds
     assert set(posterior_draws(plain).paths) - set(posterior_draws(given).paths) == {"parameters.beta"}
+
+
+@pytest.mark.parametrize(("text", "code"), [("parameters: 3", "E201"), ("parameters:", "E207")])
+def test_what_is_wrong_in_the_file_is_not_hidden_by_means(copy: Path, text: str, code: str) -> None:
+    copy.write_text(f"{copy.read_text()}\n{text}\n")
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario(copy)
+    assert [(one.code, one.path) for one in refused.value.problems] == [(code, "parameters")]
 
 
 def test_one_weight_of_the_ladder_that_the_file_gives_keeps_all_others_at_their_defaults(copy: Path) -> None:

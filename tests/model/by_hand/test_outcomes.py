@@ -4,6 +4,7 @@ Focal day 101, windows 30, 90 and 300, the scenario's end on day 547. Arden and 
 Elland are threatened or wary, so that their three dyads are counter dyads."""
 
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from balance_sim.model.core import DIRECTIONS, NEVER, ORIGINS
 from balance_sim.model.state import AgreementRows
 from balance_sim.scenario import load_scenario
 from balance_sim.study.outcomes import (
+    accessions_of,
     days_after,
     earlier_than_control,
     is_new,
@@ -191,6 +193,17 @@ def test_the_thousandth_opportunity_is_no_agreement_of_another_origin(worlds: Wo
     mine = agreements(worlds, {"signed": 150.0, "count": 1000})
     twin = agreements(worlds, {"signed": 200.0, "origin": ORIGINS[1]})
     assert earlier_than_control(mine, twin, 30).tolist() == [False]
+
+
+def test_accessions_count_from_the_day_after_the_event_on(worlds: Worlds) -> None:
+    """Signed on the focal day, on days 1 and 30, 31 and 300, never; in the second replication after the end."""
+    terms = agreements(
+        worlds, *({"signed": day} for day in (101.9, 102.0, 131.9, 132.0, 401.9, NEVER)), {"run": 1, "signed": 547.0}
+    )
+    accessions = SimpleNamespace(applications=SimpleNamespace(terms=terms))
+    out = accessions_of(worlds, accessions, 2)
+    assert [out[f"accessions_{window}"].tolist() for window in (30, 90, 300)] == [[2, 0], [3, 0], [4, 0]]
+    assert accessions_of(worlds, None, 2) == {}
 
 
 def test_counts_jump_by_one_and_scales_by_anything() -> None:
