@@ -25,7 +25,7 @@ players:
           - {id: arden_manoeuvre, date: 2025-02-01, kind: exercise, principals: [XAR], targets: [XBE]}
     payoff:
       - {outcome: insecurity, weight: -100, source: assumed}
-      - {outcome: relations, of: XBE, weight: 1, source: assumed}
+      - {outcome: relations, of: XCO, weight: 1, source: assumed}
       - {outcome: agreements_with, weight: 0, source: assumed}
   belmar:
     states: [XBE]
@@ -44,10 +44,11 @@ players:
         add:
           - {id: corvia_hosts, date: 2025-02-01, kind: joint_summit, principals: [XAR, XBE], host: XCO}
       reassure:
+        cost: 0.01
         add:
           - {id: corvia_reassures, date: 2025-02-01, kind: reassurance, principals: [XCO], targets: [XAR]}
     payoff:
-      - {outcome: relations, of: XAR, weight: 3, source: assumed}
+      - {outcome: relations, of: XBE, weight: 3, source: assumed}
       - {outcome: insecurity, weight: -1, source: assumed}
 observed: {arden: wait, belmar: manoeuvre, corvia: host}
 """
