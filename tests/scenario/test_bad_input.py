@@ -140,6 +140,10 @@ NEXT_STEPS = [
     ("[EGY, ETH]", "[EGY, SUN]", "`RUS`"),
     ("kind: joint_summit", "kind: sumit", "`summit`"),
     ("status: talks,", "status: talks, signed: 2025-06-01,", "`scheduled_signed`"),
+    ("date: 2025-10-01", "date: 2026-02-30", "2026-02 has 28 days"),
+    ("date: 2025-10-01", "date: 1.10.2025", "as 2025-09-03"),
+    ("gdp_bn: 1870", "gdp_bn: 1,870", "write 1870"),
+    ("kind: joint_summit", "kind: zzzz", "withdrawal"),
     (HALF, HALF.replace("visibility", "visiblity"), "`events.summit.visibility`"),
 ]
 
@@ -165,6 +169,13 @@ def test_all_errors_in_one_pass_in_the_order_of_the_file(world):
     found = world.errors()
     assert [one.code for one in found] == ["E203", "E211", "E203", "E201"]
     assert [one.line for one in found[:3]] == sorted(one.line for one in found[:3])
+
+
+def test_rows_of_changes_and_pacts_that_are_refused_hide_no_others(world):
+    late, never = ("{date: %s, dyad: [USA, CHN], war: true}" % day for day in ("2090-01-01", "2025-13-01"))
+    pacts = "pacts:\n  one: {group: NATO, kind: zzz}\n  two: {group: NADO}\n"
+    found = world.edit(TOP, f"{TOP}changes:\n  - {late}\n  - {never}\n{pacts}").edit("[summit]", "[sumit]").errors()
+    assert [one.code for one in found] == ["E203", "E209", "E211", "E107", "E309"], report(found)
 
 
 def test_no_cascade_from_a_state_that_cannot_be_read(world):
@@ -298,6 +309,7 @@ WARNINGS = [
     ("no digest", "{table: tables/states.csv, sha256: ", "{table: tables/states.csv} # ", "W310"),
     ("no distance", "latitude: 37.57, longitude: 126.98, ", "", "W303"),
     ("a gap", "democracy: 0.63,\n", "\n", "W303"),
+    ("millions for billions", "gdp_bn: 1870", "gdp_bn: 970000", "W304"),
 ]
 
 

@@ -108,7 +108,9 @@ NOTHING = [
 def test_it_says_why_nothing_can_count(tmp_path: Path, values: dict[str, object], said: str) -> None:
     assert not world_at_start(starter(tmp_path)).why_nothing
     found = starter(tmp_path, **values).counted_as(None)
-    assert any(said in reason for reason in world_at_start(found).why_nothing), world_at_start(found).why_nothing
+    assert any(said in reason.message for reason in world_at_start(found).why_nothing), world_at_start(
+        found
+    ).why_nothing
 
 
 def test_declarations_and_security_agreements_are_all_agreements(tmp_path: Path) -> None:

@@ -46,14 +46,12 @@ class CheckedFile:
     document : the same by key, for `--json`
     warnings : problems for which it is not refused
     details : lines that follow the summary
-    doubts : sentences on what it holds, for which it is not refused either
     """
 
     summary: str
     document: dict[str, object]
     warnings: Sequence[Diagnostic] = field(default=())
     details: Sequence[str] = field(default=())
-    doubts: Sequence[str] = field(default=())
 
 
 @click.command()
@@ -103,15 +101,13 @@ def check(
         checked = _checked_experiment(file, settings, theory)
     else:
         scenario, checked = _checked_scenario(file, settings, theory)
-        checked = _with_world(scenario, checked) if world else checked
+        checked = _with_world(scenario, checked, file) if world else checked
 
     def lines() -> Iterator[str]:
         if checked.warnings:
             click.echo(report(checked.warnings), err=True)
         yield f"{file}: ok ({checked.summary})"
         yield from checked.details
-        for doubt in checked.doubts:
-            click.echo(f"warning: {doubt}", err=True)
 
     records = [warning.record() for warning in checked.warnings]
     options.answer(document_of(records, **checked.document), lines, indent=2)
@@ -166,23 +162,24 @@ def _checked_scenario(
     return scenario, CheckedFile(summary, document, problems, folded)
 
 
-def _with_world(scenario: Scenario, checked: CheckedFile) -> CheckedFile:
-    """Return what is said of a scenario with the start of its control arm, and with
-    what standard acts would do in it."""
+def _with_world(scenario: Scenario, checked: CheckedFile, file: str) -> CheckedFile:
+    """Return what is said of a scenario with the start of its control arm, with what
+    standard acts would do in it, and with a warning of all that is absurd there."""
     from balance_sim.effects.scale import scale
     from balance_sim.effects.world_at_start import world_at_start
-    from balance_sim.show.scale import scale_lines, scale_warning
+    from balance_sim.scenario.load import places_in
+    from balance_sim.show.absurdities import absurdities
+    from balance_sim.show.scale import scale_lines
 
     start, acts = world_at_start(scenario), scale(scenario)
     document = {"world": start.as_dict(), "scale": acts.as_dict()}
     lines = ["", *world_lines(start), "", *scale_lines(acts, scenario)]
-    doubts = [f"why nothing happens: {reason}" for reason in start.why_nothing]
-    off = scale_warning(acts)
+    places, found = places_in(file), [*start.why_nothing, *absurdities(start, acts)]
     return replace(
         checked,
         document=checked.document | document,
         details=[*checked.details, *lines],
-        doubts=[*doubts, *([off] if off else [])],
+        warnings=[*checked.warnings, *map(places.problem, found)],
     )
 
 
@@ -240,7 +237,7 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
     start : of the control arm, by the expected estimator
     """
     title = arm_title(start.scenario, start.scenario.reference_arm)
-    yield from wrapped(f"Start of the control arm ({title})")
+    yield from wrapped(f"Start of the control arm ({title}), at the values in use")
     names = state_names(start.scenario)
     members: dict[str, list[str]] = {}
     for code, role in zip(start.codes, start.listed, strict=True):

@@ -1,6 +1,5 @@
-"""Why nothing can count in a scenario: reasons, in sentences, that no counter-balancing
-security agreement, or no effect on any, can be seen. What `balance-sim check` warns
-of."""
+"""Why nothing can count in a scenario: what is found that lets no counter-balancing
+security agreement, or no effect on any, be seen. What `balance-sim check` warns of."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ import numpy as np
 from balance_sim.model.baseline import Worlds, aligned_with, fear_of, step_before
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats
 from balance_sim.model.engine import perceive
+from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
 from balance_sim.study.filtered import focal_windows
@@ -21,7 +21,7 @@ HARDLY = 0.01
 """Expected agreements, and probabilities, below which nothing can be seen to count."""
 
 
-def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
+def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[Finding]:
     """Reasons why no counter-balancing security agreement, or no effect on any, can be
     seen.
 
@@ -29,34 +29,35 @@ def why_nothing(worlds: Worlds, signed: Floats) -> Iterator[str]:
     is_counter = worlds.baseline.direction == COUNTER
     a_year = float(signed[is_counter].sum())
     if not signed.shape[1]:
-        yield (
-            "no kind of agreement is a security agreement: set `security: true` on one "
-            "of `kinds`"
-        )
+        why = "no kind of agreement is a security agreement: set `security: true` on "
+        yield Finding("W323", "kinds", f"{why}one of `kinds`")
     elif not is_counter.any():
-        yield _no_dyad(worlds)
+        yield Finding("W323", "states", _no_dyad(worlds))
     else:
         yield from _too_late(worlds)
         if 0.0 < a_year < HARDLY:
-            yield (
+            why = (
                 f"{a_year:.2g} counter-balancing security agreements a year are "
                 "expected: state a `base_rate` of agreements a year, or raise the "
                 "intercepts or the `ceiling` of the kinds"
             )
+            yield Finding("W325", "base_rate", why)
     scenario = worlds.scenario
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     why_unheard = _unheard(scenario, focal)
     if why_unheard:
-        yield f"{why_unheard}: the focal event's effect is 0 by construction"
+        why = f"{why_unheard}: the focal event's effect is 0 by construction"
+        yield Finding("W324", focal.path, why)
     elif _says_nothing(scenario, focal):
-        yield (
+        why = (
             "the focal event changes nothing: it shows no two states of the scenario "
             "together, and is aimed at none that takes no part in it "
             f"(`events.{focal.id}`, and the weights of `event_kinds.{focal.kind}`)"
         )
+        yield Finding("W324", focal.path, why)
 
 
-def _too_late(worlds: Worlds) -> Iterator[str]:
+def _too_late(worlds: Worlds) -> Iterator[Finding]:
     """Where talks that open on the day of the event are hardly ever signed by the end
     of the last window."""
     world, ladder = worlds.reference, worlds.reference.ladder
@@ -67,12 +68,13 @@ def _too_late(worlds: Worlds) -> Iterator[str]:
     probability = signed_within(np.asarray(days), *lag)
     fastest = int(np.argmax(probability))
     if float(probability[fastest]) < HARDLY:
-        yield (
+        why = (
             f"the horizon is too short: {days:g} days after the focal event talks on "
             f"{ladder.names[secure[fastest]]}, the fastest, are signed with "
             f"probability {float(probability[fastest]):.2g}; put `end`, or a window of "
             "`report.windows`, later"
         )
+        yield Finding("W325", "end", why)
 
 
 def _unheard(scenario: Scenario, focal: Event) -> str:

@@ -14,6 +14,7 @@ from balance_sim.model.baseline import compile_worlds, feared
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
 from balance_sim.scenario.errors import OneLine, plain_data
+from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.filtered import Windows
 from balance_sim.study.spans import at_start
@@ -32,7 +33,7 @@ class WorldAtStart(OneLine):
     listed : (n,) list of the class table
     direction : (P,) class of each dyad
     security, declarations : (P,) expected new agreements a year
-    why_nothing : reasons, in sentences
+    why_nothing : reasons why no effect can be seen
     """
 
     scenario: Scenario
@@ -46,7 +47,7 @@ class WorldAtStart(OneLine):
     direction: Ints
     security: Floats
     declarations: Floats
-    why_nothing: tuple[str, ...]
+    why_nothing: tuple[Finding, ...]
 
     def a_year(self) -> dict[str, dict[str, float]]:
         """Expected new agreements a year by what they are, then by class of dyads."""
@@ -88,7 +89,7 @@ class WorldAtStart(OneLine):
             "classes": dict(zip(DIRECTIONS, counts, strict=True)),
             "expected_a_year": self.a_year(),
             "dyads": [dict(zip(columns, row, strict=True)) for row in rows],
-            "nothing_can_count": list(self.why_nothing),
+            "nothing_can_count": [reason.message for reason in self.why_nothing],
         }
 
 

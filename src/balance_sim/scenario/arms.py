@@ -90,7 +90,7 @@ def check_arms(
                 continue
         node = nodes.get(name) or from_plain(arm, places.tree.mark)
         of_arm = Diagnostics()
-        _check_events(scenario, name, node, of_arm)
+        check_events(scenario, name, node, of_arm)
         editor = version_of(scenario, name, node)
         of_arm += editor.problems
         if not of_arm:
@@ -109,7 +109,7 @@ def check_arms(
     return arms, problems
 
 
-def _check_events(
+def check_events(
     scenario: Scenario, name: str, node: Node, problems: Diagnostics
 ) -> None:
     """Events that an arm drops are there, those that it adds are not."""

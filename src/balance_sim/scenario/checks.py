@@ -13,6 +13,7 @@ change.
 from __future__ import annotations
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, timedelta
@@ -27,7 +28,6 @@ from balance_sim.scenario.schema import (
     FACTS_OF_STATE,
     MEASURES,
     STAGES,
-    Change,
     NoRelations,
     Scenario,
     Trade,
@@ -39,16 +39,31 @@ MOST_DAYS = 30_000
 PLANNED = ("scheduled_signed", "scheduled_in_force")
 FACTS = ("war", "agreement", "joins", *FACTS_OF_STATE)
 """Of a change, beside relations that are broken off, of which there are three kinds."""
+CURES = {
+    "ideal_point": "without any, no two states differ in alignment: take them from "
+    "votes in the United Nations",
+    "democracy": "without any, no two regimes differ: take V-Dem's polyarchy",
+    "latitude": "without places and `distances`, all states are equally near: give "
+    "those of the capitals",
+}
+"""Of what is missing for all states."""
+POOREST, RICHEST = 3e-5, 1.0
+"""Of a head's share of GDP, in millions of US dollars: no country has been outside, in
+money of any year since 1900; a slip of a thousand mostly is."""
+ODD_RATIO = 100.0
+"""Of GDP a head to the median of the roster: more is a slip of a thousand."""
 Findings = Iterator[Finding]
 
 
 class Rule(NamedTuple):
-    """A rule, the parts of a scenario that it reads, and whether it holds of each arm
-    too."""
+    """A rule, the parts of a scenario that it reads, whether it holds of each arm too,
+    and the part whose rows it checks one by one, so that one that is refused hides no
+    other."""
 
     check: Callable[[Scenario], Findings]
     reads: frozenset[str]
     of_arms: bool = True
+    rows_of: str = ""
 
 
 def _missing(
@@ -172,9 +187,40 @@ def _gaps(scenario: Scenario) -> Findings:
         names += [name for name in MEASURES if getattr(weights, MEASURES[name]) > 0]
     for name in names:
         missing = [state.id for state in states if getattr(state, name) is None]
-        whom = "all states" if len(missing) == len(states) else listed(missing)
+        is_total = len(missing) == len(states)
+        whom = "all states" if is_total else listed(missing)
         if missing:
-            yield Finding("W303", "states", f"`{name}` is missing for {whom}")
+            why = f"`{name}` is missing for {whom}"
+            yield Finding("W303", "states", why, is_total * CURES.get(name, ""))
+
+
+def _money(scenario: Scenario) -> Findings:
+    """A warning for a GDP that is out of line by a thousand, as of millions for
+    billions.
+
+    By head it is compared with what there has been, and with the median of the
+    roster; it is less than what is spent on the military of none."""
+    hint = "`gdp_bn` and `milex_bn` are billions of US dollars, `population_m` millions"
+    heads = {
+        state: state.gdp_bn / state.population_m / 1e3
+        for state in scenario.states
+        if state.gdp_bn and state.population_m
+    }
+    usual = statistics.median(heads.values()) if heads else 1.0
+    odd = [
+        state
+        for state, head in heads.items()
+        if not (1 / ODD_RATIO < head / usual < ODD_RATIO and POOREST < head < RICHEST)
+    ]
+    if odd:
+        head, others = heads[odd[0]] * 1e6, listed(state.id for state in odd[1:])
+        why = f"{head:,.0f} dollars a head, {usual * 1e6:,.0f} in the median"
+        why += f"; out of line too: {others}" if others else ""
+        yield Finding("W304", f"{odd[0].path}.gdp_bn", why, hint)
+    for state in scenario.states:
+        if state.gdp_bn and state.milex_bn and state.milex_bn > state.gdp_bn:
+            why = f"{state.milex_bn:,g} is more than all of `gdp_bn`, {state.gdp_bn:,g}"
+            yield Finding("W304", f"{state.path}.milex_bn", why, hint)
 
 
 # --- sums -----------------------------------------------------------------------------
@@ -272,22 +318,24 @@ def _changes(scenario: Scenario) -> Findings:
             agreement = record.get(change.agreement)
             if agreement is not None and agreement.status != "in_force":
                 yield Finding("E212", change.path, "it is not in force at the start")
-        if change.pact is not None:
-            yield from _joining(scenario, change, change.pact)
 
 
-def _joining(scenario: Scenario, change: Change, name: str) -> Findings:
+def _joins(scenario: Scenario) -> Findings:
     """Who joins a pact, or the members of a group, is none of them, and signs what they
     have."""
-    pact, known_pacts = scenario.pacts.get(name), [*scenario.groups, *scenario.pacts]
-    yield from _missing(change.path, [name], known_pacts, "E107")
-    group = name if pact is None else pact.group
-    if change.joins in scenario.groups.get(group, ()):
-        why = f"`{change.joins}` is a member of `{name}` already"
-        yield Finding("E306", change.path, why, "name another state")
-    if pact is not None and pact.kind != change.kind:
-        why = f"`{name}` binds its members by a `{pact.kind}`"
-        yield Finding("E212", change.path, why, f"add `kind: {pact.kind}` to this row")
+    known_pacts = [*scenario.groups, *scenario.pacts]
+    for change in scenario.changes:
+        name, pact = change.pact, scenario.pacts.get(change.pact or "")
+        if name is None:
+            continue
+        yield from _missing(change.path, [name], known_pacts, "E107")
+        group = name if pact is None else pact.group
+        if change.joins in scenario.groups.get(group, ()):
+            why = f"`{change.joins}` is a member of `{name}` already"
+            yield Finding("E306", change.path, why, "name another state")
+        if pact is not None and pact.kind != change.kind:
+            why, hint = f"`{name}` binds its members by a `{pact.kind}`", "to this row"
+            yield Finding("E212", change.path, why, f"add `kind: {pact.kind}` {hint}")
 
 
 def _pacts(scenario: Scenario) -> Findings:
@@ -314,8 +362,15 @@ def _pacts(scenario: Scenario) -> Findings:
 
 # --- all of them ---------------------------------------------------------------------
 
+_NOT_OF_ARMS = (_focal, _gaps, _money, _codings)
+_ROWS_OF = {_changes: "changes", _joins: "changes", _pacts: "pacts"}
 RULES = tuple(
-    Rule(check, frozenset(parts.split()), check not in (_focal, _gaps, _codings))
+    Rule(
+        check,
+        frozenset(parts.split()),
+        check not in _NOT_OF_ARMS,
+        _ROWS_OF.get(check, ""),
+    )
     for check, parts in (
         (_span, "start end step_days"),
         (_base_rate, "base_rate states"),
@@ -325,12 +380,14 @@ RULES = tuple(
         (_years, "start"),
         (_shares, "states"),
         (_gaps, "states capability"),
+        (_money, "states"),
         (_codings, "targets_alternatives"),
         (_trade, "trade"),
         (_spells, "no_relations"),
         (_stages, "accords start"),
-        (_changes, "changes start end accords groups pacts"),
-        (_pacts, "pacts groups states"),
+        (_changes, "changes start end accords"),
+        (_joins, "changes groups pacts"),
+        (_pacts, "pacts groups"),
     )
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from balance_sim.scenario.arms import check_arms, version_of
+from balance_sim.scenario.arms import check_arms, check_events, version_of
 from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -120,6 +120,13 @@ def check_scenario(
     return None if errors else scenario, reported
 
 
+def places_in(path: str | os.PathLike[str]) -> Places:
+    """Where the pieces of a scenario were written, for what is found in its world.
+
+    Raises ScenarioError where the file cannot be read."""
+    return Places(read_files(Sources(path), Diagnostics()))
+
+
 def _read_tree(
     tree: Node, sources: Sources, changes: Sequence[ValueChange], problems: Diagnostics
 ) -> Scenario | None:
@@ -127,8 +134,17 @@ def _read_tree(
     written, incomplete = read_draft(tree, stem(sources.path.name), problems)
     places = Places(tree)
     if errors_in(problems):
-        rules = [rule for rule in RULES if rule.reads.isdisjoint(incomplete)]
-        problems += [places.problem(finding) for finding in findings_in(written, rules)]
+        rules = [
+            rule for rule in RULES if incomplete.isdisjoint(rule.reads - {rule.rows_of})
+        ]
+        problems += [
+            places.problem(finding)
+            for finding in findings_in(written, rules)
+            if finding.code.startswith("E")
+        ]
+        if incomplete.isdisjoint({"arms", "events"}):
+            for name, arm in tree.below("arms").fields.items():
+                check_events(written, name, arm, problems)
         return None
     if tree.get("calibration") is not None:
         from balance_sim.scenario.calibration import stale

@@ -9,6 +9,7 @@ is refused as ambiguous.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -207,6 +208,22 @@ def iso_date(value: object) -> object:
         with suppress(ValueError):
             return date.fromisoformat(value)
     return value
+
+
+def hint_for_date(text: str) -> str:
+    """What to write where text is no date: the form, or the days that the month has.
+
+    Examples
+    --------
+    >>> hint_for_date("2025-02-30")
+    '2025-02 has 28 days'
+    """
+    if not _ISO.fullmatch(text):
+        return "write it as 2025-09-03"
+    year, month = int(text[:4]), int(text[5:7])
+    if not (year and 1 <= month <= 12):
+        return "write year, month 01 to 12 and day, as 2025-09-03"
+    return f"{text[:7]} has {monthrange(year, month)[1]} days"
 
 
 def plain_scalar(text: str) -> Scalar | Unclear:

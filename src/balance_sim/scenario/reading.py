@@ -12,7 +12,13 @@ from pydantic import create_model
 
 from balance_sim.scenario.actors import Names, may_be_state
 from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.diagnostics import Diagnostic, Diagnostics, Mark, problem
+from balance_sim.scenario.diagnostics import (
+    MOST_PROBLEMS,
+    Diagnostic,
+    Diagnostics,
+    Mark,
+    problem,
+)
 from balance_sim.scenario.layout import (
     LIMITS,
     MOST_ROWS,
@@ -23,7 +29,7 @@ from balance_sim.scenario.layout import (
     row_path,
 )
 from balance_sim.scenario.nodes import Node, descend, from_plain, merged
-from balance_sim.scenario.schema import Scenario, Strict, Versioned
+from balance_sim.scenario.schema import Scenario, Strict, Versioned, sorted_rows
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 
@@ -101,7 +107,7 @@ def read_draft(
     -------
     Scenario, set of str
         Unchecked, without what could not be read; and the fields that are missing
-        there.
+        there, of changes and pacts those that lack a row.
     """
     for key, child in tree.without(*TOP).fields.items():
         unknown_key(problems, child, "", key, TOP)
@@ -124,8 +130,26 @@ def read_draft(
                 is_whole=names.is_whole and part in values,
             )
     incomplete = {*NAMES, *PARTS} - values.keys()
+    for part in incomplete & {"changes", "pacts"}:
+        values |= _readable(part, tree, names)
     values = dict.fromkeys((*SECTIONS, "outside"), ()) | {"groups": {}} | values
     return Scenario.model_construct(name=name, **values), incomplete
+
+
+def _readable(part: str, tree: Node, names: Names) -> dict[str, Any]:
+    """What of a refused part could be read, row by row."""
+    node = tree.below(part)
+    rows: list[Any] = [[item] for item in node.items]
+    rows += [{key: child} for key, child in node.fields.items()]
+    read = [
+        read_part(part, tree.with_fields({part: node.with_value(row)}), names, unheard)
+        for row in rows[:MOST_PROBLEMS]
+        for unheard in [Diagnostics()]
+    ]
+    values = [value[part] for value in read if value]
+    if node.items:
+        return {part: sorted_rows(tuple(row for value in values for row in value))}
+    return {part: {key: child for value in values for key, child in value.items()}}
 
 
 @cache

@@ -141,7 +141,8 @@ def _kind(
     if not kinds or not isinstance(value, str) or value in kinds:
         return value
     if others.get(value) not in kinds:
-        raise refusal("E211", *unknown("kind", value, [*kinds, *others]))
+        why, hint, _ = unknown("kind", value, [*kinds, *others])
+        raise refusal("E211", why, hint, "" if hint else listed(kinds, 20))
     return others[value]
 
 

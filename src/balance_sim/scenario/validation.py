@@ -22,7 +22,14 @@ from balance_sim.scenario.diagnostics import (
     unknown,
 )
 from balance_sim.scenario.layout import SECTIONS, bounds, parts_of, row_path
-from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
+from balance_sim.scenario.nodes import (
+    REFUSED,
+    Node,
+    descend,
+    hint_for_date,
+    hint_for_number,
+    plain,
+)
 from balance_sim.scenario.schema import (
     AgreementKind,
     CapabilityWeights,
@@ -58,7 +65,7 @@ _REFUSALS: tuple[tuple[str, str, str, str], ...] = (
         "dict_type model_type",
         *("E201", "expected a mapping, got {got}", "write keys and values"),
     ),
-    ("date_type", "E209", "`{written}` is not a date", "write it as 2025-09-03"),
+    ("date_type", "E209", "`{written}` is not a date", ""),
     (
         "greater_than greater_than_equal less_than less_than_equal",
         *("E203", "{written} is outside {limits}{unit}", ""),
@@ -242,6 +249,10 @@ def _worded(
     context = details.get("ctx", {})
     if isinstance(node.value, str) and error_type in ("float_type", "int_type"):
         code, hint = hint_for_number(node.value)
+    elif error_type == "date_type":
+        hint = hint_for_date(written)
+    elif error_type == "missing" and name == "id":
+        hint = "add it: a name of your own"
     elif error_type == "literal_error":
         options = re.findall(r"[^',\s]+", context["expected"].replace(" or ", ", "))
         hint, limits = did_you_mean(written, options), listed(options)

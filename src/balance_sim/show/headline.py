@@ -326,7 +326,8 @@ def why_nothing(result: AnalysedResult) -> tuple[str, ...]:
         return ()
     from balance_sim.effects.world_at_start import world_at_start
 
-    return world_at_start(result.scenario).why_nothing
+    reasons = world_at_start(result.scenario).why_nothing
+    return tuple(reason.message for reason in reasons)
 
 
 def channel_words(

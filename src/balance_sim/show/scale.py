@@ -1,12 +1,12 @@
 """What standard acts would do in a world, as `balance-sim check` prints it: a sentence
-and a table, and where the world is off the record."""
+and a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from balance_sim.effects.scale import ELASTICITY, OFF
+from balance_sim.effects.scale import ELASTICITY
 from balance_sim.show import wording as say
 from balance_sim.show.diary import listed
 
@@ -62,24 +62,9 @@ def _row(scale: Scale, act: StandardAct) -> list[str]:
         100 * scale.ratio(gain) for gain in (act.effect, *act.record)
     )
     on_record = f"{say.signed(mean)} ({say.interval(low, high)})"
-    return [_words(act), say.number(act.alarm), say.signed(here), on_record]
+    return [act_words(act), say.number(act.alarm), say.signed(here), on_record]
 
 
-def _words(act: StandardAct) -> str:
+def act_words(act: StandardAct) -> str:
+    """Return what an act is, in words."""
     return WORDS.get(act.act, act.act.replace("_", " "))
-
-
-def scale_warning(scale: Scale) -> str:
-    """Return where the world answers otherwise than states on record; empty where it
-    does not."""
-    off = [
-        f"{_words(act)} {say.signed(100 * scale.ratio(act.effect), 1)} % "
-        f"({say.signed(100 * scale.ratio(act.record[0]), 1)} %)"
-        for act in scale.off_record
-    ]
-    if not off:
-        return ""
-    return (
-        f"more than {OFF:g} times off what states on record did, in brackets: "
-        f"{', '.join(off)}"
-    )

@@ -1,0 +1,144 @@
+"""What nobody in the field would believe of a world at its start, in words and with the
+cure: what `balance-sim check` warns of beside what no effect can be seen in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from balance_sim.effects.scale import LARGEST, OFF
+from balance_sim.scenario.reading import Finding
+from balance_sim.show import wording as say
+from balance_sim.show.diary import listed, state_in_text
+from balance_sim.show.scale import act_words
+
+if TYPE_CHECKING:
+    from balance_sim.effects.scale import Scale
+    from balance_sim.effects.world_at_start import WorldAtStart
+
+MEANT = 0.25
+"""Share of `tau` below which nobody is meant: the model's own bound of `wary`."""
+LEAST_SEEN = 0.01
+"""Expected agreements below which no effect can be seen to count."""
+FEARED = (
+    "strength, nearness, `disputes` and `no_relations` make a state feared; agreements "
+    "in `accords` and like ideal points make it trusted"
+)
+
+
+def absurdities(start: WorldAtStart, acts: Scale) -> Iterator[Finding]:
+    """Yield what is absurd in a world, at the values in use.
+
+    Parameters
+    ----------
+    start : the control arm on its first day
+    acts : what standard acts would do in it
+    """
+    yield from _feared_allies(start)
+    yield from _fearless(start)
+    yield from _calm_targets(start)
+    yield from _lone_dyad(start)
+    yield from _level(start)
+    yield from _small(acts)
+    yield from _off_record(acts)
+
+
+def _feared_allies(start: WorldAtStart) -> Iterator[Finding]:
+    """States that fear their own ally or patron most."""
+    names, scenario = say.state_names(start.scenario), start.scenario
+    deepest = max(kind.depth for kind in scenario.kinds.values())
+    patrons = {state.id: state.patrons for state in scenario.states}
+    cases = []
+    for i, code in enumerate(start.codes):
+        share = np.delete(start.fear[i], i)
+        j = int(np.argmax(share))
+        j += j >= i
+        is_ally = start.depth[i, j] >= 0.99 * deepest
+        is_feared = start.fear[i, j] >= MEANT * scenario.parameters.tau
+        if is_feared and (is_ally or start.codes[j] in patrons[code]):
+            cases.append((code, start.codes[j]))
+    if cases:
+        words = [f"{names[code]} ({names[ally]})" for code, ally in cases]
+        why = f"fear their own ally or patron most: {', '.join(words)}"
+        yield Finding("W320", f"states.{cases[0][0]}", why, FEARED)
+
+
+def _fearless(start: WorldAtStart) -> Iterator[Finding]:
+    """States that fear nobody."""
+    bound = MEANT * start.scenario.parameters.tau
+    codes = [
+        code
+        for code, share in zip(start.codes, start.insecurity, strict=True)
+        if share < bound
+    ]
+    if codes:
+        who = listed(say.state_names(start.scenario), codes)
+        why = f"nobody is feared by {who}: all others make less than "
+        why += f"{100 * bound:.2g} % of the balance of threat"
+        yield Finding("W321", f"states.{codes[0]}", why, FEARED)
+
+
+def _calm_targets(start: WorldAtStart) -> Iterator[Finding]:
+    """Targets of the focal event that the states which take part do not threaten."""
+    scenario = start.scenario
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    role = dict(zip(start.codes, start.listed, strict=True))
+    calm = [code for code in focal.targets if role.get(code) == "others"]
+    if calm:
+        who = listed(say.state_names(scenario), calm)
+        why = f"aimed at, but not threatened by those who take part: {who}"
+        hint = "their agreements do not count as counter-balancing"
+        yield Finding("W322", f"{focal.path}.targets", why, f"{hint}; {FEARED}")
+
+
+def _lone_dyad(start: WorldAtStart) -> Iterator[Finding]:
+    """Where the headline hangs on one dyad."""
+    counted = np.flatnonzero(start.direction == 0)
+    if len(counted) == 1:
+        names, (p,) = say.state_names(start.scenario), counted
+        sides = (start.codes[side[p]] for side in (start.first, start.second))
+        one, other = (state_in_text(names, code) for code in sides)
+        why = f"only one dyad can count as counter-balancing: {one} and {other}"
+        hint = "add states that fear those who take part, or quarrels in `disputes`"
+        yield Finding("W323", "states", why, hint)
+
+
+def _level(start: WorldAtStart) -> Iterator[Finding]:
+    """Where nothing says how many agreements a year are usual."""
+    scenario = start.scenario
+    if scenario.base_rate is None and not scenario.calibration.file:
+        years = start.a_year().values()
+        total = say.number(sum(sum(year.values()) for year in years))
+        why = (
+            f"not given: {total} agreements a year are expected by the shipped "
+            "intercepts, which belong to fifty states of 2025"
+        )
+        hint = "state it, or calibrate on a record: `balance-sim evidence calibrate`"
+        yield Finding("W326", "base_rate", why, hint)
+
+
+def _small(acts: Scale) -> Iterator[Finding]:
+    """Where no event whatever can make a difference that is seen."""
+    largest = [act.effect for act in acts.acts if act.act == LARGEST]
+    if largest and largest[0] < LEAST_SEEN:
+        why = (
+            f"no event can add more than {largest[0]:.1g} of an agreement to the "
+            f"{acts.level:.2g} that are expected {say.within(acts.window)}"
+        )
+        hint = "raise `base_rate`, add states that can count, or lengthen the window"
+        yield Finding("W325", "states", why, hint)
+
+
+def _off_record(acts: Scale) -> Iterator[Finding]:
+    """Acts that are answered otherwise than by states on record."""
+    off = [
+        f"{act_words(act)} {say.signed(100 * acts.ratio(act.effect), 1)} % "
+        f"({say.signed(100 * acts.ratio(act.record[0]), 1)} %)"
+        for act in acts.off_record
+    ]
+    if off:
+        why = f"more than {OFF:g} times off what states on record did, in brackets: "
+        hint = "compare `theory.weights` and the kinds' `reaction` with the defaults"
+        yield Finding("W327", "theory", why + ", ".join(off), hint)

@@ -1,0 +1,65 @@
+"""What is absurd in a world is warned of, by code and place, and nothing is where it is not."""
+
+import json
+from pathlib import Path
+
+import pytest
+from balance_sim.cli import main
+from balance_sim.effects.scale import scale
+from balance_sim.effects.world_at_start import world_at_start
+from balance_sim.scenario import load_scenario, new_scenario
+from balance_sim.show.absurdities import absurdities
+from click.testing import CliRunner
+
+QUARREL = "  - {a: XAR, b: XDO, claim: 1.0, militarised: 1.0}\n"
+OF_ELLAND = "  - {a: XAR, b: XEL, claim: 0.5, militarised: 1.0}\n"
+OF_BELMAR = "  - {a: XBE, b: XCO, claim: 0.5, militarised: 1.0}\n"
+SOUND = [("# base_rate: 2.0", "base_rate: 2.0"), (QUARREL, QUARREL + OF_ELLAND + OF_BELMAR)]
+"""Edits of the starter: a stated level, and a quarrel for both states that fear nobody."""
+
+EARNED = [
+    ("its patron is its adversary", "longitude: 28}", "longitude: 28, patrons: [XAR]}", "W320", "states.XEL"),
+    ("no quarrel", OF_BELMAR, "", "W321", "states.XBE"),
+    ("aimed at a friend", "targets: [XCO], host", "targets: [XCO, XBX], host", "W322", "events.summit.targets"),
+    ("one dyad", OF_ELLAND, "", "W323", "states"),
+    ("nothing seen", "visibility: 1.0}", "visibility: 0.0}", "W324", "events.summit"),
+    ("too rare", "base_rate: 2.0", "base_rate: 0.002", "W325", "base_rate"),
+    ("the largest event is small", "base_rate: 2.0", "base_rate: 0.002", "W325", "states"),
+    ("too short", "end: 2026-03-01", "end: 2025-02-12", "W325", "end"),
+    ("no level", "base_rate: 2.0", "# none", "W326", "base_rate"),
+    ("no answer", "report: {", "theory: {weights: {alarm: 0}}\nreport: {", "W327", "theory"),
+]
+FAR = "  - {id: XBX, name: Bexley (made up), gdp_bn: 30, latitude: -40, longitude: -60}\n\ngroups:"
+
+
+def found_in(folder: Path, *edits: tuple[str, str]) -> dict[tuple[str, str], str]:
+    """Messages of all that is found in the starter so edited, by code and key path."""
+    text = new_scenario("mine")
+    for old, new in [*SOUND, *edits]:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    scenario = load_scenario(path)
+    start = world_at_start(scenario)
+    found = [*start.why_nothing, *absurdities(start, scale(scenario))]
+    return {(finding.code, finding.path): finding.message for finding in found}
+
+
+def test_a_sound_world_earns_no_warning(tmp_path: Path) -> None:
+    assert not found_in(tmp_path)
+
+
+@pytest.mark.parametrize(("old", "new", "code", "path"), [row[1:] for row in EARNED], ids=[row[0] for row in EARNED])
+def test_an_absurd_world_earns_its_warning(tmp_path: Path, old: str, new: str, code: str, path: str) -> None:
+    edits = [("\ngroups:", "\n" + FAR)] if "XBX" in new else []
+    assert (code, path) in found_in(tmp_path, *edits, (old, new))
+
+
+def test_check_puts_it_where_it_was_written(tmp_path: Path) -> None:
+    found_in(tmp_path, ("visibility: 1.0}", "visibility: 0.0}"))
+    path = tmp_path / "mine.yaml"
+    answer = json.loads(CliRunner().invoke(main, ["check", str(path), "--json"]).output)
+    lines = path.read_text().splitlines()
+    (warning,) = [one for one in answer["warnings"] if one["code"] == "W324"]
+    assert lines[warning["line"] - 1].lstrip().startswith("- {id: summit") and answer["ok"]
