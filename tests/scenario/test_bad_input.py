@@ -172,7 +172,8 @@ def test_all_errors_in_one_pass_in_the_order_of_the_file(world):
 
 
 def test_rows_of_changes_and_pacts_that_are_refused_hide_no_others(world):
-    late, never = ("{date: %s, dyad: [USA, CHN], war: true}" % day for day in ("2090-01-01", "2025-13-01"))
+    war = "dyad: [USA, CHN], war: true}"
+    late, never = f"{{date: 2090-01-01, {war}", f"{{date: 2025-13-01, {war}"
     pacts = "pacts:\n  one: {group: NATO, kind: zzz}\n  two: {group: NADO}\n"
     found = world.edit(TOP, f"{TOP}changes:\n  - {late}\n  - {never}\n{pacts}").edit("[summit]", "[sumit]").errors()
     assert [one.code for one in found] == ["E203", "E209", "E211", "E107", "E309"], report(found)

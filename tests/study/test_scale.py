@@ -110,7 +110,7 @@ def test_check_prints_it(tmp_path: Path) -> None:
     text = call(main, ["check", str(path)])
     assert "\n  use of force " in text.stdout and max(map(len, text.stdout.splitlines()[1:])) <= 80
     deaf = call(main, ["check", str(path), "--theory", "null"])  # nobody answers anything
-    assert f"warning: more than {OFF:g} times off" in deaf.stderr and "use of force 0.0 %" in deaf.stderr
+    assert "warning[W327] theory: " in deaf.stderr and "use of force 0.0 %" in deaf.stderr
     document = json.loads(call(main, ["check", str(path), "--json"]).stdout)["scale"]
     keys = {"by", "against", "direction", "window", "level", "elasticity", "acts", "off_record"}
     assert set(document) == keys and document["acts"][0]["act"] == "statement"
