@@ -137,11 +137,7 @@ def _read_tree(
         rules = [
             rule for rule in RULES if incomplete.isdisjoint(rule.reads - {rule.rows_of})
         ]
-        problems += [
-            places.problem(finding)
-            for finding in findings_in(written, rules)
-            if finding.code.startswith("E")
-        ]
+        problems += [places.problem(finding) for finding in findings_in(written, rules)]
         if incomplete.isdisjoint({"arms", "events"}):
             for name, arm in tree.below("arms").fields.items():
                 check_events(written, name, arm, problems)
