@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,8 @@ from balance_sim.cli.progress import Steps, resumable
 from balance_sim.cli.sweep import dask_client
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from balance_sim.cli.check import CheckedFile
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.draws import Draws
@@ -59,6 +61,12 @@ SECONDS = {
     show_default=True,
     help="Joint draws of the parameters, for intervals and regret; 0: none.",
 )
+@click.option(
+    "--play",
+    "in_stages",
+    is_flag=True,
+    help="What the sides do who choose again while the world runs: `play` in FILE.",
+)
 @options.timeout_option
 @options.figures_option
 @options.set_option
@@ -73,6 +81,7 @@ def game(
     workers: int,
     scheduler: str | None,
     draws: int,
+    in_stages: bool,
     run_timeout: float | None,
     figures: bool,
     settings: tuple[str, ...],
@@ -84,6 +93,9 @@ def game(
     FILE is a path, or a name as `balance-sim list` gives it. What is said holds under
     the payoffs of the file; it is no advice. The same command goes on where it stopped;
     with other payoffs the same replications are read again."""
+    if in_stages:
+        _answer_play(file, draws, workers, {"set": settings, "theory": theory})
+        return
     began = time.monotonic()
     with resumable(options.command_line()), Steps(SECONDS) as steps:
         from balance_sim.games.keep import PlayedGame, document, keep, kept
@@ -131,6 +143,19 @@ def game(
     seconds = {"seconds": time.monotonic() - began}
     options.answer(lambda: document(played) | seconds, lambda: game_lines(played))
     options.leave_if_failed(len(study.result.failed), study.result.runs, folder)
+
+
+def _answer_play(file: str, draws: int, workers: int, laid: Mapping[str, Any]) -> None:
+    """Print the path of play of a game in stages. laid: over its scenario."""
+    with resumable(options.command_line()), Steps(["draws of the parameters"]) as steps:
+        from balance_sim.games.plan import load_game
+        from balance_sim.games.play import path_of_play
+        from balance_sim.games.play_page import play_document, play_lines
+
+        loaded = load_game(file, **laid)
+        parameters, counter = _draws(loaded.scenario, draws), steps.counter("draws")
+        played = path_of_play(loaded, parameters, workers=workers, progress=counter)
+    options.answer(lambda: play_document(played), lambda: play_lines(played))
 
 
 def _draws(scenario: Scenario, count: int) -> Draws | None:

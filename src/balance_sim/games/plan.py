@@ -22,6 +22,7 @@ from balance_sim.games.acts import conduct_of, problems_of_acts
 from balance_sim.games.checks import Problem, problems_of
 from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
+from balance_sim.games.stages import problems_of_play
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -128,6 +129,8 @@ def load_game(
     scenario = None
     if base is not None:
         _add(problems, tree, problems_of(plan, base))
+    if base is not None and not errors_in(problems):
+        _add(problems, tree, problems_of_play(plan, base))
     if base is not None and not errors_in(problems):
         scenario = with_profiles(tree, plan, base, problems)
     if scenario is not None and not errors_in(problems):

@@ -26,7 +26,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.state import AgreementRows
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 from balance_sim.study.scene import StateMetrics
-from balance_sim.study.spans import course, in_spans
+from balance_sim.study.spans import WillingnessOverTime, course, in_spans
 
 if TYPE_CHECKING:
     from balance_sim.games.schema import PayoffPart
@@ -234,25 +234,35 @@ class PlayerMeasures:
         """Every outcome of one arm by the expected estimator: no random numbers, and
         the network as at the start."""
         spans = in_spans(world, estimator.edges)
-        dyads = self.counted if len(self.counted) else np.arange(1)
-        path = course(spans, estimator.baseline, dyads)
-        values: dict[str, float] = {}
+        wanted = course(spans, estimator.baseline, self.asked)
+        values = self.over(estimator, wanted).tolist()
+        return dict(zip(self.names, values, strict=True))
+
+    @property
+    def asked(self) -> Ints:
+        """Dyads of which the expected estimator works out what they want: one, where no
+        agreements are counted."""
+        return self.counted if len(self.counted) else np.arange(1)
+
+    def over(self, estimator: Estimator, wanted: WillingnessOverTime) -> Floats:
+        """(Q,) every outcome of an arm of which it is known what states want."""
+        spans, values = wanted.world, dict[str, float]()
         if len(self.counted):
-            idle = estimator.signatures.idle(path)
-            signed = estimator.signatures.signed(path, idle, estimator.windows)
+            idle = estimator.signatures.idle(wanted)
+            signed = estimator.signatures.signed(wanted, idle, estimator.windows)
             by_dyad = np.zeros(len(self.worlds.reference.first))
             by_dyad[self.counted] = signed.by_dyad(self.longest)
             for name, rows in self._dyads.items():
                 values[name] = float(by_dyad[rows].sum())
-        end = world.focal_day + self.longest
+        end = spans.focal_day + self.longest
         step = int(np.searchsorted(spans.grid, end, side="right")) - 1
         step = min(step, spans.steps - 1)
-        state = path.states[step]
+        state = wanted.states[step]
         view = perceive(spans, state, step)
         scene = StateMetrics(spans, estimator.baseline, state, view)
         for outcome, metric in self.seen(scene).items():
             values[outcome.name] = float(metric[0])
-        return values
+        return np.array([values[name] for name in self.names])
 
 
 def who_fears(

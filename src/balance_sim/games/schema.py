@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from balance_sim.scenario.schema import (
+    Day,
     Identifier,
     RequiredText,
     Strict,
@@ -69,6 +71,35 @@ class PlayerPlan(Strict):
     payoff: tuple[PayoffPart, ...] = Field(min_length=1)
 
 
+class OtherType(Strict):
+    """Another type that a player may be of, which the others do not know: the share of
+    it, its own weights on outcomes that the player's payoff has, and its own costs."""
+
+    name: ShortName
+    title: Text = ""
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    payoff: tuple[PayoffPart, ...] = ()
+    costs: dict[ShortName, Weight] = Field(default={})
+    source: RequiredText
+
+
+class PlayPlan(Strict):
+    """Stages at which players choose again while the world runs.
+
+    dates, or days between stages from the focal event on. horizon: stages that players
+    look ahead; all if not given. players: who choose; all if not given. moves: of a
+    player, names of strategies; all if not given."""
+
+    dates: tuple[Day, ...] = ()
+    every_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    horizon: Annotated[int, Field(ge=1, le=12)] | None = None
+    players: tuple[ShortName, ...] = ()
+    order: Literal["simultaneous", "sequential"] = "simultaneous"
+    moves: dict[ShortName, tuple[ShortName, ...]] = Field(default={})
+    types: dict[ShortName, OtherType] = Field(default={})
+    tremble: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.01
+
+
 class GamePlan(Versioned):
     """A game file. observed: what each player did, where that is known: what others do
     in its balance sheet."""
@@ -81,6 +112,7 @@ class GamePlan(Versioned):
     set: dict[str, object] = Field(default={})
     players: dict[ShortName, PlayerPlan] = Field(min_length=1, max_length=4)
     observed: dict[ShortName, ShortName]
+    play: Annotated[PlayPlan | None, Field(exclude_if=operator.not_)] = None
 
 
 def arm_of(profile: tuple[str, ...]) -> str:

@@ -1,0 +1,398 @@
+"""Games in turns: moves that are best in every subgame, by backward induction over the
+tree of moves, and what others believe of a player whose type they do not know.
+
+Selten 1975, International Journal of Game Theory 4: 25-55; Fudenberg, Tirole 1991, Game
+Theory, ch. 3 and 8; Kreps, Wilson 1982, Journal of Economic Theory 27: 253-279. Beliefs
+follow Bayes' rule from what each type would play, and slips, so that no move is
+impossible. A move that no type would play is read as a slip of the type that loses less
+by it, since costlier slips are rarer (Myerson 1978, International Journal of Game
+Theory 7: 73-80).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any, Self
+
+import numpy as np
+
+from balance_sim.games.equilibria import nash_equilibria
+from balance_sim.games.normal_form import ROUNDING, TOLERANCE, pure_equilibria
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.stats import Bools, Floats
+
+type Moves = tuple[int, ...]
+"""A move of each mover of a turn."""
+type History = tuple[Moves, ...]
+"""The moves of all turns so far."""
+type Belief = tuple[float, ...]
+"""Shares of the types."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who moves, at the same time, at which stage; players and stages are counted from
+    0."""
+
+    stage: int
+    movers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What others expect of a player whose type they do not know: by type the move that
+    it plays, and by move of which type it is read to be a slip if no type plays it."""
+
+    moves: Moves
+    slips: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TurnGame:
+    """A game of n players in turns.
+
+    Attributes
+    ----------
+    turns : in their order
+    sizes : (n,) how many moves each player has
+    payoffs : from N histories to their payoffs (N, types, n), if nobody moves any more
+    prior : (types,) shares of the types of one player; (1.0,) if all is known
+    typed : the player whose type the others do not know
+    tremble : share of slips by which others read what they see
+    """
+
+    turns: tuple[Turn, ...]
+    sizes: tuple[int, ...]
+    payoffs: Callable[[Sequence[History]], Floats]
+    prior: Belief = (1.0,)
+    typed: int | None = None
+    tremble: float = 0.01
+
+    def shape(self, turn: Turn) -> tuple[int, ...]:
+        """How many moves each mover has."""
+        return tuple(self.sizes[mover] for mover in turn.movers)
+
+    def seat(self, turn: Turn) -> int | None:
+        """The place of the typed player among the movers of a turn, if it has one."""
+        known = self.typed is None or self.typed not in turn.movers
+        return None if known else turn.movers.index(self.typed or 0)
+
+    def ends(self, history: History, last: int) -> Iterator[History]:
+        """Every history that follows, up to the end of a stage."""
+        stages = [turn for turn in self.turns[len(history) :] if turn.stage <= last]
+        by_turn = [product(*map(range, self.shape(turn))) for turn in stages]
+        yield from (history + later for later in product(*by_turn))
+
+    def likelihood(self, expected: Expectation) -> Floats:
+        """(types, k) of each move, if each type plays what is expected.
+
+        >>> two = TurnGame((), (2,), np.asarray, (0.5, 0.5), typed=0, tremble=0.2)
+        >>> two.likelihood(Expectation((0, 0), (0, 1))).round(2).tolist()
+        [[0.9, 0.01], [0.9, 0.1]]
+        """
+        slip = self.tremble / len(expected.slips)
+        shares = np.full((len(self.prior), len(expected.slips)), slip)
+        for move, slipping in enumerate(expected.slips):
+            if move not in expected.moves:
+                shares[:, move] = slip**2
+                shares[slipping, move] = slip
+        for number, move in enumerate(expected.moves):
+            shares[number, move] = 1.0 - self.tremble / 2
+        return shares
+
+    def belief_after(
+        self, turn: Turn, belief: Belief, expected: Expectation, moves: Moves
+    ) -> Belief:
+        """Shares of the types once a turn is seen."""
+        seat = self.seat(turn)
+        if seat is None:
+            return belief
+        weights = np.array(belief) * self.likelihood(expected)[:, moves[seat]]
+        return tuple((weights / weights.sum()).round(12).tolist())
+
+    def expectations(self, turn: Turn) -> Iterator[Expectation]:
+        """Everything that may be expected of the types of the typed player in a turn;
+        one of nothing where it does not move."""
+        seat = self.seat(turn)
+        if seat is None:
+            yield Expectation((), ())
+            return
+        types, size = range(len(self.prior)), self.shape(turn)[seat]
+        for moves in product(range(size), repeat=len(types)):
+            open_to = [(0,) if move in moves else types for move in range(size)]
+            yield from (Expectation(moves, slips) for slips in product(*open_to))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is played in a turn.
+
+    Attributes
+    ----------
+    played : by mover, (types, k) probabilities of its moves
+    gains : by mover, (types,) what its move gains over its next best, all else as
+        played; 0 where it mixes
+    values : (types, n) expected payoffs
+    expected : of the typed player
+    equilibria : how many were found that would do
+    """
+
+    played: tuple[Floats, ...]
+    gains: tuple[Floats, ...]
+    values: Floats
+    expected: Expectation
+    equilibria: int = 1
+
+
+class Foresight:
+    """Best moves after a history, and in all that may follow, up to the end of a stage,
+    after which nobody moves."""
+
+    def __init__(self, game: TurnGame, history: History, last: int) -> None:
+        self.game, self.last = game, last
+        ends = [*game.ends(history, last)]
+        self._ends = dict(zip(ends, game.payoffs(ends), strict=True))
+        self._choices: dict[tuple[History, Belief], Choice] = {}
+
+    def values(self, history: History, belief: Belief) -> Floats:
+        """(types, n) payoffs that are to be expected after a history."""
+        if history in self._ends:
+            return np.asarray(self._ends[history])
+        return self.choice(history, belief).values
+
+    def choice(self, history: History, belief: Belief) -> Choice:
+        """What is played next. Raises NoEquilibrium."""
+        if (history, belief) not in self._choices:
+            self._choices[history, belief] = self._solved(history, belief)
+        return self._choices[history, belief]
+
+    def _solved(self, history: History, belief: Belief) -> Choice:
+        """The equilibrium of a turn of the highest sum of payoffs, each as a share of
+        its player's range in the turn; the first of those with equal sums.
+
+        Each type of the typed player is expected to play a move, others reply and
+        believe accordingly, and it is an equilibrium if the move is its best then."""
+        game, turn = self.game, self.game.turns[len(history)]
+        seat = game.seat(turn)
+        stages: list[StageGame] = []
+        for expected in game.expectations(turn):
+            try:
+                stages.append(self._stage(history, belief, expected))
+            except NoEquilibrium:  # of what would follow: it is not to be expected
+                if seat is None:
+                    raise
+        found = [choice for stage in stages for choice in stage.pure()]
+        if not found:
+            if seat is not None or len(turn.movers) != 2:
+                raise NoEquilibrium.at(turn, is_typed=seat is not None)
+            return stages[0].mixed()
+        everything = np.stack([stage.values for stage in stages])
+        axes = tuple(range(everything.ndim - 1))
+        low, high = everything.min(axis=axes), everything.max(axis=axes)
+        width = np.where(high > low, high - low, 1.0)
+        means = [np.array(belief) @ choice.values for choice in found]
+        sums = [round(float(((mean - low) / width).sum()), 9) for mean in means]
+        different = {tuple(p.tobytes() for p in choice.played) for choice in found}
+        return replace(found[int(np.argmax(sums))], equilibria=len(different))
+
+    def _stage(
+        self, history: History, belief: Belief, expected: Expectation
+    ) -> StageGame:
+        """The game of one turn, where the types of the typed player, if it moves, play
+        what is expected."""
+        game, turn = self.game, self.game.turns[len(history)]
+        shape, later = game.shape(turn), []
+        for moves in np.ndindex(*shape):
+            then = game.belief_after(turn, belief, expected, moves)
+            later.append(self.values((*history, moves), then))
+        values = np.reshape(later, (*shape, len(game.prior), len(game.sizes)))
+        shares = np.array(belief)
+        return StageGame(values, turn.movers, shares, game.seat(turn), expected)
+
+
+class NoEquilibrium(WrongRequest):
+    """A turn has no equilibrium that can be found."""
+
+    @classmethod
+    def at(cls, turn: Turn, *, is_typed: bool) -> Self:
+        """Of which turn, and what to do."""
+        hint = "write `order: sequential` in `play`, or let at most two players move"
+        if is_typed:
+            hint = "write another `share` of the type, or fewer stages of foresight"
+        why = f"stage {turn.stage + 1} has no equilibrium in pure moves"
+        return cls(f"{why}: {hint}")
+
+
+@dataclass(frozen=True)
+class StageGame:
+    """One turn, with what comes of it.
+
+    Attributes
+    ----------
+    values : (k_1, ..., k_m, types, n) of each combination of the movers' moves
+    movers : players, counted from 0
+    belief : (types,)
+    seat : place of the typed player among the movers, if it moves
+    expectation : of its types
+    """
+
+    values: Floats
+    movers: tuple[int, ...]
+    belief: Floats
+    seat: int | None
+    expectation: Expectation
+
+    @cached_property
+    def by_type(self) -> Floats:
+        """(..., types, n) of the others' moves, the typed player playing what is
+        expected of each type."""
+        if self.seat is None:
+            return self.values
+        moves = enumerate(self.expectation.moves)
+        parts = [self._at(move)[..., number, :] for number, move in moves]
+        return np.stack(parts, axis=-2)
+
+    def _at(self, move: int) -> Floats:
+        """(..., types, n) of the others' moves, the typed player playing this."""
+        assert self.seat is not None
+        return np.asarray(self.values.take(move, self.seat))
+
+    @cached_property
+    def others(self) -> list[int]:
+        """Movers of whom everything is known."""
+        return [p for place, p in enumerate(self.movers) if place != self.seat]
+
+    @cached_property
+    def expected(self) -> Floats:
+        """(..., m) payoffs of those, by what they believe."""
+        payoffs = np.einsum("...tn,t->...n", self.by_type, self.belief)
+        return np.asarray(payoffs[..., self.others])
+
+    @cached_property
+    def losses(self) -> Floats:
+        """(..., types, k) by the others' moves, what each type of the typed player
+        loses by each of its moves, beside what is expected of it."""
+        assert self.seat is not None
+        own = self.values[..., self.movers[self.seat]]
+        by_move = np.moveaxis(own, self.seat, -1)
+        moves = np.array(self.expectation.moves)[:, None]
+        kept = np.broadcast_to(moves, (*by_move.shape[:-1], 1))
+        return np.asarray(np.take_along_axis(by_move, kept, -1) - by_move)
+
+    def _content(self) -> Bools:
+        """(...) by the others' moves, whether each type's move is its best, and each
+        slip is read as one of the type that loses less by it."""
+        if self.seat is None:
+            return np.ones(self.by_type.shape[:-2], dtype=bool)
+        own = self.values[..., self.movers[self.seat]]
+        width = TOLERANCE * float(np.ptp(own)) + ROUNDING * float(np.abs(own).max())
+        content = (self.losses >= -width).all(axis=(-2, -1))
+        for move, slipping in enumerate(self.expectation.slips):
+            if move not in self.expectation.moves:
+                lost = self.losses[..., move]
+                content &= lost[..., slipping] <= lost.min(axis=-1) + width
+        return np.asarray(content)
+
+    def pure(self) -> Iterator[Choice]:
+        """Equilibria in pure moves in which the types play what is expected."""
+        for place in np.argwhere(pure_equilibria(self.expected) & self._content()):
+            moves = tuple(place.tolist())
+            played, gains = [], []
+            for number in range(len(self.others)):
+                line = self.expected[self._line(moves, number)][..., number]
+                played.append(self._certain(len(line), moves[number]))
+                gain = line[moves[number]] - np.delete(line, moves[number]).max()
+                gains.append(np.full(len(self.belief), gain))
+            if self.seat is not None:
+                expected, lost = list(self.expectation.moves), self.losses[moves].copy()
+                played.insert(self.seat, np.eye(lost.shape[-1])[expected])
+                lost[range(len(lost)), expected] = np.inf
+                gains.insert(self.seat, lost.min(axis=-1))
+            values = self.by_type[moves]
+            yield Choice(tuple(played), tuple(gains), values, self.expectation)
+
+    def _certain(self, size: int, move: int) -> Floats:
+        """(types, k) of a move that is played for sure."""
+        return np.tile(np.eye(size)[move], (len(self.belief), 1))
+
+    @staticmethod
+    def _line(moves: Moves, number: int) -> Any:
+        """The index of all moves of one mover, the others' as given."""
+        return (*moves[:number], slice(None), *moves[number + 1 :])
+
+    def mixed(self) -> Choice:
+        """An equilibrium of two movers in mixed moves: the first that `nash_equilibria`
+        names."""
+        found = nash_equilibria(self.expected)
+        rows, columns = found[0].strategies
+        values = np.einsum("abtn,a,b->tn", self.values, rows, columns)
+        types = len(self.belief)
+        played = tuple(np.tile(shares, (types, 1)) for shares in (rows, columns))
+        gains = (np.zeros(types),) * 2
+        return Choice(played, gains, values, self.expectation, len(found))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A turn as it was played.
+
+    Attributes
+    ----------
+    turn : who moved, and when
+    choice : what was to be played
+    moves : what was played: the likeliest move of each
+    belief : (types,) what the others believed before
+    """
+
+    turn: Turn
+    choice: Choice
+    moves: Moves
+    belief: Belief
+
+
+def rolling(game: TurnGame, horizon: int, true_type: int = 0) -> Iterator[Step]:
+    """Play turn by turn: every mover looks some stages ahead, plays the first of the
+    moves that are best then, and looks again once the turn is over.
+
+    Parameters
+    ----------
+    game : in turns
+    horizon : stages that are looked at, the present one among them; with as many as
+        there are, play is best in every subgame
+    true_type : of the typed player, counted from 0
+
+    Yields
+    ------
+    Step : in the order of the turns
+
+    Raises
+    ------
+    NoEquilibrium : where a turn has none that can be found
+
+    Examples
+    --------
+    A chain store (Selten 1978): to fight an entrant costs it more than to give way, so
+    it gives way, and the entrant, who moves first, enters.
+
+    >>> after = {(0, 0): (2, 0), (0, 1): (2, 0), (1, 0): (1, 1), (1, 1): (0, -1)}
+    >>> def store(histories):
+    ...     return np.array([[after[entry, reply]] for (entry,), (reply,) in histories])
+    >>> turns = (Turn(0, (1,)), Turn(0, (0,)))
+    >>> [step.moves for step in rolling(TurnGame(turns, (2, 2), store), 1)]
+    [(1,), (0,)]
+    """
+    history: History = ()
+    belief, foresight = game.prior, None
+    final = game.turns[-1].stage
+    for turn in game.turns:
+        last = min(turn.stage + horizon - 1, final)
+        if foresight is None or foresight.last < last:
+            foresight = Foresight(game, history, last)
+        choice = foresight.choice(history, belief)
+        moves = tuple(int(played[true_type].argmax()) for played in choice.played)
+        yield Step(turn, choice, moves, belief)
+        belief = game.belief_after(turn, belief, choice.expected, moves)
+        history = (*history, moves)
