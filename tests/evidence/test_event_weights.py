@@ -12,9 +12,11 @@ from balance_sim.evidence.events.measurement import (
     Column,
     EventEstimate,
     Exposures,
+    _estimates,
     groups_of,
     informative_study,
     measure,
+    permuted_z,
 )
 from balance_sim.model.beliefs import decay
 from event_weights import invented_study, summary
@@ -132,6 +134,38 @@ def test_whom_an_act_shows_and_at_whom_it_is_aimed() -> None:
     assert np.argwhere(aimed(aims(told, rivals), np.ones((1, 1)))[0]).tolist() == [[3, 0]]
 
 
+def test_who_takes_part_is_no_target_and_a_target_is_shown_with_nobody() -> None:
+    """Rivals 0 and 1 meet with guest 2, who is told to be a target too: shown are 0 and 1 alone. Nobody who takes part is
+    aimed at by the rule; 4, a rival of 0, thinks worse of 1 as well."""
+    rivals = np.zeros((1, 6, 6))
+    for a, b in ((0, 1), (4, 0)):
+        rivals[0, a, b] = rivals[0, b, a] = 1.0
+    met = by_hand(("2000-01-01", "visit", (0, 10), (20,), (), False))
+    assert np.argwhere(aimed(aims(met, rivals), np.ones((1, 1)))[0]).tolist() == [[4, 1]]
+    told = by_hand(("2000-01-01", "visit", (0, 10), (20,), (20,), True))
+    assert np.argwhere(np.triu(shown(told, np.ones((1, 1)))[0])).tolist() == [[0, 1]]
+
+
+def test_what_a_permutation_leaves_as_it_was() -> None:
+    """Of dates: days outside of the years, and the rhythm of a set. Of participants: how many there are, who is told to be
+    aimed at, unless it acts itself, and who never acts."""
+    edges = year_edges(2000, 2003)
+    acts = by_hand(
+        ("1999-05-01", "visit", (0, 10), (20,), (), False), ("2000-03-01", "visit", (0, 10), (20,), (), False),
+        ("2000-03-31", "visit", (0, 10), (20,), (), False), ("2001-02-01", "incident", (0,), (), (10, 30), True),
+        ("2001-02-01", "incident", (20,), (), (0, 30), True),
+    )  # fmt: skip
+    span = edges[-1] - edges[0]
+    for seed in range(20):
+        dates = acts.shifted(np.random.default_rng(seed), edges[0], edges[-1]).date
+        assert dates[0] == acts.date[0] and (dates[1:] >= edges[0]).all() and (dates[1:] < edges[-1]).all()
+        assert (dates[2] - dates[1]) % span == 30.0 and not np.array_equal(dates, acts.date)
+        other = acts.relabelled(np.random.default_rng(seed))
+        assert (other.principals.sum(axis=1) == acts.principals.sum(axis=1)).all()
+        assert not other.principals[:, 3:].any() and not (other.principals * other.targets).any()
+        assert (other.targets <= acts.targets).all() and other.targets[1:, 3].all()
+
+
 def test_acts_to_come_and_acts_long_past() -> None:
     acts = by_hand(("2001-07-01", "visit", (0, 10), (), (), False))
     edges, half = year_edges(2000, 2003), {"visit": 120.0}
@@ -175,6 +209,44 @@ def estimate(**given: float) -> EventEstimate:
 )
 def test_the_word_of_an_estimate(given: dict[str, float], word: str) -> None:
     assert estimate(**given).word == word
+
+
+def test_evidence_of_intent_is_of_the_acts_own_year_and_all_other_evidence_of_earlier_acts() -> None:
+    """Acts of the third year alone. Alignment shown is a reason against conflict, an aim one for it."""
+    study = small(4, states=12)
+    late = study.acts.only(np.arange(len(study.acts.kind)) < 40)
+    late = replace(late, date=np.full(len(late.date), study.edges[2] + 100.0))
+    found = Exposures(study).columns(groups_of(study.acts)[:2], acts=late)
+    intent, alignment = (np.array([column[study.panel.period == t].sum() for t in range(5)]) for column in found.T)
+    assert (found[:, 0] >= 0.0).all() and (found[:, 1] <= 0.0).all()
+    assert (intent[:2] == 0.0).all() and (intent[2:] > 0.0).all()
+    assert (alignment[:3] == 0.0).all() and (alignment[3:] < 0.0).all()
+
+
+def test_an_estimate_has_the_error_of_its_scale_and_stands_among_its_permutations() -> None:
+    """Errors of slope are those of a ratio: (estimate x error of the slope / slope)^2 more. Four permutations with a z of 1
+    beside one of 2, and one of 0.5: one fifth, and all five."""
+    study, columns = small(5), groups_of(small(5).acts)[:1]
+    permuted = np.ones((2, 4, 1))
+    wide, narrow = (
+        _estimates(Exposures(study), columns, 0.05, (0.8, error), np.array([z]), permuted)[0][0]
+        for error, z in ((0.3, 2.0), (0.0, 0.5))
+    )
+    assert wide.estimate == narrow.estimate == narrow.coefficient / 0.8
+    assert wide.error**2 - narrow.error**2 == pytest.approx((wide.estimate * 0.3 / 0.8) ** 2)
+    assert (wide.dates_p, wide.participants_p, narrow.dates_p, narrow.participants_p) == (0.2, 0.2, 1.0, 1.0)
+
+
+def test_permuted_dates_come_first_and_permuted_participants_second() -> None:
+    study = small(6)
+    exposures, columns = Exposures(study), groups_of(study.acts)
+    null = fit_shares(study.panel, study.rows(study.quarrel)[:, None])
+    z = permuted_z(exposures, columns, null, 2, 9, None)
+    for number in range(2):
+        moved = study.acts.shifted(np.random.default_rng([9, 0, number]), *study.window)
+        others = study.acts.relabelled(np.random.default_rng([9, 1, number]))
+        for which, acts in enumerate((moved, others)):
+            assert z[which, number] == pytest.approx(one_step(null, exposures.columns(columns, acts=acts)))
 
 
 def test_known_weights_are_found() -> None:

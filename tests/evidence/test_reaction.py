@@ -26,7 +26,7 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import Agreement
 from click.testing import CliRunner
-from scipy.stats import binom, gamma, nbinom, poisson
+from scipy.stats import binom, gamma, nbinom, norm, poisson, t
 
 NONE = Dispersion()
 REAL = {"XAR": "CHN", "XBE": "RUS", "XCO": "JPN", "XDO": "KOR", "XEL": "AUS"}
@@ -129,6 +129,12 @@ def test_events_that_a_record_needs() -> None:
     assert level_known == pytest.approx(2.8**2 / (7.0 * log(1.01) ** 2))
     assert like_events(7.0, 1.01, 11.0) / level_known == pytest.approx(18 / 11)
     assert like_events(7.0, 1.01, dispersion=1.5) == pytest.approx(1.5 * level_known)
+
+
+def test_counts_are_worth_less_the_more_they_vary_and_the_fewer_periods_tell_it() -> None:
+    """Students's quantile over the normal one, squared, as an interval's width goes by the root of counts."""
+    assert Dispersion(2.0, 6).shrinkage == pytest.approx((norm.ppf(0.975) / t.ppf(0.975, 5)) ** 2 / 2.0, rel=1e-6)
+    assert Dispersion(1.0, 6).shrinkage == Dispersion().shrinkage == 1.0
 
 
 # Arms -----------------------------------------------------------------------------------------------------------------

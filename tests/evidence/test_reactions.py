@@ -11,9 +11,24 @@ from balance_sim.evidence.data.errors import NO_FILE, DataError
 from balance_sim.evidence.events.absorbed import Effects, indicator
 from balance_sim.evidence.reactions import alarm as alarms
 from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, _informative, fit, panel_of, pooled
-from balance_sim.evidence.reactions.hostility import auc, calibration, fit_hostility
+from balance_sim.evidence.reactions.hostility import (
+    auc,
+    calibration,
+    fit_hostility,
+    hostility_rows,
+    model_calibration,
+    out_of_time,
+)
 from balance_sim.evidence.reactions.measure import _placebo_shares, _rise
-from balance_sim.evidence.reactions.record import MEMORY_YEARS, RECORDS, Margin, _acts, load_reactions
+from balance_sim.evidence.reactions.record import (
+    MEMORY_YEARS,
+    RECORDS,
+    Margin,
+    ReactionRecord,
+    _acts,
+    load_reactions,
+)
+from invented import invented as invented_history
 from scipy import linalg
 
 STATES, YEARS = 24, 18
@@ -155,6 +170,55 @@ def test_calibration_counts_by_bins() -> None:
         (1, 1),
     ]
     assert auc(said, onset) == pytest.approx((1 + 0.5 + 1 + 1) / 4)
+
+
+@pytest.fixture(scope="module")
+def uses() -> ReactionRecord:
+    """Ten invented states in eight years: force of a few against others, more often in the last three years."""
+    history = invented_history(10, 8)
+    rng = np.random.default_rng(12)
+    size = (MEMORY_YEARS + 8, 10, 10)
+    late = np.arange(size[0])[:, None, None] >= MEMORY_YEARS + 5
+    force = (rng.random(size) < np.where(late, 0.2, 0.05)) * ~np.eye(10, dtype=bool)
+    onset = force * (rng.random(size) < 0.7)
+    nobody = np.zeros(10, dtype=np.int64)
+    return ReactionRecord(history, force.astype(float), onset.astype(float), onset.astype(float), {}, nobody, ())
+
+
+def test_rows_of_hostility_are_of_the_actor_and_its_target(uses: ReactionRecord) -> None:
+    """Sizes of both by name; what one learns from others' force counts as a quarrel's only where there is a quarrel."""
+    rows, history = hostility_rows(uses), uses.history
+    target, actor = divmod(rows["dyad"].to_numpy(), 10)
+    year = rows["year"].to_numpy() - history.years[0]
+    for name, who in (("actor's capability", actor), ("target's capability", target)):
+        share = np.maximum(history.capability[year, who], 1e-5)
+        np.testing.assert_allclose(rows[name], np.log(share / 0.01))
+    assert (rows["onset"] == uses.onset[MEMORY_YEARS + year, target, actor]).all()
+    has_quarrel = (rows["rivalry"] > 0) | (rows["claim"] > 0) | (rows["force"] > 0.05)
+    assert (rows.loc[~has_quarrel, "quarrel"] == 0.0).all() and (rows.loc[has_quarrel, "quarrel"] > 0.0).any()
+    assert not has_quarrel.all()
+
+
+def test_rates_that_are_known_before_are_those_of_the_years_before(uses: ReactionRecord) -> None:
+    """Skill is over the rate of the years before, not over what turned out."""
+    rows, first = hostility_rows(uses), int(uses.history.years[0])
+    rows = rows[["year", "dyad", "onset", "constant", "distance"]]
+    found = out_of_time(rows, first + 4)
+    onset, years = rows["onset"].to_numpy(), rows["year"].to_numpy()
+    later = onset[years > first + 4]
+    fitted = fit_hostility(rows[years <= first + 4]).table["mean"].to_numpy()
+    said = 1 / (1 + np.exp(-(rows[["constant", "distance"]].to_numpy()[years > first + 4] @ fitted)))
+    assert found == calibration(said, later, float(onset[years <= first + 4].mean()))
+    assert onset[years <= first + 4].mean() < 0.5 * later.mean()
+    dyads = np.broadcast_to(~np.eye(10, dtype=bool), (8, 10, 10))
+    hostility = np.clip(alarms.AlarmModel(uses).hostility_of_all()[5:][dyads[5:]], 1e-6, 1 - 1e-6)
+    onset = uses.onset[MEMORY_YEARS:]
+    before, after = (
+        calibration(hostility, onset[5:][dyads[5:]], float(of.mean()))["log_skill"]
+        for of in (onset[:5][dyads[:5]], onset[dyads])
+    )
+    found = model_calibration(uses, first + 5)["log_skill"]
+    assert abs(found - before) < 0.2 * abs(found - after)
 
 
 def test_a_folder_without_disputes_is_refused(tmp_path: Path) -> None:

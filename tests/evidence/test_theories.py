@@ -12,6 +12,7 @@ from balance_sim.evidence.forecast.theories import (
     theory_scores,
     theory_scores_beside,
 )
+from balance_sim.evidence.scores import stacking_weights
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
@@ -62,6 +63,25 @@ def test_theories_that_no_forecast_tells_apart_have_one_weight_between_them(scor
     for name, other in others:
         assert {name, *other.not_told_from} == names
         assert first.weight + other.weight == pytest.approx(1.0, abs=1e-4)
+
+
+def test_intervals_of_weights_are_over_resamples_of_states() -> None:
+    """A dyad counts as often as both of its states together, written out by loops: one who is not drawn takes its dyads
+    out. The middle 95 % of 60."""
+    rng = np.random.default_rng(3)
+    states = np.column_stack(np.triu_indices(6, 1))
+    y = (rng.uniform(size=len(states)) < 0.4).astype(float)
+    p = {"one": rng.uniform(0.1, 0.9, len(y)), "other": rng.uniform(0.1, 0.9, len(y))}
+    chance = np.column_stack([np.where(y > 0, of, 1.0 - of) for of in p.values()])
+    draws, weights = np.random.default_rng(1), []
+    for _ in range(60):
+        who = draws.integers(0, 6, 6).tolist()
+        times = np.array([who.count(a) * who.count(b) for a, b in states.tolist()], dtype=float)
+        if times.any():
+            weights.append(stacking_weights(chance, times)[0])
+    found = theory_scores(p, y, states, resamples=60)["one"]
+    assert found.weight_ci95 == pytest.approx(np.quantile(weights, [0.025, 0.975]), abs=1e-4)
+    assert found.weight == pytest.approx(stacking_weights(chance)[0], abs=1e-4)
 
 
 def test_log_score_by_hand() -> None:
