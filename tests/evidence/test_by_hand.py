@@ -18,6 +18,7 @@ from balance_sim.evidence.estimation.likelihood import (
     scores_by,
 )
 from balance_sim.evidence.forecast import score as forecast_score
+from balance_sim.stats.intervals import t_quantile
 from placebo import column_score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
@@ -196,6 +197,23 @@ def test_no_interval_where_fewer_than_eight_carry_it() -> None:
         return [*scores["model"]["log_skill_ci95"], *scores["model"]["log_skill_ci95_years"]]
 
     assert np.isnan(ends(7)).all() and np.isfinite(ends(8)).all()
+
+
+def test_intervals_go_by_states_where_fewer_of_them_sign_than_dyads() -> None:
+    """All ten dyads of five states sign, twelve of 24 others do not: Student's t of four degrees of freedom. What would be
+    seen 8 times in 10 is 2.8 errors of the same skill."""
+    states = np.concatenate([np.column_stack(np.triu_indices(5, 1)), np.arange(5, 29).reshape(-1, 2)])
+    y = np.repeat([1.0, 0.0], [10, 12])
+    p = np.clip(0.3 + 0.3 * y + 0.1 * np.sin(np.arange(22)), 0, 1)
+    model = forecast_score.score_forecasts({"model": p, "base_rate": np.full(22, 0.4)}, y, states)["model"]
+    low, high = model["log_skill_ci95"]
+    assert (high - low) / 2 == pytest.approx(t_quantile(0.95, 4) * model["log_skill_se"])
+    assert model["minimum_detectable_log_skill"] == pytest.approx(2.8 * model["log_skill_se"])
+    assert model["log_skill_se"] != pytest.approx(model["brier_skill_se"], rel=0.05)
+    # 1 - S / B, by the weight of a row: (S / B (b - B) - (s - S)) / (B n)
+    loss, base = score.surprise(p, y), score.surprise(np.full(22, 0.4), y)
+    slope = (loss.mean() / base.mean() * (base - base.mean()) - (loss - loss.mean())) / base.mean() / 22
+    assert model["log_skill_se"] == pytest.approx(score.Dyads(states).error(slope))
 
 
 def test_the_average_precision_has_no_interval_below_fifty() -> None:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.responses import responses_of, sorted_out
-from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
+from balance_sim.evidence.cases.scores import CaseTable, baselines, measured, score_case, scored_table
 from balance_sim.evidence.cases.tables import read_cases_plan
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
+from balance_sim.evidence.scores import Dyads
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.stats.intervals import t_quantile
 from click.testing import CliRunner
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -30,6 +32,7 @@ states:
   - {id: YUG, capability: 0.1, latitude: 45, longitude: 20}
 disputes: [{a: DEU, b: GBR, war: 1}]
 accords:
+  - {id: talks, a: GBR, b: YUG, kind: defence_pact, status: talks, opened: 1940-01-01}
   - {id: old, a: GBR, b: SUN, kind: defence_pact, status: ended, signed: 1915-04-26, ended: 1917-11-08}
 events: [{id: signal, date: 1940-09-27, kind: treaty, principals: [DEU, ITA], targets: [GBR]}]
 arms: {no_signal: {reference: true, drop: [signal]}, signal: {}}
@@ -108,6 +111,19 @@ def test_measures_against_their_definitions(scenario, table):
     assert scores["model"]["brier"] == pytest.approx(squared / 9)  # 3 agreements and 6 pairs without one
     assert (scores["agreements"], scores["responding_pairs"], scores["pairs"]) == (3, 3, 9)
     assert scores["expected_accords"] == pytest.approx(1.05)
+
+
+def test_intervals_go_by_states_where_fewer_of_them_sign_than_agreements():
+    """Ten agreements of five states, twelve quiet dyads of others: Student's t of four degrees of freedom."""
+    codes = [f"{k:02d}" for k in range(29)]
+    states = np.concatenate([np.column_stack(np.triu_indices(5, 1)), np.arange(5, 29).reshape(-1, 2)])
+    y = np.repeat([1.0, 0.0], [10, 12])
+    p = 0.3 + 0.3 * y + 0.1 * np.sin(np.arange(22))
+    table = CaseTable(tuple((codes[a], codes[b]) for a, b in states), y, np.ones(22), np.arange(22))
+    found = measured({"model": p}, table)["model"]
+    losses = (p - y) ** 2
+    half = t_quantile(0.95, 4) * Dyads(states).error((losses - losses.mean()) / 22)
+    assert found["brier_ci95"] == pytest.approx([losses.mean() - half, losses.mean() + half])
 
 
 def test_an_agreement_ranks_by_its_likeliest_dyad(scenario, table):

@@ -21,6 +21,7 @@ from balance_sim.evidence.estimation.calibration import (
     CalibrationPosterior,
     Prior,
     calibrate,
+    forecast,
     forecast_from,
     peak_given,
     prior_of,
@@ -237,6 +238,38 @@ def test_later_events_and_provocations_are_in_no_world_set_back(scenario: Scenar
     assert scenario_on(load_scenario("scenarios/beijing_2025.yaml"), day).provocations == ()
 
 
+def test_the_signature_that_an_agreement_tells_of_is_no_event_beside_it(scenario: Scenario) -> None:
+    signal = scenario.events[0]
+    dates = {"seen": None, "signing": "a3-1"}
+    events = tuple(
+        signal.model_copy(update={"id": name, "date": date(2017, 5, 1), "accord": accord})
+        for name, accord in dates.items()
+    )
+    then = scenario_on(scenario.model_copy(update={"events": (*events, signal)}), date(2018, 1, 1))
+    assert {event.id for event in then.events} & {*dates} == {"seen"}
+
+
+@pytest.mark.parametrize(
+    ("precision", "middle"), [("day", (2018, 1, 1)), ("month", (2018, 1, 16)), ("year", (2018, 7, 2))]
+)
+def test_a_date_known_to_the_month_or_the_year_is_its_middle(
+    scenario: Scenario, precision: str, middle: tuple[int, int, int]
+) -> None:
+    agreement = dated(signed=date(2018, 1, 1), precision=precision)
+    changed = scenario.model_copy(update={"accords": (agreement,)})
+    for days, count in ((0, 0), (1, 1)):
+        day = date(*middle) + timedelta(days=days)
+        assert len(scenario_on(changed, day).agreements) == count
+
+
+def test_what_was_signed_after_the_last_year_is_in_no_year(scenario: Scenario) -> None:
+    """Of a record that ends three years before the start."""
+    record = own_record(scenario, 5, until=date(START.year - 3, 1, 1))
+    assert record.years == tuple(range(START.year - 8, START.year - 3))
+    by_year = [record.counts[record.choices.year == year].sum() for year in record.years]
+    assert by_year == [EACH] * 5
+
+
 def test_legs_of_treaties_are_no_choices_of_two_states(scenario: Scenario) -> None:
     legs = tuple(row.model_copy(update={"multilateral": True}) for row in scenario.agreements[::2])
     mixed = scenario.model_copy(update={"accords": (*legs, *scenario.agreements[1::2])})
@@ -294,6 +327,32 @@ def test_a_calibrated_scenario_has_the_posteriors_intercepts(
     written = content["intercepts"]
     assert written["access"]["standard_error"] == pytest.approx(errors["intercept.access"], rel=1e-5)
     assert calibrated.calibration.level_variance == pytest.approx(posterior.level_variance, rel=1e-5)
+
+
+def test_a_forecast_is_of_a_level_that_nobody_knows(record: OwnRecord, posterior: CalibrationPosterior) -> None:
+    """1 - (1 + v r)^(-1 / v) of a rate r at variance v; 1 - exp(-r) at a level that is known."""
+    ahead = record.within(record.years[-1], record.years[-1]).choices
+    known, unknown = (forecast(replace(posterior, level_variance=variance), ahead) for variance in (0.0, 0.5))
+    assert unknown == pytest.approx(1.0 - (1.0 - 0.5 * np.log1p(-known)) ** -2.0, rel=0.02)
+    assert (unknown < known).all()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_hostility_that_the_record_puts_below_zero_keeps_its_fitted_weight(
+    record: OwnRecord, prior: Prior, sign: float
+) -> None:
+    """Two states in a class sign the more, the less hostile they are, or the more; the term is minus hostility."""
+    rng = np.random.default_rng(5)
+    warm = rng.normal(size=len(record.choices.year))
+    counts = np.zeros_like(record.counts)
+    counts[:, 0] = rng.poisson(0.4 * np.exp(warm))
+    terms = {"hostility": sign * np.column_stack([warm, warm])}
+    choices = replace(record.choices, terms=terms, signed=(counts > 0).astype(float))
+    own = replace(record, counts=counts, choices=choices)
+    prior = replace(prior, weights={"hostility": 1.2}, free=("hostility",), covariance=np.array([[0.01]]))
+    found = calibrate(own, prior)
+    assert ("hostility" in found.names) == (sign > 0)
+    assert found.weights["hostility"] == pytest.approx(1.2, abs=1e-3) or sign > 0
 
 
 def test_who_is_named_as_most_ready_to_sign_is(posterior: CalibrationPosterior) -> None:

@@ -1,15 +1,17 @@
 """Two studies side by side: their effects, what differs, and the rows of agreements."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.effects.compare import compare
+from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario import with_values
 from balance_sim.show.comparison import _difference_of_effects, agreement_rows
-from balance_sim.stats.intervals import paired_interval
+from balance_sim.stats.intervals import paired_interval, t_quantile
 from click.testing import CliRunner
 from studies import SCENARIO, alike, four_runs
 
@@ -51,6 +53,25 @@ def test_rows_are_those_of_compare(folders: list[str]) -> None:
     assert [float(row[3]) for row in rows] == pytest.approx(wanted.tolist(), abs=1e-3)
     one = outcomes[outcomes["right_arm"] == outcomes["right_arm"].iloc[0]]
     assert len(agreement_rows(one, {})) == 5
+
+
+def test_studies_of_other_seeds_are_compared_as_samples_of_their_own(folders: list[str], tmp_path: Path) -> None:
+    """Right less left; a dyad by the degrees of freedom of the smaller study, errors in quadrature."""
+    control = SCENARIO.reference_arm
+    run(SCENARIO, 4, seed=4, arms=[control], out=tmp_path / "other", workers=1)
+    found = compare(f"{folders[0]}:{control}", f"{tmp_path / 'other'}:{control}")
+    assert not found.paired
+    rows = found.outcomes[found.outcomes["difference"] != 0.0]
+    assert len(rows) > 10
+    np.testing.assert_allclose(rows["difference"], rows["right"] - rows["left"])
+    np.testing.assert_allclose((rows["lo"] + rows["hi"]) / 2, rows["difference"], atol=1e-9)
+    sides = [
+        open_result(folder).dyads.set_index(["arm", "a", "b"])["error"] for folder in (folders[0], tmp_path / "other")
+    ]
+    row = found.dyads.iloc[0]
+    place = tuple(row[["left_arm", "a", "b"]])
+    half = t_quantile(0.95, 3) * np.hypot(*(errors[place] for errors in sides))
+    assert row["hi"] - row["difference"] == pytest.approx(half)
 
 
 def test_the_command_names_the_input_that_differs_and_whose_effect_is_larger(folders: list[str]) -> None:

@@ -20,6 +20,8 @@ from balance_sim.study.outcomes import (
     least_jump,
     outcomes_of,
 )
+from balance_sim.study.recorder import coalition, share_steps, signers
+from balance_sim.study.scene import focal_roles
 from test_two_programs import HERE
 
 COUNTER, OTHER_COUNTER, WITH = ("XCO", "XDO"), ("XDO", "XEL"), ("XAR", "XEL")
@@ -204,6 +206,26 @@ def test_accessions_count_from_the_day_after_the_event_on(worlds: Worlds) -> Non
     out = accessions_of(worlds, accessions, 2)
     assert [out[f"accessions_{window}"].tolist() for window in (30, 90, 300)] == [[2, 0], [3, 0], [4, 0]]
     assert accessions_of(worlds, None, 2) == {}
+
+
+def test_the_coalition_is_the_strength_of_outside_states_that_sign_security_agreements(worlds: Worlds) -> None:
+    """Arden and Belmar take part. In the first replication Corvia and Dorn sign, in the second they declare, in the third
+    Dorn and Elland sign and Dorn and Corvia too late: beside the participants' strength, each state once."""
+    world, cast = worlds.reference, focal_roles(worlds)
+    made = agreements(
+        worlds, {"signed": 110.0}, {"signed": 112.0}, {"signed": 110.0, "kind": "shallow", "run": 1},
+        {"signed": 110.0, "states": OTHER_COUNTER, "run": 2}, {"signed": 500.0, "run": 2},
+    )  # fmt: skip
+    signed = signers(world, cast, made, 3, 300, "counter")
+    assert [[world.codes[k] for k in np.flatnonzero(row)] for row in signed] == [["XCO", "XDO"], [], ["XDO", "XEL"]]
+    weight = dict(zip(world.codes, world.capability.tolist(), strict=True))
+    found = coalition(signed, world.capability, np.isin(world.codes, ["XAR", "XBE"]))
+    both = weight["XAR"] + weight["XBE"]
+    wanted = [(weight["XCO"] + weight["XDO"]) / both, 0.0, (weight["XDO"] + weight["XEL"]) / both]
+    assert found == pytest.approx(wanted, abs=1e-6)
+    dyads = [("XCO", "XDO"), ("XCO", "XEL"), ("XDO", "XEL")]
+    steps = [(weight[a] + weight[b]) / both for a, b in dyads]
+    assert share_steps(worlds.scenario)["coalition"] == pytest.approx(np.sqrt(np.mean(np.square(steps))))
 
 
 def test_counts_jump_by_one_and_scales_by_anything() -> None:
