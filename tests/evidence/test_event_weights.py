@@ -135,10 +135,10 @@ def test_whom_an_act_shows_and_at_whom_it_is_aimed() -> None:
 
 
 def test_who_takes_part_is_no_target_and_a_target_is_shown_with_nobody() -> None:
-    """Rivals 0 and 1 meet with guest 2, who is told to be a target too: shown are 0 and 1 alone. Nobody who takes part is
-    aimed at by the rule; 4, a rival of 0, thinks worse of 1 as well."""
+    """0 and 1 meet with guest 2, a rival of 0. By the rule nobody who takes part is aimed at; 4, a rival of 0 too, thinks
+    worse of 1. Told to be a target, 2 is shown with nobody."""
     rivals = np.zeros((1, 6, 6))
-    for a, b in ((0, 1), (4, 0)):
+    for a, b in ((2, 0), (4, 0)):
         rivals[0, a, b] = rivals[0, b, a] = 1.0
     met = by_hand(("2000-01-01", "visit", (0, 10), (20,), (), False))
     assert np.argwhere(aimed(aims(met, rivals), np.ones((1, 1)))[0]).tolist() == [[4, 1]]

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.direct import direct
+from balance_sim.effects.direct import along_control, direct
 from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.engine import simulate
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
@@ -144,6 +146,23 @@ def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path:
     gap, root = filtered - beside, len(filtered) ** 0.5
     assert min(filtered.mean() / filtered.std(), beside.mean() / beside.std()) > 3 / root
     assert abs(gap.mean()) < 0.1 * filtered.mean() + 3 * gap.std() / root
+
+
+def test_an_arm_arms_against_what_it_sees_itself(tmp_path: Path) -> None:
+    """Where nobody ever signs, states arm along the control arm's replications as in the arm's own, to the last bit."""
+    scenario = small(tmp_path, every_kind(small(tmp_path, {}), ceiling=1e-9) | {"events.summit.targets": ["North"]})
+    control, arm = scenario.reference_arm, "summit"
+    worlds, runs = compile_worlds(scenario, (control, arm)), np.arange(3, dtype=np.uint64)
+    beside: dict[str, list[np.ndarray]] = {control: [], arm: []}
+    alone: dict[str, list[np.ndarray]] = {control: [], arm: []}
+    along_control(worlds, 1, runs, (arm,), lambda step: beside[step.world.arm].append(step.state.effort.copy()))
+    opportunities = draw_opportunities(worlds.reference, 1, runs)
+    for name, world in worlds.arms.items():
+        thin = thinning(world, opportunities, worlds.bounds[name])
+        given = world, worlds.baseline, opportunities, thin, 1, runs
+        simulate(*given, lambda world, state, view: alone[world.arm].append(state.effort.copy()))
+        np.testing.assert_array_equal(beside[name], alone[name])
+    assert (beside[arm][-1] > beside[control][-1]).any()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.run import run
@@ -16,7 +17,7 @@ from balance_sim.evidence.goodness.statistics import lies_among
 from balance_sim.evidence.goodness.study import goodness_of_fit
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.schema import Agreement
+from balance_sim.scenario.schema import Agreement, Dispute
 from click.testing import CliRunner
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -129,6 +130,30 @@ def constant(scenario: Scenario, level: float) -> Scenario:
     weights = dict.fromkeys(scenario.theory.weights, 0.0)
     theory = scenario.theory.model_copy(update={"weights": weights})
     return scenario.model_copy(update={"kinds": kinds, "parameters": parameters, "theory": theory}).counted_as(None)
+
+
+def test_a_record_has_lags_of_days_that_are_known_and_disputes_of_any_sort(tmp_path: Path) -> None:
+    """A month is written as its first day: no lag. Who has signed and is not in force waits for ever. A claim, force and a
+    war are disputes as a rivalry is; a leg of a treaty is no agreement of two."""
+    scenario = toy(tmp_path)
+    parts = ("rivalry", "claim", "militarised", "war")
+    codes = scenario.codes
+    disputes = tuple(Dispute(a=codes[0], b=codes[k + 1], **{part: 0.5}) for k, part in enumerate(parts))
+    month = scenario.agreements[1].model_copy(update={"id": "month", "precision": "month"})
+    changed = scenario.model_copy(update={"accords": (*scenario.agreements, month), "disputes": disputes})
+    record, facts = recorded(changed), facts_of(changed)
+    assert record.force.tolist()[:3] == [151.0, 0.0, np.inf]
+    assert np.isnan(record.force[3]) and len(record) == 4
+    assert facts.hostile[0].tolist() == [False, True, True, True, True, False]
+    assert (facts.hostile == facts.hostile.T).all()
+
+
+def test_new_is_what_is_neither_signed_nor_fixed_at_the_start() -> None:
+    origins = ["new", "assumed", "talks", "signed", "scheduled", "in_force", "accession", "new"]
+    days = pd.to_datetime(["2004-05-01"] * 7 + [None])
+    frame = pd.DataFrame({"run": range(8), "a": "POL", "b": "RUS", "kind": "access", "origin": origins, "signed": days})
+    frame[["opened", "in_force"]] = pd.NaT
+    assert newly_signed(frame, ("POL", "RUS")).run.tolist() == [0, 1, 2]
 
 
 # Size -----------------------------------------------------------------------------------------------------------------
