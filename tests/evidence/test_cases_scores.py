@@ -154,7 +154,15 @@ def test_baselines_in_closed_form(scenario, table):
 
 @pytest.mark.parametrize(
     ("written", "inside"),
-    [("1940", True), ("1940-09", True), ("1940-08", False), ("1939", False), ("1942", True), ("1943", False)],
+    [
+        ("1940", True),
+        ("1940-09", True),
+        ("1940-08", False),
+        ("1939", False),
+        ("1942", True),
+        ("1942-09", True),
+        ("1943", False),
+    ],
 )
 def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenario, table, written, inside):
     """The window is 1940-09-27 to 1942-09-27."""

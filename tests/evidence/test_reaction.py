@@ -2,6 +2,7 @@
 to the printed counts."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from math import inf, isnan, log
 from pathlib import Path
@@ -19,12 +20,13 @@ from balance_sim.evidence.forecast.reaction import (
     like_events,
     like_events_drawn,
     log_predictive,
+    reaction_of,
     reaction_ratio,
     smallest_ratio,
 )
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.load import with_values
-from balance_sim.scenario.schema import Agreement
+from balance_sim.scenario.schema import Agreement, Calibration
 from click.testing import CliRunner
 from scipy.stats import binom, gamma, nbinom, norm, poisson, t
 
@@ -253,6 +255,22 @@ def test_many_counter_balancing_agreements_speak_for_the_arm_that_makes_more(fol
         arms = document["arms"]
         assert arms[result.headline_arm]["counter"] > arms[result.reference]["counter"]
         assert (arms[result.headline_arm]["bayes_factor"] > 1.0) == above
+
+
+def test_a_level_that_replications_have_drawn_is_not_integrated_over_again(folder: Path, tmp_path: Path) -> None:
+    result = bs.open_result(folder)
+    security = next(name for name, kind in result.scenario.kinds.items() if kind.security)
+    day = date(1970, 1, 1) + timedelta(days=result.focal_day + 1)
+    rows = "".join(f"x{k},JPN,KOR,{security},signed,{day}\n" for k in range(30))
+    path = tmp_path / "record.csv"
+    path.write_text(f"id,iso3_a,iso3_b,kind,stage,date\n{rows}", encoding="utf-8")
+    unsure = result.scenario.model_copy(update={"calibration": Calibration(level_variance=0.5)})
+    plain, integrated, drawn = (
+        reaction_of(replace(result, scenario=scenario, draws=draws), path)["arms"][result.headline_arm]["bayes_factor"]
+        for scenario, draws in ((result.scenario, False), (unsure, False), (unsure, True))
+    )
+    assert drawn == plain
+    assert abs(integrated - plain) > 1e-4
 
 
 def test_events_needed_over_the_posterior_of_beijing() -> None:

@@ -94,6 +94,23 @@ def test_a_constant_hazard_in_closed_form(tmp_path: Path) -> None:
     assert not np.allclose(found.any, 1.0 - np.exp(-opened), rtol=0.1)  # talks at the start left out
 
 
+def test_talks_of_a_type_that_is_not_sought_do_not_count(tmp_path: Path) -> None:
+    """Another type opens talks as often, before the start too: probabilities of the one stay, those of both rise."""
+    alone = three_states(tmp_path, 7, -0.5, 0.5, 90.0, 0.8)
+    names = alone.reference.ladder.names
+    ceiling = np.where(np.isin(names, [KIND, "logistics"]), 0.5, 1e-12)
+    arms = {arm: replace(world, ladder=replace(world.ladder, ceiling=ceiling)) for arm, world in alone.arms.items()}
+    bounds = {arm: most_willing(world, alone.baseline) for arm, world in arms.items()}
+    both, runs = replace(alone, arms=arms, bounds=bounds), np.arange(8, dtype=np.uint64)
+
+    def any_of(worlds: Worlds, kinds: list[str]) -> np.ndarray:
+        sought = Sought(kinds_named(worlds.reference, kinds), 101.0, 250.0)
+        return probabilities_along(worlds, "signal", SEED, runs, sought).any
+
+    np.testing.assert_allclose(any_of(both, [KIND]), any_of(alone, [KIND]), rtol=1e-9)
+    assert (any_of(both, [KIND, "logistics"]) > any_of(alone, [KIND])).all()
+
+
 def test_busy_clocks_against_a_markov_chain(tmp_path: Path) -> None:
     """Idle, in talks, signed: a chain of three states whose last is never left.
 
