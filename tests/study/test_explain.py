@@ -25,7 +25,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import INTERCEPT, TERMS, account, consent, summed, willingness
-from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
 from balance_sim.stats.intervals import mean_interval
@@ -127,6 +127,28 @@ def test_the_rows_sum_to_the_studys_filtered_effect(result: Result, found: Attri
     assert (by_alarm > 0).all() and (found.feedback != 0).any(), "nothing was tested"
     assert table.loc["alarm", ["value", "mcse", "lo", "hi"]].tolist() == list(mean_interval(by_alarm))
     assert (found.by_run[:, list(GROUPS).index("gain")] == 0).all(), "what counts as at the start"
+
+
+def test_what_groups_bring_alone_and_last_by_hand() -> None:
+    """Worth 1 and 2 alone and 5 together, of an effect of 6: each of the two adds 2 more where the other is there."""
+    runs, groups = np.arange(3, dtype=np.uint64), {"one": ("hostility",), "two": ("ladder",)}
+    worth = np.tile([0.0, 1.0, 2.0, 5.0], (3, 1))
+    table = Attribution("x", "y", "accords_counter_30", groups, runs, 3, worth, np.full(3, 6.0), 0.0).table
+    table = table.set_index("group")
+    assert table["value"].tolist() == [2.0, 3.0, 0.0, 1.0, 6.0]
+    assert table.loc[["one", "two"], "alone"].tolist() == [1.0, 2.0]
+    assert table.loc[["one", "two"], "last"].tolist() == [3.0, 4.0]
+
+
+def test_facts_that_an_arm_changes_are_outside_of_all_groups(tmp_path: Path) -> None:
+    """Corvia is a democracy in the control arm alone: nobody's beliefs differ, and all of the direct effect is outside."""
+    path = tmp_path / "facts.yaml"
+    arms = "  other: {drop: [summit], set: {states.XCO.democracy: 0.1}}\n\nreport:"
+    path.write_text(new_scenario("facts").replace("\nreport:", arms, 1), encoding="utf-8")
+    found = attribute(run(load_scenario(path), 6, 3, arms=["other"], workers=1), "other")
+    assert (found.worth == found.worth[:, :1]).all() and (found.worth != 0.0).any()
+    value = found.table.set_index("group")["value"]
+    assert value["outside"] == pytest.approx(found.direct.mean()) and value["outside"] != 0.0
 
 
 def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attribution) -> None:

@@ -222,8 +222,11 @@ def test_no_placebo_date_has_an_event(participants: Participants) -> None:
 
 def test_a_placebos_principals_are_not_its_targets(participants: Participants) -> None:
     """Of sets that hold a target of the event's own: nobody is both, the number of states stays, and where a principal
-    is the host the most capable is."""
-    event = participants.event.model_copy(update={"host": participants.event.principals[0]})
+    is the host the most capable is. Guests, here two that the event was aimed at, stay where they are no principals, and
+    nothing is aimed at them."""
+    event = participants.event
+    guests = {*event.targets[:2]}
+    event = event.model_copy(update={"host": event.principals[0], "guests": tuple(sorted(guests))})
     participants = Participants(participants.worlds, participants.scenario, event)
     targets = {participants.roster[code] for code in event.targets if code in participants.roster}
     sets = [states for states in participants.like(300) if targets & {*states}]
@@ -233,7 +236,9 @@ def test_a_placebos_principals_are_not_its_targets(participants: Participants) -
         placebo = participants.event_of(states)
         own = {codes[state] for state in states}
         assert {*placebo.principals} == own
-        assert not own & ({*placebo.targets} | {*placebo.guests})
+        assert not own & {*placebo.targets}
+        assert {*placebo.guests} == guests - own
+        assert not guests & {*placebo.targets}
         assert len(own) == len(event.principals)
         assert placebo.host == codes[max(states, key=lambda state: capability[state])]
 

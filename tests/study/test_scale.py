@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.scale import ACTS, ELASTICITY, LARGEST, OFF, Scale, StandardAct, _World, scale
+from balance_sim.model.engine import perceive
+from balance_sim.model.exercises import mutual_alarm
 from balance_sim.scenario import Scenario, load_scenario, new_scenario, with_values
+from balance_sim.study.spans import course, with_event
 from click.testing import CliRunner
 
 LIKE_ORDER = 5.0
@@ -67,6 +71,23 @@ def test_who_acts_against_whom(starter: Scenario) -> None:
     events = [one.model_copy(update=absent) if one.id == starter.focal else one for one in starter.events]
     abroad = starter.model_copy(update={"events": tuple(events)})
     assert scale(abroad).by == ("XAR",)
+
+
+def test_the_alarm_of_a_dyad_is_that_of_its_exercises(starter: Scenario) -> None:
+    """Of all dyads after force was used: what each side fears that the other would not side with, the mean of both."""
+    of = _World(only_alarm(starter, 0.3))
+    of.dyads = np.arange(len(of.study.control.first))
+    world = of.study.control
+    for event in of._events("force"):
+        world = with_event(world, of.study.scenario, event)
+    after = course(world, of.study.worlds.baseline, of.dyads, start=of.study.start)
+    alarm = of._alarm(after)
+    assert alarm.shape == (len(after.states), 2, len(of.dyads)) and alarm.max() > 0.1
+    for step in (0, of._day, len(after.states) - 1):
+        view = perceive(world.at(step), after.states[step], step)
+        start, floor = of.study.worlds.baseline.unsided, world.rules.alarm_floor
+        mutual = mutual_alarm(view.total, view.sided, start, (world.first, world.second), floor)[0]
+        np.testing.assert_allclose(alarm[step].mean(axis=0), mutual, atol=1e-12)
 
 
 def test_where_nobody_is_left_to_balance(tmp_path: Path) -> None:
