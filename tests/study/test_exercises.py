@@ -58,6 +58,23 @@ def test_classes_have_the_rates_of_their_dyads(worlds: Worlds) -> None:
     assert found == pytest.approx(np.bincount(direction, rates.rate_at_start(world), 3), rel=0.02)
 
 
+def test_rates_rise_by_the_elasticity_in_alarm(worlds: Worlds) -> None:
+    """Ten times the threat: each class has the sum of rate x e^(kappa alarm) over its dyads, kappa near but not 1; none of
+    it where alarm has no weight."""
+    world, direction = worlds.reference, worlds.baseline.direction
+    view = perceive(world, begin(world, worlds.baseline, 0, NO_RUN), 0)
+    view = replace(view, total=10.0 * view.total)
+    sides, start = (world.first, world.second), worlds.baseline.unsided
+    alarm = rates.mutual_alarm(view.total, view.sided, start, sides, world.rules.alarm_floor)[0]
+    held = Exercises(worlds, direction, focal_windows(worlds))
+    (kappa,), rate = rates.reaction(world)[0], rates.rate_at_start(world)
+    wanted = np.bincount(direction, rate * np.exp(kappa * alarm), 3)
+    assert alarm.max() > 0.5 and abs(kappa - 1.0) > 0.1
+    assert held.by_class(world, view)[0] == pytest.approx(wanted)
+    calm = replace(world, rules=replace(world.rules, weights=dict(world.rules.weights) | {"alarm": 0.0}))
+    assert held.by_class(calm, view)[0] == pytest.approx(np.bincount(direction, rate, 3))
+
+
 def test_the_arm_in_which_states_are_alarmed_never_has_fewer(worlds: Worlds) -> None:
     """Pairs: where the expected number rises in every stretch between windows, the drawn number does not fall."""
     outcomes, _ = tables(worlds)
