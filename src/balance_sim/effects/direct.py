@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from balance_sim.model import sights
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.engine import (
@@ -26,6 +27,7 @@ from balance_sim.model.engine import (
     simulate,
 )
 from balance_sim.model.perception import View
+from balance_sim.model.policies import begin_enacted, decided_effort, enact
 from balance_sim.model.state import BlockState, Simulated, Workspace
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 
@@ -62,8 +64,9 @@ def along_control(
     """Simulate the control arm; in each step show what each of the other arms, and then
     it, would see.
 
-    An arm's state is the control arm's, with an effort of its own. A step is shown
-    again, from the first on, where a replication leaves the margins of its bounds."""
+    An arm's state is the control arm's, with an effort of its own, and what its own
+    policies do but for agreements that they end. A step is shown again, from the first
+    on, where a replication leaves the margins of its bounds."""
     bound = worlds.bounds[worlds.scenario.reference_arm]
     try:
         return _along(worlds, seed, runs, arms, look, bound)
@@ -84,7 +87,7 @@ def _along(
     thin = thinning(
         control, opportunities, worlds.bounds[worlds.scenario.reference_arm]
     )
-    effort: dict[str, Floats] = {}
+    own: dict[str, BlockState] = {}
     workspace = Workspace.lay(len(runs), len(control.audience_names), control.n)
 
     def observe(present: World, state: BlockState, view: View) -> None:
@@ -93,11 +96,25 @@ def _along(
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
         drawn = opportunities, thin, rows
         for arm in arms:
-            world, before = worlds.arms[arm].at(step), effort.get(arm, state.effort)
-            arm_state = replace(state, effort=before, workspace=workspace)
+            world = worlds.arms[arm].at(step)
+            if arm not in own:
+                own[arm] = replace(state, enacted=begin_enacted(world, len(runs)))
+            before = replace(state, effort=own[arm].effort, enacted=own[arm].enacted)
+            enact(world, before, world.grid[step])
+            arm_state = replace(
+                state,
+                effort=before.effort,
+                enacted=before.enacted,
+                workspace=workspace,
+            )
             arm_view = perceive(world, arm_state, step)
             look(StepOfArm(world, arm_state, arm_view, *drawn))
-            effort[arm] = effort_after(world, baseline, before, arm_view.total, step)
+            sights.look(world, arm_state, arm_view)
+            decided = decided_effort(world, arm_state)
+            arm_state.effort = effort_after(
+                world, baseline, before.effort, arm_view.total, decided, step
+            )
+            own[arm] = arm_state
         look(StepOfArm(present, state, view, *drawn))
 
     simulated = simulate(control, baseline, opportunities, thin, seed, runs, observe)

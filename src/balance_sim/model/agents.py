@@ -17,7 +17,9 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
 from balance_sim.model.own.modules import object_named
 from balance_sim.model.perception import View
+from balance_sim.model.policies import decided_effort
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.sights import look
 from balance_sim.model.state import (
     BlockState,
     InvalidNumber,
@@ -149,8 +151,8 @@ class StateAgent(mesa.Agent):
         total = self.model.view.total[0, self.index]
         at_start = baseline.threat[self.index]
         target = engine.effort_target(rules, total, at_start)
-        decided = self.model.world.decided_effort
-        target = target if decided is None else target + decided[self.index]
+        decided = decided_effort(self.model.world, self.model.state)
+        target = target + decided[0, self.index]
         effort = np.array(self.effort)
         return float(effort_change(effort, target, rules.effort_max, share))
 
@@ -380,8 +382,8 @@ class BalanceModel(mesa.Model):
         it."""
         remaining = len(self.opportunities.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(remaining)])
-        accessions = self.state.accessions
-        return Simulated(self.state.agreements, consent, accessions)
+        ended = self.state.accessions, self.state.enacted
+        return Simulated(self.state.agreements, consent, *ended)
 
     def _look(self) -> None:
         self.world = engine.take_turn(self._arm, self.state, self.at, self.key)
@@ -391,6 +393,7 @@ class BalanceModel(mesa.Model):
         engine.watch_margins(
             self.world, self.worlds.baseline, self.opportunities, self.state
         )
+        look(self.world, self.state, self.view)
 
 
 def agent_class_named(name: str) -> type[StateAgent]:

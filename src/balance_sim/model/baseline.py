@@ -26,6 +26,7 @@ from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
+from balance_sim.model.sights import with_start
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import (
     NO_RUN,
@@ -51,6 +52,7 @@ from balance_sim.model.world import (
     focal_day,
     time_grid,
     with_events,
+    with_policies,
 )
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
@@ -339,12 +341,33 @@ def compile_worlds(
     threatened, direction = sorted_into(reference, classes)
     frozen = start.frozen(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
+    worlds = with_sights_at_start(worlds, reference)
     bounds: dict[str, Floats] = {}
     if bounded:
         worlds = with_bounds_of_threat(worlds)
         for name, world in worlds.items():
             bounds[name] = most_willing(world, baseline)
     return Worlds(scenario, worlds, baseline, bounds, classes)
+
+
+def with_sights_at_start(
+    worlds: dict[str, World], reference: World
+) -> dict[str, World]:
+    """The worlds, with what players see at the start of the control arm in their
+    policies; arms that have policies in common have them so still."""
+    by_arm = {name: arm.policies for name, arm in worlds.items() if arm.policies}
+    if not by_arm:
+        return worlds
+    state = begin(reference, unfrozen(reference), 0, NO_RUN)
+    view = perceive(reference, state, 0)
+    begun = {
+        id(policies): with_start(policies, reference, state, view)
+        for policies in by_arm.values()
+    }
+    return worlds | {
+        name: with_policies(worlds[name], begun[id(policies)])
+        for name, policies in by_arm.items()
+    }
 
 
 def _differs_in_events(version: Scenario, control: Scenario) -> bool:

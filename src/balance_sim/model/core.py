@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.scenario.conditions import Condition, Observable
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -246,6 +248,46 @@ class Pacts:
 
 
 @dataclass(frozen=True)
+class DatedActs:
+    """Dated acts that make a state think worse of another, E of them. All arrays
+    (E,)."""
+
+    day: Floats
+    actor: Ints
+    target: Ints
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What players do when they see something, K policies of Q players, sorted by
+    player and name (`model/policies.py`)."""
+
+    players: tuple[str, ...]  # (Q,)
+    ids: tuple[str, ...]  # (K,)
+    player: Ints  # (K,)
+    state: Ints  # (K,) that looks and acts
+    conditions: tuple[Condition, ...]  # (K,)
+    groups: tuple[dict[str, Ints], ...]  # (K,) positions of those seen, by name
+    at_start: tuple[dict[Observable, float], ...]  # (K,) in the control arm
+    delay: Floats  # (K,) days
+    cost: Floats  # (K,)
+    at_most: Ints  # (K,)
+    budget: Floats  # (Q,) of 365 days; NEVER: none
+    half_life_days: tuple[float | None, ...]  # (K,) of an event
+    aimed: Floats  # (K, T) nats of hostile intent
+    places: Ints  # (T,) entries of a flat (n, n), observer and actor
+    place_column: Ints  # (n * n,) which of the T stands at a place; T: none
+    shown: Floats  # (K, A, D) nats of alignment, as each of A readings has it
+    dyads: Ints  # (D,) that are shown together
+    dyad_column: Ints  # (P,) which of the D a dyad is; D: none
+    stance: Floats  # (K, n, M) nats on the state's willingness, by alter and type
+    stances: Ints  # those of the K that take one
+    touches: Bools  # (K, P) dyads of which an act says anything
+    ends: Bools  # (K, P, M) agreements that end
+    effort: Floats  # (K,) rise
+
+
+@dataclass(frozen=True)
 class World:
     """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or
     looked at."""
@@ -304,6 +346,9 @@ class World:
     hazards: Hazards | None = None
     pacts: Pacts | None = None
     drawn: Drawn | None = None
+    policies: Policies | None = None
+    dated_acts: DatedActs | None = None
+    """Of the arm; None where it has no players."""
     own_terms: Mapping[str, Any] = field(default_factory=dict)
     """`willingness.Term` by name: those of the user's own, with a weight here."""
 

@@ -29,7 +29,9 @@ from balance_sim.model.pipeline import (
     sign_given,
     sign_talks,
 )
+from balance_sim.model.policies import begin_enacted, decided_effort, enact
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.sights import look
 from balance_sim.model.state import (
     AgreementRows,
     BlockState,
@@ -57,6 +59,7 @@ Observer = Callable[[World, BlockState, View], None]
 AFTER_START = (
     *("arm", "odds_against", "intent_odds", "reliability", "hazards"),
     *("turns", "signings", "openness", "highest_unsided", "pacts"),
+    *("policies", "dated_acts"),
 )
 """Fields in which worlds that begin alike may differ."""
 
@@ -104,6 +107,7 @@ def begin(
         provoke(world, state, seed)
     if world.pacts is not None:
         state.accessions = accession.begin_accessions(world, world.pacts, seed, runs)
+    state.enacted = begin_enacted(world, len(runs))
     return state
 
 
@@ -164,6 +168,7 @@ def simulate_from(
         present = take_turn(world, state, step, seed)
         view = perceive(present, state, step)
         watch_margins(present, baseline, opportunities, state)
+        look(present, state, view)
         if observe is not None:
             observe(present, state, view)
         consent_by_step.append(
@@ -171,7 +176,8 @@ def simulate_from(
         )
     turn_of_step(world, state)
     filtered_consent = np.concatenate(consent_by_step)
-    return Simulated(state.agreements, filtered_consent, state.accessions)
+    ended = state.accessions, state.enacted
+    return Simulated(state.agreements, filtered_consent, *ended)
 
 
 def turn_of_step(world: World, state: BlockState) -> None:
@@ -188,7 +194,8 @@ def turn_of_step(world: World, state: BlockState) -> None:
 
 def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
     """The world as it is in a step, once what is due by its beginning has taken effect:
-    entries into force and ends, what changes sign, efforts that states decide on."""
+    entries into force and ends, what changes sign, efforts that states decide on, what
+    policies do."""
     turn_of_step(world, state)
     day = world.grid[step]
     if world.signings is not None:
@@ -199,6 +206,7 @@ def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
         before = world.at(step - 1).decided_effort
         rise = present.decided_effort - (0.0 if before is None else before)
         state.effort = state.effort + rise
+    enact(present, state, day)
     return present
 
 
@@ -361,7 +369,10 @@ def accede(
 def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:
     """Effort follows alarm, and the step is over. Raises InvalidNumber where
     effort is no number."""
-    state.effort = effort_after(world, baseline, state.effort, view.total, view.step)
+    decided = decided_effort(world, state)
+    state.effort = effort_after(
+        world, baseline, state.effort, view.total, decided, view.step
+    )
     day = world.grid[view.step]
     refuse_invalid("effort", state.effort, world.codes, day, state.runs)
     state.day = world.grid[view.step + 1]
@@ -372,15 +383,14 @@ def effort_after(
     baseline: Baseline,
     effort: Floats,
     total: Floats,
+    decided: Floats | float,
     step: int,
 ) -> Floats:
-    """(..., n) effort at the end of a step, from that at its beginning, and the threat
-    in it."""
+    """(..., n) effort at the end of a step, from that at its beginning, the threat in
+    it, and what states have decided on."""
     rules, days = world.rules, world.grid[step + 1] - world.grid[step]
     share = threat.effort_share(days, rules.effort_years)
-    target = effort_target(rules, total, baseline.threat)
-    if world.decided_effort is not None:
-        target = target + world.decided_effort
+    target = effort_target(rules, total, baseline.threat) + decided
     return threat.effort_change(effort, target, rules.effort_max, share)
 
 

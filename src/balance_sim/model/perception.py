@@ -18,6 +18,7 @@ import numpy as np
 from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
 from balance_sim.model.core import Floats, Ints, Rules, Shared, World
+from balance_sim.model.policies import Said, said, spoken_of
 from balance_sim.model.state import BlockState, refuse_invalid
 
 
@@ -44,6 +45,7 @@ class View:
     insecurity: Floats  # (R, n) g_i
     reliability: Floats  # (n,)
     reliable: Floats  # (n, n) rho_j c_j p_ij
+    said: Said | None = None  # by acts of policies
 
     def remaining(self, half_life_days: float) -> float:
         """Share that remains, since day 0, of what fades with such a half-life."""
@@ -106,10 +108,21 @@ class View:
         news = announced * world.signature_attention[:, None]
         depth = self.depth[:, None, world.first, world.second]
         agreement = world.rules.alpha_acc * depth + news
-        against = world.odds_against[self.step]
+        against = odds_against(world, self.step, self.said)
         alignment = beliefs.alignment_with(against, agreement)[..., world.dyad_index]
         alignment[..., diagonal, diagonal] = 1.0
         return np.asarray(alignment)
+
+    def read(self, audience: int, states: Ints) -> Floats:
+        """(R, K, n) a_jk of some states j as one audience sees it, a_jj = 1."""
+        world, itself = self.world, np.arange(len(states))
+        dyads = world.dyad_index[states]
+        news = self.announced[:, dyads] * world.signature_attention[audience]
+        agreement = world.rules.alpha_acc * self.depth[:, states] + news
+        against = odds_against(world, self.step, self.said)[..., audience, :]
+        alignment = beliefs.alignment_with(against[..., dyads], agreement)
+        alignment[:, itself, states] = 1.0
+        return alignment
 
     @cached_property
     def own(self) -> Floats:
@@ -128,6 +141,15 @@ class View:
         """(R, n, n) b_ij, diagonal 0."""
         shares = threat.backing(self.depth, self.own, self.world.rules.beta)
         return shares * ~np.eye(self.world.n, dtype=bool)
+
+
+def odds_against(world: World, step: int, said: Said | None) -> Floats:
+    """(A, P), or (R, A, P) once policies have acted: odds against alignment before
+    agreements."""
+    odds: Floats = world.odds_against[step]
+    if said is None or world.policies is None:
+        return odds
+    return np.asarray(odds * said.against[..., world.policies.dyad_column])
 
 
 @dataclass(frozen=True)
@@ -276,11 +298,11 @@ def _believed(
 
 
 def _changed(
-    world: World, state: BlockState, step: int, announced: Floats
+    world: World, state: BlockState, step: int, announced: Floats, said: Said | None
 ) -> tuple[Patches, Floats]:
     """The dyads to which something has happened, and (A + 3, 2, K) what they believe
     and are believed in this step. announced: (R, P) nats."""
-    run, dyad, ties = _moved(world, state, announced)
+    run, dyad, ties = _moved(world, state, announced, said)
     patches = Patches.of(world, state, run, dyad)
     intent = world.intent_odds[step].take(patches.place)
     if state.provoked is not None and world.hazards is not None:
@@ -288,17 +310,25 @@ def _changed(
         intent = intent * provoked_odds(world, state, step)[run, column]
     reliable = shared(world, step).reliable.take(patches.place)
     against = world.odds_against[step].take(dyad, axis=1)
+    if said is not None and world.policies is not None:
+        policies = world.policies
+        intent = intent * said.intent[run, policies.place_column[patches.place]]
+        against = against * said.against[run, :, policies.dyad_column[dyad]].T
     before = against, intent, reliable
     return patches, _believed(world, patches.sides, ties, *before)
 
 
 def _moved(
-    world: World, state: BlockState, announced: Floats
+    world: World, state: BlockState, announced: Floats, said: Said | None
 ) -> tuple[Ints, Ints, Ties]:
     """Replication, dyad and ties of the dyads touched whose beliefs can differ from the
     start's."""
     n, start = world.n, world.at_start
-    touched = np.flatnonzero(state.touched)
+    is_touched, acted_on = state.touched, None
+    if said is not None and world.policies is not None and state.enacted is not None:
+        acted_on = spoken_of(world.policies, state.enacted)
+        is_touched = is_touched | acted_on
+    touched = np.flatnonzero(is_touched)
     run, dyad = np.divmod(touched, len(world.first))
     depth = state.depth.take(run * n * n + (world.first * n + world.second).take(dyad))
     calm, nats = state.calm.take(touched), announced.take(touched)
@@ -309,6 +339,8 @@ def _moved(
         provoked = np.zeros(len(world.first), dtype=bool)
         provoked[world.dyad_index[world.hazards.target, world.hazards.state]] = True
         moved |= provoked.take(dyad)
+    if acted_on is not None:
+        moved |= acted_on.take(touched)
     rows = np.flatnonzero(moved)
     return run[rows], dyad[rows], Ties(depth[rows], calm[rows], nats[rows])
 
@@ -321,6 +353,10 @@ def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floa
     if state.provoked is not None and world.hazards is not None:
         places = np.arange(world.n) * world.n + k
         odds = odds * provoked_odds(world, state, step)[:, world.hazards.column[places]]
+    spoken = said(world, state, step)
+    if spoken is not None and world.policies is not None:
+        places = np.arange(world.n) * world.n + k
+        odds = odds * spoken.intent[:, world.policies.place_column[places]]
     hostility = hostility_with(world.rules, odds, calm)
     hostility[:, k] = 0.0
     return hostility
@@ -347,8 +383,8 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     The view's arrays are the state's own workspace: they hold until the next call."""
     workspace, start = state.workspace, shared(world, step)
     middle = (world.grid[step] + world.grid[step + 1]) / 2
-    announced = announcements(world, state, middle)
-    patches, believed = _changed(world, state, step, announced)
+    announced, spoken = announcements(world, state, middle), said(world, state, step)
+    patches, believed = _changed(world, state, step, announced, spoken)
     _fill_workspace(world, state, start.beliefs[:, None], patches, believed)
     own_strength = world.capability * (1.0 + state.effort)
     np.add(workspace.defence, own_strength, out=workspace.defence)
@@ -371,6 +407,7 @@ def perceive(world: World, state: BlockState, step: int) -> View:
         insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
         reliability=world.reliability[step],
         reliable=start.reliable,
+        said=spoken,
     )
 
 

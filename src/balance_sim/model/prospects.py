@@ -136,12 +136,16 @@ class Prospects:
         """b_ij: share of its support that alter lends already."""
         world, dyads = self.world, len(self.world.first)
         audience = world.audience[self.ego]
-        odds = world.odds_against[self.view.step]
+        odds, policies = world.odds_against[self.view.step], world.policies
         place = audience * dyads + self.dyad
         announced = self.view.announced.take(self.run * dyads + self.dyad)
         news = announced * world.signature_attention[audience]
         agreement = world.rules.alpha_acc * self.depth + news
-        alignment = beliefs.alignment_with(odds.take(place), agreement)
+        against = odds.take(place)
+        if self.view.said is not None and policies is not None:
+            column = policies.dyad_column[self.dyad]
+            against = against * self.view.said.against[self.run, audience, column]
+        alignment = beliefs.alignment_with(against, agreement)
         return threat.backing(self.depth, alignment, world.rules.beta)
 
     @cached_property

@@ -151,6 +151,29 @@ class Accessions:
     applications: Applications
 
 
+@dataclass(frozen=True)
+class Enacted:
+    """What K policies have done in a block of R replications, W times at most each.
+    Days; NEVER where it has not come."""
+
+    since: Floats  # (R, F) each part of a condition that has to last holds since
+    due: Floats  # (R, K)
+    days: Floats  # (R, K, W) of acts, in their order
+
+    @property
+    def count(self) -> Ints:
+        """(R, K) acts."""
+        return np.asarray(np.isfinite(self.days).sum(axis=2))
+
+    def within(self, first: float, last: float) -> Ints:
+        """(R, K) acts after one day, and not after another."""
+        return np.asarray(((first < self.days) & (self.days <= last)).sum(axis=2))
+
+    def copy(self) -> Enacted:
+        """The same in arrays of its own."""
+        return Enacted(self.since.copy(), self.due.copy(), self.days.copy())
+
+
 class InvalidNumber(ArithmeticError):
     """A replication came to a number that is none: NaN, or infinite. It is recorded as
     failed and stands in no table."""
@@ -181,11 +204,13 @@ class Simulated:
     the run's past, divided by the probability that it was kept; 0 where the clock was
     busy. Its sum over opportunities has the expectation of the number of talks opened,
     and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
-    Operations Research 18(3)). accessions: None where no state can join a pact."""
+    Operations Research 18(3)). accessions: None where no state can join a pact;
+    enacted: None without policies."""
 
     agreements: AgreementRows
     consent: Floats
     accessions: Accessions | None = None
+    enacted: Enacted | None = None
 
 
 @dataclass
@@ -213,6 +238,14 @@ class BlockState:
     agreements: AgreementRows = field(default_factory=AgreementRows.none)
     provoked: Provoked | None = None
     accessions: Accessions | None = None
+    enacted: Enacted | None = None
+
+
+NETWORK = (
+    *("depth", "calm", "touched", "partners"),
+    *("log_partners", "log_shared", "shared_mean"),
+)
+"""What a state holds of the network of agreements, beside those in force."""
 
 
 @dataclass(frozen=True)

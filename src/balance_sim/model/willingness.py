@@ -18,6 +18,7 @@ import numpy as np
 
 from balance_sim.model import threat
 from balance_sim.model.core import Floats, World
+from balance_sim.model.policies import stance
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.threat import over
 
@@ -339,7 +340,8 @@ def alarm(p: Prospects) -> Floats:
 ALARM = alarm.name
 AT_START = tuple(name for name, term in TERMS.items() if term.at_start)
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
-ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
+POLICIES = "policies"
+ORDER = (INTERCEPT, PROPENSITY, DRAWN, POLICIES, *TERMS)
 """Parts of willingness in the order of the sum."""
 
 
@@ -358,13 +360,16 @@ def summed(parts: Mapping[str, Floats]) -> Floats:
 
 def levels(p: Prospects) -> dict[str, Floats]:
     """What comes before any term, (C,) nats each: the type's intercept, ego's random
-    intercept, what was drawn."""
+    intercept, what was drawn, what ego's policies add."""
     by_name = {
         INTERCEPT: p.world.ladder.intercept[p.kind],
         PROPENSITY: p.world.propensity[p.ego, p.kind],
     }
     if p.world.drawn is not None:
         by_name[DRAWN] = p.world.drawn.level[p.run, p.kind]
+    taken = stance(p.world, p.state, p.run, p.ego, p.alter, p.kind)
+    if taken is not None:
+        by_name[POLICIES] = taken
     return by_name
 
 

@@ -37,9 +37,11 @@ from balance_sim.model.core import (
     InitialAgreements,
     Ints,
     Keys,
+    Policies,
     Rules,
     World,
 )
+from balance_sim.model.policies import acts_of, policies_of
 from balance_sim.model.spread import likeness
 from balance_sim.model.state import deepest, record_in_force
 from balance_sim.model.thinning import frailties_of, openness_of
@@ -58,14 +60,14 @@ def compile_world(
 ) -> World:
     """Arrays of one arm, with what changes in it. `scenario`: that arm's own version;
     grid and focal day are the same for all arms."""
-    pacts = pacts_of(by_audience(scenario)) if scenario.pacts else None
+    ordered = by_audience(scenario)
+    pacts = pacts_of(ordered) if scenario.pacts else None
     if not scenario.changes:
         world = _compiled(scenario, arm, grid, focal_day, scenario.start)
-        return world if pacts is None else replace(world, pacts=pacts)
+        return _with_players(replace(world, pacts=pacts), ordered)
     dated = with_spells(scenario)
     fixed = dated.model_copy(update={"changes": ()})
     world = _compiled(fixed, arm, grid, focal_day, scenario.start)
-    ordered = by_audience(scenario)
     turns = []
     for day in turning_days(scenario):
         since = float((day - scenario.start).days)
@@ -77,7 +79,7 @@ def compile_world(
     ended, ends = world.initial.ended.copy(), ends_of(scenario)
     for row, name in enumerate(world.initial.ids):
         ended[row] = ends.get(name, ended[row])
-    return replace(
+    changing = replace(
         world,
         initial=replace(world.initial, ended=ended),
         signings=signings(ordered, world.dyad_index),
@@ -85,6 +87,25 @@ def compile_world(
         turns=tuple(turns),
         pacts=pacts,
     )
+    return _with_players(changing, ordered)
+
+
+def _with_players(world: World, scenario: Scenario) -> World:
+    """The world, and what it turns to, with what its players do and look at. scenario:
+    states in the order of the arrays."""
+    if not scenario.players:
+        return world
+    policies = policies_of(scenario, world.dyad_index, world.likeness)
+    return with_policies(replace(world, dated_acts=acts_of(scenario)), policies)
+
+
+def with_policies(world: World, policies: Policies | None) -> World:
+    """The world, and what it turns to, with these policies."""
+    turns = tuple(
+        (step, replace(turned, policies=policies, dated_acts=world.dated_acts))
+        for step, turned in world.turns
+    )
+    return replace(world, policies=policies, turns=turns)
 
 
 def _compiled(
@@ -199,6 +220,7 @@ def with_events(world: World, scenario: Scenario, arm: str) -> World:
         reliability=reliability,
         at_start=replace(world.at_start, shared={}, beside=None),
         highest_unsided=None,
+        dated_acts=acts_of(scenario),
     )
 
 

@@ -13,7 +13,7 @@ from balance_sim.scenario.diagnostics import Diagnostics, shown, unknown
 from balance_sim.scenario.layout import FIXED_IN_ARMS
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.reading import Finding, Places
-from balance_sim.scenario.schema import Arm, Scenario, sorted_rows
+from balance_sim.scenario.schema import Arm, Scenario, Strict, sorted_rows
 from balance_sim.scenario.setter import Editor, changes_in, value_at
 
 
@@ -130,4 +130,8 @@ def check_events(
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
+    if isinstance(value, Strict):
+        value = value.model_dump()
+    if isinstance(value, Mapping):
+        return {name: _plain(child) for name, child in value.items()}
     return value.isoformat() if isinstance(value, date) else value

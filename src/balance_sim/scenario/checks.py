@@ -22,13 +22,20 @@ from typing import NamedTuple
 
 from balance_sim import registry
 from balance_sim.scenario.actors import code_table, known, successor
+from balance_sim.scenario.conditions import observables_in, parsed
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import listed, unknown
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import (
     FACTS_OF_STATE,
+    LISTS_OF_ACT,
     MEASURES,
+    ROLES_OF_PLAYER,
     STAGES,
+    Deed,
     NoRelations,
+    Player,
+    Policy,
     Scenario,
     Trade,
 )
@@ -360,6 +367,75 @@ def _pacts(scenario: Scenario) -> Findings:
             yield Finding("E212", f"{path}.group", why, "name a smaller group")
 
 
+# --- players --------------------------------------------------------------------------
+
+
+def _players(scenario: Scenario) -> Findings:
+    """What policies do is possible: somebody is named, none of them the player itself;
+    an act is of a kind that one state can commit, and no dearer than the budget."""
+    for name, player in scenario.players.items():
+        for policy_id, policy in player.policies.items():
+            path = f"players.{name}.policies.{policy_id}"
+            yield from _of_roles(player, policy, f"players.{name}")
+            yield from _whom(scenario, player, policy, path)
+            yield from _kind_of_act(scenario, policy.do, path)
+            if player.budget is not None and policy.cost > player.budget:
+                why = f"it costs {policy.cost:g}, more than `budget` {player.budget:g}"
+                hint = f"raise players.{name}.budget, or leave it out"
+                yield Finding(
+                    "E203", f"{path}.cost", why, hint, f"0..{player.budget:g}"
+                )
+
+
+def _of_roles(player: Player, policy: Policy, path: str) -> Findings:
+    """Roles that a policy speaks of are given."""
+    words = {seen.who for seen in observables_in(parsed(policy.when))}
+    words |= {word for key in LISTS_OF_ACT for word in getattr(policy.do, key)}
+    for role in ROLES_OF_PLAYER:
+        if role in words and not getattr(player, role):
+            why = f"`{role}` is required: a policy speaks of them"
+            yield Finding("E103", f"{path}.{role}", why, f"add `{role}: [...]`")
+
+
+def _whom(scenario: Scenario, player: Player, policy: Policy, path: str) -> Findings:
+    """States that a policy sees or acts on: there are some, and a player that is named
+    itself is not one of them."""
+    roles = {role: getattr(player, role) for role in ROLES_OF_PLAYER}
+    known_names = {**scenario.groups, **roles}
+    given = {role for role, codes in roles.items() if codes}
+    seen = [part.who for part in observables_in(parsed(policy.when)) if part.who]
+    lists: list[tuple[str, tuple[str, ...]]] = [("when", (who,)) for who in seen]
+    lists += [(f"do.{key}", getattr(policy.do, key)) for key in LISTS_OF_ACT]
+    for key, names in lists:
+        if {*names} & {*ROLES_OF_PLAYER} - given:  # said already
+            continue
+        codes = {code for name in names for code in known_names.get(name, (name,))}
+        if player.state in names:
+            why = f"`{player.state}` is the player's own state"
+            yield Finding("E306", f"{path}.{key}", why, "name others")
+        elif names and not {*scenario.codes} & codes - {player.state}:
+            why = f"{listed(names)} names no other state of the scenario"
+            yield Finding("E212", f"{path}.{key}", why, "name a state")
+
+
+def _kind_of_act(scenario: Scenario, deed: Deed, path: str) -> Findings:
+    """An event that a policy may make: one of our kinds, that costs no reliability,
+    since reliability is one number for all replications, and with others where it takes
+    two."""
+    if deed.kind is None:
+        return
+    kind = scenario.event_kinds[deed.kind]
+    if deed.kind.startswith(OWN):
+        why = f"`{deed.kind}` is of your own: those are of dated events alone"
+        yield Finding("E311", f"{path}.do.kind", why, "take another kind")
+    elif kind.reliability:
+        why = f"`{deed.kind}` lowers reliability, which is the same in all replications"
+        yield Finding("E212", f"{path}.do.kind", why, "make it a dated event")
+    elif not (deed.targets or deed.guests):
+        why = f"`{deed.kind}` is aimed at nobody and shows nobody together"
+        yield Finding("E212", f"{path}.do.kind", why, "add `targets` or `guests`")
+
+
 # --- all of them ---------------------------------------------------------------------
 
 _NOT_OF_ARMS = (_focal, _gaps, _money, _codings)
@@ -388,6 +464,7 @@ RULES = tuple(
         (_changes, "changes start end accords"),
         (_joins, "changes groups pacts"),
         (_pacts, "pacts groups"),
+        (_players, "players groups states event_kinds"),
     )
 )
 

@@ -68,7 +68,7 @@ LEFT_OUT = (
     "targets_alternatives",
 )
 """What belongs to a scenario without being a part of what its replications do."""
-WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts")
+WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts", "players")
 """Parts that count where they say something, so that a scenario without them keeps the
 number it had."""
 _TEXTS = RecentResults[bytes](most=16)

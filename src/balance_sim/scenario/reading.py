@@ -29,6 +29,7 @@ from balance_sim.scenario.layout import (
     row_path,
 )
 from balance_sim.scenario.nodes import Node, descend, from_plain, merged
+from balance_sim.scenario.players import with_policies_by_name
 from balance_sim.scenario.schema import Scenario, Strict, Versioned, sorted_rows
 from balance_sim.scenario.validation import read_piece, unknown_key
 
@@ -60,6 +61,10 @@ class Places:
     the tree."""
 
     def __init__(self, tree: Node) -> None:
+        players = tree.get("players")
+        if players is not None:
+            named = with_policies_by_name(players, Diagnostics())
+            tree = tree.with_fields({"players": named})
         self.tree = tree
         arms = [*tree.below("arms").fields.values()]
         lists = [(name, tree.below(name)) for name in SECTIONS]
@@ -203,6 +208,8 @@ def read_part(
     if node is not None and max(len(node.fields), len(node.items)) > limit:
         problems.add(node.at, part, "E022", f"more than {limit:,} {part}")
         return {}
+    if part == "players" and node is not None:
+        fields = {part: with_policies_by_name(node, problems)}
     tree = tree.with_value(fields)
     piece = read_piece(_model_of(part), tree, "", problems, names=names)
     return {} if piece is None else {part: getattr(piece, part)}

@@ -24,7 +24,7 @@ from balance_sim.scenario.schema import (
 from balance_sim.scenario.validation import read_piece
 
 SETTABLE = {*PARTS} - {*FROM_FILES}
-OPEN = ("weights", "attention", "positions", "set")
+OPEN = ("weights", "attention", "positions", "set", "players", "policies")
 """Mappings that take other keys than those they have."""
 _PRESET = "theory.preset"
 

@@ -24,7 +24,7 @@ from balance_sim.model.core import (
 from balance_sim.model.engine import AFTER_START, begin, simulate_from
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.pipeline import agreements_at_start
-from balance_sim.model.state import Accessions, AgreementRows, Simulated
+from balance_sim.model.state import Accessions, AgreementRows, Enacted, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.study.filtered import (
@@ -34,7 +34,12 @@ from balance_sim.study.filtered import (
     focal_windows,
     prospect_of,
 )
-from balance_sim.study.outcomes import FILTERED, accessions_of, outcomes_of
+from balance_sim.study.outcomes import (
+    FILTERED,
+    accessions_of,
+    acts_of_players,
+    outcomes_of,
+)
 from balance_sim.study.recorder import FurtherOutcomes, Recorder, focal_recorder
 from balance_sim.study.tables import (
     BlockTables,
@@ -122,6 +127,7 @@ class Batch:
     filtered: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
     accessions: dict[str, Accessions | None] = field(default_factory=dict)
+    enacted: dict[str, Enacted | None] = field(default_factory=dict)
 
     def add_arm(
         self,
@@ -144,6 +150,7 @@ class Batch:
         )
         self.agreements[arm] = simulated.agreements
         self.accessions[arm] = simulated.accessions
+        self.enacted[arm] = simulated.enacted
         exercises, expected = self.recorder.exercises(arm, self.seed, self.numbers)
         self.exercises[arm] = exercises
         self.filtered[arm] = filtered_outcomes(sums) | expected
@@ -165,6 +172,7 @@ class Batch:
         outcomes = outcomes_of(worlds, agreements, paired, count)
         outcomes |= self.exercises[arm]
         outcomes |= accessions_of(worlds, self.accessions[arm], count)
+        outcomes |= acts_of_players(worlds, arm, self.enacted[arm], count)
         outcomes |= self.recorder.columns(arm, agreements, count)
         if self.recorder.own:
             from balance_sim.study.own_outcomes import measured

@@ -19,7 +19,7 @@ import numpy as np
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
-from balance_sim.model.state import Accessions, AgreementRows
+from balance_sim.model.state import Accessions, AgreementRows, Enacted
 from balance_sim.scenario.schema import Scenario
 
 ACCELERATED_DAYS = 30
@@ -135,6 +135,10 @@ MEASURES = {
         _COUNT, "states", "States in another camp than just before the event"
     ),
     "own": Measure(_SCALE, "as its author says", "An outcome of your own: {of}"),
+    "policy_acts": Measure(_COUNT, "acts", "Acts of the policies of {of}"),
+    "policy_cost": Measure(
+        _SCALE, "units of own payoff", "Cost of the acts of the policies of {of}"
+    ),
     "player_insecurity": Measure(_SCALE, "0 to 1", "Insecurity of {of}"),
     "player_effort": Measure(_SCALE, "share of capability", "Rise of effort of {of}"),
     "player_agreements_against": Measure(
@@ -416,6 +420,28 @@ def accessions_of(
         rows = is_signed & (days <= window)
         number = np.bincount(terms.run[rows], minlength=runs)
         numbers[Outcome("accessions", "", window).name] = number.astype(float)
+    return numbers
+
+
+def acts_of_players(
+    worlds: Worlds, arm: str, enacted: Enacted | None, runs: int
+) -> dict[str, Floats]:
+    """(R,) each: how often each player's policies acted in an arm and what that cost,
+    by the outcomes' names; 0 for players of other arms."""
+    arms = worlds.arms.values()
+    players = {
+        name for world in arms if world.policies for name in world.policies.players
+    }
+    numbers, policies = {}, worlds.arms[arm].policies
+    for player in sorted(players):
+        acts = costs = np.zeros(runs)
+        if policies is not None and enacted is not None:
+            own = policies.player == policies.players.index(player)
+            count = enacted.count[:, own]
+            acts = count.sum(axis=1).astype(float)
+            costs = (count * policies.cost[own]).sum(axis=1)
+        numbers[Outcome("policy_acts", player).name] = acts
+        numbers[Outcome("policy_cost", player).name] = costs
     return numbers
 
 

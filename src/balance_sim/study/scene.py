@@ -15,7 +15,7 @@ from balance_sim.model.baseline import Worlds, sorted_into
 from balance_sim.model.beliefs import alignment_with, members
 from balance_sim.model.classes import Classes
 from balance_sim.model.core import Baseline, Bools, Floats, Ints, World
-from balance_sim.model.perception import View, hostility_toward
+from balance_sim.model.perception import View, hostility_toward, odds_against
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import drawn_rate, openness_at, opportunity_rate
@@ -184,7 +184,7 @@ class StateMetrics:
         dyads, attention = world.dyad_index[others, k], world.signature_attention
         news = view.announced[:, None, dyads] * attention[:, None]
         agreement = world.rules.alpha_acc * view.depth[:, None, others, k] + news
-        against = world.odds_against[view.step][:, dyads]
+        against = odds_against(world, view.step, view.said)[..., dyads]
         alignment = np.ones((len(view.depth), len(attention), world.n))
         alignment[:, :, others] = alignment_with(against, agreement)
         return alignment

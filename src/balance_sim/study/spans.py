@@ -15,8 +15,17 @@ from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import initial_agreements
+from balance_sim.model.policies import (
+    acts_of,
+    begin_enacted,
+    enact,
+    ended_by,
+    stance,
+    with_act,
+)
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, begin_network, refresh
+from balance_sim.model.sights import look
+from balance_sim.model.state import NETWORK, BlockState, begin_network, refresh
 from balance_sim.model.thinning import NO_RUN
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
@@ -24,11 +33,6 @@ from balance_sim.scenario.schema import Event, Scenario
 
 EVIDENCE = ("odds_against", "intent_odds", "reliability")
 """Arrays of a world by step."""
-NETWORK = (
-    *("depth", "calm", "touched", "partners"),
-    *("log_partners", "log_shared", "shared_mean"),
-)
-"""What a state holds of the network of agreements."""
 SPANS = 20
 """Of the scenario's length, at least: dates at which beliefs are looked at."""
 
@@ -96,7 +100,7 @@ def _with_evidence(world: World, beside: World | None = None, **changed: Any) ->
 
 def in_spans(world: World, edges: Ints) -> World:
     """The world with a few long steps: in each span, its evidence is that of the step
-    in the middle."""
+    in the middle. Policies look and act where spans begin."""
     grid = world.grid[edges]
     middles = (grid[1:] + grid[:-1]) / 2
     steps = np.searchsorted(world.grid, middles, side="right") - 1
@@ -111,7 +115,7 @@ def in_spans(world: World, edges: Ints) -> World:
 def differ_in_evidence(world: World, other: World) -> bool:
     """Whether two worlds of a scenario have all but the evidence in common, so that one
     may stand beside the other."""
-    own = {*EVIDENCE, "arm", "at_start", "highest_unsided"}
+    own = {*EVIDENCE, "arm", "at_start", "highest_unsided", "dated_acts"}
     alike = (
         getattr(world, part.name) is getattr(other, part.name)
         for part in fields(World)
@@ -146,6 +150,7 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
         intent_odds=intent_odds,
         reliability=world.reliability * np.exp(-nats.lost),
         turns=turns,
+        dated_acts=with_act(world.dated_acts, acts_of(alone)),
     )
 
 
@@ -155,6 +160,7 @@ def at_start(world: World) -> BlockState:
 
     What is announced at the start is touched, so that states hear of it."""
     state = begin_network(world, NO_RUN)
+    state.enacted = begin_enacted(world, 1)
     state.agreements = initial_agreements(world, 0, NO_RUN)
     announced = state.agreements.stage == 1
     state.touched[0, state.agreements.dyad[announced]] = True
@@ -209,6 +215,8 @@ def course(
                 2, -1, questions.types
             )
         u = willingness(prospects, questions.changing, steady.ravel())
+        taken = stance(world, state, *questions.places)
+        u = u if taken is None else u + taken
         wanted = consent(u).reshape(steady.shape)
         consents.append(wanted[0] * wanted[1])
         states.append(span_state)
@@ -222,11 +230,23 @@ def walk(
     """The state as each span from `first` on finds it, and what states then see; the
     state itself goes on with the spans."""
     for step in range(first, world.steps):
-        present = world.at(step)
-        give(world, state, world.grid[step])
+        present, day = world.at(step), world.grid[step]
+        give(world, state, day)
+        enact(present, state, day)
         span_state, view = replace(state), perceive(present, state, step)
         yield span_state, view
+        look(present, state, view, signed_by(world, day))
         close_step(present, baseline, state, view)
+
+
+def signed_by(world: World, day: float) -> Ints | None:
+    """(P,) security agreements that changes sign by a day; None where they sign
+    none."""
+    given = world.signings
+    if given is None:
+        return None
+    rows = (given.signed <= day) & world.ladder.security[given.kind]
+    return np.bincount(given.dyad[rows], minlength=len(world.first))
 
 
 def give(world: World, state: BlockState, day: float) -> None:
@@ -241,6 +261,8 @@ def give(world: World, state: BlockState, day: float) -> None:
     in_force = start.in_force.copy()
     np.add.at(in_force, (given.dyad[begun], given.kind[begun]), 1)
     np.subtract.at(in_force, (record.dyad[over], record.kind[over]), 1)
+    if world.policies is not None and state.enacted is not None:
+        in_force[ended_by(world.policies, state.enacted)] = 0
     changed = np.flatnonzero((in_force != state.in_force[0]).any(axis=1))
     if len(changed):
         state.in_force = in_force[None]
@@ -263,15 +285,15 @@ class _Asked:
         sides = np.repeat(sides, self.types, axis=1)
         self.ego, self.alter = sides.ravel(), sides[::-1].ravel()
         self.kind = np.tile(np.arange(self.types), 2 * len(dyads))
+        self.places = np.zeros_like(self.ego), self.ego, self.alter, self.kind
         self.steady = () if world.turns or world.signings else steady_terms(world)
         self.changing = [name for name in terms_of(world) if name not in self.steady]
 
     def prospects(self, view: View, state: BlockState) -> Prospects:
         """Both sides of all dyads in a view of one replication."""
         moment = view.world, self.baseline, view, state
-        run, clocks = np.zeros_like(self.ego), (self.ego, self.alter, self.kind)
         kinds = self.types
-        return Prospects(*moment, run, *clocks, kinds_each=kinds, mirrored=True)
+        return Prospects(*moment, *self.places, kinds_each=kinds, mirrored=True)
 
 
 def _alike(world: World, other: World) -> int:

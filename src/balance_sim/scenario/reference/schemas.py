@@ -29,6 +29,7 @@ from balance_sim.scenario.layout import (
     SECTIONS,
     TOP,
 )
+from balance_sim.scenario.players import ready_policies
 from balance_sim.scenario.schema import CapabilityWeights, Parameters, Strict
 from balance_sim.scenario.validation import LAID_OVER
 from balance_sim.scenario.vocabulary import (
@@ -99,6 +100,24 @@ def json_schema() -> Plain:
     return file | {"if": {"required": ["extends"]}, "then": {}, "else": rules}
 
 
+def _or_in_short(defs: Plain) -> None:
+    """Policies may stand in a list, shipped ones by their names alone; days may be
+    text, as `30 days`."""
+    defs["Policy"].pop("required")  # what a shipped one has need not be written
+    policy, player = defs["Policy"]["properties"], defs["Player"]["properties"]
+    in_list = [{"enum": [*ready_policies()]}, MAPPING | {"required": ["id"]}]
+    by_name = player["policies"].pop("patternProperties")
+    player["policies"].pop("type")
+    player["policies"]["anyOf"] = [
+        MAPPING | {"patternProperties": by_name},
+        {"type": "array", "items": {"anyOf": in_list}},
+    ]
+    number = {"type": policy["delay"].pop("type")}
+    days = TEXT | {"pattern": r"^[0-9]+(\.[0-9]+)? days?$"}
+    bounds = {name: policy["delay"].pop(name) for name in ("minimum", "maximum")}
+    policy["delay"]["anyOf"] = [number | bounds, days]
+
+
 def _complete(defs: Plain) -> None:
     """What the defaults complete need not be written, and names come from lists where
     the lists are known: kinds, statuses, terms, theories. A kind may be another too."""
@@ -114,6 +133,7 @@ def _complete(defs: Plain) -> None:
     names = {"enum": list(presets()), "default": "balance_of_threat"}
     theory = {"preset": names, "weights": {"$ref": f"{_REF}Weights"}}
     defs["Theory"]["properties"] |= theory
+    _or_in_short(defs)
     for model_name, (section, others) in KINDS.items():
         # offered: a scenario may add kinds of its own
         options = {"enum": [*default_tree().below(section).fields, *others]}

@@ -1,0 +1,367 @@
+"""Policies inside a run: when they act, and that an act is what a dated event or a change of that day is."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from balance_sim.model import sights
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import NEVER, World
+from balance_sim.model.engine import simulate
+from balance_sim.model.perception import View
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import BlockState, Simulated
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
+from balance_sim.model.willingness import POLICIES, consent, levels, willingness
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.conditions import OBSERVABLES
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import Block, simulate_block
+
+PAPER = Path(__file__).parent / "by_hand"
+SEED = 5
+RUNS = np.arange(6, dtype=np.uint64)
+
+
+@pytest.fixture(scope="module")
+def paper() -> Scenario:
+    return load_scenario(PAPER / "paper.yaml")
+
+
+def with_policy(scenario: Scenario, state: str = "XAR", **policy: object) -> Scenario:
+    budget = policy.pop("budget", None)
+    player = {"state": state, "adversaries": ["XCO"], "budget": budget, "policies": {"one": policy}}
+    return with_values(scenario, {"players": {"player": player}})
+
+
+def simulated(
+    worlds: Worlds, arm: str = "with", observe=None, *, runs: np.ndarray = RUNS, thinned: bool = False
+) -> Simulated:
+    opportunities = draw_opportunities(worlds.reference, SEED, runs, worlds.most if thinned else None)
+    thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
+    return simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, SEED, runs, observe)
+
+
+def acts_of(scenario: Scenario, arm: str = "with") -> tuple[list[float], np.ndarray]:
+    """Days of the first policy's acts in the first replication, which in these tests are those of all; and the grid."""
+    worlds = compile_worlds(scenario)
+    enacted = simulated(worlds, arm).enacted
+    assert enacted is not None
+    days = enacted.days[:, 0]
+    assert (days == days[0]).all()
+    return days[0][days[0] < NEVER].tolist(), worlds.reference.grid
+
+
+def begins(grid: np.ndarray, day: float) -> float:
+    """Where the first step begins on or after a day."""
+    return float(grid[np.searchsorted(grid, day)])
+
+
+def same_agreements(one: Simulated, other: Simulated) -> bool:
+    a, b = one.agreements, other.agreements
+    return all(np.array_equal(getattr(a, part.name), getattr(b, part.name), equal_nan=True) for part in fields(a))
+
+
+# --- when ---------------------------------------------------------------------------------------------------
+
+
+def test_every_observable_that_can_be_written_is_seen() -> None:
+    assert {*OBSERVABLES} == {*sights.SEEN}
+
+
+def test_it_acts_where_a_step_begins_after_condition_and_delay(paper: Scenario) -> None:
+    days, grid = acts_of(with_policy(paper, when="day > 40", delay=33.0, do={"effort": 0.1}))
+    seen = float(grid[grid > 40][0])
+    assert days == [begins(grid, seen + 33.0)]
+
+
+def test_a_condition_has_to_last(paper: Scenario) -> None:
+    """Seen first on the first step that begins after day 20, and for 45 days without a break."""
+    days, grid = acts_of(with_policy(paper, when="day > 20 for 45 days", do={"effort": 0.1}))
+    since = float(grid[grid > 20][0])
+    due = begins(grid, since + 45.0)
+    assert days == [float(grid[grid > due][0])]  # never in the step in which it looked
+
+
+def test_a_break_begins_the_clock_anew(paper: Scenario) -> None:
+    when = "(day < 30 or day > 90) for 60 days"
+    days, grid = acts_of(with_policy(paper, when=when, do={"effort": 0.1}))
+    due = begins(grid, float(grid[grid > 90][0]) + 60.0)
+    assert days == [float(grid[grid > due][0])]
+
+
+def test_it_acts_at_most_so_often_and_waits_for_delay_each_time(paper: Scenario) -> None:
+    days, grid = acts_of(with_policy(paper, when="day >= 0", delay=50.0, at_most=3, do={"effort": 0.1}))
+    wanted = [begins(grid, 50.0)]
+    for _ in range(2):
+        wanted.append(begins(grid, wanted[-1] + 50.0))
+    assert days == wanted
+
+
+def test_a_budget_is_what_acts_cost_in_365_days(paper: Scenario) -> None:
+    terms = {"when": "day >= 0", "delay": 50.0, "at_most": 9, "do": {"effort": 0.01}}
+    free, grid = acts_of(with_policy(paper, **terms))
+    days, _ = acts_of(with_policy(paper, cost=0.4, budget=1.0, **terms))
+    assert days[:2] == free[:2]
+    assert days[2] == float(grid[grid >= days[0] + 365.0][0]) > free[2]
+    for last in days:
+        assert sum(last - 365.0 < day <= last for day in days) <= 2
+
+
+def test_tit_for_tat_answers_each_act_once(paper: Scenario) -> None:
+    """Arden's incident of November 1999 and its summit aimed at Corvia of day 101: in `without` the first alone. What
+    is older than 365 days counts no more on either side."""
+    policy = {"when": "acts(XAR) > done", "delay": 10.0, "at_most": 9, "do": {"kind": "incident", "targets": ["XAR"]}}
+    with_parade, grid = acts_of(with_policy(paper, "XCO", **policy))
+    assert with_parade == [begins(grid, 10.0), begins(grid, 111.0)]
+    assert acts_of(with_policy(paper, "XCO", **policy), "without")[0] == with_parade[:1]
+
+
+def test_two_that_answer_each_other_are_bounded(paper: Scenario) -> None:
+    def player(state: str, other: str) -> dict[str, object]:
+        do = {"kind": "incident", "targets": [other]}
+        return {"state": state, "policies": {"back": {"when": f"acts({other}) > done", "do": do, "at_most": 7}}}
+
+    players = {"one": player("XAR", "XCO"), "two": player("XCO", "XAR")}
+    enacted = simulated(compile_worlds(with_values(paper, {"players": players}))).enacted
+    assert enacted is not None
+    assert enacted.count.max() <= 7 and enacted.count.min() >= 1
+
+
+# --- what an act is -------------------------------------------------------------------------------------------
+
+THAT_DAY, DATE = 166.0, "2000-06-15"
+"""A step begins then: an event of the scenario is dated so."""
+ON_THAT_DAY = {"when": "day >= 0", "delay": THAT_DAY}
+PAIRS = np.array([(i, j) for i in range(5) for j in range(5) if i != j]).T
+
+
+def looks(worlds: Worlds, arm: str = "with") -> tuple[Simulated, list[dict[str, np.ndarray]]]:
+    """What is seen, felt and wanted in every step, copied: of the deepest type, what policies add left out."""
+    seen: list[dict[str, np.ndarray]] = []
+    run, (ego, alter) = np.repeat(RUNS.astype(np.int64), len(PAIRS[0])), np.tile(PAIRS, len(RUNS))
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        kind = np.full(len(run), world.ladder.names.index("deep"))
+        prospects = Prospects(world, worlds.baseline, view, state, run, ego, alter, kind)
+        names = ("insecurity", "hostility", "sided", "defence", "alignment", "adversaries")
+        step = {name: np.array(getattr(view, name)) for name in names}
+        u = willingness(prospects) - levels(prospects).get(POLICIES, 0.0)
+        seen.append(step | {"willingness": u, "effort": state.effort.copy(), "depth": state.depth.copy()})
+
+    return simulated(worlds, arm, look), seen
+
+
+def same_course(one: Worlds, other: Worlds) -> list[dict[str, np.ndarray]]:
+    """What is seen in the first, which is what is seen in the second."""
+    (ended, seen), (wanted, there) = looks(one), looks(other)
+    assert ended.enacted is not None and set(ended.enacted.days[:, 0, 0]) == {THAT_DAY}
+    for name in ("run", "dyad", "kind", "opened", "signed"):
+        assert np.allclose(
+            getattr(ended.agreements, name), getattr(wanted.agreements, name), rtol=1e-12, equal_nan=True
+        )
+    for here, beyond in zip(seen, there, strict=True):
+        for name, values in here.items():
+            assert np.allclose(values, beyond[name], rtol=1e-9, atol=1e-12), name
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles"),
+    [
+        ("incident", {"targets": ["XCO", "XDO"]}),
+        ("joint_summit", {"guests": ["XEL", "XBE"], "targets": ["XCO"]}),
+        ("reassurance", {"targets": ["North"]}),
+    ],
+)
+def test_an_act_is_the_dated_event_of_its_day(paper: Scenario, kind: str, roles: dict[str, list[str]]) -> None:
+    """Evidence on intent and alignment, as every audience heeds it, as others learn from it, fading: all that states
+    see and want is that of an arm in which the act is dated."""
+    who = {role: tuple(paper.groups.get(codes[0], codes)) for role, codes in roles.items()}
+    on_record = paper.events[0].model_copy(
+        update={"id": "act", "date": next(one.date for one in paper.events if one.id == "doubt"), "kind": kind,
+                "principals": ("XAR",), "visibility": 0.7, "guests": (), "host": None, "accord": None} | who
+    )  # fmt: skip
+    dated = paper.model_copy(update={"events": (*paper.events, on_record)})
+    by_policy = with_policy(paper, do={"kind": kind, "visibility": 0.7, **roles}, **ON_THAT_DAY)
+    seen = same_course(compile_worlds(by_policy), compile_worlds(dated))
+    before = looks(compile_worlds(paper))[1]
+    assert any(not np.allclose(a["sided"], b["sided"], rtol=1e-6) for a, b in zip(seen, before, strict=True))
+
+
+def test_a_rise_of_effort_is_the_change_of_its_day(tmp_path: Path) -> None:
+    """Without spells of broken relations: a change would look at them again."""
+    text = re.sub(r"no_relations:\n(  .*\n)+", "", (PAPER / "paper.yaml").read_text(encoding="utf-8"))
+    change = f"\nchanges:\n  - {{date: {DATE}, state: XAR, effort: 0.12}}\n"
+    for name, content in (("plain", text), ("changed", text + change)):
+        (tmp_path / f"{name}.yaml").write_text(content, encoding="utf-8")
+    plain, changed = (load_scenario(tmp_path / f"{name}.yaml") for name in ("plain", "changed"))
+    by_policy = compile_worlds(with_policy(plain, do={"effort": 0.12}, **ON_THAT_DAY))
+    seen = same_course(by_policy, compile_worlds(changed))
+    assert seen[-1]["effort"][:, by_policy.reference.codes.index("XAR")].min() > 0.05
+
+
+def test_agreements_that_end_are_those_in_force_between_the_two(paper: Scenario) -> None:
+    """Two deep ones on record between Arden and Belmar; none of another type, and none of others."""
+    plain, worlds = (
+        compile_worlds(paper),
+        compile_worlds(with_policy(paper, do={"end": "deep", "with": ["XBE"]}, **ON_THAT_DAY)),
+    )
+    world = worlds.reference
+    arden, belmar, deep = world.codes.index("XAR"), world.codes.index("XBE"), world.ladder.names.index("deep")
+    dyad, in_force = world.dyad_index[arden, belmar], {}
+    for name, version in (("plain", plain), ("ended", worlds)):
+        by_step: list[np.ndarray] = in_force.setdefault(name, [])
+        simulated(version, "with", lambda world, state, view, by_step=by_step: by_step.append(state.in_force.copy()))
+    step = int(np.searchsorted(world.grid, THAT_DAY))
+    assert all(np.array_equal(a, b) for a, b in zip(in_force["plain"][:step], in_force["ended"][:step], strict=True))
+    had, have = in_force["plain"][step], in_force["ended"][step]
+    assert (had[:, dyad, deep] > 0).any() and not have[:, dyad, deep].any()
+    others = np.delete(np.arange(had.shape[1]), dyad)
+    assert np.array_equal(had[:, others], have[:, others])
+    assert np.array_equal(np.delete(had[:, dyad], deep, axis=1), np.delete(have[:, dyad], deep, axis=1))
+
+
+def test_a_stance_is_so_many_nats_on_its_own_willingness_and_adds_up(paper: Scenario) -> None:
+    do = {"stance": -0.7, "toward": ["XCO", "XEL"]}
+    worlds = compile_worlds(with_policy(paper, when="day >= 0", delay=60.0, at_most=2, do=do))
+    world, found = worlds.reference, []
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        kind = np.full(20, 9)
+        prospects = Prospects(world, worlds.baseline, view, state, np.zeros(20, np.int64), *PAIRS, kind)
+        found.append((state.enacted.count[0, 0], levels(prospects)[POLICIES]))  # type: ignore[union-attr]
+
+    simulated(worlds, "with", look)
+    arden, toward = world.codes.index("XAR"), [world.codes.index(code) for code in do["toward"]]
+    wanted = np.where((PAIRS[0] == arden) & np.isin(PAIRS[1], toward), -0.7, 0.0)
+    assert {count for count, _ in found} == {0, 1, 2}
+    for count, nats in found:
+        assert nats == pytest.approx(count * wanted)
+
+
+def test_who_seeks_consents_to_the_types_that_it_seeks(paper: Scenario) -> None:
+    worlds = compile_worlds(with_policy(paper, do={"seek": "security", "with": ["XEL"]}, **ON_THAT_DAY))
+    asked: list[np.ndarray] = []
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        kind = np.arange(len(world.ladder.names))
+        ego, alter = (np.full(len(kind), world.codes.index(code)) for code in ("XAR", "XEL"))
+        both = [
+            Prospects(world, worlds.baseline, view, state, np.zeros_like(kind), a, b, kind)
+            for a, b in ((ego, alter), (alter, ego))
+        ]
+        asked.append(np.stack([consent(willingness(prospects)) for prospects in both]))
+
+    simulated(worlds, "with", look)
+    step = int(np.searchsorted(worlds.reference.grid, THAT_DAY))
+    security = worlds.reference.ladder.security
+    assert (asked[step][0][security] == 1.0).all() and (asked[step][0][~security] < 1.0).all()
+    assert (asked[step][1] < 1.0).all() and (asked[step - 1] < 1.0).all()
+
+
+# --- what it leaves alone -------------------------------------------------------------------------------------
+
+
+def test_policies_that_never_act_change_no_bit(paper: Scenario) -> None:
+    players = load_scenario(PAPER / "policies.yaml").players
+    never = {
+        name: player.model_copy(
+            update={
+                "policies": {
+                    key: one.model_copy(update={"when": f"({one.when}) and day < 0"})
+                    for key, one in player.policies.items()
+                }
+            }
+        )
+        for name, player in players.items()
+    }
+    plain, idle = compile_worlds(paper), compile_worlds(paper.model_copy(update={"players": never}))
+    assert plain.bounds.keys() == idle.bounds.keys()
+    assert all(np.array_equal(plain.bounds[arm], idle.bounds[arm]) for arm in plain.bounds)
+    block, arms = Block(0, 12), ["without", "with"]
+    wanted, found = (simulate_block(worlds, SEED, block, arms) for worlds in (plain, idle))
+    assert found.agreements.equals(wanted.agreements) and found.dyads.equals(wanted.dyads)
+    added = [name for name in found.runs.column_names if name.startswith("policy_")]
+    assert len(added) == 2 * len(players) and found.runs.drop_columns(added).equals(wanted.runs)
+    assert all(set(found.runs[name].to_pylist()) == {0.0} for name in added)
+
+
+@pytest.fixture(scope="module")
+def acting() -> Worlds:
+    return compile_worlds(load_scenario(PAPER / "policies.yaml"))
+
+
+def test_what_a_replication_does_hangs_on_no_other(acting: Worlds) -> None:
+    together = simulated(acting)
+    for run in (1, 4):
+        alone = simulated(acting, runs=RUNS[run : run + 1])
+        assert together.enacted is not None and alone.enacted is not None
+        assert np.array_equal(together.enacted.days[run], alone.enacted.days[0])
+        rows = together.agreements.take(np.flatnonzero(together.agreements.run == run))
+        for part in fields(rows):
+            if part.name != "run":
+                assert np.array_equal(getattr(rows, part.name), getattr(alone.agreements, part.name), equal_nan=True), (
+                    part.name
+                )
+
+
+def test_who_takes_a_stance_is_beyond_the_bounds_and_no_opportunity_is_left_out(acting: Worlds) -> None:
+    with pytest.raises(BoundExceeded):
+        simulated(acting, thinned=True)
+
+
+def test_opportunities_that_are_left_out_change_nothing(paper: Scenario) -> None:
+    """Acts that leave every replication within its bounds: all the same with thinned opportunities as with all."""
+    policy = {"when": "day >= 0", "delay": 30.0, "at_most": 3, "do": {"kind": "reassurance", "targets": ["North"]}}
+    worlds = compile_worlds(with_policy(paper, **policy))
+    compared = 0
+    for run in range(20):
+        runs = np.array([run], dtype=np.uint64)
+        try:
+            thinned = simulated(worlds, runs=runs, thinned=True)
+        except BoundExceeded:  # by provocations, in most of them
+            continue
+        assert thinned.enacted is not None and thinned.enacted.count[0, 0] == 3
+        compared += same_agreements(simulated(worlds, runs=runs), thinned)
+    assert compared >= 3
+
+
+def test_arms_begin_alike_and_keep_their_own_policies(paper: Scenario) -> None:
+    """An arm without players beside one that has them: each is what it is alone."""
+    both = load_scenario(PAPER / "policies.yaml")
+    arms = {**both.arms, "with": both.arms["with"].model_copy(update={"set": {"players": {}}})}
+    mixed = compile_worlds(both.model_copy(update={"arms": arms}))
+    assert mixed.arms["with"].policies is None and mixed.arms["without"].policies is not None
+    tables = simulate_block(mixed, SEED, Block(0, 6), ["without", "with"])
+    rows = {
+        arm: tables.agreements.filter(np.array(tables.agreements["arm"].to_pylist()) == arm)
+        for arm in ("without", "with")
+    }
+    alone = simulate_block(compile_worlds(paper), SEED, Block(0, 6), ["without", "with"]).agreements
+    assert (
+        rows["with"]
+        .drop_columns(["arm"])
+        .equals(alone.filter(np.array(alone["arm"].to_pylist()) == "with").drop_columns(["arm"]))
+    )
+    acts = [
+        tables.runs.filter(np.array(tables.runs["arm"].to_pylist()) == arm)["policy_acts_arden"]
+        for arm in ("with", "without")
+    ]
+    assert set(acts[0].to_pylist()) == {0.0} and min(acts[1].to_pylist()) > 0
+
+
+def test_outcomes_are_acts_and_what_they_cost(acting: Worlds) -> None:
+    enacted = simulated(acting).enacted
+    policies = acting.arms["with"].policies
+    assert enacted is not None and policies is not None
+    runs = simulate_block(acting, SEED, Block(0, 6), ["without", "with"]).runs
+    runs = runs.filter(np.array(runs["arm"].to_pylist()) == "with")
+    for place, player in enumerate(policies.players):
+        own = [k for k in range(len(policies.ids)) if policies.player[k] == place]
+        days = [[day for k in own for day in enacted.days[run, k] if day < NEVER] for run in range(6)]
+        assert runs[f"policy_acts_{player}"].to_pylist() == [float(len(one)) for one in days]
+        cost = [sum(policies.cost[k] * (enacted.days[run, k] < NEVER).sum() for k in own) for run in range(6)]
+        assert runs[f"policy_cost_{player}"].to_pylist() == pytest.approx(cost)
