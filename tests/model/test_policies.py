@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.expected import Estimator, expected
 from balance_sim.model import sights
+from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, World
 from balance_sim.model.engine import simulate
@@ -17,6 +19,7 @@ from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinni
 from balance_sim.model.willingness import POLICIES, consent, levels, willingness
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.conditions import OBSERVABLES
+from balance_sim.scenario.defaults import record_prior
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, simulate_block
 
@@ -28,6 +31,11 @@ RUNS = np.arange(6, dtype=np.uint64)
 @pytest.fixture(scope="module")
 def paper() -> Scenario:
     return load_scenario(PAPER / "paper.yaml")
+
+
+@pytest.fixture(scope="module")
+def acting() -> Worlds:
+    return compile_worlds(load_scenario(PAPER / "policies.yaml"))
 
 
 def with_policy(scenario: Scenario, state: str = "XAR", **policy: object) -> Scenario:
@@ -178,17 +186,46 @@ def same_course(one: Worlds, other: Worlds) -> list[dict[str, np.ndarray]]:
 )
 def test_an_act_is_the_dated_event_of_its_day(paper: Scenario, kind: str, roles: dict[str, list[str]]) -> None:
     """Evidence on intent and alignment, as every audience heeds it, as others learn from it, fading: all that states
-    see and want is that of an arm in which the act is dated."""
-    who = {role: tuple(paper.groups.get(codes[0], codes)) for role, codes in roles.items()}
-    on_record = paper.events[0].model_copy(
-        update={"id": "act", "date": next(one.date for one in paper.events if one.id == "doubt"), "kind": kind,
-                "principals": ("XAR",), "visibility": 0.7, "guests": (), "host": None, "accord": None} | who
-    )  # fmt: skip
-    dated = paper.model_copy(update={"events": (*paper.events, on_record)})
-    by_policy = with_policy(paper, do={"kind": kind, "visibility": 0.7, **roles}, **ON_THAT_DAY)
+    see and want is that of an arm in which the act is dated. No later words: those of a date have a record of dates."""
+    plain = paper.model_copy(update={"events": tuple(one for one in paper.events if one.id != "calm")})
+    who = {role: tuple(plain.groups.get(codes[0], codes)) for role, codes in roles.items()}
+    doubt = next(one for one in plain.events if one.id == "doubt")
+    act = doubt.model_copy(update={"id": "act", "kind": kind, "principals": ("XAR",), "visibility": 0.7} | who)
+    dated = plain.model_copy(update={"events": (*plain.events, act)})
+    by_policy = with_policy(plain, do={"kind": kind, "visibility": 0.7, **roles}, **ON_THAT_DAY)
     seen = same_course(compile_worlds(by_policy), compile_worlds(dated))
-    before = looks(compile_worlds(paper))[1]
+    before = looks(compile_worlds(plain))[1]
     assert any(not np.allclose(a["sided"], b["sided"], rtol=1e-6) for a, b in zip(seen, before, strict=True))
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.1])
+def test_words_are_weighed_by_their_senders_record(paper: Scenario, cost: float) -> None:
+    """Three reassurances: those that cost something are kept, and weigh in full. Of those that cost nothing each weighs
+    (a + b) / (a + b + n) of the first, n of which went before."""
+    a, b = record_prior()
+    do = {"kind": "reassurance", "targets": ["XCO"]}
+    worlds = compile_worlds(with_policy(paper, when="day >= 0", delay=60.0, at_most=3, cost=cost, do=do))
+    world, days = worlds.reference, simulated(worlds, "without").enacted.days[0, 0]  # type: ignore[union-attr]
+    kind, policies = paper.event_kinds["reassurance"], worlds.reference.policies
+    assert policies is not None
+    codes, found = {code: i for i, code in enumerate(world.codes)}, {}
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        if view.said is not None:
+            column = policies.place_column[codes["XCO"] * world.n + codes["XAR"]]
+            found[view.step] = np.log(view.said.intent[0, column])
+
+    simulated(worlds, "without", look)
+    heed = worlds.scenario.audiences["north"].attention["default"]
+    for step, nats in found.items():
+        start, middle = world.grid[step], (world.grid[step] + world.grid[step + 1]) / 2
+        wanted = 0.0
+        for number, day in enumerate(days):
+            if day <= start:
+                worth = 1.0 if cost else (a + b) / (a + b + number)
+                wanted += worth * kind.intent * heed * 2.0 ** (-(middle - day) / kind.half_life_days)
+        assert nats == pytest.approx(wanted, rel=1e-9)
+    assert len(found) > 10
 
 
 def test_a_rise_of_effort_is_the_change_of_its_day(tmp_path: Path) -> None:
@@ -262,6 +299,51 @@ def test_who_seeks_consents_to_the_types_that_it_seeks(paper: Scenario) -> None:
     assert (asked[step][1] < 1.0).all() and (asked[step - 1] < 1.0).all()
 
 
+# --- the other faces ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("arm", "run"), [("with", 0), ("without", 3)])
+def test_agents_have_the_policies_of_the_engine(acting: Worlds, arm: str, run: int) -> None:
+    model = BalanceModel(acting.scenario, arm, SEED, run=run, worlds=acting).run_until_end()
+    wanted = simulated(acting, arm, runs=np.array([run], dtype=np.uint64))
+    found = model.simulated
+    assert found.enacted is not None and wanted.enacted is not None
+    assert np.array_equal(found.enacted.days, wanted.enacted.days) and np.isfinite(found.enacted.days).any()
+    assert same_agreements(found, wanted) and np.allclose(found.consent, wanted.consent, rtol=1e-12, atol=1e-14)
+
+
+def test_the_expected_estimator_acts_where_its_spans_begin(acting: Worlds) -> None:
+    estimator = Estimator(acting)
+    days = acting.reference.grid[estimator.edges]
+    course = estimator.course_of(acting.arms["with"])
+    last = course.states[-1].enacted
+    assert last is not None
+    acted = last.days[np.isfinite(last.days)]
+    assert len(acted) > 8 and np.isin(acted, days).all()
+    counts = [state.enacted.count.sum() for state in course.states]  # type: ignore[union-attr]
+    assert counts[0] == 0 and counts == sorted(counts)
+
+
+def test_the_expected_estimator_is_what_it_was_while_nobody_acts(paper: Scenario) -> None:
+    idle = with_policy(paper, when="day < 0", do={"effort": 0.5})
+    wanted, found = (expected(compile_worlds(one), ["with", "without"]) for one in (paper, idle))
+    for arm, numbers in wanted.items():
+        for window, signed in numbers.signed.items():
+            assert np.array_equal(signed, found[arm].signed[window])
+
+
+def test_the_expected_estimator_knows_what_a_stance_does(paper: Scenario) -> None:
+    """Arden, which turns away from Elland in one version and seeks it in another, signs with it less, and more."""
+    numbers = []
+    for nats in (-3.0, 0.0, 3.0):
+        stance = with_policy(paper, when="day >= 0", delay=20.0, do={"stance": nats, "toward": ["XEL"]})
+        worlds = compile_worlds(stance)
+        world = worlds.reference
+        dyad = world.dyad_index[world.codes.index("XAR"), world.codes.index("XEL")]
+        numbers.append(expected(worlds, ["with"])["with"].signed[300][dyad].sum())
+    assert numbers[0] < 0.7 * numbers[1] and numbers[1] < 0.9 * numbers[2]
+
+
 # --- what it leaves alone -------------------------------------------------------------------------------------
 
 
@@ -287,11 +369,6 @@ def test_policies_that_never_act_change_no_bit(paper: Scenario) -> None:
     added = [name for name in found.runs.column_names if name.startswith("policy_")]
     assert len(added) == 2 * len(players) and found.runs.drop_columns(added).equals(wanted.runs)
     assert all(set(found.runs[name].to_pylist()) == {0.0} for name in added)
-
-
-@pytest.fixture(scope="module")
-def acting() -> Worlds:
-    return compile_worlds(load_scenario(PAPER / "policies.yaml"))
 
 
 def test_what_a_replication_does_hangs_on_no_other(acting: Worlds) -> None:

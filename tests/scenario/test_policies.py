@@ -33,21 +33,21 @@ POLICY = "players.china.policies.answer"
 BAD = [
     ("insecurity >", "insecurityy >", "E211", f"{POLICY}.when"),
     ("insecurity >", "mood >", "E211", f"{POLICY}.when"),
-    ("insecurity >", "hostility >", "E220", f"{POLICY}.when"),
-    ("insecurity >", "done(JPN) >", "E220", f"{POLICY}.when"),
+    ("insecurity >", "hostility >", "E222", f"{POLICY}.when"),
+    ("insecurity >", "done(JPN) >", "E222", f"{POLICY}.when"),
     ("insecurity >", "threat(XXX) >", "E301", f"{POLICY}.when"),
     ("insecurity >", "threat(ITA) >", "E307", f"{POLICY}.when"),
     ("insecurity >", "threat(NATOO) >", "E301", f"{POLICY}.when"),
     ("insecurity >", "threat(CHN) >", "E306", f"{POLICY}.when"),
     ("insecurity >", "change(day) >", "E211", f"{POLICY}.when"),
-    ("insecurity >", "insecurity =", "E220", f"{POLICY}.when"),
-    ("for 60 days", "for sixty days", "E220", f"{POLICY}.when"),
-    ("for 60 days", "for 60", "E220", f"{POLICY}.when"),
-    ("for 60 days", "for -1 days", "E220", f"{POLICY}.when"),
-    ("for 60 days", "for 60 days and", "E220", f"{POLICY}.when"),
-    ("for 60 days", "for 60 days insecurity < 1", "E220", f"{POLICY}.when"),
-    ("when: insecurity", "when: (insecurity", "E220", f"{POLICY}.when"),
-    ("when: insecurity", f"when: {'(' * 30}insecurity", "E220", f"{POLICY}.when"),
+    ("insecurity >", "insecurity =", "E222", f"{POLICY}.when"),
+    ("for 60 days", "for sixty days", "E222", f"{POLICY}.when"),
+    ("for 60 days", "for 60", "E222", f"{POLICY}.when"),
+    ("for 60 days", "for -1 days", "E222", f"{POLICY}.when"),
+    ("for 60 days", "for 60 days and", "E222", f"{POLICY}.when"),
+    ("for 60 days", "for 60 days insecurity < 1", "E222", f"{POLICY}.when"),
+    ("when: insecurity", "when: (insecurity", "E222", f"{POLICY}.when"),
+    ("when: insecurity", f"when: {'(' * 30}insecurity", "E222", f"{POLICY}.when"),
     ("when: insecurity > 0.05 for 60 days", "when:", "E207", f"{POLICY}.when"),
     ("kind: reassurance", "kind: reasurance", "E211", f"{POLICY}.do.kind"),
     ("kind: reassurance", "kind: retrenchment", "E212", f"{POLICY}.do.kind"),
@@ -95,7 +95,7 @@ def test_a_wrong_condition_is_told_by_its_character(world) -> None:
     """`hostility` is the 23rd character; what stands behind it is of nobody."""
     condition = "insecurity > 0.05 and hostility > 1"
     found = world.edit(TOP, TOP + PLAYERS.replace("insecurity > 0.05 for 60 days", condition)).errors()
-    assert [(one.code, one.line) for one in found] == [("E220", world.line_of("when:"))]
+    assert [(one.code, one.line) for one in found] == [("E222", world.line_of("when:"))]
     assert f"character {condition.index('>', 20) + 1}:" in found[0].message
 
 
@@ -209,7 +209,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parsed(text)
     except PydanticCustomError as error:
         refused = [error.type]
-    assert {*refused} <= {"E211", "E220"}
+    assert {*refused} <= {"E211", "E222"}
 
 
 def test_for_days_belongs_to_what_stands_before_it() -> None:

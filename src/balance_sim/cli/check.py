@@ -149,10 +149,13 @@ def _checked_scenario(
     summary = f"{words.replace('accords', 'agreements')}; sha256 {scenario.sha256[:8]}"
     head = {"name": scenario.name, "sha256": scenario.sha256, **counts}
     changes, pacts = changes_of(scenario), pacts_of(scenario)
+    policies = policies_of(scenario)
     document: dict[str, object] = {"scenario": head}
     document |= {"changes": changes} if changes else {}
     document |= {"pacts": pacts} if pacts else {}
+    document |= {"policies": policies} if policies else {}
     titled = changes | ({"Pacts that states may join": pacts} if pacts else {})
+    titled |= policies
     details = [
         line
         for title, sentences in titled.items()
@@ -219,6 +222,22 @@ def changes_of(scenario: Scenario) -> dict[str, list[str]]:
         for title, changes in versions.items()
         if changes
     }
+
+
+def policies_of(scenario: Scenario) -> dict[str, list[str]]:
+    """Return what players do when they see something, in sentences: by a title, those
+    of the scenario first, then of arms that have others."""
+    from balance_sim.scenario.load import arm_scenario
+    from balance_sim.show.diary import policy_sentences
+
+    versions = {"Policies": scenario}
+    for name, arm in scenario.arms.items():
+        if any(path.partition(".")[0] == "players" for path in arm.set):
+            title = f"Policies in {arm_title(scenario, name)}"
+            versions[title] = arm_scenario(scenario, name, sealed=False)
+    by_title = {title: [*policy_sentences(one)] for title, one in versions.items()}
+    none = ["none"] if by_title["Policies"] else []
+    return {title: rows or none for title, rows in by_title.items() if rows or none}
 
 
 def pacts_of(scenario: Scenario) -> list[str]:

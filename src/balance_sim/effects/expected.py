@@ -343,17 +343,20 @@ class Estimator:
             for name in EVIDENCE
         )
 
-    def of(self, world: World, windows: Windows | None = None) -> Expected:
-        """Expected new agreements of an arm, in the report's windows or in others."""
-        present, windows = in_spans(world, self.edges), windows or self.windows
-        beside = None
+    def course_of(self, world: World) -> WillingnessOverTime:
+        """What the states of an arm want."""
+        present, beside = in_spans(world, self.edges), None
         if differ_in_evidence(world, self.reference):
             beside = self._control_course
             present = beside_of(present, beside.world)
-        wanted = course(present, self.baseline, self.dyads, beside=beside)
+        return course(present, self.baseline, self.dyads, beside=beside)
+
+    def of(self, world: World, windows: Windows | None = None) -> Expected:
+        """Expected new agreements of an arm, in the report's windows or in others."""
+        wanted, windows = self.course_of(world), windows or self.windows
         idle = self.signatures.idle(wanted)
         expected = self.signatures.signed(wanted, idle, windows)
-        joined = self.signatures.accessions(present, self.baseline, windows)
+        joined = self.signatures.accessions(wanted.world, self.baseline, windows)
         return replace(expected, accessions=joined)
 
     def exercises(self, world: World) -> dict[str, float]:

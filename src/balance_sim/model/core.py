@@ -249,12 +249,15 @@ class Pacts:
 
 @dataclass(frozen=True)
 class DatedActs:
-    """Dated acts that make a state think worse of another, E of them. All arrays
-    (E,)."""
+    """Dated acts of an arm that players know of: E that make a target think worse of
+    who commits them, and W reassurances by their senders."""
 
-    day: Floats
+    day: Floats  # (E,)
     actor: Ints
     target: Ints
+    word_day: Floats  # (W,)
+    sender: Ints
+    kept: Floats  # 1 where it was backed, else 0
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,7 @@ class Policies:
     at_most: Ints  # (K,)
     budget: Floats  # (Q,) of 365 days; NEVER: none
     half_life_days: tuple[float | None, ...]  # (K,) of an event
+    words: Bools  # (K,) whose acts lower hostile intent
     aimed: Floats  # (K, T) nats of hostile intent
     places: Ints  # (T,) entries of a flat (n, n), observer and actor
     place_column: Ints  # (n * n,) which of the T stands at a place; T: none

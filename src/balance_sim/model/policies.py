@@ -37,8 +37,10 @@ from balance_sim.model.core import (
     Policies,
     World,
 )
+from balance_sim.model.record import worth
 from balance_sim.model.state import NETWORK, BlockState, Enacted, refresh
 from balance_sim.scenario.conditions import lasting_in, observables_in, parsed
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.schema import (
     ROLES_OF_PLAYER,
     SECURITY,
@@ -97,6 +99,7 @@ def policies_of(
         at_most=np.array([policy.at_most for policy in policies]),
         budget=np.array([NEVER if one is None else one for one in budgets]),
         half_life_days=tuple(deed.half_life_days for deed in deeds),
+        words=np.array([deed.is_word for deed in deeds]),
         aimed=aimed[:, places],
         places=places,
         place_column=_columns(places, aimed.shape[1]),
@@ -133,6 +136,12 @@ class _Deed:
         """Of an event; None where nothing fades."""
         kind = self.scenario.event_kinds.get(self.do.kind or "")
         return None if kind is None else kind.half_life_days
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is an event of a kind that lowers hostile intent."""
+        kind = self.scenario.event_kinds.get(self.do.kind or "")
+        return kind is not None and kind.intent < 0
 
     def seen(self) -> dict[str, Ints]:
         """Positions of all that the condition names, by name."""
@@ -195,8 +204,8 @@ def _roster(scenario: Scenario) -> dict[str, int]:
 
 
 def acts_of(scenario: Scenario) -> DatedActs | None:
-    """Dated acts that make their targets think worse of those who commit them; None
-    where no player looks. States in the order of the arrays."""
+    """Dated acts that players know of; None where there is no player. States in the
+    order of the arrays."""
     if not scenario.players:
         return None
     audiences, roster, groups = (
@@ -205,17 +214,23 @@ def acts_of(scenario: Scenario) -> DatedActs | None:
         scenario.groups,
     )
     rows: list[tuple[float, int, int]] = []
+    words: list[tuple[float, int, float]] = []
     for event in scenario.events:
+        if event.accord is not None or event.kind.startswith(OWN):
+            continue
+        day = float((event.date - scenario.start).days)
+        actors = members(event.principals, groups, roster)
+        if scenario.event_kinds[event.kind].intent < 0:
+            words += [(day, actor, float(event.kept)) for actor in actors]
         nats = signal_weights(scenario, event.kind)[1] * event.visibility
         heed = audiences.attention[event.kind]
         for target in members(event.targets, groups, roster):
-            if event.accord is None and nats * heed[audiences.of[target]] > 0:
-                day = float((event.date - scenario.start).days)
-                actors = members(event.principals, groups, roster)
+            if nats * heed[audiences.of[target]] > 0:
                 rows += [(day, actor, target) for actor in actors if actor != target]
-    days, actor_target = [row[0] for row in rows], [row[1:] for row in rows]
-    sides = np.array(actor_target, dtype=np.int64).reshape(-1, 2)
-    return DatedActs(np.array(days, dtype=float), sides[:, 0], sides[:, 1])
+    acts, said_so = (np.array(table, float).reshape(-1, 3).T for table in (rows, words))
+    states = (column.astype(np.int64) for column in (*acts[1:], said_so[1]))
+    actor, target, sender = states
+    return DatedActs(acts[0], actor, target, said_so[0], sender, said_so[2])
 
 
 def with_act(acts: DatedActs | None, further: DatedActs | None) -> DatedActs | None:
@@ -351,13 +366,36 @@ def said(world: World, state: BlockState, step: int) -> Said | None:
     intent = np.zeros((runs, len(policies.places) + 1))
     against = np.zeros((runs, policies.shown.shape[1], len(policies.dyads) + 1))
     for k in range(kinds):
-        left = decay(middle - days[:, k], policies.half_life_days[k]).sum(axis=1)
+        left = decay(middle - days[:, k], policies.half_life_days[k])
+        if policies.words[k]:
+            left = left * _worth(world, days, k)
+        left = left.sum(axis=1)
         intent[:, :-1] += left[:, None] * policies.aimed[k]
         against[..., :-1] -= left[:, None, None] * policies.shown[k]
     return Said(
         np.exp(bounded_evidence(intent, MOST_OF_ACTS)),
         np.exp(bounded_evidence(against, MOST_OF_ACTS)),
     )
+
+
+def _worth(world: World, days: Floats, k: int) -> Floats:
+    """(R, W) share of its weight that each act of a policy has, of a kind that lowers
+    hostile intent: by the sender's dated acts of such kinds before that day, and those
+    of its policies. An act that costs something is kept, one that is free is not."""
+    policies, own = world.policies, days[:, k]
+    assert policies is not None
+    sent, kept = np.zeros_like(own), np.zeros_like(own)
+    for other in np.flatnonzero(policies.words & (policies.state == policies.state[k])):
+        earlier = (days[:, other, :, None] < own[:, None]).sum(axis=1)
+        sent += earlier
+        kept += earlier * float(policies.cost[other] > 0)
+    dated = world.dated_acts
+    if dated is not None:
+        of_sender = np.flatnonzero(dated.sender == policies.state[k])
+        earlier_words = dated.word_day[of_sender] < own[..., None]
+        sent += earlier_words.sum(axis=-1)
+        kept += (earlier_words * dated.kept[of_sender]).sum(axis=-1)
+    return worth(kept, sent)
 
 
 def spoken_of(policies: Policies, enacted: Enacted) -> Bools:

@@ -124,7 +124,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
-            raise refusal("E220", f"more than {LONGEST:,} characters", "shorten it")
+            raise refusal("E222", f"more than {LONGEST:,} characters", "shorten it")
         self.text, self.depth = text, 0
         self.start = self.end = 0
         self.kind: str | None = None
@@ -149,7 +149,7 @@ class _Reader:
         found = "the end" if self.word is None else f"`{shown(self.word)}`"
         why = f"character {self.start + 1}: expected {what}, got {found}"
         hint = "write it as `insecurity > 0.05 for 60 days`"
-        return refusal("E220", why, hint)
+        return refusal("E222", why, hint)
 
     def take(self, word: str) -> None:
         """Pass over a word that has to stand here."""
@@ -175,7 +175,7 @@ class _Reader:
         """A comparison, or what stands behind `not` or in a parenthesis."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise refusal("E220", f"nested more than {DEEPEST} deep", "shorten it")
+            raise refusal("E222", f"nested more than {DEEPEST} deep", "shorten it")
         if self.word == "not":
             self.go_on()
             condition: Condition = Opposite(self._one())

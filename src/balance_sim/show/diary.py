@@ -15,7 +15,7 @@ from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     from balance_sim.effects.explain.timeline import AskedDyad, Entry, Timeline
-    from balance_sim.scenario.schema import Change, Scenario
+    from balance_sim.scenario.schema import Change, Deed, Scenario
 
 Names = Mapping[str, str]
 
@@ -211,6 +211,45 @@ def pact_sentence(scenario: Scenario, name: str) -> str:
     seekers = say.listed([state_in_text(names, code) for code in candidates])
     decides = f"{pact.consent} of {say.plural(len(members), 'member')}"
     return f"{name}, by {decides}: {seekers} may seek accession"
+
+
+def policy_sentences(scenario: Scenario) -> Iterator[str]:
+    """Yield what each policy of a version of a scenario waits for and does, without its
+    full stop."""
+    names = say.state_names(scenario)
+    for player_name, player in scenario.players.items():
+        who = state_in_text(names, player.state)
+        for policy_name, policy in player.policies.items():
+            if policy.at_most:
+                often = say.plural(policy.at_most, "time")
+                cost = f", at {policy.cost:g} each" if policy.cost else ""
+                yield (
+                    f"{player_name}, {policy_name}: when {who} sees {policy.when}, "
+                    f"{deed_words(policy.do, names)}, {policy.delay:g} days later, "
+                    f"{often} at most{cost}"
+                )
+
+
+def deed_words(deed: Deed, names: Names) -> str:
+    """Return what a policy does. Groups and roles stand as they are called."""
+    targets, guests, partners, toward = (
+        say.listed(
+            [state_in_text(names, one) if one in names else one for one in named]
+        )
+        for named in (deed.targets, deed.guests, getattr(deed, "with"), deed.toward)
+    )
+    if deed.seek is not None:
+        return f"it seeks every {kind_words(deed.seek)} with {partners}"
+    if deed.end is not None:
+        return f"it ends every {kind_words(deed.end)} with {partners}"
+    if deed.effort is not None:
+        return f"its effort rises by {deed.effort:g}"
+    if deed.stance is not None:
+        return f"{deed.stance:+g} nats toward {toward}"
+    words = str(deed.kind).replace("_", " ")
+    if guests:
+        words += f" with {guests}"
+    return f"{words}, aimed at {targets}" if targets else words
 
 
 def change_sentence(scenario: Scenario, change: Change) -> str:
