@@ -77,14 +77,16 @@ def rates(
     best = np.stack(
         [best_replies(game, player) for player in range(game.shape[-1])], axis=-1
     )
+    exact = EmpiricalGame(np.stack([game, game]), resamples=1)
+    gains = [gain for gain, *_ in exact._deviations]  # without noise: the true ones
     out = []
     for _ in range(repetitions):
         values = replications(game, sd, count, rng)
         known = EmpiricalGame(values, resamples=resamples)
-        exact = EmpiricalGame(
-            values - game, resamples=resamples
-        )  # the same errors, and true differences of 0
-        two_sided = (exact.regret_bound + 1e-12 >= 0).all() and exact.may_be_best.all()
+        two_sided = all(
+            (np.abs(gain - right) <= known.critical * error + 1e-12).all()
+            for (gain, error, _), right in zip(known._deviations, gains, strict=True)
+        )
         out.append(
             (
                 alike(nash_equilibria(known.mean), true),

@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 from balance_sim.cli import main
 from balance_sim.games.keep import PlayedGame
+from balance_sim.games.page import game_lines
 from balance_sim.games.solve import solve
-from balance_sim.games.tables import information_table, outcomes_table, profiles_table, strategies_table
+from balance_sim.games.tables import (
+    information_table,
+    outcomes_table,
+    profiles_table,
+    strategies_table,
+    waterfall_table,
+)
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.report import save_study
 from click.testing import CliRunner
@@ -27,10 +34,10 @@ def test_a_profile_has_every_players_payoff_and_marks_its_best_replies(dilemma: 
 def test_probabilities_of_strategies_add_up_and_nothing_drawn_is_unknown(three: PlayedGame) -> None:
     for _, rows in strategies_table(three).groupby("player"):
         assert rows["samples"].sum() == pytest.approx(1) and rows["draws"].sum() == pytest.approx(1)
-        assert (rows["mean_regret"] <= rows["regret"]).all() and rows["observed"].sum() == 1
+        assert (rows["mean_regret"] <= rows["regret"] + 1e-12).all() and rows["observed"].sum() == 1
     bare = replace(three, solution=solve(three.study))
     assert strategies_table(bare)[["regret", "draws", "draws_lo"]].isna().all(axis=None)
-    assert information_table(bare).empty and len(words_of(figures_of(bare)["balance"].draw(bare))) > 10
+    assert information_table(bare).empty and len(words_of(figures_of(bare)["waterfall"].draw(bare))) > 10
 
 
 def test_effects_of_outcomes_add_up_to_the_payoff(three: PlayedGame) -> None:
@@ -43,9 +50,29 @@ def test_effects_of_outcomes_add_up_to_the_payoff(three: PlayedGame) -> None:
         assert worth.to_numpy() - costs == pytest.approx(payoff.to_numpy(), abs=1e-12)
 
 
+def test_bars_of_the_waterfall_end_at_the_difference_in_payoff(three: PlayedGame) -> None:
+    """Each begins where the one above ends, and their sum is the payoff of the choice less that of the other."""
+    means = strategies_table(three).set_index(["player", "strategy"])["draws_mean"]
+    for player, rows in waterfall_table(three).groupby("player", sort=False):
+        *parts, total = rows.to_dict("records")
+        apart = means[player, total["choice"]] - means[player, total["against"]]
+        assert total["is_sum"] and total["value"] == pytest.approx(apart, abs=1e-12) and total["start"] == 0
+        ends = [part["start"] + part["value"] for part in parts]
+        assert [part["start"] for part in parts] == pytest.approx([0.0, *ends[:-1]])
+        assert ends[-1] == pytest.approx(apart, abs=1e-12)
+
+
+def test_what_each_side_would_have_to_want_stands_first(three: PlayedGame) -> None:
+    lines = list(game_lines(three))
+    heads = ("What each side would have to want", "Under these payoffs", "Nash equilibria")
+    places = [next(k for k, line in enumerate(lines) if line.startswith(head)) for head in heads]
+    assert places == sorted(places) and places[0] == 3
+    assert max(map(len, lines)) <= 80
+
+
 def test_the_page_answers_first_and_holds_every_result(dilemma: PlayedGame, tmp_path: Path) -> None:
     text = save_study(dilemma, tmp_path).read_text(encoding="utf-8")
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"balance.svg", "balance.png"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"waterfall.svg", "waterfall.png"}
     again = CliRunner().invoke(
         main, ["report", str(dilemma.study.result.folder), "--out", str(tmp_path / "again.html")]
     )

@@ -20,15 +20,15 @@ def noisy(game: np.ndarray, count: int, seed: int = 1, sd: float = 1.0) -> np.nd
 def test_known_equilibria_are_found_and_bounds_hold(name: str) -> None:
     """200 replications, noise of standard deviation 2 beside 5 that is shared; 40 repetitions."""
     found, holds, kept, both = rates(GAMES[name], 2.0, 40, resamples=300)
-    assert found >= 0.95 and holds >= 0.93 and kept >= 0.93 and both >= 0.85
+    assert found >= 0.95 and 0.91 <= holds <= 0.99 and kept >= 0.93 and both >= 0.85
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", GAMES)
 def test_known_equilibria_are_found_and_bounds_hold_long(name: str) -> None:
-    """The same in 200 repetitions at noise 1; two-sided bounds, which hold in 95 %, in 0.91 to 0.99 of 200."""
+    """The same in 200 repetitions at noise 1; bounds that hold in 95 % do in 0.91 to 0.99 of 200."""
     found, holds, kept, both = rates(GAMES[name], 1.0, 200)
-    assert found >= 0.95 and holds >= 0.93 and kept >= 0.93 and 0.91 <= both <= 0.99
+    assert found >= 0.95 and 0.91 <= holds <= 0.99 and kept >= 0.93 and 0.91 <= both <= 0.99
 
 
 def test_a_bound_without_allowing_for_many_comparisons_would_not_hold() -> None:
@@ -93,15 +93,26 @@ def test_the_bootstrap_gives_the_error_of_a_mean() -> None:
     assert known.mcse == pytest.approx(1 / np.sqrt(400), rel=0.15)
 
 
-def test_probability_of_the_best_is_that_of_the_normal() -> None:
-    """One player, two strategies 1.5 standard errors apart: Phi(1.5) = 0.933."""
+def apart(errors: float) -> EmpiricalGame:
+    """One player, two strategies so many standard errors apart; 500 replications with a standard error of 1."""
     noise = np.random.default_rng(6).standard_normal((500, 2, 1))
-    noise = (noise - noise.mean(axis=0)) / (noise[:, 1] - noise[:, 0]).std(ddof=1)
-    noise[:, 1] += 1.5 / np.sqrt(500)
-    known = EmpiricalGame(noise, resamples=4000)
+    noise = np.sqrt(500) * (noise - noise.mean(axis=0)) / (noise[:, 1] - noise[:, 0]).std(ddof=1)
+    noise[:, 1] += errors
+    return EmpiricalGame(noise, resamples=4000)
+
+
+def test_probability_of_the_best_is_that_of_the_normal() -> None:
+    """1.5 standard errors apart, Phi(1.5) = 0.933. Either may be the best: the bound is two-sided."""
+    known = apart(1.5)
     assert known.best_reply_probability[1, 0] == pytest.approx(0.933, abs=0.015)
     assert known.critical == pytest.approx(1.96, abs=0.08)
-    assert known.regret_bound[:, 0] * np.sqrt(500) == pytest.approx([known.critical + 1.5, known.critical - 1.5])
+    assert known.regret_bound[:, 0] == pytest.approx([known.critical + 1.5, known.critical - 1.5])
+
+
+def test_the_bound_on_a_regret_is_one_sided_where_the_best_reply_is_plain() -> None:
+    """8 standard errors apart: only that the better strategy is better still can make the regret larger, so c is the
+    95 % quantile of one error, 1.645, and the best reply's own regret is 0."""
+    assert apart(8.0).regret_bound[:, 0] == pytest.approx([8 + 1.645, 0.0], abs=0.09)
 
 
 @pytest.mark.parametrize("sizes", [(3,), (3, 2), (2, 3, 2)])

@@ -96,6 +96,14 @@ class Steps:
             task = self._bar.task_ids[-1]
             self._bar.update(task, completed=done, total=wanted, words=words)
 
+    def say(self, lines: Iterable[str]) -> None:
+        """Print what is known already, on stderr, also where that is no terminal."""
+        for line in lines:
+            if self._bar is None:
+                click.echo(line, err=True)
+            else:
+                self._bar.console.print(line, markup=False, highlight=False)
+
     def counter(self, unit: str) -> Callable[..., None]:
         """Return what work calls that says how many of a unit it has done, of how many,
         and perhaps how many failed: `steps.counter("draws")`."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SECONDS = {
     "reading": 2.0,
+    "first answer": 3.0,
     "simulation": 20.0,
     "draws of the parameters": 20.0,
     "solution": 2.0,
@@ -98,8 +99,8 @@ def game(
         return
     began = time.monotonic()
     with resumable(options.command_line()), Steps(SECONDS) as steps:
-        from balance_sim.games.keep import PlayedGame, document, keep, kept
-        from balance_sim.games.page import game_lines
+        from balance_sim.games.keep import FILE, PlayedGame, document, keep, kept
+        from balance_sim.games.page import first_lines, game_lines
         from balance_sim.games.plan import game_files, load_game
         from balance_sim.games.solve import identity_of, over_parameters, solve
         from balance_sim.games.study import default_folder, play
@@ -110,6 +111,9 @@ def game(
         loaded = load_game(file, set=settings, theory=theory)
         parameters = _draws(loaded.scenario, draws)
         folder = out or default_folder(loaded, seed)
+        if not (folder / FILE).is_file():
+            steps.begin("first answer")
+            steps.say(first_lines(loaded))
         steps.begin("simulation")
         with dask_client(scheduler) as client:
             study = play(

@@ -1,6 +1,7 @@
-"""The figure of a game: its strategies side by side.
+"""The figure of a game: what makes up the difference between what each side would
+choose and what it did.
 
-Payoffs are over the control arm, and everything holds under the payoffs of the file.
+Everything holds under the payoffs of the file.
 """
 
 from __future__ import annotations
@@ -10,62 +11,57 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.games.tables import DRAWN, strategies_table
+from balance_sim.games.tables import two_digits, waterfall_table
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 
-COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE)
-"""Of players, in the order of the file."""
 
-
-def _balance_page(table: pd.DataFrame) -> list[style.Axes]:
-    """A panel a player, as high as it has strategies."""
-    sizes = table.groupby("player", sort=False).size()
-    heights = [0.7 + 0.34 * size for size in sizes]
+def _waterfall_page(table: pd.DataFrame) -> list[style.Axes]:
+    """A panel a player, as high as its payoff has rows."""
+    heights = [
+        0.75 + 0.34 * size for size in table.groupby("player", sort=False).size()
+    ]
     options: dict[str, Any] = {"height_ratios": heights}
-    return style.panels(10.4, 1.9 + sum(heights), len(sizes), 1, **options)
+    return style.panels(10.4, 1.6 + sum(heights), len(heights), 1, **options)
 
 
 @style.figure(
-    "balance",
-    "What does each strategy bring its side, the others doing what they did?",
-    strategies_table,
-    page=_balance_page,
-    empty="No profile was simulated: there is no balance to show.",
-    columns="player strategy observed draws_mean draws_lo draws_hi payoff lo hi best "
-    "may_be samples draws regret mean_regret where",
+    "waterfall",
+    "What makes up the difference between what each side would choose and what it did?",
+    waterfall_table,
+    page=_waterfall_page,
+    empty="No profile was simulated: there is nothing to compare.",
+    columns="player choice against part value lo hi start",
 )
-def draw_balance(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """A panel a player: of each strategy its mean over draws with their central 95 %,
-    and the payoff at the point values; that alone where nothing was drawn."""
-    is_drawn = table["draws_mean"].notna().all()
-    value, low, high = DRAWN if is_drawn else ("payoff", "lo", "hi")
+def draw_waterfall(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
+    """A panel a player: a bar a row of its payoff, each from where the one above ends,
+    and a last one of their sum, with the central 95 % over draws."""
     players = table.groupby("player", sort=False)
-    for number, (ax, (player, rows)) in enumerate(zip(axes, players, strict=True)):
-        observed = np.where(rows["observed"], " (observed)", "")
-        names = [style.folded(name, 50) for name in rows["strategy"] + observed]
-        heights = style.row_axis(ax, names)
-        colour = COLOURS[number]
+    for ax, (player, rows) in zip(axes, players, strict=True):
+        heights = style.row_axis(ax, [style.folded(part, 40) for part in rows["part"]])
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
-            ax.plot(row["payoff"], y, "|", color=style.QUIET, markersize=9)
-            is_best = np.isclose(row[value], rows[value].max(), rtol=1e-9)
-            face = colour if is_best else "white"
-            span = row | {"lo": row[low], "hi": row[high]}
-            style.whisker(ax, y, span, colour, width=3, face=face, value=value)
-            bounds = say.interval(row[low], row[high], row["places"])
-            words = f"{say.signed(row[value], row['places'])}  ({bounds})"
+            colour = style.BLUE if row["value"] >= 0 else style.VERMILION
+            ax.barh(y, row["value"], 0.62, row["start"], color=colour)
+            end = row["start"] + row["value"]
+            words = two_digits(row["value"])
+            words = f"+{words}" if float(words) > 0 else words
+            if row["is_sum"] and np.isfinite(row["lo"]):
+                ax.plot([row["lo"], row["hi"]], [y, y], color=style.INK, linewidth=1.5)
+                words += f"  ({two_digits(row['lo'])} to {two_digits(row['hi'])})"
+            else:
+                ax.plot([end, end], [y - 1, y], color=style.QUIET, linewidth=0.8)
             style.beside(ax, y, words)
         ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
-        ax.set_title(str(player), loc="left", fontweight="bold", fontsize=10)
-    simulated = f"the mean of {style.runs_of(table)} at the point values"
-    dots = f"Dots: {simulated}, with 95 % CI. {say.CAVEAT}"
-    if is_drawn:
-        dots = (
-            "Dots: mean over draws of the parameters, expected estimator; lines: 95 % "
-            f"of draws; upright strokes: {simulated}."
+        choice, against = say.first(rows, "choice"), say.first(rows, "against")
+        versus = "next best" if rows["is_observed"].iloc[0] else "observed"
+        title = f"{player}: “{choice}” against the {versus}, “{against}”"
+        ax.set_title(
+            style.folded(title, 100), loc="left", fontweight="bold", fontsize=10
         )
-    small = (
-        f"Payoff over the control arm ({say.first(table, 'control')}). {dots} Filled: "
-        "highest mean. Payoffs of two players are not to be compared."
-    )
+    is_drawn = table["lo"].notna().all()
+    values = f"the mean of {style.runs_of(table)} at the point values"
+    if is_drawn:
+        values = "mean over draws of the parameters, expected estimator"
+    lines = "; line: central 95 % of draws" if is_drawn else ""
+    small = f"Payoff, {values}{lines}. Payoffs of two players are not to be compared."
     return style.Words(say.first(table, "finding"), "", small)

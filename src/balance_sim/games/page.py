@@ -10,7 +10,10 @@ import pandas as pd
 import yaml
 
 from balance_sim.games import figures, tables
+from balance_sim.games.choice import recommendations
 from balance_sim.games.keep import PlayedGame, game_digest, open_played
+from balance_sim.games.plan import Game
+from balance_sim.games.solve import expected_effects
 from balance_sim.show import wording as say
 from balance_sim.show.report.tables import cell, made_rows
 from balance_sim.show.study_types import StudyType
@@ -34,14 +37,32 @@ SHOWN = {
     "mcse": "MCSE",
 }
 """Columns of strategies on a terminal, with their heads."""
-FIGURES = {"balance": figures.draw_balance}
+NEAREST = {
+    "instead": "it would choose",
+    "if_this_counted": "if this counted",
+    "factor": "times",
+    "lo": "2.5 %",
+    "hi": "97.5 %",
+}
+"""Columns of break-even weights on a terminal, with their heads."""
+STRATEGIES = (
+    *("player", "strategy", "observed", "draws_mean", "draws_lo", "draws_hi", "draws"),
+    *("payoff", "mcse", "samples", "regret", "mean_regret", "where"),
+)
+"""Columns of strategies in a report."""
+FIGURES = {"waterfall": figures.draw_waterfall}
+
+
+def _cell(value: object) -> str:
+    """A value as it is read: numbers with two significant digits."""
+    return tables.two_digits(value) if isinstance(value, float) else cell(value)
 
 
 def words_of(frame: pd.DataFrame) -> dict[str, Any]:
     """Heads, rows of cells, and which columns are numeric, of a table."""
     numeric = [pd.api.types.is_float_dtype(dtype) for dtype in frame.dtypes]
     heads = [str(column).replace("_", " ") for column in frame.columns]
-    rows = [list(map(cell, row)) for row in frame.itertuples(index=False)]
+    rows = [list(map(_cell, row)) for row in frame.itertuples(index=False)]
     return {"heads": heads, "rows": rows, "numeric": numeric}
 
 
@@ -61,19 +82,38 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
     profiles = say.plural(len(solution["profiles"]), "profile")
     runs = say.plural(solution["runs"], "replication")
     yield f"  {players}, {profiles}, {runs} each, over the control arm"
-    words = tables.answer(played)
-    yield from ["", *say.wrapped(words, "")]
+    titles, nearest = tables.titles_of(game), tables.nearest_table(played)
+    yield from ["", "What each side would have to want"]
+    for name in game.players:
+        sentences = " ".join(tables.choice_sentences(played, name))
+        yield from ["", *say.wrapped(sentences, "")]
+        own = nearest[nearest["player"] == titles.players[name]]
+        cells = words_of(own[[*NEAREST]].rename(columns=NEAREST))
+        yield from say.table([cells["heads"], *cells["rows"]], "<<>>>", "  ")
+    yield from ["", *say.wrapped(tables.answer(played), "")]
     strategies = tables.strategies_table(played).groupby("player", sort=False)
     for player, rows in strategies:
         title = f"{player}, to what the others were observed to do"
-        shown = rows[[*SHOWN]].rename(columns=SHOWN)
-        yield from _table_lines(title, shown.round(int(rows["places"].iloc[0]) + 1))
+        yield from _table_lines(title, rows[[*SHOWN]].rename(columns=SHOWN))
     title = "Nash equilibria of the mean payoffs at the point values"
     yield from _table_lines(title, tables.equilibria_table(played))
     yield from ["", *say.wrapped(f"{tables.equilibria_words(solution)}.", "")]
     yield from ["", *say.wrapped(f"{COLUMNS} {READING}", "")]
     if result.folder is not None:
         yield f"digest {result.digest[:12]}; wrote {result.folder}"
+
+
+def first_lines(game: Game) -> Iterator[str]:
+    """What can be said before anything is simulated: each side's best strategy and what
+    it would bring more, by the expected estimator at the point values."""
+    yield f"first answer, {say.AT_POINT}, by the expected estimator:"
+    effects = expected_effects(game, game.scenario)[None]
+    titles = tables.titles_of(game)
+    for name, choice in recommendations(game, effects).items():
+        best, against = choice["best"], titles.strategies[name][choice["against"]]
+        gain = f"{tables.two_digits(choice['gain']['mean'])} more than “{against}”"
+        act = f"{titles.players[name]}: “{titles.strategies[name][best]}”, {gain}"
+        yield from say.wrapped(f"  {act}", "    ")
 
 
 def game_page(played: PlayedGame) -> dict[str, Any]:
@@ -86,6 +126,14 @@ def game_page(played: PlayedGame) -> dict[str, Any]:
         "title": say.printable(game.plan.title),
         "answer": tables.answer(played),
         "reading": READING,
+        "choices": [
+            " ".join(tables.choice_sentences(played, player)) for player in game.players
+        ],
+        "break_even": words_of(
+            tables.break_even_table(played).drop(columns="distance")
+        ),
+        "left_out": words_of(tables.left_out_table(played)),
+        "strategies": words_of(tables.strategies_table(played)[[*STRATEGIES]]),
         "profiles": words_of(tables.profiles_table(played)),
         "equilibria": words_of(tables.equilibria_table(played)),
         "outcomes": words_of(tables.outcomes_table(played)),

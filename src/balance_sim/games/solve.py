@@ -10,7 +10,7 @@ order of `Game.profiles`, and outcomes, in the order of the cast; payoffs (..., 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,15 @@ from scipy.linalg import block_diag
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
+from balance_sim.games.choice import (
+    acts_of,
+    beside_observed,
+    chosen,
+    own_outcomes,
+    recommendations,
+    spread,
+    terms_of,
+)
 from balance_sim.games.equilibria import nash_equilibria
 from balance_sim.games.normal_form import (
     best_replies,
@@ -38,20 +47,24 @@ from balance_sim.games.uncertain import (
 )
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Bools, Floats
-from balance_sim.model.streams import IDLE_PARAMETERS, PAYOFF_BOOTSTRAP, stream_seed
+from balance_sim.model.streams import (
+    DRAW_BOOTSTRAP,
+    IDLE_PARAMETERS,
+    PAYOFF_BOOTSTRAP,
+    stream_seed,
+)
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
-from balance_sim.study.draws import Draws
+from balance_sim.study.draws import CODING, Draws
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.jobs import Progress
 from balance_sim.study.result import Result
 
 CHUNK = 2  # draws a task
 MOST_PARAMETERS = 5  # named in what knowing more is worth
-QUANTILES = {"q025": 0.025, "q50": 0.5, "q975": 0.975}
 
 
 def simulated_effects(game: Game, result: Result) -> Floats:
@@ -97,13 +110,14 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
 
 @dataclass(frozen=True)
 class OverParameters:
-    """Effects (D, N, Q) over joint draws of the parameters, and (T, N, Q) by theory, by
-    the expected estimator."""
+    """Effects (D, N, Q) over joint draws of the parameters, (T, N, Q) by theory, and
+    (N, Q) where acts of one kind move nobody, by the expected estimator."""
 
     draws: Draws
     effects: Floats
     theories: tuple[str, ...]
     by_theory: Floats
+    without_acts: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def over_parameters(
@@ -119,7 +133,22 @@ def over_parameters(
     for theory in theories:
         scenario = with_values(game.scenario, {"theory.preset": theory})
         by_theory.append(expected_effects(game, scenario))
-    return OverParameters(draws, np.stack(effects), theories, np.stack(by_theory))
+    return OverParameters(
+        draws, np.stack(effects), theories, np.stack(by_theory), _without_acts(game)
+    )
+
+
+def _without_acts(game: Game) -> dict[str, Floats]:
+    """(N, Q) effects at the point values, for each kind of act that a player may add,
+    where acts of that kind move nobody."""
+    scenario, effects = game.scenario, {}
+    for kind in acts_of(game):
+        weights = {"alignment": 0.0, "intent": 0.0, "reliability": 0.0}
+        idle = scenario.event_kinds[kind].model_copy(update=weights)
+        update = {"event_kinds": {**scenario.event_kinds, kind: idle}}
+        changed = scenario.model_copy(update=update)
+        effects[kind] = expected_effects(game, changed)
+    return effects
 
 
 def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
@@ -153,7 +182,8 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     effects = simulated_effects(game, result)
     seed = stream_seed(result.seed, PAYOFF_BOOTSTRAP)
     estimated = EmpiricalGame(payoffs(game, effects), seed)
-    expected = payoffs(game, expected_effects(game, game.scenario))
+    at_point = expected_effects(game, game.scenario)
+    expected = payoffs(game, at_point)
     drawn = None if over is None else payoffs(game, over.effects)
     gap = np.abs(expected - estimated.mean).reshape(-1, len(game.players)).max(axis=0)
     solution = Solution(
@@ -165,21 +195,98 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         equilibria=_equilibria(game, estimated),
         gap=_named(game.players, gap),
         balance=_balance(game, effects, None if over is None else over.effects),
+        recommendations={},
         headline=None,
         draws=None,
         theories=[],
         regret=None,
         voi=None,
+        conditions=None,
+        signposts=None,
+        red_team=None,
     )
+    resampled, guesses = [estimated.resampled], None
+    basis = effects.mean(axis=0, keepdims=True)
     if over is not None and drawn is not None:
         draws, theories = over.draws, payoffs(game, over.by_theory)
         solution["headline"] = _headline(game, drawn)
         solution["draws"] = identity_of(draws)
         solution["theories"] = list(over.theories)
-        solution["regret"] = _regrets(game, over, np.concatenate([drawn, theories]))
+        values = np.concatenate([drawn, theories])
+        solution["regret"] = _regrets(game, over, values)
         seed = stream_seed(result.seed, IDLE_PARAMETERS)
         solution["voi"] = _value_of_information(game, draws, drawn, seed)
+        seed = stream_seed(result.seed, DRAW_BOOTSTRAP)
+        resampled.append(EmpiricalGame(drawn, seed).resampled)
+        basis, guesses = over.effects, _guesses(game, over, at_point, values)
+    solution["recommendations"] = recommendations(game, basis, resampled, guesses)
     return solution
+
+
+def _guesses(
+    game: Game, over: OverParameters, at_point: Floats, values: Floats
+) -> dict[str, list[Row]]:
+    """By player what it would choose without one coding of the event's targets, and
+    with acts of one kind that move nobody; and the strategies of the least worst regret
+    where one that nobody played is left out. at_point: (N, Q); values: (D + T, k_1,
+    ..., k_n, n)."""
+    bases = {"targets": over.effects, "act": at_point[None]}
+    versions = [
+        ("act", kind, effects[None]) for kind, effects in over.without_acts.items()
+    ]
+    if CODING in over.draws.paths:
+        coding = over.draws.column(CODING).astype(int)
+        names = [
+            "the event itself",
+            *(one.id for one in game.scenario.targets_alternatives),
+        ]
+        for which in np.unique(coding):
+            rest = over.effects[coding != which]
+            if len(rest):
+                versions.append(("targets", names[which], rest))
+    rows: dict[str, list[Row]] = {name: [] for name in game.players}
+    for what, left_out, effects in versions:
+        for player, name in enumerate(game.players):
+            best, usual = (
+                chosen(terms_of(game, each, player)[0].mean(axis=0).sum(axis=-1))
+                for each in (effects, bases[what])
+            )
+            strategy = game.strategies[player][best]
+            row = {"outcome": left_out, "of": "", "what": what, "best": [strategy]}
+            rows[name].append(row | {"changes": best != usual})
+    _add_regrets(game, values, rows)
+    return rows
+
+
+def _add_regrets(game: Game, values: Floats, rows: dict[str, list[Row]]) -> None:
+    """Add the strategies of the least worst regret where one is left out that nobody
+    was observed to play: it counts though nobody may ever play it. values: (D + T, k_1,
+    ..., k_n, n)."""
+    usual = _least_regret(game.strategies, values)
+    for owner, name in enumerate(game.players):
+        for place, strategy in enumerate(game.strategies[owner]):
+            if strategy == game.plan.observed[name]:
+                continue
+            remaining = list(game.strategies)
+            remaining[owner] = tuple(np.delete(remaining[owner], place).tolist())
+            choices = _least_regret(remaining, np.delete(values, place, axis=owner + 1))
+            for player, other in enumerate(game.players):
+                expected = [one for one in usual[player] if one in remaining[player]]
+                if expected:
+                    row: Row = {"outcome": strategy, "of": name, "what": "strategy"}
+                    row["best"] = choices[player]
+                    rows[other].append(row | {"changes": choices[player] != expected})
+
+
+def _least_regret(
+    strategies: Sequence[Sequence[str]], values: Floats
+) -> list[list[str]]:
+    """Of each player the strategies of the least worst regret."""
+    regrets = zip(strategies, minimax_regret(values), strict=True)
+    return [
+        [name for name, is_least in zip(names, regret.choice, strict=True) if is_least]
+        for names, regret in regrets
+    ]
 
 
 def identity_of(draws: Draws) -> Row:
@@ -209,27 +316,17 @@ def _where(game: Game, player: int, mask: Bools) -> list[str]:
     return [strategies[place] for place in np.flatnonzero(mask)]
 
 
-def _interval(drawn: Floats | None, *index: int) -> dict[str, float] | None:
-    """Mean, median and central 95 % over draws, (D, ...), of one number; None without
-    draws."""
-    if drawn is None:
-        return None
-    values = np.moveaxis(drawn, 0, -1)[index]
-    quantiles = _named([*QUANTILES], np.quantile(values, [*QUANTILES.values()]))
-    return {"mean": float(values.mean()), **quantiles}
-
-
 def _headline(game: Game, drawn: Floats) -> dict[str, Row]:
     """Of each player, over draws (D, k_1, ..., k_n, n), the others doing what was
     observed: the strategy of the highest mean payoff, and what it would have brought
     more than the observed one."""
     flat, by_player = drawn.reshape(len(drawn), -1, len(game.players)), {}
     for player, name in enumerate(game.players):
-        payoffs = flat[:, _beside_observed(game, player), player]
+        payoffs = flat[:, beside_observed(game, player), player]
         strategies = game.strategies[player]
-        observed = payoffs[:, [strategies.index(game.plan.observed[name])]]
-        best = int(payoffs.mean(axis=0).argmax())
-        gain = _interval(payoffs - observed, best)
+        observed = payoffs[:, strategies.index(game.plan.observed[name])]
+        best = chosen(payoffs.mean(axis=0))
+        gain = spread(payoffs[:, best] - observed)
         by_player[name] = {"best": strategies[best], "gain": gain}
     return by_player
 
@@ -250,7 +347,7 @@ def _profiles(
                 "mean": float(estimated.mean[index]),
                 "mcse": float(estimated.mcse[index]),
                 "expected": float(expected[index]),
-                "draws": _interval(drawn, *index),
+                "draws": None if drawn is None else spread(drawn[:, *index]),
             }
         gains = regrets[place]
         row = {
@@ -320,22 +417,6 @@ def _equilibria(game: Game, estimated: EmpiricalGame) -> Row:
     }
 
 
-def _beside_observed(game: Game, player: int) -> list[int]:
-    """Of each strategy of a player the place among flattened profiles of the one in
-    which the others do what was observed."""
-    profile, places = [game.plan.observed[name] for name in game.players], []
-    for strategy in game.strategies[player]:
-        profile[player] = strategy
-        places.append(game.profiles.index(tuple(profile)))
-    return places
-
-
-def _own_outcomes(game: Game, name: str) -> list[int]:
-    """The places in the cast of the outcomes that pay a player."""
-    outcomes = enumerate(game.cast.outcomes)
-    return [column for column, outcome in outcomes if outcome.player == name]
-
-
 def _balance(
     game: Game, effects: Floats, drawn: Floats | None
 ) -> dict[str, dict[str, list[Row]]]:
@@ -346,11 +427,11 @@ def _balance(
     sheets: dict[str, dict[str, list[Row]]] = {}
     for player, name in enumerate(game.players):
         places = zip(
-            game.strategies[player], _beside_observed(game, player), strict=True
+            game.strategies[player], beside_observed(game, player), strict=True
         )
         sheets[name] = {strategy: [] for strategy in game.strategies[player]}
         for strategy, row in places:
-            for column in _own_outcomes(game, name):
+            for column in own_outcomes(game, name):
                 outcome, index = game.cast.outcomes[column], (row, column)
                 item = {
                     "outcome": outcome.measure,
@@ -358,7 +439,7 @@ def _balance(
                     "mean": float(mean[index]),
                     "lo": float(mean[index] - half_width[index]),
                     "hi": float(mean[index] + half_width[index]),
-                    "draws": _interval(drawn, *index),
+                    "draws": None if drawn is None else spread(drawn[:, *index]),
                 }
                 sheets[name][strategy].append(item)
     return sheets
@@ -394,7 +475,7 @@ def _value_of_information(
     flat = drawn.reshape(len(drawn), -1, len(game.players))
     by_player = {}
     for player, name in enumerate(game.players):
-        utilities = flat[:, _beside_observed(game, player), player]
+        utilities = flat[:, beside_observed(game, player), player]
         value = value_of_information(utilities, draws.values, seed)
         order = np.argsort(-value.evppi, kind="stable")[:MOST_PARAMETERS]
         parameters = {}

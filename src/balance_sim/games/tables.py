@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from balance_sim.games.choice import COST
 from balance_sim.show import wording as say
 from balance_sim.show.headline import BEFORE, KNOWN
 from balance_sim.stats.intervals import student_half_width
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from balance_sim.games.plan import Game
     from balance_sim.games.solution import Row, Solution
 
+NEXT_TO_NOTHING = 1e-100
 LITTLE = 0.005
 """A probability below which a strategy counts as not played."""
 DRAWN, SUMMARIES = ("draws_mean", "draws_lo", "draws_hi"), ("mean", "q025", "q975")
@@ -101,15 +104,23 @@ def outcome_title(game: Game, outcome: str, of: str) -> str:
     return say.capital(OUTCOMES[outcome].format(of=words))
 
 
-def places_for(solution: Solution, player: str) -> int:
-    """Decimals of a player's payoffs: two significant digits of the largest Monte Carlo
-    error, and no more than three of the largest payoff."""
-    payoffs = [row["payoffs"][player] for row in solution["profiles"]]
-    largest = max(abs(payoff["mean"]) for payoff in payoffs)
-    error = max(payoff["mcse"] for payoff in payoffs)
-    room = 2 - math.floor(math.log10(largest)) if largest > 0 else 1
-    wanted = say.decimals(error) if error > 1e-9 * largest else 6
-    return max(min(wanted, room, 6), 0)
+def two_digits(value: float | None) -> str:
+    """A number with two significant digits, whatever its size; a dash where it is not
+    known.
+
+    >>> [two_digits(value) for value in (0.01499, -0.2, 1234.0, 0.0, math.nan)]
+    ['0.015', '-0.2', '1200', '0', '-']
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    return np.format_float_positional(
+        value + 0.0, precision=2, unique=False, fractional=False, trim="-"
+    )
+
+
+def factor_words(row: Row, key: str) -> str:
+    """A factor of a break-even table: `0.25`, or `never`."""
+    return "never" if row[key] is None else two_digits(row[key])
 
 
 def over_draws(row: Row) -> dict[str, float]:
@@ -148,7 +159,6 @@ def strategies_table(played: PlayedGame) -> pd.DataFrame:
                 "regret": regret.get("worst", math.nan),
                 "mean_regret": regret.get("mean", math.nan),
                 "where": regret.get("where", "").replace("_", " "),
-                "places": places_for(solution, player),
             }
             rows.append(row | over_draws(payoff))
     table, runs = pd.DataFrame(rows), solution["runs"]
@@ -234,33 +244,173 @@ def information_table(played: PlayedGame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def row_title(game: Game, row: Row) -> str:
+    """A row of a payoff, or what the strategy costs."""
+    if row["outcome"] == COST:
+        return "What it costs"
+    return outcome_title(game, row["outcome"], row["of"])
+
+
+def break_even_table(played: PlayedGame) -> pd.DataFrame:
+    """A row a player, other strategy and row of its payoff: how many times its weight
+    the row would have to count for that strategy to be as good as the choice; at the
+    mean payoffs (factor) and the central 95 % of that in each draw (lo, hi). In words:
+    `never` where no weight of the same sign does it, a dash without draws."""
+    game, titles, rows = played.game, titles_of(played.game), []
+    is_drawn = played.solution["draws"] is not None
+    for player, choice in played.solution["recommendations"].items():
+        for row in choice["break_even"]:
+            words = {"factor": factor_words(row, "factor"), "lo": "-", "hi": "-"}
+            if is_drawn:
+                words |= {
+                    "lo": factor_words(row, "q025"),
+                    "hi": factor_words(row, "q975"),
+                }
+            line = {
+                "player": titles.players[player],
+                "choice": titles.strategies[player][choice["best"]],
+                "instead": titles.strategies[player][row["strategy"]],
+                "if_this_counted": row_title(game, row),
+                **words,
+                "distance": _distance(row["factor"]),
+            }
+            rows.append(line)
+    return pd.DataFrame(rows)
+
+
+def _distance(factor: float | None) -> float:
+    """How far a factor is from 1, in nats; infinite for never, very far for 0."""
+    if factor is None:
+        return math.inf
+    return abs(math.log(max(factor, NEXT_TO_NOTHING)))
+
+
+def nearest_table(played: PlayedGame) -> pd.DataFrame:
+    """Of each player and other strategy the row of the payoff that has to change
+    least."""
+    table = break_even_table(played)
+    return table.loc[
+        table.groupby(["player", "instead"], sort=False)["distance"].idxmin()
+    ]
+
+
+LEFT_OUT = {
+    "payoff": "the weight of “{}”",
+    "act": "what acts of the kind {} weigh",
+    "targets": "the event's targets as {} has them",
+    "strategy": "that {} might be played",
+}
+"""What is left out, in words."""
+
+
+def left_out_table(played: PlayedGame) -> pd.DataFrame:
+    """A row a player and thing that is assumed: what the player would choose without
+    it, and whether that is another choice. The choice is the highest mean payoff;
+    without a strategy, the least worst regret."""
+    game, titles, rows = played.game, titles_of(played.game), []
+    for player, choice in played.solution["recommendations"].items():
+        for row in choice["left_out"]:
+            words, form = say.arm_words(row["outcome"]), LEFT_OUT[row["what"]]
+            if row["outcome"] == COST:
+                form = "what its strategies cost"
+            elif row["what"] == "payoff":
+                words = row_title(game, row)
+            elif row["what"] == "strategy":
+                words = f"“{titles.strategies[row['of']][row['outcome']]}”"
+            line = {
+                "player": titles.players[player],
+                "without": form.format(words),
+                "choice": titles.any_of(player, row["best"]),
+                "is_another": row["changes"],
+            }
+            rows.append(line)
+    return pd.DataFrame(rows)
+
+
+def waterfall_table(played: PlayedGame) -> pd.DataFrame:
+    """Of each player what makes up the difference in payoff between its choice and what
+    it was observed to do, or, where it chose that, the next best: a row of its payoff
+    each, then their sum.
+
+    value, lo, hi: mean and central 95 % over draws (NaN without); start: sum of the
+    values above."""
+    game, titles, rows = played.game, titles_of(played.game), []
+    for player, choice in played.solution["recommendations"].items():
+        names, start = titles.strategies[player], 0.0
+        parts = [(row_title(game, row), row) for row in choice["parts"]]
+        for title, row in (*parts, ("In all", choice["gain"])):
+            is_sum = row is choice["gain"]
+            line = {
+                "player": titles.players[player],
+                "choice": names[choice["best"]],
+                "against": names[choice["against"]],
+                "part": title,
+                "value": row["mean"],
+                "lo": math.nan if row["q025"] is None else row["q025"],
+                "hi": math.nan if row["q975"] is None else row["q975"],
+                "start": 0.0 if is_sum else start,
+                "is_sum": is_sum,
+                "is_observed": choice["best"] == played.solution.observed[player],
+            }
+            rows.append(line)
+            start += row["mean"]
+    return pd.DataFrame(rows).assign(finding=answer(played), n=played.solution["runs"])
+
+
+def choice_sentences(played: PlayedGame, player: str) -> list[str]:
+    """What a player would choose, how firm that is, and which single assumptions it
+    hangs on."""
+    titles, choice = titles_of(played.game), played.solution["recommendations"][player]
+    name, act = titles.players[player], titles.strategies[player][choice["best"]]
+    same = f"the same in {say.percent(choice['same'])} of bootstrap samples"
+    if choice["same"] is None:
+        sentences = [f"{name}: “{act}”."]
+    elif choice["is_robust"]:
+        sentences = [f"{name}: “{act}”, {same}."]
+    else:
+        sentences = [f"{name}: no robust choice. “{act}” has the highest mean, {same}."]
+    table = left_out_table(played)
+    own = table[(table["player"] == name) & table["is_another"]]
+    words = [
+        f"{row['without']} (else “{row['choice']}”)" for row in own.to_dict("records")
+    ]
+    if len(words) == 1:
+        sentences.append(f"It hangs on one assumption, {words[0]}.")
+    elif words:
+        count = f"{len(words)} assumptions, on each by itself"
+        sentences.append(f"It hangs on {count}: {'; '.join(words)}.")
+    else:
+        sentences.append("It hangs on no single one of the assumptions left out.")
+    return sentences
+
+
 def answer(played: PlayedGame) -> str:
     """What each side would have gained by the strategy that is best over what is known
-    of the parameters; at the point values where nothing was drawn."""
+    of the parameters; at the point values where nothing was drawn. Nothing is said to
+    be best where the choice is not robust."""
     solution, titles = played.solution, titles_of(played.game)
-    profile, content, gains = solution.profile(solution.observed), [], []
-    headline = solution.get("headline") or {}
-    for player, strategy in solution.observed.items():
-        name, places = titles.players[player], places_for(solution, player)
-        best, might = solution.reply_to_observed(player)["best"], "would"
-        if player in headline:
-            best, row = [headline[player]["best"]], headline[player]["gain"]
-            bounds = say.interval(row["q025"], row["q975"], places)
-            gain = f"{say.number(row['mean'], places)} (95 % interval {bounds})"
-        else:
-            gain = say.number(profile["regrets"][player], places)
-            if strategy in solution.reply_to_observed(player)["may_be"]:
-                might = "might"
-        if strategy in best:
+    content, unsure, gains = [], [], []
+    for player, choice in solution["recommendations"].items():
+        name, best = titles.players[player], choice["best"]
+        if not choice["is_robust"]:
+            unsure.append(name)
+        elif best == solution.observed[player]:
             content.append(name)
-            continue
-        act = titles.any_of(player, best)
-        gains.append(f"{name} {might} have gained {gain} by “{act}”")
+        else:
+            row, act = choice["gain"], titles.strategies[player][best]
+            gain = two_digits(row["mean"])
+            if row["q025"] is not None:
+                bounds = f"{two_digits(row['q025'])} to {two_digits(row['q975'])}"
+                gain = f"{gain} (95 % interval {bounds})"
+            gains.append(f"{name} would have gained {gain} by “{act}”")
     if content:
         names = say.listed(content)
         gains.append(f"{names} could not have gained by another strategy")
+    if unsure:
+        verb = "has" if len(unsure) == 1 else "have"
+        gains.append(f"{say.listed(unsure)} {verb} no robust choice")
     where = say.AT_POINT
-    if headline:
+    if solution["draws"] is not None:
         where = KNOWN if solution["draws"]["source"] == "posterior" else BEFORE
     start = "Under these payoffs, and given what the others were observed to do"
     return f"{start}, {where}: {'; '.join(gains)}."

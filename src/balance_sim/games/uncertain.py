@@ -14,10 +14,10 @@ differences. The bootstrap draws replications with all their profiles and player
 together, and keeps that (Efron 1979, Annals of Statistics 7: 1-26).
 
 A regret is the largest of many differences, and that of the noisiest is estimated too
-high. The upper bounds here hold for all profiles, players and deviations at once:
+high. The upper bounds here hold for all profiles and players at once:
 
     difference + c x standard error,
-    c: 95 % quantile of the largest |error| / standard error
+    c: quantile of the largest error / standard error, of differences that can matter
 
 (max-t: Romano, Wolf 2005, Econometrica 73: 1237-1282; Chernozhukov, Chetverikov, Kato
 2013, Annals of Statistics 41: 2786-2819). Other uniform bounds, for payoffs of known
@@ -29,7 +29,7 @@ Journal of Artificial Intelligence Research 82.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -226,6 +226,14 @@ CONSTANT = 1e-10
 player's largest payoff."""
 
 
+@lru_cache(maxsize=2)
+def bootstrap_shares(count: int, seed: int, resamples: int) -> Floats:
+    """(B, R) share of each of R things in each of B bootstrap samples."""
+    rng = np.random.default_rng([seed, count])
+    equal = np.full(count, 1.0 / count)
+    return np.asarray(rng.multinomial(count, equal, size=resamples) / count)
+
+
 @dataclass(frozen=True)
 class EmpiricalGame:
     """A game known from replications.
@@ -272,10 +280,7 @@ class EmpiricalGame:
     @cached_property
     def _weights(self) -> Floats:
         """(B, R) share of each replication in each bootstrap sample."""
-        count = len(self.values)
-        rng = np.random.default_rng([self.seed, count])
-        equal = np.full(count, 1.0 / count)
-        return np.asarray(rng.multinomial(count, equal, size=self.resamples) / count)
+        return bootstrap_shares(len(self.values), self.seed, self.resamples)
 
     @cached_property
     def resampled(self) -> Floats:
@@ -307,8 +312,8 @@ class EmpiricalGame:
         """For each player what strategy b gives more than a, [b, a], (k, k, others),
         and its standard error.
 
-        Third, (B,) the largest studentised error of these differences in each bootstrap
-        sample."""
+        Third, (B, k, k, others) the studentised errors of these differences in each
+        bootstrap sample."""
         return [self._differences(player) for player in range(self.values.shape[-1])]
 
     def _differences(self, player: int) -> tuple[Floats, Floats, Floats]:
@@ -317,7 +322,7 @@ class EmpiricalGame:
         table = table.reshape(len(self.values), strategies, -1)
         gain = np.zeros((strategies, strategies, table.shape[2]))
         error = np.zeros_like(gain)
-        largest = np.zeros(self.resamples)
+        errors = np.zeros((self.resamples, *gain.shape))
         constant = CONSTANT * np.abs(table).max()
         for a, b in combinations(range(strategies), 2):
             difference = table[:, b] - table[:, a]
@@ -327,35 +332,49 @@ class EmpiricalGame:
             varies = spread > constant
             standard_error = spread / np.sqrt(len(self.values))
             error[a, b] = error[b, a] = np.where(varies, standard_error, 0.0)
-            if varies.any():
-                centred = (difference - gain[b, a])[:, varies] / error[b, a][varies]
-                studentised = np.abs(self._weights @ centred).max(axis=1)
-                largest = np.maximum(largest, studentised)
-        return gain, error, largest
+            centred = (difference - gain[b, a])[:, varies] / error[b, a][varies]
+            errors[:, b, a, varies] = self._weights @ centred
+            errors[:, a, b] = -errors[:, b, a]
+        return gain, error, errors
+
+    def _quantile(self, largest: Floats) -> float:
+        """The 95 % quantile of (B,) largest studentised errors; 0 where every
+        difference is known."""
+        share = np.sqrt(len(self.values) / (len(self.values) - 1))
+        quantile = float(np.quantile(largest, CONFIDENCE)) * share
+        return self._students(quantile) if quantile > 0 else 0.0
+
+    def _students(self, quantile: float) -> float:
+        """A quantile of the normal distribution on Student's scale, for R - 1 degrees
+        of freedom."""
+        return float(stdtrit(len(self.values) - 1, ndtr(quantile)))
 
     @cached_property
     def critical(self) -> float:
-        """c: how many standard errors the simultaneous 95 % bounds are away; 0 where
-        every difference is known.
-
-        The quantile of the bootstrap, put on Student's scale for R - 1 degrees of
-        freedom."""
-        freedom = len(self.values) - 1
-        largest = np.max([errors for _, _, errors in self._deviations], axis=0)
-        quantile = float(np.quantile(largest, CONFIDENCE))
-        quantile *= np.sqrt(len(self.values) / freedom)
-        return float(stdtrit(freedom, ndtr(quantile))) if quantile > 0 else 0.0
+        """c: how many standard errors the two-sided 95 % bounds of all differences at
+        once are away; 0 where every difference is known."""
+        errors = [np.abs(each).max(axis=(1, 2, 3)) for *_, each in self._deviations]
+        return self._quantile(np.max(errors, axis=0))
 
     @cached_property
     def regret_bound(self) -> Floats:
         """(k_1, ..., k_n, n) upper bounds that hold all true regrets at once with
         probability 95 %.
 
-        The largest over players bounds the e for which a profile is an
-        e-equilibrium."""
-        bounds = []
-        for gain, error, _ in self._deviations:
-            bounds.append((gain + self.critical * error).max(axis=0))
+        A bound is too low only where a best reply looks worse than it is. So the
+        quantile is one-sided, of errors of deviations to strategies that may be a best
+        reply: those that no other one leads by sqrt(ln R) standard errors (moment
+        selection: Andrews, Soares 2010, Econometrica 78: 119-157). The largest over
+        players bounds the e for which a profile is an e-equilibrium."""
+        may_be = self._not_ruled_out(self._students(np.sqrt(np.log(len(self.values)))))
+        largest = np.zeros(self.resamples)
+        for (*_, errors), kept in zip(self._deviations, may_be, strict=True):
+            too_low = np.where(kept[:, None], -errors, 0.0).max(axis=(1, 2, 3))
+            largest = np.maximum(largest, too_low)
+        critical, bounds = self._quantile(largest), []
+        for (gain, error, _), kept in zip(self._deviations, may_be, strict=True):
+            highest = np.where(kept[:, None], gain + critical * error, 0.0)
+            bounds.append(highest.max(axis=0))
         return self._by_profile(bounds)
 
     @cached_property
@@ -365,12 +384,16 @@ class EmpiricalGame:
 
         No other strategy is better by more than c standard errors. All true best
         replies are among these at once with probability 95 %."""
-        worse = []
+        return self._by_profile(self._not_ruled_out(self.critical)) > 0.5
+
+    def _not_ruled_out(self, critical: float) -> list[Bools]:
+        """Of each player (k, others) strategies than which none is better by more than
+        so many standard errors."""
+        kept = []
         for player, (gain, error, _) in enumerate(self._deviations):
             width = 1e-9 * np.ptp(self.mean[..., player])
-            certain_gain = (gain - self.critical * error).max(axis=0)
-            worse.append(certain_gain > width)
-        return self._by_profile(worse) < 0.5
+            kept.append((gain - critical * error).max(axis=0) <= width)
+        return kept
 
     def _by_profile(self, tables: list[Floats] | list[Bools]) -> Floats:
         """The (k_player, others) arrays of all players as (k_1, ..., k_n, n)."""

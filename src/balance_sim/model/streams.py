@@ -31,6 +31,7 @@ PRIOR = "prior"
 PLACEBO = "placebo"
 SHUFFLED_CLASSES = "shuffled classes"
 PAYOFF_BOOTSTRAP = "payoff bootstrap"
+DRAW_BOOTSTRAP = "draw bootstrap"
 IDLE_PARAMETERS = "idle parameters"
 
 STREAMS: Mapping[str, str] = {
@@ -47,6 +48,7 @@ STREAMS: Mapping[str, str] = {
     # by seed alone
     SHUFFLED_CLASSES: "permutations of who is threatened (M2 of the article)",
     PAYOFF_BOOTSTRAP: "resamples of a game's replications",
+    DRAW_BOOTSTRAP: "resamples of the draws of a game's parameters",
     IDLE_PARAMETERS: "permutations that tell what a parameter without worth reaches",
     # of the scenario alone, so that they are worked out once for all studies of it
     PRIOR: "joint draws from the priors",
