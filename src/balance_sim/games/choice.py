@@ -51,10 +51,11 @@ def break_even(terms: Floats, best: int) -> Floats:
     return np.where((apart != 0) & (factor >= 0), factor, np.inf)
 
 
-def chosen(values: Floats) -> int:
-    """The first of the strategies of the highest payoff, (K,); ties as in
-    `normal_form`."""
-    return int(pays_most(values).argmax())
+def chosen(values: Floats, usual: int = 0) -> int:
+    """The strategy of the highest payoff, (K,); of those that tie, as in `normal_form`,
+    the usual one, or the first."""
+    is_best = pays_most(values)
+    return usual if is_best[usual] else int(is_best.argmax())
 
 
 def pays_most(values: Floats) -> Bools:
@@ -116,7 +117,7 @@ def recommendations(
         same = float(np.mean(np.all(samples, axis=0))) if samples else None
         left_out = []
         for term, row in enumerate(rows):
-            without = chosen(total - terms[..., term].mean(axis=0))
+            without = chosen(total - terms[..., term].mean(axis=0), best)
             choice = {"best": [strategies[without]], "changes": without != best}
             left_out.append({"what": "payoff"} | row | choice)
         other = strategies.index(game.plan.observed[name])

@@ -247,10 +247,12 @@ def _guesses(
     rows: dict[str, list[Row]] = {name: [] for name in game.players}
     for what, left_out, effects in versions:
         for player, name in enumerate(game.players):
-            best, usual = (
-                chosen(terms_of(game, each, player)[0].mean(axis=0).sum(axis=-1))
+            without, all_in = (
+                terms_of(game, each, player)[0].sum(axis=-1).mean(axis=0)
                 for each in (effects, bases[what])
             )
+            usual = chosen(all_in)
+            best = chosen(without, usual)
             strategy = game.strategies[player][best]
             row = {"outcome": left_out, "of": "", "what": what, "best": [strategy]}
             rows[name].append(row | {"changes": best != usual})

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from balance_sim.games.plan import Game
     from balance_sim.games.solution import Row, Solution
 
+MOST = 1000
+"""A factor on a weight above which it matters no more how large it is."""
 NEXT_TO_NOTHING = 1e-100
 LITTLE = 0.005
 """A probability below which a strategy counts as not played."""
@@ -119,8 +121,10 @@ def two_digits(value: float | None) -> str:
 
 
 def factor_words(row: Row, key: str) -> str:
-    """A factor of a break-even table: `0.25`, or `never`."""
-    return "never" if row[key] is None else two_digits(row[key])
+    """A factor of a break-even table: `0.25`, `over 1000`, or `never`."""
+    if row[key] is None:
+        return "never"
+    return f"over {MOST}" if row[key] > MOST else two_digits(row[key])
 
 
 def over_draws(row: Row) -> dict[str, float]:
