@@ -179,9 +179,12 @@ ROOMS = {
     "games": Room(
         (
             "games/equilibria.py",
+            "games/extensive_form.py",
             "games/normal_form.py",
+            "games/play.py",
             "games/players.py",
             "games/solve.py",
+            "games/stages.py",
             "games/tables.py",
             "games/uncertain.py",
         ),

@@ -65,6 +65,23 @@ def test_matching_pennies_are_mixed_by_hand():
     assert np.allclose(called.values, 0.0)
 
 
+@pytest.mark.parametrize("better", [0, 1])
+def test_of_several_equilibria_the_one_with_the_highest_sum_is_taken(better):
+    """To meet at the better place brings 2 each, at the other 1, to miss each other nothing."""
+    leaves = {((a, b),): [[(2.0 if a == better else 1.0) * (a == b)] * 2] for a, b in product((0, 1), repeat=2)}
+    step = next(rolling(leaf_game(leaves, stages(1, TOGETHER), (2, 2)), 1))
+    assert step.moves == (better, better)
+    assert step.choice.equilibria == 2
+    assert [float(gain[0]) for gain in step.choice.gains] == [2.0, 2.0]
+
+
+def test_sums_are_of_shares_of_what_is_at_stake():
+    """The first player's payoffs are in thousands: its 1,000 of 3,000 are a third, the second's 3 of 4 three quarters."""
+    worth = {(0, 0): (3000, 1), (1, 1): (1000, 4), (0, 1): (0, 0), (1, 0): (0, 0)}
+    step = next(rolling(leaf_game({(m,): [x] for m, x in worth.items()}, stages(1, TOGETHER), (2, 2)), 1))
+    assert step.moves == (1, 1)  # 1/3 + 1 > 1 + 1/4, though 1,004 < 3,001
+
+
 def chain_store(share, worth, deterred):
     """Kreps, Wilson 1982: an entrant (player 0) stays out or enters, then a store (player 1) gives way or fights.
     Entry is worth `worth` to the entrant where the store gives way, and `worth` - 1 in a fight. Without entry the store

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import play as benchmark
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.plan import load_game
-from balance_sim.games.play import PathOutcomes, path_of_play
+from balance_sim.games.play import PathOutcomes, path_of_play, turn_game
 from balance_sim.games.play_page import play_document
 from balance_sim.games.solve import expected_effects
 from balance_sim.games.stages import stages_of
@@ -143,6 +144,22 @@ def test_a_type_that_wants_something_else_has_payoffs_of_its_own(tmp_path):
     played = path_of_play(dilemma(tmp_path, f"dates: [2025-02-01]\n  {types}"))
     assert played.payoffs[1, 1] == pytest.approx(0.1)
     assert played.payoffs[0, 1] < 0.1 - 0.1
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "sequential"])
+def test_the_path_is_that_of_a_second_program(tmp_path, order):
+    """benchmarks/play.py finds every equilibrium of a game by trying; a side that sees one stage misses some."""
+    game = dilemma(tmp_path, f"{DATES}\n  order: {order}")
+    turns, rng = turn_game(PathOutcomes(game, stages_of(game), game.scenario)), np.random.default_rng(3)
+    far = near = 0
+    for _ in range(8):
+        payoffs = {path: rng.normal(size=2) for path in benchmark.paths_of(3)}
+        true = benchmark.equilibria_of(payoffs, (), is_sequential=order == "sequential")
+        paths = [path for path, _ in true]
+        table = benchmark.in_turns(payoffs, turns)
+        far += benchmark.path_played(table, 3) in paths
+        near += benchmark.path_played(table, 1) in paths
+    assert far == 8 > near
 
 
 def test_how_sure_the_first_moves_are(tmp_path):

@@ -39,7 +39,7 @@ def problems_of(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
         for number, code in enumerate(player.states):
             steps = ("players", name, "states", number)
             if code not in scenario.codes:
-                yield _unknown(steps, "E301", code, scenario.codes)
+                yield unknown_name(steps, "E301", code, scenario.codes)
             elif code in owners:
                 message = f"`{code}` is a state of {owners[code]} already"
                 yield steps, "E015", message, "leave it out of one", ""
@@ -53,7 +53,7 @@ def problems_of(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
             yield from _unfit_members(steps, part, player, scenario)
 
 
-def _unknown(steps: Steps, code: str, name: str, options: Iterable[str]) -> Problem:
+def unknown_name(steps: Steps, code: str, name: str, options: Iterable[str]) -> Problem:
     """Return that a name is none of those that are known."""
     names = list(options)
     hint, allowed = did_you_mean(name, names), listed(names, 20)
@@ -65,10 +65,10 @@ def _unobserved(plan: GamePlan) -> Iterator[Problem]:
     without one."""
     for name, strategy in plan.observed.items():
         if name not in plan.players:
-            yield _unknown(("observed", name), "E107", name, plan.players)
+            yield unknown_name(("observed", name), "E107", name, plan.players)
         elif strategy not in plan.players[name].strategies:
             strategies = plan.players[name].strategies
-            yield _unknown(("observed", name), "E107", strategy, strategies)
+            yield unknown_name(("observed", name), "E107", strategy, strategies)
     for name in plan.players.keys() - plan.observed.keys():
         hint = f"write `{name}: STRATEGY`"
         yield ("observed",), "E103", f"`{name}` is missing", hint, ""
@@ -120,7 +120,7 @@ def _unfit_members(
         is_dyad = part.outcome != "credibility" or len(named) == 2
         if unknown and part.of not in scenario.groups:
             known = (*scenario.groups, *scenario.codes)
-            yield _unknown(place, "E301", unknown[0], known)
+            yield unknown_name(place, "E301", unknown[0], known)
         elif len(others) < smallest or not is_dyad:
             message = f"`{part.of}` names too few or too many states beside its own"
             yield place, "E212", message, "", f"at least {smallest}"

@@ -6,15 +6,16 @@ does what was observed, on its own dates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import prod
 from typing import TYPE_CHECKING, cast
 
+from balance_sim.games.checks import Problem, Steps, unknown_name
 from balance_sim.games.extensive_form import Turn
 from balance_sim.games.schema import GamePlan, OtherType, PlayPlan, Strategy, arm_of
-from balance_sim.scenario.diagnostics import Mark, did_you_mean, listed, refused, shown
+from balance_sim.scenario.diagnostics import Mark, refused
 from balance_sim.scenario.schema import Arm, Event, Scenario
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 MOST_PATHS = 4096
 """Paths of moves within the horizon."""
-
-type Steps = tuple[str | int, ...]
-type Problem = tuple[Steps, str, str, str, str]
-"""A place, a code, what is wrong, the next step, and what is allowed."""
 
 
 def dates_of(play: PlayPlan, scenario: Scenario) -> tuple[date, ...]:
@@ -181,22 +178,16 @@ def _unfit_dates(play: PlayPlan, scenario: Scenario) -> Iterator[Problem]:
             yield steps, "E015", f"{day} is a stage already", "remove one", ""
 
 
-def _unknown(steps: Steps, name: str, options: Sequence[str]) -> Problem:
-    """Return that a name is none of those that are known."""
-    hint, allowed = did_you_mean(name, options), listed(options, 20)
-    return steps, "E107", f"there is no `{shown(name)}`", hint, allowed
-
-
 def _unknown_names(plan: GamePlan, play: PlayPlan) -> Iterator[Problem]:
     """Yield players and moves that are not there."""
     known = [*plan.players]
     for number, name in enumerate(play.players):
         if name not in plan.players:
-            yield _unknown(("play", "players", number), name, known)
+            yield unknown_name(("play", "players", number), "E107", name, known)
     for key, names in (("moves", play.moves), ("types", play.types)):
         for name in names:
             if name not in plan.players:
-                yield _unknown(("play", key, name), name, known)
+                yield unknown_name(("play", key, name), "E107", name, known)
     for player, moves in play.moves.items():
         if player not in plan.players:
             continue
@@ -207,7 +198,7 @@ def _unknown_names(plan: GamePlan, play: PlayPlan) -> Iterator[Problem]:
         for number, move in enumerate(moves):
             steps = ("play", "moves", player, number)
             if move not in strategies:
-                yield _unknown(steps, move, strategies)
+                yield unknown_name(steps, "E107", move, strategies)
             elif move in moves[:number]:
                 yield steps, "E015", f"`{move}` is given twice", "remove one", ""
 
@@ -234,4 +225,6 @@ def _unfit_type(
             yield (*place, "payoff", number), "E107", why, hint, ""
     for move in other.costs:
         if move not in player.strategies:
-            yield _unknown((*place, "costs", move), move, [*player.strategies])
+            yield unknown_name(
+                (*place, "costs", move), "E107", move, [*player.strategies]
+            )
