@@ -116,6 +116,24 @@ def test_who_does_not_choose_does_what_was_observed(tmp_path):
     assert played.payoffs[0, 0] == pytest.approx(0.2 - 100 * alone[0], abs=0.02)  # other spans
 
 
+def test_a_policy_answers_along_each_path_and_deters(tmp_path):
+    """Belmar does not choose: its policy answers each manoeuvre with a display. What Arden fears from one answer is more
+    than the 0.1 that a manoeuvre is worth at home, so it stays at home, where without the policy it does not."""
+    text = DILEMMA.replace("belmar: manoeuvre}", "belmar: restrain}")
+    answer = "set: {players: {belmar: {state: XBE, adversaries: [XAR], policies: [answer_in_kind]}}}\n\nplay:"
+    alone = f"{DATES}\n  players: [arden]"
+    games = {told: dilemma(tmp_path, alone, text.replace("\nplay:", f"\n{told}")) for told in (answer, "play:")}
+    played = {told: path_of_play(game) for told, game in games.items()}
+    assert [step.moves for step in played[answer].steps[0]] == [(0,)] * 3
+    assert [step.moves for step in played["play:"].steps[0]] == [(1,)] * 3
+    game, paths = games[answer], [((a,), (b,), (c,)) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+    together = PathOutcomes(game, stages_of(game), game.scenario).of(paths)
+    for path, effects in zip(paths, together, strict=True):
+        alone = PathOutcomes(game, stages_of(game), game.scenario).of([path])[0]
+        assert np.allclose(alone, effects, rtol=1e-9, atol=1e-12)
+        assert 100 * effects[0] > 0.1 * np.sum(path) or not np.any(path)
+
+
 def test_days_between_stages_count_from_the_focal_event(tmp_path):
     game = dilemma(tmp_path, "every_days: 100\n  order: sequential\n  horizon: 1")
     stages = stages_of(game)
