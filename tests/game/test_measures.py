@@ -4,19 +4,23 @@ solution to the printed tables."""
 import numpy as np
 import pandas as pd
 import pytest
+from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.keep import PlayedGame
 from balance_sim.games.plan import load_game
-from balance_sim.games.players import READ, Player, counted_dyads, members_of, who_fears
+from balance_sim.games.players import READ, Cast, Player, PlayerOutcome, counted_dyads, members_of, who_fears
 from balance_sim.games.schema import PayoffPart
 from balance_sim.games.solve import OverParameters, over_parameters, payoffs, simulated_effects, solve
 from balance_sim.games.study import play
 from balance_sim.games.tables import answer, information_table, outcomes_table, strategies_table, two_digits
 from balance_sim.model.baseline import Worlds, compile_worlds, standing, step_before
 from balance_sim.model.classes import LISTS
+from balance_sim.model.core import ORIGINS
 from balance_sim.model.engine import begin, perceive
+from balance_sim.model.state import AgreementRows
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.study.scene import StateMetrics
+from balance_sim.study.spans import course, in_spans
 
 from .conftest import GAME, ROOT, game_in
 
@@ -97,6 +101,55 @@ def test_what_states_feel_is_read_off_the_right_side(worlds: Worlds) -> None:
     assert read("relations", [a], [b, c]) == pytest.approx((seen[a, b] + seen[a, c]) / 2)
     assert read("insecurity", [a, b], []) == pytest.approx(scene.view.insecurity[0, [a, b]].mean())
     assert read("credibility", [c], [a, b]) == pytest.approx(scene.credibility(a, b)[0, c])
+    d = next(k for k in range(world.n) if k not in (a, b, c))
+    assert read("credibility", [c, d], [a, b]) == pytest.approx(scene.credibility(a, b)[0, [c, d]].mean())
+    state.effort[:] = np.arange(world.n)
+    assert read("effort", [a, b], []) == (a + b) / 2
+
+
+def test_new_security_agreements_of_a_player_are_counted_by_replication(worlds: Worlds) -> None:
+    """With China: Australia's on day 1 and Japan's on the last day in the first replication. Not the declaration, what
+    was signed on the day of the event or on record, nor what others sign; against it Australia's and Japan's in the second."""
+    world, day = worlds.reference, worlds.reference.focal_day
+    longest = max(worlds.scenario.report.windows)
+    player = Player("host", ("CHN",), threatened=("AUS",), wary=("JPN",))
+    cast = Cast((player,), (PlayerOutcome("agreements_with", "host"), PlayerOutcome("agreements_against", "host")))
+    rows = [
+        ("AUS", 0, day + 1, "access", "new"), ("JPN", 0, day + longest + 0.5, "access", "new"), ("JPN", 0, day + 0.5, "access", "new"),
+        ("JPN", 0, day + 9, "political_declaration", "new"), ("JPN", 0, day + 9, "access", "signed"), ("USA", 1, day + longest + 1, "access", "new"),
+    ]  # fmt: skip
+    codes, kinds = world.codes, world.ladder.names
+    dyad = [world.dyad_index[codes.index("CHN"), codes.index(code)] for code, *_ in rows]
+    dyad.append(world.dyad_index[codes.index("AUS"), codes.index("JPN")])
+    rows.append(("", 1, day + 30, "access", "new"))
+    run, kind = np.array([row[1] for row in rows]), np.array([kinds.index(row[3]) for row in rows])
+    count = np.arange(len(rows))
+    made = AgreementRows.begun(0, run, np.array(dyad), kind, count, count.astype(np.uint64), np.zeros(len(rows)))
+    made.signed = np.array([row[2] for row in rows])
+    made.origin = np.array([ORIGINS.index(row[4]) for row in rows])
+    found = [of.tolist() for of in cast.measures(worlds).counts(made, 3).values()]
+    assert found == [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+
+
+def test_what_a_player_may_expect_is_what_the_estimator_expects_at_the_end_of_the_window(worlds: Worlds) -> None:
+    """Agreements of the dyads that a row counts, each by itself; what states feel once the window has ended."""
+    player = Player("host", ("CHN",), threatened=("AUS", "JPN"), wary=("USA",))
+    measures = ("agreements_with", "agreements_against")
+    rows = [*(PlayerOutcome(measure, "host") for measure in measures), PlayerOutcome("insecurity", "afraid")]
+    cast = Cast((player, Player("afraid", ("AUS",))), tuple(rows))
+    arm = next(name for name in worlds.arms if name != worlds.scenario.reference_arm)
+    estimator, world = Estimator(worlds), worlds.arms[arm]
+    found = [*cast.measures(worlds).expected(estimator, world).values()]
+    longest = max(worlds.scenario.report.windows)
+    by_dyad = estimator.of(world).by_dyad(longest)
+    counted = [counted_dyads(world, measure, player, ()) for measure in measures]
+    assert found[:2] == pytest.approx([by_dyad[rows].sum() for rows in counted]) and found[0] != found[1]
+    spans = in_spans(world, estimator.edges)
+    wanted = course(spans, estimator.baseline, np.arange(1))
+    afraid, end = world.codes.index("AUS"), spans.grid.searchsorted(world.focal_day + longest, side="right") - 1
+    step = min(int(end), spans.steps - 1)
+    felt = [float(perceive(spans, wanted.states[k], k).insecurity[0, afraid]) for k in (0, step)]
+    assert found[2] == pytest.approx(felt[1]) != pytest.approx(felt[0])
 
 
 # From payoffs to tables -----------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 import json
 import zipfile
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,26 @@ from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
-from balance_sim.games.solve import OverParameters, expected_effects, over_parameters, payoffs, simulated_effects, solve
+from balance_sim.games.players import PlayerOutcome
+from balance_sim.games.solve import (
+    OverParameters,
+    _balance,
+    _equilibria,
+    _headline,
+    _over_control,
+    _profiles,
+    _regrets,
+    _replies,
+    _value_of_information,
+    expected_effects,
+    over_parameters,
+    payoffs,
+    simulated_effects,
+    solve,
+)
 from balance_sim.games.study import GameStudy, play
 from balance_sim.games.tables import profiles_table, strategies_table
+from balance_sim.games.uncertain import EmpiricalGame
 from balance_sim.scenario.defaults import presets
 from click.testing import CliRunner
 
@@ -66,6 +85,130 @@ def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy,
     apart = np.abs(expected - simulated)
     assert 0 < apart.max() < 0.15 * np.ptp(simulated)
     assert solve(study)["gap"]["arden"] == apart[..., 0].max()
+
+
+# A game on paper ------------------------------------------------------------------------------------------------------
+
+WEIGHTS = {"one": (-2.0, 1.0), "two": (-1.0,)}
+EFFECTS = np.array([[0.0, 0, 0], [1.0, 0, -1], [-1.0, 1, 2], [0.5, 1, 0]])
+"""Of the profiles (hold, hold), (hold, act), (act, hold), (act, act): insecurity and effort of the first player, insecurity
+of the second. To act costs the first 1. So payoffs are (0, 0), (-2, 1), (2, -2), (-1, 0): a dilemma."""
+PAYOFFS = np.array([[[0.0, 0], [-2, 1]], [[2, -2], [-1, 0]]])
+NOISE = np.array([[0.0, 0, 0], [0.1, 0, 0.3], [0.2, 0, 0], [0, 0, 0]])
+OVER_DRAWS = np.stack([PAYOFFS, PAYOFFS, PAYOFFS, -PAYOFFS])
+"""In the last of four draws all is turned round: to hold is best for both."""
+
+
+@pytest.fixture
+def paper() -> Any:
+    strategies = (("hold", "act"), ("hold", "act"))
+    parts = {name: [SimpleNamespace(weight=weight) for weight in of] for name, of in WEIGHTS.items()}
+    outcomes = (("insecurity", "one"), ("effort", "one"), ("insecurity", "two"))
+    return SimpleNamespace(
+        players=("one", "two"), strategies=strategies, profiles=tuple(product(*strategies)), costs=([0.0, 1.0], [0.0, 0.0]),
+        plan=SimpleNamespace(
+            players={name: SimpleNamespace(payoff=of) for name, of in parts.items()}, observed={"one": "hold", "two": "act"}
+        ),
+        cast=SimpleNamespace(outcomes=[PlayerOutcome(measure, player) for measure, player in outcomes]),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def known(paper: Any) -> EmpiricalGame:
+    """Three replications: the mean, and the noise less and more."""
+    return EmpiricalGame(payoffs(paper, EFFECTS + np.array([-1.0, 0.0, 1.0])[:, None, None] * NOISE))
+
+
+def test_every_number_of_a_profile_by_hand(paper: Any, known: EmpiricalGame) -> None:
+    rows = _profiles(paper, known, 2.0 * PAYOFFS, OVER_DRAWS)
+    assert [tuple(row["strategies"].values()) for row in rows] == [*paper.profiles]
+    mcse = {"one": [0, 0.2, 0.4, 0], "two": [0, 0.3, 0, 0]}
+    regrets = {"one": [2, 1, 0, 0], "two": [1, 0, 2, 0]}
+    for place, row in enumerate(rows):
+        cell = divmod(place, 2)
+        for player, name in enumerate(paper.players):
+            found, payoff = row["payoffs"][name], PAYOFFS[(*cell, player)]
+            assert found["mean"] == pytest.approx(payoff) and found["expected"] == pytest.approx(2.0 * payoff)
+            assert found["mcse"] == pytest.approx(mcse[name][place] / np.sqrt(3.0))
+            assert found["draws"]["mean"] == pytest.approx(payoff / 2) and found["draws"]["q50"] == pytest.approx(
+                payoff
+            )
+            assert row["regrets"][name] == pytest.approx(regrets[name][place])
+        assert row["regret"] == pytest.approx(max(regrets["one"][place], regrets["two"][place]))
+        assert row["bound"] == known.regret_bound[cell].max() >= row["regret"] - 1e-9
+        assert row["equilibrium"] == (place == 3) and row["over_draws"] == [0.25, 0, 0, 0.75][place]
+        assert row["probability"] == known.equilibrium_probability[cell]
+
+
+def test_replies_and_what_would_have_been_best_by_hand(paper: Any, known: EmpiricalGame) -> None:
+    """To act is the best reply to everything, but in the last draw. Beside what was observed of the other, it brings the
+    first 1 more in three draws and 1 less in one; the second has done it."""
+    for row in _replies(paper, known, OVER_DRAWS):
+        (other,) = {"one", "two"} - {row["player"]}
+        assert {*row["others"]} == {other}
+        assert row["best"] == ["act"] and row["over_draws"] == {"hold": 0.25, "act": 0.75}
+        assert row["probability"]["act"] > 0.9
+    best = _headline(paper, OVER_DRAWS)
+    assert {name: row["best"] for name, row in best.items()} == {"one": "act", "two": "act"}
+    gain = best["one"]["gain"]
+    assert (gain["mean"], gain["q50"], gain["q025"]) == pytest.approx((0.5, 1.0, -0.85))
+    assert best["two"]["gain"]["mean"] == best["two"]["gain"]["q025"] == 0.0
+
+
+def test_the_sheet_of_outcomes_by_hand(paper: Any) -> None:
+    """Of each player its own outcomes alone, the other as observed; Student's t of two degrees of freedom is 4.302653."""
+    effects = EFFECTS + np.array([-1.0, 0.0, 1.0])[:, None, None] * NOISE
+    sheet = _balance(paper, effects, np.stack([EFFECTS, 3.0 * EFFECTS]))
+    one = {strategy: {row["outcome"]: row for row in rows} for strategy, rows in sheet["one"].items()}
+    assert {*one["hold"]} == {"insecurity", "effort"} and [row["outcome"] for row in sheet["two"]["act"]] == [
+        "insecurity"
+    ]
+    assert [one[strategy]["insecurity"]["mean"] for strategy in ("hold", "act")] == pytest.approx([1.0, 0.5])
+    held, half = one["hold"]["insecurity"], 4.302653 * 0.1 / np.sqrt(3.0)
+    assert (held["lo"], held["hi"], held["draws"]["mean"]) == pytest.approx((1.0 - half, 1.0 + half, 2.0), abs=1e-6)
+    assert sheet["two"]["act"][0]["mean"] == -1.0
+
+
+def test_the_worst_that_a_strategy_can_bring_by_hand(paper: Any) -> None:
+    """A theory doubles all stakes: to hold against one who holds loses 4 there; to act loses 2 in the fourth draw."""
+    over = SimpleNamespace(draws=range(4), theories=("doubled",))
+    found = _regrets(paper, over, np.concatenate([OVER_DRAWS, [2.0 * PAYOFFS]]))["one"]
+    assert found["choice"] == ["act"]
+    hold, act = found["strategies"]["hold"], found["strategies"]["act"]
+    assert (hold["worst"], hold["where"], hold["others"]) == (4.0, "theory doubled", {"two": "hold"})
+    assert (act["worst"], act["where"], act["others"]) == (2.0, "draw 4", {"two": "hold"})
+    assert (hold["mean"], act["mean"]) == pytest.approx((1.5, 0.3))
+
+
+def test_what_is_worth_knowing_is_named_in_order(paper: Any) -> None:
+    """A gamble of 3 x + y against a sure thing, both standard normal; a third parameter has nothing to do with it."""
+    x = np.random.default_rng(2).normal(size=(400, 3))
+    drawn = np.zeros((400, 2, 2, 2))
+    drawn[:, 1, 1, 0] = 3.0 * x[:, 2] + x[:, 0]
+    draws = SimpleNamespace(values=x, paths=("small", "idle", "large"))
+    found = _value_of_information(paper, draws, drawn, 1)["one"]
+    assert [*found["parameters"]] == ["large", "small"]
+    worth = [value for value, _ in found["parameters"].values()]
+    assert worth == pytest.approx([3.0 / np.sqrt(2 * np.pi), 1.0 / np.sqrt(2 * np.pi)], abs=0.3)
+    assert found["evpi"] == pytest.approx(np.sqrt(10 / (2 * np.pi)), abs=4 * found["evpi_error"])
+
+
+def test_of_three_players_pure_equilibria_are_not_all() -> None:
+    values = np.random.default_rng(3).normal(size=(4, 2, 2, 2, 3))
+    game = SimpleNamespace(players=("a", "b", "c"), strategies=(("x", "y"),) * 3)
+    assert not _equilibria(game, EmpiricalGame(values))["complete"]
+
+
+def test_effects_are_over_the_control_arm_and_not_over_the_first_profile() -> None:
+    """Of outcomes 1 and 5 in the control arm, 2 and 5 in one profile, 4 and 8 in the other; and over draws alike."""
+    game = SimpleNamespace(arms=("control", "first", "second"))
+    values = {"control": np.array([1.0, 5]), "first": np.array([2.0, 5]), "second": np.array([4.0, 8])}
+    assert _over_control(game, values).tolist() == [[1, 0], [3, 3]]
+    drawn = {arm: np.stack([of, 2.0 * of]) for arm, of in values.items()}
+    assert _over_control(game, drawn).tolist() == [[[1, 0], [3, 3]], [[2, 0], [6, 6]]]
+
+
+# From a file to what is told ------------------------------------------------------------------------------------------
 
 
 def _rewritten(tmp_path: Path, change: Any) -> Path:
