@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +35,7 @@ from balance_sim.games.solve import (
 from balance_sim.games.study import GameStudy, play
 from balance_sim.games.tables import profiles_table, strategies_table
 from balance_sim.games.uncertain import EmpiricalGame
+from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from click.testing import CliRunner
 
@@ -76,6 +78,9 @@ def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, Ove
     assert said == {"mean": pytest.approx(values[:, 0, 1, 0].mean()), "q025": low, "q50": middle, "q975": high}
     np.testing.assert_array_equal(over.effects, over_parameters(study.game, over.draws.first(DRAWS)).effects)
     assert (found["draws"]["source"], found["draws"]["count"]) == ("prior", DRAWS)
+    other = next(k for k, of in enumerate(over.by_theory) if not np.array_equal(of, over.by_theory[0]))
+    version = with_values(study.game.scenario, {"theory.preset": over.theories[other]})
+    np.testing.assert_array_equal(over.by_theory[other], expected_effects(study.game, version))
 
 
 def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy, OverParameters]) -> None:
@@ -85,6 +90,17 @@ def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy,
     apart = np.abs(expected - simulated)
     assert 0 < apart.max() < 0.15 * np.ptp(simulated)
     assert solve(study)["gap"]["arden"] == apart[..., 0].max()
+
+
+def test_the_theory_in_which_a_regret_is_largest_is_named(dilemma: tuple[GameStudy, OverParameters]) -> None:
+    """Of effects that are nothing in all draws and theories but the last one."""
+    study, over = dilemma
+    by_theory = np.zeros_like(over.by_theory)
+    by_theory[-1] = np.random.default_rng(4).normal(size=by_theory[-1].shape)
+    only = replace(over, effects=np.zeros_like(over.effects), by_theory=by_theory)
+    for of in solve(study, only)["regret"].values():
+        worst = max(of["strategies"].values(), key=lambda strategy: strategy["worst"])
+        assert worst["where"] == f"theory {over.theories[-1]}"
 
 
 # A game on paper ------------------------------------------------------------------------------------------------------
