@@ -71,6 +71,30 @@ def test_a_linear_normal_decision(mean: float) -> None:
     assert found.evppi[2:] == pytest.approx([0.0, 0.0], abs=0.02) and (found.evppi <= found.evpi).all()
 
 
+def test_each_draw_is_left_out_of_the_choice_that_it_values_by_loops() -> None:
+    """Of twelve draws a cubic that is fitted to the other eleven chooses, where it foretells them better than their mean
+    does; else their mean. One parameter decides, two have nothing to do with it."""
+    rng = np.random.default_rng(40)
+    x = rng.normal(size=(12, 3))
+    utilities = np.column_stack([np.zeros(12), 2.0 * x[:, 0], 0.5 + rng.normal(size=12)])
+    best = int(utilities.mean(axis=0).argmax())
+    gain, kept, worth = utilities - utilities[:, [best]], 0, []
+    for parameter in x.T:
+        said = np.zeros_like(gain)
+        for strategy, of in enumerate(gain.T):
+            others = [np.arange(12) != k for k in range(12)]
+            fits = np.array(
+                [np.polyval(np.polyfit(parameter[rest], of[rest], 3), parameter[k]) for k, rest in enumerate(others)]
+            )
+            means = np.array([of[rest].mean() for rest in others])
+            is_better = ((of - fits) ** 2).sum() < ((of - means) ** 2).sum()
+            said[:, strategy] = fits if is_better else means
+            kept += is_better
+        worth.append(gain[np.arange(12), said.argmax(axis=1)].mean())
+    assert 0 < kept < 6  # some are, and of those that vary some are not
+    assert value_of_information(utilities, x).evppi == pytest.approx(np.maximum(worth, 0.0))
+
+
 def test_what_has_nothing_to_do_with_it_is_worth_nothing() -> None:
     """Parameters permuted over draws, near a tie of three strategies: on average below 1 % of the EVPI.
 
