@@ -13,6 +13,7 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.choice import break_even, chosen, recommendations
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
 from balance_sim.games.players import PlayerOutcome
@@ -20,6 +21,7 @@ from balance_sim.games.solve import (
     OverParameters,
     _balance,
     _equilibria,
+    _guesses,
     _headline,
     _over_control,
     _profiles,
@@ -37,6 +39,7 @@ from balance_sim.games.tables import profiles_table, strategies_table
 from balance_sim.games.uncertain import EmpiricalGame
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
+from balance_sim.study.draws import CODING
 from click.testing import CliRunner
 
 from .conftest import ROOT, game_in
@@ -213,6 +216,76 @@ def test_of_three_players_pure_equilibria_are_not_all() -> None:
     values = np.random.default_rng(3).normal(size=(4, 2, 2, 2, 3))
     game = SimpleNamespace(players=("a", "b", "c"), strategies=(("x", "y"),) * 3)
     assert not _equilibria(game, EmpiricalGame(values))["complete"]
+
+
+def with_names(paper: Any) -> Any:
+    """The game with names of its rows, and a row of the second player that pays nothing."""
+    rows = {"one": [("insecurity", -2.0), ("effort", 1.0)], "two": [("insecurity", -1.0), ("effort", 0.0)]}
+    for name, of in rows.items():
+        parts = [SimpleNamespace(outcome=outcome, of=None, weight=weight) for outcome, weight in of]
+        paper.plan.players[name] = SimpleNamespace(payoff=parts)
+    paper.cast.outcomes.append(PlayerOutcome("effort", "two"))
+    return paper
+
+
+def shown(*insecurity: float) -> np.ndarray:
+    """Effects in which the first player is so insecure where both act, by draw; the second's effort is nothing."""
+    effects = np.concatenate([np.tile(EFFECTS, (len(insecurity), 1, 1)), np.zeros((len(insecurity), 4, 1))], axis=2)
+    effects[:, 3, 0] = insecurity
+    return effects
+
+
+def test_how_firm_a_choice_is_by_hand(paper: Any) -> None:
+    """To act pays the first -1.5 + 1 - 1, to hold -2: a lead of 0.6, 0.5 and 0.4 in three draws. Both are even where effort
+    counts half, or a deed costs half as much again; without what effort is worth it holds. In four bootstrap samples of
+    one kind it acts in the first three, of another in the last three: in both in half. The second has done its best."""
+    game, kinds = with_names(paper), np.zeros((2, 4, 2, 2, 2))
+    kinds[0, :, 1, 1, 0], kinds[1, :, 1, 1, 0] = [1, 1, 1, -1], [-1, 1, 1, 1]
+    kinds[:, :, 0, 1, 1] = 1.0
+    found = recommendations(game, shown(0.7, 0.75, 0.8), [*kinds], {"two": [{"what": "act"}]})
+    one, two = found["one"], found["two"]
+    assert (one["best"], one["against"], one["same"], one["is_robust"]) == ("act", "hold", 0.5, False)
+    assert (two["best"], two["against"], two["same"], two["is_robust"]) == ("act", "hold", 1.0, True)
+    even = {row["outcome"]: (row["strategy"], row["factor"], row["q025"], row["q975"]) for row in one["break_even"]}
+    assert even["cost"] == ("hold", *map(pytest.approx, (1.5, 1.4, 1.6)))
+    assert even["effort"] == ("hold", *map(pytest.approx, (0.5, 0.4, 0.6)))
+    assert even["insecurity"][1] == pytest.approx(0.0, abs=1e-9)
+    left_out = {row["outcome"]: (row["best"], row["changes"]) for row in one["left_out"]}
+    assert left_out == {"insecurity": (["act"], False), "effort": (["hold"], True), "cost": (["act"], False)}
+    assert (one["gain"]["mean"], two["gain"]["mean"]) == pytest.approx((0.5, 1.0))
+    assert {row["outcome"]: row["mean"] for row in one["parts"]} == pytest.approx(
+        {"insecurity": 0.5, "effort": 1, "cost": -1}
+    )
+    assert [row["outcome"] for row in two["parts"]] == ["insecurity"]
+    assert [row["what"] for row in two["left_out"]] == ["payoff", "act"]
+
+
+def test_where_no_row_alone_turns_a_choice_there_is_no_factor() -> None:
+    """Strategy 0 leads by 2 and is led by 1: even where the one counts half or the other twice. Where both rows lead, none
+    alone can make up for it with a factor of 0 or more."""
+    assert break_even(np.array([[2.0, 1.0], [0.0, 2.0]]), 0)[1].tolist() == [0.5, 2.0]
+    assert break_even(np.array([[1.0, 0.5], [0.0, 0.0]]), 0)[1].tolist() == [np.inf, np.inf]
+    assert chosen(np.array([1.0, 1.0, 0.0]), usual=1) == 1 and chosen(np.array([1.0, 1.0, 0.0]), usual=2) == 0
+
+
+def test_what_is_chosen_without_a_guess_by_hand(paper: Any) -> None:
+    """Of two draws in which the event is coded as it is, to act is better for the first, of two of the other coding worse.
+    With acts that move nobody a cost of 1 is left. What nobody has done is left out of regrets, what was done is not."""
+    game = with_names(paper)
+    game.scenario = SimpleNamespace(targets_alternatives=[SimpleNamespace(id="text")])
+    draws = SimpleNamespace(paths=(CODING,), column=lambda _: np.array([0.0, 0, 1, 1]))
+    over = SimpleNamespace(effects=shown(0.5, 0.5, 1.2, 1.2), draws=draws, without_acts={"visit": np.zeros((4, 4))})
+    rows = _guesses(game, over, shown(0.75)[0], PAYOFFS[None])
+    said = [(row["what"], row["outcome"], row["best"], row["changes"]) for row in rows["one"]]
+    assert said == [
+        ("act", "visit", ["hold"], True), ("targets", "the event itself", ["hold"], True), ("targets", "text", ["act"], False),
+        ("strategy", "hold", ["act"], False),
+    ]  # fmt: skip
+    strategies = [row for row in rows["two"] if row["what"] == "strategy"]
+    assert [(row["outcome"], row["of"], row["best"]) for row in strategies] == [
+        ("act", "one", ["act"]),
+        ("hold", "two", ["act"]),
+    ]
 
 
 def test_effects_are_over_the_control_arm_and_not_over_the_first_profile() -> None:
