@@ -84,6 +84,8 @@ def test_payoffs_over_draws_are_those_of_the_draws(dilemma: tuple[GameStudy, Ove
     other = next(k for k, of in enumerate(over.by_theory) if not np.array_equal(of, over.by_theory[0]))
     version = with_values(study.game.scenario, {"theory.preset": over.theories[other]})
     np.testing.assert_array_equal(over.by_theory[other], expected_effects(study.game, version))
+    (without,) = over.without_acts.values()  # both add exercises and nothing else
+    assert np.abs(without).max() < 1e-12 < np.abs(over.effects).max()
 
 
 def test_the_expected_estimator_is_near_the_simulation(dilemma: tuple[GameStudy, OverParameters]) -> None:
