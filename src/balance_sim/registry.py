@@ -16,6 +16,8 @@ study_type : a `StudyType` of `show.study_types`, of which figures and reports a
 run_figures : by name, a figure of a run
 section : from a run to a `Section` of its report, or None
 uncertainty : `estimate`, what draws of the parameters say of an effect
+new : `world`, `(name, states, year, base_rate) -> (files by path, which year it is)`,
+    the scenario of some states in a year
 further_outcomes : by the manifest's key, a function of plain data that returns
     `study.recorder.FurtherOutcomes`, what a block measures beside our outcomes
 parameters : what is drawn of a scenario's parameters, rows of a table
@@ -80,6 +82,7 @@ ROOMS = (
                 "posterior": "evidence.commands.posterior:posterior",
                 "score": "evidence.commands.score:score",
             },
+            "new": {"world": "evidence.cases.world:build_world"},
             "check": {
                 "cases": "evidence.commands.cases:check_file",
                 "hindcast": "evidence.commands.hindcast:check_file",

@@ -61,19 +61,46 @@ def list_() -> None:
     metavar="RATE",
     help="Agreements a year, of all types, that the states sign among themselves.",
 )
-def new(name: str, out: str | None, base_rate: float | None) -> None:
-    """Write a small commented scenario that checks and runs as it is. Never overwrites
-    a file."""
+@click.option(
+    "--states",
+    metavar="CODES",
+    help="Real states, as SAU,IRN,USA: filled from public series, in tables beside.",
+)
+@click.option(
+    "--year",
+    type=int,
+    help="On whose first day the real states are taken  [default: the last on record]",
+)
+def new(
+    name: str,
+    out: str | None,
+    base_rate: float | None,
+    states: str | None,
+    year: int | None,
+) -> None:
+    """Write a small commented scenario that checks and runs as it is: of five invented
+    states, or with --states of real ones. Never overwrites a file."""
     from balance_sim.scenario.defaults import new_scenario
 
     name = name.removesuffix(".yaml")
-    content = new_scenario(name, base_rate)
-    if out == "-":
-        click.echo(content, nl=False)
-        return
     path = Path(out or f"{name}.yaml")
-    write_new({path: content})
-    click.echo(f"wrote {path}; next: balance-sim check {path}")
+    if states is None:
+        if year is not None:
+            raise click.UsageError("--year is of real states: name them by --states")
+        content = new_scenario(name, base_rate)
+        if out == "-":
+            click.echo(content, nl=False)
+            return
+        files, said = {path: content}, ""
+    else:
+        if out == "-":
+            raise click.UsageError("with --states tables are written: name a file")
+        build = part("new", "world")
+        texts, said = build(path.stem if out else name, states, year, base_rate)
+        files = {path.parent / file: text for file, text in texts.items()}
+        said = f", {said}, and {len(files) - 1} tables"
+    write_new(files)
+    click.echo(f"wrote {path}{said}; next: balance-sim check {path}")
 
 
 def write_new(files: Mapping[Path, str]) -> None:

@@ -98,30 +98,17 @@ def build_case(
     SOURCES["capability"].require(Path(data_dir))
     actors, notes = _actors(case)
     record = Record.of(data_dir, actors, case.signal_date)
-    agreements = agreement_rows(record, case.participants)
-    states, disputes = state_rows(record, agreements), dispute_rows(record)
-    distances, by_capitals = distance_rows(record)
-    tables = {
-        "states": states,
-        "disputes": disputes,
-        "no_relations": relation_rows(record),
-        "distances": distances,
-        "accords": agreements,
-    }
-    notes += _gaps(record, states)
-    if by_capitals:
-        count = f"{by_capitals} pairs without a minimum distance"
-        notes.append(f"{count}: between capitals.")
+    tables, gaps = tables_of(record, case.participants)
+    states, agreements = tables["states"], tables["accords"]
+    notes += [
+        f"The data folder has no {title}: missing throughout."
+        for title in missing_series(record)
+    ]
+    notes += gaps
     start = case.signal_date - timedelta(days=1)
     level, until = _level(record, agreements, start, name)
-    files = {}
-    for title, rows in tables.items():
-        if len(rows):
-            columns = rows.reindex(columns=COLUMNS[title].split())
-            files[f"{name}/{title}.csv"] = columns.to_csv(
-                index=False, lineterminator="\n"
-            )
-    quarrels = standing_quarrels(record, disputes)
+    files = csv_files(tables, name)
+    quarrels = standing_quarrels(record, tables["disputes"])
     participants = {*case.participants}
     targets = _beside(quarrels, participants) - participants
     allies = _beside(pacts_in_force(agreements), participants)
@@ -134,6 +121,40 @@ def build_case(
     }
     text = _yaml(case, files, in_order | {"states": codes}, notes, level)
     return {f"{name}.yaml": text, **files}, until
+
+
+def tables_of(
+    record: Record, participants: Sequence[str] = ()
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """The tables of a scenario by section, and in words what they lack.
+
+    participants: codes of those whose treaty of the last month is the signal itself."""
+    agreements = agreement_rows(record, participants)
+    states = state_rows(record, agreements)
+    distances, by_capitals = distance_rows(record)
+    tables = {
+        "states": states,
+        "disputes": dispute_rows(record),
+        "no_relations": relation_rows(record),
+        "distances": distances,
+        "accords": agreements,
+    }
+    notes = _gaps(record, states)
+    if by_capitals:
+        count = f"{by_capitals} pairs without a minimum distance"
+        notes.append(f"{count}: between capitals.")
+    return tables, notes
+
+
+def csv_files(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, str]:
+    """Tables with rows as text, by their path beside NAME.yaml."""
+    return {
+        f"{name}/{title}.csv": rows.reindex(columns=COLUMNS[title].split()).to_csv(
+            index=False, lineterminator="\n"
+        )
+        for title, rows in tables.items()
+        if len(rows)
+    }
 
 
 def _beside(dyads: Iterable[Pair], participants: set[str]) -> set[str]:
@@ -218,12 +239,15 @@ def _why_absent(code: str, on: date) -> str | None:
     return is_state_in(code, (on - timedelta(days=1)).year)
 
 
+def missing_series(record: Record) -> list[str]:
+    """Titles of the series that the folder of data lacks."""
+    reports = {name: record.reads[name].report for name in TITLES}
+    return [TITLES[name] for name, report in reports.items() if report.is_missing]
+
+
 def _gaps(record: Record, states: pd.DataFrame) -> list[str]:
     """What the scenario lacks, in words."""
     year, notes = record.on.year, list[str]()
-    for name, title in TITLES.items():
-        if record.reads[name].report.is_missing:
-            notes.append(f"The data folder has no {title}: missing throughout.")
     for name in CARRIED:
         last = record.last_year(name)
         if last is not None and last < year - 1:
@@ -257,12 +281,6 @@ def _yaml(
     """The text of the scenario. files: of its tables; roles: codes of the participants,
     the targets, the bloc (participants and their allies), and all states; level: lines
     that state how many agreements a year there are."""
-    filters = {"quoted": _quoted, "clipped": _clipped, "short": short}
-    environment = Environment(
-        trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
-    )
-    environment.filters.update(filters)
-    text = shipped_text("balance_sim.evidence.cases", "case.yaml.jinja")
     days = (case.last_day - case.signal_date).days
     targets = roles["targets"]
 
@@ -276,17 +294,15 @@ def _yaml(
         "targets": targets,
         "others": others(participants),
     }
-    return environment.from_string(text).render(
+    return rendered(
+        "case.yaml.jinja",
         case=case,
         label=CONTROL.sub("", case.label or case.case_id),
         notes=notes,
         start=case.signal_date - timedelta(days=1),
         end=case.last_day + timedelta(days=1),
         level=level,
-        tables={
-            path: hashlib.sha256(content.encode()).hexdigest()
-            for path, content in files.items()
-        },
+        tables=digests(files),
         participants=participants,
         targets=targets,
         groups={group: members for group, members in groups.items() if members},
@@ -298,6 +314,25 @@ def _yaml(
         attention={"bloc": 1.0, "targets": 1.0, "others": ATTENTION_OF_OTHERS},
         windows=[*(day for day in WINDOWS if day < days - SHORTEST_REST), days],
     )
+
+
+def rendered(template: str, **values: object) -> str:
+    """The text of a scenario from a template of this folder."""
+    environment = Environment(
+        trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
+    )
+    filters = {"quoted": _quoted, "clipped": _clipped, "short": short}
+    environment.filters.update(filters)
+    text = shipped_text("balance_sim.evidence.cases", template)
+    return environment.from_string(text).render(**values)
+
+
+def digests(files: Mapping[str, str]) -> dict[str, str]:
+    """sha256 of texts, by path."""
+    return {
+        path: hashlib.sha256(content.encode()).hexdigest()
+        for path, content in files.items()
+    }
 
 
 def _quoted(value: str) -> str:

@@ -1,0 +1,192 @@
+"""A world of real states in a year, from the extracts of public series that ship
+(`record/SOURCES.md`) and by the rules of cases from history: what `balance-sim new NAME
+--states` writes, with an example of an event."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+
+from balance_sim.evidence.cases.record import Pair, Record, pacts_in_force, short
+from balance_sim.evidence.cases.scenario import (
+    csv_files,
+    digests,
+    missing_series,
+    rendered,
+    tables_of,
+)
+from balance_sim.evidence.cases.tables import Actor, actor, is_state_in
+from balance_sim.model.baseline import compile_worlds, fear_of, standing, step_before
+from balance_sim.model.classes import LISTS
+from balance_sim.model.engine import perceive
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.actors import code_table, explain, successor
+from balance_sim.scenario.diagnostics import (
+    IDENTIFIER,
+    IDENTIFIERS,
+    Diagnostics,
+    Mark,
+    ScenarioError,
+    listed,
+    shown,
+)
+from balance_sim.study.spans import at_start
+
+EXTRACTS = Path(__file__).parents[1] / "record"
+FIRST_YEAR, LAST_YEAR = 1947, 2026
+"""Years before whose first day the extracts hold a year."""
+FEWEST_STATES = 3
+A_DYAD = 0.024
+"""Agreements a dyad and year where none are stated: 29.3 a year among the 1,225 dyads
+of Beijing 2025, by its calibration."""
+ALONE, TOGETHER = "incident", "exercise"
+"""Kinds of the example's event."""
+HEED = ("threatened", "wary")
+"""Lists of the class table whose states can count."""
+NOT_SHIPPED = (
+    "Left blank, since they may not be shipped: {}. `balance-sim evidence case` reads "
+    "them from files of your own."
+)
+
+
+class Example(NamedTuple):
+    """Who acts in the example, and at whom: codes, sorted."""
+
+    principals: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def build_world(
+    name: str, states: str, year: int | None, base_rate: float | None
+) -> tuple[dict[str, str], str]:
+    """The files of a scenario by their path beside NAME.yaml, and of which day it is,
+    in words.
+
+    Parameters
+    ----------
+    name : of the scenario
+    states : ISO3 codes with commas between them
+    year : on whose first day it starts; the last there is, if None or later
+    base_rate : agreements a year that it states, if any
+
+    Raises
+    ------
+    ScenarioError : for a name or a code that is none, and a year before the record
+    """
+    problems = Diagnostics()
+    if not IDENTIFIER.fullmatch(name):
+        why = f"`{shown(name)}` is not a valid identifier"
+        problems.add(Mark("NAME", 1, 1), "", "E106", why, "", IDENTIFIERS)
+    of_year = LAST_YEAR if year is None else min(year, LAST_YEAR)
+    if of_year < FIRST_YEAR:
+        hint = "`balance-sim evidence case` goes back to 1900, from files of your own"
+        limits = f"{FIRST_YEAR}..{LAST_YEAR}"
+        why = f"{year} is before the record"
+        problems.add(Mark("--year", 1, 1), "", "E203", why, hint, limits)
+    actors = [] if problems else _actors(states, of_year, problems)
+    if problems:
+        raise ScenarioError(problems)
+    first_day = date(of_year, 1, 1)
+    record = Record.of(EXTRACTS, actors, first_day + timedelta(days=1))
+    tables, gaps = tables_of(record)
+    files, dyads = csv_files(tables, name), math.comb(len(actors), 2)
+    values: dict[str, object] = {
+        "name": name,
+        "states": record.codes,
+        "start": first_day,
+        "notes": [NOT_SHIPPED.format(listed(missing_series(record))), *gaps],
+        "tables": digests(files),
+        "base_rate": short(base_rate or float(f"{A_DYAD * dyads:.2g}")),
+        "is_guess": base_rate is None,
+        "dyads": dyads,
+        "a_dyad": A_DYAD,
+    }
+    draft = Example((record.codes[0],), (record.codes[1],))
+    drafted = {f"{name}.yaml": _text(draft, values), **files}
+    allies = pacts_in_force(tables["accords"])
+    text = _text(_example(name, drafted, allies), values)
+    said = f"the world of {first_day}"
+    if year is not None and year > LAST_YEAR:
+        said += f" ({LAST_YEAR} is the last year on record, {year} is not)"
+    return {**drafted, f"{name}.yaml": text}, said
+
+
+def _text(example: Example, values: Mapping[str, object]) -> str:
+    """The text of NAME.yaml with an example of an event."""
+    names = [code_table()[code].name for code in example.principals]
+    alone = len(names) == 1
+    act = (
+        f"an incident that {names[0]} provokes"
+        if alone
+        else f"an exercise of {names[0]}"
+    )
+    return rendered(
+        "world.yaml.jinja",
+        act=act if alone else f"{act} and {names[1]}",
+        kind=ALONE if alone else TOGETHER,
+        principals=example.principals,
+        targets=example.targets,
+        **values,
+    )
+
+
+def _actors(states: str, year: int, problems: Diagnostics) -> list[Actor]:
+    """The states of a list of codes, sorted; what is wrong with one goes to
+    `problems`."""
+    actors: dict[str, Actor] = {}
+    codes_by_state: dict[str, str] = {}
+    column = 1
+    for position, word in enumerate(states.split(",")):
+        code, mark = word.strip().upper(), Mark("--states", 1, column)
+        path, column = f"states[{position}]", column + len(word) + 1
+        if code not in code_table():
+            problems.add(mark, path, *explain(word.strip(), ()))
+            continue
+        state, why = actor(code, date(year, 1, 1)), is_state_in(code, year)
+        if state is None or why is not None:
+            why = why or f"`{code}` has no COW number, so no series has it"
+            problems.add(mark, path, "E304", why, successor(code))
+        elif state.iso3 in codes_by_state:
+            why = f"`{code}` and `{codes_by_state[state.iso3]}` are one state"
+            problems.add(mark, path, "E306", why)
+        else:
+            actors[code], codes_by_state[state.iso3] = state, code
+    if len(actors) < FEWEST_STATES and not problems:
+        why = f"{len(actors)} states, and {FEWEST_STATES} are needed for a reaction"
+        problems.add(Mark("--states", 1, 1), "states", "E212", why, "name more")
+    return [actors[code] for code in sorted(actors)]
+
+
+def _example(name: str, files: Mapping[str, str], allies: Sequence[Pair]) -> Example:
+    """One state, or two with a defence pact, against which most dyads of the others can
+    count as counter-balancing at the start; of equals the fewer, then who is feared
+    more, then the first by code. Aimed at who is threatened or wary.
+
+    files: of the scenario with any other example."""
+    with TemporaryDirectory() as folder:
+        for path, text in files.items():
+            target = Path(folder) / path
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="")
+        scenario = load_scenario(Path(folder) / f"{name}.yaml")
+    world = compile_worlds(scenario, (scenario.reference_arm,)).reference
+    view = perceive(world, at_start(world), step_before(world))
+    codes = world.codes
+    pacts = sorted({(codes.index(a), codes.index(b)) for a, b in allies})
+    ranked = []
+    for actors in [*((i,) for i in range(world.n)), *pacts]:
+        role = standing(view, actors)
+        threatened, wary = (np.flatnonzero(role == LISTS.index(name)) for name in HEED)
+        dyads = math.comb(len(threatened), 2) + len(threatened) * len(wary)
+        others = [i for i in range(world.n) if i not in actors]
+        fear = round(float(fear_of(view, actors)[0, others].sum()), 9)
+        aimed = sorted({*threatened.tolist(), *wary.tolist()}) or others[:1]
+        ranked.append((-dyads, len(actors), -fear, actors, aimed))
+    *_, actors, aimed = min(ranked)
+    return Example(tuple(codes[i] for i in actors), tuple(codes[i] for i in aimed))

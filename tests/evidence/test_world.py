@@ -1,0 +1,122 @@
+"""A world of real states in a year from the shipped extracts: facts, roles of the example, how much acts move, refusals."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from balance_sim.cli import main
+from balance_sim.effects.scale import scale
+from balance_sim.evidence.cases.world import EXTRACTS, FIRST_YEAR, LAST_YEAR, build_world
+from balance_sim.evidence.data.series import SOURCES
+from balance_sim.scenario import ScenarioError, check_scenario
+from balance_sim.scenario.schema import Scenario
+from click.testing import CliRunner
+
+GULF = "SAU,IRN,ARE,QAT,KWT,BHR,OMN,IRQ,USA"
+WORLDS = {
+    "gulf": (GULF, 2024),
+    "asia": ("CHN,JPN,KOR,PRK,USA,RUS,VNM,PHL,IND,AUS,IDN,TWN", 2010),
+    "cold_war": ("SUN,USA,GBR,FRA,DEU,POL,TUR,GRC,ITA,YUG,HUN,ROU", 1965),
+}
+SMALLER = ("statement", "joint_summit", "exercise", "treaty")
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scenario]:
+    folder, loaded = tmp_path_factory.mktemp("worlds"), {}
+    for name, (states, year) in WORLDS.items():
+        for path, text in build_world(name, states, year, None)[0].items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        scenario, problems = check_scenario(folder / f"{name}.yaml")
+        assert scenario is not None and all(one.is_warning for one in problems)
+        loaded[name] = scenario
+    return loaded
+
+
+def test_facts_of_the_gulf(worlds: dict[str, Scenario]) -> None:
+    """NMC 7.0 of 2022; the rivalry of Thompson and others; the GCC's pact of 2000; no relations since 1980."""
+    gulf = worlds["gulf"]
+    states = {state.id: state for state in gulf.states}
+    assert states["SAU"].capability == pytest.approx(0.013417, abs=1e-6) and states["SAU"].name == "Saudi Arabia"
+    assert states["USA"].nuclear_since == date(1945, 7, 16) and states["IRN"].nuclear_since is None
+    assert all(state.democracy is not None and state.ideal_point is not None for state in gulf.states)
+    rivals = {(row.a, row.b) for row in gulf.disputes if row.rivalry == 1.0}
+    assert {("IRN", "SAU"), ("IRN", "USA")} <= rivals and ("ARE", "SAU") not in rivals
+    pacts = {row.key for row in gulf.accords if row.signed == date(2000, 12, 31)}
+    assert "KWT-SAU-pact-2000" in pacts and not any("IRN" in key for key in pacts)
+    assert next((row.a, row.b, row.kind) for row in gulf.no_relations) == ("IRN", "USA", "no_diplomatic_relations")
+    assert gulf.start == date(2024, 1, 1) and gulf.base_rate == pytest.approx(36 * 0.024, rel=0.01)
+
+
+def test_who_acts_in_the_example(worlds: dict[str, Scenario]) -> None:
+    """Against whom most dyads can count: alone, or with an ally where that makes more of them."""
+    examples = {name: world.events[0] for name, world in worlds.items()}
+    assert {name: (event.kind, event.principals) for name, event in examples.items()} == {
+        "gulf": ("incident", ("IRN",)),
+        "asia": ("exercise", ("CHN", "PRK")),
+        "cold_war": ("incident", ("SUN",)),
+    }
+    assert "SUN" not in examples["cold_war"].targets and {"USA", "TUR"} <= {*examples["cold_war"].targets}
+
+
+def test_nothing_of_the_year_or_later_is_known(worlds: dict[str, Scenario]) -> None:
+    for world in worlds.values():
+        assert all(row.signed < world.start for row in world.accords if row.signed)
+        assert all(row.since is None or row.since < world.start for row in world.no_relations)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_acts_move_as_much_as_on_record(worlds: dict[str, Scenario], name: str) -> None:
+    """Each act that is not force moves agreements by as much as the record's 95 % interval allows, and by a hundredth
+    of them at least: a treaty."""
+    found = scale(worlds[name])
+    answers = {act.act: act for act in found.acts if act.act in SMALLER}
+    for act in answers.values():
+        assert act.record[1] <= act.effect <= act.record[2], (act.act, act.effect, act.record)
+    assert found.direction == "counter" and found.ratio(answers["treaty"].effect) > 0.01
+
+
+def test_the_order_of_states_does_not_matter_and_a_rate_is_taken() -> None:
+    turned = ",".join(reversed(GULF.split(",")))
+    assert build_world("gulf", GULF, 2024, 2.5) == build_world("gulf", turned.lower(), 2024, 2.5)
+    assert "\nbase_rate: 2.5\n" in build_world("gulf", GULF, 2024, 2.5)[0]["gulf.yaml"]
+
+
+REFUSED = [
+    (f"{GULF},IRM", 2024, "E301", "use `IRN`"),
+    (f"{GULF},Qatar", 2024, "E302", "use `QAT`"),
+    (f"{GULF},YUG", 2024, "E304", "use `SRB`"),
+    (f"{GULF},IRN", 2024, "E306", ""),
+    ("SAU,IRN", 2024, "E212", ""),
+    (GULF, FIRST_YEAR - 1, "E203", "evidence case"),
+]
+
+
+@pytest.mark.parametrize(("states", "year", "code", "hint"), REFUSED)
+def test_what_is_refused(states: str, year: int, code: str, hint: str) -> None:
+    with pytest.raises(ScenarioError) as raised:
+        build_world("gulf", states, year, None)
+    (found,) = raised.value.problems
+    assert found.code == code and hint in found.suggestion
+
+
+def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = CliRunner().invoke
+    late = call(main, ["new", "late", "--states", "SAU,IRN,IRQ", "--year", str(LAST_YEAR + 9)])
+    assert late.exit_code == 0 and f"{LAST_YEAR} is the last year on record" in late.output
+    assert f"\nstart: {LAST_YEAR}-01-01" in Path("late.yaml").read_text()
+    for words in (["--year", "2000"], ["--states", "SAU,IRN,IRQ", "--out", "-"]):
+        assert call(main, ["new", "other", *words]).exit_code == 2
+    assert call(main, ["new", "late", "--states", "SAU,IRN,IRQ"]).exit_code == 2  # it is there
+    assert call(main, ["check", "late.yaml", "--no-world"]).exit_code == 0
+
+
+def test_extracts_are_small_and_each_has_its_source() -> None:
+    files = sorted(EXTRACTS.glob("*.csv.gz"))
+    assert sum(file.stat().st_size for file in files) < 300_000
+    text = (EXTRACTS / "SOURCES.md").read_text(encoding="utf-8")
+    read = {Path(source.of(EXTRACTS).report.path).name for source in SOURCES.values()}
+    assert read - {""} == {file.name for file in files}
+    assert all(f"`{file.name.removesuffix('.csv.gz')}`" in text for file in files)
