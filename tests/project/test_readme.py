@@ -21,9 +21,11 @@ from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMED = re.compile(r"# (\w+\.yaml)\n")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # Commands that a test cannot give, with the reason.
+WRITES = "./balance-sim new"
 NOT_RUN = {"./balance-sim-test": "this very run"}
 MAIN_JOB = "./balance-sim run beijing_2025"
 FEW = "2"
@@ -31,10 +33,12 @@ FEW = "2"
 
 @dataclass(frozen=True)
 class Shown:
-    """A fenced block or one line of it: where it stands, and what it says."""
+    """A fenced block or one line of it: where it stands, what it says, and what the page has written before: commands
+    that write a scenario, and scenarios that begin with their name, `# NAME.yaml`."""
 
     page: Path
     text: str
+    before: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.page.name}: {self.text.splitlines()[0][:60]}"
@@ -52,8 +56,27 @@ def blocks(language: str) -> list[Shown]:
 
 def commands() -> list[Shown]:
     """The commands of all `sh` blocks, one a line; each once, of the first page that shows it."""
-    lines = [Shown(block.page, line) for block in blocks("sh") for line in block.text.splitlines() if line]
+    lines = []
+    for page in PAGES:
+        before: tuple[str, ...] = ()
+        for language, text in FENCE.findall(page.read_text(encoding="utf-8")):
+            if language == "yaml" and NAMED.match(text):
+                before += (text,)
+            for line in filter(None, text.splitlines() if language == "sh" else ()):
+                lines.append(Shown(page, line, before))
+                before += (line,) if line.startswith(WRITES) else ()
     return list({shown.text: shown for shown in reversed(lines)}.values())[::-1]
+
+
+def write_before(shown: Shown, folder: Path) -> None:
+    """What the page has had its reader write before, in a folder."""
+    for step in shown.before:
+        name = NAMED.match(step)
+        if name is not None:
+            (folder / name[1]).write_text(step, encoding="utf-8")
+        else:
+            done = CliRunner().invoke(main, shlex.split(step)[1:])
+            assert done.exit_code == 0, f"{step}\n{done.output}"
 
 
 def as_run(line: str) -> list[str] | None:
@@ -107,6 +130,7 @@ def test_command_works(shown: Shown, folder: Path, monkeypatch: pytest.MonkeyPat
         pytest.skip(NOT_RUN[shown.text])
     if words[1:3] == ["-m", "balance_sim"] and shown.text != MAIN_JOB:
         monkeypatch.chdir(folder)
+        write_before(shown, folder)
         done = CliRunner().invoke(main, words[3:])
         assert done.exit_code == 0, f"{shown.text}\nexit code {done.exit_code}\n{done.output}"
         assert done.stdout.strip(), "it printed nothing"
