@@ -70,6 +70,7 @@ BAD = [
     ("- reassure", "- reasure", "E309", "players.china.policies[1]"),
     ("- reassure", "- {id: answer, when: day > 1, do: {effort: 0.1}}", "E015", "players.china.policies[1].id"),
     ("- reassure", "- {when: day > 1, do: {effort: 0.1}}", "E103", "players.china.policies[1]"),
+    ("adversaries: [NATO, JPN]", "adversaries: [CHN, JPN]", "E306", "players.china"),
     ("state: CHN", "state: ITA", "E307", "players.china.state"),
     ("budget: 1.0", "budgett: 1.0", "E101", "players.china.budgett"),
     ("adversaries: [NATO, JPN]", "", "E103", "players.china.adversaries"),
@@ -85,7 +86,7 @@ def test_what_is_refused_and_where(world, old, new, code, path) -> None:
     assert here[0].suggestion or here[0].allowed, "no next step"
     first = world.line_of("players:")
     lines = world.text.splitlines()[first - 1 :]
-    if not path.endswith("adversaries") and "budget" not in old:
+    if "adversaries" not in old and "budget" not in old:
         wrong = next(n for n, (a, b) in enumerate(zip(lines, PLAYERS.splitlines(), strict=False)) if a != b)
         assert here[0].line == first + wrong, report(found)
     assert len(found) <= 3, report(found)
@@ -107,6 +108,7 @@ def test_the_forms_of_a_list_and_of_a_mapping_say_the_same(world) -> None:
     by_name = world.edit(PLAYERS, rows.replace("- reassure", "reassure: {}")).load()
     assert by_list == by_name and by_list.sha256 == by_name.sha256
     player = by_list.players["china"]
+    assert player.adversaries == ("FRA", "JPN", "USA")  # groups stand for their members
     assert (player.policies["answer"].delay, player.policies["answer"].at_most) == (30.0, 3)
     assert player.policies["reassure"].when == ready_policies()["reassure"].value_of("when")
 

@@ -968,6 +968,7 @@ class Player(WithActors):
     """A state that has policies. `adversaries`, `partners`: whom its policies may speak
     of by these words. `budget`: what its acts may cost in any 365 days."""
 
+    ROLES = {"adversaries": ("state",), "partners": ("state",)}
     state: StateCode
     adversaries: StateCodes = ()
     partners: StateCodes = ()

@@ -8,7 +8,7 @@ import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.scenario import Scenario, load_scenario
 
-for name in ("plain", "test_two_programs"):
+for name in ("plain", "plain_policies", "test_two_programs"):
     spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None and spec.loader is not None
     sys.modules[name] = importlib.util.module_from_spec(spec)

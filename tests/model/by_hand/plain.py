@@ -305,6 +305,7 @@ class Plain:
                     share = 1.0 if i in targets else self.learns(i, one.state, targets, kind, {one.state, *targets})
                     nats = share * self.signal(one.kind)[1] * one.visibility * left
                     aimed[i, one.state] = aimed.get((i, one.state), 0.0) + nats * self.attention(i, one.kind)
+        self.hear(start, middle, shown, aimed)
         a, h, backs, lend, q, theta, support = {}, {}, {}, {}, {}, {}, {}
         for i in codes:
             for j, k in permutations(codes, 2):
@@ -349,6 +350,21 @@ class Plain:
         return Seen(
             middle, a, h, backs, lend, q, theta, threat, support, defence, balance, insecurity, rho, depth, unsided
         )
+
+    def hear(
+        self, start: float, middle: float, shown: dict[tuple[str, Pair], float], aimed: dict[tuple[str, str], float]
+    ) -> None:
+        """What acts of policies say: `plain_policies.py`."""
+
+    def act(self, day: float, made: list[Agreement], effort: dict[str, float]) -> None:
+        """What policies do at the beginning of a step."""
+
+    def look(self, day: float, seen: Seen, made: list[Agreement], effort: dict[str, float]) -> None:
+        """What policies find in a step."""
+
+    def decided(self, i: str) -> float:
+        """Effort that a state's policies have decided on."""
+        return 0.0
 
     def learns(self, i: str, k: str, targets: list[str], kind: Any, involved: set[str]) -> float:
         """Share that a third state takes of the evidence of k's intent from an act against others."""
@@ -677,7 +693,9 @@ class Plain:
         for step, (start, stop) in enumerate(zip(self.days, self.days[1:], strict=False)):
             self.join(made, start, busy)
             self.settle(made, start, busy)
+            self.act(start, made, effort)
             seen = self.see(step, made, effort, acts)
+            self.look(start, seen, made, effort)
             before = list(made)
             applied = self.seek(seed, run, seen, before, begun, (start, stop))
             today = sorted((one for one in opportunities if start <= one[0] < stop), key=lambda one: one[0])
@@ -702,7 +720,7 @@ class Plain:
             self.sign(applied, made, busy, stop)
             for i in self.codes:
                 wanted = self.p.effort_reaction * alarm(seen.threat[i], begun.threat[i], self.p.alarm_floor)
-                target = max(-self.p.effort_max, min(self.p.effort_max, wanted))
+                target = max(-self.p.effort_max, min(self.p.effort_max, wanted + self.decided(i)))
                 effort[i] += (target - effort[i]) * (1.0 - math.exp(-(stop - start) / YEAR / self.p.effort_years))
         self.join(made, self.horizon, busy)
         self.settle(made, self.horizon, busy)
