@@ -224,6 +224,15 @@ def look(
     state.enacted = enacted
 
 
+def seen_of(world: World, state: BlockState, view: View, k: int) -> dict[str, float]:
+    """What a policy's condition speaks of, as its player sees it in a first
+    replication."""
+    assert world.policies is not None
+    sight = Sight(world, state, view, world.policies, k)
+    observables = dict.fromkeys(observables_in(world.policies.conditions[k]))
+    return {str(seen): float(sight.of(seen)[0]) for seen in observables}
+
+
 def _holds(
     condition: Condition, sight: Sight, since: Floats, columns: Iterator[int]
 ) -> Bools:

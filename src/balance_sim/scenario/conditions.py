@@ -52,6 +52,11 @@ class Observable:
     who: str = ""
     change: bool = False
 
+    def __str__(self) -> str:
+        """As a condition has it."""
+        text = f"{self.name}({self.who})" if self.who else self.name
+        return f"change({text})" if self.change else text
+
 
 @dataclass(frozen=True)
 class Comparison:

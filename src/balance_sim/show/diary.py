@@ -145,6 +145,8 @@ def entry_sentence(entry: Entry, scenario: Scenario) -> str:
     names = say.state_names(scenario)
     if entry.change is not None:
         clauses = [change_sentence(scenario, entry.change)]
+    elif entry.deed is not None:
+        clauses = [*_policy(entry, entry.deed, names)]
     elif entry.actors:
         clauses = [_event(entry, names)]
     elif entry.what == "accession":
@@ -295,6 +297,15 @@ def _event(entry: Entry, names: Names) -> str:
     if entry.targets:
         words += f", aimed at {listed(names, entry.targets)}"
     return words
+
+
+def _policy(entry: Entry, deed: Deed, names: Names) -> Iterator[str]:
+    """Yield what a policy did, what it had seen, and how often its player acts."""
+    who = state_in_text(names, entry.actors[0])
+    yield f"{who} acts by its policy ({entry.label}): {deed_words(deed, names)}"
+    seen = say.listed([f"{name} {value:.3g}" for name, value in entry.seen])
+    yield f"it had seen {seen}"
+    yield f"this player acts in {say.percent(entry.share)} of the replications"
 
 
 def _agreement(entry: Entry, names: Names) -> str:

@@ -7,8 +7,9 @@ the stored agreements."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, cast, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from balance_sim.effects.explain import compared_arm, other_replications, run_nu
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.changes import dyads_of
 from balance_sim.model.core import (
+    NEVER,
     ORIGINS,
     Bools,
     Floats,
@@ -31,12 +33,14 @@ from balance_sim.model.engine import simulate, unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accessions, AgreementRows, BlockState
+from balance_sim.model.sights import seen_of
+from balance_sim.model.state import Accessions, AgreementRows, BlockState, Enacted
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Change, Scenario
+from balance_sim.scenario.schema import Change, Deed, Scenario
 from balance_sim.study.draws import own_worlds
+from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
 from balance_sim.study.tables import agreement_table
 
@@ -45,6 +49,7 @@ What = Literal[
     "event",
     "change",
     "provocation",
+    "policy",
     "ended",
     "collapse",
     "talks collapse",
@@ -59,6 +64,8 @@ COLUMNS = ["date", "what", "mark", "date_reference", "label", "a", "b", "kind"]
 COLUMNS += ["direction", "origin", "opened", "signed"]
 GIVEN = "given"
 """Origin of an agreement that a change of the world signs."""
+Sights = tuple[tuple[str, float], ...]
+"""Observables of a condition, and their values."""
 AGREEMENT_KEYS = ["a", "b", "kind", "origin", "occasion", "direction"]
 
 
@@ -79,6 +86,8 @@ class Trace:
         fears nobody
     acts : provocations of the replication: day, and which
     accessions : None where no state can join a pact
+    policies : by player, policy and number of the act, its day and what was seen when
+        it became due
     """
 
     arm: str
@@ -89,6 +98,9 @@ class Trace:
     feared: npt.NDArray[np.str_]
     acts: list[tuple[float, int]]
     accessions: Accessions | None = None
+    policies: dict[tuple[str, str, int], tuple[float, Sights]] = field(
+        default_factory=dict
+    )
 
 
 def traced(
@@ -100,6 +112,8 @@ def traced(
     busy: list[Bools] = []
     feared: list[npt.NDArray[np.str_]] = []
     acts: list[tuple[float, int]] = []
+    due: dict[int, float] = {}
+    sights: dict[int, list[Sights]] = defaultdict(list)
 
     def observe(world: World, state: BlockState, view: View) -> None:
         rows = slice(*opportunities.starts[view.step : view.step + 2])
@@ -114,6 +128,11 @@ def traced(
         if view.step == 0 and state.provoked is not None:
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
+        days = [] if state.enacted is None else state.enacted.due[0].tolist()
+        for k, day in enumerate(days):
+            if day < NEVER and due.get(k) != day:
+                due[k] = day
+                sights[k].append(tuple(seen_of(world, state, view, k).items()))
 
     world = worlds.arms[arm]
     common = worlds.baseline, opportunities, thinning(world, opportunities, None)
@@ -132,7 +151,22 @@ def traced(
         np.stack(feared),
         sorted(acts),
         simulated.accessions,
+        dict(_acts_of_policies(world, simulated.enacted, sights)),
     )
+
+
+def _acts_of_policies(
+    world: World, enacted: Enacted | None, sights: Mapping[int, list[Sights]]
+) -> Iterator[tuple[tuple[str, str, int], tuple[float, Sights]]]:
+    """Yield the acts of a replication's policies, as `Trace` holds them."""
+    policies = world.policies
+    if policies is None or enacted is None:
+        return
+    for k, name in enumerate(policies.ids):
+        days = enacted.days[0, k]
+        for number, day in enumerate(days[days < NEVER].tolist()):
+            player = policies.players[policies.player[k]]
+            yield (player, name, number), (day, sights[k][number])
 
 
 def rows_of_talks(
@@ -148,12 +182,8 @@ def rows_of_talks(
     return {key: row for row, key in enumerate(keys) if key in wanted}
 
 
-AsWritten = Annotated[
-    Change,
-    PlainSerializer(
-        lambda change: change.model_dump(mode="json", exclude_defaults=True)
-    ),
-]
+_ROW = PlainSerializer(lambda row: row.model_dump(mode="json", exclude_defaults=True))
+AsWritten = Annotated[Change, _ROW]
 """A change, in JSON as its row in a scenario."""
 
 
@@ -193,7 +223,10 @@ class Entry:
     happens there alone.
 
     label, actors, guests, targets: of an event or a provocation. change: of the world,
-    with its label and the dyads that it is about. Of an accession `a` is the state,
+    with its label and the dyads that it is about. Of a policy label is its player and
+    name, deed what it does, seen what its condition spoke of when it became due, share
+    that of the study's replications in which its player acts in that arm. Of an
+    accession `a` is the state,
     label the pact, dyads what it is bound to. opened, signed: when talks of an
     agreement began and when it was signed. feared: codes of the states that `a` and `b`
     fear most on the day; "": nobody."""
@@ -214,6 +247,9 @@ class Entry:
     guests: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     change: AsWritten | None = None
+    deed: Annotated[Deed, _ROW] | None = None
+    seen: Sights = ()
+    share: float = 0.0
     dyads: tuple[tuple[str, str], ...] = ()
     opened: dt.date | None = None
     signed: dt.date | None = None
@@ -287,6 +323,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     changes = [*_changes(scenario, control, arm)]
     entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
     entries += _accessions(worlds, traces)
+    entries += _policies(result, traces)
     suffixes = ("_reference", "_arm")
     merged = tables[0].merge(
         tables[1], on=AGREEMENT_KEYS, how="outer", suffixes=suffixes
@@ -446,6 +483,36 @@ def _accessions(worlds: Worlds, traces: Sequence[Trace]) -> Iterator[Entry]:
         control_date = control[key].date if key in control else None
         mark = _mark(arm_date, control_date, "both")
         yield replace(entry, mark=mark, date_reference=control_date)
+
+
+def _policies(result: Result, traces: Sequence[Trace]) -> Iterator[Entry]:
+    """Acts of policies in either arm, one entry each: of the control arm and of the
+    arm, in this order."""
+    control, arm = traces
+    scenario = result.scenario
+    for key in dict.fromkeys((*control.policies, *arm.policies)):
+        trace = arm if key in arm.policies else control
+        player, name, _ = key
+        row = arm_scenario(scenario, trace.arm).players[player]
+        acts = result.by_run.column(trace.arm, Outcome("policy_acts", player).name)
+        dates = [
+            scenario.start + dt.timedelta(days=int(one.policies[key][0]))
+            if key in one.policies
+            else None
+            for one in traces
+        ]
+        day, seen = trace.policies[key]
+        yield Entry(
+            scenario.start + dt.timedelta(days=int(day)),
+            "policy",
+            _mark(dates[1], dates[0], "both"),
+            dates[0],
+            label=f"{player}, {name}",
+            actors=(row.state,),
+            deed=row.policies[name].do,
+            seen=seen,
+            share=float((acts > 0).mean()),
+        )
 
 
 def _signed_accessions(
