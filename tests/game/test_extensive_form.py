@@ -82,13 +82,13 @@ def test_sums_are_of_shares_of_what_is_at_stake():
     assert step.moves == (1, 1)  # 1/3 + 1 > 1 + 1/4, though 1,004 < 3,001
 
 
-def chain_store(share, worth, deterred):
+def chain_store(share, worth, deterred, count=2):
     """Kreps, Wilson 1982: an entrant (player 0) stays out or enters, then a store (player 1) gives way or fights.
     Entry is worth `worth` to the entrant where the store gives way, and `worth` - 1 in a fight. Without entry the store
     has `deterred`; the usual store gives way for 0 and fights for -1, the tough one (of the share) the other way
     round."""
     leaves = {}
-    for moves in (*product(product((0, 1), repeat=2)), *product(product((0, 1), repeat=2), repeat=2)):
+    for moves in (stages for n in range(count) for stages in product(product((0, 1), repeat=2), repeat=n + 1)):
         history = tuple((move,) for pair in moves for move in pair)
         total = np.zeros((2, 2))
         for entry, fight in moves:
@@ -96,7 +96,7 @@ def chain_store(share, worth, deterred):
             total += [[entry * (worth - fight), usual], [entry * (worth - fight), tough]]
         leaves[history] = total
     known = {"prior": (1 - share, share), "typed": 1, "tremble": 1e-6}
-    return leaf_game(leaves, stages(2, IN_TURN), (2, 2), **known)
+    return leaf_game(leaves, stages(count, IN_TURN), (2, 2), **known)
 
 
 def test_a_reputation_is_kept_where_it_is_worth_more_than_a_fight():
@@ -136,14 +136,43 @@ def test_beliefs_follow_bayes_by_hand():
     """tremble 0.2: a usual store plays 0, a tough one 1. Seen 1: (0.3 * 0.9) / (0.3 * 0.9 + 0.7 * 0.1) = 0.794."""
     game = TurnGame((Turn(0, (1,)),), (2, 2), np.asarray, (0.7, 0.3), typed=1, tremble=0.2)
     separate = next(e for e in game.expectations(game.turns[0]) if e.moves == (0, 1))
-    assert game.belief_after(game.turns[0], game.prior, separate, (1,))[1] == pytest.approx(0.27 / 0.34)
+    assert game.belief_after(game.turns[0], game.prior, game.likelihood(separate), (1,))[1] == pytest.approx(
+        0.27 / 0.34
+    )
 
 
-def test_where_only_a_mixed_reputation_is_left_it_is_refused():
-    """deterred = 2 and share 0.2 < worth 0.4: to fight always would deter nobody, never to fight would make a fight
-    deter. The store has to mix, which is not worked out for types."""
-    with pytest.raises(NoEquilibrium, match="share"):
-        next(rolling(chain_store(0.2, 0.4, 2.0), 2))
+def test_a_weak_reputation_is_half_told():
+    """deterred = 2, share 0.2 < worth 0.4. To fight always would deter nobody, never to fight would make a fight deter.
+    So the usual store fights just so often, x, that a store that fought is tough with 0.4, where the entrant does not
+    mind: 0.2 / (0.2 + 0.8 x) = 0.4, x = 0.375. And the entrant then stays out so often that -1 + 2 (1 - e) = 0, as
+    giving way brings: e = 0.5."""
+    game = chain_store(0.2, 0.4, 2.0)
+    foresight = Foresight(game, (), 1)
+    reply = foresight.choice(((1,),), game.prior)
+    assert reply.played[0] == pytest.approx(np.array([[0.625, 0.375], [0, 1]]), abs=1e-5)
+    assert reply.gains[0] == pytest.approx([0.0, 2.0], abs=1e-5)  # tough: 0 + 2 (1 - e) + 0 e, against -1 + 0
+    believed = game.belief_after(game.turns[1], game.prior, reply.likelihood, (1,))
+    assert believed[1] == pytest.approx(0.4, abs=1e-5)
+    entry = foresight.choice(((1,), (1,)), believed)
+    assert entry.played[0][:, 1] == pytest.approx([0.5, 0.5], abs=1e-5)
+    gave_way = game.belief_after(game.turns[1], game.prior, reply.likelihood, (0,))
+    assert gave_way == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("share", "count", "enters"), [(0.14, 2, 1), (0.18, 2, 0), (0.05, 3, 1), (0.08, 3, 0)])
+def test_a_small_doubt_deters_if_there_is_long_to_come(share, count, enters):
+    """Kreps, Wilson 1982: with n stages to come an entrant enters if and only if the share is less than worth ** n;
+    0.4 ** 2 = 0.16, 0.4 ** 3 = 0.064."""
+    assert next(rolling(chain_store(share, 0.4, 2.0, count), count)).moves == (enters,)
+
+
+def test_types_that_move_with_others_and_have_to_mix_are_refused():
+    """Pennies, of which one side might be of another type that wants the same: nothing pure will do."""
+    wins = {(0, 0): 1, (1, 1): 1, (0, 1): -1, (1, 0): -1}
+    leaves = {(m,): [[w, -w]] * 2 for m, w in wins.items()}
+    game = leaf_game(leaves, stages(1, TOGETHER), (2, 2), prior=(0.5, 0.5), typed=1)
+    with pytest.raises(NoEquilibrium, match="sequential"):
+        next(rolling(game, 1))
 
 
 # --- by the definition ----------------------------------------------------------------

@@ -31,6 +31,9 @@ type History = tuple[Moves, ...]
 type Belief = tuple[float, ...]
 """Shares of the types."""
 
+HALVINGS = 20
+"""Of the range in which a belief is sought that lets others mix."""
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -93,6 +96,8 @@ class TurnGame:
         >>> two.likelihood(Expectation((0, 0), (0, 1))).round(2).tolist()
         [[0.9, 0.01], [0.9, 0.1]]
         """
+        if not expected.moves:
+            return np.ones((len(self.prior), 0))
         slip = self.tremble / len(expected.slips)
         shares = np.full((len(self.prior), len(expected.slips)), slip)
         for move, slipping in enumerate(expected.slips):
@@ -104,13 +109,13 @@ class TurnGame:
         return shares
 
     def belief_after(
-        self, turn: Turn, belief: Belief, expected: Expectation, moves: Moves
+        self, turn: Turn, belief: Belief, likelihood: Floats, moves: Moves
     ) -> Belief:
-        """Shares of the types once a turn is seen."""
+        """Shares of the types once a turn is seen. likelihood: (types, k)."""
         seat = self.seat(turn)
         if seat is None:
             return belief
-        weights = np.array(belief) * self.likelihood(expected)[:, moves[seat]]
+        weights = np.array(belief) * likelihood[:, moves[seat]]
         return tuple((weights / weights.sum()).round(12).tolist())
 
     def expectations(self, turn: Turn) -> Iterator[Expectation]:
@@ -136,14 +141,14 @@ class Choice:
     gains : by mover, (types,) what its move gains over its next best, all else as
         played; 0 where it mixes
     values : (types, n) expected payoffs
-    expected : of the typed player
+    likelihood : (types, k) of the typed player's moves, by which others read them
     equilibria : how many were found that would do
     """
 
     played: tuple[Floats, ...]
     gains: tuple[Floats, ...]
     values: Floats
-    expected: Expectation
+    likelihood: Floats
     equilibria: int = 1
 
 
@@ -185,10 +190,10 @@ class Foresight:
                 if seat is None:
                     raise
         found = [choice for stage in stages for choice in stage.pure()]
-        if not found:
-            if seat is not None or len(turn.movers) != 2:
-                raise NoEquilibrium.at(turn, is_typed=seat is not None)
+        if not found and seat is None and len(turn.movers) == 2:
             return stages[0].mixed()
+        if not found:
+            return self._half_told(history, belief)
         everything = np.stack([stage.values for stage in stages])
         axes = tuple(range(everything.ndim - 1))
         low, high = everything.min(axis=axes), everything.max(axis=axes)
@@ -205,12 +210,83 @@ class Foresight:
         what is expected."""
         game, turn = self.game, self.game.turns[len(history)]
         shape, later = game.shape(turn), []
+        likelihood = game.likelihood(expected)
         for moves in np.ndindex(*shape):
-            then = game.belief_after(turn, belief, expected, moves)
+            then = game.belief_after(turn, belief, likelihood, moves)
             later.append(self.values((*history, moves), then))
         values = np.reshape(later, (*shape, len(game.prior), len(game.sizes)))
-        shares = np.array(belief)
-        return StageGame(values, turn.movers, shares, game.seat(turn), expected)
+        known = (np.array(belief), game.seat(turn), expected, likelihood)
+        return StageGame(values, turn.movers, *known)
+
+    def _half_told(self, history: History, belief: Belief) -> Choice:
+        """The equilibrium of a turn of the typed player alone, with two moves, in which
+        one type always plays a move and the other sometimes: just so often that what
+        others then believe lets them mix too, and the type does not mind which it
+        plays. Kreps, Wilson 1982, sec. 3. Raises NoEquilibrium."""
+        turn = self.game.turns[len(history)]
+        is_typed = self.game.seat(turn) is not None
+        if is_typed and self.game.shape(turn) == (2,):
+            for mixing, move in product(range(2), repeat=2):
+                choice = self._half_told_by(history, belief, mixing, move)
+                if choice is not None:
+                    return choice
+        raise NoEquilibrium.at(turn, is_typed=is_typed)
+
+    def _half_told_by(
+        self, history: History, belief: Belief, mixing: int, move: int
+    ) -> Choice | None:
+        """Where the type that mixes does so between this move, which the other type
+        always plays, and the other one, which tells what it is; None where it would
+        not, or the other type would not play the move."""
+        turn, then = self.game.turns[len(history)], (*history, (move,))
+        player = turn.movers[0]
+        told = self.values((*history, (1 - move,)), shares_of(mixing, 1.0))
+
+        def lead(share: float) -> Floats:
+            """(types, n) by the move over the other, if the type then has a share."""
+            return self.values(then, shares_of(mixing, share)) - told
+
+        low, high = 0.0, belief[mixing]
+        if not lead(high)[mixing, player] < 0.0 < lead(low)[mixing, player]:
+            return None
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            is_low = lead(middle)[mixing, player] > 0.0
+            low, high = (middle, high) if is_low else (low, middle)
+        best, worst = (float(lead(share)[mixing, player]) for share in (low, high))
+        weight = best / (best - worst)  # of what follows where its share is high
+        leads = (1 - weight) * lead(low) + weight * lead(high)
+        if leads[1 - mixing, player] < 0.0:
+            return None
+        often = high * belief[1 - mixing] / (belief[mixing] * (1 - high))
+        played = np.zeros((2, 2))
+        played[1 - mixing, move] = 1.0
+        played[mixing, [move, 1 - move]] = often, 1.0 - often
+        below, above = (self.choice(then, shares_of(mixing, s)) for s in (low, high))
+        key = self.game.belief_after(turn, belief, played, (move,))
+        self._choices[then, key] = lottery(below, above, weight)
+        gains = np.where(np.arange(2) == mixing, 0.0, leads[:, player])
+        values = told + played[:, [move]] * leads
+        return Choice((played,), (gains,), values, played)
+
+
+def shares_of(number: int, share: float) -> Belief:
+    """Shares of two types, of which the one of this number has a share.
+
+    >>> shares_of(1, 0.25)
+    (0.75, 0.25)
+    """
+    own, other = round(share, 12), round(1.0 - share, 12)
+    return (own, other) if number == 0 else (other, own)
+
+
+def lottery(first: Choice, second: Choice, weight: float) -> Choice:
+    """The second of two choices with a probability, else the first."""
+    pairs = zip(first.played, second.played, strict=True)
+    played = tuple((1 - weight) * one + weight * other for one, other in pairs)
+    values = (1 - weight) * first.values + weight * second.values
+    gains = tuple(np.zeros_like(gain) for gain in first.gains)
+    return replace(first, played=played, gains=gains, values=values)
 
 
 class NoEquilibrium(WrongRequest):
@@ -221,8 +297,8 @@ class NoEquilibrium(WrongRequest):
         """Of which turn, and what to do."""
         hint = "write `order: sequential` in `play`, or let at most two players move"
         if is_typed:
-            hint = "write another `share` of the type, or fewer stages of foresight"
-        why = f"stage {turn.stage + 1} has no equilibrium in pure moves"
+            hint = "write `order: sequential` and two moves for who has types"
+        why = f"stage {turn.stage + 1} has no equilibrium that can be found"
         return cls(f"{why}: {hint}")
 
 
@@ -237,6 +313,7 @@ class StageGame:
     belief : (types,)
     seat : place of the typed player among the movers, if it moves
     expectation : of its types
+    likelihood : (types, k) of its moves, if that is expected
     """
 
     values: Floats
@@ -244,6 +321,7 @@ class StageGame:
     belief: Floats
     seat: int | None
     expectation: Expectation
+    likelihood: Floats
 
     @cached_property
     def by_type(self) -> Floats:
@@ -312,7 +390,7 @@ class StageGame:
                 lost[range(len(lost)), expected] = np.inf
                 gains.insert(self.seat, lost.min(axis=-1))
             values = self.by_type[moves]
-            yield Choice(tuple(played), tuple(gains), values, self.expectation)
+            yield Choice(tuple(played), tuple(gains), values, self.likelihood)
 
     def _certain(self, size: int, move: int) -> Floats:
         """(types, k) of a move that is played for sure."""
@@ -332,7 +410,7 @@ class StageGame:
         types = len(self.belief)
         played = tuple(np.tile(shares, (types, 1)) for shares in (rows, columns))
         gains = (np.zeros(types),) * 2
-        return Choice(played, gains, values, self.expectation, len(found))
+        return Choice(played, gains, values, self.likelihood, len(found))
 
 
 @dataclass(frozen=True)
@@ -394,5 +472,5 @@ def rolling(game: TurnGame, horizon: int, true_type: int = 0) -> Iterator[Step]:
         choice = foresight.choice(history, belief)
         moves = tuple(int(played[true_type].argmax()) for played in choice.played)
         yield Step(turn, choice, moves, belief)
-        belief = game.belief_after(turn, belief, choice.expected, moves)
+        belief = game.belief_after(turn, belief, choice.likelihood, moves)
         history = (*history, moves)
