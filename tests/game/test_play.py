@@ -10,7 +10,7 @@ from balance_sim.cli.program import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.plan import load_game
 from balance_sim.games.play import PathOutcomes, path_of_play, turn_game
-from balance_sim.games.play_page import play_document
+from balance_sim.games.play_page import play_document, play_lines
 from balance_sim.games.solve import expected_effects
 from balance_sim.games.stages import stages_of
 from balance_sim.scenario import ScenarioError
@@ -153,6 +153,16 @@ def test_beliefs_follow_what_was_seen(tmp_path):
     assert [step.moves for step in meek] == [(1, 0)] * 2
     assert [step.belief[1] for step in meek] == pytest.approx([0.25, 0.2475 / 0.255])
     assert usual[1].belief[1] == pytest.approx(0.0025 / 0.745)
+
+
+def test_what_is_believed_is_told(tmp_path):
+    types = "types: {belmar: {name: meek, title: of good will, share: 0.25, costs: {manoeuvre: 5}, source: x}}"
+    told = [*play_lines(path_of_play(dilemma(tmp_path, f"dates: [2025-02-01]\n  order: sequential\n  {types}")))]
+    assert [line for line in told if line.startswith("If ")] == [
+        "If Belmar is of the usual type:",
+        "If Belmar is of good will:",
+    ]
+    assert sum(line.endswith(" 25 %") for line in told) == 4
 
 
 def test_a_type_that_wants_something_else_has_payoffs_of_its_own(tmp_path):

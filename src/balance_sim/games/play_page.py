@@ -9,6 +9,7 @@ from typing import Any
 from balance_sim.games.extensive_form import Step
 from balance_sim.games.keep import game_digest
 from balance_sim.games.play import PathOfPlay
+from balance_sim.games.schema import OtherType
 from balance_sim.games.solution import Row
 from balance_sim.games.tables import Titles, titles_of
 from balance_sim.show import wording as say
@@ -87,6 +88,10 @@ def play_lines(played: PathOfPlay) -> Iterator[str]:
                 yield from say.wrapped(f"  {_remark(titles, row)}")
         if play["first"] is not None:
             yield from say.wrapped(f"  {_sureness(titles, document, play)}")
+    for player, other in played.stages.plan.types.items():
+        words = f"{titles.players[player]} is {_type_words(other)}"
+        believed = f"Believed: how sure the others are, before the move, that {words}."
+        yield from ["", *say.wrapped(believed, "")]
     yield from ["", *say.wrapped(READING, "")]
 
 
@@ -95,10 +100,14 @@ def _heading(played: PathOfPlay, titles: Titles, type_name: str | None) -> str:
     if type_name is None:
         return "What the sides do"
     player, other = next(iter(played.stages.plan.types.items()))
-    words = "of the usual type"
-    if other.name == type_name:
-        words = other.title or say.arm_words(other.name)
-    return f"If {titles.players[player]} is {say.printable(words)}"
+    is_other = other.name == type_name
+    words = _type_words(other) if is_other else "of the usual type"
+    return f"If {titles.players[player]} is {words}"
+
+
+def _type_words(other: OtherType) -> str:
+    """What a player of this type is."""
+    return say.printable(other.title) or say.arm_words(other.name)
 
 
 def _moves_table(titles: Titles, moves: list[Row], places: int) -> list[str]:
@@ -111,7 +120,7 @@ def _moves_table(titles: Titles, moves: list[Row], places: int) -> list[str]:
         name, move = titles.players[player], titles.strategies[player][row["move"]]
         cells = [row["date"], name, move, say.number(row["gain"], places)]
         rows.append([*cells, say.percent(row["belief"])] if believes else cells)
-    return say.table([heads + ["other type"] * believes, *rows], "<<<>", "  ")
+    return say.table([heads + ["believed"] * believes, *rows], "<<<>", "  ")
 
 
 def _remark(titles: Titles, row: Row) -> str:
