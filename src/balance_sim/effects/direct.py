@@ -91,7 +91,7 @@ def _along(
     workspace = Workspace.lay(len(runs), len(control.audience_names), control.n)
 
     def observe(present: World, state: BlockState, view: View) -> None:
-        step = view.step
+        step = int(view.step)
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
         drawn = opportunities, thin, rows

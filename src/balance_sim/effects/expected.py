@@ -130,12 +130,17 @@ class Reach:
 
 class ExpectedSignatures:
     """What talks lead to that open in spans with these edges, (K + 1,) days: the same
-    for all arms of a scenario."""
+    for all arms of a scenario. dyads: (P,) of which it is, sorted; all if not given."""
 
     def __init__(
-        self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None
+        self,
+        worlds: Worlds,
+        edges: Floats,
+        talks: TalksAtStart | None = None,
+        dyads: Ints | None = None,
     ) -> None:
         self.world, self.edges = worlds.reference, edges
+        self.dyads = np.arange(len(self.world.first)) if dyads is None else dyads
         self.ladder = self.world.ladder
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
         self.talks = talks or TalksAtStart(worlds)
@@ -160,10 +165,19 @@ class ExpectedSignatures:
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each
         span."""
-        openness = mean_openness(wanted.world, self.edges)[:, wanted.dyads, None]
+        has_other = wanted.world.openness is not self.world.openness
+        openness = self._openness
+        if has_other:
+            openness = mean_openness(wanted.world, self.edges)
+        openness = openness[:, wanted.dyads, None]
         opportunities = opportunity_rate(wanted.world)[wanted.dyads]
         a_year = wanted.consent * openness * opportunities
         return np.asarray(a_year / DAYS_PER_YEAR)
+
+    @cached_property
+    def _openness(self) -> Floats:
+        """(K, P) mean factor of every dyad on its rate in the control arm."""
+        return mean_openness(self.world, self.edges)
 
     def signed(
         self, wanted: WillingnessOverTime, idle: Floats, windows: Windows
@@ -229,7 +243,7 @@ class ExpectedSignatures:
         each span."""
         length, rate = np.diff(self.edges), self.rate(wanted)
         from_start, kernel = self._clocks
-        busy_from_start = from_start[:, wanted.dyads]
+        busy_from_start = from_start[:, np.searchsorted(self.dyads, wanted.dyads)]
         idle, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):
             busy = busy_from_start[k] + np.einsum(
@@ -281,8 +295,8 @@ class ExpectedSignatures:
         """(K, P, M) probability that what the start found in talks or signed still
         keeps its clock busy."""
         edges = np.concatenate([[0.0], moments])
-        signed = np.diff(self.talks.signed_by(edges), axis=0)
-        in_talks, busy = self.talks.under_way[0].copy(), np.empty_like(signed)
+        signed = np.diff(self.talks.signed_by(edges)[:, self.dyads], axis=0)
+        in_talks, busy = self.talks.under_way[0, self.dyads], np.empty_like(signed)
         middle = (edges[1:] + edges[:-1]) / 2
         since = np.maximum(edges[1:, None] - middle, 0.0)  # of use from the diagonal on
         wait = self.waiting(since[..., None])
@@ -292,9 +306,10 @@ class ExpectedSignatures:
             waiting = np.einsum("jm,jpm->pm", wait[k, : k + 1], signed[: k + 1])
             busy[k] = in_talks + waiting
         initial = self.world.initial
-        for row in np.flatnonzero(initial.stage < 2):
-            clock = (initial.dyad[row], initial.kind[row])
-            busy[:, *clock] += self._busy_on_record(int(row), moments)
+        under_way = (initial.stage < 2) & np.isin(initial.dyad, self.dyads)
+        for row in np.flatnonzero(under_way):
+            place = np.searchsorted(self.dyads, initial.dyad[row])
+            busy[:, place, initial.kind[row]] += self._busy_on_record(int(row), moments)
         return np.asarray(np.minimum(busy, 1.0))
 
     def _busy_on_record(self, row: int, moments: Floats) -> Floats:
@@ -323,7 +338,7 @@ class Estimator:
         self.dyads, self._worlds = dyads, worlds
         self.edges, self.reference = spans(worlds), worlds.reference
         days = worlds.reference.grid[self.edges]
-        self.signatures = ExpectedSignatures(worlds, days)
+        self.signatures = ExpectedSignatures(worlds, days, dyads=dyads)
 
     @cached_property
     def joint(self) -> Exercises:

@@ -482,7 +482,7 @@ def _bisected(
     enough: Callable[[Floats], Bools],
     start: Floats,
     rounds: int,
-    known: tuple[float, float] = (-np.inf, np.inf),
+    known: tuple[Floats | float, Floats | float] = (-np.inf, np.inf),
 ) -> Floats:
     """The least shift, within 60 nats of the start, that is enough. known: a shift that
     is not, and one that is."""
@@ -513,13 +513,14 @@ def _signed_a_year(
     world: World, baseline: Baseline
 ) -> Callable[[Floats | float], float]:
     """`expected_a_year` as a function of the shift alone."""
-    log_odds = _log_odds(baseline.keen)
+    sides = np.ascontiguousarray(baseline.keen.swapaxes(0, 1))  # (2, P, M)
+    log_odds = _log_odds(sides)
     rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
     signed = share_signed(world.ladder, world.rules.collapse_rate)
 
     def at(shift: Floats | float) -> float:
-        keen = baseline.keen if shift == 0 else consent(log_odds + shift)
-        return float((rate * keen.prod(axis=1) * signed).sum())
+        both = sides if shift == 0 else consent(log_odds + shift)
+        return float((rate * (both[0] * both[1]) * signed).sum())
 
     return at
 
@@ -529,7 +530,8 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
 
     Raises ValueError for more than all dyads would sign if they never refused."""
     a_year = _signed_a_year(world, baseline)
-    if wanted >= a_year(60.0):
+    most = a_year(60.0)
+    if wanted >= most:
         raise ValueError(
             f"{wanted:g} agreements a year are more than all opportunities give. Give "
             "fewer, or raise the ceilings of the kinds."
@@ -538,32 +540,41 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
     def enough(nats: Floats) -> Bools:
         return np.asarray(a_year(nats) >= wanted)
 
-    known = _bracket(lambda nats: np.log(a_year(nats) / wanted), enough)
+    def alike(number: float) -> Floats:
+        """Nats that make so many a year where all sides are alike."""
+        each = np.sqrt(number / most)
+        return np.asarray(np.log(each / (1.0 - each)))
+
+    known = _bracket(lambda nats: alike(a_year(nats)) - alike(wanted), enough)
     return float(_bisected(enough, np.zeros(()), 80, known))
 
 
 def _bracket(
-    excess: Callable[[float], float], enough: Callable[[Floats], Bools]
-) -> tuple[float, float]:
+    excess: Callable[[Floats], Floats], enough: Callable[[Floats], Bools]
+) -> tuple[Floats, Floats]:
     """A shift that is not enough and one that is, close on either side of the root of
     `excess` that secants lead to; infinite where they do not."""
-    before, shift = 0.0, 0.1
+    before = np.zeros(())
     with np.errstate(divide="ignore", invalid="ignore"):
         value_before = excess(before)
+        shift = -value_before
         for _ in range(MOST_SECANTS):
             value = excess(shift)
             step = value * (shift - before) / (value - value_before)
             before, value_before, shift = shift, value, shift - step
             if not abs(step) > NEAR:
                 break
-        low, high = shift - 10 * NEAR, shift + 10 * NEAR
-        is_low_enough, is_high_enough = enough(np.array(low)), enough(np.array(high))
-    return -np.inf if is_low_enough else low, high if is_high_enough else np.inf
+        low, high = shift - APART, shift + APART
+        is_low_enough, is_high_enough = enough(low), enough(high)
+    infinite = np.asarray(np.inf)
+    return -infinite if is_low_enough else low, high if is_high_enough else infinite
 
 
 MOST_SECANTS = 12
-NEAR = 1e-12
-"""Nats between two secants at which their root is found."""
+NEAR = 1e-10
+"""Nats between two secants at which their root is found, to the digits there are."""
+APART = 1e-13
+"""Nats from the root at which no rounding makes too little enough."""
 
 
 def freeze(world: World) -> Baseline:

@@ -129,18 +129,6 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What states would believe in one step if the agreements in force at the start
-    were all there is.
-
-    Most entries stay so in a run; those that do not are worked out anew by the same
-    function."""
-
-    beliefs: Floats  # (A + 3, n, n), as `Workspace.beliefs`
-    reliable: Floats  # (n, n) rho_j c_j p_ij
-
-
-@dataclass(frozen=True)
 class AtStart:
     """The agreements in force at the start, and by step what `perception.shared` worked
     out from them."""
@@ -148,7 +136,7 @@ class AtStart:
     in_force: npt.NDArray[np.int16]  # (P, M)
     depth: Floats  # (P,)
     calm: Floats  # (P,)
-    shared: dict[int, Shared] = field(default_factory=dict, repr=False, compare=False)
+    shared: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
     beside: World | None = field(default=None, repr=False, compare=False)
     """A world of which the evidence alone differs."""
 

@@ -12,27 +12,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
-from balance_sim.model.core import Floats, Ints, Rules, Shared, World
+from balance_sim.model.core import Floats, Ints, Rules, World
 from balance_sim.model.policies import Said, said, spoken_of
 from balance_sim.model.state import BlockState, refuse_invalid
+
+Step = Any
+"""The number of a step, or (R,) that of each replication's own."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What the states of R replications see and feel in one step. Good until the next
-    step is perceived.
+    """What the states of R replications see and feel in one step, or each replication
+    in a step of its own. Good until the next step is perceived.
 
     What the engine needs of all dyads is at hand; the matrices below are worked out
     when asked for."""
 
     world: World
-    step: int
-    day: float  # middle of the step
+    step: Step
+    day: Any  # middle of the step, or (R,) of each replication's own
     depth: Floats  # (R, n, n)
     announced: Floats  # (R, P) nats of evidence: signed and not yet in force
     unopposed: Floats  # (R, n, n) 1 - q_ik
@@ -43,13 +47,15 @@ class View:
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
     insecurity: Floats  # (R, n) g_i
-    reliability: Floats  # (n,)
-    reliable: Floats  # (n, n) rho_j c_j p_ij
+    reliability: Floats  # (n,), or (R, n)
     said: Said | None = None  # by acts of policies
 
-    def remaining(self, half_life_days: float) -> float:
-        """Share that remains, since day 0, of what fades with such a half-life."""
-        return float(2.0 ** (-self.day / half_life_days))
+    def remaining(self, half_life_days: float) -> Floats:
+        """Share that remains, since day 0, of what fades with such a half-life: (), or
+        (R,)."""
+        days = np.ravel(self.day).tolist()
+        shares = [2.0 ** (-day / half_life_days) for day in days]
+        return np.reshape(shares, np.shape(self.day))
 
     @cached_property
     def against(self) -> Floats:
@@ -131,6 +137,11 @@ class View:
         return np.asarray(self.alignment[:, self.world.audience, observers])
 
     @cached_property
+    def reliable(self) -> Floats:
+        """(n, n), or (R, n, n): rho_j c_j p_ij."""
+        return np.asarray(self.reliability[..., None, :] * self.world.projected)
+
+    @cached_property
     def support(self) -> Floats:
         """(R, n, n) s_ij."""
         firm = threat.firmness(self.sided, self.total[:, :, None])
@@ -143,7 +154,7 @@ class View:
         return shares * ~np.eye(self.world.n, dtype=bool)
 
 
-def odds_against(world: World, step: int, said: Said | None) -> Floats:
+def odds_against(world: World, step: Step, said: Said | None) -> Floats:
     """(A, P), or (R, A, P) once policies have acted: odds against alignment before
     agreements."""
     odds: Floats = world.odds_against[step]
@@ -216,46 +227,73 @@ def hostility_with(
 
 
 MOST_SHARED = 2**23
-"""Entries of matrices that all replications share, stored for each arm: about a year of
+"""Entries of matrices that all replications share, stored for each arm: some years of
 fifty states."""
 
 
-def shared(world: World, step: int) -> Shared:
-    """The matrices of a step with the agreements in force at the start; the last few
-    are stored with the world.
+def shared(world: World, step: Step) -> Floats:
+    """(A + 3, 1 or R, n, n) what states would believe in a step, or in each of R steps,
+    if the agreements in force at the start were all there is: in the order of
+    `Workspace.beliefs`. The last few are stored with the world."""
+    steps, stored = np.ravel(step).tolist(), world.at_start.shared
+    missing = [k for k in steps if k not in stored]
+    if missing:
+        matrices = _shared_in(world, np.array(missing))
+        if (len(stored) + len(missing)) * matrices[:, 0].size > MOST_SHARED:
+            stored.clear()
+        stored |= {k: matrices[:, place, None] for place, k in enumerate(missing)}
+        if len(missing) == len(steps):
+            return matrices
+    of_steps = [stored[k] for k in steps]
+    return of_steps[0] if len(steps) == 1 else np.concatenate(of_steps, axis=1)
 
-    Where another world stands beside it, of which the evidence alone differs, its
+
+def _shared_in(world: World, steps: Ints) -> Floats:
+    """(A + 3, R, n, n) beliefs in some steps.
+
+    Where another world stands beside this one, of which the evidence alone differs, its
     matrices are taken over, and dyads set anew of which states hear other things."""
-    start, stored, n = world.at_start, world.at_start.shared, world.n
-    if step in stored:
-        return stored[step]
-    reliable = world.reliability[step] * world.projected
+    start, n = world.at_start, world.n
     if start.beside is None:
-        dyads, diagonal = np.arange(len(world.first)), np.arange(n)
-        matrices = np.zeros((len(world.audience_rows) + 3, n, n))
-        matrices[:-3, diagonal, diagonal] = 1.0
+        diagonal = np.arange(n)
+        matrices = np.zeros((len(world.audience_rows) + 3, len(steps), n, n))
+        matrices[:-3, :, diagonal, diagonal] = 1.0
+        place, dyads = np.indices((len(steps), len(world.first))).reshape(2, -1)
     else:
-        dyads = _differing(world, start.beside, step)
-        matrices = shared(start.beside, step).beliefs.copy()
+        matrices = shared(start.beside, steps).copy()
+        place, dyads = _differing(world, start.beside, steps)
     sides = np.stack([world.first[dyads], world.second[dyads]])
-    entries = sides, sides[::-1]
     ties = Ties(start.depth[dyads], start.calm[dyads], np.zeros(len(dyads)))
-    before = world.odds_against[step][:, dyads], world.intent_odds[step][entries]
-    matrices[:, *entries] = _believed(world, sides, ties, *before, reliable[entries])
-    if len(stored) * n**2 * (len(matrices) + 1) > MOST_SHARED:
-        stored.clear()
-    stored[step] = Shared(matrices, reliable)
-    return stored[step]
+    before = _before(world, steps[place], dyads, sides)
+    matrices[:, place, sides, sides[::-1]] = _believed(world, sides, ties, *before)
+    return matrices
 
 
-def _differing(world: World, other: World, step: int) -> Ints:
-    """Dyads of which states hear other things in two worlds, or of which a side is not
-    as reliable."""
-    reliability = world.reliability[step] != other.reliability[step]
-    differ = (world.intent_odds[step] != other.intent_odds[step]) | reliability
-    differ |= differ.T | reliability[:, None]
-    against = (world.odds_against[step] != other.odds_against[step]).any(axis=0)
-    return np.flatnonzero(against | differ[world.first, world.second])
+def _before(
+    world: World, step: Step, dyads: Ints, sides: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """What states think of K dyads before agreements, as `_believed` takes it. step:
+    one, or (K,)."""
+    place, dyad_count = sides * world.n + sides[::-1], len(world.first)
+    audience = np.arange(len(world.audience_rows))[:, None]
+    heard = (step * len(audience) + audience) * dyad_count + dyads
+    intent_odds = world.intent_odds.take(step * world.n**2 + place)
+    reliability = world.reliability.take(step * world.n + sides[::-1])
+    reliable = reliability * world.projected.take(place)
+    return world.odds_against.take(heard), intent_odds, reliable
+
+
+def _differing(world: World, other: World, steps: Ints) -> tuple[Ints, Ints]:
+    """Places among some steps, and dyads, of which states hear other things in two
+    worlds, or of which a side is not as reliable."""
+    reliability = world.reliability[steps] != other.reliability[steps]
+    differ = world.intent_odds[steps] != other.intent_odds[steps]
+    sides = world.first, world.second
+    differ_by_dyad = differ[:, *sides] | differ[:, *sides[::-1]]
+    differ_by_dyad |= reliability[:, world.first] | reliability[:, world.second]
+    against = world.odds_against[steps] != other.odds_against[steps]
+    place, dyads = np.nonzero(differ_by_dyad | against.any(axis=1))
+    return place, dyads
 
 
 @dataclass(frozen=True)
@@ -298,18 +336,17 @@ def _believed(
 
 
 def _changed(
-    world: World, state: BlockState, step: int, announced: Floats, said: Said | None
+    world: World, state: BlockState, step: Step, announced: Floats, said: Said | None
 ) -> tuple[Patches, Floats]:
     """The dyads to which something has happened, and (A + 3, 2, K) what they believe
     and are believed in this step. announced: (R, P) nats."""
     run, dyad, ties = _moved(world, state, announced, said)
     patches = Patches.of(world, state, run, dyad)
-    intent = world.intent_odds[step].take(patches.place)
+    own_step = of_run(step, run)
+    against, intent, reliable = _before(world, own_step, dyad, patches.sides)
     if state.provoked is not None and world.hazards is not None:
         column = world.hazards.column[patches.place]
         intent = intent * provoked_odds(world, state, step)[run, column]
-    reliable = shared(world, step).reliable.take(patches.place)
-    against = world.odds_against[step].take(dyad, axis=1)
     if said is not None and world.policies is not None:
         policies = world.policies
         intent = intent * said.intent[run, policies.place_column[patches.place]]
@@ -362,15 +399,23 @@ def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floa
     return hostility
 
 
-def announcements(world: World, state: BlockState, day: float) -> Floats:
-    """(R, P) evidence, in nats, of agreements signed and not yet in force, on a day.
+def of_run(value: Any, run: Ints) -> Any:
+    """Of some replications, (K,): the one value that all have, (), or each its own,
+    (R,)."""
+    return value[run] if np.ndim(value) else value
+
+
+def announcements(world: World, state: BlockState, day: float | Floats) -> Floats:
+    """(R, P) evidence, in nats, of agreements signed and not yet in force, on a day, or
+    on a day of each replication's own, (R,).
 
     Until it enters into force an agreement is evidence that fades; in force it acts by
     its depth."""
     agreements, dyads = state.agreements, len(world.first)
-    rows = np.flatnonzero((agreements.stage == 1) & (agreements.signed <= day))
+    on = of_run(day, agreements.run)
+    rows = np.flatnonzero((agreements.stage == 1) & (agreements.signed <= on))
     dose = world.rules.signature_weight * world.ladder.depth[agreements.kind[rows]]
-    age = day - agreements.signed[rows]
+    age = of_run(day, agreements.run[rows]) - agreements.signed[rows]
     dose = dose * beliefs.decay(age, world.rules.signature_half_life_days)
     place = agreements.run[rows] * dyads + agreements.dyad[rows]
     nats = np.bincount(place, dose, minlength=len(state.runs) * dyads)
@@ -381,16 +426,32 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     """What the states of all replications see and feel in a step.
 
     The view's arrays are the state's own workspace: they hold until the next call."""
-    workspace, start = state.workspace, shared(world, step)
+    return view_of(world, state, step, feel(world, state, step))
+
+
+type Heard = tuple[Floats, Said | None]
+"""(R, P) nats of what is announced, and what policies have said."""
+
+
+def feel(world: World, state: BlockState, step: Step) -> Heard:
+    """Threat to each state, and what others lend it, laid in the workspace: whatever
+    its effort. Returns what was heard on the way."""
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced, spoken = announcements(world, state, middle), said(world, state, step)
     patches, believed = _changed(world, state, step, announced, spoken)
-    _fill_workspace(world, state, start.beliefs[:, None], patches, believed)
+    _fill_workspace(world, state, shared(world, step), patches, believed)
+    refuse_invalid("threat", state.workspace.total, world.codes, middle, state.runs)
+    return announced, spoken
+
+
+def view_of(world: World, state: BlockState, step: Step, heard: Heard) -> View:
+    """The view of what `feel` has laid in the workspace, with the states' effort."""
+    workspace, s0 = state.workspace, world.rules.s0
+    middle = (world.grid[step] + world.grid[step + 1]) / 2
+    announced, spoken = heard
     own_strength = world.capability * (1.0 + state.effort)
     np.add(workspace.defence, own_strength, out=workspace.defence)
-    refuse_invalid("threat", workspace.total, world.codes, middle, state.runs)
     refuse_invalid("defence", workspace.defence, world.codes, middle, state.runs)
-    s0 = world.rules.s0
     return View(
         world=world,
         step=step,
@@ -406,7 +467,6 @@ def perceive(world: World, state: BlockState, step: int) -> View:
         balance=workspace.total + workspace.defence + s0,
         insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
         reliability=world.reliability[step],
-        reliable=start.reliable,
         said=spoken,
     )
 

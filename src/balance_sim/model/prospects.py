@@ -14,7 +14,7 @@ import numpy as np
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.core import Baseline, Floats, Ints, World
-from balance_sim.model.perception import View
+from balance_sim.model.perception import View, of_run
 from balance_sim.model.state import BlockState
 
 ROWS_AT_ONCE = 1024
@@ -52,6 +52,15 @@ class Prospects:
         """The first of those that differ in agreement type alone."""
         rows = slice(None, None, self.kinds_each)
         return self._taken(rows, mirrored=self.mirrored)
+
+    @property
+    def once(self) -> Prospects:
+        """The dyads where types stand in a row, else all: for what no type changes."""
+        return self.dyads if self.kinds_each > 1 else self
+
+    def for_types(self, values: Floats) -> Floats:
+        """(C,) what is the same for all types of a dyad, from that of `once`."""
+        return np.repeat(values, self.kinds_each) if self.kinds_each > 1 else values
 
     @classmethod
     def of_both_sides(
@@ -136,12 +145,12 @@ class Prospects:
         """b_ij: share of its support that alter lends already."""
         world, dyads = self.world, len(self.world.first)
         audience = world.audience[self.ego]
-        odds, policies = world.odds_against[self.view.step], world.policies
-        place = audience * dyads + self.dyad
+        step, policies = of_run(self.view.step, self.run), world.policies
+        place = (step * len(world.audience_rows) + audience) * dyads + self.dyad
         announced = self.view.announced.take(self.run * dyads + self.dyad)
         news = announced * world.signature_attention[audience]
         agreement = world.rules.alpha_acc * self.depth + news
-        against = odds.take(place)
+        against = world.odds_against.take(place)
         if self.view.said is not None and policies is not None:
             column = policies.dyad_column[self.dyad]
             against = against * self.view.said.against[self.run, audience, column]
@@ -153,7 +162,9 @@ class Prospects:
         """s_ij: what alter can bring to ego's side."""
         sided, total = self.view.sided.take(self.at), self.view.total.take(self.row)
         firm = threat.firmness(sided, total)
-        return threat.support(self.view.reliable.take(self.apart), firm, self.hostility)
+        of_all = self.view.reliable.ndim == 2
+        reliable = self.view.reliable.take(self.apart if of_all else self.at)
+        return threat.support(reliable, firm, self.hostility)
 
     @cached_property
     def insecurity(self) -> Floats:
@@ -164,10 +175,9 @@ class Prospects:
     def log_gain(self) -> Floats:
         """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support
         that alter brings now."""
-        dyads = self.dyads if self.kinds_each > 1 else self
-        by_dyad = dyads.backing, dyads.support, dyads.insecurity, dyads.balance
-        columns = [np.repeat(values, self.kinds_each) for values in by_dyad]
-        backing, support, insecurity, balance = columns
+        p = self.once
+        by_dyad = p.backing, p.support, p.insecurity, p.balance
+        backing, support, insecurity, balance = map(self.for_types, by_dyad)
         depth, floor = self.world.ladder.depth[self.kind], self.world.rules.gain_floor
         added = np.maximum(depth - backing, 0.0) * support
         return np.log(threat.marginal_gain(insecurity, balance, added) + floor)

@@ -7,7 +7,8 @@ force and end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -180,18 +181,19 @@ class InvalidNumber(ArithmeticError):
 
 
 def refuse_invalid(
-    name: str, values: Floats, codes: tuple[str, ...], day: float, runs: Keys
+    name: str, values: Floats, codes: tuple[str, ...], day: Any, runs: Keys
 ) -> None:
     """Raises InvalidNumber, with the variable, the state, the day and the replication,
     unless all are finite.
 
-    values: (R, n) of R replications and n states."""
+    values: (R, n) of R replications and n states; day: one, or (R,)."""
     finite = np.isfinite(values)
     if finite.all():
         return
     run, state = np.argwhere(~finite)[0]
+    on = float(np.broadcast_to(day, len(runs))[run])
     raise InvalidNumber(
-        f"{name} of {codes[state]} is {values[run, state]} on day {day:g} after the "
+        f"{name} of {codes[state]} is {values[run, state]} on day {on:g} after the "
         f"start, in run {runs[run]}"
     )
 
@@ -339,6 +341,22 @@ def begin_network(world: World, runs: Keys) -> BlockState:
         effort=np.zeros((replications, n)),
         workspace=Workspace.lay(replications, len(world.audience_names), n),
     )
+
+
+def repeated(state: BlockState, runs: int) -> BlockState:
+    """The state of one replication in so many, without acts drawn and pacts; with room
+    for all at once."""
+    columns: dict[str, Any] = {
+        name: np.repeat(values, runs, axis=0)
+        for name, values in vars(state).items()
+        if isinstance(values, np.ndarray)
+    }
+    agreements, copies = state.agreements, len(state.agreements.run)
+    rows = agreements.take(np.tile(np.arange(copies), runs))
+    rows.run = np.repeat(np.arange(runs), copies)
+    audiences, n = len(state.workspace.beliefs) - 3, state.partners.shape[-1]
+    room = Workspace.lay(runs, audiences, n, runs)
+    return replace(state, **columns, agreements=rows, workspace=room)
 
 
 def count_in_force(state: BlockState, rows: Ints, by: int) -> None:

@@ -162,7 +162,7 @@ def rates_at_start(world: World, keen: Floats) -> Floats:
     P, 2, M) both sides' consent."""
     openness = openness_at(world, 0.0)[:, None]
     opportunities = opportunity_rate(world) * drawn_rate(world)[..., None, None]
-    return opportunities * openness * keen.prod(axis=-2)
+    return opportunities * openness * (keen[..., 0, :] * keen[..., 1, :])
 
 
 def chance_under_way(world: World, baseline: Baseline) -> Floats:

@@ -18,6 +18,7 @@ import numpy as np
 
 from balance_sim.model import threat
 from balance_sim.model.core import Floats, World
+from balance_sim.model.perception import of_run
 from balance_sim.model.policies import stance
 from balance_sim.model.prospects import Extremes, Prospects
 from balance_sim.model.threat import over
@@ -58,7 +59,7 @@ class Term:
         the type makes no difference.
         """
         if p.kinds_each > 1 and not self.by_kind:
-            return np.repeat(self(p.dyads), p.kinds_each)
+            return p.for_types(self(p.dyads))
         first = p.baseline.first.get(self.name)
         if first is None:
             return self.function(p)
@@ -175,7 +176,7 @@ def activity(p: Prospects) -> Floats:
     """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders
     2001; Kinne 2018."""
     remaining = p.view.remaining(p.world.rules.activity_half_life_days)
-    logs = np.log1p(p.state.active * remaining)
+    logs = np.log1p(p.state.active * remaining[..., None])
     return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
@@ -214,7 +215,7 @@ def experience(p: Prospects) -> Floats:
 
     Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200,
     sec. 3."""
-    fade = p.view.remaining(p.world.rules.experience_half_life_days)
+    fade = of_run(p.view.remaining(p.world.rules.experience_half_life_days), p.run)
     place = p.run * len(p.world.first) + p.dyad
     with_alter = p.state.experience.take(place) * fade
     with_all = p.state.engaged.take(p.row) * fade
@@ -261,12 +262,13 @@ def exposure(p: Prospects) -> Floats:
     alter as against them.
 
     Neither k = i nor k = j adds anything, nor does a missing share. Hirschman 1945."""
-    n, row, ego = p.world.n, p.run * p.world.n, p.ego * p.world.n
-    feared = np.zeros(len(p.ego))
+    q = p.once
+    n, row, ego = p.world.n, q.run * p.world.n, q.ego * p.world.n
+    feared = np.zeros(len(ego))
     for third in p.world.trade_partners:
-        against = 1.0 - p.view.unopposed.take((row + third) * n + p.alter)
+        against = 1.0 - p.view.unopposed.take((row + third) * n + q.alter)
         feared += p.world.trade.take(ego + third) * against
-    return np.asarray(-p.world.ladder.depth.take(p.kind) * feared)
+    return np.asarray(-p.world.ladder.depth.take(p.kind) * p.for_types(feared))
 
 
 def _hub_doubt(x: Extremes) -> Bounds:
@@ -287,7 +289,8 @@ def hub_doubt(p: Prospects) -> Floats:
         clients = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
         ego_depth = p.state.depth.take(p.row[clients] * n + hub)
         alter_depth = p.state.depth.take(p.other[clients] * n + hub)
-        doubted = np.minimum(ego_depth, alter_depth) * (1.0 - p.view.reliability[hub])
+        reliability = of_run(p.view.reliability[..., hub], p.run[clients])
+        doubted = np.minimum(ego_depth, alter_depth) * (1.0 - reliability)
         doubt[clients] = np.maximum(doubt[clients], doubted)
     return doubt
 
@@ -331,10 +334,12 @@ def alarm(p: Prospects) -> Floats:
     kappa_m: elasticity of agreements of a type; sigma: mean consent at the start, since
     an elasticity of agreements is not one of odds. Walt 1987; measured by
     `evidence fit --reactions`."""
-    unsided = threat.unsided(p.view.total.take(p.row), p.view.sided.take(p.at)[:, None])
-    first = p.baseline.unsided.take(p.apart)
+    q = p.once
+    unsided = threat.unsided(p.view.total.take(q.row), p.view.sided.take(q.at)[:, None])
+    first = p.baseline.unsided.take(q.apart)
     change = threat.alarm(unsided[:, 0], first, p.world.rules.alarm_floor)
-    return p.world.ladder.reaction[p.kind] / p.baseline.refusal * change
+    reaction = p.world.ladder.reaction / p.baseline.refusal
+    return reaction[p.kind] * p.for_types(change)
 
 
 ALARM = alarm.name

@@ -189,13 +189,11 @@ class TalksAtStart:
         return self._expected(np.diff(unobserved)[:, 0], np.diff(recorded)[:, 0])
 
     def signed_by(self, days: Floats) -> Floats:
-        """(D, P, M) expected number signed from the start to each of D days, of the
-        first replication."""
+        """(D, P, M) expected number signed from the start to each of D days, where
+        all replications have the same talks."""
         unobserved, recorded = self._signed_by(np.concatenate([[0.0], days]))
         by_day = (unobserved[:, 1:] - unobserved[:, :1]).T
-        recorded_by_day = (recorded[:, 1:] - recorded[:, :1]).T
-        days_apart = zip(by_day, recorded_by_day, strict=True)
-        return np.stack([self._expected(*chances)[0] for chances in days_apart])
+        return self._expected(by_day[:, None], recorded[:, 1:] - recorded[:, :1])
 
     def in_force(self, first: float, stop: float) -> Floats:
         """The same in force between two moments, by the midpoint rule over the day of
@@ -237,7 +235,8 @@ class TalksAtStart:
 
     def _expected(self, unobserved: Floats, recorded: Floats) -> Floats:
         """(R or 1, P, M) from the probability of each type, (M,), and of each of the
-        talks on record, (K,)."""
+        talks on record, (K,); (D, P, M) from (D, 1, M) and (K, D) on each of D
+        days."""
         number, initial = self.chance * unobserved, self.world.initial
         for row, chance in zip(self.on_record, recorded, strict=True):
             number[:, initial.dyad[row], initial.kind[row]] += chance

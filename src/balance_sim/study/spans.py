@@ -12,12 +12,13 @@ import numpy as np
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import Baseline, Floats, Ints, World
-from balance_sim.model.engine import close_step
-from balance_sim.model.perception import View, perceive
+from balance_sim.model.engine import close_step, effort_after
+from balance_sim.model.perception import View, feel, perceive, view_of
 from balance_sim.model.pipeline import initial_agreements
 from balance_sim.model.policies import (
     acts_of,
     begin_enacted,
+    decided_effort,
     enact,
     ended_by,
     stance,
@@ -25,7 +26,13 @@ from balance_sim.model.policies import (
 )
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
-from balance_sim.model.state import NETWORK, BlockState, begin_network, refresh
+from balance_sim.model.state import (
+    NETWORK,
+    BlockState,
+    begin_network,
+    refresh,
+    repeated,
+)
 from balance_sim.model.thinning import NO_RUN
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
 from balance_sim.model.world import by_audience, event_days
@@ -197,31 +204,65 @@ def course(
         consent and states by span
     """
     dyads = np.arange(len(world.first)) if dyads is None else dyads
-    first = 0
-    questions, steady = _Asked(world, baseline, dyads), None
+    first, steady = 0, None
     consents: list[Floats] = []
     states: list[BlockState] = []
     if beside is None:
         state = replace(start or at_start(world))
     else:
         first, shared = _alike(world, beside.world), beside.of(dyads)
-        consents = [*shared.consent[:first]]
+        consents = [shared.consent[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
-    for span_state, view in walk(world, baseline, state, first):
-        prospects = questions.prospects(view, state)
+    asked = _Asked(world, baseline, dyads)
+    in_turn = _together if _is_even(world) else _one_by_one
+    for span_states, view, seen_by in in_turn(world, baseline, state, first):
         if steady is None:
-            steady = willingness(prospects, questions.steady).reshape(
-                2, -1, questions.types
-            )
-        u = willingness(prospects, questions.changing, steady.ravel())
-        taken = stance(world, state, *questions.places)
-        u = u if taken is None else u + taken
-        wanted = consent(u).reshape(steady.shape)
-        consents.append(wanted[0] * wanted[1])
-        states.append(span_state)
+            steady = asked.steady(view, seen_by)
+        consents.append(asked.consent(view, seen_by, steady))
+        states += span_states
     assert steady is not None  # there is a span at least
-    return WillingnessOverTime(world, dyads, np.stack(consents), steady, tuple(states))
+    return WillingnessOverTime(
+        world, dyads, np.concatenate(consents), steady, tuple(states)
+    )
+
+
+def _is_even(world: World) -> bool:
+    """Whether nothing but beliefs and effort differs between spans, and no term of the
+    user's own reads them: then all are worked out at once."""
+    own = any(term.reads == "beliefs" for term in world.own_terms.values())
+    return not (world.turns or world.signings or world.policies or own)
+
+
+type Seen = tuple[list[BlockState], View, BlockState]
+"""States as spans find them, what is seen in these spans, each a replication of its
+own, and the state that sees it."""
+
+
+def _one_by_one(
+    world: World, baseline: Baseline, state: BlockState, first: int
+) -> Iterator[Seen]:
+    """The spans from `first` on, one after the other."""
+    for span_state, view in walk(world, baseline, state, first):
+        yield [span_state], view, state
+
+
+def _together(
+    world: World, baseline: Baseline, state: BlockState, first: int
+) -> Iterator[Seen]:
+    """All spans from `first` on at once: what threatens does not depend on effort."""
+    steps, states = np.arange(first, world.steps), list[BlockState]()
+    if not len(steps):
+        return
+    together = repeated(state, len(steps))
+    heard, decided = feel(world, together, steps), decided_effort(world, state)
+    for place, step in enumerate(steps.tolist()):
+        state.day = world.grid[step]
+        together.effort[place] = state.effort[0]
+        states.append(replace(state))
+        total = together.workspace.total[place]
+        state.effort = effort_after(world, baseline, state.effort, total, decided, step)
+    yield states, view_of(world, together, steps, heard), together
 
 
 def walk(
@@ -272,28 +313,58 @@ def give(world: World, state: BlockState, day: float) -> None:
 
 
 class _Asked:
-    """Both sides of some dyads, asked for every type in each span.
+    """Both sides of some dyads, asked for every type.
 
     Attributes
     ----------
-    steady, changing : terms that are the same in any span, and the others
+    lasting, changing : terms that are the same in any span, and the others
     """
 
     def __init__(self, world: World, baseline: Baseline, dyads: Ints) -> None:
         self.baseline, self.types = baseline, len(world.ladder.names)
-        sides = np.stack([world.first[dyads], world.second[dyads]])
-        sides = np.repeat(sides, self.types, axis=1)
-        self.ego, self.alter = sides.ravel(), sides[::-1].ravel()
-        self.kind = np.tile(np.arange(self.types), 2 * len(dyads))
-        self.places = np.zeros_like(self.ego), self.ego, self.alter, self.kind
-        self.steady = () if world.turns or world.signings else steady_terms(world)
-        self.changing = [name for name in terms_of(world) if name not in self.steady]
+        self.sides = np.stack([world.first[dyads], world.second[dyads]])
+        self.lasting = () if world.turns or world.signings else steady_terms(world)
+        self.changing = [name for name in terms_of(world) if name not in self.lasting]
 
-    def prospects(self, view: View, state: BlockState) -> Prospects:
-        """Both sides of all dyads in a view of one replication."""
-        moment = view.world, self.baseline, view, state
-        kinds = self.types
-        return Prospects(*moment, *self.places, kinds_each=kinds, mirrored=True)
+    def steady(self, view: View, state: BlockState) -> Floats:
+        """(2, P, M) what willingness is in any span."""
+        prospects = self._prospects(view, state, 1)
+        u = willingness(prospects, self.lasting)
+        return u.reshape(*self.sides.shape, self.types)
+
+    def consent(self, view: View, state: BlockState, steady: Floats) -> Floats:
+        """(R, P, M) probability that both sides consent, in the replications of a
+        view."""
+        runs = len(state.runs)
+        u = np.repeat(steady[:, None], runs, axis=1)
+        shape = u.shape
+        prospects = self._prospects(view, state, runs)
+        u = willingness(prospects, self.changing, u.ravel())
+        places = prospects.run, prospects.ego, prospects.alter, prospects.kind
+        taken = stance(view.world, state, *places)
+        wanted = consent(u if taken is None else u + taken).reshape(shape)
+        return np.asarray(wanted[0] * wanted[1])
+
+    def _prospects(self, view: View, state: BlockState, runs: int) -> Prospects:
+        """Both sides of all dyads, in the first replications of a view."""
+        sides, dyads = self.sides.shape
+        shape = sides, runs, dyads, self.types
+
+        def of_all(place: Ints) -> Ints:
+            return np.broadcast_to(place, shape).ravel()
+
+        return Prospects(
+            view.world,
+            self.baseline,
+            view,
+            state,
+            run=of_all(np.arange(runs)[:, None, None]),
+            ego=of_all(self.sides[:, None, :, None]),
+            alter=of_all(self.sides[::-1, None, :, None]),
+            kind=of_all(np.arange(self.types)),
+            kinds_each=self.types,
+            mirrored=True,
+        )
 
 
 def _alike(world: World, other: World) -> int:
