@@ -280,39 +280,64 @@ def evidence(
     dyad_index: (n, n), as in World; likeness: how fear spreads, if it does."""
     audiences = audiences_of(scenario)
     events = [event for event in scenario.events if event.accord is None]
-    roster = {code: i for i, code in enumerate(scenario.codes)}
+    n, roster = len(scenario.codes), {code: i for i, code in enumerate(scenario.codes)}
     reaches = [event_reach(scenario, event, roster, likeness) for event in events]
-    steps, n = len(moments), len(scenario.codes)
-    shown_dyads = [dyad_index.take(shown[0]) for _, shown, _ in reaches]
-    dyads, dyad_column = _columns(shown_dyads, int(dyad_index.max(initial=0)) + 1)
-    places, place_column = _columns([aimed[0] for *_, aimed in reaches], n * n)
-    align = np.zeros((len(dyads), steps, len(audiences.names)))
-    intent, lost = np.zeros((len(places), steps)), np.zeros((steps, n))
-    tension = scenario.parameters.prior_tension
     remaining = _remaining(scenario, events, moments, starts)
-    believed = worth_of_words(scenario, events, roster)
-    for event, reach, shown, share in zip(
-        events, reaches, shown_dyads, remaining, strict=True
-    ):
-        (blamed, blamed_times), (_, shown_times), (aimed, aimed_times) = reach
-        attention = audiences.attention[event.kind]
-        on_alignment, on_intent = signal_weights(scenario, event.kind)
-        if len(shown) and on_alignment:
-            nats = (event.sign * on_alignment) * share[:, None] * attention
-            align[dyad_column[shown]] += shown_times[:, None, None] * nats
-        if len(aimed) and on_intent:
-            is_before = event.date < scenario.start
-            nats = (on_intent * (tension if is_before else 1.0)) * share
-            heed = attention[audiences.of[aimed // n]]
-            if event.id in believed:
-                heed = heed * believed[event.id][aimed % n]
-            times = (aimed_times * heed)[:, None]
-            intent[place_column[aimed]] += nats * times
-        reliability = scenario.event_kinds[event.kind].reliability
-        if reliability:
-            nats = reliability * share[:, None]
-            lost[:, blamed] += blamed_times * nats
-    return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost)
+    heeds = [audiences.attention[event.kind] for event in events]
+    attention = np.array(heeds).reshape(len(events), len(audiences.names))
+    worth, in_full = worth_of_words(scenario, events, roster), np.ones(n)
+    shares = [worth.get(event.id, in_full) for event in events]
+    believed = np.array(shares).reshape(len(events), n)
+    on_alignment, on_intent, on_reliability = _weights(scenario, events)
+
+    event, shown, times = _rows([of_dyads for _, of_dyads, _ in reaches])
+    dyads, column = _columns(dyad_index.take(shown), int(dyad_index.max(initial=0)) + 1)
+    nats = (on_alignment[:, None] * remaining)[:, :, None] * attention[:, None]
+    align = _summed(column, times[:, None, None] * nats[event], len(dyads))
+
+    event, aimed, times = _rows([of_intent for *_, of_intent in reaches])
+    places, column = _columns(aimed, n * n)
+    heed = attention[event, audiences.of[aimed // n]]
+    heed = heed * believed[event, aimed % n]
+    nats = on_intent[:, None] * remaining
+    intent = _summed(column, nats[event] * (times * heed)[:, None], len(places))
+
+    event, blamed, times = _rows([of_states for of_states, *_ in reaches])
+    nats = on_reliability[:, None] * remaining
+    lost = _summed(blamed, times[:, None] * nats[event], n)
+    return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost.T)
+
+
+def _weights(scenario: Scenario, events: list[Event]) -> tuple[Floats, Floats, Floats]:
+    """(E,) nats of each event at visibility 1: on alignment, on intent, on
+    reliability."""
+    tension, kinds = scenario.parameters.prior_tension, scenario.event_kinds
+    stated = {kind: signal_weights(scenario, kind) for kind in kinds}
+    on_alignment = [event.sign * stated[event.kind][0] for event in events]
+    on_intent = [
+        stated[event.kind][1] * (tension if event.date < scenario.start else 1.0)
+        for event in events
+    ]
+    on_reliability = [kinds[event.kind].reliability for event in events]
+    return np.array(on_alignment), np.array(on_intent), np.array(on_reliability)
+
+
+def _rows(reaches: list[Reach]) -> tuple[Ints, Ints, Floats]:
+    """(R,) which of some events, which entry it moves, and how many times that
+    counts."""
+    event = np.repeat(np.arange(len(reaches)), [len(entry) for entry, _ in reaches])
+    entries = [_positions(()), *(entry for entry, _ in reaches)]
+    times = [np.empty(0), *(times for _, times in reaches)]
+    return event, np.concatenate(entries), np.concatenate(times)
+
+
+def _summed(entry: Ints, values: Floats, count: int) -> Floats:
+    """(count, ...) sums of rows (R, ...) by the entry of each, (R,): one row after the
+    other, so that a row of zeros changes no bit."""
+    shape, width = values.shape[1:], int(np.prod(values.shape[1:]))
+    places = entry[:, None] * width + np.arange(width)
+    sums = np.bincount(places.ravel(), values.ravel(), count * width)
+    return sums.reshape(count, *shape)
 
 
 def worth_of_words(
@@ -430,13 +455,12 @@ def _positions(numbers: Iterable[int]) -> Ints:
     return np.array([*numbers], dtype=np.int64)
 
 
-def _columns(numbers: list[Ints], bound: int) -> tuple[Ints, Ints]:
+def _columns(numbers: Ints, bound: int) -> tuple[Ints, Ints]:
     """The distinct numbers, all below the bound, sorted; and of each number its place
     among them."""
     is_there = np.zeros(bound, dtype=bool)
-    for part in numbers:
-        is_there[part] = True
-    return np.flatnonzero(is_there), np.cumsum(is_there) - 1
+    is_there[numbers] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[numbers]
 
 
 def hazards_of(
