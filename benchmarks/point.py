@@ -1,10 +1,11 @@
-"""Milliseconds for a parameter point: its numbers set, and two arms compiled.
+"""Milliseconds for a parameter point: its numbers set, and two arms compiled; and for a draw of the prior.
 
     uv run python benchmarks/point.py [SCENARIO] [--rounds 40]
 
 A point is a scenario with one other number; the arms are the control arm and the headline arm. Median of so many
-rounds, each at another value, the changes taken in turn so that a busy machine slows all alike. `first` is what the
-first point of a scenario takes, while nothing is kept yet. To set two versions side by side, run the script with
+rounds, each at another value, the changes taken in turn so that a busy machine slows all alike. Of a draw all numbers
+are set, and the effect is worked out by the expected estimator. Times are the processor's. `first` is what the first
+point of a scenario takes, while nothing is kept yet. To set two versions side by side, run the script with
 PYTHONPATH at the src folder of either, in turn.
 """
 
@@ -14,9 +15,12 @@ import argparse
 import time
 from statistics import median
 
-from balance_sim.model.baseline import compile_worlds
+from balance_sim.evidence.posterior.effect_draws import arm_effect
+from balance_sim.evidence.posterior.priors import prior_draws
+from balance_sim.model.baseline import compile_worlds, with_classes
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import chosen_arms, headline_arm
+from balance_sim.study.draws import at
 
 
 def main() -> None:
@@ -37,17 +41,27 @@ def main() -> None:
         "attention": f"audiences.{audience}.attention.default",
         "rate of a kind": f"kinds.{next(iter(scenario.kinds))}.ceiling",
     }
-    began = time.perf_counter()
+    began = time.process_time()
     compile_worlds(with_values(scenario, {paths["parameter"]: 0.5}), arms)
-    first = time.perf_counter() - began
+    first = time.process_time() - began
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
     for number in range(given.rounds):
         for name, path in paths.items():
-            began = time.perf_counter()
+            began = time.process_time()
             point = with_values(scenario, {path: (number + 1) / (given.rounds + 1)})
-            is_set = time.perf_counter()
+            is_set = time.process_time()
             compile_worlds(point, arms)
-            spent[name].append((is_set - began, time.perf_counter() - is_set))
+            spent[name].append((is_set - began, time.process_time() - is_set))
+    draws, drawn = prior_draws(scenario, max(given.rounds, 10)), with_classes(scenario)
+    spent["a draw, with its effect"] = []
+    for number in range(given.rounds):
+        began = time.process_time()
+        point = at(drawn, draws, number)
+        is_set = time.process_time()
+        arm_effect(arms[1], point)
+        spent["a draw, with its effect"].append(
+            (is_set - began, time.process_time() - is_set)
+        )
     print(f"{scenario.name}, arms {' and '.join(arms)}; first {1e3 * first:.1f} ms\n")
     print(f"{'milliseconds':26s}{'with_values':>12s}{'two arms':>12s}{'both':>12s}")
     for name, times in spent.items():

@@ -11,12 +11,14 @@ from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
-from balance_sim.study.spans import course, in_spans, spans, with_event
+from balance_sim.study.spans import at_start, course, in_spans, spans, walk, with_event
 from replications import simulated, windows_of
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -136,6 +138,23 @@ def test_what_comes_before_an_event_need_not_be_worked_out_again(worlds: Worlds,
     before = int(np.searchsorted(control.grid, worlds.reference.focal_day + days))
     apart = (alone.consent != beside.consent[:, some]).any(axis=(1, 2))
     assert 0 < before < len(apart) and not apart[:before].any() and apart[before:].all()
+
+
+def test_spans_together_are_what_they_are_one_by_one(beijing: Scenario) -> None:
+    """Consent and effort of every span, with a term that reads effort."""
+    scenario = with_values(beijing, {"theory.weights.bandwagon": 2.0})
+    worlds = compile_worlds(scenario, ("no_parade", "parade"), bounded=False)
+    world, baseline = in_spans(worlds.arms["parade"], spans(worlds)), worlds.baseline
+    dyads, types = np.array([0, 7, 101, 102]), len(world.ladder.names)
+    found = course(world, baseline, dyads)
+    run, kind = np.zeros(len(dyads) * types, dtype=int), np.tile(np.arange(types), len(dyads))
+    for step, (state, view) in enumerate(walk(world, baseline, at_start(world))):
+        of = Prospects.of_both_sides(world, baseline, view, state, run, np.repeat(dyads, types), kind)
+        wanted = consent(willingness(of)).reshape(2, len(dyads), types)
+        np.testing.assert_allclose(found.consent[step], wanted[0] * wanted[1], rtol=1e-12)
+        assert np.array_equal(found.states[step].effort, state.effort)
+    assert step + 1 == len(found.states) == len(found.consent)
+    assert found.states[-1].effort.any()
 
 
 def test_no_event_no_effect(beijing: Scenario) -> None:
