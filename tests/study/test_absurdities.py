@@ -56,6 +56,21 @@ def test_an_absurd_world_earns_its_warning(tmp_path: Path, old: str, new: str, c
     assert (code, path) in found_in(tmp_path, *edits, (old, new))
 
 
+@pytest.mark.parametrize(
+    ("name", "earned", "who"),
+    [
+        ("sinosov_1950", {"W320", "W321", "W322"}, "France (Soviet Union), United Kingdom (Soviet Union)"),
+        ("taiwan", {"W320"}, "Nepal (India)"),
+    ],
+)
+def test_what_shipped_scenarios_earn(name: str, earned: set[str], who: str) -> None:
+    """Treaties of 1942 and 1944 with the Soviet Union in 1950, and of 1950 between India and Nepal, stand on record."""
+    scenario = load_scenario(name)
+    start = world_at_start(scenario)
+    found = {one.code: one.message for one in [*start.why_nothing, *absurdities(start, scale(scenario))]}
+    assert found.keys() == earned and who in found["W320"]
+
+
 def test_check_puts_it_where_it_was_written(tmp_path: Path) -> None:
     found_in(tmp_path, ("visibility: 1.0}", "visibility: 0.0}"))
     path = tmp_path / "mine.yaml"
