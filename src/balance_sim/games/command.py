@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from balance_sim.cli.check import CheckedFile
+    from balance_sim.games.plan import Game
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.draws import Draws
+    from balance_sim.study.jobs import Progress
 
 
 SECONDS = {
@@ -27,6 +29,7 @@ SECONDS = {
     "simulation": 20.0,
     "draws of the parameters": 20.0,
     "solution": 2.0,
+    "discovery": 30.0,
     "figures and report": 6.0,
 }
 """About how long each step takes, for the progress bar."""
@@ -68,6 +71,12 @@ SECONDS = {
     is_flag=True,
     help="What the sides do who choose again while the world runs: `play` in FILE.",
 )
+@click.option(
+    "--discover",
+    is_flag=True,
+    help="Find the futures in which each strategy fails, early signs of it, and the "
+    "worst plan of the file's red team; takes the draws once more.",
+)
 @options.timeout_option
 @options.figures_option
 @options.set_option
@@ -83,6 +92,7 @@ def game(
     scheduler: str | None,
     draws: int,
     in_stages: bool,
+    discover: bool,
     run_timeout: float | None,
     figures: bool,
     settings: tuple[str, ...],
@@ -102,12 +112,16 @@ def game(
         from balance_sim.games.keep import FILE, PlayedGame, document, keep, kept
         from balance_sim.games.page import first_lines, game_lines
         from balance_sim.games.plan import game_files, load_game
+        from balance_sim.games.red_team import write_plans
         from balance_sim.games.solve import identity_of, over_parameters, solve
         from balance_sim.games.study import default_folder, play
+        from balance_sim.scenario.errors import WrongRequest
         from balance_sim.show.report import save_study
         from balance_sim.study.shards import REPORT
         from balance_sim.study.store import Store
 
+        if discover and draws == 0:
+            raise WrongRequest("--discover looks through draws: set --draws above 0")
         loaded = load_game(file, set=settings, theory=theory)
         parameters = _draws(loaded.scenario, draws)
         folder = out or default_folder(loaded, seed)
@@ -138,9 +152,14 @@ def game(
                 over = over_parameters(loaded, parameters, workers, counter)
             steps.begin("solution")
             solution = solve(study, over)
+        if discover and parameters and not solution.get("conditions"):
+            steps.begin("discovery")
+            counter, is_new = steps.counter("futures"), True
+            solution.update(_discovered(loaded, parameters, workers, counter))
         played = PlayedGame(study, solution)
         with Store(folder).lock() as store:
             keep(played, store)
+            write_plans(played, store)
             if figures and (is_new or not (folder / REPORT).is_file()):
                 steps.begin("figures and report")
                 save_study(played, folder, steps.counter("figures"))
@@ -160,6 +179,17 @@ def _answer_play(file: str, draws: int, workers: int, laid: Mapping[str, Any]) -
         parameters, counter = _draws(loaded.scenario, draws), steps.counter("draws")
         played = path_of_play(loaded, parameters, workers=workers, progress=counter)
     options.answer(lambda: play_document(played), lambda: play_lines(played))
+
+
+def _discovered(
+    game: Game, draws: Draws, workers: int, progress: Progress
+) -> dict[str, Any]:
+    """Conditions, signposts and the red team's plans."""
+    from balance_sim.games.red_team import red_team
+    from balance_sim.games.robust import discover
+
+    found = discover(game, draws, workers, progress)
+    return found | {"red_team": red_team(game, draws, workers)}
 
 
 def _draws(scenario: Scenario, count: int) -> Draws | None:

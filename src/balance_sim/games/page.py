@@ -13,6 +13,7 @@ from balance_sim.games import figures, tables
 from balance_sim.games.choice import recommendations
 from balance_sim.games.keep import PlayedGame, game_digest, open_played
 from balance_sim.games.plan import Game
+from balance_sim.games.robust_page import robust_lines
 from balance_sim.games.solve import expected_effects
 from balance_sim.show import wording as say
 from balance_sim.show.report.tables import cell, made_rows
@@ -98,6 +99,7 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
     title = "Nash equilibria of the mean payoffs at the point values"
     yield from _table_lines(title, tables.equilibria_table(played))
     yield from ["", *say.wrapped(f"{tables.equilibria_words(solution)}.", "")]
+    yield from robust_lines(played)
     yield from ["", *say.wrapped(f"{COLUMNS} {READING}", "")]
     if result.folder is not None:
         yield f"digest {result.digest[:12]}; wrote {result.folder}"

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from balance_sim.games.acts import conduct_of, problems_of_acts
 from balance_sim.games.checks import Problem, problems_of
+from balance_sim.games.menu import check_menu, problems_of_menu
 from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, who_fears
 from balance_sim.games.schema import GamePlan, arm_of
 from balance_sim.games.stages import problems_of_play
@@ -129,12 +130,14 @@ def load_game(
     scenario = None
     if base is not None:
         _add(problems, tree, problems_of(plan, base))
+        _add(problems, tree, problems_of_menu(plan))
     if base is not None and not errors_in(problems):
         _add(problems, tree, problems_of_play(plan, base))
     if base is not None and not errors_in(problems):
         scenario = with_profiles(tree, plan, base, problems)
     if scenario is not None and not errors_in(problems):
         _add(problems, tree, problems_of_acts(plan, scenario))
+        problems += check_menu(tree, plan, scenario)
     if scenario is None or errors_in(problems):
         raise ScenarioError(errors_in(in_order(problems, sources.shown)))
     return Game(stem(sources.path.name), plan, scenario, _cast(plan, scenario))

@@ -11,7 +11,7 @@ longest window; what states feel is taken at its end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -233,10 +233,16 @@ class PlayerMeasures:
     def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
         """Every outcome of one arm by the expected estimator: no random numbers, and
         the network as at the start."""
+        values = self.expected_by(estimator, world, (self.longest,))[0].tolist()
+        return dict(zip(self.names, values, strict=True))
+
+    def expected_by(
+        self, estimator: Estimator, world: World, windows: Sequence[int]
+    ) -> Floats:
+        """(W, Q) the same so many days after the focal event each."""
         spans = in_spans(world, estimator.edges)
         wanted = course(spans, estimator.baseline, self.asked)
-        values = self.over(estimator, wanted).tolist()
-        return dict(zip(self.names, values, strict=True))
+        return self.over_time(estimator, wanted, windows)
 
     @property
     def asked(self) -> Ints:
@@ -246,23 +252,33 @@ class PlayerMeasures:
 
     def over(self, estimator: Estimator, wanted: WillingnessOverTime) -> Floats:
         """(Q,) every outcome of an arm of which it is known what states want."""
-        spans, values = wanted.world, dict[str, float]()
+        return np.asarray(self.over_time(estimator, wanted, (self.longest,))[0])
+
+    def over_time(
+        self, estimator: Estimator, wanted: WillingnessOverTime, windows: Sequence[int]
+    ) -> Floats:
+        """(W, Q) the same so many days after the focal event each."""
+        spans = wanted.world
+        values = [dict.fromkeys(self._dyads, 0.0) for _ in windows]
         if len(self.counted):
             idle = estimator.signatures.idle(wanted)
-            signed = estimator.signatures.signed(wanted, idle, estimator.windows)
+            days = replace(estimator.windows, days=tuple(windows))
+            signed = estimator.signatures.signed(wanted, idle, days)
             by_dyad = np.zeros(len(self.worlds.reference.first))
-            by_dyad[self.counted] = signed.by_dyad(self.longest)
-            for name, rows in self._dyads.items():
-                values[name] = float(by_dyad[rows].sum())
-        end = spans.focal_day + self.longest
-        step = int(np.searchsorted(spans.grid, end, side="right")) - 1
-        step = min(step, spans.steps - 1)
-        state = wanted.states[step]
-        view = perceive(spans, state, step)
-        scene = StateMetrics(spans, estimator.baseline, state, view)
-        for outcome, metric in self.seen(scene).items():
-            values[outcome.name] = float(metric[0])
-        return np.array([values[name] for name in self.names])
+            for by_name, window in zip(values, windows, strict=True):
+                by_dyad[self.counted] = signed.by_dyad(window)
+                for name, rows in self._dyads.items():
+                    by_name[name] = float(by_dyad[rows].sum())
+        for by_name, window in zip(values, windows, strict=True):
+            end = spans.focal_day + window
+            step = int(np.searchsorted(spans.grid, end, side="right")) - 1
+            step = min(step, spans.steps - 1)
+            state = wanted.states[step]
+            view = perceive(spans, state, step)
+            scene = StateMetrics(spans, estimator.baseline, state, view)
+            for outcome, metric in self.seen(scene).items():
+                by_name[outcome.name] = float(metric[0])
+        return np.array([[row[name] for name in self.names] for row in values])
 
 
 def who_fears(

@@ -100,6 +100,27 @@ class PlayPlan(Strict):
     tremble: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.01
 
 
+class Move(Strict):
+    """An event that the red team may add on one of some days, as a row of `events`
+    without `id` and `date`, and what it costs of the budget."""
+
+    event: dict[str, object]
+    dates: tuple[Day, ...] = Field(min_length=1, max_length=24)
+    cost: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
+
+
+class RedTeamPlan(Strict):
+    """What an opponent may do against the strategies of a player: at most so many
+    events of the menu, within a budget."""
+
+    against: ShortName
+    by: ShortName
+    at_most: Annotated[int, Field(ge=1, le=6)] = 2
+    budget: Annotated[float, Field(ge=0.0, le=1e9)]
+    menu: tuple[Move, ...] = Field(min_length=1, max_length=24)
+    source: RequiredText
+
+
 class GamePlan(Versioned):
     """A game file. observed: what each player did, where that is known: what others do
     in its balance sheet."""
@@ -113,6 +134,7 @@ class GamePlan(Versioned):
     players: dict[ShortName, PlayerPlan] = Field(min_length=1, max_length=4)
     observed: dict[ShortName, ShortName]
     play: Annotated[PlayPlan | None, Field(exclude_if=operator.not_)] = None
+    red_team: Annotated[RedTeamPlan | None, Field(exclude_if=operator.not_)] = None
 
 
 def arm_of(profile: tuple[str, ...]) -> str:

@@ -1,0 +1,403 @@
+"""Conditions under which something fails, as few boxes in the space of what is not
+known (scenario discovery: Bryant, Lempert 2010, Technological Forecasting and Social
+Change 77(1): 34-49).
+
+A box bounds some factors and leaves the others free. Its *coverage* is the share of all
+failures that lie in it, its *density* the share of what lies in it that fails. Two
+methods find boxes: PRIM (Friedman, Fisher 1999, Statistics and Computing 9: 123-143),
+which peels off a twentieth of the futures at a time, and CART (Breiman, Friedman,
+Olshen, Stone 1984; scikit-learn), whose leaves are boxes. A peel is scored by what it
+adds to the density for each future that it removes, so that categories and numbers
+compete on equal terms (Kwakkel, Jaxa-Rozen 2016, Environmental Modelling & Software 79:
+311-321). Of all boxes on the way the one with the highest F1 is taken, the harmonic
+mean of coverage and density; each bound that chance would make as well is dropped, by
+its quasi-p-value (Bryant, Lempert 2010), as are those beyond three factors.
+
+With many factors a box can always be found. So boxes count only where those found on
+one half of the draws tell more about the other half than `it always fails` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import binom
+
+from balance_sim.stats import Bools, Floats, Ints
+
+PEEL = 0.05
+"""The share of futures in a box that one peel removes."""
+LEAST_MASS = 0.05
+"""The smallest share of all futures that a box holds."""
+MOST_BOXES = 3
+MOST_FACTORS = 3
+"""How many factors a box bounds at the most."""
+LEAST_DENSITY = 0.5
+"""Boxes of a smaller density in draws from which they were not found are none."""
+CHANCE = 0.05
+"""Quasi-p-values below this, divided by the number of factors, are not chance's."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What is not known, in each future.
+
+    Attributes
+    ----------
+    values : (F, Q) a number a future and factor; of a category its place in the labels
+    names : of the Q factors
+    labels : of the categories, by the factor's name
+    draw : (F,) which draw each future is of: those of one draw are not independent
+    """
+
+    values: Floats
+    names: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    draw: Ints
+
+    def at(self, futures: Bools) -> Factors:
+        """Those of some futures, (F,)."""
+        return replace(self, values=self.values[futures], draw=self.draw[futures])
+
+    @cached_property
+    def _columns(self) -> tuple[Floats, Ints]:
+        """(F, P) columns that are peeled, a number or whether it is of a category; and
+        (P,) the factor of each."""
+        columns, owners = [], []
+        for place, name in enumerate(self.names):
+            value = self.values[:, [place]]
+            if name in self.labels:
+                value = (value == np.arange(len(self.labels[name]))).astype(float)
+            columns.append(value)
+            owners += [place] * value.shape[1]
+        return np.hstack(columns), np.array(owners)
+
+    @property
+    def columns(self) -> Floats:
+        """(F, P) what is peeled: a factor's numbers, or for each of its categories
+        whether a future is of it."""
+        return self._columns[0]
+
+    @property
+    def owners(self) -> Ints:
+        """(P,) the factor of each column."""
+        return self._columns[1]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A box: the least and the largest value of each column, (P,) each, ends
+    included."""
+
+    least: Floats
+    largest: Floats
+
+    @classmethod
+    def none(cls, factors: Factors) -> Bounds:
+        """The box that holds everything."""
+        free = np.full(len(factors.owners), np.inf)
+        return cls(-free, free)
+
+    def hold(self, factors: Factors) -> Bools:
+        """(F,) which futures lie in the box."""
+        bounded = self.columns
+        values = factors.columns[:, bounded]
+        is_inside = (values >= self.least[bounded]) & (values <= self.largest[bounded])
+        return np.asarray(is_inside.all(axis=1))
+
+    @property
+    def columns(self) -> Ints:
+        """The columns that are bounded."""
+        return np.flatnonzero(np.isfinite(self.least) | np.isfinite(self.largest))
+
+    def factors(self, factors: Factors) -> list[int]:
+        """The factors that are bounded."""
+        return list(map(int, np.unique(factors.owners[self.columns])))
+
+    def with_bound(self, side: int, column: int, value: float) -> Bounds:
+        """The box with another least (side 0) or largest (side 1) value of a column."""
+        both = np.stack([self.least, self.largest])
+        both[side, column] = value
+        return Bounds(*both)
+
+    def without(self, factors: Factors, factor: int) -> Bounds:
+        """The box with a factor left free."""
+        return self._freed(factors.owners == factor)
+
+    def only(self, factors: Factors, factor: int) -> Bounds:
+        """The box with all factors left free but one."""
+        return self._freed(factors.owners != factor)
+
+    def _freed(self, columns: Bools) -> Bounds:
+        """The box without bounds of some columns, (P,)."""
+        least = np.where(columns, -np.inf, self.least)
+        return Bounds(least, np.where(columns, np.inf, self.largest))
+
+
+type Method = Callable[[Factors, Bools], list[Bounds]]
+"""From factors and (F,) which futures fail to boxes in which they do."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a region tells failures.
+
+    coverage : share of all failures in it; density : share of it that fails"""
+
+    coverage: float
+    density: float
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both (van Rijsbergen 1979)."""
+        total = self.coverage + self.density
+        return 2 * self.coverage * self.density / total if total else 0.0
+
+
+def fit_of(region: Bools, fails: Bools) -> Fit:
+    """Coverage and density of a region, both (F,).
+
+    >>> fit_of(np.array([True, True, False]), np.array([True, False, True]))
+    Fit(coverage=0.5, density=0.5)
+    """
+    failures, size, caught = map(
+        float, (fails.sum(), region.sum(), (region & fails).sum())
+    )
+    return Fit(caught / max(failures, 1.0), caught / max(size, 1.0))
+
+
+def prim(factors: Factors, fails: Bools) -> list[Bounds]:
+    """At most three boxes by patient rule induction, each found in what the others
+    leave.
+
+    factors : of F futures; fails : (F,) which of them fail"""
+
+    def next_box(left: Bools) -> Bounds:
+        remaining, failing = factors.at(left), fails[left]
+        trajectory = _peeled(remaining, failing, LEAST_MASS * len(fails))
+        box = _simplified(_best(trajectory, remaining, failing), remaining, failing)
+        return _pasted(box, remaining, failing)
+
+    return _covering(next_box, factors, fails)
+
+
+def cart(factors: Factors, fails: Bools, seed: int = 0) -> list[Bounds]:
+    """At most three boxes that are leaves of classification trees, each of a tree of
+    what the others leave.
+
+    factors : of F futures; fails : (F,) which of them fail; seed : decides between
+    splits that are equally good"""
+    least = max(int(np.ceil(LEAST_MASS * len(fails))), 1)
+
+    def next_box(left: Bools) -> Bounds:
+        remaining, failing = factors.at(left), fails[left]
+        leaves = [
+            _simplified(leaf, remaining, failing)
+            for leaf in _leaves(remaining, failing, least, seed)
+        ]
+        return _best(leaves, remaining, failing)
+
+    return _covering(next_box, factors, fails)
+
+
+def _leaves(factors: Factors, fails: Bools, least: int, seed: int) -> list[Bounds]:
+    """The leaves of one tree, grown on ranks: single precision holds these exactly."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    values = [np.unique(column, return_inverse=True) for column in factors.columns.T]
+    ranks = np.stack([rank for _, rank in values], axis=1)
+    grower = DecisionTreeClassifier(min_samples_leaf=least, random_state=seed % 2**32)
+    tree = grower.fit(ranks, fails).tree_
+    leaves, pending = [], [(0, Bounds.none(factors))]
+    while pending:
+        node, box = pending.pop()
+        left, right = tree.children_left[node], tree.children_right[node]
+        if left == right:
+            leaves.append(box)
+            continue
+        column, cut = int(tree.feature[node]), int(tree.threshold[node])
+        below, above = map(float, values[column][0][[cut, cut + 1]])
+        pending.append((left, box.with_bound(1, column, below)))
+        pending.append((right, box.with_bound(0, column, above)))
+    return leaves
+
+
+def _best(boxes: Sequence[Bounds], factors: Factors, fails: Bools) -> Bounds:
+    """The first box with the highest F1."""
+    fits = [fit_of(box.hold(factors), fails).f1 for box in boxes]
+    return boxes[int(np.argmax(fits))]
+
+
+def union(boxes: Sequence[Bounds], factors: Factors) -> Bools:
+    """(F,) which futures lie in any of the boxes."""
+    region = np.zeros(len(factors.values), dtype=bool)
+    for box in boxes:
+        region |= box.hold(factors)
+    return region
+
+
+def _covering(
+    next_box: Callable[[Bools], Bounds], factors: Factors, fails: Bools
+) -> list[Bounds]:
+    """Boxes one after the other, as long as each lifts F1 of them together. next_box:
+    of (F,) what the boxes before left."""
+    boxes: list[Bounds] = []
+    region = np.zeros(len(fails), dtype=bool)
+    while len(boxes) < MOST_BOXES and (fails & ~region).any():
+        box = next_box(~region)
+        wider = region | box.hold(factors)
+        if fit_of(wider, fails).f1 <= fit_of(region, fails).f1:
+            break
+        boxes.append(box)
+        region = wider
+    return boxes
+
+
+def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
+    """The trajectory of ever smaller boxes: each peel removes the lowest or the highest
+    twentieth of one column. least: futures that a box holds."""
+    columns, failing, box = factors.columns, fails.astype(float), Bounds.none(factors)
+    trajectory = [box]
+    while True:
+        size, density = len(columns), failing.mean()
+        place = int(PEEL * size)
+        ordered = np.partition(columns, [0, place, size - 1 - place, size - 1], axis=0)
+        lowest, low, high, highest = ordered[[0, place, size - 1 - place, size - 1]]
+        low = np.where(low == highest, lowest, low)
+        high = np.where(high == lowest, highest, high)
+        remains = np.stack([columns > low, columns < high])
+        sizes = remains.sum(axis=1)
+        means = failing @ remains / np.maximum(sizes, 1)
+        gains = (means - density) / (size - sizes)
+        gains[sizes < max(least, 1)] = -np.inf
+        side, column = np.unravel_index(int(gains.argmax()), gains.shape)
+        if gains[side, column] <= 0:
+            return trajectory
+        kept = remains[side, :, column]
+        columns, failing = columns[kept], failing[kept]
+        inside = columns[:, column]
+        bound = float(inside.max() if side else inside.min())
+        box = box.with_bound(int(side), int(column), bound)
+        trajectory.append(box)
+
+
+def quasi_p(box: Bounds, factor: int, factors: Factors, fails: Bools) -> float:
+    """The probability of so many failures in a box, or of more, if a factor's bound
+    were drawn by chance: binomial, with the density of the box without the bound
+    (Bryant, Lempert 2010, appendix). Each draw in the box counts once."""
+    inside, wider = box.hold(factors), box.without(factors, factor).hold(factors)
+    draws = len(np.unique(factors.draw[inside]))
+    failures = round(draws * float(fails[inside].mean()))
+    return float(binom.sf(failures - 1, draws, float(fails[wider].mean())))
+
+
+def _simplified(box: Bounds, factors: Factors, fails: Bools) -> Bounds:
+    """The box without bounds that chance would make, and with no more than three
+    factors: those whose loss costs least F1 go first."""
+    limit = CHANCE / len(factors.names)
+    while bounded := box.factors(factors):
+        p_values = {factor: quasi_p(box, factor, factors, fails) for factor in bounded}
+        weakest = max(bounded, key=lambda factor: p_values[factor])
+        if p_values[weakest] <= limit:
+            if len(bounded) <= MOST_FACTORS:
+                break
+            wider = {factor: box.without(factors, factor) for factor in bounded}
+            fits = {k: fit_of(wider[k].hold(factors), fails).f1 for k in bounded}
+            weakest = max(bounded, key=lambda factor: fits[factor])
+        box = box.without(factors, weakest)
+    return box
+
+
+def _pasted(box: Bounds, factors: Factors, fails: Bools) -> Bounds:
+    """The box with bounds moved outwards by a twentieth of it at a time, as long as F1
+    rises."""
+    while True:
+        wider = [box, *_wider(box, factors)]
+        fits = [fit_of(bounds.hold(factors), fails).f1 for bounds in wider]
+        best = int(np.argmax(fits))
+        if best == 0:
+            return box
+        box = wider[best]
+
+
+def _wider(box: Bounds, factors: Factors) -> list[Bounds]:
+    """The box with one of its bounds moved outwards, each in turn."""
+    boxes, step = [], max(int(PEEL * np.count_nonzero(box.hold(factors))), 1)
+    for side, bounds in enumerate((box.least, box.largest)):
+        for column in np.flatnonzero(np.isfinite(bounds)).tolist():
+            freed = box.with_bound(side, column, np.inf if side else -np.inf)
+            values = factors.columns[freed.hold(factors), column]
+            sign = 1.0 if side else -1.0
+            beyond = np.sort(sign * values[sign * values > sign * bounds[column]])
+            moved = sign * beyond[:step][-1] if len(beyond) > step else sign * np.inf
+            boxes.append(box.with_bound(side, column, float(moved)))
+    return boxes
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions something fails.
+
+    Attributes
+    ----------
+    method : `prim` or `cart`
+    boxes : at most three; none where those found on one half of the draws tell no more
+        about the other half than `it always fails` does, or hold fewer failures there
+        than successes
+    fit : coverage and density of the boxes together
+    held_out : the same of boxes found on one half of the draws, in the other half
+    """
+
+    method: str
+    boxes: tuple[Bounds, ...]
+    fit: Fit
+    held_out: Fit
+
+
+METHODS: Mapping[str, Method] = {"prim": prim, "cart": cart}
+
+
+def conditions(factors: Factors, fails: Bools, half: Bools) -> Conditions:
+    """The boxes of the method that tells more about draws it has not seen.
+
+    Parameters
+    ----------
+    factors : of F futures
+    fails : (F,) which of them fail
+    half : (F,) which futures are of one half of the draws
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(1).random((600, 4))
+    >>> fails = (values[:, 0] > 0.6) & (values[:, 2] < 0.5)
+    >>> factors = Factors(values, ("a", "b", "c", "d"), {}, np.arange(600))
+    >>> half = factors.draw % 2 == 0
+    >>> found = conditions(factors, fails, half)
+    >>> [factors.names[k] for k in found.boxes[0].factors(factors)]
+    ['a', 'c']
+    >>> found.held_out.coverage > 0.9, found.held_out.density > 0.9
+    (True, True)
+    """
+    held_out = {
+        name: fit_of(_predicted(method, factors, fails, half), fails)
+        for name, method in METHODS.items()
+    }
+    name = max(METHODS, key=lambda method: held_out[method].f1)
+    boxes = METHODS[name](factors, fails)
+    found, everywhere = held_out[name], fit_of(np.ones_like(fails), fails)
+    if found.f1 <= everywhere.f1 or found.density < LEAST_DENSITY:
+        boxes = []
+    fit = fit_of(union(boxes, factors), fails)
+    return Conditions(name, tuple(boxes), fit, found)
+
+
+def _predicted(method: Method, factors: Factors, fails: Bools, half: Bools) -> Bools:
+    """(F,) what lies in the boxes that are found on the other half of the draws."""
+    region = np.zeros_like(fails)
+    for seen in (half, ~half):
+        boxes = method(factors.at(seen), fails[seen])
+        region[~seen] = union(boxes, factors.at(~seen))
+    return region
