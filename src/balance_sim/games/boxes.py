@@ -9,9 +9,10 @@ which peels off a twentieth of the futures at a time, and CART (Breiman, Friedma
 Olshen, Stone 1984; scikit-learn), whose leaves are boxes. A peel is scored by what it
 adds to the density for each future that it removes, so that categories and numbers
 compete on equal terms (Kwakkel, Jaxa-Rozen 2016, Environmental Modelling & Software 79:
-311-321). Of all boxes on the way the one with the highest F1 is taken, the harmonic
-mean of coverage and density; each bound that chance would make as well is dropped, by
-its quasi-p-value (Bryant, Lempert 2010), as are those beyond three factors.
+311-321). Boxes are made simple: a bound goes that chance would make as well, by its
+quasi-p-value (Bryant, Lempert 2010), or that is worth little, and a box bounds three
+factors at the most. Of all boxes on the way the one with the highest F1 is taken, the
+harmonic mean of coverage and density.
 
 With many factors a box can always be found. So boxes count only where those found on
 one half of the draws tell more about the other half than `it always fails` does.
@@ -37,6 +38,8 @@ MOST_FACTORS = 3
 """How many factors a box bounds at the most."""
 LEAST_DENSITY = 0.5
 """Boxes of a smaller density in draws from which they were not found are none."""
+WORTH = 0.02
+"""What a bound, or a further box, is to add to F1."""
 CHANCE = 0.05
 """Quasi-p-values below this, divided by the number of factors, are not chance's."""
 
@@ -178,8 +181,8 @@ def prim(factors: Factors, fails: Bools) -> list[Bounds]:
     def next_box(left: Bools) -> Bounds:
         remaining, failing = factors.at(left), fails[left]
         trajectory = _peeled(remaining, failing, LEAST_MASS * len(fails))
-        box = _simplified(_best(trajectory, remaining, failing), remaining, failing)
-        return _pasted(box, remaining, failing)
+        simple = [_simplified(box, remaining, failing) for box in trajectory]
+        return _pasted(_best(simple, remaining, failing), remaining, failing)
 
     return _covering(next_box, factors, fails)
 
@@ -242,14 +245,14 @@ def union(boxes: Sequence[Bounds], factors: Factors) -> Bools:
 def _covering(
     next_box: Callable[[Bools], Bounds], factors: Factors, fails: Bools
 ) -> list[Bounds]:
-    """Boxes one after the other, as long as each lifts F1 of them together. next_box:
-    of (F,) what the boxes before left."""
+    """Boxes one after the other, as long as each is worth it: F1 of them together
+    rises. next_box: of (F,) what the boxes before left."""
     boxes: list[Bounds] = []
     region = np.zeros(len(fails), dtype=bool)
     while len(boxes) < MOST_BOXES and (fails & ~region).any():
         box = next_box(~region)
         wider = region | box.hold(factors)
-        if fit_of(wider, fails).f1 <= fit_of(region, fails).f1:
+        if fit_of(wider, fails).f1 < fit_of(region, fails).f1 + WORTH:
             break
         boxes.append(box)
         region = wider
@@ -284,30 +287,44 @@ def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
         trajectory.append(box)
 
 
-def quasi_p(box: Bounds, factor: int, factors: Factors, fails: Bools) -> float:
-    """The probability of so many failures in a box, or of more, if a factor's bound
-    were drawn by chance: binomial, with the density of the box without the bound
-    (Bryant, Lempert 2010, appendix). Each draw in the box counts once."""
-    inside, wider = box.hold(factors), box.without(factors, factor).hold(factors)
+def quasi_p_values(box: Bounds, factors: Factors, fails: Bools) -> dict[int, float]:
+    """By each factor that a box bounds, the probability of so many failures in the box,
+    or of more, if that bound were drawn by chance: binomial, with the density of the
+    box without the bound (Bryant, Lempert 2010, appendix). Each draw in the box counts
+    once."""
+    bounded = box.factors(factors)
+    is_out = ~np.array([box.only(factors, k).hold(factors) for k in bounded])
+    violations = is_out.sum(axis=0)
+    inside = violations == 0
     draws = len(np.unique(factors.draw[inside]))
     failures = round(draws * float(fails[inside].mean()))
-    return float(binom.sf(failures - 1, draws, float(fails[wider].mean())))
+    p_values = {}
+    for factor, out in zip(bounded, is_out, strict=True):
+        density = float(fails[violations == out].mean())
+        p_values[factor] = float(binom.sf(failures - 1, draws, density))
+    return p_values
 
 
 def _simplified(box: Bounds, factors: Factors, fails: Bools) -> Bounds:
-    """The box without bounds that chance would make, and with no more than three
-    factors: those whose loss costs least F1 go first."""
+    """The box without bounds that chance would make, the weaker half of them at a time,
+    then without those that are worth little F1, and with no more than three factors."""
     limit = CHANCE / len(factors.names)
     while bounded := box.factors(factors):
-        p_values = {factor: quasi_p(box, factor, factors, fails) for factor in bounded}
-        weakest = max(bounded, key=lambda factor: p_values[factor])
-        if p_values[weakest] <= limit:
-            if len(bounded) <= MOST_FACTORS:
-                break
+        p_values = quasi_p_values(box, factors, fails)
+        weak = sorted(
+            (factor for factor in bounded if p_values[factor] > limit),
+            key=lambda factor: -p_values[factor],
+        )
+        if not weak:
             wider = {factor: box.without(factors, factor) for factor in bounded}
             fits = {k: fit_of(wider[k].hold(factors), fails).f1 for k in bounded}
             weakest = max(bounded, key=lambda factor: fits[factor])
-        box = box.without(factors, weakest)
+            worth = fit_of(box.hold(factors), fails).f1 - fits[weakest]
+            if worth >= WORTH and len(bounded) <= MOST_FACTORS:
+                break
+            weak = [weakest]
+        for factor in weak[: (len(weak) + 1) // 2]:
+            box = box.without(factors, factor)
     return box
 
 

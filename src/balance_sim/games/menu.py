@@ -51,7 +51,8 @@ def moves_of(plan: RedTeamPlan) -> tuple[TeamMove, ...]:
 
 def _event(number: int, day: str, event: dict[str, Any]) -> dict[str, Any]:
     """A row of `events`."""
-    return {"id": f"red_{number + 1}_{day.replace('-', '')}", "date": day, **event}
+    name = f"red_{number + 1}_{day.replace('-', '')}"
+    return {"id": name, "date": day, **event}
 
 
 def problems_of_menu(plan: GamePlan) -> Iterator[Problem]:

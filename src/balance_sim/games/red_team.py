@@ -13,6 +13,7 @@ move at a time until no change makes it worse.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 FEW = 200
 """So many plans are all tried."""
-BEAM = 5
+BEAM = 20
 """Plans of each number of moves that are carried on."""
 TASK = 8
 """Plans a task."""
@@ -285,7 +286,8 @@ def scenario_text(game: Game, found: Row, strategy: str) -> str:
     tree = _plain(game.scenario) | {"schema": 1, "arms": arms}
     for name in ("name", "sha256", "calibration", "posterior"):
         tree.pop(name, None)
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+    plain = json.loads(json.dumps(tree))  # each list once: aliases are refused
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
 
 
 def write_plans(played: PlayedGame, store: Store) -> None:

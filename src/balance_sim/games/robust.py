@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import pdtrc
 
 from balance_sim.effects.expected import Estimator
-from balance_sim.games.boxes import Bounds, Factors, conditions, fit_of, quasi_p
+from balance_sim.games.boxes import Bounds, Factors, conditions, fit_of, quasi_p_values
 from balance_sim.games.normal_form import regrets, tie_width
 from balance_sim.games.plan import Game
 from balance_sim.games.players import READ, PlayerMeasures
@@ -283,11 +283,11 @@ def _conditions_row(seen: Prospects, place: int, observed: int, fails: Bools) ->
 def _box_row(box: Bounds, factors: Factors, fails: Bools, left: Bools) -> Row:
     """A box in words of the file. left: (F,) what the boxes before it do not hold, from
     which it was found."""
-    remaining, failing, restrictions = factors.at(left), fails[left], []
+    p_values, restrictions = quasi_p_values(box, factors.at(left), fails[left]), []
     for factor in box.factors(factors):
         name, values = factors.names[factor], factors.values[:, factor]
         alone = values[box.only(factors, factor).hold(factors)]
-        row: Row = {"factor": name, "quasi_p": quasi_p(box, factor, remaining, failing)}
+        row: Row = {"factor": name, "quasi_p": p_values[factor]}
         if name in factors.labels:
             options = factors.labels[name]
             row["among"] = [options[int(place)] for place in np.unique(alone)]

@@ -618,12 +618,10 @@ def mean_refusal(world: World, keen: Floats) -> float:
     """Mean probability that a side refuses, over talks as they open at the start: what
     an elasticity of agreements has to be divided by to be one of odds.
 
-    keen: (P, 2, M) consent of both sides. 1 where no talks open."""
+    keen: (P, 2, M) consent of both sides. 1 where no talks open, or nobody refuses."""
     opens = rates_at_start(world, keen)
-    total = opens.sum()
-    if total == 0:
-        return 1.0
-    return float(1.0 - (opens * keen.mean(axis=1)).sum() / total)
+    total, agreed = opens.sum(), (opens * keen.mean(axis=1)).sum()
+    return 1.0 if agreed >= total else float(1.0 - agreed / total)
 
 
 def _by_dyad(everyone: Prospects, term: Term) -> Floats:
