@@ -31,7 +31,7 @@ from balance_sim.stats import Bools, Floats, Ints
 
 PEEL = 0.05
 """The share of futures in a box that one peel removes."""
-LEAST_MASS = 0.05
+LEAST_MASS = 0.02
 """The smallest share of all futures that a box holds."""
 MOST_BOXES = 3
 MOST_FACTORS = 3
