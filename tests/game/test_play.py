@@ -66,6 +66,22 @@ def test_a_move_only_adds_events(tmp_path):
     assert [(problem.code, problem.path) for problem in caught.value.problems] == [("E110", "play")]
 
 
+def test_a_type_neither_sets_its_payoff_nor_speaks_for_nothing(tmp_path):
+    """A meeting's evidence is put on how Belmar and Corvia see each other; a reassurance is words."""
+    meet = "{id: meet, date: 2025-02-01, kind: joint_summit, principals: [XBE, XCO]}"
+    calm = "      calm: {cost: 1, add: [{id: calm, date: 2025-02-01, kind: reassurance, principals: [XBE], targets: [XAR]}]}\n"
+    head, tail = DILEMMA.rsplit("    payoff:\n", 1)
+    row = "      - {outcome: relations, of: XCO, weight: 0, source: x}\n"
+    strategies = f"{head}      meet: {{cost: 1, add: [{meet}]}}\n{calm}    payoff:\n{row}{tail}"
+    wants = "payoff: [{outcome: relations, of: XCO, weight: 1, source: x}], costs: {calm: 0}"
+    types = f"dates: [2025-02-01]\n  types: {{belmar: {{name: bold, share: 0.5, source: x, {wants}}}}}"
+    with pytest.raises(ScenarioError) as caught:
+        dilemma(tmp_path, types, strategies)
+    found = [(problem.code, problem.path) for problem in caught.value.problems]
+    assert sorted(found) == [("E220", "play.types.belmar.payoff[0]"), ("E221", "play.types.belmar.costs.calm")]
+    dilemma(tmp_path, types.replace("weight: 1", "weight: 0").replace("calm: 0", "calm: 2"), strategies)
+
+
 def test_at_one_stage_a_path_is_a_profile_of_the_game(tmp_path):
     """The stage on the strategies' own day: the same effects as the game's profiles have, to the last bits."""
     game = dilemma(tmp_path, "dates: [2025-02-01]")

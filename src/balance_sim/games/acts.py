@@ -9,10 +9,10 @@ adding under almost any payoff.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from balance_sim.games.checks import Problem
+from balance_sim.games.checks import Problem, Steps
 from balance_sim.games.players import members_of
 from balance_sim.games.schema import GamePlan, PayoffPart, Strategy, arm_of
 from balance_sim.model.beliefs import event_reach, signal_weights
@@ -104,26 +104,52 @@ def share_of_cost(act: Event, scenario: Scenario) -> float:
 
 def problems_of_acts(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
     """Yield payoffs that a player's own acts set by definition, and strategies that are
-    words for nothing. scenario: with an arm for each profile."""
+    words for nothing, of the player and of the other type that it may be of. scenario:
+    with an arm for each profile."""
     for player, side in plan.players.items():
-        conduct = conduct_of(plan, scenario, player)
-        for number, part in enumerate(side.payoff):
-            hit = set_by(part, side.states, conduct, scenario) if part.weight else None
-            if hit is not None:
-                act, codes = hit
-                message = f"`{act}` sets it by definition: its evidence is put on how "
-                own = listed(side.states, 4)
-                message += f"{listed(codes, 6)} and {own} see each other"
-                hint = "name others in `of`, or write `weight: 0`: shown, pays nothing"
-                yield ("players", player, "payoff", number), "E220", message, hint, ""
-        for name in side.strategies:
-            words = _free_words(name, conduct)
-            if words:
-                message = f"{listed(words, 4)}: words that cost nothing"
-                hint = "give it a `cost:` of its own, or `priced: signalling` with as "
-                hint += f"`cost:` what {COSTLIEST.replace('_', ' ')} would cost"
-                steps = ("players", player, "strategies", name)
-                yield steps, "E221", message, hint, ""
+        conduct, place = conduct_of(plan, scenario, player), ("players", player)
+        sides = side.states, conduct, scenario
+        yield from _set_by_definition(place, side.payoff, *sides)
+        yield from _words_for_nothing((*place, "strategies"), side.strategies, conduct)
+        other = plan.play and plan.play.types.get(player)
+        if other:
+            steps = ("play", "types", player)
+            costs = conduct.costs | other.costs
+            paying = replace(conduct, costs=costs)
+            yield from _set_by_definition(steps, other.payoff, *sides)
+            yield from _words_for_nothing((*steps, "costs"), other.costs, paying)
+
+
+def _set_by_definition(
+    place: Steps,
+    payoff: Sequence[PayoffPart],
+    states: Sequence[str],
+    conduct: Conduct,
+    scenario: Scenario,
+) -> Iterator[Problem]:
+    """Yield the parts of a payoff that own acts set by definition."""
+    for number, part in enumerate(payoff):
+        hit = set_by(part, states, conduct, scenario) if part.weight else None
+        if hit is not None:
+            act, codes = hit
+            message = f"`{act}` sets it by definition: its evidence is put on how "
+            own = listed(states, 4)
+            message += f"{listed(codes, 6)} and {own} see each other"
+            hint = "name others in `of`, or write `weight: 0`: shown, pays nothing"
+            yield (*place, "payoff", number), "E220", message, hint, ""
+
+
+def _words_for_nothing(
+    place: Steps, strategies: Iterable[str], conduct: Conduct
+) -> Iterator[Problem]:
+    """Yield the strategies that are words for nothing."""
+    for name in strategies:
+        words = _free_words(name, conduct)
+        if words:
+            message = f"{listed(words, 4)}: words that cost nothing"
+            hint = "give it a `cost:` of its own, or `priced: signalling` with as "
+            hint += f"`cost:` what {COSTLIEST.replace('_', ' ')} would cost"
+            yield (*place, name), "E221", message, hint, ""
 
 
 def set_by(
