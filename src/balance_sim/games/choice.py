@@ -51,16 +51,23 @@ def break_even(terms: Floats, best: int) -> Floats:
     return np.where((apart != 0) & (factor >= 0), factor, np.inf)
 
 
-def chosen(values: Floats, usual: int = 0) -> int:
-    """The strategy of the highest payoff, (K,); of those that tie, as in `normal_form`,
-    the usual one, or the first."""
-    is_best = pays_most(values)
-    return usual if is_best[usual] else int(is_best.argmax())
+def chosen(values: Floats) -> int:
+    """The first of the strategies of the highest payoff, (K,)."""
+    return int(pays_most(values).argmax())
 
 
 def pays_most(values: Floats) -> Bools:
-    """(..., K) whether no strategy pays more; values (..., K)."""
+    """(..., K) whether no strategy pays more, ties as in `normal_form`; values (...,
+    K)."""
     return best_replies(values[..., None], 0)
+
+
+def without_it(strategies: Sequence[str], values: Floats, usual: Floats) -> Row:
+    """The strategies of the highest payoff where something is left out, (K,), and
+    whether these are others than usual."""
+    is_best = pays_most(values)
+    best = [name for name, is_one in zip(strategies, is_best, strict=True) if is_one]
+    return {"best": best, "changes": not np.array_equal(is_best, pays_most(usual))}
 
 
 def terms_of(game: Game, effects: Floats, player: int) -> tuple[Floats, list[Row]]:
@@ -117,9 +124,10 @@ def recommendations(
         same = float(np.mean(np.all(samples, axis=0))) if samples else None
         left_out = []
         for term, row in enumerate(rows):
-            without = chosen(total - terms[..., term].mean(axis=0), best)
-            choice = {"best": [strategies[without]], "changes": without != best}
-            left_out.append({"what": "payoff"} | row | choice)
+            without = total - terms[..., term].mean(axis=0)
+            left_out.append(
+                {"what": "payoff"} | row | without_it(strategies, without, total)
+            )
         other = strategies.index(game.plan.observed[name])
         if other == best:
             other = int(

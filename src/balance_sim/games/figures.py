@@ -53,8 +53,8 @@ def draw_waterfall(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             style.beside(ax, y, words)
         ax.axvline(0, color=style.INK, linewidth=1, zorder=1)
         choice, against = say.first(rows, "choice"), say.first(rows, "against")
-        versus = "next best" if rows["is_observed"].iloc[0] else "observed"
-        title = f"{player}: “{choice}” against the {versus}, “{against}”"
+        versus = "the next best" if rows["is_observed"].iloc[0] else "what it did"
+        title = f"{player}: “{choice}” against {versus}, “{against}”"
         ax.set_title(
             style.folded(title, 100), loc="left", fontweight="bold", fontsize=10
         )

@@ -46,6 +46,8 @@ NEAREST = {
     "hi": "97.5 %",
 }
 """Columns of break-even weights on a terminal, with their heads."""
+WANTS = {"player": "player", "choice": "choice"} | NEAREST
+"""The same in a report."""
 STRATEGIES = (
     *("player", "strategy", "observed", "draws_mean", "draws_lo", "draws_hi", "draws"),
     *("payoff", "mcse", "samples", "regret", "mean_regret", "where"),
@@ -105,6 +107,11 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
         yield f"digest {result.digest[:12]}; wrote {result.folder}"
 
 
+def _wants(table: pd.DataFrame) -> dict[str, Any]:
+    """The columns of break-even weights of a report."""
+    return words_of(table[[*WANTS]].rename(columns=WANTS))
+
+
 def first_lines(game: Game) -> Iterator[str]:
     """What can be said before anything is simulated: each side's best strategy and what
     it would bring more, by the expected estimator at the point values."""
@@ -131,9 +138,8 @@ def game_page(played: PlayedGame) -> dict[str, Any]:
         "choices": [
             " ".join(tables.choice_sentences(played, player)) for player in game.players
         ],
-        "break_even": words_of(
-            tables.break_even_table(played).drop(columns="distance")
-        ),
+        "nearest": _wants(tables.nearest_table(played)),
+        "break_even": _wants(tables.break_even_table(played)),
         "left_out": words_of(tables.left_out_table(played)),
         "strategies": words_of(tables.strategies_table(played)[[*STRATEGIES]]),
         "profiles": words_of(tables.profiles_table(played)),

@@ -27,6 +27,7 @@ from balance_sim.games.choice import (
     recommendations,
     spread,
     terms_of,
+    without_it,
 )
 from balance_sim.games.equilibria import nash_equilibria
 from balance_sim.games.normal_form import (
@@ -251,11 +252,9 @@ def _guesses(
                 terms_of(game, each, player)[0].sum(axis=-1).mean(axis=0)
                 for each in (effects, bases[what])
             )
-            usual = chosen(all_in)
-            best = chosen(without, usual)
-            strategy = game.strategies[player][best]
-            row = {"outcome": left_out, "of": "", "what": what, "best": [strategy]}
-            rows[name].append(row | {"changes": best != usual})
+            choice = without_it(game.strategies[player], without, all_in)
+            row = {"outcome": left_out, "of": "", "what": what}
+            rows[name].append(row | choice)
     _add_regrets(game, values, rows)
     return rows
 

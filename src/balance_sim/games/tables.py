@@ -61,8 +61,9 @@ class Titles:
         return "; ".join(acts)
 
     def any_of(self, player: str, strategies: Sequence[str]) -> str:
-        """`stays at home or holds manoeuvres`."""
-        return say.listed([self.strategies[player][name] for name in strategies], "or")
+        """`“stays at home” or “holds manoeuvres”`."""
+        acts = [f"“{self.strategies[player][name]}”" for name in strategies]
+        return say.listed(acts, "or")
 
 
 def titles_of(game: Game) -> Titles:
@@ -376,7 +377,7 @@ def choice_sentences(played: PlayedGame, player: str) -> list[str]:
     table = left_out_table(played)
     own = table[(table["player"] == name) & table["is_another"]]
     words = [
-        f"{row['without']} (else “{row['choice']}”)" for row in own.to_dict("records")
+        f"{row['without']} (else {row['choice']})" for row in own.to_dict("records")
     ]
     if len(words) == 1:
         sentences.append(f"It hangs on one assumption, {words[0]}.")

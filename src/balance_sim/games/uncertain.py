@@ -318,8 +318,12 @@ class EmpiricalGame:
 
     def _differences(self, player: int) -> tuple[Floats, Floats, Floats]:
         strategies = self.values.shape[player + 1]
-        table = np.moveaxis(self.values[..., player], player + 1, 1)
-        table = table.reshape(len(self.values), strategies, -1)
+        table, drawn = (
+            np.moveaxis(values[..., player], player + 1, 1).reshape(
+                len(values), strategies, -1
+            )
+            for values in (self.values, self.resampled - self.mean)
+        )
         gain = np.zeros((strategies, strategies, table.shape[2]))
         error = np.zeros_like(gain)
         errors = np.zeros((self.resamples, *gain.shape))
@@ -330,10 +334,10 @@ class EmpiricalGame:
             gain[a, b] = -gain[b, a]
             spread = difference.std(axis=0, ddof=1)
             varies = spread > constant
-            standard_error = spread / np.sqrt(len(self.values))
-            error[a, b] = error[b, a] = np.where(varies, standard_error, 0.0)
-            centred = (difference - gain[b, a])[:, varies] / error[b, a][varies]
-            errors[:, b, a, varies] = self._weights @ centred
+            error[b, a, varies] = spread[varies] / np.sqrt(len(self.values))
+            error[a, b] = error[b, a]
+            apart = drawn[:, b] - drawn[:, a]
+            errors[:, b, a, varies] = apart[:, varies] / error[b, a, varies]
             errors[:, a, b] = -errors[:, b, a]
         return gain, error, errors
 
