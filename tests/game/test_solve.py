@@ -13,7 +13,7 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
-from balance_sim.games.choice import break_even, chosen, recommendations
+from balance_sim.games.choice import break_even, chosen, recommendations, without_it
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
 from balance_sim.games.players import PlayerOutcome
@@ -239,7 +239,7 @@ def shown(*insecurity: float) -> np.ndarray:
 
 def test_how_firm_a_choice_is_by_hand(paper: Any) -> None:
     """To act pays the first -1.5 + 1 - 1, to hold -2: a lead of 0.6, 0.5 and 0.4 in three draws. Both are even where effort
-    counts half, or a deed costs half as much again; without what effort is worth it holds. In four bootstrap samples of
+    counts half, or a deed costs half as much again; without what effort is worth it holds, without insecurity either will do. In four bootstrap samples of
     one kind it acts in the first three, of another in the last three: in both in half. The second has done its best."""
     game, kinds = with_names(paper), np.zeros((2, 4, 2, 2, 2))
     kinds[0, :, 1, 1, 0], kinds[1, :, 1, 1, 0] = [1, 1, 1, -1], [-1, 1, 1, 1]
@@ -253,7 +253,7 @@ def test_how_firm_a_choice_is_by_hand(paper: Any) -> None:
     assert even["effort"] == ("hold", *map(pytest.approx, (0.5, 0.4, 0.6)))
     assert even["insecurity"][1] == pytest.approx(0.0, abs=1e-9)
     left_out = {row["outcome"]: (row["best"], row["changes"]) for row in one["left_out"]}
-    assert left_out == {"insecurity": (["act"], False), "effort": (["hold"], True), "cost": (["act"], False)}
+    assert left_out == {"insecurity": (["hold", "act"], True), "effort": (["hold"], True), "cost": (["act"], False)}
     assert (one["gain"]["mean"], two["gain"]["mean"]) == pytest.approx((0.5, 1.0))
     assert {row["outcome"]: row["mean"] for row in one["parts"]} == pytest.approx(
         {"insecurity": 0.5, "effort": 1, "cost": -1}
@@ -267,7 +267,10 @@ def test_where_no_row_alone_turns_a_choice_there_is_no_factor() -> None:
     alone can make up for it with a factor of 0 or more."""
     assert break_even(np.array([[2.0, 1.0], [0.0, 2.0]]), 0)[1].tolist() == [0.5, 2.0]
     assert break_even(np.array([[1.0, 0.5], [0.0, 0.0]]), 0)[1].tolist() == [np.inf, np.inf]
-    assert chosen(np.array([1.0, 1.0, 0.0]), usual=1) == 1 and chosen(np.array([1.0, 1.0, 0.0]), usual=2) == 0
+    names, tie = ("a", "b", "c"), np.array([1.0, 1.0, 0.0])
+    assert chosen(tie) == 0
+    assert without_it(names, tie, np.array([1.0, 0.0, 0.0])) == {"best": ["a", "b"], "changes": True}
+    assert without_it(names, tie, 2.0 * tie) == {"best": ["a", "b"], "changes": False}
 
 
 def test_what_is_chosen_without_a_guess_by_hand(paper: Any) -> None:
