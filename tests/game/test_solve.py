@@ -36,7 +36,7 @@ from balance_sim.games.solve import (
 )
 from balance_sim.games.study import GameStudy, play
 from balance_sim.games.tables import profiles_table, strategies_table
-from balance_sim.games.uncertain import EmpiricalGame
+from balance_sim.games.uncertain import EmpiricalGame, value_of_information
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.study.draws import CODING
@@ -202,7 +202,8 @@ def test_the_worst_that_a_strategy_can_bring_by_hand(paper: Any) -> None:
 
 
 def test_what_is_worth_knowing_is_named_in_order(paper: Any) -> None:
-    """A gamble of 3 x + y against a sure thing, both standard normal; a third parameter has nothing to do with it."""
+    """A gamble of 3 x + y against a sure thing, both standard normal; a third parameter has nothing to do with it.
+    Of thirty that have not, none is named for what chance makes of it."""
     x = np.random.default_rng(2).normal(size=(400, 3))
     drawn = np.zeros((400, 2, 2, 2))
     drawn[:, 1, 1, 0] = 3.0 * x[:, 2] + x[:, 0]
@@ -212,6 +213,11 @@ def test_what_is_worth_knowing_is_named_in_order(paper: Any) -> None:
     worth = [value for value, _ in found["parameters"].values()]
     assert worth == pytest.approx([3.0 / np.sqrt(2 * np.pi), 1.0 / np.sqrt(2 * np.pi)], abs=0.3)
     assert found["evpi"] == pytest.approx(np.sqrt(10 / (2 * np.pi)), abs=4 * found["evpi_error"])
+    rng = np.random.default_rng(5)
+    drawn[:100, 1, 1, 0], idle = rng.normal(size=100), rng.normal(size=(100, 30))
+    assert value_of_information(drawn[:100, :, 1, 0], idle, 1).evppi.max() > 0.0
+    draws = SimpleNamespace(values=idle, paths=tuple(map(str, range(30))))
+    assert _value_of_information(paper, draws, drawn[:100], 1)["one"]["parameters"] == {}
 
 
 def test_of_three_players_pure_equilibria_are_not_all() -> None:
