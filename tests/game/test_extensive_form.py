@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from balance_sim.games.extensive_form import Foresight, NoEquilibrium, Turn, TurnGame, rolling
+from balance_sim.games.extensive_form import Expectation, Foresight, NoEquilibrium, Turn, TurnGame, rolling
 
 TOGETHER, IN_TURN = [(0, 1)], [(0,), (1,)]
 
@@ -139,6 +139,29 @@ def test_beliefs_follow_bayes_by_hand():
     assert game.belief_after(game.turns[0], game.prior, game.likelihood(separate), (1,))[1] == pytest.approx(
         0.27 / 0.34
     )
+
+
+def test_what_tells_a_type_is_the_move_of_who_has_it():
+    """Both move at once, the second has types: the first type is expected to play 0, the other 1. Whatever the first
+    player does, a 1 of the second is the other's with 0.9 against a slip of 0.1."""
+    game = TurnGame((Turn(0, (0, 1)),), (2, 2), np.asarray, (0.5, 0.5), typed=1, tremble=0.2)
+    expected = Expectation((0, 1), (0, 0))
+    for first in (0, 1):
+        assert game.belief_after(game.turns[0], (0.5, 0.5), expected, (first, 1)) == pytest.approx((0.1, 0.9))
+        assert game.belief_after(game.turns[0], (0.5, 0.5), expected, (first, 0)) == pytest.approx((0.9, 0.1))
+
+
+def test_what_a_move_gains_is_over_the_next_best():
+    """Of moves worth 3, 1 and 2 the first gains 1; a type to which they are worth 0, 5 and 1 gains 4 by the second."""
+    turns, usual, other = (Turn(0, (0,)),), (3.0, 1.0, 2.0), (0.0, 5.0, 1.0)
+    alone = leaf_game({((k,),): [[usual[k]]] for k in range(3)}, turns, (3,))
+    (step,) = rolling(alone, 1)
+    assert (step.moves, step.choice.gains[0].tolist()) == ((0,), [1.0])
+    leaves = {((k,),): [[usual[k]], [other[k]]] for k in range(3)}
+    typed = leaf_game(leaves, turns, (3,), prior=(0.5, 0.5), typed=0)
+    for number, move in enumerate((0, 1)):
+        (step,) = rolling(typed, 1, number)
+        assert (step.moves, step.choice.gains[0].tolist()) == ((move,), [1.0, 4.0])
 
 
 def test_a_weak_reputation_is_half_told():
