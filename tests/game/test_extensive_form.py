@@ -164,6 +164,17 @@ def test_what_a_move_gains_is_over_the_next_best():
         assert (step.moves, step.choice.gains[0].tolist()) == ((move,), [1.0, 4.0])
 
 
+def test_a_mixture_pays_what_both_mix():
+    """Rows like to match, 3 and 1, columns not to, 1 and 2. Columns are even at rows' 2/3, rows at columns' 1/4: they get
+    3/4 and 2/3."""
+    first, second = [[3.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [2.0, 0.0]]
+    leaves = {((a, b),): [[first[a][b], second[a][b]]] for a in (0, 1) for b in (0, 1)}
+    (step,) = rolling(leaf_game(leaves, (Turn(0, (0, 1)),), (2, 2)), 1)
+    rows, columns = (shares[0] for shares in step.choice.played)
+    assert (rows[0], columns[0]) == pytest.approx((2 / 3, 1 / 4))
+    assert step.choice.values[0] == pytest.approx([3 / 4, 2 / 3])
+
+
 def test_a_weak_reputation_is_half_told():
     """deterred = 2, share 0.2 < worth 0.4. To fight always would deter nobody, never to fight would make a fight deter.
     So the usual store fights just so often, x, that a store that fought is tough with 0.4, where the entrant does not
