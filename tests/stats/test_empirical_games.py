@@ -5,6 +5,7 @@ import pytest
 from balance_sim.games.normal_form import best_replies, regrets
 from balance_sim.games.uncertain import EmpiricalGame
 from noisy_games import GAMES, rates
+from scipy.stats import norm, t
 
 from .test_games import any_order, permuted
 
@@ -113,6 +114,18 @@ def test_the_bound_on_a_regret_is_one_sided_where_the_best_reply_is_plain() -> N
     """8 standard errors apart: only that the better strategy is better still can make the regret larger, so c is the
     95 % quantile of one error, 1.645, and the best reply's own regret is 0."""
     assert apart(8.0).regret_bound[:, 0] == pytest.approx([8 + 1.645, 0.0], abs=0.09)
+
+
+def test_of_few_replications_bounds_are_wider_twice() -> None:
+    """A bootstrap of five varies by sqrt(4 / 5) too little, and Student's t of four degrees of freedom lies further out
+    than the normal at the same level. One player, two strategies: one difference."""
+    values = np.zeros((5, 2, 1))
+    values[:, 1, 0] = [1.0, 2.0, 4.0, 3.0, 7.0]
+    known, gain = EmpiricalGame(values, resamples=4000), values[:, 1, 0]
+    means = (known.resampled[:, 1, 0] - gain.mean()) / (gain.std(ddof=1) / np.sqrt(5))
+    level = norm.cdf(np.quantile(np.abs(means), 0.95) * np.sqrt(5 / 4))
+    assert known.critical == pytest.approx(t.ppf(level, 4), rel=1e-6)
+    assert known.critical > 2.3
 
 
 @pytest.mark.parametrize("sizes", [(3,), (3, 2), (2, 3, 2)])
