@@ -2,11 +2,13 @@
 
 import warnings
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.games.boxes import METHODS, Bounds, Factors, Fit, cart, conditions, fit_of, prim, quasi_p_values, union
+from balance_sim.games.robust import Alarm, Futures, Prospects, _conditions_row, best_alarm
 
 NAMES = tuple(f"x{number}" for number in range(12))
 FUTURES = 800
@@ -127,3 +129,40 @@ def test_a_tree_does_not_hang_on_the_scale_of_a_factor(factors: Factors) -> None
     shifted = Factors(1e9 + x * 1e-3, ("a", "b"), {}, factors.draw)
     (box,), (again,) = cart(plain, fails), cart(shifted, fails)
     np.testing.assert_array_equal(box.hold(plain), again.hold(shifted))
+
+
+# --- futures of one player, by hand ---------------------------------------------------
+
+
+def test_when_a_strategy_fails_and_what_it_meets_by_hand() -> None:
+    """Four futures of two strategies, the first observed: it fails where the second pays more, the second where it pays less
+    than the first; equal payoffs are no failure."""
+    payoffs = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5], [-2.0, -3.0]])
+    best = payoffs.max(axis=1, keepdims=True)
+    draw = np.arange(4)
+    factors = Factors(draw[:, None].astype(float), ("x",), {}, draw)
+    seen = Prospects(factors, payoffs, best - payoffs, 1e-9, np.zeros((4, 1, 2, 1)))
+    assert seen.failing(0, 0).tolist() == [False, True, False, False]
+    assert seen.failing(1, 0).tolist() == [True, False, False, True]
+    row = _conditions_row(seen, 1, 0, seen.failing(1, 0))
+    assert (row["futures"], row["fails"], row["meets_observed"], row["meets_control"]) == (4, 0.5, 0.5, 0.75)
+    assert (row["regret_largest"], row["regret_q90"]) == pytest.approx((1.0, 1.0))
+    assert _conditions_row(seen, 0, 0, seen.failing(0, 0))["regret_q90"] == pytest.approx(0.7 * 3.0)
+
+
+def test_effects_of_futures_are_over_the_control_arm_on_the_last_day() -> None:
+    """Of outcomes 1 and 3 in the control arm on two days, 2 and 7 in a profile."""
+    outcomes = np.array([[[[1.0], [2.0]], [[3.0], [7.0]]]])
+    assert Futures(SimpleNamespace(), ("null",), (30, 90), outcomes).effects.tolist() == [[[4.0]]]
+
+
+def test_when_an_alarm_rings_by_hand() -> None:
+    """Of a number of agreements that is expected to be 1.5 the chance of two or more is 1 - e^-1.5 (1 + 1.5)."""
+    chance = 1.0 - np.exp(-1.5) * 2.5
+    for is_high, wanted in ((True, chance), (False, 1.0 - chance)):
+        assert Alarm(True, 2.0, is_high).rings(np.array([1.5]))[0] == pytest.approx(wanted)
+    values, fails = np.array([0.1, 0.5, 0.5, 0.9]), np.array([False, False, True, True])
+    assert Alarm(False, 0.5).rings(values).tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert Alarm(False, 0.5).shares(values, fails) == (1.0, 0.5) and Alarm(False, 0.5).skill(values, fails) == 0.5
+    assert Alarm(False, 0.5, is_high=False).rings(values).tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert best_alarm(values, fails, is_count=False).skill(values, fails) == 0.5
