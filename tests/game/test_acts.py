@@ -1,10 +1,11 @@
 """Payoffs that a player's own acts set by definition, and words for nothing: refused where they are, and only there."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from balance_sim.games.acts import conduct_of, set_by, share_of_cost
+from balance_sim.games.acts import Conduct, _free_words, conduct_of, set_by, share_of_cost
 from balance_sim.games.plan import load_game
 from balance_sim.games.schema import PayoffPart
 from balance_sim.games.solve import expected_effects, payoffs
@@ -102,6 +103,17 @@ def test_words_for_nothing_are_refused(tmp_path: Path, strategy: str, is_refused
         assert found(tmp_path, text) == [("E221", "players.arden.strategies.speak", 10)]
     else:
         load_game(game_in(tmp_path, text))
+
+
+def test_words_beside_deeds_of_their_own_are_not_for_nothing() -> None:
+    """Of a visit and words against nothing, and of words against a visit at the same price: neither is words alone."""
+    visit, words = SimpleNamespace(kind="visit"), SimpleNamespace(kind="statement")
+    both = Conduct({}, {"both": {"v": visit, "w": words}}, {"both": 0.0})
+    assert _free_words("both", both) == []
+    apart = Conduct({}, {"go": {"v": visit}, "speak": {"w": words}}, {"go": 1.0, "speak": 1.0})
+    assert _free_words("speak", apart) == _free_words("go", apart) == []
+    more = Conduct({}, {"go": {"v": visit}, "both": {"v": visit, "w": words}}, {"go": 1.0, "both": 1.0})
+    assert _free_words("both", more) == ["w"]
 
 
 def test_words_added_to_an_act_cost_more_than_the_act(tmp_path: Path) -> None:

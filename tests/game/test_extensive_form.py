@@ -145,10 +145,10 @@ def test_what_tells_a_type_is_the_move_of_who_has_it():
     """Both move at once, the second has types: the first type is expected to play 0, the other 1. Whatever the first
     player does, a 1 of the second is the other's with 0.9 against a slip of 0.1."""
     game = TurnGame((Turn(0, (0, 1)),), (2, 2), np.asarray, (0.5, 0.5), typed=1, tremble=0.2)
-    expected = Expectation((0, 1), (0, 0))
+    seen = game.likelihood(Expectation((0, 1), (0, 0)))
     for first in (0, 1):
-        assert game.belief_after(game.turns[0], (0.5, 0.5), expected, (first, 1)) == pytest.approx((0.1, 0.9))
-        assert game.belief_after(game.turns[0], (0.5, 0.5), expected, (first, 0)) == pytest.approx((0.9, 0.1))
+        assert game.belief_after(game.turns[0], (0.5, 0.5), seen, (first, 1)) == pytest.approx((0.1, 0.9))
+        assert game.belief_after(game.turns[0], (0.5, 0.5), seen, (first, 0)) == pytest.approx((0.9, 0.1))
 
 
 def test_what_a_move_gains_is_over_the_next_best():

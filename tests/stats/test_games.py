@@ -37,6 +37,11 @@ def test_a_payoff_of_one_player_makes_no_ties_of_another() -> None:
     assert best_replies(game, 1).tolist() == [[False, True], [False, True]]
 
 
+def test_ties_of_a_game_are_its_own_beside_one_of_larger_stakes() -> None:
+    games = np.array([[[0.0], [1e-4]], [[0.0], [1e6]]])
+    assert best_replies(games, 0).tolist() == [[False, True]] * 2 and regrets(games)[0, 0, 0] == 1e-4
+
+
 def test_regret_by_loops() -> None:
     rng = np.random.default_rng(3)
     game = rng.integers(0, 6, (3, 2, 4, 3)).astype(float)
