@@ -99,7 +99,7 @@ def kept(study: GameStudy) -> Solution | None:
     is_same = (
         identity == _identity(study) and plain.get("runs") == study.result.finished
     )
-    return Solution(plain) if is_same else None
+    return Solution(plain) if is_same and "recommendations" in plain else None
 
 
 def open_played(folder: Path | str) -> PlayedGame:

@@ -94,6 +94,7 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
         cells = words_of(own[[*NEAREST]].rename(columns=NEAREST))
         yield from say.table([cells["heads"], *cells["rows"]], "<<>>>", "  ")
     yield from ["", *say.wrapped(tables.answer(played), "")]
+    yield from robust_lines(played)
     strategies = tables.strategies_table(played).groupby("player", sort=False)
     for player, rows in strategies:
         title = f"{player}, to what the others were observed to do"
@@ -101,7 +102,6 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
     title = "Nash equilibria of the mean payoffs at the point values"
     yield from _table_lines(title, tables.equilibria_table(played))
     yield from ["", *say.wrapped(f"{tables.equilibria_words(solution)}.", "")]
-    yield from robust_lines(played)
     yield from ["", *say.wrapped(f"{COLUMNS} {READING}", "")]
     if result.folder is not None:
         yield f"digest {result.digest[:12]}; wrote {result.folder}"
