@@ -83,6 +83,12 @@ def test_the_order_of_states_does_not_matter_and_a_rate_is_taken() -> None:
     assert "\nbase_rate: 2.5\n" in build_world("gulf", GULF, 2024, 2.5)[0]["gulf.yaml"]
 
 
+def test_more_agreements_than_dyads_are_refused() -> None:
+    with pytest.raises(ScenarioError) as raised:
+        build_world("gulf", GULF, 2024, 37.0)
+    assert [(one.code, one.file, one.allowed) for one in raised.value.problems] == [("E203", "--base-rate", "up to 36")]
+
+
 REFUSED = [
     (f"{GULF},IRM", 2024, "E301", "use `IRN`"),
     (f"{GULF},Qatar", 2024, "E302", "use `QAT`"),

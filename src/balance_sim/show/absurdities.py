@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from balance_sim.effects.scale import LARGEST, OFF
+from balance_sim.effects.why_nothing import COUNTER, HARDLY
+from balance_sim.model.baseline import OTHER_SIDE
 from balance_sim.scenario.reading import Finding
 from balance_sim.show import wording as say
 from balance_sim.show.diary import listed, state_in_text
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
     from balance_sim.effects.scale import Scale
     from balance_sim.effects.world_at_start import WorldAtStart
 
-MEANT = 0.25
-"""Share of `tau` below which nobody is meant: the model's own bound of `wary`."""
-LEAST_SEEN = 0.01
-"""Expected agreements below which no effect can be seen to count."""
 FEARED = (
     "strength, nearness, `disputes` and `no_relations` make a state feared; agreements "
     "in `accords` and like ideal points make it trusted"
@@ -56,7 +54,7 @@ def _feared_allies(start: WorldAtStart) -> Iterator[Finding]:
         j = int(np.argmax(share))
         j += j >= i
         is_ally = start.depth[i, j] >= 0.99 * deepest
-        is_feared = start.fear[i, j] >= MEANT * scenario.parameters.tau
+        is_feared = start.fear[i, j] >= OTHER_SIDE * scenario.parameters.tau
         if is_feared and (is_ally or start.codes[j] in patrons[code]):
             cases.append((code, start.codes[j]))
     if cases:
@@ -67,7 +65,7 @@ def _feared_allies(start: WorldAtStart) -> Iterator[Finding]:
 
 def _fearless(start: WorldAtStart) -> Iterator[Finding]:
     """States that fear nobody."""
-    bound = MEANT * start.scenario.parameters.tau
+    bound = OTHER_SIDE * start.scenario.parameters.tau
     codes = [
         code
         for code, share in zip(start.codes, start.insecurity, strict=True)
@@ -95,7 +93,7 @@ def _calm_targets(start: WorldAtStart) -> Iterator[Finding]:
 
 def _lone_dyad(start: WorldAtStart) -> Iterator[Finding]:
     """Where the headline hangs on one dyad."""
-    counted = np.flatnonzero(start.direction == 0)
+    counted = np.flatnonzero(start.direction == COUNTER)
     if len(counted) == 1:
         names, (p,) = say.state_names(start.scenario), counted
         sides = (start.codes[side[p]] for side in (start.first, start.second))
@@ -122,7 +120,7 @@ def _level(start: WorldAtStart) -> Iterator[Finding]:
 def _small(acts: Scale) -> Iterator[Finding]:
     """Where no event whatever can make a difference that is seen."""
     largest = [act.effect for act in acts.acts if act.act == LARGEST]
-    if largest and largest[0] < LEAST_SEEN:
+    if largest and largest[0] < HARDLY:
         why = (
             f"no event can add more than {largest[0]:.1g} of an agreement to the "
             f"{acts.level:.2g} that are expected {say.within(acts.window)}"

@@ -77,7 +77,8 @@ def build_world(
 
     Raises
     ------
-    ScenarioError : for a name or a code that is none, and a year before the record
+    ScenarioError : for a name or a code that is none, a year before the record, and
+        more agreements than dyads
     """
     problems = Diagnostics()
     if not IDENTIFIER.fullmatch(name):
@@ -90,12 +91,17 @@ def build_world(
         why = f"{year} is before the record"
         problems.add(Mark("--year", 1, 1), "", "E203", why, hint, limits)
     actors = [] if problems else _actors(states, of_year, problems)
+    dyads = math.comb(len(actors), 2)
+    if base_rate is not None and base_rate > dyads and not problems:
+        why = f"{base_rate:g} agreements a year among {len(actors)} states"
+        place = Mark("--base-rate", 1, 1)
+        problems.add(place, "", "E203", why, "give fewer", f"up to {dyads}")
     if problems:
         raise ScenarioError(problems)
     first_day = date(of_year, 1, 1)
     record = Record.of(EXTRACTS, actors, first_day + timedelta(days=1))
     tables, gaps = tables_of(record)
-    files, dyads = csv_files(tables, name), math.comb(len(actors), 2)
+    files = csv_files(tables, name)
     values: dict[str, object] = {
         "name": name,
         "states": record.codes,
@@ -121,14 +127,10 @@ def _text(example: Example, values: Mapping[str, object]) -> str:
     """The text of NAME.yaml with an example of an event."""
     names = [code_table()[code].name for code in example.principals]
     alone = len(names) == 1
-    act = (
-        f"an incident that {names[0]} provokes"
-        if alone
-        else f"an exercise of {names[0]}"
-    )
+    act = f"an incident that {names[0]} provokes"
     return rendered(
         "world.yaml.jinja",
-        act=act if alone else f"{act} and {names[1]}",
+        act=act if alone else f"an exercise of {' and '.join(names)}",
         kind=ALONE if alone else TOGETHER,
         principals=example.principals,
         targets=example.targets,
