@@ -188,7 +188,8 @@ def test_a_weak_reputation_is_half_told():
     believed = game.belief_after(game.turns[1], game.prior, reply.likelihood, (1,))
     assert believed[1] == pytest.approx(0.4, abs=1e-5)
     entry = foresight.choice(((1,), (1,)), believed)
-    assert entry.played[0][:, 1] == pytest.approx([0.5, 0.5], abs=1e-5)
+    assert entry.played[0] == pytest.approx(np.full((2, 2), 0.5), abs=1e-5)
+    assert entry.values[:, 1] == pytest.approx([0, 1], abs=1e-5)  # -1 + 2 / 2, and 0 + 2 / 2
     gave_way = game.belief_after(game.turns[1], game.prior, reply.likelihood, (0,))
     assert gave_way == (1.0, 0.0)
 

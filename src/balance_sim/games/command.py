@@ -211,6 +211,7 @@ def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> Chec
     """Read a game, for `balance-sim check`. Raises ScenarioError."""
     from balance_sim.cli.check import CheckedFile
     from balance_sim.games.plan import load_game
+    from balance_sim.games.stages import dates_of
     from balance_sim.show.wording import plural
 
     game = load_game(path, set=settings, theory=theory)
@@ -219,6 +220,8 @@ def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> Chec
         "profiles": len(game.profiles),
         "outcomes": len(game.cast.outcomes),
     }
+    if game.plan.play is not None:
+        counts["stages"] = len(dates_of(game.plan.play, game.scenario))
     words = [plural(count, name.removesuffix("s")) for name, count in counts.items()]
     summary = f"{', '.join(words)}; of {game.scenario.name}"
     return CheckedFile(summary, {"game": {"name": game.name, **counts}}, [])
