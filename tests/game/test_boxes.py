@@ -34,8 +34,8 @@ def test_a_planted_box_of_numbers_is_found(factors: Factors, method) -> None:
     assert bounded(factors, box) == {"x2", "x7"}
     fit = fit_of(box.hold(factors), fails)
     assert fit.coverage > 0.9 and fit.density > 0.9
-    assert box.least[2] == pytest.approx(0.55, abs=0.05) and np.isinf(box.largest[2])
-    assert (box.least[7], box.largest[7]) == pytest.approx((0.2, 0.7), abs=0.07)
+    assert box.lower[2] == pytest.approx(0.55, abs=0.05) and np.isinf(box.upper[2])
+    assert (box.lower[7], box.upper[7]) == pytest.approx((0.2, 0.7), abs=0.07)
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

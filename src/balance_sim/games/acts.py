@@ -40,11 +40,11 @@ WORDS = "reassurance"
 class Conduct:
     """What a player can do, by strategy.
 
-    own : events that another of its strategies has not, or has otherwise
+    own_events : events that another of its strategies has not, or has otherwise
     added : those of them that the control arm has not
     costs : what it pays, in payoff"""
 
-    own: dict[str, Acts]
+    own_events: dict[str, Acts]
     added: dict[str, Acts]
     costs: dict[str, float]
 
@@ -56,19 +56,19 @@ def conduct_of(plan: GamePlan, scenario: Scenario, player: str) -> Conduct:
     control = _events(scenario, scenario.reference_arm)
     for name in strategies:
         played = plan.observed | {player: name}
-        arm = arm_of(tuple(played[other] for other in plan.players))
+        arm = arm_of(tuple(played[participant] for participant in plan.players))
         events[name] = _events(scenario, arm)
-    own, added, costs = {}, {}, {}
+    own_events, added, costs = {}, {}, {}
     for name, strategy in strategies.items():
-        others = [events[other] for other in strategies]
-        own[name] = {
+        others = [events[alternative] for alternative in strategies]
+        own_events[name] = {
             event: act
             for event, act in events[name].items()
-            if any(other.get(event) != act for other in others)
+            if any(acts.get(event) != act for acts in others)
         }
-        added[name] = _beyond(own[name], control)
+        added[name] = _beyond(own_events[name], control)
         costs[name] = _price(strategy, added[name], scenario)
-    return Conduct(own, added, costs)
+    return Conduct(own_events, added, costs)
 
 
 def _events(scenario: Scenario, arm: str) -> Acts:
@@ -111,13 +111,13 @@ def problems_of_acts(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
         sides = side.states, conduct, scenario
         yield from _set_by_definition(place, side.payoff, *sides)
         yield from _words_for_nothing((*place, "strategies"), side.strategies, conduct)
-        other = plan.play and plan.play.types.get(player)
-        if other:
+        other_type = plan.play and plan.play.types.get(player)
+        if other_type:
             steps = ("play", "types", player)
-            costs = conduct.costs | other.costs
+            costs = conduct.costs | other_type.costs
             paying = replace(conduct, costs=costs)
-            yield from _set_by_definition(steps, other.payoff, *sides)
-            yield from _words_for_nothing((*steps, "costs"), other.costs, paying)
+            yield from _set_by_definition(steps, other_type.payoff, *sides)
+            yield from _words_for_nothing((*steps, "costs"), other_type.costs, paying)
 
 
 def _set_by_definition(
@@ -133,8 +133,8 @@ def _set_by_definition(
         if hit is not None:
             act, codes = hit
             message = f"`{act}` sets it by definition: its evidence is put on how "
-            own = listed(states, 4)
-            message += f"{listed(codes, 6)} and {own} see each other"
+            own_states = listed(states, 4)
+            message += f"{listed(codes, 6)} and {own_states} see each other"
             hint = "name others in `of`, or write `weight: 0`: shown, pays nothing"
             yield (*place, "payoff", number), "E220", message, hint, ""
 
@@ -162,7 +162,7 @@ def set_by(
     toward = {*members_of(part, states, scenario)}
     if part.outcome == "dependence":
         toward = {*scenario.codes} - {*states}
-    for events in conduct.own.values():
+    for events in conduct.own_events.values():
         for name, act in events.items():
             moved = _moved(act, states, scenario)
             beliefs = BELIEFS.get(part.outcome, ())
@@ -202,11 +202,11 @@ def _free_words(name: str, conduct: Conduct) -> list[str]:
     nothing: tuple[Acts, float] = ({}, 0.0)
     others = [(conduct.added[key], conduct.costs[key]) for key in conduct.costs]
     for events, cost in (nothing, *others):
-        more = _beyond(conduct.added[name], events)
-        less = _beyond(events, conduct.added[name])
-        is_free = not less and conduct.costs[name] == cost
-        if is_free and all(map(_is_words, more.values())) and more:
-            return [*more]
+        additions = _beyond(conduct.added[name], events)
+        omissions = _beyond(events, conduct.added[name])
+        is_free = not omissions and conduct.costs[name] == cost
+        if is_free and all(map(_is_words, additions.values())) and additions:
+            return [*additions]
     return []
 
 

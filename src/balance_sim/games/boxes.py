@@ -95,8 +95,8 @@ class Bounds:
     """A box: the least and the largest value of each column, (P,) each, ends
     included."""
 
-    least: Floats
-    largest: Floats
+    lower: Floats
+    upper: Floats
 
     @classmethod
     def none(cls, factors: Factors) -> Bounds:
@@ -108,23 +108,23 @@ class Bounds:
         """(F,) which futures lie in the box."""
         bounded = self.columns
         values = factors.columns[:, bounded]
-        is_inside = (values >= self.least[bounded]) & (values <= self.largest[bounded])
+        is_inside = (values >= self.lower[bounded]) & (values <= self.upper[bounded])
         return np.asarray(is_inside.all(axis=1))
 
     @property
     def columns(self) -> Ints:
         """The columns that are bounded."""
-        return np.flatnonzero(np.isfinite(self.least) | np.isfinite(self.largest))
+        return np.flatnonzero(np.isfinite(self.lower) | np.isfinite(self.upper))
 
     def factors(self, factors: Factors) -> list[int]:
         """The factors that are bounded."""
         return list(map(int, np.unique(factors.owners[self.columns])))
 
     def with_bound(self, side: int, column: int, value: float) -> Bounds:
-        """The box with another least (side 0) or largest (side 1) value of a column."""
-        both = np.stack([self.least, self.largest])
-        both[side, column] = value
-        return Bounds(*both)
+        """The box with another lower (side 0) or upper (side 1) bound of a column."""
+        bounds = np.stack([self.lower, self.upper])
+        bounds[side, column] = value
+        return Bounds(*bounds)
 
     def without(self, factors: Factors, factor: int) -> Bounds:
         """The box with a factor left free."""
@@ -136,8 +136,8 @@ class Bounds:
 
     def _freed(self, columns: Bools) -> Bounds:
         """The box without bounds of some columns, (P,)."""
-        least = np.where(columns, -np.inf, self.least)
-        return Bounds(least, np.where(columns, np.inf, self.largest))
+        lower = np.where(columns, -np.inf, self.lower)
+        return Bounds(lower, np.where(columns, np.inf, self.upper))
 
 
 type Method = Callable[[Factors, Bools], list[Bounds]]
@@ -178,8 +178,8 @@ def prim(factors: Factors, fails: Bools) -> list[Bounds]:
 
     factors : of F futures; fails : (F,) which of them fail"""
 
-    def next_box(left: Bools) -> Bounds:
-        remaining, failing = factors.at(left), fails[left]
+    def next_box(uncovered: Bools) -> Bounds:
+        remaining, failing = factors.at(uncovered), fails[uncovered]
         trajectory = _peeled(remaining, failing, LEAST_MASS * len(fails))
         simple = [_simplified(box, remaining, failing) for box in trajectory]
         return _pasted(_best(simple, remaining, failing), remaining, failing)
@@ -193,13 +193,13 @@ def cart(factors: Factors, fails: Bools, seed: int = 0) -> list[Bounds]:
 
     factors : of F futures; fails : (F,) which of them fail; seed : decides between
     splits that are equally good"""
-    least = max(int(np.ceil(LEAST_MASS * len(fails))), 1)
+    leaf_size = max(int(np.ceil(LEAST_MASS * len(fails))), 1)
 
-    def next_box(left: Bools) -> Bounds:
-        remaining, failing = factors.at(left), fails[left]
+    def next_box(uncovered: Bools) -> Bounds:
+        remaining, failing = factors.at(uncovered), fails[uncovered]
         leaves = [
             _simplified(leaf, remaining, failing)
-            for leaf in _leaves(remaining, failing, least, seed)
+            for leaf in _leaves(remaining, failing, leaf_size, seed)
         ]
         return _best(leaves, remaining, failing)
 
@@ -217,14 +217,14 @@ def _leaves(factors: Factors, fails: Bools, least: int, seed: int) -> list[Bound
     leaves, pending = [], [(0, Bounds.none(factors))]
     while pending:
         node, box = pending.pop()
-        left, right = tree.children_left[node], tree.children_right[node]
-        if left == right:
+        lower_node, upper_node = tree.children_left[node], tree.children_right[node]
+        if lower_node == upper_node:
             leaves.append(box)
             continue
         column, cut = int(tree.feature[node]), int(tree.threshold[node])
         below, above = map(float, values[column][0][[cut, cut + 1]])
-        pending.append((left, box.with_bound(1, column, below)))
-        pending.append((right, box.with_bound(0, column, above)))
+        pending.append((lower_node, box.with_bound(1, column, below)))
+        pending.append((upper_node, box.with_bound(0, column, above)))
     return leaves
 
 
@@ -279,8 +279,8 @@ def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
         side, column = np.unravel_index(int(gains.argmax()), gains.shape)
         if gains[side, column] <= 0:
             return trajectory
-        kept = remains[side, :, column]
-        columns, failing = columns[kept], failing[kept]
+        is_kept = remains[side, :, column]
+        columns, failing = columns[is_kept], failing[is_kept]
         inside = columns[:, column]
         bound = float(inside.max() if side else inside.min())
         box = box.with_bound(int(side), int(column), bound)
@@ -343,7 +343,7 @@ def _pasted(box: Bounds, factors: Factors, fails: Bools) -> Bounds:
 def _wider(box: Bounds, factors: Factors) -> list[Bounds]:
     """The box with one of its bounds moved outwards, each in turn."""
     boxes, step = [], max(int(PEEL * np.count_nonzero(box.hold(factors))), 1)
-    for side, bounds in enumerate((box.least, box.largest)):
+    for side, bounds in enumerate((box.lower, box.upper)):
         for column in np.flatnonzero(np.isfinite(bounds)).tolist():
             freed = box.with_bound(side, column, np.inf if side else -np.inf)
             values = factors.columns[freed.hold(factors), column]
@@ -404,17 +404,17 @@ def conditions(factors: Factors, fails: Bools, half: Bools) -> Conditions:
     }
     name = max(METHODS, key=lambda method: held_out[method].f1)
     boxes = METHODS[name](factors, fails)
-    found, everywhere = held_out[name], fit_of(np.ones_like(fails), fails)
-    if found.f1 <= everywhere.f1 or found.density < LEAST_DENSITY:
+    held_out_fit, everywhere = held_out[name], fit_of(np.ones_like(fails), fails)
+    if held_out_fit.f1 <= everywhere.f1 or held_out_fit.density < LEAST_DENSITY:
         boxes = []
     fit = fit_of(union(boxes, factors), fails)
-    return Conditions(name, tuple(boxes), fit, found)
+    return Conditions(name, tuple(boxes), fit, held_out_fit)
 
 
 def _predicted(method: Method, factors: Factors, fails: Bools, half: Bools) -> Bools:
     """(F,) what lies in the boxes that are found on the other half of the draws."""
     region = np.zeros_like(fails)
-    for seen in (half, ~half):
-        boxes = method(factors.at(seen), fails[seen])
-        region[~seen] = union(boxes, factors.at(~seen))
+    for training in (half, ~half):
+        boxes = method(factors.at(training), fails[training])
+        region[~training] = union(boxes, factors.at(~training))
     return region

@@ -119,8 +119,8 @@ def _unfit_members(
         smallest = SMALLEST.get(part.outcome, 1)
         is_dyad = part.outcome != "credibility" or len(named) == 2
         if unknown and part.of not in scenario.groups:
-            known = (*scenario.groups, *scenario.codes)
-            yield unknown_name(place, "E301", unknown[0], known)
+            known_names = (*scenario.groups, *scenario.codes)
+            yield unknown_name(place, "E301", unknown[0], known_names)
         elif len(others) < smallest or not is_dyad:
             message = f"`{part.of}` names too few or too many states beside its own"
             yield place, "E212", message, "", f"at least {smallest}"

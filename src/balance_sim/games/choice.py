@@ -118,29 +118,29 @@ def recommendations(
         best = chosen(total)
         samples = []
         for values in resampled:
-            own = values.reshape(len(values), -1, len(game.players))
+            by_profile = values.reshape(len(values), -1, len(game.players))
             places = beside_observed(game, player)
-            samples.append(pays_most(own[:, places, player])[:, best])
-        same = float(np.mean(np.all(samples, axis=0))) if samples else None
+            samples.append(pays_most(by_profile[:, places, player])[:, best])
+        share_the_same = float(np.mean(np.all(samples, axis=0))) if samples else None
         left_out = []
         for term, row in enumerate(rows):
             without = total - terms[..., term].mean(axis=0)
             left_out.append(
                 {"what": "payoff"} | row | without_it(strategies, without, total)
             )
-        other = strategies.index(game.plan.observed[name])
-        if other == best:
-            other = int(
+        alternative = strategies.index(game.plan.observed[name])
+        if alternative == best:
+            alternative = int(
                 np.where(np.arange(len(total)) == best, -np.inf, total).argmax()
             )
-        apart = terms[:, best] - terms[:, other]
+        apart = terms[:, best] - terms[:, alternative]
         by_player[name] = {
             "best": strategies[best],
-            "same": same,
-            "is_robust": None if same is None else same >= ROBUST,
+            "same": share_the_same,
+            "is_robust": None if share_the_same is None else share_the_same >= ROBUST,
             "break_even": _break_even_rows(terms, rows, strategies, best),
             "left_out": left_out + (guesses or {}).get(name, []),
-            "against": strategies[other],
+            "against": strategies[alternative],
             "gain": spread(apart.sum(axis=-1)),
             "parts": [row | spread(apart[:, term]) for term, row in enumerate(rows)],
         }
@@ -168,10 +168,10 @@ def _break_even_rows(
     factors = break_even(terms.mean(axis=0), best)
     low = high = np.full_like(factors, np.inf)
     if len(terms) > 1:
-        each = break_even(terms, best)
-        low = np.quantile(each, 0.025, axis=0, method="lower")
-        high = np.quantile(each, 0.975, axis=0, method="higher")
-    found = []
+        by_draw = break_even(terms, best)
+        low = np.quantile(by_draw, 0.025, axis=0, method="lower")
+        high = np.quantile(by_draw, 0.975, axis=0, method="higher")
+    points = []
     for place, strategy in enumerate(strategies):
         for term, row in enumerate(rows):
             index = place, term
@@ -185,8 +185,8 @@ def _break_even_rows(
                     key: float(value) if np.isfinite(value) else None
                     for key, value in numbers.items()
                 }
-                found.append({"strategy": strategy} | row | plain)
-    return found
+                points.append({"strategy": strategy} | row | plain)
+    return points
 
 
 def acts_of(game: Game) -> list[str]:

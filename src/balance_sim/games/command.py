@@ -188,8 +188,8 @@ def _discovered(
     from balance_sim.games.red_team import red_team
     from balance_sim.games.robust import discover
 
-    found = discover(game, draws, workers, progress)
-    return found | {"red_team": red_team(game, draws, workers)}
+    discoveries = discover(game, draws, workers, progress)
+    return discoveries | {"red_team": red_team(game, draws, workers)}
 
 
 def _draws(scenario: Scenario, count: int) -> Draws | None:

@@ -80,8 +80,8 @@ class TurnGame:
 
     def seat(self, turn: Turn) -> int | None:
         """The place of the typed player among the movers of a turn, if it has one."""
-        known = self.typed is None or self.typed not in turn.movers
-        return None if known else turn.movers.index(self.typed or 0)
+        is_untyped = self.typed is None or self.typed not in turn.movers
+        return None if is_untyped else turn.movers.index(self.typed or 0)
 
     def ends(self, history: History, last: int) -> Iterator[History]:
         """Every history that follows, up to the end of a stage."""
@@ -189,19 +189,19 @@ class Foresight:
             except NoEquilibrium:  # of what would follow: it is not to be expected
                 if seat is None:
                     raise
-        found = [choice for stage in stages for choice in stage.pure()]
-        if not found and seat is None and len(turn.movers) == 2:
+        equilibria = [choice for stage in stages for choice in stage.pure()]
+        if not equilibria and seat is None and len(turn.movers) == 2:
             return stages[0].mixed()
-        if not found:
+        if not equilibria:
             return self._half_told(history, belief)
         everything = np.stack([stage.values for stage in stages])
         axes = tuple(range(everything.ndim - 1))
         low, high = everything.min(axis=axes), everything.max(axis=axes)
         width = np.where(high > low, high - low, 1.0)
-        means = [np.array(belief) @ choice.values for choice in found]
+        means = [np.array(belief) @ choice.values for choice in equilibria]
         sums = [round(float(((mean - low) / width).sum()), 9) for mean in means]
-        different = {tuple(p.tobytes() for p in choice.played) for choice in found}
-        return replace(found[int(np.argmax(sums))], equilibria=len(different))
+        different = {tuple(p.tobytes() for p in choice.played) for choice in equilibria}
+        return replace(equilibria[int(np.argmax(sums))], equilibria=len(different))
 
     def _stage(
         self, history: History, belief: Belief, expected: Expectation
@@ -215,8 +215,8 @@ class Foresight:
             then = game.belief_after(turn, belief, likelihood, moves)
             later.append(self.values((*history, moves), then))
         values = np.reshape(later, (*shape, len(game.prior), len(game.sizes)))
-        known = (np.array(belief), game.seat(turn), expected, likelihood)
-        return StageGame(values, turn.movers, *known)
+        seat, shares = game.seat(turn), np.array(belief)
+        return StageGame(values, turn.movers, shares, seat, expected, likelihood)
 
     def _half_told(self, history: History, belief: Belief) -> Choice:
         """The equilibrium of a turn of the typed player alone, with two moves, in which
@@ -240,11 +240,11 @@ class Foresight:
         not, or the other type would not play the move."""
         turn, then = self.game.turns[len(history)], (*history, (move,))
         player = turn.movers[0]
-        told = self.values((*history, (1 - move,)), shares_of(mixing, 1.0))
+        revealed = self.values((*history, (1 - move,)), shares_of(mixing, 1.0))
 
         def lead(share: float) -> Floats:
             """(types, n) by the move over the other, if the type then has a share."""
-            return self.values(then, shares_of(mixing, share)) - told
+            return self.values(then, shares_of(mixing, share)) - revealed
 
         low, high = 0.0, belief[mixing]
         if not lead(high)[mixing, player] < 0.0 < lead(low)[mixing, player]:
@@ -266,7 +266,7 @@ class Foresight:
         key = self.game.belief_after(turn, belief, played, (move,))
         self._choices[then, key] = lottery(below, above, weight)
         gains = np.where(np.arange(2) == mixing, 0.0, leads[:, player])
-        values = told + played[:, [move]] * leads
+        values = revealed + played[:, [move]] * leads
         return Choice((played,), (gains,), values, played)
 
 
@@ -276,14 +276,14 @@ def shares_of(number: int, share: float) -> Belief:
     >>> shares_of(1, 0.25)
     (0.75, 0.25)
     """
-    own, other = round(share, 12), round(1.0 - share, 12)
-    return (own, other) if number == 0 else (other, own)
+    type_share, complement = round(share, 12), round(1.0 - share, 12)
+    return (type_share, complement) if number == 0 else (complement, type_share)
 
 
 def lottery(first: Choice, second: Choice, weight: float) -> Choice:
     """The second of two choices with a probability, else the first."""
     pairs = zip(first.played, second.played, strict=True)
-    played = tuple((1 - weight) * one + weight * other for one, other in pairs)
+    played = tuple((1 - weight) * low + weight * high for low, high in pairs)
     values = (1 - weight) * first.values + weight * second.values
     gains = tuple(np.zeros_like(gain) for gain in first.gains)
     return replace(first, played=played, gains=gains, values=values)
@@ -330,8 +330,8 @@ class StageGame:
         if self.seat is None:
             return self.values
         moves = enumerate(self.expectation.moves)
-        parts = [self._at(move)[..., number, :] for number, move in moves]
-        return np.stack(parts, axis=-2)
+        payoffs = [self._at(move)[..., number, :] for number, move in moves]
+        return np.stack(payoffs, axis=-2)
 
     def _at(self, move: int) -> Floats:
         """(..., types, n) of the others' moves, the typed player playing this."""
@@ -354,19 +354,20 @@ class StageGame:
         """(..., types, k) by the others' moves, what each type of the typed player
         loses by each of its moves, beside what is expected of it."""
         assert self.seat is not None
-        own = self.values[..., self.movers[self.seat]]
-        by_move = np.moveaxis(own, self.seat, -1)
+        own_payoffs = self.values[..., self.movers[self.seat]]
+        by_move = np.moveaxis(own_payoffs, self.seat, -1)
         moves = np.array(self.expectation.moves)[:, None]
-        kept = np.broadcast_to(moves, (*by_move.shape[:-1], 1))
-        return np.asarray(np.take_along_axis(by_move, kept, -1) - by_move)
+        expected_moves = np.broadcast_to(moves, (*by_move.shape[:-1], 1))
+        return np.asarray(np.take_along_axis(by_move, expected_moves, -1) - by_move)
 
     def _content(self) -> Bools:
         """(...) by the others' moves, whether each type's move is its best, and each
         slip is read as one of the type that loses less by it."""
         if self.seat is None:
             return np.ones(self.by_type.shape[:-2], dtype=bool)
-        own = self.values[..., self.movers[self.seat]]
-        width = TOLERANCE * float(np.ptp(own)) + ROUNDING * float(np.abs(own).max())
+        own_payoffs = self.values[..., self.movers[self.seat]]
+        spread, largest = np.ptp(own_payoffs), np.abs(own_payoffs).max()
+        width = TOLERANCE * float(spread) + ROUNDING * float(largest)
         content = (self.losses >= -width).all(axis=(-2, -1))
         for move, slipping in enumerate(self.expectation.slips):
             if move not in self.expectation.moves:
@@ -404,13 +405,13 @@ class StageGame:
     def mixed(self) -> Choice:
         """An equilibrium of two movers in mixed moves: the first that `nash_equilibria`
         names."""
-        found = nash_equilibria(self.expected)
-        rows, columns = found[0].strategies
+        equilibria = nash_equilibria(self.expected)
+        rows, columns = equilibria[0].strategies
         values = np.einsum("abtn,a,b->tn", self.values, rows, columns)
         types = len(self.belief)
         played = tuple(np.tile(shares, (types, 1)) for shares in (rows, columns))
         gains = (np.zeros(types),) * 2
-        return Choice(played, gains, values, self.likelihood, len(found))
+        return Choice(played, gains, values, self.likelihood, len(equilibria))
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,8 @@ def check_menu(tree: Node, plan: GamePlan, scenario: Scenario) -> Iterator[Diagn
     nodes, rows = tree.fields["red_team"].below("menu").items, []
     for move in moves_of(plan.red_team):
         node = nodes[move.number].below("event")
-        own = {key: from_plain(move.event[key], node.mark) for key in ("id", "date")}
-        rows.append((move.number, node.with_fields(own)))
+        marked = {key: from_plain(move.event[key], node.mark) for key in ("id", "date")}
+        rows.append((move.number, node.with_fields(marked)))
     observed = arm_of(tuple(plan.observed[name] for name in plan.players))
     profile = from_plain(scenario.arms[observed].model_dump(), tree.mark)
     added = [*profile.below("add").items, *(row for _, row in rows)]

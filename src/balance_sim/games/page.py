@@ -90,8 +90,8 @@ def game_lines(played: PlayedGame) -> Iterator[str]:
     for name in game.players:
         sentences = " ".join(tables.choice_sentences(played, name))
         yield from ["", *say.wrapped(sentences, "")]
-        own = nearest[nearest["player"] == titles.players[name]]
-        cells = words_of(own[[*NEAREST]].rename(columns=NEAREST))
+        player_rows = nearest[nearest["player"] == titles.players[name]]
+        cells = words_of(player_rows[[*NEAREST]].rename(columns=NEAREST))
         yield from say.table([cells["heads"], *cells["rows"]], "<<>>>", "  ")
     yield from ["", *say.wrapped(tables.answer(played), "")]
     yield from robust_lines(played)

@@ -88,8 +88,8 @@ class PathOutcomes:
     def of(self, histories: Sequence[History]) -> Floats:
         """(N, Q) effects of N histories after which nobody moves."""
         paths = [self.path(history) for history in histories]
-        for some in batched(sorted({*paths} - {*self.effects}), AT_ONCE):
-            self._work_out(some)
+        for chunk in batched(sorted({*paths} - {*self.effects}), AT_ONCE):
+            self._work_out(chunk)
         return np.stack([self.effects[path] for path in paths])
 
     def _work_out(self, paths: Sequence[Path]) -> None:
@@ -126,12 +126,15 @@ def turn_game(outcomes: PathOutcomes) -> TurnGame:
     """The game in turns, with payoffs by the players' types."""
     game, stages = outcomes.game, outcomes.stages
     prior: tuple[float, ...] = (1.0,)
-    typed, other = None, None
-    for name, other in stages.plan.types.items():
-        prior, typed = (1.0 - other.share, other.share), game.players.index(name)
-    by_type = [None] if other is None else [None, other]
-    sums = [_weights_and_costs(game, stages, typed, each) for each in by_type]
-    weights = np.stack([each for each, _ in sums])
+    typed, other_type = None, None
+    for name, other_type in stages.plan.types.items():
+        prior = (1.0 - other_type.share, other_type.share)
+        typed = game.players.index(name)
+    by_type = [None] if other_type is None else [None, other_type]
+    sums = [
+        _weights_and_costs(game, stages, typed, player_type) for player_type in by_type
+    ]
+    weights = np.stack([type_weights for type_weights, _ in sums])
 
     def payoffs(histories: Sequence[History]) -> Floats:
         """(N, types, n) weights on effects, less what the moves cost."""
@@ -147,18 +150,18 @@ def turn_game(outcomes: PathOutcomes) -> TurnGame:
 
 
 def _weights_and_costs(
-    game: Game, stages: Stages, typed: int | None, other: OtherType | None
+    game: Game, stages: Stages, typed: int | None, other_type: OtherType | None
 ) -> tuple[Floats, list[list[float]]]:
-    """Weights (n, Q) on outcomes, and by player what each move costs; other: the type
-    of the typed player, None for the one that the file gives first."""
+    """Weights (n, Q) on outcomes, and by player what each move costs. other_type:
+    the type of the typed player, None for the one that the file gives first."""
     weights, costs, first = [], [], 0
     for player, plan in enumerate(game.plan.players.values()):
         cost = dict(zip(plan.strategies, game.costs[player], strict=True))
-        parts = plan.payoff
-        kinds = [(part.outcome, part.of) for part in parts]
-        if other is not None and player == typed:
-            parts, cost = other.payoff or parts, cost | other.costs
-        worth = {(part.outcome, part.of): part.weight for part in parts}
+        payoff = plan.payoff
+        kinds = [(part.outcome, part.of) for part in payoff]
+        if other_type is not None and player == typed:
+            payoff, cost = other_type.payoff or payoff, cost | other_type.costs
+        worth = {(part.outcome, part.of): part.weight for part in payoff}
         row = np.zeros(len(game.cast.outcomes))
         row[first : first + len(kinds)] = [worth.get(kind, 0.0) for kind in kinds]
         first += len(kinds)
@@ -234,7 +237,7 @@ def path_of_play(
     steps = [tuple(rolling(in_turns, stages.horizon, number)) for number in types]
     paths = [tuple(step.moves for step in by_type) for by_type in steps]
     payoffs = [in_turns.payoffs([paths[number]])[0, number] for number in types]
-    others = [other.name for other in stages.plan.types.values()]
+    others = [other_type.name for other_type in stages.plan.types.values()]
     played = PathOfPlay(
         game=game,
         stages=stages,

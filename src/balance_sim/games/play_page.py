@@ -88,8 +88,8 @@ def play_lines(played: PathOfPlay) -> Iterator[str]:
                 yield from say.wrapped(f"  {_remark(titles, row)}")
         if play["first"] is not None:
             yield from say.wrapped(f"  {_sureness(titles, document, play)}")
-    for player, other in played.stages.plan.types.items():
-        words = f"{titles.players[player]} is {_type_words(other)}"
+    for player, other_type in played.stages.plan.types.items():
+        words = f"{titles.players[player]} is {_type_words(other_type)}"
         believed = f"Believed: how sure the others are, before the move, that {words}."
         yield from ["", *say.wrapped(believed, "")]
     yield from ["", *say.wrapped(READING, "")]
@@ -99,9 +99,9 @@ def _heading(played: PathOfPlay, titles: Titles, type_name: str | None) -> str:
     """Whose play it is."""
     if type_name is None:
         return "What the sides do"
-    player, other = next(iter(played.stages.plan.types.items()))
-    is_other = other.name == type_name
-    words = _type_words(other) if is_other else "of the usual type"
+    player, other_type = next(iter(played.stages.plan.types.items()))
+    is_other = other_type.name == type_name
+    words = _type_words(other_type) if is_other else "of the usual type"
     return f"If {titles.players[player]} is {words}"
 
 

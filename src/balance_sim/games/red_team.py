@@ -85,16 +85,16 @@ class Allowed:
     def plans(self) -> list[Plan]:
         """Every plan that is allowed, shorter ones first."""
         moves, sizes = range(len(self.costs)), range(self.at_most + 1)
-        every = [plan for size in sizes for plan in combinations(moves, size)]
-        return [plan for plan in every if self.allows(plan)]
+        candidates = [plan for size in sizes for plan in combinations(moves, size)]
+        return [plan for plan in candidates if self.allows(plan)]
 
     def beside(self, plan: Plan) -> list[Plan]:
         """Plans with one move more, less, or another in the place of one."""
         free = [move for move in range(len(self.costs)) if move not in plan]
-        less = [tuple(move for move in plan if move != left) for left in plan]
-        more = [(*kept, move) for kept in (plan, *less) for move in free]
-        found = {tuple(sorted(one)) for one in (*less, *more)}
-        return sorted(one for one in found if self.allows(one))
+        shorter = [tuple(move for move in plan if move != dropped) for dropped in plan]
+        longer = [(*base, move) for base in (plan, *shorter) for move in free]
+        neighbours = {tuple(sorted(moves)) for moves in (*shorter, *longer)}
+        return sorted(moves for moves in neighbours if self.allows(moves))
 
 
 def worst_plan(evaluate: Evaluate, allowed: Allowed) -> tuple[Plan, dict[Plan, float]]:
@@ -122,7 +122,7 @@ def worst_plan(evaluate: Evaluate, allowed: Allowed) -> tuple[Plan, dict[Plan, f
         return ranked(allowed.plans())[0], values
     beam = ranked([()])
     for size in range(1, allowed.at_most + 1):
-        longer = {plan for kept in beam for plan in allowed.beside(kept)}
+        longer = {plan for base in beam for plan in allowed.beside(base)}
         beam = ranked(sorted(plan for plan in longer if len(plan) == size))[:BEAM]
     worst = ranked([*values])[0]
     while (better := ranked([worst, *allowed.beside(worst)])[0]) != worst:
@@ -293,9 +293,9 @@ def scenario_text(game: Game, found: Row, strategy: str) -> str:
 def write_plans(played: PlayedGame, store: Store) -> None:
     """Write the worst plan against each strategy beside the game, where there is a red
     team. store: locked."""
-    found: Row = played.solution.get("red_team") or {"strategies": {}}
-    for strategy in found["strategies"]:
-        text = scenario_text(played.game, found, strategy)
+    result: Row = played.solution.get("red_team") or {"strategies": {}}
+    for strategy in result["strategies"]:
+        text = scenario_text(played.game, result, strategy)
         store.write_text(file_of(strategy), text)
 
 

@@ -163,14 +163,14 @@ class Prospects:
 
 def prospects(game: Game, futures: Futures, player: int) -> Prospects:
     """The futures as one player meets them: draws by what the others may play."""
-    own, draws = len(game.strategies[player]), len(futures.draws)
+    own_count, draws = len(game.strategies[player]), len(futures.draws)
     paid = payoffs(game, futures.effects)
 
     def by_future(table: Floats) -> Floats:
         """(F, K, ...) from (D, k_1, ..., k_n, ...)."""
         players = len(game.players)
         moved = np.moveaxis(table, player + 1, players)
-        return moved.reshape(-1, own, *table.shape[players + 1 :])
+        return moved.reshape(-1, own_count, *table.shape[players + 1 :])
 
     by_profile = np.moveaxis(futures.outcomes[:, :, 1:], 1, 2)
     shape = (draws, *paid.shape[1:-1], *by_profile.shape[2:])
@@ -200,15 +200,15 @@ def _factors(game: Game, futures: Futures, player: int, draw: Ints) -> Factors:
     sizes = [len(names) for names in game.strategies]
     sizes[player] = 1
     plays = np.indices(sizes).reshape(len(sizes), -1)
-    for other, name in enumerate(game.players):
-        if other != player:
+    for rival, name in enumerate(game.players):
+        if rival != player:
             names.append(name)
-            columns.append(np.tile(plays[other], len(futures.draws)))
-            labels[name] = game.strategies[other]
+            columns.append(np.tile(plays[rival], len(futures.draws)))
+            labels[name] = game.strategies[rival]
     values = np.stack(columns, axis=1).astype(float)
     varies = np.ptp(values, axis=0) > 0
-    kept = [name for name, is_kept in zip(names, varies, strict=True) if is_kept]
-    return Factors(values[:, varies], tuple(kept), labels, draw)
+    varying = [name for name, is_kept in zip(names, varies, strict=True) if is_kept]
+    return Factors(values[:, varies], tuple(varying), labels, draw)
 
 
 # --- conditions, regret and satisficing -----------------------------------------------
@@ -237,53 +237,56 @@ def discover(
     1.0
     """
     futures = futures_of(game, draws, workers, progress)
-    found, signs = dict[str, Row](), dict[str, Row]()
+    conditions_by_player, signposts_by_player = dict[str, Row](), dict[str, Row]()
     for player, name in enumerate(game.players):
-        seen = prospects(game, futures, player)
+        outlook = prospects(game, futures, player)
         observed = game.strategies[player].index(game.plan.observed[name])
-        found[name], signs[name] = {}, {}
+        conditions_by_player[name], signposts_by_player[name] = {}, {}
         for place, strategy in enumerate(game.strategies[player]):
-            fails = seen.failing(place, observed)
-            found[name][strategy] = _conditions_row(seen, place, observed, fails)
-            posts = _signposts(game, futures.days, seen, place, fails)
-            signs[name][strategy] = posts
+            fails = outlook.failing(place, observed)
+            conditions_by_player[name][strategy] = _conditions_row(
+                outlook, place, observed, fails
+            )
+            posts = _signposts(game, futures.days, outlook, place, fails)
+            signposts_by_player[name][strategy] = posts
     about = {
         "draws": identity_of(draws),
         "theories": sorted({*futures.theories}),
-        "players": found,
+        "players": conditions_by_player,
     }
-    return {"conditions": about, "signposts": signs}
+    return {"conditions": about, "signposts": signposts_by_player}
 
 
-def _conditions_row(seen: Prospects, place: int, observed: int, fails: Bools) -> Row:
+def _conditions_row(outlook: Prospects, place: int, observed: int, fails: Bools) -> Row:
     """How often a strategy does well enough (the domain criterion of Starr 1963,
     Product Design and Decision Theory; satisficing: Lempert, Collins 2007, Risk
     Analysis 27(4)), its regret, and the boxes in which it fails."""
-    paid, regret = seen.payoffs[:, place], seen.regrets[:, place]
-    found = conditions(seen.factors, fails, seen.half)
-    boxes, left = [], np.ones(len(fails), dtype=bool)
-    for box in found.boxes:
-        boxes.append(_box_row(box, seen.factors, fails, left))
-        left &= ~box.hold(seen.factors)
-    at_least_observed = paid >= seen.payoffs[:, observed] - seen.width
+    paid, regret = outlook.payoffs[:, place], outlook.regrets[:, place]
+    discovered = conditions(outlook.factors, fails, outlook.half)
+    boxes, uncovered = [], np.ones(len(fails), dtype=bool)
+    for box in discovered.boxes:
+        boxes.append(_box_row(box, outlook.factors, fails, uncovered))
+        uncovered &= ~box.hold(outlook.factors)
+    at_least_observed = paid >= outlook.payoffs[:, observed] - outlook.width
     return {
         "futures": len(fails),
         "fails": float(fails.mean()),
         "meets_observed": float(at_least_observed.mean()),
-        "meets_control": float((paid >= -seen.width).mean()),
+        "meets_control": float((paid >= -outlook.width).mean()),
         "regret_largest": float(regret.max()),
         "regret_q90": float(np.quantile(regret, UPPER)),
-        "method": found.method,
-        **asdict(found.fit),
-        "held_out": asdict(found.held_out),
+        "method": discovered.method,
+        **asdict(discovered.fit),
+        "held_out": asdict(discovered.held_out),
         "boxes": boxes,
     }
 
 
-def _box_row(box: Bounds, factors: Factors, fails: Bools, left: Bools) -> Row:
-    """A box in words of the file. left: (F,) what the boxes before it do not hold, from
-    which it was found."""
-    p_values, restrictions = quasi_p_values(box, factors.at(left), fails[left]), []
+def _box_row(box: Bounds, factors: Factors, fails: Bools, uncovered: Bools) -> Row:
+    """A box in words of the file. uncovered: (F,) what the boxes before it do not hold,
+    from which it was found."""
+    p_values = quasi_p_values(box, factors.at(uncovered), fails[uncovered])
+    restrictions = []
     for factor in box.factors(factors):
         name, values = factors.names[factor], factors.values[:, factor]
         alone = values[box.only(factors, factor).hold(factors)]
@@ -359,28 +362,29 @@ def best_alarm(values: Floats, fails: Bools, *, is_count: bool) -> Alarm:
 
 
 def _signposts(
-    game: Game, days: Sequence[int], seen: Prospects, place: int, fails: Bools
+    game: Game, days: Sequence[int], outlook: Prospects, place: int, fails: Bools
 ) -> list[Row]:
     """The outcomes that tell early that a strategy fails, the most telling first, each
     on the first day on which it tells about as much as on any (adaptive pathways:
     Haasnoot, Kwakkel, Walker, ter Maat 2013, Global Environmental Change 23(2))."""
     if fails.all() or not fails.any():
         return []
-    found = []
+    signposts = []
     for column, outcome in enumerate(game.cast.outcomes):
         by_day = []
         for number, day in enumerate(days[:-1]):
-            values = seen.outcomes[:, number, place, column]
+            values = outlook.outcomes[:, number, place, column]
             is_count = outcome.measure not in READ
-            row = _signpost(values, fails, seen.half, is_count=is_count)
+            row = _signpost(values, fails, outlook.half, is_count=is_count)
             about = {"outcome": outcome.measure, "of": outcome.of, "day": day}
             ahead = {"player": outcome.player, "days_ahead": days[-1] - day}
             by_day.append(about | ahead | row)
         if by_day:
-            most = max(map(_skill_of, by_day)) - AS_GOOD
-            found.append(next(row for row in by_day if _skill_of(row) >= most))
-    found = [row for row in found if _skill_of(row) >= LEAST_SKILL]
-    return sorted(found, key=_skill_of, reverse=True)[:MOST_SIGNPOSTS]
+            least_skill = max(map(_skill_of, by_day)) - AS_GOOD
+            earliest = next(row for row in by_day if _skill_of(row) >= least_skill)
+            signposts.append(earliest)
+    signposts = [row for row in signposts if _skill_of(row) >= LEAST_SKILL]
+    return sorted(signposts, key=_skill_of, reverse=True)[:MOST_SIGNPOSTS]
 
 
 def _skill_of(row: Row) -> float:
@@ -393,9 +397,9 @@ def _signpost(values: Floats, fails: Bools, half: Bools, *, is_count: bool) -> R
     other."""
     alarm = best_alarm(values, fails, is_count=is_count)
     held_out = []
-    for other in (half, ~half):
-        found = best_alarm(values[~other], fails[~other], is_count=is_count)
-        held_out.append(found.shares(values[other], fails[other]))
+    for test in (half, ~half):
+        trained = best_alarm(values[~test], fails[~test], is_count=is_count)
+        held_out.append(trained.shares(values[test], fails[test]))
     names = ("caught", "false_alarms")
     means = np.mean(held_out, axis=0).tolist()
     return {

@@ -101,16 +101,16 @@ def red_team_table(played: PlayedGame) -> pd.DataFrame:
     """A row a strategy of the player that the red team is against: its payoff, the same
     under the worst plan, the plan in words, and what it pays the opponent."""
     titles = titles_of(played.game)
-    found: Row = played.solution.get("red_team") or {"against": "", "strategies": {}}
+    result: Row = played.solution.get("red_team") or {"against": "", "strategies": {}}
     rows = [
         {
-            "strategy": titles.strategies[found["against"]][strategy],
+            "strategy": titles.strategies[result["against"]][strategy],
             "payoff": row["payoff"],
             "under_worst_plan": row["worst"],
             "worst_plan": "; ".join(map(_event_words, row["events"])) or "nothing",
             "pays_opponent": row["opponent"],
         }
-        for strategy, row in found["strategies"].items()
+        for strategy, row in result["strategies"].items()
     ]
     return pd.DataFrame(rows)
 
@@ -140,10 +140,11 @@ def _categories(titles: Titles, bound: Row) -> str:
 
 def _event_words(event: Row) -> str:
     """`2025-03-01 sanction (XAR against XBE)`."""
-    who = ", ".join(map(str, event.get("principals", ())))
+    principals = ", ".join(map(str, event.get("principals", ())))
     targets = ", ".join(map(str, event.get("targets", ())))
     kind = str(event["kind"]).replace("_", " ")
-    return f"{event['date']} {kind} ({who}{f' against {targets}' if targets else ''})"
+    aim = f" against {targets}" if targets else ""
+    return f"{event['date']} {kind} ({principals}{aim})"
 
 
 def restriction_words(row: Mapping[Any, Any]) -> str:
@@ -222,18 +223,18 @@ def _signpost_lines(played: PlayedGame) -> Iterator[str]:
 
 def _red_team_lines(played: PlayedGame) -> Iterator[str]:
     """The worst plan against each strategy."""
-    table, found = red_team_table(played), played.solution.get("red_team")
-    if found is None:
+    table, result = red_team_table(played), played.solution.get("red_team")
+    if result is None:
         return
     titles = titles_of(played.game)
-    by, against = (titles.players[found[key]] for key in ("by", "against"))
-    yield from ["", f"The worst that {by} can do to {against} within the menu"]
+    opponent, player = (titles.players[result[key]] for key in ("by", "against"))
+    yield from ["", f"The worst that {opponent} can do to {player} within the menu"]
     for row in table.to_dict("records"):
         words = (
             f"“{row['strategy']}” pays {row['payoff']:.2g}, then "
-            f"{row['under_worst_plan']:.2g}: {row['worst_plan']}; pays {by} "
+            f"{row['under_worst_plan']:.2g}: {row['worst_plan']}; pays {opponent} "
             f"{row['pays_opponent']:.2g}"
         )
         yield from say.wrapped(words, "  ")
-    best = titles.strategies[found["against"]][found["stands_best"]]
+    best = titles.strategies[result["against"]][result["stands_best"]]
     yield f"  Under its worst plan “{best}” pays most."

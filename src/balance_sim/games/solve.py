@@ -239,21 +239,21 @@ def _guesses(
         coding = over.draws.column(CODING).astype(int)
         names = [
             "the event itself",
-            *(one.id for one in game.scenario.targets_alternatives),
+            *(alternative.id for alternative in game.scenario.targets_alternatives),
         ]
         for which in np.unique(coding):
-            rest = over.effects[coding != which]
-            if len(rest):
-                versions.append(("targets", names[which], rest))
+            remaining = over.effects[coding != which]
+            if len(remaining):
+                versions.append(("targets", names[which], remaining))
     rows: dict[str, list[Row]] = {name: [] for name in game.players}
-    for what, left_out, effects in versions:
+    for assumption, left_out, effects in versions:
         for player, name in enumerate(game.players):
             without, all_in = (
-                terms_of(game, each, player)[0].sum(axis=-1).mean(axis=0)
-                for each in (effects, bases[what])
+                terms_of(game, version, player)[0].sum(axis=-1).mean(axis=0)
+                for version in (effects, bases[assumption])
             )
             choice = without_it(game.strategies[player], without, all_in)
-            row = {"outcome": left_out, "of": "", "what": what}
+            row = {"outcome": left_out, "of": "", "what": assumption}
             rows[name].append(row | choice)
     _add_regrets(game, values, rows)
     return rows
@@ -271,12 +271,13 @@ def _add_regrets(game: Game, values: Floats, rows: dict[str, list[Row]]) -> None
             remaining = list(game.strategies)
             remaining[owner] = tuple(np.delete(remaining[owner], place).tolist())
             choices = _least_regret(remaining, np.delete(values, place, axis=owner + 1))
-            for player, other in enumerate(game.players):
-                expected = [one for one in usual[player] if one in remaining[player]]
+            for player, chooser in enumerate(game.players):
+                still_open = remaining[player]
+                expected = [best for best in usual[player] if best in still_open]
                 if expected:
                     row: Row = {"outcome": strategy, "of": name, "what": "strategy"}
                     row["best"] = choices[player]
-                    rows[other].append(row | {"changes": choices[player] != expected})
+                    rows[chooser].append(row | {"changes": choices[player] != expected})
 
 
 def _least_regret(

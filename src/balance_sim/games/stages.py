@@ -124,8 +124,8 @@ def moves_of(plan: GamePlan, play: PlayPlan) -> tuple[tuple[str, ...], ...]:
     """Names of each player's moves."""
     movers, moves = movers_of(play, plan.players), []
     for name, player in plan.players.items():
-        own = play.moves.get(name, tuple(player.strategies))
-        moves.append(own if name in movers else (plan.observed[name],))
+        own_moves = play.moves.get(name, tuple(player.strategies))
+        moves.append(own_moves if name in movers else (plan.observed[name],))
     return tuple(moves)
 
 
@@ -140,8 +140,8 @@ def problems_of_play(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
     yield from _unfit_dates(play, scenario)
     unknown = [*_unknown_names(plan, play)]
     yield from unknown
-    for name, other in play.types.items():
-        yield from _unfit_type(plan, play, name, other)
+    for name, other_type in play.types.items():
+        yield from _unfit_type(plan, play, name, other_type)
     if unknown:
         return
     moves = dict(zip(plan.players, moves_of(plan, play), strict=True))
@@ -180,14 +180,14 @@ def _unfit_dates(play: PlayPlan, scenario: Scenario) -> Iterator[Problem]:
 
 def _unknown_names(plan: GamePlan, play: PlayPlan) -> Iterator[Problem]:
     """Yield players and moves that are not there."""
-    known = [*plan.players]
+    player_names = [*plan.players]
     for number, name in enumerate(play.players):
         if name not in plan.players:
-            yield unknown_name(("play", "players", number), "E107", name, known)
+            yield unknown_name(("play", "players", number), "E107", name, player_names)
     for key, names in (("moves", play.moves), ("types", play.types)):
         for name in names:
             if name not in plan.players:
-                yield unknown_name(("play", key, name), "E107", name, known)
+                yield unknown_name(("play", key, name), "E107", name, player_names)
     for player, moves in play.moves.items():
         if player not in plan.players:
             continue
@@ -204,7 +204,7 @@ def _unknown_names(plan: GamePlan, play: PlayPlan) -> Iterator[Problem]:
 
 
 def _unfit_type(
-    plan: GamePlan, play: PlayPlan, name: str, other: OtherType
+    plan: GamePlan, play: PlayPlan, name: str, other_type: OtherType
 ) -> Iterator[Problem]:
     """Yield a second player with types, one that does not choose, and outcomes and
     moves that are not the player's."""
@@ -218,12 +218,12 @@ def _unfit_type(
     if name not in movers_of(play, plan.players):
         yield place, "E110", f"{name} does not choose", "add it to `players`", ""
     outcomes = [(part.outcome, part.of) for part in player.payoff]
-    for number, part in enumerate(other.payoff):
+    for number, part in enumerate(other_type.payoff):
         if (part.outcome, part.of) not in outcomes:
             why = f"`{part.outcome}` is no row of the payoff of {name}"
             hint = "add it there with a weight of 0"
             yield (*place, "payoff", number), "E107", why, hint, ""
-    for move in other.costs:
+    for move in other_type.costs:
         if move not in player.strategies:
             yield unknown_name(
                 (*place, "costs", move), "E107", move, [*player.strategies]

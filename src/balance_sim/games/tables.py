@@ -342,8 +342,8 @@ def waterfall_table(played: PlayedGame) -> pd.DataFrame:
     game, titles, rows = played.game, titles_of(played.game), []
     for player, choice in played.solution["recommendations"].items():
         names, start = titles.strategies[player], 0.0
-        parts = [(row_title(game, row), row) for row in choice["parts"]]
-        for title, row in (*parts, ("In all", choice["gain"])):
+        terms = [(row_title(game, row), row) for row in choice["parts"]]
+        for title, row in (*terms, ("In all", choice["gain"])):
             is_sum = row is choice["gain"]
             line = {
                 "player": titles.players[player],
@@ -367,17 +367,20 @@ def choice_sentences(played: PlayedGame, player: str) -> list[str]:
     hangs on."""
     titles, choice = titles_of(played.game), played.solution["recommendations"][player]
     name, act = titles.players[player], titles.strategies[player][choice["best"]]
-    same = f"the same in {say.percent(choice['same'])} of bootstrap samples"
+    stability = f"the same in {say.percent(choice['same'])} of bootstrap samples"
     if choice["same"] is None:
         sentences = [f"{name}: “{act}”."]
     elif choice["is_robust"]:
-        sentences = [f"{name}: “{act}”, {same}."]
+        sentences = [f"{name}: “{act}”, {stability}."]
     else:
-        sentences = [f"{name}: no robust choice. “{act}” has the highest mean, {same}."]
+        sentences = [
+            f"{name}: no robust choice. “{act}” has the highest mean, {stability}."
+        ]
     table = left_out_table(played)
-    own = table[(table["player"] == name) & table["is_another"]]
+    decisive = table[(table["player"] == name) & table["is_another"]]
     words = [
-        f"{row['without']} (else {row['choice']})" for row in own.to_dict("records")
+        f"{row['without']} (else {row['choice']})"
+        for row in decisive.to_dict("records")
     ]
     if len(words) == 1:
         sentences.append(f"It hangs on one assumption, {words[0]}.")

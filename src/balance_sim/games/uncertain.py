@@ -357,8 +357,10 @@ class EmpiricalGame:
     def critical(self) -> float:
         """c: how many standard errors the two-sided 95 % bounds of all differences at
         once are away; 0 where every difference is known."""
-        errors = [np.abs(each).max(axis=(1, 2, 3)) for *_, each in self._deviations]
-        return self._quantile(np.max(errors, axis=0))
+        largest = np.zeros(self.resamples)
+        for *_, errors in self._deviations:
+            largest = np.maximum(largest, np.abs(errors).max(axis=(1, 2, 3)))
+        return self._quantile(largest)
 
     @cached_property
     def regret_bound(self) -> Floats:
@@ -372,12 +374,12 @@ class EmpiricalGame:
         players bounds the e for which a profile is an e-equilibrium."""
         may_be = self._not_ruled_out(self._students(np.sqrt(np.log(len(self.values)))))
         largest = np.zeros(self.resamples)
-        for (*_, errors), kept in zip(self._deviations, may_be, strict=True):
-            too_low = np.where(kept[:, None], -errors, 0.0).max(axis=(1, 2, 3))
+        for (*_, errors), candidates in zip(self._deviations, may_be, strict=True):
+            too_low = np.where(candidates[:, None], -errors, 0.0).max(axis=(1, 2, 3))
             largest = np.maximum(largest, too_low)
         critical, bounds = self._quantile(largest), []
-        for (gain, error, _), kept in zip(self._deviations, may_be, strict=True):
-            highest = np.where(kept[:, None], gain + critical * error, 0.0)
+        for (gain, error, _), candidates in zip(self._deviations, may_be, strict=True):
+            highest = np.where(candidates[:, None], gain + critical * error, 0.0)
             bounds.append(highest.max(axis=0))
         return self._by_profile(bounds)
 
@@ -393,11 +395,11 @@ class EmpiricalGame:
     def _not_ruled_out(self, critical: float) -> list[Bools]:
         """Of each player (k, others) strategies than which none is better by more than
         so many standard errors."""
-        kept = []
+        candidates = []
         for player, (gain, error, _) in enumerate(self._deviations):
             width = 1e-9 * np.ptp(self.mean[..., player])
-            kept.append((gain - critical * error).max(axis=0) <= width)
-        return kept
+            candidates.append((gain - critical * error).max(axis=0) <= width)
+        return candidates
 
     def _by_profile(self, tables: list[Floats] | list[Bools]) -> Floats:
         """The (k_player, others) arrays of all players as (k_1, ..., k_n, n)."""
